@@ -1,0 +1,41 @@
+"""costcalc: what training a model costs in time, money, energy and CO2e.
+
+The flow goes one way, in six stages, each a function from record to record::
+
+    run file --resolve--> Run
+       --workload--> FLOPs --throughput--> seconds --energy--> kWh --price--> money
+                                                         └──carbon──> CO2e, water
+       --> Estimate --report--> YAML, JSON, tables
+
+Every number that a result rests on is an :class:`~costcalc.assumption.Assumption` with a range and
+a source.  Names are loaded on first use; importing this package reads no file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from costcalc.errors import CostcalcError as CostcalcError
+    from costcalc.errors import InputError as InputError
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "CostcalcError": "costcalc.errors",
+    "InputError": "costcalc.errors",
+}
+
+__all__ = ["CostcalcError", "InputError", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'costcalc' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

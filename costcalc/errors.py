@@ -1,0 +1,114 @@
+"""Everything that costcalc raises on purpose.
+
+::
+
+    CostcalcError
+    ├── InputError (ValueError)       what you wrote cannot be used; carries every Problem found
+    │   └── NotFoundError (LookupError)   no profile, preset, region or model of that name
+    └── MissingExtraError (ImportError)   a framework that this feature needs is not installed
+
+A :class:`Problem` is a line that an editor can jump to: where, which key, what was expected, what
+was found.  All problems of a file are raised together, in the order of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with an input, and where it stands.
+
+    >>> print(Problem(key="hardware.count", message='expected 1 or more; got "0"',
+    ...               file="run.yaml", line=3, column=10))
+    run.yaml:3:10: hardware.count: expected 1 or more; got "0"
+    """
+
+    key: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = [str(part) for part in (self.file, self.line, self.column) if part is not None]
+        parts = [":".join(place), self.key, self.message]
+        return ": ".join(part for part in parts if part)
+
+    def at(self, file: str | None, line: int | None, column: int | None) -> Problem:
+        """The same problem with its place filled in."""
+        return replace(self, file=file, line=line, column=column)
+
+
+class CostcalcError(Exception):
+    """The root of all errors that costcalc raises on purpose."""
+
+
+class InputError(CostcalcError, ValueError):
+    """What was written cannot be used.  ``problems`` lists everything found, in file order."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        listed = [problems] if isinstance(problems, Problem) else list(problems)
+        self.problems: tuple[Problem, ...] = tuple(listed)
+        super().__init__(listed)
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems]
+        files = {problem.file for problem in self.problems if problem.file}
+        if len(files) == 1:
+            number = len(lines)
+            lines.append(f"{number} problem{'s' * (number != 1)} in {files.pop()}")
+        return "\n".join(lines)
+
+
+class NotFoundError(InputError, LookupError):
+    """Nothing of that name is known; the message names the nearest ones."""
+
+
+class MissingExtraError(CostcalcError, ImportError):
+    """A feature needs a package that is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        self.feature, self.package, self.extra = feature, package, extra
+        super().__init__(f'{feature} needs {package}: pip install "costcalc[{extra}]"')
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        return type(self), (self.feature, self.package, self.extra)
+
+
+def nearest(name: str, names: Iterable[str], *, at_most: int = 3) -> list[str]:
+    """The names most like ``name``, best first; none if nothing is like it.
+
+    >>> nearest("acelerator", ["accelerator", "count"])
+    ['accelerator']
+    """
+    import difflib
+
+    by_lower: dict[str, str] = {}
+    for known in names:
+        by_lower.setdefault(known.lower(), known)
+    found = difflib.get_close_matches(name.lower(), by_lower, n=at_most, cutoff=0.6)
+    return [by_lower[known] for known in found]
+
+
+def not_found(key: str, kind: str, name: str, names: Sequence[str]) -> NotFoundError:
+    """The error for an unknown name: ``no region aws:us-esat-1; nearest: aws:us-east-1``.
+
+    >>> print(not_found("site.region", "region", "FRR", ["FR", "DE"]))
+    site.region: no region FRR; nearest: FR
+    """
+    near = nearest(name, names)
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(names)}"
+    return NotFoundError(Problem(key=key, message=f"no {kind} {name}; {hint}"))
+
+
+def listing(names: Sequence[str], *, at_most: int = 12) -> str:
+    """Names for a message, cut where there are too many to read.
+
+    >>> listing(["a", "b", "c"], at_most=2)
+    'a, b, … (3 in all)'
+    """
+    shown = ", ".join(names[:at_most])
+    return shown if len(names) <= at_most else f"{shown}, … ({len(names)} in all)"
