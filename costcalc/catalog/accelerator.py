@@ -1,0 +1,314 @@
+"""Profiles of accelerators and processors: what one device can do, draws, costs and embodies.
+
+Matching is by id (the file's name) or by a declared alias, exact but for case; never by a part of
+a name.  A user's own folders come first, then what ships.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from costcalc.catalog.figure import (
+    Bandwidth,
+    Bytes,
+    Date,
+    Emission,
+    Figure,
+    Money,
+    Power,
+    Rate,
+    Share,
+    Source,
+)
+from costcalc.catalog.files import profiles_root
+from costcalc.catalog.loading import Folder, Record, load
+from costcalc.errors import not_found
+from costcalc.reading import read
+
+PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
+SHIPPED = ("accelerators", "cpus")
+Plan = Literal["on-demand", "spot", "reserved-1y", "reserved-3y"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SubDevices(_Part):
+    """The devices that software sees in one of the profile's unit: 2 GCD in an MI250X."""
+
+    count: int = Field(1, ge=1)
+    name: str | None = None
+
+
+class Peak(_Part):
+    """Dense peak rates: matrix rates with fp32 accumulation; vector rates for fp64 and fp32."""
+
+    fp64: Rate | None = None
+    fp32: Rate | None = None
+    tf32: Rate | None = None
+    fp16: Rate | None = None
+    bf16: Rate | None = None
+    fp8: Rate | None = None
+    fp4: Rate | None = None
+    int8: Rate | None = None
+
+    def rates(self) -> dict[str, float]:
+        """FLOP/s (OP/s for int8) by precision, of those that are known."""
+        known = {name: getattr(self, name) for name in PRECISIONS}
+        return {name: figure.si for name, figure in known.items() if figure is not None}
+
+
+class ScaleUp(_Part):
+    """The fast fabric: bandwidth each way a device, over all its links."""
+
+    bandwidth: Bandwidth
+    domain: int = Field(ge=1, description="devices in the fabric, at most")
+    link: str
+    topology: Literal["switch", "mesh", "bridge", "torus-2d", "torus-3d", "host"] = "switch"
+
+
+class SecondRoad(_Part):
+    """units x clock x FLOP a clock: a second way to a peak."""
+
+    units: int = Field(ge=1)
+    clock_mhz: float = Field(gt=0)
+    flop_per_clock: float = Field(gt=0)
+    precision: Literal["fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8"]
+    source: str
+
+    @property
+    def rate(self) -> float:
+        """FLOP/s."""
+        return self.units * self.clock_mhz * 1e6 * self.flop_per_clock
+
+
+class Price(Figure):
+    """What one device costs for an hour, from whom, where, on which terms, and when."""
+
+    provider: str
+    region: str | None = Field(None, description="the provider's own name of it; null: not stated")
+    instance: str | None = None
+    devices: float = Field(gt=0, description="devices that one such instance has")
+    plan: Plan
+    date: Date | None = Field(description="when it was asked; null: not known, so old")
+    host: Literal["included", "excluded"] = "included"
+
+
+class Accelerator(Record):
+    """One accelerator (or processor), in the unit that `count` counts."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")
+    name: str
+    vendor: str
+    kind: Literal["gpu", "tpu", "asic", "cpu"]
+    generation: str = Field(description="the key of the calibration: hopper, tpu-v4, cdna3, ...")
+    released: int = Field(ge=1990, le=2100)
+    unit: str = Field("device", description="what one of `count` is: GPU, chip, module of 2 GCD")
+    sub_devices: SubDevices = SubDevices(count=1, name=None)
+    aliases: tuple[str, ...] = ()
+    peak: Peak
+    memory: Bytes = Field(description="what software can use; the vendor's label in the note")
+    memory_bandwidth: Bandwidth
+    scale_up: ScaleUp | None = None
+    scale_out: Bandwidth | None = Field(None, description="to other hosts, a device, each way")
+    host_link: Bandwidth | None = Field(None, description="to its host, a device, each way")
+    board_power: Power | None = Field(None, description="rated maximum; null: never published")
+    idle_power: Power | None = None
+    matmul_ceiling: dict[str, Share] = Field(
+        {}, description="measured share of the dense peak that a large matrix product reaches"
+    )
+    embodied: Emission | None = Field(None, description="a device, without its server")
+    purchase: Money | None = None
+    check: SecondRoad | None = None
+    prices: tuple[Price, ...] = ()
+    sources: dict[str, Source]
+
+    def source(self, name: str) -> Source:
+        """The source of that name in this file."""
+        return self.sources[name]
+
+
+def find(name: str, folders: Sequence[Folder] = ()) -> Accelerator:
+    """The profile of that id or alias; `folders` of the user's own come first, earlier wins.
+
+    A TPU slice (`v4-128`) finds its chip; :func:`slice_of` says how many.
+
+    Raises:
+        NotFoundError: no profile of that name; the message names the nearest.
+        InputError: the profile that was found has faults.
+
+    >>> find("NVIDIA H100 80GB HBM3").id
+    'h100-sxm5-80'
+    >>> find("v4-128").id
+    'tpu-v4'
+    """
+    wanted = _plain(name)
+    for folder in folders:
+        for place in _places(folder):
+            path = _exact(place, wanted) or _index(place).get(wanted)
+            if path is not None:
+                return load(path, Accelerator)
+    shipped = _shipped(wanted)
+    if shipped is not None:
+        return shipped
+    part = slice_of(name)
+    if part is not None:
+        return find(part[0], folders)
+    known = [known for folder in folders for place in _places(folder) for known in _index(place)]
+    raise not_found("hardware.accelerator", "accelerator", name, sorted({*known, *_shipped_names()}))
+
+
+@cache
+def _shipped(wanted: str) -> Accelerator | None:
+    for kind in SHIPPED:
+        path = _exact(profiles_root() / kind, wanted)
+        if path is not None:
+            return _load_shipped(kind, path.name)
+    place = _shipped_names().get(wanted)
+    return _load_shipped(*place) if place else None
+
+
+@cache
+def _load_shipped(kind: str, file: str) -> Accelerator:
+    path = profiles_root() / kind / file
+    return load(path, Accelerator, f"hardware_profiles/{kind}/{file}")
+
+
+@cache
+def _shipped_names() -> dict[str, tuple[str, str]]:
+    """Every id and alias that ships, in lower case, and the file it is in."""
+    found: dict[str, tuple[str, str]] = {}
+    for kind in SHIPPED:
+        for name, path in _index(profiles_root() / kind).items():
+            found.setdefault(name, (kind, path.name))
+    return found
+
+
+def all_accelerators(folders: Sequence[Folder] = (), *, cpus: bool = True) -> list[Accelerator]:
+    """Every profile, the user's first, those of an id already seen left out.
+
+    >>> len(all_accelerators()) >= 60
+    True
+    """
+    found: dict[str, Accelerator] = {}
+    for folder in folders:
+        for place in _places(folder):
+            for path in _files(place):
+                mine = load(path, Accelerator)
+                found.setdefault(mine.id, mine)
+    for kind in SHIPPED if cpus else SHIPPED[:1]:
+        for path in _files(profiles_root() / kind):
+            ours = _load_shipped(kind, path.name)
+            found.setdefault(ours.id, ours)
+    return list(found.values())
+
+
+def known_prices(
+    accelerator: Accelerator,
+    provider: str | None = None,
+    region: str | None = None,
+    plan: str | None = None,
+) -> list[Price]:
+    """Prices of a device-hour that meet all that is given, the newest first, undated ones last.
+
+    >>> [p.value for p in known_prices(find("h100"), "aws", "us-east-1", "on-demand")][-1]
+    6.88
+    """
+    met = [
+        price
+        for price in accelerator.prices
+        if (provider is None or price.provider == provider)
+        and (region is None or price.region == region)
+        and (plan is None or price.plan == plan)
+    ]
+    return sorted(met, key=lambda price: price.date or "", reverse=True)
+
+
+_SLICE = re.compile(r"(?:tpu[- ]?)?v(2|3|4|5p|5e|5litepod|6e)-([1-9][0-9]{0,5})", re.ASCII)
+_CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2}  # names of the others count chips
+
+
+def slice_of(name: str) -> tuple[str, int] | None:
+    """The chip and the number of chips that the name of a TPU slice says; None for other names.
+
+    Names of v2, v3, v4 and v5p count TensorCores, two a chip; v5e and v6e count chips.
+    Source: Google Cloud, TPU configurations, https://docs.cloud.google.com/tpu/docs.
+
+    >>> slice_of("v4-128"), slice_of("v5litepod-16"), slice_of("h100")
+    (('tpu-v4', 64), ('tpu-v5e', 16), None)
+    """
+    match = _SLICE.fullmatch(_plain(name))
+    if match is None:
+        return None
+    version, number = match[1], int(match[2])
+    cores = _CORES_A_CHIP.get(version, 1)
+    if number % cores:
+        return None
+    return f"tpu-v{version.replace('5litepod', '5e')}", number // cores
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a profile."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "costcalc hardware profile",
+        **Accelerator.model_json_schema(),
+    }
+
+
+# --- names without reading whole files -----------------------------------------------------------
+
+# The top-level blocks that name a profile; prices and figures, most of a file, stay unread.
+_BLOCK = re.compile(r"^(?:id|name|aliases|accelerator):.*\n(?:(?:[ \t#-].*)?\n)*", re.MULTILINE)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).lower()
+
+
+def _places(folder: Folder) -> list[Folder]:
+    """A user's folder, and the folders inside it that are laid out as ours are."""
+    inside = [folder / kind for kind in SHIPPED]
+    return [folder, *(place for place in inside if place.is_dir())]
+
+
+def _files(place: Folder) -> Iterator[Folder]:
+    """The profiles of accelerators in a folder: hosts, which name an accelerator, are left out."""
+    found = [path for path in place.iterdir() if path.name.endswith(".yaml") and path.is_file()]
+    for path in sorted(found, key=lambda path: path.name):
+        if "accelerator" not in _head(path):
+            yield path
+
+
+def _head(path: Folder) -> dict[str, Any]:
+    """What names a profile: its id, name and aliases, read strictly but without the rest."""
+    text = path.read_text(encoding="utf-8-sig") + "\n"
+    blocks = "".join(_BLOCK.findall(text))
+    data = read(blocks, path.name).data
+    return data if isinstance(data, dict) else {}
+
+
+def _exact(place: Folder, wanted: str) -> Folder | None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", wanted):
+        return None  # no id, and so no name of a file: nothing leads out of the folder
+    path = place / f"{wanted}.yaml"
+    return path if path.is_file() and "accelerator" not in _head(path) else None
+
+
+def _index(place: Folder) -> dict[str, Folder]:
+    """Every id and alias in a folder, in lower case."""
+    found: dict[str, Folder] = {}
+    for path in _files(place):
+        head = _head(path)
+        aliases = head.get("aliases")
+        names = [head.get("id"), *(aliases if isinstance(aliases, list) else [])]
+        for name in names:
+            if isinstance(name, str | int):
+                found.setdefault(_plain(str(name)), path)
+    return found
