@@ -1,0 +1,255 @@
+"""Hosts: the servers and cloud instances that accelerators stand in, one YAML a host.
+
+A host says how many accelerators share it, how fast they reach other hosts, what the node draws
+beside the accelerators' boards, and what it cost to make without them.  Finding a host reads only
+the first lines of each file; the one that is wanted is then read in full.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from costcalc.catalog.figure import Figure, Source, source_faults
+from costcalc.catalog.files import profiles_root
+from costcalc.errors import InputError, Problem, not_found
+from costcalc.reading import read_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORKSTATION = "workstation"
+GENERIC_SERVER = "server-8-gpu"
+
+_HEAD = re.compile(r"^(id|aliases|accelerator|devices|provider|default_for): *(.*?) *$", re.M)
+
+
+class Cpu(BaseModel):
+    """The processors of a host; `tdp` is that of one socket."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    sockets: int = Field(ge=1)
+    tdp: Figure | None = None
+
+
+class Host(BaseModel):
+    """One server, instance or rack; every figure is of the whole node unless it says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str
+    aliases: tuple[str, ...] = Field((), description="exact names, case ignored: instance types")
+    accelerator: str | None = Field(None, description="id of its accelerator; none: any will do")
+    devices: int = Field(ge=1, description="accelerators in it, in the accelerator's own unit")
+    provider: str | None = Field(None, description="the cloud that rents it; none: hardware")
+    default_for: tuple[str, ...] = Field(
+        (), description="accelerators whose reference system this is, used when no host is named"
+    )
+    cpu: Cpu | None = None
+    max_power: Figure | None = Field(None, description="the vendor's rating of the whole node")
+    host_power: Figure = Field(description="draw beside the accelerators' boards, while training")
+    host_power_each: Figure | None = Field(
+        None, description="what each accelerator adds to host_power, where the size is open"
+    )
+    host_idle_power: Figure | None = None
+    scale_up_domain: int = Field(ge=1, description="devices joined by the scale-up links")
+    scale_out: Figure | None = Field(None, description="network of one device, each way")
+    embodied: Figure | None = Field(None, description="to make the node without accelerators")
+    note: str | None = None
+    sources: dict[str, Source]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Host:
+        faults = [f"{path}: {fault}" for path, fault in source_faults(self, self.sources)]
+        if self.max_power is not None and self.host_power.si > self.max_power.si:
+            faults.append("host_power: expected no more than max_power")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostChoice:
+    """A host, how many accelerators stand in one, and why it was taken."""
+
+    host: Host
+    devices: int
+    why: str
+
+    def power_per_device(self, which: str = "value") -> float | None:
+        """What the node draws beside the boards, shared by its accelerators; watts a device.
+
+        ``which`` is value, low or high; None where no such bound is stated.
+        """
+        base, each = self.host.host_power, self.host.host_power_each
+        if each is None:
+            found = _bound(base, which)
+            return None if found is None else found / self.host.devices
+        fixed, added = _bound(base, which), _bound(each, which)
+        return None if fixed is None or added is None else fixed / self.devices + added
+
+    def embodied_per_device(self, which: str = "value") -> float | None:
+        """gCO2e to make the node without accelerators, shared by them; None if unknown."""
+        figure = self.host.embodied
+        found = None if figure is None else _bound(figure, which)
+        shared = self.devices if self.host.host_power_each is not None else self.host.devices
+        return None if found is None else found / shared
+
+
+def _bound(figure: Figure, which: str) -> float | None:
+    return {"value": figure.si, "low": figure.si_low, "high": figure.si_high}[which]
+
+
+class _Head(BaseModel):
+    """The first lines of a host file: enough to choose by."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    aliases: tuple[str, ...] = ()
+    accelerator: str | None = None
+    devices: int
+    provider: str | None = None
+    default_for: tuple[str, ...] = ()
+
+
+def find(name: str, folders: Iterable[Path] = ()) -> Host:
+    """The host of this id or alias; case is ignored, nothing else is guessed.
+
+    ``folders`` are the user's own, looked in first.  Raises NotFoundError with the nearest names.
+
+    >>> find("p5.48xlarge").devices
+    8
+    >>> find("p5.48large")
+    Traceback (most recent call last):
+    costcalc.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: p5.48xlarge, \
+p5e.48xlarge, g5.48xlarge
+    """
+    places = _places(tuple(folders))
+    wanted = name.lower()
+    for head in (head for place in places for head in _heads(place)):
+        if wanted in (head.id.lower(), *(alias.lower() for alias in head.aliases)):
+            return load(head.id, folders)
+    names = [n for place in places for head in _heads(place) for n in (head.id, *head.aliases)]
+    raise not_found("hardware.instance", "host", name, names)
+
+
+def choose(
+    accelerator: str,
+    *,
+    provider: str | None = None,
+    per_node: int | None = None,
+    folders: Iterable[Path] = (),
+) -> HostChoice:
+    """The host to reckon with where none is named: the provider's own, else the reference system.
+
+    ``accelerator`` is the id of a profile; ``per_node`` the number of them that the user has in
+    one node.  Consumer cards stand in the workstation, anything else in the generic server.
+
+    >>> choose("h100-sxm5-80").host.id, choose("h100-sxm5-80", provider="aws").host.id
+    ('dgx-h100', 'p5.48xlarge')
+    >>> choose("rtx-4090", per_node=2).devices
+    2
+    """
+    heads = [head for place in _places(tuple(folders)) for head in _heads(place)]
+    for reason, found in _candidates(heads, accelerator, provider):
+        if found:
+            best = min(found, key=lambda head: _rank(head, per_node))
+            host = load(best.id, folders)
+            devices = per_node or host.devices
+            return HostChoice(host=host, devices=devices, why=reason.format(name=host.name))
+    host = load(GENERIC_SERVER, folders)
+    why = f"no host is known for {accelerator}: {host.name} assumed"
+    return HostChoice(host=host, devices=per_node or host.devices, why=why)
+
+
+def for_accelerator(
+    accelerator: str, provider: str | None = None, per_node: int | None = None
+) -> Host:
+    """The host that `choose` takes, without the reason."""
+    return choose(accelerator, provider=provider, per_node=per_node).host
+
+
+def _candidates(
+    heads: list[_Head], accelerator: str, provider: str | None
+) -> Iterator[tuple[str, list[_Head]]]:
+    ours = [head for head in heads if head.accelerator == accelerator]
+    if provider is not None:
+        rented = [head for head in ours if head.provider == provider]
+        yield f"no host named: {{name}}, which {provider} rents with {accelerator}", rented
+    named = [head for head in heads if accelerator in head.default_for]
+    yield f"no host named: {{name}}, the usual system of {accelerator}", named
+    owned = [head for head in ours if head.provider is None]
+    yield f"no host named: {{name}}, which holds {accelerator}", owned
+    yield f"no host named: {{name}}, the only one known with {accelerator}", ours
+
+
+def _rank(head: _Head, per_node: int | None) -> tuple[int, int, str]:
+    """Smaller is better: the size asked for, else the largest; then by name, to be the same."""
+    miss = 0 if per_node is None else abs(head.devices - per_node)
+    return miss, -head.devices, head.id
+
+
+def load(host: str, folders: Iterable[Path] = ()) -> Host:
+    """The host of exactly this id, its file checked against the schema."""
+    for place in _places(tuple(folders)):
+        path = place / f"{host}.yaml"
+        if path.is_file():
+            return _load(path)
+    raise not_found("hardware.instance", "host", host, ids(folders))
+
+
+def ids(folders: Iterable[Path] = ()) -> list[str]:
+    """All ids, sorted; the user's own among them."""
+    return sorted({head.id for place in _places(tuple(folders)) for head in _heads(place)})
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a host file."""
+    return Host.model_json_schema()
+
+
+@functools.cache
+def _load(path: Traversable) -> Host:
+    document = read_file(path)
+    try:
+        return Host.model_validate(document.data)
+    except ValidationError as error:
+        raise InputError(
+            Problem(
+                key=".".join(str(part) for part in fault["loc"]),
+                message=fault["msg"],
+                file=document.name,
+            )
+            for fault in error.errors()
+        ) from None
+
+
+@functools.cache
+def _places(folders: tuple[Path, ...]) -> tuple[Traversable, ...]:
+    own = [folder / "hosts" for folder in folders if (folder / "hosts").is_dir()]
+    return (*own, profiles_root() / "hosts")
+
+
+@functools.cache
+def _heads(place: Traversable) -> tuple[_Head, ...]:
+    """The top-level lines that a choice needs; reading 50 files as YAML would take 0.2 s."""
+    files = sorted((f for f in place.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    return tuple(_head(file.read_text(encoding="utf-8")) for file in files)
+
+
+def _head(text: str) -> _Head:
+    found: dict[str, Any] = {key: value.strip("\"'") for key, value in _HEAD.findall(text)}
+    for key in ("aliases", "default_for"):
+        listed = found.get(key, "").strip("[]")
+        found[key] = tuple(n for part in listed.split(",") if (n := part.strip(" \"'")))
+    return _Head.model_validate(found)
