@@ -1,0 +1,115 @@
+"""What a machine achieves: the calibrated coefficients, and the rates that follow from them.
+
+``data/throughput.yaml`` holds them: global ones, and per generation and precision those that
+measurements tell apart.  What a generation does not state falls back to the prior of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from costcalc.errors import InputError, Problem
+from costcalc.throughput.layout import Machine
+
+Number = Any  # float or NumPy array of floats
+
+#: bytes of a gradient and of a weight on the wire, and of an activation, by precision
+ACTIVATION_BYTES = {"fp32": 4.0, "tf32": 4.0}
+#: formats whose large matrix multiplies run at the peak of another key of the profile
+PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
+LOW_PRECISION = ("fp8", "mxfp8", "fp4", "nvfp4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coefficients:
+    """Free constants of the time model; shares are of 1, times in seconds.
+
+    The values written here are the prior, set from public figures before any fit: a matmul reaches
+    0.9 of its measured ceiling, 0.8 of the bandwidth and of the links, kernels launch in 5 us.
+    """
+
+    matmul: Number = 0.70  # share of the peak that the layers' matmuls reach at large size
+    matmul_base: Number = 0.70  # the same at 16 bits: logits, and attention's projections in fp8
+    attention: Number = 0.45  # share of the 16-bit peak that fused attention reaches
+    traffic: Number = 0.5  # exposed share of a matmul's own memory traffic
+    bandwidth: Number = 0.80  # share of the memory bandwidth
+    elementwise: Number = 1.0  # scale of the elementwise traffic of a layer
+    cast: Number = 1.0  # scale of the traffic that quantizing to 8 or 4 bits costs
+    kernel: Number = 5e-6  # launching one kernel, host side
+    matmul_start: Number = 5e-6  # a matmul's ramp-up and tail (wave quantisation), device side
+    scale_up: Number = 0.75  # share of the fabric's rate that a collective reaches
+    scale_out: Number = 0.70  # share of the network's rate
+    latency_up: Number = 1.0e-5  # a collective inside the domain
+    latency_out: Number = 3.0e-5  # a collective or message between nodes, a hop
+    tensor_exposed: Number = 0.9  # share of tensor-parallel traffic that compute does not hide
+    context_exposed: Number = 0.5
+    pipeline_exposed: Number = 0.7
+    expert_exposed: Number = 0.8
+    data_exposed: Number = 0.4  # of the gradient reduction
+    shard_exposed: Number = 0.15  # of the gathers of sharded weights, though compute could hide it
+    gradient_bytes: Number = 4.0
+    imbalance: Number = 1.1  # fullest expert over mean expert
+    expert_matmul: Number = 0.85  # grouped matmul against a plain one of the same size
+    jitter: Number = 0.005  # time lost to the slowest device, a doubling of devices beyond a node
+    fixed: Number = 5.0e-3  # a step's own: input, clipping, logging
+    bubble: Number = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Nominal rates of a machine for one precision: FLOP/s, byte/s, devices."""
+
+    peak: Number  # of the layers' matmuls
+    peak_base: Number  # at 16 bits (32 where the run is)
+    bandwidth: Number
+    scale_up: Number
+    domain: Number
+    scale_out: Number
+    activation_bytes: Number = 2.0
+    low: Number = 0.0  # 1 where the matmuls run in 8 or 4 bits
+    low4: Number = 0.0  # 1 where they run in 4
+    eager: Number = 1.0  # 1 where a host launches kernels, 0 where a compiler fused the step
+
+
+def rates_of(machine: Machine, precision: str) -> Rates:
+    """Nominal rates; InputError where the profile has no peak for the precision.
+
+    >>> h100 = Machine(accelerator="h", generation="hopper", kind="gpu", devices=8, per_node=8,
+    ...                peak={"bf16": 989.4e12, "fp8": 1978.9e12}, memory_bandwidth=3.35e12)
+    >>> rates_of(h100, "fp8").peak, rates_of(h100, "fp8").peak_base
+    (1978900000000000.0, 989400000000000.0)
+    """
+    key = PEAK_KEY.get(precision, precision)
+    low = precision in LOW_PRECISION
+    peak = machine.peak.get(key)
+    if not peak:
+        known = ", ".join(sorted(machine.peak)) or "none"
+        message = f"expected a precision that {machine.accelerator} computes in ({known})"
+        raise InputError(Problem(key="training.precision", message=f"{message}; got {precision}"))
+    base = machine.peak.get("bf16", machine.peak.get("fp16", peak)) if low else peak
+    fabric = machine.scale_up or machine.scale_out
+    return Rates(
+        peak=peak,
+        peak_base=base,
+        bandwidth=machine.memory_bandwidth,
+        scale_up=fabric,
+        domain=float(max(machine.scale_up_domain, 1)),
+        scale_out=machine.scale_out or fabric,
+        activation_bytes=ACTIVATION_BYTES.get(precision, 2.0),
+        low=1.0 if low else 0.0,
+        low4=1.0 if precision in ("fp4", "nvfp4") else 0.0,
+        eager=0.0 if machine.kind in ("tpu", "asic") else 1.0,
+    )
+
+
+def coefficients_of(constants: Mapping[str, Any], machine: Machine, precision: str) -> Coefficients:
+    """The coefficients of one machine and precision: its generation's, else its kind's prior."""
+    values = dict(constants.get("global", {}))
+    values.update(constants.get("kinds", {}).get(machine.kind, {}))
+    of_generation = constants.get("generations", {}).get(machine.generation, {})
+    values.update({k: v for k, v in of_generation.items() if not isinstance(v, Mapping)})
+    values.update(of_generation.get("precisions", {}).get(precision, {}))
+    fields = Coefficients.__slots__
+    return Coefficients(**{k: float(v) for k, v in values.items() if k in fields})

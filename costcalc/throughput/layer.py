@@ -1,0 +1,157 @@
+"""What one layer and the logits cost a device, a micro-batch forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costcalc.throughput.axes import Axes
+from costcalc.throughput.coefficients import Coefficients, Rates
+from costcalc.throughput.matmul import matmul_time
+from costcalc.throughput.shape import ModelShape
+
+Number = Any  # float or NumPy array of floats
+
+#: kernels that a framework launches a layer, forward and backward (24 and 40 in Megatron-LM's
+#: unfused decoder layer; a profile of any eager framework shows the same order)
+KERNELS_FORWARD, KERNELS_BACKWARD = 24.0, 40.0
+#: elementwise traffic forward: passes over the hidden state (norms, residuals, dropout, rotary)
+HIDDEN_PASSES = 10.0
+#: and over the MLP's inner state (activation function: read and write)
+INNER_PASSES = 2.0
+#: passes over the score matrix where attention is not fused: scale, mask, softmax, dropout
+SCORE_PASSES = 8.0
+#: bytes a logit: written and read in 16 and 32 bits, forward and backward
+LOGIT_BYTES = 16.0
+#: reading in 16 bits, writing the quantized operand and its transpose
+CAST_BYTES = 4.0
+#: fused attention runs 2.5 forward passes' FLOPs backward (recomputed scores; Dao 2023)
+FLASH_BACKWARD, PLAIN_BACKWARD = 2.5, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Seconds a layer and micro-batch, recompute included; ``attention`` is the core's share."""
+
+    compute: Number
+    memory: Number
+    attention: Number
+    head_compute: Number
+    head_memory: Number
+
+
+def layer_times(
+    shape: ModelShape,
+    rates: Rates,
+    axes: Axes,
+    training: Any,
+    c: Coefficients,
+    tokens: Number,
+) -> Layer:
+    """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
+    t = axes.tensor
+    # passes of forward's cost: forward 1, backward 2 (1 where weights are frozen), recompute 1
+    weights_passes = 3.0 - training.frozen + axes.full
+    other_passes = 3.0 + axes.full
+    linear, traffic = _linear(shape, rates, axes, c, tokens)
+    core, core_traffic = _attention(shape, rates, axes, training, c, tokens)
+    bandwidth = rates.bandwidth * c.bandwidth
+    touched = _elementwise(shape, rates, axes, c, tokens)
+    memory = weights_passes * traffic + other_passes * touched / bandwidth
+    memory = memory + core_traffic / bandwidth
+    compute = weights_passes * linear + core
+    launched = (KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD) * rates.eager * c.kernel
+    # the host runs ahead of the device unless the device is the faster of the two
+    memory = np.maximum(memory, launched - compute)
+    head_compute, head_memory = _logits(shape, rates, axes, training, c, tokens)
+    return Layer(
+        compute=compute,
+        memory=memory,
+        attention=core,
+        head_compute=head_compute,
+        head_memory=head_memory,
+    )
+
+
+def _linear(
+    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+) -> tuple[Number, Number]:
+    """Seconds of a layer's matmuls forward, at the large-size rate and the rest."""
+    t, d = axes.tensor, shape.hidden
+    dense = (shape.attention_weights + shape.mlp_weights) / t
+    routed = shape.expert_active / t
+    size = rates.activation_bytes * (1.0 - 0.5 * rates.low)
+    wide = (shape.heads + 2.0 * shape.kv_heads) * shape.head_dim + shape.mlp_weights / d
+    moved = dense + tokens * (3.0 * d + 1.5 * wide / t)
+    rate = rates.peak * c.matmul
+    seconds = 2.0 * tokens * dense / rate
+    exposed = c.traffic / (rates.bandwidth * c.bandwidth)
+    rest = matmul_time(0.0, size * moved, 4.0, rate, exposed, c.matmul_start)
+    # experts: tokens come from all members of the expert group, so that each expert sees
+    # tokens · k · EP / E of them; its weights are read once a micro-batch
+    here = shape.expert_stored / (axes.expert * t)
+    again = tokens * shape.moe_share * shape.experts_per_token
+    moved_routed = here + again * (2.0 * d + 1.5 * (2.0 + shape.gated) * shape.expert_ffn / t)
+    seconds = seconds + 2.0 * tokens * routed * c.imbalance / (rate * c.expert_matmul)
+    rest = rest + size * moved_routed * exposed + 2.0 * shape.moe_share * c.matmul_start
+    other = tokens * shape.other_flops / t / (rates.peak_base * c.matmul_base * 0.5)
+    return seconds, rest + other
+
+
+def _attention(
+    shape: ModelShape,
+    rates: Rates,
+    axes: Axes,
+    training: Any,
+    c: Coefficients,
+    tokens: Number,
+) -> tuple[Number, Number]:
+    """Seconds of attention's core, all passes, and bytes of its score matrix where not fused."""
+    t = axes.tensor
+    flops = 2.0 * tokens * shape.score_width * shape.keys / t
+    plain = 1.0 - training.flash
+    backward = FLASH_BACKWARD * training.flash + PLAIN_BACKWARD * plain
+    # unfused attention computes the masked half too
+    flops = flops * (1.0 + plain * (shape.sequence_length / shape.keys - 1.0))
+    again = np.maximum(axes.full, axes.selective * plain)
+    rate = rates.peak_base * (c.attention * training.flash + 0.6 * c.matmul_base * plain)
+    passes = 1.0 + backward + again
+    scores = plain * tokens * shape.heads / t * shape.sequence_length
+    moved = scores * rates.activation_bytes * SCORE_PASSES * (2.0 + again)
+    return passes * flops / rate, moved
+
+
+def _elementwise(
+    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+) -> Number:
+    """Bytes of norms, residuals, activation functions, routing and casts, forward."""
+    t = axes.tensor
+    split = 1.0 + axes.sequence_parallel * (1.0 / t - 1.0)
+    routed = shape.moe_share * shape.experts_per_token
+    inner = (1.0 - shape.moe_share) * shape.ffn + shape.moe_share * (
+        shape.shared_ffn + shape.experts_per_token * shape.expert_ffn
+    )
+    # permuting tokens to experts and back: written and read twice
+    hidden = shape.hidden * (HIDDEN_PASSES * split + 4.0 * routed)
+    states = hidden + INNER_PASSES * (1.0 + shape.gated) * inner / t
+    wide = (shape.heads + shape.kv_heads) * shape.head_dim / t + 3.0 * shape.hidden
+    cast = rates.low * c.cast * CAST_BYTES * (wide + (2.0 + shape.gated) * inner / t)
+    return tokens * (states * rates.activation_bytes * c.elementwise + cast)
+
+
+def _logits(
+    shape: ModelShape,
+    rates: Rates,
+    axes: Axes,
+    training: Any,
+    c: Coefficients,
+    tokens: Number,
+) -> tuple[Number, Number]:
+    """Seconds of the logits and the loss: matmul in 16 bits, and their traffic."""
+    t = axes.tensor
+    passes = 3.0 - training.frozen
+    seconds = passes * 2.0 * tokens * shape.head_weights / t / (rates.peak_base * c.matmul_base)
+    moved = tokens * shape.vocabulary / t * LOGIT_BYTES
+    return seconds, moved / (rates.bandwidth * c.bandwidth)

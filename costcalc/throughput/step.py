@@ -1,0 +1,176 @@
+"""The time of one optimizer step: compute, memory, communication, bubble, optimizer.
+
+A closed-form model after Narayanan et al. 2021 (2104.04473), Korthikanti et al. 2022 (2205.05198),
+Isaev et al. 2023 (Calculon) and Rajbhandari et al. 2020 (ZeRO): every term is plain arithmetic
+on floats or NumPy arrays, so that one layout and a million of them take the same path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costcalc.throughput.axes import Axes, axes_of
+from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_of, rates_of
+from costcalc.throughput.layer import Layer, layer_times
+from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.network import (
+    Network,
+    context_time,
+    expert_time,
+    gradient_time,
+    network_of,
+    pipeline_time,
+    shard_time,
+    tensor_time,
+)
+from costcalc.throughput.shape import ModelShape
+
+Number = Any  # float or NumPy array of floats
+
+OPTIMIZER_BYTES = {"adamw": 30.0, "adamw-8bit": 20.0, "adafactor": 20.0, "sgd": 18.0, "muon": 34.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTime:
+    """Seconds of an optimizer step and what they are spent on; the parts add up to ``seconds``.
+
+    ``compute``: matmuls and attention at their rate; ``memory``: everything bound by memory or by
+    launching kernels.  The others are what computation does not hide.  ``bubble`` is the pipeline's.
+    """
+
+    seconds: Number
+    compute: Number
+    memory: Number
+    tensor: Number
+    pipeline: Number
+    data: Number
+    expert: Number
+    bubble: Number
+    optimizer: Number
+
+    def breakdown(self) -> dict[str, Number]:
+        """The parts by name, in seconds."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "seconds"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The recipe as numbers.
+
+    ``frozen``: 1 where base weights are frozen and only adapters train (no weight gradients of the
+    base); ``trainable`` the share of the parameters with gradients and optimizer states.
+    """
+
+    sequence_length: Number
+    global_batch: Number
+    flash: Number = 1.0
+    frozen: Number = 0.0
+    trainable: Number = 1.0
+    optimizer_bytes: Number = 30.0
+
+
+def training_of(recipe: Recipe) -> Training:
+    """The numbers of a recipe."""
+    return Training(
+        sequence_length=float(recipe.sequence_length),
+        global_batch=float(recipe.global_batch),
+        flash=1.0 if recipe.attention == "flash" else 0.0,
+        frozen=1.0 if recipe.method == "lora" else 0.0,
+        trainable=float(recipe.trainable_share),
+        optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
+    )
+
+
+def step_time(
+    shape: ModelShape,
+    machine: Machine,
+    layout: Layout | Axes,
+    recipe: Recipe,
+    constants: Mapping[str, Any],
+) -> StepTime:
+    """Time of one optimizer step, in seconds, with its breakdown.
+
+    ``layout`` is one :class:`Layout` or :class:`Axes` of NumPy arrays, one element a layout;
+    ``constants`` come from :func:`costcalc.throughput.constants.load`.  Raises InputError where the
+    machine has no peak for the precision.
+    """
+    return step_of(
+        shape,
+        rates_of(machine, recipe.precision),
+        axes_of(layout),
+        training_of(recipe),
+        coefficients_of(constants, machine, recipe.precision),
+    )
+
+
+def step_of(
+    shape: ModelShape, rates: Rates, axes: Axes, training: Training, c: Coefficients
+) -> StepTime:
+    """:func:`step_time` from numbers alone; each of them may be an array."""
+    tokens = axes.micro_batch * training.sequence_length / axes.context
+    micro_batches = np.ceil(training.global_batch / (axes.data * axes.micro_batch) - 1e-9)
+    layer = layer_times(shape, rates, axes, training, c, tokens)
+    net = network_of(rates, axes, c)
+    stage = _stage(shape, axes, layer, net, training, c, tokens, rates)
+    passes = micro_batches + stage["shift"]
+    bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
+    compute, memory = micro_batches * stage["compute"], micro_batches * stage["memory"]
+    tensor, expert = micro_batches * stage["tensor"], micro_batches * stage["expert"]
+    pipeline = passes * stage["pipeline"]
+    busy = stage["compute"] + stage["memory"] + stage["tensor"] + stage["expert"]
+    held = shard_time(shape, axes, net, c, busy, training.frozen)
+    reduced = gradient_time(shape, axes, net, c, busy, training, micro_batches)
+    data = micro_batches * held + reduced
+    local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
+    spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
+    update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth) + c.fixed
+    idle = bubble * (busy + held)
+    total = compute + memory + tensor + expert + pipeline + data + idle + update
+    late = c.jitter * np.log2(np.maximum(axes.devices / 8.0, 1.0))
+    data = data + total * late
+    return StepTime(
+        seconds=total * (1.0 + late),
+        compute=compute,
+        memory=memory,
+        tensor=tensor,
+        pipeline=pipeline,
+        data=data,
+        expert=expert,
+        bubble=idle,
+        optimizer=update,
+    )
+
+
+def _stage(
+    shape: ModelShape,
+    axes: Axes,
+    layer: Layer,
+    net: Network,
+    training: Training,
+    c: Coefficients,
+    tokens: Number,
+    rates: Rates,
+) -> dict[str, Number]:
+    """What the fullest pipeline stage spends on one micro-batch, forward and backward."""
+    full = np.ceil(shape.layers / axes.pipeline - 1e-9)
+    last = shape.layers - (axes.pipeline - 1.0) * full
+    tensor = tensor_time(shape, axes, net, c, tokens, training.frozen)
+    tensor = tensor + context_time(shape, axes, net, c, tokens, layer.attention)
+    expert = expert_time(shape, axes, net, c, tokens)
+    a_layer = layer.compute + layer.memory + tensor + expert
+    # the last stage holds the logits: it is the slowest unless it holds fewer layers
+    ends = (full - last) * a_layer < layer.head_compute + layer.head_memory
+    held = np.where(ends, last, full)
+    heads = np.where(ends, 1.0, 0.0)
+    return {
+        "compute": held * layer.compute + heads * layer.head_compute,
+        "memory": held * layer.memory + heads * layer.head_memory,
+        "tensor": held * tensor,
+        "expert": held * expert,
+        "pipeline": pipeline_time(shape, axes, net, c, tokens),
+        "shift": (axes.pipeline - 1.0) / axes.virtual_pipeline,
+    }
