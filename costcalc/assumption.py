@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 Basis = Literal["given", "measured", "profile", "modelled", "default"]
 
@@ -61,3 +61,16 @@ def exact(
         key=key, value=value, low=value, high=value, unit=unit, basis=basis, source=source,
         why=why, year=year, where=where,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An input that is a word or a mapping rather than a number: ``packing: packed``."""
+
+    key: str
+    value: Any
+    basis: Basis
+    source: str
+    why: str = ""
+    year: int | None = None
+    where: str | None = None

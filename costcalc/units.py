@@ -190,6 +190,11 @@ def describe(si_unit: str) -> str:
     return f"{name} ({units})" if units else name
 
 
+def wrong_dimension(found: str, wanted: str) -> InputError:
+    """The error of a conversion between units of two dimensions."""
+    return _bad(f'expected a unit of {name_of(unit(found).dimension)}; got "{wanted}"')
+
+
 def name_of(dimension: Dimension) -> str:
     """What a dimension is called: ``an energy``."""
     for si_unit, (name, _) in _NAMES.items():
