@@ -1,0 +1,73 @@
+"""Who rents out accelerators, and how much power and water their sites use beside the computers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from costcalc.catalog.region_table import Sourced, Table, cell, note, reason, sourced
+
+FILE = "providers.yaml"
+Column = Literal["pue", "wue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider; `pue` and `wue` are the means of its own sites, None with a reason if unknown."""
+
+    id: str
+    name: str
+    pue: Sourced | None
+    wue: Sourced | None
+    pue_why: str
+    wue_why: str
+
+
+def _table() -> Table:
+    from costcalc.catalog.region_table import table
+
+    return table(FILE)
+
+
+def names() -> tuple[str, ...]:
+    """The ids of all providers.
+
+    >>> "lambda" in names()
+    True
+    """
+    return tuple(_table().section("providers"))
+
+
+def find(name: str) -> Provider | None:
+    """The provider of that id; None if there is none.
+
+    >>> find("aws").pue.value, find("lambda").pue, find("lambda").pue_why
+    (1.14, None, 'the provider publishes no mean PUE')
+    """
+    found = _table()
+    row = found.section("providers").get(name)
+    if row is None:
+        return None
+    pue, wue = cell(found, row, "pue"), cell(found, row, "wue")
+    return Provider(
+        id=name, name=row["name"],
+        pue=sourced(found, pue, "pue") if pue else None,
+        wue=sourced(found, wue, "wue") if wue else None,
+        pue_why="" if pue else reason(found, row, "pue"),
+        wue_why="" if wue else reason(found, row, "wue"),
+    )
+
+
+def survey(column: Column) -> Sourced:
+    """The mean of the industry's surveys, for a site of which nothing is published.
+
+    >>> survey("pue").value
+    1.54
+    """
+    found = _table()
+    given = cell(found, found.section("survey"), column)
+    if given is None:
+        raise KeyError(column)
+    figure = sourced(found, given, "survey")
+    why = "nothing is published of the site: the mean of the industry's survey"
+    return replace(figure, why=why, range_why=note(found, given.get("note")))

@@ -1,0 +1,234 @@
+"""A place that a run file names: its grid, its PUE and its water, each with source, year and range.
+
+`find` knows `provider:region` (aws, azure, gcp), ISO 3166-1 alpha-2 and alpha-3, ISO 3166-2 of the
+USA, Canada and China, the Nordic bidding zones and `world`.  It matches exactly: what it does not
+know is an error that names the nearest codes, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from costcalc.catalog import provider as providers
+from costcalc.catalog.grid import Grid, factor, grid, no_less
+from costcalc.catalog.region_names import near
+from costcalc.catalog.region_table import (
+    GridBasis,
+    GridFactor,
+    Sourced,
+    Table,
+    cell,
+    reason,
+    sourced,
+    table,
+)
+from costcalc.errors import NotFoundError, Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CLOUDS = ("aws", "azure", "gcp")
+WORLD = "world"
+_COUNTRIES = "regions/countries.yaml"
+_ZONES = {
+    "US": "regions/us.yaml", "CA": "regions/ca.yaml", "CN": "regions/cn.yaml",
+    "SE": "regions/nordic.yaml", "NO": "regions/nordic.yaml", "DK": "regions/nordic.yaml",
+}
+# ISO 3166-2 codes of places that have a country code of their own.
+_ALIASES = {
+    "US-AS": "AS", "US-GU": "GU", "US-MP": "MP", "US-PR": "PR", "US-UM": "UM", "US-VI": "VI",
+    "CN-HK": "HK", "CN-MO": "MO", "CN-TW": "TW",
+}
+_FORMS = "aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3, NO-NO1, DK-DK1, world"
+
+Kind = Literal["world", "country", "zone", "cloud"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A place, and what is known of the electricity and the sites there.
+
+    `grid` is the default figure (lifecycle, annual, average, location-based, or what stands in for
+    it); `others` are figures of other conventions, never mixed with it.  `pue` and `wue` are the
+    region's, else the provider's, else the survey's: their `why` says which.  What is None has its
+    reason in `grid_why` or `water_why`.  `files` gives the digest of each data file that was read.
+    """
+
+    code: str
+    label: str
+    kind: Kind
+    provider: str | None
+    country: str | None
+    grid_zone: str
+    grid: GridFactor | None
+    grid_why: str
+    others: tuple[GridFactor, ...]
+    pue: Sourced
+    wue: Sourced
+    water: Sourced | None
+    water_why: str
+    files: Mapping[str, str]
+
+    def grid_of(self, basis: GridBasis) -> GridFactor | None:
+        """The figure of another basis, if there is one: `direct`."""
+        known = (*((self.grid,) if self.grid else ()), *self.others)
+        matching = [figure for figure in known if figure.basis == basis]
+        return matching[-1] if matching else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A country, state, province, zone or the world, before its site is known."""
+
+    code: str
+    label: str
+    found: Table
+    row: Mapping[str, Any]
+
+
+def find(name: str, *, provider: str | None = None, key: str = "site.region") -> Region:
+    """The region of that name.
+
+    Args:
+        name: `aws:us-east-1`, `FR`, `FRA`, `US-CA`, `CA-QC`, `CN-SC`, `SE-SE3`, `world`.
+        provider: whose sites they are, where the name does not say; for PUE and WUE.
+        key: the key of the run file that the error names.
+
+    Raises:
+        NotFoundError: there is no region of that name; the message names the nearest ones.
+
+    >>> region = find("aws:us-east-1")
+    >>> region.grid_zone, region.grid.value, region.pue.value
+    ('US-VA', 322.4, 1.15)
+    >>> find("aws:us-esat-1")
+    Traceback (most recent call last):
+    ...
+    costcalc.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: aws:us-east-1, \
+aws:us-east-2
+    """
+    cloud, colon, code = name.partition(":")
+    if colon:
+        return _cloud(cloud, code, name, key)
+    place = _place(name)
+    if place is None:
+        raise _unknown(name, key)
+    return _region(place, provider)
+
+
+def codes() -> Iterator[str]:
+    """The canonical name of every region, clouds first.
+
+    >>> "gcp:europe-west4" in set(codes())
+    True
+    """
+    for cloud in CLOUDS:
+        yield from (f"{cloud}:{code}" for code in table(f"regions/{cloud}.yaml").section("regions"))
+    for file in dict.fromkeys((_COUNTRIES, *_ZONES.values())):
+        yield from table(file).section("regions")
+
+
+def _place(code: str) -> _Place | None:
+    code = _ALIASES.get(code, code)
+    found = table(_ZONES[code[:2]] if code[2:3] == "-" and code[:2] in _ZONES else _COUNTRIES)
+    row = found.row(code)
+    if row is None and len(code) == 3:
+        code = _by_alpha3(found, code)
+        row = found.row(code)
+    return None if row is None else _Place(code, row["name"], found, row)
+
+
+def _by_alpha3(found: Table, alpha3: str) -> str:
+    rows = found.section("regions").items()
+    return next((code for code, row in rows if row.get("alpha3") == alpha3), "")
+
+
+def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
+    if cloud not in CLOUDS:
+        raise _no_cloud(cloud, name, key)
+    site = table(f"regions/{cloud}.yaml")
+    row = site.row(code)
+    if row is None:
+        raise _unknown(name, key)
+    place = _place(row["grid"])
+    if place is None:
+        raise KeyError(row["grid"])
+    region = _region(place, cloud)
+    own = factor(site, row, name, "direct") if "direct" in row else None
+    figures = {column: _own(site, row, column) for column in ("pue", "wue")}
+    return replace(
+        region, code=name, label=row["location"], kind="cloud", provider=cloud,
+        grid=no_less(site, region.grid, own) if own and region.grid else region.grid,
+        others=(*region.others, own) if own else region.others,
+        pue=figures["pue"] or region.pue, wue=figures["wue"] or region.wue,
+        files={**region.files, site.file: site.digest},
+    )
+
+
+def _own(site: Table, row: Mapping[str, Any], column: str) -> Sourced | None:
+    """The region's own PUE or WUE, or that of its geography."""
+    area = row.get("geography")
+    shared = site.section("geographies").get(area, {}) if area else {}
+    given = cell(site, {**shared, **row}, column)
+    if given is None:
+        return None
+    whose = f"the provider's figure of its geography, {area}" if area else "the region's own figure"
+    return replace(sourced(site, given, column), why=whose)
+
+
+def _region(place: _Place, provider: str | None) -> Region:
+    found, row = place.found, place.row
+    known: Grid = grid(found, place.code)
+    water = cell(found, row, "water")
+    sites = table(providers.FILE)
+    return Region(
+        code=place.code, label=place.label, kind=_kind(place.code), provider=provider,
+        country=None if place.code == WORLD else place.code[:2], grid_zone=place.code,
+        grid=known.default, grid_why=known.why, others=known.others,
+        pue=_site(provider, "pue"), wue=_site(provider, "wue"),
+        water=sourced(found, water, "water") if water else None,
+        water_why="" if water else reason(found, row, "water"),
+        files={found.file: found.digest, sites.file: sites.digest},
+    )
+
+
+def _kind(code: str) -> Kind:
+    if code == WORLD:
+        return "world"
+    return "zone" if "-" in code else "country"
+
+
+def _site(name: str | None, column: providers.Column) -> Sourced:
+    """The provider's mean PUE or WUE, else the survey's."""
+    mean = providers.survey(column)
+    if name is None:
+        return mean
+    found = providers.find(name)
+    if found is None:
+        return replace(mean, why=f"{name} is not in the table of providers; {mean.why}")
+    own = found.pue if column == "pue" else found.wue
+    if own is not None:
+        return replace(own, why=f"the mean of the sites of {found.name}")
+    why = found.pue_why if column == "pue" else found.wue_why
+    return replace(mean, why=f"{found.name}: {why}; the mean of the industry's survey")
+
+
+def _no_cloud(cloud: str, name: str, key: str) -> NotFoundError:
+    if cloud in providers.names():
+        message = (
+            f"no region {name}: costcalc knows no regions of {cloud}; give the place"
+            f" (US, US-CA, FI, …) here and price.provider: {cloud}"
+        )
+        return NotFoundError(Problem(key=key, message=message))
+    meant = nearest(cloud, CLOUDS, at_most=1)
+    if meant:
+        return _unknown(f"{meant[0]}:{name.partition(':')[2]}", key, written=name)
+    message = f"no region {name[:60]}; known providers: {', '.join(CLOUDS)}"
+    return NotFoundError(Problem(key=key, message=message))
+
+
+def _unknown(name: str, key: str, *, written: str | None = None) -> NotFoundError:
+    found = near(name, list(codes()), table(_COUNTRIES).section("regions"))
+    hint = f"nearest: {', '.join(found)}" if found else f"known: {_FORMS}"
+    shown = (name if written is None else written)[:60] or '""'
+    return NotFoundError(Problem(key=key, message=f"no region {shown}; {hint}"))
