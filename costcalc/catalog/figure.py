@@ -7,7 +7,7 @@ Every data file of costcalc writes its numbers as `{value, unit, source}` and, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -73,6 +73,7 @@ class Figure(BaseModel):
     year: int | None = Field(None, ge=1950, le=2100)
     note: str | None = None
     confirmed_by: Names = Field((), description="other sources that give the same figure")
+    derived_from: Names = Field((), description="further sources that it was computed from")
 
     @model_validator(mode="after")
     def _ordered(self) -> Figure:
@@ -127,6 +128,8 @@ Power = Annotated[Figure, AfterValidator(_Measured("W"))]
 Emission = Annotated[Figure, AfterValidator(_Measured("gCO2e"))]
 Money = Annotated[Figure, AfterValidator(_Measured("USD"))]
 Share = Annotated[Figure, AfterValidator(_Measured("1"))]
+Flops = Annotated[Figure, AfterValidator(_Measured("FLOP"))]
+Tokens = Annotated[Figure, AfterValidator(_Measured("token"))]
 
 
 def figures(item: object, path: str = "") -> Iterator[tuple[str, Figure]]:
@@ -144,11 +147,19 @@ def figures(item: object, path: str = "") -> Iterator[tuple[str, Figure]]:
             yield from figures(value, f"{path}.{index}")
 
 
-def source_faults(item: BaseModel, sources: Mapping[str, Any]) -> list[tuple[str, str]]:
+def source_faults(
+    item: BaseModel, sources: Mapping[str, Any], also_used: Iterable[str] = ()
+) -> list[tuple[str, str]]:
     """(path, fault) for each source that is named but not listed, or listed but not named."""
-    faults, used = [], set()
+    faults: list[tuple[str, str]] = []
+    used = set(also_used)
     for path, figure in figures(item):
-        for key, names in (("source", (figure.source,)), ("confirmed_by", figure.confirmed_by)):
+        named = {
+            "source": (figure.source,),
+            "confirmed_by": figure.confirmed_by,
+            "derived_from": figure.derived_from,
+        }
+        for key, names in named.items():
             used.update(names)
             faults += [
                 (f"{path}.{key}", f"expected a name from sources; got {name!r}")
