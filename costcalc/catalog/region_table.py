@@ -136,14 +136,15 @@ def bounds(value: float, rule: Mapping[str, Any], year: int | None) -> tuple[flo
 
     >>> rule = {"low": {"factor": 0.9, "plus": -5}, "high": {"factor": 1.1}, "since": 2024,
     ...         "per_year": 0.02}
-    >>> [round(end, 6) for end in bounds(100.0, rule, 2023)]
-    [83.0, 112.0]
+    >>> bounds(100.0, rule, 2023)
+    (83.0, 112.0)
     """
     age = max(0, rule.get("since", 0) - (year or 0)) * rule.get("per_year", 0.0)
     low, high = rule["low"], rule["high"]
     lowest = value * (low["factor"] - age) + low.get("plus", 0.0)
     highest = value * (high["factor"] + age) + high.get("plus", 0.0)
-    return min(value, max(lowest, SMALLEST_SHARE * value)), max(value, highest)
+    low_end, high_end = max(lowest, SMALLEST_SHARE * value), max(value, highest)
+    return round(min(value, low_end), 9), round(high_end, 9)
 
 
 def sourced(found: Table, given: Mapping[str, Any], rule_name: str) -> Sourced:
@@ -166,7 +167,8 @@ def note(found: Table, name: str | None) -> str:
 
 
 def reason(found: Table, row: Mapping[str, Any], column: str) -> str:
-    """Why a figure is not there."""
+    """Why a figure is not there; the row's own reason is about its grid or its site's PUE."""
     reasons = found.section("reasons")
-    text: str = reasons.get(row.get("why"), reasons.get(column, "unknown"))
+    own = "" if column in ("water", "wue") else row.get("why", "")
+    text: str = reasons.get(own) or reasons.get(column, "unknown")
     return text

@@ -1,0 +1,72 @@
+"""`costcalc regions list|show`: what it prints, where, and with which exit code."""
+
+import json
+
+import pytest
+
+from costcalc.cli import run
+
+
+def test_list_prints_one_line_a_region(capsys):
+    assert run(["regions", "list", "aws"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["Region", "Where", "Grid", "gCO2e/kWh", "Basis", "Year", "PUE"]
+    assert any(
+        line.split() == ["aws:us-east-2", "Ohio", "US-OH", "475", "lifecycle", "2024", "1.12"]
+        for line in lines
+    )
+    assert all(line.startswith("aws:") for line in lines[1:])
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("which", "first", "number"),
+    [("zone", "US-AK", 106), ("country", "world", 250), ("gcp", "gcp:us-central1", 44)],
+)
+def test_list_takes_a_kind_or_a_provider(capsys, which, first, number):
+    assert run(["regions", "list", which, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[0]["region"] == first
+    assert len(listed) == number
+
+
+def test_show_gives_each_figure_with_range_year_source_and_convention(capsys):
+    assert run(["regions", "show", "US-VA"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("US-VA: Virginia\n")
+    assert "lifecycle, production, average, location, taken" in out
+    assert "grid, not the default" in out
+    assert "direct, production, average, location, taken" in out
+    assert "https://ember-energy.org/data/us-electricity-data/" in out
+    assert "eGRID2023" in out
+
+
+def test_show_as_json_is_whole(capsys):
+    assert run(["regions", "show", "gcp:us-central1", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["grid_zone"] == "US-IA"
+    assert shown["grid"]["value"] == 243.43
+    assert shown["grid"]["low"] < shown["grid"]["value"] < shown["grid"]["high"]
+    assert [other["value"] for other in shown["grid_other_conventions"]] == [287.6, 412.72]
+    assert set(shown["data"]) == {"regions/gcp.yaml", "regions/us.yaml", "providers.yaml"}
+
+
+def test_show_says_why_a_figure_is_not_there(capsys):
+    assert run(["regions", "show", "CF"]) == 0
+    out = capsys.readouterr().out
+    assert "grid: unknown: the source says 0 g/kWh, which no lifecycle figure can be" in out
+    assert "water of the grid: unknown: WRI's guidance gives no factor for the country" in out
+
+
+def test_an_unknown_region_goes_to_stderr_with_exit_code_2(capsys):
+    assert run(["regions", "show", "aws:us-esat-1"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "region: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2\n"
+
+
+def test_a_pipe_gets_no_colours(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["regions", "show", "FR"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
