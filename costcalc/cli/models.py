@@ -1,0 +1,139 @@
+"""``costcalc models``: the models known by name, and what is known of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.catalog import preset as presets
+from costcalc.catalog.figure import figures
+from costcalc.report.format import digits, scale
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from costcalc.catalog.figure import Figure
+    from costcalc.catalog.preset import Preset
+
+_HEAD = ("Preset", "Family", "Parameters", "Model", "Sequence or sample", "Published training")
+
+
+def command(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A preset's id or alias: shows all of it.", show_default=False),
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option("--family", help="Only these: dense, moe, cnn, vit, …", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models known by name; with a NAME, show one with its sources."""
+    if name is not None:
+        one = presets.find(name)
+        _print_json(to_dict(one)) if json else _show(one)
+        return
+    found = [one for one in presets.all_presets() if family in (None, one.family)]
+    if not found:
+        _no_family(str(family))
+    _print_json([to_dict(one) for one in found]) if json else _list(found)
+
+
+def _no_family(family: str) -> None:
+    from costcalc.errors import not_found
+
+    raise not_found("--family", "family", family, sorted({p.family for p in presets.all_presets()}))
+
+
+def to_dict(preset: Preset) -> dict[str, Any]:
+    """A preset as plain values, in the shape of its file; what it has not is left out."""
+    return preset.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
+
+def _print_json(data: Any) -> None:
+    from costcalc.writing import to_json
+
+    print(to_json(data))  # noqa: T201
+
+
+def _list(found: list[Preset]) -> None:
+    from rich.table import Table
+
+    console = _console()
+    wide = console.width >= 120
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in _HEAD if wide else _HEAD[:3]:
+        right = title == "Parameters"
+        table.add_column(title, justify="right" if right else "left", no_wrap=title in _HEAD[:3])
+    for one in found:
+        row = (one.id, one.family, count(one.parameters), one.name, _datum(one), _training(one))
+        table.add_row(*row[: len(table.columns)])
+    console.print(table)
+    console.print(f"{len(found)} models; costcalc models NAME shows one with its sources.")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+
+
+def count(value: float) -> str:
+    """A number of parameters or tokens.
+
+    >>> count(8030261248), count(15e12), count(25557032)
+    ('8.03B', '15.0T', '25.6M')
+    """
+    suffix, factor = scale(value, "1")
+    return digits(value / factor) + (suffix if factor > 1 else "")
+
+
+def _datum(preset: Preset) -> str:
+    if preset.sequence_length is not None:
+        return f"{preset.sequence_length.si:,.0f} tokens"
+    return (preset.sample or "").partition(":")[0]
+
+
+def _training(preset: Preset) -> str:
+    tokens = preset.published.training_tokens
+    return f"{count(tokens.si)} tokens" if tokens is not None else ""
+
+
+def _show(preset: Preset) -> None:
+    console = _console()
+    console.print(f"[bold]{preset.id}[/bold]: {preset.name}", soft_wrap=True)
+    about = f"{preset.organisation}, {preset.released}; {preset.kind}, {preset.family}"
+    lines = [about]
+    if preset.aliases:
+        lines.append("also: " + ", ".join(preset.aliases))
+    if preset.config is not None:
+        keys = ", ".join(f"{key}={_plain(value)}" for key, value in preset.config.items())
+        lines.append(f"config: {keys}  \\[{preset.config_source}]")
+    if preset.sample is not None:
+        lines.append(f"sample: {preset.sample}")
+    lines += [_line(path, figure) for path, figure in figures(preset)]
+    if preset.note:
+        lines.append(f"note: {preset.note}")
+    for key, source in preset.sources.items():
+        when = source.date or (f"looked up {source.checked}" if source.checked else "")
+        rest = ", ".join(part for part in (source.publisher, when) if part)
+        lines.append(f"\\[{key}] {source.title}. {rest}. {source.url or ''}")
+    for line in lines:
+        console.print("  " + line, soft_wrap=True)
+
+
+def _plain(value: Any) -> str:
+    from json import dumps
+
+    return value if isinstance(value, str) else dumps(value).replace("[", "\\[")
+
+
+def _line(path: str, figure: Figure) -> str:
+    amount = f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:,.10g}"
+    unit = "" if figure.unit == "1" else f" {figure.unit}"
+    note = f" ({figure.note})" if figure.note else ""
+    names = "; ".join((figure.source, *figure.confirmed_by, *figure.derived_from))
+    return f"{path.replace('_', ' ').replace('.', ' ')}: {amount}{unit}{note}  \\[{names}]"
