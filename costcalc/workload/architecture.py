@@ -18,7 +18,8 @@ class Linear:
 
     A router's experts are one ``Linear`` with ``copies`` experts, of which each token passes
     ``active``.  ``tied``: the weight is another operator's (its parameters are not counted again).
-    ``bias`` counts one vector a copy.  2·n_in·n_out·active FLOP a token forward.
+    ``bias`` counts one vector a copy.  2·n_in·n_out·active FLOP a token forward.  ``first``: its
+    input depends on nothing that learns, so that no gradient of it is computed.
     """
 
     n_in: int
@@ -29,15 +30,17 @@ class Linear:
     active: float = 1
     tied: bool = False
     name: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
     """The attention core, scores and weighted sum, without its projections; no parameters.
 
-    ``window``: keys that a query sees at most (sliding or chunked).  ``over``: the stream of the
-    keys where it is another one (cross attention).  Full: 2·heads·(qk_dim + v_dim)·keys FLOP a
-    query; causal counts half (:mod:`costcalc.workload.flops` says so in its convention).
+    ``window``: keys that a query sees at most; ``chunked``: it starts anew every ``window`` tokens
+    instead of sliding.  ``over``: the stream of the keys where it is another one (cross attention).
+    Full: 2·heads·(qk_dim + v_dim)·keys FLOP a query; causal counts half
+    (:mod:`costcalc.workload.counting` says so in its convention).
     """
 
     heads: int
@@ -47,6 +50,7 @@ class Attention:
     causal: bool = True
     window: int | None = None
     over: str | None = None
+    chunked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +103,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A sequence of positions a sample.  ``length`` None: the run's ``sequence_length``."""
+    """A sequence of positions a sample.
+
+    ``length`` None: the run's ``sequence_length``; where ``target`` is true, its ``target_length``,
+    and where the run says none, ``share`` of the sequence length or, if given, ``default``.
+    """
 
     name: str
     length: int | None = None
+    target: bool = False
+    share: float = 1.0
+    default: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +139,7 @@ class Architecture:
     experts: int = 0
     experts_per_token: int = 0
     gated: bool = True
+    notes: tuple[str, ...] = ()  # what was left out or assumed, for people
 
     @property
     def layers(self) -> int:

@@ -16,7 +16,7 @@ class Generation:
     prompt_length: int
     generation_length: int
     group: int  # sequences that share a prompt
-    flops: float  # of all of it, once
+    flops: float  # of all of it, once; part of ``Work.model_flops``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,9 @@ class Recompute:
 class Work:
     """FLOPs and sizes of one run.
 
-    ``model_flops`` is one run's budget without recompute; ``flops_per_datum`` that of a token or a
-    sample (``datum``); ``data`` how many of them one run trains on.  ``architecture`` is None where
+    ``model_flops`` is one run's budget without recompute, with what a policy generates
+    (``generation.flops``) and what a teacher or a reference computes; ``flops_per_datum`` that of a
+    token or a sample (``datum``); ``data`` how many of them one run trains on.  ``architecture`` is None where
     only FLOPs or parameter counts were given.  ``dense`` figures that cannot be had are None.
     """
 
@@ -53,3 +54,4 @@ class Work:
     generation: Generation | None = None
     exact: bool = True  # counted from shapes or given; False: by 6·N·D or the like
     spread: float = 1.0  # high/value (and value/low) of the FLOP count where it is not exact
+    notes: tuple[str, ...] = ()  # what was assumed on the way, a sentence each

@@ -1,0 +1,320 @@
+"""FLOPs and parameters of an architecture: every formula of the package stands here, once.
+
+Symbols as in the literature: L layers, d hidden width, H query heads of width e, s sequence length,
+N_m the parameters that are multiplied (linear layers and the output head, tied or not; no input
+embedding, no norm, no bias).  A multiply-add is 2 FLOP; only matrix multiplications, convolutions
+and scans count (norms, softmax, rotary embedding and the optimizer are below 1-2 %).
+
+* forward a token: 2·N_m + A, with A = 4·L·H·e·s (full) or 2·L·H·e·s (causal), after Kaplan et al.
+  2020 (arXiv:2001.08361, table 1) and Hoffmann et al. 2022 (arXiv:2203.15556, appendix F)
+* training: 3 x forward (backward is the gradient of the input and that of the weights), less the
+  gradient of the input of the first operator where that input does not learn (a stem, a patch
+  embedding)
+* full recompute: one more forward pass of the layers, not of the head; selective recompute: one
+  more pass of the attention core (Korthikanti et al. 2022, arXiv:2205.05198, section 5)
+
+Three conventions for causal attention, told in every result (:data:`CONVENTIONS`):
+
+=========  ==========================  ========================================
+name       mean keys, no window        mean keys, window w < s
+=========  ==========================  ========================================
+causal     s/2                         w - w²/(2s)
+exact      (s + 1)/2                   w - w·(w - 1)/(2s)
+full       s                           w
+=========  ==========================  ========================================
+
+``causal`` is the reported one: it is continuous at w = s, and drops the half key of the diagonal
+as the usual "half of full" does.  Bidirectional attention and cross attention see all keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from costcalc.errors import InputError, Problem
+from costcalc.workload.architecture import (
+    Architecture,
+    Attention,
+    Block,
+    Convolution,
+    Linear,
+    Operator,
+    Scan,
+    Weights,
+)
+
+Convention = Literal["causal", "exact", "full"]
+
+CONVENTIONS: dict[str, str] = {
+    "causal": "2 FLOP a multiply-add; matrix multiplications only; causal attention counted half",
+    "exact": "2 FLOP a multiply-add; matrix multiplications only; causal attention (s + 1)/2 keys",
+    "full": "2 FLOP a multiply-add; matrix multiplications only; causal attention counted in full",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """FLOPs of one sample forward, split the ways that methods and recompute need.
+
+    ``layers`` is the part inside layers (attention included), ``head`` the output head, ``first``
+    what computes no gradient of its input, ``last`` the last multiplication of each layer (PyTorch
+    does not run it again), ``tokens`` the length of the first stream.
+    """
+
+    forward: float
+    attention: float
+    scan: float
+    layers: float
+    head: float
+    first: float
+    last: float
+    tokens: float
+
+    @property
+    def training(self) -> float:
+        """Forward and backward: 3 x forward, less the input gradients that nobody needs."""
+        return 3 * self.forward - self.first
+
+    @property
+    def input_gradient(self) -> float:
+        """Backward with frozen weights: linears once, the attention core and scans twice."""
+        return self.forward - self.first + self.attention + self.scan
+
+
+# -- parameters ----------------------------------------------------------------------------------
+
+
+def _stored(operator: Operator) -> int:
+    match operator:
+        case Linear(tied=True):
+            return operator.bias * operator.n_out * operator.copies
+        case Linear():
+            return operator.copies * operator.n_out * (operator.n_in + operator.bias)
+        case Convolution():
+            per_output = operator.c_in // operator.groups * operator.kernel + operator.bias
+            return operator.c_out * per_output
+        case Weights():
+            return operator.count
+        case _:
+            return 0
+
+
+def _used(operator: Operator) -> float:
+    if isinstance(operator, Linear) and operator.copies > 1:
+        share = min(operator.active, operator.copies)
+        return share * operator.n_out * (operator.n_in * (not operator.tied) + operator.bias)
+    return _stored(operator)
+
+
+@lru_cache(maxsize=512)
+def parameters(architecture: Architecture) -> int:
+    """All parameters, tied weights once.
+
+    >>> from costcalc.workload.families import build
+    >>> parameters(build({"model_type": "mixtral"}))
+    46702792704
+    """
+    return sum(
+        block.repeat * sum(_stored(operator) for operator in block.operators)
+        for block in architecture.blocks
+    )
+
+
+@lru_cache(maxsize=512)
+def active_parameters(architecture: Architecture) -> float:
+    """Parameters that one token passes: all but the experts it is not routed to.
+
+    Both embeddings count, as in the "A3B" of a model's name.
+
+    >>> from costcalc.workload.families import build
+    >>> active_parameters(build({"model_type": "mixtral"}))
+    12879925248
+    """
+    return sum(
+        block.repeat * sum(_used(operator) for operator in block.operators)
+        for block in architecture.blocks
+    )
+
+
+@lru_cache(maxsize=512)
+def matmul_parameters(architecture: Architecture) -> float:
+    """N_m: the parameters that a token multiplies, the head included even if it is tied.
+
+    >>> from costcalc.workload.families import build
+    >>> matmul_parameters(build({"model_type": "mixtral"}))
+    12748587008
+    """
+    return sum(
+        block.repeat * operator.n_in * operator.n_out * min(operator.active, operator.copies)
+        for block, operator in _operators(architecture)
+        if isinstance(operator, Linear)
+    )
+
+
+@lru_cache(maxsize=512)
+def part_parameters(architecture: Architecture, part: str) -> int:
+    """Parameters of the operators whose ``part`` is this one (``head``, ``embedding``, …)."""
+    return sum(
+        block.repeat * _stored(operator)
+        for block, operator in _operators(architecture)
+        if getattr(operator, "part", None) == part
+    )
+
+
+# -- FLOPs ---------------------------------------------------------------------------------------
+
+
+def lengths(
+    architecture: Architecture, sequence_length: int | None, target_length: int | None = None
+) -> dict[str, int]:
+    """Positions of each stream in one sample.
+
+    A stream of fixed length (image patches, 30 s of audio) keeps it.  A target stream without a
+    ``target_length`` takes its default, which the family's file gives with its reason.
+    """
+    found = {}
+    for stream in architecture.streams:
+        if stream.length is not None:
+            found[stream.name] = stream.length
+        elif stream.target:
+            default = stream.default or max(1, round((sequence_length or 0) * stream.share))
+            found[stream.name] = target_length or default
+        elif sequence_length is None:
+            message = f"expected a length, for the attention of {architecture.name}; got none"
+            raise InputError(Problem(key="training.sequence_length", message=message))
+        else:
+            found[stream.name] = sequence_length
+    return found
+
+
+def double_pairs(
+    operator: Attention, queries: float, keys: float, convention: Convention = "causal"
+) -> float:
+    """Twice the number of query-key pairs of one sequence, a whole number for whole lengths.
+
+    >>> core = Attention(heads=1, kv_heads=1, qk_dim=1, v_dim=1, window=4)
+    >>> double_pairs(core, 8, 8, "exact") / 2    # 1 + 2 + 3 + 4 + 4 + 4 + 4 + 4
+    26.0
+    """
+    window = operator.window if operator.window is not None and operator.window < keys else None
+    if window is not None and operator.chunked:
+        whole = Attention(
+            heads=1, kv_heads=1, qk_dim=1, v_dim=1, causal=operator.causal, over=operator.over
+        )
+        chunks, rest = divmod(queries, window)
+        return chunks * double_pairs(whole, window, window, convention) + double_pairs(
+            whole, rest, rest, convention
+        )
+    if not operator.causal or operator.over is not None or convention == "full":
+        return 2 * queries * (keys if window is None else window)
+    diagonal = 1 if convention == "exact" else 0
+    if window is None:
+        return queries * (keys + diagonal)
+    return 2 * window * queries - window * (window - diagonal)
+
+
+def _attention(
+    operator: Attention,
+    queries: int,
+    sizes: dict[str, int],
+    document: float | None,
+    convention: Convention,
+) -> float:
+    width = operator.heads * (operator.qk_dim + operator.v_dim)
+    if operator.over is not None:
+        return width * double_pairs(operator, queries, sizes[operator.over], convention)
+    if document is None or document >= queries:
+        return width * double_pairs(operator, queries, queries, convention)
+    return width * double_pairs(operator, document, document, convention) * queries / document
+
+
+def _flops(
+    operator: Operator,
+    length: int,
+    sizes: dict[str, int],
+    document: float | None,
+    convention: Convention,
+) -> float:
+    """FLOPs of one pass of one operator over a sample."""
+    match operator:
+        case Linear():
+            active = min(operator.active, operator.copies)
+            return 2 * operator.n_in * operator.n_out * active * length
+        case Attention():
+            return _attention(operator, length, sizes, document, convention)
+        case Convolution():
+            per_position = 2 * (operator.c_in // operator.groups) * operator.c_out * operator.kernel
+            return per_position * operator.positions * length
+        case Scan():
+            return operator.flops * length
+        case _:
+            return 0
+
+
+@lru_cache(maxsize=1024)
+def tally(
+    architecture: Architecture,
+    *,
+    sequence_length: int | None = None,
+    target_length: int | None = None,
+    document: float | None = None,
+    convention: Convention = "causal",
+) -> Tally:
+    """FLOPs of one sample forward.
+
+    ``document``: the mean length Σs_i²/Σs_i of the documents packed into a sequence, where
+    attention does not cross their borders; None: it spans the sequence.
+
+    >>> from costcalc.workload.families import build
+    >>> llama2 = build({"model_type": "llama"})
+    >>> one = tally(llama2, sequence_length=4096)
+    >>> one.training / one.tokens          # 6·6,607,077,376 + 3·2·32·4096·4096
+    42863689728.0
+    """
+    sizes = lengths(architecture, sequence_length, target_length)
+    total: dict[str, float] = dict.fromkeys(("forward", "attention", "scan", "layers", "head", "first", "last"), 0)
+    for block in architecture.blocks:
+        length, last = sizes[block.stream], 0
+        for operator in block.operators:
+            flops = block.repeat * _flops(operator, length, sizes, document, convention)
+            for name in _kinds(block, operator):
+                total[name] += flops
+            last = flops if isinstance(operator, Linear) else last
+        total["last"] += last if block.layer else 0
+    return Tally(tokens=sizes[architecture.streams[0].name], **total)
+
+
+def _kinds(block: Block, operator: Operator) -> Iterator[str]:
+    yield "forward"
+    if block.layer:
+        yield "layers"
+    if isinstance(operator, Attention):
+        yield "attention"
+    elif isinstance(operator, Scan):
+        yield "scan"
+    elif isinstance(operator, Linear) and operator.part == "head":
+        yield "head"
+    if isinstance(operator, Linear | Convolution) and operator.first:
+        yield "first"
+
+
+def recompute_flops(one: Tally, mode: str, *, early_stop: bool = False) -> float:
+    """FLOPs a sample that activation recompute adds; never part of the model FLOPs.
+
+    ``early_stop``: as PyTorch's non-reentrant checkpoint does, which leaves out the last
+    multiplication of each layer, because nobody needs its output.  The default is Megatron's whole
+    forward pass.  The backward pass of FlashAttention computes the scores again in any case; that
+    is in the time model's efficiency, not here.
+    """
+    if mode == "full":
+        return one.layers - (one.last if early_stop else 0)
+    return one.attention if mode == "selective" else 0
+
+
+def _operators(architecture: Architecture) -> Iterator[tuple[Block, Operator]]:
+    for block in architecture.blocks:
+        for operator in block.operators:
+            yield block, operator

@@ -1,0 +1,159 @@
+"""A model's configuration, read with care: types, ranges, old names; all problems at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costcalc.errors import InputError, Problem
+
+MOST_LAYERS = 10_000  # no model is deeper; a larger figure would only cost time
+LARGEST = 10**9
+
+
+class Fields:
+    """Typed access to a configuration; problems are kept and raised together by :meth:`check`.
+
+    An absent key takes the default that transformers 5.23 gives its class.  ``null`` reads as
+    absent, except for :meth:`optional`, where it says "none".
+
+    >>> c = Fields({"hidden_size": 64, "n_layer": "two"})
+    >>> c.integer("hidden_size", 768), c.integer("n_layer", 12)
+    (64, 12)
+    >>> c.check()
+    Traceback (most recent call last):
+    costcalc.errors.InputError: n_layer: expected a whole number, 1 or more; got "two"
+    """
+
+    def __init__(self, config: Mapping[str, Any], prefix: str = "") -> None:
+        self.config, self.prefix = config, prefix
+        self.problems: list[Problem] = []
+
+    def problem(self, key: str, message: str) -> None:
+        """Keep a problem with one key."""
+        self.problems.append(Problem(key=self.prefix + key, message=message))
+
+    def check(self) -> None:
+        """Raise what was found."""
+        if self.problems:
+            raise InputError(self.problems)
+
+    def find(self, names: Sequence[str]) -> tuple[str, Any]:
+        """The first of these keys that is there and not null, else the first name and None."""
+        for name in names:
+            if self.config.get(name) is not None:
+                return name, self.config[name]
+        return names[0], None
+
+    def integer(self, key: str, default: int, *old: str, low: int = 1, high: int = LARGEST) -> int:
+        """A whole number in ``low`` … ``high``; ``old``: other names of the key."""
+        name, value = self.find((key, *old))
+        if value is None:
+            return default
+        whole = _whole(value)
+        if whole is None or not low <= whole <= high:
+            bound = f"{low} or more" if whole is None or whole < low else f"{high} or less"
+            self.problem(name, f"expected a whole number, {bound}; got {shown(value)}")
+            return default
+        return whole
+
+    def optional(self, key: str, default: int | None, *old: str, low: int = 1) -> int | None:
+        """A whole number, or None where the key is null (or absent with the default None)."""
+        names = [name for name in (key, *old) if name in self.config]
+        if not names:
+            return default
+        name, value = self.find(names)
+        return None if value is None else self.integer(name, default or low, low=low)
+
+    def layers(self, key: str, default: int, *old: str) -> int:
+        """A number of layers."""
+        return self.integer(key, default, *old, high=MOST_LAYERS)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self.config.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.problem(key, f"expected true or false; got {shown(value)}")
+            return default
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """A finite number above zero."""
+        value = self.config.get(key)
+        if value is None:
+            return default
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (real and math.isfinite(value) and 0 < value <= LARGEST):
+            self.problem(key, f"expected a number above 0; got {shown(value)}")
+            return default
+        return float(value)
+
+    def text(self, key: str, default: str) -> str:
+        """A word."""
+        value = self.config.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            self.problem(key, f"expected a text; got {shown(value)}")
+            return default
+        return value
+
+    def integers(self, key: str, length: int | None = None) -> list[int] | None:
+        """A list of whole numbers, 0 or more; ``length`` of them if given."""
+        value = self.config.get(key)
+        if value is None:
+            return None
+        whole = [_whole(item) for item in value] if isinstance(value, list | tuple) else [None]
+        found = [item for item in whole if item is not None and item >= 0]
+        if len(found) != len(whole) or length not in (None, len(found)):
+            size = "" if length is None else f"{length} "
+            self.problem(key, f"expected a list of {size}whole numbers; got {shown(value)}")
+            return None
+        return found
+
+    def words(self, key: str, length: int, known: Sequence[str]) -> list[str] | None:
+        """A list of ``length`` of the ``known`` words, such as ``layer_types``."""
+        value = self.config.get(key)
+        if value is None:
+            return None
+        fits = isinstance(value, list | tuple) and len(value) == length
+        if not fits or any(not isinstance(item, str) or item not in known for item in value):
+            among = ", ".join(known)
+            self.problem(key, f"expected {length} words, each one of {among}; got {shown(value)}")
+            return None
+        return list(value)
+
+    def divides(self, key: str, divisor: int, of: str, number: int) -> None:
+        """A problem unless ``divisor`` divides ``number``."""
+        if number % divisor:
+            self.problem(key, f"expected a divisor of {of} ({number}); got {divisor}")
+
+    def labels(self, default: int = 2) -> int:
+        """Classes of a classification head: ``num_labels``, or the entries of ``id2label``."""
+        named = self.config.get("id2label")
+        if "num_labels" not in self.config and isinstance(named, Mapping):
+            return len(named)
+        return self.integer("num_labels", default)
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not value.is_integer():
+        return None
+    return int(value)
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut where it is long.
+
+    >>> shown("eight"), shown([1] * 50)
+    ('"eight"', '[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,…')
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"

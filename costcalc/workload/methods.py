@@ -1,0 +1,244 @@
+"""Ways to train: what each method computes for one sequence or sample, in passes of the model.
+
+======== ================================================== ==========================
+method   FLOPs of one sequence                              learns
+======== ================================================== ==========================
+pretrain 3F (less the first operator's input gradient)      everything
+finetune the same                                           everything
+lora     F + backward without weights + 3·adapters          the adapters
+frozen   F + the head's weight gradient (+ last layers)     the head (+ last layers)
+distill  3F + F of the teacher                              the student
+dpo      3F + F of the reference, on chosen and rejected    the policy
+ppo      F·(generate, reference, reward, value, old         actor and critic
+         log-probabilities) + (3F + 3F) an inner epoch
+grpo     F·(generate, reference, old log-probabilities      the policy
+         beyond one inner epoch) + 3F an inner epoch
+======== ================================================== ==========================
+
+F is the forward pass.  LoRA: Hu et al. 2021 (arXiv:2106.09685); DPO: Rafailov et al. 2023
+(arXiv:2305.18290); PPO on language models: Ouyang et al. 2022 (arXiv:2203.02155); GRPO: Shao et al.
+2024 (arXiv:2402.03300); distillation: Hinton et al. 2015 (arXiv:1503.02531).  Generating with a
+key-value cache multiplies the same matrices as a causal forward pass, but is bound by memory: its
+time is never that of its FLOPs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from costcalc.errors import InputError, Problem, listing, nearest
+from costcalc.workload.architecture import Architecture, Attention, Block, Linear
+from costcalc.workload.counting import Tally, lengths, recompute_flops
+from costcalc.workload.work import Recompute
+
+REINFORCED = ("ppo", "grpo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """What a method computes for one sequence (or sample).
+
+    ``backward``: how often the layers are passed backward, and so recomputed; ``generated``: FLOPs
+    of generating the sequence, part of ``flops``.
+    """
+
+    flops: float
+    backward: float = 1.0
+    generated: float = 0.0
+
+    def recompute(self, one: Tally) -> Recompute:
+        """Hardware FLOPs that recompute adds, as shares of the model FLOPs."""
+
+        def share(mode: str) -> float:
+            return self.backward * recompute_flops(one, mode) / self.flops if self.flops else 0.0
+
+        return Recompute(selective=share("selective"), full=share("full"))
+
+
+def full(one: Tally) -> Passes:
+    """Everything learns: 3F, less the input gradient of the first operator.
+
+    >>> one = Tally(forward=10, attention=2, scan=0, layers=9, head=1, first=1, last=3, tokens=1)
+    >>> full(one).flops, full(one).recompute(one).full
+    (29, 0.3103448275862069)
+    """
+    return Passes(flops=one.training)
+
+
+# -- adapters ------------------------------------------------------------------------------------
+
+
+def targeted(operator: Linear, targets: Sequence[str]) -> bool:
+    """Whether LoRA adapts a layer.
+
+    ``all``: attention, feed-forward and experts, not the head, the router or embeddings (as PEFT's
+    ``all-linear``); ``attention``, ``mlp``: that part; else names of layers.
+    """
+    if "all" in targets and operator.part in ("attention", "mlp", "expert"):
+        return True
+    if "all" in targets and operator.part == "other" and operator.name.endswith("_proj"):
+        return True  # state-space models
+    if "attention" in targets and operator.part == "attention":
+        return True
+    if "mlp" in targets and operator.part in ("mlp", "expert"):
+        return True
+    return operator.name in targets
+
+
+def _adapted(
+    architecture: Architecture, targets: Sequence[str]
+) -> Iterator[tuple[Block, Linear]]:
+    for block in architecture.blocks:
+        for operator in block.operators:
+            if isinstance(operator, Linear) and targeted(operator, targets):
+                yield block, operator
+
+
+def check_targets(architecture: Architecture, targets: Sequence[str]) -> None:
+    """A problem for each target that names no layer of the model."""
+    names = sorted({o.name for b in architecture.blocks for o in b.operators
+                    if isinstance(o, Linear) and o.name})
+    groups = ("all", "attention", "mlp")
+    problems = []
+    for target in targets:
+        if target in names or any(True for _ in _adapted(architecture, (target,))):
+            continue
+        near = nearest(target, [*groups, *names])
+        hint = f"did you mean {', '.join(near)}?" if near else f"it has {listing(names)}"
+        message = f"no layer {target} in {architecture.name}; {hint}"
+        problems.append(Problem(key="training.lora.targets", message=message))
+    if problems:
+        raise InputError(problems)
+
+
+def lora_parameters(architecture: Architecture, rank: int, targets: Sequence[str]) -> int:
+    """r·(n_in + n_out) for each adapted matrix, each expert its own.
+
+    >>> from costcalc.workload.families import build
+    >>> llama3 = build({"model_type": "llama", "intermediate_size": 14336,
+    ...                 "num_key_value_heads": 8, "vocab_size": 128256})
+    >>> lora_parameters(llama3, 16, ("all",))
+    41943040
+    """
+    return sum(
+        block.repeat * operator.copies * rank * (operator.n_in + operator.n_out)
+        for block, operator in _adapted(architecture, targets)
+    )
+
+
+def adapter_flops(
+    architecture: Architecture, rank: int, targets: Sequence[str], sizes: dict[str, int]
+) -> float:
+    """Forward FLOPs of the adapters on one sequence."""
+    return sum(
+        2 * block.repeat * min(operator.active, operator.copies)
+        * rank * (operator.n_in + operator.n_out) * sizes[block.stream]
+        for block, operator in _adapted(architecture, targets)
+    )
+
+
+def lora(
+    one: Tally,
+    architecture: Architecture | None,
+    rank: int,
+    targets: Sequence[str],
+    *,
+    sequence_length: int | None = None,
+    target_length: int | None = None,
+    input_gradient: bool = True,
+) -> Passes:
+    """LoRA on a frozen base: a token takes 4·N_m + 6·N_lora + 3·A.
+
+    Adapters save the weight gradients of the base, a third of the FLOPs, not orders of magnitude.
+    ``input_gradient`` False leaves out the gradient of the first layer's input, which nobody needs
+    if embeddings and norms are frozen; PEFT computes it all the same where activations are
+    recomputed, and it is 0.2 % of Llama-3-8B.  A quantised base multiplies as much.
+    """
+    if architecture is None:
+        return Passes(flops=one.forward + one.input_gradient)
+    sizes = lengths(architecture, sequence_length, target_length)
+    adapters = adapter_flops(architecture, rank, targets, sizes)
+    saved = 0.0 if input_gradient else _first_inputs(architecture, rank, targets, sizes)
+    return Passes(flops=one.forward + one.input_gradient + 3 * adapters - saved)
+
+
+def _first_inputs(
+    architecture: Architecture, rank: int, targets: Sequence[str], sizes: dict[str, int]
+) -> float:
+    """2·(d·He + 2·d·Ke) + 2·3·d·r a token: what the first layer's first matrices give back."""
+    block = next((b for b in architecture.blocks if b.layer), None)
+    if block is None:
+        return 0.0
+    total = 0.0
+    for operator in block.operators:
+        if isinstance(operator, Attention):
+            break
+        if isinstance(operator, Linear) and operator.n_in == architecture.hidden:
+            adapter = rank * operator.n_in if targeted(operator, targets) else 0
+            total += 2 * (operator.n_in * operator.n_out + adapter) * sizes[block.stream]
+    return total
+
+
+# -- the others ----------------------------------------------------------------------------------
+
+
+def head_parameters(architecture: Architecture) -> int:
+    """Weights and biases of the output head, which a frozen backbone leaves to learn."""
+    return sum(
+        block.repeat * operator.n_out * (operator.n_in + operator.bias)
+        for block in architecture.blocks
+        for operator in block.operators
+        if isinstance(operator, Linear) and operator.part == "head"
+    )
+
+
+def frozen(one: Tally, *, last_layers: int = 0, layers: int = 0) -> Passes:
+    """A frozen backbone: 2·N_m + A + 2·d·V; with the last k layers, also k·(4·N_l + 2·A_l) + 2·d·V.
+
+    >>> one = Tally(forward=10, attention=2, scan=0, layers=8, head=2, first=0, last=3, tokens=1)
+    >>> frozen(one).flops, frozen(one, last_layers=2, layers=4).flops
+    (12, 22.0)
+    """
+    if not last_layers:
+        return Passes(flops=one.forward + one.head, backward=0)
+    share = min(1.0, last_layers / layers)
+    return Passes(flops=one.forward + 2 * share * one.layers + 2 * one.head, backward=share)
+
+
+def distill(one: Tally, teacher: float) -> Passes:
+    """A student that learns from a teacher's logits; ``teacher``: its forward FLOPs, 0 if cached."""
+    return Passes(flops=one.training + teacher)
+
+
+def dpo(one: Tally) -> Passes:
+    """One sequence of a pair: policy forward and backward, reference forward."""
+    return Passes(flops=one.training + one.forward)
+
+
+def ppo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
+    """Actor, critic, reference and reward model of one size: 11 forwards at one inner epoch.
+
+    >>> one = Tally(forward=1, attention=0, scan=0, layers=1, head=0, first=0, last=0, tokens=1)
+    >>> ppo(one).flops, grpo(one).flops
+    (11, 5)
+    """
+    forwards = 4 + reference  # generate, reward, value, old log-probabilities
+    return Passes(
+        flops=forwards * one.forward + 2 * inner_epochs * one.training,
+        backward=2 * inner_epochs,
+        generated=one.forward,
+    )
+
+
+def grpo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
+    """One policy; old log-probabilities are a pass of their own beyond one inner epoch.
+
+    The reward is taken to be a rule (a verifier), not a model.
+    """
+    forwards = 1 + reference + (inner_epochs > 1)
+    return Passes(
+        flops=forwards * one.forward + inner_epochs * one.training,
+        backward=inner_epochs,
+        generated=one.forward,
+    )

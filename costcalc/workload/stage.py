@@ -1,0 +1,440 @@
+"""The workload stage: from a model, a method and an amount of data to the FLOPs of one run.
+
+What a datum is: a token for text models (for an encoder-decoder, a token of the source), a sample
+for everything else.  How data are counted:
+
+* ``packed``: documents fill the sequences, no token is padding.  Where ``sample_tokens``, the mean
+  length of a document, is known and below the sequence length, attention stays within a document
+  (as with variable-length kernels), all documents taken to be of the mean length: keys
+  Σs_i²/Σs_i = ``sample_tokens``.  That is the least they can be; documents of exponential length
+  have twice as many, which is what ``spread`` covers.
+* ``padded``: a sample is a sequence, filled up with padding that is computed like any token.
+  ``data`` counts the computed tokens: samples x sequence length.
+
+A DPO sample is a pair of sequences; ``steps`` and ``global_batch`` count sequences throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from costcalc.errors import InputError, Problem
+from costcalc.workload import methods
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.counting import (
+    CONVENTIONS,
+    Convention,
+    Tally,
+    active_parameters,
+    parameters,
+    tally,
+)
+from costcalc.workload.generic import Given, Rough, from_parameters
+from costcalc.workload.methods import REINFORCED, Passes
+from costcalc.workload.work import Generation, Recompute, Work
+
+STEM = 1.02  # what the input gradient of an unknown first layer may be worth (1 % in ResNet-50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadInput:
+    """What the stage needs of a run; figures in SI (tokens, samples, FLOP).
+
+    One of ``architecture``, ``parameters``, ``forward_flops``, ``flops`` says what is trained;
+    ``parameters`` beside an architecture or FLOPs are its count.  ``given`` is the shape that stands
+    beside ``parameters``.  One of ``tokens``, ``samples``, ``steps`` (with ``global_batch``),
+    ``epochs`` (with a ``dataset_…``), ``prompts`` says on how much.
+    """
+
+    architecture: Architecture | None = None
+    parameters: float | None = None
+    active_parameters: float | None = None
+    given: Given = Given()
+    forward_flops: float | None = None
+    flops: float | None = None
+    method: str = "pretrain"
+    tokens: float | None = None
+    samples: float | None = None
+    sample_tokens: float | None = None
+    steps: float | None = None
+    global_batch: float | None = None
+    epochs: float | None = None
+    dataset_tokens: float | None = None
+    dataset_samples: float | None = None
+    sequence_length: int | None = None
+    target_length: int | None = None
+    packing: Literal["packed", "padded"] = "packed"
+    lora_rank: int = 16
+    lora_targets: tuple[str, ...] = ("all",)
+    last_layers: int = 0  # frozen: layers at the end that learn beside the head
+    teacher: Architecture | None = None
+    teacher_parameters: float | None = None
+    prompts: float | None = None
+    prompt_length: int | None = None
+    generation_length: int | None = None
+    group: int = 1
+    inner_epochs: int = 1
+    reference: bool = True
+    convention: Convention = "causal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    """The model as the methods see it: one sequence's tally, and what is known of its size."""
+
+    one: Tally
+    architecture: Architecture | None
+    parameters: float | None
+    active: float | None
+    convention: str
+    exact: bool = True
+    spread: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def workload(inputs: WorkloadInput) -> Work:
+    """What a run has to compute.
+
+    Raises:
+        InputError: what the counting needs and was not given, by its key in the run file.
+
+    >>> from costcalc.workload.families import build
+    >>> llama3 = build({"model_type": "llama", "intermediate_size": 14336,
+    ...                 "num_key_value_heads": 8, "vocab_size": 128256})
+    >>> work = workload(WorkloadInput(architecture=llama3, tokens=15e12, sequence_length=8192))
+    >>> work.flops_per_datum, work.model_flops
+    (51470401536.0, 7.7205602304e+23)
+    """
+    inputs = _with_sequence(inputs)
+    if inputs.flops is not None:
+        return _budget(inputs)
+    model = _model(inputs)
+    datum: Literal["token", "sample"] = "sample"
+    if inputs.forward_flops is None and (
+        inputs.architecture is None or inputs.architecture.counts == "token"
+    ):
+        datum = "token"
+    one = model.one
+    data, notes = _data(inputs, datum, one.tokens)
+    passes, trainable, more = _passes(inputs, model)
+    per = one.tokens if datum == "token" else 1
+    each = passes.flops / per
+    generation = None
+    if inputs.method in REINFORCED:
+        sequences = data / per
+        generation = Generation(
+            sequences=sequences,
+            prompt_length=inputs.prompt_length or 0,
+            generation_length=inputs.generation_length or 0,
+            group=inputs.group,
+            flops=sequences * passes.generated,
+        )
+    return Work(
+        architecture=model.architecture,
+        method=inputs.method,
+        datum=datum,
+        parameters=model.parameters,
+        active_parameters=model.active,
+        trainable_parameters=trainable,
+        data=data,
+        sequence_length=_length(inputs, model.architecture),
+        flops_per_datum=each,
+        forward_flops_per_datum=one.forward / per,
+        model_flops=each * data,
+        recompute=passes.recompute(one),
+        convention=model.convention,
+        generation=generation,
+        exact=model.exact,
+        spread=model.spread,
+        notes=(*model.notes, *notes, *more),
+    )
+
+
+def _with_sequence(inputs: WorkloadInput) -> WorkloadInput:
+    """PPO and GRPO train on prompt and answer; a DPO sequence is what it is."""
+    if inputs.method not in REINFORCED or inputs.flops is not None:
+        return inputs
+    names = ("prompts", "prompt_length", "generation_length")
+    missing = [name for name in names if getattr(inputs, name) is None]
+    if missing:
+        message = f"expected a number, 1 or more, for {inputs.method}; got none"
+        raise InputError(Problem(key=f"training.{name}", message=message) for name in missing)
+    length = (inputs.prompt_length or 0) + (inputs.generation_length or 0)
+    return replace(inputs, sequence_length=length, sample_tokens=None)
+
+
+def _length(inputs: WorkloadInput, architecture: Architecture | None) -> int | None:
+    """The length of the main stream: the run's, or the model's own (patches, audio frames)."""
+    if architecture is not None and architecture.streams[0].length is not None:
+        return architecture.streams[0].length
+    return inputs.sequence_length
+
+
+# -- the model -----------------------------------------------------------------------------------
+
+
+def _model(inputs: WorkloadInput) -> _Model:
+    if inputs.architecture is not None:
+        return _known(inputs, inputs.architecture)
+    if inputs.forward_flops is not None:
+        return _by_forward(inputs, inputs.forward_flops)
+    if inputs.parameters is None:
+        message = "expected one of preset, config, architecture, parameters, forward_flops, flops"
+        raise InputError(Problem(key="model", message=f"{message}; got none"))
+    return _rough(inputs, inputs.parameters)
+
+
+def _document(inputs: WorkloadInput) -> float | None:
+    """The length that attention stays within, where packed documents are shorter than a sequence."""
+    length, mean = inputs.sequence_length, inputs.sample_tokens
+    if inputs.packing != "packed" or length is None or mean is None or mean >= length:
+        return None
+    return mean
+
+
+def _known(inputs: WorkloadInput, architecture: Architecture) -> _Model:
+    def count(document: float | None) -> Tally:
+        return tally(
+            architecture,
+            sequence_length=inputs.sequence_length,
+            target_length=inputs.target_length,
+            document=document,
+            convention=inputs.convention,
+        )
+
+    document = _document(inputs) if architecture.counts == "token" else None
+    one, spread, notes = count(document), 1.0, list(architecture.notes)
+    if document is not None:
+        spread = count(min(2 * document, inputs.sequence_length or 0)).training / one.training
+        notes.append(
+            f"attention stays within documents of {document:g} tokens (the mean); "
+            "documents of uneven length take more"
+        )
+    if inputs.target_length is None:
+        notes += [
+            f"{stream.name} of {_default_target(inputs, stream.default, stream.share)} tokens a "
+            "sample, as training.target_length is not given"
+            for stream in architecture.streams
+            if stream.target
+        ]
+    built, active = parameters(architecture), active_parameters(architecture)
+    total = inputs.parameters or built
+    return _Model(
+        one=one,
+        architecture=architecture,
+        parameters=total,
+        active=inputs.active_parameters or active + (total - built),
+        convention=CONVENTIONS[inputs.convention],
+        exact=document is None,
+        spread=spread,
+        notes=tuple(notes),
+    )
+
+
+def _default_target(inputs: WorkloadInput, default: int | None, share: float) -> int:
+    return default or max(1, round((inputs.sequence_length or 0) * share))
+
+
+def _by_forward(inputs: WorkloadInput, forward: float) -> _Model:
+    one = Tally(
+        forward=forward, attention=0, scan=0, layers=forward, head=0, first=0, last=0, tokens=1
+    )
+    return _Model(
+        one=one,
+        architecture=None,
+        parameters=inputs.parameters,
+        active=inputs.active_parameters or inputs.parameters,
+        convention="2 FLOP a multiply-add; training 3 x the given forward pass of one sample",
+        exact=False,
+        spread=STEM,
+    )
+
+
+def _rough(inputs: WorkloadInput, total: float) -> _Model:
+    length = inputs.sequence_length
+    keys = _document(inputs)
+    rough: Rough = from_parameters(
+        total, inputs.active_parameters, inputs.given, length if keys is None else round(keys)
+    )
+    tokens = length or 1
+    per = rough.per_token
+    one = Tally(
+        forward=per.forward * tokens,
+        attention=per.attention * tokens,
+        scan=0,
+        layers=per.layers * tokens,
+        head=per.head * tokens,
+        first=0,
+        last=per.last * tokens,
+        tokens=tokens,
+    )
+    return _Model(
+        one=one,
+        architecture=rough.architecture,
+        parameters=rough.parameters,
+        active=rough.active,
+        convention=rough.convention,
+        exact=rough.exact and keys is None,
+        spread=rough.spread,
+        notes=rough.notes,
+    )
+
+
+# -- the data ------------------------------------------------------------------------------------
+
+
+def _data(
+    inputs: WorkloadInput, datum: Literal["token", "sample"], length: float
+) -> tuple[float, tuple[str, ...]]:
+    """How many data one run trains on, and what was assumed to say so."""
+    if inputs.method in REINFORCED:
+        return (inputs.prompts or 0) * inputs.group * length, ()
+    epochs = 1.0 if inputs.epochs is None else inputs.epochs
+    tokens = inputs.tokens if inputs.epochs is None else inputs.dataset_tokens
+    samples = inputs.samples if inputs.epochs is None else inputs.dataset_samples
+    if inputs.steps is not None:
+        if inputs.global_batch is None:
+            _missing("global_batch", "sequences (or samples) an optimizer step, beside steps")
+        sequences = inputs.steps * (inputs.global_batch or 0)
+        return sequences * (length if datum == "token" else 1), ()
+    if datum == "sample":
+        if samples is None:
+            _missing("samples", "a number of samples: the data of this model are not tokens")
+        return (samples or 0) * epochs, ()
+    if inputs.sequence_length is None and (tokens is None or inputs.packing == "padded"):
+        _missing("sequence_length", "the length of a sequence")
+    if tokens is not None:
+        return tokens * epochs * _padding(inputs), ()
+    if samples is None:
+        _missing("tokens", "the size of the data: tokens, samples, steps or epochs")
+    sequences = (samples or 0) * epochs * (2 if inputs.method == "dpo" else 1)
+    if inputs.packing == "padded" or inputs.sample_tokens is None:
+        note = "" if inputs.sample_tokens else f"a sample fills a sequence of {length:g} tokens"
+        return sequences * length, (note,) if note else ()
+    return sequences * inputs.sample_tokens, ()
+
+
+def _padding(inputs: WorkloadInput) -> float:
+    """Computed tokens for each token of the data."""
+    if inputs.packing == "packed" or inputs.sample_tokens is None or not inputs.sequence_length:
+        return 1.0
+    return max(1.0, inputs.sequence_length / inputs.sample_tokens)
+
+
+def _missing(key: str, what: str) -> None:
+    raise InputError(Problem(key=f"training.{key}", message=f"expected {what}; got none"))
+
+
+# -- the method ----------------------------------------------------------------------------------
+
+
+def _passes(
+    inputs: WorkloadInput, model: _Model
+) -> tuple[Passes, float | None, tuple[str, ...]]:
+    """The passes of one sequence, the parameters that learn, and what was assumed."""
+    one, architecture = model.one, model.architecture
+    match inputs.method:
+        case "pretrain" | "finetune":
+            return methods.full(one), model.parameters, ()
+        case "lora":
+            return _lora(inputs, model)
+        case "frozen":
+            return _frozen(inputs, model)
+        case "distill":
+            return methods.distill(one, _teacher(inputs, one.tokens)), model.parameters, ()
+        case "dpo" | "ppo" | "grpo":
+            if inputs.forward_flops is not None or (architecture and architecture.counts != "token"):
+                message = f"{inputs.method} trains language models; got a model counted in samples"
+                raise InputError(Problem(key="training.method", message=message))
+            return _preference(inputs, one), model.parameters, ()
+        case other:
+            known = "pretrain, finetune, lora, frozen, distill, dpo, ppo, grpo"
+            message = f"expected one of {known}; got {other}"
+            raise InputError(Problem(key="training.method", message=message))
+
+
+def _preference(inputs: WorkloadInput, one: Tally) -> Passes:
+    if inputs.method == "dpo":
+        return methods.dpo(one)
+    made = methods.ppo if inputs.method == "ppo" else methods.grpo
+    return made(one, inner_epochs=inputs.inner_epochs, reference=inputs.reference)
+
+
+def _lora(
+    inputs: WorkloadInput, model: _Model
+) -> tuple[Passes, float | None, tuple[str, ...]]:
+    architecture, rank, targets = model.architecture, inputs.lora_rank, inputs.lora_targets
+    if architecture is None:
+        note = "the adapters' own FLOPs and parameters are not counted: the shape is not known"
+        return methods.lora(model.one, None, rank, targets), None, (note,)
+    methods.check_targets(architecture, targets)
+    passes = methods.lora(
+        model.one,
+        architecture,
+        rank,
+        targets,
+        sequence_length=inputs.sequence_length,
+        target_length=inputs.target_length,
+    )
+    return passes, methods.lora_parameters(architecture, rank, targets), ()
+
+
+def _frozen(
+    inputs: WorkloadInput, model: _Model
+) -> tuple[Passes, float | None, tuple[str, ...]]:
+    architecture = model.architecture
+    if architecture is None:
+        note = "the head's own FLOPs and parameters are not counted: the shape is not known"
+        return methods.frozen(model.one), None, (note,)
+    head = methods.head_parameters(architecture)
+    if not head and not inputs.last_layers:
+        message = f"frozen trains the output head, and {architecture.name} has none"
+        raise InputError(Problem(key="training.method", message=message))
+    layers = architecture.layers
+    share = min(1.0, inputs.last_layers / layers) if layers else 0.0
+    body = sum(parameters(replace(architecture, blocks=(b,))) for b in architecture.blocks if b.layer)
+    passes = methods.frozen(model.one, last_layers=inputs.last_layers, layers=layers)
+    return passes, head + share * body, ()
+
+
+def _teacher(inputs: WorkloadInput, tokens: float) -> float:
+    """Forward FLOPs of the teacher on one sequence."""
+    if inputs.teacher is not None:
+        return tally(
+            inputs.teacher,
+            sequence_length=inputs.sequence_length,
+            target_length=inputs.target_length,
+            document=_document(inputs),
+            convention=inputs.convention,
+        ).forward
+    if inputs.teacher_parameters is None:
+        _missing("teacher", "the model that teaches, for distill")
+    return 2 * (inputs.teacher_parameters or 0) * tokens
+
+
+# -- a published budget --------------------------------------------------------------------------
+
+
+def _budget(inputs: WorkloadInput) -> Work:
+    """The whole training budget as published: nothing is counted."""
+    flops = inputs.flops or 0.0
+    datum: Literal["token", "sample"] = "sample" if inputs.samples is not None else "token"
+    data = inputs.tokens if inputs.samples is None else inputs.samples
+    return Work(
+        architecture=inputs.architecture,
+        method=inputs.method,
+        datum=datum,
+        parameters=inputs.parameters,
+        active_parameters=inputs.active_parameters or inputs.parameters,
+        trainable_parameters=None,
+        data=data,
+        sequence_length=inputs.sequence_length,
+        flops_per_datum=flops / data if data else None,
+        forward_flops_per_datum=None,
+        model_flops=flops,
+        recompute=Recompute(),
+        convention="as given: the published budget of the whole run",
+    )
