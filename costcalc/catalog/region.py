@@ -7,7 +7,9 @@ know is an error that names the nearest codes, never a guess.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from costcalc.catalog import provider as providers
@@ -87,6 +89,7 @@ class _Place:
     row: Mapping[str, Any]
 
 
+@functools.lru_cache(maxsize=1024)
 def find(name: str, *, provider: str | None = None, key: str = "site.region") -> Region:
     """The region of that name.
 
@@ -161,7 +164,7 @@ def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
         grid=no_less(site, region.grid, own) if own and region.grid else region.grid,
         others=(*region.others, own) if own else region.others,
         pue=figures["pue"] or region.pue, wue=figures["wue"] or region.wue,
-        files={**region.files, site.file: site.digest},
+        files=MappingProxyType({**region.files, site.file: site.digest}),
     )
 
 
@@ -188,7 +191,7 @@ def _region(place: _Place, provider: str | None) -> Region:
         pue=_site(provider, "pue"), wue=_site(provider, "wue"),
         water=sourced(found, water, "water") if water else None,
         water_why="" if water else reason(found, row, "water"),
-        files={found.file: found.digest, sites.file: sites.digest},
+        files=MappingProxyType({found.file: found.digest, sites.file: sites.digest}),
     )
 
 
