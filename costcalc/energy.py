@@ -229,14 +229,13 @@ def _joined(*factors: float) -> float:
 
 
 def _limit(accelerator: Accelerator, data: Mapping[str, Any]) -> _Limit | None:
-    stand_in = data["stand_ins"].get(accelerator.id)
-    if stand_in is not None:
+    stand_in, rated = data["stand_ins"].get(accelerator.id), accelerator.board_power
+    if stand_in is not None and (rated is None or stand_in.get("instead", False)):
         title = data["sources"][stand_in["source"]]["title"]
         return _Limit(
             float(stand_in["value"]), float(stand_in["low"]), float(stand_in["high"]), title,
             f"({stand_in['note']})",
         )
-    rated = accelerator.board_power
     if rated is None:
         return None
     title = accelerator.sources[rated.source].title

@@ -269,13 +269,23 @@ def _spread(price: Price, offers: Sequence[Price]) -> list[float]:
 
 
 def _newest(prices: Iterable[Price]) -> list[Price]:
-    """Of each region, instance and size, the newest price; one without a date counts as oldest."""
+    """Of each region, instance and size, the newest price."""
     kept: dict[tuple[str | None, str | None, float], Price] = {}
     for price in prices:
         key = (price.region, price.instance, price.devices)
-        if key not in kept or (price.date or "") > (kept[key].date or ""):
+        if key not in kept or _freshness(price) > _freshness(kept[key]):
             kept[key] = price
     return list(kept.values())
+
+
+def _freshness(price: Price) -> tuple[int, str]:
+    """Larger is newer.  One without a date is old, but from a list that was kept up when read:
+
+    before those of a known date more than a year ago, after those of the last year.
+    """
+    if price.date is None:
+        return 1, ""
+    return (2 if not _age(price) else 0), price.date
 
 
 def _bill(price: Price, count: int) -> tuple[float, float, str]:

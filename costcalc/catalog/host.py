@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from costcalc.catalog.figure import Bandwidth, Emission, Figure, Power, Source, source_faults
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import Folder, Record
 from costcalc.catalog.loading import load as load_record
-from costcalc.errors import not_found
+from costcalc.errors import InputError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,15 +66,6 @@ class Host(Record):
     embodied: Emission | None = Field(None, description="to make the node without accelerators")
     note: str | None = None
     sources: dict[str, Source]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Host:
-        faults = [f"{path}: {fault}" for path, fault in source_faults(self, self.sources)]
-        if self.max_power is not None and self.host_power.si > self.max_power.si:
-            faults.append("host_power: expected no more than max_power")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +151,8 @@ def choose(
     >>> choose("rtx-4090", per_node=2).devices
     2
     """
-    heads = _known(folders)
-    for reason, found in _candidates(heads, accelerator, provider):
+    own = {head.id for folder in folders for head in _heads(folder / "hosts")}
+    for reason, found in _candidates(_known(folders), own, accelerator, provider):
         if found:
             best = min(found, key=lambda head: _rank(head, per_node))
             host = load(best.id, folders)
@@ -180,9 +171,10 @@ def for_accelerator(
 
 
 def _candidates(
-    heads: list[_Head], accelerator: str, provider: str | None
+    heads: list[_Head], own: set[str], accelerator: str, provider: str | None
 ) -> Iterator[tuple[str, list[_Head]]]:
     ours = [head for head in heads if head.accelerator == accelerator]
+    yield "no host named: {name}, from your profiles", [head for head in ours if head.id in own]
     if provider is not None:
         rented = [head for head in ours if head.provider == provider]
         yield f"no host named: {{name}}, which {provider} rents with {accelerator}", rented
@@ -204,7 +196,7 @@ def load(host: str, folders: Sequence[Path] = ()) -> Host:
     for folder in folders:
         path = folder / "hosts" / f"{host}.yaml"
         if path.is_file():
-            return load_record(path, Host)
+            return _checked(load_record(path, Host))
     if host in {head.id for head in _shipped_heads()}:
         return _shipped(host)
     raise not_found("hardware.instance", "host", host, ids(folders))
@@ -227,7 +219,21 @@ def schema() -> dict[str, Any]:
 @functools.cache
 def _shipped(host: str) -> Host:
     name = f"{host}.yaml"
-    return load_record(profiles_root() / "hosts" / name, Host, f"hardware_profiles/hosts/{name}")
+    path = profiles_root() / "hosts" / name
+    return _checked(load_record(path, Host, f"hardware_profiles/hosts/{name}"))
+
+
+def _checked(found: Host) -> Host:
+    """The host, if its sources are all named and used and its parts draw less than the whole."""
+    faults = [
+        found.problem(tuple(path.split(".")), fault)
+        for path, fault in source_faults(found, found.sources)
+    ]
+    if found.max_power is not None and found.host_power.si > found.max_power.si:
+        faults.append(found.problem(("host_power",), "expected no more than max_power"))
+    if faults:
+        raise InputError(faults)
+    return found
 
 
 @functools.cache
