@@ -1,0 +1,1 @@
+"""What is trained, to parameters and FLOPs: records, families of models, methods, the stage."""

@@ -14,7 +14,7 @@ Part = Literal["attention", "mlp", "expert", "router", "head", "embedding", "oth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """A matrix multiplication, ``n_in`` to ``n_out``; ``copies`` are stored, ``active`` pass a token.
+    """A matrix multiplication, ``n_in`` to ``n_out``: ``copies`` stored, ``active`` for a token.
 
     A router's experts are one ``Linear`` with ``copies`` experts, of which each token passes
     ``active``.  ``tied``: the weight is another operator's (its parameters are not counted again).

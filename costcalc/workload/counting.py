@@ -29,10 +29,9 @@ as the usual "half of full" does.  Bidirectional attention and cross attention s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from costcalc.errors import InputError, Problem
 from costcalc.workload.architecture import (
@@ -45,6 +44,9 @@ from costcalc.workload.architecture import (
     Scan,
     Weights,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Convention = Literal["causal", "exact", "full"]
 
@@ -254,6 +256,9 @@ def _flops(
             return 0
 
 
+_SPLIT = ("forward", "attention", "scan", "layers", "head", "first", "last")
+
+
 @lru_cache(maxsize=1024)
 def tally(
     architecture: Architecture,
@@ -275,9 +280,10 @@ def tally(
     42863689728.0
     """
     sizes = lengths(architecture, sequence_length, target_length)
-    total: dict[str, float] = dict.fromkeys(("forward", "attention", "scan", "layers", "head", "first", "last"), 0)
+    total: dict[str, float] = dict.fromkeys(_SPLIT, 0)
     for block in architecture.blocks:
-        length, last = sizes[block.stream], 0
+        length = sizes[block.stream]
+        last: float = 0
         for operator in block.operators:
             flops = block.repeat * _flops(operator, length, sizes, document, convention)
             for name in _kinds(block, operator):

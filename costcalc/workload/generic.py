@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from costcalc.errors import InputError, Problem
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.counting import (
     Tally,
     active_parameters,
@@ -17,10 +17,20 @@ from costcalc.workload.counting import (
     tally,
 )
 from costcalc.workload.families.bert import encoder
-from costcalc.workload.families.common import Shape, attention, experts, language_model, mlp, weights
+from costcalc.workload.families.common import (
+    Shape,
+    attention,
+    experts,
+    language_model,
+    mlp,
+    weights,
+)
 from costcalc.workload.families.fields import MOST_LAYERS, Fields
 from costcalc.workload.families.t5 import encoder_decoder
 from costcalc.workload.families.vision import dit, vision_transformer
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
 
 KEY = "model.architecture."
 

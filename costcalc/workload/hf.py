@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costcalc.errors import InputError, Problem
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build
 from costcalc.workload.safetensors import stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from costcalc.workload.architecture import Architecture
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 100
@@ -101,9 +104,11 @@ def parse(text: str, name: str) -> Mapping[str, Any]:
             )
         ) from None
     except _DuplicateError as error:
-        raise InputError(_placed(Problem(key=str(error), message="the key stands twice"), text, name)) from None
+        twice = Problem(key=str(error), message="the key stands twice")
+        raise InputError(_placed(twice, text, name)) from None
     except ValueError:  # a number of thousands of digits
-        raise InputError(Problem(key="", message="holds a number too long to read", file=name)) from None
+        message = "holds a number too long to read"
+        raise InputError(Problem(key="", message=message, file=name)) from None
     if not isinstance(data, dict):
         message = "expected a mapping of keys, as in a config.json"
         raise InputError(Problem(key="", message=message, file=name, line=1, column=1))
@@ -146,7 +151,8 @@ def _text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _fault(path, f"expected UTF-8; got byte {raw[error.start]:#x} at {error.start}") from None
+        byte = f"byte {raw[error.start]:#x} at {error.start}"
+        raise _fault(path, f"expected UTF-8; got {byte}") from None
 
 
 def _placed(problem: Problem, text: str, name: str) -> Problem:

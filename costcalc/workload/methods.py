@@ -24,13 +24,16 @@ time is never that of its FLOPs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from costcalc.errors import InputError, Problem, listing, nearest
 from costcalc.workload.architecture import Architecture, Attention, Block, Linear
 from costcalc.workload.counting import Tally, lengths, recompute_flops
 from costcalc.workload.work import Recompute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 REINFORCED = ("ppo", "grpo")
 
@@ -207,7 +210,7 @@ def frozen(one: Tally, *, last_layers: int = 0, layers: int = 0) -> Passes:
 
 
 def distill(one: Tally, teacher: float) -> Passes:
-    """A student that learns from a teacher's logits; ``teacher``: its forward FLOPs, 0 if cached."""
+    """A student that learns from a teacher's logits; ``teacher``: its forward FLOPs."""
     return Passes(flops=one.training + teacher)
 
 

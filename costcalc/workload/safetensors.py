@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costcalc.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MAX_HEADER = 25_000_000
 MAX_SHARDS = 10_000
@@ -89,11 +91,12 @@ def read_header(path: Path) -> list[Tensor]:
 
 def _tensor(path: Path, name: str, entry: Any) -> Tensor:
     dtype, shape = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (0, 0)
-    sizes = shape if isinstance(shape, list) else [None]
+    sizes: list[Any] = shape if isinstance(shape, list) else [None]
     if not isinstance(dtype, str) or not all(
         isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**48 for n in sizes
     ):
-        raise _fault(path, f"expected dtype and shape of the tensor {name[:80]}; got {str(entry)[:80]}")
+        found = str(entry)[:80]
+        raise _fault(path, f"expected dtype and shape of the tensor {name[:80]}; got {found}")
     return Tensor(name, dtype, tuple(sizes))
 
 
@@ -156,7 +159,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _ambiguous(folder: Path, files: list[Path]) -> Iterator[Path]:
     names = ", ".join(file.name for file in files[:3])
-    raise _fault(folder, f"expected {INDEX} or model.safetensors; got {len(files)} files ({names} …)")
+    found = f"{len(files)} files ({names} …)"
+    raise _fault(folder, f"expected {INDEX} or model.safetensors; got {found}")
 
 
 def _shards(index: Path) -> list[str]:
@@ -180,7 +184,8 @@ def _shards(index: Path) -> list[str]:
     if len(missing) == len(names):
         return []  # only the index was fetched: its bytes are no count
     if missing:
-        raise _fault(index, f"{len(missing)} of its {len(names)} files are missing, first {missing[0]}")
+        lost = f"{len(missing)} of its {len(names)} files"
+        raise _fault(index, f"{lost} are missing, first {missing[0]}")
     return names
 
 

@@ -18,11 +18,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from costcalc.errors import InputError, Problem
 from costcalc.workload import methods
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.counting import (
     CONVENTIONS,
     Convention,
@@ -35,6 +34,10 @@ from costcalc.workload.generic import Given, Rough, from_parameters
 from costcalc.workload.methods import REINFORCED, Passes
 from costcalc.workload.work import Generation, Recompute, Work
 
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
+
+NOTHING = Given()
 STEM = 1.02  # what the input gradient of an unknown first layer may be worth (1 % in ResNet-50)
 
 
@@ -43,15 +46,15 @@ class WorkloadInput:
     """What the stage needs of a run; figures in SI (tokens, samples, FLOP).
 
     One of ``architecture``, ``parameters``, ``forward_flops``, ``flops`` says what is trained;
-    ``parameters`` beside an architecture or FLOPs are its count.  ``given`` is the shape that stands
-    beside ``parameters``.  One of ``tokens``, ``samples``, ``steps`` (with ``global_batch``),
-    ``epochs`` (with a ``dataset_…``), ``prompts`` says on how much.
+    ``parameters`` beside an architecture or FLOPs are its count.  ``given`` is the shape that
+    stands beside ``parameters``.  One of ``tokens``, ``samples``, ``steps`` (with
+    ``global_batch``), ``epochs`` (with a ``dataset_…``), ``prompts`` says on how much.
     """
 
     architecture: Architecture | None = None
     parameters: float | None = None
     active_parameters: float | None = None
-    given: Given = Given()
+    given: Given = NOTHING
     forward_flops: float | None = None
     flops: float | None = None
     method: str = "pretrain"
@@ -188,7 +191,7 @@ def _model(inputs: WorkloadInput) -> _Model:
 
 
 def _document(inputs: WorkloadInput) -> float | None:
-    """The length that attention stays within, where packed documents are shorter than a sequence."""
+    """The length that attention stays within, where documents are shorter than a sequence."""
     length, mean = inputs.sequence_length, inputs.sample_tokens
     if inputs.packing != "packed" or length is None or mean is None or mean >= length:
         return None
@@ -346,7 +349,8 @@ def _passes(
         case "distill":
             return methods.distill(one, _teacher(inputs, one.tokens)), model.parameters, ()
         case "dpo" | "ppo" | "grpo":
-            if inputs.forward_flops is not None or (architecture and architecture.counts != "token"):
+            samples = architecture is not None and architecture.counts != "token"
+            if inputs.forward_flops is not None or samples:
                 message = f"{inputs.method} trains language models; got a model counted in samples"
                 raise InputError(Problem(key="training.method", message=message))
             return _preference(inputs, one), model.parameters, ()
@@ -395,7 +399,8 @@ def _frozen(
         raise InputError(Problem(key="training.method", message=message))
     layers = architecture.layers
     share = min(1.0, inputs.last_layers / layers) if layers else 0.0
-    body = sum(parameters(replace(architecture, blocks=(b,))) for b in architecture.blocks if b.layer)
+    stack = tuple(block for block in architecture.blocks if block.layer)
+    body = parameters(replace(architecture, blocks=stack))
     passes = methods.frozen(model.one, last_layers=inputs.last_layers, layers=layers)
     return passes, head + share * body, ()
 

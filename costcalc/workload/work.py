@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from costcalc.workload.architecture import Architecture
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,9 @@ class Work:
 
     ``model_flops`` is one run's budget without recompute, with what a policy generates
     (``generation.flops``) and what a teacher or a reference computes; ``flops_per_datum`` that of a
-    token or a sample (``datum``); ``data`` how many of them one run trains on.  ``architecture`` is None where
-    only FLOPs or parameter counts were given.  ``dense`` figures that cannot be had are None.
+    token or a sample (``datum``); ``data`` how many of them one run trains on.  ``architecture`` is
+    None where only FLOPs or parameter counts were given.  Figures that
+    cannot be had are None.
     """
 
     architecture: Architecture | None

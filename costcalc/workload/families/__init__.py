@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costcalc.errors import InputError, Problem, listing, nearest
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.fields import Fields, shown
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
 
 #: model_type of a config.json -> module:function below this package
 FAMILIES: dict[str, str] = {

@@ -7,9 +7,12 @@ position).  Defaults: transformers 5.23.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costcalc.workload.architecture import Architecture, Block, Linear
 from costcalc.workload.families.common import (
     TEXT,
+    Operators,
     Shape,
     attention,
     linear,
@@ -18,7 +21,9 @@ from costcalc.workload.families.common import (
     stack,
     weights,
 )
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 
 def bert(c: Fields) -> Architecture:
@@ -84,7 +89,7 @@ def encoder(
     transform = linear(s.hidden, s.hidden, "other", "transform", bias=True)
     # Without tying, the module keeps the decoder's bias and its own.
     spare = weights(s.vocabulary if not s.tied and name in ("bert", "roberta") else 0)
-    last = (transform, *weights(2 * s.hidden), output, *spare)
+    last: Operators = (transform, *weights(2 * s.hidden), output, *spare)
     return Architecture(
         name=name,
         kind="encoder",

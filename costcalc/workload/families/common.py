@@ -6,9 +6,8 @@ that ``lora.targets`` can name them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from costcalc.workload.architecture import (
     Architecture,
@@ -20,7 +19,11 @@ from costcalc.workload.architecture import (
     Stream,
     Weights,
 )
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from costcalc.workload.families.fields import Fields
 
 Operators = tuple[Operator, ...]
 TEXT = Stream(name="text")
@@ -95,6 +98,7 @@ def attention(
     """
     queries, keys = s.heads * s.head_dim, s.kv_heads * s.head_dim
     outputs = (queries, keys, keys) if len(names) == 4 else (queries + 2 * keys,)
+    named = zip(outputs, names, strict=False)  # the last name is the output's
     core = Attention(
         heads=s.heads,
         kv_heads=s.kv_heads,
@@ -105,7 +109,7 @@ def attention(
         chunked=chunked,
     )
     return (
-        *(linear(s.hidden, n, "attention", name, bias) for n, name in zip(outputs, names)),
+        *(linear(s.hidden, n, "attention", name, bias) for n, name in named),
         *weights(extra),
         core,
         linear(queries, s.hidden, "attention", names[-1], bias if out_bias is None else out_bias),
@@ -181,7 +185,7 @@ def experts(
             Linear(
                 n_in=a, n_out=b, part="expert", name=n, bias=bias, copies=number, active=chosen
             )
-            for (a, b), n in zip(sizes, names)
+            for (a, b), n in zip(sizes, names, strict=True)
         ),
     )
 

@@ -9,6 +9,7 @@ checkpoint, not in the transformers module: they are not counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from costcalc.workload.architecture import Architecture, Attention
 from costcalc.workload.families.common import (
@@ -20,7 +21,9 @@ from costcalc.workload.families.common import (
     mlp,
     weights,
 )
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

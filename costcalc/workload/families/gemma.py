@@ -5,10 +5,14 @@ Reports: arXiv:2403.08295, arXiv:2408.00118, arXiv:2503.19786.  Defaults: transf
 
 from __future__ import annotations
 
-from costcalc.workload.architecture import Architecture
+from typing import TYPE_CHECKING
+
 from costcalc.workload.families.common import attention, language_model, mlp, shape, weights
-from costcalc.workload.families.fields import Fields
 from costcalc.workload.families.llama import FULL, WINDOWED, windows
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
+    from costcalc.workload.families.fields import Fields
 
 
 def gemma(c: Fields) -> Architecture:

@@ -6,9 +6,13 @@ defaults: the configuration classes of transformers 5.23.
 
 from __future__ import annotations
 
-from costcalc.workload.architecture import Architecture
+from typing import TYPE_CHECKING
+
 from costcalc.workload.families.common import Shape, attention, language_model, mlp, shape, weights
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
+    from costcalc.workload.families.fields import Fields
 
 WINDOWED = "sliding_attention"
 FULL = "full_attention"

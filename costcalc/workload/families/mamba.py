@@ -1,7 +1,8 @@
 """Mamba and Mamba-2: state-space models without attention.
 
 Gu and Dao 2023 (arXiv:2312.00752), Dao and Gu 2024 (arXiv:2405.21060).  The scan is elementwise:
-of each of the inner·state elements, a token multiplies and adds for the update (4 FLOP: decay, input,
+of
+each of the inner·state elements, a token multiplies and adds for the update (4 FLOP: decay, input,
 two of discretisation) and for the output (2), 6 in all; it is bound by memory.  Mamba-2's chunked
 form, with chunks of Q tokens, trades it for matrix products within the chunk (section 6):
 Q·(groups·state + inner) + 4·inner·state FLOP a token.  Defaults: transformers 5.23.
@@ -9,9 +10,13 @@ Q·(groups·state + inner) + 4·inner·state FLOP a token.  Defaults: transforme
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costcalc.workload.architecture import Architecture, Convolution, Scan
-from costcalc.workload.families.common import Shape, language_model, linear, weights
-from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.common import Operators, Shape, language_model, linear, weights
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 
 def mamba(c: Fields) -> Architecture:
@@ -23,7 +28,7 @@ def mamba(c: Fields) -> Architecture:
     if c.config.get("time_step_rank") != "auto":
         rank = c.integer("time_step_rank", rank)
     bias, conv_bias = c.flag("use_bias", False), c.flag("use_conv_bias", True)
-    operators = (
+    operators: Operators = (
         linear(s.hidden, 2 * inner, "other", "in_proj", bias),
         Convolution(c_in=inner, c_out=inner, kernel=kernel, groups=inner, bias=conv_bias),
         linear(inner, rank + 2 * state, "other", "x_proj"),
@@ -51,7 +56,7 @@ def mamba2(c: Fields) -> Architecture:
     bias, conv_bias = c.flag("use_bias", False), c.flag("use_conv_bias", True)
     channels = inner + 2 * groups * state
     flops = chunk * (groups * state + inner) + 4 * inner * state
-    operators = (
+    operators: Operators = (
         linear(s.hidden, inner + channels + heads, "other", "in_proj", bias),
         Convolution(c_in=channels, c_out=channels, kernel=kernel, groups=channels, bias=conv_bias),
         *weights(3 * heads + inner + s.hidden),

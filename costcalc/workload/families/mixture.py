@@ -7,9 +7,8 @@ et al. 2024 (arXiv:2409.02060); GLM-4.5: arXiv:2508.06471.  Defaults: transforme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.common import (
     Operators,
     Shape,
@@ -20,8 +19,13 @@ from costcalc.workload.families.common import (
     shape,
     weights,
 )
-from costcalc.workload.families.fields import Fields
 from costcalc.workload.families.llama import FULL, WINDOWED, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from costcalc.workload.architecture import Architecture
+    from costcalc.workload.families.fields import Fields
 
 
 def number_of_experts(c: Fields, default: int) -> int:

@@ -5,9 +5,13 @@ Gunasekar et al. 2023 (arXiv:2306.11644), Phi-3: arXiv:2404.14219.  Defaults: tr
 
 from __future__ import annotations
 
-from costcalc.workload.architecture import Architecture
+from typing import TYPE_CHECKING
+
 from costcalc.workload.families.common import attention, language_model, mlp, shape, weights
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
+    from costcalc.workload.families.fields import Fields
 
 
 def phi(c: Fields) -> Architecture:

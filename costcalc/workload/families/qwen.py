@@ -6,6 +6,8 @@ DeltaNet: Yang et al. 2024 (arXiv:2412.06464).  Defaults: transformers 5.23.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costcalc.workload.architecture import Architecture, Convolution, Scan
 from costcalc.workload.families.common import (
     Operators,
@@ -17,9 +19,11 @@ from costcalc.workload.families.common import (
     shape,
     weights,
 )
-from costcalc.workload.families.fields import Fields
 from costcalc.workload.families.llama import FULL, WINDOWED, windows
 from costcalc.workload.families.mixture import number_of_experts
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 
 def _windows(c: Fields, layers: int) -> list[int | None]:

@@ -8,9 +8,13 @@ work.  The target length, unless given, is 114 for 512 input tokens, what span c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costcalc.workload.architecture import Architecture, Attention, Block, Linear, Stream
 from costcalc.workload.families.common import GATED, Operators, linear, mlp, weights
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 TARGET_SHARE = 114 / 512
 

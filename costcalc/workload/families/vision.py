@@ -8,7 +8,7 @@ image at one noise step).  Other convolutional networks and U-Nets: ``model.forw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from costcalc.workload.architecture import (
     Architecture,
@@ -20,7 +20,11 @@ from costcalc.workload.architecture import (
     Stream,
 )
 from costcalc.workload.families.common import linear, mlp, weights
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costcalc.workload.families.fields import Fields
 
 
 def vit(c: Fields) -> Architecture:

@@ -7,6 +7,8 @@ Radford et al. 2022 (arXiv:2212.04356).  The decoder's length, unless ``target_l
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from costcalc.workload.architecture import (
     Architecture,
     Attention,
@@ -16,7 +18,9 @@ from costcalc.workload.architecture import (
     Stream,
 )
 from costcalc.workload.families.common import Operators, linear, mlp, weights
-from costcalc.workload.families.fields import Fields
+
+if TYPE_CHECKING:
+    from costcalc.workload.families.fields import Fields
 
 FFN = ("fc1", "fc2")
 
@@ -33,18 +37,18 @@ def whisper(c: Fields) -> Architecture:
     decoder_ffn = c.integer("decoder_ffn_dim", 1536)
     layers, decoder_layers = c.layers("encoder_layers", 4), c.layers("decoder_layers", 4)
     crossing = _attention(hidden, decoder_heads, causal=False, over="audio")
-    stem = (
+    stem: Operators = (
         Convolution(c_in=mel, c_out=hidden, kernel=3, bias=True, positions=2, first=True),
         Convolution(c_in=hidden, c_out=hidden, kernel=3, bias=True),
         *weights(audio * hidden, "embedding"),
     )
-    encoder = (
+    encoder: Operators = (
         *_keys(hidden),
         *_attention(hidden, heads, causal=False, over=None),
         *mlp(hidden, ffn, gated=False, bias=True, names=FFN),
         *weights(4 * hidden),
     )
-    decoder = (
+    decoder: Operators = (
         *_keys(hidden),
         *_attention(hidden, decoder_heads, causal=True, over=None),
         *crossing,
