@@ -83,12 +83,13 @@ def _by_shapes(model: Architecture, length: int) -> Footprint:
         else:
             logits += _logits(block, here)
     layers = float(max(model.layers, 1))
-    mean = {name: sums[name] / layers
-            for name in ("dense", "expert", "whole", "split", "scores", "stream")}
-    total = sums["dense"] + sums["expert"] + sums["embedding"] + sums["head"]
     return Footprint(
         layers=layers, embedding=sums["embedding"], head=sums["head"], tied=sums["tied"],
-        logits=logits, largest=largest, parameters=total, **mean,
+        dense=sums["dense"] / layers, expert=sums["expert"] / layers,
+        whole=sums["whole"] / layers, split=sums["split"] / layers,
+        scores=sums["scores"] / layers, stream=sums["stream"] / layers,
+        logits=logits, largest=largest,
+        parameters=sums["dense"] + sums["expert"] + sums["embedding"] + sums["head"],
     )
 
 
@@ -175,9 +176,9 @@ def _by_parameters(parameters: float, length: int) -> Footprint:
     )
 
 
-# Elements that convolutional networks put out against forward FLOPs go as the square root (Radosavovic
-# et al. 2020, arXiv:2003.13678, section 4): ResNet-50 11.1 M of 8.2 GFLOP, EfficientNet-B0 6.7 M of
-# 0.78 GFLOP, VGG-16 13.6 M of 31 GFLOP: 77 to 240 times the root.
+# Elements that convolutional networks put out go as the square root of their forward FLOPs
+# (Radosavovic et al. 2020, arXiv:2003.13678, section 4): ResNet-50 11.1 M of 8.2 GFLOP,
+# EfficientNet-B0 6.7 M of 0.78 GFLOP, VGG-16 13.6 M of 31 GFLOP: 77 to 240 times the root.
 _ROOT = (75.0, 150.0, 300.0)
 
 

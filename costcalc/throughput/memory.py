@@ -116,13 +116,14 @@ def memory(
         offload = layout.offload if isinstance(layout, Layout) else "none"
     axes = axes_of(layout)
     low, value, high = (
-        bytes_at(model, machine, axes, recipe, level, offload) for level in (LOW, VALUE, HIGH)
+        bytes_at(model, machine, axes, recipe, level=level, offload=offload)
+        for level in (LOW, VALUE, HIGH)
     )
     return Memory(total=Range(low.total, value.total, high.total), parts=value)
 
 
 def bytes_at(
-    model: Footprint, machine: Machine, axes: Axes, recipe: Recipe, level: int = VALUE,
+    model: Footprint, machine: Machine, axes: Axes, recipe: Recipe, *, level: int = VALUE,
     offload: str = "none",
 ) -> Parts:
     """The parts on the fullest device at one level (LOW, VALUE or HIGH), in bytes."""
@@ -147,8 +148,8 @@ class _Split:
             self.width = "narrow" if recipe.precision in _NARROW else "half"
         self.alone = axes.devices <= 1
         self.only = axes.pipeline <= 1  # the first stage is the last
-        spread = axes.expert > 1  # experts on devices of their own are not cut by tensor parallelism
-        self.experts_over = axes.expert * spread + axes.tensor * (1 - spread)
+        apart = axes.expert > 1  # experts on devices of their own are not cut by tensor ranks
+        self.experts_over = axes.expert * apart + axes.tensor * (1 - apart)
         replicas = axes.data * axes.context
         inside = np.minimum(np.maximum(machine.per_node / axes.tensor, 1.0), replicas)
         self.group = inside * axes.hybrid + replicas * (1 - axes.hybrid)

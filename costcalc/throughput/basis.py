@@ -1,0 +1,138 @@
+"""Utilisation in one convention: model FLOPs, no recompute, over the dense peak of the precision.
+
+Attention is counted causal (half) for decoders.  What users measure may refer to another peak (a
+framework that reports fp8 runs against the bf16 peak) or count attention in full (Narayanan et al.
+2021, arXiv:2104.04473, does); everything is turned into this convention here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from costcalc.errors import InputError, Problem, listing
+from costcalc.throughput.layout import Machine, Recipe
+from costcalc.workload.architecture import Attention
+from costcalc.workload.work import Work
+
+_NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
+_SAME_PEAK = {"mxfp8": "fp8", "nvfp4": "fp4"}
+
+Count = Literal["causal", "full"]
+
+
+def peak_of(machine: Machine, precision: str, key: str = "training.precision") -> float:
+    """Dense peak (FLOP/s) of a device at a precision; InputError if its profile has none.
+
+    >>> v100 = Machine(accelerator="v100-sxm2-32", generation="volta", kind="gpu", devices=1,
+    ...                per_node=8, peak={"fp32": 15.7e12, "fp16": 125e12})
+    >>> peak_of(v100, "bf16")
+    Traceback (most recent call last):
+    ...
+    costcalc.errors.InputError: training.precision: v100-sxm2-32 has no peak for bf16; it has: \
+fp16, fp32
+    """
+    found = machine.peak.get(_SAME_PEAK.get(precision, precision))
+    if not found:
+        known = listing(sorted(name for name in machine.peak if name not in ("fp64", "int8")))
+        raise InputError(Problem(
+            key=key,
+            message=f"{machine.accelerator} has no peak for {precision}; it has: {known}",
+        ))
+    return found
+
+
+def kind_of(work: Work) -> str | None:
+    """The kind of workload for the measured efficiencies; None where it is not known."""
+    if work.architecture is not None:
+        model = work.architecture
+        convolutional = model.kind == "vision" and not model.heads
+        return "cnn" if convolutional else model.kind
+    return "decoder" if work.datum == "token" and work.parameters else None
+
+
+def convention(work: Work, precision: str) -> str:
+    """The convention of the utilisation, in words."""
+    return (f"MFU: model FLOPs without recompute over the dense {precision} peak; "
+            f"{work.convention}".rstrip("; "))
+
+
+def data_per_step(work: Work, recipe: Recipe) -> float:
+    """Tokens or samples an optimizer step."""
+    per_sequence = recipe.sequence_length if work.datum == "token" else 1
+    return recipe.global_batch * per_sequence
+
+
+def full_over_causal(work: Work) -> float:
+    """FLOPs with attention counted in full over FLOPs as counted here; 1 where nothing is causal.
+
+    A causal core costs 2·heads·(qk + v)·keys / 2 a query forward, three times that in training
+    (twice where a frozen base needs no gradient of its weights: attention has none).
+    """
+    model = work.architecture
+    if model is None or not work.flops_per_datum:
+        return 1.0
+    lengths = {s.name: float(s.length or work.sequence_length or 0) for s in model.streams}
+    core = 0.0
+    for block in model.blocks:
+        for op in block.operators:
+            if isinstance(op, Attention) and op.causal:
+                here = lengths.get(block.stream, 0.0)
+                keys = min(here, op.window or here)
+                missing = keys * keys / (2 * here) if here else 0.0  # left out by the causal count
+                core += 2 * op.heads * (op.qk_dim + op.v_dim) * missing * block.repeat
+    if work.datum == "sample":
+        core *= float(work.sequence_length or 1)
+    return 1.0 + 3.0 * core / work.flops_per_datum
+
+
+def from_utilization(
+    work: Work, machine: Machine, precision: str, value: float, *, peak: str | None,
+    attention: Count | None,
+) -> float:
+    """A measured utilisation, over another peak or with attention counted in full, in ours."""
+    if peak is None and precision in _NARROW:
+        raise InputError(Problem(
+            key="hardware.utilization_basis.peak",
+            message="expected the precision whose peak hardware.utilization refers to (reports "
+            f"of {precision} runs use bf16 or {precision}); got nothing",
+        ))
+    against = peak_of(machine, peak or precision, "hardware.utilization_basis.peak")
+    over = full_over_causal(work) if attention == "full" else 1.0
+    return value * against / peak_of(machine, precision) / over
+
+
+def from_throughput(
+    work: Work, machine: Machine, precision: str, value: float, unit: str, *,
+    attention: Count | None = None,
+) -> float:
+    """A measured throughput (token/s, sample/s; FLOP/s a device) as utilisation."""
+    ours = peak_of(machine, precision)
+    if unit == "FLOP/s":
+        return value / ours / (full_over_causal(work) if attention == "full" else 1.0)
+    per_datum = work.model_flops / work.data if work.data else work.flops_per_datum
+    if not per_datum:
+        raise InputError(Problem(
+            key="hardware.throughput",
+            message=f"expected TFLOP/s a device, as nothing says how many FLOPs a "
+            f"{work.datum} takes; got {unit}",
+        ))
+    if unit != f"{work.datum}/s":
+        if not work.sequence_length:
+            raise InputError(Problem(
+                key="hardware.throughput", message=f"expected {work.datum}/s; got {unit}"))
+        length = float(work.sequence_length)
+        value = value / length if work.datum == "sample" else value * length
+    return value * per_datum / (ours * machine.devices)
+
+
+def from_step_time(
+    work: Work, machine: Machine, recipe: Recipe | None, precision: str, seconds: float
+) -> float:
+    """One measured optimizer step as utilisation."""
+    if recipe is None or not recipe.global_batch or not work.flops_per_datum:
+        raise InputError(Problem(
+            key="hardware.calibrate.step_time",
+            message="expected training.global_batch and a model beside it: they say what a step is",
+        ))
+    flops = data_per_step(work, recipe) * work.flops_per_datum
+    return flops / (seconds * peak_of(machine, precision) * machine.devices)

@@ -1,0 +1,224 @@
+"""Where a run is placed: its layout, given or chosen, and whether that fits in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
+
+from costcalc.errors import InputError, Problem
+from costcalc.throughput.constants import load
+from costcalc.throughput.footprint import Footprint, footprint_of
+from costcalc.throughput.layout import Layout, Machine, Recipe, RecomputeKind, Sharding
+from costcalc.throughput.memory import Memory, Range, memory
+from costcalc.throughput.search import Found, search
+from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
+from costcalc.throughput.space import Fixed
+from costcalc.throughput.step import StepTime
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.work import Work
+
+_GIB = 2.0**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A layout, who chose it, and the bytes on its fullest device."""
+
+    layout: Layout | None
+    by: Literal["given", "auto", "none"]
+    walked: int = 0
+    memory: Range | None = None
+    memory_why: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    step: StepTime | None = None
+
+
+def shape_for(work: Work) -> ModelShape | None:
+    """The shape for the step-time model; None where it does not apply.
+
+    It applies to what is made of transformer layers, and to a language model whose parameter count
+    is all that is known; a convolutional network or a bare FLOP count has no such shape.
+    """
+    if work.architecture is not None:
+        return _shape_of(work.architecture, work.sequence_length or 0)
+    parameters = work.active_parameters or work.parameters
+    if parameters and work.datum == "token" and work.sequence_length:
+        return _shape_guessed(parameters, work.sequence_length)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _shape_of(model: Architecture, length: int) -> ModelShape | None:
+    if not (model.hidden and model.layers):
+        return None
+    shape = shape_of(model, length)
+    return shape if shape.attention_weights or shape.mlp_weights else None
+
+
+@lru_cache(maxsize=64)
+def _shape_guessed(parameters: float, length: int) -> ModelShape:
+    return shape_from_parameters(parameters, float(length))
+
+
+def place(
+    work: Work, machine: Machine, recipe: Recipe | None, layout: Layout | None,
+    fixed: Fixed | None, *, offload: str | None, recompute_free: bool, must_fit: bool,
+) -> Placed:
+    """The layout of a run and its memory.
+
+    Raises InputError where ``must_fit`` and even the low end exceeds the device; the message names
+    the smallest count that fits.
+    """
+    footprint = footprint_of(work)
+    if recipe is None or footprint is None:
+        lacks = "no parameter count" if footprint is None else "no recipe"
+        return Placed(layout=layout, by="given" if layout else "none",
+                      memory_why=f"{lacks}: give model.parameters or a model")
+    if layout is not None:
+        if recompute_free:
+            layout = _least_recompute(footprint, machine, layout, recipe)
+        placed = Placed(layout=layout, by="given")
+    else:
+        placed = _automatic(work, footprint, machine, recipe, fixed or Fixed())
+    if placed.layout is None:
+        return placed
+    if offload:
+        placed = replace(placed, layout=replace(placed.layout, offload=offload))
+    assert placed.layout is not None
+    held = memory(footprint, machine, placed.layout, recipe)
+    if must_fit and machine.memory and held.total.low > machine.memory:
+        raise _too_large(work, footprint, machine, recipe, placed=placed, low=held.total.low)
+    return _with_memory(placed, held, machine)
+
+
+def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
+    total = Range(*(float(part) for part in held.total))
+    parts = {name: float(getattr(held.parts, name)) for name in held.parts.__slots__}
+    warnings = placed.warnings
+    if machine.memory and total.high > machine.memory:
+        told = (f"memory may not suffice: {total.value / _GIB:.0f} GiB a device "
+                f"({total.low / _GIB:.0f} to {total.high / _GIB:.0f}) of "
+                f"{machine.memory / _GIB:.0f}")
+        warnings = (*warnings, told)
+    return replace(placed, memory=total, parts=parts, warnings=warnings)
+
+
+def _least_recompute(
+    footprint: Footprint, machine: Machine, layout: Layout, recipe: Recipe
+) -> Layout:
+    """The layout with the least recompute whose memory fits, or with full."""
+    kinds: tuple[RecomputeKind, ...] = (
+        ("none", "selective") if recipe.attention == "standard" else ("none",))
+    for kind in kinds:
+        tried = replace(layout, recompute=kind)
+        if memory(footprint, machine, tried, recipe).total.value <= (machine.memory or 1e300):
+            return tried
+    return replace(layout, recompute="full")
+
+
+def _automatic(
+    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
+) -> Placed:
+    shape = shape_for(work)
+    if shape is None:
+        layout, walked = _data_parallel(footprint, machine, recipe, fixed)
+        return Placed(layout=layout, by="auto", walked=walked)
+    found = _search(shape, footprint, machine, recipe, fixed)
+    if not found.best:
+        raise InputError(Problem(
+            key="hardware.layout",
+            message=f"no layout of {machine.devices} devices keeps to what is fixed; "
+            "change the count or leave an axis out",
+        ))
+    return Placed(layout=found.best[0].layout, by="auto", walked=found.walked)
+
+
+def _search(
+    shape: ModelShape, footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
+) -> Found:
+    recipe = replace(recipe, sequence_length=int(shape.sequence_length))
+    return search(shape, machine, recipe, footprint=footprint, constants=load(), fixed=fixed,
+                  top=1)
+
+
+_STEPS: tuple[tuple[Sharding, RecomputeKind], ...] = (
+    ("none", "none"), ("zero1", "none"), ("zero3", "none"), ("zero3", "full"))
+_ALONE: tuple[tuple[Sharding, RecomputeKind], ...] = (("none", "none"), ("none", "full"))
+
+
+def _data_parallel(
+    footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
+) -> tuple[Layout, int]:
+    """Data parallelism only: the largest micro-batch that fits, as little sharded as can be."""
+    share = max(int(recipe.global_batch / machine.devices), 1)
+    sizes = [fixed.micro_batch] if fixed.micro_batch else _halvings(share)
+    steps = _ALONE if machine.devices == 1 else _STEPS
+    limit = machine.memory or float("inf")
+    best, least, walked = None, float("inf"), 0
+    for sharding, recompute in steps:
+        for size in sizes:
+            walked += 1
+            layout = Layout(data=machine.devices, micro_batch=size, sharding=sharding,
+                            recompute=recompute)
+            held = memory(footprint, machine, layout, recipe).total.value
+            if held <= limit:
+                return layout, walked
+            if held < least:
+                best, least = layout, held
+    assert best is not None
+    return best, walked
+
+
+def _halvings(number: int) -> list[int]:
+    sizes = [number]
+    while sizes[-1] > 1:
+        sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+def _too_large(
+    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, *, placed: Placed,
+    low: float,
+) -> InputError:
+    smallest = smallest_count(work, footprint, machine, recipe)
+    where = "hardware.count" if placed.by == "auto" else "hardware.layout"
+    hint = (f"; {smallest} such devices are the fewest that fit" if smallest
+            else "; no number of such devices fits")
+    if placed.by == "given" and smallest and smallest <= machine.devices:
+        hint = f"; with layout: auto it fits, on {smallest} such devices at least"
+    message = (f"expected at most {machine.memory / _GIB:.0f} GiB a device, which is what "
+               f"{machine.accelerator} has; it takes {low / _GIB:.0f} GiB at the least{hint}")
+    return InputError(Problem(key=where, message=message))
+
+
+def smallest_count(
+    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, most: int = 1 << 17
+) -> int | None:
+    """The fewest devices on which the low end of the memory of some layout fits."""
+    count = 1
+    while not _fits(work, footprint, machine, recipe, count):
+        count *= 2
+        if count > most:
+            return None
+    step = 1 if count <= machine.per_node else machine.per_node
+    between = range((count // 2 // step + 1) * step, count, step)
+    for fewer in list(between)[:64]:
+        if _fits(work, footprint, machine, recipe, fewer):
+            return fewer
+    return count
+
+
+def _fits(
+    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, count: int
+) -> bool:
+    tried = replace(machine, devices=count)
+    recipe = replace(recipe, global_batch=max(recipe.global_batch, float(count)))
+    shape = shape_for(work)
+    if shape is not None:
+        found = _search(shape, footprint, tried, recipe, Fixed())
+        return found.fits != "none"
+    layout, _ = _data_parallel(footprint, tried, recipe, Fixed(micro_batch=1))
+    return bool(memory(footprint, tried, layout, recipe).total.low <= (machine.memory or 1e300))

@@ -1,0 +1,211 @@
+"""Which layouts there are for a model on a number of devices, as arrays.
+
+The axes are data, tensor, pipeline, virtual pipeline, context, expert, sharding, micro-batch and
+recompute.  The pruned set keeps what tuned runs use: powers of two where the count has them, and
+the sharding and interleaving that published layouts show (Narayanan et al. 2021, arXiv:2104.04473,
+section 3; Korthikanti et al. 2022, arXiv:2205.05198, table 3).  The full space has every divisor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from costcalc.throughput.axes import Axes
+from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.shape import ModelShape
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
+COLUMNS = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert", "micro_batch",
+           "zero", "hybrid", "full", "selective")
+_SHARDINGS = {"none": (0.0, 0.0), "zero1": (1.0, 0.0), "zero2": (2.0, 0.0), "zero3": (3.0, 0.0),
+              "hsdp": (3.0, 1.0)}
+_RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
+_NODE = 8  # tensor parallelism is tried within a server of this size at least
+_MOST_MICRO_BATCH = 64
+_LEAST_TOKENS = 256  # of a sequence on one device under context parallelism
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """What the user has fixed; None is free."""
+
+    tensor: int | None = None
+    pipeline: int | None = None
+    context: int | None = None
+    expert: int | None = None
+    virtual_pipeline: int | None = None
+    data: int | None = None
+    micro_batch: int | None = None
+    recompute: str | None = None
+    sharding: str | None = None
+
+
+class Question(NamedTuple):
+    """All that the set of layouts depends on."""
+
+    devices: int
+    domain: int
+    layers: int
+    heads: int
+    experts: int
+    sequence_length: int
+    global_batch: float
+    standard: bool
+    full: bool
+    fixed: Fixed
+
+
+def question(
+    shape: ModelShape, machine: Machine, recipe: Recipe, *, full: bool, fixed: Fixed
+) -> Question:
+    """The question that a model, a machine and a recipe put."""
+    return Question(
+        devices=int(machine.devices), domain=max(int(machine.scale_up_domain), 1),
+        layers=max(int(shape.layers), 1), heads=max(int(shape.heads), 1),
+        experts=int(shape.experts), sequence_length=int(shape.sequence_length),
+        global_batch=float(recipe.global_batch), standard=recipe.attention == "standard",
+        full=full, fixed=fixed,
+    )
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors, rising.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
+def _twos(number: int) -> list[int]:
+    """Powers of two that divide a number, and the number itself where it is small and odd."""
+    return [1 << k for k in range(number.bit_length()) if number % (1 << k) == 0]
+
+
+def _tensor(q: Question, left: int) -> list[int]:
+    most = min(q.heads, max(q.domain, _NODE) if q.full else min(max(q.domain, 1), 16))
+    steps = divisors(left) if q.full else _twos(left)
+    return [t for t in steps if t <= most and q.heads % t == 0]
+
+
+def _pipeline(q: Question, left: int) -> list[int]:
+    if q.full:
+        return [p for p in divisors(left) if p <= q.layers]
+    few = {p for p in divisors(left) if p <= min(q.layers, 64) and p & (p - 1) == 0}
+    odd = {p for p in divisors(left) if 1 < p <= min(q.layers, 32) and q.layers % p == 0}
+    return sorted(few | (odd if left & (left - 1) else set()))
+
+
+def _virtual(q: Question, pipeline: int) -> list[int]:
+    if pipeline == 1:
+        return [1]
+    most = -(-q.layers // pipeline)
+    if q.full:
+        return [v for v in range(1, most + 1) if most % v == 0]
+    return sorted({1, *(v for v in (2, 4) if v <= most), *({most} if most <= 8 else set())})
+
+
+def _context(q: Question, left: int) -> list[int]:
+    least = _LEAST_TOKENS if q.full else 4096
+    steps = divisors(left) if q.full else _twos(left)
+    return [c for c in steps if c == 1 or q.sequence_length / c >= least]
+
+
+def _expert(q: Question, group: int) -> list[int]:
+    if q.experts <= 1:
+        return [1]
+    steps = [e for e in divisors(q.experts) if group % e == 0]
+    return steps if q.full else [e for e in steps if e & (e - 1) == 0 or e == q.experts]
+
+
+def _kept(options: Iterable[int], fixed: int | None) -> list[int]:
+    return list(options) if fixed is None else [fixed]
+
+
+def _grids(q: Question) -> Iterator[tuple[int, ...]]:
+    """(data, tensor, pipeline, virtual, context, expert) of every division of the devices."""
+    for t in _kept(_tensor(q, q.devices), q.fixed.tensor):
+        for p in _kept(_pipeline(q, q.devices // t), q.fixed.pipeline):
+            for c in _kept(_context(q, q.devices // (t * p) or 1), q.fixed.context):
+                data, rest = divmod(q.devices, t * p * c)
+                if rest or data < 1 or q.fixed.data not in (None, data):
+                    continue
+                if data > max(q.global_batch, 1) and not _only(q, t, p, c):
+                    continue  # replicas without a sequence of their own
+                for v in _kept(_virtual(q, p), q.fixed.virtual_pipeline):
+                    for e in _kept(_expert(q, data * t * c), q.fixed.expert):
+                        yield data, t, p, v, c, e
+
+
+def _only(q: Question, t: int, p: int, c: int) -> bool:
+    """Whether nothing else can be done with devices that outnumber the batch."""
+    return t == p == c == 1 and q.heads * q.layers < q.devices
+
+
+def _inner(q: Question, most: float) -> Floats:
+    """(micro_batch, zero, hybrid, full, selective): what every division is combined with."""
+    limit = min(max(most, 1), _MOST_MICRO_BATCH if q.full else 16)
+    batches = range(1, int(limit) + 1) if q.full else [1 << k for k in range(5) if 1 << k <= limit]
+    shardings = list(_SHARDINGS) if q.full else ["none", "zero1", "zero3"]
+    recomputes = ["none", "selective", "full"] if q.standard else ["none", "full"]
+    shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
+    recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
+    return np.array([
+        (b, *_SHARDINGS[s], *_RECOMPUTES[r])
+        for b in _kept(batches, q.fixed.micro_batch) for s in shardings for r in recomputes
+    ], dtype=float)
+
+
+@lru_cache(maxsize=16)
+def table(q: Question) -> Floats:
+    """Every layout to walk, a column each of :data:`COLUMNS`; the same order every time."""
+    parts = [_expanded(q, grid) for grid in _grids(q)]
+    made = np.concatenate(parts) if parts else np.empty((0, len(COLUMNS)))
+    made = np.ascontiguousarray(made.T)
+    made.flags.writeable = False
+    return made
+
+
+def _expanded(q: Question, grid: tuple[int, ...]) -> Floats:
+    data, _, pipeline, virtual, context, _ = grid
+    inner = _inner(q, q.global_batch / data)
+    alone = data * context == 1
+    keep = np.ones(len(inner), dtype=bool)
+    if q.fixed.sharding is None:
+        keep &= (inner[:, 1] == 0) if alone else True
+        if not q.full and not alone:
+            keep &= inner[:, 1] > 0  # sharding the optimizer states costs nothing
+        keep &= ~((inner[:, 2] > 0) & (data * context <= _NODE))
+    if virtual > 1:  # interleaving needs micro-batches to fill the pipeline (2104.04473, 2.2)
+        keep &= np.ceil(q.global_batch / (data * inner[:, 0])) >= pipeline
+    inner = inner[keep]
+    return np.hstack([np.tile(np.array(grid, dtype=float), (len(inner), 1)), inner])
+
+
+def axes_at(rows: Floats) -> Axes:
+    """The axes of some columns of a table."""
+    return Axes(**dict(zip(COLUMNS, rows, strict=True)))
+
+
+def layout_at(row: Sequence[float]) -> Layout:
+    """One column of a table as a layout.
+
+    >>> layout_at([8, 2, 1, 1, 1, 1, 4, 3, 0, 1, 0]) == Layout(
+    ...     data=8, tensor=2, sharding="zero3", micro_batch=4, recompute="full")
+    True
+    """
+    by_name = dict(zip(COLUMNS, row, strict=True))
+    zero, hybrid = float(by_name["zero"]), float(by_name["hybrid"])
+    again = (float(by_name["full"]), float(by_name["selective"]))
+    names: Any = {value: name for name, value in _SHARDINGS.items()}
+    kinds: Any = {value: name for name, value in _RECOMPUTES.items()}
+    sizes: Any = {name: int(by_name[name]) for name in COLUMNS[:7]}
+    return Layout(sharding=names[zero, hybrid], recompute=kinds[again], **sizes)

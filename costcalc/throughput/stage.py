@@ -1,0 +1,198 @@
+"""The stage: from what has to be computed and on what, to seconds.
+
+Measured figures win; then the step-time model, wherever the model's shapes or at least its
+parameters are known; then the measured efficiency of runs like it (:mod:`.efficiency`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from costcalc.assumption import Assumption, exact
+from costcalc.errors import InputError, Problem
+from costcalc.throughput import basis
+from costcalc.throughput.efficiency import efficiency
+from costcalc.throughput.fitting import place
+from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.memory import Range
+from costcalc.throughput.predict import predict
+from costcalc.throughput.space import Fixed
+from costcalc.workload.work import Work
+
+KEY = "hardware.utilization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the user has measured or fixed, in SI; None where nothing is said.
+
+    ``throughput`` is in ``throughput_unit``: token/s or sample/s of the whole job, or FLOP/s a
+    device.  ``basis_peak`` and ``basis_attention``: the peak and the attention count that a
+    measured utilization or FLOP/s refers to (default: the stated precision, causal).
+    ``step_time``: one measured step (``hardware.calibrate``).  ``fixed`` and ``offload``: what an
+    automatic layout must keep.  ``recompute_free``: the layout given leaves recompute open.
+    """
+
+    utilization: float | None = None
+    throughput: float | None = None
+    throughput_unit: str = "token/s"
+    basis_peak: str | None = None
+    basis_attention: Literal["causal", "full"] | None = None
+    step_time: float | None = None
+    fixed: Fixed | None = None
+    offload: str | None = None
+    recompute_free: bool = False
+    where: str | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether a measured figure takes the place of the prediction."""
+        return (self.utilization, self.throughput, self.step_time) != (None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """How fast it trains, while it trains (goodput is not in it), and in which layout.
+
+    ``utilization``: MFU over ``peak`` (FLOP/s a device, dense, at ``precision``); ``generation``:
+    seconds of decoding in one run (PPO, GRPO; None where there is none or it cannot be had).
+    ``training_flops`` / (devices · peak · utilization) + generation = ``seconds`` of one run.
+    ``rate``: token/s or sample/s; ``step_time`` in s; None with a reason in ``why``.
+    ``layout_by``: given, auto or none; ``breakdown``: seconds of the modelled step by cause.
+    """
+
+    utilization: Assumption
+    generation: Assumption | None
+    generation_why: str
+    peak: float
+    precision: str
+    convention: str
+    training_flops: float
+    achieved: float
+    step_time: float | None
+    rate: float | None
+    seconds: float | None
+    why: str
+    layout: Layout | None
+    layout_by: Literal["given", "auto", "none"]
+    layouts_walked: int
+    memory: Range | None
+    memory_why: str
+    memory_parts: Mapping[str, float] = field(default_factory=dict)
+    breakdown: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def throughput(
+    work: Work, machine: Machine, recipe: Recipe | None, *, layout: Layout | None = None,
+    given: Given | None = None,
+) -> Throughput:
+    """Seconds of one run, with MFU, layout and memory.
+
+    Raises InputError where the machine has no peak for the precision, where a measured figure
+    cannot be read (its basis is asked for in 8 and 4 bits), or where the low end of the memory
+    exceeds the device and nothing measured says otherwise.
+    """
+    given = given or Given()
+    precision = recipe.precision if recipe else _only_precision(machine)
+    peak = basis.peak_of(machine, precision)
+    placed = place(work, machine, recipe, layout, given.fixed, offload=given.offload,
+                   recompute_free=given.recompute_free, must_fit=not given.measured)
+    predicted = predict(work, machine, recipe, placed)
+    utilization = (_measured(work, machine, recipe, given, precision)
+                   or (predicted.utilization if predicted else None)
+                   or _from_cells(work, machine, precision))
+    generation, generation_why = _generation(work, machine, recipe, given)
+    flops = work.model_flops
+    if generation is not None or (generation_why and not given.throughput):
+        flops -= work.generation.flops if work.generation else 0.0
+    achieved = utilization.value * peak * machine.devices
+    seconds, why = flops / achieved, ""
+    if generation is not None:
+        seconds += generation.value
+    elif generation_why and not given.throughput:
+        why = generation_why
+    known = None if why else seconds
+    rate = work.data / seconds if work.data and known else None
+    return Throughput(
+        utilization=utilization, generation=generation, generation_why=generation_why, peak=peak,
+        precision=precision, convention=basis.convention(work, precision), training_flops=flops,
+        achieved=achieved, step_time=_step(work, recipe, rate), rate=rate, seconds=known, why=why,
+        layout=placed.layout, layout_by=placed.by, layouts_walked=placed.walked,
+        memory=placed.memory, memory_why=placed.memory_why, memory_parts=placed.parts,
+        breakdown=predicted.breakdown if predicted else {}, warnings=placed.warnings,
+    )
+
+
+def _only_precision(machine: Machine) -> str:
+    """The 16-bit precision of a machine, where no recipe states one."""
+    known = [name for name in ("bf16", "fp16", "tf32", "fp32") if name in machine.peak]
+    if not known:
+        raise InputError(Problem(
+            key="hardware.accelerator",
+            message=f"{machine.accelerator} has no peak in its profile: say training.precision",
+        ))
+    return known[0]
+
+
+def _step(work: Work, recipe: Recipe | None, rate: float | None) -> float | None:
+    """Seconds an optimizer step."""
+    if recipe is None or not rate or not recipe.global_batch:
+        return None
+    return basis.data_per_step(work, recipe) / rate
+
+
+def _measured(
+    work: Work, machine: Machine, recipe: Recipe | None, given: Given, precision: str
+) -> Assumption | None:
+    """What the user measured, as utilisation: throughput first, then utilization, then a step."""
+    if given.throughput is not None:
+        value = basis.from_throughput(
+            work, machine, precision, given.throughput, given.throughput_unit,
+            attention=given.basis_attention)
+        return _given(value, "hardware.throughput", given)
+    if given.utilization is not None:
+        value = basis.from_utilization(
+            work, machine, precision, given.utilization,
+            peak=given.basis_peak, attention=given.basis_attention)
+        return _given(value, KEY, given)
+    if given.step_time is not None:
+        value = basis.from_step_time(work, machine, recipe, precision, given.step_time)
+        return replace(_given(value, "hardware.calibrate.step_time", given), basis="measured")
+    return None
+
+
+def _given(value: float, key: str, given: Given) -> Assumption:
+    if not 0 < value <= 1:
+        raise InputError(Problem(
+            key=key, message=f"expected a share of the dense peak, more than 0 and at most 1; "
+            f"it comes to {value:.3g}: check the unit, the basis and the count",
+        ))
+    return exact(KEY, value, "1", basis="given", source="run file", where=given.where,
+                 why="" if key == KEY else f"from {key}")
+
+
+def _from_cells(work: Work, machine: Machine, precision: str) -> Assumption:
+    kind = basis.kind_of(work)
+    found = efficiency(machine.generation, precision, kind, machine.devices)
+    return Assumption(
+        key=KEY, value=found.value, low=found.low, high=found.high, unit="1", basis="measured",
+        source="shipped measurements (costcalc/data/efficiency.yaml)",
+        why=f"no shapes to model the step from; {found.why}",
+    )
+
+
+def _generation(
+    work: Work, machine: Machine, recipe: Recipe | None, given: Given
+) -> tuple[Assumption | None, str]:
+    """Decoding time of one run, or why there is none."""
+    if work.generation is None or given.throughput is not None:
+        return None, ""
+    try:
+        from costcalc.throughput.decode import generation_time
+    except ImportError:
+        return None, "no model of generation: give hardware.throughput"
+    made: tuple[Assumption | None, str] = generation_time(work, machine, recipe)
+    return made
