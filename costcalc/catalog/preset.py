@@ -159,7 +159,7 @@ def _folder() -> Traversable:
 
 def _files() -> list[Traversable]:
     found = [path for path in _folder().iterdir() if path.name.endswith(".yaml")]
-    return sorted(found, key=lambda path: path.name)
+    return sorted(found, key=lambda path: path.name.removesuffix(".yaml"))
 
 
 @cache

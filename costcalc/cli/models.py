@@ -78,7 +78,9 @@ def _console() -> Console:
     from rich.console import Console
 
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 120))
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, width=max(console.width, 120))
 
 
 def count(value: float) -> str:
