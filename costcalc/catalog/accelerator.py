@@ -7,9 +7,8 @@ a name.  A user's own folders come first, then what ships.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,7 +27,10 @@ from costcalc.catalog.figure import (
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import Folder, Record, load
 from costcalc.errors import not_found
-from costcalc.reading import read
+from costcalc.reading import MAX_BYTES, read, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
 SHIPPED = ("accelerators", "cpus")
@@ -160,8 +162,9 @@ def find(name: str, folders: Sequence[Folder] = ()) -> Accelerator:
     part = slice_of(name)
     if part is not None:
         return find(part[0], folders)
-    known = [known for folder in folders for place in _places(folder) for known in _index(place)]
-    raise not_found("hardware.accelerator", "accelerator", name, sorted({*known, *_shipped_names()}))
+    own = {known for folder in folders for place in _places(folder) for known in _index(place)}
+    names = sorted(own.union(_shipped_names()))
+    raise not_found("hardware.accelerator", "accelerator", name, names)
 
 
 @cache
@@ -199,7 +202,7 @@ def all_accelerators(folders: Sequence[Folder] = (), *, cpus: bool = True) -> li
     found: dict[str, Accelerator] = {}
     for folder in folders:
         for place in _places(folder):
-            for path in _files(place):
+            for path in _index(place).values():
                 mine = load(path, Accelerator)
                 found.setdefault(mine.id, mine)
     for kind in SHIPPED if cpus else SHIPPED[:1]:
@@ -265,7 +268,7 @@ def schema() -> dict[str, Any]:
 # --- names without reading whole files -----------------------------------------------------------
 
 # The top-level blocks that name a profile; prices and figures, most of a file, stay unread.
-_BLOCK = re.compile(r"^(?:id|name|aliases|accelerator):.*\n(?:(?:[ \t#-].*)?\n)*", re.MULTILINE)
+_BLOCK = re.compile(r"^(?:id|name|aliases|host_power):.*\n(?:(?:[ \t#-].*)?\n)*", re.MULTILINE)
 
 
 def _plain(name: str) -> str:
@@ -279,26 +282,38 @@ def _places(folder: Folder) -> list[Folder]:
 
 
 def _files(place: Folder) -> Iterator[Folder]:
-    """The profiles of accelerators in a folder: hosts, which name an accelerator, are left out."""
+    """The profiles of accelerators in a folder: hosts, which have a host_power, are left out."""
     found = [path for path in place.iterdir() if path.name.endswith(".yaml") and path.is_file()]
     for path in sorted(found, key=lambda path: path.name):
-        if "accelerator" not in _head(path):
+        if not is_host(path):
             yield path
 
 
 def _head(path: Folder) -> dict[str, Any]:
-    """What names a profile: its id, name and aliases, read strictly but without the rest."""
-    text = path.read_text(encoding="utf-8-sig") + "\n"
-    blocks = "".join(_BLOCK.findall(text))
-    data = read(blocks, path.name).data
+    """What names a profile: its id, name and aliases, read strictly but without the rest.
+
+    Raises:
+        InputError: the file cannot be read, or is no strict YAML.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode("utf-8-sig") + "\n"
+        data = read("".join(_BLOCK.findall(text)), path.name).data
+    except (OSError, ValueError):  # an InputError is a ValueError
+        data = read_file(path).data  # which tells the fault at its line
     return data if isinstance(data, dict) else {}
+
+
+def is_host(path: Folder) -> bool:
+    """Whether a file is a host's, not an accelerator's."""
+    return "host_power" in _head(path)
 
 
 def _exact(place: Folder, wanted: str) -> Folder | None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", wanted):
         return None  # no id, and so no name of a file: nothing leads out of the folder
     path = place / f"{wanted}.yaml"
-    return path if path.is_file() and "accelerator" not in _head(path) else None
+    return path if path.is_file() and not is_host(path) else None
 
 
 def _index(place: Folder) -> dict[str, Folder]:

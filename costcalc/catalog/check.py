@@ -7,11 +7,16 @@ FLOP a clock where a profile gives them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from costcalc.catalog.accelerator import Accelerator, Price
+from costcalc.catalog.accelerator import Accelerator, Price, find
 from costcalc.catalog.figure import Figure, source_faults
-from costcalc.errors import Problem
+from costcalc.errors import NotFoundError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from costcalc.catalog.host import Host
 
 # (generations, precision, precision, ratio of the first to the second).  TPU v6e, Gaudi 3 and
 # Trainium have fp8 no faster or other than twice; Blackwell Ultra gave up fp64 and int8.
@@ -54,6 +59,22 @@ def check(profile: Accelerator) -> list[Problem]:
         *_bounds(profile), *_ceilings(profile), *_prices(profile),
     ]
     return [profile.problem(_path(path), message) for path, message in faults]
+
+
+def check_host(host: Host) -> list[Problem]:
+    """Every rule that a host breaks: its sources, and that its accelerator has a profile."""
+    faults: list[Fault] = list(source_faults(host, host.sources))
+    if host.max_power is not None and host.host_power.si > host.max_power.si:
+        faults.append(("host_power", "expected no more than max_power"))
+    problems = [host.problem(_path(path), message) for path, message in faults]
+    if host.accelerator is not None:
+        try:
+            find(host.accelerator)
+        except NotFoundError as error:
+            problems += [
+                host.problem(("accelerator",), found.message) for found in error.problems
+            ]
+    return problems
 
 
 def check_names(profiles: Iterable[Accelerator]) -> list[Problem]:
@@ -113,11 +134,10 @@ def _ratios(profile: Accelerator) -> Iterator[Fault]:
             continue
         found = rates[upper] / rates[lower]
         if abs(found / ratio - 1.0) > RATIO_TOLERANCE:
-            hint = "; one of them looks like a rate with sparsity" if _doubled(found / ratio) else ""
-            yield (
-                f"peak.{upper}",
-                f"expected {ratio:g} x {lower} on {profile.generation}; got {found:.3g} x{hint}",
-            )
+            sparse = _doubled(found / ratio)
+            hint = "; one of them looks like a rate with sparsity" if sparse else ""
+            expected = f"expected {ratio:g} x {lower} on {profile.generation}"
+            yield f"peak.{upper}", f"{expected}; got {found:.3g} x{hint}"
 
 
 def _doubled(factor: float) -> bool:
@@ -135,11 +155,10 @@ def _second_road(profile: Accelerator) -> Iterator[Fault]:
     factor = rates[road.precision] / road.rate
     if abs(factor - 1.0) > SECOND_ROAD_TOLERANCE:
         hint = ", which looks like the rate with sparsity" if abs(factor / 2 - 1) < 0.05 else ""
-        yield (
-            f"peak.{road.precision}",
-            f"expected {road.rate / 1e12:.4g} TFLOP/s ({road.units} units x {road.clock_mhz:g} MHz"
-            f" x {road.flop_per_clock:g} FLOP a clock); got {factor * road.rate / 1e12:.4g}{hint}",
-        )
+        terms = f"{road.units} units x {road.clock_mhz:g} MHz x {road.flop_per_clock:g} FLOP"
+        expected = f"expected {road.rate / 1e12:.4g} TFLOP/s ({terms})"
+        got = f"got {factor * road.rate / 1e12:.4g}{hint}"
+        yield f"peak.{road.precision}", f"{expected}; {got}"
 
 
 def _order(profile: Accelerator) -> Iterator[Fault]:

@@ -168,4 +168,5 @@ def source_faults(
             ]
         if figure.source in figure.confirmed_by:
             faults.append((f"{path}.confirmed_by", "a source cannot confirm itself"))
-    return faults + [(f"sources.{name}", "no figure uses it") for name in sources if name not in used]
+    idle = [(f"sources.{name}", "no figure uses it") for name in sources if name not in used]
+    return faults + idle

@@ -6,15 +6,17 @@ Profiles of accelerators, processors and hosts are read through here, ours and t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from costcalc.errors import InputError, Problem, nearest
-from costcalc.reading import Document, read
+from costcalc.reading import MAX_BYTES, Document, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 Folder = Traversable | Path
 
@@ -63,7 +65,8 @@ def load(path: Folder, model: type[R], shown: str | None = None) -> R:
     """
     name = shown or str(path)
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror or type(error).__name__}"
         raise InputError(Problem(key="", message=message, file=name)) from None

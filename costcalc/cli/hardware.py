@@ -1,0 +1,227 @@
+"""``costcalc hardware``: the accelerators and processors known, and checks of profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.catalog import accelerator as accelerators
+from costcalc.catalog import check as rules
+from costcalc.catalog.figure import figures
+from costcalc.catalog.loading import load
+from costcalc.errors import InputError, Problem
+from costcalc.units import from_si
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from costcalc.catalog.accelerator import Accelerator, Price
+    from costcalc.catalog.figure import Figure
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Profiles = Annotated[
+    list[Path] | None,
+    typer.Option("--profiles", help="A folder of your own profiles.", show_default=False),
+]
+_LIST_HEAD = ("Id", "Name", "Unit", "bf16", "fp8", "fp32", "Memory", "Bandwidth", "Power")
+_LEFT = frozenset({"Id", "Name", "Unit", "Figure", "Source", "Plan", "Provider", "Region",
+                   "Instance", "Date"})
+_PRICES_SHOWN = 12
+
+
+@app.command("list")
+def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
+    """List what can be computed on: dense peaks in TFLOP/s, memory in GiB, GB/s, watts."""
+    found = accelerators.all_accelerators(profiles or ())
+    if json:
+        _print_json([_brief(profile) for profile in found])
+        return
+    table = _table(_LIST_HEAD)
+    for profile in found:
+        peak = profile.peak
+        half = peak.bf16 or peak.fp16
+        table.add_row(
+            profile.id, profile.name, profile.unit, _in(half, "TFLOP/s"), _in(peak.fp8, "TFLOP/s"),
+            _in(peak.fp32, "TFLOP/s"), _in(profile.memory, "GiB"),
+            _in(profile.memory_bandwidth, "GB/s"), _in(profile.board_power, "W"),
+        )
+    _print(table)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="An id, or a name that a driver or cloud gives it.")],
+    profiles: Profiles = None,
+    json: JSON = False,
+) -> None:
+    """Show all that is known of one accelerator, each figure with its range and sources."""
+    profile = accelerators.find(name, profiles or ())
+    if json:
+        _print_json(_whole(profile))
+        return
+    table = _table(("Figure", "Value", "Low", "High", "Unit", "Source"))
+    notes = []
+    for path, figure in figures(profile):
+        if path.startswith("prices."):
+            continue
+        table.add_row(
+            path, f"{figure.value:g}", _or_nothing(figure.low), _or_nothing(figure.high),
+            "" if figure.unit == "1" else figure.unit,
+            ", ".join((figure.source, *figure.confirmed_by)),
+        )
+        notes += [f"{path}: {figure.note}"] if figure.note else []
+    parts: list[Any] = [*_heading(profile), "", table, *notes]
+    if profile.prices:
+        parts += ["", *_price_parts(profile)]
+    _print(*parts, "", *_source_lines(profile))
+
+
+@app.command("check")
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Profiles, or folders of them.")],
+    json: JSON = False,
+) -> None:
+    """Check profiles: the schema, that every figure has its source, and that peaks are dense."""
+    paths = _paths(files)
+    problems: list[Problem] = []
+    read: list[Accelerator] = []
+    for path in paths:
+        try:
+            if accelerators.is_host(path):
+                problems += _check_host(path)
+            else:
+                read.append(load(path, accelerators.Accelerator))
+        except InputError as error:
+            problems += error.problems
+    for profile in read:
+        problems += _misnamed(profile) + rules.check(profile)
+    problems += rules.check_names(read)
+    if json:
+        told = [str(problem) for problem in problems]
+        _print_json({"files": [str(path) for path in paths], "problems": told})
+    if problems:
+        raise InputError(problems)
+    if not json:
+        typer.echo(f"{len(paths)} profile{'s' * (len(paths) != 1)} checked: no problems")
+
+
+def _check_host(path: Path) -> list[Problem]:
+    from costcalc.catalog.host import Host
+
+    return rules.check_host(load(path, Host))
+
+
+def _paths(given: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in given:
+        found += sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not found:
+        names = ", ".join(str(path) for path in given)
+        raise InputError(Problem(key="", message=f"no profile (*.yaml) in {names}"))
+    return found
+
+
+def _misnamed(profile: Accelerator) -> list[Problem]:
+    """An id is looked up as the name of a file."""
+    if Path(profile.file).name == f"{profile.id}.yaml":
+        return []
+    expected = f"expected the file to be named {profile.id}.yaml, as its id says"
+    return [profile.problem(("id",), f"{expected}; got {Path(profile.file).name}")]
+
+
+def _heading(profile: Accelerator) -> list[str]:
+    parts = profile.sub_devices
+    seen = f"; software sees {parts.count} {parts.name or 'devices'} in each" * (parts.count > 1)
+    fabric = profile.scale_up
+    lines = [
+        f"{profile.id}: {profile.name}, {profile.released}",
+        f"count is in: {profile.unit}{seen}",
+        f"generation: {profile.generation}",
+    ]
+    if fabric:
+        lines.append(f"scale-up: {fabric.link}, {fabric.topology}, up to {fabric.domain} devices")
+    if profile.aliases:
+        lines.append(f"also called: {'; '.join(profile.aliases)}")
+    return lines
+
+
+def _price_parts(profile: Accelerator) -> list[Any]:
+    shown = accelerators.known_prices(profile)[:_PRICES_SHOWN]
+    table = _table(("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date"))
+    for price in shown:
+        table.add_row(
+            price.provider, price.region or "", price.instance or "", price.plan,
+            f"{price.value:g}", price.date or "not dated",
+        )
+    return [f"{len(profile.prices)} prices, the {len(shown)} newest:", table]
+
+
+def _source_lines(profile: Accelerator) -> list[str]:
+    lines = ["Sources:"]
+    for name, source in profile.sources.items():
+        date = f", {source.date}" if source.date else ""
+        lines.append(f"  {name}: {source.publisher}, {source.title}{date}")
+        lines += [f"      {source.url}"] if source.url else []
+    return lines
+
+
+def _in(figure: Figure | None, unit: str) -> str:
+    return "" if figure is None else f"{from_si(figure.si, unit):.4g}"
+
+
+def _or_nothing(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _brief(profile: Accelerator) -> dict[str, Any]:
+    power = profile.board_power
+    return {
+        "id": profile.id, "name": profile.name, "vendor": profile.vendor, "kind": profile.kind,
+        "generation": profile.generation, "released": profile.released, "unit": profile.unit,
+        "aliases": list(profile.aliases), "peak_flop_per_s": profile.peak.rates(),
+        "memory_bytes": profile.memory.si, "memory_bandwidth_bytes_per_s":
+        profile.memory_bandwidth.si, "board_power_w": power.si if power else None,
+        "prices": len(profile.prices), "file": profile.file,
+    }
+
+
+def _whole(profile: Accelerator) -> dict[str, Any]:
+    made: dict[str, Any] = profile.model_dump(mode="json", exclude_none=True)
+    made["file"], made["digest"] = profile.file, profile.digest
+    made["prices"] = [_plain_price(price) for price in profile.prices]
+    return made
+
+
+def _plain_price(price: Price) -> dict[str, Any]:
+    made: dict[str, Any] = price.model_dump(mode="json", exclude_none=True)
+    return {**made, "date": price.date}
+
+
+def _table(heads: Sequence[str]) -> Table:
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold")
+    return table
+
+
+def _print(*parts: Any) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, 140))
+    for part in parts:
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+
+def _print_json(data: Any) -> None:
+    from costcalc.writing import to_json
+
+    typer.echo(to_json(data))
