@@ -17,6 +17,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 
+MAX_LISTED = 100  # problems that a message lists; the exception carries them all
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong with an input, and where it stands.
@@ -55,10 +58,12 @@ class InputError(CostcalcError, ValueError):
         super().__init__(listed)
 
     def __str__(self) -> str:
-        lines = [str(problem) for problem in self.problems]
+        lines = [str(problem) for problem in self.problems[:MAX_LISTED]]
+        if len(self.problems) > MAX_LISTED:
+            lines.append(f"… and {len(self.problems) - MAX_LISTED} more")
         files = {problem.file for problem in self.problems if problem.file}
         if len(files) == 1:
-            number = len(lines)
+            number = len(self.problems)
             lines.append(f"{number} problem{'s' * (number != 1)} in {files.pop()}")
         return "\n".join(lines)
 
@@ -86,6 +91,8 @@ def nearest(name: str, names: Iterable[str], *, at_most: int = 3) -> list[str]:
     """
     import difflib
 
+    if len(name) > 200:  # no name of ours; difflib would take its time
+        return []
     by_lower: dict[str, str] = {}
     for known in names:
         by_lower.setdefault(known.lower(), known)

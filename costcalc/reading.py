@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 MAX_BYTES = 4_000_000
-MAX_NODES = 200_000
+MAX_NODES = 50_000
 MAX_SCALAR = 100_000
+MAX_KEY = 200
 
 Key = tuple[str | int, ...]
 
@@ -40,12 +41,15 @@ class Document:
 
     ``data`` is plain mappings, lists and scalars; ``marks`` maps a key path such as
     ``("hardware", "count")`` to the place of its value, ``key_marks`` to the place of its key.
+    ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
+    them to whoever has more to say about the file.
     """
 
     data: Any
     name: str
     marks: dict[Key, Mark] = field(default_factory=dict)
     key_marks: dict[Key, Mark] = field(default_factory=dict)
+    duplicates: tuple[Problem, ...] = ()
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
         """A problem at the place of ``path``, or of the nearest thing around it."""
@@ -92,13 +96,21 @@ def read_file(path: Path | Traversable, name: str | None = None) -> Document:
         InputError: the file is missing, too large, not UTF-8, or no strict YAML.
     """
     shown = name or str(path)
+    return read(read_bytes(path, shown), shown)
+
+
+def read_bytes(path: Path | Traversable, name: str) -> bytes:
+    """The bytes of a file, one more than :data:`MAX_BYTES` at most.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=shown)) from None
-    return read(raw, shown)
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=name)) from None
 
 
 def read(text: str | bytes, name: str) -> Document:
@@ -110,7 +122,28 @@ def read(text: str | bytes, name: str) -> Document:
     >>> read("region: NO\\ntokens: 3e23", "run.yaml").data
     {'region': 'NO', 'tokens': 3e+23}
     """
-    return _Reader(_decoded(text, name), name).document()
+    document = read_all(text, name)
+    if document.duplicates:
+        raise InputError(document.duplicates)
+    return document
+
+
+def read_all(text: str | bytes, name: str) -> Document:
+    """The document that a YAML text holds, its duplicate keys told in ``duplicates``.
+
+    Raises:
+        InputError: with the first fault of the YAML itself.
+    """
+    decoded = _decoded(text, name)
+    directive = _DIRECTIVE.search(decoded)
+    if directive:  # the C parser compares each with all before it: a megabyte of them is minutes
+        line = decoded.count("\n", 0, directive.start()) + 1
+        message = f"expected plain YAML; got the directive {directive[0]}"
+        raise InputError(Problem(key="", message=message, file=name, line=line, column=1))
+    return _Reader(decoded, name).document()
+
+
+_DIRECTIVE = re.compile(r"^%(?!YAML\b)\w*", re.MULTILINE | re.ASCII)
 
 
 def _decoded(text: str | bytes, name: str) -> str:
@@ -157,6 +190,9 @@ def scalar(text: str) -> Any:
     return text
 
 
+_PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 class _Reader:
     """Builds values from the event stream of one document, with bounds on everything."""
 
@@ -165,8 +201,9 @@ class _Reader:
         self.marks: dict[Key, Mark] = {}
         self.key_marks: dict[Key, Mark] = {}
         self.problems: list[Problem] = []
-        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.anchors: dict[str, tuple[Any, int, int]] = {}  # value, nodes in it, levels in it
         self.nodes = 0
+        self.deepest = 0
 
     def document(self) -> Document:
         import yaml
@@ -182,19 +219,24 @@ class _Reader:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             first = str(error).splitlines()[0] if str(error) else "unreadable"
             raise InputError(Problem(key="", message=f"no YAML: {first}", file=self.name)) from None
-        if self.problems:
-            raise InputError(self.problems)
-        return Document(data, self.name, self.marks, self.key_marks)
+        duplicates = tuple(self.problems)
+        return Document(data, self.name, self.marks, self.key_marks, duplicates)
 
     def _fault(self, error: Any) -> InputError:
         mark = error.problem_mark or error.context_mark
         text = ", ".join(part for part in (error.context, error.problem) if part)
+        if mark and self._line(mark.line)[: mark.column + 1].strip(" ").startswith("\t"):
+            text = "expected spaces to indent; got a tab"
         return InputError(
             Problem(
                 key="", message=f"no YAML: {text}", file=self.name,
                 line=mark.line + 1 if mark else None, column=mark.column + 1 if mark else None,
             )
         )
+
+    def _line(self, number: int) -> str:
+        lines = self.text.split("\n", number + 1)
+        return lines[number] if number < len(lines) else ""
 
     def _stream(self) -> Any:
         import yaml
@@ -221,41 +263,61 @@ class _Reader:
         if self.nodes > MAX_NODES:
             raise self._refuse(event, f"more than {MAX_NODES} values, aliases expanded")
 
+    def _reach(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        self.deepest = max(self.deepest, depth)
+
     def _node(self, event: Any, path: Key, depth: int) -> Any:
         import yaml
 
         self._count(event)
-        if depth > MAX_DEPTH:
-            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        self._reach(event, depth)
         self.marks[path] = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        before = self.nodes
-        if isinstance(event, yaml.ScalarEvent):
-            value = self._scalar(event)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._sequence(path, depth)
-        else:
-            value = self._mapping(path, depth)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = (value, self.nodes - before + 1)
+            return self._alias(event, depth)
+        if event.anchor is None:
+            return self._value(event, path, depth)
+        before, deepest, self.deepest = self.nodes, self.deepest, depth
+        value = self._value(event, path, depth)
+        self.anchors[event.anchor] = (value, self.nodes - before + 1, self.deepest - depth)
+        self.deepest = max(self.deepest, deepest)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _value(self, event: Any, path: Key, depth: int) -> Any:
+        import yaml
+
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if event.tag not in _PLAIN_TAGS:
+            raise self._refuse(event, f'expected a plain value; got the tag "{event.tag[:60]}"')
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path, depth)
+        return self._mapping(path, depth)
+
+    def _alias(self, event: Any, depth: int) -> Any:
         if event.anchor not in self.anchors:
-            raise self._refuse(event, f"*{event.anchor} refers to nothing that stands above")
-        value, size = self.anchors[event.anchor]
+            raise self._refuse(event, f"*{event.anchor[:60]} refers to nothing that stands above")
+        value, size, levels = self.anchors[event.anchor]
         self._count(event, size)  # what it stands for, so that bombs are counted as if expanded
+        self._reach(event, depth + levels)
         return value
 
     def _scalar(self, event: Any) -> Any:
         if len(event.value) > MAX_SCALAR:
             raise self._refuse(event, f"a value longer than {MAX_SCALAR} characters")
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            raise self._refuse(event, f'expected a plain value; got the tag "{event.tag}"')
+            raise self._refuse(event, f'expected a plain value; got the tag "{event.tag[:60]}"')
         if event.tag is not None or not event.implicit[0]:
             return event.value
         return scalar(event.value)
+
+    def _key(self, event: Any) -> str:
+        if len(event.value) > MAX_KEY:
+            raise self._refuse(event, f"a key longer than {MAX_KEY} characters")
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            raise self._refuse(event, f'expected a plain key; got the tag "{event.tag[:60]}"')
+        return str(event.value)
 
     def _sequence(self, path: Key, depth: int) -> list[Any]:
         import yaml
@@ -273,7 +335,7 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._refuse(event, "expected a word as key; got a list, mapping or alias")
             self._count(event)
-            key = event.value
+            key = self._key(event)
             inner = (*path, key)
             mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
             if key in values:

@@ -10,6 +10,7 @@ much as a whole estimate); a test proves each row of the table equal to pint.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,7 @@ class Unit(NamedTuple):
 
 _SI = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
-_SMALL = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
+_SMALL = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9}  # both micro signs
 
 _HOUR, _DAY = 3600.0, 86400.0
 
@@ -41,7 +42,8 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "second": (1.0, {"time": 1}, {}), "seconds": (1.0, {"time": 1}, {}),
     "min": (60.0, {"time": 1}, {}), "minute": (60.0, {"time": 1}, {}),
     "minutes": (60.0, {"time": 1}, {}),
-    "h": (_HOUR, {"time": 1}, {}), "hour": (_HOUR, {"time": 1}, {}),
+    "h": (_HOUR, {"time": 1}, {}), "hr": (_HOUR, {"time": 1}, {}),
+    "hrs": (_HOUR, {"time": 1}, {}), "hour": (_HOUR, {"time": 1}, {}),
     "hours": (_HOUR, {"time": 1}, {}),
     "d": (_DAY, {"time": 1}, {}), "day": (_DAY, {"time": 1}, {}), "days": (_DAY, {"time": 1}, {}),
     "week": (7 * _DAY, {"time": 1}, {}), "weeks": (7 * _DAY, {"time": 1}, {}),
@@ -84,8 +86,9 @@ _REFUSED = {
     "GPUh": "write device_hour", "GPU_hour": "write device_hour",
     "€": "write EUR and give price.rate", "$": "write USD",
 }
-_REFUSED.update({f"{p}FLOPS": f"write {p}FLOP or {p}FLOP/s" for p in "kMGTPE"})
-_REFUSED.update({f"{p}FLOPs": f"write {p}FLOP or {p}FLOP/s" for p in "kMGTPE"})
+for _p in _SI:
+    _REFUSED |= {f"{_p}{word}": f"write {_p}FLOP or {_p}FLOP/s" for word in ("FLOPS", "FLOPs")}
+    _REFUSED |= {f"{_p}bps": f"write {_p}bit/s", f"{_p}Bps": f"write {_p}B/s"}
 
 
 @functools.cache
@@ -118,10 +121,10 @@ def unit(text: str) -> Unit:
     (1000.0, (('information', 1), ('time', -1)))
     """
     factor, powers = 1.0, dict[str, int]()
-    for position, part in enumerate(text.replace(" ", "").split("/")):
+    for position, part in enumerate(text.split("/")):
         sign = 1 if position == 0 else -1
         for name in re.split(r"[*·]", part):
-            atom = _known(name, text)
+            atom = _known(name.strip(), text)
             factor *= atom.factor**sign
             for dimension, power in atom.dimension:
                 powers[dimension] = powers.get(dimension, 0) + sign * power
@@ -135,7 +138,7 @@ def _known(name: str, whole: str) -> Unit:
     if atom is None:
         atom = _from_pint(name)
     if atom is None:
-        near = nearest(name, spellings())
+        near = nearest(name.replace(" ", "_"), spellings())
         hint = f"; did you mean {near[0]}?" if near else ""
         raise _bad(f'unknown unit "{name}"' + (f' in "{whole}"' if whole != name else "") + hint)
     return atom
@@ -206,7 +209,7 @@ def name_of(dimension: Dimension) -> str:
 _NUMBER = re.compile(
     r"\s*(?P<number>[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>\S.*?)?\s*", re.ASCII
 )
-_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "%": 0.01}
+_SCALES = {"k": 3, "K": 3, "M": 6, "B": 9, "T": 12, "%": -2}  # powers of ten
 
 
 def number(text: str) -> float:
@@ -231,9 +234,8 @@ def number(text: str) -> float:
         return _float(match["number"])
     if scale not in _SCALES:
         raise ValueError(f'unknown scale "{scale}"')
-    if scale == "%":
-        return _float(match["number"]) / 100.0
-    return _float(match["number"]) * _SCALES[scale]
+    mantissa, _, power = match["number"].lower().partition("e")
+    return _float(f"{mantissa}e{int(power or 0) + _SCALES[scale]}")  # 8.03B is 8.03e9 to the digit
 
 
 def _float(text: str) -> float:
@@ -260,17 +262,18 @@ def parse(text: str, si_unit: str) -> float:
     if match is None:
         raise _bad(f'expected {describe(si_unit)}; got "{text[:40]}"')
     found, wanted = match["unit"], unit(si_unit)
-    if found is None:
-        if wanted.dimension:
-            raise _bad(f'expected {describe(si_unit)}; got "{text}", which has no unit')
-        return _float(match["number"])
-    got = unit(found)
+    if found is None and wanted.dimension:
+        raise _bad(f'expected {describe(si_unit)}; got "{text}", which has no unit')
+    got = unit(found or "1")
     if got.dimension != wanted.dimension:
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is {name_of(got.dimension)}')
     try:
-        return _float(match["number"]) * got.factor / wanted.factor
+        value = _float(match["number"]) * got.factor / wanted.factor
     except ValueError:
-        raise _bad(f'expected {describe(si_unit)}; got "{text}"') from None
+        value = float("inf")
+    if value == float("inf") or value == float("-inf"):
+        raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')
+    return value
 
 
 # --- pint: for spellings that the table does not have, and for the proofs in the tests ----------
@@ -283,7 +286,7 @@ joule = kilogram * meter ** 2 / second ** 2 = J
 watt = joule / second = W
 hertz = 1 / second = Hz
 minute = 60 * second = min
-hour = 60 * minute = h
+hour = 60 * minute = h = hr = hrs
 day = 24 * hour = d
 week = 7 * day
 year = 365.25 * day
@@ -316,7 +319,7 @@ exa- = 1e18 = E-
 zetta- = 1e21 = Z-
 yotta- = 1e24 = Y-
 milli- = 1e-3 = m-
-micro- = 1e-6 = µ- = u-
+micro- = 1e-6 = µ- = u- = μ-
 nano- = 1e-9 = n-
 kibi- = 2**10 = Ki-
 mebi- = 2**20 = Mi-
@@ -350,14 +353,16 @@ _PINT_BASES = {
 def _from_pint(name: str) -> Unit | None:
     import pint as _pint
 
-    if not re.fullmatch(r"[A-Za-zµ_][A-Za-zµ_0-9]{0,30}", name):
+    if not re.fullmatch(r"[A-Za-zµμ_][A-Za-zµμ_0-9]{0,30}", name):
         return None
     try:
         quantity = registry()(name).to_base_units()
     except (_pint.errors.PintError, AttributeError, TypeError, ValueError, AssertionError):
         return None
+    if not math.isfinite(float(quantity.magnitude)):
+        return None
     powers = {_PINT_BASES[d]: int(p) for d, p in quantity.dimensionality.items()}
-    if powers.get("mass"):  # joule = kg m2 s-2: energy is a base dimension here
+    if powers.get("mass", 0) * 2 == powers.get("length", 0) != 0:  # joule = kg m2 s-2
         energy = powers.pop("mass")
         powers["length"] = powers.get("length", 0) - 2 * energy
         powers["time"] = powers.get("time", 0) + 2 * energy
