@@ -18,15 +18,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costcalc.errors import CostcalcError as CostcalcError
     from costcalc.errors import InputError as InputError
+    from costcalc.estimate import estimate as estimate
+    from costcalc.results import Estimate as Estimate
+    from costcalc.results import Result as Result
+    from costcalc.run import Run as Run
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "CostcalcError": "costcalc.errors",
+    "Estimate": "costcalc.results",
     "InputError": "costcalc.errors",
+    "Result": "costcalc.results",
+    "Run": "costcalc.run",
+    "estimate": "costcalc.estimate",
 }
 
-__all__ = ["CostcalcError", "InputError", "__version__"]
+__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:

@@ -104,6 +104,8 @@ class Estimate:
     subject: Mapping[str, Any] | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     stages: Sequence[Estimate] = ()
+    values: Mapping[str, float] = field(default_factory=dict)  # central, SI; not in the report
+    measured: frozenset[str] = frozenset()  # figures that were measured rather than calculated
 
     @property
     def within_limits(self) -> bool:

@@ -167,7 +167,7 @@ def _measured(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
     measured = part.measured
     if measured is None:
         return
-    if not _given(measured, ("wall_clock", "device_hours", "energy", "cost")):
+    if not _given(measured, ("wall_clock", "device_hours", "energy", "energy_it", "cost")):
         yield Fault(("measured",), "expected one of wall_clock, device_hours, energy, cost; got none")
     if measured.wall_clock is not None and measured.device_hours is not None:
         yield Fault(("measured",), "expected wall_clock or device_hours; got both")

@@ -246,6 +246,7 @@ class Measured(Section):
     wall_clock: quantity("s") | None = None  # type: ignore[valid-type]
     device_hours: positive("a number of device-hours") | None = None  # type: ignore[valid-type]
     energy: quantity("J") | None = None  # type: ignore[valid-type]
+    energy_it: quantity("J") | None = None  # type: ignore[valid-type]
     cost: money("an amount of money") | None = None  # type: ignore[valid-type]
 
 

@@ -1,0 +1,93 @@
+"""``costcalc estimate``: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.cli import LIMIT, OK, options
+
+if TYPE_CHECKING:
+    from costcalc.results import Estimate
+
+FORMATS = ("table", "json", "yaml", "markdown", "latex")
+
+
+def command(  # noqa: PLR0913 - one parameter an option
+    run: options.RunFile = None,
+    model: options.Model = None,
+    tokens: options.Tokens = None,
+    samples: options.Samples = None,
+    flops: options.Flops = None,
+    method: options.Method = None,
+    precision: options.Precision = None,
+    accelerator: options.Accelerator = None,
+    count: options.Count = None,
+    instance: options.Instance = None,
+    nodes: options.Nodes = None,
+    hours: options.Hours = None,
+    region: options.Region = None,
+    provider: options.Provider = None,
+    plan: options.Plan = None,
+    set_: options.Set = None,
+    limit: options.Limit = None,
+    output_format: Annotated[
+        str, typer.Option("--format", "-f", help="table, json, yaml, markdown or latex.")
+    ] = "table",
+    json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the report there.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing report.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every input.")] = False,
+) -> int:
+    """What a run will cost: days, dollars, kWh and CO2e, with ranges and sources.
+
+    Give a run file, or all by options, or a file and options that change it.
+    """
+    from costcalc.estimate import estimate
+
+    given = {name: value for name, value in locals().items() if name != "estimate"}
+    given["set"] = given.pop("set_")
+    shape = _format("json" if json_ else output_format)
+    source: Any = str(run) if run else {}
+    made = estimate(source, changes=options.changes(given))
+    if output is not None:
+        made.save(output, force=force)
+        print(f"wrote {output}", file=sys.stderr)
+    if output is None or shape != "yaml":
+        _show(made, shape, verbose=verbose)
+    return OK if made.within_limits else LIMIT
+
+
+def _format(name: str) -> str:
+    if name not in FORMATS:
+        from costcalc.errors import InputError, Problem
+
+        message = f'expected one of {", ".join(FORMATS)}; got "{name}"'
+        raise InputError(Problem(key="--format", message=message))
+    return name
+
+
+def _show(made: Estimate, shape: str, *, verbose: bool) -> None:
+    if shape == "table":
+        from rich.console import Console
+
+        from costcalc.report.table import render
+
+        console = Console(highlight=False, soft_wrap=False)
+        console.print(render(made, verbose=verbose))
+        return
+    if shape == "json":
+        text = made.to_json()
+    elif shape == "yaml":
+        text = made.to_yaml().rstrip("\n")
+    else:
+        from costcalc.report.text import latex, markdown
+
+        text = markdown(made) if shape == "markdown" else latex(made)
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,95 @@
+"""Numbers as people read them: three significant digits, and a unit of the right size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# For each unit of a result: (unit shown, factor to the result's unit), from small to large.
+_SCALES: dict[str, Sequence[tuple[str, float]]] = {
+    "h": (("s", 1 / 3600), ("min", 1 / 60), ("hours", 1.0), ("days", 24.0), ("years", 8766.0)),
+    "s": (("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("h", 3600.0)),
+    "kWh": (("Wh", 1e-3), ("kWh", 1.0), ("MWh", 1e3), ("GWh", 1e6)),
+    "kgCO2e": (("gCO2e", 1e-3), ("kgCO2e", 1.0), ("tCO2e", 1e3), ("ktCO2e", 1e6)),
+    "L": (("mL", 1e-3), ("L", 1.0), ("m³", 1e3), ("ML", 1e6)),
+    "USD": (("USD", 1.0),),
+    "GiB": (("MiB", 1 / 1024), ("GiB", 1.0)),
+    "device_hour": (("device-hours", 1.0),),
+    "km": (("km", 1.0),),
+}
+# From how much of the larger unit on it is used.
+_FROM = {"days": 2.0, "years": 2.0, "min": 2.0, "hours": 1.0, "h": 2.0, "tCO2e": 1.0}
+
+
+def digits(value: float, significant: int = 3) -> str:
+    """A number with so many significant digits, thousands set apart, never an exponent below 1e15.
+
+    >>> digits(2698675.2), digits(0.012345), digits(16.04), digits(0), digits(7.72e23)
+    ('2,700,000', '0.0123', '16.0', '0', '7.72e+23')
+    """
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e15 or abs(value) < 1e-4:
+        return f"{value:.{significant - 1}e}"
+    from math import floor, log10
+
+    places = significant - 1 - floor(log10(abs(value)))
+    rounded = round(value, places)
+    return f"{rounded:,.{max(places, 0)}f}"
+
+
+def scale(value: float, unit: str) -> tuple[str, float]:
+    """The unit to show a value in, and its factor.
+
+    >>> scale(390.0, "h"), scale(0.5, "kWh")
+    (('days', 24.0), ('Wh', 0.001))
+    """
+    steps = _SCALES.get(unit)
+    if steps is None:
+        return _count(value, unit)
+    best = steps[0]
+    for name, factor in steps:
+        if abs(value) >= factor * _FROM.get(name, 1.0):
+            best = (name, factor)
+    return best if value else next((s for s in steps if s[1] == 1.0), steps[0])
+
+
+def _count(value: float, unit: str) -> tuple[str, float]:
+    if unit == "1":
+        for name, factor in (("T", 1e12), ("B", 1e9), ("M", 1e6)):
+            if abs(value) >= factor:
+                return name, factor
+        return "", 1.0
+    return unit, 1.0
+
+
+def human(value: float | None, unit: str) -> str:
+    """A figure with its unit.
+
+    >>> human(391.5, "h"), human(2698675.0, "USD"), human(None, "kWh"), human(8.03e9, "1")
+    ('16.3 days', '2,700,000 USD', 'unknown', '8.03 B')
+    """
+    if value is None:
+        return "unknown"
+    name, factor = scale(value, unit)
+    return f"{digits(value / factor)} {name}".strip()
+
+
+def span(low: float | None, high: float | None, like: float | None, unit: str) -> str:
+    """A range in the unit that ``like`` is shown in; empty where there is none.
+
+    >>> span(300.0, 500.0, 391.5, "h")
+    '12.5 – 20.8'
+    """
+    if low is None or high is None or like is None or low == high:
+        return ""
+    _, factor = scale(like, unit)
+    return f"{digits(low / factor)} – {digits(high / factor)}"
+
+
+def percent(share: float) -> str:
+    """A share of one, as a percentage.
+
+    >>> percent(0.384), percent(0.0042)
+    ('38 %', '0.4 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"

@@ -1,0 +1,267 @@
+"""The inputs of the pipeline for one part: each an assumption with its range, or why there is none.
+
+What the user gives wins; then what the catalogue knows of the place, the provider and the hardware;
+then defaults.  Nothing is guessed: an input that is not known is left out, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from costcalc import carbon, energy, price
+from costcalc.assumption import Assumption, exact
+from costcalc.catalog.region import Region
+from costcalc.hardware import Devices
+from costcalc.request import Input
+from costcalc.run import Owned, Price, Site
+from costcalc.scalars import Money
+from costcalc.units import to_si, unit
+
+GRID_BASIS_UNKNOWN = "the user's own; basis not said, taken as lifecycle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Assumptions by the pipeline's name of them; ``why`` says why a name is not there."""
+
+    known: Mapping[str, Assumption]
+    why: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def dollars(money: Money, given: Price | None) -> float:
+    """An amount in USD, a unit of SI where it is a price of something.
+
+    >>> dollars(Money(7.2, "USD", "kWh"), None)
+    2e-06
+    """
+    rate = given.rate.usd if given and given.rate and money.currency != "USD" else 1.0
+    return money.amount * rate / (unit(money.per).factor if money.per else 1.0)
+
+
+# --- the place -----------------------------------------------------------------------------------
+
+
+def site(given: Input, region: Region | None) -> Inputs:
+    """PUE, grid factor and water of the place."""
+    asked = given.part.site or Site()
+    known: dict[str, Assumption] = {}
+    why: dict[str, str] = {}
+    known["pue"] = _pue(given, asked, region)
+    grid = _grid(given, asked, region)
+    if grid is not None:
+        known["grid"] = grid
+    else:
+        why["grid"] = region.grid_why if region else "no site.region and no site.grid"
+    if region is None:
+        why["wue"] = why["grid_water"] = "no site.region"
+    else:
+        known["wue"] = region.wue.assumption("site.wue")
+        if region.water is not None:
+            known["grid_water"] = region.water.assumption("site.grid_water", basis="profile")
+        else:
+            why["grid_water"] = region.water_why
+    return Inputs(known=known, why=why)
+
+
+def _pue(given: Input, asked: Site, region: Region | None) -> Assumption:
+    if asked.pue is not None:
+        return exact("site.pue", asked.pue, "1", basis="given", source="run file",
+                     where=given.place("site", "pue"))
+    if region is not None:
+        return region.pue.assumption("site.pue")
+    from costcalc.catalog.provider import survey
+
+    return survey("pue").assumption("site.pue")
+
+
+def _grid(given: Input, asked: Site, region: Region | None) -> Assumption | None:
+    if asked.grid is not None:
+        why = f"basis: {asked.grid_basis}" if asked.grid_basis else GRID_BASIS_UNKNOWN
+        return exact("site.grid", asked.grid, "gCO2e/kWh", basis="given", source="run file",
+                     why=why, where=given.place("site", "grid"))
+    if region is None or region.grid is None:
+        return None
+    found = region.grid
+    how = f"{found.basis}, {found.signal}, {found.accounting}-based, {found.place}"
+    why = "; ".join(part for part in (how, found.why) if part)
+    return found.assumption("site.grid", basis="profile", why=why)
+
+
+# --- power ---------------------------------------------------------------------------------------
+
+
+def power(
+    devices: Devices, kind: str, *, utilization: float | None, precision: str, share: float
+) -> Inputs:
+    """What boards, hosts and the network draw."""
+    found = energy.power_assumptions(
+        devices.accelerator, devices.host, kind, utilization=utilization, precision=precision,
+        nodes=devices.nodes,
+    )
+    known = {"host_power": found.host, "network_share": found.network, "redone": found.redone}
+    why: dict[str, str] = {}
+    if found.board is not None and found.idle is not None:
+        known |= {"board_power": found.board, "idle_power": found.idle}
+    else:
+        why["board_power"] = why["idle_power"] = found.why_not
+    notes: tuple[str, ...] = ()
+    if share < 1.0:
+        notes = ("energy of a shared device is its share of the whole device's",)
+    return Inputs(known=known, why=why, notes=notes)
+
+
+# --- price ---------------------------------------------------------------------------------------
+
+
+def prices(given: Input, devices: Devices, region: Region | None) -> Inputs:
+    """The price of a device-second, what is billed, and electricity where the hardware is owned."""
+    asked = given.part.price or Price()
+    if asked.owned is not None or asked.plan == "owned":
+        return _owned(given, asked, devices)
+    found = _quote(given, asked, devices, region)
+    found = found.less(asked.discount or 0.0)
+    known = {
+        "electricity": exact("price.electricity", 0.0, "USD/kWh", basis="default",
+                             source="costcalc", why="rented: electricity is in the price"),
+        "billed": _billed(devices, found),
+    }
+    if found.price is None:
+        beside = f" (known: {found.known})" if found.known else ""
+        return Inputs(known=known, why={"price": found.why_not + beside})
+    known["price"] = found.price
+    notes = ()
+    if found.price.basis == "profile" and ("old" in found.price.why):
+        notes = (f"price: {found.price.why}",)
+    return Inputs(known=known, why={}, notes=notes)
+
+
+def provider_of(given: Input, region: Region | None, host_provider: str | None) -> str | None:
+    """Whose prices: the run file's, else the instance's, else the region's."""
+    asked = given.part.price.provider if given.part.price else None
+    return asked or host_provider or (region.provider if region else None)
+
+
+def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) -> price.Quote:
+    if asked.device_hour is not None:
+        value = dollars(asked.device_hour._replace(per=""), asked) / to_si(1.0, "h")
+        return price.given(value, where=given.place("price", "device_hour"))
+    if asked.instance_hour is not None:
+        value = dollars(asked.instance_hour._replace(per=""), asked) / to_si(1.0, "h")
+        return price.given(
+            value / devices.host.devices, devices=devices.host.devices,
+            where=given.place("price", "instance_hour"),
+        )
+    named = given.part.hardware.instance if given.part.hardware else None
+    return price.quote(
+        devices.accelerator, provider=provider_of(given, region, devices.host.host.provider if named
+                                                  else None),
+        region=_code(region), plan=asked.plan or "on-demand", instance=named, count=devices.count,
+    )
+
+
+def _code(region: Region | None) -> str | None:
+    return region.code.partition(":")[2] if region is not None and region.provider else None
+
+
+def _billed(devices: Devices, found: price.Quote) -> Assumption:
+    paid = float(price.billed_devices(count=devices.count, per_instance=found.devices))
+    paid = devices.reserved if devices.share < 1.0 else paid
+    why = ""
+    if paid > devices.reserved:
+        why = f"{paid:g} devices: instances of {found.devices:g} are rented whole"
+    return exact("price.billed_share", paid / devices.reserved, "1",
+                 basis="given" if found.price and found.price.basis == "given" else "profile",
+                 source="whole instances are billed", why=why)
+
+
+def _owned(given: Input, asked: Price, devices: Devices) -> Inputs:
+    default = price.owned(devices.accelerator)
+    own = asked.owned or Owned()
+    known: dict[str, Assumption] = {}
+    billed = exact("price.billed_share", 1.0, "1", basis="given", source="owned hardware")
+    electricity = replace(default.electricity, key="price.electricity")
+    if own.electricity is not None:
+        electricity = electricity.given(
+            dollars(own.electricity, asked), where=given.place("price", "owned", "electricity"))
+    known |= {"billed": billed, "electricity": electricity}
+    if asked.device_hour is not None:
+        value = dollars(asked.device_hour._replace(per=""), asked) / to_si(1.0, "h")
+        quoted = price.given(value, where=given.place("price", "device_hour")).price
+        return Inputs(known=known | ({"price": quoted} if quoted else {}), why={})
+    lifetime, used = default.lifetime, default.utilization
+    if own.lifetime is not None:
+        lifetime = lifetime.given(own.lifetime, where=given.place("price", "owned", "lifetime"))
+    if own.utilization is not None:
+        used = used.given(own.utilization, where=given.place("price", "owned", "utilization"))
+    bought = default.purchase
+    shared = 1.0
+    if own.purchase is not None:
+        paid = dollars(own.purchase, asked)
+        shared = float(devices.count)
+        bought = exact("price.owned.purchase", paid, "USD", basis="given", source="run file",
+                       where=given.place("price", "owned", "purchase"))
+    if bought is None:
+        return Inputs(known=known, why={"price": default.why_not})
+    known["price"] = _written_off(bought, shared, lifetime, used)
+    return Inputs(known=known, why={})
+
+
+def _written_off(
+    bought: Assumption, devices: float, lifetime: Assumption, used: Assumption
+) -> Assumption:
+    """The price of a device-second of bought hardware, its range from the ranges of its parts."""
+
+    def of(paid: float, years: float, share: float) -> float:
+        made: float = price.owned_price(
+            purchase=paid, devices=devices, lifetime=years, utilization=share)
+        return made
+
+    value = of(bought.value, lifetime.value, used.value)
+    low = of(bought.low, lifetime.high, used.high)
+    high = of(bought.high, lifetime.low, used.low)
+    why = (
+        f"purchase {bought.value:,.6g} USD / ({devices:g} devices × lifetime "
+        f"{lifetime.value / to_si(1.0, 'year'):.3g} years × utilization {used.value:.3g})"
+    )
+    return Assumption(
+        key="price.device_hour", value=value, low=low, high=high, unit=price.UNIT,
+        basis="given" if bought.basis == "given" else "default", source=bought.source, why=why,
+        where=bought.where,
+    )
+
+
+# --- what it took to make the hardware -----------------------------------------------------------
+
+
+def embodied(devices: Devices) -> Inputs:
+    """Emissions of making a device and its share of the host, and over how long they count."""
+    known = {"lifetime": carbon.lifetime(), "lifetime_utilization": carbon.lifetime_utilization()}
+    why: dict[str, str] = {}
+    figure = devices.accelerator.embodied
+    if figure is None:
+        why["embodied_device"] = f"no embodied carbon of {devices.accelerator.name} is known"
+    else:
+        value = figure.si
+        known["embodied_device"] = Assumption(
+            key="embodied.device", value=value, unit="kgCO2e", basis="profile",
+            low=value if figure.si_low is None else figure.si_low,
+            high=value if figure.si_high is None else figure.si_high,
+            source=devices.accelerator.sources[figure.source].title, year=figure.year,
+            why=figure.note or "a device without its server",
+        )
+    host = devices.host
+    value_host = host.embodied_per_device()
+    if value_host is None:
+        why["embodied_host"] = f"no embodied carbon of {host.host.name} is known"
+    else:
+        low, high = host.embodied_per_device("low"), host.embodied_per_device("high")
+        made = host.host.embodied
+        known["embodied_host"] = Assumption(
+            key="embodied.host", value=value_host, unit="kgCO2e", basis="profile",
+            low=value_host if low is None else low, high=value_host if high is None else high,
+            source=host.host.sources[made.source].title if made else host.host.name,
+            why=f"a device's share of {host.host.name} without accelerators",
+        )
+    return Inputs(known=known, why=why)

@@ -1,0 +1,122 @@
+"""``costcalc explain``: each figure with its formula, its numbers, their basis and their source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from costcalc import pipeline
+from costcalc.assumption import Assumption, Choice
+from costcalc.human import digits, human, percent, span
+from costcalc.report.table import value_of
+from costcalc.units import from_si
+
+if TYPE_CHECKING:
+    from costcalc.results import Estimate
+
+# Figures of the pipeline that are no results, and the unit to show them in.
+_STEPS = {"training_time": "h", "mean_power": "W"}
+
+
+def explain(estimate: Estimate) -> Iterator[str]:
+    """The lines of the explanation, part by part where the run has stages."""
+    if estimate.stages:
+        yield f"{estimate.name}: the sum of {len(estimate.stages)} stages"
+        for stage in estimate.stages:
+            yield from ("", f"== stage {stage.name} ==")
+            yield from explain(stage)
+        return
+    listed = {item.key: item for item in estimate.assumptions}
+    yield from _workload(estimate, listed)
+    shown: set[str] = set()
+    for figure in pipeline.FIGURES:
+        if figure.__name__ in estimate.values or figure.__name__ in estimate.results:
+            yield ""
+            yield from _figure(figure, estimate, listed, shown)
+    yield from _rest(estimate, shown)
+
+
+def _workload(estimate: Estimate, listed: Mapping[str, Assumption | Choice]) -> Iterator[str]:
+    yield estimate.name
+    for name in ("parameters", "training_compute", "utilization", "throughput", "step_time",
+                 "memory_per_device"):
+        result = estimate.results[name]
+        yield ""
+        yield f"{name} = {_value(name, estimate)}"
+        if result.convention:
+            yield f"  counted: {result.convention}"
+        if result.value is None:
+            yield f"  unknown: {result.why}"
+    for text in estimate.details.get("steps", ()):
+        yield f"  {text[0]}: {text[1]}"
+    if estimate.breakdown.get("step"):
+        total = sum(estimate.breakdown["step"].values())
+        parts = sorted(estimate.breakdown["step"].items(), key=lambda part: -part[1])
+        spent = ", ".join(f"{name} {percent(v / total)}" for name, v in parts if v > 0)
+        yield f"  a step goes to: {spent}"
+
+
+def _figure(
+    figure: Callable[..., Any], estimate: Estimate, listed: Mapping[str, Assumption | Choice],
+    shown: set[str],
+) -> Iterator[str]:
+    name = figure.__name__
+    yield f"{name} = {_value(name, estimate)}"
+    result = estimate.results.get(name)
+    if name in estimate.measured:
+        yield "  measured: given in the run file, in place of its formula"
+        return
+    if result is not None and result.value is None:
+        yield f"  unknown: {result.why}"
+        return
+    yield f"  = {pipeline.formula(figure)}"
+    for need in pipeline.needs(figure):
+        key = pipeline.INPUTS.get(need)
+        if key is None:
+            yield f"    {need} = {_value(need, estimate)}"
+            continue
+        item = listed.get(key)
+        if isinstance(item, Assumption):
+            yield from _input(need, item, again=key in shown)
+            shown.add(key)
+        else:
+            yield f"    {need} = {digits(float(estimate.values[need]), 6)}"
+    drivers = [d for d in estimate.drivers if d["of"] == name][:5]
+    if drivers:
+        driven = ", ".join(f"{d['key']} {percent(float(d['share']))}" for d in drivers)
+        yield f"  its range comes from: {driven}"
+
+
+def _input(need: str, item: Assumption, *, again: bool) -> Iterator[str]:
+    yield f"    {need} = {value_of(item)}  ({item.key}, {item.basis})"
+    if again:
+        return
+    place = f"{item.where}: " if item.where else ""
+    year = f", {item.year}" if item.year and str(item.year) not in item.source else ""
+    yield f"      {place}{item.source}{year}"
+    if item.why:
+        yield f"      {item.why}"
+
+
+def _rest(estimate: Estimate, shown: set[str]) -> Iterator[str]:
+    rest = [item for item in estimate.assumptions if item.key not in shown]
+    if rest:
+        yield from ("", "Other inputs")
+    for item in rest:
+        value = value_of(item) if isinstance(item, Assumption) else str(item.value)
+        place = f"{item.where}: " if item.where else ""
+        why = f"; {item.why}" if item.why else ""
+        yield f"  {item.key} = {value}  ({item.basis}) {place}{item.source}{why}"
+
+
+def _value(name: str, estimate: Estimate) -> str:
+    result = estimate.results.get(name)
+    if result is not None:
+        between = span(result.low, result.high, result.value, result.unit)
+        return human(result.value, result.unit) + (f"  ({between})" if between else "")
+    if name in _STEPS and name in estimate.values:
+        shown_in = _STEPS[name]
+        return f"{digits(from_si(float(estimate.values[name]), shown_in), 4)} {shown_in}"
+    value = estimate.values.get(name)
+    return "unknown" if value is None else digits(float(value), 6)
+

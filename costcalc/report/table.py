@@ -1,0 +1,222 @@
+"""What a person sees: the answer first, then how it comes about, then what was assumed.
+
+One screen by default; ``verbose`` prints every assumption.  Plain in a pipe and with NO_COLOR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from costcalc.human import digits, human, percent, span
+from costcalc.units import unit as unit_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from costcalc.assumption import Assumption
+    from costcalc.results import Estimate, Result
+
+HEADLINE = (("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"))
+BAR = 24  # characters that 100 % takes
+
+
+def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
+    """The estimate as a rich renderable."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(estimate.name, style="bold")]
+    subtitle = _subtitle(estimate.details)
+    if subtitle:
+        parts.append(Text(subtitle, style="dim"))
+    parts += [Text(""), _headline(estimate, verbose=verbose)]
+    parts += _limits(estimate.limits)
+    if estimate.stages:
+        parts += [_heading("Stages"), _stages(estimate.stages)]
+    how = list(_how(estimate))
+    if how:
+        parts += [_heading("How it comes about"), _pairs(how)]
+    if estimate.breakdown:
+        parts += [_heading("Where it goes"), *_bars(estimate.breakdown, verbose=verbose)]
+    drivers = list(_drivers(estimate))
+    if drivers:
+        parts += [_heading("What would narrow the range most"), _pairs(drivers)]
+    parts += _assumed(estimate, verbose=verbose)
+    parts += [Text(f"note: {warning}", style="yellow") for warning in estimate.warnings]
+    return Group(*parts)
+
+
+def _heading(text: str) -> RenderableType:
+    from rich.text import Text
+
+    return Text(f"\n{text}", style="bold")
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> RenderableType:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in rows:
+        grid.add_row(f"  {name}", text)
+    return grid
+
+
+def _subtitle(details: Mapping[str, Any]) -> str:
+    hardware = details.get("hardware") or {}
+    parts = []
+    if hardware:
+        parts.append(f"{digits(hardware['count'], 4)} × {hardware['name']}")
+    parts += [str(details[key]) for key in ("precision", "region") if details.get(key)]
+    return " · ".join(parts)
+
+
+def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(justify="right", style="bold green", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(style="dim", overflow="fold")
+    rows = (*HEADLINE, ("water", "Water")) if verbose else HEADLINE
+    for key, label in rows:
+        result = estimate.results[key]
+        note = result.why if result.value is None else _note(key, estimate)
+        between = span(result.low, result.high, result.value, result.unit)
+        grid.add_row(f"  {label}", human(result.value, result.unit), between, note)
+    return grid
+
+
+def _note(key: str, estimate: Estimate) -> str:
+    details, results = estimate.details, estimate.results
+    if key == "wall_clock" and results["device_hours"].value is not None:
+        return f"{human(results['device_hours'].value, 'device_hour')}"
+    if key == "cost":
+        return str(details.get("price", ""))
+    if key == "energy" and results["energy_it"].value is not None:
+        return f"{human(results['energy_it'].value, 'kWh')} before the facility's share"
+    if key == "carbon_total" and results["carbon_operational"].value is not None:
+        made = human(results["carbon_embodied"].value, "kgCO2e")
+        return f"{human(results['carbon_operational'].value, 'kgCO2e')} electricity, {made} hardware"
+    return ""
+
+
+def _limits(limits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    for limit in limits:
+        style = "bold red" if limit["passed"] else "green"
+        yield Text(f"  {limit['text']}", style=style)
+
+
+def _stages(stages: Sequence[Estimate]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    for _ in HEADLINE:
+        table.add_column(justify="right")
+    for stage in stages:
+        figures = [human(stage.results[key].value, stage.results[key].unit) for key, _ in HEADLINE]
+        table.add_row(f"  {stage.name}", *figures)
+    return table
+
+
+def _how(estimate: Estimate) -> Iterator[tuple[str, str]]:
+    """The steps from the model to the result, one line each."""
+    yield from estimate.details.get("steps", ())
+
+
+def _bars(
+    breakdown: Mapping[str, Mapping[str, float]], *, verbose: bool
+) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(no_wrap=True, width=BAR)
+    grid.add_column(overflow="fold")
+    colours = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
+    for of, parts in breakdown.items():
+        total = sum(parts.values())
+        if total <= 0 or (of == "step" and not verbose):
+            continue
+        bar, words = Text(), []
+        ranked = sorted(parts.items(), key=lambda part: -part[1])
+        for (name, value), colour in zip(ranked, colours, strict=False):
+            share = value / total
+            if share < 0.005:
+                continue
+            bar.append(_blocks(share), style=colour)
+            words.append(f"{name} {percent(share)}")
+        grid.add_row(f"  {of}", bar, ", ".join(words))
+    yield grid
+
+
+_FILLS = "█▓▒░"
+
+
+def _blocks(share: float) -> str:
+    return "█" * max(round(share * BAR), 1)
+
+
+def _drivers(estimate: Estimate, at_most: int = 3) -> Iterator[tuple[str, str]]:
+    for key, label in HEADLINE:
+        mine = [d for d in estimate.drivers if d["of"] == key][:at_most]
+        if mine:
+            yield label, ", ".join(f"{d['key']} {percent(float(d['share']))}" for d in mine)
+
+
+def _assumed(estimate: Estimate, *, verbose: bool) -> Iterator[RenderableType]:
+    from costcalc.assumption import Assumption
+
+    listed = [a for a in estimate.assumptions if verbose or a.basis not in ("given", "measured")]
+    if not listed:
+        return
+    ranked = listed if verbose else _by_weight(estimate, listed)[:4]
+    yield _heading("Assumed" if not verbose else "Every input, with its source")
+    rows = []
+    for item in ranked:
+        value = value_of(item) if isinstance(item, Assumption) else str(item.value)
+        text = f"{value}  ({item.basis}: {item.source})"
+        if verbose and item.why:
+            text += f"; {item.why}"
+        rows.append((item.key, text if verbose else _cut(text)))
+    yield _pairs(rows)
+    if len(listed) > len(ranked):
+        from rich.text import Text
+
+        more = len(listed) - len(ranked)
+        yield Text(f"  and {more} more: -v lists them, costcalc explain shows formulas", style="dim")
+
+
+def _cut(text: str, width: int = 52) -> str:
+    return text if len(text) <= width else text[: width - 2].rstrip() + "…)"
+
+
+def _by_weight(estimate: Estimate, listed: Sequence[Any]) -> list[Any]:
+    weight: dict[str, float] = {}
+    for driver in estimate.drivers:
+        weight[driver["key"]] = max(weight.get(driver["key"], 0.0), float(driver["share"]))
+    return sorted(listed, key=lambda item: -weight.get(item.key, 0.0))
+
+
+def value_of(item: Assumption) -> str:
+    """An assumption's value in its unit, with its range."""
+    factor = unit_of(item.unit).factor
+    unit = "" if item.unit == "1" else f" {item.unit}"
+    text = f"{digits(item.value / factor, 4)}{unit}"
+    if not item.exact:
+        text += f" [{digits(item.low / factor)} – {digits(item.high / factor)}]"
+    return text
+
+
+def spread_of(result: Result) -> str:
+    """A result with its range, on one line."""
+    between = span(result.low, result.high, result.value, result.unit)
+    text = human(result.value, result.unit)
+    return f"{text} ({between})" if between else text
