@@ -19,6 +19,12 @@ Number = Any  # float or NumPy array of floats
 ACTIVATION_BYTES = {"fp32": 4.0, "tf32": 4.0}
 #: formats whose large matrix multiplies run at the peak of another key of the profile
 PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
+#: precisions that share a deviation from the ceiling
+CLASS = {"fp32": "fp32", "tf32": "tf32", "fp16": "bf16", "bf16": "bf16"}
+CLASS |= {"fp8": "fp8", "mxfp8": "mxfp8", "fp4": "fp4", "nvfp4": "fp4"}
+MACHINE_PRECISIONS = frozenset(CLASS)
+#: share of its ceiling that a matmul keeps inside a training step
+SUSTAINED = 0.88
 LOW_PRECISION = ("fp8", "mxfp8", "fp4", "nvfp4")
 
 
@@ -104,12 +110,39 @@ def rates_of(machine: Machine, precision: str) -> Rates:
     )
 
 
+#: share of the peak of a large matmul where no measured one is known, by kind of device
+CEILINGS = {"gpu": 0.77, "tpu": 0.92, "asic": 0.80, "cpu": 0.70}
+#: what formats of fewer bits reach of the 16-bit share (H100, B200: fp8 0.71 and 0.76 of their
+#: peak against 0.80 and 0.78 in bf16; open book on ML engineering, 2025)
+NARROW = {"fp8": 0.93, "fp4": 0.80}
+
+
+def ceiling_of(machine: Machine, precision: str) -> float:
+    """Measured share of the dense peak that a large matmul reaches, or the prior of the kind."""
+    key = PEAK_KEY.get(precision, precision)
+    known = machine.matmul_ceiling.get(key)
+    if known is None and key in ("fp16", "tf32", "fp32"):
+        known = machine.matmul_ceiling.get("bf16")
+    if known is not None:
+        return float(known)
+    wide = machine.matmul_ceiling.get("bf16", CEILINGS.get(machine.kind, CEILINGS["gpu"]))
+    return float(wide) * NARROW.get(key, 1.0)
+
+
 def coefficients_of(constants: Mapping[str, Any], machine: Machine, precision: str) -> Coefficients:
-    """The coefficients of one machine and precision: its generation's, else its kind's prior."""
+    """The coefficients of one machine and precision.
+
+    The share of the peak is the measured ceiling × what a sustained step keeps of it (global) ×
+    what the generation and precision deviate by; all else is global, a kind's, or a generation's.
+    """
     values = dict(constants.get("global", {}))
     values.update(constants.get("kinds", {}).get(machine.kind, {}))
-    of_generation = constants.get("generations", {}).get(machine.generation, {})
-    values.update({k: v for k, v in of_generation.items() if not isinstance(v, Mapping)})
-    values.update(of_generation.get("precisions", {}).get(precision, {}))
-    fields = Coefficients.__slots__
-    return Coefficients(**{k: float(v) for k, v in values.items() if k in fields})
+    own = constants.get("generations", {}).get(machine.generation, {})
+    values.update(own.get("own", {}))
+    sustained = values.pop("sustained", SUSTAINED)
+    deviation = own.get("precisions", {})
+    wide = sustained * deviation.get(CLASS["bf16"], 1.0)
+    values["matmul_base"] = min(ceiling_of(machine, "bf16") * wide, 1.0)
+    of_class = deviation.get(CLASS.get(precision, precision), 1.0)
+    values["matmul"] = min(ceiling_of(machine, precision) * sustained * of_class, 1.0)
+    return Coefficients(**values)

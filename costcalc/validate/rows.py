@@ -1,0 +1,245 @@
+"""The shipped measurements as inputs of the step-time model.
+
+``data/measurements/throughput.csv`` restates measured training throughput, a source a row;
+``models.csv`` the shapes that its ``shape`` column names.  Sources of the form ``owner/repository
+path`` are on github.com.  Rows of one ``group`` publish one another's figures, or measure with one
+team's code on one team's machines: they are left out together.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import median
+from typing import Any, TextIO
+
+from costcalc.catalog import accelerator as accelerators
+from costcalc.catalog.files import data_root
+from costcalc.throughput.axes import Axes
+from costcalc.throughput.coefficients import MACHINE_PRECISIONS
+from costcalc.throughput.layout import Machine
+from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
+from costcalc.throughput.step import Training
+
+Row = Mapping[str, str]
+
+#: where a row's sequence length is not stated: what the measured frameworks default to
+SEQUENCE = 2048.0
+#: network of a device where neither source nor profile states one, byte/s (100 Gbit/s)
+SCALE_OUT = 12.5e9
+_ZERO = {"": 0.0, "none": 0.0, "zero1": 1.0, "zero2": 2.0, "zero3": 3.0, "fsdp": 3.0, "hsdp": 3.0}
+_KEY = (
+    "group", "workload", "model", "shape", "accelerator", "devices", "precision",
+    "sequence_length", "data", "tensor", "pipeline", "virtual_pipeline", "context", "expert",
+    "sharding", "micro_batch", "global_batch", "recompute", "attention", "method",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One configuration and its measured rate; ``rate`` in tokens or samples a second and device.
+
+    ``repeats`` are the rates of all rows of this configuration, ``rate`` their median.
+    """
+
+    row: Row
+    rate: float
+    repeats: tuple[float, ...]
+
+    @property
+    def group(self) -> str:
+        """Who published it; groups are left out together."""
+        return self.row["group"]
+
+    @property
+    def layout_given(self) -> bool:
+        """Whether the source states the axes."""
+        return bool(self.row["tensor"] and self.row["shape"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A configuration as the step-time model takes it; ``unit`` is tokens a datum (1: tokens)."""
+
+    shape: ModelShape
+    machine: Machine
+    axes: Axes
+    training: Training
+    precision: str
+    per_step: float  # data a step: tokens, or samples
+
+
+def read(file: TextIO) -> list[dict[str, str]]:
+    """Rows of a table of measurements; lines that start with # are remarks."""
+    return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def shipped(name: str) -> list[dict[str, str]]:
+    """A table that ships under ``data/measurements``."""
+    path = data_root() / "measurements" / f"{name}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return read(file)
+
+
+@cache
+def models() -> dict[str, dict[str, str]]:
+    """Shapes by name."""
+    return {row["shape"]: row for row in shipped("models")}
+
+
+def number(row: Row, key: str, default: float = math.nan) -> float:
+    """A column as a number; ``default`` where it is empty."""
+    text = row.get(key) or ""
+    return float(text) if text else default
+
+
+def configurations(rows: Iterable[Row]) -> list[Measured]:
+    """Rows with a rate, repeats of one configuration counted once by their median."""
+    found: dict[tuple[str, ...], list[tuple[Row, float]]] = {}
+    for row in rows:
+        rate = number(row, "tokens_per_s", number(row, "samples_per_s"))
+        if rate > 0:
+            key = tuple(row.get(name, "") for name in _KEY)
+            found.setdefault(key, []).append((row, rate))
+    return [
+        Measured(row=group[0][0], rate=median(r for _, r in group), repeats=tuple(r for _, r in group))
+        for group in found.values()
+    ]
+
+
+def shape_for(row: Row) -> ModelShape | None:
+    """The shape that a row names, or the rule's where only a parameter count is known."""
+    length = number(row, "sequence_length", SEQUENCE)
+    known = models().get(row["shape"])
+    if known is not None and known["layers"]:
+        return _known(known, length)
+    parameters = number(row, "active", number(row, "parameters"))
+    if row["workload"] == "llm" and parameters > 0:
+        return shape_from_parameters(parameters, length)
+    return None
+
+
+@cache
+def _shape(name: str, length: float) -> ModelShape:
+    known = models()[name]
+    optional = {
+        key: number(known, key)
+        for key in ("kv_heads", "head_dim", "gated", "experts", "experts_per_token", "shared_ffn",
+                    "dense_layers", "dense_ffn", "window", "windowed_share")
+        if known[key]
+    }  # fmt: skip
+    shape = decoder_shape(
+        layers=number(known, "layers"),
+        hidden=number(known, "hidden"),
+        heads=number(known, "heads"),
+        ffn=number(known, "ffn"),
+        vocabulary=number(known, "vocabulary", 0.0),
+        sequence_length=length,
+        tied=known["tied"] == "1",
+        causal=known["causal"] != "0",
+        **optional,
+    )
+    return replace(shape, kind=known["kind"])
+
+
+def _known(known: Row, length: float) -> ModelShape:
+    return _shape(known["shape"], length)
+
+
+@cache
+def _profile(name: str) -> Any:
+    return accelerators.find(name)
+
+
+def machine_for(row: Row) -> Machine:
+    """The machine of a row: its accelerator's profile, and the network that the source states."""
+    profile = _profile(row["accelerator"])
+    fabric = profile.scale_up
+    host = profile.host_link.si if profile.host_link else SCALE_OUT
+    out = profile.scale_out.si if profile.scale_out else SCALE_OUT
+    devices = number(row, "devices", 1.0)
+    domain = number(row, "domain", float(fabric.domain if fabric else 1))
+    if profile.kind == "tpu" and not row.get("domain"):
+        domain = max(domain, devices)
+    return Machine(
+        accelerator=profile.id,
+        generation=profile.generation,
+        kind=profile.kind,
+        devices=int(devices),
+        per_node=8,
+        peak=profile.peak.rates(),
+        memory=profile.memory.si,
+        memory_bandwidth=profile.memory_bandwidth.si,
+        scale_up=fabric.bandwidth.si if fabric else host,
+        scale_up_domain=int(domain),
+        scale_out=number(row, "scale_out") * 1e9 / 8 if row.get("scale_out") else out,
+        matmul_ceiling={name: s.si for name, s in profile.matmul_ceiling.items()},
+        sub_devices=profile.sub_devices.count,
+    )
+
+
+def axes_for(row: Row, shape: ModelShape) -> tuple[Axes, float]:
+    """Axes and global batch of a row; what its source leaves out follows by these rules.
+
+    Virtual stages of two layers where a pipeline of the Megatron family does not say; the largest
+    power of two of sequences whose states stay within 2²⁴ elements (tokens × hidden / tensor) as
+    micro-batch; four micro-batches a pipeline stage as batch.
+    """
+    tensor, pipeline = number(row, "tensor", 1.0), number(row, "pipeline", 1.0)
+    context = number(row, "context", 1.0)
+    devices = number(row, "devices", 1.0)
+    data = number(row, "data", max(devices / (tensor * pipeline * context), 1.0))
+    stages = max(1.0, round(float(shape.layers) / pipeline / 2.0)) if pipeline > 1 else 1.0
+    batch = number(row, "global_batch")
+    micro = number(row, "micro_batch")
+    if not micro > 0:
+        size = float(shape.sequence_length) * float(shape.hidden) / tensor
+        micro = max(1.0, 2.0 ** math.floor(math.log2(2.0**24 / size)))
+    if not batch > 0:
+        batch = data * micro * (4.0 * pipeline if pipeline > 1 else 1.0)
+    micro = min(micro, max(batch / data, 1.0))
+    kind = row.get("recompute", "")
+    axes = Axes(
+        data=data,
+        tensor=tensor,
+        pipeline=pipeline,
+        virtual_pipeline=number(row, "virtual_pipeline", stages),
+        context=context,
+        expert=number(row, "expert", 1.0),
+        micro_batch=micro,
+        zero=_ZERO[row.get("sharding", "")],
+        hybrid=1.0 if row.get("sharding") == "hsdp" else 0.0,
+        full=1.0 if kind == "full" else 0.0,
+        selective=1.0 if kind == "selective" else 0.0,
+        sequence_parallel=number(row, "sequence_parallel", 1.0),
+    )
+    return axes, max(batch, data * micro)
+
+
+def case_for(measured: Measured) -> Case | None:
+    """A configuration as the model takes it; None where neither shape nor size is known."""
+    row = measured.row
+    shape = shape_for(row)
+    precision = row["precision"]
+    if shape is None or precision not in MACHINE_PRECISIONS:
+        return None
+    axes, batch = axes_for(row, shape)
+    lora = row.get("method") == "lora"
+    tokens = 1.0 if row.get("samples_per_s") and not row.get("tokens_per_s") else None
+    return Case(
+        shape=shape,
+        machine=machine_for(row),
+        axes=axes,
+        training=Training(
+            sequence_length=float(shape.sequence_length),
+            global_batch=batch,
+            flash=0.0 if row.get("attention") == "standard" else 1.0,
+            frozen=1.0 if lora else 0.0,
+            trainable=0.005 if lora else 1.0,
+        ),
+        precision=precision,
+        per_step=batch * (tokens or float(shape.sequence_length)),
+    )

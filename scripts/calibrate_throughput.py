@@ -1,0 +1,202 @@
+"""Calibrates the step-time model on the shipped measurements and writes its constants.
+
+    python scripts/calibrate_throughput.py
+
+A robust fit with partial pooling: every constant has a prior (its physical value and how far it
+may be off), every generation and precision a deviation from its measured matmul ceiling, and every
+source, alone and on each generation, an offset of its own that stands for its software and is not
+kept.  The loss is the absolute error of the logarithm, rounded near zero; a source counts with the
+square root of its number of configurations.  The same fit without each group of sources gives the
+constants that ``costcalc validate`` predicts that group with.  Needs scipy; the same input gives
+the same output.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from costcalc.throughput.axes import Axes
+from costcalc.throughput.coefficients import (
+    CLASS,
+    Coefficients,
+    Rates,
+    ceiling_of,
+    rates_of,
+)
+from costcalc.throughput.shape import ModelShape
+from costcalc.throughput.step import Training, step_of
+from costcalc.validate.rows import Measured, case_for, configurations, shipped
+
+ROOT = Path(__file__).resolve().parents[1]
+CONSTANTS = ROOT / "costcalc/data/throughput.yaml"
+FOLDS = ROOT / "costcalc/data/measurements/throughput_folds.yaml"
+
+#: constant: (prior, standard deviation of its logarithm)
+PRIOR = {
+    "sustained": (0.88, 0.06),
+    "attention": (0.40, 0.25),
+    "traffic": (0.6, 0.5),
+    "bandwidth": (0.85, 0.10),
+    "elementwise": (1.0, 0.4),
+    "cast": (1.0, 0.5),
+    "matmul_start": (5e-6, 0.7),
+    "kernel": (5e-6, 0.4),
+    "scale_up": (0.70, 0.15),
+    "scale_out": (0.75, 0.20),
+    "tensor_exposed": (0.8, 0.25),
+    "context_exposed": (0.4, 0.4),
+    "pipeline_exposed": (0.7, 0.4),
+    "expert_exposed": (0.9, 0.4),
+    "data_exposed": (0.4, 0.5),
+    "shard_exposed": (0.15, 0.5),
+    "imbalance": (1.1, 0.1),
+    "expert_matmul": (0.75, 0.2),
+    "jitter": (0.006, 0.6),
+    "fixed": (0.01, 0.7),
+}
+ATMOST = {"bandwidth": 0.95, "scale_up": 0.95, "scale_out": 1.0, "tensor_exposed": 1.0,
+          "pipeline_exposed": 1.0, "expert_exposed": 1.0, "data_exposed": 1.0}  # fmt: skip
+DEVIATION = 0.06  # of a generation and precision from its ceiling
+ATTENTION = 0.20  # of a generation's attention
+OFFSET = 0.15  # of a source
+OFFSET_MACHINE = 0.10  # of a source on a generation
+ROUND = 0.12  # below this error the loss is quadratic
+
+
+def stack(records: list[Any]) -> Any:
+    """One record of arrays from many of numbers; what is no number is left at its default."""
+    kind = type(records[0])
+    names = [f.name for f in fields(kind) if f.name not in ("kind", "tied", "known")]
+    return kind(**{n: np.array([float(getattr(r, n)) for r in records]) for n in names})
+
+
+class Fit:
+    """The configurations as arrays, and the model as a function of what is fitted."""
+
+    def __init__(self, measured: list[Measured]) -> None:
+        cases = [(m, case_for(m)) for m in measured]
+        known = [(m, c) for m, c in cases if c is not None]
+        self.measured = [m for m, _ in known]
+        self.shape: ModelShape = stack([c.shape for _, c in known])
+        self.rates: Rates = stack([rates_of(c.machine, c.precision) for _, c in known])
+        self.axes: Axes = stack([c.axes for _, c in known])
+        self.training: Training = stack([c.training for _, c in known])
+        self.per_step = np.array([c.per_step / c.machine.devices for _, c in known])
+        self.rate = np.array([m.rate for m in self.measured])
+        self.ceiling = np.array([ceiling_of(c.machine, c.precision) for _, c in known])
+        self.ceiling_base = np.array([ceiling_of(c.machine, "bf16") for _, c in known])
+        generation = [c.machine.generation for _, c in known]
+        self.cells, self.cell = index(
+            list(zip(generation, [CLASS[c.precision] for _, c in known], strict=True)))
+        self.generations, self.generation = index(generation)
+        base = {cell: i for i, cell in enumerate(self.cells)}
+        self.base = np.array([base.get((g, "bf16"), -1) for g in generation])
+        groups = [m.group for m in self.measured]
+        self.groups, self.group = index(groups)
+        self.places, self.place = index(list(zip(groups, generation, strict=True)))
+        sizes = [len(PRIOR), len(self.cells), len(self.generations), len(self.groups),
+                 len(self.places)]  # fmt: skip
+        self.ends = np.cumsum([0, *sizes])
+
+    def part(self, theta: np.ndarray, which: int) -> np.ndarray:
+        return theta[self.ends[which] : self.ends[which + 1]]
+
+    def constants(self, theta: np.ndarray) -> dict[str, float]:
+        """Global constants in their units."""
+        scaled = zip(PRIOR.items(), self.part(theta, 0), strict=True)
+        values = {n: v * float(np.exp(t * sd)) for (n, (v, sd)), t in scaled}
+        return {n: min(v, ATMOST.get(n, v)) for n, v in values.items()}
+
+    def coefficients(self, theta: np.ndarray) -> Coefficients:
+        values: dict[str, Any] = self.constants(theta)
+        deviation = np.exp(self.part(theta, 1) * DEVIATION)
+        sustained = values.pop("sustained")
+        wide = np.where(self.base >= 0, deviation[self.base], 1.0)
+        values["attention"] *= np.exp(self.part(theta, 2) * ATTENTION)[self.generation]
+        return Coefficients(
+            matmul=np.minimum(self.ceiling * sustained * deviation[self.cell], 1.0),
+            matmul_base=np.minimum(self.ceiling_base * sustained * wide, 1.0),
+            **values,
+        )
+
+    def errors(self, theta: np.ndarray) -> np.ndarray:
+        """Logarithm of predicted over measured rate."""
+        step = step_of(self.shape, self.rates, self.axes, self.training, self.coefficients(theta))
+        return np.log(self.per_step / step.seconds / self.rate)
+
+    def solve(self, weights: np.ndarray) -> np.ndarray:
+        def residuals(theta: np.ndarray) -> np.ndarray:
+            offset = self.part(theta, 3)[self.group] * OFFSET
+            offset = offset + self.part(theta, 4)[self.place] * OFFSET_MACHINE
+            e = (self.errors(theta) - offset) / ROUND
+            return np.concatenate([weights * loss(e), theta])
+
+        return least_squares(residuals, np.zeros(self.ends[-1]), max_nfev=60).x
+
+    def weights(self, without: str | None = None) -> np.ndarray:
+        """Square root of the weight of each configuration: n^-1/2 within a group of n."""
+        sizes = np.bincount(self.group).astype(float)
+        typical = np.median(sizes[sizes >= 20])
+        weights = (sizes / typical) ** -0.25
+        keep = np.array([g != without for g in self.groups])
+        return weights[self.group] * keep[self.group]
+
+
+def loss(e: np.ndarray) -> np.ndarray:
+    """Root of the pseudo-Huber loss: e²/2 near zero, |e| far away."""
+    return np.sign(e) * np.sqrt(2.0 * (np.sqrt(1.0 + e * e) - 1.0))
+
+
+def index(labels: list[Any]) -> tuple[list[Any], np.ndarray]:
+    names = sorted(set(labels))
+    where = {name: i for i, name in enumerate(names)}
+    return names, np.array([where[label] for label in labels])
+
+
+def report(name: str, e: np.ndarray) -> None:
+    off = np.abs(np.expm1(e))
+    print(f"{name:32} n {len(e):4}  median {np.median(off):6.1%}  p90 {np.quantile(off, 0.9):7.1%}"
+          f"  bias {np.median(e):+.3f}")  # fmt: skip
+
+
+def constants_of(fit: Fit, theta: np.ndarray, used: np.ndarray) -> dict[str, Any]:
+    """What ``costcalc.throughput.constants`` reads: rounded, so that a rerun writes the same."""
+    generations: dict[str, Any] = {}
+    common = fit.constants(theta)
+    deviation = np.exp(fit.part(theta, 1) * DEVIATION)
+    attention = np.exp(fit.part(theta, 2) * ATTENTION) * common["attention"]
+    for i, name in enumerate(fit.generations):
+        here = (fit.generation == i) & used
+        if here.any():
+            own = {"attention": rounded(attention[i])}
+            groups = len(set(fit.group[here]))
+            generations[name] = {"n": int(here.sum()), "groups": groups, "own": own, "precisions": {}}
+    for i, (name, precision) in enumerate(fit.cells):
+        if ((fit.cell == i) & used).any():
+            generations[name]["precisions"][precision] = rounded(deviation[i])
+    return {"global": {n: rounded(v) for n, v in common.items()}, "generations": generations}
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def yaml(data: Any, indent: int = 0) -> str:
+    """Plain YAML of nested mappings: leaves on one line."""
+    lines = []
+    for key, value in data.items():
+        pad = "  " * indent
+        if isinstance(value, dict) and any(isinstance(v, dict) for v in value.values()):
+            lines.append(f"{pad}{key}:\n{yaml(value, indent + 1)}")
+        elif isinstance(value, dict):
+            inside = ", ".join(f"{k}: {v}" for k, v in value.items())
+            lines.append(f"{pad}{key}: {{{inside}}}")
+        else:
+            lines.append(f"{pad}{key}: {value}")
+    return "\n".join(lines)
