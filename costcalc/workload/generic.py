@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
-from costcalc.errors import InputError, Problem
+from costcalc.errors import InputError, Problem, nearest
 from costcalc.workload.counting import (
     Tally,
     active_parameters,
@@ -30,6 +30,8 @@ from costcalc.workload.families.t5 import encoder_decoder
 from costcalc.workload.families.vision import dit, vision_transformer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from costcalc.workload.architecture import Architecture
 
 KEY = "model.architecture."
@@ -62,6 +64,31 @@ class Given:
     patch_size: int | None = None
     channels: int | None = None
     classes: int | None = None
+
+
+def read_shape(mapping: Mapping[str, Any]) -> Given:
+    """The shape that a mapping says, its types checked, unknown keys refused.
+
+    >>> read_shape({"layers": 2, "hidden": 64, "vocabulary": 100}).hidden
+    64
+    """
+    check = Fields(mapping, KEY)
+    known = [field.name for field in fields(Given)]
+    said: dict[str, Any] = {}
+    for key in mapping:
+        if key not in known:
+            near = nearest(str(key), known)
+            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
+            check.problem(str(key), f"unknown key; {hint}")
+        elif key == "kind":
+            said[key] = check.text(key, "decoder")
+        elif key in ("gated", "tied", "biases"):
+            said[key] = check.flag(key, False) if mapping[key] is not None else None
+        else:
+            low = 0 if key in ("shared_experts", "dense_layers", "classes") else 1
+            said[key] = check.optional(key, None, low=low)
+    check.check()
+    return Given(**said)
 
 
 def from_shape(given: Given) -> Architecture:

@@ -56,6 +56,7 @@ class WorkloadInput:
     active_parameters: float | None = None
     given: Given = NOTHING
     forward_flops: float | None = None
+    first_layer_flops: float | None = None  # the part of forward_flops that has no input gradient
     flops: float | None = None
     method: str = "pretrain"
     tokens: float | None = None
@@ -242,17 +243,26 @@ def _default_target(inputs: WorkloadInput, default: int | None, share: float) ->
 
 
 def _by_forward(inputs: WorkloadInput, forward: float) -> _Model:
+    first = inputs.first_layer_flops
     one = Tally(
-        forward=forward, attention=0, scan=0, layers=forward, head=0, first=0, last=0, tokens=1
+        forward=forward,
+        attention=0,
+        scan=0,
+        layers=forward,
+        head=0,
+        first=first or 0,
+        last=0,
+        tokens=1,
     )
+    less = "" if first is None else ", less the first layer's input gradient"
     return _Model(
         one=one,
         architecture=None,
         parameters=inputs.parameters,
         active=inputs.active_parameters or inputs.parameters,
-        convention="2 FLOP a multiply-add; training 3 x the given forward pass of one sample",
-        exact=False,
-        spread=STEM,
+        convention=f"2 FLOP a multiply-add; training 3 x the given forward pass{less}",
+        exact=first is not None,
+        spread=STEM if first is None else 1.0,
     )
 
 

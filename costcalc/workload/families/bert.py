@@ -7,6 +7,7 @@ position).  Defaults: transformers 5.23.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costcalc.workload.architecture import Architecture, Block, Linear
@@ -67,9 +68,8 @@ def distilbert(c: Fields) -> Architecture:
 
 
 def _shape(c: Fields, vocabulary: int) -> Shape:
-    return shape(
-        c, hidden=768, layers=12, heads=12, ffn=3072, vocabulary=vocabulary, tied=True
-    )
+    s = shape(c, hidden=768, layers=12, heads=12, ffn=3072, vocabulary=vocabulary, tied=True)
+    return replace(s, kv_heads=s.heads, head_dim=max(1, s.hidden // s.heads))
 
 
 def encoder(

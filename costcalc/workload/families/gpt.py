@@ -117,7 +117,8 @@ def gptj(c: Fields) -> Architecture:
 
 def gpt_neox(c: Fields) -> Architecture:
     """GPT-NeoX and Pythia: fused q, k, v; untied."""
-    s = shape(c, hidden=6144, layers=44, heads=64, ffn=24576, vocabulary=50432)
+    s = _shape(c, hidden=6144, layers=44, heads=64, vocabulary=50432, tied=False, ffn=())
+    s = replace(s, ffn=c.integer("intermediate_size", 24576))
     names = ("query_key_value", "dense")
     operators = (
         *attention(s, bias=c.flag("attention_bias", True), names=names),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def mamba(c: Fields) -> Architecture:
     """Mamba; ``MambaForCausalLM``."""
     s = _shape(c, hidden=768, layers=32, vocabulary=50280, tied=True)
-    inner = int(c.number("expand", 2) * s.hidden)
+    inner = c.integer("intermediate_size", max(1, int(c.number("expand", 2) * s.hidden)))
     state, kernel = c.integer("state_size", 16), c.integer("conv_kernel", 4)
     rank = s.hidden // 16 + (s.hidden % 16 > 0)
     if c.config.get("time_step_rank") != "auto":
@@ -43,7 +43,7 @@ def mamba(c: Fields) -> Architecture:
 def mamba2(c: Fields) -> Architecture:
     """Mamba-2; ``Mamba2ForCausalLM``."""
     s = _shape(c, hidden=4096, layers=64, vocabulary=32768, tied=False)
-    inner = int(c.number("expand", 2) * s.hidden)
+    inner = max(1, int(c.number("expand", 2) * s.hidden))
     heads, width = c.integer("num_heads", 128), c.integer("head_dim", 64)
     if heads * width != inner:
         c.problem(

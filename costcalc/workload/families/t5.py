@@ -3,11 +3,13 @@
 Raffel et al. 2019 (arXiv:1910.10683).  A datum is a token of the encoder's input, as T5's own
 budgets count them.  Each token passes about half of the parameters, so that 6·N·D doubles the
 work.  The target length, unless given, is 114 for 512 input tokens, what span corruption leaves
-(15 % of tokens in spans of 3; section 3.1.4).  Defaults: transformers 5.23.
+(15 % of tokens in spans of 3; section 3.1.4).  The head is always tied, as transformers 5 builds
+it; T5 v1.1 checkpoints hold it apart.  Defaults: transformers 5.23.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costcalc.workload.architecture import Architecture, Attention, Block, Linear, Stream
@@ -39,9 +41,9 @@ def _model(
     layers = c.layers("num_layers", layers, "num_hidden_layers")
     decoder_layers = c.layers("num_decoder_layers", layers)
     gated = c.text("feed_forward_proj", act).startswith("gated")
-    tied = c.flag("tie_word_embeddings", True)
+    apart = not c.flag("tie_word_embeddings", True)
     buckets = c.integer("relative_attention_num_buckets", 32)
-    return encoder_decoder(
+    made = encoder_decoder(
         name,
         hidden=hidden,
         heads=heads,
@@ -51,10 +53,13 @@ def _model(
         layers=layers,
         decoder_layers=decoder_layers,
         gated=gated,
-        tied=tied,
+        tied=True,
         bucket_weights=buckets * heads,
         target_share=TARGET_SHARE,
     )
+    more = f"{vocabulary * hidden:,}"
+    note = f"the head is tied, as transformers 5 builds it; stored apart it is {more} more"
+    return replace(made, notes=(note,)) if apart else made
 
 
 def encoder_decoder(
