@@ -109,6 +109,8 @@ def _preset(found: Preset) -> _Known:
     fields: dict[str, Any] = {}
     if found.forward_flops is not None:
         fields = {"forward_flops": found.forward_flops.si, "parameters": found.parameters}
+        if found.first_layer_flops is not None:
+            fields["first_layer_flops"] = found.first_layer_flops.si
     else:
         fields["architecture"] = architecture_of(found)
     length = found.sequence_length

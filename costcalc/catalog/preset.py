@@ -39,14 +39,15 @@ class Published(BaseModel):
     active_parameters: Count | None = Field(None, description="that one token passes")
     training_tokens: Tokens | None = Field(None, description="of its pretraining")
     training_compute: Flops | None = None
+    forward_flops: Flops | None = Field(None, description="of one sample, beside a config")
 
 
 class Preset(Record):
     """One well-known model.
 
     ``tested_parameters`` is the count of its stored parameters, tied ones once, that tests hold
-    the calculator to.  ``first_layer_flops`` is the part of ``forward_flops`` in the first layer,
-    whose input needs no gradient: training takes 3·forward - first layer.
+    the calculator to.  ``first_layer_flops`` is the part of ``forward_flops`` in the first layers,
+    whose inputs need no gradient: training takes 3·forward - first layers.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")

@@ -8,7 +8,7 @@ import typer
 
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
-from costcalc.report.format import digits, scale
+from costcalc.human import digits, scale
 
 if TYPE_CHECKING:
     from rich.console import Console

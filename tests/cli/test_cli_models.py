@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-
-import pytest
+from typing import TYPE_CHECKING
 
 from costcalc.catalog.preset import all_presets
 from costcalc.cli import run
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def _out(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -19,7 +21,8 @@ def test_the_list_has_a_line_for_every_preset(capsys):
     lines = _out(capsys).splitlines()
     first = {line.split()[0] for line in lines if line.strip()}
     assert {one.id for one in all_presets()} <= first
-    assert lines[-1] == f"{len(all_presets())} models; costcalc models NAME shows one with its sources."
+    number = len(all_presets())
+    assert lines[-1] == f"{number} models; costcalc models NAME shows one with its sources."
 
 
 def test_a_line_says_parameters_sequence_and_training(capsys):
@@ -35,10 +38,10 @@ def test_a_family_alone(capsys):
 
 
 def test_one_model_with_its_sources(capsys):
-    text = _out(capsys, "resnet50")
-    assert "resnet-50: ResNet-50" in text
-    assert "forward flops: 8,178,368,512 FLOP  [count; torchvision; paper]" in text
-    assert "https://arxiv.org/abs/1512.03385" in text
+    text = _out(capsys, "convnext_tiny")
+    assert "convnext-t: ConvNeXt-T" in text
+    assert "forward flops: 8,911,062,528 FLOP  [count; torchvision; paper]" in text
+    assert "https://arxiv.org/abs/2201.03545" in text
 
 
 def test_brackets_of_a_config_are_not_taken_for_markup(capsys):
