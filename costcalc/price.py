@@ -261,7 +261,10 @@ def _quote(
 
 def _spread(price: Price, offers: Sequence[Price]) -> list[float]:
     """What is known of offers of this size in all regions, at all times; else how prices drift."""
-    values = [offer.si for offer in offers if offer.devices == price.devices]
+    same = [offer for offer in offers if offer.devices == price.devices]
+    if not _age(price) and price.region is None:  # one price everywhere: older ones are past
+        return [offer.si for offer in same if not _age(offer)]
+    values = [offer.si for offer in same]
     if len(set(values)) > 1:
         return values
     drift = constants()["drift"]
@@ -269,20 +272,19 @@ def _spread(price: Price, offers: Sequence[Price]) -> list[float]:
 
 
 def _newest(prices: Iterable[Price]) -> list[Price]:
-    """Of each region, instance and size, the newest price."""
+    """The newest price of each region, instance and size, without old ones beside fresh ones."""
     kept: dict[tuple[str | None, str | None, float], Price] = {}
+    best: dict[tuple[str | None, float], int] = {}
     for price in prices:
-        key = (price.region, price.instance, price.devices)
+        key, size = (price.region, price.instance, price.devices), (price.region, price.devices)
+        best[size] = max(best.get(size, 0), _freshness(price)[0])
         if key not in kept or _freshness(price) > _freshness(kept[key]):
             kept[key] = price
-    return list(kept.values())
+    return [p for p in kept.values() if _freshness(p)[0] == best[p.region, p.devices]]
 
 
 def _freshness(price: Price) -> tuple[int, str]:
-    """Larger is newer.  One without a date is old, but from a list that was kept up when read:
-
-    before those of a known date more than a year ago, after those of the last year.
-    """
+    """Larger is newer: dated within the year; undated, from a list then kept up; dated before."""
     if price.date is None:
         return 1, ""
     return (2 if not _age(price) else 0), price.date

@@ -212,6 +212,19 @@ def test_a_fresh_price_beats_an_undated_one_and_that_an_old_one() -> None:
         assert hourly(made)[1] == min(p["value"] for p in left)
 
 
+def test_an_old_nameless_price_gives_way_to_a_fresh_one_of_its_size() -> None:
+    # Lambda's 8 A100: 1.50 in 2023, 2.79 in 2026
+    made = price.quote(
+        chip(
+            offer("lambda", None, 1.5, instance=None, date="2023-02-02"),
+            offer("lambda", None, 2.79, instance="gpu_8x", date="2026-09"),
+        ),
+        provider="lambda",
+    )
+    assert hourly(made) == (2.79, 2.79, 2.79)
+    assert "old" not in made.price.why
+
+
 def test_an_old_price_spans_what_was_ever_asked() -> None:
     made = price.quote(
         chip(offer("aws", "r", 2.0, date=None), offer("aws", "s", 6.0, date="2023")),
@@ -307,6 +320,6 @@ def test_every_shipped_price_can_be_quoted(name: str) -> None:
 
 def test_h100_at_aws_is_what_the_list_says() -> None:
     made = price.quote(find("h100"), provider="aws", region="us-east-1", count=1024)
-    # 55.04 USD an hour for 8, after the price cut of June 2025; 98.32 before it
-    assert made.instance == "p5.48xlarge"
-    assert hourly(made) == pytest.approx((6.88, 6.88, 12.29))
+    # 55.04 USD an hour for 8 (price list of 2026-07-28); 98.32 before the cut of June 2025
+    assert (made.instance, made.price.year) == ("p5.48xlarge", 2026)
+    assert hourly(made) == pytest.approx((6.88, 6.88, 6.88))
