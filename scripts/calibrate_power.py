@@ -179,6 +179,7 @@ def build() -> str:
             unit: _r(float(np.sqrt(pair[0][unit] * pair[1][unit]))) for unit in ("tensor", "vector")
         }
     head = (
+        "# yaml-language-server: $schema=schemas/power.schema.json\n"
         "# Written by scripts/calibrate_power.py from measurements/power.csv and"
         " measurements/power_priors.yaml.\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import re
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from costcalc import energy, units
 from costcalc.catalog import accelerator, host
+from costcalc.reading import read
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "costcalc" / "data" / "measurements" / "power.csv"
@@ -256,7 +258,7 @@ def test_the_script_writes_what_ships() -> None:
         for part in name.split("."):
             at = at[part]
         assert at == pytest.approx(value, rel=0.006), name  # three digits are written
-    assert "calibrate_power.py" in shipped.splitlines()[0]
+    assert "calibrate_power.py" in shipped.splitlines()[1]
 
 
 def test_held_out_errors_are_those_that_are_claimed() -> None:
@@ -285,6 +287,17 @@ def test_every_source_of_the_constants_is_named_and_used() -> None:
     text = (ROOT / "costcalc" / "data" / "power.yaml").read_text("utf-8")
     used = set(re.findall(r"^\s+source: (\S+)$", text, re.MULTILINE))
     assert used == set(data["sources"])
+
+
+@pytest.mark.parametrize("name", ["power", "price"])
+def test_the_data_files_keep_their_schemas(name: str) -> None:
+    validator = pytest.importorskip("jsonschema").Draft202012Validator
+    data = ROOT / "costcalc" / "data"
+    schema = json.loads((data / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+    text = (data / f"{name}.yaml").read_text("utf-8")
+    assert text.startswith(f"# yaml-language-server: $schema=schemas/{name}.schema.json\n")
+    validator.check_schema(schema)
+    assert [fault.message for fault in validator(schema).iter_errors(read(text, name).data)] == []
 
 
 def test_leaving_out_really_leaves_out() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from costcalc.catalog import accelerator, host
 from costcalc.catalog.figure import figures
+from costcalc.catalog.files import data_root
 from costcalc.errors import InputError, NotFoundError
 
 IDS = host.ids()
@@ -202,3 +204,8 @@ def test_the_schema_is_closed() -> None:
     schema = host.schema()
     assert schema["additionalProperties"] is False
     assert {"id", "devices", "host_power", "sources"} <= set(schema["required"])
+
+
+def test_the_shipped_schema_is_the_codes_own() -> None:
+    text = (data_root() / "schemas" / "host.schema.json").read_text(encoding="utf-8")
+    assert json.loads(text) == host.schema()
