@@ -50,7 +50,7 @@ prices:
 sources:
   sheet: {title: Sheet, publisher: Me, date: 2024}
   other: {title: Other, publisher: You, checked: 2026-11-21}
-"""
+"""  # noqa: E501
 
 
 def written(folder: Path, text: str = PROFILE, name: str = "mine.yaml") -> Path:
@@ -110,14 +110,14 @@ def test_a_profile_reads_into_si(tmp_path: Path) -> None:
         ),
         pytest.param(
             "value: 80, unit: GiB", "value: 80, unit: W",
-            ["mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
-             " got W, which is a power"],
+            [("mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
+             " got W, which is a power")],
             id="another dimension",
         ),
         pytest.param(
             "value: 80, unit: GiB", "value: 80, unit: GB/s",
-            ["mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
-             " got GB/s, which is a bandwidth"],
+            [("mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
+             " got GB/s, which is a bandwidth")],
             id="a bandwidth for an amount",
         ),
         pytest.param(
@@ -140,8 +140,8 @@ def test_a_profile_reads_into_si(tmp_path: Path) -> None:
         ),
         pytest.param(
             "checked: 2026-11-21", "checked: today",
-            ["mine.yaml:23:50: sources.other.checked: expected text of the form"
-             ' ^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$; got "today"'],
+            [("mine.yaml:23:50: sources.other.checked: expected text of the form"
+             ' ^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$; got "today"')],
             id="no date",
         ),
     ],
@@ -157,18 +157,18 @@ def test_what_breaks_the_schema_is_told_at_its_line(
     [
         pytest.param(
             "bf16: {value: 800", "bf16: {value: 1600",
-            ["mine.yaml:10:3: peak.bf16: expected 2 x tf32 on hopper; got 4 x;"
-             " one of them looks like a rate with sparsity",
-             "mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 1 x;"
-             " one of them looks like a rate with sparsity",
-             "mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096 FLOP);"
-             " got 1600, which looks like the rate with sparsity"],
+            [("mine.yaml:10:3: peak.bf16: expected 2 x tf32 on hopper; got 4 x;"
+             " one of them looks like a rate with sparsity"),
+             ("mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 1 x;"
+             " one of them looks like a rate with sparsity"),
+             ("mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096 FLOP);"
+             " got 1600, which looks like the rate with sparsity")],
             id="bf16 with sparsity",
         ),
         pytest.param(
             "fp8: {value: 1600", "fp8: {value: 3200",
-            ["mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
-             " one of them looks like a rate with sparsity"],
+            [("mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
+             " one of them looks like a rate with sparsity")],
             id="fp8 with sparsity",
         ),
         pytest.param(
@@ -193,8 +193,8 @@ def test_what_breaks_the_schema_is_told_at_its_line(
         ),
         pytest.param(
             "value: 3, unit: TB/s", "value: 3, unit: GB/s",
-            ["memory_bandwidth: expected the peak over it within 1 and 2000 FLOP a byte;"
-             " got 5.33e+05"],
+            [("memory_bandwidth: expected the peak over it within 1 and 2000 FLOP a byte;"
+             " got 5.33e+05")],
             id="implausible bandwidth",
         ),
         pytest.param(
@@ -475,8 +475,8 @@ def test_hardware_check_refuses_with_code_2(
     assert streams.out == ""
     assert streams.err.splitlines() == [
         f"{path}:1:5: id: expected the file to be named mine.yaml, as its id says; got x.yaml",
-        f"{path}:11:8: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
-        " one of them looks like a rate with sparsity",
+        (f"{path}:11:8: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
+        " one of them looks like a rate with sparsity"),
         f"2 problems in {path}",
     ]
 
