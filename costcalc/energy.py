@@ -132,8 +132,8 @@ def power_assumptions(
     """The assumptions of the power model for one kind of device, workload and host.
 
     ``kind`` is the workload's (decoder, vision, cnn, ...; one that nobody measured counts as
-    other); ``utilization`` the share of the dense peak of ``precision``, None where it is not
-    known; ``nodes`` how many hosts the job spans.
+    other); ``utilization`` the share of the dense peak of ``precision`` that the device runs at,
+    with what it recomputes, None where it is not known; ``nodes`` how many hosts the job spans.
 
     >>> from costcalc.catalog import accelerator, host
     >>> chip = accelerator.find("h100-sxm5-80")
