@@ -255,6 +255,15 @@ def test_the_h100_is_nvidias_own_figure_between_two_others() -> None:
     assert embodied.value == pytest.approx(1312 / 8)  # an eighth of the board's footprint
 
 
+def test_the_b200_is_nvidias_own_figure_and_agrees_with_its_intensity() -> None:
+    embodied = PROFILES["b200-sxm-180"].embodied
+    assert embodied is not None
+    assert embodied.value == pytest.approx(2274 / 8, abs=0.5)
+    # 0.50 against 0.66 gCO2e an exaFLOP of fp16, restated by NVIDIA apart from the footprint
+    intensity = 0.50 / 0.66 * 2250 / 989.4
+    assert embodied.value == pytest.approx(NVIDIA_H100 * intensity, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("profile", "square_centimetres", "factor", "gigabytes"),
     [

@@ -173,7 +173,8 @@ def test_what_breaks_the_schema_is_told_at_its_line(
         ),
         pytest.param(
             "unit: W, source: other", "unit: W, source: nobody",
-            ["idle_power.source: expected a name from sources; got 'nobody'"], id="no such source",
+            ["idle_power.source: expected a name from sources; got 'nobody'"],
+            id="no such source",
         ),
         pytest.param(
             "confirmed_by: other}", "confirmed_by: sheet}",
