@@ -161,8 +161,8 @@ def test_what_breaks_the_schema_is_told_at_its_line(
              " one of them looks like a rate with sparsity"),
              ("mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 1 x;"
              " one of them looks like a rate with sparsity"),
-             ("mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096 FLOP);"
-             " got 1600, which looks like the rate with sparsity")],
+             ("mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096"
+             " FLOP); got 1600, which looks like the rate with sparsity")],
             id="bf16 with sparsity",
         ),
         pytest.param(
