@@ -55,7 +55,7 @@ def to_dict(preset: Preset) -> dict[str, Any]:
 def _print_json(data: Any) -> None:
     from costcalc.writing import to_json
 
-    print(to_json(data))  # noqa: T201
+    print(to_json(data))
 
 
 def _list(found: list[Preset]) -> None:
