@@ -55,6 +55,8 @@ def _shape_of(model: Architecture, length: int) -> ModelShape | None:
     if not (model.hidden and model.layers):
         return None
     shape = shape_of(model, length)
+    if not shape.keys:  # no attention: its terms are nothing times this
+        shape = replace(shape, keys=1.0)
     return shape if shape.attention_weights or shape.mlp_weights else None
 
 

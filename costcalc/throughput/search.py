@@ -6,8 +6,8 @@ space; every layout gets its memory and its step time from the same functions as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,17 @@ from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import LOW, VALUE, bytes_at
 from costcalc.throughput.shape import ModelShape
-from costcalc.throughput.space import CHUNK, Fixed, Floats, axes_at, layout_at, question, table
+from costcalc.throughput.space import (
+    COLUMNS,
+    Fixed,
+    Floats,
+    Question,
+    axes_at,
+    chunks,
+    layout_at,
+    pruned,
+    question,
+)
 from costcalc.throughput.step import StepTime, Training, step_of, training_of
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
@@ -68,9 +78,9 @@ class _Problem:
     coefficients: Coefficients
 
     def bytes(self, axes: Axes, level: int) -> Floats:
-        made: Floats = bytes_at(
+        made = bytes_at(
             self.footprint, self.machine, axes, self.recipe, level=level).total
-        return made
+        return np.broadcast_to(made, np.shape(axes.data))
 
     def step(self, axes: Axes) -> StepTime:
         return step_of(self.shape, self.rates, axes, self.training, self.coefficients)
@@ -91,58 +101,75 @@ def search(
         rates=rates_of(machine, recipe.precision), training=training_of(recipe),
         coefficients=coefficients_of(constants, machine, recipe.precision),
     )
-    rows = table(question(shape, machine, recipe, full=full, fixed=fixed or Fixed()))
-    walked = rows.shape[1]
-    if walked == 0:
-        return Found(best=(), walked=0, fitting=0, fits="none")
+    asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf
-    places, fitting = _fastest(problem, rows, limit, top)
-    if len(places):
-        return _found(problem, rows, places, walked, fitting=fitting, fits="central")
-    return _tight(problem, rows, limit, top)
+    best = _fastest(problem, _walk(asked), limit, top)
+    if best.fitting or not best.walked:
+        return _found(problem, best, "central")
+    least, fitting = _least(problem, _walk(asked), limit)
+    if not fitting:
+        return _found(problem, _smallest(problem, _walk(asked), top), "none")
+    best = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
+    return _found(problem, replace(best, fitting=fitting), "low")
 
 
-def _tight(problem: _Problem, rows: Floats, limit: float, top: int) -> Found:
-    """Where no central figure fits: the fastest of those that take hardly more than the least."""
-    walked = rows.shape[1]
-    low, value = (
-        np.concatenate([problem.bytes(axes_at(part), level) for part in _chunks(rows)])
-        for level in (LOW, VALUE)
-    )
-    fitting = np.flatnonzero(low <= limit)
-    if not len(fitting):
-        return _found(problem, rows, np.argsort(low, kind="stable")[:top], walked,
-                      fitting=0, fits="none")
-    near = fitting[value[fitting] <= _HARDLY_MORE * value[fitting].min()]
-    places, _ = _fastest(problem, rows[:, near], np.inf, top)
-    return _found(problem, rows, near[places], walked, fitting=len(fitting), fits="low")
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """Columns of the best layouts, best first, out of how many."""
+
+    rows: Floats
+    walked: int
+    fitting: int
 
 
-def _chunks(rows: Floats) -> list[Floats]:
-    return [rows[:, at:at + CHUNK] for at in range(0, rows.shape[1], CHUNK)]
+def _walk(asked: Question) -> Iterable[Floats]:
+    return chunks(asked) if asked.full else [pruned(asked)]
 
 
 def _fastest(
-    problem: _Problem, rows: Floats, limit: float, top: int
-) -> tuple[Places, int]:
-    """Places in the table of the fastest that fit, and how many fit."""
-    places: list[Places] = []
-    seconds: list[Floats] = []
-    fitting = 0
-    for number, part in enumerate(_chunks(rows)):
-        here = np.flatnonzero(problem.bytes(axes_at(part), VALUE) <= limit)
-        fitting += len(here)
-        if not len(here):
+    problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *,
+    low_within: float = np.inf,
+) -> _Best:
+    """The fastest layouts whose central memory is within a limit (and their low end within its)."""
+    kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
+    walked = fitting = 0
+    for rows in walk:
+        walked += rows.shape[1]
+        rows = rows[:, problem.bytes(axes_at(rows), VALUE) <= limit]
+        if low_within < np.inf:
+            rows = rows[:, problem.bytes(axes_at(rows), LOW) <= low_within]
+        fitting += rows.shape[1]
+        if not rows.shape[1]:
             continue
-        took = np.broadcast_to(problem.step(axes_at(part[:, here])).seconds, here.shape)
-        best = _order(took)[:top]
-        places.append(here[best] + number * CHUNK)
-        seconds.append(took[best])
-    if not places:
-        return np.empty(0, dtype=int), 0
-    all_places, all_seconds = np.concatenate(places), np.concatenate(seconds)
-    best = _order(all_seconds)[:top]
-    return all_places[best], fitting
+        seconds = np.broadcast_to(problem.step(axes_at(rows)).seconds, rows.shape[1:])
+        first = _order(seconds)[:top]
+        kept = np.concatenate([kept, rows[:, first]], axis=1)
+        took = np.concatenate([took, seconds[first]])
+    return _Best(kept[:, _order(took)[:top]], walked, fitting)
+
+
+def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[float, int]:
+    """The least central memory of those whose low end fits, and how many those are."""
+    least, fitting = np.inf, 0
+    for rows in walk:
+        rows = rows[:, problem.bytes(axes_at(rows), LOW) <= limit]
+        if rows.shape[1]:
+            fitting += rows.shape[1]
+            least = min(least, float(problem.bytes(axes_at(rows), VALUE).min()))
+    return least, fitting
+
+
+def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> _Best:
+    """The layouts that take the least memory at the low end."""
+    kept, held = np.empty((len(COLUMNS), 0)), np.empty(0)
+    walked = 0
+    for rows in walk:
+        walked += rows.shape[1]
+        low = np.broadcast_to(problem.bytes(axes_at(rows), LOW), rows.shape[1:])
+        first = np.argsort(low, kind="stable")[:top]
+        kept = np.concatenate([kept, rows[:, first]], axis=1)
+        held = np.concatenate([held, low[first]])
+    return _Best(kept[:, np.argsort(held, kind="stable")[:top]], walked, 0)
 
 
 def _order(seconds: Floats) -> Places:
@@ -152,19 +179,20 @@ def _order(seconds: Floats) -> Places:
     return order
 
 
-def _found(
-    problem: _Problem, rows: Floats, places: Places, walked: int, *, fitting: int, fits: str
-) -> Found:
-    axes = axes_at(rows[:, places])
+def _found(problem: _Problem, best: _Best, fits: str) -> Found:
+    number = best.rows.shape[1]
+    if not number:
+        return Found(best=(), walked=best.walked, fitting=0, fits="none")
+    axes = axes_at(best.rows)
     held, step = problem.bytes(axes, VALUE), problem.step(axes)
-    took = np.broadcast_to(step.seconds, places.shape)
-    parts = {name: np.broadcast_to(part, places.shape) for name, part in step.breakdown().items()}
-    best = tuple(
-        Ranked(layout=layout_at(rows[:, place].tolist()), seconds=float(took[i]),
+    took = np.broadcast_to(step.seconds, number)
+    parts = {name: np.broadcast_to(part, number) for name, part in step.breakdown().items()}
+    ranked = tuple(
+        Ranked(layout=layout_at(best.rows[:, i].tolist()), seconds=float(took[i]),
                memory=float(held[i]), breakdown={name: float(p[i]) for name, p in parts.items()})
-        for i, place in enumerate(places)
+        for i in range(number)
     )
-    return Found(best=best, walked=walked, fitting=fitting, fits=fits)
+    return Found(best=ranked, walked=best.walked, fitting=best.fitting, fits=fits)
 
 
 def why_first(first: Ranked, second: Ranked) -> str:

@@ -123,7 +123,8 @@ def _expert(q: Question, group: int) -> list[int]:
     if q.experts <= 1:
         return [1]
     steps = [e for e in divisors(q.experts) if group % e == 0]
-    return steps if q.full else [e for e in steps if e & (e - 1) == 0 or e == q.experts]
+    near = [e for e in steps if e <= max(q.domain, _NODE)]
+    return steps if q.full else sorted({1, near[-1], steps[-1]})
 
 
 def _kept(options: Iterable[int], fixed: int | None) -> list[int]:
@@ -150,10 +151,10 @@ def _only(q: Question, t: int, p: int, c: int) -> bool:
     return t == p == c == 1 and q.heads * q.layers < q.devices
 
 
-def _inner(q: Question, most: float) -> Floats:
+def _inner(q: Question) -> Floats:
     """(micro_batch, zero, hybrid, full, selective): what every division is combined with."""
-    limit = min(max(most, 1), _MOST_MICRO_BATCH if q.full else 16)
-    batches = range(1, int(limit) + 1) if q.full else [1 << k for k in range(5) if 1 << k <= limit]
+    limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
+    batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
     shardings = list(_SHARDINGS) if q.full else ["none", "zero1", "zero3"]
     recomputes = ["none", "selective", "full"] if q.standard else ["none", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
@@ -164,30 +165,43 @@ def _inner(q: Question, most: float) -> Floats:
     ], dtype=float)
 
 
-@lru_cache(maxsize=16)
-def table(q: Question) -> Floats:
-    """Every layout to walk, a column each of :data:`COLUMNS`; the same order every time."""
-    parts = [_expanded(q, grid) for grid in _grids(q)]
-    made = np.concatenate(parts) if parts else np.empty((0, len(COLUMNS)))
-    made = np.ascontiguousarray(made.T)
+@lru_cache(maxsize=32)
+def pruned(q: Question) -> Floats:
+    """Every layout of a question, a column each of :data:`COLUMNS`; the same order every time."""
+    parts = list(chunks(q))
+    made = np.concatenate(parts, axis=1) if parts else np.empty((len(COLUMNS), 0))
     made.flags.writeable = False
     return made
 
 
-def _expanded(q: Question, grid: tuple[int, ...]) -> Floats:
-    data, _, pipeline, virtual, context, _ = grid
-    inner = _inner(q, q.global_batch / data)
-    alone = data * context == 1
-    keep = np.ones(len(inner), dtype=bool)
+def chunks(q: Question) -> Iterator[Floats]:
+    """The layouts of a question in pieces of at most about :data:`CHUNK`."""
+    grids, inner = np.array(list(_grids(q)), dtype=float), _inner(q)
+    at_once = max(CHUNK // len(inner), 1)
+    for at in range(0, len(grids), at_once):
+        some = grids[at:at + at_once]
+        rows = np.vstack([np.repeat(some.T, len(inner), axis=1), np.tile(inner.T, (1, len(some)))])
+        yield np.ascontiguousarray(rows[:, _sensible(q, rows)])
+
+
+def _sensible(q: Question, rows: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which combinations say something: no sharding over one replica, no empty micro-batches."""
+    by_name = dict(zip(COLUMNS, rows, strict=True))
+    data, batch, zero = by_name["data"], by_name["micro_batch"], by_name["zero"]
+    group, virtual = data * by_name["context"], by_name["virtual_pipeline"]
+    keep = np.ones(rows.shape[1], dtype=bool)
+    if q.fixed.micro_batch is None:
+        keep &= (batch * data <= q.global_batch) | (batch == 1)
     if q.fixed.sharding is None:
-        keep &= (inner[:, 1] == 0) if alone else True
-        if not q.full and not alone:
-            keep &= inner[:, 1] > 0  # sharding the optimizer states costs nothing
-        keep &= ~((inner[:, 2] > 0) & (data * context <= _NODE))
-    if virtual > 1:  # interleaving needs micro-batches to fill the pipeline (2104.04473, 2.2)
-        keep &= np.ceil(q.global_batch / (data * inner[:, 0])) >= pipeline
-    inner = inner[keep]
-    return np.hstack([np.tile(np.array(grid, dtype=float), (len(inner), 1)), inner])
+        keep &= (zero == 0) | (group > 1)
+        keep &= (by_name["hybrid"] == 0) | (group > _NODE)
+        if not q.full:  # sharding the optimizer states costs nothing
+            keep &= (zero > 0) | (group == 1)
+    if q.fixed.virtual_pipeline is None:
+        # interleaving needs micro-batches to fill the pipeline (arXiv:2104.04473, section 2.2)
+        enough = np.ceil(q.global_batch / (data * batch)) >= by_name["pipeline"]
+        keep &= (virtual == 1) | enough
+    return keep
 
 
 def axes_at(rows: Floats) -> Axes:

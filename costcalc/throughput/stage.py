@@ -33,6 +33,8 @@ class Given:
     measured utilization or FLOP/s refers to (default: the stated precision, causal).
     ``step_time``: one measured step (``hardware.calibrate``).  ``fixed`` and ``offload``: what an
     automatic layout must keep.  ``recompute_free``: the layout given leaves recompute open.
+    ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
+    llm, bert, t5, speech).
     """
 
     utilization: float | None = None
@@ -44,6 +46,7 @@ class Given:
     fixed: Fixed | None = None
     offload: str | None = None
     recompute_free: bool = False
+    workload: str | None = None
     where: str | None = None
 
     @property
@@ -103,17 +106,16 @@ def throughput(
     predicted = predict(work, machine, recipe, placed)
     utilization = (_measured(work, machine, recipe, given, precision)
                    or (predicted.utilization if predicted else None)
-                   or _from_cells(work, machine, precision))
+                   or _from_cells(work, machine, precision, given.workload))
     generation, generation_why = _generation(work, machine, recipe, given)
     flops = work.model_flops
-    if generation is not None or (generation_why and not given.throughput):
-        flops -= work.generation.flops if work.generation else 0.0
+    if work.generation is not None and (generation is not None or generation_why):
+        flops -= work.generation.flops
     achieved = utilization.value * peak * machine.devices
-    seconds, why = flops / achieved, ""
+    seconds = flops / achieved
     if generation is not None:
         seconds += generation.value
-    elif generation_why and not given.throughput:
-        why = generation_why
+    why = generation_why
     known = None if why else seconds
     rate = work.data / seconds if work.data and known else None
     return Throughput(
@@ -174,8 +176,10 @@ def _given(value: float, key: str, given: Given) -> Assumption:
                  why="" if key == KEY else f"from {key}")
 
 
-def _from_cells(work: Work, machine: Machine, precision: str) -> Assumption:
-    kind = basis.kind_of(work)
+def _from_cells(
+    work: Work, machine: Machine, precision: str, workload: str | None
+) -> Assumption:
+    kind = workload or basis.kind_of(work)
     found = efficiency(machine.generation, precision, kind, machine.devices)
     return Assumption(
         key=KEY, value=found.value, low=found.low, high=found.high, unit="1", basis="measured",
@@ -187,8 +191,8 @@ def _from_cells(work: Work, machine: Machine, precision: str) -> Assumption:
 def _generation(
     work: Work, machine: Machine, recipe: Recipe | None, given: Given
 ) -> tuple[Assumption | None, str]:
-    """Decoding time of one run, or why there is none."""
-    if work.generation is None or given.throughput is not None:
+    """Decoding time of one run, or why it cannot be had; what is measured holds it already."""
+    if work.generation is None or given.throughput or given.step_time:
         return None, ""
     try:
         from costcalc.throughput.decode import generation_time
