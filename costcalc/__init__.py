@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costcalc.errors import CostcalcError as CostcalcError
     from costcalc.errors import InputError as InputError
-    from costcalc.estimate import estimate as estimate
+    from costcalc.calculator import estimate as estimate
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
@@ -31,10 +31,10 @@ _PUBLIC = {
     "InputError": "costcalc.errors",
     "Result": "costcalc.results",
     "Run": "costcalc.run",
-    "estimate": "costcalc.estimate",
+    "estimate": "costcalc.calculator",
 }
 
-__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]  # noqa: F822
+__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]  # noqa: F822 - loaded on first use
 
 
 def __getattr__(name: str) -> Any:

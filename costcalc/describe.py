@@ -13,7 +13,7 @@ from costcalc.human import digits, human, percent
 from costcalc.units import from_si, unit
 
 if TYPE_CHECKING:
-    from costcalc.estimate import Part
+    from costcalc.calculator import Part
     from costcalc.request import Request
     from costcalc.results import Result
     from costcalc.timing import Timed

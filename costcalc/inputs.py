@@ -93,7 +93,7 @@ def _grid(given: Input, asked: Site, region: Region | None) -> Assumption | None
 
 
 def power(
-    devices: Devices, kind: str, *, utilization: float | None, precision: str, share: float
+    devices: Devices, kind: str, *, utilization: float | None, precision: str
 ) -> Inputs:
     """What boards, hosts and the network draw."""
     found = energy.power_assumptions(
@@ -107,7 +107,7 @@ def power(
     else:
         why["board_power"] = why["idle_power"] = found.why_not
     notes: tuple[str, ...] = ()
-    if share < 1.0:
+    if devices.share < 1.0:
         notes = ("energy of a shared device is its share of the whole device's",)
     return Inputs(known=known, why=why, notes=notes)
 

@@ -65,12 +65,14 @@ def _horner(coefficients: Sequence[float], x: Array) -> Array:
 def normals(key: str, number: int = DRAWS) -> Array:
     """Standard normal draws of a key: raw PCG64 integers through :func:`inverse_normal`.
 
+    The upper 52 bits and a half, so that a probability is never 0 or 1.
+
     >>> bool((normals("site.pue", 5) == normals("site.pue", 5)).all())
     True
     """
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:16], "big")
     raw = np.random.PCG64(seed).random_raw(number)
-    drawn = inverse_normal((np.asarray(raw >> np.uint64(11), dtype=np.float64) + 0.5) * 2.0**-53)
+    drawn = inverse_normal((np.asarray(raw >> np.uint64(12), dtype=np.float64) + 0.5) * 2.0**-52)
     drawn.setflags(write=False)
     return drawn
 
@@ -116,7 +118,9 @@ def drivers(
     if not keys:
         return []
     names = [n for n, d in results.items() if np.ndim(d) and np.all(np.asarray(d) > 0)]
-    number = len(np.asarray(results[names[0]])) if names else 0
+    if not names:
+        return []
+    number = len(np.asarray(results[names[0]]))
     drawn = np.array([normals(key, number) for key in keys])
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     drawn /= np.sqrt((drawn * drawn).sum(axis=1, keepdims=True))
@@ -128,7 +132,8 @@ def drivers(
         if total <= 1e-18 * number:
             continue
         shares = (drawn @ logs) ** 2 / total
-        ranked = sorted(zip(shares.tolist(), keys, strict=True), key=lambda pair: (-pair[0], pair[1]))
+        pairs = zip(shares.tolist(), keys, strict=True)
+        ranked = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))
         found += [
             {"of": name, "key": key, "share": round(share, 4)}
             for share, key in ranked

@@ -49,7 +49,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Give a run file, or all by options, or a file and options that change it.
     """
-    from costcalc.estimate import estimate
+    from costcalc.calculator import estimate
 
     given = {name: value for name, value in locals().items() if name != "estimate"}
     given["set"] = given.pop("set_")

@@ -75,13 +75,52 @@ def estimate(
 
 
 def _part(given: Input, request: Request, number: int) -> Part:
+    region = region_of(given)
+    side = hardware_side(given, request, region)
+    known, why, notes = dict(side.known), dict(side.why), list(side.notes)
+    for found in (inputs.site(given, region), inputs.prices(given, side.devices, region)):
+        known |= found.known
+        why |= found.why
+        notes += found.notes
+    known, measured = _with_measured(given, known)
+    values = pipeline.run({name: item.value for name, item in known.items()})
+    draws = pipeline.run({name: draw(item, number) for name, item in known.items()}) if number else {}
+    time = side.timed
+    warnings = (*(time.throughput.warnings if time else ()), *notes)
+    return Part(
+        given=given, trained=side.trained, devices=side.devices, timed=time, region=region,
+        assumptions=(*side.assumptions, *known.values()), values=values, draws=draws,
+        measured=measured, why=why, warnings=warnings,
+    )
+
+
+def region_of(given: Input) -> Region | None:
+    """Where a part runs; PUE is the provider's where only a country is given."""
     site = given.part.site
-    asked_provider = given.part.price.provider if given.part.price else None
-    provider = asked_provider if asked_provider != "any" else None
-    region = None
-    if site is not None and site.region is not None:
-        region = regions.find(site.region, provider=None if ":" in site.region else provider)
-        provider = provider or region.provider
+    if site is None or site.region is None:
+        return None
+    asked = given.part.price.provider if given.part.price else None
+    named = asked if asked != "any" and ":" not in site.region else None
+    return regions.find(site.region, provider=named)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareSide:
+    """What depends on the model and the hardware, and not on the place or the price."""
+
+    devices: Devices
+    trained: Trained
+    timed: Timed | None
+    known: Mapping[str, Assumption]
+    assumptions: tuple[Assumption | Choice, ...]
+    why: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def hardware_side(given: Input, request: Request, region: Region | None) -> HardwareSide:
+    """Time, power and embodied carbon of a part; of the region only its provider's hosts matter."""
+    asked = given.part.price.provider if given.part.price else None
+    provider = asked if asked not in (None, "any") else region.provider if region else None
     devices = devices_of(given, provider, folders(request.raw, given.folder))
     work = trained(given)
     assumed: list[Assumption | Choice] = [*work.assumptions, *devices.assumptions]
@@ -93,28 +132,23 @@ def _part(given: Input, request: Request, number: int) -> Part:
             time = timed(given, work.work, devices, precision)
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)
-    why: dict[str, str] = {}
-    notes: list[str] = []
-    kind = _kind(work)
-    used = time.throughput.utilization.value if time else None
-    for found in (
-        inputs.power(devices, kind, utilization=used, precision=precision, share=devices.share),
-        inputs.site(given, region),
-        inputs.prices(given, devices, region),
-        inputs.embodied(devices),
-    ):
-        known |= found.known
-        why |= found.why
-        notes += found.notes
-    known, measured = _with_measured(given, known)
-    values = pipeline.run({name: item.value for name, item in known.items()})
-    draws = pipeline.run({name: draw(item, number) for name, item in known.items()}) if number else {}
-    warnings = (*(time.throughput.warnings if time else ()), *notes)
-    return Part(
-        given=given, trained=work, devices=devices, timed=time, region=region,
-        assumptions=(*assumed, *known.values()), values=values, draws=draws,
-        measured=measured, why=why, warnings=warnings,
+    power = inputs.power(devices, _kind(work), utilization=_hardware_use(work, time),
+                         precision=precision)
+    made = inputs.embodied(devices)
+    return HardwareSide(
+        devices=devices, trained=work, timed=time,
+        known={**known, **power.known, **made.known},
+        assumptions=tuple(assumed), why={**power.why, **made.why}, notes=power.notes,
     )
+
+
+def _hardware_use(work: Trained, time: Timed | None) -> float | None:
+    """Hardware FLOPs utilization: what is recomputed draws power too."""
+    if time is None or work.work is None:
+        return None
+    layout = time.throughput.layout
+    again = getattr(work.work.recompute, layout.recompute) if layout else 0.0
+    return min(time.throughput.utilization.value * (1.0 + again), 1.0)
 
 
 def _kind(work: Trained) -> str:
