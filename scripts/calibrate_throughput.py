@@ -14,13 +14,14 @@ the same output.
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import (
     CLASS,
@@ -31,7 +32,14 @@ from costcalc.throughput.coefficients import (
 )
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import Training, step_of
-from costcalc.validate.rows import Measured, case_for, configurations, shipped
+from costcalc.validate.rows import (
+    Measured,
+    case_for,
+    configurations,
+    sample_case,
+    sample_error,
+    shipped,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTANTS = ROOT / "costcalc/data/throughput.yaml"
@@ -66,6 +74,7 @@ DEVIATION = 0.06  # of a generation and precision from its ceiling
 ATTENTION = 0.20  # of a generation's attention
 OFFSET = 0.15  # of a source
 OFFSET_MACHINE = 0.10  # of a source on a generation
+SHARE, PASSES = 0.08, 0.10  # of by_flops: a class's share of the ceiling, passes over activations
 ROUND = 0.12  # below this error the loss is quadratic
 
 
@@ -200,3 +209,94 @@ def yaml(data: Any, indent: int = 0) -> str:
         else:
             lines.append(f"{pad}{key}: {value}")
     return "\n".join(lines)
+
+
+def classes_of(measured: list[Measured], without: str | None = None) -> dict[str, Any]:
+    """Share and passes of each class of :mod:`costcalc.throughput.by_flops`."""
+    cases = [c for c in (sample_case(m) for m in measured) if c is not None]
+    cases = [c for c in cases if c.group != without]
+    kinds = sorted({c.kind for c in cases})
+    which = np.array([kinds.index(c.kind) for c in cases])
+    groups, group = index([c.group for c in cases])
+    weights = np.bincount(group)[group] ** -0.25 * 3.0
+    share0 = np.array([by_flops.PRIOR[k][0] for k in kinds])
+    passes0 = by_flops.PRIOR["cnn"][1]
+
+    def values(theta: np.ndarray) -> tuple[np.ndarray, float]:
+        # one share a class, one count of passes for all: memory traffic is no matter of the class
+        return share0 * np.exp(theta[:-1] * SHARE), passes0 * float(np.exp(theta[-1] * PASSES))
+
+    def residuals(theta: np.ndarray) -> np.ndarray:
+        share, passes = values(theta)
+        constants = {k: {"share": s, "passes": passes} for k, s in zip(kinds, share, strict=True)}
+        e = np.array([sample_error(c, constants) for c in cases])
+        return np.concatenate([weights * loss(e / 0.15), theta])
+
+    share, passes = values(least_squares(residuals, np.zeros(len(kinds) + 1), max_nfev=20).x)
+    return {k: {"share": rounded(min(s, 0.95)), "passes": rounded(passes),
+                "n": int((which == i).sum())}
+            for i, (k, s) in enumerate(zip(kinds, share, strict=True))}  # fmt: skip
+
+
+HEADER = """\
+# yaml-language-server: $schema=./schemas/throughput.schema.json
+# Written by scripts/calibrate_throughput.py from measurements/throughput.csv; do not edit.
+# global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
+# precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
+# range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups of
+# sources that the fit had not seen; `more` widens it, in quadrature, where less is known.
+sources:
+  measurements:
+    title: Measured training throughput (measurements/throughput.csv, a source a row)
+    publisher: costcalc
+    url: null
+    date: 2026-11
+source: measurements
+"""
+
+
+def quantiles(e: np.ndarray, group: np.ndarray) -> dict[str, float]:
+    """5th and 95th percentile of true over predicted (log), groups weighted by their root size."""
+    order = np.argsort(-e)
+    share = (np.maximum(np.bincount(group), 1) ** -0.25)[group][order]
+    at = (np.cumsum(share) - share / 2) / share.sum()
+    low, high = np.interp([0.05, 0.95], at, -e[order])
+    return {"low": rounded(low), "high": rounded(high), "n": len(e)}
+
+
+def main() -> None:
+    """Fits, leaves each group out in turn, writes both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, default=CONSTANTS)
+    parser.add_argument("--folds", type=Path, default=FOLDS)
+    given = parser.parse_args()
+    everything = configurations(shipped("throughput"))
+    fit = Fit([m for m in everything if m.layout_given and m.row["workload"] == "llm"])
+    theta = fit.solve(fit.weights())
+    report("in-sample (no prediction)", fit.errors(theta))
+    held, thetas = np.zeros(len(fit.rate)), {}
+    for i, name in enumerate(fit.groups):
+        thetas[name] = fit.solve(fit.weights(name))
+        here = fit.group == i
+        held[here] = fit.errors(thetas[name])[here]
+        report(name, held[here])
+    report("held out", held)
+    every = np.ones(len(held), dtype=bool)
+    constants = constants_of(fit, theta, every)
+    constants["classes"] = classes_of(everything)
+    constants["range"] = quantiles(held, fit.group)
+    given.output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
+    others = sorted({m.group for m in everything} - set(fit.groups))
+    folds: dict[str, Any] = {}
+    for name in [*fit.groups, *others]:
+        used = np.array([fit.groups[g] != name for g in fit.group])
+        fold = constants_of(fit, thetas.get(name, theta), used)
+        fold["classes"] = classes_of(everything, name)
+        fold["range"] = quantiles(held[used], fit.group[used])
+        folds[name] = fold
+    remark = HEADER.split("\n", 1)[1].split("# global")[0]
+    given.folds.write_text(remark + yaml(folds) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

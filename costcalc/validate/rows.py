@@ -18,8 +18,10 @@ from typing import Any, TextIO
 
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.files import data_root
+from costcalc.errors import InputError
+from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
-from costcalc.throughput.coefficients import MACHINE_PRECISIONS
+from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
 from costcalc.throughput.layout import Machine
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.step import Training
@@ -226,12 +228,17 @@ def case_for(measured: Measured) -> Case | None:
     precision = row["precision"]
     if shape is None or precision not in MACHINE_PRECISIONS:
         return None
+    try:
+        machine = machine_for(row)
+        rates_of(machine, precision)
+    except InputError:
+        return None  # no profile, or no peak for this precision: a refused row
     axes, batch = axes_for(row, shape)
     lora = row.get("method") == "lora"
     tokens = 1.0 if row.get("samples_per_s") and not row.get("tokens_per_s") else None
     return Case(
         shape=shape,
-        machine=machine_for(row),
+        machine=machine,
         axes=axes,
         training=Training(
             sequence_length=float(shape.sequence_length),
@@ -243,3 +250,47 @@ def case_for(measured: Measured) -> Case | None:
         precision=precision,
         per_step=batch * (tokens or float(shape.sequence_length)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleCase:
+    """A configuration whose model is known by its FLOPs alone."""
+
+    group: str
+    kind: str
+    forward_flops: float
+    elements: float | None
+    machine: Machine
+    precision: str
+    rate: float  # samples a second and device
+
+
+def sample_case(measured: Measured) -> SampleCase | None:
+    """A configuration for :func:`costcalc.throughput.by_flops.sample_time`, or None."""
+    row = measured.row
+    known = models().get(row["shape"])
+    if known is None or not known["forward_gflop"]:
+        return None
+    try:
+        machine = machine_for(row)
+        rates_of(machine, row["precision"])
+    except InputError:
+        return None
+    return SampleCase(
+        group=row["group"],
+        kind=known["kind"],
+        forward_flops=number(known, "forward_gflop") * 1e9,
+        elements=number(known, "activations_m") * 1e6 if known["activations_m"] else None,
+        machine=machine,
+        precision=row["precision"],
+        rate=measured.rate,
+    )
+
+
+def sample_error(case: SampleCase, classes: Mapping[str, Any]) -> float:
+    """Logarithm of predicted over measured rate, with these constants of the classes."""
+    time = by_flops.sample_time(
+        case.forward_flops, case.machine, case.precision, {"classes": classes}, case.kind,
+        case.elements,
+    )  # fmt: skip
+    return -math.log(time.seconds * case.rate)
