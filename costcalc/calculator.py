@@ -241,11 +241,16 @@ def _with_measured(
         found["energy_it"] = (measured.energy_it, "kWh", "energy_it")
     if measured.cost is not None:
         found["cost"] = (inputs.dollars(measured.cost, given.part.price), "USD", "cost")
-    added = {
+    added: dict[str, Assumption] = {
         name: exact(f"measured.{key}", value, shown, basis="measured", source="run file",
                     where=place("measured", key))
         for name, (value, shown, key) in found.items()
     }
+    if measured.energy is not None and measured.energy_it is None:  # as unsure as the PUE is
+        pue, it = known["pue"], added["energy_it"]
+        added["energy_it"] = replace(it, key="measured.energy_it", why="measured.energy / PUE",
+                                     low=it.value * pue.value / pue.high,
+                                     high=it.value * pue.value / pue.low)
     return {**known, **added}, frozenset(found)
 
 
@@ -262,7 +267,7 @@ def _single(part: Part, request: Request) -> Estimate:
         assumptions=listed,
         drivers=_drivers(part.draws, _numbers(part.assumptions), results),
         warnings=part.warnings,
-        breakdown=describe.breakdown(part.values, part.timed),
+        breakdown=describe.breakdown(part.values, part.timed, part.measured),
         details=describe.details(part, results),
         run=describe.filled(part.given.raw, listed, request.raw),
         subject=_subject(request),

@@ -22,19 +22,23 @@ if TYPE_CHECKING:
 _CONSTANTS = ("throughput.yaml", "efficiency.yaml", "power.yaml", "price.yaml", "providers.yaml")
 
 
-def breakdown(values: Mapping[str, Any], time: Timed | None) -> dict[str, dict[str, float]]:
-    """Where money (USD), energy (kWh), carbon (kgCO2e) and the seconds of a step go."""
+def breakdown(
+    values: Mapping[str, Any], time: Timed | None, measured: frozenset[str]
+) -> dict[str, dict[str, float]]:
+    """Where money (USD), energy (kWh), carbon (kgCO2e) and the seconds of a step go.
+
+    What was measured as a whole is not split by a model.
+    """
     made: dict[str, dict[str, float]] = {}
-    if {"cost", "price", "device_hours"} <= values.keys():
-        electricity = float(values.get("energy", 0.0) * values["electricity"])
-        paid = float(values["device_hours"] * values["billed"] * values["price"])
-        useful = paid * float(values["goodput"]) / float(values["billed"])
-        made["cost"] = {
-            "training": useful, "lost time": paid / float(values["billed"]) - useful,
-            "unused devices": paid - paid / float(values["billed"]), "electricity": electricity,
-        }
-    if {"energy", "energy_it", "mean_power", "device_hours"} <= values.keys():
-        made["energy"] = _energy(values)
+    if {"cost", "price", "device_hours"} <= values.keys() and "cost" not in measured:
+        made["cost"] = _cost(values, lost="wall_clock" not in measured)
+    if {"energy", "energy_it"} <= values.keys():
+        if "energy_it" not in measured and {"mean_power", "device_hours"} <= values.keys():
+            made["energy"] = _energy(values)
+        elif "energy" not in measured:
+            it = float(values["energy_it"])
+            split = {"computers": it, "facility": float(values["energy"]) - it}
+            made["energy"] = {name: from_si(joules, "kWh") for name, joules in split.items()}
     if "carbon_total" in values:
         made["carbon"] = {
             "electricity": from_si(float(values["carbon_operational"]), "kgCO2e"),
@@ -43,6 +47,16 @@ def breakdown(values: Mapping[str, Any], time: Timed | None) -> dict[str, dict[s
     if time is not None and time.throughput.breakdown:
         made["step"] = dict(time.throughput.breakdown)
     return {of: {k: v for k, v in parts.items() if v > 0} for of, parts in made.items()}
+
+
+def _cost(values: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
+    used = float(values["device_hours"] * values["price"])
+    useful = used * float(values["goodput"]) if lost else used
+    return {
+        "training": useful, "lost time": used - useful,
+        "unused devices": used * (float(values["billed"]) - 1.0),
+        "electricity": float(values.get("energy", 0.0) * values["electricity"]),
+    }
 
 
 def _energy(values: Mapping[str, Any]) -> dict[str, float]:
@@ -137,7 +151,7 @@ def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str
             yield "layout", _layout_words(part)
     if "device_hours" in part.values:
         yield "time", _time(part, results)
-    if "mean_power" in part.values:
+    if "mean_power" in part.values and "energy_it" not in part.measured:
         board, host = float(part.values["mean_power"]), float(part.values["host_power"])
         yield "power", (f"{digits(board)} W a board + {digits(host)} W of its host, "
                         f"PUE {digits(float(part.values['pue']))}")
@@ -151,13 +165,14 @@ def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str
 def _compute(part: Part, results: Mapping[str, Result]) -> str:
     work = part.trained.work
     assert work is not None  # noqa: S101 - for the type checker
-    text = human(results["training_compute"].value, "FLOP")
-    if work.data and work.flops_per_datum:
-        each = digits(work.flops_per_datum / 1e9)
-        text += f" = {human(work.data, '1')} {work.datum}s × {each} GFLOP"
+    text = human(results["total_compute"].value, "FLOP")
     runs = float(part.values["runs"])
-    if runs != 1:
-        text += f"; × {digits(runs)} runs = {human(results['total_compute'].value, 'FLOP')}"
+    many = f"H {runs:,.4g} run{'s' * (runs != 1)}"
+    if work.data and work.flops_per_datum:  # Green AI (Schwartz et al. 2019): cost ∝ E·D·H
+        each = digits(work.flops_per_datum / 1e9)
+        text += f" = E {each} GFLOP × D {human(work.data, '1')} {work.datum}s × {many}"
+    elif runs != 1:
+        text += f" = {human(results['training_compute'].value, 'FLOP')} × {many}"
     if work.parameters:
         active = work.active_parameters
         text += f"; {human(work.parameters, '1')} parameters"
@@ -198,11 +213,11 @@ def _layout_words(part: Part) -> str:
 
 def _time(part: Part, results: Mapping[str, Result]) -> str:
     wall = human(results["wall_clock"].value, "h")
-    text = f"{wall} × {digits(part.devices.reserved, 4)} devices"
+    text = f"{wall} × {part.devices.reserved:,.10g} devices"
     runs = float(part.values["runs"])
-    text += f" × {digits(runs)} runs" if runs != 1 else ""
+    text += f" × {runs:,.4g} runs" if runs != 1 else ""
     text += f" = {human(results['device_hours'].value, 'device_hour')}"
-    if "training_time" in part.values:
+    if "training_time" in part.values and "wall_clock" not in part.measured:
         text += f"; {percent(float(part.values['goodput']))} of it trains"
     return text
 
@@ -230,7 +245,7 @@ _SECTIONS = ("training", "hardware", "site", "price")
 _KEYS = {
     "method", "packing", "sequence_length", "global_batch", "micro_batch", "precision",
     "attention", "optimizer", "runs", "group", "inner_epochs", "lora.rank", "lora.targets",
-    "instance", "layout", "layout.sharding", "utilization", "goodput", "pue", "grid",
+    "layout", "layout.sharding", "utilization", "goodput", "pue", "grid",
     "device_hour",
 }
 

@@ -125,7 +125,7 @@ def _machine(
 ) -> tuple[Machine, list[Assumption | Choice]]:
     assumed: list[Assumption | Choice] = []
     if asked.instance is None:
-        assumed.append(Choice(key="hardware.instance", value=host.host.id, basis="default",
+        assumed.append(Choice(key="hardware.host", value=host.host.id, basis="default",
                               source=host.host.file, why=host.why))
     fabric = accelerator.scale_up
     domain = min(host.host.scale_up_domain, fabric.domain) if fabric else 1

@@ -35,7 +35,7 @@ def _judge(key: str, most: float, result: Result, draws: Any) -> dict[str, Any]:
     shown = human(most, result.unit)
     if result.value is None:
         return {"key": f"limits.{key}", "limit": most, "unit": result.unit, "value": None,
-                "passed": False, "chance": None,
+                "passed": None, "chance": None,
                 "text": f"limit {key} {shown}: cannot be judged, {result.why}"}
     passed = result.value > most
     drawn = np.asarray(result.value if draws is None else draws)

@@ -109,8 +109,8 @@ class Estimate:
 
     @property
     def within_limits(self) -> bool:
-        """Whether no limit is passed, judged on the value."""
-        return not any(limit["passed"] for limit in self.limits)
+        """Whether every limit is kept, judged on the value; one that cannot be judged is not."""
+        return all(limit["passed"] is False for limit in self.limits)
 
     def to_dict(self) -> dict[str, Any]:
         """The report: one shape for JSON, YAML and Python; plain values only."""

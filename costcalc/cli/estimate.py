@@ -79,8 +79,14 @@ def _show(made: Estimate, shape: str, *, verbose: bool) -> None:
 
         from costcalc.report.table import render
 
-        console = Console(highlight=False, soft_wrap=False)
-        console.print(render(made, verbose=verbose))
+        console = Console(highlight=False)
+        if console.is_terminal:
+            console.print(render(made, verbose=verbose))
+            return
+        with console.capture() as captured:
+            console.print(render(made, verbose=verbose))
+        lines = [line.rstrip() for line in captured.get().splitlines()]
+        sys.stdout.write("\n".join(lines) + "\n")
         return
     if shape == "json":
         text = made.to_json()

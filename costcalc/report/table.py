@@ -37,8 +37,12 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     how = list(_how(estimate))
     if how:
         parts += [_heading("How it comes about"), _pairs(how)]
-    if estimate.breakdown:
-        parts += [_heading("Where it goes"), *_bars(estimate.breakdown, verbose=verbose)]
+    shown = {of: split for of, split in estimate.breakdown.items() if of != "step" or verbose}
+    if shown:
+        parts += [_heading("Where it goes"), _bars(shown)]
+    like = _like(estimate)
+    if like:
+        parts.append(_pairs([("as much as", like)]))
     drivers = list(_drivers(estimate))
     if drivers:
         parts += [_heading("What would narrow the range most"), _pairs(drivers)]
@@ -68,9 +72,14 @@ def _subtitle(details: Mapping[str, Any]) -> str:
     hardware = details.get("hardware") or {}
     parts = []
     if hardware:
-        parts.append(f"{digits(hardware['count'], 4)} × {hardware['name']}")
+        parts.append(f"{hardware['count']:,.10g} × {hardware['name']}{_unit(hardware['unit'])}")
     parts += [str(details[key]) for key in ("precision", "region") if details.get(key)]
     return " · ".join(parts)
+
+
+def _unit(unit: str) -> str:
+    """The unit of count, where it is not plainly a GPU: chips, modules of 2 GCD."""
+    return "" if unit.lower() in ("gpu", "device") else f" ({unit})"
 
 
 def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
@@ -108,7 +117,7 @@ def _limits(limits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
     from rich.text import Text
 
     for limit in limits:
-        style = "bold red" if limit["passed"] else "green"
+        style = "green" if limit["passed"] is False else "bold red"
         yield Text(f"  {limit['text']}", style=style)
 
 
@@ -130,9 +139,7 @@ def _how(estimate: Estimate) -> Iterator[tuple[str, str]]:
     yield from estimate.details.get("steps", ())
 
 
-def _bars(
-    breakdown: Mapping[str, Mapping[str, float]], *, verbose: bool
-) -> Iterator[RenderableType]:
+def _bars(breakdown: Mapping[str, Mapping[str, float]]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -140,28 +147,52 @@ def _bars(
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column(no_wrap=True, width=BAR)
     grid.add_column(overflow="fold")
-    colours = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
     for of, parts in breakdown.items():
+        ranked = sorted(parts.items(), key=lambda part: -part[1])[: len(COLOURS)]
         total = sum(parts.values())
-        if total <= 0 or (of == "step" and not verbose):
-            continue
-        bar, words = Text(), []
-        ranked = sorted(parts.items(), key=lambda part: -part[1])
-        for (name, value), colour in zip(ranked, colours, strict=False):
-            share = value / total
-            if share < 0.005:
-                continue
-            bar.append(_blocks(share), style=colour)
-            words.append(f"{name} {percent(share)}")
+        bar = Text()
+        widths = _widths([value / total for _, value in ranked])
+        for (_, fill), width, colour in zip(zip(ranked, FILLS * 2, strict=False), widths, COLOURS,
+                                            strict=False):
+            bar.append(fill * width, style=colour)
+        words = [f"{name} {percent(value / total)}" for name, value in ranked]
         grid.add_row(f"  {of}", bar, ", ".join(words))
-    yield grid
+    return grid
 
 
-_FILLS = "█▓▒░"
+COLOURS = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
+FILLS = "█▓▒░"  # so that parts can be told apart without colours
 
 
-def _blocks(share: float) -> str:
-    return "█" * max(round(share * BAR), 1)
+def _widths(shares: Sequence[float]) -> list[int]:
+    """Characters for each share, by largest remainder, so that they fill the bar exactly.
+
+    >>> _widths([0.9, 0.1])
+    [22, 2]
+    """
+    widths = [int(share * BAR) for share in shares]
+    by_rest = sorted(range(len(shares)), key=lambda i: -(shares[i] * BAR - widths[i]))
+    for i in by_rest[: max(round(sum(shares) * BAR) - sum(widths), 0)]:
+        widths[i] += 1
+    return widths
+
+
+def _like(estimate: Estimate) -> str:
+    """What the carbon and the energy compare with in everyday life."""
+    from costcalc.catalog.equivalence import equivalences
+
+    carbon, energy = estimate.results["carbon_total"], estimate.results["energy"]
+    words = []
+    if carbon.value:
+        words += [t.phrase(carbon.value * 1e3) for t in equivalences("carbon")
+                  if t.count(carbon.value * 1e3) >= LEAST_OF]
+    if energy.value:
+        words += [t.phrase(energy.value * 3.6e6) for t in equivalences("energy")[:1]
+                  if t.count(energy.value * 3.6e6) >= LEAST_OF]
+    return "; ".join(words)
+
+
+LEAST_OF = 0.1  # a hundredth of a flight says nothing
 
 
 def _drivers(estimate: Estimate, at_most: int = 3) -> Iterator[tuple[str, str]]:
