@@ -143,7 +143,7 @@ def _kept(
         whole = "whole" if starts and op.active <= 1 else "split"
         if starts and op.part != "router":
             kept["whole"] += hidden * here  # the block's input, which its norm keeps
-        if starts or before is None or before.n_in != op.n_in:
+        if starts or ends or before is None or before.n_in != op.n_in:  # q, k, v share theirs
             kept[whole] += op.n_in * op.active * here
         if not ends or op.copies > op.active:
             kept["split"] += op.n_out * op.active * here

@@ -151,7 +151,8 @@ class _Split:
         apart = axes.expert > 1  # experts on devices of their own are not cut by tensor ranks
         self.experts_over = axes.expert * apart + axes.tensor * (1 - apart)
         replicas = axes.data * axes.context
-        inside = np.minimum(np.maximum(machine.per_node / axes.tensor, 1.0), replicas)
+        near = max(machine.per_node, machine.scale_up_domain)  # HSDP shards inside the fast fabric
+        inside = np.minimum(np.maximum(near / axes.tensor, 1.0), replicas)
         self.group = inside * axes.hybrid + replicas * (1 - axes.hybrid)
         self.expert_group = np.maximum(
             np.minimum(self.group, replicas * axes.tensor / self.experts_over), 1.0)

@@ -133,11 +133,12 @@ def _fastest(
     """The fastest layouts whose central memory is within a limit (and their low end within its)."""
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
     walked = fitting = 0
-    for rows in walk:
-        walked += rows.shape[1]
-        rows = rows[:, problem.bytes(axes_at(rows), VALUE) <= limit]
+    for part in walk:
+        walked += part.shape[1]
+        within = problem.bytes(axes_at(part), VALUE) <= limit
         if low_within < np.inf:
-            rows = rows[:, problem.bytes(axes_at(rows), LOW) <= low_within]
+            within &= problem.bytes(axes_at(part), LOW) <= low_within
+        rows = part[:, within]
         fitting += rows.shape[1]
         if not rows.shape[1]:
             continue
@@ -151,8 +152,8 @@ def _fastest(
 def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[float, int]:
     """The least central memory of those whose low end fits, and how many those are."""
     least, fitting = np.inf, 0
-    for rows in walk:
-        rows = rows[:, problem.bytes(axes_at(rows), LOW) <= limit]
+    for part in walk:
+        rows = part[:, problem.bytes(axes_at(part), LOW) <= limit]
         if rows.shape[1]:
             fitting += rows.shape[1]
             least = min(least, float(problem.bytes(axes_at(rows), VALUE).min()))

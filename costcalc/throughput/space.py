@@ -110,7 +110,7 @@ def _virtual(q: Question, pipeline: int) -> list[int]:
     most = -(-q.layers // pipeline)
     if q.full:
         return [v for v in range(1, most + 1) if most % v == 0]
-    return sorted({1, *(v for v in (2, 4) if v <= most), *({most} if most <= 8 else set())})
+    return sorted({1, *(v for v in (2, 4) if most % v == 0), *({most} if most <= 8 else set())})
 
 
 def _context(q: Question, left: int) -> list[int]:
