@@ -86,11 +86,15 @@ _LOGIT = (2.0, 6.0, 12.0)
 # Fused and in-place kernels keep less than the sum of the inputs, eager ones more.
 _KERNELS = (0.7, 1.0, 1.25)
 _KERNELS_NARROW = (0.4, 0.75, 1.25)  # the inputs of linears kept in 8 bits
+# "Selective" is Megatron's, which keeps all but the attention core, or as little as the projections
+# of attention, on the host (MaxText's remat_policy: qkv_proj_offloaded).
+_SELECTIVE = (0.15, 1.0, 1.0)
 _MOVING = (0.0, 0.5, 1.0)  # gradients of activations in flight, in layers of activations
 _GATHERED = (1.0, 2.0, 3.0)  # layers that ZeRO-3 holds whole at a time
 # The driver's context, the communication library's buffers, what the allocator loses (B).
 _ALONE = (0.5e9, 1.2e9, 2.5e9)
 _TOGETHER = (0.8e9, 3.0e9, 6.0e9)
+_COMPILED = (0.2e9, 0.6e9, 1.5e9)  # a TPU has neither a context nor a library's buffers
 # Frozen 16-bit copies that a method holds beside what it trains; models that it trains.
 _COPIES = {"dpo": (0.0, 1.0, 1.0), "grpo": (0.0, 1.0, 2.0), "ppo": (0.0, 2.0, 3.0)}
 _TRAINED = {"ppo": 2.0}
@@ -146,6 +150,7 @@ class _Split:
             self.width = "wide"
         else:
             self.width = "narrow" if recipe.precision in _NARROW else "half"
+        self.tpu = machine.kind == "tpu"
         self.alone = axes.devices <= 1
         self.only = axes.pipeline <= 1  # the first stage is the last
         apart = axes.expert > 1  # experts on devices of their own are not cut by tensor ranks
@@ -176,7 +181,8 @@ def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
     else:
         ends = model.head + model.tied + (model.embedding - model.tied) * split.only
         logits, in_flight = model.logits, 1.0
-    framework = _ALONE[level] * split.alone + _TOGETHER[level] * (1 - split.alone)
+    alone, together = (_COMPILED, _COMPILED) if split.tpu else (_ALONE, _TOGETHER)
+    framework = alone[level] * split.alone + together[level] * (1 - split.alone)
     weights, gradients, optimizer = _states(split, level, ends / axes.tensor, offload)
     return Parts(
         weights=weights, gradients=gradients, optimizer=optimizer,
@@ -240,7 +246,8 @@ def _activations(split: _Split, level: int, in_flight: Number) -> Number:
     if recipe.attention == "standard":
         scores = _SCORES[level] * size / axes.context * model.scores / axes.tensor
     again = axes.full + axes.selective  # recomputed, so held in one layer at a time
-    kept = layer * (1 - axes.full) + scores * (1 - again)
+    some = 1 - axes.full + (_SELECTIVE[level] - 1) * axes.selective
+    kept = layer * some + scores * (1 - again)
     kept = kept + size * model.stream / split.sequence * axes.full
     once = layer * axes.full + scores * again
     stored = split.layers * in_flight * kept
