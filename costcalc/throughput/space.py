@@ -131,24 +131,26 @@ def _kept(options: Iterable[int], fixed: int | None) -> list[int]:
     return list(options) if fixed is None else [fixed]
 
 
-def _grids(q: Question) -> Iterator[tuple[int, ...]]:
-    """(data, tensor, pipeline, virtual, context, expert) of every division of the devices."""
+def _grids(q: Question) -> list[tuple[int, ...]]:
+    """(data, tensor, pipeline, virtual, context, expert) of every division of the devices.
+
+    Replicas that get no sequence of the batch are tried only where there is no other way.
+    """
+    return list(_divisions(q, idle=False)) or list(_divisions(q, idle=True))
+
+
+def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
     for t in _kept(_tensor(q, q.devices), q.fixed.tensor):
         for p in _kept(_pipeline(q, q.devices // t), q.fixed.pipeline):
             for c in _kept(_context(q, q.devices // (t * p) or 1), q.fixed.context):
                 data, rest = divmod(q.devices, t * p * c)
                 if rest or data < 1 or q.fixed.data not in (None, data):
                     continue
-                if data > max(q.global_batch, 1) and not _only(q, t, p, c):
-                    continue  # replicas without a sequence of their own
+                if data > max(q.global_batch, 1) and not idle:
+                    continue
                 for v in _kept(_virtual(q, p), q.fixed.virtual_pipeline):
                     for e in _kept(_expert(q, data * t * c), q.fixed.expert):
                         yield data, t, p, v, c, e
-
-
-def _only(q: Question, t: int, p: int, c: int) -> bool:
-    """Whether nothing else can be done with devices that outnumber the batch."""
-    return t == p == c == 1 and q.heads * q.layers < q.devices
 
 
 def _inner(q: Question) -> Floats:
@@ -176,7 +178,7 @@ def pruned(q: Question) -> Floats:
 
 def chunks(q: Question) -> Iterator[Floats]:
     """The layouts of a question in pieces of at most about :data:`CHUNK`."""
-    grids, inner = np.array(list(_grids(q)), dtype=float), _inner(q)
+    grids, inner = np.array(_grids(q), dtype=float), _inner(q)
     at_once = max(CHUNK // len(inner), 1)
     for at in range(0, len(grids), at_once):
         some = grids[at:at + at_once]
