@@ -32,6 +32,7 @@ from costcalc.throughput.coefficients import (
 )
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import Training, step_of
+from costcalc.validate import published
 from costcalc.validate.rows import (
     Measured,
     case_for,
@@ -40,6 +41,7 @@ from costcalc.validate.rows import (
     sample_error,
     shipped,
 )
+from costcalc.validate.throughput import predicted_rate
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTANTS = ROOT / "costcalc/data/throughput.yaml"
@@ -251,6 +253,11 @@ sources:
     publisher: costcalc
     url: null
     date: 2026-11
+  published_runs:
+    title: Published training runs (measurements/published_runs.csv, a source a row)
+    publisher: costcalc
+    url: null
+    date: 2026-11
 source: measurements
 """
 
@@ -258,10 +265,71 @@ source: measurements
 def quantiles(e: np.ndarray, group: np.ndarray) -> dict[str, float]:
     """5th and 95th percentile of true over predicted (log), groups weighted by their root size."""
     order = np.argsort(-e)
-    share = (np.maximum(np.bincount(group), 1) ** -0.25)[group][order]
+    share = (np.maximum(np.bincount(group), 1) ** -0.5)[group][order]
     at = (np.cumsum(share) - share / 2) / share.sum()
     low, high = np.interp([0.05, 0.95], at, -e[order])
-    return {"low": rounded(low), "high": rounded(high), "n": len(e)}
+    return {"low": rounded(min(low, -0.1)), "high": rounded(max(high, 0.1)), "n": len(e)}
+
+
+CLASS_OF = {"bert": "encoder", "vit": "vision", "cnn": "cnn", "diffusion": "diffusion"}
+
+
+def held_out(
+    measured: list[Measured], constants: dict[str, Any], shipped_ones: dict[str, Any]
+) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Log of predicted over measured of every kind of range, with the group of each."""
+    found: dict[str, list[tuple[float, str]]] = {}
+    for one in measured:
+        own = constants.get(one.group, shipped_ones)
+        case = case_for(one)
+        workload = one.row["workload"]
+        if workload == "llm" and case is not None and case.shape.known:
+            if one.layout_given:
+                rate = predicted_rate(case, own, hidden=False)
+                found.setdefault("given", []).append((np.log(rate / one.rate), one.group))
+            rate = predicted_rate(case, own, hidden=True)
+            found.setdefault("hidden", []).append((np.log(rate / one.rate), one.group))
+        elif workload != "llm":
+            rate = None
+            if case is not None:
+                rate = predicted_rate(case, own, hidden=not one.layout_given)
+            elif (sample := sample_case(one)) is not None:
+                rate = np.exp(sample_error(sample, own["classes"])) * one.rate
+            if rate:
+                name = CLASS_OF[workload]
+                found.setdefault(name, []).append((np.log(rate / one.rate), one.group))
+    return {n: (np.array([e for e, _ in v]), [g for _, g in v]) for n, v in found.items()}
+
+
+def ranges(
+    errors: dict[str, tuple[np.ndarray, list[str]]], without: str | None = None
+) -> dict[str, Any]:
+    """Quantiles of the errors of each kind; of the other groups' alone where there are enough."""
+    found = {}
+    for name, (e, groups) in errors.items():
+        keep = np.array([g != without for g in groups])
+        if keep.sum() < 10:
+            continue  # too few without this group: the range of the whole model serves
+        _, group = index([g for g, k in zip(groups, keep, strict=True) if k])
+        found[name] = quantiles(e[keep], group)
+    return found
+
+
+def unseen_generations(fit: Fit) -> tuple[np.ndarray, list[str]]:
+    """Errors on every generation, predicted by a fit that saw neither it nor its sources' others."""
+    e = np.zeros(len(fit.rate))
+    for i in range(len(fit.generations)):
+        here = fit.generation == i
+        theta = fit.solve(fit.weights() * ~here)
+        e[here] = fit.errors(theta)[here]
+    return e, [fit.groups[g] for g in fit.group]
+
+
+def goodput(constants: dict[str, Any]) -> dict[str, Any]:
+    """Goodput of published runs against the benchmarks' prediction."""
+    found = published.goodput_of(published.runs(constants))
+    values = {n: rounded(v) if n != "n" else int(v) for n, v in found.items()}
+    return values | {"source": "published_runs"}
 
 
 def main() -> None:
@@ -271,30 +339,29 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=FOLDS)
     given = parser.parse_args()
     everything = configurations(shipped("throughput"))
-    fit = Fit([m for m in everything if m.layout_given and m.row["workload"] == "llm"])
+    fit = Fit([m for m in everything
+               if m.layout_given and m.shape_given and m.row["workload"] == "llm"])  # fmt: skip
     theta = fit.solve(fit.weights())
     report("in-sample (no prediction)", fit.errors(theta))
-    held, thetas = np.zeros(len(fit.rate)), {}
-    for i, name in enumerate(fit.groups):
-        thetas[name] = fit.solve(fit.weights(name))
-        here = fit.group == i
-        held[here] = fit.errors(thetas[name])[here]
-        report(name, held[here])
-    report("held out", held)
-    every = np.ones(len(held), dtype=bool)
+    every = np.ones(len(fit.rate), dtype=bool)
     constants = constants_of(fit, theta, every)
     constants["classes"] = classes_of(everything)
-    constants["range"] = quantiles(held, fit.group)
-    given.output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
-    others = sorted({m.group for m in everything} - set(fit.groups))
     folds: dict[str, Any] = {}
-    for name in [*fit.groups, *others]:
+    for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
-        fold = constants_of(fit, thetas.get(name, theta), used)
-        fold["classes"] = classes_of(everything, name)
-        fold["range"] = quantiles(held[used], fit.group[used])
-        folds[name] = fold
-    remark = HEADER.split("\n", 1)[1].split("# global")[0]
+        without = fit.solve(fit.weights(name)) if name in fit.groups else theta
+        folds[name] = constants_of(fit, without, used)
+        folds[name]["classes"] = classes_of(everything, name)
+    errors = held_out(everything, folds, constants)
+    errors["new"] = unseen_generations(fit)
+    for name, (e, _) in errors.items():
+        report(f"held out: {name}", e)
+    constants["range"] = ranges(errors)
+    for name, fold in folds.items():
+        fold["range"] = ranges(errors, name)
+    constants["goodput"] = goodput(constants)
+    given.output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
+    remark = HEADER.split("\n", 2)[1] + "\n"
     given.folds.write_text(remark + yaml(folds) + "\n", encoding="utf-8")
 
 

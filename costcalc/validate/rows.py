@@ -24,6 +24,7 @@ from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
 from costcalc.throughput.layout import Machine
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
+from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import Training
 
 Row = Mapping[str, str]
@@ -59,7 +60,18 @@ class Measured:
     @property
     def layout_given(self) -> bool:
         """Whether the source states the axes."""
-        return bool(self.row["tensor"] and self.row["shape"])
+        return bool(self.row["tensor"])
+
+    @property
+    def shape_given(self) -> bool:
+        """Whether the shape is known, beyond a parameter count."""
+        return bool(self.row["shape"])
+
+    @property
+    def sized(self) -> bool:
+        """Whether the source states a shape or a parameter count: without, nothing can be said."""
+        known = self.row["shape"] or self.row["active"] or self.row["parameters"]
+        return bool(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +84,7 @@ class Case:
     training: Training
     precision: str
     per_step: float  # data a step: tokens, or samples
+    fixed: Fixed  # what is no layout: recompute and micro-batch, where the source states them
 
 
 def read(file: TextIO) -> list[dict[str, str]]:
@@ -249,6 +262,17 @@ def case_for(measured: Measured) -> Case | None:
         ),
         precision=precision,
         per_step=batch * (tokens or float(shape.sequence_length)),
+        fixed=_fixed(row, axes),
+    )
+
+
+def _fixed(row: Row, axes: Axes) -> Fixed:
+    stated = row.get("micro_batch") or ""
+    one = axes.tensor == axes.pipeline == axes.context == 1
+    return Fixed(
+        recompute=row.get("recompute") or None,
+        # sequences of a micro-batch: those of another layout only where every device holds all
+        micro_batch=int(axes.micro_batch) if stated and one else None,
     )
 
 

@@ -1,0 +1,80 @@
+"""How far a predicted throughput may be from the true one: from the errors on unseen sources."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+#: where nothing has been scored yet: true over predicted throughput, logarithms
+PRIOR = {"low": -0.45, "high": 0.35}
+#: further half-width (log) for shapes that a rule made from a parameter count: what the rule of
+#: shape_from_parameters loses against the shapes of the measured models of known size
+GUESSED = 0.12
+#: further half-width a doubling of devices beyond any measured run
+BEYOND = 0.05
+#: devices of the largest measured run (MLPerf Training 3.1)
+MEASURED_DEVICES = 10752
+#: further half-width for a generation that nobody measured, at the least
+NEW = 0.10
+#: a range from fewer configurations than this is not used; a class of like models answers
+ENOUGH = 30
+_LIKE = {"vision": "encoder", "diffusion": "cnn"}
+#: kinds of architecture and the class of measurements whose errors stand for theirs
+_CLASS = {"decoder": "decoder", "ssm": "decoder", "encoder": "encoder",
+          "encoder-decoder": "encoder", "speech": "encoder", "vision": "vision",
+          "cnn": "cnn", "vit": "vision", "diffusion": "diffusion"}  # fmt: skip
+
+
+def prediction_range(
+    constants: Mapping[str, Any],
+    *,
+    generation: str,
+    kind: str = "decoder",
+    layout_given: bool = True,
+    shapes_known: bool = True,
+    devices: float = 1.0,
+) -> tuple[float, float]:
+    """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
+
+    They are quantiles of held-out errors, widened in quadrature where less is known: the layout
+    is costcalc's own, the shapes follow a rule, nobody measured this generation, or the run is
+    larger than any that was measured.
+
+    >>> low, high = prediction_range({}, generation="hopper")
+    >>> round(low, 2), round(high, 2)
+    (0.64, 1.42)
+    """
+    ranges = constants.get("range", {})
+    base = ranges.get("given", PRIOR)
+    own = _own(ranges, _CLASS.get(kind, "decoder"), base)
+    extra = []
+    if not layout_given:
+        extra.append(_more(ranges.get("hidden", base), base))
+    if generation not in constants.get("generations", {generation: None}):
+        more = _more(ranges.get("new", base), base)
+        extra.append({side: max(width, NEW) for side, width in more.items()})
+    if not shapes_known:
+        extra.append({"low": GUESSED, "high": GUESSED})
+    if devices > MEASURED_DEVICES:
+        beyond = BEYOND * math.log2(devices / MEASURED_DEVICES)
+        extra.append({"low": beyond, "high": beyond})
+    low = math.hypot(own["low"], *(part["low"] for part in extra))
+    high = math.hypot(own["high"], *(part["high"] for part in extra))
+    return math.exp(-low), math.exp(high)
+
+
+def _own(
+    ranges: Mapping[str, Any], name: str, base: Mapping[str, float]
+) -> Mapping[str, float]:
+    found = ranges.get(name)
+    if found is None or found.get("n", ENOUGH) < ENOUGH:
+        found = ranges.get(_LIKE.get(name, ""), found)
+    return base if found is None else found
+
+
+def _more(wide: Mapping[str, float], base: Mapping[str, float]) -> dict[str, float]:
+    """What a wider range has beyond another, as a further independent half-width."""
+    return {
+        side: math.sqrt(max(wide[side] ** 2 - base[side] ** 2, 0.0)) for side in ("low", "high")
+    }

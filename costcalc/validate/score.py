@@ -1,0 +1,132 @@
+"""Predictions against measurements, as numbers: errors, bias, coverage, and tables of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+#: a figure on fewer independent rows is printed with its n and not claimed
+ENOUGH = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One configuration: measured and predicted rate, the range, and what it is grouped by.
+
+    ``predicted`` None: the model refused it, which counts as a miss.
+    """
+
+    measured: float
+    predicted: float | None
+    low: float = math.nan
+    high: float = math.nan
+    source: str = ""
+    accelerator: str = ""
+    precision: str = ""
+    workload: str = ""
+    devices: float = 1.0
+    repeats: tuple[float, ...] = ()
+
+    @property
+    def error(self) -> float:
+        """|predicted/measured − 1|; infinite where refused.
+
+        >>> Point(measured=2.0, predicted=3.0).error
+        0.5
+        """
+        return math.inf if self.predicted is None else abs(self.predicted / self.measured - 1.0)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured rate lies in the range."""
+        return self.predicted is not None and self.low <= self.measured <= self.high
+
+    @property
+    def scale(self) -> str:
+        """Bucket of the number of devices."""
+        for most, name in ((1, "1"), (8, "2-8"), (64, "9-64"), (1024, "65-1024")):
+            if self.devices <= most:
+                return name
+        return ">1024"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """``n`` configurations: median and 90th percentile of the error, bias, share inside the range.
+
+    ``bias`` is the median of predicted over measured, less 1, of those that were predicted.
+    """
+
+    n: int
+    median: float
+    p90: float
+    bias: float
+    inside: float
+    refused: int
+
+    @property
+    def claimed(self) -> bool:
+        """Whether there are enough rows to claim the figures."""
+        return self.n >= ENOUGH
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Linear between the order statistics; infinite values sort last.
+
+    >>> percentile([1.0, 2.0, 3.0], 0.5)
+    2.0
+    """
+    ordered = sorted(values)
+    at = share * (len(ordered) - 1)
+    below = math.floor(at)
+    above = min(below + 1, len(ordered) - 1)
+    if at == below or math.isinf(ordered[above]):
+        return ordered[above] if at > below else ordered[below]
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def score(points: Sequence[Point]) -> Score:
+    """The score of some points, at least one.
+
+    >>> points = [Point(measured=1.0, predicted=p, low=0.5, high=1.5) for p in (1.1, 1.2, 0.9)]
+    >>> found = score(points)
+    >>> found.n, round(found.median, 3), round(found.bias, 3), found.inside
+    (3, 0.1, 0.1, 1.0)
+    """
+    errors = [point.error for point in points]
+    ratios = [p.predicted / p.measured for p in points if p.predicted is not None]
+    return Score(
+        n=len(points),
+        median=percentile(errors, 0.5),
+        p90=percentile(errors, 0.9),
+        bias=median(ratios) - 1.0 if ratios else math.nan,
+        inside=sum(point.inside for point in points) / len(points),
+        refused=sum(point.predicted is None for point in points),
+    )
+
+
+def by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, Score]:
+    """Scores by a property of the points, its values in order."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(key(point), []).append(point)
+    return {name: score(groups[name]) for name in sorted(groups)}
+
+
+def noise(points: Iterable[Point]) -> tuple[int, float]:
+    """How far repeats of one configuration are from their median: number of repeats, median share.
+
+    No prediction can be better than this.
+
+    >>> noise([Point(measured=2.0, predicted=2.0, repeats=(1.8, 2.0, 2.2))])[0]
+    3
+    """
+    off = [
+        abs(rate / point.measured - 1.0)
+        for point in points
+        if len(point.repeats) > 1
+        for rate in point.repeats
+    ]
+    return len(off), (median(off) if off else math.nan)
