@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
@@ -268,7 +270,19 @@ def quantiles(e: np.ndarray, group: np.ndarray) -> dict[str, float]:
     share = (np.maximum(np.bincount(group), 1) ** -0.5)[group][order]
     at = (np.cumsum(share) - share / 2) / share.sum()
     low, high = np.interp([0.05, 0.95], at, -e[order])
-    return {"low": rounded(min(low, -0.1)), "high": rounded(max(high, 0.1)), "n": len(e)}
+    wide = few(int((np.bincount(group) >= 5).sum()))
+    return {"low": rounded(min(low * wide, -0.1)), "high": rounded(max(high * wide, 0.1)),
+            "n": len(e)}  # fmt: skip
+
+
+def few(groups: int) -> float:
+    """What widens a range for the next source, seen how few sources it comes from.
+
+    The prediction interval of Student's t over the normal one, with the sources as sample:
+    t(0.95, G-1)/z(0.95) * sqrt(1 + 1/G).
+    """
+    groups = max(groups, 4)  # fewer leave t without meaning
+    return float(student.ppf(0.95, groups - 1) / norm.ppf(0.95) * np.sqrt(1.0 + 1.0 / groups))
 
 
 CLASS_OF = {"bert": "encoder", "vit": "vision", "cnn": "cnn", "diffusion": "diffusion"}
