@@ -1,4 +1,4 @@
-"""The record of one number that a result rests on: its value, its range, and where it comes from."""
+"""The record of one number that a result rests on: value, range, and where it comes from."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def filled(
     What was filled in stands among the assumptions with a basis other than ``given``: without
     those keys it is the file as it was read.
     """
-    made = _copy({**whole_file, **raw})
+    made: dict[str, Any] = _copy({**whole_file, **raw})
     for item in listed:
         section, _, key = item.key.partition(".")
         if section in _SECTIONS and item.basis not in ("given", "measured") and key in _KEYS:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-
 MAX_LISTED = 100  # problems that a message lists; the exception carries them all
 
 

@@ -34,6 +34,8 @@ def digits(value: float, significant: int = 3) -> str:
 
     places = significant - 1 - floor(log10(abs(value)))
     rounded = round(value, places)
+    if floor(log10(abs(rounded))) > floor(log10(abs(value))):  # 9.999 is 10.0
+        places -= 1
     return f"{rounded:,.{max(places, 0)}f}"
 
 

@@ -131,7 +131,7 @@ def prices(given: Input, devices: Devices, region: Region | None) -> Inputs:
         beside = f" (known: {found.known})" if found.known else ""
         return Inputs(known=known, why={"price": found.why_not + beside})
     known["price"] = found.price
-    notes = ()
+    notes: tuple[str, ...] = ()
     if found.price.basis == "profile" and ("old" in found.price.why):
         notes = (f"price: {found.price.why}",)
     return Inputs(known=known, why={}, notes=notes)

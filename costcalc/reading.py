@@ -8,6 +8,7 @@ stack on deep nesting).
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,7 +43,8 @@ class Document:
     ``data`` is plain mappings, lists and scalars; ``marks`` maps a key path such as
     ``("hardware", "count")`` to the place of its value, ``key_marks`` to the place of its key.
     ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
-    them to whoever has more to say about the file.
+    them to whoever has more to say about the file.  ``changed`` are paths whose value is not the
+    file's but the command line's.
     """
 
     data: Any
@@ -50,9 +52,12 @@ class Document:
     marks: dict[Key, Mark] = field(default_factory=dict)
     key_marks: dict[Key, Mark] = field(default_factory=dict)
     duplicates: tuple[Problem, ...] = ()
+    changed: tuple[Key, ...] = ()
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
         """A problem at the place of ``path``, or of the nearest thing around it."""
+        if any(tuple(path[: len(given)]) == given for given in self.changed):
+            return Problem(key=dotted(path), message=message, file="command line")
         mark = self.mark(path, at_key=at_key)
         line, column = (mark.line, mark.column) if mark else (None, None)
         return Problem(
@@ -176,17 +181,17 @@ def scalar(text: str) -> Any:
     """
     if text in _NULL:
         return None
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    if len(text) > MAX_DIGITS or _LEADING_ZERO.fullmatch(text):
-        return text
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    return text if len(text) > MAX_DIGITS or _LEADING_ZERO.fullmatch(text) else _numeral(text)
+
+
+def _numeral(text: str) -> Any:
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
         value = float(text)
-        return text if value in (float("inf"), float("-inf")) else value
+        return value if math.isfinite(value) else text
     return text
 
 
@@ -223,9 +228,9 @@ class _Reader:
         return Document(data, self.name, self.marks, self.key_marks, duplicates)
 
     def _fault(self, error: Any) -> InputError:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         text = ", ".join(part for part in (error.context, error.problem) if part)
-        if mark and self._line(mark.line)[: mark.column + 1].strip(" ").startswith("\t"):
+        if mark is not None and self._line(mark.line)[: mark.column + 1].strip(" ").startswith("\t"):
             text = "expected spaces to indent; got a tab"
         return InputError(
             Problem(

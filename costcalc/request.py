@@ -8,17 +8,18 @@ point at it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from costcalc.errors import InputError, Problem, nearest
-from costcalc.reading import Document, dotted, read, read_file
-from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
+from costcalc.reading import MAX_BYTES, Document, dotted, read_all, read_bytes
 from costcalc.rules import Fault, faults
+from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
 from costcalc.scalars import shown
 
 KeyPath = tuple[str | int, ...]
@@ -31,7 +32,12 @@ _EXCLUSIVE = {
     ("hardware",): ("accelerator", "instance"),
     ("hardware", "size"): ("count", "nodes"),
     ("price",): ("device_hour", "instance_hour", "owned"),
+    ("training", "teacher"): MODEL_ONE_OF,
 }
+# Another kind of model: the shape that stands beside the old one goes too.
+_WHOLE = (("model",), ("training", "teacher"))
+MAX_STAGES = 100
+MAX_HINTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,30 +99,19 @@ def check(
     if not isinstance(document.data, dict):
         found = shown(document.data)
         raise InputError(document.problem((), f"expected a mapping of keys; got {found}"))
-    raw = apply(document.data, changes or {})
-    run, problems = _validated(raw, document)
-    inputs: list[Input] = []
-    if run is not None:
-        inputs = list(_inputs(run, raw, document, folder))
-    bad = {problem.key for problem in problems}
-    for own, merged, part in _checkable(run, raw, inputs):
-        found = list(faults(part, merged)) if part is not None else []
-        found += look_up(merged, folder)
-        problems += _placed(found, document, own, bad)
+    document, raw = _changed(document, changes or {})
+    run, problems, bad, sound = _validated(raw, document)
+    problems += document.duplicates
+    inputs = list(_inputs(sound, document, folder))
+    for given in inputs:
+        named = {**given.raw, "profiles": raw.get("profiles")}
+        broken = [*faults(given.part), *look_up(named, folder)]
+        problems += _placed(broken, document, given.own, bad)
     if problems:
         raise InputError(sorted(_unique(problems), key=_order))
     if run is None:  # a validation error without a problem is a bug of ours
         raise InputError(document.problem((), "cannot be read as a run file"))
     return Request(run=run, raw=raw, parts=tuple(inputs), document=document)
-
-
-def _checkable(
-    run: Run | None, raw: Mapping[str, Any], inputs: Sequence[Input]
-) -> Iterable[tuple[KeyPath, Mapping[str, Any], Part | None]]:
-    if run is None:
-        yield (), raw, None
-    for given in inputs:
-        yield given.own, given.raw, given.part
 
 
 def _document(source: Source) -> tuple[Document, Path | None]:
@@ -127,56 +122,145 @@ def _document(source: Source) -> tuple[Document, Path | None]:
     if str(source) == "-":
         import sys
 
-        return read(sys.stdin.buffer.read(), "stdin"), Path()
+        return read_all(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin"), Path()
     path = Path(source)
     if path.is_dir():
-        raise InputError(Problem(key="", message="expected a run file; got a folder", file=str(path)))
-    return read_file(path, str(source)), path.parent
+        message = "expected a run file; got a folder"
+        raise InputError(Problem(key="", message=message, file=str(path)))
+    return read_all(read_bytes(path, str(source)), str(source)), path.parent
+
+
+COMMAND_LINE = "command line"
+
+
+def _changed(
+    document: Document, changes: Mapping[str, Any]
+) -> tuple[Document, Mapping[str, Any]]:
+    """The document with the changes laid over it; what they say stands nowhere in the file."""
+    if not changes:
+        return document, document.data
+    paths = [steps(key) for key in changes]
+    marks = {
+        path: mark for path, mark in document.marks.items()
+        if not any(path[: len(given)] == given for given in paths)
+    }
+    changed = replace(document, marks=marks, changed=tuple(paths))
+    return changed, apply(document.data, changes)
+
+
+def steps(key: str) -> KeyPath:
+    """The path that a dotted key names.
+
+    >>> steps("stages[0].training.tokens")
+    ('stages', 0, 'training', 'tokens')
+    """
+    parts = key.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
 
 
 def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of ``raw`` with dotted keys set.
+    """A copy of ``raw`` with dotted keys set, as a stage is laid over: a choice drops its like.
 
     >>> apply({"a": {"b": 1}}, {"a.c": 2})
     {'a': {'b': 1, 'c': 2}}
+    >>> apply({"training": {"tokens": "2T"}}, {"training.samples": "1M"})
+    {'training': {'samples': '1M'}}
     """
-    made = dict(raw)
-    for dotted_key, value in changes.items():
-        target = made
-        *outer, last = dotted_key.split(".")
-        for name in outer:
-            inner = target.get(name)
-            target[name] = dict(inner) if isinstance(inner, Mapping) else {}
-            target = target[name]
-        target[last] = value
-    return made
+    made: dict[str, Any] = dict(raw)
+    top: dict[str, Any] = {}
+    for key, value in changes.items():
+        path = steps(key)
+        if any(isinstance(step, int) for step in path):
+            made = _set_in_list(made, path, value)
+            continue
+        inner = top
+        for name in path[:-1]:
+            below = inner.get(str(name))
+            inner[str(name)] = inner = below if isinstance(below, dict) else {}
+        inner[str(path[-1])] = value
+    return lay_over(made, top)
 
 
-def _validated(raw: Mapping[str, Any], document: Document) -> tuple[Run | None, list[Problem]]:
+def _set_in_list(made: Any, path: KeyPath, value: Any) -> Any:
+    """A copy of nested mappings and lists with the value at ``path`` set."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(step, int) and isinstance(made, list):
+        if step >= len(made):
+            message = f"there is no [{step}]; {len(made)} stand there"
+            raise InputError(Problem(key=dotted(path), message=message, file=COMMAND_LINE))
+        return [*made[:step], _set_in_list(made[step], rest, value), *made[step + 1 :]]
+    copy = dict(made) if isinstance(made, Mapping) else {}
+    copy[str(step)] = _set_in_list(copy.get(str(step)), rest, value)
+    return copy
+
+
+def _validated(
+    raw: Mapping[str, Any], document: Document
+) -> tuple[Run | None, list[Problem], list[KeyPath], Mapping[str, Any]]:
+    """The checked run; else its problems, the keys they speak of, and what is sound of it."""
+    many = raw.get("stages")
+    if isinstance(many, list) and len(many) > MAX_STAGES:
+        message = f"expected {MAX_STAGES} stages at most; got {len(many)}"
+        raise InputError(document.problem(("stages",), message))
     try:
-        return Run.model_validate(raw), []
+        return Run.model_validate(raw), [], [], raw
     except ValidationError as error:
-        return None, [_problem(item, document) for item in error.errors(include_url=False)]
+        items = error.errors(include_url=False)
+    problems: list[Problem] = []
+    bad: list[KeyPath] = []
+    for number, item in enumerate(items):
+        problem, about = _problem(item, document, hint=number < MAX_HINTS)
+        problems.append(problem)
+        bad += about
+    return None, problems, bad, _without(raw, {_removed(item) for item in items})
 
 
-def _problem(item: Any, document: Document) -> Problem:
+def _removed(item: Any) -> KeyPath:
+    path: KeyPath = tuple(item["loc"])
+    return path[:-1] if item["type"] == "missing" else path
+
+
+def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:
+    """A copy without the values at the bad paths, so that the rest can be checked too.
+
+    >>> _without({"a": {"b": 1, "c": 2}}, {("a", "b")})
+    {'a': {'c': 2}}
+    """
+    if isinstance(value, Mapping):
+        kept = {k: v for k, v in value.items() if (*path, k) not in bad}
+        return {k: _without(v, bad, (*path, k)) for k, v in kept.items()}
+    if isinstance(value, (list, tuple)):  # places in a list are kept: a bad one becomes empty
+        return [
+            {} if (*path, i) in bad else _without(v, bad, (*path, i)) for i, v in enumerate(value)
+        ]
+    return value
+
+
+def _problem(item: Any, document: Document, *, hint: bool) -> tuple[Problem, list[KeyPath]]:
     path, kind = tuple(item["loc"]), item["type"]
     if kind == "extra_forbidden":
-        near = nearest(str(path[-1]), _keys_at(path[:-1]), at_most=1)
+        near = nearest(str(path[-1]), _keys_at(path[:-1]), at_most=1) if hint else []
         message = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
-        return document.problem(path, message, at_key=True)
+        about = [path, *((*path[:-1], name) for name in near)]
+        return document.problem(path, message, at_key=True), about
+    about = [path, path[:-1]] if kind == "missing" else [path]
+    return document.problem(path, _message(path, kind, item)), about
+
+
+def _message(path: KeyPath, kind: str, item: Any) -> str:
+    found = shown(item["input"])
     if kind == "missing":
-        return document.problem(path, "missing")
+        return "missing"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         keys = ", ".join(_keys_at(path)[:4])
-        return document.problem(
-            path, f"expected a mapping with keys such as {keys}; got {shown(item['input'])}"
-        )
+        return f"expected a mapping with keys such as {keys}; got {found}"
     if kind == "list_type":
-        return document.problem(path, f"expected a list; got {shown(item['input'])}")
+        return f"expected a list; got {found}"
     if kind in ("bool_type", "bool_parsing"):
-        return document.problem(path, f"expected true or false; got {shown(item['input'])}")
-    return document.problem(path, item["msg"])
+        return f"expected true or false; got {found}"
+    return str(item["msg"])
 
 
 def _keys_at(path: Sequence[str | int]) -> list[str]:
@@ -203,19 +287,20 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _inputs(
-    run: Run, raw: Mapping[str, Any], document: Document, folder: Path | None
-) -> Iterable[Input]:
-    shared = {k: v for k, v in raw.items() if k not in ("stages", "limits", "subject", "profiles")}
-    if not run.stages:
+def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> Iterable[Input]:
+    own_only = ("stages", "limits", "subject", "profiles")
+    shared = {key: value for key, value in raw.items() if key not in own_only}
+    stages = raw.get("stages")
+    if not stages:
         yield Input(
-            name=run.name or "run", raw=shared, part=run, document=document, own=(), folder=folder
+            name=str(raw.get("name") or "run"), raw=shared, part=Part.model_validate(shared),
+            document=document, own=(), folder=folder,
         )
         return
-    for index, stage in enumerate(raw["stages"]):
+    for index, stage in enumerate(stages):
         merged = lay_over(shared, stage)
         yield Input(
-            name=stage.get("name") or f"stage {index + 1}", raw=merged,
+            name=str(stage.get("name") or f"stage {index + 1}"), raw=merged,
             part=Part.model_validate(merged), document=document, own=("stages", index),
             folder=folder,
         )
@@ -229,8 +314,8 @@ def lay_over(base: Mapping[str, Any], top: Mapping[str, Any], path: KeyPath = ()
     """
     made = dict(base)
     for group, names in _EXCLUSIVE.items():
-        if group[:1] == path and any(name in top for name in names):
-            made = {k: v for k, v in made.items() if k not in names}
+        if (group == path or group[:-1] == path == ("hardware",)) and any(n in top for n in names):
+            made = {k: v for k, v in made.items() if k not in names and path not in _WHOLE}
     for key, value in top.items():
         below = made.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
@@ -241,13 +326,21 @@ def lay_over(base: Mapping[str, Any], top: Mapping[str, Any], path: KeyPath = ()
 
 
 def _placed(
-    found: Iterable[Fault], document: Document, own: KeyPath, bad: set[str]
+    found: Iterable[Fault], document: Document, own: KeyPath, bad: Sequence[KeyPath]
 ) -> Iterable[Problem]:
     for fault in found:
+        if any(_speaks_of(fault, path) for path in bad):
+            continue  # what is wrong with that key is told already
         inner = (*own, *fault.path)
         path = fault.path if fault.path in document.marks and inner not in document.marks else inner
-        if dotted(path) not in bad:
-            yield document.problem(path, fault.message)
+        yield document.problem(path, fault.message)
+
+
+def _speaks_of(fault: Fault, bad: KeyPath) -> bool:
+    name = str(bad[-1]) if bad else ""
+    return bad[-len(fault.path) :] == fault.path or bool(
+        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", fault.message)
+    )
 
 
 def _unique(problems: Iterable[Problem]) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Hardware, Part, Training
@@ -15,20 +15,22 @@ class Fault(NamedTuple):
     message: str
 
 
-def faults(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def faults(part: Part) -> Iterator[Fault]:
     """Every rule that a part breaks."""
     for rule in _RULES:
-        yield from rule(part, raw)
+        yield from rule(part)
 
 
 def _given(section: Any, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if section is not None and getattr(section, name) is not None]
 
 
-def _model(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _model(part: Part) -> Iterator[Fault]:
     given = _given(part.model, MODEL_ONE_OF)
     if len(given) > 1:
-        yield Fault(("model",), f"expected one of {', '.join(MODEL_ONE_OF)}; got {' and '.join(given)}")
+        yield Fault(
+            ("model",), f"expected one of {', '.join(MODEL_ONE_OF)}; got {' and '.join(given)}"
+        )
     elif not given and part.model is not None:
         yield Fault(("model",), f"expected one of {', '.join(MODEL_ONE_OF)}; got none of them")
     elif not given and part.measured is None:
@@ -36,15 +38,21 @@ def _model(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(("model",), message)
 
 
-def _data(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _data(part: Part) -> Iterator[Fault]:
     training = part.training or Training()
     given = _given(training, DATA_ONE_OF)
-    needs_none = part.measured is not None or (part.model is not None and part.model.flops is not None)
+    needs_none = part.measured is not None or (
+        part.model is not None and part.model.flops is not None
+    )
     reinforced = training.method in ("ppo", "grpo")
     if len(given) > 1:
-        yield Fault(("training",), f"expected one of {', '.join(DATA_ONE_OF)}; got {' and '.join(given)}")
+        yield Fault(
+            ("training",), f"expected one of {', '.join(DATA_ONE_OF)}; got {' and '.join(given)}"
+        )
     elif reinforced and "prompts" not in given and not needs_none:
-        yield Fault(("training",), f"{training.method} needs prompts: how many prompts are trained on")
+        yield Fault(
+            ("training",), f"{training.method} needs prompts: how many prompts are trained on"
+        )
     elif not given and not needs_none:
         yield Fault(("training",), "missing the size of the data: tokens, samples, steps or epochs")
     elif "prompts" in given and not reinforced:
@@ -57,7 +65,9 @@ def _data_needs(training: Training, given: list[str]) -> Iterator[Fault]:
         yield Fault(("training", "steps"), "steps need training.global_batch beside them")
     sets = _given(training, ("dataset_tokens", "dataset_samples"))
     if "epochs" in given and len(sets) != 1:
-        yield Fault(("training", "epochs"), "epochs need dataset_tokens or dataset_samples, one of them")
+        yield Fault(
+            ("training", "epochs"), "epochs need dataset_tokens or dataset_samples, one of them"
+        )
     if sets and "epochs" not in given:
         yield Fault(("training", sets[0]), f"{sets[0]} needs epochs: how often it is passed")
     if "prompts" in given:
@@ -66,21 +76,25 @@ def _data_needs(training: Training, given: list[str]) -> Iterator[Fault]:
                 yield Fault(("training", "prompts"), f"prompts need training.{name} beside them")
 
 
-def _method(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _method(part: Part) -> Iterator[Fault]:
     training = part.training or Training()
     if training.method == "distill" and training.teacher is None:
-        yield Fault(("training", "method"), "distill needs training.teacher: the model that teaches")
+        yield Fault(
+            ("training", "method"), "distill needs training.teacher: the model that teaches"
+        )
     if training.teacher is not None:
         if training.method != "distill":
             yield Fault(("training", "teacher"), "a teacher goes with method: distill")
         given = _given(training.teacher, MODEL_ONE_OF)
         if len(given) != 1:
-            yield Fault(("training", "teacher"), "expected one of preset, config, architecture, parameters")
+            yield Fault(
+                ("training", "teacher"), "expected one of preset, config, architecture, parameters"
+            )
     if training.lora is not None and training.method != "lora":
         yield Fault(("training", "lora"), "lora goes with method: lora")
 
 
-def _hardware(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _hardware(part: Part) -> Iterator[Fault]:
     hardware = part.hardware
     if hardware is None or (hardware.accelerator is None and hardware.instance is None):
         yield Fault(("hardware",), "missing on what: hardware.accelerator with count, or instance")
@@ -88,13 +102,17 @@ def _hardware(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
     if hardware.nodes is not None and hardware.instance is None:
         yield Fault(("hardware", "nodes"), "nodes go with hardware.instance")
     if hardware.count is not None and hardware.instance is not None:
-        yield Fault(("hardware", "count"), "expected count with accelerator, or nodes with instance")
+        yield Fault(
+            ("hardware", "count"), "expected count with accelerator, or nodes with instance"
+        )
     if hardware.share is not None and (hardware.count or 1) != 1:
         yield Fault(("hardware", "share"), f"a share is of one device; count is {hardware.count}")
     if hardware.utilization is not None:
         yield from _utilization(part, hardware)
-    if hardware.utilization_basis is not None and hardware.utilization is None and (
-        hardware.throughput is None or hardware.throughput.unit != "FLOP/s"
+    if (
+        hardware.utilization_basis is not None
+        and hardware.utilization is None
+        and (hardware.throughput is None or hardware.throughput.unit != "FLOP/s")
     ):
         yield Fault(("hardware", "utilization_basis"), "goes with hardware.utilization or TFLOP/s")
 
@@ -110,7 +128,7 @@ def _utilization(part: Part, hardware: Hardware) -> Iterator[Fault]:
         yield Fault(("hardware", "utilization"), message)
 
 
-def _layout(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _layout(part: Part) -> Iterator[Fault]:
     layout = part.hardware.layout if part.hardware else None
     count = part.hardware.count if part.hardware else None
     if layout is None or count is None:
@@ -130,18 +148,22 @@ def _layout(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(("hardware", "layout"), message)
 
 
-def _site(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _site(part: Part) -> Iterator[Fault]:
     if part.site and part.site.grid_basis and part.site.grid is None:
         yield Fault(("site", "grid_basis"), "goes with site.grid, your own figure")
 
 
 _MONEY_KEYS = (
-    ("price", "device_hour"), ("price", "instance_hour"), ("price", "owned", "purchase"),
-    ("price", "owned", "electricity"), ("measured", "cost"), ("limits", "cost"),
+    ("price", "device_hour"),
+    ("price", "instance_hour"),
+    ("price", "owned", "purchase"),
+    ("price", "owned", "electricity"),
+    ("measured", "cost"),
+    ("limits", "cost"),
 )
 
 
-def _money(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _money(part: Part) -> Iterator[Fault]:
     rate = part.price.rate if part.price else None
     for path in _MONEY_KEYS:
         value: Any = part
@@ -163,16 +185,25 @@ def _money(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(("price", "owned"), "missing purchase: what the hardware cost")
 
 
-def _measured(part: Part, raw: Mapping[str, Any]) -> Iterator[Fault]:
+def _measured(part: Part) -> Iterator[Fault]:
     measured = part.measured
     if measured is None:
         return
     if not _given(measured, ("wall_clock", "device_hours", "energy", "energy_it", "cost")):
-        yield Fault(("measured",), "expected one of wall_clock, device_hours, energy, cost; got none")
+        yield Fault(
+            ("measured",), "expected one of wall_clock, device_hours, energy, cost; got none"
+        )
     if measured.wall_clock is not None and measured.device_hours is not None:
         yield Fault(("measured",), "expected wall_clock or device_hours; got both")
 
 
-_RULES: tuple[Callable[[Part, Mapping[str, Any]], Iterator[Fault]], ...] = (
-    _model, _data, _method, _hardware, _layout, _site, _money, _measured,
+_RULES: tuple[Callable[[Part], Iterator[Fault]], ...] = (
+    _model,
+    _data,
+    _method,
+    _hardware,
+    _layout,
+    _site,
+    _money,
+    _measured,
 )

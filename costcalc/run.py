@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from costcalc import scalars
-from costcalc.scalars import choice, expected, money, positive, quantity, text, whole, within
+from costcalc.scalars import Money, choice, expected, money, positive, quantity, text, whole, within
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
 SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
 
-_Count = whole("a whole number")
-_Amount = positive("a number")
-_Share = within("a share", 0, 1, open_low=True)
-_Flop = quantity("FLOP", bare=True)
-_Precision = choice(*PRECISIONS)
+_Count = Annotated[int, whole("a whole number")]
+_Amount = Annotated[float, positive("a number")]
+_Share = Annotated[float, within("a share", 0, 1, open_low=True)]
+_Flop = Annotated[float, quantity("FLOP", bare=True)]
+_Precision = Annotated[str, choice(*PRECISIONS)]
 
 
 class Section(BaseModel):
@@ -34,15 +34,15 @@ class Section(BaseModel):
 class Subject(Section):
     """What the run belongs to: goes into the report as it stands."""
 
-    paper: text("a paper: DOI, arXiv number or URL") | None = None  # type: ignore[valid-type]
-    code: text("a repository") | None = None  # type: ignore[valid-type]
-    commit: text("a commit") | None = None  # type: ignore[valid-type]
+    paper: Annotated[str, text("a paper: DOI, arXiv number or URL")] | None = None
+    code: Annotated[str, text("a repository")] | None = None
+    commit: Annotated[str, text("a commit")] | None = None
 
 
 class Shape(Section):
     """``model.architecture``: a model by its shape."""
 
-    kind: choice("decoder", "encoder", "encoder-decoder", "vit", "dit") = "decoder"  # type: ignore[valid-type]
+    kind: Annotated[str, choice("decoder", "encoder", "encoder-decoder", "vit", "dit")] = "decoder"
     layers: _Count
     hidden: _Count
     heads: _Count | None = None
@@ -55,9 +55,9 @@ class Shape(Section):
     biases: bool | None = None
     experts: _Count | None = None
     experts_per_token: _Count | None = None
-    shared_experts: whole("a whole number", 0) | None = None  # type: ignore[valid-type]
+    shared_experts: Annotated[int, whole("a whole number", 0)] | None = None
     expert_ffn: _Count | None = None
-    dense_layers: whole("a whole number", 0) | None = None  # type: ignore[valid-type]
+    dense_layers: Annotated[int, whole("a whole number", 0)] | None = None
     decoder_layers: _Count | None = None
     window: _Count | None = None
     positions: _Count | None = None
@@ -70,8 +70,8 @@ class Shape(Section):
 class Model(Section):
     """``model``: one of preset, config, architecture, parameters, forward_flops, flops."""
 
-    preset: text("the name of a preset (costcalc models lists them)") | None = None  # type: ignore[valid-type]
-    config: text("the path of a config.json or of its folder") | None = None  # type: ignore[valid-type]
+    preset: Annotated[str, text("the name of a preset (costcalc models lists them)")] | None = None
+    config: Annotated[str, text("the path of a config.json or of its folder")] | None = None
     architecture: Shape | None = None
     parameters: _Amount | None = None
     forward_flops: _Flop | None = None
@@ -101,23 +101,26 @@ def _targets(value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+_Targets = Annotated[
+    tuple[str, ...],
+    scalars.Kind(_targets, {"type": ["string", "array"], "items": {"type": "string"}}, list),
+]
+
+
 class Lora(Section):
     """``training.lora``: adapters on a frozen base."""
 
     rank: _Count | None = None
-    targets: Annotated[
-        tuple[str, ...], BeforeValidator(_targets),
-        WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
-    ] | None = None
+    targets: _Targets | None = None
 
 
 class Training(Section):
     """``training``: on how much, and how."""
 
-    method: choice(*METHODS) | None = None  # type: ignore[valid-type]
+    method: Annotated[str, choice(*METHODS)] | None = None
     lora: Lora | None = None
     teacher: Model | None = None
-    base_precision: choice("nf4", "int8", "bf16", "fp16", "fp32") | None = None  # type: ignore[valid-type]
+    base_precision: Annotated[str, choice("nf4", "int8", "bf16", "fp16", "fp32")] | None = None
     tokens: _Amount | None = None
     samples: _Amount | None = None
     sample_tokens: _Amount | None = None
@@ -132,13 +135,13 @@ class Training(Section):
     inner_epochs: _Count | None = None
     sequence_length: _Count | None = None
     target_length: _Count | None = None
-    packing: choice("packed", "padded") | None = None  # type: ignore[valid-type]
+    packing: Annotated[str, choice("packed", "padded")] | None = None
     global_batch: _Amount | None = None
     micro_batch: _Count | None = None
     precision: _Precision | None = None
-    recompute: choice("auto", "none", "selective", "full") | None = None  # type: ignore[valid-type]
-    attention: choice("flash", "standard") | None = None  # type: ignore[valid-type]
-    optimizer: choice("adamw", "adamw-8bit", "adafactor", "sgd", "muon") | None = None  # type: ignore[valid-type]
+    recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
+    attention: Annotated[str, choice("flash", "standard")] | None = None
+    optimizer: Annotated[str, choice("adamw", "adamw-8bit", "adafactor", "sgd", "muon")] | None = None
     runs: _Amount | None = None
 
 
@@ -154,8 +157,8 @@ class LayoutKeys(Section):
     virtual_pipeline: _Count = 1
     context: _Count = 1
     expert: _Count = 1
-    sharding: choice(*SHARDINGS) | None = None  # type: ignore[valid-type]
-    offload: choice("none", "optimizer", "all") | None = None  # type: ignore[valid-type]
+    sharding: Annotated[str, choice(*SHARDINGS)] | None = None
+    offload: Annotated[str, choice("none", "optimizer", "all")] | None = None
 
 
 def _layout(value: Any) -> Any:
@@ -170,50 +173,50 @@ class UtilizationBasis(Section):
     """Which peak and which attention count a measured utilization refers to."""
 
     peak: _Precision | None = None
-    attention: choice("causal", "full") | None = None  # type: ignore[valid-type]
+    attention: Annotated[str, choice("causal", "full")] | None = None
 
 
 class Calibrate(Section):
     """One measured step of this run: scales the time model."""
 
-    step_time: quantity("s")  # type: ignore[valid-type]
+    step_time: Annotated[float, quantity("s")]
 
 
 class Hardware(Section):
     """``hardware``: on what."""
 
-    accelerator: text("the name of a profile (costcalc hardware list)") | None = None  # type: ignore[valid-type]
-    count: whole("a whole number of devices") | None = None  # type: ignore[valid-type]
+    accelerator: Annotated[str, text("the name of a profile (costcalc hardware list)")] | None = None
+    count: Annotated[int, whole("a whole number of devices")] | None = None
     per_node: _Count | None = None
-    instance: text("the name of an instance or host") | None = None  # type: ignore[valid-type]
-    nodes: whole("a whole number of nodes") | None = None  # type: ignore[valid-type]
+    instance: Annotated[str, text("the name of an instance or host")] | None = None
+    nodes: Annotated[int, whole("a whole number of nodes")] | None = None
     share: _Share | None = None
     layout: Annotated[LayoutKeys | None, BeforeValidator(_layout)] = None
     utilization: _Share | None = None
     utilization_basis: UtilizationBasis | None = None
-    throughput: scalars.Throughput | None = None  # type: ignore[valid-type]
+    throughput: scalars.Throughput | None = None
     calibrate: Calibrate | None = None
     goodput: _Share | None = None
-    scale_up: quantity("B/s") | None = None  # type: ignore[valid-type]
-    scale_out: quantity("B/s") | None = None  # type: ignore[valid-type]
+    scale_up: Annotated[float, quantity("B/s")] | None = None
+    scale_out: Annotated[float, quantity("B/s")] | None = None
 
 
 class Site(Section):
     """``site``: where."""
 
-    region: text("a region") | None = None  # type: ignore[valid-type]
-    grid: quantity("gCO2e/J", zero=True) | None = None  # type: ignore[valid-type]
-    grid_basis: choice("lifecycle", "direct") | None = None  # type: ignore[valid-type]
-    pue: within("a power usage effectiveness", 1, 5) | None = None  # type: ignore[valid-type]
+    region: Annotated[str, text("a region")] | None = None
+    grid: Annotated[float, quantity("gCO2e/J", zero=True)] | None = None
+    grid_basis: Annotated[str, choice("lifecycle", "direct")] | None = None
+    pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = None
 
 
 class Owned(Section):
     """``price.owned``: hardware that was bought."""
 
-    purchase: money("a purchase price") | None = None  # type: ignore[valid-type]
-    lifetime: quantity("s") | None = None  # type: ignore[valid-type]
+    purchase: Annotated[Money, money("a purchase price")] | None = None
+    lifetime: Annotated[float, quantity("s")] | None = None
     utilization: _Share | None = None
-    electricity: money("a price of electricity", per=("kWh",), required=True) | None = None  # type: ignore[valid-type]
+    electricity: Annotated[Money, money("a price of electricity", per=("kWh",), required=True)] | None = None
 
 
 _HOURLY = ("h", "device_hour", "hour")
@@ -222,38 +225,38 @@ _HOURLY = ("h", "device_hour", "hour")
 class Price(Section):
     """``price``: for how much."""
 
-    provider: text("a provider, or any") | None = None  # type: ignore[valid-type]
-    plan: choice(*PLANS) | None = None  # type: ignore[valid-type]
-    device_hour: money("a price a device-hour", per=_HOURLY) | None = None  # type: ignore[valid-type]
-    instance_hour: money("a price an instance-hour", per=_HOURLY) | None = None  # type: ignore[valid-type]
-    discount: within("a share", 0, 1) | None = None  # type: ignore[valid-type]
-    rate: scalars.ExchangeRate | None = None  # type: ignore[valid-type]
+    provider: Annotated[str, text("a provider, or any")] | None = None
+    plan: Annotated[str, choice(*PLANS)] | None = None
+    device_hour: Annotated[Money, money("a price a device-hour", per=_HOURLY)] | None = None
+    instance_hour: Annotated[Money, money("a price an instance-hour", per=_HOURLY)] | None = None
+    discount: Annotated[float, within("a share", 0, 1)] | None = None
+    rate: scalars.ExchangeRate | None = None
     owned: Owned | None = None
 
 
 class Limits(Section):
     """``limits``: what must not be passed; judged on the value."""
 
-    cost: money("an amount of money") | None = None  # type: ignore[valid-type]
-    time: quantity("s") | None = None  # type: ignore[valid-type]
-    energy: quantity("J") | None = None  # type: ignore[valid-type]
-    carbon: quantity("gCO2e", zero=True) | None = None  # type: ignore[valid-type]
+    cost: Annotated[Money, money("an amount of money")] | None = None
+    time: Annotated[float, quantity("s")] | None = None
+    energy: Annotated[float, quantity("J")] | None = None
+    carbon: Annotated[float, quantity("gCO2e", zero=True)] | None = None
 
 
 class Measured(Section):
     """``measured``: figures of a run that is over, each in the place of its stage."""
 
-    wall_clock: quantity("s") | None = None  # type: ignore[valid-type]
-    device_hours: positive("a number of device-hours") | None = None  # type: ignore[valid-type]
-    energy: quantity("J") | None = None  # type: ignore[valid-type]
-    energy_it: quantity("J") | None = None  # type: ignore[valid-type]
-    cost: money("an amount of money") | None = None  # type: ignore[valid-type]
+    wall_clock: Annotated[float, quantity("s")] | None = None
+    device_hours: Annotated[float, positive("a number of device-hours")] | None = None
+    energy: Annotated[float, quantity("J")] | None = None
+    energy_it: Annotated[float, quantity("J")] | None = None
+    cost: Annotated[Money, money("an amount of money")] | None = None
 
 
 class Part(Section):
     """What the top level and each stage may say."""
 
-    name: text("a name") | None = None  # type: ignore[valid-type]
+    name: Annotated[str, text("a name")] | None = None
     model: Model | None = None
     training: Training | None = None
     measured: Measured | None = None
@@ -277,7 +280,7 @@ class Run(Part):
 
     subject: Subject | None = None
     limits: Limits | None = None
-    profiles: text("the path of a folder of profiles") | None = None  # type: ignore[valid-type]
+    profiles: Annotated[str, text("the path of a folder of profiles")] | None = None
     stages: list[Stage] | None = None
 
 

@@ -1,18 +1,19 @@
 """The kinds of value that a run file holds, each with its check, its message and its JSON Schema.
 
-A kind is an ``Annotated`` type for pydantic fields.  Its validator takes what YAML, JSON or a
+A kind is the metadata of an ``Annotated`` pydantic field.  Its check takes what YAML, JSON or a
 Python caller gives (text, numbers) and returns SI floats, and says in words what was expected and
 what was found.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 from costcalc import units
 from costcalc.errors import InputError, nearest
@@ -28,12 +29,10 @@ def shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, (int, float)):
-        return f"{value:.10g}" if abs(value) < 1e300 else "a number out of range"
+    if isinstance(value, (list, tuple, dict)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, Real):
+        return f"{float(value):.10g}" if -1e300 < value < 1e300 else "a number out of range"  # type: ignore[operator]
     text = str(value)
     return f'"{text[:40]}…"' if len(text) > 41 else f'"{text}"'
 
@@ -49,25 +48,45 @@ def refused(message: str) -> PydanticCustomError:
 
 
 def _number(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, bool) or not isinstance(value, (Real, str)):
         raise expected(what, value)
     try:
         number = units.number(value) if isinstance(value, str) else float(value)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise expected(what, value) from None
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise expected(what, value)
     return number
 
 
-def _kind(check: Callable[[Any], Any], schema: dict[str, Any], python: Any = float) -> Any:
-    return Annotated[python, BeforeValidator(check), WithJsonSchema(schema)]
+class Kind:
+    """What a field takes, as metadata of ``Annotated``: its check and its JSON Schema.
+
+    ``written``: how a checked value is written back, so that it reads as the same again.
+    """
+
+    __slots__ = ("check", "schema", "written")
+
+    def __init__(
+        self, check: Callable[[Any], Any], schema: Mapping[str, Any],
+        written: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.check, self.schema, self.written = check, schema, written
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        if self.written is None:
+            return core_schema.no_info_plain_validator_function(self.check)
+        back = core_schema.plain_serializer_function_ser_schema(self.written)
+        return core_schema.no_info_plain_validator_function(self.check, serialization=back)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
 
 
 _NUMBER_SCHEMA: dict[str, Any] = {"type": ["number", "string"]}
 
 
-def whole(what: str, least: int = 1) -> Any:
+def whole(what: str, least: int = 1) -> Kind:
     """A whole number, ``least`` or more; ``50k`` and ``1e6`` are fine."""
     words = f"{what}, {least} or more"
 
@@ -77,10 +96,10 @@ def whole(what: str, least: int = 1) -> Any:
             raise expected(words, value)
         return int(number)
 
-    return _kind(check, {"type": ["integer", "string"], "description": words}, int)
+    return Kind(check, {"type": ["integer", "string"], "description": words})
 
 
-def positive(what: str) -> Any:
+def positive(what: str) -> Kind:
     """A number above zero; ``15T`` and ``1/7`` are fine."""
     words = f"{what}, more than 0"
 
@@ -90,10 +109,10 @@ def positive(what: str) -> Any:
             raise expected(words, value)
         return number
 
-    return _kind(check, {**_NUMBER_SCHEMA, "description": words})
+    return Kind(check, {**_NUMBER_SCHEMA, "description": words})
 
 
-def within(what: str, low: float, high: float, *, open_low: bool = False) -> Any:
+def within(what: str, low: float, high: float, *, open_low: bool = False) -> Kind:
     """A number between bounds, the lower one left out if ``open_low``."""
     words = f"{what}, {'more than' if open_low else 'from'} {low:g} to {high:g}"
     if high == float("inf"):
@@ -105,15 +124,15 @@ def within(what: str, low: float, high: float, *, open_low: bool = False) -> Any
             raise expected(words, value)
         return number
 
-    return _kind(check, {**_NUMBER_SCHEMA, "description": words})
+    return Kind(check, {**_NUMBER_SCHEMA, "description": words})
 
 
-def quantity(si_unit: str, *, bare: bool = False, zero: bool = False) -> Any:
+def quantity(si_unit: str, *, bare: bool = False, zero: bool = False) -> Kind:
     """A quantity with a unit, in SI; ``bare``: a number without a unit is in ``si_unit`` too."""
     words = units.describe(si_unit)
 
     def check(value: Any) -> float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, Real) and not isinstance(value, bool):
             if not bare:
                 raise expected(words, value, ", which has no unit")
             number = _number(value, words)
@@ -126,7 +145,9 @@ def quantity(si_unit: str, *, bare: bool = False, zero: bool = False) -> Any:
         return number
 
     schema = _NUMBER_SCHEMA if bare else {"type": "string"}
-    return _kind(check, {**schema, "description": words})
+    return Kind(
+        check, {**schema, "description": words}, written=lambda value: f"{value!r} {si_unit}"
+    )
 
 
 def _parsed(text: str, si_unit: str, *, bare: bool) -> float:
@@ -141,7 +162,7 @@ def _parsed(text: str, si_unit: str, *, bare: bool) -> float:
         raise refused(error.problems[0].message) from None
 
 
-def choice(*names: str) -> Any:
+def choice(*names: str) -> Kind:
     """One of a few words."""
     words = f"one of {', '.join(names)}"
 
@@ -151,18 +172,24 @@ def choice(*names: str) -> Any:
         near = nearest(str(value), names, at_most=1) if isinstance(value, str) else []
         raise expected(words, value, f"; did you mean {near[0]}?" if near else "")
 
-    return _kind(check, {"enum": list(names)}, str)
+    return Kind(check, {"enum": list(names)})
 
 
-def text(what: str) -> Any:
-    """Text that is not empty.  Numbers are taken as they are written."""
+def text(what: str) -> Kind:
+    """Text that is not empty.  A whole number is taken as written; of another, who knows how
+    it was written: the commit ``1234e5`` is not 123400000.0.
+    """
 
     def check(value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
+        if isinstance(value, float):
+            raise expected(what, value, ", a number; write it in quotes")
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise expected(what, value)
+        if not str(value).strip():
             raise expected(what, value)
         return str(value)
 
-    return _kind(check, {"type": "string", "description": what}, str)
+    return Kind(check, {"type": "string", "description": what})
 
 
 class Money(NamedTuple):
@@ -173,48 +200,56 @@ class Money(NamedTuple):
     per: str = ""
 
 
-_MONEY = re.compile(r"(?P<number>[0-9.eE+_-]+)\s*(?P<prefix>[kMG]?)(?P<currency>[A-Z]{3})"
+_MONEY = re.compile(r"(?P<number>[0-9.eE+_-]+)\s*(?P<prefix>[kMG]?)\s*(?P<currency>[A-Z]{3})"
                     r"(?:\s*/\s*(?P<per>\S+))?", re.ASCII)
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 
-def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Any:
-    """An amount of money, such as ``2.49 USD`` or ``250 kUSD``; ``per``: units it may be a price of.
+def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind:
+    """An amount of money, such as ``2.49 USD`` or ``250 kUSD``.
 
-    ``required``: the ``/unit`` must be written (electricity); its dimension is then divided out.
+    ``per``: units that it may be a price of; ``required``: the ``/unit`` must be written
+    (electricity).  The amount is turned into that of the first unit in ``per``: 60 USD/MWh is
+    0.06 USD/kWh.
     """
-    example = f"0.08 USD/{per[0]}" if required else "2.49 USD"
-    words = f"{what} such as {example}"
+    words = f"{what} such as {f'0.08 USD/{per[0]}' if required else '2.49 USD'}"
 
     def check(value: Any) -> Money:
         if isinstance(value, Money):
             return value
         match = _MONEY.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
-            hint = ", which has no currency" if isinstance(value, (int, float)) else ""
-            raise expected(words, value, hint)
+            bare = isinstance(value, Real) and not isinstance(value, bool)
+            raise expected(words, value, ", which has no currency" if bare else "")
         try:
             amount = float(match["number"]) * _PREFIX[match["prefix"]]
         except ValueError:
             raise expected(words, value) from None
-        if not 0 <= amount <= 1e15:
+        if not 0 <= amount <= 1e15 or (required and match["per"] is None):
             raise expected(words, value)
-        return Money(amount, match["currency"], _per(match["per"], value))
+        if match["per"] is None:
+            return Money(amount, match["currency"])
+        factor = _in_first(match["per"], per)
+        if factor is None:
+            raise expected(words, value)
+        return Money(amount / factor, match["currency"], per[0])
 
-    def _per(found: str | None, value: Any) -> str:
-        if found is None and not required:
-            return ""
-        if found is None or not per:
-            raise expected(words, value)
-        try:
-            same = any(units.unit(found).dimension == units.unit(p).dimension for p in per)
-        except InputError:
-            same = False
-        if not same and found not in per:
-            raise expected(words, value)
-        return found
+    return Kind(check, {"type": "string", "description": words}, _written_money)
 
-    return _kind(check, {"type": "string", "description": words}, Money)
+
+def _in_first(found: str, per: Sequence[str]) -> float | None:
+    """How many of the first unit of ``per`` the unit found is; None if it is none of them."""
+    try:
+        unit = units.unit(found)
+    except InputError:
+        return None
+    if all(unit.dimension != units.unit(known).dimension for known in per):
+        return None
+    return unit.factor / units.unit(per[0]).factor
+
+
+def _written_money(value: Money) -> str:
+    return f"{value.amount!r} {value.currency}" + (f"/{value.per}" if value.per else "")
 
 
 class Rate(NamedTuple):
@@ -240,7 +275,10 @@ def _rate(value: Any) -> Rate:
     return Rate(usd, match[2])
 
 
-ExchangeRate = _kind(_rate, {"type": "string", "description": "such as 1.08 USD/EUR"}, Rate)
+ExchangeRate = Annotated[Rate, Kind(
+    _rate, {"type": "string", "description": "such as 1.08 USD/EUR"},
+    lambda rate: f"{rate.usd!r} USD/{rate.currency}",
+)]
 
 
 class MeasuredRate(NamedTuple):
@@ -266,8 +304,8 @@ def _measured_rate(value: Any) -> MeasuredRate:
     raise expected(words, value)
 
 
-Throughput = _kind(
+Throughput = Annotated[MeasuredRate, Kind(
     _measured_rate,
     {"type": "string", "description": "9.6e6 token/s, 400 sample/s, or 420 TFLOP/s a device"},
-    MeasuredRate,
-)
+    lambda rate: f"{rate.value!r} {rate.unit}",
+)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -169,7 +170,7 @@ def goodput(given: Input) -> Assumption:
     if asked is not None:
         return exact("hardware.goodput", asked, "1", basis="given", source="run file",
                      where=given.place("hardware", "goodput"))
-    found = load().get("goodput") or _GOODPUT
+    found: Mapping[str, Any] = load().get("goodput") or _GOODPUT
     return Assumption(
         key="hardware.goodput", value=found["value"], low=found["low"], high=found["high"],
         unit="1", basis="default", source=found["source"], why=found.get("why", ""),

@@ -85,7 +85,7 @@ def draw(assumption: Assumption, number: int = DRAWS) -> Array | float:
     z = normals(assumption.key, number)
     below = np.log(value / assumption.low) / Z95
     above = np.log(assumption.high / value) / Z95
-    drawn = value * np.exp(np.where(z < 0, below, above) * z)
+    drawn: Array = value * np.exp(np.where(z < 0, below, above) * z)
     return np.minimum(drawn, 1.0) if assumption.key in SHARES else drawn
 
 

@@ -240,7 +240,7 @@ def number(text: str) -> float:
 
 def _float(text: str) -> float:
     value = float(text)
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise ValueError("not a finite number")
     return value
 
@@ -271,7 +271,7 @@ def parse(text: str, si_unit: str) -> float:
         value = _float(match["number"]) * got.factor / wanted.factor
     except ValueError:
         value = float("inf")
-    if value == float("inf") or value == float("-inf"):
+    if not math.isfinite(value):
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')
     return value
 
@@ -361,7 +361,7 @@ def _from_pint(name: str) -> Unit | None:
         return None
     if not math.isfinite(float(quantity.magnitude)):
         return None
-    powers = {_PINT_BASES[d]: int(p) for d, p in quantity.dimensionality.items()}
+    powers = {_PINT_BASES[d]: int(float(p.real)) for d, p in quantity.dimensionality.items()}
     if powers.get("mass", 0) * 2 == powers.get("length", 0) != 0:  # joule = kg m2 s-2
         energy = powers.pop("mass")
         powers["length"] = powers.get("length", 0) - 2 * energy

@@ -1,10 +1,12 @@
-"""Plain values to YAML and JSON text, their digest, and files that are written whole or not at all."""
+"""Plain values to YAML and JSON text, their digest, and files written whole or not at all."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,9 +35,31 @@ def to_yaml(data: Any, *, first_line: str = "") -> str:
     """
     import yaml
 
-    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
     return f"{first_line}\n{text}" if first_line else text
+
+
+# Text that YAML 1.2 takes for a number and PyYAML's YAML 1.1 does not quote: a commit 1234e5.
+_LIKE_A_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+
+@functools.cache
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """PyYAML's, without aliases, and with numbers and text told apart for every reader."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    def text(dumper: Any, data: str) -> Any:
+        style = "'" if _LIKE_A_NUMBER.fullmatch(data) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_multi_representer(float, lambda dumper, data: dumper.represent_float(float(data)))
+    return Dumper
 
 
 def digest(data: Mapping[str, Any]) -> str:
@@ -56,27 +80,37 @@ def digest(data: Mapping[str, Any]) -> str:
 def save(text: str, path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Write a file whole, beside its place first, so that a kill leaves the old one or the new one.
 
+    A link stays and what it points to is written; a device such as /dev/stdout is written to.
+
     Raises:
         InputError: it exists and ``force`` is not said, or its folder cannot be written.
     """
-    target = Path(path)
-    if target.exists() and not force:
-        raise InputError(Problem(
-            key="", message="exists already; give --force (force=True) to overwrite it",
-            file=str(path),
-        ))
     try:
-        _replace(text, target)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(
-            Problem(key="", message=f"cannot be written: {reason}", file=str(path))
-        ) from None
-    return target
+        _save(text, Path(path), force=force)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        message = f"cannot be written: {reason}"
+        raise InputError(Problem(key="", message=message, file=str(path))) from None
+    return Path(path)
+
+
+def _save(text: str, path: Path, *, force: bool) -> None:
+    target = path.resolve() if path.is_symlink() else path
+    if target.is_dir():
+        raise IsADirectoryError(0, "it is a folder")
+    if target.exists() and not target.is_file():
+        target.write_text(text, encoding="utf-8", newline="\n")
+        return
+    if target.exists() and not force:
+        message = "exists already; give --force (force=True) to overwrite it"
+        raise InputError(Problem(key="", message=message, file=str(path)))
+    _replace(text, target)
 
 
 def _replace(text: str, target: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".costcalc.", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)

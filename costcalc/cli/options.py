@@ -34,7 +34,9 @@ Count = Annotated[str | None, option("--count", "How many, in the profile's unit
 Instance = Annotated[str | None, option("--instance", "A cloud instance or a host.")]
 Nodes = Annotated[str | None, option("--nodes", "How many instances or hosts.")]
 Hours = Annotated[str | None, option("--hours", "Wall-clock hours of a run that is over.")]
-Region = Annotated[str | None, option("--region", "aws:us-east-1, FR, US-CA; see costcalc regions.")]
+Region = Annotated[
+    str | None, option("--region", "aws:us-east-1, FR, US-CA; see costcalc regions.")
+]
 Provider = Annotated[str | None, option("--provider", "Whose prices; any: the median over all.")]
 Plan = Annotated[str | None, option("--plan", "on-demand, spot, reserved-1y, reserved-3y, owned.")]
 Set = Annotated[
@@ -45,11 +47,18 @@ Limit = Annotated[
 ]
 
 _KEYS = {
-    "tokens": "training.tokens", "samples": "training.samples", "flops": "model.flops",
-    "method": "training.method", "precision": "training.precision",
-    "accelerator": "hardware.accelerator", "count": "hardware.count",
-    "instance": "hardware.instance", "nodes": "hardware.nodes",
-    "region": "site.region", "provider": "price.provider", "plan": "price.plan",
+    "tokens": "training.tokens",
+    "samples": "training.samples",
+    "flops": "model.flops",
+    "method": "training.method",
+    "precision": "training.precision",
+    "accelerator": "hardware.accelerator",
+    "count": "hardware.count",
+    "instance": "hardware.instance",
+    "nodes": "hardware.nodes",
+    "region": "site.region",
+    "provider": "price.provider",
+    "plan": "price.plan",
 }
 
 

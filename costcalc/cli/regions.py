@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.catalog import region as regions
-from costcalc.report.format import digits
+from costcalc.human import digits
 
 if TYPE_CHECKING:
     from rich.table import Table
