@@ -1,0 +1,52 @@
+"""Write what commands print into the README, so that it shows what a reader will see.
+
+Run it after a change of the data or of the output: ``python scripts/readme.py``; ``--check`` says
+whether the README is up to date (a test does).  A block looks so::
+
+    <!-- output: costcalc estimate examples/llama-3-8b.yaml -->
+    ...
+    <!-- end -->
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"(<!-- output: (costcalc [^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def printed(command: str) -> str:
+    """What a costcalc command prints, 80 columns wide and without colours."""
+    found = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True,
+        check=False, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80"},
+    )
+    if found.returncode not in (0, 3):
+        raise SystemExit(f"{command}: {found.stderr}")
+    return found.stdout
+
+
+def updated(text: str) -> str:
+    """The README with every block filled with what its command prints now."""
+    return BLOCK.sub(lambda m: f"{m[1]}```\n{printed(m[2])}```\n{m[3]}", text)
+
+
+def main() -> int:
+    """Update the README, or check it."""
+    readme = ROOT / "README.md"
+    old = readme.read_text(encoding="utf-8")
+    new = updated(old)
+    if "--check" in sys.argv:
+        print("up to date" if new == old else "README.md is not up to date: python scripts/readme.py")
+        return int(new != old)
+    readme.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
