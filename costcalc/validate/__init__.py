@@ -1,0 +1,127 @@
+"""Scores the calculator against published measurements: nothing here is fitted or chosen.
+
+Figures are for groups of sources that the fit had not seen.  Repeats of one configuration count
+once; a refused row is a miss; rows whose source states neither a shape nor a parameter count can
+be predicted by nobody and are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from costcalc.validate.score import Point, Score
+
+METHOD = (
+    "Leave one group of sources out; sources that republish each other count as one. Repeats of "
+    "one configuration count once. Figures with fewer than 30 configurations are not claimed."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of scores: the whole under the key ``all``, then its parts."""
+
+    title: str
+    by: str
+    rows: Mapping[str, Score]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that ``costcalc validate`` prints."""
+
+    method: str
+    tables: Sequence[Table]
+    repeats: int
+    noise: float  # median share by which repeats of one configuration differ from their median
+    unsized: int  # configurations whose source states neither shape nor size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; shares of 1."""
+        tables = [
+            {"title": t.title, "by": t.by,
+             "rows": {n: {**asdict(s), "claimed": s.claimed} for n, s in t.rows.items()}}
+            for t in self.tables
+        ]  # fmt: skip
+        return {
+            "schema": "costcalc/validation/v1",
+            "method": self.method,
+            "tables": tables,
+            "noise_floor": {"repeats": self.repeats, "median": self.noise},
+            "unsized": self.unsized,
+        }
+
+
+_KEYS: dict[str, Callable[[Point], str]] = {
+    "source": lambda p: p.source,
+    "accelerator": lambda p: p.accelerator,
+    "precision": lambda p: p.precision,
+    "workload": lambda p: p.workload,
+    "devices": lambda p: p.scale,
+}
+
+
+def validate() -> Report:
+    """Scores of everything that ships."""
+    from costcalc.throughput.constants import load
+    from costcalc.validate import published, score
+    from costcalc.validate.throughput import all_measured, points
+
+    measured = all_measured()
+    text = [m for m in measured if m.row["workload"] == "llm" and m.sized]
+    given = points(m for m in text if m.layout_given and m.shape_given)
+    guessed = points(m for m in text if m.layout_given and not m.shape_given)
+    hidden = points(text, hidden=True)
+    others = points(m for m in measured if m.row["workload"] != "llm")
+    runs = published.points(load())
+    tables = [
+        *_tables("LLM throughput, layout given", given),
+        _table("LLM throughput, layout given, shapes guessed from the size", "source", guessed),
+        _table("LLM throughput, layout hidden (auto)", "source", hidden),
+        _table("Throughput of other models", "workload", others),
+        _table("Published runs, FLOPs to device-hours", "accelerator", runs),
+    ]
+    repeats, noise = score.noise([*given, *others])
+    return Report(
+        method=METHOD, tables=tables, repeats=repeats, noise=noise,
+        unsized=sum(m.row["workload"] == "llm" and not m.sized for m in measured),
+    )  # fmt: skip
+
+
+def validate_own(file: TextIO, name: str = "measurements") -> Report:
+    """Scores of a user's measurements, predicted by the shipped constants.
+
+    Columns: accelerator, devices, precision, tokens_per_s or samples_per_s (a second and device),
+    and what is known of parameters, sequence_length, global_batch, data, tensor, pipeline, ….
+    Raises InputError for a table that cannot be read.
+    """
+    from costcalc.errors import InputError, Problem
+    from costcalc.validate import score
+    from costcalc.validate.rows import configurations, read
+    from costcalc.validate.throughput import points
+
+    measured = configurations(read(file, name))
+    sized = [m for m in measured if m.sized or m.row["workload"] != "llm"]
+    if not sized:
+        message = "expected rows with a rate and parameters; found none"
+        raise InputError(Problem(key="parameters", message=message, file=name))
+    found = points(sized, own=True)
+    repeats, noise = score.noise(found)
+    return Report(
+        method="Predicted by the shipped constants; the fit has not seen these rows.",
+        tables=_tables(name, found), repeats=repeats, noise=noise,
+        unsized=len(measured) - len(sized),
+    )  # fmt: skip
+
+
+def _tables(title: str, found: list[Point]) -> list[Table]:
+    return [_table(title, key, found) for key in _KEYS if key != "workload"]
+
+
+def _table(title: str, key: str, found: list[Point]) -> Table:
+    from costcalc.validate.score import by, score
+
+    return Table(title=title, by=key, rows={"all": score(found), **by(found, _KEYS[key])})
