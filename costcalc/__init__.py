@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from costcalc.calculator import estimate as estimate
     from costcalc.errors import CostcalcError as CostcalcError
     from costcalc.errors import InputError as InputError
-    from costcalc.calculator import estimate as estimate
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
@@ -34,7 +34,7 @@ _PUBLIC = {
     "estimate": "costcalc.calculator",
 }
 
-__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]  # noqa: F822 - loaded on first use
+__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]
 
 
 def __getattr__(name: str) -> Any:

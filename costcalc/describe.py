@@ -1,4 +1,4 @@
-"""What an estimate says beside its figures: where it goes, the steps in words, the filled-in run."""
+"""What an estimate says beside its figures: where it goes, the steps, the filled-in run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from costcalc.human import digits, human, percent
 from costcalc.units import from_si, unit
 
 if TYPE_CHECKING:
-    from costcalc.calculator import Part
+    from costcalc.part import Part
     from costcalc.request import Request
     from costcalc.results import Result
     from costcalc.timing import Timed
@@ -90,8 +90,8 @@ def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "hardware": {
             "id": devices.accelerator.id, "name": devices.accelerator.name,
-            "count": devices.reserved, "unit": devices.accelerator.unit, "host": devices.host.host.id,
-            "nodes": devices.nodes,
+            "count": devices.reserved, "unit": devices.accelerator.unit,
+            "host": devices.host.host.id, "nodes": devices.nodes,
         },
     }
     if part.timed is not None:
@@ -164,7 +164,7 @@ def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str
 
 def _compute(part: Part, results: Mapping[str, Result]) -> str:
     work = part.trained.work
-    assert work is not None  # noqa: S101 - for the type checker
+    assert work is not None
     text = human(results["total_compute"].value, "FLOP")
     runs = float(part.values["runs"])
     many = f"H {runs:,.4g} run{'s' * (runs != 1)}"
@@ -182,7 +182,7 @@ def _compute(part: Part, results: Mapping[str, Result]) -> str:
 
 
 def _speed(part: Part, results: Mapping[str, Result]) -> str:
-    assert part.timed is not None  # noqa: S101 - for the type checker
+    assert part.timed is not None
     found = part.timed.throughput
     peak = digits(from_si(found.peak / part.devices.share, "TFLOP/s"))
     text = f"{percent(found.utilization.value)} of {peak} TFLOP/s ({found.precision}, dense)"
@@ -195,7 +195,7 @@ def _speed(part: Part, results: Mapping[str, Result]) -> str:
 
 
 def _layout_words(part: Part) -> str:
-    assert part.timed is not None  # noqa: S101 - for the type checker
+    assert part.timed is not None
     found = part.timed.throughput
     layout = found.layout
     axes = {name: getattr(layout, name) for name in

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from costcalc.inputs import dollars
 from costcalc.human import human, percent
+from costcalc.inputs import dollars
 from costcalc.results import Result
 from costcalc.run import Limits, Price
 from costcalc.units import unit

@@ -62,7 +62,7 @@ def trained(given: Input) -> Trained:
         return Trained(work=None)
     known = _known(asked, given)
     assumed: list[Choice] = []
-    fields = known.fields | _training(given, training, known, assumed)
+    fields = known.fields | _training(training, known, assumed)
     if training.teacher is not None:
         fields |= _teacher(training.teacher, given)
     try:
@@ -150,9 +150,7 @@ def _teacher(asked: Model, given: Input) -> dict[str, Any]:
     return {"teacher_parameters": known.get("active_parameters") or known.get("parameters")}
 
 
-def _training(
-    given: Input, training: Training, known: _Known, assumed: list[Choice]
-) -> dict[str, Any]:
+def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[str, Any]:
     """The fields that ``training`` gives, defaults filled and listed."""
 
     def default(key: str, value: Any, source: str, why: str = "") -> Any:

@@ -56,7 +56,8 @@ def total_compute(model_flops: V, runs: V) -> V:
 def training_time(training_flops: V, devices: V, peak: V, utilization: V, generation: V) -> V:
     """training_flops / (devices × peak × utilization) + generation.
 
-    ``training_flops`` are the model FLOPs but for those of generating, whose time stands apart.  MFU after Chowdhery et al. 2022 (PaLM, arXiv 2204.02311), appendix B: model FLOPs, without
+    ``training_flops`` are the model FLOPs but for those of generating, whose time stands apart.
+    MFU after Chowdhery et al. 2022 (PaLM, arXiv 2204.02311), appendix B: model FLOPs, without
     recompute, over the dense peak.
     """
     return training_flops / (devices * peak * utilization) + generation
@@ -72,10 +73,14 @@ def device_hours(wall_clock: V, devices: V, runs: V) -> V:
     return wall_clock * devices * runs
 
 
-def mean_power(board_power: V, idle_power: V, redone: V, goodput: V) -> V:
-    """board_power × goodput + (idle_power + (board_power − idle_power) × redone) × (1 − goodput)."""
-    lost = power.lost_power(training=board_power, idle=idle_power, redone=redone)
-    return power.mean_board_power(training=board_power, lost=lost, goodput=goodput)
+def lost_power(board_power: V, idle_power: V, redone: V) -> V:
+    """idle_power + (board_power − idle_power) × redone."""
+    return power.lost_power(training=board_power, idle=idle_power, redone=redone)
+
+
+def mean_power(board_power: V, lost_power: V, goodput: V) -> V:
+    """board_power × goodput + lost_power × (1 − goodput)."""
+    return power.mean_board_power(training=board_power, lost=lost_power, goodput=goodput)
 
 
 def energy_it(device_hours: V, mean_power: V, host_power: V, network_share: V) -> V:
@@ -121,7 +126,8 @@ def water(energy_it: V, wue: V, energy: V, grid_water: V) -> V:
 
 
 FIGURES: tuple[Callable[..., V], ...] = (
-    total_compute, training_time, wall_clock, device_hours, mean_power, energy_it, energy, cost,
+    total_compute, training_time, wall_clock, device_hours, lost_power, mean_power, energy_it,
+    energy, cost,
     carbon_operational, carbon_embodied, carbon_total, water,
 )
 

@@ -42,7 +42,8 @@ def main() -> int:
     old = readme.read_text(encoding="utf-8")
     new = updated(old)
     if "--check" in sys.argv:
-        print("up to date" if new == old else "README.md is not up to date: python scripts/readme.py")
+        stale = "README.md is not up to date: python scripts/readme.py"
+        print("up to date" if new == old else stale)
         return int(new != old)
     readme.write_text(new, encoding="utf-8")
     return 0

@@ -63,7 +63,7 @@ def _dispatch(arguments: list[str]) -> int:
         return _unknown(word)
     app = typer.Typer(
         name="costcalc", add_completion=True, no_args_is_help=True, rich_markup_mode=None,
-        pretty_exceptions_enable=False, help="What training a model costs: time, money, energy, CO2e.",
+        pretty_exceptions_enable=False,
     )
     app.callback()(_root)
     for name, (module, summary) in COMMANDS.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "yaml", "markdown", "latex")
 
 
-def command(  # noqa: PLR0913 - one parameter an option
+def command(
     run: options.RunFile = None,
     model: options.Model = None,
     tokens: options.Tokens = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from costcalc.results import Estimate
 
 # Figures of the pipeline that are no results, and the unit to show them in.
-_STEPS = {"training_time": "h", "mean_power": "W"}
+_STEPS = {"training_time": "h", "lost_power": "W", "mean_power": "W"}
 
 
 def explain(estimate: Estimate) -> Iterator[str]:
@@ -27,7 +27,7 @@ def explain(estimate: Estimate) -> Iterator[str]:
             yield from explain(stage)
         return
     listed = {item.key: item for item in estimate.assumptions}
-    yield from _workload(estimate, listed)
+    yield from _workload(estimate)
     shown: set[str] = set()
     for figure in pipeline.FIGURES:
         if figure.__name__ in estimate.values or figure.__name__ in estimate.results:
@@ -36,7 +36,7 @@ def explain(estimate: Estimate) -> Iterator[str]:
     yield from _rest(estimate, shown)
 
 
-def _workload(estimate: Estimate, listed: Mapping[str, Assumption | Choice]) -> Iterator[str]:
+def _workload(estimate: Estimate) -> Iterator[str]:
     yield estimate.name
     for name in ("parameters", "training_compute", "utilization", "throughput", "step_time",
                  "memory_per_device"):

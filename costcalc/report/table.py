@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from costcalc.assumption import Assumption
     from costcalc.results import Estimate, Result
 
-HEADLINE = (("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"))
+HEADLINE = (
+    ("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"),
+)
 BAR = 24  # characters that 100 % takes
 
 
