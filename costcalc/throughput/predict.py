@@ -1,4 +1,4 @@
-"""The step-time model turned into a utilisation with its range."""
+"""The models of a step turned into a utilisation with its range."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from costcalc.assumption import Assumption
-from costcalc.throughput.basis import peak_of
+from costcalc.throughput.basis import kind_of, peak_of
+from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.constants import load
 from costcalc.throughput.fitting import Placed, shape_for
-from costcalc.throughput.layout import Machine, Recipe
+from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.ranges import prediction_range
+from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
 from costcalc.workload.work import Work
 
-# Predicted over true utilisation, 5th and 95th percentile, before any calibration has been scored.
-_PRIOR = (0.65, 1.3)
-_NO_LAYOUT = (0.85, 1.1)  # further, where the layout is costcalc's own choice
-_NO_SHAPES = (0.8, 1.2)  # further, where shapes are guessed from a parameter count
+KEY = "hardware.utilization"
+SOURCE = "step-time model, calibrated (costcalc/data/throughput.yaml)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,45 +29,76 @@ class Prediction:
 
 
 def predict(
-    work: Work, machine: Machine, recipe: Recipe | None, placed: Placed
+    work: Work, machine: Machine, recipe: Recipe | None, placed: Placed, kind: str | None = None
 ) -> Prediction | None:
-    """The modelled MFU, or None where the step-time model does not apply.
+    """The modelled MFU; None where neither shapes, parameters nor a sample's FLOPs are known.
 
-    MFU = FLOPs of the modelled step / (its seconds · devices · peak); the step is a whole model's
-    forward and backward pass, or a LoRA step, whose frozen weights get no gradient.
+    ``kind`` is that of a model whose architecture does not say it (cnn, vit, diffusion).
     """
-    shape = shape_for(work)
-    if shape is None or recipe is None or placed.layout is None:
+    if recipe is None:
         return None
+    shape = shape_for(work)
+    if shape is not None and placed.layout is not None:
+        return _by_step(work, machine, recipe, placed, shape=shape, layout=placed.layout)
+    if work.datum == "sample" and work.forward_flops_per_datum and machine.memory_bandwidth:
+        return _by_sample(work.forward_flops_per_datum, machine, recipe, kind or kind_of(work))
+    return None
+
+
+def _by_step(
+    work: Work, machine: Machine, recipe: Recipe, placed: Placed, *, shape: ModelShape,
+    layout: Layout,
+) -> Prediction:
+    """MFU = FLOPs of the modelled step / (its seconds · devices · peak).
+
+    The step is a whole model's forward and backward pass, or a LoRA step, whose frozen weights get
+    no gradient; what a method computes beside that goes at the same utilisation.
+    """
+    constants = load()
     recipe = replace(recipe, sequence_length=int(shape.sequence_length))
-    step = placed.step or step_time(shape, machine, placed.layout, recipe, load())
-    passes = 3.0 * float(shape.forward_flops)
+    step = step_time(shape, machine, layout, recipe, constants)
+    each = 3.0 * float(shape.forward_flops)
     if recipe.method == "lora" and work.flops_per_datum:
         per_datum = shape.sequence_length if work.datum == "sample" else 1.0
-        passes = work.flops_per_datum / float(per_datum)
-    flops = passes * float(shape.sequence_length) * recipe.global_batch
-    peak = peak_of(machine, recipe.precision)
-    value = flops / (float(step.seconds) * machine.devices * peak)
-    return Prediction(utilization=_ranged(value, placed, known=shape.known),
-                      breakdown=_seconds(step))
+        each = work.flops_per_datum / float(per_datum)
+    flops = each * float(shape.sequence_length) * recipe.global_batch
+    value = flops / (float(step.seconds) * machine.devices * peak_of(machine, recipe.precision))
+    low, high = prediction_range(
+        constants, generation=machine.generation, kind=shape.kind,
+        layout_given=placed.by == "given", shapes_known=shape.known, devices=machine.devices)
+    why = ["modelled step"]
+    if placed.by == "auto":
+        why.append(f"the fastest of {placed.walked} layouts")
+    if not shape.known:
+        why.append("shapes by rule from the parameter count")
+    if machine.generation not in constants.get("generations", {}):
+        why.append(f"not calibrated on {machine.generation}")
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step))
+
+
+def _by_sample(
+    forward_flops: float, machine: Machine, recipe: Recipe, kind: str | None
+) -> Prediction:
+    """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone."""
+    constants = load()
+    taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
+    time = sample_time(forward_flops, machine, recipe.precision, constants, kind=taken)
+    value = 3.0 * forward_flops / (time.seconds * peak_of(machine, recipe.precision))
+    low, high = prediction_range(constants, generation=machine.generation, kind=taken,
+                                 devices=machine.devices)
+    why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
+    steps = recipe.global_batch / machine.devices
+    parts = {"compute": time.compute * steps, "memory": time.memory * steps}
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts)
 
 
 def _seconds(step: StepTime) -> dict[str, float]:
     return {name: float(part) for name, part in step.breakdown().items()}
 
 
-def _ranged(value: float, placed: Placed, *, known: bool) -> Assumption:
-    low, high = _PRIOR
-    why = ["modelled step (costcalc/throughput/step.py)"]
-    if placed.by == "auto":
-        low, high = low * _NO_LAYOUT[0], high * _NO_LAYOUT[1]
-        why.append(f"layout chosen among {placed.walked}")
-    if not known:
-        low, high = low * _NO_SHAPES[0], high * _NO_SHAPES[1]
-        why.append("shapes guessed from the parameter count")
+def _ranged(value: float, low: float, high: float, why: list[str]) -> Assumption:
+    value = min(value, 1.0)
     return Assumption(
-        key="hardware.utilization", value=value, low=value * low,
-        high=max(value, min(value * high, 1.0)),
-        unit="1", basis="modelled", source="step-time model (costcalc/data/throughput.yaml)",
-        why="; ".join(why),
+        key=KEY, value=value, low=value * low, high=max(value, min(value * high, 1.0)),
+        unit="1", basis="modelled", source=SOURCE, why="; ".join(why),
     )

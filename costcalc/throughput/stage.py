@@ -103,7 +103,7 @@ def throughput(
     peak = basis.peak_of(machine, precision)
     placed = place(work, machine, recipe, layout, given.fixed, offload=given.offload,
                    recompute_free=given.recompute_free, must_fit=not given.measured)
-    predicted = predict(work, machine, recipe, placed)
+    predicted = predict(work, machine, recipe, placed, given.workload)
     utilization = (_measured(work, machine, recipe, given, precision)
                    or (predicted.utilization if predicted else None)
                    or _from_cells(work, machine, precision, given.workload))
@@ -195,7 +195,9 @@ def _generation(
     if work.generation is None or given.throughput or given.step_time:
         return None, ""
     try:
-        from costcalc.throughput.decode import generation_time
+        from costcalc.throughput.decode import (  # type: ignore[import-not-found,unused-ignore]
+            generation_time,
+        )
     except ImportError:
         return None, "no model of generation: give hardware.throughput"
     made: tuple[Assumption | None, str] = generation_time(work, machine, recipe)

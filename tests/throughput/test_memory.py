@@ -6,12 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from costcalc.throughput.axes import Axes, axes_of
-from costcalc.throughput.footprint import Footprint, footprint_of
-from costcalc.throughput.layout import Layout
-from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at, memory
-from costcalc.workload.stage import WorkloadInput, workload
 from throughput_models import (
     GIB,
     GPT3,
@@ -24,6 +18,12 @@ from throughput_models import (
     recipe,
     work_of,
 )
+
+from costcalc.throughput.axes import Axes, axes_of
+from costcalc.throughput.footprint import Footprint, footprint_of
+from costcalc.throughput.layout import Layout
+from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at, memory
+from costcalc.workload.stage import WorkloadInput, workload
 
 GPT3_PRINT = footprint_of(work_of(GPT3))
 LLAMA_PRINT = footprint_of(work_of(LLAMA8, 8192))
