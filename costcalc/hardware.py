@@ -141,12 +141,11 @@ def _machine(
         matmul_ceiling={name: s.si for name, s in accelerator.matmul_ceiling.items()},
         sub_devices=accelerator.sub_devices.count,
     )
-    for name in ("scale_up", "scale_out"):
-        if getattr(asked, name) is not None:
-            assumed.append(exact(
-                f"hardware.{name}", getattr(asked, name), "GB/s", basis="given",
-                source="run file", where=given.place("hardware", name),
-            ))
+    assumed += [
+        exact(f"hardware.{name}", getattr(asked, name), "GB/s", basis="given", source="run file",
+              where=given.place("hardware", name))
+        for name in ("scale_up", "scale_out") if getattr(asked, name) is not None
+    ]
     return machine, assumed
 
 

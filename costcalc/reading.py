@@ -230,7 +230,8 @@ class _Reader:
     def _fault(self, error: Any) -> InputError:
         mark: Any = error.problem_mark or error.context_mark
         text = ", ".join(part for part in (error.context, error.problem) if part)
-        if mark is not None and self._line(mark.line)[: mark.column + 1].strip(" ").startswith("\t"):
+        before = self._line(mark.line)[: mark.column + 1] if mark is not None else ""
+        if before.strip(" ").startswith("\t"):
             text = "expected spaces to indent; got a tab"
         return InputError(
             Problem(
@@ -278,7 +279,7 @@ class _Reader:
 
         self._count(event)
         self._reach(event, depth)
-        self.marks[path] = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        self.marks[path] = _mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if event.anchor is None:
@@ -342,7 +343,7 @@ class _Reader:
             self._count(event)
             key = self._key(event)
             inner = (*path, key)
-            mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = _mark(event)
             if key in values:
                 first = self.key_marks[inner]
                 message = f"duplicate key; it stands on line {first.line} already"
@@ -353,3 +354,7 @@ class _Reader:
             self.key_marks[inner] = mark
             values[key] = self._node(next(self.events), inner, depth + 1)
         return values
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -144,7 +144,8 @@ def _layout(part: Part) -> Iterator[Fault]:
         message = f"tensor × pipeline × context = {model} does not divide the count, {count}"
         yield Fault(("hardware", "layout"), message)
     elif (count // layout.pipeline) % layout.expert:
-        message = f"expert {layout.expert} does not divide data × tensor × context = {count // layout.pipeline}"
+        rest = count // layout.pipeline
+        message = f"expert {layout.expert} does not divide data × tensor × context = {rest}"
         yield Fault(("hardware", "layout"), message)
 
 

@@ -16,6 +16,7 @@ from costcalc.scalars import Money, choice, expected, money, positive, quantity,
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
+OPTIMIZERS = ("adamw", "adamw-8bit", "adafactor", "sgd", "muon")
 SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
 
 _Count = Annotated[int, whole("a whole number")]
@@ -141,7 +142,7 @@ class Training(Section):
     precision: _Precision | None = None
     recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
     attention: Annotated[str, choice("flash", "standard")] | None = None
-    optimizer: Annotated[str, choice("adamw", "adamw-8bit", "adafactor", "sgd", "muon")] | None = None
+    optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
     runs: _Amount | None = None
 
 
@@ -185,7 +186,7 @@ class Calibrate(Section):
 class Hardware(Section):
     """``hardware``: on what."""
 
-    accelerator: Annotated[str, text("the name of a profile (costcalc hardware list)")] | None = None
+    accelerator: Annotated[str, text("a profile (costcalc hardware list)")] | None = None
     count: Annotated[int, whole("a whole number of devices")] | None = None
     per_node: _Count | None = None
     instance: Annotated[str, text("the name of an instance or host")] | None = None
@@ -210,13 +211,16 @@ class Site(Section):
     pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = None
 
 
+_Electricity = Annotated[Money, money("a price of electricity", per=("kWh",), required=True)]
+
+
 class Owned(Section):
     """``price.owned``: hardware that was bought."""
 
     purchase: Annotated[Money, money("a purchase price")] | None = None
     lifetime: Annotated[float, quantity("s")] | None = None
     utilization: _Share | None = None
-    electricity: Annotated[Money, money("a price of electricity", per=("kWh",), required=True)] | None = None
+    electricity: _Electricity | None = None
 
 
 _HOURLY = ("h", "device_hour", "hour")

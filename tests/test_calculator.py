@@ -136,8 +136,10 @@ def test_problems_of_every_kind_come_together(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         costcalc.estimate(file)
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith(f"{file}:2:11: model.preset: no preset lama-3-8b; nearest: llama-3-8b")
-    assert lines[1].startswith(f"{file}:6:16: hardware.accelerator: no accelerator h100-sxm6; nearest:")
+    assert lines[0].startswith(
+        f"{file}:2:11: model.preset: no preset lama-3-8b; nearest: llama-3-8b")
+    assert lines[1].startswith(
+        f"{file}:6:16: hardware.accelerator: no accelerator h100-sxm6; nearest:")
     assert lines[2] == (f"{file}:9:11: site.region: no region aws:us-esat-1; "
                         "nearest: aws:us-east-1, aws:us-east-2")
     assert lines[3] == f"3 problems in {file}"
@@ -163,7 +165,8 @@ def test_precision_without_a_peak_is_refused() -> None:
 
 
 def test_what_cannot_fit_is_refused_with_the_smallest_count() -> None:
-    run = {"model": {"preset": "llama-3.1-405b"}, "training": {"tokens": "1T", "method": "finetune"},
+    run = {"model": {"preset": "llama-3.1-405b"},
+           "training": {"tokens": "1T", "method": "finetune"},
            "hardware": {"accelerator": "a100-sxm4-40", "count": 8}}
     with pytest.raises(InputError) as caught:
         costcalc.estimate(run)
@@ -265,7 +268,8 @@ def test_instance_and_nodes_say_what_and_how_many() -> None:
 def test_a_tpu_slice_says_its_count_and_contradictions_are_refused() -> None:
     made = costcalc.estimate({
         "model": {"preset": "vit-b-16"}, "training": {"samples": 1e6},
-        "hardware": {"accelerator": "v3-32", "utilization": 0.3}, "site": {"region": "gcp:us-central1"}})
+        "hardware": {"accelerator": "v3-32", "utilization": 0.3},
+        "site": {"region": "gcp:us-central1"}})
     assert made.details["hardware"]["count"] == 16  # 32 TensorCores, two a chip
     with pytest.raises(InputError, match="v3-32 says 16 chips; count says 32"):
         costcalc.estimate({"model": {"flops": "1e18 FLOP"},

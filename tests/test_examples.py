@@ -12,7 +12,7 @@ from costcalc.units import from_si
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-RUNS = [path for path in EXAMPLES if "model:" in path.read_text() or "measured:" in path.read_text()]
+RUNS = [path for path in EXAMPLES if "hardware:" in path.read_text()]
 
 # Figure: (low, high) in the unit of the report; where the bounds come from.
 SANE = {

@@ -69,7 +69,8 @@ UNITS = {
 }
 DIMENSIONS = {
     "total_compute": "FLOP", "training_time": "second", "wall_clock": "second",
-    "device_hours": "device*second", "lost_power": "watt/device", "mean_power": "watt/device", "energy_it": "joule",
+    "device_hours": "device*second", "lost_power": "watt/device",
+    "mean_power": "watt/device", "energy_it": "joule",
     "energy": "joule", "cost": "USD", "carbon_operational": "gCO2e", "carbon_embodied": "gCO2e",
     "carbon_total": "gCO2e", "water": "litre",
 }

@@ -111,7 +111,8 @@ def _note(key: str, estimate: Estimate) -> str:
         return f"{human(results['energy_it'].value, 'kWh')} before the facility's share"
     if key == "carbon_total" and results["carbon_operational"].value is not None:
         made = human(results["carbon_embodied"].value, "kgCO2e")
-        return f"{human(results['carbon_operational'].value, 'kgCO2e')} electricity, {made} hardware"
+        used = human(results["carbon_operational"].value, "kgCO2e")
+        return f"{used} electricity, {made} hardware"
     return ""
 
 
@@ -224,7 +225,8 @@ def _assumed(estimate: Estimate, *, verbose: bool) -> Iterator[RenderableType]:
         from rich.text import Text
 
         more = len(listed) - len(ranked)
-        yield Text(f"  and {more} more: -v lists them, costcalc explain shows formulas", style="dim")
+        told = f"  and {more} more: -v lists them, costcalc explain shows formulas"
+        yield Text(told, style="dim")
 
 
 def _cut(text: str, width: int = 52) -> str:
