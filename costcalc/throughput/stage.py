@@ -13,8 +13,9 @@ from typing import Literal
 from costcalc.assumption import Assumption, exact
 from costcalc.errors import InputError, Problem
 from costcalc.throughput import basis
+from costcalc.throughput.constants import load
 from costcalc.throughput.efficiency import efficiency
-from costcalc.throughput.fitting import place
+from costcalc.throughput.fitting import place, shape_for
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Range
 from costcalc.throughput.predict import predict
@@ -191,14 +192,27 @@ def _from_cells(
 def _generation(
     work: Work, machine: Machine, recipe: Recipe | None, given: Given
 ) -> tuple[Assumption | None, str]:
-    """Decoding time of one run, or why it cannot be had; what is measured holds it already."""
+    """Decoding time of one run, or why it cannot be had; what is measured holds it already.
+
+    Every optimizer step waits for the sequences that it learns from.
+    """
     if work.generation is None or given.throughput or given.step_time:
         return None, ""
-    try:
-        from costcalc.throughput.decode import (  # type: ignore[import-not-found,unused-ignore]
-            generation_time,
-        )
-    except ImportError:
-        return None, "no model of generation: give hardware.throughput"
-    made: tuple[Assumption | None, str] = generation_time(work, machine, recipe)
-    return made
+    shape = shape_for(work)
+    if shape is None or recipe is None:
+        return None, "no shapes to model generation from: give hardware.throughput"
+    from costcalc.throughput.decode import decode_time
+
+    asked = work.generation
+    together = min(max(recipe.global_batch, 1.0), asked.sequences)
+    one = decode_time(
+        shape, machine, sequences=together, prompt_length=asked.prompt_length,
+        generation_length=asked.generation_length, precision=recipe.precision, constants=load())
+    rounds = asked.sequences / together
+    why = (f"decoding is bound by memory: {together:g} sequences a step, "
+           f"{one.batch:.3g} at once on each {one.shards} devices; not validated")
+    return Assumption(
+        key="training.generation_time", value=one.seconds * rounds, low=one.low * rounds,
+        high=one.high * rounds, unit="h", basis="modelled",
+        source="decode model (Pope et al. 2022, arXiv:2211.05102)", why=why,
+    ), ""

@@ -151,7 +151,8 @@ def test_experts_are_divided_by_the_expert_axis_and_sharded_over_what_is_left():
     assert held.parts.optimizer == pytest.approx(12 * (dense / 64 + expert / 8))
 
 
-@pytest.mark.parametrize(("method", "copies", "trained"), [("dpo", 1, 1), ("grpo", 1, 1), ("ppo", 2, 2)])
+@pytest.mark.parametrize(
+    ("method", "copies", "trained"), [("dpo", 1, 1), ("grpo", 1, 1), ("ppo", 2, 2)])
 def test_methods_that_hold_other_models(method, copies, trained):
     model = Footprint(layers=10.0, dense=1e8, parameters=1e9)
     held = memory(model, machine(1), Layout(), recipe(method=method)).parts
@@ -320,7 +321,8 @@ layouts = st.builds(
     pipeline=st.sampled_from([1, 2, 3, 8]), virtual_pipeline=st.sampled_from([1, 2]),
     context=st.sampled_from([1, 2]), expert=st.sampled_from([1, 2]),
     sharding=st.sampled_from(["none", "zero1", "zero2", "zero3", "hsdp"]),
-    micro_batch=st.sampled_from([1, 2, 4]), recompute=st.sampled_from(["none", "selective", "full"]),
+    micro_batch=st.sampled_from([1, 2, 4]),
+    recompute=st.sampled_from(["none", "selective", "full"]),
 )
 recipes = st.builds(
     recipe, length=st.just(2048), batch=st.sampled_from([1, 64, 512]),
@@ -369,7 +371,8 @@ def test_arrays_give_what_single_layouts_give(model, some, made):
 
 
 def test_a_parameter_count_alone_is_near_the_shapes_and_wider():
-    rough = footprint_of(workload(WorkloadInput(parameters=8.03e9, tokens=1e9, sequence_length=8192)))
+    asked = WorkloadInput(parameters=8.03e9, tokens=1e9, sequence_length=8192)
+    rough = footprint_of(workload(asked))
     assert rough.basis == "parameters"
     assert rough.whole + rough.split == pytest.approx(
         LLAMA_PRINT.whole + LLAMA_PRINT.split, rel=0.5)
@@ -377,8 +380,8 @@ def test_a_parameter_count_alone_is_near_the_shapes_and_wider():
 
 
 def test_a_network_by_its_flops_fits_where_it_ran():
-    # NVIDIA DeepLearningExamples, PyTorch/Classification/ConvNets/resnet50v1.5: 256 images in 16 bits
-    # and 128 in 32 bits on a V100 of 16 GB
+    # NVIDIA DeepLearningExamples, PyTorch/Classification/ConvNets/resnet50v1.5: 256 images in
+    # 16 bits and 128 in 32 bits on a V100 of 16 GB
     work = workload(WorkloadInput(forward_flops=8.178e9, parameters=25.6e6, samples=1e6))
     model = footprint_of(work)
     assert model.basis == "forward_flops"

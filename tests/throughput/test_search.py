@@ -23,12 +23,14 @@ A100 = {"generation": "ampere", "peak": {"bf16": 312e12}, "memory_bandwidth": 2.
 
 def asked(model, devices, length=2048, batch=64, **more):
     work = work_of(model, length)
-    return work, shape_for(work), footprint_of(work), machine(devices, **more), recipe(length, batch)
+    made = recipe(length, batch)
+    return work, shape_for(work), footprint_of(work), machine(devices, **more), made
 
 
 def find(model, devices, length=2048, batch=64, *, full=False, top=10, fixed=None, **more):
     _, shape, kept, on, made = asked(model, devices, length, batch, **more)
-    return search(shape, on, made, footprint=kept, constants=load(), full=full, top=top, fixed=fixed)
+    return search(shape, on, made, footprint=kept, constants=load(), full=full, top=top,
+                  fixed=fixed)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,8 @@ def test_every_layout_uses_every_device_and_keeps_the_rules(model, devices, batc
 def test_no_layout_stands_twice():
     _, shape, _, on, made = asked(MIXTRAL, 16, 8192, 32)
     for full in (False, True):
-        rows = np.concatenate(list(chunks(question(shape, on, made, full=full, fixed=Fixed()))), axis=1)
+        parts = list(chunks(question(shape, on, made, full=full, fixed=Fixed())))
+        rows = np.concatenate(parts, axis=1)
         assert len({tuple(column) for column in rows.T.tolist()}) == rows.shape[1]
 
 

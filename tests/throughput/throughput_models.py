@@ -28,7 +28,8 @@ MIXTRAL = decoder(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, vocab
 
 
 def work_of(model: Architecture, length: int = 2048, tokens: float = 1e9, **more) -> Work:
-    return workload(WorkloadInput(architecture=model, tokens=tokens, sequence_length=length, **more))
+    return workload(
+        WorkloadInput(architecture=model, tokens=tokens, sequence_length=length, **more))
 
 
 def machine(devices: int = 8, name: str = "h100", memory: float = 80 * GIB, **more) -> Machine:
@@ -43,4 +44,5 @@ def machine(devices: int = 8, name: str = "h100", memory: float = 80 * GIB, **mo
 
 
 def recipe(length: int = 2048, batch: float = 64, **more) -> Recipe:
-    return Recipe(**({"sequence_length": length, "global_batch": batch, "precision": "bf16"} | more))
+    known = {"sequence_length": length, "global_batch": batch, "precision": "bf16"}
+    return Recipe(**(known | more))
