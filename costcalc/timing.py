@@ -116,6 +116,21 @@ def _batch(work: Work, devices: Devices) -> tuple[int, str, str]:
     return rounded, "128 sequences a step, at least one a device", source
 
 
+def fixed_by(given: Input) -> Fixed:
+    """What the run file fixes of the layout; the rest is open to a search."""
+    training = given.part.training or Training()
+    keys = given.part.hardware.layout if given.part.hardware else None
+    recompute = training.recompute if training.recompute != "auto" else None
+    if keys is None:
+        return Fixed(micro_batch=training.micro_batch, recompute=recompute)
+    written = keys.model_fields_set
+    axes = ("tensor", "pipeline", "context", "expert", "virtual_pipeline", "data")
+    fixed = {name: getattr(keys, name) for name in axes if name in written}
+    sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
+    return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch,
+                 recompute=recompute)
+
+
 def _layout(
     keys: LayoutKeys | None, training: Training, count: int, assumed: list[Assumption | Choice]
 ) -> tuple[Layout | None, Fixed | None]:

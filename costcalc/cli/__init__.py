@@ -13,6 +13,8 @@ from collections.abc import Sequence
 COMMANDS = {
     "estimate": ("costcalc.cli.estimate", "What a run will cost: days, dollars, kWh, CO2e."),
     "explain": ("costcalc.cli.explain", "Each figure's formula with its numbers and sources."),
+    "layout": ("costcalc.cli.layout", "The fastest layouts that fit, and why the first is first."),
+    "validate": ("costcalc.cli.validate", "Predictions scored on published measurements."),
     "models": ("costcalc.cli.models", "The models known by name."),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),

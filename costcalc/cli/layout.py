@@ -1,0 +1,71 @@
+"""``costcalc layout RUN.yaml``: the ten fastest layouts of the full space."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.cli import options
+
+if TYPE_CHECKING:
+    from costcalc.throughput.search import Found
+
+_AXES = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert", "sharding",
+         "micro_batch", "recompute")
+_HEADS = ("data", "tp", "pp", "vpp", "cp", "ep", "sharding", "micro", "recompute")
+
+
+def command(
+    run: options.RunFile = None,
+    set_: options.Set = None,
+    top: Annotated[int, typer.Option("--top", help="How many to show.")] = 10,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Walk every layout of a run, and show the fastest that fit in memory."""
+    from costcalc.layouts import layouts
+
+    start = time.perf_counter()
+    found = layouts(str(run) if run else {}, top=top, changes=options.changes({"set": set_}))
+    seconds = time.perf_counter() - start
+    if json_:
+        from costcalc.writing import to_json
+
+        print(to_json(_plain(found)))
+        return
+    _print(found, seconds)
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    return {
+        "walked": found.walked, "fitting": found.fitting, "fits": found.fits, "why": found.why,
+        "layouts": [
+            {**dataclasses.asdict(one.layout), "step_time": one.seconds,
+             "memory_per_device": one.memory / 2**30, "breakdown": dict(one.breakdown)}
+            for one in found.best
+        ],
+    }
+
+
+def _print(found: Found, seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from costcalc.human import human
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for head in ("", *_HEADS):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("step", justify="right", no_wrap=True)
+    table.add_column("GiB", justify="right", no_wrap=True)
+    for rank, one in enumerate(found.best, 1):
+        axes = [str(getattr(one.layout, name)) for name in _AXES]
+        table.add_row(str(rank), *axes, human(one.seconds, "s"), f"{one.memory / 2**30:.1f}")
+    console = Console(highlight=False)
+    console.print(table)
+    fit = f"{found.fitting:,} fit in memory" if found.fits != "none" else "none fits in memory"
+    console.print(f"\n{found.walked:,} layouts walked in {seconds:.1f} s, {fit}", style="dim")
+    if found.why:
+        console.print(f"why the first is first: {found.why}")
