@@ -1,0 +1,247 @@
+"""The step-time model: hand-computed terms, its physics as properties, and its speed."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costcalc.errors import InputError
+from costcalc.throughput.axes import Axes, axes_of
+from costcalc.throughput.by_flops import sample_time
+from costcalc.throughput.coefficients import Coefficients, ceiling_of, coefficients_of, rates_of
+from costcalc.throughput.collectives import all_to_all_time, gather_time, group_rate
+from costcalc.throughput.constants import load
+from costcalc.throughput.decode import decode_time
+from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.ranges import prediction_range
+from costcalc.throughput.shape import decoder_shape, shape_from_parameters
+from costcalc.throughput.step import StepTime, step_of, step_time, training_of
+
+H100 = Machine(
+    accelerator="h100-sxm5-80", generation="hopper", kind="gpu", devices=64, per_node=8,
+    peak={"bf16": 989.4e12, "fp8": 1978.9e12}, memory=80 * 2**30, memory_bandwidth=3.35e12,
+    scale_up=450e9, scale_up_domain=8, scale_out=50e9, matmul_ceiling={"bf16": 0.803, "fp8": 0.709},
+)  # fmt: skip
+LLAMA70 = decoder_shape(
+    layers=80, hidden=8192, heads=64, kv_heads=8, ffn=28672, vocabulary=128256, sequence_length=8192
+)
+RECIPE = Recipe(sequence_length=8192, global_batch=128, precision="bf16")
+LAYOUT = Layout(data=2, tensor=4, pipeline=4, context=2, virtual_pipeline=5, sharding="zero1")
+
+
+def seconds(**changes) -> float:
+    axes = replace(axes_of(LAYOUT), **changes)
+    return float(step_time(LLAMA70, H100, axes, RECIPE, load()).seconds)
+
+
+def test_shape_counts_as_the_model_card_does():
+    # Llama 3 8B: 4096·(2·4096 + 2·1024) + 3·4096·14336 a layer, 32 of them, logits 4096·128256
+    llama = decoder_shape(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336,
+                          vocabulary=128256, sequence_length=8192)  # fmt: skip
+    layer = 4096 * (2 * 4096 + 2 * 1024) + 3 * 4096 * 14336
+    assert float(llama.active_weights) == 32 * layer + 4096 * 128256 == 7_504_658_432
+    # NVIDIA Megatron-Bridge: 1933 TFLOP/s at 37556 tokens/s and device = 51.470 GFLOP a token
+    assert float(3 * llama.forward_flops) == pytest.approx(1933e12 / 37556, rel=1e-4)
+
+
+def test_experts_count_by_what_a_token_passes():
+    # Mixtral 8x7B: 46.70e9 parameters, 12.75e9 multiplied with a token (embedding not)
+    mixtral = decoder_shape(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, experts=8,
+                            experts_per_token=2, vocabulary=32000, sequence_length=4096)  # fmt: skip
+    assert float(mixtral.parameters) == pytest.approx(46_702_792_704, rel=1e-4)
+    assert float(mixtral.active_weights) == pytest.approx(12_748_587_008, rel=1e-4)
+
+
+def test_rule_for_a_parameter_count_gives_its_parameters_back():
+    for size in (1e9, 7e9, 70e9, 400e9):
+        shape = shape_from_parameters(size, 2048.0)
+        counted = shape.layers * shape.layer_weights + 2 * shape.head_weights
+        assert float(counted) == pytest.approx(size, rel=0.45)
+        assert not shape.known
+
+
+def test_ring_moves_what_thakur_says():
+    # 8 members, 8 GB: 7/8 of it over each link of 100 GB/s is 70 ms
+    assert float(gather_time(8.0, 8e9, 100e9, 0.0)) == pytest.approx(0.07)
+    assert float(gather_time(1.0, 8e9, 100e9, 1.0)) == 0.0
+    rate, leaves = group_rate(16.0, 8.0, 450e9, 50e9)
+    assert float(rate) == 400e9  # eight cards of 50 GB/s
+    assert float(leaves) == 1.0
+    # 64 members, 8 a node: 56/64 of 6.4 GB over one card of 50 GB/s is 112 ms
+    assert float(all_to_all_time(64.0, 8.0, 6.4e9, 450e9, 50e9, 0.0)) == pytest.approx(0.112)
+
+
+def test_perfect_machine_takes_the_flops_over_the_peak():
+    # nothing but arithmetic: every share 1, every time and traffic 0
+    ideal = Coefficients(
+        matmul=1.0, matmul_base=1.0, attention=1.0, traffic=0.0, bandwidth=1.0, elementwise=0.0,
+        cast=0.0, kernel=0.0, matmul_start=0.0, scale_up=1.0, scale_out=1.0, latency_up=0.0,
+        latency_out=0.0, jitter=0.0, fixed=0.0,
+    )  # fmt: skip
+    machine = replace(H100, devices=1, memory_bandwidth=1e30)
+    recipe = replace(RECIPE, global_batch=1)
+    step = step_of(LLAMA70, rates_of(machine, "bf16"), axes_of(Layout()), training_of(recipe), ideal)
+    # forward + 2 × backward, and flash attention's 2.5 forward passes backward instead of 2
+    core = 80 * 2 * 2 * 64 * 128 * 4096
+    flops = 8192 * (6 * float(LLAMA70.active_weights) + 3.5 * core)
+    assert float(step.seconds) == pytest.approx(flops / 989.4e12, rel=1e-9)
+
+
+def test_parts_add_up():
+    step = step_time(LLAMA70, H100, LAYOUT, RECIPE, load())
+    assert sum(float(v) for v in step.breakdown().values()) == pytest.approx(float(step.seconds))
+    assert set(step.breakdown()) == {
+        "compute", "memory", "tensor", "pipeline", "data", "expert", "bubble", "optimizer"}  # fmt: skip
+
+
+def test_bubble_is_megatrons():
+    # (p − 1)/(v·m) of the busy time: p 4, v 5, m 64
+    step = step_time(LLAMA70, H100, LAYOUT, RECIPE, load())
+    busy = float(step.compute + step.memory + step.tensor + step.expert)
+    assert float(step.bubble) / busy == pytest.approx(3 / (5 * 64), rel=1e-6)
+
+
+def test_layout_arrays_and_scalars_agree():
+    axes = Axes(
+        data=np.array([2.0, 64.0, 8.0]), tensor=np.array([4.0, 1.0, 8.0]),
+        pipeline=np.array([4.0, 1.0, 1.0]), context=np.array([2.0, 1.0, 1.0]),
+        micro_batch=np.array([1.0, 2.0, 1.0]), zero=np.array([1.0, 3.0, 0.0]),
+        full=np.array([0.0, 1.0, 0.0]),
+    )  # fmt: skip
+    together = step_time(LLAMA70, H100, axes, RECIPE, load()).seconds
+    for i in range(3):
+        one = Axes(**{n: float(np.broadcast_to(getattr(axes, n), 3)[i]) for n in Axes.__slots__})
+        alone = float(step_time(LLAMA70, H100, one, RECIPE, load()).seconds)
+        assert alone == pytest.approx(together[i], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "slower"),
+    [
+        ({"full": 1.0}, True),  # recompute runs the forward pass again
+        ({"virtual_pipeline": 1.0}, True),  # a larger bubble
+        ({"tensor": 8.0, "data": 1.0}, True),  # more tensor traffic at the same work
+    ],
+)
+def test_direction_of_each_axis(change, slower):
+    assert (seconds(**change) > seconds()) is slower
+
+
+def test_tensor_parallelism_across_nodes_costs():
+    inside = step_time(LLAMA70, H100, Layout(tensor=8, data=8), RECIPE, load())
+    across = step_time(
+        LLAMA70, replace(H100, scale_up_domain=4), Layout(tensor=8, data=8), RECIPE, load()
+    )
+    assert float(across.tensor) > 1.5 * float(inside.tensor)
+
+
+def test_eight_bits_are_faster_by_less_than_two():
+    wide = float(step_time(LLAMA70, H100, LAYOUT, RECIPE, load()).seconds)
+    low = replace(RECIPE, precision="fp8")
+    narrow = float(step_time(LLAMA70, H100, LAYOUT, low, load()).seconds)
+    assert 1.1 < wide / narrow < 2.0
+
+
+def test_adapters_cost_less_than_full_training():
+    full = float(step_time(LLAMA70, H100, LAYOUT, RECIPE, load()).seconds)
+    lora = replace(RECIPE, method="lora", trainable_share=0.005)
+    part = float(step_time(LLAMA70, H100, LAYOUT, lora, load()).seconds)
+    assert 0.6 < part / full < 0.85  # two of three passes over the weights
+
+
+def test_precision_that_a_machine_has_not_is_refused():
+    low = replace(RECIPE, precision="fp4")
+    with pytest.raises(InputError) as caught:
+        step_time(LLAMA70, H100, LAYOUT, low, load())
+    assert str(caught.value) == (
+        "training.precision: expected a precision that h100-sxm5-80 computes in (bf16, fp8); "
+        "got fp4"
+    )
+
+
+def test_unmeasured_generation_falls_back_to_the_prior_of_its_kind():
+    new = replace(H100, generation="rubin", matmul_ceiling={})
+    assert ceiling_of(new, "bf16") == 0.77
+    found = coefficients_of(load(), new, "bf16")
+    assert found.matmul == pytest.approx(0.77 * load()["global"]["sustained"])
+    low, high = prediction_range(load(), generation="rubin")
+    known_low, known_high = prediction_range(load(), generation="hopper")
+    assert low < known_low < 1 < known_high < high
+
+
+def test_range_widens_with_what_is_not_known():
+    known = prediction_range(load(), generation="hopper")
+    for less in ({"layout_given": False}, {"shapes_known": False}, {"devices": 100_000}):
+        wider = prediction_range(load(), generation="hopper", **less)
+        assert wider[0] < known[0]
+        assert wider[1] >= known[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.sampled_from([1, 2, 8, 64]), tensor=st.sampled_from([1, 2, 8]),
+    pipeline=st.sampled_from([1, 2, 5]), micro=st.sampled_from([1, 2, 4]),
+    sharding=st.sampled_from(["none", "zero1", "zero2", "zero3", "hsdp"]),
+    recompute=st.sampled_from(["none", "selective", "full"]),
+    precision=st.sampled_from(["bf16", "fp8"]),
+)  # fmt: skip
+def test_never_faster_than_the_peak(data, tensor, pipeline, micro, sharding, recompute, precision):
+    layout = Layout(data=data, tensor=tensor, pipeline=pipeline, micro_batch=micro,
+                    sharding=sharding, recompute=recompute)  # fmt: skip
+    machine = replace(H100, devices=layout.devices)
+    recipe = Recipe(sequence_length=8192, global_batch=256.0, precision=precision)
+    step = step_time(LLAMA70, machine, layout, recipe, load())
+    flops = 3 * float(LLAMA70.forward_flops) * 8192 * 256
+    assert float(step.seconds) > flops / (layout.devices * machine.peak[precision])
+    assert all(float(part) >= 0 for part in step.breakdown().values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(factor=st.floats(1.1, 4.0))
+def test_faster_machine_is_never_slower(factor):
+    base = float(step_time(LLAMA70, H100, LAYOUT, RECIPE, load()).seconds)
+    for field in ("memory_bandwidth", "scale_up", "scale_out"):
+        better = replace(H100, **{field: getattr(H100, field) * factor})
+        assert float(step_time(LLAMA70, better, LAYOUT, RECIPE, load()).seconds) <= base * (1 + 1e-9)
+
+
+def test_convolutions_are_bound_by_memory_more_on_faster_chips():
+    slow = replace(H100, peak={"bf16": 100e12})
+    share = [
+        t.memory / t.seconds
+        for t in (sample_time(8.18e9, m, "bf16", load(), "cnn", 11.1e6) for m in (slow, H100))
+    ]
+    assert share[0] < share[1]
+
+
+def test_decoding_reads_the_weights_every_step():
+    # 70.55e9 weights of 2 bytes over 2 devices' 0.6 · 3.35 TB/s: 35.1 ms, and 80 layers of 20 us
+    machine = replace(H100, devices=2)
+    found = decode_time(LLAMA70, machine, sequences=1, prompt_length=1, generation_length=1000)
+    weights = 2 * float(LLAMA70.parameters) / (2 * 0.6 * 3.35e12)
+    cache = 4 * 80 * 8 * 128 * (1 + 500) / (2 * 0.6 * 3.35e12)
+    assert found.shards == 2
+    assert found.decode == pytest.approx(1000 * (weights + cache + 80 * 2e-5), rel=1e-6)
+    assert found.low < found.seconds < found.high
+
+
+def test_speed_of_one_call_and_of_many():
+    constants = load()
+    best = min(_time(lambda: step_time(LLAMA70, H100, LAYOUT, RECIPE, constants)) for _ in range(30))
+    assert best < 1e-3  # the budget is 0.3 ms; the margin is for busy machines
+    number = 20_000
+    ones = np.ones(number)
+    axes = Axes(data=2 * ones, tensor=4 * ones, pipeline=4 * ones, context=2 * ones,
+                virtual_pipeline=5 * ones, micro_batch=ones, zero=ones, full=0 * ones)  # fmt: skip
+    best = min(_time(lambda: step_time(LLAMA70, H100, axes, RECIPE, constants)) for _ in range(5))
+    assert number / best > 3e5  # a million a second on a quiet core
+
+
+def _time(call) -> float:
+    start = time.perf_counter()
+    found = call()
+    assert isinstance(found, StepTime)
+    return time.perf_counter() - start
