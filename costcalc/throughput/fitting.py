@@ -101,9 +101,9 @@ def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
     parts = {name: float(getattr(held.parts, name)) for name in held.parts.__slots__}
     warnings = placed.warnings
     if machine.memory and total.high > machine.memory:
-        told = (f"memory may not suffice: {total.value / _GIB:.0f} GiB a device "
-                f"({total.low / _GIB:.0f} to {total.high / _GIB:.0f}) of "
-                f"{machine.memory / _GIB:.0f}")
+        told = (f"memory may not suffice: {total.value / _GIB:.3g} GiB a device "
+                f"({total.low / _GIB:.3g} to {total.high / _GIB:.3g}) of "
+                f"{machine.memory / _GIB:.3g}")
         warnings = (*warnings, told)
     return replace(placed, memory=total, parts=parts, warnings=warnings)
 
@@ -191,8 +191,8 @@ def _too_large(
             else "; no number of such devices fits")
     if placed.by == "given" and smallest and smallest <= machine.devices:
         hint = f"; with layout: auto it fits, on {smallest} such devices at least"
-    message = (f"expected at most {machine.memory / _GIB:.0f} GiB a device, which is what "
-               f"{machine.accelerator} has; it takes {low / _GIB:.0f} GiB at the least{hint}")
+    message = (f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
+               f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}")
     return InputError(Problem(key=where, message=message))
 
 

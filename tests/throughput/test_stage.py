@@ -238,7 +238,7 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count():
         throughput(work_of(LLAMA70), machine(4), recipe(2048, 16))
     assert refused.match(
         r"^hardware.count: expected at most 80 GiB a device, which is what h100 has; "
-        r"it takes \d+ GiB at the least; \d+ such devices are the fewest that fit$")
+        r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$")
     work, on = work_of(LLAMA70), machine(4)
     fewest = smallest_count(work, footprint_of(work), on, recipe(2048, 16))
     assert f"; {fewest} such" in str(refused.value)
