@@ -118,6 +118,7 @@ class Fit:
         self.ends = np.cumsum([0, *sizes])
 
     def part(self, theta: np.ndarray, which: int) -> np.ndarray:
+        """Global constants, deviations, attention, offsets of sources, and on generations."""
         return theta[self.ends[which] : self.ends[which + 1]]
 
     def constants(self, theta: np.ndarray) -> dict[str, float]:
@@ -127,6 +128,7 @@ class Fit:
         return {n: min(v, ATMOST.get(n, v)) for n, v in values.items()}
 
     def coefficients(self, theta: np.ndarray) -> Coefficients:
+        """What the kernel takes, an element a configuration."""
         values: dict[str, Any] = self.constants(theta)
         deviation = np.exp(self.part(theta, 1) * DEVIATION)
         sustained = values.pop("sustained")
@@ -144,6 +146,7 @@ class Fit:
         return np.log(self.per_step / step.seconds / self.rate)
 
     def solve(self, weights: np.ndarray) -> np.ndarray:
+        """The constants with the least weighted loss, the priors counted in."""
         def residuals(theta: np.ndarray) -> np.ndarray:
             offset = self.part(theta, 3)[self.group] * OFFSET
             offset = offset + self.part(theta, 4)[self.place] * OFFSET_MACHINE
@@ -167,12 +170,14 @@ def loss(e: np.ndarray) -> np.ndarray:
 
 
 def index(labels: list[Any]) -> tuple[list[Any], np.ndarray]:
+    """The distinct labels in order, and the number of each one's."""
     names = sorted(set(labels))
     where = {name: i for i, name in enumerate(names)}
     return names, np.array([where[label] for label in labels])
 
 
 def report(name: str, e: np.ndarray) -> None:
+    """A line of scores."""
     off = np.abs(np.expm1(e))
     print(f"{name:32} n {len(e):4}  median {np.median(off):6.1%}  p90 {np.quantile(off, 0.9):7.1%}"
           f"  bias {np.median(e):+.3f}")  # fmt: skip
@@ -189,7 +194,8 @@ def constants_of(fit: Fit, theta: np.ndarray, used: np.ndarray) -> dict[str, Any
         if here.any():
             own = {"attention": rounded(attention[i])}
             groups = len(set(fit.group[here]))
-            generations[name] = {"n": int(here.sum()), "groups": groups, "own": own, "precisions": {}}
+            n = int(here.sum())
+            generations[name] = {"n": n, "groups": groups, "own": own, "precisions": {}}
     for i, (name, precision) in enumerate(fit.cells):
         if ((fit.cell == i) & used).any():
             generations[name]["precisions"][precision] = rounded(deviation[i])
@@ -197,6 +203,7 @@ def constants_of(fit: Fit, theta: np.ndarray, used: np.ndarray) -> dict[str, Any
 
 
 def rounded(value: float) -> float:
+    """Four digits: what the measurements can tell."""
     return float(f"{value:.4g}")
 
 
@@ -221,7 +228,7 @@ def classes_of(measured: list[Measured], without: str | None = None) -> dict[str
     cases = [c for c in cases if c.group != without]
     kinds = sorted({c.kind for c in cases})
     which = np.array([kinds.index(c.kind) for c in cases])
-    groups, group = index([c.group for c in cases])
+    _, group = index([c.group for c in cases])
     weights = np.bincount(group)[group] ** -0.25 * 3.0
     share0 = np.array([by_flops.PRIOR[k][0] for k in kinds])
     passes0 = by_flops.PRIOR["cnn"][1]
@@ -247,8 +254,8 @@ HEADER = """\
 # Written by scripts/calibrate_throughput.py from measurements/throughput.csv; do not edit.
 # global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
 # precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
-# range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups of
-# sources that the fit had not seen; `more` widens it, in quadrature, where less is known.
+# range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups
+# of sources that the fit had not seen, widened by how few they are (Student's t).
 sources:
   measurements:
     title: Measured training throughput (measurements/throughput.csv, a source a row)
@@ -330,7 +337,7 @@ def ranges(
 
 
 def unseen_generations(fit: Fit) -> tuple[np.ndarray, list[str]]:
-    """Errors on every generation, predicted by a fit that saw neither it nor its sources' others."""
+    """Errors on every generation, predicted by a fit that saw none of its configurations."""
     e = np.zeros(len(fit.rate))
     for i in range(len(fit.generations)):
         here = fit.generation == i

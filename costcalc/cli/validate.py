@@ -25,10 +25,7 @@ def command(
     """Score the predictions on measurements that the fit has not seen."""
     from costcalc import validate
 
-    if measurements is None:
-        report = validate.validate()
-    else:
-        report = _own(measurements)
+    report = validate.validate() if measurements is None else _own(measurements)
     if json:
         from costcalc.writing import to_json
 

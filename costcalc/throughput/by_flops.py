@@ -33,7 +33,7 @@ _FALLBACK = "cnn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTime:
-    """Device-seconds of one sample in training; ``compute`` and ``memory`` add up to ``seconds``."""
+    """Device-seconds of a training sample; ``compute`` and ``memory`` add up to ``seconds``."""
 
     seconds: Number
     compute: Number

@@ -51,7 +51,6 @@ def layer_times(
     tokens: Number,
 ) -> Layer:
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
-    t = axes.tensor
     # passes of forward's cost: forward 1, backward 2 (1 where weights are frozen), recompute 1
     weights_passes = 3.0 - training.frozen + axes.full
     other_passes = 3.0 + axes.full

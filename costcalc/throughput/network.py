@@ -66,7 +66,7 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients) -> Network:
 
 
 def tensor_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number, frozen: Number
+    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number
 ) -> Number:
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 

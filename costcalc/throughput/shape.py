@@ -102,7 +102,9 @@ def mean_keys(sequence_length: Number, window: Number = 0.0, causal: bool = True
     >>> float(mean_keys(4096.0)), float(mean_keys(4096.0, 1024.0))
     (2048.0, 896.0)
     """
-    seen = np.where(np.asarray(window) > 0, np.minimum(sequence_length, window), sequence_length)
+    seen: Number = np.where(
+        np.asarray(window) > 0, np.minimum(sequence_length, window), sequence_length
+    )
     return seen - seen * seen / (2.0 * sequence_length) if causal else seen * 1.0
 
 

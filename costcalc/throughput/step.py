@@ -39,7 +39,7 @@ class StepTime:
     """Seconds of an optimizer step and what they are spent on; the parts add up to ``seconds``.
 
     ``compute``: matmuls and attention at their rate; ``memory``: everything bound by memory or by
-    launching kernels.  The others are what computation does not hide.  ``bubble`` is the pipeline's.
+    launching kernels.  The others are what computation does not hide; ``bubble``: the pipeline's.
     """
 
     seconds: Number
@@ -115,7 +115,7 @@ def step_of(
     micro_batches = np.ceil(training.global_batch / (axes.data * axes.micro_batch) - 1e-9)
     layer = layer_times(shape, rates, axes, training, c, tokens)
     net = network_of(rates, axes, c)
-    stage = _stage(shape, axes, layer, net, training, c, tokens, rates)
+    stage = _stage(shape, axes, layer, net, c, tokens)
     passes = micro_batches + stage["shift"]
     bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
     compute, memory = micro_batches * stage["compute"], micro_batches * stage["memory"]
@@ -150,15 +150,13 @@ def _stage(
     axes: Axes,
     layer: Layer,
     net: Network,
-    training: Training,
     c: Coefficients,
     tokens: Number,
-    rates: Rates,
 ) -> dict[str, Number]:
     """What the fullest pipeline stage spends on one micro-batch, forward and backward."""
     full = np.ceil(shape.layers / axes.pipeline - 1e-9)
     last = shape.layers - (axes.pipeline - 1.0) * full
-    tensor = tensor_time(shape, axes, net, c, tokens, training.frozen)
+    tensor = tensor_time(shape, axes, net, c, tokens)
     tensor = tensor + context_time(shape, axes, net, c, tokens, layer.attention)
     expert = expert_time(shape, axes, net, c, tokens)
     a_layer = layer.compute + layer.memory + tensor + expert

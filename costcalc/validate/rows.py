@@ -143,7 +143,7 @@ def _not_numbers(row: Row, line: int, name: str) -> Iterable[Problem]:
 def shipped(name: str) -> list[dict[str, str]]:
     """A table that ships under ``data/measurements``."""
     path = data_root() / "measurements" / f"{name}.csv"
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -168,7 +168,11 @@ def configurations(rows: Iterable[Row]) -> list[Measured]:
             key = tuple(row.get(name, "") for name in _KEY)
             found.setdefault(key, []).append((row, rate))
     return [
-        Measured(row=group[0][0], rate=median(r for _, r in group), repeats=tuple(r for _, r in group))
+        Measured(
+            row=group[0][0],
+            rate=median(rate for _, rate in group),
+            repeats=tuple(rate for _, rate in group),
+        )
         for group in found.values()
     ]
 

@@ -43,14 +43,16 @@ def test_shape_counts_as_the_model_card_does():
                           vocabulary=128256, sequence_length=8192)  # fmt: skip
     layer = 4096 * (2 * 4096 + 2 * 1024) + 3 * 4096 * 14336
     assert float(llama.active_weights) == 32 * layer + 4096 * 128256 == 7_504_658_432
-    # NVIDIA Megatron-Bridge: 1933 TFLOP/s at 37556 tokens/s and device = 51.470 GFLOP a token
+    # Megatron-Bridge: 1933 TFLOP/s at 37556 tokens/s and device = 51.470 GFLOP a token
     assert float(3 * llama.forward_flops) == pytest.approx(1933e12 / 37556, rel=1e-4)
 
 
 def test_experts_count_by_what_a_token_passes():
     # Mixtral 8x7B: 46.70e9 parameters, 12.75e9 multiplied with a token (embedding not)
-    mixtral = decoder_shape(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, experts=8,
-                            experts_per_token=2, vocabulary=32000, sequence_length=4096)  # fmt: skip
+    mixtral = decoder_shape(
+        layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, experts=8, experts_per_token=2,
+        vocabulary=32000, sequence_length=4096,
+    )  # fmt: skip
     assert float(mixtral.parameters) == pytest.approx(46_702_792_704, rel=1e-4)
     assert float(mixtral.active_weights) == pytest.approx(12_748_587_008, rel=1e-4)
 
@@ -83,7 +85,9 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     )  # fmt: skip
     machine = replace(H100, devices=1, memory_bandwidth=1e30)
     recipe = replace(RECIPE, global_batch=1)
-    step = step_of(LLAMA70, rates_of(machine, "bf16"), axes_of(Layout()), training_of(recipe), ideal)
+    step = step_of(
+        LLAMA70, rates_of(machine, "bf16"), axes_of(Layout()), training_of(recipe), ideal
+    )
     # forward + 2 × backward, and flash attention's 2.5 forward passes backward instead of 2
     core = 80 * 2 * 2 * 64 * 128 * 4096
     flops = 8192 * (6 * float(LLAMA70.active_weights) + 3.5 * core)
@@ -93,8 +97,8 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
 def test_parts_add_up():
     step = step_time(LLAMA70, H100, LAYOUT, RECIPE, load())
     assert sum(float(v) for v in step.breakdown().values()) == pytest.approx(float(step.seconds))
-    assert set(step.breakdown()) == {
-        "compute", "memory", "tensor", "pipeline", "data", "expert", "bubble", "optimizer"}  # fmt: skip
+    names = {"compute", "memory", "tensor", "pipeline", "data", "expert", "bubble", "optimizer"}
+    assert set(step.breakdown()) == names
 
 
 def test_bubble_is_megatrons():
@@ -205,7 +209,9 @@ def test_faster_machine_is_never_slower(factor):
     base = float(step_time(LLAMA70, H100, LAYOUT, RECIPE, load()).seconds)
     for field in ("memory_bandwidth", "scale_up", "scale_out"):
         better = replace(H100, **{field: getattr(H100, field) * factor})
-        assert float(step_time(LLAMA70, better, LAYOUT, RECIPE, load()).seconds) <= base * (1 + 1e-9)
+        assert float(step_time(LLAMA70, better, LAYOUT, RECIPE, load()).seconds) <= base * (
+            1 + 1e-9
+        )
 
 
 def test_convolutions_are_bound_by_memory_more_on_faster_chips():
@@ -230,7 +236,9 @@ def test_decoding_reads_the_weights_every_step():
 
 def test_speed_of_one_call_and_of_many():
     constants = load()
-    best = min(_time(lambda: step_time(LLAMA70, H100, LAYOUT, RECIPE, constants)) for _ in range(30))
+    best = min(
+        _time(lambda: step_time(LLAMA70, H100, LAYOUT, RECIPE, constants)) for _ in range(30)
+    )
     assert best < 1e-3  # the budget is 0.3 ms; the margin is for busy machines
     number = 20_000
     ones = np.ones(number)
