@@ -111,7 +111,7 @@ def hardware_side(given: Input, request: Request, region: Region | None) -> Hard
     if work.work is not None:
         assumed += [choice] if choice else []
         if not _time_is_measured(given):
-            time = timed(given, work.work, devices, precision)
+            time = timed(given, work.work, devices, precision, work.workload)
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)
     power = inputs.power(devices, _kind(work), utilization=_hardware_use(work, time),
@@ -136,7 +136,7 @@ def _hardware_use(work: Trained, time: Timed | None) -> float | None:
 def _kind(work: Trained) -> str:
     from costcalc.throughput.basis import kind_of
 
-    return (kind_of(work.work) if work.work else None) or "other"
+    return work.workload or (kind_of(work.work) if work.work else None) or "other"
 
 
 def _time_is_measured(given: Input) -> bool:

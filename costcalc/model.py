@@ -38,6 +38,7 @@ class Trained:
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    workload: str | None = None  # of what only its FLOPs are known: cnn, diffusion, speech, …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class _Known:
     notes: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    workload: str | None = None
 
 
 def trained(given: Input) -> Trained:
@@ -74,7 +76,7 @@ def trained(given: Input) -> Trained:
         ) from None
     return Trained(
         work=work, assumptions=tuple(assumed), notes=(*known.notes, *work.notes),
-        files=known.files, name=known.name,
+        files=known.files, name=known.name, workload=known.workload,
     )
 
 
@@ -117,9 +119,14 @@ def _preset(found: Preset) -> _Known:
     title = found.sources[length.source].title if length else ""
     return _Known(
         fields=fields, files={found.file: found.digest}, name=found.name,
+        workload=_WORKLOADS.get(found.family) if found.forward_flops is not None else None,
         sequence_length=(int(length.value), title) if length else None,
     )
 
+
+# A preset's family, as the measured efficiencies and powers name workloads.
+_WORKLOADS = {"cnn": "cnn", "vit": "vit", "unet": "diffusion", "dit": "diffusion",
+              "speech": "speech", "encoder": "bert", "encoder-decoder": "t5"}
 
 _BUILT: dict[str, Architecture] = {}
 

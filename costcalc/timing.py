@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from costcalc.assumption import Assumption, Choice, exact
@@ -43,7 +43,9 @@ def precision_of(given: Input, devices: Devices) -> tuple[str, Choice | None]:
                         why=why)
 
 
-def timed(given: Input, work: Work, devices: Devices, precision: str) -> Timed:
+def timed(
+    given: Input, work: Work, devices: Devices, precision: str, workload: str | None = None
+) -> Timed:
     """How fast a part trains.
 
     Raises:
@@ -57,7 +59,8 @@ def timed(given: Input, work: Work, devices: Devices, precision: str) -> Timed:
     if layout is None:
         assumed.append(Choice(key="hardware.layout", value="auto", basis="default",
                               source="costcalc", why="the fastest of a pruned set that fits"))
-    measured = _given(given, asked, training, layout is not None, free)
+    measured = replace(
+        _given(given, asked, training, layout is not None, free), workload=workload)
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
