@@ -265,8 +265,8 @@ def written(item: Assumption | Choice) -> Any:
     """A value as a run file writes it.
 
     >>> from costcalc.assumption import exact
-    >>> written(exact("site.grid", 1e-4, "gCO2e/kWh", basis="profile", source="a table"))
-    '360.0 gCO2e/kWh'
+    >>> written(exact("site.grid", 56 / 3.6e6, "gCO2e/kWh", basis="profile", source="a table"))
+    '56.0 gCO2e/kWh'
     """
     if isinstance(item, Choice):
         return item.value
