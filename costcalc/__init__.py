@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
+    from costcalc.workload.count import count as count
 
 __version__ = "0.1.0"
 
@@ -31,10 +32,13 @@ _PUBLIC = {
     "InputError": "costcalc.errors",
     "Result": "costcalc.results",
     "Run": "costcalc.run",
+    "count": "costcalc.workload.count",
     "estimate": "costcalc.calculator",
 }
 
-__all__ = ["CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "estimate"]
+__all__ = [
+    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "count", "estimate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,9 +15,10 @@ from costcalc.request import Input
 from costcalc.run import Model, Training
 from costcalc.workload import hf
 from costcalc.workload.architecture import Architecture
+from costcalc.workload.data import WorkloadInput
 from costcalc.workload.families import build
 from costcalc.workload.generic import Given, from_shape
-from costcalc.workload.stage import WorkloadInput, workload
+from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
 
 DEFAULT_LENGTH = 2048

@@ -1,0 +1,260 @@
+"""FLOPs and parameters of a PyTorch module, counted while it runs on an example.
+
+A wrapper of ``torch.utils.flop_counter.FlopCounterMode`` that closes its known gaps or refuses:
+
+* scaled-dot-product attention on the CPU has no formula there and counts zero: it gets one here;
+* so do matrix-vector products, dot and outer products, and grouped and integer matrix products;
+* the fused kernels of ``nn.TransformerEncoderLayer`` and ``nn.MultiheadAttention`` are switched
+  off while counting, so that their products are seen;
+* other operators that multiply matrices without a formula (fused LSTM and GRU kernels, quantised
+  and sparse products, linear algebra, FFT) are refused by name, and so are operators of other
+  libraries, of which nothing is known.
+
+What bypasses PyTorch's dispatcher (hand-written CUDA called through pybind) cannot be seen by
+anybody.  Attention counts in full, as FlopCounterMode counts it: not halved for a causal mask.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from costcalc.errors import InputError, MissingExtraError, Problem
+
+# Operators of ATen whose names say that they multiply and that no formula covers.
+_WORK = re.compile(
+    r"rnn|lstm|gru|linalg|fft|cdist|trilinear|triangular_solve|cholesky|lu_solve|ormqr|geqrf"
+    r"|mkldnn|quantized|sparse|attention|_transformer|transform_bias_rescale"
+    r"|conv|mm$|matmul|mv$|dot$|_linear|^linear$|addr$|^ger$|^outer$|_int4|_int8|histogramdd"
+)
+# … and those which such a name catches although they only move or convert.
+_LIGHT = re.compile(r"^(_?to_(dense|mkldnn)|_convert|convert|_thnn_fused_(lstm|gru)_cell)")
+_LIBRARIES = ("aten", "prim", "prims", "profiler", "debugprims", "inductor", "quantized_decomposed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What one sample costs a module.
+
+    ``forward_flops``: of one sample, 2 a multiply-add; ``parameters``: all, shared ones once;
+    ``by_operator``: the same FLOPs by operator; ``samples``: how many the example held.
+    """
+
+    forward_flops: float
+    parameters: int
+    trainable_parameters: int
+    samples: int
+    by_operator: Mapping[str, float]
+
+
+def count(
+    model: Any,
+    example: Any,
+    *,
+    samples: int | None = None,
+    without_products: Collection[str] = (),
+) -> Count:
+    """FLOPs of one sample, forward, and parameters of a ``torch.nn.Module``.
+
+    Args:
+        model: the module; it runs once, in evaluation mode and without gradients, where its
+            parameters are.  Built under ``torch.device("meta")`` it costs neither memory nor time.
+        example: its input: a tensor, a tuple or list of arguments, or a mapping of keywords.
+            Tensors are brought to the module's device.
+        samples: how many samples the example holds; default: the first size of its first tensor.
+        without_products: operators of other libraries (``"torchvision::nms"``) that you know to
+            multiply no matrices.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        InputError: an operator whose work cannot be counted, or an example without a tensor.
+
+    Example (needs PyTorch)::
+
+        counted = costcalc.count(torchvision.models.resnet50(), torch.zeros(1, 3, 224, 224))
+        counted.forward_flops   # 8178368512.0: model.forward_flops of a run file
+    """
+    torch = _torch()
+    if not isinstance(model, torch.nn.Module):
+        raise _fault("model", f"expected a torch.nn.Module; got {type(model).__name__}")
+    arguments, keywords = _placed(torch, model, example)
+    number = samples if samples is not None else _samples(torch, (arguments, keywords))
+    if number < 1:
+        raise _fault("samples", f"expected 1 or more; got {number}")
+    total, unknown = _run(torch, model, arguments, keywords, frozenset(without_products))
+    if unknown:
+        named = ", ".join(sorted(unknown))
+        raise _fault(
+            "model",
+            f"expected operators with a known number of FLOPs; got {named}. Register a formula "
+            "(torch.utils.flop_counter.register_flop_formula), use the plain PyTorch form of that "
+            "layer, or name it in without_products if it multiplies no matrices",
+        )
+    flops = {name: amount / number for name, amount in total.items()}
+    return Count(
+        forward_flops=sum(total.values()) / number,
+        parameters=sum(p.numel() for p in model.parameters()),
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        samples=number,
+        by_operator=flops,
+    )
+
+
+def _torch() -> Any:
+    try:
+        import torch
+        import torch.utils.flop_counter
+    except ImportError:
+        raise MissingExtraError("costcalc.count", "PyTorch", "torch") from None
+    return torch
+
+
+def _fault(key: str, message: str) -> InputError:
+    return InputError(Problem(key=key, message=message))
+
+
+# -- the example ---------------------------------------------------------------------------------
+
+
+def _placed(torch: Any, model: Any, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments and keywords, tensors on the module's device."""
+    weight = next(model.parameters(), None)
+
+    def move(value: Any) -> Any:
+        movable = isinstance(value, torch.Tensor)
+        return value.to(weight.device) if movable and weight is not None else value
+
+    if isinstance(example, Mapping):
+        return (), {str(key): move(value) for key, value in example.items()}
+    given = example if isinstance(example, tuple | list) else (example,)
+    return tuple(move(value) for value in given), {}
+
+
+def _samples(torch: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> int:
+    for value in (*given[0], *given[1].values()):
+        if isinstance(value, torch.Tensor) and value.dim():
+            return int(value.shape[0])
+    raise _fault("example", "expected a tensor whose first size is the samples; got none")
+
+
+# -- the run -------------------------------------------------------------------------------------
+
+
+def _run(
+    torch: Any, model: Any, arguments: Any, keywords: Any, vouched: frozenset[str]
+) -> tuple[dict[str, int], set[str]]:
+    """FLOPs by operator, and the operators whose work is not known."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False, custom_mapping=_formulas(torch))
+    watch = _watch(counter.flop_registry, vouched)
+    # The watch stands outside, so that it sees what the counter could not decompose further.
+    with _evaluating(torch, model), torch.no_grad(), watch, counter:
+        model(*arguments, **keywords)
+    counted = counter.get_flop_counts().get("Global", {})
+    return {str(name): int(flops) for name, flops in counted.items()}, watch.unknown
+
+
+@contextmanager
+def _evaluating(torch: Any, model: Any) -> Iterator[None]:
+    """Evaluation mode with fused kernels off; everything as it was afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    model.eval()
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        for module, training in modes:
+            module.training = training
+
+
+def _watch(formulas: Mapping[Any, Any], vouched: frozenset[str]) -> Any:
+    """A dispatch mode that notes operators whose FLOPs nobody counts."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watch(TorchDispatchMode):  # type: ignore[misc]
+        supports_higher_order_operators = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.unknown: set[str] = set()
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            packet = getattr(func, "_overloadpacket", func)
+            name = func.name().split(".")[0] if hasattr(func, "name") else str(func)
+            if packet not in formulas and name not in vouched and uncounted(str(name)):
+                self.unknown.add(str(name))
+            return func(*args, **(kwargs or {}))
+
+    return Watch()
+
+
+def uncounted(name: str) -> bool:
+    """Whether an operator without a formula may multiply matrices.
+
+    >>> uncounted("aten::relu"), uncounted("aten::mkldnn_rnn_layer"), uncounted("mine::gemm")
+    (False, True, True)
+    """
+    library, _, operator = name.rpartition("::")
+    if library not in _LIBRARIES:
+        return True
+    return bool(_WORK.search(operator)) and not _LIGHT.match(operator)
+
+
+# -- formulas that PyTorch has not ---------------------------------------------------------------
+
+
+def _formulas(torch: Any) -> dict[Any, Any]:
+    """Formulas by operator; those of operators that this PyTorch has not are left out."""
+    aten = torch.ops.aten
+    wanted = {
+        "_scaled_dot_product_flash_attention_for_cpu": attention_flops,
+        "_scaled_dot_product_fused_attention_overrideable": attention_flops,
+        "_scaled_dot_product_attention_math_for_mps": attention_flops,
+        "mv": product_flops, "addmv": lambda _, *shapes, **k: product_flops(*shapes, **k),
+        "dot": product_flops, "vdot": product_flops,
+        "addr": lambda _, a, b, *__, **___: 2 * prod(a) * prod(b),
+        "ger": lambda a, b, **__: 2 * prod(a) * prod(b),
+        "addbmm": lambda _, a, b, *__, **___: product_flops(a, b),
+        "_int_mm": product_flops, "_grouped_mm": grouped_flops,
+        "mkldnn_linear_pointwise": product_flops,
+    }  # fmt: skip
+    return {getattr(aten, name): rule for name, rule in wanted.items() if hasattr(aten, name)}
+
+
+def product_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
+    """2·M·K·N of a product: every element of ``a`` meets each column of ``b``.
+
+    >>> product_flops((4, 3), (3,)), product_flops((4, 3), (3, 5))
+    (24, 120)
+    """
+    return int(2 * prod(a) * (b[-1] if len(b) > 1 else 1))
+
+
+def grouped_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
+    """2·M·K·N of a grouped product: each row of ``a`` meets the matrix of its own group.
+
+    >>> grouped_flops((6, 3), (2, 3, 5))     # 6 rows, 2 groups of 3 x 5
+    180
+    """
+    if len(a) == 2 and len(b) == 2:
+        raise _fault("model", "expected groups of rows in a grouped product; got groups of columns")
+    return int(2 * prod(a) * b[-1])
+
+
+def attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """2·b·h·q·k·(e_qk + e_v): scores and weighted sum, in full.
+
+    >>> attention_flops((1, 2, 4, 8), (1, 2, 6, 8), (1, 2, 6, 16))   # 2·2·4·6·(8 + 16)
+    2304
+    """
+    *batch, queries, width = query
+    return int(2 * prod(batch) * queries * key[-2] * (width + value[-1]))

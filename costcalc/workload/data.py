@@ -1,0 +1,114 @@
+"""What a run trains on: how much, and in which unit.
+
+What a datum is: a token for text models (for an encoder-decoder, a token of the source), a sample
+for everything else.  How data are counted:
+
+* ``packed``: documents fill the sequences, no token is padding.  Where ``sample_tokens``, the mean
+  length of a document, is known and below the sequence length, attention stays within a document
+  (as with variable-length kernels), all documents taken to be of the mean length: keys
+  Σs_i²/Σs_i = ``sample_tokens``.  That is the least they can be; documents of exponential length
+  have twice as many, which is what ``spread`` covers.
+* ``padded``: a sample is a sequence, filled up with padding that is computed like any token.
+  ``data`` counts the computed tokens: samples x sequence length.
+
+A DPO sample is a pair of sequences; ``steps`` and ``global_batch`` count sequences throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from costcalc.errors import InputError, Problem
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.counting import Convention
+from costcalc.workload.generic import Given
+from costcalc.workload.methods import REINFORCED
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadInput:
+    """What the stage needs of a run; figures in SI (tokens, samples, FLOP).
+
+    One of ``architecture``, ``parameters``, ``forward_flops``, ``flops`` says what is trained;
+    ``parameters`` beside an architecture or FLOPs are its count.  ``given`` is the shape that
+    stands beside ``parameters``.  One of ``tokens``, ``samples``, ``steps`` (with
+    ``global_batch``), ``epochs`` (with a ``dataset_…``), ``prompts`` says on how much.
+    """
+
+    architecture: Architecture | None = None
+    parameters: float | None = None
+    active_parameters: float | None = None
+    given: Given = NOTHING
+    forward_flops: float | None = None
+    first_layer_flops: float | None = None  # the part of forward_flops that has no input gradient
+    flops: float | None = None
+    method: str = "pretrain"
+    tokens: float | None = None
+    samples: float | None = None
+    sample_tokens: float | None = None
+    steps: float | None = None
+    global_batch: float | None = None
+    epochs: float | None = None
+    dataset_tokens: float | None = None
+    dataset_samples: float | None = None
+    sequence_length: int | None = None
+    target_length: int | None = None
+    packing: Literal["packed", "padded"] = "packed"
+    lora_rank: int = 16
+    lora_targets: tuple[str, ...] = ("all",)
+    last_layers: int = 0  # frozen: layers at the end that learn beside the head
+    teacher: Architecture | None = None
+    teacher_parameters: float | None = None
+    prompts: float | None = None
+    prompt_length: int | None = None
+    generation_length: int | None = None
+    group: int = 1
+    inner_epochs: int = 1
+    reference: bool = True
+    convention: Convention = "causal"
+
+
+def amount(
+    inputs: WorkloadInput, datum: Literal["token", "sample"], length: float
+) -> tuple[float, tuple[str, ...]]:
+    """How many data one run trains on, and what was assumed to say so."""
+    if inputs.method in REINFORCED:
+        return (inputs.prompts or 0) * inputs.group * length, ()
+    epochs = 1.0 if inputs.epochs is None else inputs.epochs
+    tokens = inputs.tokens if inputs.epochs is None else inputs.dataset_tokens
+    samples = inputs.samples if inputs.epochs is None else inputs.dataset_samples
+    if inputs.steps is not None:
+        if inputs.global_batch is None:
+            missing("global_batch", "sequences (or samples) an optimizer step, beside steps")
+        sequences = inputs.steps * (inputs.global_batch or 0)
+        return sequences * (length if datum == "token" else 1), ()
+    if datum == "sample":
+        if samples is None:
+            missing("samples", "a number of samples: the data of this model are not tokens")
+        return (samples or 0) * epochs, ()
+    if inputs.sequence_length is None and (tokens is None or inputs.packing == "padded"):
+        missing("sequence_length", "the length of a sequence")
+    if tokens is not None:
+        return tokens * epochs * _padding(inputs), ()
+    if samples is None:
+        missing("tokens", "the size of the data: tokens, samples, steps or epochs")
+    sequences = (samples or 0) * epochs * (2 if inputs.method == "dpo" else 1)
+    if inputs.packing == "padded" or inputs.sample_tokens is None:
+        note = "" if inputs.sample_tokens else f"a sample fills a sequence of {length:g} tokens"
+        return sequences * length, (note,) if note else ()
+    return sequences * inputs.sample_tokens, ()
+
+
+def _padding(inputs: WorkloadInput) -> float:
+    """Computed tokens for each token of the data."""
+    if inputs.packing == "packed" or inputs.sample_tokens is None or not inputs.sequence_length:
+        return 1.0
+    return max(1.0, inputs.sequence_length / inputs.sample_tokens)
+
+
+def missing(key: str, what: str) -> NoReturn:
+    """The error of a key that the counting needs."""
+    raise InputError(Problem(key=f"training.{key}", message=f"expected {what}; got none"))
