@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costcalc.calculator import estimate as estimate
     from costcalc.errors import CostcalcError as CostcalcError
     from costcalc.errors import InputError as InputError
+    from costcalc.decide.placing import place as place
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
@@ -34,10 +35,12 @@ _PUBLIC = {
     "Run": "costcalc.run",
     "count": "costcalc.workload.count",
     "estimate": "costcalc.calculator",
+    "place": "costcalc.decide.placing",
 }
 
 __all__ = [
     "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "count", "estimate",
+    "place",
 ]
 
 

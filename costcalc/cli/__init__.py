@@ -18,6 +18,7 @@ COMMANDS = {
     "models": ("costcalc.cli.models", "The models known by name."),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
+    "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
     "schema": ("costcalc.cli.schema", "The JSON Schema of the run file, a profile or the report."),
 }
 

@@ -1,0 +1,214 @@
+"""``costcalc place``: where a run stands in the history of compute, and who can afford it."""
+
+from __future__ import annotations
+
+from datetime import date as Date  # noqa: N812 - `date` is the option's name
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from costcalc.cli import OK, options
+from costcalc.human import digits, human, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from costcalc.decide.placing import Place
+
+
+def command(
+    run: options.RunFile = None,
+    flops: Annotated[str | None, options.option("--flops", "A training compute: 3.14e23.")] = None,
+    landmark: Annotated[
+        str | None, options.option("--landmark", "A landmark system: GPT-3 175B.")] = None,
+    date: Annotated[str | None, options.option("--date", "Placed at: 2020-05-28.")] = None,
+    purse: Annotated[
+        list[str] | None, typer.Option("--purse", show_default=False,
+                                       help="Your own: student=2xrtx-4090x30d, startup=5MUSD.")
+    ] = None,
+    benchmark: Annotated[
+        str | None, options.option("--benchmark", "ImageNet, MS COCO, SQuAD 1.1, CoNLL 2003, …"),
+    ] = None,
+    error: Annotated[
+        str | None, options.option("--error", "A target error on the benchmark: 5%.")] = None,
+    quantity: Annotated[
+        str, typer.Option("--quantity", help="operations, or burden (processors × peak × time).")
+    ] = "burden",
+    accelerator: Annotated[
+        str, typer.Option("--accelerator", help="The profile that the target is priced on.")
+    ] = "h100-sxm5-80",
+    region: options.Region = None,
+    set_: options.Set = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write a PNG, SVG or PDF.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing plot.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Where a run stands: neighbours, doubling times, marks, who can afford it, what a target takes.
+
+    Give a run file, --flops or --landmark.
+    """
+    from costcalc.decide.placing import place
+
+    made = place(
+        str(run) if run else None, flop=_flop(flops), landmark=landmark, date=_date(date),
+        own_purses=dict(options._pair(text, "--purse") for text in purse or ()),
+        benchmark=benchmark, error=_share(error), quantity=_quantity(quantity),
+        accelerator=accelerator, region=region,
+        changes=options.changes({"set": set_}) or None,
+    )
+    if plot is not None:
+        from costcalc.decide.plotting import save
+
+        save(_plot(made), plot, force=force)
+    if json:
+        from costcalc.writing import to_json
+
+        print(to_json(made.to_dict()))
+    else:
+        _show(made)
+    return OK
+
+
+def _flop(text: str | None) -> float | None:
+    from costcalc.units import parse
+
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return float(parse(text, "FLOP"))
+
+
+def _fail(key: str, message: str) -> NoReturn:
+    from costcalc.errors import InputError, Problem
+
+    raise InputError(Problem(key=key, message=message))
+
+
+def _date(text: str | None) -> Date | None:
+    try:
+        return Date.fromisoformat(text) if text else None
+    except ValueError:
+        _fail("--date", f'expected a day as 2020-05-28; got "{text}"')
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    number = text.strip().removesuffix("%").strip()
+    try:
+        return float(number) / (100.0 if text.strip().endswith("%") else 1.0)
+    except ValueError:
+        _fail("--error", f'expected an error as 5% or 0.05; got "{text}"')
+
+
+def _quantity(text: str) -> str:
+    if text not in ("operations", "burden"):
+        _fail("--quantity", f'expected operations or burden; got "{text}"')
+    return text
+
+
+def _show(made: Place) -> None:
+    from rich.console import Console
+
+    from costcalc.decide.plotting import text
+
+    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console.print(made.sentence)
+    console.print(f"Rank {made.rank} of {made.number} landmark systems.\n")
+    for mark in made.marks:
+        word = "above" if mark["passed"] else "below"
+        console.print(f"{word} {mark['name']} FLOP ({digits(mark['times'])} of it): {mark['means']}")
+    console.print("\nNearest")
+    console.print(_neighbours(made))
+    console.print("Who can afford it")
+    console.print(_purses(made))
+    if made.target is not None:
+        console.print(_target(made))
+    console.print(text(_plot(made)), soft_wrap=True)
+    console.print("\nDoubling times, months (95 %)")
+    console.print(_trend(made))
+    console.print("By year: academia's share of landmark systems; what each purse could have trained")
+    console.print(_divide(made))
+    for line in made.to_dict()["sources"]:
+        console.print(f"data: {line}")
+
+
+def _table(*head: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _neighbours(made: Place) -> Table:
+    table = _table("System", "Organisation", "Year", "FLOP")
+    for one in reversed((*made.below, *made.above)):
+        table.add_row(one.name, one.organisation, str(one.date.year), f"{one.flop:.3g}")
+    return table
+
+
+def _purses(made: Place) -> Table:
+    table = _table("Purse", "holds (FLOP)", "on", "the run is", "Source")
+    for one in made.purses:
+        if one["flop"] is None:
+            table.add_row(one["name"], "unknown", "no device of that year known", "", one["source"])
+            continue
+        table.add_row(one["name"], f"{one['flop']:.2g}", one["on"],
+                      f"{digits(one['times'], 2)} of it", one["source"])
+    return table
+
+
+def _trend(made: Place) -> Table:
+    table = _table("Rule", "n", "here", "95 %", "published", "why they differ")
+    for one in made.doublings:
+        table.add_row(
+            one.rule, str(one.n), f"{one.months:.1f}", f"{one.low:.1f} – {one.high:.1f}",
+            ", ".join(f"{item['months']:g}" for item in one.published),
+            "; ".join(item["why_different"] for item in one.published if item["why_different"]))
+    return table
+
+
+def _divide(made: Place) -> Table:
+    ids = [one["id"] for one in made.purses]
+    table = _table("Year", "n", "academia", "joint", *ids)
+    for row in made.divide:
+        shares = [row["could_train"][name] for name in ids]
+        table.add_row(str(row["year"]), str(row["n"]), percent(row["academia"]),
+                      percent(row["joint"]),
+                      *("" if share is None else percent(share) for share in shares))
+    return table
+
+
+def _target(made: Place) -> str:
+    found = made.target
+    assert found is not None
+    head = f"{found.law.benchmark}, error {percent(found.error)}"
+    if found.flop is None:
+        return f"{head}: unknown, {found.why}\n"
+    figures = {name: human(one["value"], one["unit"]) for name, one in found.on["figures"].items()}
+    return (f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
+            f"{found.law.quantity}; {found.why}\n  on {found.on['accelerator']}: "
+            f"{', '.join(figures.values())} ({found.on['rule']})\n")
+
+
+def _plot(made: Place) -> Any:
+    from costcalc.decide.plotting import Plot, Series
+    from costcalc.decide.rows import landmarks, years
+
+    known = landmarks()
+    return Plot(
+        title="Training compute of landmark systems", x_label="year", y_label="FLOP",
+        x_text="{:.0f}".format, y_text="{:.0e}".format,
+        series=[
+            Series(label="landmark (Epoch AI, CC BY 4.0)", mark="·",
+                   x=[one.year for one in known], y=[one.flop for one in known]),
+            Series(label=made.name, mark="◆", x=[years(made.date)], y=[made.flop]),
+        ],
+    )

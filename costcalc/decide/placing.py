@@ -1,0 +1,193 @@
+"""Where a run stands: its neighbours in the history of compute, the marks, and who can afford it."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from costcalc.catalog.region_table import table
+from costcalc.decide import benchmarks, purses, trend
+from costcalc.decide.rows import EPOCH, THOMPSON, Landmark, landmarks
+from costcalc.errors import InputError, Problem, nearest
+from costcalc.human import digits
+from costcalc.request import Source
+
+SCHEMA = "costcalc/place/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a training compute stands; ``sentence`` says it in one line."""
+
+    name: str
+    flop: float
+    date: datetime.date
+    below: tuple[Landmark, ...]
+    above: tuple[Landmark, ...]
+    rank: int
+    number: int
+    marks: tuple[dict[str, Any], ...]
+    purses: tuple[dict[str, Any], ...]
+    doublings: tuple[trend.Doubling, ...]
+    divide: tuple[dict[str, Any], ...]
+    target: benchmarks.Target | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with sources."""
+        return {
+            "schema": SCHEMA, "name": self.name, "training_compute": self.flop, "unit": "FLOP",
+            "date": self.date.isoformat(), "sentence": self.sentence,
+            "rank": self.rank, "of": self.number,
+            "neighbours": [_shown(one) for one in (*self.below, *self.above)],
+            "marks": list(self.marks), "purses": list(self.purses),
+            "trend": [one.to_dict() for one in self.doublings], "divide": list(self.divide),
+            "limits": [one.to_dict() for one in benchmarks.laws()],
+            "target": self.target.to_dict() if self.target else None,
+            "sources": [EPOCH, THOMPSON],
+        }
+
+
+def _shown(one: Landmark) -> dict[str, Any]:
+    return {"name": one.name, "organisation": one.organisation, "date": one.date.isoformat(),
+            "flop": one.flop, "confidence": one.confidence, "url": one.url}
+
+
+def place(
+    source: Source | None = None, *, flop: float | None = None, landmark: str | None = None,
+    date: datetime.date | None = None, own_purses: Mapping[str, str] | None = None,
+    benchmark: str | None = None, error: float | None = None, quantity: str = "burden",
+    accelerator: str = "h100-sxm5-80", region: str | None = None, neighbours: int = 3,
+    changes: Mapping[str, Any] | None = None,
+) -> Place:
+    """Where a run (a run file, a compute in FLOP, or a landmark by name) stands in history.
+
+    ``date`` is the day it is placed at: the landmark's own, else that of the last landmark.
+    ``benchmark`` and ``error`` (a share) ask what a target would take.
+
+    Raises:
+        InputError: not one of the three, or a name that is not known.
+
+    >>> place(landmark="AlexNet", neighbours=1).below[0].flop <= 4.7e17
+    True
+    """
+    name, compute, day = _subject(source, flop, landmark, changes)
+    day = date or day or landmarks()[-1].date
+    others = sorted((one for one in landmarks() if one.name != name), key=lambda one: one.flop)
+    at = sum(one.flop <= compute for one in others)
+    below, above = others[max(at - neighbours, 0):at], others[at:at + neighbours]
+    then = [one for one in landmarks() if one.date <= day and one.name != name]
+    chosen = purses.purses(own_purses)
+    held = purses.against(compute, day.year, chosen)
+    target = None
+    if error is not None:
+        law = benchmarks.law(benchmark or "ImageNet", benchmarks.QUANTITIES[quantity])
+        target = benchmarks.target(law, error, accelerator=accelerator, region=region)
+    marks = tuple({**row, "source": table(trend.FILE).source(row["source"])[0],
+                   "passed": compute >= row["flop"], "times": compute / row["flop"]}
+                  for row in table(trend.FILE).data["marks"])
+    return Place(
+        name=name, flop=compute, date=day, below=tuple(below), above=tuple(above),
+        rank=len(others) - at + 1, number=len(others) + 1, marks=marks, purses=tuple(held),
+        doublings=tuple(trend.doublings()), divide=tuple(purses.by_year(chosen)), target=target,
+        sentence=_sentence(name, compute, day, below, above, then, held),
+    )
+
+
+def _subject(
+    source: Source | None, flop: float | None, landmark: str | None,
+    changes: Mapping[str, Any] | None,
+) -> tuple[str, float, datetime.date | None]:
+    given = [item for item in (source, flop, landmark) if item is not None]
+    if len(given) != 1:
+        message = "expected one of a run file, --flops or --landmark"
+        raise InputError(Problem(key="place", message=message))
+    if landmark is not None:
+        one = find(landmark)
+        return one.name, one.flop, one.date
+    if flop is not None:
+        if not (flop > 0 and math.isfinite(flop)):
+            raise InputError(Problem(key="--flops", message=f"expected FLOP above 0; got {flop:g}"))
+        return f"{_flop(flop)}", flop, None
+    from costcalc.calculator import estimate
+
+    made = estimate(source, changes=changes, ranges=False)  # type: ignore[arg-type]
+    compute = made.results["total_compute"]
+    if compute.value is None:
+        raise InputError(Problem(key="place", message=f"no compute to place: {compute.why}"))
+    return made.name, compute.value, None
+
+
+def find(name: str) -> Landmark:
+    """A landmark by its name, or by the beginning of exactly one.
+
+    >>> find("GPT-3 175B").flop
+    3.14e+23
+    """
+    wanted = name.casefold()
+    known = landmarks()
+    same = [one for one in known if one.name.casefold() == wanted]
+    start = [one for one in known if one.name.casefold().startswith(wanted)]
+    spaced = [one for one in start if one.name.casefold().startswith(f"{wanted} ")]
+    for found in (same, start, spaced):
+        if len(found) == 1:
+            return found[0]
+    listed = nearest(name, [one.name for one in known]) or [one.name for one in start[:3]]
+    hint = f"; nearest: {', '.join(listed)}" if listed else ""
+    raise InputError(Problem(key="--landmark", message=f"no one landmark {name}{hint}"))
+
+
+def _flop(value: float) -> str:
+    return f"{value:.2e} FLOP".replace("e+", "e")
+
+
+def _sentence(
+    name: str, compute: float, day: datetime.date, below: Sequence[Landmark],
+    above: Sequence[Landmark], then: Sequence[Landmark], held: Sequence[Mapping[str, Any]],
+) -> str:
+    size = _flop(compute)
+    parts = [f"{name} ({size})" if name != size else name]
+    if below and above:
+        parts.append(f"stands between {_named(below[-1])} and {_named(above[0])}")
+    elif below:
+        parts.append(f"is larger than every landmark, the next {_named(below[-1])}")
+    else:
+        parts.append(f"is smaller than every landmark, the next {_named(above[0])}")
+    sentence = " ".join(parts)
+    if then:
+        largest = max(then, key=lambda one: one.flop)
+        sentence += f", {_ratio(compute, largest.flop)} the largest by {day.year} ({largest.name})"
+    return f"{sentence}; {_who(held, day.year)}."
+
+
+def _named(one: Landmark) -> str:
+    return f"{one.name} ({one.date.year}, {_flop(one.flop)})"
+
+
+def _ratio(compute: float, other: float) -> str:
+    if compute >= other:
+        return f"{digits(compute / other, 2)} times"
+    return f"1/{digits(other / compute, 2)} of"
+
+
+def _who(held: Sequence[Mapping[str, Any]], year: int) -> str:
+    can = [one for one in held if one["affordable"]]
+    cannot = [one for one in held if one["affordable"] is False]
+    text = f"on hardware of {year} "
+    if not can:
+        least = min(cannot, key=lambda one: one["times"])
+        return text + (f"no purse here holds it: it takes {digits(least['times'], 2)} times what "
+                       f"{least['name']} can spend")
+    smallest = max(can, key=lambda one: one["times"])
+    text += f"{smallest['name']} can train it with {_share(smallest['times'])} of its purse"
+    if cannot:
+        next_ = min(cannot, key=lambda one: one["times"])
+        text += f", while it is {digits(next_['times'], 2)} times what {next_['name']} holds"
+    return text
+
+
+def _share(times: float) -> str:
+    return f"{digits(times * 100, 2)} %"

@@ -1,0 +1,112 @@
+"""The CSV tables of this room: a comment at the head, then rows of text."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from costcalc.catalog.files import data_root
+
+EPOCH = (
+    "Epoch AI, Parameter, Compute and Data Trends in Machine Learning, https://epoch.ai/data "
+    "(CC BY 4.0), snapshot 2025-06"
+)
+THOMPSON = (
+    "Thompson, Greenewald, Lee and Manso, The Computational Limits of Deep Learning, "
+    "https://arxiv.org/abs/2007.05558"
+)
+DAYS_A_YEAR = 365.25
+
+
+@cache
+def rows(name: str) -> tuple[dict[str, str], ...]:
+    """The rows of a shipped CSV file.
+
+    >>> len(rows("landmarks.csv"))
+    469
+    """
+    text = (data_root() / name).read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return tuple(csv.DictReader(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """A landmark system; ``flop`` is the training compute, as Epoch AI states it."""
+
+    name: str
+    organisation: str
+    kind: str  # academia, industry, academia+industry, government, other
+    date: date
+    domain: str
+    flop: float
+    method: str
+    confidence: str
+    url: str
+
+    @property
+    def year(self) -> float:
+        """The date in years, for a fit."""
+        return years(self.date)
+
+
+def years(day: date) -> float:
+    """A date as years of 365.25 days since year 0.
+
+    >>> round(years(date(2020, 1, 1)) - years(date(2019, 1, 1)), 6)
+    0.999316
+    """
+    return day.toordinal() / DAYS_A_YEAR
+
+
+@cache
+def landmarks() -> tuple[Landmark, ...]:
+    """Every landmark system, by date.
+
+    >>> landmarks()[0].name
+    'Theseus'
+    """
+    made = [
+        Landmark(
+            name=row["name"], organisation=row["organisation"], kind=row["organisation_kind"],
+            date=date.fromisoformat(row["date"]), domain=row["domain"],
+            flop=float(row["training_compute_flop"]), method=row["method_of_figure"],
+            confidence=row["confidence"], url=row["source_url"],
+        )
+        for row in rows("landmarks.csv")
+    ]
+    return tuple(sorted(made, key=lambda one: (one.date, one.name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What a system reached on a benchmark, and with how much compute."""
+
+    benchmark: str
+    vintage: str
+    model: str
+    year: str
+    quantity: str
+    flop: float
+    metric: str
+    error: float  # 1 - metric
+    url: str
+
+
+@cache
+def points() -> tuple[Point, ...]:
+    """The points behind the limits of deep learning.
+
+    >>> len(points())
+    284
+    """
+    return tuple(
+        Point(
+            benchmark=row["benchmark"], vintage=row["vintage"], model=row["model"],
+            year=row["year"], quantity=row["quantity"], flop=float(row["flop"]),
+            metric=row["metric"], error=1.0 - float(row["value"]), url=row["source_url"],
+        )
+        for row in rows("limits_points.csv")
+    )

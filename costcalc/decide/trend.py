@@ -1,0 +1,161 @@
+"""How fast training compute has grown: doubling times by era, by rules that are stated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from costcalc.catalog.region_table import table
+from costcalc.decide.rows import EPOCH, Landmark, landmarks
+from costcalc.decide.statistics import bootstrap, line
+
+FILE = "trends.yaml"
+_WINDOW = 52 * 7  # days each way
+LOW, LARGE = -2.0, 0.76
+LARGE_FROM = date(2015, 9, 1)
+_DEEP, _TO_2022 = date(2009, 12, 31), date(2022, 2, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubling:
+    """A doubling time in months with its 95 % bootstrap interval, and the published one."""
+
+    era: str
+    rule: str
+    n: int
+    months: float
+    low: float
+    high: float
+    r2: float
+    source: str
+    published: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "era": self.era, "rule": self.rule, "n": self.n, "months": self.months,
+            "low": self.low, "high": self.high, "r2": self.r2, "source": self.source,
+            "published": list(self.published),
+        }
+
+
+def doubling(systems: Sequence[tuple[float, float]], key: str) -> tuple[float, float, float, float]:
+    """Months to double, their 95 % interval and R²: least squares of log10 FLOP on the date.
+
+    ``systems`` are (year, FLOP).
+
+    >>> round(doubling([(2000.0, 1.0), (2001.0, 2.0), (2002.0, 4.0), (2003.0, 8.0)], "x")[0], 9)
+    12.0
+    """
+    x = np.array([year for year, _ in systems])
+    y = np.log10([flop for _, flop in systems])
+    found = line(x, y)
+    twice = 12.0 * math.log10(2.0)
+    low, high = bootstrap(x - x.mean(), y, key, lambda slopes, _: slopes)
+    slower = twice / low if low > 0 else math.inf
+    return twice / found.slope, twice / high, slower, found.r2
+
+
+def scores(systems: Sequence[Landmark]) -> list[float]:
+    """Each system's z-score of log10 compute among those within 52 weeks of it."""
+    days = np.array([one.date.toordinal() for one in systems])
+    logs = np.log10([one.flop for one in systems])
+    made = []
+    for day, own in zip(days, logs, strict=True):
+        near = logs[np.abs(days - day) <= _WINDOW]
+        spread = float(near.std(ddof=1)) if len(near) > 1 else 0.0
+        made.append((own - float(near.mean())) / spread if spread else 0.0)
+    return made
+
+
+def top(systems: Sequence[Landmark], number: int = 10) -> list[Landmark]:
+    """The systems that were among the ``number`` largest when they came out."""
+    largest: list[float] = []
+    made = []
+    for one in systems:
+        if len(largest) < number or one.flop > largest[-1]:
+            made.append(one)
+            largest = sorted([*largest, one.flop], reverse=True)[:number]
+    return made
+
+
+def _between(first: date, last: date) -> Callable[[Landmark], bool]:
+    return lambda one: first <= one.date < last
+
+
+def _scale(*, large: bool | None) -> list[Landmark]:
+    """2010 to 2022-02 without low outliers; regular or large scale only where asked."""
+    window = [one for one in landmarks() if _DEEP < one.date < _TO_2022]
+    made = []
+    for one, score in zip(window, scores(window), strict=True):
+        is_large = score > LARGE and one.date >= LARGE_FROM
+        if score >= LOW and large in (None, is_large):
+            made.append(one)
+    return made
+
+
+def _openai() -> list[tuple[float, float]]:
+    """What OpenAI printed or plotted in 2018, in pfs-days of 8.64e19 operations."""
+    found = table(FILE).data["openai_systems"]
+    by_name = {one.name: one for one in landmarks()}
+    return [(by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
+             row["pfs_days"] * 8.64e19) for row in found]
+
+
+def _year(text: Any) -> float:
+    from costcalc.decide.rows import years
+
+    return years(date.fromisoformat(str(text)))
+
+
+def _systems(era: str) -> list[tuple[float, float]]:
+    everything = landmarks()
+    if era == "openai-2018":
+        return _openai()
+    chosen: Sequence[Landmark]
+    if era == "before-2010":
+        chosen = [one for one in everything if one.date <= _DEEP]
+    elif era == "2010-2022":
+        chosen = _scale(large=None)
+    elif era == "2010-2022-regular":
+        chosen = _scale(large=False)
+    elif era == "2015-2022-large":
+        chosen = _scale(large=True)
+    elif era == "2010-2025":
+        chosen = [one for one in everything if one.date > _DEEP]
+    elif era == "2010-2025-top":
+        chosen = top([one for one in everything if one.date > _DEEP])
+    else:  # 2012-2017-top
+        kept = top([one for one in everything if one.date > _DEEP])
+        chosen = [one for one in kept if _between(date(2012, 1, 1), date(2018, 1, 1))(one)]
+    return [(one.year, one.flop) for one in chosen]
+
+
+def doublings() -> list[Doubling]:
+    """Every era's doubling time, recomputed, beside what was published.
+
+    >>> [round(one.months) for one in doublings() if one.era == "before-2010"]
+    [20]
+    """
+    found = table(FILE)
+    made = []
+    for row in found.data["eras"]:
+        systems = _systems(row["id"])
+        months, low, high, r2 = doubling(systems, f"trend.{row['id']}")
+        published = tuple(
+            {"months": item["months"], "low": item.get("low"), "high": item.get("high"),
+             "source": found.source(item["source"])[0], "url": found.source(item["source"])[1],
+             "why_different": item.get("why", "")}
+            for item in row.get("published") or ()
+        )
+        source = found.source("openai")[0] if row["id"] == "openai-2018" else EPOCH
+        made.append(Doubling(
+            era=row["id"], rule=row["rule"], n=len(systems), months=months, low=low, high=high,
+            r2=r2, source=source, published=published,
+        ))
+    return made
