@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from costcalc.catalog.figure import Source  # noqa: TC001 (pydantic reads it at run time)
+from costcalc.catalog.figure import Source
 
 Fuel = Literal["coal", "gas", "oil", "nuclear", "hydro", "wind", "solar", "biomass"]
 Positive = Annotated[float, Field(gt=0)]
