@@ -75,7 +75,8 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
     ({"price": {"device_hour": "2 EUR"}},
      "price.device_hour: EUR needs an exchange rate: price.rate: … USD/EUR"),
     ({"price": {"plan": "owned"}}, "owned needs price.owned: {purchase: …, lifetime: …}"),
-    ({"site": {"grid_basis": "lifecycle"}}, "site.grid_basis: goes with site.grid, your own figure"),
+    ({"site": {"grid_basis": "lifecycle"}},
+     "site.grid_basis: goes with site.grid, your own figure"),
     ({"measured": {"wall_clock": "3 h", "device_hours": 4}},
      "measured: expected wall_clock or device_hours; got both"),
     ({"limits": {"cost": 500}}, "limits.cost: expected an amount of money such as 2.49 USD; got "

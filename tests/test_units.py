@@ -1,4 +1,4 @@
-"""The table of units is pint's, spelling by spelling; what people write is checked for dimension."""
+"""The table of units is pint's, spelling by spelling; what people write has its dimension."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_numbers_as_people_write_them(text: str, value: float) -> None:
     assert units.number(text) == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize("text", ["", "eight", "1/0x", "15 Q", "1e999", "nan", "inf", "1" * 70, "١٢"])
+@pytest.mark.parametrize(
+    "text", ["", "eight", "1/0x", "15 Q", "1e999", "nan", "inf", "1" * 70, "١٢"])
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         units.number(text)
