@@ -96,6 +96,9 @@ def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
     }
     if part.timed is not None:
         made["precision"] = part.timed.throughput.precision
+    work = part.trained.work
+    if work is not None:
+        made["work"] = {"data": work.data or None, "datum": work.datum}
     if region is not None:
         made["region"] = region.code
         made["place"] = region.label

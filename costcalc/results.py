@@ -115,6 +115,7 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """The report: one shape for JSON, YAML and Python; plain values only."""
         from costcalc import __version__
+        from costcalc.sections import sections, without_paths
 
         made: dict[str, Any] = {"schema": SCHEMA, "name": self.name}
         if self.subject:
@@ -127,10 +128,11 @@ class Estimate:
             made["limits"] = [dict(limit) for limit in self.limits]
         made["breakdown"] = {of: dict(parts) for of, parts in self.breakdown.items()}
         made["details"] = dict(self.details)
-        made["run"] = dict(self.run)
+        made["run"] = without_paths(self.run)
         made["data"] = dict(self.data)
         made["stages"] = [stage.stage_dict() for stage in self.stages]
         made["costcalc_version"], made["model_version"] = __version__, MODEL_VERSION
+        made |= sections(made)
         made["digest"] = writing.digest(made)
         return made
 

@@ -1,0 +1,69 @@
+"""A report read from a file: data from a stranger, checked before anything looks at it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from costcalc.errors import MAX_LISTED, InputError, Problem
+from costcalc.reading import MAX_BYTES, Document, read, read_file
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """The report in a YAML or JSON file (``-`` is stdin); nothing in it is executed.
+
+    Raises:
+        InputError: it is missing, too large, no strict YAML, or no ``costcalc/report/v1``.
+    """
+    document = document_of(path)
+    problems = schema_problems(document)
+    if problems:
+        raise InputError(problems)
+    data: dict[str, Any] = document.data
+    return data
+
+
+def document_of(path: str | Path) -> Document:
+    """The strict YAML of a report file, not yet checked against the schema."""
+    if str(path) == "-":
+        import sys
+
+        return read(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin")
+    return read_file(Path(path), str(path))
+
+
+def schema_problems(document: Document) -> list[Problem]:
+    """What in a document does not follow the schema, each at its line."""
+    from pydantic import ValidationError
+
+    from costcalc.report.schema import Report
+
+    if not isinstance(document.data, dict):
+        return [document.problem((), "expected a report: a mapping of keys")]
+    huge = _too_large(document)
+    if huge:
+        return huge
+    try:
+        Report.model_validate(document.data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [document.problem(item["loc"], item["msg"]) for item in found[:MAX_LISTED]]
+    return []
+
+
+def _too_large(document: Document) -> list[Problem]:
+    """Whole numbers that no float holds: arithmetic on them would be a crash."""
+    found: list[Problem] = []
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document.data)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*path, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, i), inner) for i, inner in enumerate(value)]
+        elif isinstance(value, (int, float)) and not (-1e300 < value < 1e300):
+            found.append(document.problem(path, "expected a number below 1e300"))
+        elif isinstance(value, float) and not math.isfinite(value):
+            found.append(document.problem(path, "expected a finite number"))
+    return found[:MAX_LISTED]

@@ -1,0 +1,108 @@
+"""``costcalc report verify``: consistency in three steps, each said; honesty in none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from costcalc import writing
+from costcalc.errors import InputError
+from costcalc.report import closure
+from costcalc.report.load import document_of, schema_problems
+
+NOT_HONESTY = (
+    "This proves that the report is consistent, not that it is honest: whoever wrote it could have "
+    "measured or stated something else."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: what was checked, the discrepancies found, or why it was not done."""
+
+    title: str
+    said: str
+    discrepancies: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The three steps of one report."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def discrepancies(self) -> tuple[str, ...]:
+        """All discrepancies, in the order of the steps."""
+        return tuple(line for step in self.steps for line in step.discrepancies)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that could be checked holds."""
+        return not self.discrepancies
+
+    def lines(self) -> list[str]:
+        """What to print: each step, each discrepancy on a line, and what it proves."""
+        made = []
+        for number, step in enumerate(self.steps, 1):
+            made.append(f"{number}. {step.title}: {step.said}")
+            made += [f"   {line}" for line in step.discrepancies]
+        found = len(self.discrepancies)
+        made.append("What could be checked holds." if self.holds else
+                    f"{found} discrepanc{'y' if found == 1 else 'ies'}.")
+        return [*made, NOT_HONESTY]
+
+
+def verify(path: str | Path) -> Verdict:
+    """Check a report file; see :class:`Verdict`.
+
+    Raises:
+        InputError: the file cannot be read at all.
+    """
+    document = document_of(path)
+    problems = schema_problems(document)
+    if problems:
+        lines = tuple(str(problem) for problem in problems)
+        skipped = Step(title="arithmetic", said="not checked: no valid report", skipped=True)
+        again = Step(title="recomputation", said="not recomputed: no valid report", skipped=True)
+        bad = Step(title="schema and digest", said="not valid", discrepancies=lines)
+        return Verdict(steps=(bad, skipped, again))
+    report = document.data
+    return Verdict(steps=(_digest(report), _closure(report), _again(report)))
+
+
+def _digest(report: dict[str, object]) -> Step:
+    made = writing.digest(report)
+    title = "schema and digest"
+    if made == report["digest"]:
+        return Step(title=title, said="valid costcalc/report/v1, digest intact")
+    line = f"digest: the file says {report['digest']}, its content has {made}: changed since written"
+    return Step(title=title, said="valid costcalc/report/v1, digest broken", discrepancies=(line,))
+
+
+def _closure(report: dict[str, object]) -> Step:
+    title = "arithmetic"
+    try:
+        found = tuple(closure.discrepancies(report))
+        number = closure.checked(report)
+    except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
+        line = f"stages or runs are not in the shape of a report ({type(error).__name__})"
+        return Step(title=title, said="cannot be checked", discrepancies=(line,))
+    said = f"{number} figures follow from their parts; sums and ranges hold"
+    return Step(title=title, said=said if not found else "does not close", discrepancies=found)
+
+
+def _again(report: dict[str, object]) -> Step:
+    from costcalc.report.recompute import recompute
+
+    title = "recomputation"
+    try:
+        reason, found = recompute(report)
+    except (InputError, TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
+        line = f"the run cannot be calculated again ({type(error).__name__})"
+        return Step(title=title, said="failed", discrepancies=(line,))
+    if reason:
+        return Step(title=title, said=f"not recomputed here: {reason}", skipped=True)
+    said = "every value to 1e-9, every range to 1e-6" if not found else "differs"
+    return Step(title=title, said=said, discrepancies=tuple(found))
