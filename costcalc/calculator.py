@@ -21,7 +21,7 @@ from costcalc.outcome import combined, single
 from costcalc.part import Part
 from costcalc.request import Input, Request, Source, load
 from costcalc.results import Estimate
-from costcalc.timing import Timed, goodput, precision_of, timed
+from costcalc.timing import Timed, goodput, precision_of, speed_is_measured, timed
 from costcalc.uncertainty import DRAWS, draw
 from costcalc.units import to_si
 
@@ -114,8 +114,10 @@ def hardware_side(given: Input, request: Request, region: Region | None) -> Hard
             time = timed(given, work.work, devices, precision, work.workload)
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)
-    power = inputs.power(devices, _kind(work), utilization=_hardware_use(work, time),
-                         precision=precision)
+    power = inputs.power(
+        devices, _kind(work), utilization=_hardware_use(work, time), precision=precision,
+        slower=known["goodput"].basis == "default" and not speed_is_measured(given),
+    )
     made = inputs.embodied(devices)
     return HardwareSide(
         devices=devices, trained=work, timed=time,

@@ -53,7 +53,7 @@ def _cost(values: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
     used = float(values["device_hours"] * values["price"])
     useful = used * float(values["goodput"]) if lost else used
     return {
-        "training": useful, "lost time": used - useful,
+        "training": useful, "shortfall": used - useful,
         "unused devices": used * (float(values["billed"]) - 1.0),
         "electricity": float(values.get("energy", 0.0) * values["electricity"]),
     }
@@ -221,7 +221,7 @@ def _time(part: Part, results: Mapping[str, Result]) -> str:
     text += f" × {runs:,.4g} runs" if runs != 1 else ""
     text += f" = {human(results['device_hours'].value, 'device_hour')}"
     if "training_time" in part.values and "wall_clock" not in part.measured:
-        text += f"; {percent(float(part.values['goodput']))} of it trains"
+        text += f"; goodput {percent(float(part.values['goodput']))}"
     return text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -182,21 +181,37 @@ def _given(
     )
 
 
+# The share of the time that trains, where the speed while it trains is measured.
+EFFECTIVE = (0.9, 0.75, 0.99)
+EFFECTIVE_SOURCE = (
+    "Grattafiori et al. 2024 (Llama 3, arXiv 2407.21783), section 3.3.4: over 90 % effective time"
+)
+
+
+def speed_is_measured(given: Input) -> bool:
+    """Whether the run file says how fast it trains, or how long it took."""
+    asked, measured = given.part.hardware or Hardware(), given.part.measured
+    said = (asked.utilization, asked.throughput, asked.calibrate)
+    took = (measured.wall_clock, measured.device_hours) if measured else ()
+    return any(item is not None for item in (*said, *took))
+
+
 def goodput(given: Input) -> Assumption:
     """The share of the allocated time that trains."""
     asked = given.part.hardware.goodput if given.part.hardware else None
     if asked is not None:
         return exact("hardware.goodput", asked, "1", basis="given", source="run file",
                      where=given.place("hardware", "goodput"))
-    found: Mapping[str, Any] = load().get("goodput") or _GOODPUT
+    if speed_is_measured(given):
+        value, low, high = EFFECTIVE
+        return Assumption(
+            key="hardware.goodput", value=value, low=low, high=high, unit="1", basis="default",
+            source=EFFECTIVE_SOURCE, why="restarts, checkpoints and waiting; the speed is measured",
+        )
+    constants = load()
+    found = constants["goodput"]
     return Assumption(
         key="hardware.goodput", value=found["value"], low=found["low"], high=found["high"],
-        unit="1", basis="default", source=found["source"], why=found.get("why", ""),
+        unit="1", basis="default", source=constants["sources"][found["source"]]["title"],
+        why=found["why"],
     )
-
-
-_GOODPUT = {
-    "value": 0.9, "low": 0.7, "high": 0.98,
-    "source": "Grattafiori et al. 2024 (Llama 3, arXiv 2407.21783): over 90 % effective time",
-    "why": "restarts, checkpoints, evaluation and waiting",
-}
