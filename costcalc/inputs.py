@@ -101,7 +101,7 @@ SLOWER = (0.8, 0.5, 1.0)
 def power(
     devices: Devices, kind: str, *, utilization: float | None, precision: str, slower: bool
 ) -> Inputs:
-    """What boards, hosts and the network draw; ``slower``: goodput holds time that trains slowly."""
+    """What boards, hosts and network draw; ``slower``: goodput holds time that trains slowly."""
     found = energy.power_assumptions(
         devices.accelerator, devices.host, kind, utilization=utilization, precision=precision,
         nodes=devices.nodes,
