@@ -18,7 +18,9 @@ COMMANDS = {
     "models": ("costcalc.cli.models", "The models known by name."),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
+    "compare": ("costcalc.cli.compare", "Across hardware, places and prices: what is best."),
     "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
+    "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
     "schema": ("costcalc.cli.schema", "The JSON Schema of the run file, a profile or the report."),
 }
 

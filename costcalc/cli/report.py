@@ -1,0 +1,129 @@
+"""``costcalc report``: verify, merge, compare, show, render, import."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from costcalc.cli import LIMIT, OK
+from costcalc.errors import InputError, Problem
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+File = Annotated[Path, typer.Argument(metavar="REPORT", help="A report; - reads stdin.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write there.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
+
+@app.command("verify")
+def verify(report: File) -> int:
+    """Check a report: schema and digest, arithmetic, full recomputation. 0 holds, 3 does not."""
+    from costcalc.report.verify import verify as check
+
+    verdict = check(report)
+    print("\n".join(verdict.lines()))
+    return OK if verdict.holds else LIMIT
+
+
+@app.command("show")
+def show(report: File) -> None:
+    """Print a report for people."""
+    from costcalc.report.compare import show as lines
+    from costcalc.report.load import load
+
+    print("\n".join(lines(load(report))))
+
+
+@app.command("compare")
+def compare(a: File, b: File) -> None:
+    """What changed from A to B, which assumption explains it, where conventions differ."""
+    from costcalc.report.compare import lines
+    from costcalc.report.load import load
+
+    print("\n".join(lines(load(a), load(b))))
+
+
+@app.command("merge")
+def merge(
+    reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="Two or more.")],
+    name: Annotated[str, typer.Option("--name", help="The project's name.")] = "project",
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Same ids are runs of their own: seeds.")
+    ] = False,
+    output: Output = None,
+    force: Force = False,
+) -> None:
+    """Runs, nodes or stages into one project report; the same run id twice is refused."""
+    from costcalc.report.load import load
+    from costcalc.report.merge import merge as join
+    from costcalc.report.write import text
+
+    pairs = [(str(path), load(path)) for path in reports]
+    _write(text(join(pairs, name=name, distinct=distinct), output), output, force=force)
+
+
+@app.command("render")
+def render(
+    report: File,
+    shape: Annotated[
+        str, typer.Option("--format", "-f", help="latex, markdown, html, model-card, neurips, acl, "
+                          "annex-xi, cyclonedx, spdx, csv.")
+    ],
+    output: Output = None,
+    card: Annotated[
+        Path | None,
+        typer.Option("--into", help="With model-card: write into this README.md.",
+                     show_default=False),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Turn a report into what a venue asks for."""
+    from costcalc.report.load import load
+    from costcalc.report.render import render as turn
+
+    data = load(report)
+    if card is None:
+        _write(turn(data, shape), output, force=force)
+        return
+    if shape != "model-card":
+        raise InputError(Problem(key="--into", message="goes with --format model-card"))
+    from costcalc.report.render.model_card import into
+    from costcalc.report.write import read_card
+    from costcalc.writing import save
+
+    text = into(read_card(card), data)
+    target = output or card
+    save(text, target, force=force or target == card)
+    print(f"wrote {target}", file=sys.stderr)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help="codecarbon, carbontracker or slurm.")],
+    file: Annotated[Path, typer.Argument(help="emissions.csv, a log, a sacct -P table.")],
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Keep names of projects, jobs, hosts.")
+    ] = False,
+    output: Output = None,
+    force: Force = False,
+) -> None:
+    """What another tool measured, as a report."""
+    from costcalc.report.importing import read
+    from costcalc.report.write import text
+
+    _write(text(read(source, file, identify=identify), output), output, force=force)
+
+
+def _write(text: str, output: Path | None, *, force: bool) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from costcalc.writing import save
+
+    save(text, output, force=force)
+    print(f"wrote {output}", file=sys.stderr)

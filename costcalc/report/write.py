@@ -1,0 +1,31 @@
+"""A report as text, and model cards read as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from costcalc import writing
+from costcalc.errors import InputError, Problem
+from costcalc.results import SCHEMA
+
+
+def text(report: Mapping[str, Any], path: Path | None = None) -> str:
+    """YAML, or JSON where the file's name ends so."""
+    if path is not None and path.suffix == ".json":
+        return writing.to_json(report) + "\n"
+    return writing.to_yaml(report, first_line=f"# {SCHEMA}: costcalc report verify checks it")
+
+
+def read_card(path: Path) -> str:
+    """A README.md with its own line ends.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no UTF-8 text"
+        raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=str(path))) from None
