@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costcalc.calculator import estimate as estimate
     from costcalc.errors import CostcalcError as CostcalcError
     from costcalc.errors import InputError as InputError
+    from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
@@ -33,13 +34,14 @@ _PUBLIC = {
     "InputError": "costcalc.errors",
     "Result": "costcalc.results",
     "Run": "costcalc.run",
+    "compare": "costcalc.decide.comparing",
     "count": "costcalc.workload.count",
     "estimate": "costcalc.calculator",
     "place": "costcalc.decide.placing",
 }
 
 __all__ = [
-    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "count", "estimate",
+    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count", "estimate",
     "place",
 ]
 

@@ -46,7 +46,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing plot.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Where a run stands: neighbours, doubling times, marks, who can afford it, what a target takes.
+    """Where a run stands: neighbours, doubling times, marks, purses, what a target takes.
 
     Give a run file, --flops or --landmark.
     """
@@ -122,7 +122,8 @@ def _show(made: Place) -> None:
     console.print(f"Rank {made.rank} of {made.number} landmark systems.\n")
     for mark in made.marks:
         word = "above" if mark["passed"] else "below"
-        console.print(f"{word} {mark['name']} FLOP ({digits(mark['times'])} of it): {mark['means']}")
+        times = digits(mark["times"])
+        console.print(f"{word} {mark['name']} FLOP ({times} of it): {mark['means']}")
     console.print("\nNearest")
     console.print(_neighbours(made))
     console.print("Who can afford it")
@@ -132,7 +133,7 @@ def _show(made: Place) -> None:
     console.print(text(_plot(made)), soft_wrap=True)
     console.print("\nDoubling times, months (95 %)")
     console.print(_trend(made))
-    console.print("By year: academia's share of landmark systems; what each purse could have trained")
+    console.print("By year: the share of academia, and what each purse could have trained")
     console.print(_divide(made))
     for line in made.to_dict()["sources"]:
         console.print(f"data: {line}")

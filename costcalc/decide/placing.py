@@ -1,4 +1,4 @@
-"""Where a run stands: its neighbours in the history of compute, the marks, and who can afford it."""
+"""Where a run stands: its neighbours in the history of compute, marks, and who can afford it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,193 @@
+"""``costcalc compare``: a run across hardware, counts, places, prices and precisions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.cli import LIMIT, OK, options
+from costcalc.human import human, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from costcalc.decide.comparing import Comparison
+
+SLOW = 1.0  # seconds after which a progress bar shows
+_FIGURES = (("wall_clock", "Time", "h"), ("cost", "Cost", "USD"), ("energy", "Energy", "kWh"),
+            ("carbon_total", "CO2e", "kgCO2e"))
+
+
+def command(
+    run: options.RunFile = None,
+    model: options.Model = None,
+    tokens: options.Tokens = None,
+    accelerators: Annotated[
+        str | None, options.option("--accelerators", "h100-sxm5-80,mi300x, or all.")] = None,
+    counts: Annotated[
+        str | None, options.option("--counts", "64..1024 doubles, 8..32:8 steps, 8,16.")] = None,
+    regions: Annotated[
+        str | None, options.option("--regions", "FR,aws:us-east-1, aws, or all.")] = None,
+    plans: Annotated[str | None, options.option("--plans", "spot,on-demand, or all.")] = None,
+    precisions: Annotated[
+        str | None, options.option("--precisions", "bf16,fp8, or all.")] = None,
+    minimize: Annotated[
+        str | None, options.option("--minimize", "time, cost or carbon, within the limits.")
+    ] = None,
+    limit: options.Limit = None,
+    set_: options.Set = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")] = 12,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", show_default=False,
+                                  help="Every scenario, as .csv or .parquet.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", show_default=False, help="A PNG, SVG or PDF.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Local processes (needs the dask extra).")
+    ] = 0,
+    cluster: Annotated[
+        str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Where it is cheaper, faster or cleaner: the Pareto front of time, money and CO2e, then the rest.
+
+    Axes left out are the run's own, or those of the file's sweep block.
+    """
+    from contextlib import ExitStack
+
+    from costcalc.decide.comparing import compare
+
+    given = {"model": model, "tokens": tokens, "limit": limit, "set": set_}
+    with ExitStack() as stack:
+        made = compare(
+            str(run) if run else {}, accelerators=accelerators, counts=counts, regions=regions,
+            plans=plans, precisions=precisions, minimize=minimize,
+            changes=options.changes(given) or None, progress=_progress(stack),
+            write=_writer(stack, output, force=force), client=_client(stack, workers, cluster),
+        )
+    if output is not None:
+        print(f"wrote {output}", file=sys.stderr)
+    if plot is not None:
+        from costcalc.decide.plotting import save
+
+        save(_plot(made), plot, force=force)
+    if json:
+        from costcalc.writing import to_json
+
+        print(to_json(made.to_dict()))
+    else:
+        _show(made, top)
+    if not made.met:
+        print("nothing compared meets the limits", file=sys.stderr)
+        return LIMIT
+    return OK
+
+
+def _writer(stack: Any, output: Path | None, *, force: bool) -> Any:
+    if output is None:
+        return None
+    from costcalc.decide.table_files import Rows
+
+    return stack.enter_context(Rows(output, force=force))
+
+
+def _client(stack: Any, workers: int, cluster: str | None) -> Any:
+    if not workers and not cluster:
+        return None
+    from costcalc.decide.cluster import connect, local
+
+    client = connect(cluster) if cluster else local(workers)
+    return stack.enter_context(client)
+
+
+def _progress(stack: Any) -> Callable[[int, int], None]:
+    """A bar on stderr once it has taken longer than a second; none where nobody watches."""
+    began = time.monotonic()
+    shown: list[Any] = []
+
+    def progress(done: int, total: int) -> None:
+        if not shown and sys.stderr.isatty() and time.monotonic() - began > SLOW:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+            shown.extend((bar, bar.add_task("scenarios", total=total)))
+        if shown:
+            shown[0].update(shown[1], completed=done)
+
+    return progress
+
+
+def _show(made: Comparison, top: int) -> None:
+    from rich.console import Console
+
+    from costcalc.decide.plotting import text
+
+    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console.print(f"{made.name}: {made.number:,} scenarios, {made.feasible:,} can run; "
+                  f"{len(made.front)} on the front of {', '.join(made.aims)}")
+    if made.minimize is not None:
+        said = _said(made.best) if made.best else "nothing meets the limits"
+        console.print(f"least {made.minimize} within the limits: {said}")
+    console.print("\nThe front: nothing is better in all")
+    console.print(_rows(made, made.front[:top], wins=bool(made.wins)))
+    if made.wins:
+        console.print("  beats first: share of paired draws in which it is faster, cheaper, cleaner"
+                      " than the first row")
+    if made.rest:
+        console.print("\nThe rest, cheapest first")
+        console.print(_rows(made, made.rest[:top], wins=False))
+    if len(made.front) > 1:
+        console.print(text(_plot(made)), soft_wrap=True)
+    for name, why in list(made.why.items())[:top]:
+        console.print(f"cannot run: {name}: {why}")
+    for note in made.notes:
+        console.print(f"note: {note}")
+    for source in made.sources:
+        console.print(f"data: {source}")
+
+
+def _said(row: Any) -> str:
+    hardware = f"{row['count']} × {row['accelerator']} in {row['region']}, {row['plan']}"
+    figures = ", ".join(human(row[name], unit) for name, _, unit in _FIGURES)
+    return f"{hardware}: {figures}"
+
+
+def _rows(made: Comparison, rows: Sequence[Any], *, wins: bool) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    head = ["Hardware", "Where", "Plan", *(title for _, title, _ in _FIGURES)]
+    for name in [*head, *(["Beats first"] if wins else [])]:
+        table.add_column(name, overflow="fold")
+    for at, row in enumerate(rows):
+        precision = f" {row['precision']}" if row["precision"] else ""
+        cells = [f"{row['count']} × {row['accelerator']}{precision}", row["region"], row["plan"]]
+        cells += [human(row[name], unit) for name, _, unit in _FIGURES]
+        if wins:
+            known = at and at < len(next(iter(made.wins.values())))
+            cells.append(" / ".join(percent(made.wins[aim][at][0]) for aim in made.aims)
+                         if known else "")
+        table.add_row(*cells, style=None if row["within_limits"] else "dim")
+    return table
+
+
+def _plot(made: Comparison) -> Any:
+    from costcalc.decide.plotting import Plot, Series
+
+    def series(rows: Sequence[Any], label: str, mark: str) -> Series:
+        known = [row for row in rows if row["wall_clock"] and row["cost"]]
+        return Series(label=label, mark=mark, x=[row["wall_clock"] for row in known],
+                      y=[row["cost"] for row in known])
+
+    return Plot(title=f"{made.name}: time against cost", x_label="hours", y_label="USD",
+                log_x=True, x_text="{:.3g} h".format, y_text="{:,.0f} USD".format,
+                series=[series(made.rest, "the rest", "·"), series(made.front, "front", "●")])

@@ -1,0 +1,165 @@
+"""One piece of a sweep: its figures, its own front, and what of it is kept; plain data throughout.
+
+A chunk is a function of plain values to plain values, so that it runs here or on a cluster alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc.decide.pareto import front
+from costcalc.decide.sweep import Sweep
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+AIMS = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
+LIMITED = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
+SHOWN = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
+KEPT = 20  # of the rest, for each aim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What every chunk needs to know: the run, the aims, the limits in report units."""
+
+    run: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    aims: tuple[str, ...]
+    limits: Mapping[str, float]
+    minimize: str | None
+    unranked: frozenset[str]  # regions whose carbon is of another convention
+    everything: bool  # whether all rows are wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a chunk found: rows are dicts of plain values."""
+
+    number: int
+    feasible: int
+    front: list[dict[str, Any]]
+    rest: list[dict[str, Any]]
+    best: dict[str, Any] | None
+    why: dict[str, str]
+    lacking: dict[str, int]
+    table: dict[str, Any] | None
+
+
+def chunk(task: Task, sweep: Sweep) -> Found:
+    """The scenarios of one piece of a sweep.
+
+    Raises:
+        InputError: the run file has problems.
+    """
+    from costcalc.scenarios import scenarios
+
+    precision = sweep.precisions[0]
+    changes = dict(task.changes)
+    if precision is not None:
+        changes["training.precision"] = precision
+    found = scenarios(
+        task.run, accelerators=sweep.accelerators, counts=sweep.counts, regions=sweep.regions,
+        plans=sweep.plans, changes=changes,
+    )
+    names = dict.fromkeys((*SHOWN, "carbon_operational", *LIMITED.values()))
+    figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
+    _unrank(figures, sweep, task.unranked)
+    shape = tuple(len(axis) for axis in (sweep.accelerators, sweep.counts, sweep.regions,
+                                         sweep.plans))
+    costs = np.column_stack([figures[AIMS[aim]] for aim in task.aims])
+    at = front(costs)
+    within = _within(figures, task.limits)
+
+    def rows(indices: NDArray[np.int64]) -> list[dict[str, Any]]:
+        return [_row(int(i), shape, sweep, figures, bool(within[i])) for i in indices]
+
+    others = _others(costs, at)
+    best = _best(figures, within, task.minimize)
+    return Found(
+        number=sweep.number, feasible=int(np.isfinite(figures["wall_clock"]).sum()),
+        front=rows(at), rest=rows(others), best=rows(best)[0] if len(best) else None,
+        why={f"{precision + ' ' if precision else ''}{count} × {name}": text
+             for (name, count), text in found.why.items()},
+        lacking={name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())
+                 for name in AIMS.values()},
+        table=_whole(shape, sweep, figures) if task.everything else None,
+    )
+
+
+def _unrank(figures: dict[str, Array], sweep: Sweep, unranked: frozenset[str]) -> None:
+    """Carbon of another convention of grid factors is not compared."""
+    other = np.array([name in unranked for name in sweep.regions])
+    if not other.any():
+        return
+    hardware = len(sweep.accelerators) * len(sweep.counts)
+    mask = np.tile(np.repeat(other, len(sweep.plans)), hardware)
+    for name in ("carbon_total", "carbon_operational"):
+        figures[name] = np.where(mask, np.nan, figures[name])
+
+
+def _within(figures: Mapping[str, Array], limits: Mapping[str, float]) -> NDArray[np.bool_]:
+    kept = np.isfinite(figures["wall_clock"])
+    for key, most in limits.items():
+        with np.errstate(invalid="ignore"):
+            kept &= figures[LIMITED[key]] <= most
+    return kept
+
+
+def _others(costs: Array, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The best of the rest by each aim."""
+    left = np.isfinite(costs).all(axis=1)
+    left[at] = False
+    rest = np.flatnonzero(left)
+    picked: list[int] = []
+    for aim in range(costs.shape[1]):
+        values = costs[rest, aim]
+        if len(values) > KEPT:
+            near = np.argpartition(values, KEPT)[:KEPT]
+            picked += rest[near].tolist()
+        else:
+            picked += rest.tolist()
+    return np.array(sorted(set(picked)), dtype=np.int64)
+
+
+def _best(
+    figures: Mapping[str, Array], within: NDArray[np.bool_], aim: str | None
+) -> NDArray[np.int64]:
+    if aim is None:
+        return np.array([], dtype=np.int64)
+    values = np.where(within, figures[AIMS[aim]], np.nan)
+    return np.array([], dtype=np.int64) if np.isnan(values).all() else np.array(
+        [np.nanargmin(values)])
+
+
+def _row(
+    index: int, shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array], within: bool
+) -> dict[str, Any]:
+    a, c, r, p = (int(i) for i in np.unravel_index(index, shape))
+    row: dict[str, Any] = {
+        "precision": sweep.precisions[0], "accelerator": sweep.accelerators[a],
+        "count": sweep.counts[c], "region": sweep.regions[r], "plan": sweep.plans[p],
+    }
+    for name in SHOWN:
+        value = float(figures[name][index])
+        row[name] = value if np.isfinite(value) else None
+    row["within_limits"] = within
+    return row
+
+
+def _whole(
+    shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]
+) -> dict[str, Any]:
+    """Every row, by columns; names as codes with their words beside, so that it stays small."""
+    codes = np.indices(shape).reshape(len(shape), -1).astype(np.int32)
+    return {
+        "precision": sweep.precisions[0],
+        "words": (sweep.accelerators, sweep.counts, sweep.regions, sweep.plans),
+        "codes": codes, "figures": {name: figures[name] for name in SHOWN},
+    }

@@ -1,0 +1,315 @@
+"""Compare a run across hardware, counts, places, prices and precisions: the front first."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc.catalog import region as regions_
+from costcalc.decide import sweep as sweeps
+from costcalc.decide.chunk import AIMS, LIMITED, Found, Task, chunk
+from costcalc.decide.pareto import front
+from costcalc.errors import InputError, Problem
+from costcalc.lookup import look_up
+from costcalc.request import Request, Source, load
+from costcalc.results import UNITS
+from costcalc.units import unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+SCHEMA = "costcalc/compare/v1"
+SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
+Progress = Callable[[int, int], None]
+Writer = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The front of time, cost and carbon, what comes next, and how sure one is of beating another.
+
+    ``wins[aim][i][j]`` is the share of paired draws in which the front's row i beats row j.
+    """
+
+    name: str
+    sweep: sweeps.Sweep
+    aims: tuple[str, ...]
+    front: tuple[dict[str, Any], ...]
+    rest: tuple[dict[str, Any], ...]
+    best: dict[str, Any] | None
+    minimize: str | None
+    limits: Mapping[str, float]
+    wins: Mapping[str, list[list[float]]]
+    number: int
+    feasible: int
+    why: Mapping[str, str]
+    notes: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether what was asked for can be had: something within the limits."""
+        if self.minimize is not None:
+            return self.best is not None
+        return not self.limits or any(row["within_limits"] for row in (*self.front, *self.rest))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "schema": SCHEMA, "name": self.name, "aims": list(self.aims),
+            "units": {name: UNITS[name] for name in ("wall_clock", "device_hours", "cost",
+                                                     "energy", "carbon_total")},
+            "scenarios": self.number, "feasible": self.feasible,
+            "front": list(self.front), "rest": list(self.rest), "minimize": self.minimize,
+            "best": self.best, "limits": dict(self.limits), "wins": dict(self.wins),
+            "why_not": dict(self.why), "notes": list(self.notes), "sources": list(self.sources),
+        }
+
+
+def compare(
+    source: Source, *, accelerators: Any = None, counts: Any = None, regions: Any = None,
+    plans: Any = None, precisions: Any = None, minimize: str | None = None,
+    changes: Mapping[str, Any] | None = None, ranges: bool = True,
+    progress: Progress | None = None, write: Writer | None = None, client: Any = None,
+    chunk_size: int = sweeps.MOST_IN_A_CHUNK,
+) -> Comparison:
+    """A run across accelerators, counts, regions, price plans and precisions.
+
+    An axis is a list or words (``"64..1024"``, ``"all"``); one left out is the run's own.
+    ``minimize`` (time, cost or carbon) asks for the least within the run's limits.  ``write``
+    gets every chunk's rows; ``client`` is a Dask client, on whose workers the chunks then run.
+
+    Raises:
+        InputError: the run file, an axis or the aim cannot be read.
+
+    >>> found = compare({"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T"},
+    ...                  "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    ...                  "price": {"provider": "any"}},
+    ...                 counts="64..128", regions="FR,PL", ranges=False)
+    >>> {row["region"] for row in found.front}
+    {'FR'}
+    """
+    if minimize not in (None, *AIMS):
+        message = f'expected {", ".join(AIMS)}; got "{minimize}"'
+        raise InputError(Problem(key="minimize", message=message))
+    raw, axes = sweeps.read(source, {
+        "accelerators": accelerators, "counts": counts, "regions": regions, "plans": plans,
+        "precisions": precisions}, changes)
+    request = _checked(raw, axes, changes or {})
+    unranked, notes = conventions(axes.regions, request)
+    task = Task(
+        run=raw, changes=dict(changes or {}), aims=_aims(axes, request, unranked),
+        limits=_limits(request), minimize=minimize, unranked=unranked,
+        everything=write is not None,
+    )
+    merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
+    rows = merged.front
+    wins: dict[str, list[list[float]]] = {}
+    if ranges:
+        rows, wins = _ranged(raw, rows, task)
+        if len(rows) > SAMPLED:
+            notes.append(f"ranges are drawn for the first {SAMPLED} of {len(rows)} on the front")
+    notes += [f"{number} scenarios have no {name.replace('_', ' ')} and are not on the front"
+              for name, number in merged.lacking.items()
+              if number and name in (AIMS[aim] for aim in task.aims)]
+    notes += [f"no {aim} is known: the front is of {' and '.join(task.aims)}"
+              for aim in AIMS if aim not in task.aims]
+    return Comparison(
+        name=request.run.name or "run", sweep=axes, aims=task.aims, front=tuple(rows),
+        rest=tuple(merged.rest), best=merged.best, minimize=minimize, limits=task.limits,
+        wins=wins, number=merged.number, feasible=merged.feasible, why=merged.why,
+        notes=tuple(notes), sources=_sources(axes, unranked),
+    )
+
+
+def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The run file of one scenario: what :func:`costcalc.estimate` takes for the same figures."""
+    made: dict[str, Any] = copy.deepcopy(dict(run))
+    hardware = dict(made.get("hardware") or {})
+    for key in ("instance", "nodes"):
+        hardware.pop(key, None)
+    made["hardware"] = {**hardware, "accelerator": row["accelerator"], "count": row["count"]}
+    made["site"] = {**(made.get("site") or {}), "region": row["region"]}
+    made["price"] = {**(made.get("price") or {}), "plan": row["plan"]}
+    if row["precision"] is not None:
+        made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
+    return made
+
+
+def _checked(
+    raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]
+) -> Request:
+    """The run with the first of every axis: its problems are said before anything is compared."""
+    first = {"precision": axes.precisions[0], "accelerator": axes.accelerators[0],
+             "count": axes.counts[0], "region": axes.regions[0], "plan": axes.plans[0]}
+    request = load(single(raw, first), look_up, changes=changes)
+    if len(request.parts) != 1:
+        raise InputError(request.document.problem(("stages",), "compare takes one stage"))
+    return request
+
+
+def conventions(names: tuple[str, ...], request: Request) -> tuple[frozenset[str], list[str]]:
+    """Regions that cannot be ranked with the others, and what is to be said of it.
+
+    Grid factors of several conventions are never ranked together: the most common one is kept.
+    """
+    site = request.parts[0].part.site
+    if site is not None and site.grid is not None:
+        return frozenset(), ["one grid factor, yours, for every region"]
+    by_kind: dict[tuple[str, ...], list[str]] = {}
+    unknown: list[str] = []
+    for name in names:
+        grid = regions_.find(name).grid
+        if grid is None:
+            unknown.append(name)
+            continue
+        kind = (grid.basis, grid.flow, grid.signal, grid.accounting)
+        by_kind.setdefault(kind, []).append(name)
+    if not by_kind:
+        return frozenset(names), ["no grid factor of these regions is known: carbon not compared"]
+    kept = max(by_kind, key=lambda kind: len(by_kind[kind]))
+    others = {name: kind for kind, listed in by_kind.items() if kind != kept for name in listed}
+    notes = [f"regions ranked by grid factors that are {', '.join(kept)}-based"]
+    if others:
+        shown = ", ".join(list(others)[:8]) + (", …" if len(others) > 8 else "")
+        kinds = "; ".join(sorted({", ".join(kind) for kind in others.values()}))
+        notes.append(f"not ranked with them, for their factors are {kinds}: {shown}")
+    if unknown:
+        notes.append(f"{len(unknown)} regions have no known grid factor")
+    return frozenset(others), notes
+
+
+def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tuple[str, ...]:
+    """Time and cost always; carbon where any region's can be compared."""
+    site = request.parts[0].part.site
+    known = (site is not None and site.grid is not None) or any(
+        regions_.find(name).grid is not None and name not in unranked for name in axes.regions)
+    return ("time", "cost", "carbon") if known else ("time", "cost")
+
+
+def _limits(request: Request) -> dict[str, float]:
+    """The run's limits, in the units of a report."""
+    from costcalc.inputs import dollars
+
+    asked = request.run.limits
+    made = {}
+    for key, name in LIMITED.items():
+        value = getattr(asked, key, None) if asked else None
+        if value is not None:
+            most = dollars(value, request.run.price) if key == "cost" else float(value)
+            made[key] = most / unit(UNITS[name]).factor
+    return made
+
+
+def _run(
+    task: Task, axes: sweeps.Sweep, progress: Progress | None, write: Writer | None,
+    client: Any, size: int,
+) -> Iterator[Found]:
+    """Every chunk's result, in order; at most a few are held at a time."""
+    pieces = axes.chunks(size)
+    results: Iterable[Found] = (chunk(task, piece) for piece in pieces)
+    if client is not None:
+        from costcalc.decide.cluster import run
+
+        results = run(client, task, pieces)
+    done = 0
+    for found in results:
+        done += found.number
+        if write is not None and found.table is not None:
+            write(found.table)
+        if progress is not None:
+            progress(done, axes.number)
+        yield found
+
+
+def _merge(results: Iterable[Found], task: Task) -> Found:
+    """One result of many: the front of their fronts holds the front of all."""
+    rows: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    bests: list[dict[str, Any]] = []
+    why: dict[str, str] = {}
+    lacking = dict.fromkeys(AIMS.values(), 0)
+    number = feasible = 0
+    for found in results:
+        number, feasible = number + found.number, feasible + found.feasible
+        why |= found.why
+        for name, count in found.lacking.items():
+            lacking[name] += count
+        bests += [found.best] if found.best else []
+        rows, beaten = _front_of([*rows, *found.front], task.aims)
+        rest = _first([*rest, *beaten, *found.rest], task.aims)
+    aim = AIMS[task.minimize] if task.minimize else ""
+    first = AIMS["cost"]
+    rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
+    return Found(
+        number=number, feasible=feasible, front=rows, rest=rest, why=why, lacking=lacking,
+        best=min(bests, key=lambda row: row[aim]) if bests else None, table=None,
+    )
+
+
+def _front_of(
+    rows: list[dict[str, Any]], aims: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    if not rows:
+        return [], []
+    at = set(front(np.array([[row[AIMS[aim]] for aim in aims] for row in rows])).tolist())
+    return ([row for i, row in enumerate(rows) if i in at],
+            [row for i, row in enumerate(rows) if i not in at])
+
+
+def _first(rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20) -> list[
+        dict[str, Any]]:
+    """The best of the rest by cost, then time."""
+    names = [AIMS[aim] for aim in aims]
+    return sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))[:most]
+
+
+def _ranged(
+    raw: Mapping[str, Any], rows: list[dict[str, Any]], task: Task
+) -> tuple[list[dict[str, Any]], dict[str, list[list[float]]]]:
+    """Ranges of the front's members, and their shares of paired draws."""
+    from costcalc import calculator
+    from costcalc.uncertainty import DRAWS, percentiles
+
+    drawn: dict[str, list[Any]] = {aim: [] for aim in task.aims}
+    made = []
+    for row in rows[:SAMPLED]:
+        request = load(single(raw, row), look_up, changes=task.changes)
+        part = calculator._part(request.parts[0], request, DRAWS)
+        ranges = {}
+        for aim in task.aims:
+            name = AIMS[aim]
+            draws = part.draws.get(name, part.values[name])
+            drawn[aim].append(draws)
+            low, high = percentiles(draws, float(part.values[name]))
+            factor = unit(UNITS[name]).factor
+            ranges[name] = [low / factor, high / factor]
+        made.append({**row, "ranges": ranges})
+    wins = {aim: [[share(one, other) for other in draws] for one in draws]
+            for aim, draws in drawn.items()}
+    return [*made, *rows[SAMPLED:]], wins
+
+
+def share(one: Any, other: Any) -> float:
+    """The share of paired draws in which one is less than another; equal draws count half.
+
+    The draws of an assumption that two scenarios share are the same, so common errors cancel.
+
+    >>> share(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 4.0, 1.0]))
+    0.625
+    """
+    a, b = np.broadcast_arrays(np.asarray(one, dtype=float), np.asarray(other, dtype=float))
+    close = np.isclose(a, b, rtol=1e-12, atol=0.0)
+    return round(float(np.where(close, 0.5, a < b).mean()), 4)
+
+
+def _sources(axes: sweeps.Sweep, unranked: frozenset[str]) -> tuple[str, ...]:
+    """Where the grid factors of the regions come from."""
+    found = (regions_.find(name).grid for name in axes.regions if name not in unranked)
+    return tuple(sorted({grid.source for grid in found if grid is not None}))

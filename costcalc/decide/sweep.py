@@ -1,0 +1,201 @@
+"""What is compared: the axes, from words on the command line or the ``sweep`` block of a run file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from costcalc.catalog import accelerator as accelerators_
+from costcalc.catalog import region as regions_
+from costcalc.errors import InputError, Problem, nearest
+from costcalc.lookup import folders
+from costcalc.reading import Document
+from costcalc.request import Source, load
+from costcalc.run import PLANS, PRECISIONS, Run
+
+AXES = ("precisions", "accelerators", "counts", "regions", "plans")
+MOST_IN_A_CHUNK = 250_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The values of each axis; a precision of None is the run's own."""
+
+    precisions: tuple[str | None, ...]
+    accelerators: tuple[str, ...]
+    counts: tuple[int, ...]
+    regions: tuple[str, ...]
+    plans: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        """How many scenarios."""
+        return (len(self.precisions) * len(self.accelerators) * len(self.counts)
+                * len(self.regions) * len(self.plans))
+
+    def chunks(self, most: int = MOST_IN_A_CHUNK) -> Iterator[Sweep]:
+        """The same sweep in pieces of at most ``most`` scenarios, each of one precision."""
+        inner = len(self.regions) * len(self.plans)
+        regions = max(min(len(self.regions), most // len(self.plans)), 1)
+        counts = max(min(len(self.counts), most // inner), 1)
+        devices = max(min(len(self.accelerators), most // (inner * len(self.counts))), 1)
+        for precision in self.precisions:
+            for names in _pieces(self.accelerators, devices):
+                for some in _pieces(self.counts, counts):
+                    for places in _pieces(self.regions, regions):
+                        yield replace(self, precisions=(precision,), accelerators=names,
+                                      counts=some, regions=places)
+
+
+def _pieces(values: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(values), size):
+        yield tuple(values[start:start + size])
+
+
+def read(
+    source: Source, given: Mapping[str, Any], changes: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Sweep]:
+    """The run as a mapping without its ``sweep`` block, and the sweep: options win over the block.
+
+    Raises:
+        InputError: the run file, or an axis, cannot be read.
+    """
+    raw, block = _split(source)
+    unknown = [key for key in block if key not in AXES]
+    if unknown:
+        near = nearest(unknown[0], AXES)
+        hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(AXES)}"
+        raise InputError(Problem(key=f"sweep.{unknown[0]}", message=f"unknown key{hint}"))
+    asked = {**block, **{key: value for key, value in given.items() if value is not None}}
+    defaults = _defaults(raw, changes or {})
+    made = Sweep(
+        precisions=_precisions(asked.get("precisions")),
+        accelerators=_accelerators(asked.get("accelerators", defaults["accelerator"]), raw),
+        counts=counts(asked.get("counts", defaults["count"])),
+        regions=_regions(asked.get("regions", defaults["region"])),
+        plans=_plans(asked.get("plans", defaults["plan"])),
+    )
+    return raw, made
+
+
+def _split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+    from costcalc import request
+
+    if isinstance(source, Run):
+        return source.model_dump(exclude_none=True), {}
+    document: Document
+    document, folder = request._document(source)  # the file itself is checked when it is run
+    data = document.data
+    if not isinstance(data, Mapping):
+        load(source, lambda _, __: ())  # says what is wrong, at its line
+    raw = dict(data)
+    block = raw.pop("sweep", None) or {}
+    if not isinstance(block, Mapping):
+        raise InputError(document.problem(("sweep",), "expected a mapping of axes"))
+    return _absolute(raw, folder), dict(block)
+
+
+def _absolute(raw: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Paths in the file are relative to it; the mapping has no file."""
+    if folder is None:
+        return raw
+    model = raw.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("config"), str):
+        raw["model"] = {**model, "config": os.fspath((folder / model["config"]).absolute())}
+    if isinstance(raw.get("profiles"), str):
+        raw["profiles"] = os.fspath((folder / raw["profiles"]).absolute())
+    return raw
+
+
+def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    def of(section: str, key: str, otherwise: Any = None) -> Any:
+        part = raw.get(section)
+        own = part.get(key) if isinstance(part, Mapping) else None
+        return changes.get(f"{section}.{key}", own if own is not None else otherwise)
+
+    return {"accelerator": of("hardware", "accelerator"), "count": of("hardware", "count"),
+            "region": of("site", "region"), "plan": of("price", "plan", "on-demand")}
+
+
+def words(value: Any, axis: str) -> list[str]:
+    """``a,b`` or a list, as a list of words.
+
+    >>> words("spot, on-demand", "plans")
+    ['spot', 'on-demand']
+    """
+    if value is None:
+        message = f"nothing to compare over: give --{axis}, sweep.{axis} or the run's own"
+        raise InputError(Problem(key=axis, message=message))
+    listed = value.split(",") if isinstance(value, str) else (
+        value if isinstance(value, Sequence) else [value])
+    made = list(dict.fromkeys(str(item).strip() for item in listed if str(item).strip()))
+    if not made:
+        raise InputError(Problem(key=axis, message="expected at least one value; got none"))
+    return made
+
+
+def counts(value: Any) -> tuple[int, ...]:
+    """``64..1024`` doubles, ``8..32:8`` steps, ``8,16`` lists.
+
+    >>> counts("64..1024"), counts("8..32:8"), counts([8, 16])
+    ((64, 128, 256, 512, 1024), (8, 16, 24, 32), (8, 16))
+    """
+    made: list[int] = []
+    for word in words(value, "counts"):
+        found = re.fullmatch(r"(\d+)(?:\.\.(\d+)(?::(\d+))?)?", word)
+        if not found or int(found[1]) < 1 or (found[3] and int(found[3]) < 1):
+            message = f'expected counts as 64..1024, 8..32:8 or 8,16; got "{word}"'
+            raise InputError(Problem(key="counts", message=message))
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first or last > 10_000_000:
+            message = f'expected a range from less to more, to 10 million; got "{word}"'
+            raise InputError(Problem(key="counts", message=message))
+        if found[3]:
+            made += range(first, last + 1, int(found[3]))
+            continue
+        while first <= last:
+            made.append(first)
+            first *= 2
+    return tuple(dict.fromkeys(made))
+
+
+def _accelerators(value: Any, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    own = folders(raw, None)
+    named = words(value, "accelerators")
+    if named == ["all"]:
+        found = accelerators_.all_accelerators(own, cpus=False)
+        return tuple(sorted(one.id for one in found))
+    return tuple(dict.fromkeys(accelerators_.find(name, own).id for name in named))
+
+
+def _regions(value: Any) -> tuple[str, ...]:
+    made: list[str] = []
+    for word in words(value, "regions"):
+        if word == "all":
+            made += regions_.codes()
+        elif word in regions_.CLOUDS:
+            made += [code for code in regions_.codes() if code.startswith(f"{word}:")]
+        else:
+            made.append(regions_.find(word, key="regions").code)
+    return tuple(dict.fromkeys(made))
+
+
+def _known(value: Any, axis: str, known: Sequence[str]) -> tuple[str, ...]:
+    made = list(known) if value == "all" else words(value, axis)
+    for word in made:
+        if word not in known:
+            message = f'expected {", ".join(known)}; got "{word}"'
+            raise InputError(Problem(key=axis, message=message))
+    return tuple(made)
+
+
+def _plans(value: Any) -> tuple[str, ...]:
+    return _known(value, "plans", PLANS)
+
+
+def _precisions(value: Any) -> tuple[str | None, ...]:
+    return (None,) if value is None else _known(value, "precisions", PRECISIONS)

@@ -1,0 +1,105 @@
+"""Every scenario of a comparison as a file, chunk by chunk: CSV, or Parquet by pyarrow (an extra)."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from costcalc.decide.chunk import SHOWN
+from costcalc.errors import InputError, MissingExtraError, Problem
+from costcalc.results import UNITS
+
+AXES = ("accelerator", "count", "region", "plan")
+HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in SHOWN))
+
+
+class Rows:
+    """A CSV or Parquet file that chunks are written to; whole when it is closed.
+
+    An unknown figure is an empty cell, or null.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.suffix not in (".csv", ".parquet"):
+            message = f"expected a name that ends in .csv or .parquet; got {self.path.name}"
+            raise InputError(Problem(key="--output", message=message))
+        if self.path.exists() and not force:
+            message = f"{self.path} exists; --force overwrites it"
+            raise InputError(Problem(key="--output", message=message))
+        self._part = self.path.with_name(f".{self.path.name}.part")
+        self._writer: Any = None
+        self._file: Any = None
+        try:
+            self._open()
+        except OSError as error:
+            message = f"cannot write {self.path}: {error.strerror}"
+            raise InputError(Problem(key="--output", message=message)) from error
+
+    def _open(self) -> None:
+        if self.path.suffix == ".csv":
+            self._file = self._part.open("w", newline="", encoding="utf-8")
+            self._writer = csv.writer(self._file, lineterminator="\n")
+            self._writer.writerow(HEAD)
+            return
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise MissingExtraError("a Parquet file", "pyarrow", "parquet") from error
+        text = pa.dictionary(pa.int32(), pa.string())
+        kinds = [text, text, pa.int64(), text, text, *[pa.float64()] * len(SHOWN)]
+        self._schema = pa.schema(list(zip(HEAD, kinds, strict=True)))
+        self._writer = pq.ParquetWriter(self._part, self._schema)
+
+    def __call__(self, table: Mapping[str, Any]) -> None:
+        """Write one chunk's rows."""
+        if self.path.suffix == ".csv":
+            self._csv(table)
+        else:
+            self._parquet(table)
+
+    def _csv(self, table: Mapping[str, Any]) -> None:
+        names = [[words[i] for i in codes] for words, codes in
+                 zip(table["words"], table["codes"], strict=True)]
+        figures = [["" if np.isnan(value) else value for value in table["figures"][name].tolist()]
+                   for name in SHOWN]
+        first = [table["precision"] or ""] * len(names[0])
+        self._writer.writerows(zip(first, *names, *figures, strict=True))
+
+    def _parquet(self, table: Mapping[str, Any]) -> None:
+        import pyarrow as pa
+
+        number = len(table["codes"][0])
+        columns: list[Any] = []
+        words = ((str(table["precision"]),), *table["words"])
+        codes = (np.zeros(number, dtype=np.int32), *table["codes"])
+        for at, (listed, picked) in enumerate(zip(words, codes, strict=True)):
+            if at == 0 and table["precision"] is None:
+                columns.append(pa.array([None] * number, type=self._schema.field(0).type))
+            elif AXES[at - 1] == "count" and at:
+                columns.append(pa.array(np.asarray(listed, dtype=np.int64)[picked]))
+            else:
+                columns.append(pa.DictionaryArray.from_arrays(pa.array(picked, pa.int32()),
+                                                              pa.array(list(listed))))
+        columns += [pa.array(table["figures"][name], from_pandas=True) for name in SHOWN]
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        (self._file or self._writer).close()
+        if kind is None:
+            self._part.replace(self.path)
+        else:
+            self._part.unlink(missing_ok=True)

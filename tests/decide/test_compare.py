@@ -1,0 +1,210 @@
+"""The front, the sweep, the limits; every scenario equal to a single estimate."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import costcalc
+from costcalc.decide import comparing, sweep
+from costcalc.decide.comparing import compare, share, single
+from costcalc.decide.pareto import front
+from costcalc.decide.table_files import Rows
+from costcalc.errors import InputError
+
+RUN = {
+    "name": "test", "model": {"preset": "llama-3-8b"}, "training": {"tokens": "100B"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+}
+AXES = {"accelerators": "h100-sxm5-80,a100-sxm4-80", "counts": "64..128",
+        "regions": "aws:us-east-1,aws:eu-north-1,gcp:us-central1", "plans": "on-demand,spot"}
+
+
+def dominates(a, b):
+    return all(a <= b) and any(a < b)
+
+
+costs = st.lists(st.tuples(*[st.one_of(st.integers(0, 5), st.floats(0, 1e9))] * 3), max_size=40)
+
+
+@given(costs)
+@settings(max_examples=200)
+def test_front_is_what_nothing_dominates(rows):
+    table = np.array(rows, dtype=float).reshape(-1, 3)
+    kept = set(front(table).tolist())
+    for i, row in enumerate(table):
+        beaten = any(dominates(other, row) for other in table)
+        assert (i in kept) == (not beaten)
+
+
+def test_rows_with_unknown_figures_are_left_out():
+    assert front(np.array([[1.0, np.nan], [2.0, 2.0]])).tolist() == [1]
+    assert front(np.empty((0, 3))).tolist() == []
+
+
+@pytest.fixture(scope="module")
+def made():
+    return compare(RUN, **AXES, ranges=False)
+
+
+def test_every_row_equals_a_single_estimate(made):
+    for row in (*made.front, *made.rest[:4]):
+        alone = costcalc.estimate(single(RUN, row), ranges=False)
+        for name in ("wall_clock", "device_hours", "cost", "energy", "carbon_total"):
+            assert row[name] == pytest.approx(alone.results[name].value, rel=1e-9)
+
+
+def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
+    with Rows(tmp_path / "all.csv") as rows:
+        compare(RUN, **AXES, ranges=False, write=rows)
+    with (tmp_path / "all.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == made.number == 2 * 2 * 3 * 2
+    names = ("wall_clock (h)", "cost (USD)", "carbon_total (kgCO2e)")
+    everything = np.array([[float(row[n] or "nan") for n in names] for row in written])
+    on_front = np.array([[row["wall_clock"], row["cost"], row["carbon_total"]]
+                         for row in made.front])
+    for row in on_front:
+        assert not any(dominates(other, row) for other in everything)
+
+
+@pytest.mark.parametrize("size", [1, 5, 7])
+def test_chunks_change_nothing(made, size):
+    small = compare(RUN, **AXES, ranges=False, chunk_size=size)
+    assert small.front == made.front
+    assert (small.number, small.feasible) == (made.number, made.feasible)
+
+
+def test_chunks_are_bounded_and_cover_everything():
+    whole = sweep.Sweep(precisions=("bf16", "fp8"), accelerators=("a", "b", "c"),
+                        counts=tuple(range(1, 8)), regions=tuple("ABCDE"), plans=("x", "y"))
+    pieces = list(whole.chunks(12))
+    assert all(piece.number <= 12 for piece in pieces)
+    assert sum(piece.number for piece in pieces) == whole.number == 2 * 3 * 7 * 5 * 2
+
+
+def test_minimize_carbon_within_limits():
+    run = {**RUN, "limits": {"cost": "1 MUSD"}}
+    found = compare(run, **AXES, minimize="carbon", ranges=False)
+    assert found.met
+    assert found.best["region"] == "aws:eu-north-1"  # the cleanest grid of the three
+    none = compare({**RUN, "limits": {"cost": "1 USD"}}, **AXES, minimize="carbon", ranges=False)
+    assert none.best is None
+    assert not none.met
+
+
+def test_regions_of_another_convention_are_not_ranked():
+    # aws:cn-north-1 has direct factors of consumption, the others lifecycle of production
+    found = compare(RUN, regions="FR,PL,aws:cn-north-1", ranges=False,
+                    changes={"price.provider": "any"})
+    assert {row["region"] for row in found.front} == {"FR"}
+    said = " ".join(found.notes)
+    assert "regions ranked by grid factors that are lifecycle, production, average" in said
+    assert re.search("not ranked with them.*direct, consumption.*aws:cn-north-1", said)
+
+
+def test_paired_shares():
+    found = compare(RUN, accelerators="h100-sxm5-80", counts="64", plans="on-demand",
+                    regions="aws:us-east-1,aws:eu-north-1,gcp:us-central1")
+    for aim in found.wins.values():
+        matrix = np.array(aim)
+        assert matrix + matrix.T == pytest.approx(np.ones_like(matrix), abs=2e-4)
+        assert np.diag(matrix) == pytest.approx(0.5)
+    for row in found.front:
+        low, high = row["ranges"]["carbon_total"]
+        assert low < row["carbon_total"] < high
+    assert share(1.0, 2.0) == 1.0
+
+
+def test_the_same_draws_tell_close_ones_apart():
+    # 3 % more power at the same time, with an error of ±20 % that both share, is always more
+    error = np.exp(np.linspace(-0.2, 0.2, 101))
+    assert share(100 * error, 103 * error) == 1.0
+    assert share(100 * error, 103 * error[::-1]) < 0.6
+
+
+def test_sweep_block_of_a_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+        "hardware: {accelerator: h100-sxm5-80, count: 8}\nprice: {provider: any}\n"
+        "sweep: {counts: 8..16, regions: [FR, SE]}\n")
+    found = compare(str(path), ranges=False)
+    assert (found.sweep.counts, found.sweep.regions) == ((8, 16), ("FR", "SE"))
+    assert compare(str(path), counts="8", ranges=False).sweep.counts == (8,)
+    path.write_text(path.read_text().replace("counts:", "count:"))
+    with pytest.raises(InputError, match=r"sweep.count: unknown key; did you mean counts\?"):
+        compare(str(path))
+
+
+@pytest.mark.parametrize(("axis", "value", "text"), [
+    ("counts", "8..4", "expected a range from less to more"),
+    ("counts", "many", "expected counts as 64..1024, 8..32:8 or 8,16; got"),
+    ("plans", "cheap", "expected on-demand, spot"),
+    ("precisions", "fp9", "expected fp32"),
+    ("regions", "FRR", "no region FRR"),
+    ("accelerators", "h100x", "no accelerator h100x"),
+    ("minimize", "beauty", "expected time, cost, carbon"),
+])
+def test_wrong_axes(axis, value, text):
+    with pytest.raises(InputError, match=text):
+        compare({**RUN, "site": {"region": "FR"}}, **{axis: value})
+
+
+def test_what_cannot_run_says_why():
+    found = compare(RUN, accelerators="gtx-1080-ti,h100-sxm5-80", counts="1", ranges=False,
+                    regions="FR", changes={"price.provider": "any"})
+    assert all(why for why in found.why.values())
+    assert any("gtx-1080-ti" in name for name in found.why)
+    assert found.feasible < found.number
+
+
+def test_without_a_known_grid_there_is_no_carbon_axis():
+    grid = comparing.conventions(("aws:cn-north-1",), comparing._checked(
+        RUN, sweep.read(RUN, {"regions": "aws:cn-north-1"})[1], {}))
+    assert grid[0] == frozenset()
+
+
+def test_parquet(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    with Rows(tmp_path / "all.parquet") as rows:
+        found = compare(RUN, **AXES, ranges=False, write=rows, chunk_size=6)
+    table = pq.read_table(tmp_path / "all.parquet")
+    assert table.num_rows == found.number
+    assert set(table.column("region").to_pylist()) == set(found.sweep.regions)
+    with pytest.raises(InputError, match="exists; --force overwrites it"):
+        Rows(tmp_path / "all.parquet")
+    with pytest.raises(InputError, match=r"ends in .csv or .parquet; got all.xlsx"):
+        Rows(tmp_path / "all.xlsx")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dask_on_a_cluster_of_processes(made):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True,
+                                  dashboard_address=None) as cluster, \
+            distributed.Client(cluster) as client:
+        spread = compare(RUN, **AXES, ranges=False, chunk_size=6, client=client)
+    assert spread.front == made.front
+    assert spread.number == made.number
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_plots_as_files(tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    from costcalc.decide.plotting import Plot, Series, save
+
+    plot = Plot(title="t", x_label="x", y_label="y",
+                series=[Series(label="a", mark="o", x=[1, 2], y=[1, 10])])
+    path = save(plot, tmp_path / f"plot{suffix}")
+    head = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
+    assert path.read_bytes().startswith(head)
+    with pytest.raises(InputError, match="exists"):
+        save(plot, path)
+    with pytest.raises(InputError, match=r"ends in .png, .svg, .pdf"):
+        save(plot, tmp_path / "plot.gif")
