@@ -31,8 +31,13 @@ def sections(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def kind(results: Mapping[str, Any]) -> str:
     """Measured where both time and energy were, estimated where neither was, else mixed."""
-    found = [any(results[name]["basis"] == "measured" and results[name]["value"] is not None
-                 for name in names) for names in (_TIME, _ENERGY)]
+    found = [
+        any(
+            results[name]["basis"] == "measured" and results[name]["value"] is not None
+            for name in names
+        )
+        for names in (_TIME, _ENERGY)
+    ]
     return "measured" if all(found) else "mixed" if any(found) else "estimated"
 
 
@@ -44,7 +49,8 @@ def without_paths(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            key: _name_only(inner) if key in ("config", "profiles") and isinstance(inner, str)
+            key: _name_only(inner)
+            if key in ("config", "profiles") and isinstance(inner, str)
             else without_paths(inner)
             for key, inner in value.items()
         }
@@ -91,29 +97,48 @@ def _boundary(report: Mapping[str, Any]) -> dict[str, Any]:
     def powered(name: str, key: str) -> dict[str, Any]:
         if metered:
             return {"name": name, "counted": None, "why": seen}
-        found = {"name": name, "counted": results["energy_it"]["value"] is not None and key in listed}
+        found = {
+            "name": name,
+            "counted": results["energy_it"]["value"] is not None and key in listed,
+        }
         return found if found["counted"] else {**found, "why": "energy is not known"}
 
     making = results["carbon_embodied"]["value"] is not None
     components = [
-        powered("accelerators", "hardware.board_power"), powered("hosts", "hardware.host_power"),
+        powered("accelerators", "hardware.board_power"),
+        powered("hosts", "hardware.host_power"),
         powered("network", "hardware.network_power"),
-        {"name": "cooling and power supply (PUE)",
-         "counted": results["energy"]["value"] is not None},
+        {
+            "name": "cooling and power supply (PUE)",
+            "counted": results["energy"]["value"] is not None,
+        },
         {"name": "making the hardware", "counted": making},
         {"name": "storage systems", "counted": False},
-        {"name": "offsets and certificates", "counted": False,
-         "why": "never in a location-based total"},
+        {
+            "name": "offsets and certificates",
+            "counted": False,
+            "why": "never in a location-based total",
+        },
         {"name": "staff, offices, travel", "counted": False},
     ]
     named = report.get("stages") or []
     counted = [{"name": stage["name"], "counted": True} for stage in named] or [
-        {"name": (report.get("run", {}).get("training") or {}).get("method", "training"),
-         "counted": True}]
-    left_out = [{"name": name, "counted": False} for name in
-                ("data collection and preparation", "evaluation apart from training", "inference")]
+        {
+            "name": (report.get("run", {}).get("training") or {}).get("method", "training"),
+            "counted": True,
+        }
+    ]
+    left_out = [
+        {"name": name, "counted": False}
+        for name in (
+            "data collection and preparation",
+            "evaluation apart from training",
+            "inference",
+        )
+    ]
     return {
-        "stages": [*counted, *left_out], "components": components,
+        "stages": [*counted, *left_out],
+        "components": components,
         "functional_unit": {"name": "the training of the result, all its runs", "amount": 1.0},
     }
 
@@ -127,9 +152,14 @@ def _entry(part: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]
     number = _value(part, "training.runs") or 1.0
     hours, energy = results["wall_clock"], results["energy"]
     made: dict[str, Any] = {
-        "id": run_id(part["name"], report.get("run") or {}), "name": part["name"], "role": "final",
-        "number": number, "hours": hours["value"], "devices": _devices(part, report),
-        "device_hours": results["device_hours"]["value"], "energy": energy["value"],
+        "id": run_id(part["name"], report.get("run") or {}),
+        "name": part["name"],
+        "role": "final",
+        "number": number,
+        "hours": hours["value"],
+        "devices": _devices(part, report),
+        "device_hours": results["device_hours"]["value"],
+        "energy": energy["value"],
         "measured_by": "the user, as the run file says" if kind(results) != "estimated" else None,
     }
     reasons = [figure["why"] for figure in (hours, energy) if figure.get("why")]
@@ -152,14 +182,16 @@ def _value(part: Mapping[str, Any], key: str) -> float | None:
 
 def _work(report: Mapping[str, Any]) -> dict[str, Any]:
     if report.get("stages"):
-        why = "differs from stage to stage"
-        return {name: {"value": None, "unit": unit, "why": why}
-                for name, unit in (("E", "FLOP"), ("D", "1"), ("H", "1"))}
+        reason = "differs from stage to stage"
+        return {
+            name: {"value": None, "unit": unit, "why": reason}
+            for name, unit in (("E", "FLOP"), ("D", "1"), ("H", "1"))
+        }
     found = (report.get("details") or {}).get("work") or {}
     datum = found.get("datum") or "datum"
     whole = report["results"]["training_compute"]["value"]
     data = found.get("data") or None
-    why = {} if data and whole else {"why": "the number of data is not known"}
+    why: dict[str, str] = {} if data and whole else {"why": "the number of data is not known"}
     return {
         "E": {"value": whole / data if data and whole else None, "unit": f"FLOP/{datum}", **why},
         "D": {"value": data, "unit": datum, **({} if data else why)},
@@ -172,7 +204,8 @@ def _project(report: Mapping[str, Any]) -> dict[str, Any]:
     one = [_of_one(part) for part in _parts(report)]
     reported = None if any(value is None for value in one) else sum(v for v in one if v is not None)
     made = {
-        "reported_device_hours": reported, "total_device_hours": total,
+        "reported_device_hours": reported,
+        "total_device_hours": total,
         "ratio": total / reported if reported and total is not None else None,
         "includes": "the runs that training.runs says: seeds, sweeps, failed tries",
     }

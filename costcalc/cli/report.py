@@ -71,14 +71,19 @@ def merge(
 def render(
     report: File,
     shape: Annotated[
-        str, typer.Option("--format", "-f", help="latex, markdown, html, model-card, neurips, acl, "
-                          "annex-xi, cyclonedx, spdx, csv.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            help="latex, markdown, html, model-card, neurips, acl, annex-xi, cyclonedx, spdx, csv.",
+        ),
     ],
     output: Output = None,
     card: Annotated[
         Path | None,
-        typer.Option("--into", help="With model-card: write into this README.md.",
-                     show_default=False),
+        typer.Option(
+            "--into", help="With model-card: write into this README.md.", show_default=False
+        ),
     ] = None,
     force: Force = False,
 ) -> None:

@@ -7,7 +7,7 @@ Every identity uses only what the report itself carries, through the formulas of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from costcalc import pipeline, units
 from costcalc.errors import CostcalcError
@@ -15,8 +15,19 @@ from costcalc.results import UNITS
 
 TOLERANCE = 1e-6  # relative; figures are written with all their digits
 ROUNDED = 0.006  # of a figure whose parts were published rounded to three digits
-SUMS = ("training_compute", "total_compute", "wall_clock", "device_hours", "cost", "energy",
-        "energy_it", "water", "carbon_operational", "carbon_embodied", "carbon_total")
+SUMS = (
+    "training_compute",
+    "total_compute",
+    "wall_clock",
+    "device_hours",
+    "cost",
+    "energy",
+    "energy_it",
+    "water",
+    "carbon_operational",
+    "carbon_embodied",
+    "carbon_total",
+)
 _BREAKDOWN = {"cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 
 Report = Mapping[str, Any]
@@ -89,7 +100,7 @@ def _si(item: Any) -> float | None:
         return None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -105,8 +116,11 @@ def _si_results(part: Report) -> dict[str, float]:
 def _expected(part: Report, report: Report) -> Iterator[tuple[str, float, float, str]]:
     """Each figure that follows from others: its name, what it is, what it should be, the formula."""
     inputs, stated = known(part, report), _si_results(part)
-    measured = {name for name, figure in (part.get("results") or {}).items()
-                if figure.get("basis") in ("measured", "given")}
+    measured = {
+        name
+        for name, figure in (part.get("results") or {}).items()
+        if figure.get("basis") in ("measured", "given")
+    }
     values = {**inputs, **stated}
     for figure in pipeline.FIGURES:
         name, needs = figure.__name__, pipeline.needs(figure)
@@ -124,7 +138,11 @@ def _expected(part: Report, report: Report) -> Iterator[tuple[str, float, float,
 
 def _independent(name: str, measured: set[str]) -> bool:
     """Whether a measured figure stands for itself rather than following from a measured one."""
-    follows = {"energy": "energy_it", "device_hours": "wall_clock", "carbon_total": "carbon_operational"}
+    follows = {
+        "energy": "energy_it",
+        "device_hours": "wall_clock",
+        "carbon_total": "carbon_operational",
+    }
     return follows.get(name) not in measured
 
 
@@ -142,8 +160,10 @@ def _formulas(prefix: str, part: Report, report: Report) -> Iterator[str]:
         if not close(stated, made, tolerance):
             unit = UNITS[name]
             factor = units.unit(unit).factor
-            yield (f"{prefix}results.{name}: {stated / factor:.6g} {unit} does not follow from "
-                   f"{formula}, which is {made / factor:.6g} {unit} ({_times(stated, made)})")
+            yield (
+                f"{prefix}results.{name}: {stated / factor:.6g} {unit} does not follow from "
+                f"{formula}, which is {made / factor:.6g} {unit} ({_times(stated, made)})"
+            )
 
 
 def _times(stated: float, made: float) -> str:
@@ -178,16 +198,21 @@ def _figures(prefix: str, part: Report) -> Iterator[str]:
 
 
 def _ranges(prefix: str, part: Report) -> Iterator[str]:
-    named = [(f"{prefix}results.{name}", figure)
-             for name, figure in (part.get("results") or {}).items()]
-    named += [(f"{prefix}assumptions {item.get('key')}", item)
-              for item in part.get("assumptions", ()) if isinstance(item, Mapping)]
+    named = [
+        (f"{prefix}results.{name}", figure) for name, figure in (part.get("results") or {}).items()
+    ]
+    named += [
+        (f"{prefix}assumptions {item.get('key')}", item)
+        for item in part.get("assumptions", ())
+        if isinstance(item, Mapping)
+    ]
     for key, item in named:
         if not isinstance(item, Mapping):
             continue
-        low, value, high = (item.get(name) for name in ("low", "value", "high"))
-        if not all(_is_number(number) for number in (low, value, high)):
+        numbers: list[Any] = [item.get(name) for name in ("low", "value", "high")]
+        if not all(_is_number(number) for number in numbers):
             continue
+        low, value, high = numbers
         slack = 1e-9 * max(abs(low), abs(high), abs(value))
         if not low - slack <= value <= high + slack:
             yield f"{key}: its range {low:.6g} to {high:.6g} does not contain {value:.6g}"
@@ -204,20 +229,26 @@ def _breakdown(prefix: str, part: Report) -> Iterator[str]:
             continue
         total = sum(parts.values())
         if not close(total, value):
-            yield (f"{prefix}breakdown.{of}: its parts sum to {total:.6g}, "
-                   f"but results.{name} is {value:.6g}")
+            yield (
+                f"{prefix}breakdown.{of}: its parts sum to {total:.6g}, "
+                f"but results.{name} is {value:.6g}"
+            )
 
 
 def _stages(report: Report) -> Iterator[str]:
     stages: Sequence[Report] = report["stages"]
     for name in SUMS if stages else ():
-        values = [((s.get("results") or {}).get(name) or {}).get("value") for s in stages]
+        values: list[Any] = [
+            ((s.get("results") or {}).get(name) or {}).get("value") for s in stages
+        ]
         total = report["results"][name]["value"]
         if total is None or not all(_is_number(value) for value in values):
             continue
         if not close(sum(values), total):
-            yield (f"results.{name}: {total:.6g} {UNITS[name]}, but the stages sum to "
-                   f"{sum(values):.6g}")
+            yield (
+                f"results.{name}: {total:.6g} {UNITS[name]}, but the stages sum to "
+                f"{sum(values):.6g}"
+            )
 
 
 def _runs(report: Report) -> Iterator[str]:
@@ -229,10 +260,10 @@ def _runs(report: Report) -> Iterator[str]:
         seen.add(run["id"])
     for name in ("device_hours", "energy"):
         total = report["results"][name]["value"]
-        values = [run.get(name) for run in runs]
+        values: list[Any] = [run.get(name) for run in runs]
         if not runs or total is None or not all(_is_number(value) for value in values):
             continue
-        summed = sum(value for value in values if value is not None)
+        summed = sum(values)
         if not close(summed, total):
             yield (f"results.{name}: {total:.6g} {UNITS[name]}, but the runs sum to {summed:.6g}")
 

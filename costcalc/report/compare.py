@@ -1,4 +1,4 @@
-"""Two reports side by side: what changed, which assumption explains it, where conventions differ."""
+"""Two reports side by side: what changed, what explains it, where conventions differ."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ def lines(a: Report, b: Report) -> Iterator[str]:
     for key, label in view.ROWS:
         yield f"{label:26} {_change(a, b, key)}"
     found = list(_explained(a, b))
-    yield from ["", "What explains it (B's assumption in A, one at a time)", *found] if found else []
+    yield from (
+        ["", "What explains it (B's assumption in A, one at a time)", *found] if found else []
+    )
     changed = list(_assumptions(a, b))
     yield from ["", "Assumptions that differ", *changed] if changed else []
     conventions = list(_conventions(a, b))
-    yield from ["", "Different conventions: not the same quantity", *conventions] if conventions else []
+    yield from (
+        ["", "Different conventions: not the same quantity", *conventions] if conventions else []
+    )
 
 
 def _change(a: Report, b: Report, key: str) -> str:
@@ -102,8 +106,15 @@ def _conventions(a: Report, b: Report) -> Iterator[str]:
         if first != second:
             yield f"  {key}: {first} | {second}"
     grid, other = view.assumption(a, "site.grid"), view.assumption(b, "site.grid")
-    if grid and other and (grid.get("why") or "") != (other.get("why") or ""):
-        yield f"  site.grid: {grid.get('why') or 'not said'} | {other.get('why') or 'not said'}"
+    first, second = _accounting(grid), _accounting(other)
+    if grid and other and first != second:
+        yield f"  site.grid: {first} | {second}"
+
+
+def _accounting(grid: Report | None) -> str:
+    """Lifecycle or direct, average or marginal, location or market: without the place."""
+    words = str((grid or {}).get("why") or "not said").partition(";")[0].split(", ")
+    return ", ".join(words[:3])
 
 
 def show(report: Report) -> Iterator[str]:
@@ -118,8 +129,10 @@ def show(report: Report) -> Iterator[str]:
             texts = (f"{label} {view.text(stage, key)}" for key, label in view.HEADLINE)
             yield f"  stage {stage.get('name')}: {', '.join(texts)}"
     for run in report.get("runs") or ():
-        yield (f"  run {run['id']} ({run['role']}): {human(run.get('hours'), 'h')}, "
-               f"{human(run.get('device_hours'), 'device_hour')}")
+        yield (
+            f"  run {run['id']} ({run['role']}): {human(run.get('hours'), 'h')}, "
+            f"{human(run.get('device_hours'), 'device_hour')}"
+        )
     for of, parts in (report.get("breakdown") or {}).items():
         total = sum(parts.values())
         if total > 0:

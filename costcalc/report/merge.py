@@ -14,7 +14,9 @@ from costcalc.sections import kind, run_id
 Report = Mapping[str, Any]
 
 
-def merge(reports: Sequence[tuple[str, Report]], *, name: str, distinct: bool = False) -> dict[str, Any]:
+def merge(
+    reports: Sequence[tuple[str, Report]], *, name: str, distinct: bool = False
+) -> dict[str, Any]:
     """One project report of several; each pair is (file, report).
 
     Sums add; their ranges add end to end (as if all were high together), which is the wider choice.
@@ -27,15 +29,28 @@ def merge(reports: Sequence[tuple[str, Report]], *, name: str, distinct: bool = 
     from costcalc import __version__
 
     runs, renamed = _runs(reports, distinct=distinct)
-    stages = [stage for index, (_, report) in enumerate(reports)
-              for stage in _stages(report, renamed[index])]
-    results = {key: _figure(key, [report["results"][key] for _, report in reports]) for key in UNITS}
+    stages = [
+        stage
+        for index, (_, report) in enumerate(reports)
+        for stage in _stages(report, renamed[index])
+    ]
+    results = {key: total(key, [report["results"][key] for _, report in reports]) for key in UNITS}
     made: dict[str, Any] = {
-        "schema": SCHEMA, "name": name, "results": results, "assumptions": [], "drivers": [],
+        "schema": SCHEMA,
+        "name": name,
+        "results": results,
+        "assumptions": [],
+        "drivers": [],
         "warnings": list(dict.fromkeys(w for _, r in reports for w in r.get("warnings") or ())),
-        "breakdown": _breakdown([report for _, report in reports]), "details": {},
-        "run": {}, "data": {}, "stages": stages, "costcalc_version": __version__,
-        "model_version": MODEL_VERSION, "kind": kind(results), "runs": runs,
+        "breakdown": _breakdown([report for _, report in reports]),
+        "details": {},
+        "run": {},
+        "data": {},
+        "stages": stages,
+        "costcalc_version": __version__,
+        "model_version": MODEL_VERSION,
+        "kind": kind(results),
+        "runs": runs,
         **_sections([report for _, report in reports], results),
     }
     made["digest"] = writing.digest(made)
@@ -48,12 +63,20 @@ def runs_of(report: Report) -> list[dict[str, Any]]:
     if found:
         return found
     results = report["results"]
-    return [{
-        "id": run_id(str(report.get("name")), report["run"]), "name": report.get("name"),
-        "role": "unknown", "number": 1.0, "hours": results["wall_clock"]["value"], "devices": None,
-        "device_hours": results["device_hours"]["value"], "energy": results["energy"]["value"],
-        "measured_by": None, "why": "the report lists no runs",
-    }]
+    return [
+        {
+            "id": run_id(str(report.get("name")), report["run"]),
+            "name": report.get("name"),
+            "role": "unknown",
+            "number": 1.0,
+            "hours": results["wall_clock"]["value"],
+            "devices": None,
+            "device_hours": results["device_hours"]["value"],
+            "energy": results["energy"]["value"],
+            "measured_by": None,
+            "why": "the report lists no runs",
+        }
+    ]
 
 
 def _runs(
@@ -74,8 +97,10 @@ def _runs(
         for run in mine:
             run["id"] += suffix
             if run["id"] in seen:
-                message = (f"run {run['id']} stands in {seen[run['id']]} already; --distinct if they "
-                           "are runs of their own, such as seeds with equal inputs")
+                message = (
+                    f"run {run['id']} stands in {seen[run['id']]} already; --distinct if they "
+                    "are runs of their own, such as seeds with equal inputs"
+                )
                 problems.append(Problem(key="runs", message=message, file=file))
             seen.setdefault(run["id"], file)
         listed += mine
@@ -89,11 +114,20 @@ def _stages(report: Report, suffix: str) -> list[dict[str, Any]]:
     """The parts of a report, each as a stage of the project."""
     shared = list(report["assumptions"])
     if report["stages"]:
-        return [{**stage, "name": f"{stage.get('name') or 'stage'}{suffix}",
-                 "assumptions": [*shared, *_new(stage.get("assumptions") or (), shared)]}
-                for stage in report["stages"]]
-    made = {"name": f"{report.get('name') or 'run'}{suffix}", "results": report["results"],
-            "assumptions": shared, "run": report["run"]}
+        return [
+            {
+                **stage,
+                "name": f"{stage.get('name') or 'stage'}{suffix}",
+                "assumptions": [*shared, *_new(stage.get("assumptions") or (), shared)],
+            }
+            for stage in report["stages"]
+        ]
+    made = {
+        "name": f"{report.get('name') or 'run'}{suffix}",
+        "results": report["results"],
+        "assumptions": shared,
+        "run": report["run"],
+    }
     made |= {key: report[key] for key in ("warnings", "breakdown", "details") if report.get(key)}
     return [made]
 
@@ -102,7 +136,8 @@ def _new(items: Iterable[Any], shared: Sequence[Any]) -> list[Any]:
     return [item for item in items if item not in shared]
 
 
-def _figure(key: str, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def total(key: str, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A result of several: the sum, else the common one, else null with the reason."""
     unit = UNITS[key]
     unknown = [figure for figure in figures if figure["value"] is None]
     if key not in SUMS:
@@ -114,7 +149,8 @@ def _figure(key: str, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return _null(unit, f"unknown for {len(unknown)} of {len(figures)} reports: {reason}")
     measured = all(figure["basis"] == "measured" for figure in figures)
     made: dict[str, Any] = {
-        part: sum(float(_part(figure, part)) for figure in figures) for part in ("value", "low", "high")
+        part: sum(float(_part(figure, part)) for figure in figures)
+        for part in ("value", "low", "high")
     }
     made |= {"unit": unit, "basis": "measured" if measured else "modelled"}
     conventions = dict.fromkeys(figure.get("convention") or "" for figure in figures)
@@ -161,9 +197,14 @@ def _sections(reports: Sequence[Report], results: Report) -> dict[str, Any]:
     made: dict[str, Any] = {"subject": subject}
     if boundaries and all(found == boundaries[0] for found in boundaries):
         made["boundary"] = boundaries[0]
-    return made | {"project": _project(reports, results), "measurement": _measurement(reports),
-                   "software": [{"name": "costcalc", "version": version} for version in dict.fromkeys(
-                       report.get("costcalc_version") for report in reports)]}
+    return made | {
+        "project": _project(reports, results),
+        "measurement": _measurement(reports),
+        "software": [
+            {"name": "costcalc", "version": version}
+            for version in dict.fromkeys(report.get("costcalc_version") for report in reports)
+        ],
+    }
 
 
 def _project(reports: Sequence[Report], results: Report) -> dict[str, Any]:
@@ -178,7 +219,8 @@ def _project(reports: Sequence[Report], results: Report) -> dict[str, Any]:
             final = None if final is None or share is None else final + share
     total = results["device_hours"]["value"]
     made = {
-        "reported_device_hours": final, "total_device_hours": total,
+        "reported_device_hours": final,
+        "total_device_hours": total,
         "ratio": total / final if final and total is not None else None,
         "includes": "every run listed; reported are those whose role is final, each once",
     }
@@ -192,6 +234,9 @@ def _measurement(reports: Sequence[Report]) -> dict[str, Any]:
         meters += [meter for meter in one.get("meters") or () if meter not in meters]
     gaps = [one.get("gaps") for one in found]
     known = [gap for gap in gaps if gap is not None]
-    made: dict[str, Any] = {"meters": meters, "nodes": None,
-                            "gaps": sum(known) if len(known) == len(gaps) else None}
+    made: dict[str, Any] = {
+        "meters": meters,
+        "nodes": None,
+        "gaps": sum(known) if len(known) == len(gaps) else None,
+    }
     return made | {"why": "nodes: see the stages; gaps: not known of every run"}

@@ -38,7 +38,7 @@ def _before(report: Report) -> str:
     if report["model_version"] != MODEL_VERSION:
         return f"needs costcalc {report.get('costcalc_version') or '?'}: other formulas"
     if not report["data"] or not report["run"]:
-        return "it rests on its own measurements: there is no run to calculate again"
+        return "it is measured or merged: there is no one run to calculate again"
     outside = _files(report["run"])
     if outside:
         return f"it rests on files that it does not carry ({', '.join(outside)})"
@@ -87,14 +87,18 @@ def _differences(prefix: str, report: Report, again: Report) -> Iterator[str]:
         stated = report["results"].get(name) or {}
         for part, tolerance in (("value", _VALUE), ("low", _RANGE), ("high", _RANGE)):
             if not _same(stated.get(part), figure[part], tolerance):
-                yield (f"{prefix}results.{name}.{part}: {_text(stated.get(part))} {figure['unit']}; "
-                       f"recomputed {_text(figure[part])}")
+                yield (
+                    f"{prefix}results.{name}.{part}: {_text(stated.get(part))} {figure['unit']}; "
+                    f"recomputed {_text(figure[part])}"
+                )
     mine = {item["key"]: item for item in report.get("assumptions", ())}
     for item in again["assumptions"]:
         stated = mine.get(item["key"], {}).get("value")
         if not _same(stated, item["value"], _VALUE):
-            yield (f"{prefix}assumptions {item['key']}: {_text(stated)}; "
-                   f"recomputed {_text(item['value'])}")
+            yield (
+                f"{prefix}assumptions {item['key']}: {_text(stated)}; "
+                f"recomputed {_text(item['value'])}"
+            )
     theirs = report.get("stages") or []
     if len(theirs) != len(again.get("stages") or []):
         yield f"{prefix}stages: {len(theirs)}; recomputed {len(again.get('stages') or [])}"

@@ -49,8 +49,11 @@ class Verdict:
             made.append(f"{number}. {step.title}: {step.said}")
             made += [f"   {line}" for line in step.discrepancies]
         found = len(self.discrepancies)
-        made.append("What could be checked holds." if self.holds else
-                    f"{found} discrepanc{'y' if found == 1 else 'ies'}.")
+        made.append(
+            "What could be checked holds."
+            if self.holds
+            else f"{found} discrepanc{'y' if found == 1 else 'ies'}."
+        )
         return [*made, NOT_HONESTY]
 
 
@@ -77,7 +80,9 @@ def _digest(report: dict[str, object]) -> Step:
     title = "schema and digest"
     if made == report["digest"]:
         return Step(title=title, said="valid costcalc/report/v1, digest intact")
-    line = f"digest: the file says {report['digest']}, its content has {made}: changed since written"
+    line = (
+        f"digest: the file says {report['digest']}, its content has {made}: changed since written"
+    )
     return Step(title=title, said="valid costcalc/report/v1, digest broken", discrepancies=(line,))
 
 

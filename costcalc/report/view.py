@@ -24,7 +24,12 @@ ROWS = (
     ("carbon_embodied", "CO2e, hardware"),
     ("carbon_total", "CO2e, total"),
 )
-HEADLINE = (("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"))
+HEADLINE = (
+    ("wall_clock", "Time"),
+    ("cost", "Cost"),
+    ("energy", "Energy"),
+    ("carbon_total", "CO2e"),
+)
 KINDS = {"estimated": "estimated", "measured": "measured", "mixed": "partly measured"}
 
 

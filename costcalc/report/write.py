@@ -28,4 +28,6 @@ def read_card(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no UTF-8 text"
-        raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=str(path))) from None
+        raise InputError(
+            Problem(key="", message=f"cannot be read: {reason}", file=str(path))
+        ) from None

@@ -18,13 +18,24 @@ def render(report: Mapping[str, Any]) -> str:
     active, whole = view.value(report, "active_parameters"), view.value(report, "parameters")
     if active is not None and whole is not None and active < whole:
         parameters += f" ({view.text(report, 'active_parameters')} active a token)"
-    return "\n".join([
-        "C1. Did you report the number of parameters in the models used, the total computational "
-        "budget (e.g., GPU hours), and computing infrastructure used?", "", "Yes.",
-        f"Parameters: {parameters}.",
-        f"Computational budget: {view.text(report, 'device_hours')} on {view.hardware(report)}; "
-        f"{view.text(report, 'total_compute')} in all runs; {view.text(report, 'cost')} "
-        f"({view.kind(report)}).",
-        f"Computing infrastructure: {view.hardware(report)}; {view.place(report)}; "
-        f"{view.text(report, 'energy')} of electricity, {view.text(report, 'carbon_total')}.", "",
-    ])
+    return "\n".join(
+        [
+            (
+                "C1. Did you report the number of parameters in the models used, the total computational "
+                "budget (e.g., GPU hours), and computing infrastructure used?"
+            ),
+            "",
+            "Yes.",
+            f"Parameters: {parameters}.",
+            (
+                f"Computational budget: {view.text(report, 'device_hours')} on {view.hardware(report)}; "
+                f"{view.text(report, 'total_compute')} in all runs; {view.text(report, 'cost')} "
+                f"({view.kind(report)})."
+            ),
+            (
+                f"Computing infrastructure: {view.hardware(report)}; {view.place(report)}; "
+                f"{view.text(report, 'energy')} of electricity, {view.text(report, 'carbon_total')}."
+            ),
+            "",
+        ]
+    )

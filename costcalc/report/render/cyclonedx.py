@@ -16,20 +16,34 @@ from costcalc.report.render.spdx import FINETUNING, methods
 def render(report: Mapping[str, Any]) -> str:
     """The BOM as JSON; deterministic: no serial number, no time stamp."""
     model: dict[str, Any] = {
-        "type": "machine-learning-model", "bom-ref": "model", "name": view.name(report)[:500],
-        "modelCard": {"considerations": {"environmentalConsiderations": {
-            "energyConsumptions": list(_consumptions(report)),
-            "properties": list(_properties(report)),
-        }}},
+        "type": "machine-learning-model",
+        "bom-ref": "model",
+        "name": view.name(report)[:500],
+        "modelCard": {
+            "considerations": {
+                "environmentalConsiderations": {
+                    "energyConsumptions": list(_consumptions(report)),
+                    "properties": list(_properties(report)),
+                }
+            }
+        },
     }
     tool: dict[str, Any] = {"type": "application", "name": "costcalc"}
     if report.get("costcalc_version"):
         tool["version"] = str(report["costcalc_version"])
-    return writing.to_json({
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
-        "metadata": {"tools": {"components": [tool]}}, "components": [model],
-    }) + "\n"
+    return (
+        writing.to_json(
+            {
+                "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+                "bomFormat": "CycloneDX",
+                "specVersion": "1.6",
+                "version": 1,
+                "metadata": {"tools": {"components": [tool]}},
+                "components": [model],
+            }
+        )
+        + "\n"
+    )
 
 
 def _consumptions(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -41,11 +55,14 @@ def _consumptions(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         measure = {"value": energy, "unit": "kWh"}
         made: dict[str, Any] = {
             "activity": "fine-tuning" if method in FINETUNING else "training",
-            "energyProviders": [{
-                "description": f"grid of {view.place(report)}",
-                "organization": {"name": "unknown"}, "energySource": "unknown",
-                "energyProvided": measure,
-            }],
+            "energyProviders": [
+                {
+                    "description": f"grid of {view.place(report)}",
+                    "organization": {"name": "unknown"},
+                    "energySource": "unknown",
+                    "energyProvided": measure,
+                }
+            ],
             "activityEnergyCost": measure,
         }
         if carbon is not None:
@@ -59,5 +76,7 @@ def _properties(report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for key, figure in report["results"].items():
         if isinstance(figure, Mapping):
             known = figure["value"] is not None
-            shown = f"{figure['value']} {figure['unit']}" if known else f"unknown: {figure.get('why')}"
+            shown = (
+                f"{figure['value']} {figure['unit']}" if known else f"unknown: {figure.get('why')}"
+            )
             yield {"name": f"costcalc:{key}", "value": shown}

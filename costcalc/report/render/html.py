@@ -27,7 +27,7 @@ th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);v
 td.n{text-align:right;white-space:nowrap}svg{display:block;width:100%;height:auto}
 .key{list-style:none;padding:0;margin:.4rem 0 1rem;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem}
 .key i{display:inline-block;width:.8em;height:.8em;border-radius:.15em;margin-right:.4em}
-svg text{fill:var(--ink);font-size:13px}svg .axis{stroke:var(--line)}
+.ranges{max-width:44rem}td.n,th.n{text-align:right}svg text{fill:var(--ink);font-size:13px}svg .axis{stroke:var(--line)}
 @media (max-width:40rem){.stack thead{display:none}.stack tr{display:block;padding:.5rem 0;
 border-bottom:1px solid var(--line)}.stack td{display:block;border:0;padding:.1rem 0;text-align:left;
 white-space:normal}}
@@ -47,19 +47,33 @@ def render(report: Mapping[str, Any]) -> str:
     body = [
         f"<header><h1>{title}</h1><p class=soft>{escape(subtitle)}</p></header>",
         f"<div class=cards>{''.join(_cards(report))}</div>",
-        *_warnings(report), *_ranges(report), *_breakdowns(report), *_stages(report),
-        *_figures(report), *_drivers(report), *_boundary(report), *_assumptions(report),
-        f"<footer><p class=soft>{escape(view.software(report))} · {escape(str(report['digest']))}<br>"
-        "Ranges are 5th to 95th percentiles. <code>costcalc report verify</code> checks that the "
-        "report is consistent; it cannot prove that it is honest.</p></footer>",
+        *_warnings(report),
+        *_ranges(report),
+        *_breakdowns(report),
+        *_stages(report),
+        *_figures(report),
+        *_drivers(report),
+        *_boundary(report),
+        *_assumptions(report),
+        (
+            f"<footer><p class=soft>{escape(view.software(report))} · {escape(str(report['digest']))}<br>"
+            "Ranges are 5th to 95th percentiles. <code>costcalc report verify</code> checks that the "
+            "report is consistent; it cannot prove that it is honest.</p></footer>"
+        ),
     ]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return "\n".join([
-        "<!doctype html>", '<html lang=en><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name=viewport content="width=device-width,initial-scale=1">',
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>", *body, "</body></html>", "",
-    ])
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang=en><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name=viewport content="width=device-width,initial-scale=1">',
+            f"<title>{title}</title><style>{_STYLE}</style></head><body>",
+            *body,
+            "</body></html>",
+            "",
+        ]
+    )
 
 
 def _cards(report: Mapping[str, Any]) -> Iterator[str]:
@@ -67,8 +81,10 @@ def _cards(report: Mapping[str, Any]) -> Iterator[str]:
         found = view.figure(report, key)
         note = view.between(report, key) if found["value"] is not None else found.get("why") or ""
         basis = "" if found["value"] is None else f" · {found['basis']}"
-        yield (f"<div class=card><span class=soft>{label}</span><b>{escape(view.text(report, key))}"
-               f"</b><span class=soft>{escape(str(note))}{escape(basis)}</span></div>")
+        yield (
+            f"<div class=card><span class=soft>{label}</span><b>{escape(view.text(report, key))}"
+            f"</b><span class=soft>{escape(str(note))}{escape(basis)}</span></div>"
+        )
 
 
 def _warnings(report: Mapping[str, Any]) -> Iterator[str]:
@@ -89,17 +105,19 @@ def _ranges(report: Mapping[str, Any]) -> Iterator[str]:
     most = max(2.0, *(high for _, _, high in bars))
     yield "<h2>How sure</h2><p class=soft>From low to high, as multiples of the value.</p>"
     height = 34 * len(bars) + 24
-    yield f'<svg viewBox="0 0 600 {height}" role=img aria-label="ranges as multiples of the value">'
-    at = {share: 70 + 450 * share / most for share in (0.0, 1.0)}
-    yield f'<line class=axis x1={at[1.0]:.1f} x2={at[1.0]:.1f} y1=0 y2={height - 20} />'
-    yield f'<text x={at[1.0]:.1f} y={height - 4} text-anchor=middle>1×</text>'
+    yield f'<svg viewBox="0 0 380 {height}" class=ranges role=img aria-label="ranges as multiples of the value">'
+    at = {share: 62 + 270 * share / most for share in (0.0, 1.0)}
+    yield f"<line class=axis x1={at[1.0]:.1f} x2={at[1.0]:.1f} y1=0 y2={height - 20} />"
+    yield f"<text x={at[1.0]:.1f} y={height - 4} text-anchor=middle>1×</text>"
     for index, (label, low, high) in enumerate(bars):
-        y, left, right = 34 * index + 8, 70 + 450 * low / most, 70 + 450 * high / most
-        yield f'<text x=0 y={y + 14}>{label}</text>'
-        yield (f'<rect x={left:.1f} y={y} width={max(right - left, 1):.1f} height=18 rx=4 '
-               f'fill="var(--c{index % _COLOURS})" opacity=.55 />')
+        y, left, right = 34 * index + 8, 62 + 270 * low / most, 62 + 270 * high / most
+        yield f"<text x=0 y={y + 14}>{label}</text>"
+        yield (
+            f"<rect x={left:.1f} y={y} width={max(right - left, 1):.1f} height=18 rx=4 "
+            f'fill="var(--c{index % _COLOURS})" opacity=.55 />'
+        )
         yield f'<circle cx={at[1.0]:.1f} cy={y + 9} r=5 fill="var(--c{index % _COLOURS})" />'
-        yield f'<text x={right + 6:.1f} y={y + 14}>{digits(high, 2)}×</text>'
+        yield f"<text x={right + 6:.1f} y={y + 14}>{digits(high, 2)}×</text>"
     yield "</svg>"
 
 
@@ -112,18 +130,25 @@ def _breakdowns(report: Mapping[str, Any]) -> Iterator[str]:
         shares = _shares(parts)
         title = escape(_TITLES.get(of, of))
         words = ", ".join(f"{name} {percent(share)}" for name, share in shares)
-        yield f"<p>{title}</p><svg viewBox='0 0 600 26' preserveAspectRatio='none' role=img " \
-              f"aria-label='{escape(f'{of}: {words}', quote=True)}'>"
+        label = escape(f"{of}: {words}", quote=True)
+        yield (
+            f'<p>{title}</p><svg viewBox="0 0 600 26" preserveAspectRatio="none" role=img '
+            f'aria-label="{label}">'
+        )
         x = 0.0
         for index, (_, share) in enumerate(shares):
-            yield (f'<rect x={x:.2f} y=2 width={600 * share:.2f} height=22 '
-                   f'fill="var(--c{index % _COLOURS})" />')
+            yield (
+                f"<rect x={x:.2f} y=2 width={600 * share:.2f} height=22 "
+                f'fill="var(--c{index % _COLOURS})" />'
+            )
             x += 600 * share
         yield "</svg><ul class=key>"
         for index, (name, share) in enumerate(shares):
             amount = human(float(parts[name]), unit)
-            yield (f'<li><i style="background:var(--c{index % _COLOURS})"></i>{escape(name)} '
-                   f"{percent(share)} <span class=soft>{escape(amount)}</span></li>")
+            yield (
+                f'<li><i style="background:var(--c{index % _COLOURS})"></i>{escape(name)} '
+                f"{percent(share)} <span class=soft>{escape(amount)}</span></li>"
+            )
         yield "</ul>"
 
 
@@ -136,13 +161,19 @@ def _shares(parts: Any) -> list[tuple[str, float]]:
     return [(name, number / total) for name, number in ranked]
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]], numbers: tuple[int, ...] = ()
-           ) -> Iterator[str]:
-    cells = "".join(f"<th>{escape(text)}</th>" for text in head)
+def _table(
+    head: tuple[str, ...], rows: Iterator[tuple[str, ...]], numbers: tuple[int, ...] = ()
+) -> Iterator[str]:
+    cells = "".join(
+        f"<th{' class=n' if i in numbers else ''}>{escape(text)}</th>"
+        for i, text in enumerate(head)
+    )
     yield f"<div class=scroll><table class=stack><thead><tr>{cells}</tr></thead><tbody>"
     for row in rows:
-        made = "".join(f"<td{' class=n' if i in numbers else ''}>{escape(text)}</td>"
-                       for i, text in enumerate(row))
+        made = "".join(
+            f"<td{' class=n' if i in numbers else ''}>{escape(text)}</td>"
+            for i, text in enumerate(row)
+        )
         yield f"<tr>{made}</tr>"
     yield "</tbody></table></div>"
 
@@ -153,8 +184,10 @@ def _stages(report: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "<h2>Stages</h2>"
     head = ("stage", *(label for _, label in view.HEADLINE))
-    rows = ((str(stage.get("name") or ""), *(view.text(stage, key) for key, _ in view.HEADLINE))
-            for stage in stages)
+    rows = (
+        (str(stage.get("name") or ""), *(view.text(stage, key) for key, _ in view.HEADLINE))
+        for stage in stages
+    )
     yield from _table(head, rows, (1, 2, 3, 4))
 
 
@@ -165,12 +198,18 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _drivers(report: Mapping[str, Any]) -> Iterator[str]:
-    rows = [(label, d["key"], d["share"]) for key, label in view.HEADLINE
-            for d in [d for d in report["drivers"] if d["of"] == key][:4]]
+    rows = [
+        (label, d["key"], d["share"])
+        for key, label in view.HEADLINE
+        for d in [d for d in report["drivers"] if d["of"] == key][:4]
+    ]
     if rows:
         yield "<h2>What would narrow the ranges</h2>"
-        yield from _table(("of", "assumption", "share of the variance"),
-                          ((a, b, percent(float(c))) for a, b, c in rows), (2,))
+        yield from _table(
+            ("of", "assumption", "share of the variance"),
+            ((a, b, percent(float(c))) for a, b, c in rows),
+            (2,),
+        )
 
 
 def _boundary(report: Mapping[str, Any]) -> Iterator[str]:
@@ -179,8 +218,10 @@ def _boundary(report: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "<h2>What is counted</h2>"
     words = {True: "counted", False: "not counted", None: "not known"}
-    rows = ((str(item["name"]), words[item.get("counted")], str(item.get("why") or ""))
-            for item in [*found["stages"], *found["components"]])
+    rows = (
+        (str(item["name"]), words[item.get("counted")], str(item.get("why") or ""))
+        for item in [*found["stages"], *found["components"]]
+    )
     yield from _table(("part", "", ""), rows)
 
 
@@ -191,6 +232,8 @@ def _assumptions(report: Mapping[str, Any]) -> Iterator[str]:
             continue
         of = "" if part is report else f" of {part.get('name') or 'a stage'}"
         yield f"<h2>Assumptions{escape(of)}</h2>"
-        rows = ((str(item["key"]), view.assumed(item), str(item["basis"]), str(item["source"]))
-                for item in listed)
+        rows = (
+            (str(item["key"]), view.assumed(item), str(item["basis"]), str(item["source"]))
+            for item in listed
+        )
         yield from _table(("key", "value", "basis", "source"), rows)

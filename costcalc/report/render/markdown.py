@@ -22,9 +22,14 @@ def cell(text: str) -> str:
 
 def render(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
-    lines = [f"### {cell(view.name(report))}", "",
-             f"{view.kind(report)}; {cell(view.hardware(report))}; {cell(view.place(report))}", "",
-             "| | value | 90 % range |", "| --- | ---: | ---: |"]
+    lines = [
+        f"### {cell(view.name(report))}",
+        "",
+        f"{view.kind(report)}; {cell(view.hardware(report))}; {cell(view.place(report))}",
+        "",
+        "| | value | 90 % range |",
+        "| --- | ---: | ---: |",
+    ]
     for label, value, between, why in view.rows(report):
         lines.append(f"| {label} | {cell(value)} | {cell(between or why)} |")
     for part in [report, *report["stages"]]:
@@ -37,9 +42,14 @@ def _assumptions(part: Mapping[str, Any]) -> list[str]:
     listed = part.get("assumptions") or ()
     if not listed:
         return []
-    lines = ["", f"| assumption of {cell(str(part.get('name') or 'the run'))} | value | basis | source |",
-             "| --- | --- | --- | --- |"]
+    lines = [
+        "",
+        f"| assumption of {cell(str(part.get('name') or 'the run'))} | value | basis | source |",
+        "| --- | --- | --- | --- |",
+    ]
     for item in listed:
-        lines.append(f"| {cell(str(item['key']))} | {cell(view.assumed(item))} | {item['basis']} "
-                     f"| {cell(str(item['source']))} |")
+        lines.append(
+            f"| {cell(str(item['key']))} | {cell(view.assumed(item))} | {item['basis']} "
+            f"| {cell(str(item['source']))} |"
+        )
     return lines

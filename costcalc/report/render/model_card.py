@@ -1,4 +1,4 @@
-"""Hugging Face model card: ``co2_eq_emissions`` in plain decimal grams, and Environmental Impact.
+"""Hugging Face model card: ``co2_eq_emissions`` in decimal grams, Environmental Impact.
 
 The Hub reads emissions by the pattern ``\\d+\\.\\d+|\\d+``, so that an exponent or a unit is misread:
 plain decimals only.  Source: https://huggingface.co/docs/hub/model-cards-co2.
@@ -37,7 +37,8 @@ def front_matter(report: Mapping[str, Any]) -> str:
     made = {
         "source": f"{view.software(report)} ({view.kind(report)})",
         "training_type": _training_type(report),
-        "geographical_location": view.place(report), "hardware_used": view.hardware(report),
+        "geographical_location": view.place(report),
+        "hardware_used": view.hardware(report),
     }
     lines = writing.to_yaml(made).splitlines()
     amount = view.plain(grams * 1000, 6)
@@ -52,10 +53,14 @@ def _training_type(report: Mapping[str, Any]) -> str:
 def section(report: Mapping[str, Any]) -> str:
     """The Environmental Impact section, between marks that let it be replaced."""
     pairs = [
-        ("Hardware Type", view.hardware(report)), ("Hours used", view.text(report, "device_hours")),
-        ("Cloud Provider", view.provider(report)), ("Compute Region", view.place(report)),
-        ("Carbon Emitted", _carbon(report)), ("Energy", view.text(report, "energy")),
-        ("Water", view.text(report, "water")), ("Cost", view.text(report, "cost")),
+        ("Hardware Type", view.hardware(report)),
+        ("Hours used", view.text(report, "device_hours")),
+        ("Cloud Provider", view.provider(report)),
+        ("Compute Region", view.place(report)),
+        ("Carbon Emitted", _carbon(report)),
+        ("Energy", view.text(report, "energy")),
+        ("Water", view.text(report, "water")),
+        ("Cost", view.text(report, "cost")),
         ("How", f"{view.kind(report)} by {view.software(report)}, report {report['digest']}"),
     ]
     return "\n".join([START, *(f"- **{key}:** {cell(text)}" for key, text in pairs), END])
@@ -64,7 +69,9 @@ def section(report: Mapping[str, Any]) -> str:
 def _carbon(report: Mapping[str, Any]) -> str:
     text = view.text(report, "carbon_operational")
     between = view.between(report, "carbon_operational")
-    made = f"{text} of electricity, location-based" + (f" (90 % range {between})" if between else "")
+    made = f"{text} of electricity, location-based" + (
+        f" (90 % range {between})" if between else ""
+    )
     return f"{made}; {view.text(report, 'carbon_total')} with a share of making the hardware"
 
 
@@ -92,7 +99,7 @@ def _with_front(card: str, block: str) -> str:
     if old is None:
         made = f"{inner}\n{block}" if inner else block
     else:
-        kept = old[0][len(old[0].rstrip("\n")):]
+        kept = old[0][len(old[0].rstrip("\n")) :]
         made = inner[: old.start()] + block + kept + inner[old.end() :]
     return f"---\n{made}\n---" + card[found.end() :]
 

@@ -20,8 +20,9 @@ def methods(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     """Each part of a report that has figures, with its training method."""
     parts = [p for p in report["stages"] if isinstance(p.get("results"), Mapping)] or [report]
     run = report.get("run") or {}
-    named = {stage.get("name"): stage for stage in run.get("stages") or ()
-             if isinstance(stage, Mapping)}
+    named = {
+        stage.get("name"): stage for stage in run.get("stages") or () if isinstance(stage, Mapping)
+    }
     for part in parts:
         own = named.get(part.get("name"), {}) if part is not report else {}
         found = [((source or {}).get("training") or {}).get("method") for source in (own, run)]
@@ -31,10 +32,16 @@ def methods(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 def render(report: Mapping[str, Any]) -> str:
     """The document as JSON-LD; deterministic, its identifiers made from the report's digest."""
     root = "urn:costcalc:" + str(report["digest"]).partition(":")[2]
-    agent = {"type": "SoftwareAgent", "spdxId": f"{root}#costcalc", "name": "costcalc",
-             "creationInfo": "_:creation"}
+    agent = {
+        "type": "SoftwareAgent",
+        "spdxId": f"{root}#costcalc",
+        "name": "costcalc",
+        "creationInfo": "_:creation",
+    }
     package: dict[str, Any] = {
-        "type": "ai_AIPackage", "spdxId": f"{root}#model", "creationInfo": "_:creation",
+        "type": "ai_AIPackage",
+        "spdxId": f"{root}#model",
+        "creationInfo": "_:creation",
         "name": view.name(report),
         "comment": f"{view.kind(report)} by {view.software(report)}; report {report['digest']}",
     }
@@ -42,17 +49,30 @@ def render(report: Mapping[str, Any]) -> str:
     if consumed:
         package["ai_energyConsumption"] = {"type": "ai_EnergyConsumption", **consumed}
     document = {
-        "type": "SpdxDocument", "spdxId": f"{root}#document", "creationInfo": "_:creation",
-        "name": view.name(report), "rootElement": [f"{root}#model"],
+        "type": "SpdxDocument",
+        "spdxId": f"{root}#document",
+        "creationInfo": "_:creation",
+        "name": view.name(report),
+        "rootElement": [f"{root}#model"],
         "element": [f"{root}#model", f"{root}#costcalc"],
         "profileConformance": ["core", "ai", "software"],
     }
-    creation = {"type": "CreationInfo", "@id": "_:creation", "specVersion": "3.0.1",
-                "created": _CREATED, "createdBy": [f"{root}#costcalc"]}
-    return writing.to_json({
-        "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
-        "@graph": [creation, agent, package, document],
-    }) + "\n"
+    creation = {
+        "type": "CreationInfo",
+        "@id": "_:creation",
+        "specVersion": "3.0.1",
+        "created": _CREATED,
+        "createdBy": [f"{root}#costcalc"],
+    }
+    return (
+        writing.to_json(
+            {
+                "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+                "@graph": [creation, agent, package, document],
+            }
+        )
+        + "\n"
+    )
 
 
 def _energy(report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -62,8 +82,11 @@ def _energy(report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         if energy is None:
             continue
         key = "finetuning" if method in FINETUNING else "training"
-        made.setdefault(f"ai_{key}EnergyConsumption", []).append({
-            "type": "ai_EnergyConsumptionDescription", "ai_energyQuantity": view.plain(energy, 6),
-            "ai_energyUnit": "kilowattHour",
-        })
+        made.setdefault(f"ai_{key}EnergyConsumption", []).append(
+            {
+                "type": "ai_EnergyConsumptionDescription",
+                "ai_energyQuantity": view.plain(energy, 6),
+                "ai_energyUnit": "kilowattHour",
+            }
+        )
     return made

@@ -1,0 +1,92 @@
+"""CodeCarbon's ``emissions.csv``: a row a run; a run that was flushed has several, the last counts.
+
+CodeCarbon multiplies power and energy by its ``pue`` itself (default 1), and its emissions are
+``energy_consumed`` times its own grid factor: both are taken as recorded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+from costcalc.report.importing.build import Recorded, number, refuse, report
+
+_NEEDED = ("duration", "energy_consumed", "emissions")
+_COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")
+
+
+def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
+    """The report of an ``emissions.csv``.
+
+    Raises:
+        InputError: a column is missing, or no row can be read.
+    """
+    rows = csv.DictReader(io.StringIO(text.replace("\0", "")))
+    try:
+        lacking = [column for column in _NEEDED if column not in (rows.fieldnames or ())]
+        if lacking:
+            raise refuse(
+                name, f"expected the columns of CodeCarbon; missing: {', '.join(lacking)}", 1
+            )
+        last: dict[str, dict[str, Any]] = {}
+        for index, row in enumerate(rows):
+            key = "|".join(str(row.get(c) or "") for c in ("run_id", "experiment_id"))
+            last[key if key.strip("|") else f"row {index}"] = row
+    except csv.Error as error:
+        raise refuse(name, f"no CSV: {error}", rows.line_num) from None
+    if not last:
+        raise refuse(name, "holds no run")
+    runs = [_run(key, index, row, identify) for index, (key, row) in enumerate(last.items(), 1)]
+    first = next(iter(last.values()))
+    return report(
+        runs,
+        name=str(first.get("project_name") or "codecarbon") if identify else "CodeCarbon",
+        tool="CodeCarbon",
+        version=str(first.get("codecarbon_version") or "") or None,
+        boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
+        hardware=_hardware(first)[1],
+        region=_region(first),
+        warnings=("grid factor: CodeCarbon's own, emissions over energy as recorded",),
+    )
+
+
+def _run(key: str, index: int, row: dict[str, Any], identify: bool) -> Recorded:
+    seconds, energy = number(row["duration"]), number(row["energy_consumed"])
+    emissions = number(row["emissions"])
+    pue = number(row.get("pue")) or 1.0
+    energy = energy or None  # 0 is a meter that saw nothing
+    grid = emissions / energy * 1000 if emissions is not None and energy else None
+    why = {"energy": "CodeCarbon recorded no energy", "energy_it": "CodeCarbon recorded no energy"}
+    if energy is None:
+        why["carbon_operational"] = "no energy to go with it"
+    devices, model = _hardware(row)
+    if devices is None:
+        why["device_hours"] = "no GPU was counted" if not model else "the number is not recorded"
+    return Recorded(
+        key=f"{key}|{row.get('timestamp') or ''}" if key.startswith("row ") else key,
+        name=str(row.get("project_name") or f"run {index}") if identify else f"run {index}",
+        hours=None if seconds is None else seconds / 3600,
+        devices=devices,
+        energy_it=None if energy is None else energy / pue,
+        pue=pue,
+        grid=grid,
+        why=why,
+    )
+
+
+def _hardware(row: dict[str, Any]) -> tuple[float | None, str | None]:
+    """Devices and what they are: ``2 x NVIDIA A100-SXM4-80GB``."""
+    model = str(row.get("gpu_model") or "").strip()
+    found = _COUNT.match(model)
+    count = number(row.get("gpu_count")) or (float(found[1]) if found else None)
+    return count or None, (found[2] if found else model) or None
+
+
+def _region(row: dict[str, Any]) -> str | None:
+    parts = [str(row.get(c) or "").strip() for c in ("cloud_provider", "cloud_region")]
+    if all(parts):
+        return ":".join(parts)
+    parts = [str(row.get(c) or "").strip() for c in ("region", "country_name")]
+    return ", ".join(part for part in parts if part) or None
