@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": ("costcalc.cli.compare", "Across hardware, places and prices: what is best."),
     "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
     "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
+    "when": ("costcalc.cli.when", "The start that emits least, and whether waiting is worth it."),
     "schema": ("costcalc.cli.schema", "The JSON Schema of the run file, a profile or the report."),
 }
 

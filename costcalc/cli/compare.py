@@ -57,7 +57,7 @@ def command(
         str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Where it is cheaper, faster or cleaner: the Pareto front of time, money and CO2e, then the rest.
+    """Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.
 
     Axes left out are the run's own, or those of the file's sweep block.
     """

@@ -105,10 +105,10 @@ def _unrank(figures: dict[str, Array], sweep: Sweep, unranked: frozenset[str]) -
 
 
 def _within(figures: Mapping[str, Array], limits: Mapping[str, float]) -> NDArray[np.bool_]:
-    kept = np.isfinite(figures["wall_clock"])
+    kept: NDArray[np.bool_] = np.isfinite(figures["wall_clock"])
     for key, most in limits.items():
         with np.errstate(invalid="ignore"):
-            kept &= figures[LIMITED[key]] <= most
+            kept = np.logical_and(kept, figures[LIMITED[key]] <= most)
     return kept
 
 

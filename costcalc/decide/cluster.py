@@ -13,17 +13,22 @@ from costcalc.errors import MissingExtraError
 AHEAD = 3  # chunks a worker: bounds what is held anywhere
 
 
+def _distributed() -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module("distributed")
+    except ImportError as error:
+        raise MissingExtraError("a sweep on a cluster", "dask.distributed", "dask") from error
+
+
 def connect(address: str) -> Any:
     """A client of a running scheduler.
 
     Raises:
         MissingExtraError: dask.distributed is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtraError("a sweep on a cluster", "dask.distributed", "dask") from error
-    return Client(address)
+    return _distributed().Client(address)
 
 
 def local(workers: int) -> Any:
@@ -32,11 +37,8 @@ def local(workers: int) -> Any:
     Raises:
         MissingExtraError: dask.distributed is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtraError("a sweep on a cluster", "dask.distributed", "dask") from error
-    return Client(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+    made = _distributed()
+    return made.Client(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
 
 
 def run(client: Any, task: Task, pieces: Iterable[Sweep]) -> Iterator[Found]:

@@ -267,7 +267,8 @@ def _first(rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20) ->
         dict[str, Any]]:
     """The best of the rest by cost, then time."""
     names = [AIMS[aim] for aim in aims]
-    return sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))[:most]
+    rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))
+    return rows[:most]
 
 
 def _ranged(

@@ -1,4 +1,4 @@
-"""What is compared: the axes, from words on the command line or the ``sweep`` block of a run file."""
+"""What is compared: the axes, from the command line or the ``sweep`` block of a run file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every scenario of a comparison as a file, chunk by chunk: CSV, or Parquet by pyarrow (an extra)."""
+"""Every scenario of a comparison as a file, chunk by chunk: CSV, or Parquet by pyarrow."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from costcalc.results import UNITS
 
 AXES = ("accelerator", "count", "region", "plan")
 HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in SHOWN))
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    import importlib
+
+    return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
 
 
 class Rows:
@@ -49,8 +55,7 @@ class Rows:
             self._writer.writerow(HEAD)
             return
         try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
+            pa, pq = _pyarrow()
         except ImportError as error:
             raise MissingExtraError("a Parquet file", "pyarrow", "parquet") from error
         text = pa.dictionary(pa.int32(), pa.string())
@@ -74,8 +79,7 @@ class Rows:
         self._writer.writerows(zip(first, *names, *figures, strict=True))
 
     def _parquet(self, table: Mapping[str, Any]) -> None:
-        import pyarrow as pa
-
+        pa, _ = _pyarrow()
         number = len(table["codes"][0])
         columns: list[Any] = []
         words = ((str(table["precision"]),), *table["words"])

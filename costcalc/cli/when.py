@@ -1,0 +1,136 @@
+"""``costcalc when``: the start that emits least."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.cli import LIMIT, OK, options
+from costcalc.human import digits, human, percent
+
+if TYPE_CHECKING:
+    from costcalc.decide.waiting import Waiting
+
+
+class Which(StrEnum):
+    """What a series says."""
+
+    AVERAGE = "average"
+    MARGINAL = "marginal"
+
+
+def command(
+    run: options.RunFile = None,
+    series: Annotated[
+        Path | None, typer.Option("--series", show_default=False,
+                                  help="A CSV (time, intensity) or JSON of gCO2e/kWh.")] = None,
+    source: Annotated[
+        str | None, options.option("--source", "electricity-maps, watttime, uk-national-grid.")
+    ] = None,
+    zone: Annotated[str | None, options.option("--zone", "The API's zone or region.")] = None,
+    base_url: Annotated[str | None, options.option("--base-url", "Another address of it.")] = None,
+    signal: Annotated[
+        Which | None, typer.Option("--signal", show_default=False, help="What the series is.")
+    ] = None,
+    start: Annotated[
+        str | None, options.option("--start", "The earliest: 2026-01-01T08:00Z.")] = None,
+    window: Annotated[
+        str | None, options.option("--window", "How much later at most: 24 h.")] = None,
+    pause_above: Annotated[
+        str | None, options.option("--pause-above", "Pause above: 300 gCO2e/kWh.")] = None,
+    need: Annotated[
+        bool, typer.Option("--need", help="Exit 3 where waiting is not worth it.")] = False,
+    set_: options.Set = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """When to start: the hour that emits least, what pausing saves, whether waiting is worth it.
+
+    The intensity comes from a file, or from an API by name with your own account.
+    """
+    from costcalc.decide.waiting import when
+
+    made = when(
+        str(run) if run else {}, _series(series, source, zone, base_url, signal),
+        start=start, window=_amount(window, "s", "--window"), threshold=_threshold(pause_above),
+        changes=options.changes({"set": set_}) or None,
+    )
+    if json:
+        from costcalc.writing import to_json
+
+        print(to_json(made.to_dict()))
+    else:
+        _show(made)
+    return LIMIT if need and not made.worth else OK
+
+
+def _series(
+    path: Path | None, source: str | None, zone: str | None, base: str | None,
+    signal: Which | None,
+) -> Any:
+    from costcalc.errors import InputError, Problem
+
+    if (path is None) == (source is None):
+        message = "expected one of --series FILE or --source NAME"
+        raise InputError(Problem(key="when", message=message))
+    if path is not None:
+        from costcalc.decide.series import read
+
+        return read(path, signal=signal.value if signal else None)
+    from costcalc.decide.feeds import fetch
+
+    return fetch(str(source), zone=zone, base=base)
+
+
+def _amount(text: str | None, dimension: str, key: str) -> float | None:
+    from costcalc.errors import InputError, Problem
+    from costcalc.units import parse
+
+    if text is None:
+        return None
+    try:
+        return float(parse(text, dimension))
+    except InputError as error:
+        raise InputError(Problem(key=key, message=error.problems[0].message)) from None
+
+
+def _threshold(text: str | None) -> float | None:
+    return _amount(text, "gCO2e/kWh", "--pause-above")
+
+
+def _show(made: Waiting) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from costcalc.decide.plotting import Plot, Series, text
+
+    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
+    console.print(made.sentence)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("", "Start (UTC)", "done after", "gCO2e/kWh", "CO2e", "saves"):
+        table.add_column(name)
+    rows = [("at once", made.now), ("best", made.best), ("worst", made.worst)]
+    if made.paused is not None:
+        rows.append((f"paused above {made.threshold:g}", made.paused))
+    for name, one in rows:
+        wait = (one.start - made.now.start).total_seconds() / 3600 if one is not made.paused else 0
+        saved = 1 - one.emissions / made.now.emissions if made.now.emissions else 0.0
+        table.add_row(name, f"{one.start:%Y-%m-%d %H:%M}", human(one.elapsed_hours + wait, "h"),
+                      digits(one.mean_intensity), human(one.emissions, "kgCO2e"),
+                      percent(saved) if saved >= 0 else f"-{percent(-saved)}")
+    console.print(table)
+    known = [(i, v) for i, v in enumerate(made.series.values) if not isnan(v)]
+    console.print(text(Plot(
+        title="Grid intensity", x_label=f"hours from {made.series.start:%Y-%m-%d %H:%M} UTC",
+        y_label="gCO2e/kWh", log_y=False, x_text="{:.0f}".format,
+        series=[Series(label=made.series.signal, mark="·",
+                       x=[i * made.series.step / 3600 for i, _ in known],
+                       y=[v for _, v in known])]), height=10), soft_wrap=True)
+    for note in made.notes:
+        console.print(f"note: {note}")
+    for source in made.to_dict()["sources"]:
+        console.print(f"data: {source}")

@@ -1,0 +1,202 @@
+"""An hourly series of grid intensity: read from CSV or JSON, average and marginal told apart."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from costcalc.errors import InputError, Problem
+from costcalc.units import to_si
+
+Signal = Literal["average", "marginal", "unknown"]
+MEANING = {
+    "average": "average intensity: emissions of all generation over all of it, as in a report",
+    "marginal": "marginal intensity: what one kWh more causes; not an average, never in its place",
+    "unknown": "the series does not say whether it is average or marginal",
+}
+LB_A_MWH = 0.45359237  # gCO2 a kWh: 453.59237 g a pound over 1000 kWh
+MOST = 2_000_000
+_TIME = ("time", "datetime", "timestamp", "point_time", "from", "date", "utc")
+_VALUE = ("intensity", "carbon_intensity", "carbonintensity", "value", "gco2e_per_kwh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Intensities in gCO2e/kWh, one a step of ``step`` seconds from ``start`` (UTC); NaN: a gap."""
+
+    start: datetime
+    step: float
+    values: tuple[float, ...]
+    signal: Signal
+    source: str
+
+    @property
+    def hours(self) -> float:
+        """How long it lasts."""
+        return len(self.values) * self.step / to_si(1.0, "h")
+
+    def at(self, index: float) -> datetime:
+        """The time of a step."""
+        return self.start + timedelta(seconds=self.step * index)
+
+
+def _problem(source: str, message: str) -> InputError:
+    return InputError(Problem(key="series", message=message, file=source))
+
+
+def instant(text: str, source: str = "series") -> datetime:
+    """A time with its offset, in UTC; one without an offset is taken as UTC.
+
+    >>> instant("2026-01-01T01:00+01:00").isoformat()
+    '2026-01-01T00:00:00+00:00'
+    """
+    try:
+        made = datetime.fromisoformat(str(text).strip())
+    except ValueError:
+        message = f'expected a time as 2026-01-01T00:00Z; got "{str(text)[:40]}"'
+        raise _problem(source, message) from None
+    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
+
+
+def of_points(
+    points: Iterable[tuple[str, Any]], *, signal: Signal, source: str, factor: float = 1.0
+) -> Series:
+    """A series of (time, value): sorted, evenly spaced, gaps as NaN.
+
+    Raises:
+        InputError: fewer than two points, doubled times, uneven steps, or a value that is none.
+    """
+    listed = sorted((instant(time, source), _number(value, source)) for time, value in points)
+    if len(listed) < 2:
+        raise _problem(source, f"expected two points in time or more; got {len(listed)}")
+    times = [time for time, _ in listed]
+    gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
+    step = min(gaps)
+    if step <= 0:
+        at = next(t for t, gap in zip(times, gaps, strict=False) if gap <= 0)
+        raise _problem(source, f"two values for {at.isoformat()}")
+    length = round((times[-1] - times[0]).total_seconds() / step) + 1
+    if length > MOST:
+        raise _problem(source, f"{length:,} steps of {step:g} s: more than {MOST:,}")
+    values = [math.nan] * length
+    for time, value in listed:
+        place = (time - times[0]).total_seconds() / step
+        if abs(place - round(place)) > 1e-6:
+            raise _problem(source, f"{time.isoformat()} is not a whole step of {step:g} s on")
+        values[round(place)] = value * factor
+    return Series(start=times[0], step=step, values=tuple(values), signal=signal, source=source)
+
+
+def _number(value: Any, source: str) -> float:
+    if value is None or value == "":
+        return math.nan
+    try:
+        made = float(value)
+    except (TypeError, ValueError):
+        made = -1.0
+    if isinstance(value, bool) or not 0.0 <= made < 1e5:
+        shown = str(value)[:40]
+        raise _problem(source, f'expected an intensity of 0 gCO2e/kWh or more; got "{shown}"')
+    return made
+
+
+def read(path: str | Path, *, signal: Signal | None = None) -> Series:
+    """A series from a CSV file (columns time and intensity, gCO2e/kWh) or a JSON file.
+
+    The signal is ``signal``, else what the file says: ``# signal: marginal`` at the head of a CSV.
+
+    Raises:
+        InputError: the file cannot be read as a series.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise _problem(name, f"cannot be read: {why}") from None
+    if name.endswith(".json"):
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            raise _problem(name, "expected JSON; it does not parse") from None
+        return of_json(data, name, signal=signal)
+    return _of_csv(text, name, signal)
+
+
+def _of_csv(text: str, name: str, signal: Signal | None) -> Series:
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    said = next((line.partition("signal:")[2].strip() for line in comments if "signal:" in line),
+                "unknown")
+    if signal is None and said not in MEANING:
+        raise _problem(name, f'expected signal: average or marginal; got "{said[:20]}"')
+    rows = list(csv.DictReader(lines))
+    columns: list[str] = [column for column in rows[0] if column] if rows else []
+    time = _column(columns, _TIME, name)
+    value = _column(columns, _VALUE, name)
+    return of_points(((row[time], row[value]) for row in rows), source=name,
+                     signal=signal or cast("Signal", said))
+
+
+def _column(columns: Sequence[str], known: Sequence[str], name: str) -> str:
+    for column in columns:
+        if column.strip().lower() in known:
+            return column
+    shown = ", ".join(str(column) for column in columns) or "none"
+    raise _problem(name, f"expected a column {known[0]} (or {', '.join(known[1:])}); got {shown}")
+
+
+def of_json(data: Any, source: str, *, signal: Signal | None = None) -> Series:
+    """A series from JSON: costcalc's own shape, or a reply of one of the three APIs.
+
+    Own: ``{"signal": "average", "unit": "gCO2e/kWh", "data": [{"time": …, "value": …}]}``.
+
+    Raises:
+        InputError: another shape, or another unit.
+    """
+    if not isinstance(data, Mapping):
+        raise _problem(source, "expected a mapping with a list of points")
+    points = next((data[key] for key in ("history", "forecast", "data")
+                   if isinstance(data.get(key), (list, Mapping))), None)
+    if isinstance(points, Mapping):  # the UK's regional series
+        points = points.get("data")
+    if not isinstance(points, list) or not all(isinstance(p, Mapping) for p in points):
+        raise _problem(source, "expected a list of points under data, history or forecast")
+    meta = data.get("meta") if isinstance(data.get("meta"), Mapping) else data
+    own, factor = _convention(meta or {}, points, source)
+    return of_points([_point(point, source) for point in points], source=source,
+                     signal=signal or own, factor=factor)
+
+
+def _convention(
+    meta: Mapping[str, Any], points: Sequence[Mapping[str, Any]], source: str
+) -> tuple[Signal, float]:
+    unit = str(meta.get("units") or meta.get("unit") or "gCO2e/kWh")
+    factors = {"gco2e/kwh": 1.0, "gco2eq/kwh": 1.0, "g/kwh": 1.0, "lbs_co2_per_mwh": LB_A_MWH}
+    if unit.lower() not in factors:
+        raise _problem(source, f"expected gCO2e/kWh or lbs_co2_per_mwh; got {unit[:40]}")
+    word = str(meta.get("signal") or meta.get("signal_type") or "")
+    if word in ("marginal", "co2_moer"):
+        return "marginal", factors[unit.lower()]
+    known = word in ("average", "co2_aoer") or (
+        bool(points) and ("carbonIntensity" in points[0] or "intensity" in points[0]))
+    return "average" if known else "unknown", factors[unit.lower()]
+
+
+def _point(point: Mapping[str, Any], source: str) -> tuple[str, Any]:
+    time = next((point[key] for key in ("datetime", "point_time", "from", "time")
+                 if key in point), None)
+    value: Any = point.get("carbonIntensity", point.get("value"))
+    if isinstance(point.get("intensity"), Mapping):
+        value = point["intensity"].get("actual")
+        value = point["intensity"].get("forecast") if value is None else value
+    if time is None:
+        raise _problem(source, f"a point without a time: {json.dumps(dict(point))[:80]}")
+    return str(time), value

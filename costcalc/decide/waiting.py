@@ -1,0 +1,227 @@
+"""When to start: the hour that emits least, and what pausing above a threshold would save.
+
+Source: Dodge et al. 2022, Measuring the Carbon Intensity of AI in Cloud Instances (FAccT,
+arXiv 2206.05229): flexible start, and pause and resume.  The run is taken to draw its mean power.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc.decide.series import MEANING, Series, instant
+from costcalc.errors import InputError, Problem
+from costcalc.human import human, percent
+from costcalc.request import Source
+from costcalc.units import to_si
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+SCHEMA = "costcalc/when/v1"
+WORTH = 0.05  # below this share of the emissions waiting is called not worth it
+DODGE = ("Dodge et al. 2022, Measuring the Carbon Intensity of AI in Cloud Instances, "
+         "https://arxiv.org/abs/2206.05229")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A way to run: when, how long until done, and the operational emissions in kgCO2e."""
+
+    start: datetime
+    elapsed_hours: float
+    emissions: float
+    mean_intensity: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"start": self.start.isoformat(), "elapsed_hours": self.elapsed_hours,
+                "emissions": self.emissions, "unit": "kgCO2e",
+                "mean_intensity": self.mean_intensity}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Starting at once against the best start, and against pausing above a threshold."""
+
+    name: str
+    hours: float
+    energy: float  # kWh
+    now: Start
+    best: Start
+    worst: Start
+    paused: Start | None
+    threshold: float | None
+    worth: bool
+    sentence: str
+    series: Series
+    window_hours: float
+    notes: tuple[str, ...]
+
+    @property
+    def saving(self) -> float:
+        """The share of the emissions that the best start saves."""
+        return 1.0 - self.best.emissions / self.now.emissions if self.now.emissions else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        paused = self.paused.to_dict() if self.paused else None
+        if paused is not None and self.paused is not None and self.now.emissions:
+            paused["saving"] = 1.0 - self.paused.emissions / self.now.emissions
+        return {
+            "schema": SCHEMA, "name": self.name, "hours": self.hours, "energy_kwh": self.energy,
+            "sentence": self.sentence, "worth_waiting": self.worth, "saving": self.saving,
+            "now": self.now.to_dict(), "best": self.best.to_dict(), "worst": self.worst.to_dict(),
+            "paused": paused, "threshold": self.threshold, "window_hours": self.window_hours,
+            "signal": self.series.signal, "signal_means": MEANING[self.series.signal],
+            "notes": list(self.notes), "sources": [self.series.source, DODGE],
+        }
+
+
+def when(
+    source: Source, series: Series, *, start: datetime | str | None = None,
+    window: float | None = None, threshold: float | None = None, worth: float = WORTH,
+    changes: Mapping[str, Any] | None = None,
+) -> Waiting:
+    """The start within a window that emits least; what pausing above a threshold would save.
+
+    ``start`` is the earliest (the first of the series), ``window`` how much later it may be at most
+    (seconds; all that the series holds), ``threshold`` an intensity in gCO2e/kWh.
+
+    Raises:
+        InputError: the run has no duration or energy, or the series is shorter than it.
+    """
+    from costcalc.calculator import estimate
+
+    made = estimate(source, changes=changes, ranges=False)
+    taken, energy = made.results["wall_clock"], made.results["energy"]
+    for figure in (taken, energy):
+        if figure.value is None:
+            message = f"needs the run's time and energy: {figure.why}"
+            raise InputError(Problem(key="when", message=message))
+    assert taken.value is not None and energy.value is not None  # noqa: PT018 - for mypy
+    steps = taken.value * to_si(1.0, "h") / series.step
+    first = _first(series, start)
+    means = starts(np.array(series.values), steps)
+    if first >= len(means):
+        message = (f"the run takes {human(taken.value, 'h')}, the series holds {series.hours:g} h"
+                   f" from {series.start.isoformat()}: a longer series is needed")
+        raise InputError(Problem(key="series", message=message))
+    last = len(means) - 1 if window is None else min(first + int(window / series.step),
+                                                     len(means) - 1)
+    chosen = means[first:last + 1]
+    if not np.isfinite(chosen[0]):
+        message = f"the series has a gap within a run from {series.at(first).isoformat()}"
+        raise InputError(Problem(key="series", message=message))
+
+    def at(index: int) -> Start:
+        return Start(start=series.at(index), elapsed_hours=float(taken.value or 0.0),
+                     emissions=float(means[index]) * float(energy.value or 0.0) / 1e3,
+                     mean_intensity=float(means[index]))
+
+    now = at(first)
+    best, worst = at(first + int(np.nanargmin(chosen))), at(first + int(np.nanargmax(chosen)))
+    paused = _paused(series, first, steps, threshold, energy.value)
+    saving = 1.0 - best.emissions / now.emissions if now.emissions else 0.0
+    notes = _notes(series, chosen, paused, threshold)
+    return Waiting(
+        name=made.name, hours=taken.value, energy=energy.value, now=now, best=best, worst=worst,
+        paused=paused, threshold=threshold, worth=saving >= worth,
+        sentence=_sentence(now, best, saving, worth, taken.value), series=series, notes=notes,
+        window_hours=(last - first) * series.step / to_si(1.0, "h"),
+    )
+
+
+def _first(series: Series, start: datetime | str | None) -> int:
+    if start is None:
+        return 0
+    asked = instant(start) if isinstance(start, str) else start
+    index = (asked - series.start).total_seconds() / series.step
+    if not 0 <= index < len(series.values):
+        message = (f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
+                   f"{series.at(len(series.values)).isoformat()}")
+        raise InputError(Problem(key="--start", message=message))
+    return math.ceil(index)
+
+
+def starts(values: Array, steps: float) -> Array:
+    """The mean intensity of a run of so many steps (a fraction counts) from each possible start.
+
+    >>> starts(np.array([100.0, 200.0, 300.0, 100.0]), 1.5)
+    array([133.33333333, 233.33333333, 233.33333333])
+    """
+    whole = math.floor(steps + 1e-9)
+    rest = max(steps - whole, 0.0)
+    rest = 0.0 if rest < 1e-9 else rest
+    needed = whole + (1 if rest else 0)
+    number = len(values) - needed + 1
+    if number <= 0:
+        return np.array([])
+    missing = np.isnan(values)
+    total = np.concatenate([[0.0], np.cumsum(np.where(missing, 0.0, values))])
+    gaps = np.concatenate([[0], np.cumsum(missing)])
+    at = np.arange(number)
+    sums = total[at + whole] - total[at]
+    if rest:
+        sums = sums + rest * np.where(missing, 0.0, values)[at + whole]
+    return np.where(gaps[at + needed] > gaps[at], np.nan, sums / steps)
+
+
+def _paused(
+    series: Series, first: int, steps: float, threshold: float | None, energy: float
+) -> Start | None:
+    """Running only while the intensity is at or below a threshold; None if it never ends so."""
+    if threshold is None:
+        return None
+    left, total, started = steps, 0.0, None
+    for index in range(first, len(series.values)):
+        value = series.values[index]
+        if math.isnan(value) or value > threshold:
+            continue
+        started = index if started is None else started
+        part = min(left, 1.0)
+        total += part * value
+        left -= part
+        if left <= 1e-9:
+            ended = index + part
+            mean = total / steps
+            return Start(start=series.at(started), mean_intensity=mean,
+                         elapsed_hours=(ended - first) * series.step / to_si(1.0, "h"),
+                         emissions=mean * energy / 1e3)
+    return None
+
+
+def _sentence(now: Start, best: Start, saving: float, worth: float, hours: float) -> str:
+    kept = human(now.emissions - best.emissions, "kgCO2e")
+    wait = (best.start - now.start).total_seconds() / to_si(1.0, "h")
+    if best.start == now.start:
+        return "Start at once: no later start in the window emits less."
+    text = f"a start at {best.start:%Y-%m-%d %H:%M} UTC, {human(wait, 'h')} later, saves "
+    text += f"{percent(saving)} ({kept})"
+    if saving >= worth:
+        return f"Worth waiting: {text}."
+    long = "; a run that spans days meets every hour of them, so long runs gain little" if (
+        hours >= 24) else ""
+    return f"Waiting is not worth it: {text}, less than {percent(worth)}{long}."
+
+
+def _notes(
+    series: Series, chosen: Array, paused: Start | None, threshold: float | None
+) -> tuple[str, ...]:
+    notes = [MEANING[series.signal],
+             "operational emissions at the mean power of the run; making the hardware not counted"]
+    gaps = int(np.isnan(chosen).sum())
+    if gaps:
+        notes.append(f"{gaps} starts are left out for gaps in the series")
+    if threshold is not None and paused is None:
+        notes.append(f"pausing above {threshold:g} gCO2e/kWh: the run does not end in the series")
+    if paused is not None:
+        notes.append("while paused nothing is counted: devices that are kept still cost and draw")
+    return tuple(notes)
