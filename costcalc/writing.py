@@ -23,7 +23,8 @@ def to_json(data: Any) -> str:
       "flop": 7.2e+23
     }
     """
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    made = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", made)
 
 
 def to_yaml(data: Any, *, first_line: str = "") -> str:
@@ -38,6 +39,9 @@ def to_yaml(data: Any, *, first_line: str = "") -> str:
     text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
     return f"{first_line}\n{text}" if first_line else text
 
+
+# Characters that JSON may hold as they are, and YAML, which reads our JSON too, may not.
+_UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 # Text that YAML 1.2 takes for a number and PyYAML's YAML 1.1 does not quote: a commit 1234e5.
 _LIKE_A_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)

@@ -114,7 +114,7 @@ def _si_results(part: Report) -> dict[str, float]:
 
 
 def _expected(part: Report, report: Report) -> Iterator[tuple[str, float, float, str]]:
-    """Each figure that follows from others: its name, what it is, what it should be, the formula."""
+    """Each figure that follows: its name, what it is, what it should be, the formula."""
     inputs, stated = known(part, report), _si_results(part)
     measured = {
         name
@@ -138,12 +138,17 @@ def _expected(part: Report, report: Report) -> Iterator[tuple[str, float, float,
 
 def _independent(name: str, measured: set[str]) -> bool:
     """Whether a measured figure stands for itself rather than following from a measured one."""
-    follows = {
-        "energy": "energy_it",
-        "device_hours": "wall_clock",
-        "carbon_total": "carbon_operational",
-    }
-    return follows.get(name) not in measured
+    return name in _METERED and _METERED[name] not in measured
+
+
+# What a meter or a bill can say, and the measured figure that it would have to agree with.
+_METERED = {
+    "wall_clock": "",
+    "device_hours": "wall_clock",
+    "energy_it": "",
+    "energy": "energy_it",
+    "cost": "",
+}
 
 
 def _computed(figure: Any, values: Mapping[str, float]) -> float | None:
@@ -272,4 +277,5 @@ def _limits(report: Report) -> Iterator[str]:
     for index, limit in enumerate(report.get("limits") or ()):
         value, most = limit.get("value"), limit.get("limit")
         if _is_number(value) and _is_number(most) and limit.get("passed") is not (value > most):
-            yield f"limits[{index}]: says passed: {limit.get('passed')} of {value:.6g} to {most:.6g}"
+            said = limit.get("passed")
+            yield f"limits[{index}]: says passed: {said} of {value:.6g} to {most:.6g}"

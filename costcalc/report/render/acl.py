@@ -21,20 +21,22 @@ def render(report: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             (
-                "C1. Did you report the number of parameters in the models used, the total computational "
-                "budget (e.g., GPU hours), and computing infrastructure used?"
+                "C1. Did you report the number of parameters in the models used, the total "
+                "computational budget (e.g., GPU hours), and computing infrastructure used?"
             ),
             "",
             "Yes.",
             f"Parameters: {parameters}.",
             (
-                f"Computational budget: {view.text(report, 'device_hours')} on {view.hardware(report)}; "
+                f"Computational budget: {view.text(report, 'device_hours')} on "
+                f"{view.hardware(report)}; "
                 f"{view.text(report, 'total_compute')} in all runs; {view.text(report, 'cost')} "
                 f"({view.kind(report)})."
             ),
             (
                 f"Computing infrastructure: {view.hardware(report)}; {view.place(report)}; "
-                f"{view.text(report, 'energy')} of electricity, {view.text(report, 'carbon_total')}."
+                f"{view.text(report, 'energy')} of electricity, "
+                f"{view.text(report, 'carbon_total')}."
             ),
             "",
         ]

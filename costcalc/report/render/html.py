@@ -10,8 +10,8 @@ from costcalc.human import digits, human, percent
 from costcalc.report import view
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--page:#fff;--card:#f6f8fa;
---c0:#0969da;--c1:#1a7f37;--c2:#9a6700;--c3:#8250df;--c4:#bf3989;--c5:#57606a}
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--page:#fff;
+--card:#f6f8fa;--c0:#0969da;--c1:#1a7f37;--c2:#9a6700;--c3:#8250df;--c4:#bf3989;--c5:#57606a}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b1;--line:#3d444d;--page:#0d1117;
 --card:#161b22;--c0:#4493f8;--c1:#3fb950;--c2:#d29922;--c3:#ab7df8;--c4:#db61a2;--c5:#8b949e}}
 *{box-sizing:border-box}
@@ -19,7 +19,8 @@ body{margin:0 auto;max-width:64rem;padding:1.25rem;background:var(--page);color:
 font:16px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.2;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem}
 p{margin:.3rem 0}.soft{color:var(--soft)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.75rem;margin:1rem 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));
+gap:.75rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem}
 .card b{display:block;font-size:1.45rem;line-height:1.25}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
@@ -27,10 +28,11 @@ th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);v
 td.n{text-align:right;white-space:nowrap}svg{display:block;width:100%;height:auto}
 .key{list-style:none;padding:0;margin:.4rem 0 1rem;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem}
 .key i{display:inline-block;width:.8em;height:.8em;border-radius:.15em;margin-right:.4em}
-.ranges{max-width:44rem}td.n,th.n{text-align:right}svg text{fill:var(--ink);font-size:13px}svg .axis{stroke:var(--line)}
+.ranges{max-width:44rem}td.n,th.n{text-align:right}
+svg text{fill:var(--ink);font-size:13px}svg .axis{stroke:var(--line)}
 @media (max-width:40rem){.stack thead{display:none}.stack tr{display:block;padding:.5rem 0;
-border-bottom:1px solid var(--line)}.stack td{display:block;border:0;padding:.1rem 0;text-align:left;
-white-space:normal}}
+border-bottom:1px solid var(--line)}.stack td{display:block;border:0;padding:.1rem 0;
+text-align:left;white-space:normal}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--page:#fff;--card:#fff;--line:#bbb}
 body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,.card,svg{break-inside:avoid}
 svg *,.key i{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
@@ -56,8 +58,10 @@ def render(report: Mapping[str, Any]) -> str:
         *_boundary(report),
         *_assumptions(report),
         (
-            f"<footer><p class=soft>{escape(view.software(report))} · {escape(str(report['digest']))}<br>"
-            "Ranges are 5th to 95th percentiles. <code>costcalc report verify</code> checks that the "
+            f"<footer><p class=soft>{escape(view.software(report))} · "
+            f"{escape(str(report['digest']))}<br>"
+            "Ranges are 5th to 95th percentiles. <code>costcalc report verify</code> checks "
+            "that the "
             "report is consistent; it cannot prove that it is honest.</p></footer>"
         ),
     ]
@@ -105,7 +109,8 @@ def _ranges(report: Mapping[str, Any]) -> Iterator[str]:
     most = max(2.0, *(high for _, _, high in bars))
     yield "<h2>How sure</h2><p class=soft>From low to high, as multiples of the value.</p>"
     height = 34 * len(bars) + 24
-    yield f'<svg viewBox="0 0 380 {height}" class=ranges role=img aria-label="ranges as multiples of the value">'
+    label = "ranges as multiples of the value"
+    yield f'<svg viewBox="0 0 380 {height}" class=ranges role=img aria-label="{label}">'
     at = {share: 62 + 270 * share / most for share in (0.0, 1.0)}
     yield f"<line class=axis x1={at[1.0]:.1f} x2={at[1.0]:.1f} y1=0 y2={height - 20} />"
     yield f"<text x={at[1.0]:.1f} y={height - 4} text-anchor=middle>1×</text>"

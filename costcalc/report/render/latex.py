@@ -162,7 +162,8 @@ def _paragraph(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"Training {escape(view.name(report))} on {escape(view.hardware(report))} {verb}"
     hours = view.value(report, "device_hours")
     shown = "an unknown number of" if hours is None else f"\\num{{{view.plain(hours)}}}"
-    yield f"{quantity(report, 'wall_clock')} of wall-clock time a run and {shown} device-hours in all,"
+    yield f"{quantity(report, 'wall_clock')} of wall-clock time a run"
+    yield f"and {shown} device-hours in all,"
     yield f"and {quantity(report, 'energy')} of electricity at the facility."
     pue, grid = view.assumption(report, "site.pue"), view.assumption(report, "site.grid")
     if pue and isinstance(pue["value"], (int, float)):

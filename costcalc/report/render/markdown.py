@@ -47,9 +47,8 @@ def _assumptions(part: Mapping[str, Any]) -> list[str]:
         f"| assumption of {cell(str(part.get('name') or 'the run'))} | value | basis | source |",
         "| --- | --- | --- | --- |",
     ]
-    for item in listed:
-        lines.append(
-            f"| {cell(str(item['key']))} | {cell(view.assumed(item))} | {item['basis']} "
-            f"| {cell(str(item['source']))} |"
-        )
-    return lines
+    return lines + [
+        f"| {cell(str(item['key']))} | {cell(view.assumed(item))} | {item['basis']} "
+        f"| {cell(str(item['source']))} |"
+        for item in listed
+    ]

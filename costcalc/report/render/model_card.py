@@ -1,7 +1,7 @@
 """Hugging Face model card: ``co2_eq_emissions`` in decimal grams, Environmental Impact.
 
-The Hub reads emissions by the pattern ``\\d+\\.\\d+|\\d+``, so that an exponent or a unit is misread:
-plain decimals only.  Source: https://huggingface.co/docs/hub/model-cards-co2.
+The Hub reads emissions by the pattern ``\\d+\\.\\d+|\\d+``, so that an exponent or a unit is
+misread: plain decimals only.  Source: https://huggingface.co/docs/hub/model-cards-co2.
 """
 
 from __future__ import annotations

@@ -1,0 +1,58 @@
+"""Write examples/reports: a report of each published run, verified, and its renderings.
+
+``--check`` writes nothing and fails where a file is not what the data of today give.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import costcalc
+from costcalc.report.load import load
+from costcalc.report.render import render
+from costcalc.report.verify import verify
+
+FOLDER = Path(__file__).parent.parent / "examples" / "reports"
+ENDINGS = {
+    "html": "html", "latex": "tex", "markdown": "md", "model-card": "model-card.md",
+    "neurips": "neurips.txt", "acl": "acl.txt", "annex-xi": "annex-xi.txt",
+    "cyclonedx": "cdx.json", "spdx": "spdx.json", "csv": "csv",
+}
+
+
+def files(run: Path) -> dict[Path, str]:
+    """Every file of one run, by its path."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / f"{run.stem}.yaml"
+        costcalc.estimate(run).save(report)
+        verdict = verify(report)
+        if not verdict.holds:
+            sys.exit("\n".join([str(run), *verdict.lines()]))
+        made = {FOLDER / report.name: report.read_text(encoding="utf-8")}
+        data = load(report)
+    for shape, ending in ENDINGS.items():
+        made[FOLDER / f"{run.stem}.{ending}"] = render(data, shape)
+    return made
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = []
+    for run in sorted((FOLDER / "runs").glob("*.yaml")):
+        for path, text in files(run).items():
+            if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
+                stale.append(path)
+            elif not check:
+                path.write_text(text, encoding="utf-8", newline="\n")
+    for path in stale:
+        print(f"not current: {path.name}; run python scripts/make_example_reports.py")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
