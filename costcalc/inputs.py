@@ -107,7 +107,7 @@ def power(
         nodes=devices.nodes,
     )
     redone = found.redone if not slower else replace(
-        found.redone, **dict(zip(("value", "low", "high"), SLOWER, strict=True)),
+        found.redone, value=SLOWER[0], low=SLOWER[1], high=SLOWER[2],
         source=EFFECTIVE_SOURCE,
         why="the default goodput is mostly training slower than modelled, which draws as training "
             "does; about a tenth of the time is lost",

@@ -288,7 +288,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> Iterable[Input]:
-    own_only = ("stages", "limits", "subject", "profiles")
+    own_only = ("stages", "limits", "subject", "profiles", "sweep")
     shared = {key: value for key, value in raw.items() if key not in own_only}
     stages = raw.get("stages")
     if not stages:

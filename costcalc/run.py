@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from costcalc import scalars
 from costcalc.scalars import Money, choice, expected, money, positive, quantity, text, whole, within
@@ -286,6 +286,7 @@ class Run(Part):
     limits: Limits | None = None
     profiles: Annotated[str, text("the path of a folder of profiles")] | None = None
     stages: list[Stage] | None = None
+    sweep: dict[str, Any] | None = Field(None, description="the axes of costcalc compare")
 
 
 def schema() -> dict[str, Any]:
