@@ -39,6 +39,7 @@ def files(run: Path) -> dict[Path, str]:
 
 
 def main() -> int:
+    """Write or check every file; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check

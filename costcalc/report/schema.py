@@ -210,6 +210,9 @@ class Report(Open):
         pattern=r"^sha256:[0-9a-f]{64}$",
         description="SHA-256 of the canonical JSON without this key: sorted keys, no spaces, UTF-8",
     )
+    figures: Literal["exact", "rounded"] = Field(
+        "exact", description="rounded: as published; arithmetic is held to 0.6 % instead of 1e-6"
+    )
     kind: Literal["estimated", "measured", "mixed"] | None = None
     subject: Subject | None = None
     boundary: Boundary | None = None

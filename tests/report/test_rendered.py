@@ -28,8 +28,9 @@ def test_the_examples_verify(name: str) -> None:
 
 def test_the_examples_are_current() -> None:
     script = ROOT / "scripts" / "make_example_reports.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -38,13 +39,23 @@ def test_the_examples_are_current() -> None:
 def test_latex_compiles_without_shell_escape(name: str, tmp_path: Path) -> None:
     report = costcalc.estimate(ROOT / "examples" / "project.yaml").to_dict()
     report["name"] = NASTY if name == "nasty" else "plain"
-    source = "\n".join([
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}\usepackage{siunitx}",
-        r"\usepackage{textcomp}\begin{document}", render(report, "latex"), r"\end{document}"])
+    source = "\n".join(
+        [
+            r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}\usepackage{siunitx}",
+            r"\usepackage{textcomp}\begin{document}",
+            render(report, "latex"),
+            r"\end{document}",
+        ]
+    )
     (tmp_path / "t.tex").write_text(source)
     done = subprocess.run(
         ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout[-2000:]
     assert not (tmp_path / "owned").exists()
 
@@ -58,11 +69,24 @@ def test_html_renders_and_fits(width: int, tmp_path: Path) -> None:
     page = EXAMPLES / "bloom-176b.html"
     shot = tmp_path / "shot.png"
     subprocess.run(
-        [str(_CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
-         f"--screenshot={shot}", page.as_uri()],
-        capture_output=True, check=True, timeout=120)
+        [
+            str(_CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--window-size={width},900",
+            f"--screenshot={shot}",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
     assert shot.stat().st_size > 20_000
 
 

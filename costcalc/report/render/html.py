@@ -84,10 +84,11 @@ def _cards(report: Mapping[str, Any]) -> Iterator[str]:
     for key, label in view.HEADLINE:
         found = view.figure(report, key)
         note = view.between(report, key) if found["value"] is not None else found.get("why") or ""
-        basis = "" if found["value"] is None else f" · {found['basis']}"
+        basis = "" if found["value"] is None else found["basis"]
+        words = " · ".join(str(word) for word in (note, basis) if word)
         yield (
             f"<div class=card><span class=soft>{label}</span><b>{escape(view.text(report, key))}"
-            f"</b><span class=soft>{escape(str(note))}{escape(basis)}</span></div>"
+            f"</b><span class=soft>{escape(words)}</span></div>"
         )
 
 

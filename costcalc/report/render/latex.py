@@ -173,7 +173,7 @@ def _paragraph(report: Mapping[str, Any]) -> Iterator[str]:
         unit = escape(str(grid.get("unit") or ""))
         yield (
             f"At \\num{{{view.plain(grid['value'])}}}\\,{unit} in "
-            f"{escape(view.place(report))} ({escape(str(grid['source']))}), this is"
+            f"{escape(view.place(report))} ({_source(grid)}), this is"
         )
         yield f"{quantity(report, 'carbon_operational')} (location-based);"
         yield f"with a share of making the hardware, {quantity(report, 'carbon_total')}."
@@ -184,6 +184,11 @@ def _paragraph(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"The cost is \\num{{{view.plain(cost)}}}\\,USD."
     yield f"Figures are by {escape(view.software(report))}~\\cite{{costcalc}};"
     yield "ranges are 5th to 95th percentiles."
+
+
+def _source(item: Mapping[str, Any]) -> str:
+    """Where a figure is from: what the run file says is the authors' own."""
+    return "our own figure" if item["basis"] == "given" else escape(str(item["source"]))
 
 
 def _bibtex(report: Mapping[str, Any]) -> Iterator[str]:
