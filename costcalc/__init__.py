@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from costcalc.errors import InputError as InputError
     from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
+    from costcalc.decide.planning import plan as plan
     from costcalc.decide.waiting import when as when
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
@@ -39,12 +40,13 @@ _PUBLIC = {
     "count": "costcalc.workload.count",
     "estimate": "costcalc.calculator",
     "place": "costcalc.decide.placing",
+    "plan": "costcalc.decide.planning",
     "when": "costcalc.decide.waiting",
 }
 
 __all__ = [
     "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count", "estimate",
-    "place", "when",
+    "place", "plan", "when",
 ]
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
     "compare": ("costcalc.cli.compare", "Across hardware, places and prices: what is best."),
+    "plan": ("costcalc.cli.plan", "From limits to a run: what they buy."),
     "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
     "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
     "when": ("costcalc.cli.when", "The start that emits least, and whether waiting is worth it."),

@@ -114,7 +114,7 @@ def _within(figures: Mapping[str, Array], limits: Mapping[str, float]) -> NDArra
 
 def _others(costs: Array, at: NDArray[np.int64]) -> NDArray[np.int64]:
     """The best of the rest by each aim."""
-    left = np.isfinite(costs).all(axis=1)
+    left: NDArray[np.bool_] = np.asarray(np.isfinite(costs).all(axis=1))
     left[at] = False
     rest = np.flatnonzero(left)
     picked: list[int] = []

@@ -104,7 +104,7 @@ def compare(
     request = _checked(raw, axes, changes or {})
     unranked, notes = conventions(axes.regions, request)
     task = Task(
-        run=raw, changes=dict(changes or {}), aims=_aims(axes, request, unranked),
+        run=_hardware(raw, axes), changes=dict(changes or {}), aims=_aims(axes, request, unranked),
         limits=_limits(request), minimize=minimize, unranked=unranked,
         everything=write is not None,
     )
@@ -140,6 +140,14 @@ def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     if row["precision"] is not None:
         made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
     return made
+
+
+def _hardware(raw: Mapping[str, Any], axes: sweeps.Sweep) -> dict[str, Any]:
+    """The run on the first of the axes where it has no hardware of its own: all is laid over it."""
+    own = dict(raw.get("hardware") or {})
+    if "instance" not in own:
+        own = {"accelerator": axes.accelerators[0], "count": axes.counts[0], **own}
+    return {**raw, "hardware": own}
 
 
 def _checked(

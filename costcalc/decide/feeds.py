@@ -123,6 +123,10 @@ def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dic
         if type(error).__module__ != "http.client":  # a reply that breaks off, or is no HTTP
             raise
         raise _problem(name, f"{where}: the reply broke off ({type(error).__name__})") from None
+    return _parsed(name, where, body, lacking)
+
+
+def _parsed(name: str, where: str, body: bytes, lacking: int | None) -> dict[str, Any]:
     if lacking:
         raise _problem(name, f"{where}: the reply broke off")
     if len(body) > MAX_BYTES:

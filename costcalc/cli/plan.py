@@ -1,0 +1,190 @@
+"""``costcalc plan``: from limits to a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from costcalc.cli import OK, options
+from costcalc.human import digits, human, span
+
+if TYPE_CHECKING:
+    from costcalc.decide.planning import Plan, Spot
+
+
+def command(
+    run: options.RunFile = None,
+    model: options.Model = None,
+    tokens: options.Tokens = None,
+    accelerator: options.Accelerator = None,
+    count: options.Count = None,
+    region: options.Region = None,
+    provider: options.Provider = None,
+    plan: options.Plan = None,
+    limit: options.Limit = None,
+    set_: options.Set = None,
+    tokens_per_parameter: Annotated[
+        float | None, typer.Option("--tokens-per-parameter", show_default=False,
+                                   help="Over-train, for cheap inference: 200.")] = None,
+    interruptions: Annotated[
+        float | None, typer.Option("--interruptions-per-day", show_default=False, min=0,
+                                   help="Of the whole job, on spot instances.")] = None,
+    checkpoint: Annotated[str, typer.Option("--checkpoint-time", help="To save.")] = "1 min",
+    restart: Annotated[str, typer.Option("--restart-time", help="To start again.")] = "10 min",
+    interval: Annotated[
+        str | None, options.option("--checkpoint-interval", "Else the best one.")] = None,
+    scores: Annotated[
+        str | None, options.option("--scores", "Of past trials, more is better: 0.71,0.74,….")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", show_default=False,
+                                  help="Write the planned run file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """From limits to a run: the model and data that they buy, or a model's best ways within them.
+
+    With --limit cost=500USD --limit time=7d alone, hardware and model are chosen.
+    """
+    from costcalc.decide.planning import plan as planned
+
+    given = {"model": model, "tokens": tokens, "accelerator": accelerator, "count": count,
+             "region": region, "provider": provider, "plan": plan, "limit": limit, "set": set_}
+    made = planned(
+        str(run) if run else None, changes=options.changes(given),
+        tokens_per_parameter=tokens_per_parameter, scores=_scores(scores),
+        spot=_spot(interruptions, checkpoint, restart, interval),
+    )
+    if output is not None:
+        from costcalc.writing import save, to_yaml
+
+        save(to_yaml(dict(made.run), first_line="# planned by costcalc plan"), output, force=force)
+        print(f"wrote {output}", file=sys.stderr)
+    if json:
+        from costcalc.writing import to_json
+
+        print(to_json(made.to_dict()))
+    else:
+        _show(made)
+    return OK
+
+
+def _scores(text: str | None) -> list[float] | None:
+    from costcalc.errors import InputError, Problem
+
+    if text is None:
+        return None
+    try:
+        return [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        message = f'expected numbers as 0.71,0.74; got "{text[:40]}"'
+        raise InputError(Problem(key="--scores", message=message)) from None
+
+
+def _spot(
+    a_day: float | None, checkpoint: str, restart: str, interval: str | None
+) -> Spot | None:
+    from costcalc.decide.planning import Spot
+    from costcalc.units import parse, to_si
+
+    if a_day is None:
+        return None
+    return Spot(rate=a_day / to_si(1.0, "d"), checkpoint=parse(checkpoint, "s"),
+                restart=parse(restart, "s"), interval=parse(interval, "s") if interval else None)
+
+
+def _show(made: Plan) -> None:
+    from rich.console import Console
+
+    from costcalc.decide.chunk import LIMITED
+    from costcalc.results import UNITS
+
+    console = Console(highlight=False, soft_wrap=False, markup=False)
+    hardware = made.run["hardware"]
+    named = hardware.get("accelerator") or hardware.get("instance")
+    tokens = (made.run.get("training") or {}).get("tokens")
+    shown = f" on {_tokens(tokens)}" if tokens else ""
+    model = made.run["model"]
+    console.print(f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
+                  f"{hardware.get('count', '')} × {named}: {made.flop:.3g} FLOP")
+    layout = made.estimate.details.get("layout")
+    if layout:
+        console.print(f"layout: {layout}")
+    table = _table("Limit", "holds", "used", "left")
+    for key, most in made.limits.items():
+        unit, left = UNITS[LIMITED[key]], made.left[key]
+        binding = " (binding)" if key == made.binding else ""
+        table.add_row(f"{key}{binding}", human(most, unit), human(most - left, unit),
+                      human(left, unit))
+    console.print(table)
+    if made.laws:
+        console.print("What the compute should train (5 – 95 %)")
+        console.print(_laws(made))
+    if made.ways:
+        console.print("Ways within the limits")
+        console.print(_ways(made))
+    if made.spot:
+        _show_spot(console, made.spot)
+    if made.search:
+        _show_search(console, made.search)
+    for note in made.notes:
+        console.print(f"note: {note}")
+    for source in made.to_dict()["sources"]:
+        console.print(f"data: {source}")
+
+
+def _tokens(value: Any) -> str:
+    return f"{human(value, '1')} tokens" if isinstance(value, float) else f"{value} tokens"
+
+
+def _table(*head: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _laws(made: Plan) -> Any:
+    table = _table("Law", "Parameters", "", "Tokens", "", "Loss", "")
+    for law in made.laws:
+        cells = [law["law"]]
+        for name in ("parameters", "tokens"):
+            cells += [human(law[name], "1"),
+                      span(law[f"{name}_low"], law[f"{name}_high"], law[name], "1")]
+        low, high = law["loss_low"], law["loss_high"]
+        cells += [digits(law["loss"], 4), f"{low:.3f} – {high:.3f}" if low else "spread unknown"]
+        table.add_row(*cells)
+    return table
+
+
+def _ways(made: Plan) -> Any:
+    table = _table("", "Hardware", "Time", "Cost", "Energy", "CO2e")
+    for name, row in made.ways.items():
+        table.add_row(name, f"{row['count']} × {row['accelerator']}",
+                      human(row["wall_clock"], "h"), human(row["cost"], "USD"),
+                      human(row["energy"], "kWh"), human(row["carbon_total"], "kgCO2e"))
+    return table
+
+
+def _show_spot(console: Any, spot: Any) -> None:
+    console.print(
+        f"Spot: {human(spot['expected_hours'], 'h')} billed for {human(spot['work_hours'], 'h')} "
+        f"of work ({digits(spot['interruptions'])} interruptions; a checkpoint every "
+        f"{digits(spot['interval_minutes'])} min); {human(spot['spot_cost'], 'USD')} against "
+        f"{human(spot['on_demand_cost'], 'USD')} on demand")
+    without = spot["without_checkpoints_hours"]
+    console.print(f"  without checkpoints: {human(without, 'h') if without else 'never done'}")
+
+
+def _show_search(console: Any, search: Any) -> None:
+    best = search["expected_best"]
+    said = digits(best, 4) if best is not None else "unknown"
+    console.print(f"Search: the limits hold {search['trials']} trials; expected best score {said}"
+                  f" {search['expected_best_why']}")
+    for row in search["curve"]:
+        console.print(f"  {row['trials']:>4} trials: {digits(row['expected_best'], 4)}")

@@ -1,0 +1,117 @@
+"""How large a model and how many tokens a compute should buy: two fits of one law, both shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costcalc.catalog.region_table import table
+from costcalc.uncertainty import normals
+
+FILE = "scaling_laws.yaml"
+_DRAWS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingLaw:
+    """loss = E + A / N^a + B / D^b."""
+
+    id: str
+    name: str
+    source: str
+    url: str | None
+    A: float
+    B: float
+    E: float
+    a: float
+    b: float
+    errors: dict[str, float] | None
+
+    def optimum(self, flop: float) -> tuple[float, float]:
+        """Parameters and tokens of least loss at 6 N D = ``flop``.
+
+        Source: Hoffmann et al. 2022 (arXiv 2203.15556), equation 4.
+
+        >>> [f"{value:.3g}" for value in laws()[1].optimum(5.76e23)]
+        ['7.22e+10', '1.33e+12']
+        """
+        G = (self.a * self.A / (self.b * self.B)) ** (1 / (self.a + self.b))
+        parameters = G * (flop / 6) ** (self.b / (self.a + self.b))
+        return parameters, flop / 6 / parameters
+
+    def loss(self, parameters: float, tokens: float) -> float:
+        """The predicted loss, nats a token."""
+        return float(self.E + self.A / parameters**self.a + self.B / tokens**self.b)
+
+
+def laws() -> list[ScalingLaw]:
+    """Hoffmann et al. and Besiroglu et al.
+
+    >>> [law.id for law in laws()]
+    ['hoffmann', 'besiroglu']
+    """
+    found = table(FILE)
+    made = []
+    for row in found.data["laws"]:
+        source, url = found.source(row["source"])
+        values = {name: row[name] if name in row else math.exp(row[f"log_{name}"])
+                  for name in ("A", "B", "E")}
+        made.append(ScalingLaw(id=row["id"], name=row["name"], source=source, url=url,
+                               a=row["a"], b=row["b"], errors=row.get("se"), **values))
+    return made
+
+
+def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> dict[str, Any]:
+    """What a law makes of a compute: parameters, tokens and loss, each with its spread.
+
+    The spread comes from the published standard errors of E, a and b.  A and B go with a and b so
+    that the law keeps its value in the middle of the experiments: their errors are not independent.
+    """
+    values = np.array([_at(law, flop, tokens_per_parameter)])
+    made: dict[str, Any] = {"law": law.name, "source": law.source, "url": law.url}
+    drawn = None
+    if law.errors is not None:
+        drawn = np.array([_at(one, flop, tokens_per_parameter) for one in _varied(law)])
+    for at, name in enumerate(("parameters", "tokens", "loss")):
+        made[name] = float(values[0, at])
+        made[f"{name}_low"] = made[f"{name}_high"] = None
+        if drawn is not None:
+            low, high = np.quantile(drawn[:, at], (0.05, 0.95))
+            made[f"{name}_low"] = min(float(low), made[name])
+            made[f"{name}_high"] = max(float(high), made[name])
+    if drawn is None:
+        made["spread_why"] = "no standard errors of its coefficients are published"
+    return made
+
+
+def _at(law: ScalingLaw, flop: float, ratio: float | None) -> tuple[float, float, float]:
+    parameters, tokens = law.optimum(flop) if ratio is None else by_ratio(flop, ratio)
+    return parameters, tokens, law.loss(parameters, tokens)
+
+
+def by_ratio(flop: float, ratio: float) -> tuple[float, float]:
+    """Parameters and tokens of a compute 6 N D at so many tokens a parameter.
+
+    >>> by_ratio(6 * 20 * 1e9**2, 20.0)
+    (1000000000.0, 20000000000.0)
+    """
+    parameters = math.sqrt(flop / (6 * ratio))
+    return parameters, ratio * parameters
+
+
+def _varied(law: ScalingLaw) -> list[ScalingLaw]:
+    from dataclasses import replace
+
+    errors = law.errors or {}
+    centre = table(FILE).data["centre"]
+    drawn = {name: getattr(law, name) + errors[name] * normals(f"scaling.{law.id}.{name}", _DRAWS)
+             for name in ("E", "a", "b")}
+    made = []
+    for e, a, b in zip(drawn["E"].tolist(), drawn["a"].tolist(), drawn["b"].tolist(), strict=True):
+        made.append(replace(
+            law, E=e, a=a, b=b, A=law.A * centre["parameters"] ** (a - law.a),
+            B=law.B * centre["tokens"] ** (b - law.b)))
+    return made

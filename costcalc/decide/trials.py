@@ -1,0 +1,47 @@
+"""Hyper-parameter search: how good the best of n trials is expected to be, from past scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from costcalc.errors import InputError, Problem
+
+SOURCES = ("Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",)
+
+
+def expected_best(scores: Sequence[float], n: int) -> float:
+    """The mean of the best score over all choices of n of the scores: unbiased for n trials.
+
+    The i-th smallest of B scores is the best of C(i-1, n-1) of the C(B, n) choices.
+
+    Raises:
+        InputError: n is not between 1 and the number of scores.
+
+    >>> expected_best([1.0, 2.0, 3.0], 2)  # the pairs' maxima are 2, 3 and 3
+    2.6666666666666665
+    """
+    number = len(scores)
+    if not 1 <= n <= number or not all(math.isfinite(score) for score in scores):
+        message = f"expected 1 to {number} trials and finite scores; got {n}"
+        raise InputError(Problem(key="trials", message=message))
+    total, weight = 0.0, 1.0  # C(i-1, n-1) / C(B, n), from the largest score down
+    weight = n / number
+    ordered = sorted(scores, reverse=True)
+    for i, score in enumerate(ordered):
+        total += weight * score
+        left = number - i - 1  # scores below this one
+        if left <= 0:
+            break
+        weight *= (left - n + 1) / left
+        if weight <= 0:
+            break
+    return total
+
+
+def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[dict[str, Any]]:
+    """Expected best score against what so many trials cost; ``each`` is one trial's figures."""
+    return [{"trials": n, "expected_best": expected_best(scores, n),
+             **{name: value * n for name, value in each.items()}}
+            for n in range(1, min(most, len(scores)) + 1)]
