@@ -47,6 +47,7 @@ def test_the_run_file_is_a_run_file(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "RUN.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
     commands = [line.partition("#")[0].strip() for line in lines]

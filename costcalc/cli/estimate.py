@@ -93,7 +93,7 @@ def _show(made: Estimate, shape: str, *, verbose: bool) -> None:
     elif shape == "yaml":
         text = made.to_yaml().rstrip("\n")
     else:
-        from costcalc.report.text import latex, markdown
+        from costcalc.report.render import render as rendered
 
-        text = markdown(made) if shape == "markdown" else latex(made)
+        text = rendered(made.to_dict(), shape).rstrip("\n")
     sys.stdout.write(text + "\n")

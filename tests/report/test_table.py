@@ -12,7 +12,6 @@ from rich.console import Console
 import costcalc
 from costcalc.report.explain import explain
 from costcalc.report.table import BAR, _widths, render
-from costcalc.report.text import escape, latex, markdown
 from costcalc.results import Estimate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -92,18 +91,3 @@ def test_explain_points_at_the_users_file(tmp_path: Path) -> None:
                     "hardware: {accelerator: a100-sxm4-80, count: 8, utilization: 0.4}\n")
     text = "\n".join(explain(costcalc.estimate(file)))
     assert f"{file}:2:62: run file" in text
-
-
-def test_markdown_escapes_and_has_every_assumption(made: Estimate) -> None:
-    text = markdown(made)
-    assert "A test_run & 50 % \\| more" in text
-    for item in made.assumptions:
-        assert f"`{item.key}`" in text
-
-
-def test_latex_escapes_every_special_character(made: Estimate) -> None:
-    assert escape("a_b & 50 % $ # { } ~ ^ \\") == (
-        r"a\_b \& 50 \% \$ \# \{ \} \textasciitilde{} \textasciicircum{} \textbackslash{}")
-    text = latex(made)
-    assert text.count(r"\\") >= 12
-    assert "–" not in text
