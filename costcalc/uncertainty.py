@@ -120,23 +120,27 @@ def drivers(
     names = [n for n, d in results.items() if np.ndim(d) and np.all(np.asarray(d) > 0)]
     if not names:
         return []
-    number = len(np.asarray(results[names[0]]))
-    drawn = np.array([normals(key, number) for key in keys])
-    drawn = drawn - drawn.mean(axis=1, keepdims=True)
-    drawn /= np.sqrt((drawn * drawn).sum(axis=1, keepdims=True))
+    logs = np.log(np.array([results[name] for name in names]))
+    logs -= logs.mean(axis=1, keepdims=True)
+    totals = (logs * logs).sum(axis=1)
+    shares = (logs @ _directions(tuple(keys), logs.shape[1])) ** 2
     found: list[dict[str, object]] = []
-    for name in names:
-        logs = np.log(np.asarray(results[name]))
-        logs = logs - logs.mean()
-        total = float(logs @ logs)
-        if total <= 1e-18 * number:
+    for name, total, squares in zip(names, totals.tolist(), shares.tolist(), strict=True):
+        if total <= 1e-18 * logs.shape[1]:
             continue
-        shares = (drawn @ logs) ** 2 / total
-        pairs = zip(shares.tolist(), keys, strict=True)
-        ranked = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))
+        ranked = sorted(zip(squares, keys, strict=True), key=lambda pair: (-pair[0], pair[1]))
         found += [
-            {"of": name, "key": key, "share": round(share, 4)}
-            for share, key in ranked
-            if share >= least
+            {"of": name, "key": key, "share": round(square / total, 4)}
+            for square, key in ranked
+            if square >= least * total
         ]
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _directions(keys: tuple[str, ...], number: int) -> Array:
+    """The draws of each key as a column, centred and of unit length."""
+    drawn = np.array([normals(key, number) for key in keys])
+    drawn -= drawn.mean(axis=1, keepdims=True)
+    drawn /= np.sqrt((drawn * drawn).sum(axis=1, keepdims=True))
+    return np.ascontiguousarray(drawn.T)
