@@ -27,6 +27,7 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 CANDIDATES = ("a100-sxm4-80", "h100-sxm5-80", "h200-sxm-141", "b200-sxm-180", "mi300x",
               "l40s", "tpu-v5e", "tpu-v6e")
 MARGIN = 0.999
+NODE = 8
 ENOUGH_MORE = 1.02  # more devices, or others, for less than 2 % more compute are not taken
 
 
@@ -156,7 +157,11 @@ def _wanted(flop: float, ratio: float | None) -> float:
 def _best_hardware(
     raw: Mapping[str, Any], notes: list[str]
 ) -> tuple[dict[str, float], float, dict[str, Any]]:
-    """The given hardware, or what buys the most compute of the candidates; the fewest devices."""
+    """The given hardware, or what buys the most compute of the candidates, on few devices.
+
+    More than a node is taken only where time binds: that published runs on many devices use them
+    better is which runs are published, no reason to take many.
+    """
     asked = dict(raw.get("hardware") or {})
     fixed = "accelerator" in asked or "instance" in asked
     names = (None,) if fixed else CANDIDATES
@@ -164,13 +169,16 @@ def _best_hardware(
     best: tuple[float, dict[str, Any], dict[str, float]] | None = None
     whys: list[str] = []
     for name in names:
+        binding = "time"
         for count in counts:
+            if count is not None and count > NODE and binding != "time":
+                break
             hardware = {**asked, **({"accelerator": name} if name else {}),
                         **({"count": count} if count else {})}
             run = {**raw, "model": {"flops": f"{_ONE:g} FLOP"}, "hardware": hardware}
             found = _estimate(run)
             most = _most(found)
-            share, _ = _share(found, most)
+            share, binding = _share(found, most)
             if share is None:
                 whys += [_unknown(found, most)]
                 continue
