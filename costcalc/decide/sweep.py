@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from costcalc.catalog import accelerator as accelerators_
+from costcalc.catalog import host as hosts
 from costcalc.catalog import region as regions_
 from costcalc.errors import InputError, Problem, nearest
 from costcalc.lookup import folders
@@ -117,6 +118,12 @@ def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         own = part.get(key) if isinstance(part, Mapping) else None
         return changes.get(f"{section}.{key}", own if own is not None else otherwise)
 
+    instance, nodes = of("hardware", "instance"), of("hardware", "nodes", 1)
+    if isinstance(instance, str) and str(nodes).isdecimal():  # else the run file's own check says
+        host = hosts.find(instance, folders(raw, None))
+        named = of("hardware", "accelerator", host.accelerator)
+        return {"accelerator": named, "count": int(nodes) * host.devices,
+                "region": of("site", "region"), "plan": of("price", "plan", "on-demand")}
     return {"accelerator": of("hardware", "accelerator"), "count": of("hardware", "count"),
             "region": of("site", "region"), "plan": of("price", "plan", "on-demand")}
 

@@ -208,3 +208,40 @@ def test_plots_as_files(tmp_path, suffix):
         save(plot, path)
     with pytest.raises(InputError, match=r"ends in .png, .svg, .pdf"):
         save(plot, tmp_path / "plot.gif")
+
+
+def test_an_instance_says_the_axes():
+    run = {**RUN, "hardware": {"instance": "p5.48xlarge", "nodes": 2},
+           "site": {"region": "aws:us-east-1"}}
+    found = compare(run, ranges=False)
+    assert (found.sweep.accelerators, found.sweep.counts) == (("h100-sxm5-80",), (16,))
+
+
+def test_a_bar_shows_only_after_a_second_and_only_to_somebody(monkeypatch):
+    from contextlib import ExitStack
+
+    from costcalc.cli import compare as command
+
+    class Screen:
+        def __init__(self):
+            self.text = ""
+
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            self.text += text
+            return len(text)
+
+        def flush(self):
+            pass
+
+    for slow, shown in ((0.0, True), (1e9, False)):
+        screen = Screen()
+        monkeypatch.setattr(command.sys, "stderr", screen)
+        monkeypatch.setattr(command, "SLOW", slow)
+        with ExitStack() as stack:
+            progress = command._progress(stack)
+            for done in (1, 2):
+                progress(done, 2)
+        assert ("scenarios" in screen.text) == shown
