@@ -99,8 +99,13 @@ class HardwareSide:
     notes: tuple[str, ...]
 
 
-def hardware_side(given: Input, request: Request, region: Region | None) -> HardwareSide:
-    """Time, power and embodied carbon of a part; of the region only its provider's hosts matter."""
+def hardware_side(
+    given: Input, request: Request, region: Region | None, *, like: HardwareSide | None = None
+) -> HardwareSide:
+    """Time, power and embodied carbon of a part; of the region only its provider's hosts matter.
+
+    ``like``: the same part elsewhere, whose timing holds here too if the machine is the same.
+    """
     asked = given.part.price.provider if given.part.price else None
     provider = asked if asked not in (None, "any") else region.provider if region else None
     devices = devices_of(given, provider, folders(request.raw, given.folder))
@@ -110,7 +115,10 @@ def hardware_side(given: Input, request: Request, region: Region | None) -> Hard
     time: Timed | None = None
     if work.work is not None:
         assumed += [choice] if choice else []
-        if not _time_is_measured(given):
+        if like is not None and like.devices.machine == devices.machine:
+            time = like.timed
+            assumed += time.assumptions if time else ()
+        elif not _time_is_measured(given):
             time = timed(given, work.work, devices, precision, work.workload)
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)

@@ -130,29 +130,39 @@ def power(
 def prices(given: Input, devices: Devices, region: Region | None) -> Inputs:
     """The price of a device-second, what is billed, and electricity where the hardware is owned."""
     asked = given.part.price or Price()
-    if asked.owned is not None or asked.plan == "owned":
+    if owned_hardware(asked):
         return _owned(given, asked, devices)
-    found = _quote(given, asked, devices, region)
-    found = found.less(asked.discount or 0.0)
-    known = {
-        "electricity": exact("price.electricity", 0.0, "USD/kWh", basis="default",
-                             source="costcalc", why="rented: electricity is in the price"),
-        "billed": _billed(devices, found),
-    }
+    found = quoted(given, devices, region)
+    known = {"electricity": _RENTED, "billed": _billed(devices, found)}
     if found.price is None:
         beside = f" (known: {found.known})" if found.known else ""
         return Inputs(known=known, why={"price": found.why_not + beside})
     known["price"] = found.price
     notes: tuple[str, ...] = ()
-    if found.price.basis == "profile" and ("old" in found.price.why):
+    if found.price.basis == "profile" and "old" in found.price.why:
         notes = (f"price: {found.price.why}",)
     return Inputs(known=known, why={}, notes=notes)
+
+
+_RENTED = exact("price.electricity", 0.0, "USD/kWh", basis="default", source="costcalc",
+                why="rented: electricity is in the price")
+
+
+def owned_hardware(asked: Price) -> bool:
+    """Whether the hardware was bought, so that its cost is written off."""
+    return asked.owned is not None or asked.plan == "owned"
 
 
 def provider_of(given: Input, region: Region | None, host_provider: str | None) -> str | None:
     """Whose prices: the run file's, else the instance's, else the region's."""
     asked = given.part.price.provider if given.part.price else None
     return asked or host_provider or (region.provider if region else None)
+
+
+def quoted(given: Input, devices: Devices, region: Region | None) -> price.Quote:
+    """The price of rented hardware: the user's own, else the catalogue's, less the discount."""
+    asked = given.part.price or Price()
+    return _quote(given, asked, devices, region).less(asked.discount or 0.0)
 
 
 def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) -> price.Quote:
@@ -177,13 +187,20 @@ def _code(region: Region | None) -> str | None:
     return region.code.partition(":")[2] if region is not None and region.provider else None
 
 
+def billed(devices: Devices, found: price.Quote) -> float:
+    """Devices that are paid for, over those that are used: instances are rented whole."""
+    if devices.share < 1.0:
+        return 1.0
+    paid = price.billed_devices(count=devices.count, per_instance=found.devices)
+    return float(paid) / devices.count
+
+
 def _billed(devices: Devices, found: price.Quote) -> Assumption:
-    paid = float(price.billed_devices(count=devices.count, per_instance=found.devices))
-    paid = devices.reserved if devices.share < 1.0 else paid
+    paid = billed(devices, found) * devices.reserved
     why = ""
     if paid > devices.reserved:
         why = f"{paid:g} devices: instances of {found.devices:g} are rented whole"
-    return exact("price.billed_share", paid / devices.reserved, "1",
+    return exact("price.billed_share", billed(devices, found), "1",
                  basis="given" if found.price and found.price.basis == "given" else "profile",
                  source="whole instances are billed", why=why)
 

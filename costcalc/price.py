@@ -178,6 +178,22 @@ def quote(
     return _from_provider(accelerator, offers, region, instance, count)
 
 
+def sizes(accelerator: Accelerator, provider: str | None, plan: str) -> frozenset[float]:
+    """Devices in the instances that a provider rents on a plan: with one size no count matters.
+
+    >>> from costcalc.catalog.accelerator import find
+    >>> sizes(find("h200-sxm-141"), "aws", "on-demand")
+    frozenset({8.0})
+    """
+    offers = [p for p in accelerator.prices if p.provider == provider and p.plan == plan]
+    return frozenset(offer.devices for offer in _whole(offers))
+
+
+def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str | None]:
+    """The provider's regions for which a price is known."""
+    return frozenset(p.region for p in accelerator.prices if p.provider == provider)
+
+
 def _from_provider(
     accelerator: Accelerator, offers: Sequence[Price], region: str | None, instance: str | None,
     count: int,

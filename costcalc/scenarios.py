@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costcalc import calculator
-from costcalc import inputs, pipeline
+from costcalc import inputs, pipeline, price
+from costcalc.calculator import HardwareSide, hardware_side
 from costcalc.catalog import region as regions_
 from costcalc.catalog.region import Region
-from costcalc.errors import InputError
+from costcalc.errors import InputError, Problem
 from costcalc.hardware import Devices
 from costcalc.lookup import look_up
 from costcalc.request import Input, Request, Source, load
 from costcalc.results import UNITS
-from costcalc.run import Hardware, Price
+from costcalc.run import PLANS, Hardware, Price
+from costcalc.scalars import Money
 from costcalc.units import unit
 
 if TYPE_CHECKING:
@@ -131,9 +133,10 @@ def _hardware(
     for a, name in enumerate(accelerators):
         for c, count in enumerate(counts):
             given = _changed(request.parts[0], name, count)
+            side: HardwareSide | None = None
             for provider, rows in by_provider.items():
                 try:
-                    side = calculator.hardware_side(given, request, places[rows[0]])
+                    side = hardware_side(given, request, places[rows[0]], like=side)
                 except InputError as error:
                     why[name, count] = "; ".join(p.message for p in error.problems)
                     break
@@ -158,17 +161,89 @@ def _prices(
     sides: Sides, places: Sequence[Region], plans: Sequence[str], known: dict[str, Array],
     shape: tuple[int, int, int, int],
 ) -> None:
-    """A price for each accelerator, region and plan; the instance and what is billed by the count."""
-    for (a, c, provider), (given, devices) in sides.items():
-        for p, plan in enumerate(plans):
-            planned = _planned(given, plan)
-            for r, region in enumerate(places):
-                if region.provider != provider:
-                    continue
-                for name, item in inputs.prices(planned, devices, region).known.items():
-                    _set(known, name, shape, (a, c, r, p), item.value)
+    """Prices: looked up once for what they depend on, and laid over the rest."""
+    groups: dict[tuple[int, str | None], list[int]] = {}
+    for a, c, provider in sides:
+        groups.setdefault((a, provider), []).append(c)
+    for name in ("price", "billed", "electricity"):
+        known[name] = np.full(shape, np.nan)
+    for (a, provider), counts in groups.items():
+        given, devices = sides[a, counts[0], provider]
+        for rows in _alike(given, devices, places, provider):
+            for p, plan in enumerate(plans):
+                found = _priced(sides, a, counts, provider, places[rows[0]], plan)
+                for name, values in found.items():
+                    known[name][np.ix_([a], counts, rows, [p])] = values[None, :, None, None]
+
+
+def _alike(
+    given: Input, devices: Devices, places: Sequence[Region], provider: str | None
+) -> list[list[int]]:
+    """Regions of a provider that share their prices: those without one of their own are alike."""
+    asked = given.part.price.provider if given.part.price else None
+    priced = price.regions_of(devices.accelerator, asked or provider)
+    alike: dict[str | None, list[int]] = {}
+    for r, region in enumerate(places):
+        if region.provider == provider:
+            code = region.code.partition(":")[2]
+            alike.setdefault(code if code in priced else None, []).append(r)
+    return list(alike.values())
+
+
+def _priced(
+    sides: Sides, a: int, counts: Sequence[int], provider: str | None, region: Region, plan: str
+) -> dict[str, Array]:
+    """Price, billed share and price of electricity for each count."""
+    made: dict[str, list[float]] = {"price": [], "billed": [], "electricity": []}
+    quote: price.Quote | None = None
+    for c in counts:
+        given, devices = sides[a, c, provider]
+        planned = _planned(given, plan)
+        asked = planned.part.price or Price()
+        if inputs.owned_hardware(asked):
+            found = inputs.prices(planned, devices, region).known
+            for name, listed in made.items():
+                listed.append(found[name].value if name in found else np.nan)
+            continue
+        if quote is None or not _flat(asked, devices, provider):
+            quote = inputs.quoted(planned, devices, region)
+        made["price"].append(quote.price.value if quote.price else np.nan)
+        made["billed"].append(inputs.billed(devices, quote))
+        made["electricity"].append(0.0)
+    return {name: np.array(listed) for name, listed in made.items()}
+
+
+def _flat(asked: Price, devices: Devices, provider: str | None) -> bool:
+    """Whether the price does not depend on the count: one's own, or instances of one size."""
+    if asked.device_hour is not None or asked.instance_hour is not None:
+        return True
+    plan = asked.plan or "on-demand"
+    return len(price.sizes(devices.accelerator, asked.provider or provider, plan)) <= 1
 
 
 def _planned(given: Input, plan: str) -> Input:
-    price = (given.part.price or Price()).model_copy(update={"plan": plan})
-    return replace(given, part=given.part.model_copy(update={"price": price}))
+    """The part on another plan, or at a price of its own (``2.49 USD``)."""
+    asked = given.part.price or Price()
+    change = {"plan": plan} if plan in PLANS else {"device_hour": own_price(plan)}
+    made = asked.model_copy(update=change)
+    return replace(given, part=given.part.model_copy(update={"price": made}))
+
+
+@cache
+def own_price(text: str) -> Money:
+    """A price of a device-hour that stands in place of a plan.
+
+    Raises:
+        InputError: neither a plan nor a price.
+
+    >>> own_price("2.49 USD").amount
+    2.49
+    """
+    try:
+        found = Price.model_validate({"device_hour": text}).device_hour
+    except ValueError:
+        found = None
+    if found is None:
+        message = f'expected one of {", ".join(PLANS)} or a price such as 2.49 USD; got "{text}"'
+        raise InputError(Problem(key="plans", message=message))
+    return found
