@@ -163,9 +163,9 @@ def _laws(made: Plan) -> Any:
 
 
 def _ways(made: Plan) -> Any:
-    table = _table("", "Hardware", "Time", "Cost", "Energy", "CO2e")
+    table = _table("", "Hardware", "Where", "Time", "Cost", "Energy", "CO2e")
     for name, row in made.ways.items():
-        table.add_row(name, f"{row['count']} × {row['accelerator']}",
+        table.add_row(name, f"{row['count']} × {row['accelerator']}", row["region"],
                       human(row["wall_clock"], "h"), human(row["cost"], "USD"),
                       human(row["energy"], "kWh"), human(row["carbon_total"], "kgCO2e"))
     return table

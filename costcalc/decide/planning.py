@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import preset as presets
+from costcalc.catalog.region import CLOUDS
 from costcalc.decide import interruptions, scaling, trials
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.sweep import _split
@@ -102,11 +103,18 @@ def plan(
         message = "nothing to plan with: give limits, as --limit cost=500USD"
         raise InputError(Problem(key="limits", message=message))
     notes: list[str] = []
-    if not (raw.get("price") or {}).get("provider") and not (raw.get("site") or {}).get("region"):
+    if not _placed(raw) and not raw.get("model"):
         raw = _changed(raw, {"price.provider": "any"})
         notes.append("no site and no provider: the median price over providers")
     made = _fixed(raw, notes) if raw.get("model") else _free(raw, tokens_per_parameter, notes)
     return _with(made, raw, spot, scores)
+
+
+def _placed(raw: Mapping[str, Any]) -> bool:
+    """Whether it is said where the run is, or whose prices hold."""
+    site, price = raw.get("site") or {}, raw.get("price") or {}
+    return bool({"region", "grid"} & set(site) or {"provider", "device_hour", "instance_hour",
+                                                   "owned"} & set(price))
 
 
 def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,16 +288,19 @@ def _fixed(raw: dict[str, Any], notes: list[str]) -> Plan:
 
     asked = raw.get("hardware") or {}
     region = (raw.get("site") or {}).get("region")
+    anywhere = not _placed(raw)
     axes: dict[str, Any] = {
         "accelerators": [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES),
         "counts": [asked["count"]] if "count" in asked else list(COUNTS[:11]),
-        "regions": [region or "world"],
+        "regions": list(CLOUDS) if anywhere else [region or "world"],
     }
-    if region is None:
+    if anywhere:
+        notes.append(f"no place is given: the regions of {', '.join(CLOUDS)} are tried")
+    elif region is None:
         notes.append("no site.region: carbon is not compared")
     ways = {}
     for name, aim in (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon")):
-        if aim == "carbon" and region is None:
+        if aim == "carbon" and region is None and not anywhere:
             continue
         found = compare(raw, **axes, minimize=aim, ranges=False)
         if found.best is not None:
@@ -297,7 +308,7 @@ def _fixed(raw: dict[str, Any], notes: list[str]) -> Plan:
     if not ways:
         raise _nothing("no hardware and count that were tried trains this model within them")
     run = single(raw, next(iter(ways.values())))
-    if region is None:
+    if region is None and not anywhere:  # the world stood for no place: its grid was not asked for
         run.pop("site", None)
         if raw.get("site"):
             run["site"] = raw["site"]

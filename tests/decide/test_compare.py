@@ -71,6 +71,15 @@ def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
                          for row in made.front])
     for row in on_front:
         assert not any(dominates(other, row) for other in everything)
+    for row in written[::3]:  # a sample of all, each against an estimate of its own
+        scenario = {**row, "count": int(row["count"]), "precision": None}
+        alone = costcalc.estimate(single(RUN, scenario), ranges=False)
+        for name, figure in (("wall_clock", "wall_clock (h)"), ("cost", "cost (USD)"),
+                             ("carbon_total", "carbon_total (kgCO2e)")):
+            value = alone.results[name].value
+            assert (value is None) == (row[figure] == "")
+            if value is not None:
+                assert float(row[figure]) == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize("size", [1, 5, 7])

@@ -97,6 +97,17 @@ def test_a_fixed_model_has_three_ways():
     assert costcalc.estimate(dict(made.run), ranges=False).within_limits
 
 
+def test_a_place_is_chosen_where_none_is_given():
+    made = plan({"model": {"preset": "llama-3-8b"}, "training": {"tokens": "2B"},
+                 "hardware": {"accelerator": "h100-sxm5-80", "count": 8}},
+                limits={"cost": "20 kUSD", "carbon": "20 kgCO2e"})
+    assert "the regions of aws, azure, gcp are tried" in made.notes[0]
+    assert made.ways["cleanest"]["carbon_total"] <= made.ways["cheapest"]["carbon_total"] <= 20
+    again = costcalc.estimate(dict(made.run), ranges=False)
+    assert again.within_limits
+    assert again.results["cost"].value == pytest.approx(made.ways["cheapest"]["cost"])
+
+
 @pytest.mark.parametrize(("limits", "message"), [
     ({}, "nothing to plan with"),
     ({"carbon": "1 kgCO2e"}, "limit carbon cannot be judged: no site"),
