@@ -13,16 +13,17 @@ a source.  Names are loaded on first use; importing this package reads no file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing has it, whose import would double the time of this one
 if TYPE_CHECKING:
+    from typing import Any
+
     from costcalc.calculator import estimate as estimate
-    from costcalc.errors import CostcalcError as CostcalcError
-    from costcalc.errors import InputError as InputError
     from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
     from costcalc.decide.planning import plan as plan
     from costcalc.decide.waiting import when as when
+    from costcalc.errors import CostcalcError as CostcalcError
+    from costcalc.errors import InputError as InputError
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
@@ -45,8 +46,8 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count", "estimate",
-    "place", "plan", "when",
+    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count",
+    "estimate", "place", "plan", "when",
 ]
 
 

@@ -13,6 +13,7 @@ from costcalc import carbon, energy, price
 from costcalc.assumption import Assumption, exact
 from costcalc.catalog.region import Region
 from costcalc.hardware import Devices
+from costcalc.owning import owned
 from costcalc.request import Input
 from costcalc.run import Owned, Price, Site
 from costcalc.scalars import Money
@@ -206,7 +207,7 @@ def _billed(devices: Devices, found: price.Quote) -> Assumption:
 
 
 def _owned(given: Input, asked: Price, devices: Devices) -> Inputs:
-    default = price.owned(devices.accelerator)
+    default = owned(devices.accelerator)
     own = asked.owned or Owned()
     known: dict[str, Assumption] = {}
     billed = exact("price.billed_share", 1.0, "1", basis="given", source="owned hardware")

@@ -19,7 +19,7 @@ import numpy as np
 from costcalc.assumption import Assumption
 from costcalc.catalog.files import data_root
 from costcalc.reading import read_file
-from costcalc.units import from_si, to_si
+from costcalc.units import from_si
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -337,59 +337,6 @@ def _unknown(accelerator: Accelerator, why: str, plan: str) -> Quote:
 def _range(prices: Sequence[Price], what: str) -> Known | None:
     values = [price.si for price in prices]
     return Known(low=min(values), high=max(values), what=what) if values else None
-
-
-# --- hardware that was bought --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
-    """What bought hardware needs: dollars a device, seconds, a share, dollars a joule.
-
-    ``purchase`` is None where the user gave none and the profile knows none; ``why_not`` says so.
-    """
-
-    purchase: Assumption | None
-    lifetime: Assumption
-    utilization: Assumption
-    electricity: Assumption
-    why_not: str = ""
-
-
-def owned(accelerator: Accelerator) -> Owned:
-    """The defaults for bought hardware; what the user gives takes the place of each."""
-    data = constants()
-    figures = data["owned"]
-    found = Owned(
-        purchase=None,
-        lifetime=_default("lifetime", figures["lifetime"], data),
-        utilization=_default("utilization", figures["utilization"], data),
-        electricity=_default("electricity", figures["electricity"], data),
-        why_not=f"no price.owned.purchase, and no purchase price of {accelerator.id} is known",
-    )
-    figure = accelerator.purchase
-    if figure is None:
-        return found
-    server = figures["server"]
-    low = figure.si if figure.si_low is None else figure.si_low
-    high = figure.si if figure.si_high is None else figure.si_high
-    purchase = Assumption(
-        key="price.owned.purchase", value=figure.si * server["value"], unit="USD",
-        low=low * server["low"], high=high * server["high"], basis="profile", year=figure.year,
-        source=accelerator.sources[figure.source].title,
-        why=f"a device, its price times {server['value']} for its server: {server['note']}",
-    )
-    return replace(found, purchase=purchase, why_not="")
-
-
-def _default(name: str, figure: Mapping[str, Any], data: Mapping[str, Any]) -> Assumption:
-    unit = figure.get("unit", "1")
-    return Assumption(
-        key=f"price.owned.{name}", unit=unit, basis="default", year=figure.get("year"),
-        value=to_si(figure["value"], unit), low=to_si(figure["low"], unit),
-        high=to_si(figure["high"], unit), why=figure["note"],
-        source=data["sources"][figure["source"]]["title"],
-    )
 
 
 @functools.cache

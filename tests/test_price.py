@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc import price, units
+from costcalc import owning, price, units
 from costcalc.catalog.accelerator import Accelerator, all_accelerators, find
 
 HOUR = 3600.0
@@ -285,7 +285,7 @@ def test_ones_own_price_is_exact() -> None:
 
 def test_owned_defaults_are_stated() -> None:
     known = chip(purchase={"value": 30_000, "unit": "USD", "source": "list", "year": 2023})
-    made = price.owned(known)
+    made = owning.owned(known)
     assert made.purchase.value == pytest.approx(30_000 * 1.64)
     assert made.lifetime.value == units.to_si(4, "year")
     assert made.electricity.value * 3.6e6 == pytest.approx(0.0826)
@@ -296,7 +296,7 @@ def test_owned_defaults_are_stated() -> None:
 
 
 def test_owned_without_a_purchase_price_says_so() -> None:
-    made = price.owned(chip())
+    made = owning.owned(chip())
     assert made.purchase is None
     assert made.why_not == "no price.owned.purchase, and no purchase price of test-chip is known"
 

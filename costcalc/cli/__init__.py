@@ -6,6 +6,7 @@ file; 3 a limit, deadline or check not met.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
+    # pydantic looks through every installed package for plugins, of which we use none
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     from costcalc.errors import CostcalcError
 
     try:
@@ -52,8 +55,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _silence_stdout() -> None:
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
