@@ -116,7 +116,8 @@ def _show(made: Plan) -> None:
     table = _table("Limit", "holds", "used", "left")
     for key, most in made.limits.items():
         unit, left = UNITS[LIMITED[key]], made.left[key]
-        binding = " (binding)" if key == made.binding else ""
+        word = "closest" if made.ways else "binding"
+        binding = f" ({word})" if key == made.binding else ""
         table.add_row(f"{key}{binding}", human(most, unit), human(most - left, unit),
                       human(left, unit))
     console.print(table)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 SCHEMA = "costcalc/compare/v1"
+_HINTS = {"cost": " (price.provider, or a provider's regions, would say)"}
 SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
 Progress = Callable[[int, int], None]
 Writer = Callable[[Mapping[str, Any]], None]
@@ -101,6 +103,7 @@ def compare(
     raw, axes = sweeps.read(source, {
         "accelerators": accelerators, "counts": counts, "regions": regions, "plans": plans,
         "precisions": precisions}, changes)
+    _check_file(source, raw, axes, changes or {})
     request = _checked(raw, axes, changes or {})
     unranked, notes = conventions(axes.regions, request)
     task = Task(
@@ -109,6 +112,10 @@ def compare(
         everything=write is not None,
     )
     merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
+    known = tuple(aim for aim in task.aims if merged.lacking[AIMS[aim]] < merged.feasible)
+    if known and known != task.aims:  # what nobody knows is no aim: the rest is ranked without it
+        task = replace(task, aims=known, everything=False)
+        merged = _merge(_run(task, axes, progress, None, client, chunk_size), task)
     rows = merged.front
     wins: dict[str, list[list[float]]] = {}
     if ranges:
@@ -118,7 +125,7 @@ def compare(
     notes += [f"{number} scenarios have no {name.replace('_', ' ')} and are not on the front"
               for name, number in merged.lacking.items()
               if number and name in (AIMS[aim] for aim in task.aims)]
-    notes += [f"no {aim} is known: the front is of {' and '.join(task.aims)}"
+    notes += [f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"
               for aim in AIMS if aim not in task.aims]
     return Comparison(
         name=request.run.name or "run", sweep=axes, aims=task.aims, front=tuple(rows),
@@ -140,6 +147,20 @@ def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     if row["precision"] is not None:
         made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
     return made
+
+
+def _check_file(
+    source: Source, raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]
+) -> None:
+    """The problems of a file, at its lines; below it is a mapping without lines."""
+    if isinstance(source, Mapping) or not isinstance(source, (str, os.PathLike)) or source == "-":
+        return
+    own = raw.get("hardware")
+    named = isinstance(own, Mapping) and ("instance" in own or "accelerator" in own)
+    first: dict[str, Any] = {} if named else {"hardware.accelerator": axes.accelerators[0]}
+    if not (isinstance(own, Mapping) and ({"instance", "count"} & set(own))):
+        first["hardware.count"] = axes.counts[0]
+    load(source, look_up, changes={**changes, **first})
 
 
 def _hardware(raw: Mapping[str, Any], axes: sweeps.Sweep) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import time
 
 import numpy as np
 import pytest
@@ -32,11 +33,11 @@ def dominates(a, b):
 costs = st.lists(st.tuples(*[st.one_of(st.integers(0, 5), st.floats(0, 1e9))] * 3), max_size=40)
 
 
-@given(costs)
-@settings(max_examples=200)
-def test_front_is_what_nothing_dominates(rows):
-    table = np.array(rows, dtype=float).reshape(-1, 3)
-    kept = set(front(table).tolist())
+@given(costs, st.sampled_from([0, 2, 256]), st.sampled_from([2, 3]))
+@settings(max_examples=300)
+def test_front_is_what_nothing_dominates(rows, patience, aims):
+    table = np.array(rows, dtype=float).reshape(-1, 3)[:, :aims]
+    kept = set(front(table, patience=patience).tolist())
     for i, row in enumerate(table):
         beaten = any(dominates(other, row) for other in table)
         assert (i in kept) == (not beaten)
@@ -254,3 +255,39 @@ def test_a_bar_shows_only_after_a_second_and_only_to_somebody(monkeypatch):
             for done in (1, 2):
                 progress(done, 2)
         assert ("scenarios" in screen.text) == shown
+
+
+def test_what_nobody_knows_is_no_aim():
+    found = compare(RUN, counts="8..16", regions="FR,PL", ranges=False)  # no provider: no price
+    assert found.aims == ("time", "carbon")
+    assert {row["region"] for row in found.front} == {"FR"}
+    assert any(note.startswith("no cost is known (price.provider") for note in found.notes)
+
+
+def test_a_file_is_refused_at_its_lines(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("model: {preset: llama-3-8b}\ntraining: {tokens: lots}\n"
+                    "hardware: {acelerator: h100-sxm5-80, count: 8}\n"
+                    "sweep: {counts: 8..16, regions: FR, accelerators: h100-sxm5-80}\n")
+    with pytest.raises(InputError) as caught:
+        compare(str(path))
+    assert str(caught.value).splitlines() == [
+        f'{path}:2:20: training.tokens: expected a number, more than 0; got "lots"',
+        f"{path}:3:12: hardware.acelerator: unknown key; did you mean accelerator?",
+        f"2 problems in {path}",
+    ]
+
+
+def test_the_sweep_may_hold_all_the_hardware(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+                    "sweep: {counts: 8..16, regions: 'aws:us-east-1', accelerators: h100}\n")
+    assert len(compare(path, ranges=False).front) == 2
+
+
+def test_a_front_of_very_many_is_no_trap():
+    # 200,000 choices that all trade time for money: each is on the front
+    x = np.arange(1.0, 200_001.0)
+    began = time.perf_counter()
+    assert len(front(np.column_stack([x, 1e6 / x, np.ones_like(x)]))) == 200_000
+    assert time.perf_counter() - began < 20
