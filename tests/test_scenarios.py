@@ -68,7 +68,7 @@ def test_what_cannot_run_says_why() -> None:
 
 def test_a_price_of_ones_own_stands_for_a_plan() -> None:
     assert own_price("2 USD").amount == 2.0
-    with pytest.raises(InputError, match='or a price such as 2.49 USD; got "cheap"'):
+    with pytest.raises(InputError, match=r'or a price such as 2\.49 USD; got "cheap"'):
         own_price("cheap")
 
 
