@@ -167,7 +167,7 @@ def _rows(made: Comparison, rows: Sequence[Any], *, wins: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     head = ["Hardware", "Where", "Plan", *(title for _, title, _ in _FIGURES)]
     for name in [*head, *(["Beats first"] if wins else [])]:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("Hardware", "Where"))
     for at, row in enumerate(rows):
         precision = f" {row['precision']}" if row["precision"] else ""
         cells = [f"{row['count']} × {row['accelerator']}{precision}", row["region"], row["plan"]]

@@ -146,7 +146,7 @@ def _table(*head: str) -> Any:
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in head:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("Hardware", "Where"))
     return table
 
 

@@ -55,7 +55,7 @@ def _least(scores: NDArray[np.float64], rows: NDArray[np.float64]) -> int:
 
 
 def _swept(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows of up to three aims none dominates: in order of the first, a staircase of the rest.
+    """Which rows of two or three aims none dominates: by the first, a staircase of the rest.
 
     Source: Kung, Luccio and Preparata 1975, On finding the maxima of a set of vectors.
     """
