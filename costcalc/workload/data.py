@@ -17,13 +17,15 @@ A DPO sample is a pair of sequences; ``steps`` and ``global_batch`` count sequen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from costcalc.errors import InputError, Problem
-from costcalc.workload.architecture import Architecture
-from costcalc.workload.counting import Convention
 from costcalc.workload.generic import Given
 from costcalc.workload.methods import REINFORCED
+
+if TYPE_CHECKING:
+    from costcalc.workload.architecture import Architecture
+    from costcalc.workload.counting import Convention
 
 NOTHING = Given()
 

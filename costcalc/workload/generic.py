@@ -270,7 +270,7 @@ def from_parameters(
 
     >>> rough = from_parameters(8.03e9, None, Given(), 8192)
     >>> rough.per_token.training, round(rough.spread, 2)
-    (48180000000.0, 1.2)
+    (48180000000.0, 1.25)
     """
     architecture = _architecture(given)
     if active is None:
@@ -347,7 +347,7 @@ def _by_count(
     multiplied = active - (table if table and given.tied is False else 0)
     notes, off = [], 0.0
     if not table:
-        off += 0.05  # the input embedding, 1-10 % of a language model, is not told apart
+        off += 0.1  # the input embedding, 1-10 % of a language model, is not told apart
     elif given.tied is None:
         off += table / active
     width = (given.heads or 0) * (given.head_dim or 0) or given.hidden
