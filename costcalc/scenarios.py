@@ -16,11 +16,13 @@ import numpy as np
 
 from costcalc import inputs, pipeline, price
 from costcalc.calculator import HardwareSide, hardware_side
+from costcalc.catalog import accelerator as accelerators_
+from costcalc.catalog import host as hosts
 from costcalc.catalog import region as regions_
 from costcalc.catalog.region import Region
 from costcalc.errors import InputError, Problem
 from costcalc.hardware import Devices
-from costcalc.lookup import look_up
+from costcalc.lookup import folders, look_up
 from costcalc.request import Input, Request, Source, load
 from costcalc.results import UNITS
 from costcalc.run import PLANS, Hardware, Price
@@ -131,21 +133,44 @@ def _hardware(
         by_provider.setdefault(region.provider, []).append(r)
     made: dict[tuple[int, int, str | None], tuple[Input, Devices]] = {}
     for a, name in enumerate(accelerators):
+        alike = _same_hosts(request, name, places, by_provider)
         for c, count in enumerate(counts):
             given = _changed(request.parts[0], name, count)
             side: HardwareSide | None = None
-            for provider, rows in by_provider.items():
+            for providers, rows in alike:
                 try:
                     side = hardware_side(given, request, places[rows[0]], like=side)
                 except InputError as error:
                     why[name, count] = "; ".join(p.message for p in error.problems)
                     break
-                made[a, c, provider] = given, side.devices
+                made |= {(a, c, provider): (given, side.devices) for provider in providers}
                 for key, item in side.known.items():
                     if key not in known:
                         known[key] = np.full(shape, np.nan)
                     known[key][a, c, rows, 0] = item.value
     return made
+
+
+def _same_hosts(
+    request: Request, name: str, places: Sequence[Region],
+    by_provider: Mapping[str | None, list[int]],
+) -> list[tuple[list[str | None], list[int]]]:
+    """Providers, and the regions of theirs, that put an accelerator into the same host."""
+    own = folders(request.raw, request.parts[0].folder)
+    try:
+        accelerator = accelerators_.find(name, own).id
+    except InputError:
+        return [(list(by_provider), list(range(len(places))))]  # told when it is used
+    asked = request.parts[0].part.price.provider if request.parts[0].part.price else None
+    hardware = request.parts[0].part.hardware or Hardware()
+    alike: dict[str, tuple[list[str | None], list[int]]] = {}
+    for provider, rows in by_provider.items():
+        whose = asked if asked not in (None, "any") else provider
+        host = hosts.choose(accelerator, provider=whose, per_node=hardware.per_node, folders=own)
+        providers, all_rows = alike.setdefault(host.host.id, ([], []))
+        providers.append(provider)
+        all_rows += rows
+    return list(alike.values())
 
 
 def _changed(given: Input, accelerator: str, count: int) -> Input:
