@@ -79,6 +79,7 @@ ATTENTION = 0.20  # of a generation's attention
 OFFSET = 0.15  # of a source
 OFFSET_MACHINE = 0.10  # of a source on a generation
 SHARE, PASSES = 0.08, 0.10  # of by_flops: a class's share of the ceiling, passes over activations
+MEANT = 4  # sources below which Student's t has no meaning
 ROUND = 0.12  # below this error the loss is quadratic
 
 
@@ -277,7 +278,10 @@ def quantiles(e: np.ndarray, group: np.ndarray) -> dict[str, float]:
     share = (np.maximum(np.bincount(group), 1) ** -0.5)[group][order]
     at = (np.cumsum(share) - share / 2) / share.sum()
     low, high = np.interp([0.05, 0.95], at, -e[order])
-    wide = few(int((np.bincount(group) >= 5).sum()))
+    sources = int((np.bincount(group) >= 5).sum())
+    wide = few(sources)
+    if sources < MEANT:  # two or three sources do not tell to which side the next one will be off
+        low, high = min(low, -high), max(high, -low)
     return {"low": rounded(min(low * wide, -0.1)), "high": rounded(max(high * wide, 0.1)),
             "n": len(e)}  # fmt: skip
 
@@ -288,7 +292,7 @@ def few(groups: int) -> float:
     The prediction interval of Student's t over the normal one, with the sources as sample:
     t(0.95, G-1)/z(0.95) * sqrt(1 + 1/G).
     """
-    groups = max(groups, 4)  # fewer leave t without meaning
+    groups = max(groups, MEANT)
     return float(student.ppf(0.95, groups - 1) / norm.ppf(0.95) * np.sqrt(1.0 + 1.0 / groups))
 
 

@@ -3,12 +3,15 @@
 import io
 import json
 import math
+import sys
+from pathlib import Path
 
 import pytest
 
-from costcalc.errors import InputError
+from costcalc.cli.validate import summary
+from costcalc.errors import InputError, MissingExtraError
 from costcalc.throughput.constants import load
-from costcalc.validate import validate, validate_own
+from costcalc.validate import plot, validate, validate_own
 from costcalc.validate.published import goodput_of, runs
 from costcalc.validate.rows import configurations, models, shipped
 from costcalc.validate.score import Point, noise, percentile, score
@@ -159,3 +162,41 @@ def test_own_measurements_without_sizes_are_refused():
     text = "accelerator,devices,precision,tokens_per_s\nh100-sxm5-80,8,bf16,900\n"
     with pytest.raises(InputError, match="expected rows with a rate and parameters"):
         validate_own(io.StringIO(text), "mine.csv")
+
+
+def test_ranges_are_honest_for_what_is_predicted_badly(report):
+    tables = {(t.title, t.by): t.rows for t in report.tables}
+    cnn = tables["Throughput of other models", "workload"]["cnn"]
+    assert cnn.n > 190
+    assert 0.85 <= cnn.inside <= 0.96
+
+
+def test_summary_fits_a_terminal_and_is_the_same_twice(report):
+    lines = summary(report)
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 25
+    assert lines == summary(validate())
+    names = [name for name, _ in report.summary()]
+    assert len(names) == len(set(names))
+    assert any(line.startswith("cnn") and " 203 " in line for line in lines)
+    assert any(line.startswith("vit *") for line in lines)
+
+
+def test_a_plot_is_refused_before_anything_is_computed():
+    with pytest.raises(InputError) as caught:
+        plot.check(Path("scores.gif"))
+    assert "expected a file that ends in .png, .svg or .pdf" in str(caught.value)
+    assert 'got "scores.gif"' in str(caught.value)
+
+
+def test_a_plot_without_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "costcalc\[plot\]"'):
+        plot.check(Path("scores.svg"))
+
+
+def test_plot_writes_every_category(report, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "scores.svg"
+    plot.draw(report, path)
+    assert path.read_text(encoding="utf-8").count("<g id=\"patch_") >= 2 * len(report.summary())

@@ -21,17 +21,66 @@ def command(
         typer.Argument(help="Your own measurements (CSV).", show_default=False),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Every split, not the summary alone.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the scores: FILE.png, .svg or .pdf.", show_default=False),
+    ] = None,
 ) -> None:
     """Score the predictions on measurements that the fit has not seen."""
     from costcalc import validate
 
+    if plot is not None:
+        from costcalc.validate.plot import check
+
+        check(plot)
     report = validate.validate() if measurements is None else _own(measurements)
+    if plot is not None:
+        from costcalc.validate.plot import draw
+
+        draw(report, plot)
     if json:
         from costcalc.writing import to_json
 
         print(to_json(report.to_dict()))
-    else:
+    elif verbose:
         _print(report)
+    else:
+        print("\n".join(summary(report)))
+
+
+def summary(report: Report) -> list[str]:
+    """The report in lines of at most 80 columns, one a category; the same for the same data."""
+    import textwrap
+
+    lines = textwrap.wrap(report.method, 79)
+    lines += ["", f"{'':36}{'n':>5}{'median':>9}{'p90':>8}{'bias':>7}{'inside':>8}"]
+    few = False
+    for name, score in report.summary():
+        few |= not score.claimed
+        label = f"{name}{'' if score.claimed else ' *'}"
+        lines.append(f"{label:36.36}{score.n:5}{_percent(score.median):>9}{_percent(score.p90):>8}"
+                     f"{_percent(score.bias, '+'):>7}{_percent(score.inside):>8}")  # fmt: skip
+    lines.append("")
+    if few:
+        lines.append("* fewer than 30 configurations: not claimed")
+    lines.append("inside: share of the measurements inside the predicted 90 % range")
+    for remark in _remarks(report):
+        lines += textwrap.wrap(remark, 79)
+    return lines
+
+
+def _remarks(report: Report) -> list[str]:
+    found = []
+    if report.repeats:
+        found.append(f"Noise floor: {report.repeats} repeats differ by {report.noise:.1%} "
+                     "(median) from the median of their configuration.")  # fmt: skip
+    if report.unsized:
+        found.append(f"Not counted: {report.unsized} configurations whose source states neither "
+                     "a shape nor a parameter count.")  # fmt: skip
+    return found
 
 
 def _own(path: Path) -> Report:
@@ -56,12 +105,8 @@ def _print(report: Report) -> None:
         console.print(f"[bold]{table.title}[/bold], by {table.by}")
         console.print(_rendered(table))
     console.print()
-    if report.repeats:
-        console.print(f"Noise floor: {report.repeats} repeats differ by {report.noise:.1%} "
-                      "(median) from the median of their configuration.")  # fmt: skip
-    if report.unsized:
-        console.print(f"Not counted: {report.unsized} configurations whose source states neither "
-                      "a shape nor a parameter count.")  # fmt: skip
+    for remark in _remarks(report):
+        console.print(remark)
 
 
 def _rendered(table: Table) -> object:

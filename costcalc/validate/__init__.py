@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from costcalc.validate.score import Point, Score
 
 METHOD = (
-    "Leave one group of sources out; sources that republish each other count as one. Repeats of "
-    "one configuration count once. Figures with fewer than 30 configurations are not claimed."
+    "Leave one group of sources out (the default); sources that republish each other count as "
+    "one. Repeats of one configuration count once. Figures with fewer than 30 configurations are "
+    "not claimed."
 )
 
 
@@ -27,6 +28,7 @@ class Table:
     title: str
     by: str
     rows: Mapping[str, Score]
+    short: str = ""  # the title in a summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,16 @@ class Report:
     repeats: int
     noise: float  # median share by which repeats of one configuration differ from their median
     unsized: int  # configurations whose source states neither shape nor size
+
+    def summary(self) -> list[tuple[str, Score]]:
+        """One score a category: each table's whole, and each workload that is no LLM's."""
+        found: dict[str, Score] = {}
+        for table in self.tables:
+            if table.by == "workload":
+                found |= {n: s for n, s in table.rows.items() if n != "all"}
+            else:
+                found.setdefault(table.short or table.title, table.rows["all"])
+        return list(found.items())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; shares of 1."""
@@ -79,10 +91,12 @@ def validate() -> Report:
     runs = published.points(load())
     tables = [
         *_tables("LLM throughput, layout given", given),
-        _table("LLM throughput, layout given, shapes guessed from the size", "source", guessed),
+        _table("LLM throughput, layout given, shapes guessed from the size", "source", guessed,
+               "LLM, layout given, shape guessed"),
         _table("LLM throughput, layout hidden (auto)", "source", hidden),
         _table("Throughput of other models", "workload", others),
-        _table("Published runs, FLOPs to device-hours", "accelerator", runs),
+        _table("Published runs, FLOPs to device-hours", "accelerator", runs,
+               "published runs, device-hours"),
     ]
     repeats, noise = score.noise([*given, *others])
     return Report(
@@ -121,7 +135,8 @@ def _tables(title: str, found: list[Point]) -> list[Table]:
     return [_table(title, key, found) for key in _KEYS if key != "workload"]
 
 
-def _table(title: str, key: str, found: list[Point]) -> Table:
+def _table(title: str, key: str, found: list[Point], short: str = "") -> Table:
     from costcalc.validate.score import by, score
 
-    return Table(title=title, by=key, rows={"all": score(found), **by(found, _KEYS[key])})
+    rows = {"all": score(found), **by(found, _KEYS[key])}
+    return Table(title=title, by=key, rows=rows, short=short)
