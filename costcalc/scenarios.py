@@ -220,18 +220,19 @@ def _priced(
 ) -> dict[str, Array]:
     """Price, billed share and price of electricity for each count."""
     made: dict[str, list[float]] = {"price": [], "billed": [], "electricity": []}
+    first, devices = sides[a, counts[0], provider]
+    asked = _planned(first, plan).part.price or Price()
+    flat = _flat(asked, devices, provider)
     quote: price.Quote | None = None
     for c in counts:
         given, devices = sides[a, c, provider]
-        planned = _planned(given, plan)
-        asked = planned.part.price or Price()
         if inputs.owned_hardware(asked):
-            found = inputs.prices(planned, devices, region).known
+            found = inputs.prices(_planned(given, plan), devices, region).known
             for name, listed in made.items():
                 listed.append(found[name].value if name in found else np.nan)
             continue
-        if quote is None or not _flat(asked, devices, provider):
-            quote = inputs.quoted(planned, devices, region)
+        if quote is None or not flat:
+            quote = inputs.quoted(_planned(given, plan), devices, region)
         made["price"].append(quote.price.value if quote.price else np.nan)
         made["billed"].append(inputs.billed(devices, quote))
         made["electricity"].append(0.0)
