@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from costcalc.catalog.files import data_root
 from costcalc.cli.validate import summary
 from costcalc.errors import InputError, MissingExtraError
 from costcalc.throughput.constants import load
@@ -200,3 +201,14 @@ def test_plot_writes_every_category(report, tmp_path):
     path = tmp_path / "scores.svg"
     plot.draw(report, path)
     assert path.read_text(encoding="utf-8").count("<g id=\"patch_") >= 2 * len(report.summary())
+
+
+def test_power_is_as_its_calibration_recorded_it(report):
+    tables = {t.title: t.rows for t in report.tables}
+    power = tables["Power of a device (recorded)"]["all"]
+    rows = (data_root() / "measurements" / "power.csv").read_text(encoding="utf-8").splitlines()
+    assert 30 <= power.n < len(rows)
+    assert power.median < 0.10
+    assert math.isnan(power.inside)  # no range a row is recorded: none is claimed
+    plain = {t["title"]: t["rows"] for t in report.to_dict()["tables"]}
+    assert plain["Power of a device (recorded)"]["all"]["inside"] is None

@@ -7,6 +7,7 @@ be predicted by nobody and are counted apart.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -55,7 +56,7 @@ class Report:
         """Plain values; shares of 1."""
         tables = [
             {"title": t.title, "by": t.by,
-             "rows": {n: {**asdict(s), "claimed": s.claimed} for n, s in t.rows.items()}}
+             "rows": {n: _plain(s) for n, s in t.rows.items()}}
             for t in self.tables
         ]  # fmt: skip
         return {
@@ -65,6 +66,12 @@ class Report:
             "noise_floor": {"repeats": self.repeats, "median": self.noise},
             "unsized": self.unsized,
         }
+
+
+def _plain(score: Score) -> dict[str, Any]:
+    """A score as JSON takes it: what is not a number is null."""
+    values = {n: None if math.isnan(v) else v for n, v in asdict(score).items()}
+    return {**values, "claimed": score.claimed}
 
 
 _KEYS: dict[str, Callable[[Point], str]] = {
@@ -97,6 +104,7 @@ def validate() -> Report:
         _table("Throughput of other models", "workload", others),
         _table("Published runs, FLOPs to device-hours", "accelerator", runs,
                "published runs, device-hours"),
+        _power(),
     ]
     repeats, noise = score.noise([*given, *others])
     return Report(
@@ -129,6 +137,29 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
         tables=_tables(name, found), repeats=repeats, noise=noise,
         unsized=len(measured) - len(sized),
     )  # fmt: skip
+
+
+def _power() -> Table:
+    """Measured draw of a device against the model, as ``scripts/calibrate_power.py`` scored it.
+
+    Its fits take too long to repeat here.  It keeps no range a row, so none is scored.  Where a
+    source leaves the share of the host out, the other rows of that chip tell it, those of the
+    same source among them: those rows are not wholly held out.
+    """
+    from costcalc.catalog.files import data_root
+    from costcalc.reading import read
+    from costcalc.validate.score import Score
+
+    path = data_root() / "power.yaml"
+    found = read(path.read_text(encoding="utf-8"), path.name).data["held_out"]
+    rows = {
+        name: Score(
+            n=int(one["n"]), median=one["median_error"], p90=one["p90_error"], bias=one["bias"],
+            inside=math.nan, refused=0,
+        )
+        for name, one in (("all", found["all"]), *found.items())
+    }  # fmt: skip
+    return Table(title="Power of a device (recorded)", by="what is known", rows=rows)
 
 
 def _tables(title: str, found: list[Point]) -> list[Table]:
