@@ -100,15 +100,21 @@ def expert_time(
     """Exposed seconds a layer of the all-to-alls that take tokens to their experts and back.
 
     Two forward, two backward, two more with full recompute.  The expert group is consecutive
-    devices; a token goes once to a domain however many of its experts live there.
+    devices.  A token is sent once to each domain that holds one of its experts, and handed on
+    there over the fabric (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.2): of D domains, k experts
+    drawn evenly stand in D·(1 − (1 − 1/D)^k).
     """
     ep = axes.expert
     inside = np.minimum(ep, net.domain)
+    domains = ep / inside
+    chosen = np.maximum(shape.experts_per_token, 1.0)
+    visited = domains * (1.0 - (1.0 - 1.0 / domains) ** chosen)
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
-    volume = tokens * split * shape.experts_per_token * shape.hidden * net.bytes
-    volume = volume * c.imbalance
+    sent = tokens * split * shape.hidden * net.bytes * c.imbalance
+    within = sent * chosen * (1.0 - 1.0 / inside) / net.up
+    across = sent * visited * (1.0 - 1.0 / domains) / net.out
     latency = c.latency_up + np.where(ep > inside, c.latency_out - c.latency_up, 0.0)
-    one = all_to_all_time(ep, inside, volume, net.up, net.out, latency)
+    one = np.maximum(within, across) + np.minimum(ep - 1.0, 1.0) * latency
     return c.expert_exposed * shape.moe_share * (4.0 + 2.0 * axes.full) * one
 
 
