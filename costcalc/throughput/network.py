@@ -9,7 +9,7 @@ import numpy as np
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
-from costcalc.throughput.collectives import all_to_all_time, gather_time, group_rate
+from costcalc.throughput.collectives import gather_time, group_rate
 from costcalc.throughput.shape import ModelShape
 
 Number = Any  # float or NumPy array of floats
@@ -101,8 +101,8 @@ def expert_time(
 
     Two forward, two backward, two more with full recompute.  The expert group is consecutive
     devices.  A token is sent once to each domain that holds one of its experts, and handed on
-    there over the fabric (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.2): of D domains, k experts
-    drawn evenly stand in D·(1 − (1 − 1/D)^k).
+    there over the fabric (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.2): k experts drawn
+    evenly from D domains stand in D·(1 − (1 − 1/D)^k) of them.
     """
     ep = axes.expert
     inside = np.minimum(ep, net.domain)
