@@ -25,7 +25,7 @@ def look_up(raw: Mapping[str, Any], folder: Path | None) -> Iterable[Fault]:
     """Every name in a part that is not known, with the nearest ones."""
     own = folders(raw, folder)
     for place in own:
-        if not place.is_dir():
+        if not _is(place.is_dir):
             yield Fault(("profiles",), f"expected a folder of profiles; {place} is none")
             return
     checks: tuple[tuple[tuple[str, ...], Callable[[str], object]], ...] = (
@@ -42,8 +42,15 @@ def look_up(raw: Mapping[str, Any], folder: Path | None) -> Iterable[Fault]:
             yield from _tried(path, name, find)
     for path in (("model", "config"), ("training", "teacher", "config")):
         name = _text_at(raw, path)
-        if name is not None and not ((folder or Path()) / name).exists():
+        if name is not None and not _is(((folder or Path()) / name).exists):
             yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
+
+
+def _is(there: Callable[[], bool]) -> bool:
+    try:
+        return there()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _text_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> str | None:

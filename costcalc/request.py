@@ -17,7 +17,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from costcalc.errors import InputError, Problem, nearest
-from costcalc.reading import MAX_BYTES, Document, dotted, read_all, read_bytes
+from costcalc.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
 from costcalc.rules import Fault, faults
 from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
 from costcalc.scalars import shown
@@ -118,16 +118,33 @@ def _document(source: Source) -> tuple[Document, Path | None]:
     if isinstance(source, Run):
         source = source.model_dump(exclude_none=True)
     if isinstance(source, Mapping):
+        _text_keys(source, ())
         return Document(dict(source), "run"), None
     if str(source) == "-":
         import sys
 
         return read_all(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin"), Path()
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a name is too long)
         message = "expected a run file; got a folder"
         raise InputError(Problem(key="", message=message, file=str(path)))
     return read_all(read_bytes(path, str(source)), str(source)), path.parent
+
+
+def _text_keys(value: Any, path: KeyPath) -> None:
+    """Refuse a mapping that no file could hold: keys that are no text, or endless depth."""
+    if len(path) > MAX_DEPTH:
+        message = f"nested deeper than {MAX_DEPTH} levels"
+        raise InputError(Problem(key=dotted(path[:3]), message=message, file="run"))
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                message = f"expected text as a key; got {shown(key)}"
+                raise InputError(Problem(key=dotted(path), message=message, file="run"))
+            _text_keys(inner, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            _text_keys(inner, (*path, index))
 
 
 COMMAND_LINE = "command line"
@@ -181,7 +198,7 @@ def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return lay_over(made, top)
 
 
-def _set_in_list(made: Any, path: KeyPath, value: Any) -> Any:
+def _set_in_list(made: Any, path: KeyPath, value: Any, above: KeyPath = ()) -> Any:
     """A copy of nested mappings and lists with the value at ``path`` set."""
     if not path:
         return value
@@ -189,10 +206,12 @@ def _set_in_list(made: Any, path: KeyPath, value: Any) -> Any:
     if isinstance(step, int) and isinstance(made, list):
         if step >= len(made):
             message = f"there is no [{step}]; {len(made)} stand there"
-            raise InputError(Problem(key=dotted(path), message=message, file=COMMAND_LINE))
-        return [*made[:step], _set_in_list(made[step], rest, value), *made[step + 1 :]]
+            key = dotted((*above, *path))
+            raise InputError(Problem(key=key, message=message, file=COMMAND_LINE))
+        changed = _set_in_list(made[step], rest, value, (*above, step))
+        return [*made[:step], changed, *made[step + 1 :]]
     copy = dict(made) if isinstance(made, Mapping) else {}
-    copy[str(step)] = _set_in_list(copy.get(str(step)), rest, value)
+    copy[str(step)] = _set_in_list(copy.get(str(step)), rest, value, (*above, step))
     return copy
 
 

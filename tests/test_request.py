@@ -175,6 +175,46 @@ def test_the_error_carries_its_problems() -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+@pytest.mark.parametrize(("source", "told"), [
+    ({1: 2}, "run: expected text as a key; got 1"),
+    ({None: 3}, "run: expected text as a key; got nothing"),
+    ({**RUN, "site": {2.5: "FR"}}, "run: site: expected text as a key; got 2.5"),
+])
+def test_a_mapping_whose_keys_are_no_text_is_refused(source: Any, told: str) -> None:
+    assert problems(source) == [told, "1 problem in run"]
+
+
+def test_a_mapping_that_holds_itself_is_refused() -> None:
+    source: dict[str, Any] = {**RUN}
+    source["site"] = source
+    assert problems(source)[0].endswith("nested deeper than 100 levels")
+
+
+def test_a_stage_that_is_not_there_is_named_whole() -> None:
+    with pytest.raises(InputError) as caught:
+        read({**RUN, "stages": [{"name": "a"}]}, **{"stages[7].name": "x"})
+    assert str(caught.value).splitlines()[0] == (
+        "command line: stages[7].name: there is no [7]; 1 stand there"
+    )
+
+
+@pytest.mark.parametrize("key", ["profiles", "config"])
+def test_a_name_that_no_file_can_have_is_not_there(key: str) -> None:
+    from costcalc.lookup import look_up
+
+    name = "n" * 5000
+    source = {**RUN, "profiles": name} if key == "profiles" else {**RUN, "model": {"config": name},
+                                                                    "training": {"tokens": "1B"}}
+    with pytest.raises(InputError) as caught:
+        load(source, look_up)
+    assert "expected" in str(caught.value)
+
+
+def test_a_run_file_of_an_impossible_name_or_a_folder_cannot_be_read(tmp_path: Path) -> None:
+    assert problems("n" * 300)[0].endswith("cannot be read: File name too long")
+    assert problems(tmp_path)[0] == f"{tmp_path}: expected a run file; got a folder"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
