@@ -36,6 +36,16 @@ def _model(part: Part) -> Iterator[Fault]:
     elif not given and part.measured is None:
         message = "missing: what is trained (model.preset, model.config, …) or what was measured"
         yield Fault(("model",), message)
+    if given and given[0] in ("preset", "config", "architecture"):
+        for name in _given(part.model, _SHAPE):
+            message = f"goes with model.parameters; model.{given[0]} says the shape already"
+            yield Fault(("model", name), message)
+
+
+_SHAPE = (
+    "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
+    "experts_per_token",
+)
 
 
 def _data(part: Part) -> Iterator[Fault]:

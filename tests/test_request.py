@@ -215,6 +215,15 @@ def test_a_run_file_of_an_impossible_name_or_a_folder_cannot_be_read(tmp_path: P
     assert problems(tmp_path)[0] == f"{tmp_path}: expected a run file; got a folder"
 
 
+def test_a_shape_beside_a_preset_is_refused_not_passed_over() -> None:
+    model = {"preset": "llama-3-8b", "layers": 16}
+    assert problems({**RUN, "model": model, "training": {"tokens": "1B"}})[0] == (
+        "run: model.layers: goes with model.parameters; model.preset says the shape already"
+    )
+    counted = {"parameters": "8B", "layers": 32, "hidden": 4096}
+    assert read({**RUN, "model": counted, "training": {"tokens": "1B"}}).parts
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
