@@ -141,6 +141,9 @@ def _utilization(part: Part, hardware: Hardware) -> Iterator[Fault]:
 def _layout(part: Part) -> Iterator[Fault]:
     layout = part.hardware.layout if part.hardware else None
     count = part.hardware.count if part.hardware else None
+    if layout is not None and layout.virtual_pipeline > 1 and layout.pipeline == 1:
+        message = f"{layout.virtual_pipeline} needs a pipeline above 1: it cuts each stage up"
+        yield Fault(("hardware", "layout", "virtual_pipeline"), message)
     if layout is None or count is None:
         return
     model = layout.tensor * layout.pipeline * layout.context
