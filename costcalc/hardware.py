@@ -14,7 +14,7 @@ from costcalc.catalog.host import HostChoice
 from costcalc.errors import InputError
 from costcalc.request import Input
 from costcalc.run import Hardware
-from costcalc.throughput.layout import Machine
+from costcalc.throughput.layout import TORUS, Machine
 from costcalc.units import to_si
 
 DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile says one
@@ -137,6 +137,7 @@ def _machine(
         memory_bandwidth=accelerator.memory_bandwidth.si * share,
         scale_up=asked.scale_up or (fabric.bandwidth.si if fabric else _host_link(accelerator)),
         scale_up_domain=max(domain, 1),
+        torus=TORUS.get(fabric.topology, 0) if fabric and not asked.scale_up else 0,
         scale_out=asked.scale_out or _scale_out(accelerator, host, count > per_node, assumed),
         matmul_ceiling={name: s.si for name, s in accelerator.matmul_ceiling.items()},
         sub_devices=accelerator.sub_devices.count,

@@ -15,8 +15,11 @@ from costcalc.throughput.layout import Machine
 
 Number = Any  # float or NumPy array of floats
 
-#: bytes of a gradient and of a weight on the wire, and of an activation, by precision
+#: bytes of a weight on the wire and of an activation, where not two
 ACTIVATION_BYTES = {"fp32": 4.0, "tf32": 4.0}
+#: gradients are reduced in 32 bits but for fp16 (Megatron-LM, arguments.py: bf16 sets
+#: accumulate_allreduce_grads_in_fp32)
+GRADIENT_BYTES = {"fp16": 2.0}
 #: formats whose large matrix multiplies run at the peak of another key of the profile
 PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
 #: precisions that share a deviation from the ceiling
@@ -38,12 +41,16 @@ class Coefficients:
 
     matmul: Number = 0.70  # share of the peak that the layers' matmuls reach at large size
     matmul_base: Number = 0.70  # the same at 16 bits: logits, and attention's projections in fp8
-    attention: Number = 0.45  # share of the 16-bit peak that fused attention reaches
+    attention: Number = 0.60  # share of the 16-bit peak of fused attention with wide heads, long
+    attention_older: Number = 1.0  # what kernels not written for this generation reach of that
+    softmax: Number = 80.0  # what a score costs beside its products, as a width of a head
+    tile: Number = 256.0  # keys that a query pays for beyond those it sees: masked parts of tiles
     traffic: Number = 0.5  # exposed share of a matmul's own memory traffic
     bandwidth: Number = 0.80  # share of the memory bandwidth
     elementwise: Number = 1.0  # scale of the elementwise traffic of a layer
     cast: Number = 1.0  # scale of the traffic that quantizing to 8 or 4 bits costs
     kernel: Number = 5e-6  # launching one kernel, host side
+    expert_kernels: Number = 6.0  # launches a routed expert of a layer: two matmuls, three passes
     matmul_start: Number = 5e-6  # a matmul's ramp-up and tail (wave quantisation), device side
     scale_up: Number = 0.75  # share of the fabric's rate that a collective reaches
     scale_out: Number = 0.70  # share of the network's rate
@@ -55,7 +62,6 @@ class Coefficients:
     expert_exposed: Number = 0.8
     data_exposed: Number = 0.4  # of the gradient reduction
     shard_exposed: Number = 0.15  # of the gathers of sharded weights, though compute could hide it
-    gradient_bytes: Number = 4.0
     imbalance: Number = 1.1  # fullest expert over mean expert
     expert_matmul: Number = 0.85  # grouped matmul against a plain one of the same size
     jitter: Number = 0.005  # time lost to the slowest device, a doubling of devices beyond a node
@@ -74,8 +80,10 @@ class Rates:
     domain: Number
     scale_out: Number
     activation_bytes: Number = 2.0
+    gradient_bytes: Number = 4.0
     low: Number = 0.0  # 1 where the matmuls run in 8 or 4 bits
     low4: Number = 0.0  # 1 where they run in 4
+    torus: Number = 0.0  # dimensions of the fabric where it is a torus, 0 where it switches
     eager: Number = 1.0  # 1 where a host launches kernels, 0 where a compiler fused the step
 
 
@@ -104,8 +112,10 @@ def rates_of(machine: Machine, precision: str) -> Rates:
         domain=float(max(machine.scale_up_domain, 1)),
         scale_out=machine.scale_out or fabric,
         activation_bytes=ACTIVATION_BYTES.get(precision, 2.0),
+        gradient_bytes=GRADIENT_BYTES.get(precision, 4.0),
         low=1.0 if low else 0.0,
         low4=1.0 if precision in ("fp4", "nvfp4") else 0.0,
+        torus=float(machine.torus),
         eager=0.0 if machine.kind in ("tpu", "asic") else 1.0,
     )
 

@@ -29,6 +29,33 @@ def group_rate(
     return scale_up + leaves * (outer - scale_up), leaves
 
 
+def torus_axes(size: Number, chips: Number, dims: Number) -> Number:
+    """Axes of a torus of ``chips`` that a group of ``size`` neighbours lies along.
+
+    A slice is as cubic as powers of two allow: 256 chips in two dimensions are 16 × 16, 512 in
+    three 8 × 8 × 8 (Cloud TPU documentation, topologies).
+
+    >>> [float(torus_axes(n, 512.0, 3.0)) for n in (1.0, 8.0, 64.0, 512.0)]
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    side = np.maximum(np.ceil(np.log2(np.maximum(chips, 2.0)) / dims - 1e-9), 1.0)
+    return np.minimum(np.ceil(np.log2(size) / side - 1e-9), dims) + 0.0
+
+
+def torus_share(axes: Number, chips: Number, dims: Number) -> Number:
+    """Share of a chip's links that a collective over ``axes`` of a torus drives.
+
+    All links of its axes both ways; half where the axes do not close to a ring: in slices under 256
+    chips in two dimensions and under 64 in three (Austin et al. 2025, How to Scale Your Model,
+    chapter 3; Cloud TPU documentation).
+
+    >>> float(torus_share(1.0, 256.0, 2.0)), float(torus_share(2.0, 64.0, 2.0))
+    (0.5, 0.5)
+    """
+    closed = np.where(chips >= np.where(dims > 2.5, 64.0, 256.0), 1.0, 0.5)
+    return np.maximum(axes, 1.0) / dims * closed
+
+
 def gather_time(size: Number, volume: Number, rate: Number, latency: Number) -> Number:
     """Seconds of one all-gather or reduce-scatter of ``volume`` bytes over ``size`` members.
 

@@ -21,6 +21,10 @@ KERNELS_FORWARD, KERNELS_BACKWARD = 24.0, 40.0
 HIDDEN_PASSES = 10.0
 #: and over the MLP's inner state (activation function: read and write)
 INNER_PASSES = 2.0
+#: casts launched a matmul in 8 or 4 bits: two operands, each quantized and its scales laid out
+CAST_KERNELS = 4.0
+#: a routed token's hidden state: written by rank, sorted by expert, back, and summed
+PERMUTE_PASSES = 6.0
 #: passes over the score matrix where attention is not fused: scale, mask, softmax, dropout
 SCORE_PASSES = 8.0
 #: bytes a logit: written and read in 16 and 32 bits, forward and backward
@@ -61,7 +65,11 @@ def layer_times(
     memory = weights_passes * traffic + other_passes * touched / bandwidth
     memory = memory + core_traffic / bandwidth
     compute = weights_passes * linear + core
-    launched = (KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD) * rates.eager * c.kernel
+    kernels = KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD
+    # experts one after the other: each its matmuls, in 8 and 4 bits with casts of their operands
+    local = shape.moe_share * shape.experts / axes.expert
+    kernels = kernels + local * c.expert_kernels * (1.0 + CAST_KERNELS * rates.low)
+    launched = kernels * rates.eager * c.kernel
     # the host runs ahead of the device unless the device is the faster of the two
     memory = np.maximum(memory, launched - compute)
     head_compute, head_memory = _logits(shape, rates, axes, training, c, tokens)
@@ -107,15 +115,22 @@ def _attention(
     c: Coefficients,
     tokens: Number,
 ) -> tuple[Number, Number]:
-    """Seconds of attention's core, all passes, and bytes of its score matrix where not fused."""
+    """Seconds of attention's core, all passes, and bytes of its score matrix where not fused.
+
+    Fused: a score costs its products and an exponential, for which an H100 has 1/256 of the rate
+    (Shah et al. 2024, FlashAttention-3, arXiv 2407.08608, section 3.1): narrow heads are slower;
+    and tiles that a mask cuts are computed whole: short sequences and narrow windows are slower.
+    """
     t = axes.tensor
-    flops = 2.0 * tokens * shape.score_width * shape.keys / t
     plain = 1.0 - training.flash
+    width = shape.score_width + training.flash * c.softmax * shape.heads
+    flops = 2.0 * tokens * width * (shape.keys + training.flash * c.tile) / t
     backward = FLASH_BACKWARD * training.flash + PLAIN_BACKWARD * plain
     # unfused attention computes the masked half too
     flops = flops * (1.0 + plain * (shape.sequence_length / shape.keys - 1.0))
+    fused = c.attention * (1.0 + training.older * (c.attention_older - 1.0))
     again = np.maximum(axes.full, axes.selective * plain)
-    rate = rates.peak_base * (c.attention * training.flash + 0.6 * c.matmul_base * plain)
+    rate = rates.peak_base * (fused * training.flash + 0.6 * c.matmul_base * plain)
     passes = 1.0 + backward + again
     scores = plain * tokens * shape.heads / t * shape.sequence_length
     moved = scores * rates.activation_bytes * SCORE_PASSES * (2.0 + again)
@@ -132,8 +147,7 @@ def _elementwise(
     inner = (1.0 - shape.moe_share) * shape.ffn + shape.moe_share * (
         shape.shared_ffn + shape.experts_per_token * shape.expert_ffn
     )
-    # permuting tokens to experts and back: written and read twice
-    hidden = shape.hidden * (HIDDEN_PASSES * split + 4.0 * routed)
+    hidden = shape.hidden * (HIDDEN_PASSES * split + PERMUTE_PASSES * routed)
     states = hidden + INNER_PASSES * (1.0 + shape.gated) * inner / t
     wide = (shape.heads + shape.kv_heads) * shape.head_dim / t + 3.0 * shape.hidden
     cast = rates.low * c.cast * CAST_BYTES * (wide + (2.0 + shape.gated) * inner / t)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Sharding = Literal["none", "zero1", "zero2", "zero3", "hsdp"]
+#: dimensions of a fabric by its topology in a profile; a switch has none
+TORUS = {"torus-2d": 2, "torus-3d": 3}
 RecomputeKind = Literal["none", "selective", "full"]
 
 
@@ -37,7 +39,7 @@ class Machine:
     """The devices of a run.  Rates are a device's, links each way.
 
     ``peak``: dense FLOP/s by precision.  ``generation`` keys the calibration.  ``scale_up_domain``:
-    devices inside the fast fabric.  ``efficiency_scale`` is the user's own calibration.
+    devices inside the fast fabric.  ``torus``: dimensions of that fabric, 0 where it switches.
     """
 
     accelerator: str
@@ -50,6 +52,7 @@ class Machine:
     memory_bandwidth: float = 0.0
     scale_up: float = 0.0
     scale_up_domain: int = 1
+    torus: int = 0
     scale_out: float = 0.0
     matmul_ceiling: Mapping[str, float] = field(default_factory=dict)
     sub_devices: int = 1
@@ -57,12 +60,17 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How one step is trained: what the time and memory models need beside shapes and machine."""
+    """How one step is trained: what the time and memory models need beside shapes and machine.
+
+    ``attention``: flash2 is FlashAttention-2, which is as good as any on Ampere and half as fast as
+    kernels written for Hopper there.  ``overlap``: communication runs beside computation.
+    """
 
     sequence_length: int
     global_batch: float  # sequences (or samples) an optimizer step
     precision: str
-    attention: Literal["flash", "standard"] = "flash"
+    attention: Literal["flash", "flash2", "standard"] = "flash"
+    overlap: bool = True
     optimizer: str = "adamw"
     method: str = "pretrain"
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)

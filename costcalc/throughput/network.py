@@ -9,7 +9,7 @@ import numpy as np
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
-from costcalc.throughput.collectives import gather_time, group_rate
+from costcalc.throughput.collectives import gather_time, group_rate, torus_axes, torus_share
 from costcalc.throughput.shape import ModelShape
 
 Number = Any  # float or NumPy array of floats
@@ -20,10 +20,12 @@ class Network:
     """Rates and latencies of each group of a layout; byte/s and seconds.
 
     Devices are numbered tensor first, then context, data and pipeline (Megatron-LM's order), so
-    that tensor groups fill a scale-up domain first.
+    that tensor groups fill a scale-up domain first.  ``..._exposed``: the share of a group's
+    traffic that computation does not hide; all of it where the software waits for it.
     """
 
     up: Number
+    up_data: Number
     out: Number
     domain: Number
     tensor_rate: Number
@@ -35,22 +37,29 @@ class Network:
     pipeline_rate: Number
     pipeline_latency: Number
     bytes: Number
+    gradient_bytes: Number
+    tensor_exposed: Number
+    pipeline_exposed: Number
+    data_exposed: Number
+    expert_exposed: Number
 
 
-def network_of(rates: Rates, axes: Axes, c: Coefficients) -> Network:
+def network_of(rates: Rates, axes: Axes, c: Coefficients, overlap: Number = 1.0) -> Network:
     """Who talks to whom over which link."""
     up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
-    tensor_rate, far = group_rate(t, np.minimum(t, domain), up, out)
+    up_tensor, up_context, up_data = _fabric(rates, axes, up)
+    tensor_rate, far = group_rate(t, np.minimum(t, domain), up_tensor, out)
     beside = np.maximum(domain / t, 1.0)
-    context_rate, context_far = group_rate(cp, np.minimum(cp, beside), up, out)
+    context_rate, context_far = group_rate(cp, np.minimum(cp, beside), up_context, out)
     group = axes.data * cp
-    data_rate, data_far = group_rate(group, np.minimum(group, beside), up, out)
+    data_rate, data_far = group_rate(group, np.minimum(group, beside), up_data, out)
     across = np.where(axes.devices > domain, 1.0, 0.0)
     more = c.latency_out - c.latency_up
     return Network(
         up=up,
+        up_data=up_data,
         out=out,
         domain=domain,
         tensor_rate=tensor_rate,
@@ -62,11 +71,35 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients) -> Network:
         pipeline_rate=up + across * (out - up),
         pipeline_latency=c.latency_up + across * more,
         bytes=rates.activation_bytes,
+        gradient_bytes=rates.gradient_bytes,
+        tensor_exposed=1.0 - overlap * (1.0 - c.tensor_exposed),
+        pipeline_exposed=1.0 - overlap * (1.0 - c.pipeline_exposed),
+        data_exposed=1.0 - overlap * (1.0 - c.data_exposed),
+        expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed),
     )
 
 
+def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Number]:
+    """Rate inside the domain of the tensor, context and data groups.
+
+    A switch gives each group all links of a device; on a torus a group has those of the axes that
+    it lies along, tensor first, and data what is left.
+    """
+    dims = rates.torus
+    if np.ndim(dims) == 0 and dims == 0:
+        return up, up, up
+    known = np.maximum(dims, 1.0)
+    chips = np.minimum(axes.devices, rates.domain)
+    first = torus_axes(axes.tensor, chips, known)
+    both = torus_axes(axes.tensor * axes.context, chips, known)
+    left = np.maximum(known - np.minimum(both, known - 1.0), 1.0)
+    shares = [torus_share(n, chips, known) for n in (first, both - first, left)]
+    tensor, context, data = (up * np.where(np.asarray(dims) > 0, s, 1.0) for s in shares)
+    return tensor, context, data
+
+
 def tensor_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number
+    shape: ModelShape, axes: Axes, net: Network, tokens: Number
 ) -> Number:
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 
@@ -76,7 +109,7 @@ def tensor_time(
     volume = tokens * shape.hidden * net.bytes
     times = 2.0 * (2.0 + axes.full)
     one = 2.0 * gather_time(axes.tensor, volume, net.tensor_rate, net.tensor_latency)
-    return c.tensor_exposed * times * one
+    return net.tensor_exposed * times * one
 
 
 def context_time(
@@ -95,14 +128,16 @@ def context_time(
 
 
 def expert_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number
+    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number, busy: Number
 ) -> Number:
     """Exposed seconds a layer of the all-to-alls that take tokens to their experts and back.
 
     Two forward, two backward, two more with full recompute.  The expert group is consecutive
     devices.  A token is sent once to each domain that holds one of its experts, and handed on
     there over the fabric (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.2): k experts drawn
-    evenly from D domains stand in D·(1 − (1 − 1/D)^k) of them.
+    evenly from D domains stand in D·(1 − (1 − 1/D)^k) of them.  ``busy``: seconds of compute of
+    another micro-batch that hide it where the software runs the two side by side (DualPipe, section
+    3.2.1 there; interleaved 1F1B), at most but for the share ``expert_exposed``.
     """
     ep = axes.expert
     inside = np.minimum(ep, net.domain)
@@ -115,18 +150,17 @@ def expert_time(
     across = sent * visited * (1.0 - 1.0 / domains) / net.out
     latency = c.latency_up + np.where(ep > inside, c.latency_out - c.latency_up, 0.0)
     one = np.maximum(within, across) + np.minimum(ep - 1.0, 1.0) * latency
-    return c.expert_exposed * shape.moe_share * (4.0 + 2.0 * axes.full) * one
+    moved = shape.moe_share * (4.0 + 2.0 * axes.full) * one
+    return np.maximum(moved - (1.0 - net.expert_exposed) * busy, net.expert_exposed * moved)
 
 
-def pipeline_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number
-) -> Number:
+def pipeline_time(shape: ModelShape, axes: Axes, net: Network, tokens: Number) -> Number:
     """Exposed seconds a micro-batch of handing activations and gradients to the next stage."""
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
     volume = tokens * split * shape.hidden * net.bytes
     one = volume / net.pipeline_rate + net.pipeline_latency
     has = np.minimum(axes.pipeline - 1.0, 1.0)
-    return has * c.pipeline_exposed * 2.0 * axes.virtual_pipeline * one
+    return has * net.pipeline_exposed * 2.0 * axes.virtual_pipeline * one
 
 
 def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
@@ -147,7 +181,7 @@ def shard_time(
     group = axes.data * axes.context
     inside = np.minimum(group, np.maximum(net.domain / axes.tensor, 1.0))
     size = group + axes.hybrid * (inside - group)
-    rate = net.data_rate + axes.hybrid * (net.up - net.data_rate)
+    rate = net.data_rate + axes.hybrid * (net.up_data - net.data_rate)
     times = 3.0 - frozen
     moved = times * gather_time(size, dense * net.bytes, rate, 0.0)
     moved = moved + shape.layers / axes.pipeline * times * net.data_latency
@@ -161,26 +195,28 @@ def gradient_time(
     shape: ModelShape,
     axes: Axes,
     net: Network,
-    c: Coefficients,
     busy: Number,
     training: Any,
-    micro_batches: Number,
 ) -> Number:
     """Exposed seconds a step of reducing gradients (and gathering updated weights).
 
-    A ring all-reduce, or a reduce-scatter of gradients and an all-gather of 16-bit weights, hidden
-    behind the last micro-batch's backward pass except for the share ``data_exposed``.
+    A ring all-reduce, or a reduce-scatter of gradients and an all-gather of 16-bit weights.  The
+    first is hidden behind the backward pass of the last micro-batch, the second behind the forward
+    pass of the next, and both behind the filling and draining of a pipeline, as far as these last
+    and except for the share ``data_exposed``.
     """
     dense, routed = _held(shape, axes)
     group = axes.data * axes.context
-    wire = c.gradient_bytes + np.where(axes.zero > 0, net.bytes, c.gradient_bytes)
+    sharded = np.where(axes.zero > 0, 1.0, 0.0)
+    wire = net.gradient_bytes + sharded * net.bytes + (1.0 - sharded) * net.gradient_bytes
     over = np.maximum(group / axes.expert * axes.tensor, 1.0)
     rate, far = net.data_rate, net.data_latency
     one = gather_time(group, dense, rate / wire, far) + gather_time(over, routed, rate / wire, far)
     reduced = training.trainable * one
-    hidden = (1.0 - c.data_exposed) * reduced
-    late = np.maximum(hidden - 0.6 * busy * np.minimum(micro_batches, 2.0), 0.0)
-    exposed = c.data_exposed * reduced + late
+    hidden = (1.0 - net.data_exposed) * reduced
+    passes = (2.0 + sharded) / 3.0 * (1.0 + np.minimum(axes.pipeline - 1.0, 1.0))
+    late = np.maximum(hidden - passes * busy, 0.0)
+    exposed = net.data_exposed * reduced + late
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
     return np.where(axes.zero > 2.5, shared * exposed, exposed)

@@ -63,11 +63,15 @@ class Training:
 
     ``frozen``: 1 where base weights are frozen and only adapters train (no weight gradients of the
     base); ``trainable`` the share of the parameters with gradients and optimizer states.
+    ``older``: 1 where fused attention is not written for the generation of the device.
+    ``overlap``: 1 where communication runs beside computation, 0 where it waits.
     """
 
     sequence_length: Number
     global_batch: Number
     flash: Number = 1.0
+    older: Number = 0.0
+    overlap: Number = 1.0
     frozen: Number = 0.0
     trainable: Number = 1.0
     optimizer_bytes: Number = 30.0
@@ -78,7 +82,9 @@ def training_of(recipe: Recipe) -> Training:
     return Training(
         sequence_length=float(recipe.sequence_length),
         global_batch=float(recipe.global_batch),
-        flash=1.0 if recipe.attention == "flash" else 0.0,
+        flash=0.0 if recipe.attention == "standard" else 1.0,
+        older=1.0 if recipe.attention == "flash2" else 0.0,
+        overlap=1.0 if recipe.overlap else 0.0,
         frozen=1.0 if recipe.method == "lora" else 0.0,
         trainable=float(recipe.trainable_share),
         optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
@@ -114,7 +120,7 @@ def step_of(
     tokens = axes.micro_batch * training.sequence_length / axes.context
     micro_batches = np.ceil(training.global_batch / (axes.data * axes.micro_batch) - 1e-9)
     layer = layer_times(shape, rates, axes, training, c, tokens)
-    net = network_of(rates, axes, c)
+    net = network_of(rates, axes, c, training.overlap)
     stage = _stage(shape, axes, layer, net, c, tokens)
     passes = micro_batches + stage["shift"]
     bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
@@ -123,7 +129,7 @@ def step_of(
     pipeline = passes * stage["pipeline"]
     busy = stage["compute"] + stage["memory"] + stage["tensor"] + stage["expert"]
     held = shard_time(shape, axes, net, c, busy, training.frozen)
-    reduced = gradient_time(shape, axes, net, c, busy, training, micro_batches)
+    reduced = gradient_time(shape, axes, net, busy, training)
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
     spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
@@ -156,9 +162,9 @@ def _stage(
     """What the fullest pipeline stage spends on one micro-batch, forward and backward."""
     full = np.ceil(shape.layers / axes.pipeline - 1e-9)
     last = shape.layers - (axes.pipeline - 1.0) * full
-    tensor = tensor_time(shape, axes, net, c, tokens)
+    tensor = tensor_time(shape, axes, net, tokens)
     tensor = tensor + context_time(shape, axes, net, c, tokens, layer.attention)
-    expert = expert_time(shape, axes, net, c, tokens)
+    expert = expert_time(shape, axes, net, c, tokens, layer.compute + layer.memory)
     a_layer = layer.compute + layer.memory + tensor + expert
     # the last stage holds the logits: it is the slowest unless it holds fewer layers
     ends = (full - last) * a_layer < layer.head_compute + layer.head_memory
@@ -169,6 +175,6 @@ def _stage(
         "memory": held * layer.memory + heads * layer.head_memory,
         "tensor": held * tensor,
         "expert": held * expert,
-        "pipeline": pipeline_time(shape, axes, net, c, tokens),
+        "pipeline": pipeline_time(shape, axes, net, tokens),
         "shift": (axes.pipeline - 1.0) / axes.virtual_pipeline,
     }

@@ -22,7 +22,7 @@ from costcalc.errors import InputError, Problem
 from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
-from costcalc.throughput.layout import Machine
+from costcalc.throughput.layout import TORUS, Machine
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import Training
@@ -91,7 +91,8 @@ COLUMNS = (
     "id", "group", "source", "workload", "model", "shape", "parameters", "active", "accelerator",
     "devices", "precision", "sequence_length", "data", "tensor", "pipeline", "virtual_pipeline",
     "context", "expert", "sharding", "micro_batch", "global_batch", "recompute", "attention",
-    "method", "sequence_parallel", "scale_out", "domain", "tokens_per_s", "samples_per_s", "note",
+    "method", "sequence_parallel", "scale_out", "domain", "overlap", "tokens_per_s",
+    "samples_per_s", "note",
 )  # fmt: skip
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
 REQUIRED = ("accelerator", "devices", "precision")
@@ -242,6 +243,7 @@ def machine_for(row: Row) -> Machine:
         memory_bandwidth=profile.memory_bandwidth.si,
         scale_up=fabric.bandwidth.si if fabric else host,
         scale_up_domain=int(domain),
+        torus=TORUS.get(fabric.topology, 0) if fabric else 0,
         scale_out=number(row, "scale_out") * 1e9 / 8 if row.get("scale_out") else out,
         matmul_ceiling={name: s.si for name, s in profile.matmul_ceiling.items()},
         sub_devices=profile.sub_devices.count,
@@ -309,6 +311,8 @@ def case_for(measured: Measured) -> Case | None:
             sequence_length=float(shape.sequence_length),
             global_batch=batch,
             flash=0.0 if row.get("attention") == "standard" else 1.0,
+            older=1.0 if row.get("attention") == "flash2" else 0.0,
+            overlap=number(row, "overlap", 1.0),
             frozen=1.0 if lora else 0.0,
             trainable=0.005 if lora else 1.0,
         ),

@@ -112,7 +112,8 @@ def hidden_seconds(case: Case, constants: Mapping[str, Any]) -> float | None:
         sequence_length=int(shape.sequence_length),
         global_batch=float(training.global_batch),
         precision=case.precision,
-        attention="flash" if training.flash else "standard",
+        attention="standard" if not training.flash else "flash2" if training.older else "flash",
+        overlap=bool(training.overlap),
         method="lora" if training.frozen else "pretrain",
         trainable_share=float(training.trainable),
     )

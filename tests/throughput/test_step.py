@@ -15,7 +15,9 @@ from costcalc.throughput.coefficients import Coefficients, ceiling_of, coefficie
 from costcalc.throughput.collectives import all_to_all_time, gather_time, group_rate
 from costcalc.throughput.constants import load
 from costcalc.throughput.decode import decode_time
+from costcalc.throughput.layer import layer_times
 from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.network import network_of
 from costcalc.throughput.ranges import prediction_range
 from costcalc.throughput.shape import decoder_shape, shape_from_parameters
 from costcalc.throughput.step import StepTime, step_of, step_time, training_of
@@ -81,7 +83,7 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     ideal = Coefficients(
         matmul=1.0, matmul_base=1.0, attention=1.0, traffic=0.0, bandwidth=1.0, elementwise=0.0,
         cast=0.0, kernel=0.0, matmul_start=0.0, scale_up=1.0, scale_out=1.0, latency_up=0.0,
-        latency_out=0.0, jitter=0.0, fixed=0.0,
+        latency_out=0.0, jitter=0.0, fixed=0.0, softmax=0.0, tile=0.0,
     )  # fmt: skip
     machine = replace(H100, devices=1, memory_bandwidth=1e30)
     recipe = replace(RECIPE, global_batch=1)
@@ -92,6 +94,60 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     core = 80 * 2 * 2 * 64 * 128 * 4096
     flops = 8192 * (6 * float(LLAMA70.active_weights) + 3.5 * core)
     assert float(step.seconds) == pytest.approx(flops / 989.4e12, rel=1e-9)
+
+
+def test_a_score_costs_its_exponential_and_the_masked_part_of_its_tile():
+    # two heads of 64 + 64 with 80 more a score and 256 keys more a query: (256 + 160)/256 of the
+    # products of 2048 keys, and (2048 + 256)/2048 of the keys
+    shape = decoder_shape(
+        layers=1, hidden=128, heads=2, ffn=512, vocabulary=8, sequence_length=4096
+    )
+    rates, axes = rates_of(H100, "bf16"), axes_of(Layout())
+    recipe = replace(RECIPE, sequence_length=4096)
+    times = [
+        float(layer_times(shape, rates, axes, training_of(recipe), c, 4096.0).attention)
+        for c in (Coefficients(softmax=0.0, tile=0.0), Coefficients(softmax=80.0, tile=256.0))
+    ]
+    assert times[1] / times[0] == pytest.approx((256 + 160) / 256 * (2048 + 256) / 2048)
+
+
+def test_kernels_of_an_older_generation_are_slower_where_there_are_newer():
+    times = [
+        float(step_time(LLAMA70, H100, LAYOUT, replace(RECIPE, attention=kind), load()).compute)
+        for kind in ("flash", "flash2")
+    ]
+    assert times[1] > 1.05 * times[0]
+    ampere = replace(H100, generation="ampere", peak={"bf16": 312e12})
+    first, second = (
+        float(step_time(LLAMA70, ampere, LAYOUT, replace(RECIPE, attention=kind), load()).seconds)
+        for kind in ("flash", "flash2")
+    )
+    assert first == second
+
+
+def test_software_that_waits_shows_all_its_communication():
+    waits = step_time(LLAMA70, H100, LAYOUT, replace(RECIPE, overlap=False), load())
+    beside = step_time(LLAMA70, H100, LAYOUT, RECIPE, load())
+    for part in ("tensor", "pipeline", "data"):
+        assert float(getattr(waits, part)) > float(getattr(beside, part))
+    assert float(waits.compute) == float(beside.compute)
+
+
+def test_a_collective_drives_the_links_of_the_axes_that_it_lies_along():
+    # a v5p slice of 8 × 8 × 8: tensor 8 on one axis, data 64 on two; 600 GB/s on all three
+    v5p = Machine(
+        accelerator="tpu-v5p", generation="tpu-v5p", kind="tpu", devices=512, per_node=4,
+        peak={"bf16": 459e12}, memory_bandwidth=2765e9, scale_up=600e9, scale_up_domain=8960,
+        torus=3,
+    )  # fmt: skip
+    full = Coefficients(scale_up=1.0)
+    net = network_of(rates_of(v5p, "bf16"), axes_of(Layout(tensor=8, data=64)), full)
+    assert float(net.tensor_rate) == pytest.approx(200e9)
+    assert float(net.data_rate) == pytest.approx(400e9)
+    # 16 chips of a v5e do not close to rings: half of their four links of 50 GB/s
+    v5e = replace(v5p, devices=16, scale_up=200e9, scale_up_domain=256, torus=2)
+    net = network_of(rates_of(v5e, "bf16"), axes_of(Layout(data=16)), full)
+    assert float(net.data_rate) == pytest.approx(100e9)
 
 
 def test_parts_add_up():
