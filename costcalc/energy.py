@@ -45,6 +45,20 @@ def board_power(
     return idle + (limit - idle) * ceiling * np.minimum(1.0, utilization / full)
 
 
+def board_range(
+    *, value: float, idle: float, limit: float, low: float, high: float
+) -> tuple[float, float]:
+    """The range of a board's draw; watts.
+
+    ``low`` and ``high`` are measured over predicted draw, as factors: the 5th and 95th percentile
+    of what held-out measurements show.  No board draws less than idle or more than its limit.
+
+    >>> board_range(value=500.0, idle=90.0, limit=700.0, low=0.8, high=1.5)
+    (400.0, 700.0)
+    """
+    return max(min(value * low, value), min(idle, value)), max(min(value * high, limit), value)
+
+
 def lost_power(*, training: Number, idle: Number, redone: Number) -> Number:
     """What a board draws in allocated time that does not count: waiting, and work done again.
 
@@ -195,15 +209,18 @@ def _board(
     errors = data["held_out"]["unknown" if utilization is None else "known"]
     measured = accelerator.generation in data["measured"]
     widen = 1.0 if measured else data["unvalidated"]["factor"]
-    low = value * _joined(errors["low"] / widen, limit.low / limit.value)
-    high = value * _joined(errors["high"] * widen, limit.high / limit.value)
+    low, high = board_range(
+        value=value, idle=idle.low, limit=limit.high,
+        low=_joined(errors["low"] / widen, limit.low / limit.value),
+        high=_joined(errors["high"] * widen, limit.high / limit.value),
+    )
     said = "a busy device" if utilization is None else f"utilization {use:.2g}"
     state = "modelled"
     if not measured:
         state += f", not validated: no measured draw of {accelerator.generation} in training"
     return Assumption(
         key="hardware.board_power", value=value, unit="W", basis="modelled",
-        low=max(min(low, value), min(idle.low, value)), high=max(min(high, limit.high), value),
+        low=low, high=high,
         source="costcalc power model, fitted to measured boards and systems (data/power.yaml)",
         why=f"{state}; {said}, {workload}, of {limit.value:.0f} W {limit.why}",
     )

@@ -13,9 +13,10 @@ ENOUGH = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One configuration: measured and predicted rate, the range, and what it is grouped by.
+    """One configuration or figure: measured, predicted, the range, and what it is grouped by.
 
-    ``predicted`` None: the model refused it, which counts as a miss.
+    ``predicted`` None: the model refused it, which counts as a miss.  ``unit`` is that of measured
+    and predicted; a rate's is data a second and device.
     """
 
     measured: float
@@ -28,6 +29,11 @@ class Point:
     workload: str = ""
     devices: float = 1.0
     repeats: tuple[float, ...] = ()
+    id: str = ""
+    name: str = ""
+    kind: str = ""
+    unit: str = ""
+    note: str = ""
 
     @property
     def error(self) -> float:
@@ -40,7 +46,7 @@ class Point:
 
     @property
     def inside(self) -> bool:
-        """Whether the measured rate lies in the range."""
+        """Whether what was measured lies in the range."""
         return self.predicted is not None and self.low <= self.measured <= self.high
 
     @property
