@@ -1,0 +1,167 @@
+"""The ledger keeps all that was whole: whatever is torn, killed, full or stale."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costcalc.tracking import ledger
+from costcalc.tracking.ledger import Writer, read
+from costcalc.tracking.records import Energy, Place, Sample, Start
+
+
+def start(job: str = "a", writer: str = "w", rank: int = 0, at: float = 0.0) -> Start:
+    return Start(job=job, writer=writer, time=at, place=Place(rank=rank, node=0, job=job),
+                 boot="b", host="h")
+
+
+def sample(number: int, status: str = "running") -> Sample:
+    energy = {"cpu:b": Energy(joules=10.0 * number, basis="measured", meter="rapl",
+                              component="cpu")}
+    return Sample(time=100.0 + number, elapsed=float(number), steps=number, tokens=8.0 * number,
+                  energy=energy, status=status)  # type: ignore[arg-type]
+
+
+def test_what_is_appended_is_read(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "new" / "folder", start())
+    writer.append(start())
+    for number in (1, 2, 3):
+        writer.append(sample(number))
+    (found,) = read(tmp_path / "new" / "folder")
+    assert found.start == start()
+    assert found.last == sample(3)
+    assert found.faults == ()
+
+
+def test_a_sample_alone_brings_its_start(tmp_path: Path) -> None:
+    Writer(tmp_path, start()).append(sample(1))
+    assert read(tmp_path)[0].start == start()
+
+
+@given(cut=st.integers(0, 3000))
+def test_whatever_is_cut_off_the_whole_lines_are_kept(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    writer = Writer(folder, start())
+    for number in range(1, 8):
+        writer.append(sample(number))
+    path = folder / writer.name
+    data = path.read_bytes()[:cut]
+    path.write_bytes(data)
+    whole = data.count(b"\n")  # the start, then a sample a line
+    cut_at_its_end = path.read_bytes() + b"\n"
+    found = read(folder)
+    if whole == 0 and not _reads(data):
+        assert found == []
+        return
+    steps = found[0].last.steps if found[0].last else 0
+    assert steps in (max(whole - 1, 0), cut_at_its_end.count(b"\n") - 1)
+
+
+def _reads(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
+
+
+def test_after_a_torn_line_the_next_one_is_whole(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start())
+    writer.append(sample(1))
+    with (tmp_path / writer.name).open("ab") as file:
+        file.write(b'{"kind":"sam')  # a full disk took half a line
+    writer._torn = True
+    writer.append(sample(2))
+    (found,) = read(tmp_path)
+    assert found.last == sample(2)
+    assert found.faults == (f"{writer.name}: line 3 cannot be read",)
+
+
+def test_a_full_disk_raises_and_the_next_line_tells_all(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start())
+    writer.append(sample(1))
+    path = tmp_path / writer.name
+    kept = path.read_bytes()
+    path.unlink()
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        writer.append(sample(2))
+    path.unlink()
+    path.write_bytes(kept)
+    writer.append(sample(3))
+    assert read(tmp_path)[0].last == sample(3)
+
+
+def test_long_files_are_rotated_and_read_as_one(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start(), rotate=1000)
+    for number in range(1, 20):
+        writer.append(sample(number))
+    assert len(list(tmp_path.iterdir())) > 3
+    (found,) = read(tmp_path)
+    assert found.last == sample(19)
+
+
+def test_two_jobs_in_one_folder_do_not_mix(tmp_path: Path) -> None:
+    for job in ("a", "b"):
+        for rank in (0, 1):
+            Writer(tmp_path, start(job, f"w{rank}", rank)).append(sample(rank + 1))
+    assert [w.start.job for w in read(tmp_path)] == ["a", "a", "b", "b"]
+    assert [w.start.place.rank for w in read(tmp_path, job="b")] == [0, 1]
+    assert read(tmp_path, job="c") == []
+
+
+def test_files_of_others_and_files_that_vanish_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(tmp_path, start()).append(sample(1))
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "other.jsonl").write_text('{"kind": "start", "schema": "other/v1"}\n[]\n')
+    (tmp_path / "deep.jsonl").write_text("[" * 100_000)
+    listed = [*(path.name for path in tmp_path.iterdir()), "gone.jsonl"]
+    monkeypatch.setattr(ledger, "_listed", lambda _: listed)
+    assert len(read(tmp_path)) == 1
+
+
+def test_an_object_store_holds_one_object_a_writer(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    url = f"memory://{tmp_path.name}"
+    writer = Writer(url, start())
+    for number in (1, 2, 3):
+        writer.append(sample(number))
+    (found,) = read(url)
+    assert found.last == sample(3)
+
+
+KILLED = """
+import sys
+from costcalc.tracking.ledger import Writer
+from costcalc.tracking.records import Place, Sample, Start
+start = Start(job="a", writer="w", time=0.0, place=Place(job="a"), boot="b", host="h")
+writer = Writer(sys.argv[1], start)
+number = 0
+while True:
+    number += 1
+    writer.append(Sample(time=0.0, elapsed=float(number), steps=number))
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_loses_at_most_the_line_that_was_being_written(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], text=True,
+                          stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        said = [int(child.stdout.readline()) for _ in range(30)]
+        child.send_signal(signal.SIGKILL)
+        said += [int(line) for line in child.stdout.read().split()]
+    last = read(tmp_path)[0].last
+    assert last is not None
+    assert last.steps >= said[-1]
