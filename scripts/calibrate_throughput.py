@@ -267,6 +267,7 @@ HEADER = """\
 # Written by scripts/calibrate_throughput.py from measurements/throughput.csv; do not edit.
 # global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
 # precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
+# auto: share of the throughput in the fastest layout found that runs in their own layouts reach.
 # range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups
 # of sources that the fit had not seen, widened by how few they are (Student's t).
 sources:
@@ -338,6 +339,17 @@ def held_out(
     return {n: (np.array([e for e, _ in v]), [g for _, g in v]) for n, v in found.items()}
 
 
+def tuned(e: np.ndarray, groups: list[str], without: str | None = None) -> dict[str, Any]:
+    """Median of true over predicted in the fastest layout, groups weighted by their root size."""
+    keep = np.array([g != without for g in groups])
+    _, group = index([g for g, k in zip(groups, keep, strict=True) if k])
+    share = (np.bincount(group) ** -0.5)[group]
+    order = np.argsort(-e[keep])
+    at = (np.cumsum(share[order]) - share[order] / 2) / share.sum()
+    middle = float(np.interp(0.5, at, -e[keep][order]))
+    return {"value": rounded(min(np.exp(middle), 1.0)), "n": int(keep.sum())}
+
+
 def ranges(
     errors: dict[str, tuple[np.ndarray, list[str]]], without: str | None = None
 ) -> dict[str, Any]:
@@ -393,6 +405,12 @@ def main() -> None:
         folds[name]["classes"] = classes_of(everything, name)
     errors = held_out(everything, folds, constants)
     errors["new"] = unseen_generations(fit)
+    e, groups = errors["hidden"]
+    constants["auto"] = tuned(e, groups)
+    for name, fold in folds.items():
+        fold["auto"] = tuned(e, groups, without=name)
+    shift = [np.log(folds[g]["auto"]["value"]) for g in groups]
+    errors["hidden"] = (e + np.array(shift), groups)
     for name, (e, _) in errors.items():
         report(f"held out: {name}", e)
     constants["range"] = ranges(errors)

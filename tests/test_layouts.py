@@ -11,6 +11,8 @@ import costcalc
 from costcalc import InputError
 from costcalc.cli import run
 from costcalc.layouts import layouts
+from costcalc.throughput.constants import load
+from costcalc.throughput.ranges import chosen
 
 LLAMA: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T", "global_batch": 512},
@@ -42,7 +44,8 @@ def test_the_pruned_set_of_an_estimate_comes_near_the_full_one() -> None:
     best = layouts(LLAMA, top=1).best[0].seconds
     step = costcalc.estimate(LLAMA, ranges=False).results["step_time"].value
     assert step is not None
-    assert step == pytest.approx(best, rel=0.05)
+    # an estimate takes off what runs lose to the layouts that they choose themselves
+    assert step * chosen(load(), LLAMA["hardware"]["count"]) == pytest.approx(best, rel=0.05)
 
 
 def test_a_model_without_layers_is_refused() -> None:

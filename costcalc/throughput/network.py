@@ -42,6 +42,7 @@ class Network:
     pipeline_exposed: Number
     data_exposed: Number
     expert_exposed: Number
+    shard_exposed: Number
 
 
 def network_of(rates: Rates, axes: Axes, c: Coefficients, overlap: Number = 1.0) -> Network:
@@ -76,6 +77,7 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, overlap: Number = 1.0)
         pipeline_exposed=1.0 - overlap * (1.0 - c.pipeline_exposed),
         data_exposed=1.0 - overlap * (1.0 - c.data_exposed),
         expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed),
+        shard_exposed=1.0 - overlap * (1.0 - c.shard_exposed),
     )
 
 
@@ -171,7 +173,7 @@ def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
 
 
 def shard_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, busy: Number, frozen: Number
+    shape: ModelShape, axes: Axes, net: Network, busy: Number, frozen: Number
 ) -> Number:
     """Exposed seconds a micro-batch of sharded weights: two gathers and a reduce-scatter.
 
@@ -187,8 +189,9 @@ def shard_time(
     moved = moved + shape.layers / axes.pipeline * times * net.data_latency
     over = np.maximum(group / axes.expert * axes.tensor, 1.0)
     moved = moved + times * gather_time(over, routed * net.bytes, rate, 0.0)
-    hidden = np.maximum(moved - (1.0 - c.shard_exposed) * busy, c.shard_exposed * moved)
-    return np.where(axes.zero > 2.5, hidden, 0.0)
+    beside = (1.0 - net.shard_exposed) * busy
+    exposed = np.maximum(moved - beside, net.shard_exposed * moved)
+    return np.where(axes.zero > 2.5, exposed, 0.0)
 
 
 def gradient_time(

@@ -11,7 +11,7 @@ from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.constants import load
 from costcalc.throughput.fitting import Placed, shape_for
 from costcalc.throughput.layout import Layout, Machine, Recipe
-from costcalc.throughput.ranges import prediction_range
+from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
 from costcalc.workload.work import Work
@@ -62,18 +62,22 @@ def _by_step(
         per_datum = shape.sequence_length if work.datum == "sample" else 1.0
         each = work.flops_per_datum / float(per_datum)
     flops = each * float(shape.sequence_length) * recipe.global_batch
-    value = flops / (float(step.seconds) * machine.devices * peak_of(machine, recipe.precision))
+    share = chosen(constants, machine.devices) if placed.by == "auto" else 1.0
+    seconds = float(step.seconds) / share
+    value = flops / (seconds * machine.devices * peak_of(machine, recipe.precision))
     low, high = prediction_range(
         constants, generation=machine.generation, kind=shape.kind,
         layout_given=placed.by == "given", shapes_known=shape.known, devices=machine.devices)
     why = ["modelled step"]
     if placed.by == "auto":
         why.append(f"the fastest of {placed.walked} layouts")
+        if share < 1:
+            why.append(f"less {100 * (1 - share):.2g} %, which runs lose to layouts of their own")
     if not shape.known:
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
         why.append(f"not calibrated on {machine.generation}")
-    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step))
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step, share))
 
 
 def _by_sample(
@@ -92,8 +96,8 @@ def _by_sample(
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts)
 
 
-def _seconds(step: StepTime) -> dict[str, float]:
-    return {name: float(part) for name, part in step.breakdown().items()}
+def _seconds(step: StepTime, share: float) -> dict[str, float]:
+    return {name: float(part) / share for name, part in step.breakdown().items()}
 
 
 def _ranged(value: float, low: float, high: float, why: list[str]) -> Assumption:

@@ -68,11 +68,19 @@ def question(
     """The question that a model, a machine and a recipe put."""
     return Question(
         devices=int(machine.devices), domain=max(int(machine.scale_up_domain), 1),
-        layers=max(int(shape.layers), 1), heads=max(int(shape.heads), 1),
+        layers=max(int(shape.layers), 1), heads=_heads(shape),
         experts=int(shape.experts), sequence_length=int(shape.sequence_length),
         global_batch=float(recipe.global_batch), standard=recipe.attention == "standard",
         full=full, fixed=fixed,
     )
+
+
+def _heads(shape: ModelShape) -> int:
+    """Heads, which tensor parallelism divides; a guessed number of them is no prime."""
+    heads = float(shape.heads)
+    if not shape.known and heads >= _NODE:
+        return round(heads / _NODE) * _NODE
+    return max(int(heads), 1)
 
 
 def divisors(number: int) -> list[int]:
@@ -100,7 +108,7 @@ def _pipeline(q: Question, left: int) -> list[int]:
     if q.full:
         return [p for p in divisors(left) if p <= q.layers]
     few = {p for p in divisors(left) if p <= min(q.layers, 64) and p & (p - 1) == 0}
-    odd = {p for p in divisors(left) if 1 < p <= min(q.layers, 32) and q.layers % p == 0}
+    odd = {p for p in divisors(left) if 1 < p <= min(q.layers, 64) and q.layers % p == 0}
     return sorted(few | (odd if left & (left - 1) else set()))
 
 

@@ -128,7 +128,7 @@ def step_of(
     tensor, expert = micro_batches * stage["tensor"], micro_batches * stage["expert"]
     pipeline = passes * stage["pipeline"]
     busy = stage["compute"] + stage["memory"] + stage["tensor"] + stage["expert"]
-    held = shard_time(shape, axes, net, c, busy, training.frozen)
+    held = shard_time(shape, axes, net, busy, training.frozen)
     reduced = gradient_time(shape, axes, net, busy, training)
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)

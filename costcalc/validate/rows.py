@@ -324,9 +324,11 @@ def case_for(measured: Measured) -> Case | None:
 
 def _fixed(row: Row, axes: Axes) -> Fixed:
     stated = row.get("micro_batch") or ""
+    apart = row.get("context") if not row.get("tensor") else ""  # all that is said of the layout
     one = axes.tensor == axes.pipeline == axes.context == 1
     return Fixed(
         recompute=row.get("recompute") or None,
+        context=int(apart) if apart else None,
         # sequences of a micro-batch: those of another layout only where every device holds all
         micro_batch=int(axes.micro_batch) if stated and one else None,
     )

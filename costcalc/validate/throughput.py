@@ -20,7 +20,7 @@ from costcalc.throughput.coefficients import coefficients_of, rates_of
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Recipe
-from costcalc.throughput.ranges import prediction_range
+from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.search import search
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
@@ -97,7 +97,9 @@ def _by_shape(
 def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) -> float:
     """Data a second and device."""
     seconds = hidden_seconds(case, constants) if hidden else None
-    if seconds is None:
+    if seconds is not None:
+        seconds /= chosen(constants, case.machine.devices)
+    else:
         coefficients = coefficients_of(constants, case.machine, case.precision)
         rates = rates_of(case.machine, case.precision)
         step = step_of(case.shape, rates, case.axes, case.training, coefficients)
@@ -132,6 +134,8 @@ def _footprint(shape: ModelShape) -> Footprint:
     hidden, length = float(shape.hidden), float(shape.sequence_length)
     wide = float(shape.heads) * float(shape.head_dim) + 2 * float(shape.kv_heads * shape.head_dim)
     inner = float(shape.mlp_weights) / hidden + float(shape.expert_active) / hidden
+    # a routed expert keeps its own copy of its input, and its output until they are summed
+    inner += 2.0 * hidden * float(shape.moe_share * shape.experts_per_token)
     return Footprint(
         layers=float(shape.layers),
         dense=float(shape.attention_weights + shape.mlp_weights),

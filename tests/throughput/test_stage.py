@@ -10,7 +10,7 @@ from throughput_models import GIB, GPT3, LLAMA8, LLAMA70, MIXTRAL, machine, reci
 from costcalc.errors import InputError
 from costcalc.throughput.basis import full_over_causal, kind_of
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import shape_for, smallest_count
+from costcalc.throughput.fitting import place, shape_for, smallest_count
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine
 from costcalc.throughput.space import Fixed
@@ -52,9 +52,21 @@ def test_the_step_is_the_models_step():
     assert found.utilization.basis == "modelled"
 
 
+def test_a_chosen_layout_loses_to_the_fastest_found():
+    placed = place(WORK, machine(1024), BIG, None, None, offload=None, recompute_free=False,
+                   must_fit=True)
+    share = load()["auto"]["value"]
+    assert 0.8 < share < 1
+    step = step_time(shape_for(WORK), machine(1024), placed.layout, BIG, load())
+    found = run(layout=None)
+    assert found.step_time == pytest.approx(float(step.seconds) / share, rel=1e-6)
+    assert sum(found.breakdown.values()) == pytest.approx(found.step_time, rel=1e-6)
+    assert f"less {100 * (1 - share):.2g} %" in found.utilization.why
+
+
 def test_the_range_is_wider_without_a_layout():
     given_, auto = run().utilization, run(layout=None).utilization
-    assert auto.low / auto.value < given_.low / given_.value
+    assert auto.high / auto.low > given_.high / given_.low
     assert "layouts" in auto.why
     assert "layouts" not in given_.why
 
