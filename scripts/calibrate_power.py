@@ -1,11 +1,15 @@
 """Fits the constants of the power model to measured boards and systems.
 
-    python scripts/calibrate_power.py            writes costcalc/data/power.yaml
-    python scripts/calibrate_power.py --check    exits 1 if the file is not what this writes
+    python scripts/calibrate_power.py            writes costcalc/data/power.yaml and, a minute
+                                                 later, costcalc/data/measurements/power_folds.yaml
+    python scripts/calibrate_power.py --check    exits 1 if the files are not what this writes
 
 Every row of costcalc/data/measurements/power.csv counts once.  The errors are of rows that the
 fit has not seen: one source is left out at a time; the traces of one source on several kinds of
 device leave out one device at a time.  No row is made from a rating times hours.
+
+The folds are what `costcalc validate` predicts with: for each source the constants fitted without
+it, and a range from the errors of the other sources, each of which was left out of its fit as well.
 """
 
 from __future__ import annotations
@@ -129,16 +133,33 @@ def held_out(all_rows: list[Row]) -> list[tuple[Row, float]]:
     return found
 
 
-def summary(ratios: list[float]) -> dict[str, float | int]:
+def summary(found: list[tuple[Row, float]]) -> dict[str, float | int]:
     """Number, median and 90th percentile of the error, bias, and the spread of measured/model."""
-    values = np.array(ratios)
+    values = np.array([ratio for _, ratio in found])
     error = np.abs(values - 1.0)
     return {
-        "n": len(ratios),
+        "n": len(values),
         "median_error": _r(np.median(error)), "p90_error": _r(np.percentile(error, 90)),
         "bias": _r(np.exp(np.median(np.log(values))) - 1.0),
-        "low": _r(np.percentile(1.0 / values, 5)), "high": _r(np.percentile(1.0 / values, 95)),
+        **spread([(row.source, 1.0 / ratio) for row, ratio in found]),
     }
+
+
+def spread(found: list[tuple[str, float]]) -> dict[str, float]:
+    """5th and 95th percentile of measured over model, each source counting once.
+
+    For a source that is yet to come the share of n known ones to cover is (n + 1)/n times 0.95
+    (split conformal prediction, Lei et al. 2018, arXiv:1604.04173, section 2): with fewer than 19
+    sources that is all of them, and the range is from the lowest to the highest seen.
+    """
+    sources = [source for source, _ in found]
+    share = min((len(set(sources)) + 1) / len(set(sources)) * 0.95, 1.0)
+    order = np.argsort([ratio for _, ratio in found])
+    ratios = np.array([ratio for _, ratio in found])[order]
+    weights = np.array([1.0 / sources.count(source) for source in sources])[order]
+    at = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
+    low, high = np.interp([1.0 - share, share], at, ratios)
+    return {"low": _r(low), "high": _r(high)}
 
 
 def _r(value: float) -> float:
@@ -152,12 +173,9 @@ def build() -> str:
     fitted = [row for row in every if row.workload in CLASSES]
     p = {name: _r(value) for name, value in fit(fitted).items()}
     ratios = held_out(fitted)
-    known = [ratio for row, ratio in ratios if row.utilization is not None]
-    unknown = [ratio for row, ratio in ratios if row.utilization is None]
-    busy = [
-        ratio for row, ratio in ratios
-        if row.utilization is not None and row.workload == "transformer"
-    ]
+    known = [one for one in ratios if one[0].utilization is not None]
+    unknown = [one for one in ratios if one[0].utilization is None]
+    busy = [one for one in known if one[0].workload == "transformer"]
     out = {
         "ceiling": {name: p[f"ceiling.{name}"] for name in CLASSES},
         "family": {name: p[f"family.{name}"] for name in FAMILIES},
@@ -187,13 +205,40 @@ def build() -> str:
     return head + body
 
 
+def folds() -> str:
+    """The text of power_folds.yaml: what may be known of each source without having seen it."""
+    priors = yaml.safe_load((DATA / "measurements" / "power_priors.yaml").read_text("utf-8"))
+    fitted = [row for row in rows(priors) if row.workload in CLASSES]
+    fits: dict[frozenset[str], dict[str, float]] = {}
+
+    def without(*out: str) -> dict[str, float]:
+        key = frozenset(out)
+        if key not in fits:
+            fits[key] = fit([row for row in fitted if row.source not in key])
+        return fits[key]
+
+    found = {}
+    for source in sorted({row.source for row in fitted}):
+        seen = [row for row in fitted if row.source != source]
+        errors: dict[str, list[tuple[str, float]]] = {"known": [], "unknown": []}
+        for row in seen:
+            made = predicted(row, without(source, row.source), seen)
+            if made is not None:
+                name = "unknown" if row.utilization is None else "known"
+                errors[name].append((row.source, row.power / made))
+        ranges = {name: spread(ratios) for name, ratios in errors.items()}
+        found[source] = {**{name: _r(v) for name, v in without(source).items()}, **ranges}
+    body = yaml.safe_dump(found, sort_keys=False, width=1000, default_flow_style=None)
+    return "# Written by scripts/calibrate_power.py from power.csv; do not edit.\n" + body
+
+
 def main() -> int:
-    """Writes the file, or checks it."""
-    text = build()
-    path = DATA / "power.yaml"
+    """Writes the files, or checks them."""
+    files = {DATA / "power.yaml": build, DATA / "measurements" / "power_folds.yaml": folds}
     if "--check" in sys.argv[1:]:
-        return int(path.read_text("utf-8") != text)
-    path.write_text(text, encoding="utf-8")
+        return int(any(path.read_text("utf-8") != make() for path, make in files.items()))
+    for path, make in files.items():
+        path.write_text(make(), encoding="utf-8")
     return 0
 
 
