@@ -86,13 +86,14 @@ class Sample:
     """How far a writer has got since its start.
 
     ``time`` is seconds since the epoch, ``elapsed`` seconds of a clock that never jumps;
-    ``busy`` those between steps without the pauses; ``energy`` by ``gpu:<uuid>``, ``cpu:<boot>``,
-    ``memory:<boot>``; ``gaps`` seconds that no meter saw.
+    ``busy`` those of the ``timed`` steps, pauses and the first step left out; ``energy`` by
+    ``gpu:<uuid>``, ``cpu:<boot>``, ``memory:<boot>``; ``gaps`` seconds that no meter saw.
     """
 
     time: float
     elapsed: float
     steps: int = 0
+    timed: int = 0
     busy: float = 0.0
     tokens: float | None = None
     samples: float | None = None

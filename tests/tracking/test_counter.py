@@ -1,0 +1,90 @@
+"""Steps are counted whatever is passed, and pauses are not taken for training."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from costcalc.tracking import counter as module
+from costcalc.tracking.counter import Counter
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_pauses_and_the_first_step_are_no_training_time(clock: list[float]) -> None:
+    counter = Counter()
+    # compile 60 s, ten steps of 1 s, an evaluation of 30 s, ten steps of 1 s
+    for seconds in (60.0, *[1.0] * 10, 30.0, *[1.0] * 10):
+        clock[0] += seconds
+        counter.step(tokens=100)
+    assert counter.steps == 22
+    assert counter.tokens == 2200
+    assert (counter.timed, counter.busy) == (20, 20.0)
+
+
+@pytest.mark.parametrize(("value", "counted"), [
+    (7, 7.0), (7.5, 7.5), (np.int64(7), 7.0), (np.float32(7), 7.0), (Decimal(7), 7.0), (0, 0.0),
+    (True, 1.0),
+])
+def test_numbers_of_any_kind_are_counted(value: Any, counted: float) -> None:
+    counter = Counter()
+    counter.step(tokens=value)
+    counter.settle()
+    assert counter.tokens == counted
+    assert not counter.notes
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    (-1, "tokens: expected a number, 0 or more; got -1.0"),
+    (float("nan"), "tokens: expected a number, 0 or more; got nan"),
+    ("many", "tokens: expected a number; got str (could not convert string to float: 'many')"),
+    ([1], "tokens: expected a number; got list (float() argument must be a string or a real "
+          "number, not 'list')"),
+])
+def test_what_is_no_number_is_noted_once_and_raises_nothing(value: Any, said: str) -> None:
+    counter = Counter()
+    for _ in range(3):
+        counter.step(tokens=value)
+        counter.settle()
+    assert list(counter.notes) == [said]
+    assert counter.tokens is None
+    assert counter.steps == 3
+
+
+def test_a_value_that_must_be_waited_for_is_waited_for_elsewhere() -> None:
+    class OnDevice:
+        asked = 0
+
+        def __float__(self) -> float:
+            OnDevice.asked += 1
+            return 5.0
+
+    counter = Counter()
+    counter.step(tokens=OnDevice())
+    assert OnDevice.asked == 0
+    counter.settle()
+    assert counter.tokens == 5.0
+
+
+def test_steps_of_several_threads_are_all_counted() -> None:
+    counter = Counter()
+
+    def work() -> None:
+        for _ in range(5000):
+            counter.step(tokens=2)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (counter.steps, counter.tokens) == (20_000, 40_000)
