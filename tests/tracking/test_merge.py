@@ -1,0 +1,142 @@
+"""The totals of a job by hand: everything once, nothing twice."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import named, totals
+from costcalc.tracking.records import Device, Energy, Place, Sample, Start
+
+
+def gpu(joules: float, basis: Any = "measured") -> Energy:
+    return Energy(joules=joules, basis=basis, meter="nvml", component="device")
+
+
+def cpu(joules: float) -> Energy:
+    return Energy(joules=joules, basis="modelled", meter="load", component="cpu")
+
+
+def writer(rank: int = 0, *, at: float = 0.0, seconds: float = 100.0, world: int = 1, node: int = 0,
+           nodes: int = 1, boot: str = "", attempt: str | None = None, devices: str = "",
+           energy: dict[str, Energy] | None = None, job: str = "j", **sample: Any) -> Written:
+    boot = boot or f"boot{node}"
+    place = Place(rank=rank, world=world, node=node, nodes=nodes, job=job, attempt=attempt)
+    found = tuple(Device(uuid=f"{boot}/{name}", name="H100") for name in devices)
+    start = Start(job=job, writer=f"w{node}.{rank}.{at}", time=at, place=place, boot=boot, host="h",
+                  devices=found)
+    return Written(start=start, last=Sample(time=at + seconds, elapsed=seconds,
+                                            energy=energy or {}, **sample))
+
+
+def test_one_process() -> None:
+    found = totals([writer(seconds=3600, steps=10, tokens=5e6, devices="ab", timed=9, busy=90.0,
+                           energy={"gpu:a": gpu(7.2e6), "cpu:b": cpu(3.6e6)})])
+    assert found.elapsed == 3600
+    assert found.device_seconds(1) == 7200
+    assert (found.steps, found.tokens, found.timed, found.busy) == (10, 5e6, 9, 90.0)
+    assert found.joules() == 10.8e6
+    assert found.joules("device") == 7.2e6
+    assert found.joules("memory") is None
+    assert named(found.devices) == {"H100": 2}
+
+
+def test_four_ranks_that_all_meter_the_same_node_count_once() -> None:
+    energy = {"gpu:a": gpu(1e6), "cpu:b": cpu(5e5)}
+    ranks = [writer(r, world=4, at=r * 0.1, tokens=100.0, devices="abcd", energy=energy)
+             for r in range(4)]
+    found = totals(ranks)
+    assert found.joules() == 1.5e6
+    assert len(found.devices) == 4
+    assert found.tokens == 400
+    assert found.elapsed == pytest.approx(100.3)  # from the first start to the last word
+
+
+@pytest.mark.parametrize(("layout", "tokens"), [
+    ({}, 800.0),  # eight replicas
+    ({"tensor": 2}, 400.0),
+    ({"tensor": 2, "pipeline": 2}, 200.0),
+    ({"tensor": 4, "pipeline": 2}, 100.0),
+    ({"context": 2, "data": 4}, 400.0),
+    ({"tensor": 64}, 100.0),  # a layout of another run: the job is one replica at least
+])
+def test_ranks_of_a_replica_count_once(layout: dict[str, int], tokens: float) -> None:
+    ranks = [writer(r, world=8, tokens=100.0) for r in range(8)]
+    assert totals(ranks, layout=layout).tokens == tokens
+
+
+def test_a_rank_that_counts_for_all_says_so() -> None:
+    found = totals([writer(0, world=8, tokens=100.0)], layout={"tensor": 2})
+    assert found.tokens == 400.0
+    assert found.notes == (
+        "tokens: 1 of 8 ranks counted; the others are taken to have seen as many",
+    )
+
+
+def test_total_tokens_are_job_wide() -> None:
+    ranks = [writer(r, world=2, tokens=1.0, total_tokens=1000.0 + r) for r in range(2)]
+    assert totals(ranks).tokens == 1001.0
+
+
+def test_a_restart_goes_on_with_the_sum_and_is_listed() -> None:
+    first = [writer(r, world=2, tokens=50.0, steps=5, devices="ab", status="running",
+                    energy={"gpu:a": gpu(1e6)}) for r in range(2)]
+    second = [writer(r, world=2, at=500.0, tokens=70.0, steps=7, devices="ab", status="completed",
+                     energy={"gpu:a": gpu(2e6)}) for r in range(2)]
+    found = totals(first + second)
+    assert [(a.began, a.elapsed, a.status) for a in found.attempts] == [
+        (0.0, 100.0, "running"), (500.0, 100.0, "completed")]
+    assert found.elapsed == 200.0  # the wait between them held nothing
+    assert (found.tokens, found.steps, found.joules()) == (240.0, 12, 3e6)
+
+
+def test_an_elastic_restart_has_its_own_world() -> None:
+    early = [writer(r, world=4, attempt="0", tokens=10.0, devices="abcd") for r in range(4)]
+    late = [writer(r, world=2, at=200.0, attempt="1", tokens=10.0, devices="ab") for r in range(2)]
+    found = totals(early + late)
+    assert found.tokens == 60.0
+    assert found.device_seconds(0) == 4 * 100 + 2 * 100
+
+
+def test_nodes_that_are_missing_or_there_twice_are_named() -> None:
+    ranks = [writer(0, world=4, node=0, nodes=4), writer(1, world=4, node=2, nodes=4),
+             writer(2, world=4, node=2, nodes=4, boot="other")]
+    (attempt,) = totals(ranks).attempts
+    assert attempt.missing == (1, 3)
+    assert attempt.duplicate == (2,)
+    assert (attempt.nodes, attempt.nodes_expected) == (2, 4)
+
+
+def test_meters_apart_in_time_add_up_and_the_weaker_names_the_sum() -> None:
+    found = totals([writer(at=0.0, energy={"gpu:a": gpu(1e6)}),
+                    writer(at=100.0, energy={"gpu:a": gpu(1e6, "modelled")})])
+    assert found.energy["gpu:a"].joules == 2e6
+    assert found.energy["gpu:a"].basis == "modelled"
+
+
+def test_records_of_two_jobs_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected the records of one job; got 2"):
+        totals([writer(job="a"), writer(job="b")])
+    with pytest.raises(ValueError, match="expected the records of one job; got 0"):
+        totals([])
+
+
+@given(order=st.randoms(use_true_random=False), ranks=st.integers(1, 6), who=st.integers(0, 5))
+def test_neither_the_order_nor_who_metered_matters(
+    order: random.Random, ranks: int, who: int
+) -> None:
+    def job(meters: int) -> list[Written]:
+        energy = {"gpu:a": gpu(1e6)}
+        return [writer(r, world=ranks, tokens=10.0, energy=energy if r == meters else None)
+                for r in range(ranks)]
+
+    mixed = job(who % ranks)
+    order.shuffle(mixed)
+    one, other = totals(job(0)), totals(mixed)
+    assert one.energy == other.energy
+    assert (one.tokens, one.elapsed) == (other.tokens, other.elapsed)
