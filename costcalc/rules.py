@@ -144,6 +144,9 @@ def _layout(part: Part) -> Iterator[Fault]:
     if layout is not None and layout.virtual_pipeline > 1 and layout.pipeline == 1:
         message = f"{layout.virtual_pipeline} needs a pipeline above 1: it cuts each stage up"
         yield Fault(("hardware", "layout", "virtual_pipeline"), message)
+    if layout is not None and layout.expert_overlap and layout.expert == 1:
+        message = "needs experts apart: say hardware.layout.expert, 2 or more"
+        yield Fault(("hardware", "layout", "expert_overlap"), message)
     if layout is None or count is None:
         return
     model = layout.tensor * layout.pipeline * layout.context

@@ -160,6 +160,7 @@ class LayoutKeys(Section):
     expert: _Count = 1
     sharding: Annotated[str, choice(*SHARDINGS)] | None = None
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = None
+    expert_overlap: bool | None = None
 
 
 def _layout(value: Any) -> Any:

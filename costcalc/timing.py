@@ -53,7 +53,9 @@ def timed(
     training = given.part.training or Training()
     asked = given.part.hardware or Hardware()
     assumed: list[Assumption | Choice] = []
-    recipe = _recipe(training, work, devices, precision, assumed)
+    recipe = replace(
+        _recipe(training, work, devices, precision, assumed),
+        expert_overlap=bool(asked.layout and asked.layout.expert_overlap))
     layout, free = _layout(asked.layout, training, devices.count, assumed)
     if layout is None:
         assumed.append(Choice(key="hardware.layout", value="auto", basis="default",

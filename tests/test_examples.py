@@ -57,17 +57,19 @@ def test_an_example_is_near_what_was_published(name: str) -> None:
         assert low <= found <= high, figure
 
 
-def test_deepseek_v3_is_within_a_factor_of_three_of_what_was_published() -> None:
+def test_deepseek_v3_is_near_what_was_published() -> None:
     """DeepSeek-AI 2024 (arXiv 2412.19437), table 1: 2.664M H800-hours of pretraining.
 
-    Their own kernels hide the traffic of 64-way expert parallelism, which no measured row that
-    the model is calibrated on does: the prediction is high, and its range with it.
+    No measured row that the model is calibrated on hides the traffic of experts as DualPipe does:
+    that it does is said in the run file.  The published hours are 14.8 × 180K a trillion tokens,
+    with no time lost in them, while the prediction has a usual goodput in it.
     """
     found = costcalc.estimate(ROOT / "examples" / "deepseek-v3.yaml").results["device_hours"]
     assert found.value is not None
     assert found.low is not None
-    assert 2.664e6 / 3 <= found.value <= 2.664e6 * 3
-    assert found.low <= 2.664e6 * 1.75
+    assert found.high is not None
+    assert 2.664e6 / 1.6 <= found.value <= 2.664e6 * 1.6
+    assert found.low <= 2.664e6 <= found.high
 
 
 def test_the_examples_that_the_project_promises_are_there() -> None:

@@ -57,6 +57,8 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
      "hardware.count: expected a whole number of devices, 1 or more; got true"),
     ({"hardware": {"layout": {"virtual_pipeline": 4}}},
      "4 needs a pipeline above 1: it cuts each stage up"),
+    ({"hardware": {"layout": {"expert_overlap": True}}},
+     "needs experts apart: say hardware.layout.expert, 2 or more"),
     ({"hardware": {"layout": {"tensor": 3}}}, "does not divide the count, 8"),
     ({"hardware": {"layout": {"data": 2, "tensor": 2}}}, "expected the count, 8"),
     ({"hardware": {"layout": "best"}},

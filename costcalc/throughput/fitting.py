@@ -112,8 +112,7 @@ def _least_recompute(
     footprint: Footprint, machine: Machine, layout: Layout, recipe: Recipe
 ) -> Layout:
     """The layout with the least recompute whose memory fits, or with full."""
-    kinds: tuple[RecomputeKind, ...] = (
-        ("none", "selective") if recipe.attention == "standard" else ("none",))
+    kinds: tuple[RecomputeKind, ...] = ("none", "selective")
     for kind in kinds:
         tried = replace(layout, recompute=kind)
         if memory(footprint, machine, tried, recipe).total.value <= (machine.memory or 1e300):

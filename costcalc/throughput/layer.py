@@ -23,6 +23,8 @@ HIDDEN_PASSES = 10.0
 INNER_PASSES = 2.0
 #: casts launched a matmul in 8 or 4 bits: two operands, each quantized and its scales laid out
 CAST_KERNELS = 4.0
+#: what norms and activation functions are of the elementwise traffic forward
+SELECTIVE_PASSES = 0.5
 #: a routed token's hidden state: written by rank, sorted by expert, back, and summed
 PERMUTE_PASSES = 6.0
 #: passes over the score matrix where attention is not fused: scale, mask, softmax, dropout
@@ -57,7 +59,8 @@ def layer_times(
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
     # passes of forward's cost: forward 1, backward 2 (1 where weights are frozen), recompute 1
     weights_passes = 3.0 - training.frozen + axes.full
-    other_passes = 3.0 + axes.full
+    # selective recompute beside fused attention: norms and activation functions once more
+    other_passes = 3.0 + axes.full + SELECTIVE_PASSES * axes.selective * training.flash
     linear, traffic = _linear(shape, rates, axes, c, tokens)
     core, core_traffic = _attention(shape, rates, axes, training, c, tokens)
     bandwidth = rates.bandwidth * c.bandwidth

@@ -63,7 +63,8 @@ class Recipe:
     """How one step is trained: what the time and memory models need beside shapes and machine.
 
     ``attention``: flash2 is FlashAttention-2, which is as good as any on Ampere and half as fast as
-    kernels written for Hopper there.  ``overlap``: communication runs beside computation.
+    kernels written for Hopper there.  ``overlap``: communication runs beside computation;
+    ``expert_overlap``: so does the experts', beside another micro-batch (DualPipe).
     """
 
     sequence_length: int
@@ -71,6 +72,7 @@ class Recipe:
     precision: str
     attention: Literal["flash", "flash2", "standard"] = "flash"
     overlap: bool = True
+    expert_overlap: bool = False
     optimizer: str = "adamw"
     method: str = "pretrain"
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)

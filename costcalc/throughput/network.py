@@ -15,6 +15,13 @@ from costcalc.throughput.shape import ModelShape
 Number = Any  # float or NumPy array of floats
 
 
+#: what communication beside computation costs it: 20 of the 132 SMs of an H800 (DeepSeek-AI 2024,
+#: arXiv 2412.19437, section 3.2.2)
+EXPERT_BESIDE = 20.0 / 132.0
+#: dispatched in 8 bits and combined in 16: a quarter less than all in 16 (section 3.3.3 there)
+EXPERT_NARROW = 0.25
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """Rates and latencies of each group of a layout; byte/s and seconds.
@@ -42,11 +49,13 @@ class Network:
     pipeline_exposed: Number
     data_exposed: Number
     expert_exposed: Number
+    expert_bytes: Number
     shard_exposed: Number
 
 
-def network_of(rates: Rates, axes: Axes, c: Coefficients, overlap: Number = 1.0) -> Network:
-    """Who talks to whom over which link."""
+def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Network:
+    """Who talks to whom over which link, and what of it shows."""
+    overlap, dual = training.overlap, training.expert_overlap
     up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
@@ -76,7 +85,9 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, overlap: Number = 1.0)
         tensor_exposed=1.0 - overlap * (1.0 - c.tensor_exposed),
         pipeline_exposed=1.0 - overlap * (1.0 - c.pipeline_exposed),
         data_exposed=1.0 - overlap * (1.0 - c.data_exposed),
-        expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed),
+        expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed) * (1.0 - dual)
+        - dual * (1.0 - EXPERT_BESIDE),
+        expert_bytes=rates.activation_bytes * (1.0 - dual * rates.low * EXPERT_NARROW),
         shard_exposed=1.0 - overlap * (1.0 - c.shard_exposed),
     )
 
@@ -139,7 +150,7 @@ def expert_time(
     there over the fabric (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.2): k experts drawn
     evenly from D domains stand in D·(1 − (1 − 1/D)^k) of them.  ``busy``: seconds of compute of
     another micro-batch that hide it where the software runs the two side by side (DualPipe, section
-    3.2.1 there; interleaved 1F1B), at most but for the share ``expert_exposed``.
+    3.2.1 there), at most but for the share ``expert_exposed``.
     """
     ep = axes.expert
     inside = np.minimum(ep, net.domain)
@@ -147,7 +158,7 @@ def expert_time(
     chosen = np.maximum(shape.experts_per_token, 1.0)
     visited = domains * (1.0 - (1.0 - 1.0 / domains) ** chosen)
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
-    sent = tokens * split * shape.hidden * net.bytes * c.imbalance
+    sent = tokens * split * shape.hidden * net.expert_bytes * c.imbalance
     within = sent * chosen * (1.0 - 1.0 / inside) / net.up
     across = sent * visited * (1.0 - 1.0 / domains) / net.out
     latency = c.latency_up + np.where(ep > inside, c.latency_out - c.latency_up, 0.0)

@@ -57,7 +57,6 @@ class Question(NamedTuple):
     experts: int
     sequence_length: int
     global_batch: float
-    standard: bool
     full: bool
     fixed: Fixed
 
@@ -70,7 +69,7 @@ def question(
         devices=int(machine.devices), domain=max(int(machine.scale_up_domain), 1),
         layers=max(int(shape.layers), 1), heads=_heads(shape),
         experts=int(shape.experts), sequence_length=int(shape.sequence_length),
-        global_batch=float(recipe.global_batch), standard=recipe.attention == "standard",
+        global_batch=float(recipe.global_batch),
         full=full, fixed=fixed,
     )
 
@@ -166,7 +165,7 @@ def _inner(q: Question) -> Floats:
     limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
     batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
     shardings = list(_SHARDINGS) if q.full else ["none", "zero1", "zero3"]
-    recomputes = ["none", "selective", "full"] if q.standard else ["none", "full"]
+    recomputes = ["none", "selective", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
     recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
     return np.array([

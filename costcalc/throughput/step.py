@@ -64,7 +64,8 @@ class Training:
     ``frozen``: 1 where base weights are frozen and only adapters train (no weight gradients of the
     base); ``trainable`` the share of the parameters with gradients and optimizer states.
     ``older``: 1 where fused attention is not written for the generation of the device.
-    ``overlap``: 1 where communication runs beside computation, 0 where it waits.
+    ``overlap``: 1 where communication runs beside computation, 0 where it waits;
+    ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
     """
 
     sequence_length: Number
@@ -72,6 +73,7 @@ class Training:
     flash: Number = 1.0
     older: Number = 0.0
     overlap: Number = 1.0
+    expert_overlap: Number = 0.0
     frozen: Number = 0.0
     trainable: Number = 1.0
     optimizer_bytes: Number = 30.0
@@ -85,6 +87,7 @@ def training_of(recipe: Recipe) -> Training:
         flash=0.0 if recipe.attention == "standard" else 1.0,
         older=1.0 if recipe.attention == "flash2" else 0.0,
         overlap=1.0 if recipe.overlap else 0.0,
+        expert_overlap=1.0 if recipe.expert_overlap else 0.0,
         frozen=1.0 if recipe.method == "lora" else 0.0,
         trainable=float(recipe.trainable_share),
         optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
@@ -120,7 +123,7 @@ def step_of(
     tokens = axes.micro_batch * training.sequence_length / axes.context
     micro_batches = np.ceil(training.global_batch / (axes.data * axes.micro_batch) - 1e-9)
     layer = layer_times(shape, rates, axes, training, c, tokens)
-    net = network_of(rates, axes, c, training.overlap)
+    net = network_of(rates, axes, c, training)
     stage = _stage(shape, axes, layer, net, c, tokens)
     passes = micro_batches + stage["shift"]
     bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline

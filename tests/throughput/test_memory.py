@@ -394,3 +394,15 @@ def test_a_network_by_its_flops_fits_where_it_ran():
 
 def test_bare_flops_have_no_footprint():
     assert footprint_of(workload(WorkloadInput(flops=3.14e23))) is None
+
+
+def test_selective_recompute_beside_fused_attention_keeps_less():
+    # norms and activation functions are not kept: 0.7 of the activations, and time for them
+    work, on, how = work_of(LLAMA8, 8192), machine(8), recipe(8192, 64)
+    model = footprint_of(work)
+    kept, less = (
+        memory(model, on, Layout(data=8, sharding="zero3", recompute=kind), how).parts.activations
+        for kind in ("none", "selective")
+    )
+    layer = kept / 32  # about: half a layer of gradients is in flight beside those kept
+    assert less == pytest.approx(0.7 * kept, abs=layer)

@@ -133,6 +133,31 @@ def test_software_that_waits_shows_all_its_communication():
     assert float(waits.compute) == float(beside.compute)
 
 
+def test_experts_traffic_hides_behind_another_micro_batch():
+    # 64 experts, 8 a token, over 8 domains: their traffic takes longer than all computation, and
+    # beside it all but 20 of 132 parts of that computation hide it
+    shape = decoder_shape(
+        layers=8, hidden=4096, heads=32, ffn=1536, vocabulary=8, sequence_length=4096, experts=64,
+        experts_per_token=8,
+    )
+    recipe = replace(RECIPE, sequence_length=4096)
+    axes = axes_of(Layout(data=64, expert=64))
+    waits, beside = (
+        step_time(shape, H100, axes, replace(recipe, expert_overlap=dual), load())
+        for dual in (False, True)
+    )
+    hidden = (1 - 20 / 132) * float(waits.compute + waits.memory)
+    assert float(waits.expert) > hidden
+    assert float(beside.expert) == pytest.approx(float(waits.expert) - hidden, rel=0.1)
+    # in 8 bits what is dispatched is half as much: three quarters of the traffic in all
+    eight = replace(recipe, precision="fp8", expert_overlap=True)
+    nets = [
+        network_of(rates_of(H100, r.precision), axes, Coefficients(), training_of(r))
+        for r in (recipe, eight)
+    ]
+    assert nets[1].expert_bytes / nets[0].expert_bytes == pytest.approx(0.75)
+
+
 def test_a_collective_drives_the_links_of_the_axes_that_it_lies_along():
     # a v5p slice of 8 × 8 × 8: tensor 8 on one axis, data 64 on two; 600 GB/s on all three
     v5p = Machine(
@@ -140,13 +165,13 @@ def test_a_collective_drives_the_links_of_the_axes_that_it_lies_along():
         peak={"bf16": 459e12}, memory_bandwidth=2765e9, scale_up=600e9, scale_up_domain=8960,
         torus=3,
     )  # fmt: skip
-    full = Coefficients(scale_up=1.0)
-    net = network_of(rates_of(v5p, "bf16"), axes_of(Layout(tensor=8, data=64)), full)
+    full, how = Coefficients(scale_up=1.0), training_of(RECIPE)
+    net = network_of(rates_of(v5p, "bf16"), axes_of(Layout(tensor=8, data=64)), full, how)
     assert float(net.tensor_rate) == pytest.approx(200e9)
     assert float(net.data_rate) == pytest.approx(400e9)
     # 16 chips of a v5e do not close to rings: half of their four links of 50 GB/s
     v5e = replace(v5p, devices=16, scale_up=200e9, scale_up_domain=256, torus=2)
-    net = network_of(rates_of(v5e, "bf16"), axes_of(Layout(data=16)), full)
+    net = network_of(rates_of(v5e, "bf16"), axes_of(Layout(data=16)), full, how)
     assert float(net.data_rate) == pytest.approx(100e9)
 
 
