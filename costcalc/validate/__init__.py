@@ -2,114 +2,40 @@
 
 Figures are for groups of sources that the fit had not seen.  Repeats of one configuration count
 once; a refused row is a miss; rows whose source states neither a shape nor a parameter count can
-be predicted by nobody and are counted apart.
+be predicted by nobody and are counted apart.  Published footprints and costs are worked out again
+from their own inputs, and never counted as predictions.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from costcalc.validate.score import Point, Score
+    from costcalc.validate.rows import Measured
+    from costcalc.validate.tables import Category, Report
 
 METHOD = (
     "Leave one group of sources out (the default); sources that republish each other count as "
     "one. Repeats of one configuration count once. Figures with fewer than 30 configurations are "
     "not claimed."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """One table of scores: the whole under the key ``all``, then its parts."""
-
-    title: str
-    by: str
-    rows: Mapping[str, Score]
-    short: str = ""  # the title in a summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All that ``costcalc validate`` prints."""
-
-    method: str
-    tables: Sequence[Table]
-    repeats: int
-    noise: float  # median share by which repeats of one configuration differ from their median
-    unsized: int  # configurations whose source states neither shape nor size
-
-    def summary(self) -> list[tuple[str, Score]]:
-        """One score a category: each table's whole, and each workload that is no LLM's."""
-        found: dict[str, Score] = {}
-        for table in self.tables:
-            if table.by == "workload":
-                found |= {n: s for n, s in table.rows.items() if n != "all"}
-            else:
-                found.setdefault(table.short or table.title, table.rows["all"])
-        return list(found.items())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; shares of 1."""
-        tables = [
-            {"title": t.title, "by": t.by,
-             "rows": {n: _plain(s) for n, s in t.rows.items()}}
-            for t in self.tables
-        ]  # fmt: skip
-        return {
-            "schema": "costcalc/validation/v1",
-            "method": self.method,
-            "tables": tables,
-            "noise_floor": {"repeats": self.repeats, "median": self.noise},
-            "unsized": self.unsized,
-        }
-
-
-def _plain(score: Score) -> dict[str, Any]:
-    """A score as JSON takes it: what is not a number is null."""
-    values = {n: None if math.isnan(v) else v for n, v in asdict(score).items()}
-    return {**values, "claimed": score.claimed}
-
-
-_KEYS: dict[str, Callable[[Point], str]] = {
-    "source": lambda p: p.source,
-    "accelerator": lambda p: p.accelerator,
-    "precision": lambda p: p.precision,
-    "workload": lambda p: p.workload,
-    "devices": lambda p: p.scale,
-}
+OWN = "Predicted by the shipped constants; the fit has not seen these rows."
+_SPLITS = ("source", "accelerator", "precision", "scale")
 
 
 def validate() -> Report:
     """Scores of everything that ships."""
-    from costcalc.throughput.constants import load
-    from costcalc.validate import published, score
-    from costcalc.validate.throughput import all_measured, points
+    from costcalc.validate import score, tables
+    from costcalc.validate.throughput import all_measured
 
     measured = all_measured()
-    text = [m for m in measured if m.row["workload"] == "llm" and m.sized]
-    given = points(m for m in text if m.layout_given and m.shape_given)
-    guessed = points(m for m in text if m.layout_given and not m.shape_given)
-    hidden = points(text, hidden=True)
-    others = points(m for m in measured if m.row["workload"] != "llm")
-    runs = published.points(load())
-    tables = [
-        *_tables("LLM throughput, layout given", given),
-        _table("LLM throughput, layout given, shapes guessed from the size", "source", guessed,
-               "LLM, layout given, shape guessed"),
-        _table("LLM throughput, layout hidden (auto)", "source", hidden),
-        _table("Throughput of other models", "workload", others),
-        _table("Published runs, FLOPs to device-hours", "accelerator", runs,
-               "published runs, device-hours"),
-        _power(),
-    ]
-    repeats, noise = score.noise([*given, *others])
-    return Report(
-        method=METHOD, tables=tables, repeats=repeats, noise=noise,
-        unsized=sum(m.row["workload"] == "llm" and not m.sized for m in measured),
+    language, others = _language(measured), _others(measured)
+    repeated = [*language[0].points, *others.points]
+    catalogue, stated = _costs()
+    return tables.report(
+        METHOD, [*language, others, _runs(), _power(), catalogue, _footprints(), stated],
+        noise=score.noise(repeated),
+        unsized=sum(one.row["workload"] == "llm" and not one.sized for one in measured),
     )  # fmt: skip
 
 
@@ -121,53 +47,118 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
     Raises InputError for a table that cannot be read.
     """
     from costcalc.errors import InputError, Problem
-    from costcalc.validate import score
-    from costcalc.validate.rows import configurations, read
+    from costcalc.validate import own, score, tables
+    from costcalc.validate.rows import configurations
     from costcalc.validate.throughput import points
 
-    measured = configurations(read(file, name))
+    measured = configurations(own.read(file, name))
     sized = [m for m in measured if m.sized or m.row["workload"] != "llm"]
     if not sized:
         message = "expected rows with a rate and parameters; found none"
         raise InputError(Problem(key="parameters", message=message, file=name))
     found = points(sized, own=True)
-    repeats, noise = score.noise(found)
-    return Report(
-        method="Predicted by the shipped constants; the fit has not seen these rows.",
-        tables=_tables(name, found), repeats=repeats, noise=noise,
+    return tables.report(
+        OWN, [tables.category(name, found, (*_SPLITS, "workload"))], noise=score.noise(found),
         unsized=len(measured) - len(sized),
+    )
+
+
+def _language(measured: list[Measured]) -> list[Category]:
+    """Language models: with the layout as given, with a guessed shape, with the layout hidden."""
+    from costcalc.validate import baselines
+    from costcalc.validate.tables import category
+    from costcalc.validate.throughput import points
+
+    text = [one for one in measured if one.row["workload"] == "llm" and one.sized]
+    given = [one for one in text if one.layout_given and one.shape_given]
+    guessed = [one for one in text if one.layout_given and not one.shape_given]
+    return [
+        category(
+            "LLM throughput, layout given", points(given), _SPLITS,
+            baselines=baselines.of_throughput(given), note=baselines.NOTE,
+        ),
+        category(
+            "LLM throughput, layout given, shapes guessed from the size", points(guessed),
+            ("source",), short="LLM, layout given, shape guessed",
+        ),
+        category(
+            "LLM throughput, layout hidden (auto)", points(text, hidden=True), _SPLITS,
+            short="LLM, layout hidden (auto)", baselines=baselines.of_throughput(text),
+            note=baselines.NOTE,
+        ),
+    ]  # fmt: skip
+
+
+def _others(measured: list[Measured]) -> Category:
+    from costcalc.validate.tables import category
+    from costcalc.validate.throughput import points
+
+    found = points(one for one in measured if one.row["workload"] != "llm")
+    return category(
+        "Throughput of other models", found, ("workload", *_SPLITS), listed="workload"
+    )
+
+
+def _runs() -> Category:
+    from costcalc.throughput.constants import load
+    from costcalc.validate import baselines, published
+    from costcalc.validate.tables import category
+
+    runs = published.runs(load())
+    return category(
+        "Published runs, FLOPs to device-hours", published.points(runs),
+        ("accelerator", "source", "precision", "scale"), short="published runs, device-hours",
+        baselines=baselines.of_runs(runs),
+        note="The goodput comes from the runs of the other organisations.",
     )  # fmt: skip
 
 
-def _power() -> Table:
-    """Measured draw of a device against the model, as ``scripts/calibrate_power.py`` scored it.
+def _power() -> Category:
+    from dataclasses import replace
+    from math import nan
 
-    Its fits take too long to repeat here.  It keeps no range a row, so none is scored.  Where a
-    source leaves the share of the host out, the other rows of that chip tell it, those of the
-    same source among them: those rows are not wholly held out.
-    """
-    from costcalc.catalog.files import data_root
-    from costcalc.reading import read
-    from costcalc.validate.score import Score
+    from costcalc.validate import power
+    from costcalc.validate.score import score
+    from costcalc.validate.tables import category
 
-    path = data_root() / "power.yaml"
-    found = read(path.read_text(encoding="utf-8"), path.name).data["held_out"]
-    rows = {
-        name: Score(
-            n=int(one["n"]), median=one["median_error"], p90=one["p90_error"], bias=one["bias"],
-            inside=math.nan, refused=0,
-        )
-        for name, one in (("all", found["all"]), *found.items())
-    }  # fmt: skip
-    return Table(title="Power of a device (recorded)", by="what is known", rows=rows)
+    found = power.points()
+    return category(
+        "Power of a device, measured", found, ("kind", "source", "accelerator", "workload"),
+        short="power of a device",
+        baselines={"the rating of the board": replace(score(power.rated(found)), inside=nan)},
+        note="Chips of a generation that nobody measured in training are not in this table: "
+        "costcalc explain marks them modelled, not validated, with a wider range.",
+    )  # fmt: skip
 
 
-def _tables(title: str, found: list[Point]) -> list[Table]:
-    return [_table(title, key, found) for key in _KEYS if key != "workload"]
+def _costs() -> tuple[Category, Category]:
+    """At prices of the catalogue, and at those that the sources state."""
+    from costcalc.validate import costs
+    from costcalc.validate.tables import category
+
+    catalogue, stated = costs.points()
+    bounds = costs.bounds()
+    kept = ", ".join(f"{name} ({'kept' if held else 'not kept'})" for name, held in bounds)
+    return (
+        category(
+            "Published costs, hours as stated and prices of the catalogue", catalogue,
+            ("source", "accelerator"), short="cost, hours stated, price ours",
+            note="One figure a source, device, provider and plan; the catalogue's prices are years "
+            f"younger than many of the runs. Published upper bounds, not scored: {kept}.",
+        ),
+        category(
+            "Published costs from their own hours and prices", stated, ("source",),
+            short="cost: hours x stated price", arithmetic=True,
+        ),
+    )  # fmt: skip
 
 
-def _table(title: str, key: str, found: list[Point], short: str = "") -> Table:
-    from costcalc.validate.score import by, score
+def _footprints() -> Category:
+    from costcalc.validate import footprints
+    from costcalc.validate.tables import category
 
-    rows = {"all": score(found), **by(found, _KEYS[key])}
-    return Table(title=title, by=key, rows=rows, short=short)
+    return category(
+        "Published energy and CO2e from their own inputs", footprints.points(),
+        ("kind", "source", "figure"), listed="kind", arithmetic=True,
+        note="Where the power is a rating, hours times watts test arithmetic only.",
+    )  # fmt: skip

@@ -7,36 +7,59 @@ hours and a date: the price is ours, of the catalogue's own date, and the two ar
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from costcalc import calculator
 from costcalc.validate import printed
 from costcalc.validate.footprints import device_hours
+from costcalc.validate.printed import Printed
 from costcalc.validate.rows import Row, shipped
 from costcalc.validate.score import Point
-
-KINDS = {"stated": "stated hours x stated price", "catalogue": "stated hours, price of ours"}
 
 
 def run_of(row: Row) -> dict[str, Any]:
     """The run file of a row: its hours, and the price that it states or the provider it names."""
-    hours = device_hours(row)
-    if hours is None:
-        raise ValueError(f"{row['id']}: no hours")
     price: dict[str, Any] = (
         {"device_hour": f"{row['price']} USD"} if row["kind"] == "stated"
         else {"provider": row["provider"], "plan": row["plan"]}
     )  # fmt: skip
     return {
-        "measured": {"device_hours": hours.value},
+        "measured": {"device_hours": _hours(row).value},
         "hardware": {"accelerator": row["accelerator"], "count": int(row["devices"] or 1)},
         "price": price,
     }
 
 
-def points() -> list[Point]:
-    """Every published cost against the calculator's; None where no price is known."""
-    return [_point(row) for row in shipped("costs")]
+def _hours(row: Row) -> Printed:
+    hours = device_hours(row)
+    if hours is None:
+        raise ValueError(f"{row['id']}: no hours")
+    return hours
+
+
+def points() -> tuple[list[Point], list[Point]]:
+    """Costs at prices of the catalogue, and those at the prices that their sources state.
+
+    What several runs of a source paid for one device, provider and plan is one price, and counts
+    once.  Upper bounds are in neither list (:func:`bounds`).
+    """
+    found: dict[tuple[str, ...], Point] = {}
+    stated = []
+    for row in shipped("costs"):
+        if row["kind"] == "stated":
+            stated.append(_point(row))
+        elif not row["most"]:
+            paid = f"{printed.read(row['printed_usd']).value / _hours(row).value:.3g}"
+            key = (row["source"], row["accelerator"], row["provider"], row["plan"], paid)
+            found.setdefault(key, _point(row))
+    return list(found.values()), stated
+
+
+def bounds() -> list[tuple[str, bool]]:
+    """Published upper bounds by their runs, and whether the calculator's cost keeps to each."""
+    points = [_point(row) for row in shipped("costs") if row["most"]]
+    return [(p.name, p.predicted is not None and p.predicted <= p.measured) for p in points]
 
 
 def _point(row: Row) -> Point:
@@ -45,15 +68,12 @@ def _point(row: Row) -> Point:
     text = printed.read(row["printed_usd"])
     low, high = cost.low, cost.high
     if cost.value is not None and stated:
-        within = printed.tolerance(text, device_hours(row))
+        within = printed.tolerance(text, _hours(row))
         low, high = cost.value * (1.0 - within), cost.value * (1.0 + within)
-    measured = text.value
-    if row["most"] and cost.value is not None:
-        measured = min(measured, cost.value)  # below an upper bound every value agrees with it
     return Point(
-        measured=measured, predicted=cost.value,
-        low=float("nan") if low is None else low, high=float("nan") if high is None else high,
+        measured=text.value, predicted=cost.value,
+        low=math.nan if low is None else low, high=math.nan if high is None else high,
         source=row["source"], accelerator=row["accelerator"], precision="", workload="cost",
         devices=float(row["devices"] or 1), name=row["run"], id=row["id"], unit="USD",
-        kind=KINDS[row["kind"]], note=row["note"],
+        kind=row["kind"], note=row["note"],
     )  # fmt: skip

@@ -23,10 +23,10 @@ POUND = 453.59237  # g, the international pound (NIST SP 811, appendix B)
 GRAMS = {"g": 1.0, "kg": 1e3, "t": 1e6, "lb": POUND}
 #: how the power of a row came about, as the table names it
 KINDS = {
-    "measured": "power measured",
-    "assumed": "power assumed",
-    "rated": "rating x hours: arithmetic only",
-    "card": "rating, factor of the card's total",
+    "measured": "energy, CO2e: power measured",
+    "assumed": "energy, CO2e: power assumed",
+    "rated": "energy, CO2e: rating x hours",
+    "card": "energy, CO2e: rating, card factor",
 }
 
 
@@ -34,7 +34,7 @@ def kind_of(row: Row) -> str:
     """How the row's power came about, and whether its source states the intensity.
 
     >>> kind_of({"power": "rated", "grid_from": "the card's total"})
-    "rating, factor of the card's total"
+    'energy, CO2e: rating, card factor'
     """
     stated = row["grid_from"] in {"", "stated"}
     return KINDS[row["power"] if stated or row["power"] != "rated" else "card"]

@@ -113,9 +113,8 @@ def goodput_of(published: list[Published]) -> dict[str, float]:
     }
 
 
-def points(constants: Mapping[str, Any]) -> list[Point]:
+def points(published: list[Published]) -> list[Point]:
     """Device-hours predicted with a goodput from the other organisations' runs."""
-    published = runs(constants)
     found = []
     for run in published:
         others = [r for r in published if r.row["organisation"] != run.row["organisation"]]
@@ -128,6 +127,7 @@ def points(constants: Mapping[str, Any]) -> list[Point]:
             low=value * math.exp(-down), high=value * math.exp(up),
             source=run.row["organisation"], accelerator=run.row["accelerator"],
             precision=run.row["precision"], workload="llm",
-            devices=number(run.row, "devices", DEVICES),
+            devices=number(run.row, "devices", DEVICES), id=run.row["id"], name=run.row["model"],
+            unit="device_hour", note=run.row["note"],
         ))  # fmt: skip
     return found

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
-from typing import Any, TextIO
+from typing import Any
 
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.files import data_root
-from costcalc.errors import InputError, Problem
+from costcalc.errors import InputError
 from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
@@ -94,51 +94,6 @@ COLUMNS = (
     "method", "sequence_parallel", "scale_out", "domain", "overlap", "tokens_per_s",
     "samples_per_s", "note",
 )  # fmt: skip
-#: what a table must have, and one of the rates (tokens or samples a second and device) beside
-REQUIRED = ("accelerator", "devices", "precision")
-
-
-def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
-    """Rows of a table of measurements; lines that start with # are remarks.
-
-    Columns that are not there are empty, a workload that is not said is a language model's.
-    Raises InputError where a column that is needed is missing or its number is none.
-    """
-    lines = [line for line in file if not line.startswith("#")]
-    rows = list(csv.DictReader(lines))
-    problems = [
-        Problem(key=column, message="expected this column; the table has none", file=name)
-        for column in REQUIRED
-        if rows and column not in rows[0]
-    ]
-    if rows and not {"tokens_per_s", "samples_per_s"} & set(rows[0]):
-        message = "expected tokens_per_s or samples_per_s, a second and device; the table has none"
-        problems.append(Problem(key="tokens_per_s", message=message, file=name))
-    filled = [{**dict.fromkeys(COLUMNS, ""), **_texts(row)} for row in rows]
-    problems += [p for i, row in enumerate(filled) for p in _not_numbers(row, i + 2, name)]
-    if problems:
-        raise InputError(problems)
-    for i, row in enumerate(filled):
-        row["workload"] = row["workload"] or "llm"
-        row["id"] = row["id"] or str(i + 1)
-    return filled
-
-
-def _texts(row: Mapping[str | None, str | None]) -> dict[str, str]:
-    return {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-
-
-def _not_numbers(row: Row, line: int, name: str) -> Iterable[Problem]:
-    numbers = ("devices", "tokens_per_s", "samples_per_s", "parameters", "sequence_length",
-               "data", "tensor", "pipeline", "context", "micro_batch", "global_batch")  # fmt: skip
-    for key in numbers:
-        try:
-            bad = bool(row[key]) and not 0 < float(row[key]) < math.inf
-        except ValueError:
-            bad = True
-        if bad:
-            message = f'expected a positive number; got "{row[key]}"'
-            yield Problem(key=key, message=message, file=name, line=line)
 
 
 def shipped(name: str) -> list[dict[str, str]]:

@@ -9,6 +9,9 @@ from statistics import median
 
 #: a figure on fewer independent rows is printed with its n and not claimed
 ENOUGH = 30
+#: the buckets of scale: at most so many devices
+SCALES = ((1, "1 device"), (8, "2-8"), (64, "9-64"), (1024, "65-1024"))
+LARGEST = "over 1024"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +55,10 @@ class Point:
     @property
     def scale(self) -> str:
         """Bucket of the number of devices."""
-        for most, name in ((1, "1"), (8, "2-8"), (64, "9-64"), (1024, "65-1024")):
+        for most, name in SCALES:
             if self.devices <= most:
                 return name
-        return ">1024"
+        return LARGEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +117,15 @@ def score(points: Sequence[Point]) -> Score:
 
 
 def by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, Score]:
-    """Scores by a property of the points, its values in order."""
+    """Scores by a property of the points: its values in order, scales from small to large."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(key(point), []).append(point)
-    return {name: score(groups[name]) for name in sorted(groups)}
+    sizes = [name for _, name in SCALES]
+    place = {name: f"{number}" for number, name in enumerate([*sizes, LARGEST])}
+    return {
+        name: score(groups[name]) for name in sorted(groups, key=lambda name: place.get(name, name))
+    }
 
 
 def noise(points: Iterable[Point]) -> tuple[int, float]:

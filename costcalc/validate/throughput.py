@@ -67,6 +67,9 @@ def _point(one: Measured, constants: Mapping[str, Any], hidden: bool) -> Point:
         workload=row["workload"],
         devices=float(row["devices"] or 1),
         repeats=one.repeats,
+        id=row["id"],
+        name=row["model"],
+        unit="tokens/s/device" if row["tokens_per_s"] else "samples/s/device",
     )
     predicted = _by_shape(one, constants, hidden) or _by_flops(one, constants)
     if predicted is None:

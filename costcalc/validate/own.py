@@ -1,0 +1,138 @@
+"""A user's own measurements: the table that ``costcalc validate MY.csv`` reads.
+
+``docs/validate.md`` lists the columns.  All faults are told at once, each with its line.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import TextIO
+
+from costcalc import units
+from costcalc.catalog import accelerator as accelerators
+from costcalc.errors import InputError, NotFoundError, Problem, nearest
+from costcalc.throughput.coefficients import MACHINE_PRECISIONS
+from costcalc.validate.rows import COLUMNS, Row, models
+
+#: what a table must have, and one of the rates (tokens or samples a second and device) beside
+REQUIRED = ("accelerator", "devices", "precision")
+RATES = ("tokens_per_s", "samples_per_s")
+_NUMBERS = (
+    *RATES, "devices", "parameters", "active", "sequence_length", "data", "tensor", "pipeline",
+    "virtual_pipeline", "context", "expert", "micro_batch", "global_batch", "scale_out", "domain",
+)  # fmt: skip
+_WORDS: Mapping[str, Sequence[str]] = {
+    "precision": sorted(MACHINE_PRECISIONS),
+    "sharding": ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp"),
+    "recompute": ("none", "selective", "full"),
+    "attention": ("flash", "flash2", "standard"),
+    "method": ("lora",),
+    "workload": ("llm", "bert", "cnn", "vit", "diffusion"),
+}
+
+
+def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
+    """Rows of a table of measurements; lines that start with # are remarks.
+
+    Columns that are not there are empty, a workload that is not said is a language model's.
+    Numbers may be written 8B or 15k.  Raises InputError with every fault.
+    """
+    lines = ("\n" if line.startswith("#") else line for line in file)
+    table = csv.DictReader(lines, skipinitialspace=True)
+    try:
+        found = [(table.line_num, row) for row in table]
+    except csv.Error as error:
+        message = f"expected comma-separated values; {error}"
+        raise InputError(Problem(key="", message=message, file=name, line=table.line_num)) from None
+    problems = list(_columns(table.fieldnames or (), name))
+    if not problems and not found:
+        problems.append(Problem(key="", message="expected rows under the header", file=name))
+    rows = []
+    for line, raw in found:
+        row = {**dict.fromkeys(COLUMNS, ""), **_texts(raw)}
+        problems += [
+            Problem(key=key, message=message, file=name, line=line)
+            for key, message in _faults(row, there=set(raw))
+        ]
+        rows.append(row)
+    if problems:
+        raise InputError(problems)
+    for number, row in enumerate(rows):
+        row["workload"] = row["workload"] or "llm"
+        row["id"] = row["id"] or str(number + 1)
+    return rows
+
+
+def _columns(names: Sequence[str], file: str) -> Iterator[Problem]:
+    known = [name.strip() for name in names]
+    if not known:
+        yield Problem(key="", message="expected a header; the table is empty", file=file)
+        return
+    for name in known:
+        if name not in COLUMNS:
+            near = nearest(name, COLUMNS, at_most=1)
+            message = "unknown column" + (f"; did you mean {near[0]}?" if near else "")
+            yield Problem(key=name, message=message, file=file, line=1)
+    for name in REQUIRED:
+        if name not in known:
+            message = "expected this column; the table has none"
+            yield Problem(key=name, message=message, file=file)
+    if not set(RATES) & set(known):
+        message = "expected tokens_per_s or samples_per_s, a second and device; the table has none"
+        yield Problem(key="tokens_per_s", message=message, file=file)
+
+
+def _texts(raw: Mapping[str | None, object]) -> dict[str, str]:
+    """Cells without blanks, numbers in plain digits where they can be read."""
+    row = {
+        key.strip(): value.strip() for key, value in raw.items()
+        if isinstance(key, str) and isinstance(value, str)
+    }  # fmt: skip
+    for key in _NUMBERS:
+        number = _number(row.get(key, ""))
+        if number is not None:
+            row[key] = repr(number)
+    return row
+
+
+def _number(text: str) -> float | None:
+    try:
+        return units.number(text) if text else None
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _faults(row: Row, *, there: Set[str | None]) -> Iterator[tuple[str, str]]:
+    """Key and message of each fault of a row; ``there`` are the columns of its table."""
+    if None in there:  # where the csv module puts cells beyond the header
+        yield "", "expected as many cells as the header has columns; got more"
+    for key in _NUMBERS:
+        if row[key] and not 0 < (_number(row[key]) or -1.0) < math.inf:
+            yield key, f'expected a positive number; got "{row[key]}"'
+    for key, words in _WORDS.items():
+        if row[key] and row[key] not in words:
+            near = nearest(row[key], words, at_most=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield key, f'expected one of {", ".join(words)}; got "{row[key]}"{hint}'
+    for key in REQUIRED:
+        if key in there and not row[key]:
+            yield key, "expected a value; the cell is empty"
+    rates = [key for key in RATES if key in there]
+    if rates and not any(row[key] for key in rates):
+        yield rates[0], f"expected a rate in {' or '.join(rates)}; got none"
+    if row["shape"] and row["shape"] not in models():
+        near = nearest(row["shape"], models())
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        yield "shape", f'no shape "{row["shape"]}" in measurements/models.csv{hint}'
+    yield from _chip(row["accelerator"])
+
+
+def _chip(name: str) -> Iterator[tuple[str, str]]:
+    if not name:
+        return
+    try:
+        accelerators.find(name)
+    except NotFoundError as error:
+        yield "accelerator", error.problems[0].message
