@@ -1,0 +1,193 @@
+"""What a process may use of its machine: devices, cores, and how much of the host they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from costcalc.tracking.ledger import job_hash
+from costcalc.tracking.records import Device, Place
+
+# Which devices of a node a process may see; the first that is set counts.
+_VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+_STALE = 60.0  # seconds after which a neighbour that gave no sign is gone
+_SLICES = 7  # of a whole MIG device (NVIDIA MIG user guide: seven compute slices)
+
+
+def restricted(env: Mapping[str, str]) -> bool:
+    """Whether the devices that this process may see were picked for it."""
+    return any(key in env for key in _VISIBLE)
+
+
+def visible(devices: Sequence[Device], env: Mapping[str, str]) -> tuple[Device, ...]:
+    """Of a node's devices those that the process may use, as the drivers read the variables.
+
+    Indexes or beginnings of UUIDs, in order, up to the first that is neither (CUDA C programming
+    guide, "CUDA environment variables").
+
+    >>> two = [Device(uuid=f"GPU-{n}", name="H100", index=i) for i, n in enumerate("ab")]
+    >>> [device.uuid for device in visible(two, {"CUDA_VISIBLE_DEVICES": "1"})]
+    ['GPU-b']
+    """
+    for key in _VISIBLE:
+        if key in env:
+            return _picked(devices, env[key])
+    return tuple(devices)
+
+
+def _picked(devices: Sequence[Device], text: str) -> tuple[Device, ...]:
+    found: list[Device] = []
+    for word in (part.strip() for part in text.split(",")):
+        device = _slice(devices, word) if word.startswith("MIG-") else _device(devices, word)
+        if device is None:
+            break
+        found.append(device)
+    merged: dict[str, Device] = {}
+    for device in found:  # slices of one device are so much of it together
+        held = merged.get(device.uuid)
+        share = min(1.0, device.share + (held.share if held else 0.0))
+        merged[device.uuid] = replace(device, share=share)
+    return tuple(merged.values())
+
+
+def _device(devices: Sequence[Device], word: str) -> Device | None:
+    for device in devices:
+        if word == str(device.index) or (word and not word.isdecimal()
+                                         and device.uuid.startswith(word)):
+            return device
+    return None
+
+
+def _slice(devices: Sequence[Device], word: str) -> Device | None:
+    """The device that a MIG slice is cut from, with the slice's share of it."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        part = pynvml.nvmlDeviceGetHandleByUUID(word)
+        whole = pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part)
+        uuid = pynvml.nvmlDeviceGetUUID(whole)
+        uuid = uuid.decode() if isinstance(uuid, bytes) else str(uuid)
+        slices = pynvml.nvmlDeviceGetAttributes(part).gpuInstanceSliceCount
+    except Exception:  # noqa: BLE001  (no driver, or one without MIG)
+        return None
+    found = next((device for device in devices if device.uuid == uuid), None)
+    return replace(found, share=min(slices / _SLICES, 1.0)) if found else None
+
+
+def of_the_job(devices: Sequence[Device], place: Place) -> tuple[Device, ...]:
+    """Of the devices that a process sees those of its job: one a rank where ranks are fewer."""
+    ranks = place.local_world or 1
+    if ranks > 1 and len(devices) > ranks:
+        return tuple(devices[:ranks])
+    return tuple(devices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The cores that a job may use of its host, and the host's name as people know it."""
+
+    name: str
+    cpu: str
+    cores: frozenset[int]
+    all_cores: int
+    allotted: float
+
+    @property
+    def share(self) -> float:
+        """The job's share of the host by cores, neighbours aside."""
+        return min(self.allotted / self.all_cores, 1.0)
+
+
+def host(env: Mapping[str, str] | None = None) -> Host:
+    """What this process may use of its host: affinity, the cgroup's quota, Slurm's allocation."""
+    env = os.environ if env is None else env
+    all_cores = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = frozenset(affinity(0)) if affinity else frozenset(range(all_cores))
+    allotted = float(len(cores))
+    given = env.get("SLURM_CPUS_ON_NODE", "")
+    if env.get("SLURM_JOB_ID") and given.isdecimal():  # a task is bound to some of the job's
+        allotted = max(allotted if len(cores) < all_cores else 0.0, float(given))
+    quota = _quota()
+    if quota is not None:
+        allotted = min(allotted, quota)
+    return Host(name=platform.node(), cpu=_cpu_name(), cores=cores, all_cores=all_cores,
+                allotted=max(allotted, 1e-9))
+
+
+def _quota() -> float | None:
+    """Cores that the control group may use, None where it sets no bound."""
+    try:
+        text = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return None if text[0] == "max" else int(text[0]) / int(text[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+class Neighbours:
+    """Jobs on one node that know of each other: a core that several may use is split evenly.
+
+    Each leaves a small file in a folder of the node; one that gives no sign is gone.  So two jobs
+    never claim more of a host than there is.  Best effort: without the folder a job counts alone.
+    """
+
+    def __init__(self, job: str, boot: str, found: Host, *, folder: Path | None = None) -> None:
+        root = folder or Path(tempfile.gettempdir())
+        self._folder = root / f"costcalc-{job_hash(boot)}"
+        self._own = job_hash(job)
+        self._file = self._folder / f"{self._own}-{os.getpid()}.json"
+        self._host = found
+
+    def share(self) -> float:
+        """The job's share of its host now; a sign of life is left."""
+        host_, others = self._host, []
+        try:
+            self._folder.mkdir(mode=0o1777, exist_ok=True)
+            with suppress(OSError):
+                self._folder.chmod(0o1777)  # other users' jobs too
+            data = {"cores": sorted(host_.cores), "time": time.time()}
+            self._file.write_text(json.dumps(data), encoding="ascii")
+            others = self._others()
+        except OSError:
+            return host_.share
+        if not others:
+            return host_.share
+        each = sum(1.0 / (1 + sum(core in cores for cores in others)) for core in host_.cores)
+        return min(each * host_.allotted / max(len(host_.cores), 1) / host_.all_cores, host_.share)
+
+    def _others(self) -> list[set[int]]:
+        """The cores of each other job that lives."""
+        by_job: dict[str, set[int]] = {}
+        for path in self._folder.glob("*.json"):
+            name = path.name.partition("-")[0]
+            if name == self._own:
+                continue
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                data = json.loads(path.read_text(encoding="ascii"))
+                if time.time() - data["time"] < _STALE:
+                    by_job.setdefault(name, set()).update(int(core) for core in data["cores"])
+        return list(by_job.values())
+
+    def leave(self) -> None:
+        """Take the sign away; the last one takes the folder too."""
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+            self._folder.rmdir()
