@@ -21,7 +21,14 @@ from costcalc.outcome import combined, single
 from costcalc.part import Part
 from costcalc.request import Input, Request, Source, load
 from costcalc.results import Estimate
-from costcalc.timing import Timed, goodput, precision_of, speed_is_measured, timed
+from costcalc.timing import (
+    Timed,
+    goodput,
+    precision_of,
+    speed_is_given,
+    speed_is_measured,
+    timed,
+)
 from costcalc.uncertainty import DRAWS, draw
 from costcalc.units import to_si
 
@@ -118,7 +125,7 @@ def hardware_side(
         if like is not None and like.devices.machine == devices.machine:
             time = like.timed
             assumed += time.assumptions if time else ()
-        elif not _time_is_measured(given):
+        elif not _time_is_measured(given) or speed_is_given(given):
             time = timed(given, work.work, devices, precision, work.workload)
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)

@@ -190,12 +190,18 @@ EFFECTIVE_SOURCE = (
 )
 
 
+def speed_is_given(given: Input) -> bool:
+    """Whether the run file says how fast it trains."""
+    asked = given.part.hardware or Hardware()
+    said = (asked.utilization, asked.throughput, asked.calibrate)
+    return any(item is not None for item in said)
+
+
 def speed_is_measured(given: Input) -> bool:
     """Whether the run file says how fast it trains, or how long it took."""
-    asked, measured = given.part.hardware or Hardware(), given.part.measured
-    said = (asked.utilization, asked.throughput, asked.calibrate)
+    measured = given.part.measured
     took = (measured.wall_clock, measured.device_hours) if measured else ()
-    return any(item is not None for item in (*said, *took))
+    return speed_is_given(given) or any(item is not None for item in took)
 
 
 def goodput(given: Input) -> Assumption:
