@@ -20,7 +20,7 @@ from costcalc.validate.rows import COLUMNS, Row, models
 REQUIRED = ("accelerator", "devices", "precision")
 RATES = ("tokens_per_s", "samples_per_s")
 _NUMBERS = (
-    *RATES, "devices", "parameters", "active", "sequence_length", "data", "tensor", "pipeline",
+    "devices", *RATES, "parameters", "active", "sequence_length", "data", "tensor", "pipeline",
     "virtual_pipeline", "context", "expert", "micro_batch", "global_batch", "scale_out", "domain",
 )  # fmt: skip
 _WORDS: Mapping[str, Sequence[str]] = {
@@ -92,7 +92,7 @@ def _texts(raw: Mapping[str | None, object]) -> dict[str, str]:
     }  # fmt: skip
     for key in _NUMBERS:
         number = _number(row.get(key, ""))
-        if number is not None:
+        if number is not None and number > 0:
             row[key] = repr(number)
     return row
 

@@ -86,6 +86,7 @@ def runs(constants: Mapping[str, Any]) -> list[Published]:
         low, high = prediction_range(
             constants, generation=case.machine.generation, layout_given=False,
             shapes_known=case.shape.known, devices=case.machine.devices,
+            experts=float(case.shape.experts) > 0,
         )  # fmt: skip
         hours = number(row, "tokens") / rate / 3600.0
         found.append(Published(

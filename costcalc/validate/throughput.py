@@ -93,6 +93,7 @@ def _by_shape(
         layout_given=given,
         shapes_known=case.shape.known,
         devices=case.machine.devices,
+        experts=float(case.shape.experts) > 0,
     )
     return rate, low, high
 
