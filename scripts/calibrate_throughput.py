@@ -285,15 +285,16 @@ source: measurements
 """
 
 
-def quantiles(e: np.ndarray, group: np.ndarray) -> dict[str, float]:
+def quantiles(e: np.ndarray, group: np.ndarray, *, widened: bool = True) -> dict[str, float]:
     """5th and 95th percentile of true over predicted (log), groups weighted by their root size."""
     order = np.argsort(-e)
     share = (np.maximum(np.bincount(group), 1) ** -0.5)[group][order]
     at = (np.cumsum(share) - share / 2) / share.sum()
     low, high = np.interp([0.05, 0.95], at, -e[order])
-    sources = int((np.bincount(group) >= 5).sum())
-    wide = few(sources)
-    if sources < MEANT:  # two or three sources do not tell to which side the next one will be off
+    sources = len(set(group.tolist()))
+    wide = few(sources) if widened else 1.0
+    if sources < MEANT and widened:
+        # two or three sources do not tell to which side the next one will be off
         low, high = min(low, -high), max(high, -low)
     return {"low": rounded(min(low * wide, -0.1)), "high": rounded(max(high * wide, 0.1)),
             "n": len(e)}  # fmt: skip
@@ -325,6 +326,8 @@ def held_out(
             if one.layout_given:
                 rate = predicted_rate(case, own, hidden=False)
                 found.setdefault("given", []).append((np.log(rate / one.rate), one.group))
+                if case.shape.experts:
+                    found.setdefault("experts", []).append((np.log(rate / one.rate), one.group))
             rate = predicted_rate(case, own, hidden=True)
             found.setdefault("hidden", []).append((np.log(rate / one.rate), one.group))
         elif workload != "llm":
@@ -360,7 +363,8 @@ def ranges(
         if keep.sum() < 10:
             continue  # too few without this group: the range of the whole model serves
         _, group = index([g for g, k in zip(groups, keep, strict=True) if k])
-        found[name] = quantiles(e[keep], group)
+        # experts: a further width, of one publisher but for two rows: not widened again
+        found[name] = quantiles(e[keep], group, widened=name != "experts")
     return found
 
 

@@ -62,19 +62,24 @@ def layer_times(
     # selective recompute beside fused attention: norms and activation functions once more
     other_passes = 3.0 + axes.full + SELECTIVE_PASSES * axes.selective * training.flash
     linear, traffic = _linear(shape, rates, axes, c, tokens)
+    routed, routed_traffic = _experts(shape, rates, axes, c, tokens)
     core, core_traffic = _attention(shape, rates, axes, training, c, tokens)
     bandwidth = rates.bandwidth * c.bandwidth
     touched = _elementwise(shape, rates, axes, c, tokens)
     memory = weights_passes * traffic + other_passes * touched / bandwidth
     memory = memory + core_traffic / bandwidth
     compute = weights_passes * linear + core
-    kernels = KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD
-    # experts one after the other: each its matmuls, in 8 and 4 bits with casts of their operands
-    local = shape.moe_share * shape.experts / axes.expert
-    kernels = kernels + local * c.expert_kernels * (1.0 + CAST_KERNELS * rates.low)
-    launched = kernels * rates.eager * c.kernel
     # the host runs ahead of the device unless the device is the faster of the two
-    memory = np.maximum(memory, launched - compute)
+    kernels = KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD
+    launch = rates.eager * c.kernel
+    memory = np.maximum(memory, kernels * launch - compute)
+    # it waits for the router to say how many tokens each expert gets, and launches these one after
+    # the other: each its matmuls, in 8 and 4 bits with casts of their operands
+    local = shape.moe_share * shape.experts / axes.expert
+    kernels = local * c.expert_kernels * (1.0 + CAST_KERNELS * rates.low)
+    experts = weights_passes * routed
+    compute = compute + experts
+    memory = memory + np.maximum(weights_passes * routed_traffic, kernels * launch - experts)
     head_compute, head_memory = _logits(shape, rates, axes, training, c, tokens)
     return Layer(
         compute=compute,
@@ -88,10 +93,9 @@ def layer_times(
 def _linear(
     shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
-    """Seconds of a layer's matmuls forward, at the large-size rate and the rest."""
+    """Seconds of a layer's dense matmuls forward, at the large-size rate and the rest."""
     t, d = axes.tensor, shape.hidden
     dense = (shape.attention_weights + shape.mlp_weights) / t
-    routed = shape.expert_active / t
     size = rates.activation_bytes * (1.0 - 0.5 * rates.low)
     wide = (shape.heads + 2.0 * shape.kv_heads) * shape.head_dim + shape.mlp_weights / d
     moved = dense + tokens * (3.0 * d + 1.5 * wide / t)
@@ -99,15 +103,28 @@ def _linear(
     seconds = 2.0 * tokens * dense / rate
     exposed = c.traffic / (rates.bandwidth * c.bandwidth)
     rest = matmul_time(0.0, size * moved, 4.0, rate, exposed, c.matmul_start)
-    # experts: tokens come from all members of the expert group, so that each expert sees
-    # tokens · k · EP / E of them; its weights are read once a micro-batch
-    here = shape.expert_stored / (axes.expert * t)
-    again = tokens * shape.moe_share * shape.experts_per_token
-    moved_routed = here + again * (2.0 * d + 1.5 * (2.0 + shape.gated) * shape.expert_ffn / t)
-    seconds = seconds + 2.0 * tokens * routed * c.imbalance / (rate * c.expert_matmul)
-    rest = rest + size * moved_routed * exposed + 2.0 * shape.moe_share * c.matmul_start
     other = tokens * shape.other_flops / t / (rates.peak_base * c.matmul_base * 0.5)
     return seconds, rest + other
+
+
+def _experts(
+    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+) -> tuple[Number, Number]:
+    """Seconds of a layer's routed experts forward, at the large-size rate and the rest.
+
+    Tokens come from all members of the expert group, so that each expert sees tokens · k · EP / E
+    of them; its weights are read once a micro-batch.
+    """
+    t = axes.tensor
+    size = rates.activation_bytes * (1.0 - 0.5 * rates.low)
+    here = shape.expert_stored / (axes.expert * t)
+    again = tokens * shape.moe_share * shape.experts_per_token
+    wide = 1.5 * (2.0 + shape.gated) * shape.expert_ffn / t
+    moved = size * (here + again * (2.0 * shape.hidden + wide))
+    rate = rates.peak * c.matmul * c.expert_matmul
+    seconds = 2.0 * tokens * shape.expert_active / t * c.imbalance / rate
+    exposed = c.traffic / (rates.bandwidth * c.bandwidth)
+    return seconds, moved * exposed + 2.0 * shape.moe_share * c.matmul_start
 
 
 def _attention(
@@ -153,6 +170,7 @@ def _elementwise(
     hidden = shape.hidden * (HIDDEN_PASSES * split + PERMUTE_PASSES * routed)
     states = hidden + INNER_PASSES * (1.0 + shape.gated) * inner / t
     wide = (shape.heads + shape.kv_heads) * shape.head_dim / t + 3.0 * shape.hidden
+    wide = wide + 2.0 * routed * shape.hidden  # what experts get, and the gradient of their output
     cast = rates.low * c.cast * CAST_BYTES * (wide + (2.0 + shape.gated) * inner / t)
     return tokens * (states * rates.activation_bytes * c.elementwise + cast)
 

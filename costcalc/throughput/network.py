@@ -18,8 +18,9 @@ Number = Any  # float or NumPy array of floats
 #: what communication beside computation costs it: 20 of the 132 SMs of an H800 (DeepSeek-AI 2024,
 #: arXiv 2412.19437, section 3.2.2)
 EXPERT_BESIDE = 20.0 / 132.0
-#: dispatched in 8 bits and combined in 16: a quarter less than all in 16 (section 3.3.3 there)
-EXPERT_NARROW = 0.25
+#: one way in 8 bits and the other in 16: a quarter less than both in 16; of experts' traffic
+#: (section 3.3.3 there) and of tensor parallelism's
+NARROW = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Network:
     data_exposed: Number
     expert_exposed: Number
     expert_bytes: Number
+    tensor_bytes: Number
     shard_exposed: Number
 
 
@@ -87,7 +89,8 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Netw
         data_exposed=1.0 - overlap * (1.0 - c.data_exposed),
         expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed) * (1.0 - dual)
         - dual * (1.0 - EXPERT_BESIDE),
-        expert_bytes=rates.activation_bytes * (1.0 - dual * rates.low * EXPERT_NARROW),
+        expert_bytes=rates.activation_bytes * (1.0 - dual * rates.low * NARROW),
+        tensor_bytes=rates.activation_bytes * (1.0 - NARROW * rates.low),
         shard_exposed=1.0 - overlap * (1.0 - c.shard_exposed),
     )
 
@@ -117,9 +120,10 @@ def tensor_time(
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 
     Sequence parallelism replaces each by a reduce-scatter and an all-gather: the same bytes
-    (Korthikanti et al. 2022, section 4.2.2).
+    (Korthikanti et al. 2022, section 4.2.2).  In 8 and 4 bits what is gathered is gathered in 8
+    (Transformer Engine quantizes the input of a linear before), what is reduced in 16.
     """
-    volume = tokens * shape.hidden * net.bytes
+    volume = tokens * shape.hidden * net.tensor_bytes
     times = 2.0 * (2.0 + axes.full)
     one = 2.0 * gather_time(axes.tensor, volume, net.tensor_rate, net.tensor_latency)
     return net.tensor_exposed * times * one
@@ -216,8 +220,9 @@ def gradient_time(
 
     A ring all-reduce, or a reduce-scatter of gradients and an all-gather of 16-bit weights.  The
     first is hidden behind the backward pass of the last micro-batch, the second behind the forward
-    pass of the next, and both behind the filling and draining of a pipeline, as far as these last
-    and except for the share ``data_exposed``.
+    pass of the next.  Where stages are interleaved, pipeline micro-batches run through the other
+    chunks of a stage meanwhile: half of that on average.  What computation lasts is what hides,
+    except for the share ``data_exposed``.
     """
     dense, routed = _held(shape, axes)
     group = axes.data * axes.context
@@ -228,7 +233,8 @@ def gradient_time(
     one = gather_time(group, dense, rate / wire, far) + gather_time(over, routed, rate / wire, far)
     reduced = training.trainable * one
     hidden = (1.0 - net.data_exposed) * reduced
-    passes = (2.0 + sharded) / 3.0 * (1.0 + np.minimum(axes.pipeline - 1.0, 1.0))
+    drained = 1.0 + 0.5 * axes.pipeline * (1.0 - 1.0 / axes.virtual_pipeline)
+    passes = (2.0 + sharded) / 3.0 * drained
     late = np.maximum(hidden - passes * busy, 0.0)
     exposed = net.data_exposed * reduced + late
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step

@@ -67,7 +67,8 @@ def _by_step(
     value = flops / (seconds * machine.devices * peak_of(machine, recipe.precision))
     low, high = prediction_range(
         constants, generation=machine.generation, kind=shape.kind,
-        layout_given=placed.by == "given", shapes_known=shape.known, devices=machine.devices)
+        layout_given=placed.by == "given", shapes_known=shape.known, devices=machine.devices,
+        experts=shape.experts > 0)
     why = ["modelled step"]
     if placed.by == "auto":
         why.append(f"the fastest of {placed.walked} layouts")

@@ -46,12 +46,14 @@ def prediction_range(
     layout_given: bool = True,
     shapes_known: bool = True,
     devices: float = 1.0,
+    experts: bool = False,
 ) -> tuple[float, float]:
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
 
     They are quantiles of held-out errors, widened in quadrature where less is known: the layout
-    is costcalc's own, the shapes follow a rule, nobody measured this generation, or the run is
-    larger than any that was measured.
+    is costcalc's own, the shapes follow a rule, nobody measured this generation, the run is
+    larger than any that was measured, or the model routes to experts, whose software is younger
+    and differs more.
 
     >>> low, high = prediction_range({}, generation="hopper")
     >>> round(low, 2), round(high, 2)
@@ -66,6 +68,8 @@ def prediction_range(
     if generation not in constants.get("generations", {generation: None}):
         more = _more(ranges.get("new", base), base)
         extra.append({side: max(width, NEW) for side, width in more.items()})
+    if experts:
+        extra.append(_more(ranges.get("experts", base), base))
     if not shapes_known:
         extra.append({"low": GUESSED, "high": GUESSED})
     if devices > MEASURED_DEVICES:
