@@ -39,14 +39,14 @@ def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
     Columns that are not there are empty, a workload that is not said is a language model's.
     Numbers may be written 8B or 15k.  Raises InputError with every fault.
     """
-    lines = ("\n" if line.startswith("#") else line for line in file)
-    table = csv.DictReader(lines, skipinitialspace=True)
+    lines = [(i, line) for i, line in enumerate(file, 1) if not line.startswith("#")]
+    table = csv.DictReader((line for _, line in lines), skipinitialspace=True)
     try:
-        found = [(table.line_num, row) for row in table]
+        found = [(lines[table.line_num - 1][0], row) for row in table]
     except csv.Error as error:
         message = f"expected comma-separated values; {error}"
-        raise InputError(Problem(key="", message=message, file=name, line=table.line_num)) from None
-    problems = list(_columns(table.fieldnames or (), name))
+        raise InputError(Problem(key="", message=message, file=name)) from None
+    problems = list(_columns(table.fieldnames or (), name, lines[0][0] if lines else 1))
     if not problems and not found:
         problems.append(Problem(key="", message="expected rows under the header", file=name))
     rows = []
@@ -65,7 +65,7 @@ def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
     return rows
 
 
-def _columns(names: Sequence[str], file: str) -> Iterator[Problem]:
+def _columns(names: Sequence[str], file: str, line: int) -> Iterator[Problem]:
     known = [name.strip() for name in names]
     if not known:
         yield Problem(key="", message="expected a header; the table is empty", file=file)
@@ -74,7 +74,7 @@ def _columns(names: Sequence[str], file: str) -> Iterator[Problem]:
         if name not in COLUMNS:
             near = nearest(name, COLUMNS, at_most=1)
             message = "unknown column" + (f"; did you mean {near[0]}?" if near else "")
-            yield Problem(key=name, message=message, file=file, line=1)
+            yield Problem(key=name, message=message, file=file, line=line)
     for name in REQUIRED:
         if name not in known:
             message = "expected this column; the table has none"
