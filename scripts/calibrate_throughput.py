@@ -268,6 +268,7 @@ HEADER = """\
 # global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
 # precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
 # auto: share of the throughput in the fastest layout found that runs in their own layouts reach.
+# repeat: log of a measurement over the median of its configuration, 5th and 95th percentile.
 # range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups
 # of sources that the fit had not seen, widened by how few they are (Student's t).
 sources:
@@ -378,6 +379,14 @@ def unseen_generations(fit: Fit) -> tuple[np.ndarray, list[str]]:
     return e, [fit.groups[g] for g in fit.group]
 
 
+def repeat(measured: list[Measured]) -> dict[str, Any]:
+    """How far measurements of one configuration are from their median, logarithm."""
+    e = np.array([np.log(rate / m.rate) for m in measured if m.row["workload"] == "llm"
+                  and len(m.repeats) > 1 for rate in m.repeats])  # fmt: skip
+    low, high = np.quantile(e, [0.05, 0.95])
+    return {"low": rounded(low), "high": rounded(high), "n": len(e)}
+
+
 def goodput(constants: dict[str, Any]) -> dict[str, Any]:
     """Goodput of published runs against the benchmarks' prediction."""
     found = published.goodput_of(published.runs(constants))
@@ -420,6 +429,7 @@ def main() -> None:
     constants["range"] = ranges(errors)
     for name, fold in folds.items():
         fold["range"] = ranges(errors, name)
+    constants["repeat"] = repeat(everything)
     constants["goodput"] = goodput(constants)
     given.output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
     remark = HEADER.split("\n", 2)[1] + "\n"

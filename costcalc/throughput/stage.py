@@ -6,6 +6,7 @@ parameters are known; then the measured efficiency of runs like it (:mod:`.effic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -125,7 +126,7 @@ def throughput(
         achieved=achieved, step_time=_step(work, recipe, rate), rate=rate, seconds=known, why=why,
         layout=placed.layout, layout_by=placed.by, layouts_walked=placed.walked,
         memory=placed.memory, memory_why=placed.memory_why, memory_parts=placed.parts,
-        breakdown=predicted.breakdown if predicted else {}, warnings=placed.warnings,
+        breakdown=predicted.breakdown if predicted else {}, warnings=(*placed.warnings, *_passed_over(given)),
     )
 
 
@@ -163,8 +164,27 @@ def _measured(
         return _given(value, KEY, given)
     if given.step_time is not None:
         value = basis.from_step_time(work, machine, recipe, precision, given.step_time)
-        return replace(_given(value, "hardware.calibrate.step_time", given), basis="measured")
+        return _again(replace(
+            _given(value, "hardware.calibrate.step_time", given), basis="measured"))
     return None
+
+
+def _again(measured: Assumption) -> Assumption:
+    """One measured step with its range: as far as repeats of one configuration differ."""
+    spread = load()["repeat"]
+    value = measured.value
+    return replace(
+        measured, low=value * math.exp(spread["low"]),
+        high=min(value * math.exp(spread["high"]), 1.0),
+        why=f"{measured.why}; {spread['n']} repeats of measured configurations differ by as much")
+
+
+def _passed_over(given: Given) -> tuple[str, ...]:
+    """What was measured and is not used, since something else was."""
+    told = {"hardware.throughput": given.throughput, "hardware.utilization": given.utilization,
+            "hardware.calibrate": given.step_time}
+    used, *others = [key for key, value in told.items() if value is not None] or [""]
+    return tuple(f"{key} is not used: {used} says how fast it trains" for key in others)
 
 
 def _given(value: float, key: str, given: Given) -> Assumption:

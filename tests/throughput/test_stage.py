@@ -164,8 +164,26 @@ def test_throughput_in_sequences_and_in_flops():
 def test_one_measured_step_calibrates():
     found = run(Given(step_time=2.0))
     assert found.step_time == pytest.approx(2.0)
-    assert found.utilization.basis == "measured"
-    assert found.utilization.why == "from hardware.calibrate.step_time"
+    use = found.utilization
+    assert use.basis == "measured"
+    assert use.why.startswith("from hardware.calibrate.step_time; ")
+    # as far as repeats of one configuration differ: more than nothing, less than a prediction
+    assert 0.85 < use.low / use.value < 1 < use.high / use.value < 1.15
+    modelled = run().utilization
+    assert use.high / use.low < modelled.high / modelled.low
+    assert found.warnings == ()
+
+
+def test_what_is_passed_over_is_said():
+    found = run(Given(utilization=0.4, step_time=2.0))
+    assert found.utilization.value == pytest.approx(0.4)
+    told = "hardware.calibrate is not used: hardware.utilization says how fast it trains"
+    assert found.warnings == (told,)
+    found = run(Given(utilization=0.4, throughput=1e6, step_time=2.0))
+    assert found.warnings == (
+        "hardware.utilization is not used: hardware.throughput says how fast it trains",
+        "hardware.calibrate is not used: hardware.throughput says how fast it trains",
+    )
 
 
 # --- without shapes ------------------------------------------------------------------------------
