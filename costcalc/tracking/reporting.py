@@ -1,0 +1,292 @@
+"""From the totals of a job to its report: measured figures in the place of their stages, the rest
+by the same pipeline that estimates, and what was predicted beside what came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from costcalc import writing
+from costcalc.calculator import estimate
+from costcalc.catalog import accelerator as accelerators
+from costcalc.errors import CostcalcError
+from costcalc.lookup import folders
+from costcalc.results import Estimate
+from costcalc.tracking import unlisted
+from costcalc.tracking.merge import Totals, named
+from costcalc.tracking.plan import Plan
+from costcalc.units import unit
+
+_DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset_samples")
+_SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
+_FEWEST = 3  # timed steps from which a speed is told
+_STEPS = "data are steps × training.global_batch: step() was given neither tokens nor samples"
+_COMPONENTS = ("device", "cpu", "memory")
+COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a job did: data in the run file's unit, and how fast while it trained (a second)."""
+
+    amount: float | None
+    unit: str
+    rate: float | None
+    step_time: float | None
+    notes: tuple[str, ...] = ()
+
+
+def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
+    """What was counted; steps stand in for tokens where only they were counted."""
+    kind = "sample" if plan.counts_samples and totals.samples is not None else "token"
+    amount = totals.samples if kind == "sample" else totals.tokens
+    if amount is None and totals.samples is not None:
+        kind, amount = "sample", totals.samples
+    notes: tuple[str, ...] = ()
+    if amount is None and totals.steps and predicted is not None:
+        each, kind = _each(predicted)
+        amount = totals.steps * each if each else None
+        notes = (_STEPS,) if amount else ()
+    step_time = totals.busy / totals.timed if totals.timed >= _FEWEST else None
+    rate = None
+    if amount and step_time and totals.steps:
+        rate = amount / totals.steps / step_time
+    return Done(amount=amount, unit=kind, rate=rate, step_time=step_time, notes=notes)
+
+
+def _each(predicted: Estimate) -> tuple[float | None, str]:
+    """Data a step, by the estimate."""
+    rate, step = predicted.results["throughput"], predicted.results["step_time"]
+    if rate.value is None or step.value is None:
+        return None, "token"
+    return rate.value * step.value, rate.unit.partition("/")[0]
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def report(
+    totals: Totals, plan: Plan, predicted: Estimate | None = None, *, identify: bool = False,
+    why_not: str = "",
+) -> dict[str, Any]:
+    """The report of a job: the shape of an estimate's, measured.
+
+    ``why_not`` says why nothing was predicted.  Hosts, job and paths stay out of it unless
+    ``identify``.
+    """
+    seen = done(totals, plan, predicted)
+    asked, notes = _asked(totals, plan, seen)
+    notes = [*seen.notes, *notes]
+    try:
+        made = estimate(asked) if asked else None
+    except CostcalcError as error:
+        made = None
+        notes.append(f"the run file could not be costed: {str(error).splitlines()[0]}")
+    if made is None:
+        made = unlisted.estimated(totals, plan, _joules(totals))
+    data = made.to_dict()
+    data["measurement"] = _measurement(totals, data["measurement"])
+    data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
+    data["details"] = {**data["details"], "tracking": {
+        "attempts": [_attempt(a, totals) for a in totals.attempts],
+        "steps": totals.steps,
+        "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
+        **_calibrate(seen, made),
+        **({"notes": _private([*notes, *totals.notes], totals, identify=identify)}
+           if (*notes, *totals.notes) else {}),
+        **({"job": totals.job} if identify else {}),
+    }}
+    data["digest"] = writing.digest(data)
+    return data
+
+
+def _asked(totals: Totals, plan: Plan, seen: Done) -> tuple[dict[str, Any] | None, list[str]]:
+    """The run file that says what was measured; None where no profile fits the hardware."""
+    raw: dict[str, Any] = {key: value for key, value in plan.raw.items() if key != "measured"}
+    hardware, notes = _hardware(totals, plan)
+    if hardware is None:
+        return None, notes
+    training = {k: v for k, v in (raw.get("training") or {}).items()
+                if k not in (*_DATA_KEYS, "runs")}
+    planned = {k: v for k, v in (raw.get("training") or {}).items() if k in _DATA_KEYS}
+    counted = seen.amount if plan.has_model else None
+    if counted:
+        training[f"{seen.unit}s"] = counted
+    elif plan.has_model and planned and _went_well(totals):
+        training |= planned
+        notes.append("nothing counted the data: what the run file plans is taken to be done")
+    elif plan.has_model:
+        raw.pop("model", None)
+        notes.append("what was trained on is not known: nothing counted the data")
+    if counted and seen.rate:
+        hardware["throughput"] = f"{seen.rate!r} {seen.unit}/s"
+        hardware["goodput"] = min(counted / seen.rate / max(totals.elapsed, 1e-9), 1.0)
+    raw |= {"hardware": hardware, "measured": _measured(totals)}
+    raw |= {"training": training} if training else {}
+    return raw, notes
+
+
+def _went_well(totals: Totals) -> bool:
+    return bool(totals.attempts) and totals.attempts[-1].status == "completed"
+
+
+def _measured(totals: Totals) -> dict[str, Any]:
+    """The figures that were measured; the allocation of all attempts is one wall clock."""
+    made: dict[str, Any] = {"wall_clock": f"{totals.elapsed!r} s"}
+    joules = _joules(totals)
+    if joules is not None and _devices_metered(totals):
+        made["energy_it"] = f"{joules!r} J"
+    return made
+
+
+def _devices_metered(totals: Totals) -> bool:
+    """Whether every device of the job was seen by a meter."""
+    keys = {f"gpu:{device.uuid}" for a in totals.attempts for device in a.devices}
+    return bool(keys) and keys <= set(totals.energy)
+
+
+def _joules(totals: Totals) -> float | None:
+    """Joules of the whole job: what the gaps of the meters hide is taken at the mean power."""
+    joules = totals.joules()
+    if joules is None or not 0 <= totals.gaps < totals.elapsed:
+        return joules
+    return joules * totals.elapsed / (totals.elapsed - totals.gaps)
+
+
+def _hardware(totals: Totals, plan: Plan) -> tuple[dict[str, Any] | None, list[str]]:
+    """The hardware section: what was detected wins over the run file."""
+    if not totals.devices:
+        if not plan.has_hardware:
+            return None, ["no accelerator was detected, and the run file names none"]
+        written = {k: v for k, v in plan.raw["hardware"].items() if k not in _SPEED_KEYS}
+        return written, ["no accelerator was detected: the run file's hardware is taken"]
+    kinds = named(totals.devices)
+    shown = ", ".join(f"{count} × {name}" for name, count in kinds.items())
+    if len(kinds) > 1:
+        return None, [f"devices of several kinds are not costed: {shown}"]
+    try:
+        found = accelerators.find(next(iter(kinds)), folders(plan.raw, None))
+    except CostcalcError:
+        return None, [f"no profile of {shown}: add one, and name it in profiles"]
+    return _detected(totals, plan, found.id, shown)
+
+
+def _detected(
+    totals: Totals, plan: Plan, accelerator: str, shown: str
+) -> tuple[dict[str, Any], list[str]]:
+    """The hardware section where a profile was found for what was detected."""
+    written = {k: v for k, v in (plan.raw.get("hardware") or {}).items() if k not in _SPEED_KEYS}
+    count, share = len(totals.devices), totals.devices[0].share
+    asked = _named(plan)
+    if asked == (accelerator, count):
+        return written, []
+    kept = {k: v for k, v in written.items() if k in ("scale_up", "scale_out")}
+    kept |= {"accelerator": accelerator, "count": count}
+    if count == 1 and share < 1:
+        kept["share"] = share
+    if asked is None:
+        return kept, []
+    said = f"detected {shown}; the run file says {asked[1]} × {asked[0]}"
+    return kept, [f"{said}: what was detected is taken"]
+
+
+def _named(plan: Plan) -> tuple[str, int] | None:
+    """Accelerator and count of the run file."""
+    if not plan.has_hardware or plan.given is None:
+        return None
+    from costcalc.hardware import devices_of
+
+    try:
+        found = devices_of(plan.given, None, folders(plan.raw, None))
+    except CostcalcError:
+        return None
+    return found.accelerator.id, found.count
+
+
+# --- the sections around the figures -------------------------------------------------------------
+
+
+def _measurement(totals: Totals, made: Mapping[str, Any]) -> dict[str, Any]:
+    last = totals.attempts[-1]
+    components: dict[tuple[str, str, str], float] = {}
+    for item in sorted(totals.energy.values(), key=lambda e: _COMPONENTS.index(e.component)):
+        key = (item.component, item.basis, item.meter)
+        components[key] = components.get(key, 0.0) + item.joules / unit("kWh").factor
+    found: dict[str, Any] = {
+        **made,
+        "meters": [{"name": meter, "what": what} for what, _, meter in components]
+        or [{"name": "none", "what": "no meter was found"}],
+        "components": [
+            {"component": component, "energy": kwh, "unit": "kWh", "basis": basis, "meter": meter}
+            for (component, basis, meter), kwh in components.items()
+        ],
+        "gaps": totals.gaps,
+        "nodes": totals.nodes,
+    }
+    found.pop("why", None)
+    if totals.gaps:
+        found["why"] = "energy in the gaps is taken at the mean power of the rest"
+    if last.missing:
+        found["missing_nodes"] = list(last.missing)
+    if last.duplicate:
+        found["duplicate_nodes"] = list(last.duplicate)
+    if totals.devices and not _devices_metered(totals):
+        found["why"] = "no meter saw the devices: their energy is modelled from time and power"
+    return found
+
+
+def _run(
+    totals: Totals, entry: Mapping[str, Any], measurement: Mapping[str, Any]
+) -> dict[str, Any]:
+    text = f"{totals.job}/{totals.attempts[0].began!r}"
+    by = sorted({str(meter["name"]) for meter in measurement["meters"]})
+    return {
+        **entry, "id": "run-" + hashlib.sha256(text.encode()).hexdigest()[:12],
+        "measured_by": "costcalc track: clock" + "".join(f"; {name}" for name in by),
+        "attempts": len(totals.attempts),
+    }
+
+
+def _attempt(attempt: Any, totals: Totals) -> dict[str, Any]:
+    return {
+        "after_hours": (attempt.began - totals.attempts[0].began) / 3600,
+        "hours": attempt.elapsed / 3600, "processes": attempt.writers, "ranks": attempt.world,
+        "nodes": attempt.nodes, "devices": len(attempt.devices), "status": attempt.status,
+    }
+
+
+def _compared(predicted: Estimate, made: Estimate, seen: Done) -> dict[str, Any]:
+    """What was predicted for the share of the plan that was done, beside what came."""
+    planned = (predicted.details.get("work") or {}).get("data")
+    share = seen.amount / planned if seen.amount and planned else 1.0
+    rows = []
+    for name in COMPARED:
+        before, after = predicted.results[name], made.results[name]
+        if before.value is None or after.value is None:
+            continue
+        scale = share if name != "utilization" else 1.0
+        rows.append({
+            "of": name, "unit": before.unit, "predicted": before.value * scale,
+            "low": (before.low or 0.0) * scale, "high": (before.high or 0.0) * scale,
+            "came": after.value, "basis": after.basis,
+        })
+    return {"share_of_plan": share, "figures": rows}
+
+
+def _calibrate(seen: Done, made: Estimate) -> dict[str, Any]:
+    """The line that makes the next estimate right: one step as the run file counts steps."""
+    step = made.results["step_time"]
+    if seen.rate is None or step.value is None:
+        return {}
+    return {"calibrate": f"hardware: {{calibrate: {{step_time: {step.value:.4g} s}}}}"}
+
+
+def _private(notes: list[str], totals: Totals, *, identify: bool) -> list[str]:
+    """Notes without what names a host, a path or a job."""
+    if identify:
+        return list(dict.fromkeys(notes))
+    return [note for note in dict.fromkeys(notes) if "/" not in note.replace("and/or", "")
+            and totals.job not in note]

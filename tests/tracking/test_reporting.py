@@ -1,0 +1,208 @@
+"""The report of a job by hand: hours x power x PUE x grid, and nothing that was not seen."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from costcalc import writing
+from costcalc.report.verify import verify
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.plan import Plan, predicted, prepare
+from costcalc.tracking.records import Device, Energy, Place, Sample, Start
+from costcalc.tracking.reporting import report
+
+RUN: dict[str, Any] = {
+    "name": "small", "model": {"preset": "gpt2"},
+    "training": {"tokens": "1e9", "sequence_length": 1024, "global_batch": 64},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+    "site": {"grid": "100 gCO2e/kWh", "pue": 1.2},
+    "price": {"device_hour": "2 USD"},
+}
+H100 = "NVIDIA H100 80GB HBM3"
+
+
+def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hours: float = 2.0,
+        share: float = 1.0, status: str = "completed", gaps: float = 0.0, host: float = 0.0,
+        **counts: Any) -> Totals:
+    """One process on one node: so many devices that drew so much for so long."""
+    seconds = hours * 3600
+    found = tuple(Device(uuid=f"G{n}", name=name, share=share) for n in range(devices))
+    energy = {
+        f"gpu:G{n}": Energy(joules=watts * (seconds - gaps), basis="measured", meter="NVML",
+                            component="device")
+        for n in range(devices)
+    } if watts else {}
+    if host:
+        energy["cpu:b"] = Energy(joules=host * (seconds - gaps), basis="modelled", meter="load",
+                                 component="cpu")
+    start = Start(job="slurm:42", writer="w", time=0.0, boot="b", host="node-17", devices=found,
+                  place=Place(job="slurm:42", node=0, nodes=1))
+    last = Sample(time=seconds, elapsed=seconds, energy=energy, gaps=gaps,
+                  status=status, **counts)  # type: ignore[arg-type]
+    return totals([Written(start=start, last=last)])
+
+
+def made(found: Totals, run: dict[str, Any] | None = RUN, **options: Any) -> dict[str, Any]:
+    plan = prepare(run)
+    before, why = predicted(plan)
+    data = report(found, plan, before, why_not=why, **options)
+    text = writing.to_json(data)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "report.json")
+        path.write_text(text, encoding="utf-8")
+        assert verify(path).discrepancies == ()
+    if not options.get("identify"):
+        assert "node-17" not in text
+        assert "slurm:42" not in text
+    return data
+
+
+def value(data: dict[str, Any], name: str) -> Any:
+    return data["results"][name]["value"]
+
+
+COUNTS: dict[str, Any] = {"steps": 1000, "timed": 999, "busy": 999 * 6.0, "tokens": 1e9}
+
+
+def test_hours_power_pue_and_grid() -> None:
+    data = made(job(**COUNTS))
+    # 8 x 500 W x 2 h = 8 kWh; x PUE 1.2 = 9.6 kWh; x 100 g = 0.96 kg; 16 device-hours x 2 USD
+    assert value(data, "wall_clock") == pytest.approx(2.0)
+    assert value(data, "device_hours") == pytest.approx(16.0)
+    assert value(data, "energy_it") == pytest.approx(8.0)
+    assert value(data, "energy") == pytest.approx(9.6)
+    assert value(data, "carbon_operational") == pytest.approx(0.96)
+    assert value(data, "cost") == pytest.approx(32.0)
+    assert data["results"]["energy_it"]["basis"] == "measured"
+    assert data["kind"] == "measured"
+
+
+def test_speed_follows_from_the_timed_steps() -> None:
+    data = made(job(**COUNTS))
+    # 1e9 tokens in 1000 steps of 6 s: 166,667 token/s; MFU over 8 x 989.4 TFLOP/s
+    assert value(data, "throughput") == pytest.approx(1e9 / 6000)
+    compute = value(data, "training_compute")
+    # The profile's dense peak, NVIDIA H100 datasheet: 989.4 TFLOP/s.
+    assert value(data, "utilization") == pytest.approx(compute / 6000 / (8 * 989.4e12), rel=1e-3)
+    # A step of the run file is 64 x 1024 tokens.
+    assert value(data, "step_time") == pytest.approx(64 * 1024 / (1e9 / 6000))
+    line = data["details"]["tracking"]["calibrate"]
+    assert line == "hardware: {calibrate: {step_time: 0.3932 s}}"
+
+
+def test_the_prediction_stands_beside_for_what_was_done() -> None:
+    data = made(job(**{**COUNTS, "tokens": 5e8}))
+    compared = data["details"]["tracking"]["predicted"]
+    assert compared["share_of_plan"] == 0.5
+    rows = {row["of"]: row for row in compared["figures"]}
+    before, _ = predicted(prepare(RUN))
+    assert before is not None
+    whole = before.results["wall_clock"].value
+    assert whole is not None
+    assert rows["wall_clock"]["predicted"] == pytest.approx(whole / 2)
+    assert rows["wall_clock"]["came"] == pytest.approx(2.0)
+
+
+def test_steps_alone_are_counted_by_the_batch() -> None:
+    data = made(job(steps=100, timed=99, busy=99.0))
+    assert value(data, "throughput") == pytest.approx(64 * 1024)
+    assert data["run"]["training"]["tokens"] == pytest.approx(100 * 64 * 1024)
+
+
+def test_a_job_that_counted_nothing_and_failed_claims_no_compute() -> None:
+    data = made(job(status="exception"))
+    assert value(data, "training_compute") is None
+    assert value(data, "energy_it") == pytest.approx(8.0)
+    assert "what was trained on is not known: nothing counted the data" in (
+        data["details"]["tracking"]["notes"])
+
+
+def test_a_job_that_counted_nothing_and_went_well_did_its_plan() -> None:
+    data = made(job())
+    assert data["run"]["training"]["tokens"] == "1e9"
+    assert value(data, "throughput") is None
+
+
+def test_what_was_detected_wins_and_the_difference_is_told() -> None:
+    data = made(job(devices=4, **COUNTS))
+    assert value(data, "device_hours") == pytest.approx(8.0)
+    assert data["details"]["hardware"]["count"] == 4
+    assert ("detected 4 × NVIDIA H100 80GB HBM3; the run file says 8 × h100-sxm5-80: what was "
+            "detected is taken") in data["details"]["tracking"]["notes"]
+
+
+def test_devices_without_a_meter_are_modelled_and_labelled_so() -> None:
+    data = made(job(watts=None, **COUNTS))
+    assert data["results"]["energy"]["basis"] == "modelled"
+    assert data["kind"] == "mixed"
+    assert data["measurement"]["why"] == (
+        "no meter saw the devices: their energy is modelled from time and power")
+    watts = value(data, "energy_it") * 1000 / 16
+    assert 150 < watts < 1300  # between an idle board and a full one with its host
+
+
+def test_gaps_are_filled_at_the_mean_power_and_told() -> None:
+    data = made(job(gaps=1800.0, **COUNTS))
+    assert value(data, "energy_it") == pytest.approx(8.0)
+    assert data["measurement"]["gaps"] == 1800.0
+
+
+def test_the_components_say_how_each_was_had() -> None:
+    data = made(job(host=100.0, **COUNTS))
+    assert data["measurement"]["components"] == [
+        {"component": "device", "energy": pytest.approx(8.0), "unit": "kWh", "basis": "measured",
+         "meter": "NVML"},
+        {"component": "cpu", "energy": pytest.approx(0.2), "unit": "kWh", "basis": "modelled",
+         "meter": "load"},
+    ]
+    assert value(data, "energy_it") == pytest.approx(8.2)
+
+
+def test_without_a_run_file_time_and_energy_are_told_and_the_rest_is_null() -> None:
+    data = made(job(), None)
+    assert value(data, "device_hours") == pytest.approx(16.0)
+    assert value(data, "energy_it") == pytest.approx(8.0)
+    for name in ("training_compute", "carbon_operational", "cost"):
+        assert value(data, name) is None
+        assert data["results"][name]["why"]
+
+
+@pytest.mark.parametrize("run", [None, {"site": {"grid": "100 gCO2e/kWh", "pue": 1.2}}])
+def test_hardware_without_a_profile(run: dict[str, Any] | None) -> None:
+    data = made(job(name="Abacus 9000"), run)
+    assert value(data, "energy_it") == pytest.approx(8.0)
+    assert value(data, "cost") is None
+    if run:
+        assert value(data, "carbon_operational") == pytest.approx(0.96)
+    assert data["details"]["tracking"]["notes"] == [
+        "no profile of 8 × Abacus 9000: add one, and name it in profiles"]
+
+
+def test_no_device_and_no_run_file() -> None:
+    data = made(job(devices=0, watts=None, host=50.0), None)
+    assert value(data, "energy_it") == pytest.approx(0.1)
+    assert data["results"]["energy_it"]["basis"] == "modelled"
+    assert value(data, "device_hours") is None
+
+
+def test_a_slice_of_a_device() -> None:
+    data = made(job(devices=1, share=3 / 7, watts=200.0), None)
+    assert value(data, "device_hours") == pytest.approx(2 * 3 / 7)
+
+
+def test_job_and_host_are_named_only_when_asked() -> None:
+    data = made(job(), identify=True)
+    assert data["details"]["tracking"]["job"] == "slurm:42"
+
+
+def test_like_jobs_are_different_runs() -> None:
+    one = job()
+    other = replace(one, attempts=(replace(one.attempts[0], began=9.0),))
+    plan = Plan()
+    assert report(one, plan)["runs"][0]["id"] != report(other, plan)["runs"][0]["id"]
