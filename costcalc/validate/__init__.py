@@ -11,7 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from costcalc.validate.rows import Measured
+    from collections.abc import Iterable
+
+    from costcalc.validate.rows import Measured, Row
+    from costcalc.validate.score import Point
     from costcalc.validate.tables import Category, Report
 
 METHOD = (
@@ -63,18 +66,28 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
     )
 
 
+def _named(points: Iterable[Point], rows: Iterable[Row]) -> list[Point]:
+    """Points of language models, each with what kind of workload its row is."""
+    from dataclasses import replace
+
+    from costcalc.validate.rows import workload
+
+    return [replace(p, workload=workload(row)) for p, row in zip(points, rows, strict=True)]
+
+
 def _language(measured: list[Measured]) -> list[Category]:
     """Language models: with the layout as given, with a guessed shape, with the layout hidden."""
     from costcalc.validate import baselines
     from costcalc.validate.tables import category
     from costcalc.validate.throughput import points
 
+    splits = (*_SPLITS, "workload")
     text = [one for one in measured if one.row["workload"] == "llm" and one.sized]
     given = [one for one in text if one.layout_given and one.shape_given]
     guessed = [one for one in text if one.layout_given and not one.shape_given]
     return [
         category(
-            "LLM throughput, layout given", points(given), _SPLITS,
+            "LLM throughput, layout given", _named(points(given), (m.row for m in given)), splits,
             baselines=baselines.of_throughput(given), note=baselines.NOTE,
         ),
         category(
@@ -82,7 +95,8 @@ def _language(measured: list[Measured]) -> list[Category]:
             ("source",), short="LLM, layout given, shape guessed",
         ),
         category(
-            "LLM throughput, layout hidden (auto)", points(text, hidden=True), _SPLITS,
+            "LLM throughput, layout hidden (auto)",
+            _named(points(text, hidden=True), (m.row for m in text)), splits,
             short="LLM, layout hidden (auto)", baselines=baselines.of_throughput(text),
             note=baselines.NOTE,
         ),
@@ -106,9 +120,10 @@ def _runs() -> Category:
 
     runs = published.runs(load())
     return category(
-        "Published runs, FLOPs to device-hours", published.points(runs),
-        ("accelerator", "source", "precision", "scale"), short="published runs, device-hours",
-        baselines=baselines.of_runs(runs),
+        "Published runs, FLOPs to device-hours",
+        _named(published.points(runs), (run.row for run in runs)),
+        ("accelerator", "source", "precision", "workload", "scale"),
+        short="published runs, device-hours", baselines=baselines.of_runs(runs),
         note="The goodput comes from the runs of the other organisations.",
     )  # fmt: skip
 

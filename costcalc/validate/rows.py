@@ -109,6 +109,19 @@ def models() -> dict[str, dict[str, str]]:
     return {row["shape"]: row for row in shipped("models")}
 
 
+def workload(row: Row) -> str:
+    """What kind of language model's training a row is, as tables are split by it.
+
+    >>> workload({"shape": "", "active": "3.7e10", "parameters": "6.71e11", "method": ""})
+    'experts'
+    """
+    if row.get("method") == "lora":
+        return "low-rank adapters"
+    known = models().get(row.get("shape", ""))
+    sparse = known["experts"] if known is not None else row["active"]
+    return "experts" if sparse and sparse != row["parameters"] else "dense"
+
+
 def number(row: Row, key: str, default: float = math.nan) -> float:
     """A column as a number; ``default`` where it is empty."""
     text = row.get(key) or ""

@@ -86,3 +86,19 @@ def test_chips_without_measurements_say_so_and_have_a_wider_range(chip, measured
         assert low == pytest.approx(known["low"], rel=1e-6)
     else:
         assert low < known["low"] / 1.2
+
+
+@pytest.mark.parametrize(("chip", "said"), [
+    ("b200", "modelled, not validated: no measured draw of blackwell in training"),
+    ("h100", "modelled; utilization"),
+])  # fmt: skip
+def test_explain_says_which_power_is_not_validated(chip, said, tmp_path, capsys) -> None:
+    from costcalc.cli import run
+
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 15T}\n"
+        f"hardware: {{accelerator: {chip}, count: 1024}}\nsite: {{region: FR}}\n"
+    )
+    assert run(["explain", str(path)]) == 0
+    assert said in " ".join(capsys.readouterr().out.split())

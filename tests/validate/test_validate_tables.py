@@ -46,7 +46,7 @@ def test_every_category_of_the_issue_is_there(report) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("by", ["source", "accelerator", "precision", "scale"])
+@pytest.mark.parametrize("by", ["source", "accelerator", "precision", "workload", "scale"])
 @pytest.mark.parametrize(
     "title", [LAYOUT_GIVEN, LAYOUT_HIDDEN, RUNS, "Throughput of other models"]
 )
