@@ -6,7 +6,7 @@ Read :func:`_part`: what is trained, on what, where, how fast, what it draws, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,23 +107,25 @@ class HardwareSide:
 
 
 def hardware_side(
-    given: Input, request: Request, region: Region | None, *, like: HardwareSide | None = None
+    given: Input, request: Request, region: Region | None, *, like: Sequence[HardwareSide] = ()
 ) -> HardwareSide:
     """Time, power and embodied carbon of a part; of the region only its provider's hosts matter.
 
-    ``like``: the same part elsewhere, whose timing holds here too if the machine is the same.
+    ``like``: the same part elsewhere; what is trained is the same, and so is the timing of one
+    whose machine is the same.
     """
     asked = given.part.price.provider if given.part.price else None
     provider = asked if asked not in (None, "any") else region.provider if region else None
     devices = devices_of(given, provider, folders(request.raw, given.folder))
-    work = trained(given)
+    work = like[0].trained if like else trained(given)
     assumed: list[Assumption | Choice] = [*work.assumptions, *devices.assumptions]
     precision, choice = precision_of(given, devices)
     time: Timed | None = None
     if work.work is not None:
         assumed += [choice] if choice else []
-        if like is not None and like.devices.machine == devices.machine:
-            time = like.timed
+        same = next((one for one in like if one.devices.machine == devices.machine), None)
+        if same is not None:
+            time = same.timed
             assumed += time.assumptions if time else ()
         elif not _time_is_measured(given) or speed_is_given(given):
             time = timed(given, work.work, devices, precision, work.workload)

@@ -84,7 +84,7 @@ def scenarios(
         raise InputError(request.document.problem(("stages",), "scenarios take one stage"))
     shape = (len(accelerators), len(counts), len(regions), len(plans))
     base = request.parts[0]
-    places = [regions_.find(name, provider=_provider(base, name)) for name in regions]
+    places = [_region(base, name) for name in regions]
     known: dict[str, Array] = {}
     why: dict[tuple[str, int], str] = {}
     sides = _hardware(request, accelerators, counts, places, known, why)
@@ -114,9 +114,11 @@ def _set(
     known[name][at] = value
 
 
-def _provider(given: Input, name: str) -> str | None:
+def _region(given: Input, name: str) -> Region:
     asked = given.part.price.provider if given.part.price else None
-    return asked if asked != "any" and ":" not in name else None
+    if asked in (None, "any") or ":" in name:
+        return regions_.find(name)
+    return regions_.find(name, provider=asked)
 
 
 Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
@@ -127,28 +129,48 @@ def _hardware(
     places: Sequence[Region], known: dict[str, Array], why: dict[tuple[str, int], str],
 ) -> Sides:
     """What depends on the hardware and the count; on the place only by its provider's hosts."""
-    shape = (len(accelerators), len(counts), len(places), 1)
     by_provider: dict[str | None, list[int]] = {}
     for r, region in enumerate(places):
         by_provider.setdefault(region.provider, []).append(r)
+    of_region = np.zeros(len(places), dtype=np.int64)
+    for p, rows in enumerate(by_provider.values()):
+        of_region[rows] = p
+    column = {provider: p for p, provider in enumerate(by_provider)}
+    shape = (len(accelerators), len(counts), len(by_provider))
+    found: dict[str, Array] = {}
     made: dict[tuple[int, int, str | None], tuple[Input, Devices]] = {}
     for a, name in enumerate(accelerators):
         alike = _same_hosts(request, name, places, by_provider)
         for c, count in enumerate(counts):
             given = _changed(request.parts[0], name, count)
-            side: HardwareSide | None = None
+            seen: list[HardwareSide] = []
             for providers, rows in alike:
                 try:
-                    side = hardware_side(given, request, places[rows[0]], like=side)
+                    side = hardware_side(given, request, places[rows[0]], like=seen)
                 except InputError as error:
                     why[name, count] = "; ".join(p.message for p in error.problems)
                     break
+                seen.append(side)
                 made |= {(a, c, provider): (given, side.devices) for provider in providers}
+                columns = [column[provider] for provider in providers]
                 for key, item in side.known.items():
-                    if key not in known:
-                        known[key] = np.full(shape, np.nan)
-                    known[key][a, c, rows, 0] = item.value
+                    if key not in found:
+                        found[key] = np.full(shape, np.nan)
+                    for p in columns:
+                        found[key][a, c, p] = item.value
+    known |= {key: _over_regions(values, of_region) for key, values in found.items()}
     return made
+
+
+def _over_regions(values: Array, of_region: NDArray[np.int64]) -> Array:
+    """Accelerator × count × provider as accelerator × count × region × 1; one region if all alike.
+
+    What no provider's hosts change stays small, and so does all that is worked out of it.
+    """
+    first = values[:, :, :1]
+    if np.array_equal(np.broadcast_to(first, values.shape), values, equal_nan=True):
+        return first[:, :, :, None]
+    return values[:, :, of_region, None]
 
 
 def _same_hosts(
@@ -222,8 +244,8 @@ def _priced(
     made: dict[str, list[float]] = {"price": [], "billed": [], "electricity": []}
     first, devices = sides[a, counts[0], provider]
     asked = _planned(first, plan).part.price or Price()
-    flat = _flat(asked, devices, provider)
-    quote: price.Quote | None = None
+    sizes = _sizes(asked, devices, provider)
+    quotes: dict[int, price.Quote] = {}
     for c in counts:
         given, devices = sides[a, c, provider]
         if inputs.owned_hardware(asked):
@@ -231,20 +253,23 @@ def _priced(
             for name, listed in made.items():
                 listed.append(found[name].value if name in found else np.nan)
             continue
-        if quote is None or not flat:
-            quote = inputs.quoted(_planned(given, plan), devices, region)
+        whole = all(devices.count % size == 0 for size in sizes)
+        kind = 0 if len(sizes) <= 1 or whole else devices.count  # whole instances, of any size
+        if kind not in quotes:
+            quotes[kind] = inputs.quoted(_planned(given, plan), devices, region)
+        quote = quotes[kind]
         made["price"].append(quote.price.value if quote.price else np.nan)
         made["billed"].append(inputs.billed(devices, quote))
         made["electricity"].append(0.0)
     return {name: np.array(listed) for name, listed in made.items()}
 
 
-def _flat(asked: Price, devices: Devices, provider: str | None) -> bool:
-    """Whether the price does not depend on the count: one's own, or instances of one size."""
+def _sizes(asked: Price, devices: Devices, provider: str | None) -> frozenset[float]:
+    """Devices in the instances that may be rented; the price depends on the count if several."""
     if asked.device_hour is not None or asked.instance_hour is not None:
-        return True
+        return frozenset()
     plan = asked.plan or "on-demand"
-    return len(price.sizes(devices.accelerator, asked.provider or provider, plan)) <= 1
+    return price.sizes(devices.accelerator, asked.provider or provider, plan)
 
 
 def _planned(given: Input, plan: str) -> Input:

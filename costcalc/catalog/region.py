@@ -89,7 +89,7 @@ class _Place:
     row: Mapping[str, Any]
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=4096)  # every region by two names each, and more
 def find(name: str, *, provider: str | None = None, key: str = "site.region") -> Region:
     """The region of that name.
 

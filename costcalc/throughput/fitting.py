@@ -12,7 +12,7 @@ from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe, RecomputeKind, Sharding
 from costcalc.throughput.memory import Memory, Range, memory
-from costcalc.throughput.search import Found, search
+from costcalc.throughput.search import fastest, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import StepTime
@@ -127,22 +127,19 @@ def _automatic(
     if shape is None:
         layout, walked = _data_parallel(footprint, machine, recipe, fixed)
         return Placed(layout=layout, by="auto", walked=walked)
-    found = _search(shape, footprint, machine, recipe, fixed)
-    if not found.best:
+    found, walked = fastest(shape, machine, _as_long(recipe, shape), footprint=footprint,
+                            constants=load(), fixed=fixed)
+    if found is None:
         raise InputError(Problem(
             key="hardware.layout",
             message=f"no layout of {machine.devices} devices keeps to what is fixed; "
             "change the count or leave an axis out",
         ))
-    return Placed(layout=found.best[0].layout, by="auto", walked=found.walked)
+    return Placed(layout=found, by="auto", walked=walked)
 
 
-def _search(
-    shape: ModelShape, footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
-) -> Found:
-    recipe = replace(recipe, sequence_length=int(shape.sequence_length))
-    return search(shape, machine, recipe, footprint=footprint, constants=load(), fixed=fixed,
-                  top=1)
+def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
+    return replace(recipe, sequence_length=int(shape.sequence_length))
 
 
 _STEPS: tuple[tuple[Sharding, RecomputeKind], ...] = (
@@ -219,7 +216,8 @@ def _fits(
     recipe = replace(recipe, global_batch=max(recipe.global_batch, float(count)))
     shape = shape_for(work)
     if shape is not None:
-        found = _search(shape, footprint, tried, recipe, Fixed())
+        found = search(shape, tried, _as_long(recipe, shape), footprint=footprint,
+                       constants=load(), top=1)
         return found.fits != "none"
     layout, _ = _data_parallel(footprint, tried, recipe, Fixed(micro_batch=1))
     return bool(memory(footprint, tried, layout, recipe).total.low <= (machine.memory or 1e300))

@@ -96,6 +96,26 @@ def search(
     for the precision.  Ties go to the layout that comes first in the table: fewer tensor ranks,
     then fewer stages, and so on, so that the same question has the same answer.
     """
+    problem, best, fits = _searched(shape, machine, recipe, footprint=footprint,
+                                    constants=constants, top=top, full=full, fixed=fixed)
+    return _found(problem, best, fits)
+
+
+def fastest(
+    shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint,
+    constants: Mapping[str, Any], fixed: Fixed | None = None,
+) -> tuple[Layout | None, int]:
+    """The first layout of :func:`search` and how many were walked, without timing it once more."""
+    _, best, _ = _searched(shape, machine, recipe, footprint=footprint, constants=constants,
+                           top=1, full=False, fixed=fixed)
+    first = layout_at(best.rows[:, 0].tolist()) if best.rows.shape[1] else None
+    return first, best.walked
+
+
+def _searched(
+    shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint,
+    constants: Mapping[str, Any], top: int, full: bool, fixed: Fixed | None,
+) -> tuple[_Problem, _Best, str]:
     problem = _Problem(
         footprint=footprint, shape=shape, machine=machine, recipe=recipe,
         rates=rates_of(machine, recipe.precision), training=training_of(recipe),
@@ -104,13 +124,15 @@ def search(
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf
     best = _fastest(problem, _walk(asked), limit, top)
-    if best.fitting or not best.walked:
-        return _found(problem, best, "central")
+    if best.fitting:
+        return problem, best, "central"
+    if not best.walked:
+        return problem, best, "none"
     least, fitting = _least(problem, _walk(asked), limit)
     if not fitting:
-        return _found(problem, _smallest(problem, _walk(asked), top), "none")
+        return problem, _smallest(problem, _walk(asked), top), "none"
     best = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
-    return _found(problem, replace(best, fitting=fitting), "low")
+    return problem, replace(best, fitting=fitting), "low"
 
 
 @dataclass(frozen=True, slots=True)
