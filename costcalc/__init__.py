@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from costcalc.results import Estimate as Estimate
     from costcalc.results import Result as Result
     from costcalc.run import Run as Run
+    from costcalc.tracking.tracker import track as track
     from costcalc.workload.count import count as count
 
 __version__ = "0.1.0"
@@ -42,12 +43,13 @@ _PUBLIC = {
     "estimate": "costcalc.calculator",
     "place": "costcalc.decide.placing",
     "plan": "costcalc.decide.planning",
+    "track": "costcalc.tracking.tracker",
     "when": "costcalc.decide.waiting",
 }
 
 __all__ = [
     "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count",
-    "estimate", "place", "plan", "when",
+    "estimate", "place", "plan", "track", "when",
 ]
 
 

@@ -60,6 +60,12 @@ class Writer:
         self._append(b"".join(_encoded(item) for item in (*first, record)))
         self._begun = True
 
+    def remove(self) -> None:
+        """Take away what was written: it goes on under another name."""
+        if "://" not in self.folder:
+            for path in Path(self.folder).glob(f"{self._stem}*.jsonl"):
+                path.unlink(missing_ok=True)
+
     def _append(self, data: bytes) -> None:
         path = Path(self.folder, self.name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,298 @@
+"""The thread behind a tracker: it may wait for disks, drivers and imports, so that training never
+does.  Once an interval it reads the meters, notes how far the job is, and looks ahead.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from costcalc.tracking import ledger, ranks
+from costcalc.tracking.counter import Counter
+from costcalc.tracking.harmless import harmless, importing
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.plan import Plan
+from costcalc.tracking.records import Place, Sample, Start, Status
+from costcalc.tracking.stopping import Stopping
+
+if TYPE_CHECKING:
+    from costcalc.results import Estimate
+    from costcalc.tracking.forecast import Forecast
+    from costcalc.tracking.observing import Observer
+
+_FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
+_PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked of a tracker."""
+
+    plan: Plan
+    output: str | None
+    folder: str | None
+    job: str | None
+    stops: bool
+    progress: bool | None
+    callback: Callable[[dict[str, float]], Any] | None
+    interval: float
+    identify: bool
+    force: bool
+
+
+class Background:
+    """One tracker's thread and all that it knows."""
+
+    def __init__(self, options: Options, counter: Counter) -> None:
+        self.options, self.counter = options, counter
+        self.metrics: dict[str, float] = {}
+        self.forecast: Forecast | None = None
+        self.predicted: Estimate | None = None
+        self.report: dict[str, Any] | None = None
+        self.written: Path | None = None
+        self.notes: dict[str, None] = {}
+        self.began, self.began_at = monotonic(), time.time()
+        self.earlier: list[Written] = []
+        self._place = ranks.detect(job=options.job)
+        self._boot = ranks.boot_id()
+        self._start = Start(
+            job=self._place.job, writer=uuid.uuid4().hex[:8], time=self.began_at, boot=self._boot,
+            place=self._place, host=platform.node(), interval=options.interval, pid=os.getpid(),
+        )
+        self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
+        self.stopping = Stopping(options.folder, self._start, enabled=options.stops)
+        self._meters: Any = None
+        self._neighbours: Any = None
+        self._observer: Observer | None = None
+        self._why_not = ""
+        self._over, self._status = threading.Event(), "completed"
+        self._lock = threading.Lock()
+        self._own = Written(start=self._start)
+        self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
+
+    # --- what the tracker calls -------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """Where this process stands in its job."""
+        return self._place
+
+    def begin(self) -> None:
+        """Start the thread; returns at once."""
+        self._thread.start()
+
+    def finish(self, status: Status, patience: float) -> None:
+        """End the record and make the report; returns after ``patience`` seconds at the latest."""
+        self._status = status
+        self._over.set()
+        self._thread.join(patience)
+        if self._thread.is_alive():
+            self.note("the record was not ended in time: a disk or a driver does not answer")
+
+    def note(self, text: str) -> None:
+        """Remember what went wrong or was taken for granted; each thing once."""
+        self.notes[text] = None
+
+    def adopt(self, job: str, earlier: Sequence[Written]) -> None:
+        """Go on with a job that began elsewhere, with what it had done."""
+        with self._lock:
+            known = {item.start.writer for item in self.earlier}
+            self.earlier += [item for item in earlier if item.start.writer not in known]
+            if not self.options.job and job != self._place.job:
+                self._rename(replace(self._place, job=job))
+
+    def known(self) -> list[Written]:
+        """What is known of the job by now, its own newest counts included."""
+        now = replace(self._own.last, **self._counts()) if self._own.last else None
+        own = replace(self._own, last=now)
+        return [*(w for w in self._all() if w.start.writer != self._start.writer), own]
+
+    # --- the thread -------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        self._append(self._start)
+        self._prepare()
+        wait = _FIRST
+        while not self._pause(wait):
+            self._interval()
+            wait = self.options.interval
+        self._end()
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait; devices without a counter are read once a second meanwhile."""
+        if self._meters is None or not self._meters.needs_samples:
+            return self._over.wait(seconds)
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            if self._over.wait(min(left, 1.0)):
+                return True
+            self._meters.sample()
+        return self._over.is_set()
+
+    @harmless(None)
+    def _prepare(self) -> None:
+        """Imports, detection, meters and the estimate made before: what takes seconds."""
+        with importing():
+            from costcalc.tracking import detect
+            from costcalc.tracking.meters import Meters
+
+            found = detect.host()
+            self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
+            self._meters = Meters(
+                boot=self._boot, host=self._place.local_rank == 0, share=self._neighbours.share,
+                devices=lambda all_: detect.of_the_job(detect.visible(all_, os.environ),
+                                                       self._place),
+            )
+            self._meters.start()
+        self._start = replace(
+            self._start, devices=self._meters.picked, meters=self._meters.keys,
+            machine={"cpu": found.cpu, "cores": len(found.cores), "all_cores": found.all_cores,
+                     "host_share": found.share},
+            versions=_versions(),
+        )
+        if found.share < 1:
+            self.note(f"the job may use {found.share:.3g} of its host by cores: so much of the "
+                      "host's energy counts")
+        self._append(self._start)
+        self._look_ahead()
+
+    @harmless(None)
+    def _look_ahead(self) -> None:
+        """The estimate made before, and who watches the job; rank 0 alone."""
+        if self._place.rank != 0:
+            return
+        with importing():
+            from costcalc.tracking.observing import Observer
+            from costcalc.tracking.plan import predicted
+
+            self.predicted, self._why_not = predicted(self.options.plan)
+            self._observer = Observer(self.options, self.predicted)
+
+    @harmless(None)
+    def _interval(self) -> None:
+        self._find_place()
+        self._append(self._sample("running"))
+        self._observe()
+
+    @harmless(None)
+    def _observe(self) -> None:
+        """Look at the whole job: metrics, forecast, limits, progress."""
+        if self._observer is None:
+            self.stopping.follow()
+            return
+        written = self._all()
+        seen = self._observer.look(written, self.note)
+        self.metrics, self.forecast = seen.metrics, seen.forecast
+        if seen.passed:
+            everyone = len({w.start.place.rank for w in written}) >= self._place.world
+            self.note(self.stopping.order(self.counter.steps, self._elapsed(), everyone=everyone))
+
+    def _sample(self, status: str) -> Sample:
+        self.counter.settle()
+        with self._lock:
+            reading = self._meters.read() if self._meters else None
+            return Sample(
+                **self._counts(), time=time.time(),
+                energy=reading.energy if reading else {}, gaps=reading.gaps if reading else 0.0,
+                status=status,  # type: ignore[arg-type]
+                notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
+            )
+
+    def _counts(self) -> dict[str, Any]:
+        counter = self.counter
+        return {"elapsed": self._elapsed(), "steps": counter.steps, "timed": counter.timed,
+                "busy": counter.busy, "tokens": counter.tokens, "samples": counter.samples,
+                "total_tokens": counter.total_tokens}
+
+    def _elapsed(self) -> float:
+        return monotonic() - self.began
+
+    def _append(self, record: Start | Sample) -> None:
+        """Into the ledger; a disk that is full or gone is noted, and tried again with the next."""
+        if isinstance(record, Sample):
+            self._own = Written(start=self._start, last=record)
+        if self._writer is None:
+            return
+        try:
+            self._writer.append(record)
+        except OSError as error:
+            self.note(f"the ledger cannot be written: {error.strerror or error}")
+
+    def _all(self) -> list[Written]:
+        """What all writers of the job have left, with our own newest and what came before."""
+        found: list[Written] = []
+        if self.options.folder:
+            try:
+                found = ledger.read(self.options.folder, job=self._place.job)
+            except OSError as error:
+                self.note(f"the ledger cannot be read: {error.strerror or error}")
+        others = [w for w in found if w.start.writer != self._start.writer]
+        known = {w.start.writer for w in others}
+        return [*others, *(w for w in self.earlier if w.start.writer not in known), self._own]
+
+    def _find_place(self) -> None:
+        """The process group may be initialised after tracking began."""
+        found = ranks.detect(job=self.options.job)
+        if (found.rank, found.world) != (self._place.rank, self._place.world):
+            with self._lock:
+                self._rename(replace(found, notes=self._place.notes + found.notes))
+            self._look_ahead()
+
+    def _rename(self, place: Place) -> None:
+        """Go on under another name of the job or rank; the file of the old name is ours to move."""
+        old, self._place = self._writer, place
+        self._start = replace(self._start, place=place, job=place.job)
+        self.stopping = Stopping(self.options.folder, self._start, enabled=self.options.stops)
+        if old is None or self.options.folder is None:
+            return
+        self._writer = ledger.Writer(self.options.folder, self._start)
+        self._append(self._start)
+        old.remove()
+
+    @harmless(None)
+    def _end(self) -> None:
+        if self._meters is not None:
+            self._find_place()
+        status = "stopped" if self.stopping.stops(self.counter.steps) else self._status
+        self._append(self._sample(status))
+        if self._neighbours is not None:
+            self._neighbours.leave()
+        if self._place.rank == 0:
+            self._wait_for_others()
+            self._conclude()
+
+    @harmless(None)
+    def _conclude(self) -> None:
+        from costcalc.tracking.concluding import conclude
+
+        self.report, self.written = conclude(
+            self._all(), self.options, self.predicted, self._why_not, self.note)
+
+    def _wait_for_others(self) -> None:
+        """The other ranks end at about the same time: their last words are waited for, briefly."""
+        until = monotonic() + (_PATIENCE if self.options.folder and self._place.world > 1 else 0.0)
+        while monotonic() < until:
+            running = [w for w in self._all() if w.last is None or w.last.status == "running"]
+            mine = [w for w in running if w.start.time >= self.began_at - 60.0]
+            if not mine:
+                return
+            time.sleep(0.1)
+
+
+def _versions() -> dict[str, str]:
+    """Of what trains, as far as it is loaded."""
+    found = {"python": platform.python_version()}
+    for name in ("torch", "jax", "tensorflow", "transformers", "lightning", "codecarbon"):
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if version is not None:
+            found[name] = str(version)
+    return found

@@ -1,0 +1,110 @@
+"""The end of a job: its report, written where the user asked, and what it comes to in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costcalc import writing
+from costcalc.errors import CostcalcError
+from costcalc.human import human, span
+from costcalc.reading import read_file
+from costcalc.results import SCHEMA, Estimate
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import totals
+from costcalc.tracking.reporting import report
+
+if TYPE_CHECKING:
+    from costcalc.tracking.background import Options
+
+_WORDS = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e",
+          "utilization": "MFU"}
+
+
+def conclude(
+    written: Sequence[Written], options: Options, predicted: Estimate | None, why_not: str,
+    note: Callable[[str], None],
+) -> tuple[dict[str, Any], Path | None]:
+    """Make the report, write it, and say on stderr what came of the job."""
+    whole = totals(written, layout=options.plan.layout)
+    made = report(whole, options.plan, predicted, identify=options.identify, why_not=why_not)
+    path = _save(made, options, note) if options.output else None
+    if options.progress is not False and (options.progress or path):
+        from costcalc.tracking.progress import Teller
+
+        teller = Teller()
+        for line in summary(made, path):
+            teller.say(line)
+    return made, path
+
+
+def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]) -> Path | None:
+    path = free(Path(options.output or ""), made, force=options.force)
+    if path != Path(options.output or ""):
+        note(f"{Path(options.output or '').name} exists and is another's: written as {path.name}")
+    try:
+        return save(made, path)
+    except CostcalcError as error:
+        note(f"the report cannot be written: {error}")
+        return None
+
+
+def save(made: Mapping[str, Any], path: Path) -> Path:
+    """Write a report whole, over what stood there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    json_ = path.suffix == ".json"
+    text = writing.to_json(made) + "\n" if json_ else writing.to_yaml(
+        made, first_line=f"# {SCHEMA}: written by costcalc")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return writing.save(text, path, force=True)
+
+
+def free(path: Path, made: Mapping[str, Any], *, force: bool) -> Path:
+    """Where to write: the path, unless another's file stands there; then ``costs.2.yaml``."""
+    if force or not path.exists() or not path.is_file() or _own(path, made):
+        return path
+    for number in range(2, 10_000):
+        other = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        if not other.exists() or _own(other, made):
+            return other
+    return path.with_name(f"{path.stem}.{made['runs'][0]['id']}{path.suffix}")
+
+
+def _own(path: Path, made: Mapping[str, Any]) -> bool:
+    """Whether a file is an earlier report of the same job."""
+    try:
+        data = read_file(path, path.name).data
+        return bool(data["runs"][0]["id"] == made["runs"][0]["id"])
+    except (CostcalcError, OSError, KeyError, TypeError, IndexError):
+        return False
+
+
+def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
+    """What the job came to, beside what was predicted, in a few lines."""
+    found = made["details"]["tracking"]
+    rows = found["predicted"].get("figures", [])
+    if rows:
+        share = found["predicted"]["share_of_plan"]
+        of = "" if share > 0.995 else f" (for the {share:.1%} of the plan that was done)"
+        lines = ["; ".join(_row(row) for row in rows) + of]
+    else:
+        figures = made["results"]
+        known = [f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
+                 for name, word in _WORDS.items() if figures[name]["value"] is not None]
+        if figures["energy"]["value"] is None and figures["energy_it"]["value"] is not None:
+            energy = human(figures["energy_it"]["value"], figures["energy_it"]["unit"])
+            known.append(f"energy {energy}, without the facility's (no PUE known)")
+        lines = ["; ".join(known)]
+    if "calibrate" in found:
+        lines.append(f"to make the next estimate right: {found['calibrate']}")
+    return [*lines, *([f"report: {path}"] if path else [])]
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    between = span(row["low"], row["high"], row["predicted"], row["unit"])
+    before = human(row["predicted"], row["unit"]) + (f" [{between}]" if between else "")
+    return f"{_WORDS[row['of']]} {human(row['came'], row['unit'])}, predicted {before}"

@@ -1,0 +1,92 @@
+"""The one place where faults of ours are kept from the user's training."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DEBUG = "COSTCALC_TRACK_DEBUG"
+
+
+def harmless(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Methods so marked raise nothing: a fault becomes a note of their object, and ``default``.
+
+    What the user does (Ctrl-C, ``sys.exit``) is no fault and passes.
+    """
+
+    def wrap(method: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(method)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return method(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001  (that is what this is for)
+                _tell(args[0] if args else None, method.__name__, error)
+                return default
+
+        return guarded
+
+    return wrap
+
+
+def _tell(owner: Any, where: str, error: Exception) -> None:
+    try:
+        owner.note(f"{where.strip('_')} failed: {type(error).__name__}: {error}")
+        if os.environ.get(_DEBUG):
+            traceback.print_exception(error, file=sys.stderr)
+    except Exception:  # noqa: BLE001  (not even telling may harm)
+        return
+
+
+# --- forks ---------------------------------------------------------------------------------------
+
+# Held while our thread imports: a child forked in the middle of an import would wait for ever for
+# a lock whose holder it does not have.  A fork waits for us, for so long at most.
+_IMPORTING = threading.Lock()
+_PATIENCE = 10.0
+
+_live: weakref.WeakSet[Any] = weakref.WeakSet()
+_registered = False
+_held = False
+
+
+def importing() -> Any:
+    """The lock to hold while a thread of ours imports."""
+    return _IMPORTING
+
+
+def watch_forks(owner: Any) -> None:
+    """Have ``owner.disarm()`` called in every child that is forked from now on."""
+    global _registered  # noqa: PLW0603  (forks are the process's)
+    _live.add(owner)
+    if not _registered and hasattr(os, "register_at_fork"):
+        _registered = True
+        os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_in_child)
+
+
+def _before() -> None:
+    global _held  # noqa: PLW0603
+    _held = bool(_live) and _IMPORTING.acquire(timeout=_PATIENCE)
+
+
+def _after() -> None:
+    global _held  # noqa: PLW0603
+    if _held:
+        _held = False
+        _IMPORTING.release()
+
+
+def _in_child() -> None:
+    global _IMPORTING, _held
+    _IMPORTING, _held = threading.Lock(), False
+    for owner in list(_live):
+        owner.disarm()
+    _live.clear()

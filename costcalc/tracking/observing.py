@@ -1,0 +1,111 @@
+"""Rank 0's look at the whole job, once an interval: what is spent, what is ahead, what to say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from costcalc.results import Estimate, Result
+from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.reporting import Done, done
+from costcalc.tracking.watch import Watch
+
+if TYPE_CHECKING:
+    from costcalc.tracking.background import Options
+    from costcalc.tracking.progress import Teller
+
+# Results, and what loggers know them by.
+_NAMES = {"wall_clock": "hours", "cost": "cost_usd", "energy": "energy_kwh",
+          "carbon_total": "carbon_kg", "device_hours": "device_hours"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one look found."""
+
+    metrics: dict[str, float]
+    forecast: Forecast | None
+    passed: bool
+
+
+class Observer:
+    """Follows a job for its metrics, its forecast, its limits and its progress line."""
+
+    def __init__(self, options: Options, predicted: Estimate | None) -> None:
+        self._options, self._predicted = options, predicted
+        self._forecaster = Forecaster(predicted)
+        limits = options.plan.limits
+        self._watch = Watch(limits, options.plan.price) if limits else None
+        self._teller: Teller | None = None
+        wanted = sys.stderr.isatty() if options.progress is None else options.progress
+        if wanted:
+            from costcalc.tracking.progress import Teller
+
+            self._teller = Teller()
+
+    def look(self, written: Sequence[Written], note: Callable[[str], None]) -> Seen:
+        """See how far the job is; new things are told and noted."""
+        whole = totals(written, layout=self._options.plan.layout)
+        counted = done(whole, self._options.plan, self._predicted)
+        now = Snapshot(elapsed=whole.elapsed, done=counted.amount or 0.0,
+                       devices=self._devices(whole), joules=whole.joules())
+        forecast = self._forecaster.look(now)
+        spent = forecast.spent if forecast else figures(
+            self._predicted, now.devices, now.elapsed, now.joules)[0]
+        said = self._watch.look(now, self._predicted, forecast) if self._watch else []
+        for text in said:
+            note(text)
+            self._say(text)
+        if self._teller is not None:
+            self._teller.tell(whole.elapsed, spent, forecast)
+        metrics = self._metrics(whole, counted, spent, forecast)
+        if self._options.callback is not None:
+            self._options.callback(dict(metrics))
+        return Seen(metrics=metrics, forecast=forecast,
+                    passed=bool(self._watch and self._watch.passed))
+
+    def _say(self, text: str) -> None:
+        """A limit is told on any stderr: it is a warning."""
+        if self._options.progress is False:
+            return
+        from costcalc.tracking.progress import Teller
+
+        (self._teller or Teller()).say(text, warn=True)
+
+    def _devices(self, whole: Totals) -> float:
+        """Those detected, else those of the run file."""
+        if whole.devices:
+            return sum(device.share for device in whole.devices)
+        known = self._predicted.values.get("devices") if self._predicted else None
+        return float(known) if known else 1.0
+
+    def _metrics(
+        self, whole: Totals, counted: Done, spent: Mapping[str, Result], forecast: Forecast | None
+    ) -> dict[str, float]:
+        found: dict[str, float | None] = {
+            name: spent[key].value for key, name in _NAMES.items() if key in spent}
+        found |= {"steps": float(whole.steps), "tokens": whole.tokens, "samples": whole.samples,
+                  "mfu": self._mfu(counted)}
+        if counted.rate:
+            found[f"{counted.unit}s_per_second"] = counted.rate
+        if forecast is not None:
+            found["progress"] = forecast.share
+            for key, name in _NAMES.items():
+                found[f"forecast_{name}"] = forecast.total[key].value
+                found[f"forecast_{name}_low"] = forecast.total[key].low
+                found[f"forecast_{name}_high"] = forecast.total[key].high
+        return {f"costcalc/{name}": float(value) for name, value in found.items()
+                if value is not None}
+
+    def _mfu(self, counted: Done) -> float | None:
+        """Utilization of the speed so far: the estimate's, scaled by speed."""
+        if self._predicted is None or not counted.rate:
+            return None
+        speed, use = self._predicted.results["throughput"], self._predicted.results["utilization"]
+        if not speed.value or use.value is None or not speed.unit.startswith(counted.unit):
+            return None
+        return use.value * counted.rate / speed.value

@@ -1,0 +1,271 @@
+"""``costcalc.track``: around a training loop, as a decorator, or by hand."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from costcalc.errors import InputError, Problem
+from costcalc.request import Source
+from costcalc.tracking.background import Background, Options
+from costcalc.tracking.counter import Counter
+from costcalc.tracking.harmless import harmless, watch_forks
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.plan import prepare
+from costcalc.tracking.records import Sample, Start, from_line, to_line
+
+if TYPE_CHECKING:
+    from costcalc.tracking.forecast import Forecast
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
+_NOTHING: dict[str, Any] = {}
+_KEPT = 64  # writers that a checkpoint carries at the most
+
+
+class Tracker:
+    """Measures a job; see :func:`track`.
+
+    Nothing of it raises once it is entered, and leaving it takes ten seconds at the most.
+    """
+
+    def __init__(self, **asked: Any) -> None:
+        self._asked = asked
+        self._counter = Counter()
+        self._thread: Background | None = None
+        self._armed = False
+        self._early: Mapping[str, Any] | None = None
+        self._notes: dict[str, None] = {}
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self) -> Tracker:
+        """Begin to measure; returns within milliseconds.
+
+        Raises:
+            InputError: the run file has faults; the only time that a tracker raises.
+        """
+        if self._armed:
+            self.note("start: already tracking")
+            return self
+        options = _options(**self._asked)
+        self._counter = Counter()
+        self._begin(options)
+        return self
+
+    @harmless(None)
+    def _begin(self, options: Options) -> None:
+        self._thread = Background(options, self._counter)
+        if self._early is not None:
+            self.load_state_dict(self._early)
+        watch_forks(self)
+        self._thread.begin()
+        self._armed = True
+
+    @harmless(None)
+    def stop(self, status: Literal["completed", "exception", "interrupted"] = "completed") -> None:
+        """End the record and write the report."""
+        if self._armed and self._thread is not None:
+            self._armed = False
+            self._thread.finish(status, PATIENCE)
+
+    def __enter__(self) -> Tracker:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop(_status(kind, error))
+
+    def __call__(self, function: F) -> F:
+        """Track each call of a function; one with a parameter ``tracker`` is given it."""
+        wants = "tracker" in inspect.signature(function).parameters
+
+        def given(one: Tracker, named: dict[str, Any]) -> dict[str, Any]:
+            return {"tracker": one, **named} if wants else named
+
+        @functools.wraps(function)
+        def called(*args: Any, **named: Any) -> Any:
+            with Tracker(**self._asked) as one:
+                return function(*args, **given(one, named))
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **named: Any) -> Any:
+            with Tracker(**self._asked) as one:
+                return await function(*args, **given(one, named))
+
+        return awaited if inspect.iscoroutinefunction(function) else called  # type: ignore[return-value]
+
+    def disarm(self) -> None:
+        """In a forked child: it is no part of the job's record."""
+        self._armed = False
+        self._thread = None
+
+    # --- in the loop ------------------------------------------------------------------------------
+
+    def step(
+        self, tokens: Any = None, *, samples: Any = None, total_tokens: Any = None
+    ) -> None:
+        """One step is done; ``tokens`` (or ``samples``) is what this rank's replica saw in it.
+
+        ``total_tokens`` is what the whole job saw.  Ranks of one replica count once.  Takes about
+        a microsecond; never waits, never raises.
+        """
+        if self._armed:
+            self._counter.step(tokens, samples, total_tokens)
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a limit is passed and ``on_limit`` is ``stop``: the same step on all ranks."""
+        thread = self._thread
+        return thread is not None and thread.stopping.stops(self._counter.steps)
+
+    @harmless(_NOTHING)
+    def metrics(self) -> dict[str, float]:
+        """The newest figures for a logger, ``costcalc/energy_kwh`` and so on; what is known."""
+        return dict(self._thread.metrics) if self._thread else {}
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """What the job will have cost at its end, as of the last interval."""
+        return self._thread.forecast if self._thread else None
+
+    # --- afterwards -------------------------------------------------------------------------------
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The report, on rank 0 after the end."""
+        return self._thread.report if self._thread else None
+
+    @property
+    def output(self) -> Path | None:
+        """Where the report was written."""
+        return self._thread.written if self._thread else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong or was taken for granted."""
+        return (*self._notes, *(self._thread.notes if self._thread else ()),
+                *self._counter.notes)
+
+    def note(self, text: str) -> None:
+        """Remember something for the report."""
+        (self._thread.notes if self._thread else self._notes)[text] = None
+
+    @harmless(_NOTHING)
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: the job, and what it had done by now."""
+        if self._thread is None:
+            return dict(self._early or {})
+        return {"job": self._thread.place.job,
+                "records": [_lines(w) for w in self._thread.known()[-_KEPT:]]}
+
+    @harmless(None)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint was written; before or after :meth:`start`."""
+        if self._thread is None:
+            self._early = state
+            return
+        written = [_written(pair) for pair in state.get("records", ())]
+        if state.get("job"):
+            self._thread.adopt(str(state["job"]), written)
+
+
+def _lines(written: Written) -> list[dict[str, Any]]:
+    return [to_line(item) for item in (written.start, written.last) if item is not None]
+
+
+def _written(lines: list[Mapping[str, Any]]) -> Written:
+    start, *rest = [from_line(line) for line in lines]
+    last = rest[0] if rest else None
+    if not isinstance(start, Start) or not (last is None or isinstance(last, Sample)):
+        raise ValueError("expected a start and a sample")
+    return Written(start=start, last=last)
+
+
+def _status(
+    kind: type[BaseException] | None, error: BaseException | None
+) -> Literal["completed", "exception", "interrupted"]:
+    if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "completed"
+    return "interrupted" if issubclass(kind, KeyboardInterrupt) else "exception"
+
+
+def _options(
+    *, run: Source | None, output: Any, ledger: Any, job: str | None, stage: str | None,
+    changes: Mapping[str, Any] | None, on_limit: str, progress: bool | None,
+    callback: Callable[[dict[str, float]], Any] | None, interval: float, identify: bool,
+    force: bool,
+) -> Options:
+    """What was asked, checked: before training is the time to raise."""
+    if on_limit not in ("warn", "stop"):
+        raise _wrong("on_limit", "warn or stop", on_limit)
+    if not isinstance(interval, (int, float)) or not interval > 0:
+        raise _wrong("interval", "a number of seconds above 0", interval)
+    if callback is not None and not callable(callback):
+        raise _wrong("callback", "a function", callback)
+    where = None if output is None else os.path.abspath(os.fspath(output))  # noqa: PTH100
+    folder = os.fspath(ledger) if ledger is not None else None
+    if folder is None and where is not None:
+        folder = str(Path(where).with_suffix(".ledger"))
+    if folder is not None and "://" not in folder:
+        folder = str(Path(folder).absolute())
+    return Options(
+        plan=prepare(run, changes=changes, stage=stage), output=where, folder=folder, job=job,
+        stops=on_limit == "stop", progress=progress, callback=callback, interval=float(interval),
+        identify=identify, force=force,
+    )
+
+
+def _wrong(key: str, expected: str, found: object) -> InputError:
+    return InputError(Problem(key=key, message=f"expected {expected}; got {found!r}", file="track"))
+
+
+def track(
+    run: Source | None = None, *, output: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None, job: str | None = None,
+    stage: str | None = None, changes: Mapping[str, Any] | None = None,
+    on_limit: Literal["warn", "stop"] = "warn", progress: bool | None = None,
+    callback: Callable[[dict[str, float]], Any] | None = None, interval: float = 10.0,
+    identify: bool = False, force: bool = False,
+) -> Tracker:
+    """Measure what a training run costs, and write its report.
+
+    Around a loop (``with``), on a function (``@``), or by ``start`` and ``stop``.
+
+    Args:
+        run: a run file, a mapping in its shape, or nothing: hardware is detected, nothing is
+            predicted.  Hardware and the size of the data may be left out: they are seen.
+        output: where the report goes; a file of another's is never overwritten (``costs.2.yaml``).
+        ledger: the folder of the job's records, or an fsspec URL; default ``costs.ledger`` beside
+            the output.  All nodes of a job must see it for one report.
+        job: a name that restarts share; default the scheduler's or the launcher's.
+        stage: which of the run file's ``stages`` this is.
+        changes: dotted keys laid over the run file.
+        on_limit: at a limit of the run file ``warn``, or ``stop``: ``tracker.should_stop``.
+        progress: a line on stderr now and then; default: on a terminal.
+        callback: called once an interval with the newest metrics, in the tracker's own thread.
+        interval: seconds between samples: a kill loses one at the most.
+        identify: name job and notes with paths in the report.
+        force: overwrite the output whatever it is.
+
+    Raises:
+        InputError: a bad run file or argument, when the tracker is entered; nothing later.
+
+    >>> with track(progress=False) as tracker:
+    ...     for batch in range(3):
+    ...         tracker.step(tokens=512)
+    >>> tracker.report["details"]["tracking"]["steps"]
+    3
+    """
+    return Tracker(
+        run=run, output=output, ledger=ledger, job=job, stage=stage, changes=changes,
+        on_limit=on_limit, progress=progress, callback=callback, interval=interval,
+        identify=identify, force=force,
+    )
