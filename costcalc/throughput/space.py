@@ -57,6 +57,7 @@ class Question(NamedTuple):
     experts: int
     sequence_length: int
     global_batch: float
+    staged: bool
     full: bool
     fixed: Fixed
 
@@ -70,6 +71,8 @@ def question(
         layers=max(int(shape.layers), 1), heads=_heads(shape),
         experts=int(shape.experts), sequence_length=int(shape.sequence_length),
         global_batch=float(recipe.global_batch),
+        # inside a slice of a torus nobody publishes stages: all links serve all axes there
+        staged=machine.torus == 0 or machine.devices > machine.scale_up_domain,
         full=full, fixed=fixed,
     )
 
@@ -106,6 +109,8 @@ def _tensor(q: Question, left: int) -> list[int]:
 def _pipeline(q: Question, left: int) -> list[int]:
     if q.full:
         return [p for p in divisors(left) if p <= q.layers]
+    if not q.staged:
+        return [1]
     few = {p for p in divisors(left) if p <= min(q.layers, 64) and p & (p - 1) == 0}
     odd = {p for p in divisors(left) if 1 < p <= min(q.layers, 64) and q.layers % p == 0}
     return sorted(few | (odd if left & (left - 1) else set()))
