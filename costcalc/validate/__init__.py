@@ -49,6 +49,8 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
     and what is known of parameters, sequence_length, global_batch, data, tensor, pipeline, ….
     Raises InputError for a table that cannot be read.
     """
+    from pathlib import PurePath
+
     from costcalc.errors import InputError, Problem
     from costcalc.validate import own, score, tables
     from costcalc.validate.rows import configurations
@@ -61,9 +63,9 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
         raise InputError(Problem(key="parameters", message=message, file=name))
     found = points(sized, own=True)
     return tables.report(
-        OWN, [tables.category(name, found, (*_SPLITS, "workload"))], noise=score.noise(found),
-        unsized=len(measured) - len(sized),
-    )
+        OWN, [tables.category(PurePath(name).name, found, (*_SPLITS, "workload"))],
+        noise=score.noise(found), unsized=len(measured) - len(sized),
+    )  # fmt: skip
 
 
 def _named(points: Iterable[Point], rows: Iterable[Row]) -> list[Point]:

@@ -155,13 +155,17 @@ def category(
     whole = score(points)
     made = [
         Table(
-            title=title, by=key, rows={"all": whole, **by(points, KEYS[key])}, short=short,
+            title=title, by=key, rows={"all": whole, **_parts(points, key)}, short=short,
             baselines=(baselines or {}) if key == keys[0] else {}, arithmetic=arithmetic,
             listed=key == listed, note=note,
         )
         for key in keys
     ]  # fmt: skip
     return Category(title=title, points=points, tables=made)
+
+
+def _parts(points: Sequence[Point], key: str) -> Mapping[str, Score]:
+    return by(points, lambda point: KEYS[key](point) or "not stated")
 
 
 def report(

@@ -73,7 +73,7 @@ def _table(table: Table) -> Iterator[Styled]:
     refused = any(one.refused for one in table.rows.values())
     yield Styled(_head(f"by {table.by}", last, refused=refused), "bold")
     for name, one in table.rows.items():
-        yield _row(name or "not stated", one, refused=refused, exact=table.arithmetic)
+        yield _row(name, one, refused=refused, exact=table.arithmetic)
     for name, one in table.baselines.items():
         yield _row(f"  {name}", one, refused=refused, exact=table.arithmetic)
 
