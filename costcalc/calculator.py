@@ -1,6 +1,6 @@
 """The calculator: a run file in, an :class:`~costcalc.results.Estimate` out.
 
-Read :func:`_part`: what is trained, on what, where, how fast, what it draws, what it costs; then
+Read :func:`cost_of`: what is trained, on what, where, how fast, what it draws, what it costs; then
 :mod:`costcalc.pipeline` once at every central value and once on draws.
 """
 
@@ -52,7 +52,7 @@ def estimate(
     """
     request = load(source, look_up, changes=changes)
     number = DRAWS if ranges else 0
-    parts = [_part(given, request, number) for given in request.parts]
+    parts = [cost_of(given, request, number) for given in request.parts]
     if not request.run.stages:
         return single(parts[0], request)
     return combined(parts, request)
@@ -61,7 +61,12 @@ def estimate(
 # --- one part ------------------------------------------------------------------------------------
 
 
-def _part(given: Input, request: Request, number: int) -> Part:
+def cost_of(given: Input, request: Request, number: int) -> Part:
+    """One part through every stage: its assumptions, central values, and ``number`` draws of each.
+
+    Raises:
+        InputError: it does not fit, or a figure of it cannot be read.
+    """
     region = region_of(given)
     side = hardware_side(given, request, region)
     known, why, notes = dict(side.known), dict(side.why), list(side.notes)

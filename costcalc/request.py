@@ -87,7 +87,7 @@ def load(source: Source, look_up: LookUp, *, changes: Mapping[str, Any] | None =
     Raises:
         InputError: every problem of the file, in its order.
     """
-    document, folder = _document(source)
+    document, folder = document_of(source)
     return check(document, folder, look_up, changes=changes)
 
 
@@ -114,7 +114,12 @@ def check(
     return Request(run=run, raw=raw, parts=tuple(inputs), document=document)
 
 
-def _document(source: Source) -> tuple[Document, Path | None]:
+def document_of(source: Source) -> tuple[Document, Path | None]:
+    """A source as read, not yet checked, and the folder that its paths are relative to.
+
+    Raises:
+        InputError: it cannot be read, or is no YAML that reads one way.
+    """
     if isinstance(source, Run):
         source = source.model_dump(exclude_none=True)
     if isinstance(source, Mapping):

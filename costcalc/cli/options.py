@@ -81,10 +81,10 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("hours") is not None:
         made["measured.wall_clock"] = f"{given['hours']} h"
     for text in given.get("set") or ():
-        key, value = _pair(text, "--set")
+        key, value = pair(text, "--set")
         made[key] = _value(value)
     for text in given.get("limit") or ():
-        key, value = _pair(text, "--limit")
+        key, value = pair(text, "--limit")
         made[f"limits.{key}"] = value
     return made
 
@@ -97,7 +97,12 @@ def _value(text: str) -> Any:
     return scalar(text)
 
 
-def _pair(text: str, option_name: str) -> tuple[str, str]:
+def pair(text: str, option_name: str) -> tuple[str, str]:
+    """``key=value`` as two words.
+
+    Raises:
+        InputError: no key, or no ``=``.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise InputError(Problem(key=option_name, message=f'expected key=value; got "{text}"'))

@@ -54,7 +54,7 @@ def command(
 
     made = place(
         str(run) if run else None, flop=_flop(flops), landmark=landmark, date=_date(date),
-        own_purses=dict(options._pair(text, "--purse") for text in purse or ()),
+        own_purses=dict(options.pair(text, "--purse") for text in purse or ()),
         benchmark=benchmark, error=_share(error), quantity=_quantity(quantity),
         accelerator=accelerator, region=region,
         changes=options.changes({"set": set_}) or None,

@@ -311,7 +311,7 @@ def _ranged(
     made = []
     for row in rows[:SAMPLED]:
         request = load(single(raw, row), look_up, changes=task.changes)
-        part = calculator._part(request.parts[0], request, DRAWS)
+        part = calculator.cost_of(request.parts[0], request, DRAWS)
         ranges = {}
         for aim in task.aims:
             name = AIMS[aim]

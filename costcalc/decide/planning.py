@@ -12,7 +12,7 @@ from costcalc.catalog import preset as presets
 from costcalc.catalog.region import CLOUDS
 from costcalc.decide import interruptions, scaling, trials
 from costcalc.decide.chunk import LIMITED
-from costcalc.decide.sweep import _split
+from costcalc.decide.sweep import split
 from costcalc.errors import InputError, Problem
 from costcalc.request import Source
 from costcalc.results import UNITS
@@ -96,7 +96,7 @@ def plan(
     >>> made.estimate.results["cost"].value <= 500
     True
     """
-    raw, _ = _split(source if source is not None else {})
+    raw, _ = split(source if source is not None else {})
     raw = _changed(raw, {**(changes or {}),
                          **{f"limits.{key}": value for key, value in (limits or {}).items()}})
     if not raw.get("limits"):

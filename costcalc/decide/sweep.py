@@ -65,7 +65,7 @@ def read(
     Raises:
         InputError: the run file, or an axis, cannot be read.
     """
-    raw, block = _split(source)
+    raw, block = split(source)
     unknown = [key for key in block if key not in AXES]
     if unknown:
         near = nearest(unknown[0], AXES)
@@ -83,13 +83,18 @@ def read(
     return raw, made
 
 
-def _split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A source as a mapping, its paths made absolute, and its ``sweep`` block.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     from costcalc import request
 
     if isinstance(source, Run):
         return source.model_dump(exclude_none=True), {}
     document: Document
-    document, folder = request._document(source)  # the file itself is checked when it is run
+    document, folder = request.document_of(source)  # the file itself is checked when it is run
     data = document.data
     if not isinstance(data, Mapping):
         load(source, lambda _, __: ())  # says what is wrong, at its line
