@@ -68,7 +68,7 @@ PRIOR = {
     "tensor_exposed": (0.5, 0.3),
     "context_exposed": (0.4, 0.4),
     "pipeline_exposed": (0.5, 0.4),
-    "expert_exposed": (0.6, 0.4),
+    "expert_exposed": (0.95, 0.1),  # what overlaps is said: expert_overlap
     "data_exposed": (0.15, 0.4),
     "shard_exposed": (0.15, 0.5),
     "imbalance": (1.1, 0.1),
