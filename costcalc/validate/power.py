@@ -2,9 +2,11 @@
 
 ``measurements/power_folds.yaml`` (written by ``scripts/calibrate_power.py``) holds for each source
 the constants fitted without it and the spread of the errors of the others; prediction and range
-are then the calculator's own (:mod:`costcalc.energy`).  Rows of a whole system add the host: as
-its source tells it, else the profile's, whose TPU hosts were themselves derived from Patterson et
-al., so that those rows are not wholly held out.
+are then the calculator's own (:mod:`costcalc.energy`).  One team's traces on several devices count
+as sources of their own; :func:`points` also leaves such a team out whole.
+
+Rows of a whole system add the host: as its source tells it, else the profile's.  TPU hosts of the
+profiles were derived from Patterson et al., so that those rows are not wholly held out.
 """
 
 from __future__ import annotations
@@ -34,14 +36,23 @@ def folds() -> dict[str, Any]:
     return data
 
 
-def points() -> list[Point]:
-    """Every measured draw of a device in training, its source left out of the fit."""
-    rows = [row for row in shipped("power") if row["source"] in folds()]
-    return [_point(row) for row in rows if f"ceiling.{row['workload']}" in folds()[row["source"]]]
+def points(*, teams: bool = False) -> list[Point]:
+    """Every measured draw of a device in training, its source left out of the fit.
+
+    ``teams``: with everything that its team measured on other devices.
+    """
+    found = []
+    for row in shipped("power"):
+        source = row["source"]
+        team = source.partition("-")[0]
+        fold = folds().get(team if teams and team in folds() else source)
+        if fold is not None and f"ceiling.{row['workload']}" in fold:
+            found.append(_point(row, fold))
+    return found
 
 
-def _point(row: Row) -> Point:
-    board, beside = _board(row, folds()[row["source"]]), _host(row)
+def _point(row: Row, fold: Mapping[str, Any]) -> Point:
+    board, beside = _board(row, fold), _host(row)
     value = board[0] + beside[0]
     low = value - math.hypot(board[0] - board[1], beside[0] - beside[1])
     high = value + math.hypot(board[2] - board[0], beside[2] - beside[0])

@@ -116,7 +116,9 @@ def _legend(report: Report, predicted: list[Line], arithmetic: list[Line]) -> It
             "tests arithmetic only: nobody measured that power."
         )
     if any(line.baseline for line in every):
-        yield from _wrapped("indented: what others assume, on the same rows, as held out as ours")
+        yield from _wrapped(
+            "indented: the same rows as others would predict them, or held out more strictly"
+        )
     bad = report.unexplained
     if bad:
         yield from _wrapped(
