@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": ("costcalc.cli.plan", "From limits to a run: what they buy."),
     "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
     "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
+    "track": ("costcalc.cli.track", "Measure a command; merge the records of a job."),
     "when": ("costcalc.cli.when", "The start that emits least, and whether waiting is worth it."),
     "schema": ("costcalc.cli.schema", "The JSON Schema of the run file, a profile or the report."),
 }

@@ -67,6 +67,7 @@ class Background:
         self._start = Start(
             job=self._place.job, writer=uuid.uuid4().hex[:8], time=self.began_at, boot=self._boot,
             place=self._place, host=platform.node(), interval=options.interval, pid=os.getpid(),
+            run=options.plan.raw if self._place.rank == 0 else {},
         )
         self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
         self.stopping = Stopping(options.folder, self._start, enabled=options.stops)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costcalc import writing
-from costcalc.errors import CostcalcError
+from costcalc.errors import CostcalcError, InputError, Problem
 from costcalc.human import human, span
 from costcalc.reading import read_file
 from costcalc.results import SCHEMA, Estimate
-from costcalc.tracking.ledger import Written
-from costcalc.tracking.merge import totals
+from costcalc.tracking.ledger import Written, read
+from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ _WORDS = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_tota
 
 
 def conclude(
-    written: Sequence[Written], options: Options, predicted: Estimate | None, why_not: str,
+    written: Sequence[Written], options: Options, before: Estimate | None, why_not: str,
     note: Callable[[str], None],
 ) -> tuple[dict[str, Any], Path | None]:
     """Make the report, write it, and say on stderr what came of the job."""
     whole = totals(written, layout=options.plan.layout)
-    made = report(whole, options.plan, predicted, identify=options.identify, why_not=why_not)
+    made = report(whole, options.plan, before, identify=options.identify, why_not=why_not)
     path = _save(made, options, note) if options.output else None
     if options.progress is not False and (options.progress or path):
         from costcalc.tracking.progress import Teller
@@ -108,3 +109,47 @@ def _row(row: Mapping[str, Any]) -> str:
     between = span(row["low"], row["high"], row["predicted"], row["unit"])
     before = human(row["predicted"], row["unit"]) + (f" [{between}]" if between else "")
     return f"{_WORDS[row['of']]} {human(row['came'], row['unit'])}, predicted {before}"
+
+
+def merged(
+    folder: str, *, job: str | None = None, run: str | None = None, identify: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """The report of a job from its records alone, and what is to be said of them.
+
+    Raises:
+        InputError: no records are there, or those of several jobs and none is picked.
+    """
+    try:
+        written = read(folder, job=job)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise InputError(Problem(key="", message=message, file=folder)) from None
+    jobs = sorted({item.start.job for item in written})
+    if not any(item.last for item in written):
+        message = "expected the records of a job (*.jsonl); " + (
+            "none has a sample yet" if written else f"none of {job or 'any job'} is there")
+        raise InputError(Problem(key="", message=message, file=folder))
+    if len(jobs) > 1:
+        message = f"holds the records of {len(jobs)} jobs; pick one with --job: {', '.join(jobs)}"
+        raise InputError(Problem(key="", message=message, file=folder))
+    stored = next((dict(item.start.run) for item in written if item.start.run), None)
+    plan = prepare(run or stored)
+    before, why_not = predicted(plan)
+    whole = totals(written, layout=plan.layout)
+    made = report(whole, plan, before, identify=identify, why_not=why_not)
+    return made, [*_counted(whole), *whole.notes]
+
+
+def _counted(whole: Totals) -> list[str]:
+    """Who is there, and who is not."""
+    said = [f"{len(whole.attempts)} attempts" if len(whole.attempts) > 1 else "1 attempt"]
+    for number, attempt in enumerate(whole.attempts, 1):
+        if attempt.missing:
+            listed = ", ".join(str(node) for node in attempt.missing)
+            said.append(f"attempt {number}: no records of node {listed} of "
+                        f"{attempt.nodes_expected}: what they drew is not counted")
+        if attempt.duplicate:
+            listed = ", ".join(str(node) for node in attempt.duplicate)
+            said.append(f"attempt {number}: two machines say that they are node {listed}: "
+                        "both are counted")
+    return said

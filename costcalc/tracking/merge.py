@@ -118,18 +118,22 @@ def _ends(writer: Written) -> float:
 
 
 def attempts(writers: Sequence[Written]) -> list[list[Written]]:
-    """Writers by launch: a rank that begins again, or a new count of restarts, begins a new one."""
+    """Writers by launch: a rank that begins again, or a new count of restarts, begins a new one.
+
+    A rank that begins while it runs is a tracker within a tracker, of the same launch.
+    """
     groups: list[list[Written]] = []
-    seen: set[tuple[str, int]] = set()
+    until: dict[tuple[str, int], float] = {}
     label: str | None = None
     for writer in sorted(writers, key=lambda w: (w.start.time, w.start.writer)):
         place = writer.start.place
         who = (writer.start.boot, place.rank)
-        if not groups or who in seen or place.attempt != label:
+        again = who in until and writer.start.time >= until[who]
+        if not groups or again or place.attempt != label:
             groups.append([])
-            seen, label = set(), place.attempt
+            until, label = {}, place.attempt
         groups[-1].append(writer)
-        seen.add(who)
+        until[who] = max(until.get(who, 0.0), _ends(writer))
     return groups
 
 
@@ -141,7 +145,7 @@ def _attempt(group: Sequence[Written]) -> Attempt:
         if w.start.place.node is not None:
             by_node.setdefault(w.start.place.node, set()).add(w.start.boot)
     expected = max((w.start.place.nodes or 0 for w in group), default=0) or None
-    first = min(group, key=lambda w: w.start.place.rank)
+    first = min(group, key=lambda w: (w.start.place.rank, w.start.time))
     return Attempt(
         began=began,
         elapsed=max(_ends(w) for w in group) - began,
@@ -184,7 +188,7 @@ def _sharing(layout: Mapping[str, int] | None) -> int:
 
 def _counted(group: Sequence[Written], shared: int) -> _Count:
     """Tokens and steps of one attempt, from what its ranks counted."""
-    first = min(group, key=lambda w: w.start.place.rank)
+    first = min(group, key=lambda w: (w.start.place.rank, -_last(w).timed))
     tokens, notes = _whole("tokens", group, shared)
     samples, more = _whole("samples", group, shared)
     stated = [_last(w).total_tokens for w in group]

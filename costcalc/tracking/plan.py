@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from costcalc.calculator import estimate
 from costcalc.errors import CostcalcError, InputError, Problem
 from costcalc.lookup import look_up
-from costcalc.request import Input, Source, load
+from costcalc.request import Input, Source, document_of, load
 from costcalc.results import Estimate
 from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Limits, Price
-
-# What a tracked run file may leave out, since it is going to be detected or counted: something
-# sound in its place, so that all the rest is checked before training.
-_HARDWARE = {"hardware.accelerator": "a100-sxm4-80", "hardware.count": 1}
-_SIZE = {"training.tokens": 1}
-_NOTHING = {"measured.wall_clock": "1 h"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The run file as written (``raw``, with paths made absolute) and what it lacks."""
+    """The run file as written (``raw``, with paths made absolute) and what it lacks.
+
+    What is going to be detected or counted may be missing from it; something sound stood in its
+    place while the rest was checked.
+    """
 
     raw: Mapping[str, Any] = field(default_factory=dict)
     given: Input | None = None
@@ -38,7 +37,7 @@ class Plan:
     def layout(self) -> dict[str, int]:
         """Tensor, pipeline and context of ``hardware.layout``; empty where none is given."""
         found = self.given.part.hardware.layout if self.given and self.given.part.hardware else None
-        if found is None or not self.has_hardware:
+        if found is None:
             return {}
         return {"tensor": found.tensor, "pipeline": found.pipeline, "context": found.context}
 
@@ -99,23 +98,33 @@ def _checked(source: Source, changes: dict[str, Any]) -> Any:
     try:
         return load(source, look_up, changes=changes)
     except InputError as error:
-        filled = _filled(error)
+        filled = _filled(error, source)
         if not filled:
             raise
         return load(source, look_up, changes={**changes, **filled})
 
 
-def _filled(error: InputError) -> dict[str, Any]:
+def _filled(error: InputError, source: Source) -> dict[str, Any]:
     """What stands in for the things that are said to be missing."""
     said = {(p.key.rpartition(".")[2], p.message.partition(":")[0]) for p in error.problems}
     made: dict[str, Any] = {}
     if ("hardware", "missing on what") in said:
-        made |= _HARDWARE
+        made |= {"hardware.accelerator": "a100-sxm4-80", "hardware.count": _count(source)}
     if any(text.startswith("missing the size") for _, text in said):
-        made |= _SIZE
+        made["training.tokens"] = 1
     if ("model", "missing") in said:
-        made |= _NOTHING
+        made["measured.wall_clock"] = "1 h"
     return {key: _Filled(v) if isinstance(v, str) else _FilledNumber(v) for key, v in made.items()}
+
+
+def _count(source: Source) -> int:
+    """Devices that fit the layout, which stands though the hardware is going to be detected."""
+    hardware = document_of(source)[0].data.get("hardware")
+    layout = hardware.get("layout") if isinstance(hardware, Mapping) else None
+    axes = layout if isinstance(layout, Mapping) else {}
+    named = [axes.get(name) for name in ("data", "tensor", "pipeline", "context")]
+    experts = axes.get("expert") if "data" not in axes else 1
+    return prod(value for value in (*named, experts) if isinstance(value, int) and value > 0)
 
 
 def _without(value: Any) -> Any:

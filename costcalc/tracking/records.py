@@ -63,8 +63,8 @@ class Energy:
 class Start:
     """The first line of a writer; written again when detection ends: the later one counts.
 
-    ``machine`` holds what was detected (cpu, cores, memory, host_share, why), ``meters`` the keys
-    that this writer meters.
+    ``machine`` holds what was detected (cpu, cores, host_share), ``meters`` the keys that this
+    writer meters, ``run`` (rank 0) the run file.
     """
 
     job: str
@@ -77,6 +77,7 @@ class Start:
     meters: tuple[str, ...] = ()
     machine: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
     interval: float = 0.0
     pid: int = 0
 

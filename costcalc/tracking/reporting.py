@@ -183,7 +183,8 @@ def _detected(
     asked = _named(plan)
     if asked == (accelerator, count):
         return written, []
-    kept = {k: v for k, v in written.items() if k in ("scale_up", "scale_out")}
+    of_the_fabric = ("scale_up", "scale_out")  # all that holds on other devices too
+    kept = {k: v for k, v in written.items() if asked is None or k in of_the_fabric}
     kept |= {"accelerator": accelerator, "count": count}
     if count == 1 and share < 1:
         kept["share"] = share

@@ -47,7 +47,7 @@ class Stopping:
             return ("a limit is passed, but not all ranks share a ledger: stopping some would hang "
                     "the others, so the job goes on; give ledger=, a folder that all see")
         ahead = max(_AHEAD, 3 * self._start.interval)
-        at = steps + ceil(steps / max(elapsed, 1.0) * ahead) + 1
+        at = steps + ceil(steps / max(elapsed, 1.0) * ahead) + 1 if steps else 0
         data = {"step": at, "began": self._start.time}
         beside = self._path.with_suffix(".stop.tmp")
         beside.write_text(json.dumps(data), encoding="ascii")

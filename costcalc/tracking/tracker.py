@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
+LEDGER = "COSTCALC_LEDGER"  # where the records of a job go that does not say it
 _NOTHING: dict[str, Any] = {}
 _KEPT = 64  # writers that a checkpoint carries at the most
 
@@ -57,6 +58,14 @@ class Tracker:
         self._counter = Counter()
         self._begin(options)
         return self
+
+    def check(self) -> None:
+        """Look whether what was asked is sound, without beginning.
+
+        Raises:
+            InputError: the run file or an argument has faults.
+        """
+        _options(**self._asked)
 
     @harmless(None)
     def _begin(self, options: Options) -> None:
@@ -206,12 +215,12 @@ def _options(
     """What was asked, checked: before training is the time to raise."""
     if on_limit not in ("warn", "stop"):
         raise _wrong("on_limit", "warn or stop", on_limit)
-    if not isinstance(interval, (int, float)) or not interval > 0:
+    if not interval > 0:
         raise _wrong("interval", "a number of seconds above 0", interval)
     if callback is not None and not callable(callback):
         raise _wrong("callback", "a function", callback)
     where = None if output is None else os.path.abspath(os.fspath(output))  # noqa: PTH100
-    folder = os.fspath(ledger) if ledger is not None else None
+    folder = os.fspath(ledger) if ledger is not None else os.environ.get(LEDGER)
     if folder is None and where is not None:
         folder = str(Path(where).with_suffix(".ledger"))
     if folder is not None and "://" not in folder:
@@ -243,8 +252,8 @@ def track(
         run: a run file, a mapping in its shape, or nothing: hardware is detected, nothing is
             predicted.  Hardware and the size of the data may be left out: they are seen.
         output: where the report goes; a file of another's is never overwritten (``costs.2.yaml``).
-        ledger: the folder of the job's records, or an fsspec URL; default ``costs.ledger`` beside
-            the output.  All nodes of a job must see it for one report.
+        ledger: the folder of the job's records, or an fsspec URL; default ``COSTCALC_LEDGER``,
+            else ``costs.ledger`` beside the output.  All nodes of a job must see it for one report.
         job: a name that restarts share; default the scheduler's or the launcher's.
         stage: which of the run file's ``stages`` this is.
         changes: dotted keys laid over the run file.

@@ -1,0 +1,105 @@
+"""``costcalc track``: measure a command, and merge the records of a job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from costcalc.cli import OK, options
+from costcalc.errors import InputError, Problem
+
+
+class _Group(TyperGroup):
+    """``track [options] -- COMMAND`` is ``track run``; ``track merge`` is a word of its own."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word in that people leave out."""
+        plain = args[: args.index("--")] if "--" in args else args
+        if args and "--help" not in plain[:1] and plain[:1] not in (["merge"], ["run"]):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_Group, no_args_is_help=True, rich_markup_mode=None)
+
+RunFile = Annotated[
+    Path | None, typer.Option("--run", help="The run file of the job.", show_default=False)
+]
+Job = Annotated[
+    str | None, typer.Option("--job", help="The job's name; restarts share it.", show_default=False)
+]
+Identify = Annotated[bool, typer.Option("--identify", help="Name the job in the report.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite whatever stands there.")]
+
+
+@app.command("run", context_settings={"allow_interspersed_args": False})
+def run(
+    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
+    run: RunFile = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The report.")
+    ] = Path("costs.yaml"),
+    ledger: Annotated[
+        str | None, typer.Option("--ledger", help="Folder of the records.", show_default=False)
+    ] = None,
+    job: Job = None,
+    on_limit: Annotated[str, typer.Option("--on-limit", help="warn or stop.")] = "warn",
+    interval: Annotated[float, typer.Option("--interval", help="Seconds between samples.")] = 10.0,
+    set_: options.Set = None,
+    limit: options.Limit = None,
+    identify: Identify = False,
+    force: Force = False,
+) -> int:
+    """Measure a command: costcalc track [--run RUN.yaml] [-o costs.yaml] -- python train.py.
+
+    Exits as the command does; with 3 where a limit stopped it.
+    """
+    from costcalc.tracking import ranks
+    from costcalc.tracking.tracker import track
+    from costcalc.cli.wrapping import wrap
+
+    folder = ledger or str(output.absolute().with_suffix(".ledger"))
+    named = job or ranks.detect().job
+    changes = options.changes({"set": set_, "limit": limit})
+    tracker = track(
+        str(run) if run else {} if changes else None, output=output, ledger=folder, job=named,
+        changes=changes, on_limit=on_limit, interval=interval,  # type: ignore[arg-type]
+        identify=identify, force=force,
+    )
+    return wrap(words, tracker, job=named, ledger=folder)
+
+
+@app.command("merge")
+def merge(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of the records.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write it there.", show_default=False)
+    ] = None,
+    run: RunFile = None,
+    job: Job = None,
+    identify: Identify = False,
+    force: Force = False,
+) -> int:
+    """One report of a job from the records that its nodes have left."""
+    from costcalc import writing
+    from costcalc.tracking.concluding import merged, summary
+
+    made, said = merged(folder, job=job, run=str(run) if run else None, identify=identify)
+    for line in said:
+        print(line, file=sys.stderr)
+    if output is None:
+        sys.stdout.write(writing.to_yaml(made))
+        return OK
+    if output.exists() and not force:
+        message = "exists already; give --force (force=True) to overwrite it"
+        raise InputError(Problem(key="", message=message, file=str(output)))
+    from costcalc.tracking.concluding import save
+
+    save(made, output)
+    for line in summary(made, output):
+        print(line, file=sys.stderr)
+    return OK
