@@ -20,12 +20,17 @@ from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import Training
 from costcalc.validate.rows import Case, Row, machine_for, number, shipped
 from costcalc.validate.score import Point, percentile
-from costcalc.validate.throughput import predicted_rate
+from costcalc.validate.throughput import constants_for, predicted_rate
 
 #: tokens of a batch where none is published: 4 M, what most models of 7B to 70B use
 BATCH = 4.0e6
 #: devices where none is published
 DEVICES = 1024.0
+#: organisations that also published benchmarks, by their group in ``throughput.csv``
+BENCHMARKS = {
+    "BigScience": "bigscience", "Google": "google-maxtext", "Hugging Face": "nanotron",
+    "MosaicML": "mosaic", "Tsinghua": "glm",
+}  # fmt: skip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
@@ -77,14 +82,19 @@ def case_for(row: Row) -> Case:
     )
 
 
-def runs(constants: Mapping[str, Any]) -> list[Published]:
-    """Every published run with its predicted device-hours, while it trains."""
+def runs(constants: Mapping[str, Any], *, held_out: bool = False) -> list[Published]:
+    """Every published run with its predicted device-hours, while it trains.
+
+    ``held_out``: an organisation whose benchmarks the fit has seen is predicted without them.
+    """
     found = []
     for row in shipped("published_runs"):
         case = case_for(row)
-        rate = predicted_rate(case, constants, hidden=True)
+        group = BENCHMARKS.get(row["organisation"])
+        seen = constants_for(group) if held_out and group else constants
+        rate = predicted_rate(case, seen, hidden=True)
         low, high = prediction_range(
-            constants, generation=case.machine.generation, layout_given=False,
+            seen, generation=case.machine.generation, layout_given=False,
             shapes_known=case.shape.known, devices=case.machine.devices,
             experts=float(case.shape.experts) > 0,
         )  # fmt: skip

@@ -209,3 +209,21 @@ def test_a_plot_of_own_measurements(tmp_path) -> None:
     path = tmp_path / "own.svg"
     plot.draw(validate_own(io.StringIO(table), "mine.csv"), path)
     assert path.stat().st_size > 1000
+
+
+def test_an_organisation_is_predicted_without_its_own_benchmarks() -> None:
+    from costcalc.throughput.constants import load
+    from costcalc.validate import published
+    from costcalc.validate.rows import shipped
+    from costcalc.validate.throughput import folds
+
+    assert set(published.BENCHMARKS.values()) <= set(folds())
+    assert set(published.BENCHMARKS) <= {r["organisation"] for r in shipped("published_runs")}
+    seen = {run.row["id"]: run for run in published.runs(load())}
+    for run in published.runs(load(), held_out=True):
+        same = run.predicted == seen[run.row["id"]].predicted
+        assert same or run.row["organisation"] in published.BENCHMARKS
+    assert any(
+        run.predicted != seen[run.row["id"]].predicted
+        for run in published.runs(load(), held_out=True)
+    )
