@@ -58,9 +58,9 @@ def run(
 
     Exits as the command does; with 3 where a limit stopped it.
     """
+    from costcalc.cli.wrapping import wrap
     from costcalc.tracking import ranks
     from costcalc.tracking.tracker import track
-    from costcalc.cli.wrapping import wrap
 
     folder = ledger or str(output.absolute().with_suffix(".ledger"))
     named = job or ranks.detect().job

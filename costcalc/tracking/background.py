@@ -113,8 +113,8 @@ class Background:
 
     def known(self) -> list[Written]:
         """What is known of the job by now, its own newest counts included."""
-        now = replace(self._own.last, **self._counts()) if self._own.last else None
-        own = replace(self._own, last=now)
+        last = self._own.last or Sample(time=time.time(), elapsed=0.0)
+        own = replace(self._own, last=replace(last, **self._counts()))
         return [*(w for w in self._all() if w.start.writer != self._start.writer), own]
 
     # --- the thread -------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]
         note(f"{Path(options.output or '').name} exists and is another's: written as {path.name}")
     try:
         return save(made, path)
-    except CostcalcError as error:
+    except (CostcalcError, OSError) as error:
         note(f"the report cannot be written: {error}")
         return None
 

@@ -80,13 +80,7 @@ def report(
     seen = done(totals, plan, predicted)
     asked, notes = _asked(totals, plan, seen)
     notes = [*seen.notes, *notes]
-    try:
-        made = estimate(asked) if asked else None
-    except CostcalcError as error:
-        made = None
-        notes.append(f"the run file could not be costed: {str(error).splitlines()[0]}")
-    if made is None:
-        made = unlisted.estimated(totals, plan, _joules(totals))
+    made = _costed(asked, notes) or unlisted.estimated(totals, plan, _joules(totals))
     data = made.to_dict()
     data["measurement"] = _measurement(totals, data["measurement"])
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
@@ -101,6 +95,19 @@ def report(
     }}
     data["digest"] = writing.digest(data)
     return data
+
+
+def _costed(asked: dict[str, Any] | None, notes: list[str]) -> Estimate | None:
+    """The estimate of what was measured; a speed that cannot be is left out before all else."""
+    if asked is None:
+        return None
+    slower = {k: v for k, v in asked["hardware"].items() if k not in ("throughput", "goodput")}
+    for run in (asked, {**asked, "hardware": slower}):
+        try:
+            return estimate(run)
+        except CostcalcError as error:
+            notes.append(f"not used: {str(error).splitlines()[0].removeprefix('run: ')}")
+    return None
 
 
 def _asked(totals: Totals, plan: Plan, seen: Done) -> tuple[dict[str, Any] | None, list[str]]:

@@ -1,0 +1,424 @@
+"""A tracker measures, and harms nothing: not the loop, not the user's exceptions, not a child."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import costcalc
+from costcalc.reading import read_file
+from costcalc.tracking import background, tracker
+from costcalc.tracking.ledger import Writer, read
+from costcalc.tracking.records import Energy, Sample
+
+RUN: dict[str, Any] = {
+    "model": {"preset": "gpt2"},
+    "training": {"tokens": "1e6", "sequence_length": 1024, "global_batch": 8},
+    "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+    "site": {"grid": "100 gCO2e/kWh", "pue": 1.2}, "price": {"device_hour": "2 USD"},
+}
+
+
+class StillMeters:
+    """Meters that start at once and read 100 W for the CPU."""
+
+    picked, keys, needs_samples = (), ("cpu:b",), False
+
+    def __init__(self, **_: Any) -> None:
+        self.began = time.perf_counter()
+
+    def start(self) -> None:
+        pass
+
+    def read(self) -> Any:
+        from costcalc.tracking.meters import Reading
+
+        joules = 100.0 * (time.perf_counter() - self.began)
+        energy = Energy(joules=joules, basis="measured", meter="double", component="cpu")
+        return Reading(energy={"cpu:b": energy}, gaps=0.0, notes=())
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests are not about CodeCarbon: they need not wait for it."""
+    monkeypatch.setattr("costcalc.tracking.meters.Meters", StillMeters)
+    monkeypatch.setattr(background, "_FIRST", 0.05)
+
+
+def tracked(tmp_path: Path, run: Any = RUN, **options: Any) -> Any:
+    options = {"output": tmp_path / "costs.yaml", "progress": False, "interval": 0.05, **options}
+    return costcalc.track(run, **options)
+
+
+def test_a_loop_is_measured_and_reported(tmp_path: Path) -> None:
+    with tracked(tmp_path) as job:
+        for _ in range(10):
+            time.sleep(0.02)
+            job.step(tokens=1000)
+    data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
+    assert data["details"]["tracking"]["steps"] == 10
+    assert data["run"]["training"]["tokens"] == 10_000
+    assert data["results"]["wall_clock"]["value"] * 3600 == pytest.approx(0.25, abs=0.15)
+    assert data["results"]["wall_clock"]["basis"] == "measured"
+    assert job.report["digest"] == data["digest"]
+    assert job.output == tmp_path / "costs.yaml"
+
+
+@pytest.mark.parametrize("raised", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3),
+                                    SystemExit(0), GeneratorExit()])
+def test_what_is_raised_in_the_loop_passes_and_the_record_is_ended(
+    tmp_path: Path, raised: BaseException
+) -> None:
+    def train(job: Any) -> None:
+        with job:
+            job.step(tokens=1)
+            raise raised
+
+    job = tracked(tmp_path)
+    with pytest.raises(type(raised)) as caught:
+        train(job)
+    assert caught.value is raised
+    status = job.report["details"]["tracking"]["attempts"][0]["status"]
+    ends = {KeyboardInterrupt: "interrupted", ValueError: "exception", GeneratorExit: "exception"}
+    code = getattr(raised, "code", None)
+    assert status == ends.get(type(raised), "completed" if code == 0 else "exception")
+    assert (tmp_path / "costs.yaml").exists()
+
+
+def test_a_bad_run_file_raises_before_training(tmp_path: Path) -> None:
+    job = tracked(tmp_path, {**RUN, "site": {"region": "aws:us-esat-1"}})
+    with pytest.raises(costcalc.InputError, match="no region aws:us-esat-1"), job:
+        pytest.fail("the loop was entered")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"on_limit": "explode"}, "track: on_limit: expected warn or stop; got 'explode'"),
+    ({"interval": 0}, "track: interval: expected a number of seconds above 0; got 0"),
+    ({"callback": 3}, "track: callback: expected a function; got 3"),
+])
+def test_bad_arguments_raise_before_training(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(costcalc.InputError) as caught, tracked(tmp_path, **options):
+        pytest.fail("the loop was entered")
+    assert str(caught.value).startswith(said)
+
+
+def test_a_function_is_tracked_at_each_call(tmp_path: Path) -> None:
+    seen = []
+
+    @tracked(tmp_path)
+    def train(number: int, tracker: Any = None) -> int:
+        tracker.step(tokens=5)
+        seen.append(tracker)
+        return number + 1
+
+    assert train(1) == 2
+    assert train(2) == 3
+    assert seen[0] is not seen[1]
+    assert seen[1].report["details"]["tracking"]["steps"] == 1
+    assert sorted(path.name for path in tmp_path.glob("*.yaml")) == ["costs.2.yaml", "costs.yaml"]
+
+
+def test_a_coroutine_is_tracked_in_a_notebooks_loop(tmp_path: Path) -> None:
+    @tracked(tmp_path)
+    async def train() -> str:
+        await asyncio.sleep(0.01)
+        return "done"
+
+    assert asyncio.run(train()) == "done"
+    assert (tmp_path / "costs.yaml").exists()
+
+
+def test_a_file_of_anothers_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "costs.yaml").write_text("mine: true\n")
+    with tracked(tmp_path) as job:
+        job.step()
+    assert (tmp_path / "costs.yaml").read_text() == "mine: true\n"
+    assert job.output == tmp_path / "costs.2.yaml"
+    assert "costs.yaml exists and is another's: written as costs.2.yaml" in job.notes
+    with tracked(tmp_path, force=True) as job:
+        job.step()
+    assert job.output == tmp_path / "costs.yaml"
+
+
+def test_a_restart_of_the_same_job_goes_on_in_the_same_report(tmp_path: Path) -> None:
+    for _ in range(2):
+        with tracked(tmp_path, job="mine") as job:
+            for _ in range(3):
+                job.step(tokens=100)
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["costs.yaml"]
+    found = job.report["details"]["tracking"]
+    assert (found["steps"], len(found["attempts"])) == (6, 2)
+    assert job.report["run"]["training"]["tokens"] == 600
+
+
+def test_a_checkpoint_carries_the_job_to_another_folder(tmp_path: Path) -> None:
+    with tracked(tmp_path / "a") as job:
+        for _ in range(3):
+            job.step(tokens=100)
+        state = json.loads(json.dumps(job.state_dict()))
+    other = tracked(tmp_path / "b")
+    other.load_state_dict(state)
+    with other as job:
+        for _ in range(2):
+            job.step(tokens=100)
+    found = job.report["details"]["tracking"]
+    assert (found["steps"], len(found["attempts"])) == (5, 2)
+
+
+def test_a_limit_stops_at_the_next_step(tmp_path: Path) -> None:
+    run = {**RUN, "limits": {"time": "0.2 s"}}
+    with tracked(tmp_path, run, on_limit="stop") as job:
+        for _ in range(1000):
+            time.sleep(0.01)
+            job.step(tokens=1)
+            if job.should_stop:
+                break
+    assert 10 < job.report["details"]["tracking"]["steps"] < 500
+    assert job.report["details"]["tracking"]["attempts"][0]["status"] == "stopped"
+    assert any("is PASSED" in note for note in job.notes)
+
+
+def test_a_limit_warns_by_default(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = {**RUN, "limits": {"time": "0.1 s"}}
+    with tracked(tmp_path, run, progress=True) as job:
+        for _ in range(30):
+            time.sleep(0.01)
+            job.step(tokens=1)
+            assert not job.should_stop
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "limit time 0.100 s is PASSED" in said.err
+    assert "predicted" in said.err
+
+
+def test_metrics_and_forecast_appear_and_a_callback_gets_them(tmp_path: Path) -> None:
+    got: list[dict[str, float]] = []
+    with tracked(tmp_path, callback=got.append) as job:
+        assert job.metrics() == {}
+        for _ in range(40):
+            time.sleep(0.01)
+            job.step(tokens=10_000)
+        metrics, forecast = job.metrics(), job.forecast
+    assert got
+    assert set(metrics) >= {"costcalc/hours", "costcalc/tokens", "costcalc/energy_kwh",
+                            "costcalc/cost_usd", "costcalc/progress", "costcalc/mfu",
+                            "costcalc/forecast_cost_usd"}
+    assert 0 < metrics["costcalc/progress"] < 1
+    assert forecast.total["wall_clock"].low <= forecast.total["wall_clock"].high
+
+
+def test_a_callback_that_fails_is_a_note(tmp_path: Path) -> None:
+    def fails(_: Any) -> None:
+        raise RuntimeError("the logger is gone")
+
+    with tracked(tmp_path, callback=fails) as job:
+        time.sleep(0.2)
+    assert "observe failed: RuntimeError: the logger is gone" in job.notes
+    assert job.report is not None
+
+
+# --- what may go wrong around it ------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_loses_the_file_and_not_the_training() -> None:
+    with costcalc.track(RUN, output="/proc/none/costs.yaml", progress=False) as job:
+        job.step(tokens=1)
+    assert job.report["details"]["tracking"]["steps"] == 1
+    assert any(note.startswith("the ledger cannot be written: ") for note in job.notes)
+
+
+def test_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Writer, "_append", full)
+    with tracked(tmp_path) as job:
+        job.step(tokens=1)
+    assert "the ledger cannot be written: No space left on device" in job.notes
+
+
+def test_a_disk_that_hangs_does_not_hold_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "PATIENCE", 0.3)
+    released = threading.Event()
+    monkeypatch.setattr(Writer, "_append", lambda *_: released.wait(20))
+    began = time.perf_counter()
+    with tracked(tmp_path) as job:
+        job.step(tokens=1)
+    assert time.perf_counter() - began < 3
+    released.set()
+    assert "the record was not ended in time: a disk or a driver does not answer" in job.notes
+
+
+def test_a_clock_that_jumps_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, jump = time.time, [0.0]
+    monkeypatch.setattr(background.time, "time", lambda: real() + jump[0])
+    with tracked(tmp_path) as job:
+        time.sleep(0.1)
+        jump[0] = -1e6
+        time.sleep(0.1)
+    assert 0 < job.report["results"]["wall_clock"]["value"] * 3600 < 5
+
+
+@pytest.mark.parametrize("arguments", [("many",), (None,), (-5,), (float("nan"),), (object(),)])
+def test_step_takes_anything(tmp_path: Path, arguments: tuple[Any, ...]) -> None:
+    with tracked(tmp_path) as job:
+        job.step(*arguments)
+    assert job.report["details"]["tracking"]["steps"] == 1
+
+
+def test_after_the_end_and_before_the_start_nothing_happens(tmp_path: Path) -> None:
+    job = tracked(tmp_path)
+    job.step(tokens=1)
+    job.stop()
+    assert (job.metrics(), job.forecast, job.report, job.should_stop) == ({}, None, None, False)
+    with job:
+        job.start()
+    job.step(tokens=1)
+    job.stop()
+    assert job.report["details"]["tracking"]["steps"] == 0
+    assert "start: already tracking" in job.notes
+
+
+def test_a_fault_of_ours_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("costcalc.tracking.detect.host", broken)
+    monkeypatch.setattr("costcalc.tracking.concluding.report", broken)
+    with tracked(tmp_path) as job:
+        job.step(tokens=1)
+    assert "prepare failed: ZeroDivisionError: ours" in job.notes
+    assert "conclude failed: ZeroDivisionError: ours" in job.notes
+    assert len(read(tmp_path / "costs.ledger")) == 1  # what was counted stands in the ledger
+
+
+def test_signal_handlers_are_the_users(tmp_path: Path) -> None:
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    with tracked(tmp_path) as job:
+        job.step()
+        during = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    after = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    assert before == during == after
+
+
+def test_a_forked_child_is_no_part_of_it(tmp_path: Path) -> None:
+    with tracked(tmp_path) as job:
+        job.step(tokens=1)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for _ in range(100):
+                    job.step(tokens=1)
+                job.stop()
+                code = 0 if job.report is None and job.metrics() == {} else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        job.step(tokens=1)
+    assert job.report["details"]["tracking"]["steps"] == 2
+
+
+# --- in a process of its own ----------------------------------------------------------------------
+
+
+def script(tmp_path: Path, code: str) -> subprocess.Popen[str]:
+    path = tmp_path / "script.py"
+    path.write_text(textwrap.dedent(code), encoding="utf-8")
+    return subprocess.Popen([sys.executable, str(path)], cwd=tmp_path, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+LOOP = """
+    import time, costcalc
+    with costcalc.track(output="costs.yaml", job="mine", interval=0.1, progress=False) as job:
+        for step in range(10_000):
+            time.sleep(0.01); job.step(tokens=10); print(step + 1, flush=True)
+"""
+
+
+def test_a_kill_loses_one_interval_and_a_restart_goes_on(tmp_path: Path) -> None:
+    with script(tmp_path, LOOP) as child:
+        assert child.stdout
+        steps = [int(child.stdout.readline()) for _ in range(400)][-1]
+        child.kill()
+        steps = max([steps, *(int(line) for line in child.stdout.read().split())])
+    (killed,) = read(tmp_path / "costs.ledger")
+    assert killed.last is not None
+    assert isinstance(killed.last, Sample)
+    kept = killed.last.steps
+    assert steps - 60 <= kept <= steps  # an interval is ten steps; the machine may be busy
+    with script(tmp_path, LOOP.replace("10_000", "5")) as child:
+        _, error = child.communicate(timeout=60)
+    assert (child.returncode, error) == (0, "")
+    data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
+    found = data["details"]["tracking"]
+    assert found["steps"] == kept + 5
+    assert [attempt["status"] for attempt in found["attempts"]] == ["running", "completed"]
+
+
+def test_ctrl_c_ends_the_record(tmp_path: Path) -> None:
+    with script(tmp_path, LOOP) as child:
+        assert child.stdout
+        for _ in range(20):
+            child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        _, error = child.communicate(timeout=60)
+    assert error.rstrip().endswith("KeyboardInterrupt")
+    data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
+    assert data["details"]["tracking"]["attempts"][0]["status"] == "interrupted"
+
+
+def test_only_the_thread_imports_and_only_what_is_needed(tmp_path: Path) -> None:
+    code = """
+        import sys, threading, builtins
+        import costcalc
+        job = costcalc.track()
+        import costcalc.tracking.tracker
+        before = set(sys.modules)
+        real, main = builtins.__import__, threading.get_ident()
+        wrong = []
+        def watched(name, *rest, **named):
+            if threading.get_ident() == main and name.split(".")[0] not in ("costcalc",):
+                if name.split(".")[0] not in {n.split(".")[0] for n in sys.modules}:
+                    wrong.append(name)
+            return real(name, *rest, **named)
+        builtins.__import__ = watched
+        with job: job.step()
+        builtins.__import__ = real
+        heavy = {"torch", "jax", "tensorflow", "transformers", "lightning", "keras", "wandb"}
+        print(wrong, sorted(heavy & set(sys.modules)))
+    """
+    with script(tmp_path, code) as child:
+        said, error = child.communicate(timeout=60)
+    assert (said.strip(), error) == ("[] []", "")
+
+
+def test_a_script_that_never_leaves_the_tracker_ends(tmp_path: Path) -> None:
+    code = """
+        import costcalc, time
+        job = costcalc.track(output="costs.yaml", interval=0.1, progress=False).start()
+        time.sleep(3); job.step(tokens=1); time.sleep(0.5)
+    """
+    began = time.perf_counter()
+    with script(tmp_path, code) as child:
+        _, error = child.communicate(timeout=60)
+    assert (child.returncode, error) == (0, "")
+    assert time.perf_counter() - began < 30
+    assert read(tmp_path / "costs.ledger")[0].last is not None
