@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from costcalc.decide.placing import Place
 
 
+NOTABLE = 0.1  # from this share on a difference from a published figure is explained
+
+
 def command(
     run: options.RunFile = None,
     flops: Annotated[str | None, options.option("--flops", "A training compute: 3.14e23.")] = None,
@@ -123,16 +126,20 @@ def _show(made: Place) -> None:
     for mark in made.marks:
         word = "above" if mark["passed"] else "below"
         times = digits(mark["times"])
-        console.print(f"{word} {mark['name']} FLOP ({times} of it): {mark['means']}")
+        console.print(f"{word} {mark['name']} FLOP ({times} × it): {mark['means']}")
     console.print("\nNearest")
     console.print(_neighbours(made))
     console.print("Who can afford it")
     console.print(_purses(made))
+    for one in made.purses:
+        console.print(f"  {one['name']}: {one['why']} [{one['source']}]")
     if made.target is not None:
         console.print(_target(made))
     console.print(text(_plot(made)), soft_wrap=True)
     console.print("\nDoubling times, months (95 %)")
     console.print(_trend(made))
+    for why in _whys(made):
+        console.print(f"  {why}")
     console.print("By year: the share of academia, and what each purse could have trained")
     console.print(_divide(made))
     for line in made.to_dict()["sources"]:
@@ -156,29 +163,37 @@ def _neighbours(made: Place) -> Table:
 
 
 def _purses(made: Place) -> Table:
-    table = _table("Purse", "holds (FLOP)", "on", "the run is", "Source")
+    table = _table("Purse", "holds (FLOP)", "on", "the run is")
     for one in made.purses:
         if one["flop"] is None:
-            table.add_row(one["name"], "unknown", "no device of that year known", "", one["source"])
+            table.add_row(one["name"], "unknown", "no device of that year known", "")
             continue
         table.add_row(one["name"], f"{one['flop']:.2g}", one["on"],
-                      f"{digits(one['times'], 2)} of it", one["source"])
+                      f"{digits(one['times'], 2)} × it")
     return table
 
 
 def _trend(made: Place) -> Table:
-    table = _table("Rule", "n", "here", "95 %", "published", "why they differ")
+    table = _table("Rule", "n", "here", "95 %", "published", "off by")
     for one in made.doublings:
         table.add_row(
             one.rule, str(one.n), f"{one.months:.1f}", f"{one.low:.1f} – {one.high:.1f}",
             ", ".join(f"{item['months']:g}" for item in one.published),
-            "; ".join(item["why_different"] for item in one.published if item["why_different"]))
+            f"{100 * one.off:+.0f} %" if one.off is not None else "")
     return table
+
+
+def _whys(made: Place) -> list[str]:
+    """Why a doubling time differs from a published one by a tenth or more."""
+    return [f"{one.rule}: {one.months:.1f} against {item['months']:g} months: "
+            f"{item['why_different']}"
+            for one in made.doublings for item in one.published
+            if abs(item["off"]) >= NOTABLE and item["why_different"]]
 
 
 def _divide(made: Place) -> Table:
     ids = [one["id"] for one in made.purses]
-    table = _table("Year", "n", "academia", "joint", *ids)
+    table = _table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
     for row in made.divide:
         shares = [row["could_train"][name] for name in ids]
         table.add_row(str(row["year"]), str(row["n"]), percent(row["academia"]),
@@ -188,15 +203,29 @@ def _divide(made: Place) -> Table:
 
 
 def _target(made: Place) -> str:
+    from costcalc.decide.benchmarks import MEANING
+
     found = made.target
     assert found is not None
     head = f"{found.law.benchmark}, error {percent(found.error)}"
     if found.flop is None:
         return f"{head}: unknown, {found.why}\n"
-    figures = {name: human(one["value"], one["unit"]) for name, one in found.on["figures"].items()}
-    return (f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
-            f"{found.law.quantity}; {found.why}\n  on {found.on['accelerator']}: "
-            f"{', '.join(figures.values())} ({found.on['rule']})\n")
+    figures = found.on["figures"]
+    shown = [f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
+             for name, word in _SHOWN.items()]
+    unknown = [f"{_SHOWN[name]}: {figures[name]['why']}" for name in _SHOWN
+               if figures[name]["value"] is None]
+    why = f"; {found.why}" if found.why else ""
+    return "\n  ".join([
+        (f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
+         f"{MEANING[found.law.quantity]}{why}"),
+        f"on {found.on['accelerator']}: {', '.join(shown)} ({found.on['rule']})", *unknown, ""])
+
+
+_SHOWN = {"device_hours": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
+
+
+_STEPS = 72  # points of a line across the plot
 
 
 def _plot(made: Place) -> Any:
@@ -204,10 +233,15 @@ def _plot(made: Place) -> Any:
     from costcalc.decide.rows import landmarks, years
 
     known = landmarks()
+    first, last = known[0].year, known[-1].year
+    across = [first + (last - first) * step / _STEPS for step in range(_STEPS + 1)]
+    marks = [Series(label=mark["name"], mark="─", x=across, y=[mark["flop"]] * len(across))
+             for mark in made.marks]
     return Plot(
         title="Training compute of landmark systems", x_label="year", y_label="FLOP",
         x_text="{:.0f}".format, y_text="{:.0e}".format,
         series=[
+            *marks,
             Series(label="landmark (Epoch AI, CC BY 4.0)", mark="·",
                    x=[one.year for one in known], y=[one.flop for one in known]),
             Series(label=made.name, mark="◆", x=[years(made.date)], y=[made.flop]),

@@ -122,8 +122,11 @@ def _show(made: Plan) -> None:
                       human(left, unit))
     console.print(table)
     if made.laws:
-        console.print("What the compute should train (5 – 95 %)")
+        console.print("What the compute should train")
         console.print(_laws(made))
+        for law in made.laws:
+            said = [law[key] for key in ("spread", "spread_why") if law.get(key)]
+            console.print(f"  {law['law']}: {'; '.join(said)}")
     if made.ways:
         console.print("Ways within the limits")
         console.print(_ways(made))
@@ -158,7 +161,7 @@ def _laws(made: Plan) -> Any:
             cells += [human(law[name], "1"),
                       span(law[f"{name}_low"], law[f"{name}_high"], law[name], "1")]
         low, high = law["loss_low"], law["loss_high"]
-        cells += [digits(law["loss"], 4), f"{low:.3f} – {high:.3f}" if low else "spread unknown"]
+        cells += [digits(law["loss"], 4), f"{low:.3f} – {high:.3f}" if low else "unknown"]
         table.add_row(*cells)
     return table
 

@@ -170,6 +170,8 @@ def _named(one: Landmark) -> str:
 def _ratio(compute: float, other: float) -> str:
     if compute >= other:
         return f"{digits(compute / other, 2)} times"
+    if compute >= 0.1 * other:
+        return f"{_share(compute / other)} of"
     return f"1/{digits(other / compute, 2)} of"
 
 

@@ -41,7 +41,8 @@ def text(plot: Plot, *, width: int = 72, height: int = 18) -> str:
 
     >>> print(text(Plot(title="t", x_label="x", y_label="y", log_y=False,
     ...       series=[Series(label="a", mark="o", x=[0, 1], y=[0, 1])]), width=5, height=2))
-    t  (o a)
+    t
+    (o a)
     1 │    o
     0 │o
       └─────
@@ -68,7 +69,8 @@ def text(plot: Plot, *, width: int = 72, height: int = 18) -> str:
     ends = plot.y_text(back(top)), plot.y_text(back(bottom))
     margin = max(len(end) for end in ends)
     names = ", ".join(f"{one.mark} {one.label}" for one in plot.series)
-    lines = [f"{plot.title}  ({names})"]
+    head = f"{plot.title}  ({names})"
+    lines = [head] if len(head) <= width + margin else [plot.title, f"({names})"]
     for at, cells in enumerate(grid):
         end = ends[0] if at == 0 else ends[1] if at == height - 1 else ""
         lines.append(f"{end:>{margin}} │{''.join(cells)}".rstrip())

@@ -13,6 +13,8 @@ from costcalc.uncertainty import normals
 
 FILE = "scaling_laws.yaml"
 _DRAWS = 4000
+FIGURES = ("parameters", "tokens", "loss")
+Spread = dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class ScalingLaw:
     a: float
     b: float
     errors: dict[str, float] | None
+    exponents: tuple[dict[str, Any], ...] = ()  # published intervals of parameters ~ compute^value
+    pivot: float = 0.0  # FLOP
 
     def optimum(self, flop: float) -> tuple[float, float]:
         """Parameters and tokens of least loss at 6 N D = ``flop``.
@@ -60,31 +64,56 @@ def laws() -> list[ScalingLaw]:
         values = {name: row[name] if name in row else math.exp(row[f"log_{name}"])
                   for name in ("A", "B", "E")}
         made.append(ScalingLaw(id=row["id"], name=row["name"], source=source, url=url,
-                               a=row["a"], b=row["b"], errors=row.get("se"), **values))
+                               a=row["a"], b=row["b"], errors=row.get("se"),
+                               pivot=float(row.get("pivot", 0.0)),
+                               exponents=tuple(row.get("exponents", ())), **values))
     return made
 
 
 def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> dict[str, Any]:
     """What a law makes of a compute: parameters, tokens and loss, each with its spread.
 
-    The spread comes from the published standard errors of E, a and b.  A and B go with a and b so
-    that the law keeps its value in the middle of the experiments: their errors are not independent.
+    From standard errors of E, a and b where they are published: A and B go with a and b so that the
+    law keeps its value in the middle of the experiments, for their errors are not independent.
+    Else from published intervals of the exponent of the optimum; then the loss has none.
     """
-    values = np.array([_at(law, flop, tokens_per_parameter)])
+    values = _at(law, flop, tokens_per_parameter)
     made: dict[str, Any] = {"law": law.name, "source": law.source, "url": law.url}
-    drawn = None
+    spread: Spread = {}
     if law.errors is not None:
-        drawn = np.array([_at(one, flop, tokens_per_parameter) for one in _varied(law)])
-    for at, name in enumerate(("parameters", "tokens", "loss")):
-        made[name] = float(values[0, at])
-        made[f"{name}_low"] = made[f"{name}_high"] = None
-        if drawn is not None:
-            low, high = np.quantile(drawn[:, at], (0.05, 0.95))
-            made[f"{name}_low"] = min(float(low), made[name])
-            made[f"{name}_high"] = max(float(high), made[name])
-    if drawn is None:
-        made["spread_why"] = "no standard errors of its coefficients are published"
+        spread = _drawn(law, flop, tokens_per_parameter)
+        made["spread"] = "5 – 95 %, from the standard errors of E, a and b"
+    elif law.exponents and tokens_per_parameter is None:
+        spread = _pivoted(law, flop)
+        made["spread"] = (
+            "10 – 90 % of the exponents alone, of all three approaches, bootstrapped by the "
+            f"authors, laid through this fit at {law.pivot:.3g} FLOP, the middle of their budgets")
+    for name, value in zip(FIGURES, values, strict=True):
+        low, high = spread.get(name, (None, None))
+        made[name] = value
+        made[f"{name}_low"] = None if low is None else min(low, value)
+        made[f"{name}_high"] = None if high is None else max(high, value)
+    if "loss" not in spread:
+        made["spread_why"] = "no interval of E, A and B is published: the loss has no spread"
     return made
+
+
+def _drawn(law: ScalingLaw, flop: float, ratio: float | None) -> Spread:
+    drawn = np.array([_at(one, flop, ratio) for one in _varied(law)])
+    made = {}
+    for at, name in enumerate(FIGURES):
+        low, high = np.quantile(drawn[:, at], (0.05, 0.95))
+        made[name] = (float(low), float(high))
+    return made
+
+
+def _pivoted(law: ScalingLaw, flop: float) -> Spread:
+    """Parameters ~ compute^exponent through the law's optimum at the pivot."""
+    here, _ = law.optimum(law.pivot)
+    ends = [here * (flop / law.pivot) ** end
+            for one in law.exponents for end in (one["low"], one["high"])]
+    low, high = min(ends), max(ends)
+    return {"parameters": (low, high), "tokens": (flop / 6 / high, flop / 6 / low)}
 
 
 def _at(law: ScalingLaw, flop: float, ratio: float | None) -> tuple[float, float, float]:

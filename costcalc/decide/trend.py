@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -34,6 +34,11 @@ class Doubling:
     r2: float
     source: str
     published: tuple[dict[str, Any], ...]
+
+    @property
+    def off(self) -> float | None:
+        """By how much it differs from the first published figure: 0.1 is a tenth more."""
+        return self.months / self.published[0]["months"] - 1.0 if self.published else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -84,27 +89,33 @@ def top(systems: Sequence[Landmark], number: int = 10) -> list[Landmark]:
     return made
 
 
-def _between(first: date, last: date) -> Callable[[Landmark], bool]:
-    return lambda one: first <= one.date < last
-
-
-def _scale(*, large: bool | None) -> list[Landmark]:
-    """2010 to 2022-02 without low outliers; regular or large scale only where asked."""
-    window = [one for one in landmarks() if _DEEP < one.date < _TO_2022]
+def _scale(*, large: bool | None, confident: bool = False) -> list[tuple[float, Landmark]]:
+    """2010 to 2022-02 without low outliers, with z-scores; regular or large only where asked."""
+    window = [one for one in landmarks() if _DEEP < one.date < _TO_2022
+              and (one.confidence == "confident" or not confident)]
     made = []
     for one, score in zip(window, scores(window), strict=True):
         is_large = score > LARGE and one.date >= LARGE_FROM
         if score >= LOW and large in (None, is_large):
-            made.append(one)
+            made.append((score, one))
     return made
 
 
 def _openai() -> list[tuple[float, float]]:
-    """What OpenAI printed or plotted in 2018, in pfs-days of 8.64e19 operations."""
+    """What OpenAI printed or plotted in 2018, in pfs-days of 8.64e19 operations, by date."""
     found = table(FILE).data["openai_systems"]
     by_name = {one.name: one for one in landmarks()}
-    return [(by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
-             row["pfs_days"] * 8.64e19) for row in found]
+    return sorted((by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
+                   row["pfs_days"] * 8.64e19) for row in found)
+
+
+def _records(systems: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The systems larger than all before them."""
+    kept: list[tuple[float, float]] = []
+    for year, flop in systems:
+        if not kept or flop > kept[-1][1]:
+            kept.append((year, flop))
+    return kept
 
 
 def _year(text: Any) -> float:
@@ -113,27 +124,36 @@ def _year(text: Any) -> float:
     return years(date.fromisoformat(str(text)))
 
 
+def _deep() -> list[Landmark]:
+    return [one for one in landmarks() if one.date > _DEEP]
+
+
+def _standing_out(number: int) -> list[Landmark]:
+    found = sorted(_scale(large=True), key=lambda one: -one[0])[:number]
+    return sorted((one for _, one in found), key=lambda one: one.date)
+
+
+_RULES: Mapping[str, Callable[[], Sequence[Landmark]]] = {
+    "before-2010": lambda: [one for one in landmarks() if one.date <= _DEEP],
+    "2010-2022": lambda: [one for _, one in _scale(large=None)],
+    "2010-2022-regular": lambda: [one for _, one in _scale(large=False)],
+    "2010-2022-regular-confident":
+        lambda: [one for _, one in _scale(large=False, confident=True)],
+    "2015-2022-large": lambda: [one for _, one in _scale(large=True)],
+    "2015-2022-large-16": lambda: _standing_out(16),
+    "2010-2025": _deep,
+    "2010-2025-top": lambda: top(_deep()),
+    "2012-2017-top": lambda: [one for one in top(_deep())
+                              if date(2012, 1, 1) <= one.date < date(2018, 1, 1)],
+}
+
+
 def _systems(era: str) -> list[tuple[float, float]]:
-    everything = landmarks()
     if era == "openai-2018":
         return _openai()
-    chosen: Sequence[Landmark]
-    if era == "before-2010":
-        chosen = [one for one in everything if one.date <= _DEEP]
-    elif era == "2010-2022":
-        chosen = _scale(large=None)
-    elif era == "2010-2022-regular":
-        chosen = _scale(large=False)
-    elif era == "2015-2022-large":
-        chosen = _scale(large=True)
-    elif era == "2010-2025":
-        chosen = [one for one in everything if one.date > _DEEP]
-    elif era == "2010-2025-top":
-        chosen = top([one for one in everything if one.date > _DEEP])
-    else:  # 2012-2017-top
-        kept = top([one for one in everything if one.date > _DEEP])
-        chosen = [one for one in kept if _between(date(2012, 1, 1), date(2018, 1, 1))(one)]
-    return [(one.year, one.flop) for one in chosen]
+    if era == "openai-2018-records":
+        return _records(_openai())
+    return [(one.year, one.flop) for one in _RULES[era]()]
 
 
 def doublings() -> list[Doubling]:
@@ -149,11 +169,12 @@ def doublings() -> list[Doubling]:
         months, low, high, r2 = doubling(systems, f"trend.{row['id']}")
         published = tuple(
             {"months": item["months"], "low": item.get("low"), "high": item.get("high"),
+             "off": months / item["months"] - 1.0,
              "source": found.source(item["source"])[0], "url": found.source(item["source"])[1],
              "why_different": item.get("why", "")}
             for item in row.get("published") or ()
         )
-        source = found.source("openai")[0] if row["id"] == "openai-2018" else EPOCH
+        source = found.source("openai")[0] if row["id"].startswith("openai") else EPOCH
         made.append(Doubling(
             era=row["id"], rule=row["rule"], n=len(systems), months=months, low=low, high=high,
             r2=r2, source=source, published=published,

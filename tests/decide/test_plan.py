@@ -38,12 +38,25 @@ def test_nothing_beats_the_optimum(flop, off):
         assert law.loss(parameters, tokens) <= law.loss(parameters * off, tokens / off) + 1e-12
 
 
-def test_spread_only_where_errors_are_published():
-    hoffmann, besiroglu = (scaling.shown(law, 1e22, None) for law in scaling.laws())
+def test_spread_from_what_is_published():
+    hoffmann, besiroglu = (scaling.shown(law, 5.76e23, None) for law in scaling.laws())
+    # Hoffmann et al., table 2: exponents from 0.454 (approach 3) to 0.534 (approach 2). The fit has
+    # 0.4565; over 5.76e23 / 1.34e20 = 4299 the ends are 4299^(0.454 - 0.4565) = 0.979 and
+    # 4299^(0.534 - 0.4565) = 1.912 of its 40.36 billion.
+    assert hoffmann["parameters_low"] == pytest.approx(0.979 * 40.36e9, rel=3e-3)
+    assert hoffmann["parameters_high"] == pytest.approx(1.912 * 40.36e9, rel=3e-3)
+    assert hoffmann["tokens_low"] == pytest.approx(2.379e12 / 1.912, rel=3e-3)
+    assert "all three approaches" in hoffmann["spread"]
     assert hoffmann["loss_low"] is None
-    assert hoffmann["spread_why"] == "no standard errors of its coefficients are published"
+    assert hoffmann["spread_why"].startswith("no interval of E, A and B is published")
     assert besiroglu["parameters_low"] < besiroglu["parameters"] < besiroglu["parameters_high"]
     assert besiroglu["loss_low"] < besiroglu["loss"] < besiroglu["loss_high"]
+
+
+def test_a_ratio_leaves_the_size_without_spread():
+    hoffmann, _ = (scaling.shown(law, 1e22, 20.0) for law in scaling.laws())
+    assert hoffmann["parameters_low"] is None
+    assert "spread" not in hoffmann
 
 
 @pytest.mark.parametrize("limits", [
