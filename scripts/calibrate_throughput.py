@@ -75,6 +75,7 @@ PRIOR = {
     "expert_matmul": (0.75, 0.2),
     "jitter": (0.006, 0.6),
     "fixed": (0.01, 0.7),
+    "meet": (0.003, 0.7),
 }
 ATMOST = {"bandwidth": 0.95, "scale_up": 0.95, "scale_out": 1.0, "tensor_exposed": 1.0,
           "pipeline_exposed": 1.0, "expert_exposed": 1.0, "data_exposed": 1.0}  # fmt: skip

@@ -66,6 +66,7 @@ class Coefficients:
     expert_matmul: Number = 0.85  # grouped matmul against a plain one of the same size
     jitter: Number = 0.005  # time lost to the slowest device, a doubling of devices beyond a node
     fixed: Number = 5.0e-3  # a step's own: input, clipping, logging
+    meet: Number = 2.0e-3  # devices meeting once a step, a doubling of them beyond a node
     bubble: Number = 1.0
 
 

@@ -136,10 +136,12 @@ def step_of(
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
     spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
-    update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth) + c.fixed
+    doublings = np.log2(np.maximum(axes.devices / 8.0, 1.0))
+    update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth)
+    update = update + c.fixed + c.meet * doublings
     idle = bubble * (busy + held)
     total = compute + memory + tensor + expert + pipeline + data + idle + update
-    late = c.jitter * np.log2(np.maximum(axes.devices / 8.0, 1.0))
+    late = c.jitter * doublings
     data = data + total * late
     return StepTime(
         seconds=total * (1.0 + late),
