@@ -29,6 +29,9 @@ def command(
     tokens_per_parameter: Annotated[
         float | None, typer.Option("--tokens-per-parameter", show_default=False,
                                    help="Over-train, for cheap inference: 200.")] = None,
+    experts: Annotated[
+        bool, typer.Option("--experts", help="The nearest mixture of experts, not a dense model.")
+    ] = False,
     interruptions: Annotated[
         float | None, typer.Option("--interruptions-per-day", show_default=False, min=0,
                                    help="Of the whole job, on spot instances.")] = None,
@@ -55,7 +58,7 @@ def command(
              "region": region, "provider": provider, "plan": plan, "limit": limit, "set": set_}
     made = planned(
         str(run) if run else None, changes=options.changes(given),
-        tokens_per_parameter=tokens_per_parameter, scores=_scores(scores),
+        tokens_per_parameter=tokens_per_parameter, experts=experts, scores=_scores(scores),
         spot=_spot(interruptions, checkpoint, restart, interval),
     )
     if output is not None:
@@ -108,11 +111,13 @@ def _show(made: Plan) -> None:
     tokens = (made.run.get("training") or {}).get("tokens")
     shown = f" on {_tokens(tokens)}" if tokens else ""
     model = made.run["model"]
+    place = (made.run.get("site") or {}).get("region")
     console.print(f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
-                  f"{hardware.get('count', '')} × {named}: {made.flop:.3g} FLOP")
+                  f"{hardware.get('count', '')} × {named}{f' in {place}' if place else ''}: "
+                  f"{made.flop:.3g} FLOP")
     layout = made.estimate.details.get("layout")
     if layout:
-        console.print(f"layout: {layout}")
+        console.print(f"layout: {_layout(layout)}")
     table = _table("Limit", "holds", "used", "left")
     for key, most in made.limits.items():
         unit, left = UNITS[LIMITED[key]], made.left[key]
@@ -147,30 +152,43 @@ def _tokens(value: Any) -> str:
 def _table(*head: str) -> Any:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name in head:
-        table.add_column(name, overflow="fold", no_wrap=name in ("Hardware", "Where"))
+        table.add_column(name, overflow="fold", no_wrap=name in ("", "Hardware", "Where"))
     return table
 
 
 def _laws(made: Plan) -> Any:
-    table = _table("Law", "Parameters", "", "Tokens", "", "Loss", "")
+    table = _table("Law", "Parameters", "Tokens", "Loss")
     for law in made.laws:
-        cells = [law["law"]]
+        cells = []
         for name in ("parameters", "tokens"):
-            cells += [human(law[name], "1"),
-                      span(law[f"{name}_low"], law[f"{name}_high"], law[name], "1")]
+            spread = span(law[f"{name}_low"], law[f"{name}_high"], law[name], "1")
+            cells.append(human(law[name], "1") + (f" ({spread})" if spread else ""))
         low, high = law["loss_low"], law["loss_high"]
-        cells += [digits(law["loss"], 4), f"{low:.3f} – {high:.3f}" if low else "unknown"]
-        table.add_row(*cells)
+        spread = f" ({low:.3f} – {high:.3f})" if low else ""
+        table.add_row(law["law"].replace(" et al. ", " "), *cells,
+                      digits(law["loss"], 4) + spread)
     return table
 
 
+def _layout(layout: Any) -> str:
+    """The axes that are more than one, and how they were chosen."""
+    axes = [f"{name.replace('_', ' ')} {value}" for name, value in layout.items()
+            if isinstance(value, int) and value > 1 and name not in ("walked", "micro_batch")]
+    rest = [f"micro-batch {layout.get('micro_batch')}",
+            *(f"{name} {layout[name]}" for name in ("sharding", "recompute", "offload")
+              if layout.get(name) not in (None, "none"))]
+    how = (f" (the fastest of {layout['walked']} walked)" if layout.get("chosen_by") == "auto"
+           else "")
+    return ", ".join([*(axes or ["one device"]), *rest]) + how
+
+
 def _ways(made: Plan) -> Any:
-    table = _table("", "Hardware", "Where", "Time", "Cost", "Energy", "CO2e")
+    table = _table("", "Hardware", "Where", "Time", "USD", "Energy", "CO2e")
     for name, row in made.ways.items():
         table.add_row(name, f"{row['count']} × {row['accelerator']}", row["region"],
-                      human(row["wall_clock"], "h"), human(row["cost"], "USD"),
+                      human(row["wall_clock"], "h"), human(row["cost"], "USD").removesuffix(" USD"),
                       human(row["energy"], "kWh"), human(row["carbon_total"], "kgCO2e"))
     return table
 

@@ -134,6 +134,9 @@ def _best(
     if aim is None:
         return np.array([], dtype=np.int64)
     values = np.where(within, figures[AIMS[aim]], np.nan)
+    rented = np.where(np.isfinite(figures["cost"]), values, np.nan)
+    if not np.isnan(rented).all():  # what no provider there is known to rent comes last
+        values = rented
     return np.array([], dtype=np.int64) if np.isnan(values).all() else np.array(
         [np.nanargmin(values)])
 

@@ -278,7 +278,8 @@ def _merge(results: Iterable[Found], task: Task) -> Found:
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
     return Found(
         number=number, feasible=feasible, front=rows, rest=rest, why=why, lacking=lacking,
-        best=min(bests, key=lambda row: row[aim]) if bests else None, table=None,
+        best=min(bests, key=lambda row: (row["cost"] is None, row[aim])) if bests else None,
+        table=None,
     )
 
 

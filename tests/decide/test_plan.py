@@ -127,7 +127,43 @@ def test_a_place_is_chosen_where_none_is_given():
 ])
 def test_what_cannot_be_planned(limits, message):
     with pytest.raises(InputError, match=message):
-        plan(H100, limits=limits)
+        plan({**H100, "price": {"provider": "lambda"}}, limits=limits)
+
+
+def test_the_place_that_buys_most_is_searched():
+    made = plan(H100, limits={"carbon": "20 kgCO2e"})
+    chosen = made.run["site"]["region"]
+    assert costcalc.estimate(dict(made.run), ranges=False).within_limits
+    for other in ("aws:us-east-1", "gcp:us-central1", "azure:polandcentral"):
+        elsewhere = plan({**H100, "site": {"region": other}}, limits={"carbon": "20 kgCO2e"})
+        assert made.flop >= elsewhere.flop * 0.99, (chosen, other)
+
+
+def test_of_places_that_buy_as_much_the_cleanest_is_taken():
+    made = plan(H100, limits={"energy": "200 kWh", "time": "30 d"})
+    dirty = {**made.run, "site": {"region": "gcp:asia-south1"}}
+    ours, theirs = (costcalc.estimate(dict(run), ranges=False).results["carbon_total"].value
+                    for run in (made.run, dirty))
+    assert ours < theirs
+    assert any("the cleanest of those that buy as much" in note for note in made.notes)
+
+
+def test_no_place_without_the_device():
+    # No cloud is known to rent TPUs but Google, and none of the three a GeForce.
+    tpu = plan({"hardware": {"accelerator": "tpu-v6e", "count": 4}}, limits={"time": "2 d"})
+    assert tpu.run["site"]["region"].startswith("gcp:")
+    own = plan({"hardware": {"accelerator": "rtx-4090", "count": 2}}, limits={"time": "2 d"})
+    assert "site" not in own.run
+    assert any("the median over providers" in note for note in own.notes)
+
+
+def test_a_mixture_of_experts_by_its_active_parameters():
+    made = plan({**H100, "site": {"region": "aws:us-east-1"}}, limits={"cost": "20 kUSD"},
+                experts=True)
+    results = made.estimate.results
+    assert results["active_parameters"].value < results["parameters"].value
+    assert made.estimate.within_limits
+    assert any("its loss is not predicted" in note for note in made.notes)
 
 
 def test_no_way_within_the_limits():

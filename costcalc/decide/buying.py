@@ -1,0 +1,241 @@
+"""What limits buy: the hardware, and the region where no place is given, that compute the most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc.catalog import accelerator as accelerators_
+from costcalc.catalog.region import CLOUDS, codes
+from costcalc.decide.chunk import LIMITED
+from costcalc.errors import InputError, Problem
+from costcalc.price import regions_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from costcalc.results import Estimate
+
+    Array = NDArray[np.float64]
+
+ONE = 1e21  # FLOP
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+# Where nothing is said of the hardware: data-centre devices that are rented out widely.
+CANDIDATES = ("a100-sxm4-80", "h100-sxm5-80", "h200-sxm-141", "b200-sxm-180", "mi300x",
+              "l40s", "tpu-v5e", "tpu-v6e")
+NODE = 8
+ENOUGH_MORE = 1.02  # more devices, or others, for less than 2 % more compute are not taken
+ALIKE = 0.999  # regions that buy within 0.1 % as much are alike: the cleanest is taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """The most compute that limits hold, and the run file's part that says on what and where."""
+
+    flop: float
+    limits: Mapping[str, float]  # in the units of a report
+    run: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    accelerator: str | None  # None: as the run file says
+    count: int | None
+    share: float | None  # of a run of ONE FLOP
+    binding: str
+    region: str | None = None
+    why: str = ""
+
+
+def bought(raw: Mapping[str, Any]) -> Bought:
+    """The most compute on the given hardware and place, or on the best of those tried.
+
+    More than a node is taken only where time binds: that published runs on many devices use them
+    better is which runs are published, no reason to take many.
+
+    Raises:
+        InputError: the run file has problems, or nothing can be judged by the limits.
+    """
+    asked = dict(raw.get("hardware") or {})
+    fixed = bool({"accelerator", "instance"} & set(asked))
+    names: Sequence[str | None] = (None,) if fixed else CANDIDATES
+    counts = (None,) if {"count", "nodes", "instance"} & set(asked) else COUNTS
+    notes = [] if fixed else [f"hardware: the most compute among {', '.join(CANDIDATES)}"]
+    best = None
+    if not placed(raw) and "instance" not in asked:
+        best, most = _anywhere(raw, names, counts, notes)
+    if best is None:
+        raw, said = _priced(raw)
+        notes += said
+        best, most = _here(raw, names, counts)
+    hardware = {**asked, **({"accelerator": best.accelerator} if best.accelerator else {}),
+                **({"count": best.count} if best.count else {})}
+    run = {**raw, "hardware": hardware}
+    if best.region is not None:
+        run["site"] = {**(raw.get("site") or {}), "region": best.region}
+    return Bought(flop=(best.share or 0.0) * ONE, limits=most, run=run, notes=tuple(notes))
+
+
+def placed(raw: Mapping[str, Any]) -> bool:
+    """Whether it is said where the run is, or whose prices hold."""
+    site, price = raw.get("site") or {}, raw.get("price") or {}
+    return bool({"region", "grid"} & set(site) or {"provider", "device_hour", "instance_hour",
+                                                   "owned"} & set(price))
+
+
+def _priced(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    if placed(raw):
+        return raw, []
+    return ({**raw, "price": {**(raw.get("price") or {}), "provider": "any"}},
+            ["no place is given and no region tried has the prices: the median over providers"])
+
+
+def _here(
+    raw: Mapping[str, Any], names: Sequence[str | None], counts: Sequence[int | None]
+) -> tuple[_Choice, dict[str, float]]:
+    """The best of the hardware, where the run file says it is."""
+    limits: dict[str, float] = {}
+
+    def judged(name: str | None, count: int | None) -> _Choice:
+        found = alone(_unit(raw, name, count))
+        limits.update(most_of(found))
+        share, binding = share_of(found, limits)
+        why = "" if share is not None else unknown(found, limits)
+        return _Choice(accelerator=name, count=count, share=share, binding=binding, why=why)
+
+    return _best(names, counts, judged), limits
+
+
+def _best(names: Sequence[str | None], counts: Sequence[int | None], judged: Any) -> _Choice:
+    best: _Choice | None = None
+    whys: list[str] = []
+    for name in names:
+        binding = "time"
+        for count in counts:
+            if count is not None and count > NODE and binding != "time":
+                break
+            one = judged(name, count)
+            binding = one.binding
+            if one.share is None:
+                whys.append(one.why)
+            elif best is None or one.share > (best.share or 0.0) * ENOUGH_MORE:
+                best = one
+    if best is None:
+        raise nothing("; ".join(dict.fromkeys(whys)) or "no hardware can be judged")
+    return best
+
+
+def _unit(raw: Mapping[str, Any], name: str | None, count: int | None) -> dict[str, Any]:
+    hardware = {**(raw.get("hardware") or {}), **({"accelerator": name} if name else {}),
+                **({"count": count} if count else {})}
+    return {**raw, "model": {"flops": f"{ONE:g} FLOP"}, "hardware": hardware}
+
+
+# --- the best place ------------------------------------------------------------------------------
+
+
+def _anywhere(
+    raw: Mapping[str, Any], names: Sequence[str | None], counts: Sequence[int | None],
+    notes: list[str],
+) -> tuple[_Choice | None, dict[str, float]]:
+    """The best of hardware and region; None where no region can be judged."""
+    from costcalc.decide.comparing import conventions
+    from costcalc.lookup import look_up
+    from costcalc.request import load
+    from costcalc.scenarios import scenarios
+
+    first = _unit(raw, names[0], counts[0])
+    limits = most_of(alone(first))
+    request = load(first, look_up)
+    regions = [code for code in codes() if code.partition(":")[0] in CLOUDS]
+    unranked, said = conventions(tuple(regions), request)
+    if "carbon" in limits:  # else they are judged by what can be told of them
+        regions = [name for name in regions if name not in unranked]
+    own = first["hardware"]
+    listed = [name or str(own["accelerator"]) for name in names]
+    numbers = [count or int(own["count"]) for count in counts]
+    plan = (raw.get("price") or {}).get("plan") or "on-demand"
+    found = scenarios(first, accelerators=listed, counts=numbers, regions=regions, plans=[plan])
+    shares = {key: limit / found.figures[LIMITED[key]][..., 0] for key, limit in limits.items()}
+    least = np.minimum.reduce([np.where(np.isnan(s), -np.inf, s) for s in shares.values()])
+    least = np.where(_rented(listed, regions)[:, None, :], least, -np.inf)
+    ranked = np.array([name not in unranked for name in regions])
+    carbon = np.where(ranked, found.figures["carbon_total"][..., 0], np.nan)
+
+    def judged(name: str | None, count: int | None) -> _Choice:
+        at = names.index(name), counts.index(count)
+        row = least[at]
+        share = float(row.max())
+        if not share > 0 or not math.isfinite(share):
+            return _Choice(accelerator=name, count=count, share=None, binding="")
+        r = _cleanest(row, carbon[at], share)
+        binding = min(shares, key=lambda key: shares[key][(*at, r)])
+        return _Choice(accelerator=name, count=count, share=share, binding=binding,
+                       region=regions[r])
+
+    try:
+        best = _best(names, counts, judged)
+    except InputError:
+        return None, limits
+    notes.append(f"no place is given: the most compute of {len(regions)} regions of "
+                 f"{', '.join(CLOUDS)}, where they rent it; the cleanest of those that buy as much")
+    notes += said if "carbon" in limits else said[:1]
+    return best, limits
+
+
+def _rented(accelerators: Sequence[str], regions: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether a region's provider is known to rent an accelerator at all: it has a price of it."""
+    found = [accelerators_.find(name) for name in accelerators]
+    known = {(a, cloud): bool(regions_of(one, cloud)) for a, one in enumerate(found)
+             for cloud in CLOUDS}
+    return np.array([[known[a, name.partition(":")[0]] for name in regions]
+                     for a in range(len(found))])
+
+
+def _cleanest(shares: Array, carbon: Array, most: float) -> int:
+    """Of the regions that buy about as much as the best, the one that emits least."""
+    alike = np.where(shares >= ALIKE * most, np.where(np.isnan(carbon), np.inf, carbon), np.nan)
+    return int(np.nanargmin(alike))
+
+
+# --- one run against its limits ------------------------------------------------------------------
+
+
+def alone(run: Mapping[str, Any]) -> Estimate:
+    """An estimate without ranges."""
+    from costcalc.calculator import estimate
+
+    return estimate(run, ranges=False)
+
+
+def most_of(found: Estimate) -> dict[str, float]:
+    """Each limit in the unit of its figure."""
+    return {str(limit["key"]).partition(".")[2]: float(limit["limit"]) for limit in found.limits}
+
+
+def share_of(found: Estimate, most: Mapping[str, float]) -> tuple[float | None, str]:
+    """How many times the run the limits hold, and which binds; None where one cannot be judged."""
+    times = {}
+    for key, limit in most.items():
+        value = found.results[LIMITED[key]].value
+        if value is None:
+            return None, key
+        times[key] = limit / value if value else math.inf
+    binding = min(times, key=lambda key: times[key])
+    return times[binding], binding
+
+
+def unknown(found: Estimate, most: Mapping[str, float]) -> str:
+    """Why a limit cannot be judged."""
+    _, key = share_of(found, most)
+    return f"limit {key} cannot be judged: {found.results[LIMITED[key]].why}"
+
+
+def nothing(why: str) -> InputError:
+    """What is raised where nothing keeps the limits."""
+    return InputError(Problem(key="plan", message=f"nothing keeps the limits: {why}"))

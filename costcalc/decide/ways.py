@@ -1,0 +1,48 @@
+"""The cheapest, fastest and cleanest way to train a given model within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from costcalc.catalog.region import CLOUDS
+from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
+from costcalc.decide.comparing import compare, single
+
+AIMS = (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon"))
+
+
+def ways(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
+    """The run of the first way, every way's row, and what is to be said.
+
+    Raises:
+        InputError: nothing that was tried trains it within the limits.
+    """
+    asked = raw.get("hardware") or {}
+    region = (raw.get("site") or {}).get("region")
+    anywhere = not placed(raw)
+    axes: dict[str, Any] = {
+        "accelerators": [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES),
+        "counts": [asked["count"]] if "count" in asked else list(COUNTS[:11]),
+        "regions": list(CLOUDS) if anywhere else [region or "world"],
+    }
+    notes = []
+    if anywhere:
+        notes.append(f"no place is given: the regions of {', '.join(CLOUDS)} are tried")
+    elif region is None:
+        notes.append("no site.region: carbon is not compared")
+    made = {}
+    for name, aim in AIMS:
+        if aim == "carbon" and region is None and not anywhere:
+            continue
+        found = compare(raw, **axes, minimize=aim, ranges=False)
+        if found.best is not None:
+            made[name] = found.best
+    if not made:
+        raise nothing("no hardware and count that were tried trains this model within them")
+    run = single(raw, next(iter(made.values())))
+    if region is None and not anywhere:  # the world stood for no place: its grid was not asked for
+        run.pop("site", None)
+        if raw.get("site"):
+            run["site"] = raw["site"]
+    return run, made, notes
