@@ -26,6 +26,7 @@ from costcalc.throughput.layout import TORUS, Machine
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import Training
+from costcalc.validate.unsaid import filled, recipe_for
 
 Row = Mapping[str, str]
 
@@ -223,7 +224,8 @@ def axes_for(row: Row, shape: ModelShape) -> tuple[Axes, float]:
 
     Virtual stages of two layers where a pipeline of the Megatron family does not say; the largest
     power of two of sequences whose states stay within 2²⁴ elements (tokens × hidden / tensor) as
-    micro-batch; four micro-batches a pipeline stage as batch.
+    micro-batch; four micro-batches a pipeline stage as batch.  Sharding and recompute follow from
+    memory (:func:`costcalc.validate.unsaid.filled`).
     """
     tensor, pipeline = number(row, "tensor", 1.0), number(row, "pipeline", 1.0)
     context = number(row, "context", 1.0)
@@ -270,20 +272,25 @@ def case_for(measured: Measured) -> Case | None:
         return None  # no profile, or no peak for this precision: a refused row
     axes, batch = axes_for(row, shape)
     lora = row.get("method") == "lora"
+    training = Training(
+        sequence_length=float(shape.sequence_length),
+        global_batch=batch,
+        flash=0.0 if row.get("attention") == "standard" else 1.0,
+        older=1.0 if row.get("attention") == "flash2" else 0.0,
+        overlap=number(row, "overlap", 1.0),
+        frozen=1.0 if lora else 0.0,
+        trainable=0.005 if lora else 1.0,
+    )
+    unsaid = not row.get("sharding"), not row.get("recompute")
+    if row["workload"] == "llm" and any(unsaid):
+        recipe = recipe_for(shape, training, precision)
+        axes = filled(axes, shape, machine, recipe, sharding=unsaid[0], recompute=unsaid[1])
     tokens = 1.0 if row.get("samples_per_s") and not row.get("tokens_per_s") else None
     return Case(
         shape=shape,
         machine=machine,
         axes=axes,
-        training=Training(
-            sequence_length=float(shape.sequence_length),
-            global_batch=batch,
-            flash=0.0 if row.get("attention") == "standard" else 1.0,
-            older=1.0 if row.get("attention") == "flash2" else 0.0,
-            overlap=number(row, "overlap", 1.0),
-            frozen=1.0 if lora else 0.0,
-            trainable=0.005 if lora else 1.0,
-        ),
+        training=training,
         precision=precision,
         per_step=batch * (tokens or float(shape.sequence_length)),
         fixed=_fixed(row, axes),

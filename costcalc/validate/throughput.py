@@ -18,14 +18,12 @@ from costcalc.reading import read as read_yaml
 from costcalc.throughput import by_flops
 from costcalc.throughput.coefficients import coefficients_of, rates_of
 from costcalc.throughput.constants import load
-from costcalc.throughput.footprint import Footprint
-from costcalc.throughput.layout import Recipe
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.search import search
-from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
 from costcalc.validate.rows import Case, Measured, case_for, configurations, sample_case, shipped
 from costcalc.validate.score import Point
+from costcalc.validate.unsaid import footprint_for, recipe_for
 
 
 @cache
@@ -113,47 +111,16 @@ def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) ->
 
 def hidden_seconds(case: Case, constants: Mapping[str, Any]) -> float | None:
     """Seconds of a step in the layout that the search finds; None where it finds none."""
-    shape, training = case.shape, case.training
-    recipe = Recipe(
-        sequence_length=int(shape.sequence_length),
-        global_batch=float(training.global_batch),
-        precision=case.precision,
-        attention="standard" if not training.flash else "flash2" if training.older else "flash",
-        overlap=bool(training.overlap),
-        method="lora" if training.frozen else "pretrain",
-        trainable_share=float(training.trainable),
-    )
+    shape = case.shape
+    recipe = recipe_for(shape, case.training, case.precision)
     try:
         found = search(
-            shape, case.machine, recipe, footprint=_footprint(shape), constants=constants,
+            shape, case.machine, recipe, footprint=footprint_for(shape), constants=constants,
             top=1, fixed=case.fixed,
         )  # fmt: skip
     except InputError:
         return None
     return float(found.best[0].seconds) if found.best else None
-
-
-def _footprint(shape: ModelShape) -> Footprint:
-    """What a layer stores and keeps (Korthikanti et al. 2022, section 4.1), from a shape."""
-    hidden, length = float(shape.hidden), float(shape.sequence_length)
-    wide = float(shape.heads) * float(shape.head_dim) + 2 * float(shape.kv_heads * shape.head_dim)
-    inner = float(shape.mlp_weights) / hidden + float(shape.expert_active) / hidden
-    # a routed expert keeps its own copy of its input, and its output until they are summed
-    inner += 2.0 * hidden * float(shape.moe_share * shape.experts_per_token)
-    return Footprint(
-        layers=float(shape.layers),
-        dense=float(shape.attention_weights + shape.mlp_weights),
-        expert=float(shape.expert_stored),
-        embedding=float(shape.embedding_weights),
-        head=float(shape.head_weights),
-        whole=4 * hidden * length,
-        split=(2 * wide + inner) * length,
-        scores=float(shape.heads) * length**2,
-        stream=hidden * length,
-        logits=float(shape.vocabulary) * length,
-        largest=hidden * max(float(shape.ffn), hidden),
-        parameters=float(shape.parameters),
-    )
 
 
 def _by_flops(one: Measured, constants: Mapping[str, Any]) -> tuple[float, float, float] | None:
