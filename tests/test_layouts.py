@@ -9,6 +9,7 @@ import pytest
 
 import costcalc
 from costcalc import InputError
+from costcalc.catalog import accelerator as accelerators
 from costcalc.cli import run
 from costcalc.layouts import layouts
 from costcalc.throughput.constants import load
@@ -65,3 +66,46 @@ def test_the_command_prints_the_best_ten(capsys: pytest.CaptureFixture[str]) -> 
     text = capsys.readouterr().out
     assert "layouts walked in" in text
     assert "why the first is first" in text
+
+
+SENSIBLE = [
+    ("llama-3-8b", "h100-sxm5-80", 64, 512, "bf16"),
+    ("llama-3-70b", "h100-sxm5-80", 512, 1024, "bf16"),
+    ("llama-3.1-405b", "h100-sxm5-80", 16384, 2048, "bf16"),
+    ("gpt-3-175b", "a100-sxm4-80", 1024, 1536, "bf16"),
+    ("mixtral-8x7b", "h100-sxm5-80", 64, 512, "bf16"),
+    ("deepseek-v3", "h800-sxm5-80", 2048, 15360, "fp8"),
+    ("qwen3-235b-a22b", "gb200", 256, 1024, "bf16"),
+    ("llama-3-70b", "tpu-v5p", 256, 1024, "bf16"),
+    ("llama-3-8b", "mi300x", 64, 512, "bf16"),
+]
+
+
+@pytest.mark.parametrize(("preset", "accelerator", "count", "batch", "precision"), SENSIBLE)
+def test_an_automatic_layout_is_one_that_people_run(
+    preset: str, accelerator: str, count: int, batch: int, precision: str
+) -> None:
+    run_file = {
+        "model": {"preset": preset},
+        "training": {"tokens": "1T", "sequence_length": 4096, "global_batch": batch,
+                     "precision": precision},
+        "hardware": {"accelerator": accelerator, "count": count},
+    }  # fmt: skip
+    made = costcalc.estimate(run_file, ranges=False)
+    found = made.details["layout"]
+    profile = accelerators.find(accelerator)
+    domain = profile.scale_up.domain if profile.scale_up else 1
+    replicas = found["data"]
+    assert found["tensor"] <= max(domain, 8)  # not between nodes
+    assert found["context"] == 1  # 4,096 tokens are not cut up
+    assert replicas <= batch  # no replica is idle
+    assert batch / (replicas * found["micro_batch"]) >= found["pipeline"]  # stages are filled
+    if found["pipeline"] == 1:
+        assert found["virtual_pipeline"] == 1
+    if profile.kind == "tpu":
+        assert found["pipeline"] == 1
+    if found["expert"] > 1:
+        assert found["expert"] <= max(domain, 8)  # what leaves the fabric shows in full
+    use = made.results["utilization"].value
+    assert use is not None
+    assert 0.1 < use < 0.65
