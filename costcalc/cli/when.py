@@ -42,6 +42,10 @@ def command(
         str | None, options.option("--window", "How much later at most: 24 h.")] = None,
     pause_above: Annotated[
         str | None, options.option("--pause-above", "Pause above: 300 gCO2e/kWh.")] = None,
+    pause_within: Annotated[
+        float | None, typer.Option("--pause-within", show_default=False,
+                                   help="Run in the cleanest hours of so many times its duration: "
+                                        "2.")] = None,
     need: Annotated[
         bool, typer.Option("--need", help="Exit 3 where waiting is not worth it.")] = False,
     set_: options.Set = None,
@@ -56,7 +60,7 @@ def command(
     made = when(
         str(run) if run else {}, _series(series, source, zone, base_url, signal),
         start=start, window=_amount(window, "s", "--window"), threshold=_threshold(pause_above),
-        changes=options.changes({"set": set_}) or None,
+        stretch=pause_within, changes=options.changes({"set": set_}) or None,
     )
     if json:
         from costcalc.writing import to_json
@@ -110,16 +114,20 @@ def _show(made: Waiting) -> None:
     console = Console(highlight=False, soft_wrap=False, markup=False)
     console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
     console.print(made.sentence)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("", "Start (UTC)", "done after", "gCO2e/kWh", "CO2e", "saves"):
-        table.add_column(name)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for name in ("", "Start (UTC)", "done after", "pauses", "gCO2e/kWh", "CO2e", "saves"):
+        table.add_column(name, no_wrap=True)
     rows = [("at once", made.now), ("best", made.best), ("worst", made.worst)]
     if made.paused is not None:
         rows.append((f"paused above {made.threshold:g}", made.paused))
+    if made.cleanest is not None:
+        rows.append((f"cleanest of {made.stretch:g} ×", made.cleanest))
     for name, one in rows:
-        wait = (one.start - made.now.start).total_seconds() / 3600 if one is not made.paused else 0
+        resumed = one is made.paused or one is made.cleanest
+        wait = 0.0 if resumed else (one.start - made.now.start).total_seconds() / 3600
         saved = 1 - one.emissions / made.now.emissions if made.now.emissions else 0.0
-        table.add_row(name, f"{one.start:%Y-%m-%d %H:%M}", human(one.elapsed_hours + wait, "h"),
+        table.add_row(name, f"{one.start:%b %d %H:%M}", human(one.elapsed_hours + wait, "h"),
+                      str(one.pauses) if resumed else "",
                       digits(one.mean_intensity), human(one.emissions, "kgCO2e"),
                       percent(saved) if saved >= 0 else f"-{percent(-saved)}")
     console.print(table)

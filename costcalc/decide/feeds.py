@@ -110,7 +110,10 @@ def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dic
     except urllib.error.HTTPError as error:
         with error:
             said = _said(error)
+            after = str(error.headers.get("Retry-After") or "")
         hint = _HINTS.get(error.code, "")
+        if error.code == 429 and after.isdecimal():
+            hint += f" ({int(after)} s, it says)"
         raise _problem(name, f"{where}: HTTP {error.code}{said}{hint}") from None
     except TimeoutError:
         raise _problem(name, f"{where}: no reply within {timeout:g} s") from None

@@ -1,4 +1,4 @@
-"""When to start: the hour that emits least, and what pausing above a threshold would save.
+"""When to start: the hour that emits least, and what pausing would save.
 
 Source: Dodge et al. 2022, Measuring the Carbon Intensity of AI in Cloud Instances (FAccT,
 arXiv 2206.05229): flexible start, and pause and resume.  The run is taken to draw its mean power.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costcalc.decide import pausing
 from costcalc.decide.series import MEANING, Series, instant
 from costcalc.errors import InputError, Problem
 from costcalc.human import human, percent
@@ -39,11 +40,12 @@ class Start:
     elapsed_hours: float
     emissions: float
     mean_intensity: float
+    pauses: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {"start": self.start.isoformat(), "elapsed_hours": self.elapsed_hours,
-                "emissions": self.emissions, "unit": "kgCO2e",
+                "pauses": self.pauses, "emissions": self.emissions, "unit": "kgCO2e",
                 "mean_intensity": self.mean_intensity}
 
 
@@ -59,6 +61,8 @@ class Waiting:
     worst: Start
     paused: Start | None
     threshold: float | None
+    cleanest: Start | None
+    stretch: float | None
     worth: bool
     sentence: str
     series: Series
@@ -72,14 +76,19 @@ class Waiting:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        paused = self.paused.to_dict() if self.paused else None
-        if paused is not None and self.paused is not None and self.now.emissions:
-            paused["saving"] = 1.0 - self.paused.emissions / self.now.emissions
+        def with_saving(one: Start | None) -> dict[str, Any] | None:
+            if one is None:
+                return None
+            now = self.now.emissions
+            return {**one.to_dict(), "saving": 1.0 - one.emissions / now if now else None}
+
         return {
             "schema": SCHEMA, "name": self.name, "hours": self.hours, "energy_kwh": self.energy,
             "sentence": self.sentence, "worth_waiting": self.worth, "saving": self.saving,
             "now": self.now.to_dict(), "best": self.best.to_dict(), "worst": self.worst.to_dict(),
-            "paused": paused, "threshold": self.threshold, "window_hours": self.window_hours,
+            "paused": with_saving(self.paused), "threshold": self.threshold,
+            "cleanest": with_saving(self.cleanest), "stretch": self.stretch,
+            "window_hours": self.window_hours,
             "signal": self.series.signal, "signal_means": MEANING[self.series.signal],
             "notes": list(self.notes), "sources": [self.series.source, DODGE],
         }
@@ -87,19 +96,22 @@ class Waiting:
 
 def when(
     source: Source, series: Series, *, start: datetime | str | None = None,
-    window: float | None = None, threshold: float | None = None, worth: float = WORTH,
-    changes: Mapping[str, Any] | None = None,
+    window: float | None = None, threshold: float | None = None, stretch: float | None = None,
+    worth: float = WORTH, changes: Mapping[str, Any] | None = None,
 ) -> Waiting:
-    """The start within a window that emits least; what pausing above a threshold would save.
+    """The start within a window that emits least; what pausing would save.
 
     ``start`` is the earliest (the first of the series), ``window`` how much later it may be at most
-    (seconds; all that the series holds), ``threshold`` an intensity in gCO2e/kWh.
+    (seconds; all that the series holds), ``threshold`` an intensity in gCO2e/kWh above which it
+    pauses; with ``stretch`` it may take so many times its duration, and runs in the cleanest hours.
 
     Raises:
         InputError: the run has no duration or energy, or the series is shorter than it.
     """
     from costcalc.calculator import estimate
 
+    if pausing.checked(stretch):
+        raise InputError(Problem(key="--pause-within", message=pausing.checked(stretch)))
     made = estimate(source, changes=changes, ranges=False)
     taken, energy = made.results["wall_clock"], made.results["energy"]
     for figure in (taken, energy):
@@ -128,13 +140,26 @@ def when(
 
     now = at(first)
     best, worst = at(first + int(np.nanargmin(chosen))), at(first + int(np.nanargmax(chosen)))
-    paused = _paused(series, first, steps, threshold, energy.value)
+    left = np.array(series.values[first:])
+
+    def resumed(found: pausing.Paused | None) -> Start | None:
+        return None if found is None else Start(
+            start=series.at(first + found.first), mean_intensity=found.mean, pauses=found.pauses,
+            elapsed_hours=found.end * series.step / to_si(1.0, "h"),
+            emissions=found.mean * float(energy.value or 0.0) / 1e3)
+
+    paused = resumed(pausing.above(left, steps, threshold)) if threshold is not None else None
+    cleanest = resumed(pausing.cleanest(left, steps, stretch)) if stretch is not None else None
     saving = 1.0 - best.emissions / now.emissions if now.emissions else 0.0
-    notes = _notes(series, chosen, paused, threshold)
+    notes = [*_notes(series, chosen), *_pauses(paused, threshold, cleanest, stretch)]
+    if stretch is not None and steps * stretch > len(left):
+        notes.append(f"{stretch:g} times the duration is more than the series holds: "
+                     "what it holds is used")
     return Waiting(
         name=made.name, hours=taken.value, energy=energy.value, now=now, best=best, worst=worst,
-        paused=paused, threshold=threshold, worth=saving >= worth,
-        sentence=_sentence(now, best, saving, worth, taken.value), series=series, notes=notes,
+        paused=paused, threshold=threshold, cleanest=cleanest, stretch=stretch,
+        worth=saving >= worth, sentence=_sentence(now, best, saving, worth, taken.value),
+        series=series, notes=tuple(notes),
         window_hours=(last - first) * series.step / to_si(1.0, "h"),
     )
 
@@ -174,30 +199,6 @@ def starts(values: Array, steps: float) -> Array:
     return np.where(gaps[at + needed] > gaps[at], np.nan, sums / steps)
 
 
-def _paused(
-    series: Series, first: int, steps: float, threshold: float | None, energy: float
-) -> Start | None:
-    """Running only while the intensity is at or below a threshold; None if it never ends so."""
-    if threshold is None:
-        return None
-    left, total, started = steps, 0.0, None
-    for index in range(first, len(series.values)):
-        value = series.values[index]
-        if math.isnan(value) or value > threshold:
-            continue
-        started = index if started is None else started
-        part = min(left, 1.0)
-        total += part * value
-        left -= part
-        if left <= 1e-9:
-            ended = index + part
-            mean = total / steps
-            return Start(start=series.at(started), mean_intensity=mean,
-                         elapsed_hours=(ended - first) * series.step / to_si(1.0, "h"),
-                         emissions=mean * energy / 1e3)
-    return None
-
-
 def _sentence(now: Start, best: Start, saving: float, worth: float, hours: float) -> str:
     kept = human(now.emissions - best.emissions, "kgCO2e")
     wait = (best.start - now.start).total_seconds() / to_si(1.0, "h")
@@ -212,16 +213,24 @@ def _sentence(now: Start, best: Start, saving: float, worth: float, hours: float
     return f"Waiting is not worth it: {text}, less than {percent(worth)}{long}."
 
 
-def _notes(
-    series: Series, chosen: Array, paused: Start | None, threshold: float | None
-) -> tuple[str, ...]:
+def _notes(series: Series, chosen: Array) -> list[str]:
     notes = [MEANING[series.signal],
              "operational emissions at the mean power of the run; making the hardware not counted"]
     gaps = int(np.isnan(chosen).sum())
     if gaps:
         notes.append(f"{gaps} starts are left out for gaps in the series")
+    return notes
+
+
+def _pauses(
+    paused: Start | None, threshold: float | None, cleanest: Start | None, stretch: float | None
+) -> list[str]:
+    notes = []
     if threshold is not None and paused is None:
         notes.append(f"pausing above {threshold:g} gCO2e/kWh: the run does not end in the series")
-    if paused is not None:
-        notes.append("while paused nothing is counted: devices that are kept still cost and draw")
-    return tuple(notes)
+    if stretch is not None and cleanest is None:
+        notes.append("the cleanest hours: the series has too many gaps for the run")
+    if paused is not None or cleanest is not None:
+        notes.append("while paused nothing is counted: devices that are kept still cost and draw, "
+                     "and each pause takes a checkpoint and a restart")
+    return notes

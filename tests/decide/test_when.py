@@ -55,6 +55,49 @@ def test_pausing_by_hand():
     assert "pausing above 200 gCO2e/kWh: the run does not end in the series" in none.notes
 
 
+def test_the_cleanest_hours_by_hand():
+    # two hours of the cheapest in four: 100 and 200 of 400, 100, 900, 200 -> 150, done after 4 h
+    found = costcalc.when(RUN, hourly([400, 100, 900, 200, 50, 50]), stretch=2)
+    assert found.cleanest.mean_intensity == pytest.approx(150)
+    assert found.cleanest.start.hour == 1
+    assert (found.cleanest.elapsed_hours, found.cleanest.pauses) == (4, 1)
+    assert found.to_dict()["cleanest"]["saving"] == pytest.approx(1 - 150 / 250)
+    # 90 minutes of three hours: 100 whole, half of 300
+    run = {**RUN, "measured": {"wall_clock": "90 min", "energy": "3 kWh"}}
+    half = costcalc.when(run, hourly([400, 300, 100, 50]), stretch=2).cleanest
+    assert half.mean_intensity == pytest.approx((100 + 0.5 * 300) / 1.5)
+
+
+def test_a_stretch_beyond_the_series_or_over_gaps_says_so():
+    short = costcalc.when(RUN, hourly([100, 200, 50]), stretch=4)
+    said = "4 times the duration is more than the series holds: what it holds is used"
+    assert said in short.notes
+    assert short.cleanest.mean_intensity == 75
+    gap = costcalc.when(RUN, hourly([100, 200, float("nan"), 50, 60]), stretch=2)
+    assert gap.cleanest.mean_intensity == 75  # 100 and 50; the gap is never run in
+    with pytest.raises(InputError, match=r"--pause-within: expected 1 or more times the duration"):
+        costcalc.when(RUN, hourly([100, 200]), stretch=0.5)
+
+
+@given(st.lists(st.floats(0, 1000), min_size=2, max_size=40), st.floats(0.2, 20),
+       st.floats(1, 3), st.floats(1, 3))
+def test_the_cleanest_hours_beat_every_start_and_more_room_never_hurts(values, steps, one, other):
+    from costcalc.decide import pausing
+
+    array = np.array(values)
+    less, more = sorted((one, other))
+    if steps > len(values):
+        assert pausing.cleanest(array, steps, more) is None
+        return
+    tight, loose = (pausing.cleanest(array, steps, times) for times in (less, more))
+    assert loose.mean <= tight.mean + 1e-9
+    assert loose.end - loose.first >= steps - 1e-6
+    means = waiting.starts(array, steps)
+    room = int(steps * (more - 1) + 1e-9)  # starts that end within the window
+    ends = [mean for at, mean in enumerate(means) if at <= room]
+    assert all(loose.mean <= mean + 1e-9 * (1 + mean) for mean in ends)
+
+
 def test_a_fraction_of_an_hour_counts():
     run = {**RUN, "measured": {"wall_clock": "90 min", "energy": "3 kWh"}}
     found = costcalc.when(run, hourly([100, 400, 400]))
@@ -223,7 +266,9 @@ FAULTS = [
     ((401, body({"error": "bad token"})), "HTTP 401: bad token; is the token yours and alive"),
     ((403, body({"message": "upgrade"})), "HTTP 403: upgrade; your plan does not cover this"),
     ((429, b"slow down"), "HTTP 429; too many requests"),
+    ((429, b"", ("Retry-After", "30")), "HTTP 429; too many requests, wait and try again (30 s"),
     ((500, b"<html>"), "HTTP 500"),
+    ((503, body({"error": {"message": "down"}})), "HTTP 503: down"),
     ((302, b"", ("Location", "http://127.0.0.1:9/steal")), "HTTP 302"),
     ((200, b"<html>"), "the reply is not JSON"),
     ((200, b"[1]"), "the reply is not a mapping"),
@@ -244,6 +289,46 @@ def test_faults_are_one_line_without_the_token(reply, message):
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
     assert len(seen) == 1  # nothing is sent on to where a redirect points
+
+
+def test_a_login_that_fails_is_told_as_one():
+    routes = {"/login": (401, body({"error": "no such user"}))}
+    with server(routes) as (base, seen), pytest.raises(InputError) as caught:
+        feeds.fetch("watttime", zone="CAISO_NORTH", base=base, environment=WATT)
+    assert "/login: HTTP 401: no such user" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert len(seen) == 1
+    with server({"/login": (200, b"{}")}) as (base, _), pytest.raises(InputError) as caught:
+        feeds.fetch("watttime", zone="CAISO_NORTH", base=base, environment=WATT)
+    assert "the login's reply has no token" in str(caught.value)
+
+
+def test_gaps_in_a_reply_are_gaps_in_the_series():
+    data = {"zone": "DE", "forecast": [
+        {"carbonIntensity": 300, "datetime": "2026-06-01T00:00:00.000Z"},
+        {"carbonIntensity": None, "datetime": "2026-06-01T01:00:00.000Z"},
+        {"carbonIntensity": 200, "datetime": "2026-06-01T02:00:00.000Z"},
+        {"carbonIntensity": 100, "datetime": "2026-06-01T04:00:00.000Z"}]}
+    with server({"/v3/carbon-intensity/forecast": (200, body(data))}) as (base, _):
+        found = feeds.fetch("electricity-maps", zone="DE", base=base, environment=TOKEN)
+    assert len(found.values) == 5
+    assert np.isnan(found.values).tolist() == [False, True, False, True, False]
+    assert found.values[4] == 100
+
+
+def test_the_hour_that_clocks_repeat_or_leave_out():
+    # Berlin, 2026-10-25: 02:00 comes twice, told apart by the offset; 2026-03-29: it never comes.
+    autumn = [("2026-10-25T01:00+02:00", 1), ("2026-10-25T02:00+02:00", 2),
+              ("2026-10-25T02:00+01:00", 3), ("2026-10-25T03:00+01:00", 4)]
+    found = series.of_points(autumn, signal="average", source="x")
+    assert (found.step, found.values) == (3600.0, (1.0, 2.0, 3.0, 4.0))
+    spring = [("2026-03-29T01:00+01:00", 1), ("2026-03-29T03:00+02:00", 2),
+              ("2026-03-29T04:00+02:00", 3)]
+    found = series.of_points(spring, signal="average", source="x")
+    assert (found.step, found.values) == (3600.0, (1.0, 2.0, 3.0))
+    with pytest.raises(InputError, match="two values for 2026-10-25T02:00"):  # without offsets
+        series.of_points([(time[:16], value) for time, value in autumn], signal="average",
+                         source="x")
 
 
 def test_nothing_listens():
