@@ -74,7 +74,7 @@ class Background:
         self._meters: Any = None
         self._neighbours: Any = None
         self._observer: Observer | None = None
-        self._why_not = ""
+        self._why_not, self._replanned = "", False
         self._over, self._status = threading.Event(), "completed"
         self._lock = threading.Lock()
         self._own = Written(start=self._start)
@@ -110,6 +110,12 @@ class Background:
             self.earlier += [item for item in earlier if item.start.writer not in known]
             if not self.options.job and job != self._place.job:
                 self._rename(replace(self._place, job=job))
+
+    def replan(self, plan: Plan) -> None:
+        """Go on with more known of the job; the estimate is made again with the next interval."""
+        self.options = replace(self.options, plan=plan)
+        self._start = replace(self._start, run=plan.raw if self._place.rank == 0 else {})
+        self._replanned = True
 
     def known(self) -> list[Written]:
         """What is known of the job by now, its own newest counts included."""
@@ -181,8 +187,15 @@ class Background:
     @harmless(None)
     def _interval(self) -> None:
         self._find_place()
+        self._plan_again()
         self._append(self._sample("running"))
         self._observe()
+
+    def _plan_again(self) -> None:
+        if self._replanned and self._meters is not None:
+            self._replanned = False
+            self._append(self._start)
+            self._look_ahead()
 
     @harmless(None)
     def _observe(self) -> None:
@@ -263,6 +276,7 @@ class Background:
     def _end(self) -> None:
         if self._meters is not None:
             self._find_place()
+            self._plan_again()
         status = "stopped" if self.stopping.stops(self.counter.steps) else self._status
         self._append(self._sample(status))
         if self._neighbours is not None:

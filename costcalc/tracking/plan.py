@@ -41,11 +41,28 @@ class Plan:
             return {}
         return {"tensor": found.tensor, "pipeline": found.pipeline, "context": found.context}
 
+    def gives(self, key: str) -> bool:
+        """Whether the run file says a dotted key, or another that takes its place.
+
+        >>> plan = prepare({"model": {"preset": "gpt2"}, "training": {"epochs": 1,
+        ...                 "dataset_tokens": "1e6"}})
+        >>> plan.gives("model.config"), plan.gives("training.samples"), plan.gives("site.pue")
+        (True, True, False)
+        """
+        section, _, name = key.partition(".")
+        written = self.raw.get(section) or {}
+        if section == "model":
+            return self.has_model
+        if name in (*DATA_ONE_OF, "sample_tokens"):
+            return self.has_size
+        return name.partition(".")[0] in written
+
     @property
-    def counts_samples(self) -> bool:
-        """Whether the run file counts its data in samples."""
-        training = self.raw.get("training") or {}
-        return any(key in training for key in ("samples", "dataset_samples"))
+    def sample_length(self) -> float | None:
+        """Tokens of a sample, where the run file says them."""
+        training = self.given.part.training if self.given else None
+        found = training and (training.sample_tokens or training.sequence_length)
+        return float(found) if found else None
 
 
 def prepare(

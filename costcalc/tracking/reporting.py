@@ -41,11 +41,7 @@ class Done:
 
 def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
     """What was counted; steps stand in for tokens where only they were counted."""
-    kind = "sample" if plan.counts_samples and totals.samples is not None else "token"
-    amount = totals.samples if kind == "sample" else totals.tokens
-    if amount is None and totals.samples is not None:
-        kind, amount = "sample", totals.samples
-    notes: tuple[str, ...] = ()
+    kind, amount, notes = _amount(totals, plan, _datum(predicted))
     if amount is None and totals.steps and predicted is not None:
         each, kind = _each(predicted)
         amount = totals.steps * each if each else None
@@ -55,6 +51,23 @@ def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
     if amount and step_time and totals.steps:
         rate = amount / totals.steps / step_time
     return Done(amount=amount, unit=kind, rate=rate, step_time=step_time, notes=notes)
+
+
+def _datum(predicted: Estimate | None) -> str | None:
+    work = (predicted.details.get("work") or {}) if predicted else {}
+    return str(work["datum"]) if work.get("datum") else None
+
+
+def _amount(
+    totals: Totals, plan: Plan, datum: str | None
+) -> tuple[str, float | None, tuple[str, ...]]:
+    """The data in the unit that the model is counted in, where that was counted."""
+    if totals.samples is not None and (datum == "sample" or totals.tokens is None):
+        length = plan.sample_length if datum == "token" else None
+        if length is None:
+            return "sample", totals.samples, ()
+        return "token", totals.samples * length, (f"tokens are samples × {length:g}",)
+    return "token", totals.tokens, ()
 
 
 def _each(predicted: Estimate) -> tuple[float | None, str]:
@@ -269,7 +282,8 @@ def _attempt(attempt: Any, totals: Totals) -> dict[str, Any]:
 def _compared(predicted: Estimate, made: Estimate, seen: Done) -> dict[str, Any]:
     """What was predicted for the share of the plan that was done, beside what came."""
     planned = (predicted.details.get("work") or {}).get("data")
-    share = seen.amount / planned if seen.amount and planned else 1.0
+    came = (made.details.get("work") or {}).get("data")
+    share = came / planned if seen.amount and came and planned else 1.0
     rows = []
     for name in COMPARED:
         before, after = predicted.results[name], made.results[name]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -75,13 +77,19 @@ class Tracker:
         watch_forks(self)
         self._thread.begin()
         self._armed = True
+        atexit.register(self._at_exit)
 
     @harmless(None)
     def stop(self, status: Literal["completed", "exception", "interrupted"] = "completed") -> None:
         """End the record and write the report."""
         if self._armed and self._thread is not None:
             self._armed = False
+            atexit.unregister(self._at_exit)
             self._thread.finish(status, PATIENCE)
+
+    def _at_exit(self) -> None:
+        """The script ends without leaving the tracker: what was measured is reported."""
+        self.stop("exception" if getattr(sys, "last_type", None) else "completed")
 
     def __enter__(self) -> Tracker:
         return self.start()
@@ -114,6 +122,7 @@ class Tracker:
     def disarm(self) -> None:
         """In a forked child: it is no part of the job's record."""
         self._armed = False
+        atexit.unregister(self._at_exit)
         self._thread = None
 
     # --- in the loop ------------------------------------------------------------------------------
@@ -162,6 +171,22 @@ class Tracker:
         """What went wrong or was taken for granted."""
         return (*self._notes, *(self._thread.notes if self._thread else ()),
                 *self._counter.notes)
+
+    @property
+    def folder(self) -> str | None:
+        """Where the records are kept."""
+        return self._thread.options.folder if self._thread else None
+
+    @harmless(None)
+    def describe(self, found: Mapping[str, Any]) -> None:
+        """Add what a framework knows of the job, as dotted keys; what the run file says wins."""
+        if self._thread is None:
+            return
+        asked, said = self._asked, self._thread.options.plan
+        new = {key: value for key, value in found.items() if not said.gives(key)}
+        plan = prepare(asked["run"] if asked["run"] is not None else {}, stage=asked["stage"],
+                       changes={**(asked["changes"] or {}), **new})
+        self._thread.replan(plan)
 
     def note(self, text: str) -> None:
         """Remember something for the report."""

@@ -1,0 +1,94 @@
+"""Lightning: ``Trainer(callbacks=[CostCallback("run.yaml", output="costs.yaml")])``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from costcalc.tracking.harmless import harmless
+from costcalc.tracking.tracker import Tracker, track
+
+Count = Callable[[Any], Mapping[str, int]]
+
+
+class CostCallback(Callback):  # type: ignore[misc]
+    """Measures a fit; the arguments are those of :func:`costcalc.track`.
+
+    ``count`` says what a batch holds, ``{"tokens": …}`` or ``{"samples": …}``; without it the
+    elements of ``input_ids`` are tokens, else the rows of the first tensor are samples.
+    """
+
+    def __init__(self, run: Any = None, *, count: Count | None = None, **options: Any) -> None:
+        self.tracker: Tracker = track(run, **options)
+        self._count_of = count or counted
+        self._held: dict[str, int] = {}
+        self._step = 0
+
+    @property
+    def state_key(self) -> str:
+        """One state a checkpoint, whatever the arguments."""
+        return "costcalc"
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint carries."""
+        return self.tracker.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the sum of a checkpoint."""
+        self.tracker.load_state_dict(state_dict)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin; a bad run file raises here, before the first step."""
+        self._step = trainer.global_step
+        self.tracker.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count a batch; a step is one of the optimizer's."""
+        self._hold(batch)
+        if trainer.global_step != self._step:
+            self._step, held, self._held = trainer.global_step, self._held, {}
+            self.tracker.step(**held)
+        if self.tracker.should_stop:
+            trainer.should_stop = True
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """End the record of a fit that failed."""
+        interrupted = isinstance(exception, KeyboardInterrupt)
+        self.tracker.stop("interrupted" if interrupted else "exception")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the record and write the report."""
+        self.tracker.stop()
+
+    def note(self, text: str) -> None:
+        """Remember something for the report."""
+        self.tracker.note(text)
+
+    @harmless(None)
+    def _hold(self, batch: Any) -> None:
+        for name, number in self._count_of(batch).items():
+            self._held[name] = self._held.get(name, 0) + number
+
+
+def counted(batch: Any) -> dict[str, int]:
+    """What a batch holds, as far as its shape tells.
+
+    >>> import torch
+    >>> counted({"input_ids": torch.zeros(2, 8)}), counted([torch.zeros(4, 3, 32, 32)])
+    ({'tokens': 16}, {'samples': 4})
+    """
+    if isinstance(batch, Mapping):
+        tokens = batch.get("input_ids")
+        if tokens is not None:
+            return {"tokens": int(tokens.numel())}
+        batch = list(batch.values())
+    first = batch[0] if isinstance(batch, (list, tuple)) and batch else batch
+    shape = getattr(first, "shape", None)
+    return {"samples": int(shape[0])} if shape else {}

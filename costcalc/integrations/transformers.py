@@ -1,0 +1,171 @@
+"""Transformers: ``Trainer(callbacks=[CostCallback("run.yaml", output="costs.yaml")])``.
+
+Tokens are those that the model is given while it trains, padding included, since padding is
+computed too.  FLOPs follow from the model's configuration by costcalc's own count: experts that are
+active only, attention included; ``total_flos`` of the Trainer is neither read nor changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_callback import ExportableState
+
+from costcalc.tracking.harmless import harmless
+from costcalc.tracking.tracker import Tracker, track
+
+_LOGGED = ("cost_usd", "energy_kwh", "carbon_kg", "mfu", "forecast_cost_usd", "forecast_hours")
+
+
+class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Measures a training by the Trainer; the arguments are those of :func:`costcalc.track`.
+
+    Its state is in the Trainer's checkpoints: a resumed training goes on with the sum.  Without a
+    model or hardware in the run file they are taken from the Trainer.
+    """
+
+    def __init__(self, run: Any = None, **options: Any) -> None:
+        self._asked = {"run": run, **options}
+        self.tracker: Tracker = track(run, **options)
+        self.saved: Mapping[str, Any] | None = None
+        self._tokens, self._samples, self._steps = 0, 0, 0
+        self._hook: Any = None
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint carries."""
+        plain = {key: value for key, value in self._asked.items() if _is_plain(value)}
+        return {"args": plain, "attributes": {"saved": self.tracker.state_dict()}}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+    ) -> None:
+        """Begin; a bad run file raises here, before the first step."""
+        resumed = self.saved or _of_checkpoint(state)
+        if state.global_step > 0 and resumed:
+            self.tracker.load_state_dict(resumed)
+        self.tracker.start()
+        self._watch(known.get("model"))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+    ) -> None:
+        """An optimizer step is done."""
+        tokens, samples = self._tokens or None, self._samples or None
+        self._tokens = self._samples = 0
+        self.tracker.step(tokens=tokens, samples=samples)
+        self._steps += 1
+        if self._steps == 1:
+            self._describe(args, state, known.get("model"), tokens, samples)
+        if self.tracker.should_stop:
+            control.should_training_stop = True
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+        logs: dict[str, float] | None = None, **known: Any,
+    ) -> None:
+        """Add the newest figures to what is logged."""
+        newest = self.tracker.metrics()
+        if logs is not None:
+            names = (f"costcalc/{name}" for name in _LOGGED)
+            logs.update({name: newest[name] for name in names if name in newest})
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+    ) -> None:
+        """End the record and write the report."""
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+        self.tracker.stop()
+
+    def note(self, text: str) -> None:
+        """Remember something for the report."""
+        self.tracker.note(text)
+
+    @harmless(None)
+    def _watch(self, model: Any) -> None:
+        """See how much the model is given; shapes alone, so that no device is waited for."""
+
+        def given(module: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+            if module.training:
+                self._count({**named, **({"input_ids": args[0]} if args else {})})
+
+        self._hook = model.register_forward_pre_hook(given, with_kwargs=True)
+
+    @harmless(None)
+    def _count(self, named: Mapping[str, Any]) -> None:
+        for name in ("input_ids", "inputs_embeds"):
+            tensor = named.get(name)
+            if tensor is not None:
+                rows, length = int(tensor.shape[0]), int(tensor.shape[1])
+                self._tokens += rows * length
+                self._samples += rows
+                return
+        for name in ("pixel_values", "input_features", "input_values"):
+            tensor = named.get(name)
+            if tensor is not None:
+                self._samples += int(tensor.shape[0])
+                return
+
+    @harmless(None)
+    def _describe(
+        self, args: TrainingArguments, state: TrainerState, model: Any, tokens: int | None,
+        samples: int | None,
+    ) -> None:
+        """What the Trainer knows and the run file may not say; the run file wins."""
+        found = {**_recipe(args), **_adapters(model)}
+        if samples:
+            found["training.global_batch"] = samples * int(args.world_size)
+            found["training.samples"] = samples * int(args.world_size) * int(state.max_steps)
+            if tokens:
+                found["training.sequence_length"] = -(-tokens // samples)
+                found["training.sample_tokens"] = tokens / samples
+        folder = self.tracker.folder
+        config = getattr(model, "config", None)
+        if folder is not None and config is not None:
+            path = Path(folder, "model", "config.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(config.to_dict(), default=str), encoding="utf-8")
+            found["model.config"] = str(path)
+        self.tracker.describe(found)
+
+
+def _of_checkpoint(state: TrainerState) -> Mapping[str, Any] | None:
+    """Our state in the Trainer's, as a checkpoint was read."""
+    stored: Any = (state.stateful_callbacks or {}).get(CostCallback.__name__)
+    first = stored[0] if isinstance(stored, list) and stored else stored
+    saved = first.get("attributes", {}).get("saved") if isinstance(first, Mapping) else None
+    return saved if isinstance(saved, Mapping) and saved else None
+
+
+def _recipe(args: TrainingArguments) -> dict[str, Any]:
+    precision = "bf16" if args.bf16 else "fp16" if args.fp16 else "tf32" if args.tf32 else "fp32"
+    return {"training.precision": precision,
+            "training.recompute": "full" if args.gradient_checkpointing else "none"}
+
+
+def _adapters(model: Any) -> dict[str, Any]:
+    """Adapters on a frozen base, as PEFT describes them."""
+    found = next(iter((getattr(model, "peft_config", None) or {}).values()), None)
+    if found is None or not getattr(found, "r", None):
+        return {}
+    targets = found.target_modules
+    return {"training.method": "lora", "training.lora.rank": int(found.r),
+            "training.lora.targets": sorted(targets) if isinstance(targets, (set, list)) else "all"}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True

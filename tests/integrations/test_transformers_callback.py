@@ -1,0 +1,154 @@
+"""CostCallback in a real Trainer: tokens, FLOPs, stopping, checkpoints and failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("accelerate", reason="accelerate, which Trainer needs, is not installed")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+
+import costcalc  # noqa: E402
+from costcalc.integrations.transformers import CostCallback  # noqa: E402
+from costcalc.reading import read_file  # noqa: E402
+
+pytestmark = [
+    pytest.mark.frameworks,
+    pytest.mark.filterwarnings("ignore"),  # those of the frameworks are not ours
+]
+
+SITE = {"site": {"grid": "100 gCO2e/kWh", "pue": 1.2}}
+ROWS, LENGTH = 4, 16
+
+
+def model(kind: str = "llama") -> Any:
+    common = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+    if kind == "mixtral":
+        config = transformers.MixtralConfig(**common, num_local_experts=4, num_experts_per_tok=1)
+        return transformers.MixtralForCausalLM(config)
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**common))
+
+
+def trainer(folder: Path, callback: Any, *, kind: str = "llama", **options: Any) -> Any:
+    data = [{"input_ids": torch.arange(LENGTH) % 64, "labels": torch.arange(LENGTH) % 64}
+            for _ in range(64)]
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder), per_device_train_batch_size=ROWS, use_cpu=True, disable_tqdm=True,
+        **{"max_steps": 6, "save_strategy": "no", "logging_steps": 2, **options})
+    return transformers.Trainer(model=model(kind), args=arguments, train_dataset=data,
+                                eval_dataset=data, callbacks=[callback])
+
+
+def callback(tmp_path: Path, run: Any = SITE, **options: Any) -> CostCallback:
+    return CostCallback(run, output=str(tmp_path / "costs.yaml"), progress=False, **options)
+
+
+def report(tmp_path: Path) -> Any:
+    return read_file(tmp_path / "costs.yaml", "costs.yaml").data
+
+
+def test_a_training_is_measured(tmp_path: Path) -> None:
+    trainer(tmp_path / "out", callback(tmp_path)).train()
+    data = report(tmp_path)
+    found = data["details"]["tracking"]
+    assert found["steps"] == 6
+    assert found["attempts"][0]["status"] == "completed"
+    assert data["results"]["wall_clock"]["value"] > 0
+
+
+def test_evaluation_is_not_training(tmp_path: Path) -> None:
+    job = callback(tmp_path)
+    made = trainer(tmp_path / "out", job, eval_strategy="steps", eval_steps=2)
+    made.train()
+    assert job.tracker._counter.tokens == 6 * ROWS * LENGTH
+
+
+def test_gradient_accumulation_is_one_step(tmp_path: Path) -> None:
+    job = callback(tmp_path)
+    trainer(tmp_path / "out", job, gradient_accumulation_steps=2).train()
+    assert (job.tracker._counter.steps, job.tracker._counter.tokens) == (6, 12 * ROWS * LENGTH)
+
+
+@pytest.mark.parametrize("kind", ["llama", "mixtral"])
+def test_flops_are_counted_from_the_models_configuration(tmp_path: Path, kind: str) -> None:
+    run = {**SITE, "hardware": {"accelerator": "a100-sxm4-80", "count": 1}}
+    job = callback(tmp_path, run)
+    made = trainer(tmp_path / "out", job, kind=kind)
+    made.train()
+    data = report(tmp_path)
+    assert not [note for note in job.tracker.notes if "failed" in note]
+    path = tmp_path / "costs.ledger" / "model" / "config.json"
+    tokens = 6 * ROWS * LENGTH
+    expected = costcalc.estimate({
+        "model": {"config": str(path)}, "hardware": run["hardware"],
+        "training": {"tokens": tokens, "sequence_length": LENGTH},
+    }).results["training_compute"].value
+    assert data["results"]["training_compute"]["value"] == pytest.approx(expected)
+    assert data["run"]["training"]["tokens"] == tokens
+    if kind == "mixtral":  # the Trainer counts all experts; one of four is active
+        assert data["results"]["active_parameters"]["value"] < (
+            data["results"]["parameters"]["value"])
+        assert expected < made.state.total_flos
+
+
+def test_a_limit_stops_the_trainer(tmp_path: Path) -> None:
+    run = {**SITE, "limits": {"time": "1 s"}}
+    job = callback(tmp_path, run, on_limit="stop", interval=0.1)
+    made = trainer(tmp_path / "out", job, max_steps=100_000)
+    made.train()
+    assert made.state.global_step < 100_000
+    assert report(tmp_path)["details"]["tracking"]["attempts"][0]["status"] == "stopped"
+
+
+def test_a_resumed_training_goes_on_with_the_sum(tmp_path: Path) -> None:
+    first = callback(tmp_path / "a")
+    trainer(tmp_path / "out", first, save_strategy="steps", save_steps=3).train()
+    again = callback(tmp_path / "b")  # another folder: only the checkpoint tells
+    made = trainer(tmp_path / "out", again, max_steps=8)
+    made.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-3"))
+    data = report(tmp_path / "b")["details"]["tracking"]
+    assert len(data["attempts"]) == 2
+    assert data["steps"] == 3 + 5
+
+
+def test_figures_join_the_logs(tmp_path: Path) -> None:
+    run = {**SITE, "price": {"device_hour": "2 USD"},
+           "hardware": {"accelerator": "a100-sxm4-80", "count": 1}}
+    job = callback(tmp_path, run, interval=0.05)
+    seen: list[dict[str, float]] = []
+
+    class Listener(transformers.TrainerCallback):  # type: ignore[misc,name-defined]
+        def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
+            seen.append(dict(logs))
+
+    made = trainer(tmp_path / "out", job, max_steps=600, logging_steps=50)
+    made.add_callback(Listener())
+    made.train()
+    assert any("costcalc/cost_usd" in logs for logs in seen)
+
+
+def test_a_bad_run_file_raises_before_the_first_step(tmp_path: Path) -> None:
+    job = callback(tmp_path, {"site": {"region": "Atlantis"}})
+    made = trainer(tmp_path / "out", job)
+    with pytest.raises(costcalc.InputError, match="no region Atlantis"):
+        made.train()
+    assert made.state.global_step == 0
+
+
+def test_a_fault_of_ours_harms_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = callback(tmp_path)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("costcalc.integrations.transformers._recipe", broken)
+    made = trainer(tmp_path / "out", job)
+    made.train()
+    assert made.state.global_step == 6
+    assert "describe failed: ZeroDivisionError: ours" in job.tracker.notes
