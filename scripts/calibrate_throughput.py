@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from encoder_scales import encoders_of
 from scipy.optimize import least_squares
 from scipy.stats import norm
 from scipy.stats import t as student
@@ -267,6 +268,7 @@ HEADER = """\
 # yaml-language-server: $schema=./schemas/throughput.schema.json
 # Written by scripts/calibrate_throughput.py from measurements/throughput.csv; do not edit.
 # global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
+# models: scales of them for kinds of model whose measured software differs.
 # precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
 # auto: share of the throughput in the fastest layout found that runs in their own layouts reach.
 # repeat: log of a measurement over the median of its configuration, 5th and 95th percentile.
@@ -409,14 +411,18 @@ def main() -> None:
     theta = fit.solve(fit.weights())
     report("in-sample (no prediction)", fit.errors(theta))
     every = np.ones(len(fit.rate), dtype=bool)
+    same = {"stack": stack, "loss": loss}
     constants = constants_of(fit, theta, every)
     constants["classes"] = classes_of(everything)
+    constants["models"] = {"encoder": encoders_of(everything, constants, None, **same)}
     folds: dict[str, Any] = {}
     for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
         without = fit.solve(fit.weights(name)) if name in fit.groups else theta
         folds[name] = constants_of(fit, without, used)
         folds[name]["classes"] = classes_of(everything, name)
+        scales = encoders_of(everything, folds[name], name, **same)
+        folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)
     errors["new"] = unseen_generations(fit)
     e, groups = errors["hidden"]

@@ -140,11 +140,18 @@ def ceiling_of(machine: Machine, precision: str) -> float:
     return float(wide) * NARROW.get(key, 1.0)
 
 
-def coefficients_of(constants: Mapping[str, Any], machine: Machine, precision: str) -> Coefficients:
-    """The coefficients of one machine and precision.
+#: kinds of model whose measured software differs from that of decoders
+MODELS = {"encoder": "encoder", "encoder-decoder": "encoder", "speech": "encoder"}
+
+
+def coefficients_of(
+    constants: Mapping[str, Any], machine: Machine, precision: str, kind: str = "decoder"
+) -> Coefficients:
+    """The coefficients of one machine and precision, for a kind of model.
 
     The share of the peak is the measured ceiling × what a sustained step keeps of it (global) ×
     what the generation and precision deviate by; all else is global, a kind's, or a generation's.
+    ``models`` scales them for models other than decoders.
     """
     values = dict(constants.get("global", {}))
     values.update(constants.get("kinds", {}).get(machine.kind, {}))
@@ -156,4 +163,9 @@ def coefficients_of(constants: Mapping[str, Any], machine: Machine, precision: s
     values["matmul_base"] = min(ceiling_of(machine, "bf16") * wide, 1.0)
     of_class = deviation.get(CLASS.get(precision, precision), 1.0)
     values["matmul"] = min(ceiling_of(machine, precision) * sustained * of_class, 1.0)
+    scales = constants.get("models", {}).get(MODELS.get(kind, ""), {})
+    values["matmul_base"] *= scales.get("matmul", 1.0)
+    for name, scale in scales.items():
+        if name in values:
+            values[name] *= scale
     return Coefficients(**values)

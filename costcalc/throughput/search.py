@@ -119,7 +119,7 @@ def _searched(
     problem = _Problem(
         footprint=footprint, shape=shape, machine=machine, recipe=recipe,
         rates=rates_of(machine, recipe.precision), training=training_of(recipe),
-        coefficients=coefficients_of(constants, machine, recipe.precision),
+        coefficients=coefficients_of(constants, machine, recipe.precision, shape.kind),
     )
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf

@@ -126,7 +126,8 @@ def throughput(
         achieved=achieved, step_time=_step(work, recipe, rate), rate=rate, seconds=known, why=why,
         layout=placed.layout, layout_by=placed.by, layouts_walked=placed.walked,
         memory=placed.memory, memory_why=placed.memory_why, memory_parts=placed.parts,
-        breakdown=predicted.breakdown if predicted else {}, warnings=(*placed.warnings, *_passed_over(given)),
+        breakdown=predicted.breakdown if predicted else {},
+        warnings=(*placed.warnings, *_passed_over(given)),
     )
 
 

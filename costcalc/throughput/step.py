@@ -112,7 +112,7 @@ def step_time(
         rates_of(machine, recipe.precision),
         axes_of(layout),
         training_of(recipe),
-        coefficients_of(constants, machine, recipe.precision),
+        coefficients_of(constants, machine, recipe.precision, shape.kind),
     )
 
 

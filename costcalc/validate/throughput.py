@@ -102,7 +102,8 @@ def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) ->
     if seconds is not None:
         seconds /= chosen(constants, case.machine.devices)
     else:
-        coefficients = coefficients_of(constants, case.machine, case.precision)
+        coefficients = coefficients_of(
+            constants, case.machine, case.precision, case.shape.kind)
         rates = rates_of(case.machine, case.precision)
         step = step_of(case.shape, rates, case.axes, case.training, coefficients)
         seconds = float(step.seconds)

@@ -96,6 +96,19 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     assert float(step.seconds) == pytest.approx(flops / 989.4e12, rel=1e-9)
 
 
+def test_encoders_have_scales_of_their_own():
+    constants = load()
+    decoder, encoder = (coefficients_of(constants, H100, "fp8", kind)
+                        for kind in ("decoder", "encoder"))  # fmt: skip
+    scales = constants["models"]["encoder"]
+    for name in ("matmul", "elementwise", "fixed"):
+        scaled = getattr(decoder, name) * scales[name]
+        assert getattr(encoder, name) == pytest.approx(scaled)
+    assert encoder.matmul_base == pytest.approx(decoder.matmul_base * scales["matmul"])
+    assert encoder.bandwidth == decoder.bandwidth
+    assert coefficients_of(constants, H100, "fp8", "vision") == decoder
+
+
 def test_a_score_costs_its_exponential_and_the_masked_part_of_its_tile():
     # two heads of 64 + 64 with 80 more a score and 256 keys more a query: (256 + 160)/256 of the
     # products of 2048 keys, and (2048 + 256)/2048 of the keys

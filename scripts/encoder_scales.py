@@ -1,0 +1,56 @@
+"""What encoders differ by from decoders in the step-time model: scales of three constants.
+
+BERT's measured software is older than that of the language models: dropout and normalisation in
+kernels of their own, smaller matrix products.  Fitted after the decoders, with their constants
+kept; :mod:`calibrate_throughput` calls it, with each group of sources left out in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from costcalc.throughput.coefficients import Coefficients, coefficients_of, rates_of
+from costcalc.throughput.step import step_of
+from costcalc.validate.rows import Measured, case_for
+
+#: standard deviation of the logarithm of each scale, around 1
+PRIOR = {"matmul": 0.15, "elementwise": 0.4, "fixed": 0.7}
+ROUND = 0.15  # below this error the loss is quadratic
+
+
+def encoders_of(
+    measured: list[Measured], constants: Mapping[str, Any], without: str | None, *,
+    stack: Callable[[list[Any]], Any], loss: Callable[[np.ndarray], np.ndarray],
+) -> dict[str, float]:
+    """The scales, fitted without one group; a group of n counts n^1/2."""
+    rows = [m for m in measured if m.row["workload"] == "bert" and m.group != without]
+    cases = [(m, c) for m in rows if (c := case_for(m)) is not None]
+    known = [c for _, c in cases]
+    plain = {key: value for key, value in constants.items() if key != "models"}
+    each: Coefficients = stack([coefficients_of(plain, c.machine, c.precision) for c in known])
+    shape, axes = stack([c.shape for c in known]), stack([c.axes for c in known])
+    rates = stack([rates_of(c.machine, c.precision) for c in known])
+    training = stack([c.training for c in known])
+    rate = np.array([c.per_step / c.machine.devices / m.rate for m, c in cases])
+    groups = [m.group for m, _ in cases]
+    weight = np.array([groups.count(g) ** -0.25 * 3.0 for g in groups])
+    spread = np.array(list(PRIOR.values()))
+
+    def residuals(theta: np.ndarray) -> np.ndarray:
+        scale = dict(zip(PRIOR, np.exp(theta * spread), strict=True))
+        c = replace(
+            each, matmul=np.minimum(each.matmul * scale["matmul"], 1.0),
+            matmul_base=np.minimum(each.matmul_base * scale["matmul"], 1.0),
+            elementwise=each.elementwise * scale["elementwise"],
+            fixed=each.fixed * scale["fixed"],
+        )
+        e = np.log(rate / step_of(shape, rates, axes, training, c).seconds) / ROUND
+        return np.concatenate([weight * loss(e), theta])
+
+    found = np.exp(least_squares(residuals, np.zeros(len(PRIOR))).x * spread)
+    return {name: float(f"{value:.4g}") for name, value in zip(PRIOR, found, strict=True)}
