@@ -76,6 +76,15 @@ def human(value: float | None, unit: str) -> str:
     return f"{digits(value / factor)} {name}".strip()
 
 
+def bare(value: float | None) -> str:
+    """A figure in a column whose head names the unit.
+
+    >>> bare(1234.5), bare(None)
+    ('1,230', 'unknown')
+    """
+    return "unknown" if value is None else digits(value)
+
+
 def span(low: float | None, high: float | None, like: float | None, unit: str) -> str:
     """A range in the unit that ``like`` is shown in; empty where there is none.
 

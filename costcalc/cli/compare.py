@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import LIMIT, OK, options
-from costcalc.human import human, percent
+from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from costcalc.decide.comparing import Comparison
 
 SLOW = 1.0  # seconds after which a progress bar shows
+_BETTER = {"time": "faster", "cost": "cheaper", "carbon": "cleaner"}
 _FIGURES = (("wall_clock", "Time", "h"), ("cost", "Cost", "USD"), ("energy", "Energy", "kWh"),
             ("carbon_total", "CO2e", "kgCO2e"))
 
@@ -137,14 +138,16 @@ def _show(made: Comparison, top: int) -> None:
     if made.minimize is not None:
         said = _said(made.best) if made.best else "nothing meets the limits"
         console.print(f"least {made.minimize} within the limits: {said}")
-    console.print("\nThe front: nothing is better in all")
-    console.print(_rows(made, made.front[:top], wins=bool(made.wins)))
+    console.print("\nThe front: nothing is better in all" + (" (5 – 95 %)" if made.wins else ""))
+    console.print(_front(made, made.front[:top]))
+    _more(console, len(made.front), top)
     if made.wins:
-        console.print("  beats first: share of paired draws in which it is faster, cheaper, cleaner"
-                      " than the first row")
+        console.print(f"  beats 1st: % of paired draws in which it beats the first row: "
+                      f"{', '.join(_BETTER[aim] for aim in made.aims)}")
     if made.rest:
         console.print("\nThe rest, cheapest first")
-        console.print(_rows(made, made.rest[:top], wins=False))
+        console.print(_rest(made.rest[:top]))
+        _more(console, len(made.rest), top)
     if len(made.front) > 1:
         console.print(text(_plot(made)), soft_wrap=True)
     for name, why in list(made.why.items())[:top]:
@@ -161,22 +164,54 @@ def _said(row: Any) -> str:
     return f"{hardware}: {figures}"
 
 
-def _rows(made: Comparison, rows: Sequence[Any], *, wins: bool) -> Table:
+def _more(console: Any, number: int, top: int) -> None:
+    if number > top:
+        console.print(f"  … {number - top} more: --top {number}")
+
+
+def _table(*head: str) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    head = ["Hardware", "Where", "Plan", *(title for _, title, _ in _FIGURES)]
-    for name in [*head, *(["Beats first"] if wins else [])]:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for name in head:
         table.add_column(name, overflow="fold", no_wrap=name in ("Hardware", "Where"))
+    return table
+
+
+def _front(made: Comparison, rows: Sequence[Any]) -> Table:
+    """Two lines a row: the figures, and beneath them their ranges."""
+    table = _table("Hardware", "Where", "Time", "USD", "kgCO2e",
+                   *(["beats 1st"] if made.wins else []))
     for at, row in enumerate(rows):
-        precision = f" {row['precision']}" if row["precision"] else ""
-        cells = [f"{row['count']} × {row['accelerator']}{precision}", row["region"], row["plan"]]
-        cells += [human(row[name], unit) for name, _, unit in _FIGURES]
-        if wins:
+        ranges = row.get("ranges") or {}
+        cells = [f"{row['count']} × {row['accelerator']}\n{row['precision'] or ''}",
+                 f"{row['region']}\n{row['plan']}"]
+        for name, unit in (("wall_clock", "h"), ("cost", "USD"), ("carbon_total", "kgCO2e")):
+            value, (low, high) = row[name], ranges.get(name, (None, None))
+            shown = human(value, unit) if unit == "h" else bare(value)
+            ends = span(low, high, value, unit) if unit == "h" else _ends(low, high)
+            cells.append(f"{shown}\n{ends}")
+        if made.wins:
             known = at and at < len(next(iter(made.wins.values())))
-            cells.append(" / ".join(percent(made.wins[aim][at][0]) for aim in made.aims)
+            cells.append("/".join(f"{100 * made.wins[aim][at][0]:.0f}" for aim in made.aims)
                          if known else "")
         table.add_row(*cells, style=None if row["within_limits"] else "dim")
+    return table
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None or low == high else f"{digits(low)} – {digits(high)}"
+
+
+def _rest(rows: Sequence[Any]) -> Table:
+    table = _table("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
+    for row in rows:
+        precision = f" {row['precision']}" if row["precision"] else ""
+        table.add_row(
+            f"{row['count']} × {row['accelerator']}{precision}", row["region"], row["plan"],
+            human(row["wall_clock"], "h"),
+            *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
+            style=None if row["within_limits"] else "dim")
     return table
 
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import OK, options
-from costcalc.human import digits, human, span
+from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
     from costcalc.decide.planning import Plan, Spot
+
+
+ROWS = 12  # of a curve of expected scores; a longer one is thinned
 
 
 def command(
@@ -81,10 +84,13 @@ def _scores(text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(word) for word in text.split(",") if word.strip()]
+        found = [float(word) for word in text.split(",") if word.strip()]
     except ValueError:
+        found = []
+    if not found:
         message = f'expected numbers as 0.71,0.74; got "{text[:40]}"'
-        raise InputError(Problem(key="--scores", message=message)) from None
+        raise InputError(Problem(key="--scores", message=message))
+    return found
 
 
 def _spot(
@@ -185,28 +191,39 @@ def _layout(layout: Any) -> str:
 
 
 def _ways(made: Plan) -> Any:
-    table = _table("", "Hardware", "Where", "Time", "USD", "Energy", "CO2e")
+    table = _table("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
     for name, row in made.ways.items():
         table.add_row(name, f"{row['count']} × {row['accelerator']}", row["region"],
-                      human(row["wall_clock"], "h"), human(row["cost"], "USD").removesuffix(" USD"),
-                      human(row["energy"], "kWh"), human(row["carbon_total"], "kgCO2e"))
+                      human(row["wall_clock"], "h"),
+                      *(bare(row[name]) for name in ("cost", "energy", "carbon_total")))
     return table
 
 
 def _show_spot(console: Any, spot: Any) -> None:
+    often = (f"a checkpoint every {digits(spot['interval_minutes'])} min"
+             if spot["interval_minutes"] < 60 * spot["work_hours"] * (1 - 1e-9)
+             else "so short that no checkpoint pays")
     console.print(
         f"Spot: {human(spot['expected_hours'], 'h')} billed for {human(spot['work_hours'], 'h')} "
-        f"of work ({digits(spot['interruptions'])} interruptions; a checkpoint every "
-        f"{digits(spot['interval_minutes'])} min); {human(spot['spot_cost'], 'USD')} against "
+        f"of work ({digits(spot['interruptions'])} interruptions; {often}); "
+        f"{human(spot['spot_cost'], 'USD')} against "
         f"{human(spot['on_demand_cost'], 'USD')} on demand")
     without = spot["without_checkpoints_hours"]
     console.print(f"  without checkpoints: {human(without, 'h') if without else 'never done'}")
 
 
 def _show_search(console: Any, search: Any) -> None:
-    best = search["expected_best"]
-    said = digits(best, 4) if best is not None else "unknown"
-    console.print(f"Search: the limits hold {search['trials']} trials; expected best score {said}"
-                  f" {search['expected_best_why']}")
-    for row in search["curve"]:
+    best, of = search["expected_best"], search["expected_best_of"]
+    said = f"; expected best score of {of}: {digits(best, 4)}" if best is not None else ""
+    console.print(f"Search: the limits hold {search['trials']:,} trials{said}")
+    if search["beyond"] is not None:
+        console.print(f"  of all {search['trials']:,}: at least about "
+                      f"{digits(search['beyond'], 4)}; {search['beyond_why']}")
+    rows = search["curve"]
+    for row in rows if len(rows) <= ROWS else [row for row in rows if _kept(row["trials"], of)]:
         console.print(f"  {row['trials']:>4} trials: {digits(row['expected_best'], 4)}")
+
+
+def _kept(trials: int, last: int) -> bool:
+    """Of a long curve 1, 2, 4, 8, … and the last."""
+    return trials & (trials - 1) == 0 or trials == last

@@ -23,6 +23,7 @@ AIMS = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
 LIMITED = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 SHOWN = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 KEPT = 20  # of the rest, for each aim
+ALIKE = 1e-9  # figures that differ by less are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +138,11 @@ def _best(
     rented = np.where(np.isfinite(figures["cost"]), values, np.nan)
     if not np.isnan(rented).all():  # what no provider there is known to rent comes last
         values = rented
-    return np.array([], dtype=np.int64) if np.isnan(values).all() else np.array(
-        [np.nanargmin(values)])
+    if np.isnan(values).all():
+        return np.array([], dtype=np.int64)
+    least = np.flatnonzero(values <= np.nanmin(values) * (1 + ALIKE))
+    costs = np.nan_to_num(figures["cost"][least], nan=np.inf)
+    return least[[np.argmin(costs)]]  # of those alike the cheapest
 
 
 def _row(

@@ -12,7 +12,7 @@ import numpy as np
 
 from costcalc.catalog import region as regions_
 from costcalc.decide import sweep as sweeps
-from costcalc.decide.chunk import AIMS, LIMITED, Found, Task, chunk
+from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Found, Task, chunk
 from costcalc.decide.pareto import front
 from costcalc.errors import InputError, Problem
 from costcalc.lookup import look_up
@@ -121,7 +121,8 @@ def compare(
     if ranges:
         rows, wins = _ranged(raw, rows, task)
         if len(rows) > SAMPLED:
-            notes.append(f"ranges are drawn for the first {SAMPLED} of {len(rows)} on the front")
+            notes.append(f"ranges are drawn, and shares of paired draws counted, for the first "
+                         f"{SAMPLED} (the cheapest) of {len(rows)} on the front")
     notes += [f"{number} scenarios have no {name.replace('_', ' ')} and are not on the front"
               for name, number in merged.lacking.items()
               if number and name in (AIMS[aim] for aim in task.aims)]
@@ -278,9 +279,17 @@ def _merge(results: Iterable[Found], task: Task) -> Found:
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
     return Found(
         number=number, feasible=feasible, front=rows, rest=rest, why=why, lacking=lacking,
-        best=min(bests, key=lambda row: (row["cost"] is None, row[aim])) if bests else None,
-        table=None,
+        best=_least(bests, aim), table=None,
     )
+
+
+def _least(rows: list[dict[str, Any]], aim: str) -> dict[str, Any] | None:
+    """The least of an aim, of those with a known cost if any has; of those alike the cheapest."""
+    known = [row for row in rows if row["cost"] is not None] or rows
+    if not known:
+        return None
+    least = min(row[aim] for row in known) * (1 + ALIKE)
+    return min((row for row in known if row[aim] <= least), key=lambda row: row["cost"] or 0.0)
 
 
 def _front_of(

@@ -70,6 +70,8 @@ def interrupted(
     pieces = work / chosen
     expected = mean * _exp(restart / mean) * _grown((chosen + checkpoint) / mean) * pieces
     without = mean * _exp(restart / mean) * _grown(work / mean)
+    if interval is None and without <= expected:  # so short that no checkpoint pays
+        chosen, expected = work, without
     return Interrupted(work=work, interval=chosen, expected=max(expected, work), without=without,
                        interruptions=max(expected, work) * rate)
 

@@ -193,11 +193,15 @@ def _search(made: Plan, raw: Mapping[str, Any], scores: Sequence[float]) -> dict
             for key in made.limits}
     held = min((int(made.limits[key] / value) for key, value in each.items() if value), default=0)
     most = min(held, len(scores))
+    beyond = held > len(scores)
     return {
-        "trials": held, "each": each,
+        "trials": held, "each": each, "scores": len(scores),
         "expected_best": trials.expected_best(scores, most) if most else None,
-        "expected_best_why": "" if held <= len(scores) else
-        f"of {most} trials: no more scores are given, and beyond them nothing is known",
+        "expected_best_of": most,
+        "beyond": trials.plug_in(scores, held) if beyond else None,
+        "beyond_why": "" if not beyond else
+        f"{len(scores)} scores are given: the unbiased form ends there. Beyond it the plug-in form "
+        "is shown, which no trial better than the best one seen can raise: biased low",
         "curve": trials.curve(scores, most, each),
         "sequential": "trials one after another; side by side only the money counts",
     }

@@ -8,13 +8,16 @@ from typing import Any
 
 from costcalc.errors import InputError, Problem
 
-SOURCES = ("Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",)
+SOURCES = ("Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",
+           ("Tang et al. 2020, Showing Your Work Doesn't Always Work (ACL), the unbiased form, "
+            "https://arxiv.org/abs/2004.13705"))
 
 
 def expected_best(scores: Sequence[float], n: int) -> float:
     """The mean of the best score over all choices of n of the scores: unbiased for n trials.
 
-    The i-th smallest of B scores is the best of C(i-1, n-1) of the C(B, n) choices.
+    Source: Tang et al. 2020, who show that the form of Dodge et al. 2019 (:func:`plug_in`) is
+    biased.  The i-th smallest of B scores is the best of C(i-1, n-1) of the C(B, n) choices.
 
     Raises:
         InputError: n is not between 1 and the number of scores.
@@ -38,6 +41,27 @@ def expected_best(scores: Sequence[float], n: int) -> float:
         if weight <= 0:
             break
     return total
+
+
+def plug_in(scores: Sequence[float], n: int) -> float:
+    """The mean of the best of n drawn from the scores with replacement, for any n.
+
+    No draw beats the best score seen, so that it is biased low, the more the more trials: a figure
+    for more trials than scores, to be read as "at least about".  Source: Dodge et al. 2019.
+
+    Raises:
+        InputError: n is not 1 or more, or a score is not finite.
+
+    >>> plug_in([1.0, 2.0], 1), plug_in([1.0, 2.0], 2), round(plug_in([1.0, 2.0], 50), 9)
+    (1.5, 1.75, 2.0)
+    """
+    number = len(scores)
+    if n < 1 or not number or not all(math.isfinite(score) for score in scores):
+        message = f"expected 1 or more trials and finite scores; got {n}"
+        raise InputError(Problem(key="trials", message=message))
+    ordered = sorted(scores)
+    return sum(score * ((i / number) ** n - ((i - 1) / number) ** n)
+               for i, score in enumerate(ordered, start=1))
 
 
 def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[dict[str, Any]]:

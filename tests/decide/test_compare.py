@@ -108,6 +108,33 @@ def test_minimize_carbon_within_limits():
     assert not none.met
 
 
+def test_of_scenarios_as_clean_the_cheapest_is_the_best():
+    # spot and on-demand emit the same
+    found = compare(RUN, plans="on-demand,spot", counts=8, regions="aws:eu-north-1",
+                    accelerators="h100-sxm5-80", minimize="carbon", ranges=False)
+    assert found.best["plan"] == "spot"
+    rows = [*found.front, *found.rest]
+    assert len({row["carbon_total"] for row in rows}) == 1
+    assert found.best["cost"] == min(row["cost"] for row in rows)
+
+
+def test_what_no_provider_there_rents_is_not_the_best():
+    # Sweden is cleaner than Iowa, but AWS rents no TPU
+    found = compare(RUN, accelerators="tpu-v6e", counts=64, plans="on-demand",
+                    regions="aws:eu-north-1,gcp:us-central1", minimize="carbon", ranges=False)
+    assert found.best["region"] == "gcp:us-central1"
+
+
+def test_a_long_front_says_how_many_are_drawn(monkeypatch):
+    monkeypatch.setattr(comparing, "SAMPLED", 2)
+    found = compare(RUN, accelerators="h100-sxm5-80,a100-sxm4-80", counts="8..64",
+                    regions="aws:us-east-1,aws:eu-north-1", plans="on-demand")
+    assert len(found.front) > 2
+    assert len(found.wins["cost"]) == 2
+    assert any(note.startswith("ranges are drawn, and shares of paired draws counted, for the "
+                               "first 2 (the cheapest) of") for note in found.notes)
+
+
 def test_regions_of_another_convention_are_not_ranked():
     # aws:cn-north-1 has direct factors of consumption, the others lifecycle of production
     found = compare(RUN, regions="FR,PL,aws:cn-north-1", ranges=False,

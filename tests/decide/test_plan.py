@@ -232,13 +232,39 @@ def test_expected_best_is_the_mean_over_all_choices(scores, data):
     assert trials.expected_best(scores, n) == pytest.approx(by_hand, abs=1e-9)
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=7), st.data())
+def test_the_plug_in_form_never_says_more_than_the_unbiased_one(scores, data):
+    n = data.draw(st.integers(1, len(scores)))
+    assert trials.plug_in(scores, n) <= trials.expected_best(scores, n) + 1e-12
+    assert trials.plug_in(scores, n) <= trials.plug_in(scores, n + 1) + 1e-12
+    assert trials.plug_in(scores, 10_000) == pytest.approx(max(scores), abs=1e-9)
+
+
+def test_the_plug_in_form_is_the_mean_over_draws_with_replacement():
+    scores = [0.2, 0.5, 0.9]
+    draws = list(itertools.product(scores, repeat=3))
+    assert trials.plug_in(scores, 3) == pytest.approx(sum(map(max, draws)) / len(draws))
+
+
+def test_no_checkpoint_where_none_pays():
+    # four minutes of work at two interruptions a day: a checkpoint of a minute costs more
+    found = interruptions.interrupted(240, rate=2 / 86_400, checkpoint=60, restart=600)
+    assert found.expected == found.without
+    assert found.interval == 240
+
+
 def test_search_within_the_limits():
     made = plan({**H100, "model": {"preset": "llama-3-8b"},
                  "training": {"method": "lora", "tokens": "10M"}},
                 limits={"cost": "100 USD"}, scores=[0.5, 0.6, 0.7])
     search = made.search
     assert search["trials"] == int(100 / search["each"]["cost"]) > 3
-    assert search["expected_best"] == 0.7
+    assert (search["expected_best"], search["expected_best_of"], search["scores"]) == (0.7, 3, 3)
+    # beyond the scores: drawn from them with replacement, 0.7 minus what is missed of it
+    n = search["trials"]
+    missed = 0.1 * (2 / 3) ** n + 0.1 * (1 / 3) ** n
+    assert search["beyond"] == pytest.approx(0.7 - missed)
+    assert "the unbiased form ends there" in search["beyond_why"]
     assert [row["trials"] for row in search["curve"]] == [1, 2, 3]
     assert search["curve"][1]["expected_best"] == pytest.approx((0.6 + 0.7 + 0.7) / 3)
     with pytest.raises(InputError, match="expected 1 to 3 trials"):
