@@ -56,6 +56,20 @@ def torus_share(axes: Number, chips: Number, dims: Number) -> Number:
     return np.maximum(axes, 1.0) / dims * closed
 
 
+def torus_exchange(size: Number, axes: Number, dims: Number) -> Number:
+    """Share of a chip's links that an all-to-all of ``size`` members along ``axes`` gets.
+
+    A byte goes a quarter of the side of a ring on average along each axis, so that a side of s
+    members carries s/4 of the traffic over the two links of an axis (Austin et al. 2025, How to
+    Scale Your Model, chapter 3: an all-to-all takes a quarter of an all-gather).
+
+    >>> float(torus_exchange(64.0, 2.0, 3.0)), float(torus_exchange(4.0, 1.0, 2.0))
+    (0.16666666666666666, 0.5)
+    """
+    side = size ** (1.0 / np.maximum(axes, 1.0))
+    return np.minimum(4.0 / side, 1.0) / dims
+
+
 def gather_time(size: Number, volume: Number, rate: Number, latency: Number) -> Number:
     """Seconds of one all-gather or reduce-scatter of ``volume`` bytes over ``size`` members.
 

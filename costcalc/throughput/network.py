@@ -9,7 +9,13 @@ import numpy as np
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
-from costcalc.throughput.collectives import gather_time, group_rate, torus_axes, torus_share
+from costcalc.throughput.collectives import (
+    gather_time,
+    group_rate,
+    torus_axes,
+    torus_exchange,
+    torus_share,
+)
 from costcalc.throughput.shape import ModelShape
 
 Number = Any  # float or NumPy array of floats
@@ -32,8 +38,8 @@ class Network:
     traffic that computation does not hide; all of it where the software waits for it.
     """
 
-    up: Number
     up_data: Number
+    up_expert: Number
     out: Number
     domain: Number
     tensor_rate: Number
@@ -61,7 +67,7 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Netw
     up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
-    up_tensor, up_context, up_data = _fabric(rates, axes, up)
+    up_tensor, up_context, up_data, up_expert = _fabric(rates, axes, up)
     tensor_rate, far = group_rate(t, np.minimum(t, domain), up_tensor, out)
     beside = np.maximum(domain / t, 1.0)
     context_rate, context_far = group_rate(cp, np.minimum(cp, beside), up_context, out)
@@ -70,8 +76,8 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Netw
     across = np.where(axes.devices > domain, 1.0, 0.0)
     more = c.latency_out - c.latency_up
     return Network(
-        up=up,
         up_data=up_data,
+        up_expert=up_expert,
         out=out,
         domain=domain,
         tensor_rate=tensor_rate,
@@ -95,23 +101,26 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Netw
     )
 
 
-def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Number]:
-    """Rate inside the domain of the tensor, context and data groups.
+def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Number, Number]:
+    """Rate inside the domain of the tensor, context, data and expert groups.
 
     A switch gives each group all links of a device; on a torus a group has those of the axes that
     it lies along, tensor first, and data what is left.
     """
     dims = rates.torus
     if np.ndim(dims) == 0 and dims == 0:
-        return up, up, up
+        return up, up, up, up
     known = np.maximum(dims, 1.0)
     chips = np.minimum(axes.devices, rates.domain)
     first = torus_axes(axes.tensor, chips, known)
     both = torus_axes(axes.tensor * axes.context, chips, known)
     left = np.maximum(known - np.minimum(both, known - 1.0), 1.0)
     shares = [torus_share(n, chips, known) for n in (first, both - first, left)]
-    tensor, context, data = (up * np.where(np.asarray(dims) > 0, s, 1.0) for s in shares)
-    return tensor, context, data
+    inside = np.minimum(axes.expert, chips)
+    shares.append(torus_exchange(inside, torus_axes(inside, chips, known), known))
+    tensor, context, data, expert = (
+        up * np.where(np.asarray(dims) > 0, share, 1.0) for share in shares)
+    return tensor, context, data, expert
 
 
 def tensor_time(
@@ -163,7 +172,7 @@ def expert_time(
     visited = domains * (1.0 - (1.0 - 1.0 / domains) ** chosen)
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
     sent = tokens * split * shape.hidden * net.expert_bytes * c.imbalance
-    within = sent * chosen * (1.0 - 1.0 / inside) / net.up
+    within = sent * chosen * (1.0 - 1.0 / inside) / net.up_expert
     across = sent * visited * (1.0 - 1.0 / domains) / net.out
     latency = c.latency_up + np.where(ep > inside, c.latency_out - c.latency_up, 0.0)
     one = np.maximum(within, across) + np.minimum(ep - 1.0, 1.0) * latency
