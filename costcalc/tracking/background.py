@@ -74,7 +74,7 @@ class Background:
         self._meters: Any = None
         self._neighbours: Any = None
         self._observer: Observer | None = None
-        self._why_not, self._replanned = "", False
+        self._why_not, self._replanned, self._asked_once = "", False, False
         self._over, self._status = threading.Event(), "completed"
         self._lock = threading.Lock()
         self._own = Written(start=self._start)
@@ -150,27 +150,51 @@ class Background:
         """Imports, detection, meters and the estimate made before: what takes seconds."""
         with importing():
             from costcalc.tracking import detect
-            from costcalc.tracking.meters import Meters
 
             found = detect.host()
             self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
-            self._meters = Meters(
-                boot=self._boot, host=self._place.local_rank == 0, share=self._neighbours.share,
+        self._start = replace(
+            self._start, versions=_versions(),
+            machine={"cpu": found.cpu, "cores": len(found.cores), "all_cores": found.all_cores,
+                     "host_share": found.share},
+        )
+        if self._place.local_rank == 0:
+            if found.share < 1:
+                self.note(f"the job may use {found.share:.3g} of its host by cores: so much of "
+                          "the host's energy counts")
+            self._meter(host=True)
+        self._append(self._start)
+        self._look_ahead()
+
+    def _meter(self, *, host: bool) -> None:
+        """Begin to meter the job's devices that this process sees, and its host."""
+        with importing():
+            from costcalc.tracking import detect
+            from costcalc.tracking.meters import Meters
+
+            meters = Meters(
+                boot=self._boot, host=host, share=self._neighbours.share,
                 devices=lambda all_: detect.of_the_job(detect.visible(all_, os.environ),
                                                        self._place),
             )
-            self._meters.start()
-        self._start = replace(
-            self._start, devices=self._meters.picked, meters=self._meters.keys,
-            machine={"cpu": found.cpu, "cores": len(found.cores), "all_cores": found.all_cores,
-                     "host_share": found.share},
-            versions=_versions(),
-        )
-        if found.share < 1:
-            self.note(f"the job may use {found.share:.3g} of its host by cores: so much of the "
-                      "host's energy counts")
-        self._append(self._start)
-        self._look_ahead()
+            meters.start()
+        self._meters = meters
+        self._start = replace(self._start, devices=meters.picked, meters=meters.keys,
+                              versions=_versions())
+
+    def _meter_what_nobody_does(self) -> None:
+        """A rank that sees a device which its node's first rank does not list meters it."""
+        if self._meters is not None or self._asked_once:
+            return
+        self._asked_once = True
+        from costcalc.tracking import detect
+
+        first = [w.start for w in self._all() if w.start.boot == self._boot
+                 and w.start.place.local_rank == 0 and w.start.writer != self._start.writer]
+        listed = {device.uuid for start in first for device in start.devices}
+        if {device.uuid for device in detect.seen_by_driver()} - listed:
+            self._meter(host=False)
+            self._append(self._start)
 
     @harmless(None)
     def _look_ahead(self) -> None:
@@ -188,11 +212,13 @@ class Background:
     def _interval(self) -> None:
         self._find_place()
         self._plan_again()
+        if self._place.local_rank != 0 and self._elapsed() >= self.options.interval:
+            self._meter_what_nobody_does()
         self._append(self._sample("running"))
         self._observe()
 
     def _plan_again(self) -> None:
-        if self._replanned and self._meters is not None:
+        if self._replanned:
             self._replanned = False
             self._append(self._start)
             self._look_ahead()
@@ -256,7 +282,8 @@ class Background:
     def _find_place(self) -> None:
         """The process group may be initialised after tracking began."""
         found = ranks.detect(job=self.options.job)
-        if (found.rank, found.world) != (self._place.rank, self._place.world):
+        moved = (found.rank, found.world) != (self._place.rank, self._place.world)
+        if moved and found.world > 1:  # not when the group is taken down again
             with self._lock:
                 self._rename(replace(found, notes=self._place.notes + found.notes))
             self._look_ahead()
@@ -274,9 +301,8 @@ class Background:
 
     @harmless(None)
     def _end(self) -> None:
-        if self._meters is not None:
-            self._find_place()
-            self._plan_again()
+        self._find_place()
+        self._plan_again()
         status = "stopped" if self.stopping.stops(self.counter.steps) else self._status
         self._append(self._sample(status))
         if self._neighbours is not None:

@@ -21,11 +21,6 @@ _STALE = 60.0  # seconds after which a neighbour that gave no sign is gone
 _SLICES = 7  # of a whole MIG device (NVIDIA MIG user guide: seven compute slices)
 
 
-def restricted(env: Mapping[str, str]) -> bool:
-    """Whether the devices that this process may see were picked for it."""
-    return any(key in env for key in _VISIBLE)
-
-
 def visible(devices: Sequence[Device], env: Mapping[str, str]) -> tuple[Device, ...]:
     """Of a node's devices those that the process may use, as the drivers read the variables.
 
@@ -73,13 +68,32 @@ def _slice(devices: Sequence[Device], word: str) -> Device | None:
         pynvml.nvmlInit()
         part = pynvml.nvmlDeviceGetHandleByUUID(word)
         whole = pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part)
-        uuid = pynvml.nvmlDeviceGetUUID(whole)
-        uuid = uuid.decode() if isinstance(uuid, bytes) else str(uuid)
+        uuid = _text(pynvml.nvmlDeviceGetUUID(whole))
         slices = pynvml.nvmlDeviceGetAttributes(part).gpuInstanceSliceCount
     except Exception:  # noqa: BLE001  (no driver, or one without MIG)
         return None
     found = next((device for device in devices if device.uuid == uuid), None)
     return replace(found, share=min(slices / _SLICES, 1.0)) if found else None
+
+
+def seen_by_driver(env: Mapping[str, str] | None = None) -> tuple[Device, ...]:
+    """The NVIDIA devices that this process may use, asked of the driver alone: quick."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index)
+                   for index in range(pynvml.nvmlDeviceGetCount())]
+        found = [Device(uuid=_text(pynvml.nvmlDeviceGetUUID(handle)), index=index,
+                        name=_text(pynvml.nvmlDeviceGetName(handle)))
+                 for index, handle in enumerate(handles)]
+    except Exception:  # noqa: BLE001  (no driver)
+        return ()
+    return visible(found, os.environ if env is None else env)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def of_the_job(devices: Sequence[Device], place: Place) -> tuple[Device, ...]:

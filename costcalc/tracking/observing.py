@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costcalc.results import Estimate, Result
+from costcalc.tracking.doing import Done, done
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
-from costcalc.tracking.reporting import Done, done
 from costcalc.tracking.watch import Watch
 
 if TYPE_CHECKING:

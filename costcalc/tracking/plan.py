@@ -11,7 +11,7 @@ from typing import Any
 from costcalc.calculator import estimate
 from costcalc.errors import CostcalcError, InputError, Problem
 from costcalc.lookup import look_up
-from costcalc.request import Input, Source, document_of, load
+from costcalc.request import Input, Request, Source, document_of, load
 from costcalc.results import Estimate
 from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Limits, Price
 
@@ -78,7 +78,7 @@ def prepare(
     """
     if source is None:
         return Plan()
-    request = _checked(source, dict(changes or {}))
+    request = checked(source, changes or {})
     parts = {part.name: part for part in request.parts}
     given = request.parts[0]
     if request.run.stages:
@@ -110,8 +110,12 @@ class _FilledNumber(int):
     """A number that stands in for one that is missing."""
 
 
-def _checked(source: Source, changes: dict[str, Any]) -> Any:
-    """The request, with what may be missing filled in so that the rest is checked."""
+def checked(source: Source, changes: Mapping[str, Any]) -> Request:
+    """The request, with what may be missing filled in so that the rest is checked.
+
+    Raises:
+        InputError: every problem of the file, but for what is going to be seen.
+    """
     try:
         return load(source, look_up, changes=changes)
     except InputError as error:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from costcalc import writing
@@ -16,66 +15,15 @@ from costcalc.errors import CostcalcError
 from costcalc.lookup import folders
 from costcalc.results import Estimate
 from costcalc.tracking import unlisted
+from costcalc.tracking.doing import Done, done
 from costcalc.tracking.merge import Totals, named
 from costcalc.tracking.plan import Plan
 from costcalc.units import unit
 
 _DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset_samples")
 _SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
-_FEWEST = 3  # timed steps from which a speed is told
-_STEPS = "data are steps × training.global_batch: step() was given neither tokens nor samples"
 _COMPONENTS = ("device", "cpu", "memory")
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What a job did: data in the run file's unit, and how fast while it trained (a second)."""
-
-    amount: float | None
-    unit: str
-    rate: float | None
-    step_time: float | None
-    notes: tuple[str, ...] = ()
-
-
-def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
-    """What was counted; steps stand in for tokens where only they were counted."""
-    kind, amount, notes = _amount(totals, plan, _datum(predicted))
-    if amount is None and totals.steps and predicted is not None:
-        each, kind = _each(predicted)
-        amount = totals.steps * each if each else None
-        notes = (_STEPS,) if amount else ()
-    step_time = totals.busy / totals.timed if totals.timed >= _FEWEST else None
-    rate = None
-    if amount and step_time and totals.steps:
-        rate = amount / totals.steps / step_time
-    return Done(amount=amount, unit=kind, rate=rate, step_time=step_time, notes=notes)
-
-
-def _datum(predicted: Estimate | None) -> str | None:
-    work = (predicted.details.get("work") or {}) if predicted else {}
-    return str(work["datum"]) if work.get("datum") else None
-
-
-def _amount(
-    totals: Totals, plan: Plan, datum: str | None
-) -> tuple[str, float | None, tuple[str, ...]]:
-    """The data in the unit that the model is counted in, where that was counted."""
-    if totals.samples is not None and (datum == "sample" or totals.tokens is None):
-        length = plan.sample_length if datum == "token" else None
-        if length is None:
-            return "sample", totals.samples, ()
-        return "token", totals.samples * length, (f"tokens are samples × {length:g}",)
-    return "token", totals.tokens, ()
-
-
-def _each(predicted: Estimate) -> tuple[float | None, str]:
-    """Data a step, by the estimate."""
-    rate, step = predicted.results["throughput"], predicted.results["step_time"]
-    if rate.value is None or step.value is None:
-        return None, "token"
-    return rate.value * step.value, rate.unit.partition("/")[0]
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -93,7 +41,8 @@ def report(
     seen = done(totals, plan, predicted)
     asked, notes = _asked(totals, plan, seen)
     notes = [*seen.notes, *notes]
-    made = _costed(asked, notes) or unlisted.estimated(totals, plan, _joules(totals))
+    made = _costed(asked, notes) or unlisted.estimated(
+        totals, plan, _joules(totals), seen)
     data = made.to_dict()
     data["measurement"] = _measurement(totals, data["measurement"])
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
@@ -169,11 +118,19 @@ def _devices_metered(totals: Totals) -> bool:
 
 
 def _joules(totals: Totals) -> float | None:
-    """Joules of the whole job: what the gaps of the meters hide is taken at the mean power."""
+    """Joules of the whole job: what the gaps of the meters hide is taken at the mean power.
+
+    Where the meters saw less than half of the job, its mean power is not known: what they saw is
+    all that is said.
+    """
     joules = totals.joules()
-    if joules is None or not 0 <= totals.gaps < totals.elapsed:
+    if joules is None or not _mostly_seen(totals):
         return joules
     return joules * totals.elapsed / (totals.elapsed - totals.gaps)
+
+
+def _mostly_seen(totals: Totals) -> bool:
+    return totals.gaps <= totals.elapsed / 2
 
 
 def _hardware(totals: Totals, plan: Plan) -> tuple[dict[str, Any] | None, list[str]]:
@@ -250,6 +207,8 @@ def _measurement(totals: Totals, made: Mapping[str, Any]) -> dict[str, Any]:
     found.pop("why", None)
     if totals.gaps:
         found["why"] = "energy in the gaps is taken at the mean power of the rest"
+        if not _mostly_seen(totals):
+            found["why"] = "the gaps are most of the job: energy is what was seen, a lower bound"
     if last.missing:
         found["missing_nodes"] = list(last.missing)
     if last.duplicate:
@@ -301,7 +260,7 @@ def _compared(predicted: Estimate, made: Estimate, seen: Done) -> dict[str, Any]
 def _calibrate(seen: Done, made: Estimate) -> dict[str, Any]:
     """The line that makes the next estimate right: one step as the run file counts steps."""
     step = made.results["step_time"]
-    if seen.rate is None or step.value is None:
+    if seen.rate is None or step.value is None or made.results["utilization"].value is None:
         return {}
     return {"calibrate": f"hardware: {{calibrate: {{step_time: {step.value:.4g} s}}}}"}
 
