@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from costcalc.cli import LIMIT, OK, options
+from costcalc.cli.screen import screen
 from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
@@ -128,11 +129,10 @@ def _progress(stack: Any) -> Callable[[int, int], None]:
 
 
 def _show(made: Comparison, top: int) -> None:
-    from rich.console import Console
 
     from costcalc.decide.plotting import text
 
-    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console = screen()
     console.print(f"{made.name}: {made.number:,} scenarios, {made.feasible:,} can run; "
                   f"{len(made.front)} on the front of {', '.join(made.aims)}")
     if made.minimize is not None:
@@ -150,8 +150,8 @@ def _show(made: Comparison, top: int) -> None:
         _more(console, len(made.rest), top)
     if len(made.front) > 1:
         console.print(text(_plot(made)), soft_wrap=True)
-    for name, why in list(made.why.items())[:top]:
-        console.print(f"cannot run: {name}: {why}")
+    for line in _cannot(made.why)[:top]:
+        console.print(f"cannot run: {line}")
     for note in made.notes:
         console.print(f"note: {note}")
     for source in made.sources:
@@ -162,6 +162,18 @@ def _said(row: Any) -> str:
     hardware = f"{row['count']} × {row['accelerator']} in {row['region']}, {row['plan']}"
     figures = ", ".join(human(row[name], unit) for name, _, unit in _FIGURES)
     return f"{hardware}: {figures}"
+
+
+def _cannot(whys: Mapping[str, str]) -> list[str]:
+    """One line an accelerator: why the first count cannot run, and how many others cannot."""
+    first: dict[str, str] = {}
+    number: dict[str, int] = {}
+    for name, why in whys.items():
+        device = name.rpartition(" × ")[2]
+        first.setdefault(device, f"{name}: {why}")
+        number[device] = number.get(device, 0) + 1
+    return [text + (f" (nor at {number[device] - 1} other counts)" if number[device] > 1 else "")
+            for device, text in first.items()]
 
 
 def _more(console: Any, number: int, top: int) -> None:

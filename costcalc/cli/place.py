@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from costcalc.cli import OK, options
+from costcalc.cli.screen import screen
 from costcalc.human import digits, human, percent
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def command(
 
 
 def _flop(text: str | None) -> float | None:
+    from costcalc.errors import InputError
     from costcalc.units import parse
 
     if text is None:
@@ -83,7 +85,11 @@ def _flop(text: str | None) -> float | None:
     try:
         return float(text)
     except ValueError:
+        pass
+    try:
         return float(parse(text, "FLOP"))
+    except InputError:
+        _fail("--flops", f'expected a compute as 3.14e23 or 20 EFLOP; got "{text[:40]}"')
 
 
 def _fail(key: str, message: str) -> NoReturn:
@@ -116,11 +122,10 @@ def _quantity(text: str) -> str:
 
 
 def _show(made: Place) -> None:
-    from rich.console import Console
 
     from costcalc.decide.plotting import text
 
-    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console = screen()
     console.print(made.sentence)
     console.print(f"Rank {made.rank} of {made.number} landmark systems.\n")
     for mark in made.marks:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import OK, options
+from costcalc.cli.screen import screen
 from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
@@ -106,12 +107,11 @@ def _spot(
 
 
 def _show(made: Plan) -> None:
-    from rich.console import Console
 
     from costcalc.decide.chunk import LIMITED
     from costcalc.results import UNITS
 
-    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console = screen()
     hardware = made.run["hardware"]
     named = hardware.get("accelerator") or hardware.get("instance")
     tokens = (made.run.get("training") or {}).get("tokens")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import LIMIT, OK, options
+from costcalc.cli.screen import screen
 from costcalc.human import digits, human, percent
 
 if TYPE_CHECKING:
@@ -106,12 +107,11 @@ def _threshold(text: str | None) -> float | None:
 
 
 def _show(made: Waiting) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from costcalc.decide.plotting import Plot, Series, text
 
-    console = Console(highlight=False, soft_wrap=False, markup=False)
+    console = screen()
     console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
     console.print(made.sentence)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")

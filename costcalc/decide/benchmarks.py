@@ -146,8 +146,8 @@ def target(
         InputError: an error that is not between 0 and 1, or an unknown accelerator or region.
     """
     if not 0.0 < error < 1.0:
-        message = f"expected a share between 0 and 1; got {error:g}"
-        raise InputError(Problem(key="error", message=message))
+        message = f"expected a share between 0 and 1, or 5%; got {error:g}"
+        raise InputError(Problem(key="--error", message=message))
     if found.exponent is None:
         return Target(law=found, error=error, flop=None, low=None, high=None, why=found.why, on={})
     chosen = _chosen(found.benchmark, found.quantity, found.vintage)

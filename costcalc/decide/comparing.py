@@ -123,7 +123,7 @@ def compare(
         if len(rows) > SAMPLED:
             notes.append(f"ranges are drawn, and shares of paired draws counted, for the first "
                          f"{SAMPLED} (the cheapest) of {len(rows)} on the front")
-    notes += [f"{number} scenarios have no {name.replace('_', ' ')} and are not on the front"
+    notes += [f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
               for name, number in merged.lacking.items()
               if number and name in (AIMS[aim] for aim in task.aims)]
     notes += [f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"

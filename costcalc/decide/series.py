@@ -51,7 +51,7 @@ def _problem(source: str, message: str) -> InputError:
     return InputError(Problem(key="series", message=message, file=source))
 
 
-def instant(text: str, source: str = "series") -> datetime:
+def instant(text: str, source: str = "series", key: str = "series") -> datetime:
     """A time with its offset, in UTC; one without an offset is taken as UTC.
 
     >>> instant("2026-01-01T01:00+01:00").isoformat()
@@ -61,6 +61,8 @@ def instant(text: str, source: str = "series") -> datetime:
         made = datetime.fromisoformat(str(text).strip())
     except ValueError:
         message = f'expected a time as 2026-01-01T00:00Z; got "{str(text)[:40]}"'
+        if key != "series":
+            raise InputError(Problem(key=key, message=message)) from None
         raise _problem(source, message) from None
     return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
 

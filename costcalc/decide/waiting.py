@@ -167,7 +167,7 @@ def when(
 def _first(series: Series, start: datetime | str | None) -> int:
     if start is None:
         return 0
-    asked = instant(start) if isinstance(start, str) else start
+    asked = instant(start, key="--start") if isinstance(start, str) else start
     index = (asked - series.start).total_seconds() / series.step
     if not 0 <= index < len(series.values):
         message = (f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
