@@ -141,7 +141,7 @@ class Training(Section):
     micro_batch: _Count | None = None
     precision: _Precision | None = None
     recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
-    attention: Annotated[str, choice("flash", "standard")] | None = None
+    attention: Annotated[str, choice("flash", "flash2", "standard")] | None = None
     optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
     runs: _Amount | None = None
 

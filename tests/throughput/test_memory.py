@@ -328,7 +328,7 @@ recipes = st.builds(
     recipe, length=st.just(2048), batch=st.sampled_from([1, 64, 512]),
     precision=st.sampled_from(["bf16", "fp16", "fp32", "tf32", "fp8", "fp4"]),
     optimizer=st.sampled_from(["adamw", "adamw-8bit", "adafactor", "sgd", "muon"]),
-    attention=st.sampled_from(["flash", "standard"]),
+    attention=st.sampled_from(["flash", "flash2", "standard"]),
     method=st.sampled_from(["pretrain", "dpo", "ppo", "grpo"]),
 )
 MODELS = st.sampled_from([footprint_of(work_of(m)) for m in (GPT3, LLAMA8, LLAMA70, MIXTRAL)])

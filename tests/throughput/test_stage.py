@@ -378,3 +378,11 @@ def test_results_are_sane_and_repeat(model, devices, batch, precision):
     assert found.seconds > work.model_flops / (devices * found.peak)
     assert sum(found.breakdown.values()) > 0
     assert throughput(work, machine(devices), made) == found
+
+
+def test_an_older_kernel_is_slower_from_the_run_file_on():
+    uses = {
+        kind: run(made=recipe(8192, 1024, attention=kind)).utilization.value
+        for kind in ("flash", "flash2", "standard")
+    }
+    assert uses["standard"] < uses["flash2"] < uses["flash"]
