@@ -381,8 +381,6 @@ def test_results_are_sane_and_repeat(model, devices, batch, precision):
 
 
 def test_an_older_kernel_is_slower_from_the_run_file_on():
-    uses = {
-        kind: run(made=recipe(8192, 1024, attention=kind)).utilization.value
-        for kind in ("flash", "flash2", "standard")
-    }
-    assert uses["standard"] < uses["flash2"] < uses["flash"]
+    newer, older = (run(made=recipe(8192, 1024, attention=kind)).utilization.value
+                    for kind in ("flash", "flash2"))  # fmt: skip
+    assert 0.7 * newer < older < newer
