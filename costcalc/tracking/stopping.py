@@ -7,6 +7,7 @@ a step far enough ahead, in a file beside the ledger; the others read it once an
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from costcalc.tracking.ledger import job_hash
 from costcalc.tracking.records import Start
 
-_AHEAD = 60.0  # seconds: longer than an NFS client keeps what it knows of a folder
+_AHEAD = 60.0  # seconds: as long as an NFS client may keep what it knows of a folder (acdirmax)
 
 
 class Stopping:
@@ -46,7 +47,8 @@ class Stopping:
         if self._path is None or not everyone:
             return ("a limit is passed, but not all ranks share a ledger: stopping some would hang "
                     "the others, so the job goes on; give ledger=, a folder that all see")
-        ahead = max(_AHEAD, 3 * self._start.interval)
+        told = float(os.environ.get("COSTCALC_STOP_AHEAD", _AHEAD))
+        ahead = max(told, 3 * self._start.interval)
         at = steps + ceil(steps / max(elapsed, 1.0) * ahead) + 1 if steps else 0
         data = {"step": at, "began": self._start.time}
         beside = self._path.with_suffix(".stop.tmp")
