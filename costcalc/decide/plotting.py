@@ -36,8 +36,13 @@ class Plot:
     y_text: Callable[[float], str] = "{:.3g}".format
 
 
-def text(plot: Plot, *, width: int = 72, height: int = 18) -> str:
+COLUMNS = 79  # of a plot in the terminal, its margin included
+
+
+def text(plot: Plot, *, width: int | None = None, height: int = 18) -> str:
     """The plot in characters; later series are drawn over earlier ones.
+
+    ``width`` is that of the field; by default what COLUMNS leaves beside the margin.
 
     >>> print(text(Plot(title="t", x_label="x", y_label="y", log_y=False,
     ...       series=[Series(label="a", mark="o", x=[0, 1], y=[0, 1])]), width=5, height=2))
@@ -50,6 +55,7 @@ def text(plot: Plot, *, width: int = 72, height: int = 18) -> str:
        x; up: y
     """
     from math import log10
+    from textwrap import wrap
 
     across = log10 if plot.log_x else float
     up = log10 if plot.log_y else float
@@ -59,18 +65,20 @@ def text(plot: Plot, *, width: int = 72, height: int = 18) -> str:
         return f"{plot.title}: nothing to plot"
     left, right = min(p[0] for p in points), max(p[0] for p in points)
     bottom, top = min(p[1] for p in points), max(p[1] for p in points)
+    back = (lambda v: 10.0**v) if plot.log_y else float
+    back_x = (lambda v: 10.0**v) if plot.log_x else float
+    ends = plot.y_text(back(top)), plot.y_text(back(bottom))
+    margin = max(len(end) for end in ends)
+    width = width or COLUMNS - margin - 2
     grid = [[" "] * width for _ in range(height)]
     for x, y, mark in points:
         column = round((x - left) / ((right - left) or 1.0) * (width - 1))
         row = round((top - y) / ((top - bottom) or 1.0) * (height - 1))
         grid[row][column] = mark
-    back = (lambda v: 10.0**v) if plot.log_y else float
-    back_x = (lambda v: 10.0**v) if plot.log_x else float
-    ends = plot.y_text(back(top)), plot.y_text(back(bottom))
-    margin = max(len(end) for end in ends)
     names = ", ".join(f"{one.mark} {one.label}" for one in plot.series)
     head = f"{plot.title}  ({names})"
-    lines = [head] if len(head) <= width + margin else [plot.title, f"({names})"]
+    lines = ([head] if len(head) <= width + margin
+             else [plot.title, *wrap(f"({names})", width=max(width + margin, 20))])
     for at, cells in enumerate(grid):
         end = ends[0] if at == 0 else ends[1] if at == height - 1 else ""
         lines.append(f"{end:>{margin}} │{''.join(cells)}".rstrip())
