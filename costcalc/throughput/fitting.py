@@ -24,11 +24,15 @@ _GIB = 2.0**30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A layout, who chose it, and the bytes on its fullest device."""
+    """A layout, who chose it, and the bytes on its fullest device.
+
+    ``free``: the search chose how the model is divided, not only what the run file left open.
+    """
 
     layout: Layout | None
     by: Literal["given", "auto", "none"]
     walked: int = 0
+    free: bool = False
     memory: Range | None = None
     memory_why: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -135,7 +139,8 @@ def _automatic(
             message=f"no layout of {machine.devices} devices keeps to what is fixed; "
             "change the count or leave an axis out",
         ))
-    return Placed(layout=found, by="auto", walked=walked)
+    free = fixed.tensor is None and fixed.pipeline is None
+    return Placed(layout=found, by="auto", walked=walked, free=free)
 
 
 def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:

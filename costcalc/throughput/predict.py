@@ -62,7 +62,7 @@ def _by_step(
         per_datum = shape.sequence_length if work.datum == "sample" else 1.0
         each = work.flops_per_datum / float(per_datum)
     flops = each * float(shape.sequence_length) * recipe.global_batch
-    share = chosen(constants, machine.devices) if placed.by == "auto" else 1.0
+    share = chosen(constants, machine.devices) if placed.free else 1.0
     seconds = float(step.seconds) / share
     value = flops / (seconds * machine.devices * peak_of(machine, recipe.precision))
     low, high = prediction_range(

@@ -384,3 +384,11 @@ def test_an_older_kernel_is_slower_from_the_run_file_on():
     newer, older = (run(made=recipe(8192, 1024, attention=kind)).utilization.value
                     for kind in ("flash", "flash2"))  # fmt: skip
     assert 0.7 * newer < older < newer
+
+
+def test_a_layout_that_is_said_but_for_its_sharding_loses_nothing():
+    said = Fixed(tensor=1, pipeline=1, context=1, expert=1, virtual_pipeline=1, data=1024)
+    found = run(Given(fixed=said), layout=None)
+    assert found.layout_by == "auto"
+    assert "runs lose" not in found.utilization.why
+    assert "runs lose" in run(layout=None).utilization.why
