@@ -112,10 +112,15 @@ class Estimate:
         """Whether every limit is kept, judged on the value; one that cannot be judged is not."""
         return all(limit["passed"] is False for limit in self.limits)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report: one shape for JSON, YAML and Python; plain values only."""
+    def to_dict(self, *, identify: bool = False) -> dict[str, Any]:
+        """The report: one shape for JSON, YAML and Python; plain values only.
+
+        Unless ``identify`` is said, what the author typed is kept only as far as it names no
+        person, host, path or job (:mod:`costcalc.blind`).
+        """
         from costcalc import __version__
-        from costcalc.sections import sections, without_paths
+        from costcalc.blind import blinded
+        from costcalc.sections import sections
 
         made: dict[str, Any] = {"schema": SCHEMA, "name": self.name}
         if self.subject:
@@ -128,10 +133,11 @@ class Estimate:
             made["limits"] = [dict(limit) for limit in self.limits]
         made["breakdown"] = {of: dict(parts) for of, parts in self.breakdown.items()}
         made["details"] = dict(self.details)
-        made["run"] = without_paths(self.run)
+        made["run"] = dict(self.run)
         made["data"] = dict(self.data)
         made["stages"] = [stage.stage_dict() for stage in self.stages]
         made["costcalc_version"], made["model_version"] = __version__, MODEL_VERSION
+        made = made if identify else blinded(made)
         made |= sections(made)
         made["digest"] = writing.digest(made)
         return made
@@ -147,21 +153,26 @@ class Estimate:
             "details": dict(self.details),
         }
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, *, identify: bool = False) -> str:
         """The report as YAML."""
-        return writing.to_yaml(self.to_dict(), first_line=f"# {SCHEMA}: written by costcalc")
+        first = f"# {SCHEMA}: written by costcalc"
+        return writing.to_yaml(self.to_dict(identify=identify), first_line=first)
 
-    def to_json(self) -> str:
+    def to_json(self, *, identify: bool = False) -> str:
         """The report as JSON."""
-        return writing.to_json(self.to_dict())
+        return writing.to_json(self.to_dict(identify=identify))
 
-    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], *, force: bool = False, identify: bool = False
+    ) -> Path:
         """Write the report, as JSON where the name ends so, else YAML; whole or not at all.
 
         Raises:
             InputError: it exists and ``force`` is not said, or it cannot be written.
         """
-        text = self.to_json() + "\n" if str(path).endswith(".json") else self.to_yaml()
+        as_json = str(path).endswith(".json")
+        made = self.to_json(identify=identify) if as_json else self.to_yaml(identify=identify)
+        text = made + "\n" if as_json else made
         return writing.save(text, path, force=force)
 
 

@@ -1,7 +1,7 @@
 """The sections of a report around its figures: subject, boundary, runs, work, project, meters.
 
 Worked out from the report's own figures and assumptions; unknown is null with a reason.  Nothing
-here names a person, a host, a path or a job.
+here adds what names a person, a host, a path or a job.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 _TIME, _ENERGY = ("wall_clock", "device_hours"), ("energy", "energy_it")
@@ -41,28 +40,6 @@ def kind(results: Mapping[str, Any]) -> str:
     return "measured" if all(found) else "mixed" if any(found) else "estimated"
 
 
-def without_paths(value: Any) -> Any:
-    """The run file without folders: of a path that leaves the run file's folder the name is kept.
-
-    >>> without_paths({"model": {"config": "/home/me/llama/config.json"}})
-    {'model': {'config': 'config.json'}}
-    """
-    if isinstance(value, Mapping):
-        return {
-            key: _name_only(inner)
-            if key in ("config", "profiles") and isinstance(inner, str)
-            else without_paths(inner)
-            for key, inner in value.items()
-        }
-    return [without_paths(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _name_only(path: str) -> str:
-    parts = PurePosixPath(path.replace("\\", "/"))
-    leaves = parts.is_absolute() or ".." in parts.parts or path[:1] == "~" or path[1:2] == ":"
-    return parts.name if leaves else path
-
-
 def run_id(name: str, run: Mapping[str, Any]) -> str:
     """An id that the same input always gets; measured runs bring their own."""
     text = json.dumps([name, run], sort_keys=True, default=str)
@@ -75,9 +52,13 @@ def _subject(report: Mapping[str, Any]) -> dict[str, Any]:
     names = [(part.get("model") or {}).get("preset") for part in parts]
     made = {key: given.get(key) for key in ("paper", "code", "commit")}
     models = given.get("models") or list(dict.fromkeys(name for name in names if name))
-    lacking = [key for key, value in made.items() if value is None]
+    said = str(given.get("why") or "")
+    lacking = [key for key, value in made.items() if value is None and key not in given]
+    reasons = [said] if said else []
+    if lacking:
+        reasons.append(f"{', '.join(lacking)}: not said in the run file")
     made |= {"models": models}
-    return made | ({"why": f"{', '.join(lacking)}: not said in the run file"} if lacking else {})
+    return made | ({"why": "; ".join(reasons)} if reasons else {})
 
 
 def _parts(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

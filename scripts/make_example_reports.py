@@ -27,7 +27,7 @@ def files(run: Path) -> dict[Path, str]:
     """Every file of one run, by its path."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / f"{run.stem}.yaml"
-        costcalc.estimate(run).save(report)
+        costcalc.estimate(run).save(report, identify=True)  # published: nobody is blind
         verdict = verify(report)
         if not verdict.holds:
             sys.exit("\n".join([str(run), *verdict.lines()]))

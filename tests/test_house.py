@@ -16,7 +16,7 @@ PACKAGE = ROOT / "costcalc"
 ORDER = [
     ("errors",), ("units",), ("human",), ("reading",), ("writing",), ("assumption",), ("scalars",),
     ("run",), ("rules",), ("request",), ("catalog",), ("workload",), ("throughput",),
-    ("energy", "price", "carbon"), ("owning",), ("uncertainty",), ("sections",), ("results",),
+    ("energy", "price", "carbon"), ("owning",), ("uncertainty",), ("sections", "blind"), ("results",),
     ("lookup",), ("hardware",),
     ("model",), ("timing",), ("inputs",), ("part",), ("pipeline",), ("limits",), ("describe",),
     ("outcome",), ("calculator",), ("layouts", "scenarios"), ("report",), ("schemas",),

@@ -43,6 +43,9 @@ def command(
         typer.Option("-o", "--output", help="Write the report there.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing report.")] = False,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Keep links, paths and hosts of the run file.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Every input.")] = False,
 ) -> int:
     """What a run will cost: days, dollars, kWh and CO2e, with ranges and sources.
@@ -57,10 +60,12 @@ def command(
     source: Any = str(run) if run else {}
     made = estimate(source, changes=options.changes(given))
     if output is not None:
-        made.save(output, force=force)
+        made.save(output, force=force, identify=identify)
         print(f"wrote {output}", file=sys.stderr)
+        if not identify:
+            _say_withheld(made)
     if output is None or shape != "yaml":
-        _show(made, shape, verbose=verbose)
+        _show(made, shape, verbose=verbose, identify=identify)
     return OK if made.within_limits else LIMIT
 
 
@@ -73,7 +78,20 @@ def _format(name: str) -> str:
     return name
 
 
-def _show(made: Estimate, shape: str, *, verbose: bool) -> None:
+def _say_withheld(made: Estimate) -> None:
+    """What of the author's own statements the report does not hold, so that nobody misses it."""
+    from costcalc.blind import nameless, subject
+
+    lost = [key for key, value in subject(made.subject or {}).items() if value is None]
+    found = [f"subject.{key}" for key in lost] + ["name"] * (nameless(made.name) != made.name)
+    if found:
+        print(
+            f"withheld, since it tells who wrote it: {', '.join(found)}; --identify keeps it",
+            file=sys.stderr,
+        )
+
+
+def _show(made: Estimate, shape: str, *, verbose: bool, identify: bool) -> None:
     if shape == "table":
         from rich.console import Console
 
@@ -89,11 +107,11 @@ def _show(made: Estimate, shape: str, *, verbose: bool) -> None:
         sys.stdout.write("\n".join(lines) + "\n")
         return
     if shape == "json":
-        text = made.to_json()
+        text = made.to_json(identify=identify)
     elif shape == "yaml":
-        text = made.to_yaml().rstrip("\n")
+        text = made.to_yaml(identify=identify).rstrip("\n")
     else:
         from costcalc.report.render import render as rendered
 
-        text = rendered(made.to_dict(), shape).rstrip("\n")
+        text = rendered(made.to_dict(identify=identify), shape).rstrip("\n")
     sys.stdout.write(text + "\n")
