@@ -86,19 +86,17 @@ def merge(
 ) -> int:
     """One report of a job from the records that its nodes have left."""
     from costcalc import writing
-    from costcalc.tracking.concluding import merged, summary
+    from costcalc.tracking.concluding import merged, save, summary
 
+    if output is not None and output.exists() and not force:
+        message = "exists already; give --force (force=True) to overwrite it"
+        raise InputError(Problem(key="", message=message, file=str(output)))
     made, said = merged(folder, job=job, run=str(run) if run else None, identify=identify)
     for line in said:
         print(line, file=sys.stderr)
     if output is None:
         sys.stdout.write(writing.to_yaml(made))
         return OK
-    if output.exists() and not force:
-        message = "exists already; give --force (force=True) to overwrite it"
-        raise InputError(Problem(key="", message=message, file=str(output)))
-    from costcalc.tracking.concluding import save
-
     save(made, output)
     for line in summary(made, output):
         print(line, file=sys.stderr)

@@ -1,0 +1,163 @@
+"""costcalc track -- COMMAND: measured, and otherwise as if costcalc were not there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from costcalc.reading import read_file
+
+ROOT = Path(__file__).parents[2]
+
+
+def track(tmp_path: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "costcalc", "track", *words], cwd=tmp_path, text=True,
+        capture_output=True, check=False, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more})
+
+
+def python(code: str) -> tuple[str, ...]:
+    return ("--", sys.executable, "-c", textwrap.dedent(code))
+
+
+def report(tmp_path: Path, name: str = "costs.yaml") -> Any:
+    return read_file(tmp_path / name, name).data
+
+
+def test_the_commands_output_and_code_are_its_own(tmp_path: Path) -> None:
+    done = track(tmp_path, "-o", "mine.yaml", *python("""
+        import sys; print("out"); print("err", file=sys.stderr); sys.exit(7)"""))
+    assert (done.returncode, done.stdout) == (7, "out\n")
+    assert done.stderr.startswith("err\n")
+    assert "costcalc: report: " in done.stderr
+    assert report(tmp_path, "mine.yaml")["results"]["wall_clock"]["basis"] == "measured"
+
+
+def test_stdin_reaches_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "costcalc", "track", "--", "cat"], input="hello", cwd=tmp_path,
+        text=True, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.stdout == "hello"
+
+
+@pytest.mark.parametrize(("words", "code", "said"), [
+    (("--", "no-such-command"), 127, "costcalc: no-such-command: command not found\n"),
+    (("--", "./notes"), 126, "costcalc: ./notes: Permission denied\n"),
+])
+def test_a_command_that_cannot_be_run(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    (tmp_path / "notes").write_text("no program")
+    done = track(tmp_path, *words)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_a_bad_run_file_runs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("site: {region: Atlantis}\n")
+    done = track(tmp_path, "--run", "run.yaml", "--", "touch", "ran")
+    assert done.returncode == 2
+    assert done.stderr.startswith("run.yaml:1:16: site.region: no region Atlantis")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_killed_by_a_signal_is_128_and_the_signal(tmp_path: Path) -> None:
+    done = track(tmp_path, "--", "sh", "-c", "kill -9 $$")
+    assert done.returncode == 137
+    found = report(tmp_path)["details"]["tracking"]["attempts"][0]
+    assert found["status"] == "exception"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP"])
+def test_signals_are_passed_on(tmp_path: Path, name: str) -> None:
+    code = f"""
+        import signal, sys, time
+        signal.signal(signal.{name}, lambda *_: (print("got it"), sys.exit(5)))
+        print("ready", flush=True); time.sleep(60)"""
+    with subprocess.Popen([sys.executable, "-m", "costcalc", "track", *python(code)], cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        process.send_signal(getattr(signal, name))
+        said, _ = process.communicate(timeout=60)
+    assert (said, process.returncode) == ("got it\n", 5)
+    assert (tmp_path / "costs.yaml").exists()
+
+
+def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = track(tmp_path, "--limit", "time=1s", "--on-limit", "stop", "--interval", "0.3",
+                 *python("import time; time.sleep(100)"))
+    assert done.returncode == 3
+    assert time.monotonic() - began < 60
+    assert "limit time 1.00 s is PASSED" in done.stderr
+
+
+def test_a_command_that_tracks_itself_counts_once(tmp_path: Path) -> None:
+    done = track(tmp_path, "--interval", "0.3", *python("""
+        import time, costcalc
+        with costcalc.track(progress=False, interval=0.3) as tracker:
+            for _ in range(100): time.sleep(0.02); tracker.step(tokens=10)"""))
+    assert done.returncode == 0, done.stderr
+    data = report(tmp_path)
+    (attempt,) = data["details"]["tracking"]["attempts"]
+    assert attempt["processes"] == 2
+    assert data["details"]["tracking"]["steps"] == 100
+    seconds = data["results"]["wall_clock"]["value"] * 3600
+    assert 1.5 < seconds < 30
+    joules = data["results"]["energy_it"]["value"] * 3.6e6
+    assert joules / seconds < 300  # twice would not show on every machine, but ten times would
+
+
+def test_the_records_alone_make_the_report_again(tmp_path: Path) -> None:
+    track(tmp_path, "--", "sleep", "1.5")
+    first = report(tmp_path)
+    (tmp_path / "costs.yaml").unlink()
+    done = track(tmp_path, "merge", "costs.ledger", "-o", "again.yaml")
+    assert done.returncode == 0, done.stderr
+    again = report(tmp_path, "again.yaml")
+    assert again["results"] == first["results"]
+    assert again["runs"][0]["id"] == first["runs"][0]["id"]
+    done = track(tmp_path, "merge", "costs.ledger", "-o", "again.yaml")
+    assert done.returncode == 2
+    assert done.stderr == ("again.yaml: exists already; give --force (force=True) to overwrite "
+                           "it\n1 problem in again.yaml\n")
+
+
+def test_several_jobs_in_one_folder_are_picked_from(tmp_path: Path) -> None:
+    for job in ("a", "b"):
+        track(tmp_path, "--job", job, "--ledger", "records", "-o", f"{job}.yaml", "--", "true")
+    done = track(tmp_path, "merge", "records")
+    assert done.returncode == 2
+    assert "holds the records of 2 jobs; pick one with --job: a, b" in done.stderr
+    done = track(tmp_path, "merge", "records", "--job", "a")
+    assert done.returncode == 0
+    assert done.stdout.startswith("schema: costcalc/report/v1\n")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("merge", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+    (("merge", "."), ".: expected the records of a job (*.jsonl); none of any job is there"),
+])
+def test_merging_what_is_not_there(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = track(tmp_path, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+
+
+def test_help_tells_both_uses(tmp_path: Path) -> None:
+    done = track(tmp_path, "--help")
+    assert done.returncode == 0
+    assert "merge" in done.stdout
+    assert "run" in done.stdout
