@@ -273,7 +273,9 @@ def test_unmeasured_generation_falls_back_to_the_prior_of_its_kind():
 
 def test_range_widens_with_what_is_not_known():
     known = prediction_range(load(), generation="hopper")
-    for less in ({"layout_given": False}, {"shapes_known": False}, {"devices": 100_000}):
+    for less in (
+        {"layout_given": False}, {"shapes_known": False}, {"devices": 100_000}, {"experts": True},
+    ):  # fmt: skip
         wider = prediction_range(load(), generation="hopper", **less)
         assert wider[0] <= known[0]
         assert wider[1] >= known[1]
