@@ -331,8 +331,7 @@ def _ranged(
             factor = unit(UNITS[name]).factor
             ranges[name] = [low / factor, high / factor]
         made.append({**row, "ranges": ranges})
-    wins = {aim: [[share(one, other) for other in draws] for one in draws]
-            for aim, draws in drawn.items()}
+    wins = {aim: _shares(draws) for aim, draws in drawn.items()}
     return [*made, *rows[SAMPLED:]], wins
 
 
@@ -344,9 +343,21 @@ def share(one: Any, other: Any) -> float:
     >>> share(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 4.0, 1.0]))
     0.625
     """
-    a, b = np.broadcast_arrays(np.asarray(one, dtype=float), np.asarray(other, dtype=float))
-    close = np.isclose(a, b, rtol=1e-12, atol=0.0)
-    return round(float(np.where(close, 0.5, a < b).mean()), 4)
+    less = np.asarray(one, dtype=float) - other
+    alike = np.abs(less) <= 1e-12 * np.abs(other)
+    number = max(less.size, 1)
+    won = np.count_nonzero((less < 0) & ~alike) + 0.5 * np.count_nonzero(alike)
+    return round(float(won / number), 4)
+
+
+def _shares(drawn: list[Any]) -> list[list[float]]:
+    """Every pair's share; what one does not win the other does."""
+    made = [[0.5] * len(drawn) for _ in drawn]
+    for i, one in enumerate(drawn):
+        for j in range(i):
+            made[i][j] = share(one, drawn[j])
+            made[j][i] = round(1.0 - made[i][j], 4)
+    return made
 
 
 def _sources(axes: sweeps.Sweep, unranked: frozenset[str]) -> tuple[str, ...]:

@@ -36,9 +36,11 @@ def front(costs: NDArray[np.float64], *, patience: int = PATIENCE) -> NDArray[np
             kept.append(left[_swept(rows)])
             break
         best = rows[_least(scores, rows)]
-        same = (rows == best).all(axis=1)
-        kept.append(left[same])
-        beaten = (rows >= best).all(axis=1)  # the same rows too: they are kept already
+        beaten = rows[:, 0] >= best[0]  # the same rows too: they are kept already
+        for aim in range(1, rows.shape[1]):
+            beaten &= rows[:, aim] >= best[aim]
+        same = (rows[beaten] == best).all(axis=1)
+        kept.append(left[beaten][same])
         left, rows, scores = left[~beaten], rows[~beaten], scores[~beaten]
     found = np.concatenate(kept)
     found.sort()
