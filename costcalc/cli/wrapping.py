@@ -13,6 +13,7 @@ from costcalc.tracking.tracker import LEDGER, Tracker
 
 NOT_FOUND, NOT_EXECUTABLE, STOPPED = 127, 126, 3
 _GRACE = 30.0  # seconds between asking a command to end and ending it
+_PATIENCE = 60.0  # seconds for the record to be ended: nothing of the user's waits for it
 _LOOK = 0.5  # seconds between looks at the limits
 _FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal, which told the child
 
@@ -47,7 +48,7 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
         tracker.start()
         stopped = _wait(child, passed, tracker)
         code = child.returncode
-        tracker.stop("completed" if code == 0 else "exception")
+        tracker.stop("completed" if code == 0 else "exception", patience=_PATIENCE)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if stopped:

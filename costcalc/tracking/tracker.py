@@ -80,12 +80,15 @@ class Tracker:
         atexit.register(self._at_exit)
 
     @harmless(None)
-    def stop(self, status: Literal["completed", "exception", "interrupted"] = "completed") -> None:
-        """End the record and write the report."""
+    def stop(
+        self, status: Literal["completed", "exception", "interrupted"] = "completed", *,
+        patience: float | None = None,
+    ) -> None:
+        """End the record and write the report; returns after ``patience`` seconds at the latest."""
         if self._armed and self._thread is not None:
             self._armed = False
             atexit.unregister(self._at_exit)
-            self._thread.finish(status, PATIENCE)
+            self._thread.finish(status, PATIENCE if patience is None else patience)
 
     def _at_exit(self) -> None:
         """The script ends without leaving the tracker: what was measured is reported."""

@@ -1,0 +1,47 @@
+"""The training scripts among the examples run as they are written, and their reports verify."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from costcalc.report.verify import verify
+
+ROOT = Path(__file__).parents[2]
+NEEDS = {"pytorch": ("torch",), "transformers": ("torch", "transformers", "accelerate"),
+         "lightning": ("lightning",), "keras": ("keras", "torch"), "jax": ("jax",)}
+
+pytestmark = [pytest.mark.frameworks]
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_training_example(name: str, tmp_path: Path) -> None:
+    absent = [need for need in NEEDS[name] if importlib.util.find_spec(need) is None]
+    if absent:
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    script = ROOT / "examples" / f"train_{name}.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "torch",
+             "JAX_PLATFORMS": "cpu"})
+    assert done.returncode == 0, done.stderr
+    assert "costcalc: report: " in done.stderr
+    verdict = verify(tmp_path / "costs.yaml")
+    assert verdict.discrepancies == ()
+    assert verdict.holds
+
+
+def test_every_training_example_is_tested() -> None:
+    found = {path.stem.removeprefix("train_") for path in (ROOT / "examples").glob("train_*.py")}
+    assert found == set(NEEDS)
+
+
+def test_the_slurm_script_is_a_shell_script() -> None:
+    path = ROOT / "examples" / "slurm" / "train.sbatch"
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
