@@ -124,6 +124,7 @@ def _quantity(text: str) -> str:
 def _show(made: Place) -> None:
 
     from costcalc.decide.plotting import text
+    from costcalc.decide.trend import folds
 
     console = screen()
     console.print(made.sentence)
@@ -145,6 +146,12 @@ def _show(made: Place) -> None:
     console.print(_trend(made))
     for why in _whys(made):
         console.print(f"  {why}")
+    for fold in folds():
+        console.print(f"  {fold['from']} to {fold['to']}, {fold['years']:.1f} years: more than "
+                      f"{fold['published']:,}-fold as published, {digits(fold['by_their_points'])} "
+                      f"by the same points, {digits(fold['by_landmarks'])} by Epoch AI's figures")
+    console.print("What an error takes: compute grows as error to the power of -a (95 %)")
+    console.print(_laws())
     console.print("By year: the share of academia, and what each purse could have trained")
     console.print(_divide(made))
     for line in made.to_dict()["sources"]:
@@ -154,7 +161,7 @@ def _show(made: Place) -> None:
 def _table(*head: str) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for name in head:
         table.add_column(name, overflow="fold")
     return table
@@ -194,6 +201,25 @@ def _whys(made: Place) -> list[str]:
             f"{item['why_different']}"
             for one in made.doublings for item in one.published
             if abs(item["off"]) >= NOTABLE and item["why_different"]]
+
+
+def _times(value: float) -> str:
+    return digits(value, 2) if value < 1e6 else f"{value:.1e}"
+
+
+def _laws() -> Table:
+    from costcalc.decide.benchmarks import OPERATIONS, laws
+
+    table = _table("Benchmark", "of", "n", "R²", "a", "95 %", "half the error")
+    for law in laws():
+        found = law.exponent
+        cells = ["", "slope may be 0", "unknown"]
+        if found is not None:
+            cells = [digits(found[0]), f"{digits(found[1])} – {digits(found[2])}",
+                     f"{_times(2.0 ** found[0])} × compute"]
+        of = "operations" if law.quantity == OPERATIONS else "burden"
+        table.add_row(law.benchmark, of, str(law.fit.n), f"{law.fit.r2:.2f}", *cells)
+    return table
 
 
 def _divide(made: Place) -> Table:

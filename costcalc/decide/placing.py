@@ -44,10 +44,11 @@ class Place:
             "rank": self.rank, "of": self.number,
             "neighbours": [_shown(one) for one in (*self.below, *self.above)],
             "marks": list(self.marks), "purses": list(self.purses),
-            "trend": [one.to_dict() for one in self.doublings], "divide": list(self.divide),
+            "trend": [one.to_dict() for one in self.doublings], "folds": trend.folds(),
+            "divide": list(self.divide),
             "limits": [one.to_dict() for one in benchmarks.laws()],
             "target": self.target.to_dict() if self.target else None,
-            "sources": [EPOCH, THOMPSON],
+            "sources": [EPOCH, THOMPSON, *trend.sources()],
         }
 
 

@@ -153,7 +153,46 @@ def _systems(era: str) -> list[tuple[float, float]]:
         return _openai()
     if era == "openai-2018-records":
         return _records(_openai())
+    if era == "2010-2017-records":
+        return _records([(one.year, one.flop) for one in _deep() if one.date < date(2018, 1, 1)])
     return [(one.year, one.flop) for one in _RULES[era]()]
+
+
+def sources() -> list[str]:
+    """Where the published figures and the points of OpenAI's chart stand.
+
+    >>> any("AI and Compute" in text for text in sources())
+    True
+    """
+    found = table(FILE)
+    named = [item["source"] for row in found.data["eras"] for item in row.get("published") or ()]
+    named += [row["source"] for row in found.data["openai_systems"]]
+    pairs = [found.source(name) for name in dict.fromkeys(named)]
+    return [f"{title}, {url}" if url else title for title, url in pairs]
+
+
+def folds() -> list[dict[str, Any]]:
+    """A published growth between two systems: as published, by OpenAI's points, by the landmarks.
+
+    >>> found = folds()[0]
+    >>> found["from"], found["to"], found["published"], round(found["by_their_points"], -3)
+    ('AlexNet', 'AlphaGo Zero', 300000, 321000.0)
+    """
+    found = table(FILE)
+    theirs = {row["name"]: row["pfs_days"] for row in found.data["openai_systems"]}
+    ours = {one.name: one for one in landmarks()}
+    made = []
+    for row in found.data["fold"]:
+        first, last = ours[row["from"]], ours[row["to"]]
+        years = last.year - first.year
+        made.append({
+            "from": first.name, "to": last.name, "years": years, "published": row["at_least"],
+            "by_their_points": theirs[last.name] / theirs[first.name],
+            "by_landmarks": last.flop / first.flop,
+            "months": 12 * years / math.log2(row["at_least"]),
+            "source": found.source(row["source"])[0],
+        })
+    return made
 
 
 def doublings() -> list[Doubling]:

@@ -21,7 +21,7 @@ from costcalc.errors import InputError
 # code with the table of 2025-06 (56 systems before 2010 there, 46 of them with an organisation),
 # and the 15 systems of OpenAI's chart.
 MONTHS = {"before-2010": 20.3, "2010-2025": 5.4, "2010-2025-top": 5.3, "2012-2017-top": 3.8,
-          "openai-2018": 3.3, "openai-2018-records": 3.4}
+          "openai-2018": 3.3, "openai-2018-records": 3.4, "2010-2017-records": 3.3}
 # Sevilla et al. 2022 (arXiv 2202.05924), table 2: 21.3, 5.7 and 9.9 months.
 PUBLISHED = {"before-2010": 21.3, "2010-2022": 5.7, "2010-2022-regular-confident": 5.7,
              "2015-2022-large-16": 9.9}
