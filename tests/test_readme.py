@@ -32,6 +32,7 @@ def test_what_it_shows_is_what_is_printed() -> None:
 def test_the_python_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path,
                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})
     assert "kWh" in capsys.readouterr().out
