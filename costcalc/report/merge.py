@@ -145,8 +145,10 @@ def total(key: str, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             return dict(figures[0])
         return _null(unit, "differs from run to run: see stages")
     if unknown:
-        reason = unknown[0].get("why") or "no reason given"
-        return _null(unit, f"unknown for {len(unknown)} of {len(figures)} reports: {reason}")
+        reasons = list(dict.fromkeys(figure.get("why") or "no reason given" for figure in unknown))
+        if len(unknown) == len(figures) and len(reasons) == 1:
+            return _null(unit, str(reasons[0]))
+        return _null(unit, f"unknown for {len(unknown)} of {len(figures)}: {reasons[0]}")
     measured = all(figure["basis"] == "measured" for figure in figures)
     made: dict[str, Any] = {
         part: sum(float(_part(figure, part)) for figure in figures)

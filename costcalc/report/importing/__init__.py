@@ -23,11 +23,23 @@ def read(source: str, path: Path, *, identify: bool = False) -> dict[str, Any]:
         hint = f"; did you mean {near[0]}?" if near else ""
         message = f'expected one of {", ".join(SOURCES)}; got "{source}"{hint}'
         raise InputError(Problem(key="import", message=message))
-    raw = read_bytes(path, str(path))
+    module = importlib.import_module(f"costcalc.report.importing.{source}")
+    text = _text(path)
+    other = module.beside(str(path)) if hasattr(module, "beside") else None
+    if other is not None and Path(other).is_file():
+        text = f"{_text(Path(other))}\n{text}"
+    made: dict[str, Any] = module.read(text, str(path), identify=identify)
+    return made
+
+
+def _text(path: Path) -> str:
+    if str(path) == "-":
+        import sys
+
+        raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        raw = read_bytes(path, str(path))
     if len(raw) > MAX_BYTES:
         message = f"larger than {MAX_BYTES // 1_000_000} MB"
         raise InputError(Problem(key="", message=message, file=str(path)))
-    text = raw.decode("utf-8-sig", errors="replace")
-    module = importlib.import_module(f"costcalc.report.importing.{source}")
-    made: dict[str, Any] = module.read(text, str(path), identify=identify)
-    return made
+    return raw.decode("utf-8-sig", errors="replace")

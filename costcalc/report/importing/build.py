@@ -31,6 +31,7 @@ class Recorded:
     pue: float | None = None
     grid: float | None = None
     role: str = "final"
+    hardware: str | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -41,7 +42,6 @@ def report(
     tool: str,
     version: str | None,
     boundary: str,
-    hardware: str | None = None,
     region: str | None = None,
     gaps: float | None = None,
     warnings: Sequence[str] = (),
@@ -49,7 +49,7 @@ def report(
     """One report of several recorded runs; ``boundary`` says what the tool's energy covers."""
     from costcalc import __version__
 
-    parts = [_part(run, tool, hardware, region) for run in runs]
+    parts = [_part(run, tool, region) for run in runs]
     results = parts[0]["results"] if len(parts) == 1 else _total([p["results"] for p in parts])
     single = len(parts) == 1
     made: dict[str, Any] = {
@@ -98,7 +98,7 @@ def _measurement(
     return made | {"why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say"}
 
 
-def _part(run: Recorded, tool: str, hardware: str | None, region: str | None) -> dict[str, Any]:
+def _part(run: Recorded, tool: str, region: str | None) -> dict[str, Any]:
     hours = run.device_hours
     if hours is None and run.hours is not None and run.devices is not None:
         hours = run.hours * run.devices
@@ -123,8 +123,8 @@ def _part(run: Recorded, tool: str, hardware: str | None, region: str | None) ->
         if value is not None
     ]
     details: dict[str, Any] = {}
-    if hardware:
-        details["hardware"] = {"name": hardware, "count": run.devices, "unit": "device"}
+    if run.hardware:
+        details["hardware"] = {"name": run.hardware, "count": run.devices, "unit": "device"}
     if region:
         details["place"] = region
     return {"name": run.name, "results": results, "assumptions": assumptions, "details": details}

@@ -1,7 +1,8 @@
 """carbontracker's log: ``Duration``, ``Energy`` and ``CO2eq`` of the actual consumption.
 
-A log holds the prediction first and the actual figures at its end; only the actual ones count.
-carbontracker multiplies energy by a PUE of its own, which it prints in its output log.
+An output log holds the prediction first and the actual figures at its end; only the actual ones
+count.  carbontracker multiplies energy by a PUE of its own, which it prints in the other log
+(``…_carbontracker.log`` beside ``…_carbontracker_output.log``): both are read where both are there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import Any
 from costcalc.report.importing.build import Recorded, number, refuse, report
 
 _ACTUAL = re.compile(r"Actual consumption for (\d+) epoch")
-_FIELD = re.compile(r"^\s*(?:\S+ \S+ - )?\s*(Time|Duration|Energy|CO2eq):\s*(.+?)\s*$")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
+_FIELD = re.compile(r"^\s*(Time|Duration|Energy|CO2eq):\s*(.+?)\s*$")
 _INTENSITY = re.compile(r"(\d+(?:\.\d+)?)\s*gCO2(?:eq)?/kWh")
 _PUE = re.compile(r"PUE(?: coefficient)?(?: of|:)?\s+(\d+(?:\.\d+)?)")
+_GPUS = re.compile(r"\bGPU with device\(s\) ([^\n]{1,2000}?)\.(?: |$)", re.MULTILINE)
 _VERSION = re.compile(r"carbontracker version (\S+)", re.IGNORECASE)
 _ENERGY = {"J": 1 / 3.6e6, "Wh": 1e-3, "kWh": 1.0, "MWh": 1e3}
 _MASS = {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3}
@@ -43,16 +46,19 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:  # 
     pue = _PUE.search(text)
     factor = (number(pue[1]) or 1.0) if pue else 1.0
     version = _VERSION.search(text)
+    gpus = _GPUS.search(text)
+    names = [item.strip() for item in gpus[1].split(",")] if gpus else []
     run = Recorded(
         key=text,
         name="run 1",
         hours=_hours(fields.get("Duration") or fields.get("Time")),
-        devices=None,
+        devices=float(len(names)) or None,
+        hardware=", ".join(dict.fromkeys(names)) or None,
         energy_it=None if energy is None else energy / factor,
         pue=factor,
         grid=grid,
         why={
-            "device_hours": "carbontracker's log does not say how many devices",
+            "device_hours": "the log names no GPU",
             "energy": "the log has no energy",
             "energy_it": "the log has no energy",
         },
@@ -77,13 +83,25 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:  # 
     )
 
 
+def beside(name: str) -> str | None:
+    """The name of the other log of the same run.
+
+    >>> beside("logs/7_carbontracker_output.log"), beside("logs/7_carbontracker.log")
+    ('logs/7_carbontracker.log', 'logs/7_carbontracker_output.log')
+    """
+    for mine, other in (("_output.log", ".log"), (".log", "_output.log")):
+        if name.endswith(f"_carbontracker{mine}"):
+            return name.removesuffix(mine) + other
+    return None
+
+
 def _actual(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     inside = False
     for line in text.splitlines():
         if _ACTUAL.search(line):
             inside, fields = True, {}
-        elif "Predicted consumption" in line:
+        elif "Predicted consumption" in line or _STAMP.match(line):
             inside = False
         elif inside:
             found = _FIELD.match(line[:500])

@@ -46,7 +46,6 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
         tool="CodeCarbon",
         version=str(first.get("codecarbon_version") or "") or None,
         boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
-        hardware=_hardware(first)[1],
         region=_region(first),
         warnings=("grid factor: CodeCarbon's own, emissions over energy as recorded",),
     )
@@ -69,6 +68,7 @@ def _run(key: str, index: int, row: dict[str, Any], identify: bool) -> Recorded:
         name=str(row.get("project_name") or f"run {index}") if identify else f"run {index}",
         hours=None if seconds is None else seconds / 3600,
         devices=devices,
+        hardware=model,
         energy_it=None if energy is None else energy / pue,
         pue=pue,
         grid=grid,

@@ -42,10 +42,11 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
     """
     rows = _rows(text, name)
     attempts, steps = _attempts(rows)
+    counted = any("gres/gpu" in str(row.get("AllocTRES") or "") for row in attempts)
     runs: list[Recorded] = []
     warnings: list[str] = []
     for index, (row, joules) in enumerate(zip(attempts, _joules(attempts, steps), strict=True), 1):
-        run = _run(row, joules, index, identify)
+        run = _run(row, joules, index, identify=identify, counted=counted)
         if run is not None:
             runs.append(run)
     if not runs:
@@ -55,16 +56,24 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
     kinds = _kinds(attempts)
     if any("mi250" in kind or "gcd" in kind for kind in kinds):
         warnings.append("devices are GCDs as Slurm counts them: two a MI250X module")
+    if any(_overlap(own) for own in steps):
+        warnings.append(
+            "energy of batch scripts and of their srun steps is added, as Slurm does for the job; "
+            "a counter of the node that both read at the same time is then in it twice"
+        )
     if any(_started(row, _RUNNING) for row in attempts):
         warnings.append("jobs that still run are counted so far")
-    warnings.append("without sacct -D (--duplicates) earlier attempts of requeued jobs are hidden")
+    jobs = [str(row["JobID"]) for row in attempts]
+    if len(set(jobs)) == len(jobs):
+        warnings.append(
+            "without sacct -D (--duplicates) earlier attempts of requeued jobs are hidden"
+        )
     return report(
         runs,
         name="Slurm jobs",
         tool="Slurm accounting",
         version=None,
         boundary="the nodes' energy counters as Slurm's energy plugin read them",
-        hardware=", ".join(kinds) or None,
         warnings=warnings,
     )
 
@@ -118,12 +127,24 @@ def _joules(attempts: list[Row], steps: list[list[Row]]) -> list[float | None]:
     return made
 
 
-def _run(row: Row, joules: float | None, index: int, identify: bool) -> Recorded | None:
+def _overlap(steps: list[Row]) -> bool:
+    known = [s for s in steps if number(s.get("ConsumedEnergyRaw"))]
+    batch = [s for s in known if str(s["JobID"]).endswith(".batch")]
+    return bool(batch) and any(str(s["JobID"]).rpartition(".")[2].isdigit() for s in known)
+
+
+def _run(
+    row: Row, joules: float | None, index: int, *, identify: bool, counted: bool
+) -> Recorded | None:
+    """One attempt.  Where Slurm counts GPUs (``counted``), a job without any has none."""
     seconds = number(row.get("ElapsedRaw"))
     seconds = _seconds(row.get("Elapsed")) if seconds is None else seconds
     if not seconds:
         return None
-    devices = accelerators(str(row.get("AllocTRES") or ""))
+    tres = str(row.get("AllocTRES") or "")
+    devices = accelerators(tres)
+    if devices is None and counted and tres:
+        devices = 0.0
     role = "failed" if _started(row, _FAILED) else "final"
     attempt = "|".join(str(row.get(c) or "") for c in ("Submit", "Start", "Restarts"))
     label = f"{row.get('JobName') or 'job'} {row['JobID']}" if identify else f"job {index}"
@@ -134,9 +155,10 @@ def _run(row: Row, joules: float | None, index: int, identify: bool) -> Recorded
         role=role,
         hours=seconds / 3600,
         devices=devices,
+        hardware=", ".join(_kinds([row])) or None,
         energy_it=None if joules is None else joules / 3.6e6,
         why={
-            "device_hours": "the job has no accelerator",
+            "device_hours": "Slurm names no accelerators: it counts none, or not by gres/gpu",
             "energy_it": no_energy,
             "energy": no_energy if joules is None else "the PUE is not known",
             "carbon_operational": "neither PUE nor grid is known to Slurm",
