@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costcalc.catalog import region as regions_
+from costcalc.decide import ranging
 from costcalc.decide import sweep as sweeps
 from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Found, Task, chunk
 from costcalc.decide.pareto import front
+from costcalc.decide.ranging import ranged
 from costcalc.errors import InputError, Problem
 from costcalc.lookup import look_up
 from costcalc.request import Request, Source, load
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "costcalc/compare/v1"
 _HINTS = {"cost": " (price.provider, or a provider's regions, would say)"}
-SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
 Progress = Callable[[int, int], None]
 Writer = Callable[[Mapping[str, Any]], None]
 
@@ -119,10 +119,10 @@ def compare(
     rows = merged.front
     wins: dict[str, list[list[float]]] = {}
     if ranges:
-        rows, wins = _ranged(raw, rows, task)
-        if len(rows) > SAMPLED:
+        rows, wins = ranged(raw, rows, task)
+        if len(rows) > ranging.SAMPLED:
             notes.append(f"ranges are drawn, and shares of paired draws counted, for the first "
-                         f"{SAMPLED} (the cheapest) of {len(rows)} on the front")
+                         f"{ranging.SAMPLED} (the cheapest) of {len(rows)} on the front")
     notes += [f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
               for name, number in merged.lacking.items()
               if number and name in (AIMS[aim] for aim in task.aims)]
@@ -134,20 +134,6 @@ def compare(
         wins=wins, number=merged.number, feasible=merged.feasible, why=merged.why,
         notes=tuple(notes), sources=_sources(axes, unranked),
     )
-
-
-def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The run file of one scenario: what :func:`costcalc.estimate` takes for the same figures."""
-    made: dict[str, Any] = copy.deepcopy(dict(run))
-    hardware = dict(made.get("hardware") or {})
-    for key in ("instance", "nodes"):
-        hardware.pop(key, None)
-    made["hardware"] = {**hardware, "accelerator": row["accelerator"], "count": row["count"]}
-    made["site"] = {**(made.get("site") or {}), "region": row["region"]}
-    made["price"] = {**(made.get("price") or {}), "plan": row["plan"]}
-    if row["precision"] is not None:
-        made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
-    return made
 
 
 def _check_file(
@@ -178,7 +164,7 @@ def _checked(
     """The run with the first of every axis: its problems are said before anything is compared."""
     first = {"precision": axes.precisions[0], "accelerator": axes.accelerators[0],
              "count": axes.counts[0], "region": axes.regions[0], "plan": axes.plans[0]}
-    request = load(single(raw, first), look_up, changes=changes)
+    request = load(sweeps.single(raw, first), look_up, changes=changes)
     if len(request.parts) != 1:
         raise InputError(request.document.problem(("stages",), "compare takes one stage"))
     return request
@@ -308,56 +294,6 @@ def _first(rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20) ->
     names = [AIMS[aim] for aim in aims]
     rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))
     return rows[:most]
-
-
-def _ranged(
-    raw: Mapping[str, Any], rows: list[dict[str, Any]], task: Task
-) -> tuple[list[dict[str, Any]], dict[str, list[list[float]]]]:
-    """Ranges of the front's members, and their shares of paired draws."""
-    from costcalc import calculator
-    from costcalc.uncertainty import DRAWS, percentiles
-
-    drawn: dict[str, list[Any]] = {aim: [] for aim in task.aims}
-    made = []
-    for row in rows[:SAMPLED]:
-        request = load(single(raw, row), look_up, changes=task.changes)
-        part = calculator.cost_of(request.parts[0], request, DRAWS)
-        ranges = {}
-        for aim in task.aims:
-            name = AIMS[aim]
-            draws = part.draws.get(name, part.values[name])
-            drawn[aim].append(draws)
-            low, high = percentiles(draws, float(part.values[name]))
-            factor = unit(UNITS[name]).factor
-            ranges[name] = [low / factor, high / factor]
-        made.append({**row, "ranges": ranges})
-    wins = {aim: _shares(draws) for aim, draws in drawn.items()}
-    return [*made, *rows[SAMPLED:]], wins
-
-
-def share(one: Any, other: Any) -> float:
-    """The share of paired draws in which one is less than another; equal draws count half.
-
-    The draws of an assumption that two scenarios share are the same, so common errors cancel.
-
-    >>> share(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 4.0, 1.0]))
-    0.625
-    """
-    less = np.asarray(one, dtype=float) - other
-    alike = np.abs(less) <= 1e-12 * np.abs(other)
-    number = max(less.size, 1)
-    won = np.count_nonzero((less < 0) & ~alike) + 0.5 * np.count_nonzero(alike)
-    return round(float(won / number), 4)
-
-
-def _shares(drawn: list[Any]) -> list[list[float]]:
-    """Every pair's share; what one does not win the other does."""
-    made = [[0.5] * len(drawn) for _ in drawn]
-    for i, one in enumerate(drawn):
-        for j in range(i):
-            made[i][j] = share(one, drawn[j])
-            made[j][i] = round(1.0 - made[i][j], 4)
-    return made
 
 
 def _sources(axes: sweeps.Sweep, unranked: frozenset[str]) -> tuple[str, ...]:

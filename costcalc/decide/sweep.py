@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -211,3 +212,17 @@ def _plans(value: Any) -> tuple[str, ...]:
 
 def _precisions(value: Any) -> tuple[str | None, ...]:
     return (None,) if value is None else _known(value, "precisions", PRECISIONS)
+
+
+def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The run file of one scenario: what :func:`costcalc.estimate` takes for the same figures."""
+    made: dict[str, Any] = copy.deepcopy(dict(run))
+    hardware = dict(made.get("hardware") or {})
+    for key in ("instance", "nodes"):
+        hardware.pop(key, None)
+    made["hardware"] = {**hardware, "accelerator": row["accelerator"], "count": row["count"]}
+    made["site"] = {**(made.get("site") or {}), "region": row["region"]}
+    made["price"] = {**(made.get("price") or {}), "plan": row["plan"]}
+    if row["precision"] is not None:
+        made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
+    return made

@@ -7,7 +7,8 @@ from typing import Any
 
 from costcalc.catalog.region import CLOUDS
 from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
-from costcalc.decide.comparing import compare, single
+from costcalc.decide.comparing import compare
+from costcalc.decide.sweep import single
 
 AIMS = (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon"))
 

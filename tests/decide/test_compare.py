@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costcalc
-from costcalc.decide import comparing, sweep
-from costcalc.decide.comparing import compare, share, single
+from costcalc.decide import comparing, ranging, sweep
+from costcalc.decide.comparing import compare
 from costcalc.decide.pareto import front
+from costcalc.decide.ranging import share
+from costcalc.decide.sweep import single
 from costcalc.decide.table_files import Rows
 from costcalc.errors import InputError
 
@@ -126,7 +128,7 @@ def test_what_no_provider_there_rents_is_not_the_best():
 
 
 def test_a_long_front_says_how_many_are_drawn(monkeypatch):
-    monkeypatch.setattr(comparing, "SAMPLED", 2)
+    monkeypatch.setattr(ranging, "SAMPLED", 2)
     found = compare(RUN, accelerators="h100-sxm5-80,a100-sxm4-80", counts="8..64",
                     regions="aws:us-east-1,aws:eu-north-1", plans="on-demand")
     assert len(found.front) > 2
@@ -163,6 +165,26 @@ def test_the_same_draws_tell_close_ones_apart():
     error = np.exp(np.linspace(-0.2, 0.2, 101))
     assert share(100 * error, 103 * error) == 1.0
     assert share(100 * error, 103 * error[::-1]) < 0.6
+
+
+def test_two_providers_prices_are_wrong_each_in_its_own_way():
+    found = compare(RUN, accelerators="h100-sxm5-80,a100-sxm4-80", counts=64, plans="spot",
+                    regions="aws:us-east-1,azure:eastus,gcp:us-central1")
+    rows = list(found.front)
+    places = [(row["accelerator"], row["region"]) for row in rows]
+    assert len(set(places)) > 1
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows[:i]):
+            (a, b), (c, d) = one["ranges"]["cost"], other["ranges"]["cost"]
+            if places[i] != places[j] and max(a, c) < 0.8 * min(b, d):  # ranges that overlap
+                assert 0.0 < found.wins["cost"][i][j] < 1.0
+
+
+def test_one_price_cancels_between_counts():
+    found = compare(RUN, accelerators="h100-sxm5-80", counts="64,128", plans="on-demand",
+                    regions="aws:us-east-1")
+    assert len(found.front) == 2
+    assert found.wins["cost"][0][1] > 0.99  # the same price on both: fewer devices cost less
 
 
 def test_sweep_block_of_a_file(tmp_path):

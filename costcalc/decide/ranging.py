@@ -1,0 +1,89 @@
+"""Ranges of what is compared, and in how many of the same draws one scenario beats another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc.assumption import Assumption
+from costcalc.decide.chunk import AIMS, Task
+from costcalc.decide.sweep import single
+from costcalc.lookup import look_up
+from costcalc.request import load
+from costcalc.results import UNITS
+from costcalc.uncertainty import DRAWS, draw, percentiles
+from costcalc.units import unit
+
+if TYPE_CHECKING:
+    from costcalc.part import Part
+
+SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
+RENT = "price.device_hour"
+
+
+def ranged(
+    raw: Mapping[str, Any], rows: list[dict[str, Any]], task: Task
+) -> tuple[list[dict[str, Any]], dict[str, list[list[float]]]]:
+    """Ranges of the front's members, and their shares of paired draws."""
+    from costcalc.calculator import cost_of
+
+    drawn: dict[str, list[Any]] = {aim: [] for aim in task.aims}
+    made = []
+    for row in rows[:SAMPLED]:
+        request = load(single(raw, row), look_up, changes=task.changes)
+        part = cost_of(request.parts[0], request, DRAWS)
+        ranges = {}
+        for aim in task.aims:
+            name = AIMS[aim]
+            draws = part.draws.get(name, part.values[name])
+            drawn[aim].append(draws * _own_price(part, row) if aim == "cost" else draws)
+            low, high = percentiles(draws, float(part.values[name]))
+            factor = unit(UNITS[name]).factor
+            ranges[name] = [low / factor, high / factor]
+        made.append({**row, "ranges": ranges})
+    wins = {aim: _shares(draws) for aim, draws in drawn.items()}
+    return [*made, *rows[SAMPLED:]], wins
+
+
+def _own_price(part: Part, row: Mapping[str, Any]) -> Any:
+    """What turns the draws of the rent into those of this provider's rent of this device.
+
+    Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider
+    on one plan has draws of its own, shared only by the scenarios that rent it.
+    """
+    rent = next((one for one in part.assumptions
+                 if isinstance(one, Assumption) and one.key == RENT), None)
+    if rent is None or rent.exact or row["plan"] == "owned":
+        return 1.0
+    provider = (part.given.part.price.provider if part.given.part.price else None) or (
+        part.region.provider if part.region else None)
+    own = replace(rent, key=f"{RENT}.{row['accelerator']}.{provider}.{row['plan']}")
+    return draw(own) / draw(rent)
+
+
+def share(one: Any, other: Any) -> float:
+    """The share of paired draws in which one is less than another; equal draws count half.
+
+    The draws of an assumption that two scenarios share are the same, so common errors cancel.
+
+    >>> share(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 4.0, 1.0]))
+    0.625
+    """
+    less = np.asarray(one, dtype=float) - other
+    alike = np.abs(less) <= 1e-12 * np.abs(other)
+    number = max(less.size, 1)
+    won = np.count_nonzero((less < 0) & ~alike) + 0.5 * np.count_nonzero(alike)
+    return round(float(won / number), 4)
+
+
+def _shares(drawn: list[Any]) -> list[list[float]]:
+    """Every pair's share; what one does not win the other does."""
+    made = [[0.5] * len(drawn) for _ in drawn]
+    for i, one in enumerate(drawn):
+        for j in range(i):
+            made[i][j] = share(one, drawn[j])
+            made[j][i] = round(1.0 - made[i][j], 4)
+    return made
