@@ -99,6 +99,10 @@ def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
     work = part.trained.work
     if work is not None:
         made["work"] = {"data": work.data or None, "datum": work.datum}
+        trained = part.values.get("training_flops")
+        if trained is not None and float(trained) != float(part.values["model_flops"]):
+            # without those of generating, whose time stands apart: the time follows from these
+            made["work"]["training_flops"] = float(trained)
     if region is not None:
         made["region"] = region.code
         made["place"] = region.label

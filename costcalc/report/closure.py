@@ -75,8 +75,12 @@ def known(part: Report, report: Report) -> dict[str, float]:
     if mean is not None:
         found["mean_power"] = mean
     _boards_alone(found)
-    if found.get("generation"):  # its FLOPs stand apart, and no report lists them
+    if found.get("generation"):  # its FLOPs stand apart
         found.pop("training_flops", None)
+        details = part.get("details") or {}
+        apart = (details.get("work") or {}).get("training_flops")
+        if _is_number(apart):
+            found["training_flops"] = float(apart)
     share = (part.get("run") or report.get("run") or {}).get("hardware") or {}
     if isinstance(share, Mapping) and share.get("share") is not None:
         found.pop("devices", None)

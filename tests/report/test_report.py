@@ -133,6 +133,17 @@ def test_a_range_without_its_value_is_named(made: dict[str, Any], tmp_path: Path
     assert any("results.cost: its range" in line and "does not contain" in line for line in found)
 
 
+def test_the_time_of_generating_is_in_the_closure(tmp_path: Path) -> None:
+    """17.2 device-hours follow from the FLOPs trained, the utilization and the time of generating."""
+    report = costcalc.estimate(ROOT / "examples" / "grpo.yaml").to_dict()
+    assert verify(file(tmp_path, report)).discrepancies == ()
+    assert report["details"]["work"]["training_flops"] < report["results"]["training_compute"]["value"]
+    hours = report["results"]["wall_clock"]["value"] * 1.1
+    wrong = changed(report, "wall_clock", value=hours)
+    found = verify(file(tmp_path, wrong)).steps[1].discrepancies
+    assert any(line.startswith("results.wall_clock:") and "1.1 times" in line for line in found)
+
+
 def test_null_needs_a_reason(made: dict[str, Any], tmp_path: Path) -> None:
     wrong = changed(made, "water", value=None, low=None, high=None)
     wrong["results"]["water"].pop("why", None)
