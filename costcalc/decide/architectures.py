@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from costcalc.results import Estimate
 
 MARGIN = 0.999
+FIRST = 1e9  # tokens, to start from: what they cost is all but proportional to them
 SMALLEST = 5e6  # parameters: below it no other model will do either
 
 
@@ -40,6 +41,16 @@ def nearest(
             break
     assert made is not None
     return made
+
+
+def filled(bought: Bought, model: Mapping[str, Any]) -> tuple[dict[str, Any], Estimate]:
+    """A given model on as many tokens as the limits hold.
+
+    Raises:
+        InputError: the model takes no tokens, or none keep the limits.
+    """
+    run = {**bought.run, "model": dict(model), "training": dict(bought.run.get("training") or {})}
+    return _filled(run, FIRST, bought.limits)
 
 
 def _wanted(flop: float, ratio: float | None) -> float:

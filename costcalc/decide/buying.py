@@ -32,6 +32,9 @@ ENOUGH_MORE = 1.02  # more devices, or others, for less than 2 % more compute ar
 ALIKE = 0.999  # regions that buy within 0.1 % as much are alike: the cleanest is taken
 
 
+FLOPS: Mapping[str, Any] = {"model": {"flops": f"{ONE:g} FLOP"}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought:
     """The most compute that limits hold, and the run file's part that says on what and where."""
@@ -52,8 +55,11 @@ class _Choice:
     why: str = ""
 
 
-def bought(raw: Mapping[str, Any]) -> Bought:
+def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
     """The most compute on the given hardware and place, or on the best of those tried.
+
+    ``unit`` is the work that is bought many times over, as sections of a run file: by default bare
+    FLOPs; a model of a given size is tried only where it fits.
 
     More than a node is taken only where time binds: that published runs on many devices use them
     better is which runs are published, no reason to take many.
@@ -68,11 +74,11 @@ def bought(raw: Mapping[str, Any]) -> Bought:
     notes = [] if fixed else [f"hardware: the most compute among {', '.join(CANDIDATES)}"]
     best = None
     if not placed(raw) and "instance" not in asked:
-        best, most = _anywhere(raw, names, counts, notes)
+        best, most = _anywhere(raw, unit, names, counts, notes)
     if best is None:
         raw, said = _priced(raw)
         notes += said
-        best, most = _here(raw, names, counts)
+        best, most = _here(raw, unit, names, counts)
     hardware = {**asked, **({"accelerator": best.accelerator} if best.accelerator else {}),
                 **({"count": best.count} if best.count else {})}
     run = {**raw, "hardware": hardware}
@@ -96,14 +102,20 @@ def _priced(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
 
 
 def _here(
-    raw: Mapping[str, Any], names: Sequence[str | None], counts: Sequence[int | None]
+    raw: Mapping[str, Any], unit: Mapping[str, Any], names: Sequence[str | None],
+    counts: Sequence[int | None],
 ) -> tuple[_Choice, dict[str, float]]:
     """The best of the hardware, where the run file says it is."""
-    limits: dict[str, float] = {}
+    limits = most_of(alone(_unit(raw, FLOPS, names[0], counts[0])))
 
     def judged(name: str | None, count: int | None) -> _Choice:
-        found = alone(_unit(raw, name, count))
-        limits.update(most_of(found))
+        try:
+            found = alone(_unit(raw, unit, name, count))
+        except InputError as error:
+            if unit is FLOPS or error.problems[0].key == "training.samples":
+                raise  # no other hardware will make it right
+            return _Choice(accelerator=name, count=count, share=None, binding="time",
+                           why=error.problems[0].message)
         share, binding = share_of(found, limits)
         why = "" if share is not None else unknown(found, limits)
         return _Choice(accelerator=name, count=count, share=share, binding=binding, why=why)
@@ -130,18 +142,20 @@ def _best(names: Sequence[str | None], counts: Sequence[int | None], judged: Any
     return best
 
 
-def _unit(raw: Mapping[str, Any], name: str | None, count: int | None) -> dict[str, Any]:
+def _unit(
+    raw: Mapping[str, Any], unit: Mapping[str, Any], name: str | None, count: int | None
+) -> dict[str, Any]:
     hardware = {**(raw.get("hardware") or {}), **({"accelerator": name} if name else {}),
                 **({"count": count} if count else {})}
-    return {**raw, "model": {"flops": f"{ONE:g} FLOP"}, "hardware": hardware}
+    return {**raw, **unit, "hardware": hardware}
 
 
 # --- the best place ------------------------------------------------------------------------------
 
 
 def _anywhere(
-    raw: Mapping[str, Any], names: Sequence[str | None], counts: Sequence[int | None],
-    notes: list[str],
+    raw: Mapping[str, Any], unit: Mapping[str, Any], names: Sequence[str | None],
+    counts: Sequence[int | None], notes: list[str],
 ) -> tuple[_Choice | None, dict[str, float]]:
     """The best of hardware and region; None where no region can be judged."""
     from costcalc.decide.comparing import conventions
@@ -149,8 +163,8 @@ def _anywhere(
     from costcalc.request import load
     from costcalc.scenarios import scenarios
 
-    first = _unit(raw, names[0], counts[0])
-    limits = most_of(alone(first))
+    first = _unit(raw, unit, names[0], counts[0])
+    limits = most_of(alone(_unit(raw, FLOPS, names[0], counts[0])))
     request = load(first, look_up)
     regions = [code for code in codes() if code.partition(":")[0] in CLOUDS]
     unranked, said = conventions(tuple(regions), request)
@@ -172,7 +186,10 @@ def _anywhere(
         row = least[at]
         share = float(row.max())
         if not share > 0 or not math.isfinite(share):
-            return _Choice(accelerator=name, count=count, share=None, binding="")
+            fits = (listed[at[0]], numbers[at[1]]) not in found.why
+            return _Choice(accelerator=name, count=count, share=None,
+                           binding="" if fits else "time",
+                           why=found.why.get((listed[at[0]], numbers[at[1]]), ""))
         r = _cleanest(row, carbon[at], share)
         binding = min(shares, key=lambda key: shares[key][(*at, r)])
         return _Choice(accelerator=name, count=count, share=share, binding=binding,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costcalc.decide import interruptions, scaling, trials
-from costcalc.decide.architectures import nearest
+from costcalc.decide.architectures import FIRST, filled, nearest
 from costcalc.decide.buying import alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.sweep import split
@@ -16,6 +16,7 @@ from costcalc.decide.ways import ways as ways_of
 from costcalc.errors import InputError, Problem
 from costcalc.request import Source
 from costcalc.results import UNITS
+from costcalc.run import DATA_ONE_OF
 from costcalc.units import unit
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def plan(
 ) -> Plan:
     """The run that limits buy: compute-optimal, over-trained, or a fixed model's best ways.
 
-    ``source`` is a run file in which the model, its data and the hardware may be missing;
+    ``source`` is a run file in which the model, its data and the hardware may be missing (a model
+    without data gets as many tokens as the limits hold);
     ``limits`` (cost, time, energy, carbon) are laid over it; ``tokens_per_parameter`` over-trains.
     ``scores`` are past trials' scores, the larger the better.  Without a model ``experts`` takes
     the nearest mixture of experts, by its active parameters, in place of a dense decoder.
@@ -95,8 +97,12 @@ def plan(
     if not raw.get("limits"):
         message = "nothing to plan with: give limits, as --limit cost=500USD"
         raise InputError(Problem(key="limits", message=message))
-    made = (_fixed(raw) if raw.get("model")
-            else _free(raw, tokens_per_parameter, experts=experts))
+    if not raw.get("model"):
+        made = _free(raw, tokens_per_parameter, experts=experts)
+    elif set(DATA_ONE_OF) & set(raw.get("training") or {}):
+        made = _fixed(raw)
+    else:
+        made = _endless(raw)
     return _with(made, raw, spot, scores)
 
 
@@ -129,6 +135,19 @@ def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Plan:
                      "both fits are shown")
     laws = tuple(scaling.shown(law, flop, ratio) for law in scaling.laws())
     return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
+
+
+def _endless(raw: dict[str, Any]) -> Plan:
+    """A given model and no size of its data: as many tokens as the limits hold."""
+    model = raw["model"]
+    unit = {"model": model, "training": {**(raw.get("training") or {}), "tokens": FIRST}}
+    most = bought(raw, unit)
+    run, found = filled(most, model)
+    flop = float(found.results["training_compute"].value or 0.0)
+    laws = tuple(scaling.shown(law, flop, None) for law in scaling.laws())
+    notes = [*most.notes, "no size of the data is given: as many tokens as the limits hold"]
+    return _plan(run, found, most.limits, laws=laws, preset=model.get("preset"), ways={},
+                 notes=notes)
 
 
 def _fixed(raw: dict[str, Any]) -> Plan:

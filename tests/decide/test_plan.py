@@ -157,6 +157,18 @@ def test_no_place_without_the_device():
     assert any("the median over providers" in note for note in own.notes)
 
 
+def test_a_model_without_data_gets_the_tokens_that_the_limits_hold():
+    made = plan({**H100, "model": {"preset": "llama-3-8b"}, "training": {"method": "lora"},
+                 "site": {"region": "aws:us-east-1"}}, limits={"cost": "500 USD"})
+    assert made.run["model"] == {"preset": "llama-3-8b"}
+    again = costcalc.estimate(dict(made.run), ranges=False)
+    assert again.within_limits
+    more = {**made.run, "training": {**made.run["training"],
+                                     "tokens": made.run["training"]["tokens"] * 1.02}}
+    assert not costcalc.estimate(more, ranges=False).within_limits
+    assert "as many tokens as the limits hold" in made.notes[-1]
+
+
 def test_a_mixture_of_experts_by_its_active_parameters():
     made = plan({**H100, "site": {"region": "aws:us-east-1"}}, limits={"cost": "20 kUSD"},
                 experts=True)
