@@ -62,6 +62,30 @@ def test_every_row_equals_a_single_estimate(made):
             assert row[name] == pytest.approx(alone.results[name].value, rel=1e-9)
 
 
+def test_a_sample_of_the_benchmark_equals_single_estimates():
+    # the axes of benchmarks/compare.py: every region and plan, counts that no instance divides
+    from costcalc.catalog import region
+    from costcalc.scenarios import scenarios
+
+    axes = {"accelerators": ["h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "mi300x"],
+            "counts": [8, 20, 136, 776], "regions": list(region.codes()),
+            "plans": ["on-demand", "spot", "reserved-1y", "reserved-3y"]}
+    run = {**RUN, "training": {"tokens": "1T"}}
+    found = scenarios(run, **axes)
+    chosen = np.random.default_rng(11).choice(found.number, 30, replace=False)
+    shape = [len(axis) for axis in axes.values()]
+    for a, c, r, p in zip(*np.unravel_index(chosen, shape), strict=True):
+        row = {"accelerator": axes["accelerators"][a], "count": axes["counts"][c],
+               "region": axes["regions"][r], "plan": axes["plans"][p], "precision": None}
+        one = costcalc.estimate(single(run, row), ranges=False).results
+        for name in ("wall_clock", "cost", "energy", "carbon_total"):
+            ours = found.figures[name][a, c, r, p]
+            if one[name].value is None:
+                assert np.isnan(ours), (name, row)
+            else:
+                assert ours == pytest.approx(one[name].value, rel=1e-12), (name, row)
+
+
 def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
     with Rows(tmp_path / "all.csv") as rows:
         compare(RUN, **AXES, ranges=False, write=rows)
