@@ -43,7 +43,7 @@ def merge(
         "drivers": [],
         "warnings": list(dict.fromkeys(w for _, r in reports for w in r.get("warnings") or ())),
         "breakdown": _breakdown([report for _, report in reports]),
-        "details": {},
+        "details": {"parts": _parts(reports, renamed)},
         "run": {},
         "data": {},
         "stages": stages,
@@ -130,6 +130,32 @@ def _stages(report: Report, suffix: str) -> list[dict[str, Any]]:
     }
     made |= {key: report[key] for key in ("warnings", "breakdown", "details") if report.get(key)}
     return [made]
+
+
+def _parts(
+    reports: Sequence[tuple[str, Report]], renamed: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What each report brings along to be calculated again: its run, and which stages are its."""
+    made: list[dict[str, Any]] = []
+    first = 0
+    for (_, report), suffix in zip(reports, renamed, strict=True):
+        within = (report.get("details") or {}).get("parts")
+        if not report["run"] and isinstance(within, list) and within:  # merged before
+            made += [{**part, "first": part["first"] + first} for part in within]
+        else:
+            meters = (report.get("measurement") or {}).get("meters") or ()
+            made.append({
+                "name": f"{report.get('name') or 'run'}{suffix}",
+                "first": first,
+                "stages": len(report["stages"]),
+                **({"run": report["run"]} if report["stages"] else {}),
+                "data": report["data"],
+                "model_version": report["model_version"],
+                "costcalc_version": report.get("costcalc_version"),
+                "measured_by": ", ".join(str(m.get("name")) for m in meters) or None,
+            })
+        first += len(report["stages"]) or 1
+    return made
 
 
 def _new(items: Iterable[Any], shared: Sequence[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from costcalc.errors import CostcalcError
@@ -14,7 +15,61 @@ Report = Mapping[str, Any]
 _VALUE, _RANGE = 1e-9, 1e-6
 
 
-def recompute(report: Report) -> tuple[str, list[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What came of calculating again: parts done of how many, why not, what differs."""
+
+    done: int
+    of: int
+    reasons: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+
+    def said(self) -> str:
+        """In one line."""
+        if self.found:
+            return "differs"
+        parts = "" if self.of == 1 else f"{self.done} of {self.of} parts: "
+        made = f"{parts}every value to 1e-9, every range to 1e-6" if self.done else ""
+        return "; ".join([made] * bool(made) + self._not())
+
+    def _not(self) -> list[str]:
+        return ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
+
+
+def recompute(report: Report) -> Again:
+    """The whole calculation again; of a merged report that of each part that carries its run."""
+    parts = (report.get("details") or {}).get("parts")
+    if report["run"] or not isinstance(parts, list) or not parts:
+        reason, found = _one(report)
+        said = [reason] if reason else []
+        return Again(done=1 - len(said), of=1, reasons=tuple(said), found=tuple(found))
+    why: dict[str, list[str]] = {}
+    differ: list[str] = []
+    done = 0
+    for part in parts:
+        reason, found = _one(_as_report(part, report))
+        done += not reason
+        if reason:
+            why.setdefault(reason, []).append(str(part.get("name"))[:60])
+        differ += [f"{str(part.get('name'))[:60]}: {line}" for line in found]
+    reasons = tuple(f"{', '.join(names[:5])}: {reason}" for reason, names in why.items())
+    return Again(done=done, of=len(parts), reasons=reasons, found=tuple(differ))
+
+
+def _as_report(part: Report, report: Report) -> dict[str, Any]:
+    """A part of a merged report, as it stood before."""
+    first, number = int(part["first"]), int(part["stages"])
+    stages = report["stages"][first : first + max(1, number)]
+    made = {"data": part.get("data") or {}, "run": part.get("run") or stages[0].get("run") or {}}
+    made |= {key: part.get(key) for key in ("model_version", "costcalc_version", "measured_by")}
+    if number:
+        return made | {"stages": stages, "assumptions": [], "results": None}
+    return made | {
+        "stages": [], "assumptions": stages[0]["assumptions"], "results": stages[0]["results"],
+    }
+
+
+def _one(report: Report) -> tuple[str, list[str]]:
     """Why it could not be recomputed (empty where it could), and what came out otherwise."""
     reason = _before(report)
     if reason:
@@ -35,14 +90,22 @@ def recompute(report: Report) -> tuple[str, list[str]]:
 
 
 def _before(report: Report) -> str:
+    if not report["data"] or not report["run"]:
+        by = report.get("measured_by") or _meters(report)
+        if by:
+            return f"{by} recorded it: there is nothing to calculate"
+        return "it carries no run to calculate again"
     if report["model_version"] != MODEL_VERSION:
         return f"needs costcalc {report.get('costcalc_version') or '?'}: other formulas"
-    if not report["data"] or not report["run"]:
-        return "it is measured or merged: there is no one run to calculate again"
     outside = _files(report["run"])
     if outside:
         return f"it rests on files that it does not carry ({', '.join(outside)})"
     return ""
+
+
+def _meters(report: Report) -> str:
+    meters = (report.get("measurement") or {}).get("meters") or ()
+    return ", ".join(str(meter.get("name"))[:60] for meter in meters)
 
 
 def _files(run: Any) -> list[str]:
@@ -83,7 +146,7 @@ def _drop(run: Any, steps: list[str]) -> None:
 
 
 def _differences(prefix: str, report: Report, again: Report) -> Iterator[str]:
-    for name, figure in again["results"].items():
+    for name, figure in again["results"].items() if report["results"] is not None else ():
         stated = report["results"].get(name) or {}
         for part, tolerance in (("value", _VALUE), ("low", _RANGE), ("high", _RANGE)):
             if not _same(stated.get(part), figure[part], tolerance):
@@ -92,7 +155,7 @@ def _differences(prefix: str, report: Report, again: Report) -> Iterator[str]:
                     f"recomputed {_text(figure[part])}"
                 )
     mine = {item["key"]: item for item in report.get("assumptions", ())}
-    for item in again["assumptions"]:
+    for item in again["assumptions"] if report["results"] is not None else ():
         stated = mine.get(item["key"], {}).get("value")
         if not _same(stated, item["value"], _VALUE):
             yield (

@@ -103,11 +103,10 @@ def _again(report: dict[str, object]) -> Step:
 
     title = "recomputation"
     try:
-        reason, found = recompute(report)
+        again = recompute(report)
     except (InputError, TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
         line = f"the run cannot be calculated again ({type(error).__name__})"
         return Step(title=title, said="failed", discrepancies=(line,))
-    if reason:
-        return Step(title=title, said=f"not recomputed here: {reason}", skipped=True)
-    said = "every value to 1e-9, every range to 1e-6" if not found else "differs"
-    return Step(title=title, said=said, discrepancies=tuple(found))
+    return Step(
+        title=title, said=again.said(), discrepancies=again.found, skipped=bool(again.reasons)
+    )

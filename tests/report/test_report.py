@@ -21,6 +21,7 @@ from costcalc import cli, writing
 from costcalc.errors import InputError
 from costcalc.reading import read
 from costcalc.report.compare import lines, show
+from costcalc.report.importing import slurm
 from costcalc.report.load import load
 from costcalc.report.merge import merge
 from costcalc.report.render import FORMATS, render
@@ -30,6 +31,9 @@ from costcalc.report.verify import NOT_HONESTY, verify
 from costcalc.report.write import text
 
 ROOT = Path(__file__).parent.parent.parent
+SACCT = """JobID|JobName|State|ElapsedRaw|AllocTRES
+1|x|COMPLETED|3600|gres/gpu=4
+"""
 RUN: dict[str, Any] = {
     "name": "one",
     "model": {"preset": "llama-3-8b"},
@@ -134,10 +138,11 @@ def test_a_range_without_its_value_is_named(made: dict[str, Any], tmp_path: Path
 
 
 def test_the_time_of_generating_is_in_the_closure(tmp_path: Path) -> None:
-    """17.2 device-hours follow from the FLOPs trained, the utilization and the time of generating."""
+    """The hours follow from the FLOPs trained, the utilization and the time of generating."""
     report = costcalc.estimate(ROOT / "examples" / "grpo.yaml").to_dict()
     assert verify(file(tmp_path, report)).discrepancies == ()
-    assert report["details"]["work"]["training_flops"] < report["results"]["training_compute"]["value"]
+    trained = report["details"]["work"]["training_flops"]
+    assert trained < report["results"]["training_compute"]["value"]
     hours = report["results"]["wall_clock"]["value"] * 1.1
     wrong = changed(report, "wall_clock", value=hours)
     found = verify(file(tmp_path, wrong)).steps[1].discrepancies
@@ -360,6 +365,27 @@ def test_the_same_run_twice_is_refused_and_seeds_are_runs(
     for key in ("device_hours", "energy", "carbon_total"):
         assert math.isclose(three["results"][key]["value"], 3 * made["results"][key]["value"])
     assert verify(file(tmp_path, three)).holds
+
+
+def test_the_parts_of_a_merged_report_are_calculated_again(
+    made: dict[str, Any], tmp_path: Path
+) -> None:
+    staged = costcalc.estimate(ROOT / "examples" / "project.yaml").to_dict()
+    first = merge([("a", made), ("b", staged)], name="first")
+    recorded = load(file(tmp_path, slurm.read(SACCT, "s"), name="s.yaml"))
+    whole = merge([("s", recorded), ("f", first)], name="whole")
+    step = verify(file(tmp_path, whole)).steps[2]
+    assert step.discrepancies == ()
+    assert step.said == (
+        "2 of 3 parts: every value to 1e-9, every range to 1e-6; not recomputed here: Slurm jobs: "
+        "Slurm accounting recorded it: there is nothing to calculate"
+    )
+    for index in (1, 2):  # the report of one run, and the first stage of the project
+        wrong = copy.deepcopy(whole)
+        wrong["stages"][index]["results"]["memory_per_device"]["high"] *= 1.01
+        found = verify(file(tmp_path, wrong)).steps[2].discrepancies
+        assert len(found) == 1
+        assert "results.memory_per_device.high" in found[0]
 
 
 def test_merging_with_an_unknown_is_unknown(made: dict[str, Any]) -> None:

@@ -25,7 +25,9 @@ def methods(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     }
     for part in parts:
         own = named.get(part.get("name"), {}) if part is not report else {}
-        found = [((source or {}).get("training") or {}).get("method") for source in (own, run)]
+        merged = part.get("run") if part is not report else {}
+        sources = [source for source in (own, merged, run) if isinstance(source, Mapping)]
+        found = [(source.get("training") or {}).get("method") for source in sources]
         yield str(next((method for method in found if method), "pretrain")), part
 
 
