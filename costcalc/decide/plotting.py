@@ -9,6 +9,7 @@ from pathlib import Path
 
 from costcalc.errors import InputError, MissingExtraError, Problem
 
+LINE = "─"  # the mark of a series that is a line in a file
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -111,7 +112,10 @@ def save(plot: Plot, path: str | os.PathLike[str], *, force: bool = False) -> Pa
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     for one in plot.series:
-        axes.scatter(one.x, one.y, label=one.label, s=14)
+        if one.mark == LINE:
+            axes.plot(one.x, one.y, label=one.label, linewidth=1, linestyle="--")
+        else:
+            axes.scatter(one.x, one.y, label=one.label, s=14)
     axes.set_title(plot.title)
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
