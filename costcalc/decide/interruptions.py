@@ -1,8 +1,8 @@
 """Instances that may be taken away: how long a run then takes, and how often to save.
 
 Sources: Young 1974, A first order approximation to the optimum checkpoint interval (CACM 17(9));
-Daly 2006, A higher order estimate of the optimum checkpoint interval (FGCS 22(3)), its
-expected time with restarts, and the interval of equation 37.  Interruptions come at a constant rate.
+Daly 2006, A higher order estimate of the optimum checkpoint interval (FGCS 22(3)), its expected
+time with restarts, and the interval of equation 37.  Interruptions come at a constant rate.
 """
 
 from __future__ import annotations
