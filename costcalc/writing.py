@@ -40,8 +40,9 @@ def to_yaml(data: Any, *, first_line: str = "") -> str:
     return f"{first_line}\n{text}" if first_line else text
 
 
-# Characters that JSON may hold as they are, and YAML, which reads our JSON too, may not.
-_UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+# Characters that JSON may hold as they are, and YAML, which reads our JSON too, may not, or takes
+# for ends of lines (U+0085, U+2028, U+2029).
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 # Text that YAML 1.2 takes for a number and PyYAML's YAML 1.1 does not quote: a commit 1234e5.
 _LIKE_A_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import time
 from pathlib import Path
@@ -511,6 +512,21 @@ def test_cyclonedx_keeps_to_its_schema(made: dict[str, Any]) -> None:
     used = found["energyConsumptions"][0]
     assert used["activityEnergyCost"]["value"] == made["results"]["energy"]["value"]
     assert used["co2CostEquivalent"]["unit"] == "tCO2eq"
+
+
+def test_spdx_keeps_to_its_published_schema(made: dict[str, Any]) -> None:
+    """https://spdx.org/schema/3.0.1/spdx-json-schema.json, which no package carries: fetch it."""
+    path = os.environ.get("COSTCALC_SPDX_SCHEMA")
+    if not path:
+        pytest.skip("COSTCALC_SPDX_SCHEMA names no spdx-json-schema.json of SPDX 3.0.1")
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(Path(path).read_text("utf-8")))
+    unknown = changed(made, "energy", value=None, low=None, high=None, why="no meter")
+    for report in (made, unknown, merge([("a", made)], name=NASTY)):
+        assert list(validator.iter_errors(json.loads(render(report, "spdx")))) == []
+    assert list(validator.iter_errors(json.loads(render(made, "cyclonedx"))))
+    wrong = render(made, "spdx").replace("kilowattHour", "kWh")
+    assert list(validator.iter_errors(json.loads(wrong)))
 
 
 def test_spdx_is_read_by_its_own_model(made: dict[str, Any]) -> None:

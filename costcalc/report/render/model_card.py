@@ -18,7 +18,10 @@ from costcalc.report.render.spdx import FINETUNING, methods
 
 START, END = "<!-- costcalc: start -->", "<!-- costcalc: end -->"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_BLOCK = re.compile(r"^co2_eq_emissions[ \t]*:.*(?:\n(?:[ \t]+.*|[ \t]*|-.*|#.*))*", re.MULTILINE)
+LEFT_OUT = "# co2_eq_emissions is left out:"
+_BLOCK = re.compile(
+    rf"^(?:{LEFT_OUT}.*|co2_eq_emissions[ \t]*:.*(?:\n(?:[ \t]+.*|[ \t]*|-.*|#.*))*)", re.MULTILINE
+)
 _OURS = re.compile(re.escape(START) + r".*?" + re.escape(END), re.DOTALL)
 _HEADING = re.compile(r"^##[ \t]+Environmental Impact[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
@@ -33,7 +36,8 @@ def front_matter(report: Mapping[str, Any]) -> str:
     grams = view.value(report, "carbon_operational")
     if grams is None:
         why = view.figure(report, "carbon_operational").get("why") or "not known"
-        return f"# co2_eq_emissions is left out: {' '.join(str(why).split())}"
+        plain = "".join(c if c.isprintable() else " " for c in str(why))
+        return f"{LEFT_OUT} {' '.join(plain.split())}"
     made = {
         "source": f"{view.software(report)} ({view.kind(report)})",
         "training_type": _training_type(report),
