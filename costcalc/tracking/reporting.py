@@ -44,6 +44,8 @@ def report(
     made = _costed(asked, notes) or unlisted.estimated(
         totals, plan, _joules(totals), seen)
     data = made.to_dict()
+    if data["results"]["utilization"]["basis"] == "given":  # by the run file that we wrote
+        data["results"]["utilization"]["basis"] = "measured"
     data["measurement"] = _measurement(totals, data["measurement"])
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
     data["details"] = {**data["details"], "tracking": {

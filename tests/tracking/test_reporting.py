@@ -92,6 +92,7 @@ def test_speed_follows_from_the_timed_steps() -> None:
     assert value(data, "utilization") == pytest.approx(compute / 6000 / (8 * 989.4e12), rel=1e-3)
     # A step of the run file is 64 x 1024 tokens.
     assert value(data, "step_time") == pytest.approx(64 * 1024 / (1e9 / 6000))
+    assert data["results"]["utilization"]["basis"] == "measured"
     line = data["details"]["tracking"]["calibrate"]
     assert line == "hardware: {calibrate: {step_time: 0.3932 s}}"
 
