@@ -16,8 +16,8 @@ PACKAGE = ROOT / "costcalc"
 ORDER = [
     ("errors",), ("units",), ("human",), ("reading",), ("writing",), ("assumption",), ("scalars",),
     ("run",), ("rules",), ("request",), ("catalog",), ("workload",), ("throughput",),
-    ("energy", "price", "carbon"), ("owning",), ("uncertainty",), ("sections", "blind"), ("results",),
-    ("lookup",), ("hardware",),
+    ("energy", "price", "carbon"), ("owning",), ("uncertainty",), ("sections", "blind"),
+    ("results",), ("lookup",), ("hardware",),
     ("model",), ("timing",), ("inputs",), ("part",), ("pipeline",), ("limits",), ("describe",),
     ("outcome",), ("calculator",), ("layouts", "scenarios"), ("report",), ("schemas",),
     ("tracking",), ("integrations",), ("decide",), ("validate",), ("cli",), ("__main__",),
