@@ -41,6 +41,12 @@ def schema_problems(document: Document) -> list[Problem]:
 
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a report: a mapping of keys")]
+    if "schema" not in document.data and "results" not in document.data:
+        message = (
+            "no report: neither schema nor results; costcalc estimate RUN.yaml -o report.yaml "
+            "writes one from a run file"
+        )
+        return [document.problem((), message)]
     huge = _too_large(document)
     if huge:
         return huge

@@ -61,6 +61,10 @@ def test_latex_compiles_without_shell_escape(name: str, tmp_path: Path) -> None:
 
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+_QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)
 
 
 @pytest.mark.skipif(_CHROMIUM is None, reason="needs chromium")
@@ -71,13 +75,7 @@ def test_html_renders_and_fits(width: int, tmp_path: Path) -> None:
     subprocess.run(
         [
             str(_CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
+            *_QUIET,
             f"--user-data-dir={tmp_path / 'profile'}",
             f"--window-size={width},900",
             f"--screenshot={shot}",
@@ -88,6 +86,28 @@ def test_html_renders_and_fits(width: int, tmp_path: Path) -> None:
         timeout=120,
     )
     assert shot.stat().st_size > 20_000
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="needs chromium")
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler-utils")
+def test_html_prints_on_a_few_pages_with_whole_words(tmp_path: Path) -> None:
+    printed = tmp_path / "page.pdf"
+    subprocess.run(
+        [
+            str(_CHROMIUM), *_QUIET, f"--user-data-dir={tmp_path / 'profile'}",
+            f"--print-to-pdf={printed}", "--no-pdf-header-footer",
+            (EXAMPLES / "bloom-176b.html").as_uri(),
+        ],
+        capture_output=True, check=True, timeout=120,
+    )
+    shown = subprocess.run(
+        ["pdftotext", "-layout", str(printed), "-"], capture_output=True, text=True, check=True
+    ).stdout
+    assert 2 <= shown.count("\f") <= 5
+    words = set(shown.split())
+    for item in load(EXAMPLES / "bloom-176b.yaml")["assumptions"]:
+        assert item["key"] in words
+        assert item["basis"] in words
 
 
 def test_the_page_loads_nothing_and_runs_nothing() -> None:

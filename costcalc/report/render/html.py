@@ -19,22 +19,25 @@ body{margin:0 auto;max-width:64rem;padding:1.25rem;background:var(--page);color:
 font:16px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.2;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem}
 p{margin:.3rem 0}.soft{color:var(--soft)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));
 gap:.75rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem}
 .card b{display:block;font-size:1.45rem;line-height:1.25}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+th,td{overflow-wrap:break-word;text-align:left;padding:.35rem .6rem;
+border-bottom:1px solid var(--line);vertical-align:top}
 td.n{text-align:right;white-space:nowrap}svg{display:block;width:100%;height:auto}
 .key{list-style:none;padding:0;margin:.4rem 0 1rem;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem}
 .key i{display:inline-block;width:.8em;height:.8em;border-radius:.15em;margin-right:.4em}
-.ranges{max-width:44rem}td.n,th.n{text-align:right}
+.ranges{max-width:32rem}td.n,th.n{text-align:right}
 svg text{fill:var(--ink);font-size:13px}svg .axis{stroke:var(--line)}
 @media (max-width:40rem){.stack thead{display:none}.stack tr{display:block;padding:.5rem 0;
 border-bottom:1px solid var(--line)}.stack td{display:block;border:0;padding:.1rem 0;
 text-align:left;white-space:normal}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--page:#fff;--card:#fff;--line:#bbb}
-body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}tr,.card,svg{break-inside:avoid}
+body{max-width:none;padding:0;font-size:10pt}h2,h2+p{break-after:avoid}
+.cards{grid-template-columns:repeat(4,1fr)}table{font-size:8.5pt}thead{display:table-header-group}
+tr,.card,svg,.key{break-inside:avoid}
 svg *,.key i{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 _COLOURS = 6

@@ -71,6 +71,9 @@ def section(report: Mapping[str, Any]) -> str:
 
 
 def _carbon(report: Mapping[str, Any]) -> str:
+    if view.value(report, "carbon_operational") is None:
+        why = view.figure(report, "carbon_operational").get("why")
+        return f"unknown: {why or 'no reason given'}"
     text = view.text(report, "carbon_operational")
     between = view.between(report, "carbon_operational")
     made = f"{text} of electricity, location-based" + (
