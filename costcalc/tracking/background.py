@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from costcalc.tracking import ledger, ranks
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.harmless import harmless, importing
 from costcalc.tracking.ledger import Written
+from costcalc.tracking.options import Options
 from costcalc.tracking.plan import Plan
 from costcalc.tracking.records import Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
@@ -31,22 +32,6 @@ if TYPE_CHECKING:
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the user asked of a tracker."""
-
-    plan: Plan
-    output: str | None
-    folder: str | None
-    job: str | None
-    stops: bool
-    progress: bool | None
-    callback: Callable[[dict[str, float]], Any] | None
-    interval: float
-    identify: bool
-    force: bool
 
 
 class Background:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from costcalc import writing
 from costcalc.errors import CostcalcError, InputError, Problem
@@ -13,11 +13,9 @@ from costcalc.reading import read_file
 from costcalc.results import SCHEMA, Estimate
 from costcalc.tracking.ledger import Written, read
 from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.options import Options
 from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report
-
-if TYPE_CHECKING:
-    from costcalc.tracking.background import Options
 
 _WORDS = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e",
           "utilization": "MFU"}

@@ -12,10 +12,10 @@ from costcalc.tracking.doing import Done, done
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.options import Options
 from costcalc.tracking.watch import Watch
 
 if TYPE_CHECKING:
-    from costcalc.tracking.background import Options
     from costcalc.tracking.progress import Teller
 
 # Results, and what loggers know them by.

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from costcalc.errors import InputError, Problem
 from costcalc.request import Source
-from costcalc.tracking.background import Background, Options
+from costcalc.tracking.background import Background
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.harmless import harmless, watch_forks
 from costcalc.tracking.ledger import Written
+from costcalc.tracking.options import Options
 from costcalc.tracking.plan import prepare
 from costcalc.tracking.records import Sample, Start, from_line, to_line
 
