@@ -120,13 +120,22 @@ def provider(report: Report) -> str:
 
 
 def assumption(report: Report, key: str) -> Mapping[str, Any] | None:
-    """An assumption of the report or of its first stage that has it."""
-    for part in [report, *report["stages"]]:
-        for item in part.get("assumptions") or ():
-            if item.get("key") == key:
-                found: Mapping[str, Any] = item
-                return found
-    return None
+    """An assumption of the report, or that all of its stages share; None where they differ."""
+    found = _every(report, key)
+    return found[0] if found and all(item["value"] == found[0]["value"] for item in found) else None
+
+
+def differs(report: Report, key: str) -> bool:
+    """Whether the stages of a report rest on different values of an assumption."""
+    found = _every(report, key)
+    return any(item["value"] != found[0]["value"] for item in found)
+
+
+def _every(report: Report, key: str) -> list[Mapping[str, Any]]:
+    parts = [report, *report["stages"]]
+    return [
+        item for part in parts for item in part.get("assumptions") or () if item.get("key") == key
+    ]
 
 
 def assumed(item: Mapping[str, Any]) -> str:

@@ -425,6 +425,19 @@ def test_every_format_renders_unknown_and_nasty(shape: str, made: dict[str, Any]
         assert shown.isascii()
 
 
+def test_no_part_speaks_for_the_whole(made: dict[str, Any]) -> None:
+    """Of two places neither's grid nor PUE is said of the whole; of one place it is."""
+    place = {"site.grid": "500 gCO2e/kWh", "site.pue": 1.5}
+    other = costcalc.estimate(RUN, changes=place).to_dict()
+    both, same = merge([("a", made), ("b", other)], name="p"), merge([("a", made)], name="p")
+    assert r"\num{50}\,gCO2e/kWh" in render(same, "latex")
+    shown = render(both, "latex")
+    assert r"\num{50}" not in shown
+    assert "of each part, this is" in shown
+    assert "PUE 1.2" in render(same, "annex-xi")
+    assert "PUE" not in render(both, "annex-xi")
+
+
 def test_escape_leaves_nothing_that_latex_reads() -> None:
     assert escape(r"\a_b%") == r"\textbackslash{}a\_b\%"
 

@@ -177,6 +177,10 @@ def _paragraph(report: Mapping[str, Any]) -> Iterator[str]:
         )
         yield f"{quantity(report, 'carbon_operational')} (location-based);"
         yield f"with a share of making the hardware, {quantity(report, 'carbon_total')}."
+    elif view.differs(report, "site.grid"):
+        yield "At the carbon intensities of the electricity of each part, this is"
+        yield f"{quantity(report, 'carbon_operational')} (location-based);"
+        yield f"with a share of making the hardware, {quantity(report, 'carbon_total')}."
     else:
         yield "The carbon intensity of the electricity is not known."
     cost = view.value(report, "cost")
