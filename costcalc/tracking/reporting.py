@@ -43,7 +43,7 @@ def report(
     notes = [*seen.notes, *notes]
     made = _costed(asked, notes) or unlisted.estimated(
         totals, plan, _joules(totals), seen)
-    data = made.to_dict()
+    data = made.to_dict(identify=identify)
     if data["results"]["utilization"]["basis"] == "given":  # by the run file that we wrote
         data["results"]["utilization"]["basis"] = "measured"
     data["measurement"] = _measurement(totals, data["measurement"])
