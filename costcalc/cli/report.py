@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def show(report: File) -> None:
     from costcalc.report.compare import show as lines
     from costcalc.report.load import load
 
-    print("\n".join(lines(load(report))))
+    _print(lines(load(report)))
 
 
 @app.command("compare")
@@ -45,7 +46,7 @@ def compare(a: File, b: File) -> None:
     from costcalc.report.compare import lines
     from costcalc.report.load import load
 
-    print("\n".join(lines(load(a), load(b))))
+    _print(lines(load(a), load(b)))
 
 
 @app.command("merge")
@@ -122,6 +123,17 @@ def import_(
     from costcalc.report.write import text
 
     _write(text(read(source, file, identify=identify), output), output, force=force)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Lines within the terminal, or 80 columns; what goes on stands further in."""
+    import shutil
+    import textwrap
+
+    width = max(40, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent)) if line else "")
 
 
 def _write(text: str, output: Path | None, *, force: bool) -> None:

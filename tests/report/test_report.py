@@ -255,6 +255,17 @@ def test_exit_codes(
     assert cli.run(["report", "verify", str(tmp_path / "none.yaml")]) == 2
 
 
+def test_what_people_read_fits_80_columns(
+    made: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(file(tmp_path, made))
+    other = str(ROOT / "examples" / "reports" / "alpaca-7b.yaml")
+    for arguments in (["show", path], ["show", other], ["compare", path, other]):
+        assert cli.run(["report", *arguments]) == 0
+        shown = capsys.readouterr().out
+        assert max(len(line) for line in shown.splitlines()) <= 80
+
+
 HOSTILE = [
     "schema: !!python/object/apply:os.system [ls]",
     "a: &a [1]\nb: [*a, *a, *a]",
