@@ -23,14 +23,14 @@ _PUBLIC = re.compile(
 )
 _NAMING = re.compile(
     r"""
-    [a-z][a-z0-9+.-]*://\S+                              # a link: a host, often its owner
-    | [\w.+-]+@[\w-][\w.-]*(?::\S+)?                     # a person, or a person at a host
+    (?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://\S+         # a link: a host, often its owner
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w-][\w.-]*(?::\S+)?    # a person, or a person at a host
     | (?<![\w.])(?:~[\w-]*|\.\.?|[A-Za-z]:|\$\w+|\$\{\w+\})?
       (?:[/\\]{1,2}[\w.@+$-]+){2,}[/\\]?                  # a path
     | (?<![\w.])(?:~[\w-]*|\.\.|[A-Za-z]:|\$\w+|\$\{\w+\})[/\\][\w.@+$-]*   # ~/x, ../x, C:\x
     | (?<![\w./])/(?:home|users|root|mnt|data|scratch|work|tmp|var|opt|srv)\b
     | \b\d{1,3}(?:\.\d{1,3}){3}\b                        # an address
-    | (?<![\w.])(?:[a-z0-9-]+\.){1,}
+    | (?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,10}
       (?:com|org|net|edu|gov|io|ai|dev|ac\.\w\w|local|internal|lan|cluster|hpc
          |at|be|ca|ch|cn|cz|de|dk|es|eu|fi|fr|in|it|jp|kr|nl|no|pl|se|sg|uk|us)\b   # a host
     | \b(?:slurm|sbatch|job|jobid|pbs|lsf)[-_ :#=]*\d{2,}(?:_\d+)?\b                # a job

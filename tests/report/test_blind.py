@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,10 @@ def test_what_names_somebody_goes(text: str) -> None:
 def test_any_text_is_read_once_and_for_all(text: str) -> None:
     once = nameless(text)
     assert nameless(once) == once
+
+
+@pytest.mark.parametrize("piece", ["a.", "/a", "a@", "1.1.1.1", "-", "a", "a+.", "x://", "job "])
+def test_a_long_text_is_read_in_no_time(piece: str) -> None:
+    begun = time.perf_counter()
+    nameless(piece * 30_000)
+    assert time.perf_counter() - begun < 2
