@@ -251,8 +251,8 @@ def filled(
 _SECTIONS = ("training", "hardware", "site", "price")
 _KEYS = {
     "method", "packing", "sequence_length", "global_batch", "micro_batch", "precision",
-    "attention", "optimizer", "runs", "group", "inner_epochs", "lora.rank", "lora.targets",
-    "layout", "layout.sharding", "utilization", "goodput", "pue", "grid",
+    "attention", "kernels", "optimizer", "runs", "group", "inner_epochs", "lora.rank",
+    "lora.targets", "layout", "layout.sharding", "utilization", "goodput", "pue", "grid",
     "device_hour",
 }
 

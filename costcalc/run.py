@@ -142,6 +142,7 @@ class Training(Section):
     precision: _Precision | None = None
     recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
     attention: Annotated[str, choice("flash", "flash2", "standard")] | None = None
+    kernels: Annotated[str, choice("plain", "fused")] | None = None
     optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
     runs: _Amount | None = None
 

@@ -19,6 +19,7 @@ from costcalc.workload.work import Work
 TOKENS_A_STEP = 4e6  # pretraining
 _SAMPLES_A_DEVICE = 32
 _FINETUNE_BATCH = 128
+_FUSED = "fused: normalization, activation and addition in one kernel, as in tuned benchmarks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ def _recipe(
         global_batch=float(batch),
         precision=precision,
         attention=cast("Any", training.attention or default("attention", "flash")),
+        kernels=cast("Any", training.kernels or (
+            default("kernels", "plain", _FUSED) if work.datum == "sample" else "plain")),
         optimizer=training.optimizer or default("optimizer", "adamw"),
         method=work.method,
         base_precision=training.base_precision,

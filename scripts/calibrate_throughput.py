@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from calibrate_classes import samples_of
 from encoder_scales import encoders_of
 from scipy.optimize import least_squares
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import (
     CLASS,
@@ -87,7 +87,6 @@ DEVIATION = 0.06  # of a generation and precision from its ceiling
 ATTENTION = 0.15  # of a generation's attention
 OFFSET = 0.15  # of a source
 OFFSET_MACHINE = 0.10  # of a source on a generation
-SHARE, PASSES = 0.08, 0.10  # of by_flops: a class's share of the ceiling, passes over activations
 MEANT = 4  # sources below which Student's t has no meaning
 ROUND = 0.12  # below this error the loss is quadratic
 
@@ -237,37 +236,11 @@ def yaml(data: Any, indent: int = 0) -> str:
     return "\n".join(lines)
 
 
-def classes_of(measured: list[Measured], without: str | None = None) -> dict[str, Any]:
-    """Share and passes of each class of :mod:`costcalc.throughput.by_flops`."""
-    cases = [c for c in (sample_case(m) for m in measured) if c is not None]
-    cases = [c for c in cases if c.group != without]
-    kinds = sorted({c.kind for c in cases})
-    which = np.array([kinds.index(c.kind) for c in cases])
-    _, group = index([c.group for c in cases])
-    weights = np.bincount(group)[group] ** -0.25 * 3.0
-    share0 = np.array([by_flops.PRIOR[k][0] for k in kinds])
-    passes0 = by_flops.PRIOR["cnn"][1]
-
-    def values(theta: np.ndarray) -> tuple[np.ndarray, float]:
-        # one share a class, one count of passes for all: memory traffic is no matter of the class
-        return share0 * np.exp(theta[:-1] * SHARE), passes0 * float(np.exp(theta[-1] * PASSES))
-
-    def residuals(theta: np.ndarray) -> np.ndarray:
-        share, passes = values(theta)
-        constants = {k: {"share": s, "passes": passes} for k, s in zip(kinds, share, strict=True)}
-        e = np.array([sample_error(c, constants) for c in cases])
-        return np.concatenate([weights * loss(e / 0.15), theta])
-
-    share, passes = values(least_squares(residuals, np.zeros(len(kinds) + 1), max_nfev=20).x)
-    return {k: {"share": rounded(min(s, 0.95)), "passes": rounded(passes),
-                "n": int((which == i).sum())}
-            for i, (k, s) in enumerate(zip(kinds, share, strict=True))}  # fmt: skip
-
-
 HEADER = """\
 # yaml-language-server: $schema=./schemas/throughput.schema.json
 # Written by scripts/calibrate_throughput.py from measurements/throughput.csv; do not edit.
 # global: constants of costcalc/throughput/coefficients.py (shares of 1, seconds, bytes).
+# classes, samples: constants of costcalc/throughput/by_flops.py (scripts/calibrate_classes.py).
 # models: scales of them for kinds of model whose measured software differs.
 # precisions: what a generation keeps of its measured matmul ceiling, against `sustained`.
 # auto: share of the throughput in the fastest layout found that runs in their own layouts reach.
@@ -339,7 +312,7 @@ def held_out(
             if case is not None:
                 rate = predicted_rate(case, own, hidden=not one.layout_given)
             elif (sample := sample_case(one)) is not None:
-                rate = np.exp(sample_error(sample, own["classes"])) * one.rate
+                rate = np.exp(sample_error(sample, own)) * one.rate
             if rate:
                 name = CLASS_OF[workload]
                 found.setdefault(name, []).append((np.log(rate / one.rate), one.group))
@@ -413,14 +386,14 @@ def main() -> None:
     every = np.ones(len(fit.rate), dtype=bool)
     same = {"stack": stack, "loss": loss}
     constants = constants_of(fit, theta, every)
-    constants["classes"] = classes_of(everything)
+    constants |= samples_of(everything)
     constants["models"] = {"encoder": encoders_of(everything, constants, None, **same)}
     folds: dict[str, Any] = {}
     for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
         without = fit.solve(fit.weights(name)) if name in fit.groups else theta
         folds[name] = constants_of(fit, without, used)
-        folds[name]["classes"] = classes_of(everything, name)
+        folds[name] |= samples_of(everything, name)
         scales = encoders_of(everything, folds[name], name, **same)
         folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)

@@ -1,12 +1,14 @@
 """The time of a sample where only its forward FLOPs are known: convolutional nets and the like.
 
-A step spends its time on arithmetic and, layer by layer, on reading and writing activations.  The
+A step spends its time on arithmetic, on reading and writing activations layer by layer, and on
+layers that do little with each element (depthwise convolutions), which run at the vector rate.  The
 elements that a network's layers put out are counted, or go as the square root of its forward FLOPs
 (Radosavovic et al. 2020, arXiv:2003.13678, section 4), so that
 
-    seconds a sample = 3·F/(peak · ceiling · share) + passes·elements·bytes/bandwidth.
+    seconds a sample = 3·F/(peak · ceiling · share) + passes·elements·bytes/bandwidth
+                       + light·elements·max(0, 1 − (F/elements)/dense)/vector.
 
-``share`` and ``passes`` are calibrated per class of model.
+``share`` is calibrated per class of model, the other constants for all together.
 """
 
 from __future__ import annotations
@@ -22,8 +24,17 @@ from costcalc.throughput.layout import Machine
 
 Number = Any  # float or NumPy array of floats
 
-#: share of the matmul ceiling, and times that an activation is read or written in a step: prior
-PRIOR = {"cnn": (0.70, 26.0), "vit": (0.70, 26.0), "diffusion": (0.70, 26.0)}
+#: share of the matmul ceiling that the arithmetic of a class reaches in 16 bits: prior
+SHARE = {"cnn": 0.70, "vit": 0.70, "diffusion": 0.50}
+#: of all classes, prior.  tf32, fp32: share of their own peak, against that of 16 bits (fp32 also
+#: takes the Winograd form, with fewer products).  passes: times that an activation is read or
+#: written in a step.  fused: what is left of them where normalization, activation and addition are
+#: one kernel.  light: vector FLOP an element of layers that do little with it.  late: what each
+#: doubling of the devices adds to a step.
+PRIOR = {"tf32": 0.5, "fp32": 1.0, "passes": 26.0, "fused": 0.6, "light": 300.0, "late": 0.013}
+#: forward FLOP an element from which a network has no light layers: between those of dense ones
+#: (ResNet-50 737, ResNeXt-101 760) and of depthwise ones (EfficientNet-B0 116, MobileNetV2 90)
+DENSE = 600.0
 #: elements for each √FLOP: ResNet-50, 11.1 M of 8.2 GFLOP (timm, benchmark-infer)
 ELEMENTS = 122.0
 #: the class that answers for a kind of architecture without shapes
@@ -41,14 +52,16 @@ class SampleTime:
 
 
 def sample_seconds(
-    forward_flops: Number, rate: Number, moved: Number, bandwidth: Number
+    forward_flops: Number, rate: Number, moved: Number, bandwidth: Number,
+    light: Number = 0.0, vector: Number = 1.0,
 ) -> SampleTime:
-    """The formula above: ``rate`` FLOP/s reached by arithmetic alone, ``moved`` bytes a sample.
+    """The formula above: ``rate`` FLOP/s reached by arithmetic alone, ``moved`` bytes a sample,
+    ``light`` FLOP a sample at the ``vector`` rate.
 
     >>> sample_seconds(4e9, 1e14, 1e9, 1e12).compute
     0.00012
     """
-    compute = 3.0 * forward_flops / rate
+    compute = 3.0 * forward_flops / rate + light / vector
     memory = moved / bandwidth
     return SampleTime(seconds=compute + memory, compute=compute, memory=memory)
 
@@ -60,25 +73,39 @@ def sample_time(
     constants: Mapping[str, Any],
     kind: str = "cnn",
     elements: float | None = None,
+    *,
+    fused: bool = False,
 ) -> SampleTime:
     """Device-seconds of one training sample of ``forward_flops`` (2 a multiply-add).
 
     ``kind``: cnn, vit or diffusion; another one is taken as cnn.  ``elements``: activations
-    that the layers put out, where they were counted.  Raises InputError where the
-    machine has no peak for the precision.
+    that the layers put out, where they were counted.  ``fused``: normalization, activation and
+    addition run in one kernel, as in tuned benchmarks.  Raises InputError where the machine has
+    no peak for the precision.
     """
     rates = rates_of(machine, precision)
-    own = constants.get("classes", {}).get(kind) or constants.get("classes", {}).get(_FALLBACK)
-    prior = PRIOR.get(kind, PRIOR[_FALLBACK])
-    share, passes = (own["share"], own["passes"]) if own else prior
+    own = {**PRIOR, **constants.get("samples", {})}
     count = elements or ELEMENTS * float(np.sqrt(forward_flops))
-    late = constants.get("global", {}).get("jitter", 0.0)
-    late = late * float(np.log2(max(machine.devices / 8.0, 1.0)))
-    bandwidth = rates.bandwidth * constants.get("global", {}).get("bandwidth", 0.85)
-    rate = rates.peak * ceiling_of(machine, precision) * share
-    time = sample_seconds(forward_flops, rate, passes * count * rates.activation_bytes, bandwidth)
-    return SampleTime(
-        seconds=float(time.seconds) * (1.0 + late),
-        compute=float(time.compute) * (1.0 + late),
-        memory=float(time.memory) * (1.0 + late),
+    share = _share(constants, kind) * own.get(precision, 1.0)
+    passes = own["passes"] * (own["fused"] if fused else 1.0)
+    sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if _class(kind) == "cnn" else 0.0
+    late = 1.0 + own["late"] * float(np.log2(max(machine.devices, 1.0)))
+    time = sample_seconds(
+        forward_flops, rates.peak * ceiling_of(machine, precision) * share,
+        passes * count * rates.activation_bytes,
+        rates.bandwidth * constants.get("global", {}).get("bandwidth", 0.85),
+        own["light"] * count * sparse, machine.peak.get("fp32", rates.peak),
     )
+    return SampleTime(
+        seconds=float(time.seconds) * late, compute=float(time.compute) * late,
+        memory=float(time.memory) * late,
+    )
+
+
+def _class(kind: str) -> str:
+    return kind if kind in SHARE else _FALLBACK
+
+
+def _share(constants: Mapping[str, Any], kind: str) -> float:
+    found = constants.get("classes", {}).get(_class(kind))
+    return float(found["share"]) if found else SHARE[_class(kind)]

@@ -64,7 +64,8 @@ class Recipe:
 
     ``attention``: flash2 is FlashAttention-2, which is as good as any on Ampere and half as fast as
     kernels written for Hopper there.  ``overlap``: communication runs beside computation;
-    ``expert_overlap``: so does the experts', beside another micro-batch (DualPipe).
+    ``expert_overlap``: so does the experts', beside another micro-batch (DualPipe).  ``kernels``:
+    fused where normalization, activation and addition of a convolutional net are one.
     """
 
     sequence_length: int
@@ -73,6 +74,7 @@ class Recipe:
     attention: Literal["flash", "flash2", "standard"] = "flash"
     overlap: bool = True
     expert_overlap: bool = False
+    kernels: Literal["plain", "fused"] = "plain"
     optimizer: str = "adamw"
     method: str = "pretrain"
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)

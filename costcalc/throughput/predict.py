@@ -87,7 +87,8 @@ def _by_sample(
     """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone."""
     constants = load()
     taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
-    time = sample_time(forward_flops, machine, recipe.precision, constants, kind=taken)
+    time = sample_time(forward_flops, machine, recipe.precision, constants, kind=taken,
+                       fused=recipe.kernels == "fused")
     value = 3.0 * forward_flops / (time.seconds * peak_of(machine, recipe.precision))
     low, high = prediction_range(constants, generation=machine.generation, kind=taken,
                                  devices=machine.devices)

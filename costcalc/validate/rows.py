@@ -320,6 +320,7 @@ class SampleCase:
     machine: Machine
     precision: str
     rate: float  # samples a second and device
+    fused: bool = False
 
 
 def sample_case(measured: Measured) -> SampleCase | None:
@@ -341,13 +342,14 @@ def sample_case(measured: Measured) -> SampleCase | None:
         machine=machine,
         precision=row["precision"],
         rate=measured.rate,
+        fused=row.get("kernels") == "fused",
     )
 
 
-def sample_error(case: SampleCase, classes: Mapping[str, Any]) -> float:
-    """Logarithm of predicted over measured rate, with these constants of the classes."""
+def sample_error(case: SampleCase, constants: Mapping[str, Any]) -> float:
+    """Logarithm of predicted over measured rate, with these constants."""
     time = by_flops.sample_time(
-        case.forward_flops, case.machine, case.precision, {"classes": classes}, case.kind,
-        case.elements,
+        case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,
+        fused=case.fused,
     )  # fmt: skip
     return -math.log(time.seconds * case.rate)

@@ -129,7 +129,8 @@ def _by_flops(one: Measured, constants: Mapping[str, Any]) -> tuple[float, float
     if case is None:
         return None
     time = by_flops.sample_time(
-        case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements
+        case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,
+        fused=case.fused,
     )
     low, high = prediction_range(
         constants, generation=case.machine.generation, kind=case.kind
