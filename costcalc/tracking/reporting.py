@@ -18,10 +18,13 @@ from costcalc.tracking import unlisted
 from costcalc.tracking.doing import Done, done
 from costcalc.tracking.merge import Totals, named
 from costcalc.tracking.plan import Plan
+from costcalc.tracking.records import Basis
 from costcalc.units import unit
 
 _DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset_samples")
 _SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
+_DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
+_PROFILE = "time × the power of the profile (costcalc)"
 _COMPONENTS = ("device", "cpu", "memory")
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
@@ -41,12 +44,12 @@ def report(
     seen = done(totals, plan, predicted)
     asked, notes = _asked(totals, plan, seen)
     notes = [*seen.notes, *notes]
-    made = _costed(asked, notes) or unlisted.estimated(
-        totals, plan, _joules(totals), seen)
+    first = _costed(asked, notes)
+    made, parts = _with_energy(first, asked, totals, plan, seen)
     data = made.to_dict(identify=identify)
     if data["results"]["utilization"]["basis"] == "given":  # by the run file that we wrote
         data["results"]["utilization"]["basis"] = "measured"
-    data["measurement"] = _measurement(totals, data["measurement"])
+    data["measurement"] = _measurement(totals, data["measurement"], parts)
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
     data["details"] = {**data["details"], "tracking": {
         "attempts": [_attempt(a, totals) for a in totals.attempts],
@@ -72,6 +75,49 @@ def _costed(asked: dict[str, Any] | None, notes: list[str]) -> Estimate | None:
         except CostcalcError as error:
             notes.append(f"not used: {str(error).splitlines()[0].removeprefix('run: ')}")
     return None
+
+
+def _with_energy(
+    first: Estimate | None, asked: dict[str, Any] | None, totals: Totals, plan: Plan, seen: Done
+) -> tuple[Estimate, list[dict[str, Any]]]:
+    """The estimate with the energy that was metered in it, and the parts of that energy.
+
+    What no meter sees of a job whose devices are metered is modelled as an estimate has it: the
+    network between nodes, and the host where even CodeCarbon's models fail.  Where nobody saw the
+    devices, all of the energy is modelled, and what was metered stands beside it.
+    """
+    metered = _metered(totals)
+    joules = _joules(totals)
+    if first is None or asked is None:
+        return unlisted.estimated(totals, plan, joules, seen), metered
+    if joules is None or not _devices_metered(totals):
+        modelled = [_part(name, first.breakdown["energy"][name], "modelled", _PROFILE)
+                    for name in _DRAWN if name in first.breakdown.get("energy", {})]
+        return first, [*modelled, *({**part, "counted": False} for part in metered)]
+    extra = []
+    if not any(part["component"] == "cpu" for part in metered):
+        host = first.values.get("host_power", 0.0) * totals.device_seconds(len(totals.devices))
+        extra.append(_part("hosts", host / unit("kWh").factor, "modelled", _PROFILE))
+        joules += host
+    network = joules * first.values.get("network_share", 0.0)
+    if network:
+        extra.append(_part("network", network / unit("kWh").factor, "modelled", _PROFILE))
+    measured = {**asked["measured"], "energy_it": f"{joules + network!r} J"}
+    made = _costed({**asked, "measured": measured}, [])
+    return made or first, [*metered, *extra]
+
+
+def _metered(totals: Totals) -> list[dict[str, Any]]:
+    """What was metered, by component and meter."""
+    found: dict[tuple[str, Basis, str], float] = {}
+    for item in sorted(totals.energy.values(), key=lambda e: _COMPONENTS.index(e.component)):
+        key = (item.component, item.basis, item.meter)
+        found[key] = found.get(key, 0.0) + item.joules / unit("kWh").factor
+    return [_part(name, kwh, basis, meter) for (name, basis, meter), kwh in found.items()]
+
+
+def _part(component: str, kwh: float, basis: Basis, meter: str) -> dict[str, Any]:
+    return {"component": component, "energy": kwh, "unit": "kWh", "basis": basis, "meter": meter}
 
 
 def _asked(totals: Totals, plan: Plan, seen: Done) -> tuple[dict[str, Any] | None, list[str]]:
@@ -105,12 +151,8 @@ def _went_well(totals: Totals) -> bool:
 
 
 def _measured(totals: Totals) -> dict[str, Any]:
-    """The figures that were measured; the allocation of all attempts is one wall clock."""
-    made: dict[str, Any] = {"wall_clock": f"{totals.elapsed!r} s"}
-    joules = _joules(totals)
-    if joules is not None and _devices_metered(totals):
-        made["energy_it"] = f"{joules!r} J"
-    return made
+    """The time that was measured; the allocation of all attempts is one wall clock."""
+    return {"wall_clock": f"{totals.elapsed!r} s"}
 
 
 def _devices_metered(totals: Totals) -> bool:
@@ -189,20 +231,16 @@ def _named(plan: Plan) -> tuple[str, int] | None:
 # --- the sections around the figures -------------------------------------------------------------
 
 
-def _measurement(totals: Totals, made: Mapping[str, Any]) -> dict[str, Any]:
+def _measurement(
+    totals: Totals, made: Mapping[str, Any], parts: list[dict[str, Any]]
+) -> dict[str, Any]:
     last = totals.attempts[-1]
-    components: dict[tuple[str, str, str], float] = {}
-    for item in sorted(totals.energy.values(), key=lambda e: _COMPONENTS.index(e.component)):
-        key = (item.component, item.basis, item.meter)
-        components[key] = components.get(key, 0.0) + item.joules / unit("kWh").factor
+    metered = [part for part in parts if part["meter"] != _PROFILE]
     found: dict[str, Any] = {
         **made,
-        "meters": [{"name": meter, "what": what} for what, _, meter in components]
+        "meters": [{"name": part["meter"], "what": part["component"]} for part in metered]
         or [{"name": "none", "what": "no meter was found"}],
-        "components": [
-            {"component": component, "energy": kwh, "unit": "kWh", "basis": basis, "meter": meter}
-            for (component, basis, meter), kwh in components.items()
-        ],
+        "components": parts,
         "gaps": totals.gaps,
         "nodes": totals.nodes,
     }

@@ -27,8 +27,26 @@ RUN: dict[str, Any] = {
 H100 = "NVIDIA H100 80GB HBM3"
 
 
+def two_nodes() -> Totals:
+    """Two nodes of eight, each metered by its own first rank: 500 W a board, 200 W of CPU."""
+    written = []
+    for node in range(2):
+        found = tuple(Device(uuid=f"{node}.{n}", name=H100) for n in range(8))
+        energy = {f"gpu:{d.uuid}": Energy(joules=500.0 * 3600, basis="measured", meter="NVML",
+                                          component="device") for d in found}
+        energy[f"cpu:{node}"] = Energy(joules=200.0 * 3600, basis="measured", meter="RAPL",
+                                       component="cpu")
+        place = Place(job="j", rank=node * 8, world=16, node=node, nodes=2)
+        start = Start(job="j", writer=str(node), time=0.0, boot=str(node), host="h", place=place,
+                      devices=found)
+        written.append(Written(start=start, last=Sample(
+            time=3600.0, elapsed=3600.0, energy=energy, status="completed")))
+    return totals(written)
+
+
 def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hours: float = 2.0,
-        share: float = 1.0, status: str = "completed", gaps: float = 0.0, host: float = 0.0,
+        share: float = 1.0, status: str = "completed", gaps: float = 0.0,
+        host: float | None = 0.0,
         **counts: Any) -> Totals:
     """One process on one node: so many devices that drew so much for so long."""
     seconds = hours * 3600
@@ -38,7 +56,7 @@ def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hour
                             component="device")
         for n in range(devices)
     } if watts else {}
-    if host:
+    if watts and host is not None:
         energy["cpu:b"] = Energy(joules=host * (seconds - gaps), basis="modelled", meter="load",
                                  component="cpu")
     start = Start(job="slurm:42", writer="w", time=0.0, boot="b", host="node-17", devices=found,
@@ -146,6 +164,9 @@ def test_devices_without_a_meter_are_modelled_and_labelled_so() -> None:
         "no meter saw the devices: their energy is modelled from time and power")
     watts = value(data, "energy_it") * 1000 / 16
     assert 150 < watts < 1300  # between an idle board and a full one with its host
+    parts = data["measurement"]["components"]
+    assert {part["basis"] for part in parts} == {"modelled"}
+    assert sum(part["energy"] for part in parts) == pytest.approx(value(data, "energy_it"))
 
 
 def test_gaps_are_filled_at_the_mean_power_and_told() -> None:
@@ -163,6 +184,21 @@ def test_the_components_say_how_each_was_had() -> None:
          "meter": "load"},
     ]
     assert value(data, "energy_it") == pytest.approx(8.2)
+
+
+def test_what_no_meter_sees_is_modelled_and_named() -> None:
+    # Without a meter of the host its profile's power stands in: 8 kWh and 16 device-hours of it.
+    data = made(job(host=None, **COUNTS))
+    device, host = data["measurement"]["components"]
+    assert (device["basis"], host["component"], host["basis"]) == ("measured", "hosts", "modelled")
+    assert value(data, "energy_it") == pytest.approx(8.0 + host["energy"])
+    assert 0.5 < host["energy"] / 16 * 1000 / 275 < 2  # p5.48xlarge: about 275 W a device
+    # Between nodes there is a network, a share of the rest: 16 x 0.5 + 2 x 0.2 = 8.4 kWh.
+    data = made(two_nodes(), {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 16}})
+    *_, network = data["measurement"]["components"]
+    assert network["component"] == "network"
+    assert value(data, "energy_it") == pytest.approx(8.4 + network["energy"])
+    assert 0.01 < network["energy"] / 8.4 < 0.2
 
 
 def test_without_a_run_file_time_and_energy_are_told_and_the_rest_is_null() -> None:
@@ -186,7 +222,7 @@ def test_hardware_without_a_profile(run: dict[str, Any] | None) -> None:
 
 
 def test_no_device_and_no_run_file() -> None:
-    data = made(job(devices=0, watts=None, host=50.0), None)
+    data = made(job(devices=0, host=50.0), None)
     assert value(data, "energy_it") == pytest.approx(0.1)
     assert data["results"]["energy_it"]["basis"] == "modelled"
     assert value(data, "device_hours") is None
