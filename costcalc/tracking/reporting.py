@@ -24,6 +24,9 @@ from costcalc.units import unit
 _DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset_samples")
 _SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
+# What of a boundary's hardware the parts of the energy stand for.
+_HOLDS = {"accelerators": {"device", "accelerators"}, "hosts": {"cpu", "memory", "hosts"},
+          "network": {"network"}}
 _PROFILE = "time × the power of the profile (costcalc)"
 _COMPONENTS = ("device", "cpu", "memory")
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
@@ -50,6 +53,7 @@ def report(
     if data["results"]["utilization"]["basis"] == "given":  # by the run file that we wrote
         data["results"]["utilization"]["basis"] = "measured"
     data["measurement"] = _measurement(totals, data["measurement"], parts)
+    data["boundary"] = _boundary(data["boundary"], parts)
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
     data["details"] = {**data["details"], "tracking": {
         "attempts": [_attempt(a, totals) for a in totals.attempts],
@@ -256,6 +260,22 @@ def _measurement(
     if totals.devices and not _devices_metered(totals):
         found["why"] = "no meter saw the devices: their energy is modelled from time and power"
     return found
+
+
+def _boundary(made: Mapping[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What of the hardware the energy holds."""
+    counted = {part["component"] for part in parts if part.get("counted", True)}
+    listed = []
+    for item in made["components"]:
+        kinds = _HOLDS.get(item["name"])
+        if kinds is None:
+            listed.append(item)
+            continue
+        entry = {"name": item["name"], "counted": bool(counted & kinds)}
+        if item["name"] == "hosts" and "cpu" in counted:
+            entry["why"] = "CPU and memory; fans and power supplies are not metered"
+        listed.append(entry)
+    return {**made, "components": listed}
 
 
 def _run(

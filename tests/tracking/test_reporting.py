@@ -184,6 +184,12 @@ def test_the_components_say_how_each_was_had() -> None:
          "meter": "load"},
     ]
     assert value(data, "energy_it") == pytest.approx(8.2)
+    boundary = {item["name"]: item for item in data["boundary"]["components"]}
+    assert boundary["accelerators"]["counted"] is True
+    assert boundary["hosts"] == {
+        "name": "hosts", "counted": True,
+        "why": "CPU and memory; fans and power supplies are not metered"}
+    assert boundary["network"]["counted"] is False  # one node
 
 
 def test_what_no_meter_sees_is_modelled_and_named() -> None:
