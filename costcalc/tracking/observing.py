@@ -61,7 +61,8 @@ class Observer:
             note(text)
             self._say(text)
         if self._teller is not None:
-            self._teller.tell(whole.elapsed, spent, forecast)
+            before = self._predicted.results if self._predicted else None
+            self._teller.tell(whole.elapsed, spent, forecast, before)
         metrics = self._metrics(whole, counted, spent, forecast)
         if self._options.callback is not None:
             self._options.callback(dict(metrics))
@@ -92,6 +93,9 @@ class Observer:
                   "mfu": self._mfu(counted)}
         if counted.rate:
             found[f"{counted.unit}s_per_second"] = counted.rate
+        if self._predicted is not None:
+            found |= {f"estimated_{name}": self._predicted.results[key].value
+                      for key, name in _NAMES.items()}
         if forecast is not None:
             found["progress"] = forecast.share
             for key, name in _NAMES.items():

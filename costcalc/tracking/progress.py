@@ -28,8 +28,11 @@ def due(elapsed: float, last: float) -> bool:
     return any(last < mark <= elapsed for mark in _DUE) or elapsed - last >= _DUE[-1]
 
 
-def line(spent: Mapping[str, Result], forecast: Forecast | None) -> str:
-    """What is spent, and what it will come to with its range.
+def line(
+    spent: Mapping[str, Result], forecast: Forecast | None,
+    before: Mapping[str, Result] | None = None,
+) -> str:
+    """What is spent, what it will come to with its range, and what was estimated ``before``.
 
     >>> from costcalc.tracking.forecast import figures
     >>> line(figures(None, 8, 5400.0, None)[0], None)
@@ -38,11 +41,13 @@ def line(spent: Mapping[str, Result], forecast: Forecast | None) -> str:
     parts = [] if forecast is None else [percent(forecast.share)]
     for name in _SHOWN:
         total = forecast.total[name] if forecast else None
-        parts += _part(_LABEL[name], spent[name], total)
+        parts += _part(_LABEL[name], spent[name], total, before[name] if before else None)
     return " · ".join(parts)
 
 
-def _part(label: str, spent: Result, total: Result | None) -> list[str]:
+def _part(
+    label: str, spent: Result, total: Result | None, before: Result | None
+) -> list[str]:
     if spent.value is None:
         return []
     if total is None or total.value is None:
@@ -51,7 +56,10 @@ def _part(label: str, spent: Result, total: Result | None) -> list[str]:
     name, factor = scale(total.value, total.unit)
     between = span(total.low, total.high, total.value, total.unit)
     shown = f"{label} {digits(spent.value / factor)} of {digits(total.value / factor)}"
-    return [f"{shown} [{between}] {name}" if between else f"{shown} {name}"]
+    shown = f"{shown} [{between}] {name}" if between else f"{shown} {name}"
+    if before is not None and before.value is not None:
+        shown += f", estimated {digits(before.value / factor)}"
+    return [shown]
 
 
 class Teller:
@@ -63,11 +71,14 @@ class Teller:
         self._console: Any = Console(file=file, stderr=file is None, soft_wrap=True)
         self._last = 0.0
 
-    def tell(self, elapsed: float, spent: Mapping[str, Result], forecast: Forecast | None) -> None:
+    def tell(
+        self, elapsed: float, spent: Mapping[str, Result], forecast: Forecast | None,
+        before: Mapping[str, Result] | None = None,
+    ) -> None:
         """Write the line if one is due."""
         if due(elapsed, self._last):
             self._last = elapsed
-            self.say(line(spent, forecast))
+            self.say(line(spent, forecast, before))
 
     def say(self, text: str, *, warn: bool = False) -> None:
         """Write a line now."""

@@ -173,6 +173,7 @@ def test_the_line_tells_spent_of_total(predicted: costcalc.Estimate) -> None:
     assert text.startswith("25 % · time 6.94 of ")
     assert "· cost 111 of " in text  # 6.944 h x 8 x 2 USD
     assert "hours · cost" in text
+    assert ", estimated " in line(found.spent, found, predicted.results)
 
 
 def test_lines_grow_rare() -> None:

@@ -216,7 +216,7 @@ def test_metrics_and_forecast_appear_and_a_callback_gets_them(tmp_path: Path) ->
     assert got
     assert set(metrics) >= {"costcalc/hours", "costcalc/tokens", "costcalc/energy_kwh",
                             "costcalc/cost_usd", "costcalc/progress", "costcalc/mfu",
-                            "costcalc/forecast_cost_usd"}
+                            "costcalc/forecast_cost_usd", "costcalc/estimated_cost_usd"}
     assert 0 < metrics["costcalc/progress"] < 1
     assert forecast.total["wall_clock"].low <= forecast.total["wall_clock"].high
 
