@@ -36,7 +36,7 @@ class Totals:
     """A job, summed over its attempts; seconds, tokens, joules.
 
     ``tokens`` are of the whole job; ``energy`` is by what drew it; ``gaps`` are seconds that no
-    meter saw, which ``energy`` does not hold.
+    meter saw, which ``energy`` does not hold; ``cpus`` are the kinds of processor of the hosts.
     """
 
     job: str
@@ -49,6 +49,7 @@ class Totals:
     samples: float | None = None
     energy: Mapping[str, Energy] = field(default_factory=dict)
     gaps: float = 0.0
+    cpus: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,6 +102,8 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         samples=_added(c.samples for c in counts),
         energy=energy(writers),
         gaps=sum(max((_last(w).gaps for w in group), default=0.0) for group in groups),
+        cpus=tuple(sorted({str(w.start.machine["cpu"]) for w in writers
+                           if w.start.machine.get("cpu")})),
         notes=tuple(dict.fromkeys(notes)),
     )
 

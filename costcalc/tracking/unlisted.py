@@ -44,14 +44,25 @@ def estimated(totals: Totals, plan: Plan, joules: float | None, seen: Done) -> E
         results={name: results[name] for name in UNITS},
         assumptions=(*(work.assumptions if work else ()), *known.values()),
         run={**raw, "measured": {"wall_clock": f"{totals.elapsed!r} s"}},
-        details={
-            "hardware": {"name": ", ".join(sorted({d.name for d in totals.devices})) or None,
-                         "count": len(totals.devices) or None, "nodes": totals.nodes},
-            **({"work": {"data": work.work.data or None, "datum": work.work.datum}}
-               if work and work.work else {}),
-        },
+        details=_details(totals, plan, work),
         measured=frozenset(known) & set(UNITS),
     )
+
+
+def _details(totals: Totals, plan: Plan, work: Trained | None) -> dict[str, Any]:
+    """Names of what it ran on, where, and what was trained on."""
+    names = sorted({device.name for device in totals.devices})
+    cpus = [f"{name}, no accelerator" for name in totals.cpus]
+    made: dict[str, Any] = {"hardware": {
+        "name": ", ".join(names or cpus) or None, "nodes": totals.nodes,
+        "count": len(totals.devices) or (totals.nodes if cpus else None),
+    }}
+    region = region_of(plan.given) if plan.given else None
+    if region is not None:
+        made |= {"region": region.code, "place": region.label}
+    if work and work.work:
+        made["work"] = {"data": work.work.data or None, "datum": work.work.datum}
+    return made
 
 
 def _known(

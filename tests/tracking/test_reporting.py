@@ -59,7 +59,8 @@ def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hour
     if watts and host is not None:
         energy["cpu:b"] = Energy(joules=host * (seconds - gaps), basis="modelled", meter="load",
                                  component="cpu")
-    start = Start(job="slurm:42", writer="w", time=0.0, boot="b", host="node-17", devices=found,
+    start = Start(job="slurm:42", writer="w", machine={"cpu": "Abacus 16-core"}, time=0.0,
+                  boot="b", host="node-17", devices=found,
                   place=Place(job="slurm:42", node=0, nodes=1))
     last = Sample(time=seconds, elapsed=seconds, energy=energy, gaps=gaps,
                   status=status, **counts)  # type: ignore[arg-type]
@@ -232,6 +233,7 @@ def test_no_device_and_no_run_file() -> None:
     assert value(data, "energy_it") == pytest.approx(0.1)
     assert data["results"]["energy_it"]["basis"] == "modelled"
     assert value(data, "device_hours") is None
+    assert data["details"]["hardware"]["name"] == "Abacus 16-core, no accelerator"
 
 
 def test_a_slice_of_a_device() -> None:
