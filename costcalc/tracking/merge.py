@@ -132,9 +132,11 @@ def attempts(writers: Sequence[Written]) -> list[list[Written]]:
         place = writer.start.place
         who = (writer.start.boot, place.rank)
         again = who in until and writer.start.time >= until[who]
-        if not groups or again or place.attempt != label:
+        counted = None not in (place.attempt, label) and place.attempt != label
+        if not groups or again or counted:
             groups.append([])
-            until, label = {}, place.attempt
+            until, label = {}, None
+        label = place.attempt or label  # a tracker around the launcher knows of no restarts
         groups[-1].append(writer)
         until[who] = max(until.get(who, 0.0), _ends(writer))
     return groups

@@ -103,6 +103,16 @@ def test_an_elastic_restart_has_its_own_world() -> None:
     assert found.device_seconds(0) == 4 * 100 + 2 * 100
 
 
+def test_a_command_around_a_launcher_is_of_the_same_attempt() -> None:
+    around = writer(at=0.0, seconds=120.0, energy={"cpu:b": cpu(9e5)})
+    ranks = [writer(r, world=4, at=5.0, attempt="0", tokens=10.0, energy={"cpu:b": cpu(7e5)})
+             for r in range(4)]
+    found = totals([around, *ranks])
+    (attempt,) = found.attempts
+    assert (found.elapsed, found.tokens, found.joules()) == (120.0, 40.0, 9e5)
+    assert (attempt.world, attempt.status) == (4, "running")
+
+
 def test_nodes_that_are_missing_or_there_twice_are_named() -> None:
     ranks = [writer(0, world=4, node=0, nodes=4), writer(1, world=4, node=2, nodes=4),
              writer(2, world=4, node=2, nodes=4, boot="other")]
