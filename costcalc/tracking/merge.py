@@ -35,8 +35,8 @@ class Attempt:
 class Totals:
     """A job, summed over its attempts; seconds, tokens, joules.
 
-    ``tokens`` are of the whole job; ``energy`` is by what drew it; ``gaps`` are seconds that no
-    meter saw, which ``energy`` does not hold; ``cpus`` are the kinds of processor of the hosts.
+    ``tokens`` are of the whole job; ``energy`` is by what drew it; ``gaps`` are the seconds
+    that a meter missed at the most; ``cpus`` are the kinds of processor of the hosts.
     """
 
     job: str
@@ -232,23 +232,34 @@ def _added(values: Iterable[float | None]) -> float | None:
 def energy(writers: Sequence[Written]) -> dict[str, Energy]:
     """Joules by what drew them: writers that metered the same thing at once count once.
 
-    Of those whose times overlap the one that saw most is taken; those apart in time add up.
+    Of those whose times overlap the one that saw most is taken; those apart in time add up.  What a
+    meter missed is taken at the mean power of what it saw, where that was most of the time.
     """
     made: dict[str, Energy] = {}
     for key in sorted({key for w in writers for key in _last(w).energy}):
         spans = sorted(
-            ((w.start.time, _ends(w), _last(w).energy[key]) for w in writers
+            ((w.start.time, _ends(w), _filled(w, key)) for w in writers
              if key in _last(w).energy),
             key=lambda span: span[:2],
         )
-        total, most, until = 0.0, spans[0][2], spans[0][1]
+        total, gap, most, until = 0.0, 0.0, spans[0][2], spans[0][1]
         for began, ended, found in spans[1:]:
             if began >= until:
-                total, most, until = total + most.joules, found, ended
+                total, gap = total + most.joules, gap + most.gap
+                most, until = found, ended
             else:
                 most, until = max(most, found, key=lambda e: e.joules), max(until, ended)
-        made[key] = replace(most, joules=total + most.joules, basis=_weakest(s[2] for s in spans))
+        made[key] = replace(most, joules=total + most.joules, gap=gap + most.gap,
+                            basis=_weakest(s[2] for s in spans))
     return made
+
+
+def _filled(writer: Written, key: str) -> Energy:
+    """What a writer metered, with what its meter missed at the mean power of the rest."""
+    found, seconds = _last(writer).energy[key], _last(writer).elapsed
+    if not 0 < found.gap <= seconds / 2:
+        return found
+    return replace(found, joules=found.joules * seconds / (seconds - found.gap))
 
 
 def _weakest(found: Iterable[Energy]) -> Basis:

@@ -107,7 +107,7 @@ class Meters:
                 self._advance(part, share if part.component != "device" else 1.0)
         energy = {
             part.key: Energy(joules=part.joules, basis=part.basis, meter=part.meter,
-                             component=part.component)
+                             component=part.component, gap=part.unseen)
             for part in self._parts
         }
         gaps = max((part.unseen for part in self._parts), default=perf_counter() - self._began)

@@ -51,12 +51,16 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
-    """Joules of one thing since its writer began, who says so, and how far to trust it."""
+    """Joules of one thing since its writer began, who says so, and how far to trust it.
+
+    ``gap`` is how many seconds its meter missed, which the joules do not hold.
+    """
 
     joules: float
     basis: Basis
     meter: str
     component: Component
+    gap: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

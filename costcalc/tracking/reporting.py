@@ -5,6 +5,7 @@ by the same pipeline that estimates, and what was predicted beside what came.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, 
 _HOLDS = {"accelerators": {"device", "accelerators"}, "hosts": {"cpu", "memory", "hosts"},
           "network": {"network"}}
 _PROFILE = "time × the power of the profile (costcalc)"
+_PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 _COMPONENTS = ("device", "cpu", "memory")
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
@@ -53,6 +55,9 @@ def report(
     if data["results"]["utilization"]["basis"] == "given":  # by the run file that we wrote
         data["results"]["utilization"]["basis"] = "measured"
     data["measurement"] = _measurement(totals, data["measurement"], parts)
+    if data["kind"] == "measured" and not _mostly_measured(parts):
+        data["kind"] = "mixed"
+        data["measurement"].setdefault("why", "most of the energy is from models, not from meters")
     data["boundary"] = _boundary(data["boundary"], parts)
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
     data["details"] = {**data["details"], "tracking": {
@@ -91,7 +96,7 @@ def _with_energy(
     devices, all of the energy is modelled, and what was metered stands beside it.
     """
     metered = _metered(totals)
-    joules = _joules(totals)
+    joules = totals.joules()
     if first is None or asked is None:
         return unlisted.estimated(totals, plan, joules, seen), metered
     if joules is None or not _devices_metered(totals):
@@ -109,6 +114,13 @@ def _with_energy(
     measured = {**asked["measured"], "energy_it": f"{joules + network!r} J"}
     made = _costed({**asked, "measured": measured}, [])
     return made or first, [*metered, *extra]
+
+
+def _mostly_measured(parts: list[dict[str, Any]]) -> bool:
+    """Whether meters rather than models saw at least half of the energy."""
+    counted = [part for part in parts if part.get("counted", True)]
+    measured = sum(part["energy"] for part in counted if part["basis"] == "measured")
+    return bool(measured >= sum(part["energy"] for part in counted) / 2)
 
 
 def _metered(totals: Totals) -> list[dict[str, Any]]:
@@ -145,7 +157,9 @@ def _asked(totals: Totals, plan: Plan, seen: Done) -> tuple[dict[str, Any] | Non
     if counted and seen.rate:
         hardware["throughput"] = f"{seen.rate!r} {seen.unit}/s"
         hardware["goodput"] = min(counted / seen.rate / max(totals.elapsed, 1e-9), 1.0)
-    raw |= {"hardware": hardware, "measured": _measured(totals)}
+    measured, more = _measured(totals)
+    raw |= {"hardware": hardware, "measured": measured}
+    notes += more
     raw |= {"training": training} if training else {}
     return raw, notes
 
@@ -154,27 +168,23 @@ def _went_well(totals: Totals) -> bool:
     return bool(totals.attempts) and totals.attempts[-1].status == "completed"
 
 
-def _measured(totals: Totals) -> dict[str, Any]:
-    """The time that was measured; the allocation of all attempts is one wall clock."""
-    return {"wall_clock": f"{totals.elapsed!r} s"}
+def _measured(totals: Totals) -> tuple[dict[str, Any], list[str]]:
+    """The time that was measured; the allocation of all attempts is one wall clock.
+
+    Where attempts had different numbers of devices their device-hours add up.
+    """
+    if len({len(attempt.devices) for attempt in totals.attempts}) == 1:
+        return {"wall_clock": f"{totals.elapsed!r} s"}, []
+    hours = totals.device_seconds(0) / unit("h").factor
+    note = ("attempts had different numbers of devices: their device-hours are added, and the wall "
+            "clock is what those come to on the last number")
+    return {"device_hours": hours}, [note]
 
 
 def _devices_metered(totals: Totals) -> bool:
     """Whether every device of the job was seen by a meter."""
     keys = {f"gpu:{device.uuid}" for a in totals.attempts for device in a.devices}
     return bool(keys) and keys <= set(totals.energy)
-
-
-def _joules(totals: Totals) -> float | None:
-    """Joules of the whole job: what the gaps of the meters hide is taken at the mean power.
-
-    Where the meters saw less than half of the job, its mean power is not known: what they saw is
-    all that is said.
-    """
-    joules = totals.joules()
-    if joules is None or not _mostly_seen(totals):
-        return joules
-    return joules * totals.elapsed / (totals.elapsed - totals.gaps)
 
 
 def _mostly_seen(totals: Totals) -> bool:
@@ -255,6 +265,7 @@ def _measurement(
             found["why"] = "the gaps are most of the job: energy is what was seen, a lower bound"
     if last.missing:
         found["missing_nodes"] = list(last.missing)
+        found["why"] = "nodes without records are not counted: the figures are lower bounds"
     if last.duplicate:
         found["duplicate_nodes"] = list(last.duplicate)
     if totals.devices and not _devices_metered(totals):
@@ -292,9 +303,10 @@ def _run(
 
 def _attempt(attempt: Any, totals: Totals) -> dict[str, Any]:
     return {
-        "after_hours": (attempt.began - totals.attempts[0].began) / 3600,
-        "hours": attempt.elapsed / 3600, "processes": attempt.writers, "ranks": attempt.world,
-        "nodes": attempt.nodes, "devices": len(attempt.devices), "status": attempt.status,
+        "after_hours": (attempt.began - totals.attempts[0].began) / unit("h").factor,
+        "hours": attempt.elapsed / unit("h").factor, "processes": attempt.writers,
+        "ranks": attempt.world, "nodes": attempt.nodes, "devices": len(attempt.devices),
+        "status": attempt.status,
     }
 
 
@@ -329,5 +341,5 @@ def _private(notes: list[str], totals: Totals, *, identify: bool) -> list[str]:
     """Notes without what names a host, a path or a job."""
     if identify:
         return list(dict.fromkeys(notes))
-    return [note for note in dict.fromkeys(notes) if "/" not in note.replace("and/or", "")
-            and totals.job not in note]
+    return [note for note in dict.fromkeys(notes)
+            if not _PATH.search(note) and totals.job not in note]

@@ -53,12 +53,12 @@ def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hour
     found = tuple(Device(uuid=f"G{n}", name=name, share=share) for n in range(devices))
     energy = {
         f"gpu:G{n}": Energy(joules=watts * (seconds - gaps), basis="measured", meter="NVML",
-                            component="device")
+                            component="device", gap=gaps)
         for n in range(devices)
     } if watts else {}
     if watts and host is not None:
         energy["cpu:b"] = Energy(joules=host * (seconds - gaps), basis="modelled", meter="load",
-                                 component="cpu")
+                                 component="cpu", gap=gaps)
     start = Start(job="slurm:42", writer="w", machine={"cpu": "Abacus 16-core"}, time=0.0,
                   boot="b", host="node-17", devices=found,
                   place=Place(job="slurm:42", node=0, nodes=1))
@@ -168,6 +168,60 @@ def test_devices_without_a_meter_are_modelled_and_labelled_so() -> None:
     parts = data["measurement"]["components"]
     assert {part["basis"] for part in parts} == {"modelled"}
     assert sum(part["energy"] for part in parts) == pytest.approx(value(data, "energy_it"))
+
+
+def elastic(*numbers: int, hours: float = 10.0) -> Totals:
+    """Attempts of ten hours each on so many devices, 500 W a board."""
+    written = []
+    for index, number in enumerate(numbers):
+        at, seconds = index * 50_000.0, hours * 3600
+        found = tuple(Device(uuid=f"G{n}", name=H100) for n in range(number))
+        energy = {f"gpu:G{n}": Energy(joules=500.0 * seconds, basis="measured", meter="NVML",
+                                      component="device") for n in range(number)}
+        energy["cpu:b"] = Energy(joules=0.0, basis="measured", meter="RAPL", component="cpu")
+        start = Start(job="j", writer=str(index), time=at, boot="b", host="h", devices=found,
+                      place=Place(job="j", node=0, nodes=1))
+        written.append(Written(start=start, last=Sample(
+            time=at + seconds, elapsed=seconds, energy=energy, status="completed")))
+    return totals(written)
+
+
+@pytest.mark.parametrize("numbers", [(8, 4), (4, 8)])
+def test_attempts_on_different_numbers_of_devices_add_up(numbers: tuple[int, ...]) -> None:
+    # 8 x 10 h + 4 x 10 h = 120 device-hours; at 2 USD 240 USD; at 500 W 60 kWh
+    data = made(elastic(*numbers), {**RUN, "model": RUN["model"]})
+    assert value(data, "device_hours") == pytest.approx(120.0)
+    assert value(data, "cost") == pytest.approx(240.0)
+    assert value(data, "energy_it") == pytest.approx(60.0)
+
+
+def test_one_nodes_gap_is_not_anothers() -> None:
+    whole = two_nodes()
+    torn = {key: replace(item, joules=item.joules * 0.75, gap=900.0) if key.startswith("gpu:1.")
+            else item for key, item in whole.energy.items()}
+    written = [Written(
+        start=Start(job="j", writer=str(n), time=0.0, boot=str(n), host="h",
+                    place=Place(job="j", rank=n, world=2, node=n, nodes=2),
+                    devices=whole.devices[n * 8:n * 8 + 8]),
+        last=Sample(time=3600.0, elapsed=3600.0, gaps=900.0 * n, status="completed",
+                    energy={k: e for k, e in torn.items() if k.split(":")[1].startswith(str(n))}))
+        for n in range(2)]
+    assert totals(written).joules() == pytest.approx(whole.joules())
+
+
+def test_a_node_without_records_makes_lower_bounds_that_say_so() -> None:
+    whole = two_nodes()
+    first = replace(whole.attempts[0], missing=(1,), devices=whole.devices[:8])
+    data = made(replace(whole, attempts=(first,)))
+    assert data["measurement"]["missing_nodes"] == [1]
+    assert data["measurement"]["why"] == (
+        "nodes without records are not counted: the figures are lower bounds")
+
+
+def test_energy_that_is_mostly_modelled_is_not_called_measured() -> None:
+    data = made(job(host=9000.0, **COUNTS))  # 4 kW of boards by counter, 9 kW of CPU by a model
+    assert data["kind"] == "mixed"
+    assert data["measurement"]["why"] == "most of the energy is from models, not from meters"
 
 
 def test_gaps_are_filled_at_the_mean_power_and_told() -> None:
