@@ -10,9 +10,9 @@ import resource
 import sys
 import time
 
+from costcalc.calculator.scenarios import scenarios
 from costcalc.catalog import region
 from costcalc.decide.comparing import compare
-from costcalc.scenarios import scenarios
 
 RUN = {
     "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T"},

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import costcalc
+from costcalc.calculator.scenarios import scenarios
 from costcalc.catalog.region import codes
-from costcalc.scenarios import scenarios
 
 RUN: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},

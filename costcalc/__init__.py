@@ -7,8 +7,8 @@ The flow goes one way, in six stages, each a function from record to record::
                                                          └──carbon──> CO2e, water
        --> Estimate --report--> YAML, JSON, tables
 
-Every number that a result rests on is an :class:`~costcalc.assumption.Assumption` with a range and
-a source.  Names are loaded on first use; importing this package reads no file.
+Every number that a result rests on is an :class:`~costcalc.base.assumption.Assumption` with a range
+and a source.  Names are loaded on first use; importing this package reads no file.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ TYPE_CHECKING = False  # as typing has it, whose import would double the time of
 if TYPE_CHECKING:
     from typing import Any
 
-    from costcalc.calculator import estimate as estimate
+    from costcalc.base.errors import CostcalcError as CostcalcError
+    from costcalc.base.errors import InputError as InputError
+    from costcalc.calculator.calculate import estimate as estimate
+    from costcalc.calculator.result import Estimate as Estimate
+    from costcalc.calculator.result import Result as Result
     from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
     from costcalc.decide.planning import plan as plan
     from costcalc.decide.waiting import when as when
-    from costcalc.errors import CostcalcError as CostcalcError
-    from costcalc.errors import InputError as InputError
-    from costcalc.results import Estimate as Estimate
-    from costcalc.results import Result as Result
-    from costcalc.run import Run as Run
+    from costcalc.runfile.schema import Run as Run
     from costcalc.tracking.tracker import track as track
     from costcalc.workload.count import count as count
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "CostcalcError": "costcalc.errors",
-    "Estimate": "costcalc.results",
-    "InputError": "costcalc.errors",
-    "Result": "costcalc.results",
-    "Run": "costcalc.run",
+    "CostcalcError": "costcalc.base.errors",
+    "Estimate": "costcalc.calculator.result",
+    "InputError": "costcalc.base.errors",
+    "Result": "costcalc.calculator.result",
+    "Run": "costcalc.runfile.schema",
     "compare": "costcalc.decide.comparing",
     "count": "costcalc.workload.count",
-    "estimate": "costcalc.calculator",
+    "estimate": "costcalc.calculator.calculate",
     "place": "costcalc.decide.placing",
     "plan": "costcalc.decide.planning",
     "track": "costcalc.tracking.tracker",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from costcalc.assumption import Assumption
-from costcalc.units import to_si
+from costcalc.base.assumption import Assumption
+from costcalc.base.units import to_si
 
 Q = TypeVar("Q")
 """A float, a NumPy array or a pint quantity."""
@@ -69,7 +69,7 @@ def water(*, energy_it: Q, wue: Q, energy: Q, grid_water: Q) -> Q:
 def lifetime() -> Assumption:
     """How long a server serves: what the largest operators write theirs off over.
 
-    >>> from costcalc.units import from_si
+    >>> from costcalc.base.units import from_si
     >>> from_si(lifetime().value, "year")
     5.0
     """

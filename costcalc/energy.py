@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from costcalc.assumption import Assumption, exact
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.reading import read_file
 from costcalc.catalog.files import data_root
-from costcalc.reading import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costcalc.assumption import Assumption
+from costcalc.base.assumption import Assumption
+from costcalc.base.reading import read_file
+from costcalc.base.units import from_si
 from costcalc.catalog.files import data_root
-from costcalc.reading import read_file
-from costcalc.units import from_si
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costcalc.errors import NotFoundError
+from costcalc.base.errors import NotFoundError
 from costcalc.throughput.efficiency import SCALES, Key, chain, precision_class, scale_class
 from costcalc.validate.rows import (
     Measured,

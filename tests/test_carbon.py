@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc import carbon
-from costcalc.units import from_si, registry
+from costcalc.base.units import from_si, registry
 
 HOUR = 3600.0
 YEAR = 365.25 * 86400

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc import energy, units
+from costcalc import energy
+from costcalc.base import units
+from costcalc.base.reading import read
 from costcalc.catalog import accelerator, host
-from costcalc.reading import read
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "costcalc" / "data" / "measurements" / "power.csv"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import costcalc
-from costcalc.results import Estimate
-from costcalc.units import from_si
+from costcalc.base.units import from_si
+from costcalc.calculator.result import Estimate
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -86,7 +86,7 @@ def test_the_project_has_three_stages_that_add_up() -> None:
 
 def _assumption(made: Estimate, key: str) -> float:
     item = next(a for a in made.assumptions if a.key == key)
-    assert isinstance(item, costcalc.assumption.Assumption)
+    assert isinstance(item, costcalc.base.assumption.Assumption)
     return from_si(item.value, item.unit)
 
 

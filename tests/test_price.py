@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc import owning, price, units
+from costcalc import price
+from costcalc.base import units
 from costcalc.catalog.accelerator import Accelerator, all_accelerators, find
+from costcalc.resolve import owned as owning
 
 HOUR = 3600.0
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from costcalc.base.errors import not_found
+from costcalc.base.reading import MAX_BYTES, read, read_file
 from costcalc.catalog.figure import (
     Bandwidth,
     Bytes,
@@ -26,8 +28,6 @@ from costcalc.catalog.figure import (
 )
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import Folder, Record, load
-from costcalc.errors import not_found
-from costcalc.reading import MAX_BYTES, read, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

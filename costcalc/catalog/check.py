@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.accelerator import Accelerator, Price, find
 from costcalc.catalog.figure import Figure, source_faults
-from costcalc.errors import NotFoundError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

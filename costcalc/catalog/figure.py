@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from costcalc.errors import InputError
-from costcalc.units import describe, name_of, to_si, unit
+from costcalc.base.errors import InputError
+from costcalc.base.units import describe, name_of, to_si, unit
 
 
 def _as_text(given: object) -> object:

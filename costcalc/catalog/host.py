@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from costcalc.base.errors import InputError, not_found
 from costcalc.catalog.figure import Bandwidth, Emission, Figure, Power, Source, source_faults
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import Folder, Record
 from costcalc.catalog.loading import load as load_record
-from costcalc.errors import InputError, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -122,8 +122,8 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
     8
     >>> find("p5.48large")
     Traceback (most recent call last):
-    costcalc.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: p5.48xlarge, \
-p5e.48xlarge, p5.4xlarge
+    costcalc.base.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: \
+p5.48xlarge, p5e.48xlarge, p5.4xlarge
     """
     wanted = name.lower()
     known = _known(folders)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from costcalc.errors import InputError, Problem, nearest
-from costcalc.reading import MAX_BYTES, Document, read
+from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.reading import MAX_BYTES, Document, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

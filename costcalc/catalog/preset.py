@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from costcalc.base.errors import not_found
+from costcalc.base.reading import read
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
 from costcalc.catalog.files import data_root
 from costcalc.catalog.loading import Record, load
-from costcalc.errors import not_found
-from costcalc.reading import read
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from costcalc.base.errors import NotFoundError, Problem, nearest
 from costcalc.catalog import provider as providers
 from costcalc.catalog.grid import Grid, factor, grid, no_less
 from costcalc.catalog.region_names import near
@@ -25,7 +26,6 @@ from costcalc.catalog.region_table import (
     sourced,
     table,
 )
-from costcalc.errors import NotFoundError, Problem, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,8 +107,8 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     >>> find("aws:us-esat-1")
     Traceback (most recent call last):
     ...
-    costcalc.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: aws:us-east-1, \
-aws:us-east-2
+    costcalc.base.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: \
+aws:us-east-1, aws:us-east-2
     """
     cloud, colon, code = name.partition(":")
     if colon:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from costcalc.assumption import Assumption, Basis
+from costcalc.base.assumption import Assumption, Basis
+from costcalc.base.reading import read
+from costcalc.base.units import to_si
 from costcalc.catalog.files import data_root
-from costcalc.reading import read
-from costcalc.units import to_si
 
 GridBasis = Literal["lifecycle", "direct"]
 SMALLEST_SHARE = 0.2

@@ -40,7 +40,7 @@ def run(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
     # pydantic looks through every installed package for plugins, of which we use none
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    from costcalc.errors import CostcalcError
+    from costcalc.base.errors import CostcalcError
 
     try:
         return _dispatch(arguments)
@@ -108,7 +108,7 @@ def _register(app: object, name: str, module: str, summary: str) -> None:
 
 
 def _unknown(word: str) -> int:
-    from costcalc.errors import nearest
+    from costcalc.base.errors import nearest
 
     near = nearest(word, COMMANDS, at_most=1)
     hint = f"; did you mean {near[0]}?" if near else f"; commands: {', '.join(COMMANDS)}"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.human import bare, digits, human, span
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import screen
-from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,7 +82,7 @@ def command(
 
         save(_plot(made), plot, force=force)
     if json:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(made.to_dict()))
     else:

@@ -11,7 +11,7 @@ import typer
 from costcalc.cli import LIMIT, OK, options
 
 if TYPE_CHECKING:
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
 
 FORMATS = ("table", "json", "yaml", "markdown", "latex")
 
@@ -52,7 +52,7 @@ def command(
 
     Give a run file, or all by options, or a file and options that change it.
     """
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     given = {name: value for name, value in locals().items() if name != "estimate"}
     given["set"] = given.pop("set_")
@@ -71,7 +71,7 @@ def command(
 
 def _format(name: str) -> str:
     if name not in FORMATS:
-        from costcalc.errors import InputError, Problem
+        from costcalc.base.errors import InputError, Problem
 
         message = f'expected one of {", ".join(FORMATS)}; got "{name}"'
         raise InputError(Problem(key="--format", message=message))
@@ -80,7 +80,7 @@ def _format(name: str) -> str:
 
 def _say_withheld(made: Estimate) -> None:
     """What of the author's own statements the report does not hold, so that nobody misses it."""
-    from costcalc.blind import nameless, subject
+    from costcalc.base.blind import nameless, subject
 
     lost = [key for key, value in subject(made.subject or {}).items() if value is None]
     found = [f"subject.{key}" for key in lost] + ["name"] * (nameless(made.name) != made.name)

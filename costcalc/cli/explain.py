@@ -12,7 +12,7 @@ def command(
     set_: options.Set = None,
 ) -> None:
     """Print each result's formula with its numbers, their sources, and what drives its range."""
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
     from costcalc.report.explain import explain
 
     made = estimate(str(run) if run else {}, changes=options.changes({"set": set_}))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import from_si
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
 from costcalc.catalog.figure import figures
 from costcalc.catalog.loading import load
-from costcalc.errors import InputError, Problem
-from costcalc.units import from_si
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,6 +222,6 @@ def _print(*parts: Any) -> None:
 
 
 def _print_json(data: Any) -> None:
-    from costcalc.writing import to_json
+    from costcalc.base.writing import to_json
 
     typer.echo(to_json(data))

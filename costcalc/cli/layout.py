@@ -25,13 +25,13 @@ def command(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Walk every layout of a run, and show the fastest that fit in memory."""
-    from costcalc.layouts import layouts
+    from costcalc.calculator.layouts import layouts
 
     start = time.perf_counter()
     found = layouts(str(run) if run else {}, top=top, changes=options.changes({"set": set_}))
     seconds = time.perf_counter() - start
     if json_:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(_plain(found)))
         return
@@ -53,7 +53,7 @@ def _print(found: Found, seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from costcalc.human import human
+    from costcalc.base.human import human
 
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     for head in ("", *_HEADS):

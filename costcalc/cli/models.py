@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.human import digits, scale
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
-from costcalc.human import digits, scale
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,7 @@ def command(
 
 
 def _no_family(family: str) -> None:
-    from costcalc.errors import not_found
+    from costcalc.base.errors import not_found
 
     raise not_found("--family", "family", family, sorted({p.family for p in presets.all_presets()}))
 
@@ -53,7 +53,7 @@ def to_dict(preset: Preset) -> dict[str, Any]:
 
 
 def _print_json(data: Any) -> None:
-    from costcalc.writing import to_json
+    from costcalc.base.writing import to_json
 
     print(to_json(data))
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from costcalc.errors import InputError, Problem
-from costcalc.reading import scalar
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.reading import scalar
 
 RunFile = Annotated[
     Path | None,
@@ -91,7 +91,7 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     if text.startswith(("{", "[")):
-        from costcalc.reading import read
+        from costcalc.base.reading import read
 
         return read(text, "--set").data
     return scalar(text)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from costcalc.base.human import digits, human, percent
 from costcalc.cli import OK, options
 from costcalc.cli.screen import screen
-from costcalc.human import digits, human, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,7 +68,7 @@ def command(
 
         save(_plot(made), plot, force=force)
     if json:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(made.to_dict()))
     else:
@@ -77,8 +77,8 @@ def command(
 
 
 def _flop(text: str | None) -> float | None:
-    from costcalc.errors import InputError
-    from costcalc.units import parse
+    from costcalc.base.errors import InputError
+    from costcalc.base.units import parse
 
     if text is None:
         return None
@@ -93,7 +93,7 @@ def _flop(text: str | None) -> float | None:
 
 
 def _fail(key: str, message: str) -> NoReturn:
-    from costcalc.errors import InputError, Problem
+    from costcalc.base.errors import InputError, Problem
 
     raise InputError(Problem(key=key, message=message))
 

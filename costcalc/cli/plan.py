@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.human import bare, digits, human, span
 from costcalc.cli import OK, options
 from costcalc.cli.screen import screen
-from costcalc.human import bare, digits, human, span
 
 if TYPE_CHECKING:
     from costcalc.decide.planning import Plan, Spot
@@ -66,12 +66,12 @@ def command(
         spot=_spot(interruptions, checkpoint, restart, interval),
     )
     if output is not None:
-        from costcalc.writing import save, to_yaml
+        from costcalc.base.writing import save, to_yaml
 
         save(to_yaml(dict(made.run), first_line="# planned by costcalc plan"), output, force=force)
         print(f"wrote {output}", file=sys.stderr)
     if json:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(made.to_dict()))
     else:
@@ -80,7 +80,7 @@ def command(
 
 
 def _scores(text: str | None) -> list[float] | None:
-    from costcalc.errors import InputError, Problem
+    from costcalc.base.errors import InputError, Problem
 
     if text is None:
         return None
@@ -97,8 +97,8 @@ def _scores(text: str | None) -> list[float] | None:
 def _spot(
     a_day: float | None, checkpoint: str, restart: str, interval: str | None
 ) -> Spot | None:
+    from costcalc.base.units import parse, to_si
     from costcalc.decide.planning import Spot
-    from costcalc.units import parse, to_si
 
     if a_day is None:
         return None
@@ -108,8 +108,8 @@ def _spot(
 
 def _show(made: Plan) -> None:
 
+    from costcalc.calculator.result import UNITS
     from costcalc.decide.chunk import LIMITED
-    from costcalc.results import UNITS
 
     console = screen()
     hardware = made.run["hardware"]

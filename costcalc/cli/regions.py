@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.human import digits
 from costcalc.catalog import region as regions
-from costcalc.human import digits
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -160,6 +160,6 @@ def _print(*parts: Any) -> None:
 
 
 def _print_json(data: Any) -> None:
-    from costcalc.writing import to_json
+    from costcalc.base.writing import to_json
 
     typer.echo(to_json(data))

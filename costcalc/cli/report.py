@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from costcalc.base.errors import InputError, Problem
 from costcalc.cli import LIMIT, OK
-from costcalc.errors import InputError, Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -98,9 +98,9 @@ def render(
         return
     if shape != "model-card":
         raise InputError(Problem(key="--into", message="goes with --format model-card"))
+    from costcalc.base.writing import save
     from costcalc.report.render.model_card import into
     from costcalc.report.write import read_card
-    from costcalc.writing import save
 
     text = into(read_card(card), data)
     target = output or card
@@ -140,7 +140,7 @@ def _write(text: str, output: Path | None, *, force: bool) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    from costcalc.writing import save
+    from costcalc.base.writing import save
 
     save(text, output, force=force)
     print(f"wrote {output}", file=sys.stderr)

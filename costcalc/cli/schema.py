@@ -11,7 +11,7 @@ def command(
     of: Annotated[str, typer.Argument(help="run, accelerator, host, preset or report.")] = "run",
 ) -> None:
     """Print the JSON Schema of the run file (or of a profile, a preset, the report)."""
-    from costcalc.schemas import schema
-    from costcalc.writing import to_json
+    from costcalc.base.schemas import schema
+    from costcalc.base.writing import to_json
 
     print(to_json(schema(of)))

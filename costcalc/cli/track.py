@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from costcalc.base.errors import InputError, Problem
 from costcalc.cli import OK, options
-from costcalc.errors import InputError, Problem
 
 
 class _Group(TyperGroup):
@@ -85,7 +85,7 @@ def merge(
     force: Force = False,
 ) -> int:
     """One report of a job from the records that its nodes have left."""
-    from costcalc import writing
+    from costcalc.base import writing
     from costcalc.tracking.concluding import merged, save, summary
 
     if output is not None and output.exists() and not force:

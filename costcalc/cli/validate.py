@@ -42,7 +42,7 @@ def command(
 
         draw(report, plot)
     if json:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(report.to_dict()))
     else:
@@ -53,7 +53,7 @@ def command(
 
 def _own(path: Path) -> Report:
     from costcalc import validate
-    from costcalc.errors import InputError, Problem
+    from costcalc.base.errors import InputError, Problem
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

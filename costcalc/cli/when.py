@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costcalc.base.human import digits, human, percent
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import screen
-from costcalc.human import digits, human, percent
 
 if TYPE_CHECKING:
     from costcalc.decide.waiting import Waiting
@@ -64,7 +64,7 @@ def command(
         stretch=pause_within, changes=options.changes({"set": set_}) or None,
     )
     if json:
-        from costcalc.writing import to_json
+        from costcalc.base.writing import to_json
 
         print(to_json(made.to_dict()))
     else:
@@ -76,7 +76,7 @@ def _series(
     path: Path | None, source: str | None, zone: str | None, base: str | None,
     signal: Which | None,
 ) -> Any:
-    from costcalc.errors import InputError, Problem
+    from costcalc.base.errors import InputError, Problem
 
     if (path is None) == (source is None):
         message = "expected one of --series FILE or --source NAME"
@@ -91,8 +91,8 @@ def _series(
 
 
 def _amount(text: str | None, dimension: str, key: str) -> float | None:
-    from costcalc.errors import InputError, Problem
-    from costcalc.units import parse
+    from costcalc.base.errors import InputError, Problem
+    from costcalc.base.units import parse
 
     if text is None:
         return None

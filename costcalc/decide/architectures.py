@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
 from costcalc.decide.buying import Bought, alone, nothing, share_of, unknown
-from costcalc.errors import InputError
 
 if TYPE_CHECKING:
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
 
 MARGIN = 0.999
 FIRST = 1e9  # tokens, to start from: what they cost is all but proportional to them

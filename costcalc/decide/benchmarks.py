@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.catalog import accelerator as accelerators
 from costcalc.decide.rows import THOMPSON, points
 from costcalc.decide.statistics import Line, bootstrap, line
-from costcalc.errors import InputError, Problem, not_found
 
 OPERATIONS, BURDEN = "network_operations_flop", "hardware_burden_peak_flop"
 QUANTITIES = {"operations": OPERATIONS, "burden": BURDEN}
@@ -178,7 +178,7 @@ def priced(
 
     All are proportional to the compute, so that a compute beyond any run is scaled from 1e21 FLOP.
     """
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     profile = accelerators.find(accelerator)
     run: dict[str, Any] = {"hardware": {"accelerator": profile.id, "count": 1},

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costcalc.base.errors import InputError, Problem
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chunk import LIMITED
-from costcalc.errors import InputError, Problem
 from costcalc.price import regions_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
 
     Array = NDArray[np.float64]
 
@@ -158,10 +158,10 @@ def _anywhere(
     counts: Sequence[int | None], notes: list[str],
 ) -> tuple[_Choice | None, dict[str, float]]:
     """The best of hardware and region; None where no region can be judged."""
+    from costcalc.calculator.scenarios import scenarios
     from costcalc.decide.comparing import conventions
-    from costcalc.lookup import look_up
-    from costcalc.request import load
-    from costcalc.scenarios import scenarios
+    from costcalc.resolve.names import look_up
+    from costcalc.runfile.loading import load
 
     first = _unit(raw, unit, names[0], counts[0])
     limits = most_of(alone(_unit(raw, FLOPS, names[0], counts[0])))
@@ -225,7 +225,7 @@ def _cleanest(shares: Array, carbon: Array, most: float) -> int:
 
 def alone(run: Mapping[str, Any]) -> Estimate:
     """An estimate without ranges."""
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     return estimate(run, ranges=False)
 

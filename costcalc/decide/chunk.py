@@ -59,7 +59,7 @@ def chunk(task: Task, sweep: Sweep) -> Found:
     Raises:
         InputError: the run file has problems.
     """
-    from costcalc.scenarios import scenarios
+    from costcalc.calculator.scenarios import scenarios
 
     precision = sweep.precisions[0]
     changes = dict(task.changes)

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from costcalc.base.errors import MissingExtraError
 from costcalc.decide.chunk import Found, Task, chunk
 from costcalc.decide.sweep import Sweep
-from costcalc.errors import MissingExtraError
 
 AHEAD = 3  # chunks a worker: bounds what is held anywhere
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import unit
+from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
 from costcalc.decide import ranging
 from costcalc.decide import sweep as sweeps
 from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Found, Task, chunk
 from costcalc.decide.pareto import front
 from costcalc.decide.ranging import ranged
-from costcalc.errors import InputError, Problem
-from costcalc.lookup import look_up
-from costcalc.request import Request, Source, load
-from costcalc.results import UNITS
-from costcalc.units import unit
+from costcalc.resolve.names import look_up
+from costcalc.runfile.loading import Request, Source, load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -211,7 +211,7 @@ def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tup
 
 def _limits(request: Request) -> dict[str, float]:
     """The run's limits, in the units of a report."""
-    from costcalc.inputs import dollars
+    from costcalc.resolve.inputs import dollars
 
     asked = request.run.limits
     made = {}

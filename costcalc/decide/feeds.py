@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.decide.series import Series, of_json
-from costcalc.errors import InputError, Problem, not_found
 
 BASES = {
     "electricity-maps": "https://api.electricitymaps.com",

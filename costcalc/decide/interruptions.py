@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 
 SOURCES = ("Young 1974, CACM 17(9):530-531, https://doi.org/10.1145/361147.361115",
            "Daly 2006, FGCS 22(3):303-312, https://doi.org/10.1016/j.future.2004.11.016")

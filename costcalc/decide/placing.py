@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
 from costcalc.decide.rows import EPOCH, THOMPSON, Landmark, landmarks
-from costcalc.errors import InputError, Problem, nearest
-from costcalc.human import digits
-from costcalc.request import Source
+from costcalc.runfile.loading import Source
 
 SCHEMA = "costcalc/place/v1"
 
@@ -113,7 +113,7 @@ def _subject(
         if not (flop > 0 and math.isfinite(flop)):
             raise InputError(Problem(key="--flops", message=f"expected FLOP above 0; got {flop:g}"))
         return f"{_flop(flop)}", flop, None
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     made = estimate(source, changes=changes, ranges=False)  # type: ignore[arg-type]
     compute = made.results["total_compute"]

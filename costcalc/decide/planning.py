@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import unit
+from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, scaling, trials
 from costcalc.decide.architectures import FIRST, filled, nearest
 from costcalc.decide.buying import alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.sweep import split
 from costcalc.decide.ways import ways as ways_of
-from costcalc.errors import InputError, Problem
-from costcalc.request import Source
-from costcalc.results import UNITS
-from costcalc.run import DATA_ONE_OF
-from costcalc.units import unit
+from costcalc.runfile.loading import Source
+from costcalc.runfile.schema import DATA_ONE_OF
 
 if TYPE_CHECKING:
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
 
 SCHEMA = "costcalc/plan/v1"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from costcalc.errors import InputError, MissingExtraError, Problem
+from costcalc.base.errors import InputError, MissingExtraError, Problem
 
 LINE = "─"  # the mark of a series that is a line in a file
 SUFFIXES = (".png", ".svg", ".pdf")

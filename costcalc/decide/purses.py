@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.region_table import table
 from costcalc.decide.benchmarks import OPERATIONS, priced
 from costcalc.decide.rows import landmarks
-from costcalc.errors import InputError, Problem, not_found
 
 FILE = "purses.yaml"
 _ONE = 1e21

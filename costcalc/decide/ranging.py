@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costcalc.assumption import Assumption
+from costcalc.base.assumption import Assumption
+from costcalc.base.ranges import DRAWS, draw, percentiles
+from costcalc.base.units import unit
+from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import AIMS, Task
 from costcalc.decide.sweep import single
-from costcalc.lookup import look_up
-from costcalc.request import load
-from costcalc.results import UNITS
-from costcalc.uncertainty import DRAWS, draw, percentiles
-from costcalc.units import unit
+from costcalc.resolve.names import look_up
+from costcalc.runfile.loading import load
 
 if TYPE_CHECKING:
-    from costcalc.part import Part
+    from costcalc.calculator.part import Part
 
 SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
 RENT = "price.device_hour"
@@ -28,7 +28,7 @@ def ranged(
     raw: Mapping[str, Any], rows: list[dict[str, Any]], task: Task
 ) -> tuple[list[dict[str, Any]], dict[str, list[list[float]]]]:
     """Ranges of the front's members, and their shares of paired draws."""
-    from costcalc.calculator import cost_of
+    from costcalc.calculator.calculate import cost_of
 
     drawn: dict[str, list[Any]] = {aim: [] for aim in task.aims}
     made = []

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from costcalc.base.ranges import normals
 from costcalc.catalog.region_table import table
-from costcalc.uncertainty import normals
 
 FILE = "scaling_laws.yaml"
 _DRAWS = 4000

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from costcalc.errors import InputError, Problem
-from costcalc.units import to_si
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import to_si
 
 Signal = Literal["average", "marginal", "unknown"]
 MEANING = {

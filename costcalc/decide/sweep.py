@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.reading import Document
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
 from costcalc.catalog import region as regions_
-from costcalc.errors import InputError, Problem, nearest
-from costcalc.lookup import folders
-from costcalc.reading import Document
-from costcalc.request import Source, load
-from costcalc.run import PLANS, PRECISIONS, Run
+from costcalc.resolve.names import folders
+from costcalc.runfile.loading import Source, load
+from costcalc.runfile.schema import PLANS, PRECISIONS, Run
 
 AXES = ("precisions", "accelerators", "counts", "regions", "plans")
 MOST_IN_A_CHUNK = 250_000
@@ -90,7 +90,7 @@ def split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         InputError: it cannot be read.
     """
-    from costcalc import request
+    from costcalc.runfile import loading as request
 
     if isinstance(source, Run):
         return source.model_dump(exclude_none=True), {}

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from costcalc.base.errors import InputError, MissingExtraError, Problem
+from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import SHOWN
-from costcalc.errors import InputError, MissingExtraError, Problem
-from costcalc.results import UNITS
 
 AXES = ("accelerator", "count", "region", "plan")
 HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in SHOWN))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 
 SOURCES = ("Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",
            ("Tang et al. 2020, Showing Your Work Doesn't Always Work (ACL), the unbiased form, "

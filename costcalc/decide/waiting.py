@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import human, percent
+from costcalc.base.units import to_si
 from costcalc.decide import pausing
 from costcalc.decide.series import MEANING, Series, instant
-from costcalc.errors import InputError, Problem
-from costcalc.human import human, percent
-from costcalc.request import Source
-from costcalc.units import to_si
+from costcalc.runfile.loading import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def when(
     Raises:
         InputError: the run has no duration or energy, or the series is shorter than it.
     """
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     if pausing.checked(stretch):
         raise InputError(Problem(key="--pause-within", message=pausing.checked(stretch)))

@@ -1,7 +1,7 @@
 """Step 2 of verifying: whether the figures of a report follow from one another.
 
 Every identity uses only what the report itself carries, through the formulas of
-:mod:`costcalc.pipeline`, and holds in any version of the data.
+:mod:`costcalc.calculator.formulas`, and holds in any version of the data.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from costcalc import pipeline, units
-from costcalc.errors import CostcalcError
-from costcalc.results import UNITS
+from costcalc.base import units
+from costcalc.base.errors import CostcalcError
+from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.result import UNITS
 
 TOLERANCE = 1e-6  # relative; figures are written with all their digits
 ROUNDED = 0.006  # of a figure whose parts were published rounded to three digits

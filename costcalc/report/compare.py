@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import log
 from typing import Any
 
-from costcalc import pipeline
-from costcalc.human import digits, human, percent
+from costcalc.base.human import digits, human, percent
+from costcalc.calculator import formulas as pipeline
 from costcalc.report import view
 from costcalc.report.closure import close, known
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from costcalc import pipeline
-from costcalc.assumption import Assumption, Choice
-from costcalc.human import digits, human, percent, span
+from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.human import digits, human, percent, span
+from costcalc.base.units import from_si
+from costcalc.calculator import formulas as pipeline
 from costcalc.report.table import value_of
-from costcalc.units import from_si
 
 if TYPE_CHECKING:
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
 
 # Figures of the pipeline that are no results, and the unit to show them in.
 _STEPS = {"training_time": "h", "lost_power": "W", "mean_power": "W"}

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from costcalc.errors import MAX_LISTED, InputError, Problem
-from costcalc.reading import MAX_BYTES, Document, read, read_file
+from costcalc.base.errors import MAX_LISTED, InputError, Problem
+from costcalc.base.reading import MAX_BYTES, Document, read, read_file
 
 
 def load(path: str | Path) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from costcalc import writing
-from costcalc.errors import InputError, Problem
+from costcalc.base import writing
+from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.result import MODEL_VERSION, SCHEMA, UNITS
+from costcalc.calculator.sections import kind, run_id
 from costcalc.report.closure import SUMS
-from costcalc.results import MODEL_VERSION, SCHEMA, UNITS
-from costcalc.sections import kind, run_id
 
 Report = Mapping[str, Any]
 

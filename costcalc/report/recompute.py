@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from costcalc.errors import CostcalcError
+from costcalc.base.errors import CostcalcError
+from costcalc.calculator.result import MODEL_VERSION
 from costcalc.report.closure import close
-from costcalc.results import MODEL_VERSION
 
 Report = Mapping[str, Any]
 _VALUE, _RANGE = 1e-9, 1e-6
@@ -74,7 +74,7 @@ def _one(report: Report) -> tuple[str, list[str]]:
     reason = _before(report)
     if reason:
         return reason, []
-    from costcalc.calculator import estimate
+    from costcalc.calculator.calculate import estimate
 
     try:
         again = estimate(asked(report)).to_dict()

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costcalc.human import digits, human, percent, span
-from costcalc.units import unit as unit_of
+from costcalc.base.human import digits, human, percent, span
+from costcalc.base.units import unit as unit_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from costcalc.assumption import Assumption
-    from costcalc.results import Estimate, Result
+    from costcalc.base.assumption import Assumption
+    from costcalc.calculator.result import Estimate, Result
 
 HEADLINE = (
     ("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"),
@@ -206,7 +206,7 @@ def _drivers(estimate: Estimate, at_most: int = 3) -> Iterator[tuple[str, str]]:
 
 
 def _assumed(estimate: Estimate, *, verbose: bool) -> Iterator[RenderableType]:
-    from costcalc.assumption import Assumption
+    from costcalc.base.assumption import Assumption
 
     listed = [a for a in estimate.assumptions if verbose or a.basis not in ("given", "measured")]
     if not listed:

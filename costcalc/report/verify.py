@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from costcalc import writing
-from costcalc.errors import InputError
+from costcalc.base import writing
+from costcalc.base.errors import InputError
 from costcalc.report import closure
 from costcalc.report.load import document_of, schema_problems
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from costcalc.human import human, span
+from costcalc.base.human import human, span
 
 Report = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def plain(number: float, significant: int = 3) -> str:
 
 def kind(report: Report) -> str:
     """``estimated``, ``measured`` or ``partly measured``; worked out where it is not said."""
-    from costcalc.sections import kind as of
+    from costcalc.calculator.sections import kind as of
 
     return KINDS[report.get("kind") or of(report["results"])]
 
@@ -140,7 +140,7 @@ def _every(report: Report, key: str) -> list[Mapping[str, Any]]:
 
 def assumed(item: Mapping[str, Any]) -> str:
     """An assumption's value in its unit, with its range."""
-    from costcalc.human import digits
+    from costcalc.base.human import digits
 
     if not isinstance(item["value"], (int, float)) or isinstance(item["value"], bool):
         return str(item["value"])

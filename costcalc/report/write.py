@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from costcalc import writing
-from costcalc.errors import InputError, Problem
-from costcalc.results import SCHEMA
+from costcalc.base import writing
+from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.result import SCHEMA
 
 
 def text(report: Mapping[str, Any], path: Path | None = None) -> str:

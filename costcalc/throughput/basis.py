@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from costcalc.errors import InputError, Problem, listing
+from costcalc.base.errors import InputError, Problem, listing
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.workload.architecture import Attention
 from costcalc.workload.work import Work
@@ -28,8 +28,8 @@ def peak_of(machine: Machine, precision: str, key: str = "training.precision") -
     >>> peak_of(v100, "bf16")
     Traceback (most recent call last):
     ...
-    costcalc.errors.InputError: training.precision: v100-sxm2-32 has no peak for bf16; it has: \
-fp16, fp32
+    costcalc.base.errors.InputError: training.precision: v100-sxm2-32 has no peak for bf16; it \
+has: fp16, fp32
     """
     found = machine.peak.get(_SAME_PEAK.get(precision, precision))
     if not found:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 from costcalc.throughput.layout import Machine
 
 Number = Any  # float or NumPy array of floats

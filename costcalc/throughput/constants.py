@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from costcalc import reading
+from costcalc.base import reading
 
 
 @cache

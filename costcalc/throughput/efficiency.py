@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from costcalc.base.reading import read_file
 from costcalc.catalog.files import data_root
-from costcalc.reading import read_file
 
 Key = tuple[str, str, str, str]
 

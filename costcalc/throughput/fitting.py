@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe, RecomputeKind, Sharding

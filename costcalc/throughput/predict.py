@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from costcalc.assumption import Assumption
+from costcalc.base.assumption import Assumption
 from costcalc.throughput.basis import kind_of, peak_of
 from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.constants import load

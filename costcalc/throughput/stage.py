@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from costcalc.assumption import Assumption, exact
-from costcalc.errors import InputError, Problem
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.errors import InputError, Problem
 from costcalc.throughput import basis
 from costcalc.throughput.constants import load
 from costcalc.throughput.efficiency import efficiency

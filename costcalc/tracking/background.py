@@ -26,7 +26,7 @@ from costcalc.tracking.records import Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
 
 if TYPE_CHECKING:
-    from costcalc.results import Estimate
+    from costcalc.calculator.result import Estimate
     from costcalc.tracking.forecast import Forecast
     from costcalc.tracking.observing import Observer
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from costcalc import writing
-from costcalc.errors import CostcalcError, InputError, Problem
-from costcalc.human import human, span
-from costcalc.reading import read_file
-from costcalc.results import SCHEMA, Estimate
+from costcalc.base import writing
+from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.base.human import human, span
+from costcalc.base.reading import read_file
+from costcalc.calculator.result import SCHEMA, Estimate
 from costcalc.tracking.ledger import Written, read
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.options import Options

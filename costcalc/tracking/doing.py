@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from costcalc.results import Estimate
+from costcalc.calculator.result import Estimate
 from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from costcalc import pipeline
-from costcalc.assumption import Assumption, exact
-from costcalc.results import UNITS, Estimate, Result
-from costcalc.timing import EFFECTIVE, EFFECTIVE_SOURCE
-from costcalc.uncertainty import Z95, draw, normals, percentiles
-from costcalc.units import to_si, unit
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.ranges import Z95, draw, normals, percentiles
+from costcalc.base.units import to_si, unit
+from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.result import UNITS, Estimate, Result
+from costcalc.resolve.time import EFFECTIVE, EFFECTIVE_SOURCE
 
 DRAWS = 2_000
 # How far the pace of the rest may lie from the pace so far: published runs keep between 75 and

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from costcalc.results import Estimate, Result
+from costcalc.calculator.result import Estimate, Result
 from costcalc.tracking.doing import Done, done
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written

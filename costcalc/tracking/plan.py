@@ -8,12 +8,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from costcalc.calculator import estimate
-from costcalc.errors import CostcalcError, InputError, Problem
-from costcalc.lookup import look_up
-from costcalc.request import Input, Request, Source, document_of, load
-from costcalc.results import Estimate
-from costcalc.run import DATA_ONE_OF, MODEL_ONE_OF, Limits, Price
+from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.calculator.calculate import estimate
+from costcalc.calculator.result import Estimate
+from costcalc.resolve.names import look_up
+from costcalc.runfile.loading import Input, Request, Source, document_of, load
+from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Limits, Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

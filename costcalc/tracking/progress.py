@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from costcalc.human import digits, percent, scale, span
-from costcalc.results import Result
+from costcalc.base.human import digits, percent, scale, span
+from costcalc.calculator.result import Result
 from costcalc.tracking.forecast import Forecast
 
 # Seconds after which a line is due; then every hour.

@@ -9,18 +9,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from costcalc import writing
-from costcalc.calculator import estimate
+from costcalc.base import writing
+from costcalc.base.errors import CostcalcError
+from costcalc.base.units import unit
+from costcalc.calculator.calculate import estimate
+from costcalc.calculator.result import Estimate
 from costcalc.catalog import accelerator as accelerators
-from costcalc.errors import CostcalcError
-from costcalc.lookup import folders
-from costcalc.results import Estimate
+from costcalc.resolve.names import folders
 from costcalc.tracking import unlisted
 from costcalc.tracking.doing import Done, done
 from costcalc.tracking.merge import Totals, named
 from costcalc.tracking.plan import Plan
 from costcalc.tracking.records import Basis
-from costcalc.units import unit
 
 _DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset_samples")
 _SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
@@ -233,7 +233,7 @@ def _named(plan: Plan) -> tuple[str, int] | None:
     """Accelerator and count of the run file."""
     if not plan.has_hardware or plan.given is None:
         return None
-    from costcalc.hardware import devices_of
+    from costcalc.resolve.hardware import devices_of
 
     try:
         found = devices_of(plan.given, None, folders(plan.raw, None))

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from costcalc.errors import InputError, Problem
-from costcalc.request import Source
+from costcalc.base.errors import InputError, Problem
+from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.harmless import harmless, watch_forks

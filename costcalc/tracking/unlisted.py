@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from costcalc import inputs, pipeline
-from costcalc.assumption import Assumption, exact
-from costcalc.calculator import region_of
-from costcalc.errors import CostcalcError
-from costcalc.model import Trained, trained
-from costcalc.results import UNITS, Estimate, Result
-from costcalc.run import DATA_ONE_OF
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.errors import CostcalcError
+from costcalc.base.ranges import DRAWS, draw, percentiles
+from costcalc.base.units import unit
+from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.calculate import region_of
+from costcalc.calculator.result import UNITS, Estimate, Result
+from costcalc.resolve import inputs
+from costcalc.resolve.workload import Trained, trained
+from costcalc.runfile.schema import DATA_ONE_OF
 from costcalc.tracking.doing import Done
 from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan, checked
-from costcalc.uncertainty import DRAWS, draw, percentiles
-from costcalc.units import unit
 
 _WHY = "no profile of the hardware: its peak, power, price and making are not known"
 _NO_MODEL = "no model given, or nothing counted what it was trained on"

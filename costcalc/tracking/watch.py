@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from costcalc.human import human, percent
-from costcalc.limits import judged
-from costcalc.results import Estimate, Result
-from costcalc.run import Limits, Price
+from costcalc.base.human import human, percent
+from costcalc.calculator.limits import judged
+from costcalc.calculator.result import Estimate, Result
+from costcalc.runfile.schema import Limits, Price
 from costcalc.tracking.forecast import Forecast, Snapshot, figures
 
 

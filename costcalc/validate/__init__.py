@@ -51,7 +51,7 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
     """
     from pathlib import PurePath
 
-    from costcalc.errors import InputError, Problem
+    from costcalc.base.errors import InputError, Problem
     from costcalc.validate import own, score, tables
     from costcalc.validate.rows import configurations
     from costcalc.validate.throughput import points

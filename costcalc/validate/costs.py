@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from costcalc import calculator
+from costcalc.calculator import calculate as calculator
 from costcalc.validate import printed
 from costcalc.validate.footprints import device_hours
 from costcalc.validate.printed import Printed

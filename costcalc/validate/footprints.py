@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from costcalc import calculator, energy, pipeline
-from costcalc.units import from_si, to_si
+from costcalc import energy
+from costcalc.base.units import from_si, to_si
+from costcalc.calculator import calculate as calculator
+from costcalc.calculator import formulas as pipeline
 from costcalc.validate import printed
 from costcalc.validate.printed import Printed
 from costcalc.validate.rows import Row, shipped

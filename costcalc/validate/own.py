@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TextIO
 
-from costcalc import units
+from costcalc.base import units
+from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
 from costcalc.catalog import accelerator as accelerators
-from costcalc.errors import InputError, NotFoundError, Problem, nearest
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
 from costcalc.validate.rows import COLUMNS, Row, models
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costcalc.errors import InputError, MissingExtraError, Problem
+from costcalc.base.errors import InputError, MissingExtraError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

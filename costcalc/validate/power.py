@@ -18,10 +18,10 @@ from functools import cache
 from typing import Any
 
 from costcalc import energy
+from costcalc.base.errors import NotFoundError
+from costcalc.base.reading import read as read_yaml
 from costcalc.catalog import accelerator, host
 from costcalc.catalog.files import data_root
-from costcalc.errors import NotFoundError
-from costcalc.reading import read as read_yaml
 from costcalc.validate.rows import Row, number, shipped
 from costcalc.validate.score import Point
 

@@ -16,9 +16,9 @@ from functools import cache
 from statistics import median
 from typing import Any
 
+from costcalc.base.errors import InputError
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.files import data_root
-from costcalc.errors import InputError
 from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from costcalc.human import digits
+from costcalc.base.human import digits
 from costcalc.validate.score import Point, Score
 from costcalc.validate.tables import Line, Report, Table
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from costcalc.base.errors import InputError
+from costcalc.base.reading import read as read_yaml
 from costcalc.catalog.files import data_root
-from costcalc.errors import InputError
-from costcalc.reading import read as read_yaml
 from costcalc.throughput import by_flops
 from costcalc.throughput.coefficients import coefficients_of, rates_of
 from costcalc.throughput.constants import load

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from costcalc.errors import InputError, MissingExtraError, Problem
+from costcalc.base.errors import InputError, MissingExtraError, Problem
 
 # Operators of ATen whose names say that they multiply and that no formula covers.
 _WORK = re.compile(

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 from costcalc.workload.generic import Given
 from costcalc.workload.methods import REINFORCED
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from costcalc.errors import InputError, Problem, nearest
+from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.counting import (
     Tally,
     active_parameters,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build
 from costcalc.workload.safetensors import stored
@@ -89,7 +89,7 @@ def parse(text: str, name: str) -> Mapping[str, Any]:
     {'a': 1}
     >>> parse('{"a": ', "config.json")
     Traceback (most recent call last):
-    costcalc.errors.InputError: config.json:1:7: expected JSON: Expecting value
+    costcalc.base.errors.InputError: config.json:1:7: expected JSON: Expecting value
     1 problem in config.json
     """
     if _depth(text) > MAX_DEPTH:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from costcalc.errors import InputError, Problem, listing, nearest
+from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.workload.architecture import Architecture, Attention, Block, Linear
 from costcalc.workload.counting import Tally, lengths, recompute_flops
 from costcalc.workload.work import Recompute

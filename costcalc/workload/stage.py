@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 from costcalc.workload import methods
 from costcalc.workload.counting import (
     CONVENTIONS,

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costcalc.base.errors import InputError, NotFoundError
 from costcalc.catalog import accelerator as catalogue
 from costcalc.catalog.accelerator import (
     Accelerator,
@@ -24,7 +25,6 @@ from costcalc.catalog.check import check, check_names, unconfirmed
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import load
 from costcalc.cli import run
-from costcalc.errors import InputError, NotFoundError
 
 PROFILE = """\
 id: mine

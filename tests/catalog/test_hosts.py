@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from costcalc.base.errors import InputError, NotFoundError
 from costcalc.catalog import accelerator, host
 from costcalc.catalog.figure import figures
 from costcalc.catalog.files import data_root
-from costcalc.errors import InputError, NotFoundError
 
 IDS = host.ids()
 

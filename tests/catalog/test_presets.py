@@ -10,9 +10,9 @@ from math import log10
 import pytest
 from pydantic import ValidationError
 
+from costcalc.base.errors import NotFoundError
 from costcalc.catalog import preset as presets
 from costcalc.catalog.preset import Preset, all_presets, find, names
-from costcalc.errors import NotFoundError
 from costcalc.workload.counting import active_parameters, parameters, tally
 from costcalc.workload.families import build
 
@@ -287,8 +287,8 @@ def test_a_source_that_nothing_uses_is_refused():
 
 def test_the_files_are_valid_by_the_schema():
     jsonschema = pytest.importorskip("jsonschema")
+    from costcalc.base.reading import read_file
     from costcalc.catalog.files import data_root
-    from costcalc.reading import read_file
 
     check = jsonschema.Draft202012Validator(presets.schema())
     for path in (data_root() / "presets").iterdir():

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costcalc.base.errors import InputError, NotFoundError
+from costcalc.base.units import to_si
 from costcalc.catalog import provider as providers
 from costcalc.catalog import region as regions
 from costcalc.catalog.grid import STAND_IN
 from costcalc.catalog.region_table import table
-from costcalc.errors import InputError, NotFoundError
-from costcalc.units import to_si
 
 CODES = tuple(regions.codes())
 COUNTRIES = table("regions/countries.yaml").section("regions")

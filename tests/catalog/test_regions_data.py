@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from costcalc.base.units import unit
 from costcalc.catalog.equivalence import equivalences
 from costcalc.catalog.files import data_root
 from costcalc.catalog.region_schema import FILES, named_sources, schema
 from costcalc.catalog.region_table import bounds, table
-from costcalc.units import unit
 
 SCHEMA_OF = {
     **{f"regions/{name}.yaml": "regions" for name in ("countries", "us", "ca", "cn", "nordic")},

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costcalc
+from costcalc.base.errors import InputError
 from costcalc.decide import comparing, ranging, sweep
 from costcalc.decide.comparing import compare
 from costcalc.decide.pareto import front
 from costcalc.decide.ranging import share
 from costcalc.decide.sweep import single
 from costcalc.decide.table_files import Rows
-from costcalc.errors import InputError
 
 RUN = {
     "name": "test", "model": {"preset": "llama-3-8b"}, "training": {"tokens": "100B"},
@@ -64,8 +64,8 @@ def test_every_row_equals_a_single_estimate(made):
 
 def test_a_sample_of_the_benchmark_equals_single_estimates():
     # the axes of benchmarks/compare.py: every region and plan, counts that no instance divides
+    from costcalc.calculator.scenarios import scenarios
     from costcalc.catalog import region
-    from costcalc.scenarios import scenarios
 
     axes = {"accelerators": ["h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "mi300x"],
             "counts": [8, 20, 136, 776], "regions": list(region.codes()),

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import costcalc
+from costcalc.base.errors import InputError
 from costcalc.decide import interruptions, scaling, trials
 from costcalc.decide.planning import Spot, plan
-from costcalc.errors import InputError
 
 H100 = {"hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
 

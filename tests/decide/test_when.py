@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import costcalc
+from costcalc.base.errors import InputError
 from costcalc.decide import feeds, series, waiting
-from costcalc.errors import InputError
 
 RUN = {"measured": {"wall_clock": "2 h", "energy": "10 kWh"},
        "hardware": {"accelerator": "a100-sxm4-80", "count": 1}}

@@ -15,8 +15,8 @@ keras = pytest.importorskip("keras", reason="keras is not installed")
 import numpy as np  # noqa: E402
 
 import costcalc  # noqa: E402
+from costcalc.base.reading import read_file  # noqa: E402
 from costcalc.integrations.keras import CostCallback  # noqa: E402
-from costcalc.reading import read_file  # noqa: E402
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
 

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 lightning = pytest.importorskip("lightning.pytorch", reason="lightning is not installed")
 
 import costcalc  # noqa: E402
+from costcalc.base.reading import read_file  # noqa: E402
 from costcalc.integrations.lightning import CostCallback, counted  # noqa: E402
-from costcalc.reading import read_file  # noqa: E402
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
 

@@ -12,8 +12,8 @@ pytest.importorskip("accelerate", reason="accelerate, which Trainer needs, is no
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 import costcalc  # noqa: E402
+from costcalc.base.reading import read_file  # noqa: E402
 from costcalc.integrations.transformers import CostCallback  # noqa: E402
-from costcalc.reading import read_file  # noqa: E402
 
 pytestmark = [
     pytest.mark.frameworks,

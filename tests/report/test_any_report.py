@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from costcalc import writing
-from costcalc.errors import InputError
-from costcalc.reading import read
+from costcalc.base import writing
+from costcalc.base.errors import InputError
+from costcalc.base.reading import read
+from costcalc.calculator.result import MODEL_VERSION, UNITS
 from costcalc.report.compare import lines, show
 from costcalc.report.load import load, schema_problems
 from costcalc.report.merge import merge
@@ -23,7 +24,6 @@ from costcalc.report.render import FORMATS, render
 from costcalc.report.render.model_card import into
 from costcalc.report.verify import verify
 from costcalc.report.write import text
-from costcalc.results import MODEL_VERSION, UNITS
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 SOME = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import costcalc
 from costcalc import cli
-from costcalc.blind import nameless
-from costcalc.errors import InputError
+from costcalc.base.blind import nameless
+from costcalc.base.errors import InputError
 from costcalc.report.load import load
 from costcalc.report.render import FORMATS, render
 from costcalc.report.verify import verify

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costcalc import cli
-from costcalc.errors import InputError
+from costcalc.base.errors import InputError
 from costcalc.report.importing import carbontracker, codecarbon, read, slurm
 from costcalc.report.verify import verify
 from costcalc.report.write import text

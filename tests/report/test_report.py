@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import costcalc
-from costcalc import cli, writing
-from costcalc.errors import InputError
-from costcalc.reading import read
+from costcalc import cli
+from costcalc.base import writing
+from costcalc.base.errors import InputError
+from costcalc.base.reading import read
 from costcalc.report.compare import lines, show
 from costcalc.report.importing import slurm
 from costcalc.report.load import load

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 import costcalc
+from costcalc.calculator.result import Estimate
 from costcalc.report.explain import explain
 from costcalc.report.table import BAR, _widths, render
-from costcalc.results import Estimate
 
 ROOT = Path(__file__).parent.parent.parent
 RUN: dict[str, Any] = {

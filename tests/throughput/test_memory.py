@@ -253,7 +253,7 @@ def test_a_frozen_body_keeps_nothing_for_the_backward_pass():
 
 
 def measured_rows():
-    from costcalc.errors import NotFoundError
+    from costcalc.base.errors import NotFoundError
     from costcalc.validate.rows import axes_for, configurations, machine_for, shape_for, shipped
 
     for one in configurations(shipped("throughput")):

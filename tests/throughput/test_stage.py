@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from throughput_models import GIB, GPT3, LLAMA8, LLAMA70, MIXTRAL, machine, recipe, work_of
 
-from costcalc.errors import InputError
+from costcalc.base.errors import InputError
 from costcalc.throughput.basis import full_over_causal, kind_of
 from costcalc.throughput.constants import load
 from costcalc.throughput.fitting import place, shape_for, smallest_count

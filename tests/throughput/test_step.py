@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costcalc.errors import InputError
+from costcalc.base.errors import InputError
 from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.coefficients import Coefficients, ceiling_of, coefficients_of, rates_of

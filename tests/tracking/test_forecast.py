@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import costcalc
-from costcalc.run import Limits
+from costcalc.base.ranges import Z95
+from costcalc.runfile.schema import Limits
 from costcalc.tracking.forecast import DRIFT, Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.progress import due, line
 from costcalc.tracking.watch import Watch
-from costcalc.uncertainty import Z95
 
 RUN: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from costcalc import writing
+from costcalc.base import writing
 from costcalc.report.verify import verify
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from costcalc.reading import read_file
+from costcalc.base.reading import read_file
 from costcalc.tracking.ledger import read
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from costcalc.reading import read_file
+from costcalc.base.reading import read_file
 from costcalc.tracking.ledger import read
 
 ROOT = Path(__file__).parents[2]

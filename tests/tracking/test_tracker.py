@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import costcalc
-from costcalc.reading import read_file
+from costcalc.base.reading import read_file
 from costcalc.tracking import background, tracker
 from costcalc.tracking.ledger import Writer, read
 from costcalc.tracking.records import Energy, Sample

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from costcalc import calculator, pipeline
+from costcalc.calculator import calculate as calculator
+from costcalc.calculator import formulas as pipeline
 from costcalc.validate import footprints, printed
 from costcalc.validate.rows import shipped
 from costcalc.validate.score import score

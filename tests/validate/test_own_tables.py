@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from costcalc.errors import InputError
+from costcalc.base.errors import InputError
 from costcalc.validate import own, validate_own
 
 

@@ -10,9 +10,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from costcalc.base.writing import to_json
 from costcalc.validate import tables, text, validate
 from costcalc.validate.score import Point, score
-from costcalc.writing import to_json
 
 LAYOUT_GIVEN = "LLM throughput, layout given"
 LAYOUT_HIDDEN = "LLM throughput, layout hidden (auto)"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from costcalc.errors import InputError, MissingExtraError
+from costcalc.base.errors import InputError, MissingExtraError
 from costcalc.workload.count import attention_flops, count, grouped_flops, product_flops, uncounted
 
 

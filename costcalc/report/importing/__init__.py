@@ -6,8 +6,8 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from costcalc.errors import InputError, Problem, nearest
-from costcalc.reading import MAX_BYTES, read_bytes
+from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.reading import MAX_BYTES, read_bytes
 
 SOURCES = ("codecarbon", "carbontracker", "slurm")
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from costcalc import writing
-from costcalc.errors import InputError, Problem
-from costcalc.results import MODEL_VERSION, SCHEMA, UNITS
-from costcalc.sections import kind
+from costcalc.base import writing
+from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.result import MODEL_VERSION, SCHEMA, UNITS
+from costcalc.calculator.sections import kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from costcalc.errors import InputError, Problem, nearest
+from costcalc.base.errors import InputError, Problem, nearest
 
 FORMATS = {
     "latex": "a booktabs table, a paragraph with siunitx, BibTeX",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from costcalc import writing
+from costcalc.base import writing
 from costcalc.report import view
 from costcalc.report.render.spdx import FINETUNING, methods
 

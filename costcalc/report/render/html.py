@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from costcalc.human import digits, human, percent
+from costcalc.base.human import digits, human, percent
 from costcalc.report import view
 
 _STYLE = """

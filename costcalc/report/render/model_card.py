@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from costcalc import writing
-from costcalc.errors import InputError, Problem
+from costcalc.base import writing
+from costcalc.base.errors import InputError, Problem
 from costcalc.report import view
 from costcalc.report.render.markdown import cell
 from costcalc.report.render.spdx import FINETUNING, methods

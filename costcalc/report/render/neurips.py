@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from costcalc.human import human
+from costcalc.base.human import human
 from costcalc.report import view
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from costcalc.errors import InputError, Problem, listing, nearest
+from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.workload.families.fields import Fields, shown
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def build(config: Mapping[str, Any]) -> Architecture:
     """The architecture that a Hugging Face configuration describes.
 
     A model with several parts (``text_config`` and others) is counted by its text model; a note
-    says so.  Raises :class:`~costcalc.errors.InputError` with every problem of the configuration,
-    and for an unknown ``model_type``.
+    says so.  Raises :class:`~costcalc.base.errors.InputError` with every problem of the
+    configuration, and for an unknown ``model_type``.
 
     >>> build({"model_type": "llama", "num_hidden_layers": 2}).layers
     2
     >>> build({"model_type": "lama"})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    costcalc.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
+    costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
     """
     inner, prefix = _text_part(config)
     family = _family(inner, prefix)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from costcalc.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem
 
 MOST_LAYERS = 10_000  # no model is deeper; a larger figure would only cost time
 LARGEST = 10**9
@@ -23,7 +23,7 @@ class Fields:
     (64, 12)
     >>> c.check()
     Traceback (most recent call last):
-    costcalc.errors.InputError: n_layer: expected a whole number, 1 or more; got "two"
+    costcalc.base.errors.InputError: n_layer: expected a whole number, 1 or more; got "two"
     """
 
     def __init__(self, config: Mapping[str, Any], prefix: str = "") -> None:

@@ -1,0 +1,360 @@
+"""YAML text to plain values that know their line: strict, and safe against hostile files.
+
+YAML 1.2 scalars: ``NO`` is text (Norway), ``3e23`` is a number, ``0x1F`` and ``010`` are text.
+A file that reads two ways is refused: duplicate keys are errors.  Depth, size and aliases are
+bounded while the events come in, before anything is built (the C parser's composer overflows the
+stack on deep nesting).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from costcalc.base.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+MAX_DEPTH = 100
+MAX_BYTES = 4_000_000
+MAX_NODES = 50_000
+MAX_SCALAR = 100_000
+MAX_KEY = 200
+
+Key = tuple[str | int, ...]
+
+
+class Mark(NamedTuple):
+    """A place in a file, counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file says, and where it says it.
+
+    ``data`` is plain mappings, lists and scalars; ``marks`` maps a key path such as
+    ``("hardware", "count")`` to the place of its value, ``key_marks`` to the place of its key.
+    ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
+    them to whoever has more to say about the file.  ``changed`` are paths whose value is not the
+    file's but the command line's.
+    """
+
+    data: Any
+    name: str
+    marks: dict[Key, Mark] = field(default_factory=dict)
+    key_marks: dict[Key, Mark] = field(default_factory=dict)
+    duplicates: tuple[Problem, ...] = ()
+    changed: tuple[Key, ...] = ()
+
+    def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
+        """A problem at the place of ``path``, or of the nearest thing around it."""
+        if any(tuple(path[: len(given)]) == given for given in self.changed):
+            return Problem(key=dotted(path), message=message, file="command line")
+        mark = self.mark(path, at_key=at_key)
+        line, column = (mark.line, mark.column) if mark else (None, None)
+        return Problem(
+            key=dotted(path), message=message, file=self.name, line=line, column=column
+        )
+
+    def mark(self, path: Sequence[str | int], *, at_key: bool = False) -> Mark | None:
+        """Where ``path`` stands; where it stands not, the innermost thing around it."""
+        if at_key and tuple(path) in self.key_marks:
+            return self.key_marks[tuple(path)]
+        for length in range(len(path), -1, -1):
+            inner = tuple(path[:length])
+            if length < len(path) and inner in self.key_marks:
+                return self.key_marks[inner]
+            if inner in self.marks:
+                return self.marks[inner]
+        return None
+
+    def place(self, path: Sequence[str | int]) -> str | None:
+        """``file:line:column`` of a value that stands in the file, else None."""
+        mark = self.marks.get(tuple(path))
+        return f"{self.name}:{mark.line}:{mark.column}" if mark else None
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A key path as messages write it.
+
+    >>> dotted(("stages", 0, "training", "tokens"))
+    'stages[0].training.tokens'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def read_file(path: Path | Traversable, name: str | None = None) -> Document:
+    """The document in a file.
+
+    Raises:
+        InputError: the file is missing, too large, not UTF-8, or no strict YAML.
+    """
+    shown = name or str(path)
+    return read(read_bytes(path, shown), shown)
+
+
+def read_bytes(path: Path | Traversable, name: str) -> bytes:
+    """The bytes of a file, one more than :data:`MAX_BYTES` at most.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=name)) from None
+
+
+def read(text: str | bytes, name: str) -> Document:
+    """The document that a YAML text holds.
+
+    Raises:
+        InputError: with every duplicate key, or with the first fault of the YAML itself.
+
+    >>> read("region: NO\\ntokens: 3e23", "run.yaml").data
+    {'region': 'NO', 'tokens': 3e+23}
+    """
+    document = read_all(text, name)
+    if document.duplicates:
+        raise InputError(document.duplicates)
+    return document
+
+
+def read_all(text: str | bytes, name: str) -> Document:
+    """The document that a YAML text holds, its duplicate keys told in ``duplicates``.
+
+    Raises:
+        InputError: with the first fault of the YAML itself.
+    """
+    decoded = _decoded(text, name)
+    directive = _DIRECTIVE.search(decoded)
+    if directive:  # the C parser compares each with all before it: a megabyte of them is minutes
+        line = decoded.count("\n", 0, directive.start()) + 1
+        message = f"expected plain YAML; got the directive {directive[0]}"
+        raise InputError(Problem(key="", message=message, file=name, line=line, column=1))
+    return _Reader(decoded, name).document()
+
+
+_DIRECTIVE = re.compile(r"^%(?!YAML\b)\w*", re.MULTILINE | re.ASCII)
+
+
+def _decoded(text: str | bytes, name: str) -> str:
+    if len(text) > MAX_BYTES:
+        message = f"larger than {MAX_BYTES // 1_000_000} MB, which no file of costcalc is"
+        raise InputError(Problem(key="", message=message, file=name))
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        message = "expected UTF-8 text; got bytes that are none"
+        raise InputError(Problem(key="", message=message, file=name, line=line, column=1)) from None
+
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
+_INT = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
+MAX_DIGITS = 400
+
+
+def scalar(text: str) -> Any:
+    """A plain YAML scalar by the core rules of YAML 1.2, infinities and NaN left as text.
+
+    >>> scalar("NO"), scalar("3e23"), scalar("010"), scalar("null"), scalar("12:30")
+    ('NO', 3e+23, '010', None, '12:30')
+    """
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    return text if len(text) > MAX_DIGITS or _LEADING_ZERO.fullmatch(text) else _numeral(text)
+
+
+def _numeral(text: str) -> Any:
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        return value if math.isfinite(value) else text
+    return text
+
+
+_PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+class _Reader:
+    """Builds values from the event stream of one document, with bounds on everything."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text, self.name = text, name
+        self.marks: dict[Key, Mark] = {}
+        self.key_marks: dict[Key, Mark] = {}
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, tuple[Any, int, int]] = {}  # value, nodes in it, levels in it
+        self.nodes = 0
+        self.deepest = 0
+
+    def document(self) -> Document:
+        import yaml
+
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            self.events: Iterator[Any] = yaml.parse(self.text, Loader=loader)
+            data = self._stream()
+        except InputError:
+            raise
+        except yaml.MarkedYAMLError as error:
+            raise self._fault(error) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            first = str(error).splitlines()[0] if str(error) else "unreadable"
+            raise InputError(Problem(key="", message=f"no YAML: {first}", file=self.name)) from None
+        duplicates = tuple(self.problems)
+        return Document(data, self.name, self.marks, self.key_marks, duplicates)
+
+    def _fault(self, error: Any) -> InputError:
+        mark: Any = error.problem_mark or error.context_mark
+        text = ", ".join(part for part in (error.context, error.problem) if part)
+        before = self._line(mark.line)[: mark.column + 1] if mark is not None else ""
+        if before.strip(" ").startswith("\t"):
+            text = "expected spaces to indent; got a tab"
+        return InputError(
+            Problem(
+                key="", message=f"no YAML: {text}", file=self.name,
+                line=mark.line + 1 if mark else None, column=mark.column + 1 if mark else None,
+            )
+        )
+
+    def _line(self, number: int) -> str:
+        lines = self.text.split("\n", number + 1)
+        return lines[number] if number < len(lines) else ""
+
+    def _stream(self) -> Any:
+        import yaml
+
+        data: Any = None
+        documents = 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise self._refuse(event, "expected one document; got a second one")
+                data = self._node(next(self.events), (), 0)
+        return data
+
+    def _refuse(self, event: Any, message: str) -> InputError:
+        mark = event.start_mark
+        return InputError(
+            Problem(key="", message=message, file=self.name,
+                    line=mark.line + 1, column=mark.column + 1)
+        )
+
+    def _count(self, event: Any, number: int = 1) -> None:
+        self.nodes += number
+        if self.nodes > MAX_NODES:
+            raise self._refuse(event, f"more than {MAX_NODES} values, aliases expanded")
+
+    def _reach(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+        self.deepest = max(self.deepest, depth)
+
+    def _node(self, event: Any, path: Key, depth: int) -> Any:
+        import yaml
+
+        self._count(event)
+        self._reach(event, depth)
+        self.marks[path] = _mark(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, depth)
+        if event.anchor is None:
+            return self._value(event, path, depth)
+        before, deepest, self.deepest = self.nodes, self.deepest, depth
+        value = self._value(event, path, depth)
+        self.anchors[event.anchor] = (value, self.nodes - before + 1, self.deepest - depth)
+        self.deepest = max(self.deepest, deepest)
+        return value
+
+    def _value(self, event: Any, path: Key, depth: int) -> Any:
+        import yaml
+
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if event.tag not in _PLAIN_TAGS:
+            raise self._refuse(event, f'expected a plain value; got the tag "{event.tag[:60]}"')
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path, depth)
+        return self._mapping(path, depth)
+
+    def _alias(self, event: Any, depth: int) -> Any:
+        if event.anchor not in self.anchors:
+            raise self._refuse(event, f"*{event.anchor[:60]} refers to nothing that stands above")
+        value, size, levels = self.anchors[event.anchor]
+        self._count(event, size)  # what it stands for, so that bombs are counted as if expanded
+        self._reach(event, depth + levels)
+        return value
+
+    def _scalar(self, event: Any) -> Any:
+        if len(event.value) > MAX_SCALAR:
+            raise self._refuse(event, f"a value longer than {MAX_SCALAR} characters")
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            raise self._refuse(event, f'expected a plain value; got the tag "{event.tag[:60]}"')
+        if event.tag is not None or not event.implicit[0]:
+            return event.value
+        return scalar(event.value)
+
+    def _key(self, event: Any) -> str:
+        if len(event.value) > MAX_KEY:
+            raise self._refuse(event, f"a key longer than {MAX_KEY} characters")
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            raise self._refuse(event, f'expected a plain key; got the tag "{event.tag[:60]}"')
+        return str(event.value)
+
+    def _sequence(self, path: Key, depth: int) -> list[Any]:
+        import yaml
+
+        values: list[Any] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            values.append(self._node(event, (*path, len(values)), depth + 1))
+        return values
+
+    def _mapping(self, path: Key, depth: int) -> dict[str, Any]:
+        import yaml
+
+        values: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._refuse(event, "expected a word as key; got a list, mapping or alias")
+            self._count(event)
+            key = self._key(event)
+            inner = (*path, key)
+            mark = _mark(event)
+            if key in values:
+                first = self.key_marks[inner]
+                message = f"duplicate key; it stands on line {first.line} already"
+                self.problems.append(Problem(
+                    key=dotted(inner), message=message, file=self.name,
+                    line=mark.line, column=mark.column,
+                ))
+            self.key_marks[inner] = mark
+            values[key] = self._node(next(self.events), inner, depth + 1)
+        return values
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,0 +1,31 @@
+"""One part of a run, calculated: what the outcome is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from costcalc.base.assumption import Assumption, Choice
+from costcalc.catalog.region import Region
+from costcalc.resolve.hardware import Devices
+from costcalc.resolve.time import Timed
+from costcalc.resolve.workload import Trained
+from costcalc.runfile.loading import Input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part, calculated: central values and draws of every figure, in SI."""
+
+    given: Input
+    trained: Trained
+    devices: Devices
+    timed: Timed | None
+    region: Region | None
+    assumptions: tuple[Assumption | Choice, ...]
+    values: Mapping[str, Any]
+    draws: Mapping[str, Any]
+    measured: frozenset[str]
+    why: Mapping[str, str]
+    warnings: tuple[str, ...]

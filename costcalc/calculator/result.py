@@ -1,0 +1,194 @@
+"""What comes out: figures with ranges, and all that they rest on, in one shape for every output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from costcalc.base import units, writing
+from costcalc.base.assumption import Assumption, Basis, Choice
+
+SCHEMA = "costcalc/report/v1"
+MODEL_VERSION = "1"  # of the formulas: figures of the same version and data can be recomputed
+
+# Every result, in the order of the report, and the unit that it is written in.
+UNITS = {
+    "parameters": "1",
+    "active_parameters": "1",
+    "training_compute": "FLOP",
+    "total_compute": "FLOP",
+    "utilization": "1",
+    "throughput": "token/s",
+    "step_time": "s",
+    "wall_clock": "h",
+    "memory_per_device": "GiB",
+    "device_hours": "device_hour",
+    "cost": "USD",
+    "energy": "kWh",
+    "energy_it": "kWh",
+    "water": "L",
+    "carbon_operational": "kgCO2e",
+    "carbon_embodied": "kgCO2e",
+    "carbon_total": "kgCO2e",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One figure: ``value`` with its 5th and 95th percentile, in ``unit``; None with a ``why``.
+
+    >>> energy = Result(value=2.0, low=1.5, high=3.0, unit="kWh", basis="modelled")
+    >>> energy.to("MJ")
+    Result(value=7.2, low=5.4, high=10.8, unit='MJ', basis='modelled', why='', convention='')
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    basis: Basis
+    why: str = ""
+    convention: str = ""
+
+    def to(self, unit: str) -> Result:
+        """The same figure in another unit.
+
+        Raises:
+            InputError: the unit is unknown, or of another dimension.
+        """
+        from dataclasses import replace
+
+        old, new = units.unit(self.unit), units.unit(unit)
+        if old.dimension != new.dimension:
+            raise units.wrong_dimension(self.unit, unit)
+        if self.value is None or self.low is None or self.high is None:
+            return replace(self, unit=unit)
+        ratio = old.factor / new.factor
+        return replace(
+            self, value=self.value * ratio, low=self.low * ratio, high=self.high * ratio, unit=unit
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the report says it."""
+        made: dict[str, Any] = {
+            "value": self.value, "low": self.low, "high": self.high, "unit": self.unit,
+            "basis": self.basis,
+        }
+        if self.why:
+            made["why"] = self.why
+        if self.convention:
+            made["convention"] = self.convention
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The result of an estimate: figures, what they rest on, and the run that was asked for.
+
+    ``stages`` are estimates of the parts where the run has several; ``breakdown`` says where the
+    money, the energy, the carbon and the time of a step go.
+    """
+
+    name: str
+    results: Mapping[str, Result]
+    assumptions: Sequence[Assumption | Choice] = ()
+    drivers: Sequence[Mapping[str, Any]] = ()
+    warnings: Sequence[str] = ()
+    limits: Sequence[Mapping[str, Any]] = ()
+    breakdown: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    subject: Mapping[str, Any] | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    stages: Sequence[Estimate] = ()
+    values: Mapping[str, float] = field(default_factory=dict)  # central, SI; not in the report
+    measured: frozenset[str] = frozenset()  # figures that were measured rather than calculated
+
+    @property
+    def within_limits(self) -> bool:
+        """Whether every limit is kept, judged on the value; one that cannot be judged is not."""
+        return all(limit["passed"] is False for limit in self.limits)
+
+    def to_dict(self, *, identify: bool = False) -> dict[str, Any]:
+        """The report: one shape for JSON, YAML and Python; plain values only.
+
+        Unless ``identify`` is said, what the author typed is kept only as far as it names no
+        person, host, path or job (:mod:`costcalc.base.blind`).
+        """
+        from costcalc import __version__
+        from costcalc.base.blind import blinded
+        from costcalc.calculator.sections import sections
+
+        made: dict[str, Any] = {"schema": SCHEMA, "name": self.name}
+        if self.subject:
+            made["subject"] = dict(self.subject)
+        made["results"] = {name: result.to_dict() for name, result in self.results.items()}
+        made["assumptions"] = [shown(item) for item in self.assumptions]
+        made["drivers"] = [dict(driver) for driver in self.drivers]
+        made["warnings"] = list(self.warnings)
+        if self.limits:
+            made["limits"] = [dict(limit) for limit in self.limits]
+        made["breakdown"] = {of: dict(parts) for of, parts in self.breakdown.items()}
+        made["details"] = dict(self.details)
+        made["run"] = dict(self.run)
+        made["data"] = dict(self.data)
+        made["stages"] = [stage.stage_dict() for stage in self.stages]
+        made["costcalc_version"], made["model_version"] = __version__, MODEL_VERSION
+        made = made if identify else blinded(made)
+        made |= sections(made)
+        made["digest"] = writing.digest(made)
+        return made
+
+    def stage_dict(self) -> dict[str, Any]:
+        """A stage as its report lists it."""
+        return {
+            "name": self.name,
+            "results": {name: result.to_dict() for name, result in self.results.items()},
+            "assumptions": [shown(item) for item in self.assumptions],
+            "warnings": list(self.warnings),
+            "breakdown": {of: dict(parts) for of, parts in self.breakdown.items()},
+            "details": dict(self.details),
+        }
+
+    def to_yaml(self, *, identify: bool = False) -> str:
+        """The report as YAML."""
+        first = f"# {SCHEMA}: written by costcalc"
+        return writing.to_yaml(self.to_dict(identify=identify), first_line=first)
+
+    def to_json(self, *, identify: bool = False) -> str:
+        """The report as JSON."""
+        return writing.to_json(self.to_dict(identify=identify))
+
+    def save(
+        self, path: str | os.PathLike[str], *, force: bool = False, identify: bool = False
+    ) -> Path:
+        """Write the report, as JSON where the name ends so, else YAML; whole or not at all.
+
+        Raises:
+            InputError: it exists and ``force`` is not said, or it cannot be written.
+        """
+        as_json = str(path).endswith(".json")
+        made = self.to_json(identify=identify) if as_json else self.to_yaml(identify=identify)
+        text = made + "\n" if as_json else made
+        return writing.save(text, path, force=force)
+
+
+def shown(item: Assumption | Choice) -> dict[str, Any]:
+    """An assumption as the report lists it: in its unit, without what it has not."""
+    if isinstance(item, Choice):
+        made: dict[str, Any] = {"key": item.key, "value": item.value}
+    else:
+        factor = units.unit(item.unit).factor
+        made = {
+            "key": item.key, "value": item.value / factor, "low": item.low / factor,
+            "high": item.high / factor, "unit": item.unit,
+        }
+    made |= {"basis": item.basis, "source": item.source}
+    if item.year is not None:
+        made["year"] = item.year
+    if item.why:
+        made["why"] = item.why
+    return made

@@ -1,0 +1,303 @@
+"""Many scenarios at once: hardware × count × region × plan, the same pipeline on arrays.
+
+What depends on the hardware is worked out once for each accelerator and count, what depends on the
+place once for each region, a price once for each accelerator, region and plan; then
+:func:`costcalc.calculator.formulas.run` broadcasts them.  Each figure equals that of a single
+estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costcalc import price
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import unit
+from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.calculate import HardwareSide, hardware_side
+from costcalc.calculator.result import UNITS
+from costcalc.catalog import accelerator as accelerators_
+from costcalc.catalog import host as hosts
+from costcalc.catalog import region as regions_
+from costcalc.catalog.region import Region
+from costcalc.resolve import inputs
+from costcalc.resolve.hardware import Devices
+from costcalc.resolve.names import folders, look_up
+from costcalc.runfile.loading import Input, Request, Source, load
+from costcalc.runfile.schema import PLANS, Hardware, Price
+from costcalc.runfile.values import Money
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+AXES = ("accelerator", "count", "region", "plan")
+FIGURES = ("wall_clock", "device_hours", "cost", "energy", "energy_it", "water",
+           "carbon_operational", "carbon_embodied", "carbon_total")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenarios:
+    """Figures over the axes accelerator × count × region × plan, in the units of a report.
+
+    NaN where a figure cannot be had; ``why`` says why for each accelerator and count that cannot
+    run at all (it does not fit, it has no such precision).
+    """
+
+    axes: Mapping[str, tuple[Any, ...]]
+    figures: Mapping[str, Array]
+    utilization: Array  # accelerator × count
+    why: Mapping[tuple[str, int], str]
+
+    @property
+    def number(self) -> int:
+        """How many scenarios there are."""
+        return int(np.prod([len(names) for names in self.axes.values()]))
+
+
+def scenarios(
+    source: Source,
+    *,
+    accelerators: Sequence[str],
+    counts: Sequence[int],
+    regions: Sequence[str],
+    plans: Sequence[str] = ("on-demand",),
+    changes: Mapping[str, Any] | None = None,
+) -> Scenarios:
+    """Every combination of hardware, count, region and price plan for one run.
+
+    Raises:
+        InputError: the run file has problems, or has stages.
+
+    >>> found = scenarios(
+    ...     {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T"},
+    ...      "hardware": {"accelerator": "h100-sxm5-80", "count": 64}},
+    ...     accelerators=["h100-sxm5-80"], counts=[64, 128], regions=["FR", "PL"])
+    >>> found.number, found.figures["carbon_total"].shape
+    (4, (1, 2, 2, 1))
+    """
+    request = load(source, look_up, changes=changes)
+    if len(request.parts) != 1:
+        raise InputError(request.document.problem(("stages",), "scenarios take one stage"))
+    shape = (len(accelerators), len(counts), len(regions), len(plans))
+    base = request.parts[0]
+    places = [_region(base, name) for name in regions]
+    known: dict[str, Array] = {}
+    why: dict[tuple[str, int], str] = {}
+    sides = _hardware(request, accelerators, counts, places, known, why)
+    for r, region in enumerate(places):
+        for name, item in inputs.site(base, region).known.items():
+            _set(known, name, (1, 1, shape[2], 1), (0, 0, r, 0), item.value)
+    _prices(sides, places, plans, known, shape)
+    with np.errstate(invalid="ignore"):
+        values = pipeline.run(known)
+    figures = {
+        name: np.broadcast_to(values[name] / unit(UNITS[name]).factor, shape)
+        if name in values else np.full(shape, np.nan)
+        for name in FIGURES
+    }
+    nothing = np.full((shape[0], shape[1]), np.nan)
+    used = known["utilization"][:, :, 0, 0] if "utilization" in known else nothing
+    axes = dict(zip(AXES, (tuple(accelerators), tuple(counts), tuple(regions), tuple(plans)),
+                    strict=True))
+    return Scenarios(axes=axes, figures=figures, utilization=used, why=why)
+
+
+def _set(
+    known: dict[str, Array], name: str, shape: tuple[int, ...], at: tuple[int, ...], value: float
+) -> None:
+    if name not in known:
+        known[name] = np.full(shape, np.nan)
+    known[name][at] = value
+
+
+def _region(given: Input, name: str) -> Region:
+    asked = given.part.price.provider if given.part.price else None
+    if asked in (None, "any") or ":" in name:
+        return regions_.find(name)
+    return regions_.find(name, provider=asked)
+
+
+Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
+
+
+def _hardware(
+    request: Request, accelerators: Sequence[str], counts: Sequence[int],
+    places: Sequence[Region], known: dict[str, Array], why: dict[tuple[str, int], str],
+) -> Sides:
+    """What depends on the hardware and the count; on the place only by its provider's hosts."""
+    by_provider: dict[str | None, list[int]] = {}
+    for r, region in enumerate(places):
+        by_provider.setdefault(region.provider, []).append(r)
+    of_region = np.zeros(len(places), dtype=np.int64)
+    for p, rows in enumerate(by_provider.values()):
+        of_region[rows] = p
+    column = {provider: p for p, provider in enumerate(by_provider)}
+    shape = (len(accelerators), len(counts), len(by_provider))
+    found: dict[str, Array] = {}
+    made: dict[tuple[int, int, str | None], tuple[Input, Devices]] = {}
+    for a, name in enumerate(accelerators):
+        alike = _same_hosts(request, name, places, by_provider)
+        for c, count in enumerate(counts):
+            given = _changed(request.parts[0], name, count)
+            seen: list[HardwareSide] = []
+            for providers, rows in alike:
+                try:
+                    side = hardware_side(given, request, places[rows[0]], like=seen)
+                except InputError as error:
+                    why[name, count] = "; ".join(p.message for p in error.problems)
+                    break
+                seen.append(side)
+                made |= {(a, c, provider): (given, side.devices) for provider in providers}
+                columns = [column[provider] for provider in providers]
+                for key, item in side.known.items():
+                    if key not in found:
+                        found[key] = np.full(shape, np.nan)
+                    for p in columns:
+                        found[key][a, c, p] = item.value
+    known |= {key: _over_regions(values, of_region) for key, values in found.items()}
+    return made
+
+
+def _over_regions(values: Array, of_region: NDArray[np.int64]) -> Array:
+    """Accelerator × count × provider as accelerator × count × region × 1; one region if all alike.
+
+    What no provider's hosts change stays small, and so does all that is worked out of it.
+    """
+    first = values[:, :, :1]
+    if np.array_equal(np.broadcast_to(first, values.shape), values, equal_nan=True):
+        return first[:, :, :, None]
+    return values[:, :, of_region, None]
+
+
+def _same_hosts(
+    request: Request, name: str, places: Sequence[Region],
+    by_provider: Mapping[str | None, list[int]],
+) -> list[tuple[list[str | None], list[int]]]:
+    """Providers, and the regions of theirs, that put an accelerator into the same host."""
+    own = folders(request.raw, request.parts[0].folder)
+    try:
+        accelerator = accelerators_.find(name, own).id
+    except InputError:
+        return [(list(by_provider), list(range(len(places))))]  # told when it is used
+    asked = request.parts[0].part.price.provider if request.parts[0].part.price else None
+    hardware = request.parts[0].part.hardware or Hardware()
+    alike: dict[str, tuple[list[str | None], list[int]]] = {}
+    for provider, rows in by_provider.items():
+        whose = asked if asked not in (None, "any") else provider
+        host = hosts.choose(accelerator, provider=whose, per_node=hardware.per_node, folders=own)
+        providers, all_rows = alike.setdefault(host.host.id, ([], []))
+        providers.append(provider)
+        all_rows += rows
+    return list(alike.values())
+
+
+def _changed(given: Input, accelerator: str, count: int) -> Input:
+    """The part on other hardware: what named an instance or a node's size no longer holds."""
+    asked = given.part.hardware or Hardware()
+    hardware = asked.model_copy(update={
+        "accelerator": accelerator, "count": count, "instance": None, "nodes": None,
+    })
+    return replace(given, part=given.part.model_copy(update={"hardware": hardware}))
+
+
+def _prices(
+    sides: Sides, places: Sequence[Region], plans: Sequence[str], known: dict[str, Array],
+    shape: tuple[int, int, int, int],
+) -> None:
+    """Prices: looked up once for what they depend on, and laid over the rest."""
+    groups: dict[tuple[int, str | None], list[int]] = {}
+    for a, c, provider in sides:
+        groups.setdefault((a, provider), []).append(c)
+    for name in ("price", "billed", "electricity"):
+        known[name] = np.full(shape, np.nan)
+    for (a, provider), counts in groups.items():
+        given, devices = sides[a, counts[0], provider]
+        for rows in _alike(given, devices, places, provider):
+            for p, plan in enumerate(plans):
+                found = _priced(sides, a, counts, provider, places[rows[0]], plan)
+                for name, values in found.items():
+                    known[name][np.ix_([a], counts, rows, [p])] = values[None, :, None, None]
+
+
+def _alike(
+    given: Input, devices: Devices, places: Sequence[Region], provider: str | None
+) -> list[list[int]]:
+    """Regions of a provider that share their prices: those without one of their own are alike."""
+    asked = given.part.price.provider if given.part.price else None
+    priced = price.regions_of(devices.accelerator, asked or provider)
+    alike: dict[str | None, list[int]] = {}
+    for r, region in enumerate(places):
+        if region.provider == provider:
+            code = region.code.partition(":")[2]
+            alike.setdefault(code if code in priced else None, []).append(r)
+    return list(alike.values())
+
+
+def _priced(
+    sides: Sides, a: int, counts: Sequence[int], provider: str | None, region: Region, plan: str
+) -> dict[str, Array]:
+    """Price, billed share and price of electricity for each count."""
+    made: dict[str, list[float]] = {"price": [], "billed": [], "electricity": []}
+    first, devices = sides[a, counts[0], provider]
+    asked = _planned(first, plan).part.price or Price()
+    sizes = _sizes(asked, devices, provider)
+    quotes: dict[int, price.Quote] = {}
+    for c in counts:
+        given, devices = sides[a, c, provider]
+        if inputs.owned_hardware(asked):
+            found = inputs.prices(_planned(given, plan), devices, region).known
+            for name, listed in made.items():
+                listed.append(found[name].value if name in found else np.nan)
+            continue
+        whole = all(devices.count % size == 0 for size in sizes)
+        kind = 0 if len(sizes) <= 1 or whole else devices.count  # whole instances, of any size
+        if kind not in quotes:
+            quotes[kind] = inputs.quoted(_planned(given, plan), devices, region)
+        quote = quotes[kind]
+        made["price"].append(quote.price.value if quote.price else np.nan)
+        made["billed"].append(inputs.billed(devices, quote))
+        made["electricity"].append(0.0)
+    return {name: np.array(listed) for name, listed in made.items()}
+
+
+def _sizes(asked: Price, devices: Devices, provider: str | None) -> frozenset[float]:
+    """Devices in the instances that may be rented; the price depends on the count if several."""
+    if asked.device_hour is not None or asked.instance_hour is not None:
+        return frozenset()
+    plan = asked.plan or "on-demand"
+    return price.sizes(devices.accelerator, asked.provider or provider, plan)
+
+
+def _planned(given: Input, plan: str) -> Input:
+    """The part on another plan, or at a price of its own (``2.49 USD``)."""
+    asked = given.part.price or Price()
+    change = {"plan": plan} if plan in PLANS else {"device_hour": own_price(plan)}
+    made = asked.model_copy(update=change)
+    return replace(given, part=given.part.model_copy(update={"price": made}))
+
+
+@cache
+def own_price(text: str) -> Money:
+    """A price of a device-hour that stands in place of a plan.
+
+    Raises:
+        InputError: neither a plan nor a price.
+
+    >>> own_price("2.49 USD").amount
+    2.49
+    """
+    try:
+        found = Price.model_validate({"device_hour": text}).device_hour
+    except ValueError:
+        found = None
+    if found is None:
+        message = f'expected one of {", ".join(PLANS)} or a price such as 2.49 USD; got "{text}"'
+        raise InputError(Problem(key="plans", message=message))
+    return found

@@ -1,0 +1,1 @@
+"""Run file and catalogue to assumptions, one file a stage."""

@@ -1,0 +1,169 @@
+"""What a run runs on: the profile, the host, how many of each, and the machine in SI units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from costcalc.base.assumption import Assumption, Choice, exact
+from costcalc.base.errors import InputError
+from costcalc.base.units import to_si
+from costcalc.catalog import accelerator as accelerators
+from costcalc.catalog import host as hosts
+from costcalc.catalog.accelerator import Accelerator
+from costcalc.catalog.host import HostChoice
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import Hardware
+from costcalc.throughput.layout import TORUS, Machine
+
+DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile says one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """The devices of a run.
+
+    ``count`` is in the profile's unit; ``share`` is of one device (MIG), else 1; ``reserved`` is
+    what is allocated and paid for: count × share.
+    """
+
+    accelerator: Accelerator
+    host: HostChoice
+    machine: Machine
+    count: int
+    share: float
+    nodes: int
+    assumptions: tuple[Assumption | Choice, ...]
+
+    @property
+    def reserved(self) -> float:
+        """Devices allocated: a share of one counts as that share."""
+        return self.count * self.share
+
+
+def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> Devices:
+    """The devices that a part asks for.
+
+    Raises:
+        InputError: no count, or an instance whose accelerator has no profile.
+    """
+    asked = given.part.hardware or Hardware()
+    accelerator = _accelerator(given, asked, folders)
+    host = _host(given, asked, accelerator, provider, folders)
+    count = _count(given, asked, host)
+    if host.host.host_power_each is not None and asked.per_node is None:
+        host = replace(host, devices=min(count, MOST_IN_A_WORKSTATION))
+    per_node = min(host.devices, count)
+    nodes = -(-count // host.devices)
+    share = asked.share or 1.0
+    machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
+    return Devices(
+        accelerator=accelerator, host=host, machine=machine, count=count, share=share, nodes=nodes,
+        assumptions=(
+            exact("hardware.count", count * share, "device", basis="given", source="run file",
+                  why=f"unit: {accelerator.unit}", where=given.place("hardware", "count")),
+            *assumed,
+        ),
+    )
+
+
+MOST_IN_A_WORKSTATION = 4
+
+
+def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Accelerator:
+    if asked.accelerator is not None:
+        return accelerators.find(asked.accelerator, folders)
+    named = hosts.find(asked.instance or "", folders)
+    if named.accelerator is None:
+        raise _problem(given, ("hardware", "instance"),
+                       f"{named.name} holds any accelerator: give hardware.accelerator too")
+    return accelerators.find(named.accelerator, folders)
+
+
+def _host(
+    given: Input, asked: Hardware, accelerator: Accelerator, provider: str | None,
+    folders: Sequence[Path],
+) -> HostChoice:
+    if asked.instance is None:
+        return hosts.choose(
+            accelerator.id, provider=provider, per_node=asked.per_node, folders=folders
+        )
+    host = hosts.find(asked.instance, folders)
+    if host.accelerator not in (None, accelerator.id):
+        raise _problem(
+            given, ("hardware", "accelerator"),
+            f"{host.name} holds {host.accelerator}, not {accelerator.id}",
+        )
+    why = f"{host.name}, named in the run file"
+    return HostChoice(host=host, devices=asked.per_node or host.devices, why=why)
+
+
+def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
+    if asked.instance is not None:
+        return (asked.nodes or 1) * host.devices
+    part = accelerators.slice_of(asked.accelerator or "")
+    if part is not None and asked.count not in (None, part[1]):
+        raise _problem(
+            given, ("hardware", "count"),
+            f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
+        )
+    if asked.count is None and part is None and asked.share is None:
+        raise _problem(given, ("hardware",), "missing count: how many devices")
+    return asked.count or (part[1] if part else 1)
+
+
+def _problem(given: Input, key: tuple[str, ...], message: str) -> InputError:
+    own = (*given.own, *key)
+    path = own if own in given.document.marks else key
+    return InputError(given.document.problem(path, message))
+
+
+def _machine(
+    given: Input, asked: Hardware, accelerator: Accelerator, host: HostChoice, count: int,
+    per_node: int, share: float,
+) -> tuple[Machine, list[Assumption | Choice]]:
+    assumed: list[Assumption | Choice] = []
+    if asked.instance is None:
+        assumed.append(Choice(key="hardware.host", value=host.host.id, basis="default",
+                              source=host.host.file, why=host.why))
+    fabric = accelerator.scale_up
+    domain = min(host.host.scale_up_domain, fabric.domain) if fabric else 1
+    machine = Machine(
+        accelerator=accelerator.id, generation=accelerator.generation, kind=accelerator.kind,
+        devices=count, per_node=per_node,
+        peak={name: rate * share for name, rate in accelerator.peak.rates().items()},
+        memory=accelerator.memory.si * share,
+        memory_bandwidth=accelerator.memory_bandwidth.si * share,
+        scale_up=asked.scale_up or (fabric.bandwidth.si if fabric else _host_link(accelerator)),
+        scale_up_domain=max(domain, 1),
+        torus=TORUS.get(fabric.topology, 0) if fabric and not asked.scale_up else 0,
+        scale_out=asked.scale_out or _scale_out(accelerator, host, count > per_node, assumed),
+        matmul_ceiling={name: s.si for name, s in accelerator.matmul_ceiling.items()},
+        sub_devices=accelerator.sub_devices.count,
+    )
+    assumed += [
+        exact(f"hardware.{name}", getattr(asked, name), "GB/s", basis="given", source="run file",
+              where=given.place("hardware", name))
+        for name in ("scale_up", "scale_out") if getattr(asked, name) is not None
+    ]
+    return machine, assumed
+
+
+def _host_link(accelerator: Accelerator) -> float:
+    """Cards without a fabric talk through their host."""
+    return accelerator.host_link.si if accelerator.host_link else to_si(16.0, "GB/s")
+
+
+def _scale_out(
+    accelerator: Accelerator, host: HostChoice, needed: bool, assumed: list[Assumption | Choice]
+) -> float:
+    known = host.host.scale_out or accelerator.scale_out
+    if known is not None:
+        return known.si
+    if needed:
+        assumed.append(exact(
+            "hardware.scale_out", to_si(DEFAULT_SCALE_OUT, "Gbit/s"), "Gbit/s", basis="default",
+            source="costcalc", why=f"no network of {host.host.name} is known: 100 Gbit/s a device",
+        ))
+    return to_si(DEFAULT_SCALE_OUT, "Gbit/s")

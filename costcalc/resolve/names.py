@@ -1,0 +1,80 @@
+"""Names in a run file that the catalogue must know, checked before anything is calculated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from costcalc.base.errors import InputError, listing, nearest
+from costcalc.catalog import accelerator, host, preset, provider, region
+from costcalc.runfile.rules import Fault
+
+ANY = "any"
+
+
+def folders(raw: Mapping[str, Any], folder: Path | None) -> tuple[Path, ...]:
+    """The user's folders of profiles: ``profiles``, relative to the run file."""
+    given = raw.get("profiles")
+    if not isinstance(given, str):
+        return ()
+    return ((folder or Path()) / given,)
+
+
+def look_up(raw: Mapping[str, Any], folder: Path | None) -> Iterable[Fault]:
+    """Every name in a part that is not known, with the nearest ones."""
+    own = folders(raw, folder)
+    for place in own:
+        if not _is(place.is_dir):
+            yield Fault(("profiles",), f"expected a folder of profiles; {place} is none")
+            return
+    checks: tuple[tuple[tuple[str, ...], Callable[[str], object]], ...] = (
+        (("model", "preset"), preset.find),
+        (("training", "teacher", "preset"), preset.find),
+        (("hardware", "accelerator"), lambda name: accelerator.find(name, own)),
+        (("hardware", "instance"), lambda name: host.find(name, own)),
+        (("site", "region"), region.find),
+        (("price", "provider"), _provider),
+    )
+    for path, find in checks:
+        name = _text_at(raw, path)
+        if name is not None:
+            yield from _tried(path, name, find)
+    for path in (("model", "config"), ("training", "teacher", "config")):
+        name = _text_at(raw, path)
+        if name is not None and not _is(((folder or Path()) / name).exists):
+            yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
+
+
+def _is(there: Callable[[], bool]) -> bool:
+    try:
+        return there()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _text_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> str | None:
+    value: Any = raw
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _tried(path: tuple[str, ...], name: str, find: Callable[[str], object]) -> Iterable[Fault]:
+    try:
+        find(name)
+    except InputError as error:
+        for problem in error.problems:
+            place = f"{problem.file}:{problem.line}: " if problem.file else ""
+            yield Fault(path, f"{place}{problem.message}")
+
+
+def _provider(name: str) -> object:
+    known = provider.names()
+    if name == ANY or name in known:
+        return name
+    from costcalc.base.errors import Problem
+
+    near = nearest(name, known)
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(known)}, any"
+    raise InputError(Problem(key="price.provider", message=f"no provider {name}; {hint}"))

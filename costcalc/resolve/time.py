@@ -1,0 +1,228 @@
+"""How long it takes: the recipe, the layout and what was measured, for the throughput stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from costcalc.base.assumption import Assumption, Choice, exact
+from costcalc.base.errors import InputError
+from costcalc.resolve.hardware import Devices
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import Hardware, LayoutKeys, Training
+from costcalc.throughput.constants import load
+from costcalc.throughput.layout import Layout, Recipe
+from costcalc.throughput.space import Fixed
+from costcalc.throughput.stage import Given, Throughput, throughput
+from costcalc.workload.work import Work
+
+TOKENS_A_STEP = 4e6  # pretraining
+_SAMPLES_A_DEVICE = 32
+_FINETUNE_BATCH = 128
+_FUSED = "fused: normalization, activation and addition in one kernel, as in tuned benchmarks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """The throughput stage's result, the recipe behind it, and what was assumed for it."""
+
+    throughput: Throughput
+    recipe: Recipe
+    assumptions: tuple[Assumption | Choice, ...]
+
+
+def precision_of(given: Input, devices: Devices) -> tuple[str, Choice | None]:
+    """The precision of a part: the run file's, else the usual one of the hardware."""
+    training = given.part.training or Training()
+    if training.precision is not None:
+        return training.precision, None
+    peak = devices.accelerator.peak.rates()
+    best = next((name for name in ("bf16", "fp16", "tf32", "fp32") if name in peak), "fp32")
+    why = f"the usual one that {devices.accelerator.name} has a rate for"
+    return best, Choice(key="training.precision", value=best, basis="default", source="costcalc",
+                        why=why)
+
+
+def timed(
+    given: Input, work: Work, devices: Devices, precision: str, workload: str | None = None
+) -> Timed:
+    """How fast a part trains.
+
+    Raises:
+        InputError: it does not fit in memory, or a measured figure cannot be read.
+    """
+    training = given.part.training or Training()
+    asked = given.part.hardware or Hardware()
+    assumed: list[Assumption | Choice] = []
+    recipe = replace(
+        _recipe(training, work, devices, precision, assumed),
+        expert_overlap=bool(asked.layout and asked.layout.expert_overlap))
+    layout, free = _layout(asked.layout, training, devices.count, assumed)
+    if layout is None:
+        assumed.append(Choice(key="hardware.layout", value="auto", basis="default",
+                              source="costcalc", why="the fastest of a pruned set that fits"))
+    measured = replace(
+        _given(given, asked, training, layout is not None, free), workload=workload)
+    try:
+        found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
+    except InputError as error:
+        raise InputError(
+            given.document.problem(_path(given, problem.key), problem.message)
+            for problem in error.problems
+        ) from None
+    return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
+
+
+def _path(given: Input, key: str) -> tuple[str | int, ...]:
+    path = tuple(key.split("."))
+    own = (*given.own, *path)
+    return own if own in given.document.marks or path not in given.document.marks else path
+
+
+def _recipe(
+    training: Training, work: Work, devices: Devices, precision: str,
+    assumed: list[Assumption | Choice],
+) -> Recipe:
+    def default(key: str, value: Any, why: str = "", source: str = "costcalc") -> Any:
+        assumed.append(Choice(key=f"training.{key}", value=value, basis="default", source=source,
+                              why=why))
+        return value
+
+    batch = training.global_batch
+    if batch is None:
+        batch = default("global_batch", *_batch(work, devices))
+    share = 1.0
+    if work.trainable_parameters is not None and work.parameters:
+        share = min(work.trainable_parameters / work.parameters, 1.0)
+    return Recipe(
+        sequence_length=work.sequence_length or 1,
+        global_batch=float(batch),
+        precision=precision,
+        attention=cast("Any", training.attention or default("attention", "flash")),
+        kernels=cast("Any", training.kernels or (
+            default("kernels", "plain", _FUSED) if work.datum == "sample" else "plain")),
+        optimizer=training.optimizer or default("optimizer", "adamw"),
+        method=work.method,
+        base_precision=training.base_precision,
+        trainable_share=share,
+    )
+
+
+def _batch(work: Work, devices: Devices) -> tuple[int, str, str]:
+    """Sequences (or samples) a step where none are given: value, why, source."""
+    if work.datum == "sample":
+        source = "Goyal et al. 2017 (arXiv 1706.02677): 32 images a device"
+        return _SAMPLES_A_DEVICE * devices.count, f"{_SAMPLES_A_DEVICE} samples a device", source
+    if work.method == "pretrain":
+        sequences = max(round(TOKENS_A_STEP / (work.sequence_length or 1)), 1)
+        rounded = max(-(-sequences // devices.count), 1) * devices.count
+        source = "Touvron et al. 2023 (Llama 2, arXiv 2307.09288): 4M tokens a step"
+        return rounded, "about 4M tokens a step, at least a sequence a device", source
+    rounded = max(-(-_FINETUNE_BATCH // devices.count), 1) * devices.count
+    source = "Taori et al. 2023 (Stanford Alpaca): batch of 128"
+    return rounded, "128 sequences a step, at least one a device", source
+
+
+def fixed_by(given: Input) -> Fixed:
+    """What the run file fixes of the layout; the rest is open to a search."""
+    training = given.part.training or Training()
+    keys = given.part.hardware.layout if given.part.hardware else None
+    recompute = training.recompute if training.recompute != "auto" else None
+    if keys is None:
+        return Fixed(micro_batch=training.micro_batch, recompute=recompute)
+    written = keys.model_fields_set
+    axes = ("tensor", "pipeline", "context", "expert", "virtual_pipeline", "data")
+    fixed = {name: getattr(keys, name) for name in axes if name in written}
+    sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
+    return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch,
+                 recompute=recompute)
+
+
+def _layout(
+    keys: LayoutKeys | None, training: Training, count: int, assumed: list[Assumption | Choice]
+) -> tuple[Layout | None, Fixed | None]:
+    """The layout given, or what an automatic one must keep."""
+    recompute = training.recompute if training.recompute != "auto" else None
+    if keys is None:
+        return None, Fixed(micro_batch=training.micro_batch, recompute=recompute)
+    model = keys.tensor * keys.pipeline * keys.context
+    if keys.sharding is None:
+        assumed.append(Choice(key="hardware.layout.sharding", value="auto", basis="default",
+                              source="costcalc", why="the fastest that fits"))
+        return None, Fixed(
+            tensor=keys.tensor, pipeline=keys.pipeline, context=keys.context, expert=keys.expert,
+            virtual_pipeline=keys.virtual_pipeline, data=keys.data or count // model,
+            micro_batch=training.micro_batch, recompute=recompute,
+        )
+    if training.micro_batch is None:
+        assumed.append(Choice(key="training.micro_batch", value=1, basis="default",
+                              source="costcalc", why="a layout is given without it"))
+    sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
+    return Layout(
+        data=keys.data or count // model, tensor=keys.tensor, pipeline=keys.pipeline,
+        virtual_pipeline=keys.virtual_pipeline, context=keys.context, expert=keys.expert,
+        sharding=cast("Any", sharding), offload=keys.offload or "none",
+        micro_batch=training.micro_batch or 1, recompute=cast("Any", recompute or "none"),
+    ), None
+
+
+def _given(
+    given: Input, asked: Hardware, training: Training, has_layout: bool, free: Fixed | None
+) -> Given:
+    basis = asked.utilization_basis
+    rate = asked.throughput
+    key = "throughput" if rate else "utilization" if asked.utilization else "calibrate"
+    return Given(
+        utilization=asked.utilization,
+        throughput=rate.value if rate else None,
+        throughput_unit=rate.unit if rate else "token/s",
+        basis_peak=basis.peak if basis else None,
+        basis_attention=cast("Any", basis.attention if basis else None),
+        step_time=asked.calibrate.step_time if asked.calibrate else None,
+        fixed=free,
+        offload=asked.layout.offload if asked.layout else None,
+        recompute_free=has_layout and training.recompute in (None, "auto"),
+        where=given.place("hardware", key),
+    )
+
+
+# The share of the time that trains, where the speed while it trains is measured.
+EFFECTIVE = (0.9, 0.75, 0.99)
+EFFECTIVE_SOURCE = (
+    "Grattafiori et al. 2024 (Llama 3, arXiv 2407.21783), section 3.3.4: over 90 % effective time"
+)
+
+
+def speed_is_given(given: Input) -> bool:
+    """Whether the run file says how fast it trains."""
+    asked = given.part.hardware or Hardware()
+    said = (asked.utilization, asked.throughput, asked.calibrate)
+    return any(item is not None for item in said)
+
+
+def speed_is_measured(given: Input) -> bool:
+    """Whether the run file says how fast it trains, or how long it took."""
+    measured = given.part.measured
+    took = (measured.wall_clock, measured.device_hours) if measured else ()
+    return speed_is_given(given) or any(item is not None for item in took)
+
+
+def goodput(given: Input) -> Assumption:
+    """The share of the allocated time that trains."""
+    asked = given.part.hardware.goodput if given.part.hardware else None
+    if asked is not None:
+        return exact("hardware.goodput", asked, "1", basis="given", source="run file",
+                     where=given.place("hardware", "goodput"))
+    if speed_is_measured(given):
+        value, low, high = EFFECTIVE
+        return Assumption(
+            key="hardware.goodput", value=value, low=low, high=high, unit="1", basis="default",
+            source=EFFECTIVE_SOURCE, why="restarts, checkpoints and waiting; the speed is measured",
+        )
+    constants = load()
+    found = constants["goodput"]
+    return Assumption(
+        key="hardware.goodput", value=found["value"], low=found["low"], high=found["high"],
+        unit="1", basis="default", source=constants["sources"][found["source"]]["title"],
+        why=found["why"],
+    )

@@ -1,0 +1,209 @@
+"""What is trained, from the ``model`` and ``training`` sections: the workload stage's input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from costcalc.base.assumption import Choice
+from costcalc.base.errors import InputError
+from costcalc.catalog import preset as presets
+from costcalc.catalog.preset import Preset
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import Model, Training
+from costcalc.workload import hf
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.data import WorkloadInput
+from costcalc.workload.families import build
+from costcalc.workload.generic import Given, from_shape
+from costcalc.workload.stage import workload
+from costcalc.workload.work import Work
+
+DEFAULT_LENGTH = 2048
+_SHAPE_KEYS = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
+               "experts_per_token")
+_TRAINING_KEYS = (
+    "tokens", "samples", "sample_tokens", "steps", "global_batch", "epochs", "dataset_tokens",
+    "dataset_samples", "target_length", "prompts", "prompt_length", "generation_length",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What is trained: the work, or None where only measured figures were given."""
+
+    work: Work | None
+    assumptions: tuple[Choice, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    workload: str | None = None  # of what only its FLOPs are known: cnn, diffusion, speech, …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """One ``model`` section: fields of :class:`WorkloadInput`, and what stands in its preset."""
+
+    fields: dict[str, Any]
+    sequence_length: tuple[int, str] | None = None
+    notes: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    workload: str | None = None
+
+
+def trained(given: Input) -> Trained:
+    """The work of a part.
+
+    Raises:
+        InputError: what the counting needs and was not given.
+    """
+    asked, training = given.part.model, given.part.training or Training()
+    if asked is None or (given.part.measured is not None and not _sized(training, asked)):
+        return Trained(work=None)
+    known = _known(asked, given)
+    assumed: list[Choice] = []
+    fields = known.fields | _training(training, known, assumed)
+    if training.teacher is not None:
+        fields |= _teacher(training.teacher, given)
+    try:
+        work = workload(WorkloadInput(**fields))
+    except InputError as error:
+        raise InputError(
+            given.document.problem(_path(given, problem.key), problem.message)
+            for problem in error.problems
+        ) from None
+    return Trained(
+        work=work, assumptions=tuple(assumed), notes=(*known.notes, *work.notes),
+        files=known.files, name=known.name, workload=known.workload,
+    )
+
+
+def _path(given: Input, key: str) -> tuple[str | int, ...]:
+    path = tuple(key.split("."))
+    own = (*given.own, *path)
+    return own if own in given.document.marks or path not in given.document.marks else path
+
+
+def _sized(training: Training, model: Model) -> bool:
+    names = ("tokens", "samples", "steps", "epochs", "prompts")
+    return model.flops is not None or any(getattr(training, name) for name in names)
+
+
+def _known(asked: Model, given: Input) -> _Known:
+    if asked.preset is not None:
+        return _preset(presets.find(asked.preset))
+    if asked.config is not None:
+        return _config(asked.config, given.folder)
+    if asked.architecture is not None:
+        shape = asked.architecture.model_dump()
+        return _Known(fields={"architecture": from_shape(Given(**shape))})
+    beside = {name: getattr(asked, name) for name in _SHAPE_KEYS}
+    return _Known(fields={
+        "parameters": asked.parameters, "active_parameters": asked.active_parameters,
+        "forward_flops": asked.forward_flops, "flops": asked.flops,
+        "given": Given(**{name: value for name, value in beside.items() if value is not None}),
+    })
+
+
+def _preset(found: Preset) -> _Known:
+    fields: dict[str, Any] = {}
+    if found.forward_flops is not None:
+        fields = {"forward_flops": found.forward_flops.si, "parameters": found.parameters}
+        if found.first_layer_flops is not None:
+            fields["first_layer_flops"] = found.first_layer_flops.si
+    else:
+        fields["architecture"] = architecture_of(found)
+    length = found.sequence_length
+    title = found.sources[length.source].title if length else ""
+    return _Known(
+        fields=fields, files={found.file: found.digest}, name=found.name,
+        workload=_WORKLOADS.get(found.family) if found.forward_flops is not None else None,
+        sequence_length=(int(length.value), title) if length else None,
+    )
+
+
+# A preset's family, as the measured efficiencies and powers name workloads.
+_WORKLOADS = {"cnn": "cnn", "vit": "vit", "unet": "diffusion", "dit": "diffusion",
+              "speech": "speech", "encoder": "bert", "encoder-decoder": "t5"}
+
+_BUILT: dict[str, Architecture] = {}
+
+
+def architecture_of(found: Preset) -> Architecture:
+    """The architecture of a preset, built once."""
+    if found.digest not in _BUILT:
+        if found.config is not None:
+            made = build(found.config)
+        else:
+            made = from_shape(Given(**(found.architecture or {})))
+        _BUILT[found.digest] = replace(made, name=found.name)
+    return _BUILT[found.digest]
+
+
+def _config(path: str, folder: Path | None) -> _Known:
+    checkpoint = hf.load((folder or Path()) / path)
+    fields: dict[str, Any] = {"architecture": checkpoint.architecture}
+    if checkpoint.basis == "weights":
+        fields["parameters"] = float(checkpoint.parameters)
+    return _Known(fields=fields, notes=checkpoint.notes, name=checkpoint.architecture.name)
+
+
+def _teacher(asked: Model, given: Input) -> dict[str, Any]:
+    known = _known(asked, given).fields
+    if "architecture" in known:
+        return {"teacher": known["architecture"]}
+    return {"teacher_parameters": known.get("active_parameters") or known.get("parameters")}
+
+
+def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[str, Any]:
+    """The fields that ``training`` gives, defaults filled and listed."""
+
+    def default(key: str, value: Any, source: str, why: str = "") -> Any:
+        assumed.append(Choice(key=f"training.{key}", value=value, basis="default", source=source,
+                              why=why))
+        return value
+
+    fields: dict[str, Any] = {name: getattr(training, name) for name in _TRAINING_KEYS}
+    method = training.method or default("method", "pretrain", "costcalc")
+    fields["method"] = method
+    fields["packing"] = training.packing or default("packing", "packed", "costcalc")
+    fields["sequence_length"] = training.sequence_length
+    if training.sequence_length is None and _needs_length(known, method):
+        length, source = known.sequence_length or (DEFAULT_LENGTH, "costcalc")
+        why = "" if known.sequence_length else "no sequence_length given, none known of the model"
+        fields["sequence_length"] = default("sequence_length", length, source, why)
+    if method == "lora":
+        fields |= _lora(training, default)
+    if method in ("ppo", "grpo"):
+        group = training.group
+        if group is None:
+            group = default("group", 16 if method == "grpo" else 1, "costcalc",
+                            "answers a prompt; DeepSeekMath's GRPO takes 64")
+        fields["group"] = group
+        fields["inner_epochs"] = training.inner_epochs or default(
+            "inner_epochs", 1, "on-policy: each answer is trained on once")
+    return fields
+
+
+def _lora(training: Training, default: Any) -> dict[str, Any]:
+    asked = training.lora
+    rank = asked.rank if asked else None
+    targets = asked.targets if asked else None
+    source = "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), section 4: all linear layers"
+    return {
+        "lora_rank": rank or default("lora.rank", 16, "costcalc", "the cost hardly depends on it"),
+        "lora_targets": targets or (default("lora.targets", "all", source),),
+    }
+
+
+def _needs_length(known: _Known, method: str) -> bool:
+    """Whether data of this model are tokens, so that a length of sequence is needed."""
+    if known.fields.get("flops") is not None or method in ("ppo", "grpo"):
+        return False
+    if known.fields.get("forward_flops") is not None:
+        return False
+    model = known.fields.get("architecture")
+    return model is None or any(stream.length is None for stream in model.streams)

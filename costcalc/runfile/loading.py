@@ -1,0 +1,375 @@
+"""From a file, a mapping or a Run to checked parts, all problems at once.
+
+A *part* is one run to be costed: the top level, or the top level with one of ``stages`` laid over
+it.  Each value keeps its place in the file, so that every later message and every assumption can
+point at it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
+from costcalc.runfile.rules import Fault, faults
+from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
+from costcalc.runfile.values import shown
+
+KeyPath = tuple[str | int, ...]
+LookUp = Callable[[Mapping[str, Any], Path | None], Iterable[Fault]]
+
+# Keys of which a stage's own choice takes the place of the top level's.
+_EXCLUSIVE = {
+    ("model",): MODEL_ONE_OF,
+    ("training",): DATA_ONE_OF,
+    ("hardware",): ("accelerator", "instance"),
+    ("hardware", "size"): ("count", "nodes"),
+    ("price",): ("device_hour", "instance_hour", "owned"),
+    ("training", "teacher"): MODEL_ONE_OF,
+}
+# Another kind of model: the shape that stands beside the old one goes too.
+_WHOLE = (("model",), ("training", "teacher"))
+MAX_STAGES = 100
+MAX_HINTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One part as read: its raw mapping, its checked record, and where its values stand."""
+
+    name: str
+    raw: Mapping[str, Any]
+    part: Part
+    document: Document
+    own: KeyPath  # ("stages", 0), or () for the top level
+    folder: Path | None
+
+    def place(self, *key: str) -> str | None:
+        """``file:line:column`` of a value that the user wrote, else None."""
+        return self.document.place((*self.own, *key)) or self.document.place(key)
+
+    def gives(self, *key: str) -> bool:
+        """Whether the user wrote this key."""
+        value: Any = self.raw
+        for name in key:
+            if not isinstance(value, Mapping) or name not in value:
+                return False
+            value = value[name]
+        return value is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A run file, checked: the whole of it, and the parts to be costed."""
+
+    run: Run
+    raw: Mapping[str, Any]
+    parts: tuple[Input, ...]
+    document: Document
+
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | Run
+
+
+def load(source: Source, look_up: LookUp, *, changes: Mapping[str, Any] | None = None) -> Request:
+    """The checked request in a path, a mapping in the run file's shape, or a Run.
+
+    ``look_up`` finds names that the catalogue does not know; ``changes`` are dotted keys laid over
+    the file (``--set training.tokens=2T``).
+
+    Raises:
+        InputError: every problem of the file, in its order.
+    """
+    document, folder = document_of(source)
+    return check(document, folder, look_up, changes=changes)
+
+
+def check(
+    document: Document, folder: Path | None, look_up: LookUp,
+    *, changes: Mapping[str, Any] | None = None,
+) -> Request:
+    """The checked request in a document; see :func:`load`."""
+    if not isinstance(document.data, dict):
+        found = shown(document.data)
+        raise InputError(document.problem((), f"expected a mapping of keys; got {found}"))
+    document, raw = _changed(document, changes or {})
+    run, problems, bad, sound = _validated(raw, document)
+    problems += document.duplicates
+    inputs = list(_inputs(sound, document, folder))
+    for given in inputs:
+        named = {**given.raw, "profiles": raw.get("profiles")}
+        broken = [*faults(given.part), *look_up(named, folder)]
+        problems += _placed(broken, document, given.own, bad)
+    if problems:
+        raise InputError(sorted(_unique(problems), key=_order))
+    if run is None:  # a validation error without a problem is a bug of ours
+        raise InputError(document.problem((), "cannot be read as a run file"))
+    return Request(run=run, raw=raw, parts=tuple(inputs), document=document)
+
+
+def document_of(source: Source) -> tuple[Document, Path | None]:
+    """A source as read, not yet checked, and the folder that its paths are relative to.
+
+    Raises:
+        InputError: it cannot be read, or is no YAML that reads one way.
+    """
+    if isinstance(source, Run):
+        source = source.model_dump(exclude_none=True)
+    if isinstance(source, Mapping):
+        _text_keys(source, ())
+        return Document(dict(source), "run"), None
+    if str(source) == "-":
+        import sys
+
+        return read_all(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin"), Path()
+    path = Path(source)
+    if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a name is too long)
+        message = "expected a run file; got a folder"
+        raise InputError(Problem(key="", message=message, file=str(path)))
+    return read_all(read_bytes(path, str(source)), str(source)), path.parent
+
+
+def _text_keys(value: Any, path: KeyPath) -> None:
+    """Refuse a mapping that no file could hold: keys that are no text, or endless depth."""
+    if len(path) > MAX_DEPTH:
+        message = f"nested deeper than {MAX_DEPTH} levels"
+        raise InputError(Problem(key=dotted(path[:3]), message=message, file="run"))
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                message = f"expected text as a key; got {shown(key)}"
+                raise InputError(Problem(key=dotted(path), message=message, file="run"))
+            _text_keys(inner, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            _text_keys(inner, (*path, index))
+
+
+COMMAND_LINE = "command line"
+
+
+def _changed(
+    document: Document, changes: Mapping[str, Any]
+) -> tuple[Document, Mapping[str, Any]]:
+    """The document with the changes laid over it; what they say stands nowhere in the file."""
+    if not changes:
+        return document, document.data
+    paths = [steps(key) for key in changes]
+    marks = {
+        path: mark for path, mark in document.marks.items()
+        if not any(path[: len(given)] == given for given in paths)
+    }
+    changed = replace(document, marks=marks, changed=tuple(paths))
+    return changed, apply(document.data, changes)
+
+
+def steps(key: str) -> KeyPath:
+    """The path that a dotted key names.
+
+    >>> steps("stages[0].training.tokens")
+    ('stages', 0, 'training', 'tokens')
+    """
+    parts = key.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
+
+
+def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``raw`` with dotted keys set, as a stage is laid over: a choice drops its like.
+
+    >>> apply({"a": {"b": 1}}, {"a.c": 2})
+    {'a': {'b': 1, 'c': 2}}
+    >>> apply({"training": {"tokens": "2T"}}, {"training.samples": "1M"})
+    {'training': {'samples': '1M'}}
+    """
+    made: dict[str, Any] = dict(raw)
+    top: dict[str, Any] = {}
+    for key, value in changes.items():
+        path = steps(key)
+        if any(isinstance(step, int) for step in path):
+            made = _set_in_list(made, path, value)
+            continue
+        inner = top
+        for name in path[:-1]:
+            below = inner.get(str(name))
+            inner[str(name)] = inner = below if isinstance(below, dict) else {}
+        inner[str(path[-1])] = value
+    return lay_over(made, top)
+
+
+def _set_in_list(made: Any, path: KeyPath, value: Any, above: KeyPath = ()) -> Any:
+    """A copy of nested mappings and lists with the value at ``path`` set."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(step, int) and isinstance(made, list):
+        if step >= len(made):
+            message = f"there is no [{step}]; {len(made)} stand there"
+            key = dotted((*above, *path))
+            raise InputError(Problem(key=key, message=message, file=COMMAND_LINE))
+        changed = _set_in_list(made[step], rest, value, (*above, step))
+        return [*made[:step], changed, *made[step + 1 :]]
+    copy = dict(made) if isinstance(made, Mapping) else {}
+    copy[str(step)] = _set_in_list(copy.get(str(step)), rest, value, (*above, step))
+    return copy
+
+
+def _validated(
+    raw: Mapping[str, Any], document: Document
+) -> tuple[Run | None, list[Problem], list[KeyPath], Mapping[str, Any]]:
+    """The checked run; else its problems, the keys they speak of, and what is sound of it."""
+    many = raw.get("stages")
+    if isinstance(many, list) and len(many) > MAX_STAGES:
+        message = f"expected {MAX_STAGES} stages at most; got {len(many)}"
+        raise InputError(document.problem(("stages",), message))
+    try:
+        return Run.model_validate(raw), [], [], raw
+    except ValidationError as error:
+        items = error.errors(include_url=False)
+    problems: list[Problem] = []
+    bad: list[KeyPath] = []
+    for number, item in enumerate(items):
+        problem, about = _problem(item, document, hint=number < MAX_HINTS)
+        problems.append(problem)
+        bad += about
+    return None, problems, bad, _without(raw, {_removed(item) for item in items})
+
+
+def _removed(item: Any) -> KeyPath:
+    path: KeyPath = tuple(item["loc"])
+    return path[:-1] if item["type"] == "missing" else path
+
+
+def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:
+    """A copy without the values at the bad paths, so that the rest can be checked too.
+
+    >>> _without({"a": {"b": 1, "c": 2}}, {("a", "b")})
+    {'a': {'c': 2}}
+    """
+    if isinstance(value, Mapping):
+        kept = {k: v for k, v in value.items() if (*path, k) not in bad}
+        return {k: _without(v, bad, (*path, k)) for k, v in kept.items()}
+    if isinstance(value, (list, tuple)):  # places in a list are kept: a bad one becomes empty
+        return [
+            {} if (*path, i) in bad else _without(v, bad, (*path, i)) for i, v in enumerate(value)
+        ]
+    return value
+
+
+def _problem(item: Any, document: Document, *, hint: bool) -> tuple[Problem, list[KeyPath]]:
+    path, kind = tuple(item["loc"]), item["type"]
+    if kind == "extra_forbidden":
+        near = nearest(str(path[-1]), _keys_at(path[:-1]), at_most=1) if hint else []
+        message = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+        about = [path, *((*path[:-1], name) for name in near)]
+        return document.problem(path, message, at_key=True), about
+    about = [path, path[:-1]] if kind == "missing" else [path]
+    return document.problem(path, _message(path, kind, item)), about
+
+
+def _message(path: KeyPath, kind: str, item: Any) -> str:
+    found = shown(item["input"])
+    if kind == "missing":
+        return "missing"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        keys = ", ".join(_keys_at(path)[:4])
+        return f"expected a mapping with keys such as {keys}; got {found}"
+    if kind == "list_type":
+        return f"expected a list; got {found}"
+    if kind in ("bool_type", "bool_parsing"):
+        return f"expected true or false; got {found}"
+    return str(item["msg"])
+
+
+def _keys_at(path: Sequence[str | int]) -> list[str]:
+    """The keys that the mapping at ``path`` takes."""
+    model: type[BaseModel] = Run
+    for name in path:
+        if isinstance(name, int):
+            continue
+        field = model.model_fields.get(str(name))
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> Iterable[Input]:
+    own_only = ("stages", "limits", "subject", "profiles", "sweep")
+    shared = {key: value for key, value in raw.items() if key not in own_only}
+    stages = raw.get("stages")
+    if not stages:
+        yield Input(
+            name=str(raw.get("name") or "run"), raw=shared, part=Part.model_validate(shared),
+            document=document, own=(), folder=folder,
+        )
+        return
+    for index, stage in enumerate(stages):
+        merged = lay_over(shared, stage)
+        yield Input(
+            name=str(stage.get("name") or f"stage {index + 1}"), raw=merged,
+            part=Part.model_validate(merged), document=document, own=("stages", index),
+            folder=folder,
+        )
+
+
+def lay_over(base: Mapping[str, Any], top: Mapping[str, Any], path: KeyPath = ()) -> dict[str, Any]:
+    """``top`` laid over ``base``, mapping by mapping; its choice of a kind drops the other kinds.
+
+    >>> lay_over({"model": {"preset": "a"}, "x": 1}, {"model": {"flops": "1e20 FLOP"}})
+    {'model': {'flops': '1e20 FLOP'}, 'x': 1}
+    """
+    made = dict(base)
+    for group, names in _EXCLUSIVE.items():
+        if (group == path or group[:-1] == path == ("hardware",)) and any(n in top for n in names):
+            made = {k: v for k, v in made.items() if k not in names and path not in _WHOLE}
+    for key, value in top.items():
+        below = made.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            made[key] = lay_over(below, value, (*path, key))
+        else:
+            made[key] = value
+    return made
+
+
+def _placed(
+    found: Iterable[Fault], document: Document, own: KeyPath, bad: Sequence[KeyPath]
+) -> Iterable[Problem]:
+    for fault in found:
+        if any(_speaks_of(fault, path) for path in bad):
+            continue  # what is wrong with that key is told already
+        inner = (*own, *fault.path)
+        path = fault.path if fault.path in document.marks and inner not in document.marks else inner
+        yield document.problem(path, fault.message)
+
+
+def _speaks_of(fault: Fault, bad: KeyPath) -> bool:
+    name = str(bad[-1]) if bad else ""
+    return bad[-len(fault.path) :] == fault.path or bool(
+        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", fault.message)
+    )
+
+
+def _unique(problems: Iterable[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+def _order(problem: Problem) -> tuple[int, int, str]:
+    return problem.line or 0, problem.column or 0, problem.key

@@ -1,0 +1,79 @@
+"""Draws, percentiles and drivers: the same everywhere, and what they say they are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costcalc.base.assumption import Assumption
+from costcalc.base.ranges import DRAWS, draw, drivers, inverse_normal, normals, percentiles
+
+
+def assumption(value: float, low: float, high: float, key: str = "site.pue") -> Assumption:
+    return Assumption(key=key, value=value, low=low, high=high, unit="1", basis="default",
+                      source="a test")
+
+
+def test_the_inverse_normal_is_that_of_the_standard_library() -> None:
+    p = np.concatenate([np.logspace(-12, -1, 200), np.linspace(0.11, 0.89, 200)])
+    p = np.concatenate([p, 1 - p])
+    expected = np.array([NormalDist().inv_cdf(float(x)) for x in p])
+    np.testing.assert_allclose(inverse_normal(p), expected, rtol=2e-9, atol=2e-9)
+
+
+@given(value=st.floats(0.1, 10), below=st.floats(1.01, 5), above=st.floats(1.01, 5))
+def test_a_draw_has_its_own_percentiles(value: float, below: float, above: float) -> None:
+    item = assumption(value, value / below, value * above)
+    low, high = percentiles(draw(item), value)
+    assert low == pytest.approx(item.low, rel=0.05)
+    assert high == pytest.approx(item.high, rel=0.05)
+
+
+def test_shares_stay_below_one() -> None:
+    drawn = np.asarray(draw(assumption(0.9, 0.7, 0.999, "hardware.goodput")))
+    assert drawn.max() <= 1.0
+
+
+def test_what_is_exact_or_zero_is_not_drawn() -> None:
+    assert draw(assumption(2.0, 2.0, 2.0)) == 2.0
+    assert draw(assumption(0.0, 0.0, 1.0)) == 0.0
+
+
+def test_streams_belong_to_keys() -> None:
+    assert (normals("a") == normals("a")).all()
+    assert abs(np.corrcoef(normals("a"), normals("b"))[0, 1]) < 0.05
+    assert len(normals("a")) == DRAWS
+    assert abs(normals("a").mean()) < 0.05
+    assert normals("a").std() == pytest.approx(1, abs=0.05)
+
+
+def test_draws_are_the_same_in_another_process() -> None:
+    code = "from costcalc.base.ranges import normals; print(repr(normals('site.pue')[:3].tolist()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == repr(normals("site.pue")[:3].tolist())
+
+
+def test_percentiles_contain_the_value() -> None:
+    assert percentiles(np.array([2.0, 3.0, 4.0]), 1.0) == (1.0, 4.0)
+    assert percentiles(5.0, 5.0) == (5.0, 5.0)
+
+
+def test_drivers_share_out_the_variance_of_the_logarithm() -> None:
+    # log variances 1 : 4 for factors whose logarithms are 1 and 2 wide
+    one = assumption(1.0, np.exp(-0.1), np.exp(0.1), "a")
+    two = assumption(1.0, np.exp(-0.2), np.exp(0.2), "b")
+    found = drivers({"cost": np.asarray(draw(one)) * np.asarray(draw(two))}, [one, two])
+    shares = {item["key"]: item["share"] for item in found}
+    assert shares["b"] == pytest.approx(0.8, abs=0.03)
+    assert shares["a"] == pytest.approx(0.2, abs=0.03)
+
+
+def test_nothing_uncertain_nothing_driven() -> None:
+    assert drivers({"cost": 5.0}, [assumption(1.0, 1.0, 1.0)]) == []
+    assert drivers({"cost": 5.0}, [assumption(1.0, 0.5, 2.0)]) == []

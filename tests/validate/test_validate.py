@@ -1,0 +1,195 @@
+"""Scores against hand-made points, and the claims that the shipped measurements bear out."""
+
+import io
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from costcalc.base.errors import InputError, MissingExtraError
+from costcalc.throughput.constants import load
+from costcalc.validate import plot, validate, validate_own
+from costcalc.validate.published import goodput_of, runs
+from costcalc.validate.rows import configurations, models, shipped
+from costcalc.validate.score import Point, noise, percentile, score
+from costcalc.validate.text import summary
+from costcalc.validate.throughput import all_measured, constants_for, folds, points
+
+
+@pytest.fixture(scope="module")
+def report():
+    return validate()
+
+
+def test_errors_by_hand():
+    # 1.1/1 − 1 = 10 %, 1.5/2 − 1 = −25 %, refused: infinite, a miss
+    found = score([
+        Point(measured=1.0, predicted=1.1, low=0.9, high=1.2),
+        Point(measured=2.0, predicted=1.5, low=1.0, high=1.9),
+        Point(measured=1.0, predicted=None),
+    ])  # fmt: skip
+    assert found.n == 3
+    assert found.median == pytest.approx(0.25)
+    assert math.isinf(found.p90)
+    assert found.bias == pytest.approx((0.1 - 0.25) / 2)  # of the two that were predicted
+    assert found.inside == pytest.approx(1 / 3)
+    assert found.refused == 1
+    assert not found.claimed
+
+
+def test_percentile_is_linear():
+    assert percentile([0.0, 10.0], 0.9) == pytest.approx(9.0)
+    assert percentile([4.0], 0.9) == 4.0
+
+
+def test_noise_is_that_of_repeats_alone():
+    once = Point(measured=1.0, predicted=1.0, repeats=(1.0,))
+    twice = Point(measured=1.0, predicted=1.0, repeats=(0.9, 1.1))
+    assert noise([once, twice]) == (2, pytest.approx(0.1))
+    assert noise([once])[0] == 0
+
+
+def test_repeats_count_once_by_their_median():
+    row = shipped("throughput")[0]
+    thrice = [{**row, "tokens_per_s": rate} for rate in ("90", "100", "130")]
+    (found,) = configurations(thrice)
+    assert found.rate == 100.0
+    assert found.repeats == (90.0, 100.0, 130.0)
+
+
+def test_every_row_says_its_source_and_names_a_known_shape():
+    rows = shipped("throughput")
+    assert len(rows) > 1900
+    assert all(row["source"] and row["group"] for row in rows)
+    assert {row["shape"] for row in rows if row["shape"]} <= set(models())
+    assert all(shape["source"] for shape in models().values())
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_each_group_is_predicted_by_constants_that_left_it_out():
+    groups = {one.group for one in all_measured()}
+    assert set(folds()) == groups
+    whole = load()["generations"]
+    for group in groups:
+        seen = constants_for(group)["generations"]
+        assert all(seen[name]["n"] <= whole[name]["n"] for name in seen)
+    # only NVIDIA measured Blackwell: without it nothing is known of that generation
+    assert "blackwell" not in constants_for("nvidia-megatron")["generations"]
+    assert "blackwell" in whole
+
+
+def test_held_out_errors_are_what_the_project_claims(report):
+    given = report.tables[0].rows["all"]
+    assert given.n > 600
+    assert given.median < 0.12
+    assert given.p90 < 0.35
+    assert 0.85 <= given.inside <= 0.96
+    tables = {(t.title, t.by): t.rows for t in report.tables}
+    hidden = tables["LLM throughput, layout hidden (auto)", "source"]["all"]
+    assert hidden.median < 0.18
+    assert 0.85 <= hidden.inside <= 0.97
+    others = tables["Throughput of other models", "workload"]
+    assert others["bert"].median < 0.25
+    assert others["bert"].p90 < 0.60
+
+
+def test_constant_efficiency_is_worse():
+    # the baseline that the model has to beat: one MFU for all, the median of the others' sources
+    given = [m for m in all_measured()
+             if m.row["workload"] == "llm" and m.layout_given and m.shape_given]  # fmt: skip
+    ours = score(points(given))
+    from costcalc.throughput.coefficients import rates_of
+    from costcalc.validate.rows import case_for
+
+    mfu = {}
+    for one in given:
+        case = case_for(one)
+        per_token = 3 * float(case.shape.forward_flops)
+        mfu[id(one)] = one.rate * per_token / rates_of(case.machine, case.precision).peak
+    baseline = []
+    for one in given:
+        others = sorted(mfu[id(o)] for o in given if o.group != one.group)
+        predicted = one.rate * percentile(others, 0.5) / mfu[id(one)]
+        baseline.append(Point(measured=one.rate, predicted=predicted))
+    assert ours.median < 0.6 * score(baseline).median
+    assert ours.p90 < score(baseline).p90
+
+
+def test_goodput_comes_from_the_published_runs():
+    found = goodput_of(runs(load()))
+    shipped_one = load()["goodput"]
+    assert found["value"] == pytest.approx(shipped_one["value"], rel=1e-3)
+    assert shipped_one["low"] < shipped_one["value"] < shipped_one["high"] <= 1.0
+
+
+def test_report_as_json(report):
+    data = json.loads(json.dumps(report.to_dict()))
+    assert data["schema"] == "costcalc/validation/v1"
+    assert data["tables"][0]["rows"]["all"]["n"] == report.tables[0].rows["all"].n
+    assert data["noise_floor"]["median"] < 0.05
+
+
+OWN = """\
+accelerator,devices,precision,parameters,sequence_length,global_batch,tokens_per_s
+h100-sxm5-80,64,bf16,8e9,8192,512,9000
+"""
+
+
+def test_own_measurements():
+    found = validate_own(io.StringIO(OWN), "mine.csv")
+    (row, *_) = found.tables[0].rows.values()
+    assert row.n == 1
+    assert row.refused == 0
+    assert row.median < 0.6
+    assert not row.claimed
+
+
+def test_own_measurements_with_faults_are_refused_all_at_once():
+    text = "accelerator,devices,tokens_per_s\nh100-sxm5-80,eight,-5\n"
+    with pytest.raises(InputError) as caught:
+        validate_own(io.StringIO(text), "mine.csv")
+    assert str(caught.value) == (
+        "mine.csv: precision: expected this column; the table has none\n"
+        'mine.csv:2: devices: expected a positive number; got "eight"\n'
+        'mine.csv:2: tokens_per_s: expected a positive number; got "-5"\n'
+        "3 problems in mine.csv"
+    )
+
+
+def test_own_measurements_without_sizes_are_refused():
+    text = "accelerator,devices,precision,tokens_per_s\nh100-sxm5-80,8,bf16,900\n"
+    with pytest.raises(InputError, match="expected rows with a rate and parameters"):
+        validate_own(io.StringIO(text), "mine.csv")
+
+
+def test_ranges_are_honest_for_what_is_predicted_badly(report):
+    tables = {(t.title, t.by): t.rows for t in report.tables}
+    cnn = tables["Throughput of other models", "workload"]["cnn"]
+    assert cnn.n > 190
+    assert 0.85 <= cnn.inside <= 0.96
+
+
+def test_summary_fits_a_terminal_and_is_the_same_twice(report):
+    lines = summary(report)
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 50
+    assert lines == summary(validate())
+    names = [name for name, _ in report.summary()]
+    assert len(names) == len(set(names))
+    assert any(line.startswith("cnn") and " 203 " in line for line in lines)
+    assert any(line.startswith("vit *") for line in lines)
+
+
+def test_a_plot_is_refused_before_anything_is_computed():
+    with pytest.raises(InputError) as caught:
+        plot.check(Path("scores.gif"))
+    assert "expected a file that ends in .png, .svg or .pdf" in str(caught.value)
+    assert 'got "scores.gif"' in str(caught.value)
+
+
+def test_a_plot_without_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "costcalc\[plot\]"'):
+        plot.check(Path("scores.svg"))
