@@ -15,8 +15,10 @@ from costcalc.catalog import region
 from costcalc.decide.comparing import compare
 
 RUN = {
-    "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T"},
-    "hardware": {"accelerator": "h100-sxm5-80", "count": 64}, "limits": {"time": "60 d"},
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    "limits": {"time": "60 d"},
 }
 ACCELERATORS = ("h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "b200-sxm-180", "mi300x")
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y")
@@ -40,9 +42,11 @@ def main(wanted: int) -> None:
     compare(RUN, **axes, minimize="carbon")
     ranged = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{found.number:,} scenarios in {taken:.2f} s ({taken / reference:.2f} of scenarios()"
-          f" alone), {ranged:.2f} s with the ranges of the front; {len(found.front)} on the front, "
-          f"{memory:.0f} MiB at most")
+    print(
+        f"{found.number:,} scenarios in {taken:.2f} s ({taken / reference:.2f} of scenarios()"
+        f" alone), {ranged:.2f} s with the ranges of the front; {len(found.front)} on the front, "
+        f"{memory:.0f} MiB at most"
+    )
 
 
 if __name__ == "__main__":

@@ -28,11 +28,21 @@ from costcalc.workload.stage import WorkloadInput, workload
 
 DEVICES = 64
 A100 = Machine(
-    accelerator="a100-sxm4-80", generation="ampere", kind="gpu", devices=DEVICES, per_node=8,
-    peak={"bf16": 312e12}, memory=80 * 2.0**30, memory_bandwidth=2.039e12, scale_up=300e9,
-    scale_up_domain=8, scale_out=25e9)
-GPT3 = from_shape(Given(layers=96, hidden=12288, heads=96, ffn=49152, vocabulary=51200,
-                        gated=False, tied=True))
+    accelerator="a100-sxm4-80",
+    generation="ampere",
+    kind="gpu",
+    devices=DEVICES,
+    per_node=8,
+    peak={"bf16": 312e12},
+    memory=80 * 2.0**30,
+    memory_bandwidth=2.039e12,
+    scale_up=300e9,
+    scale_up_domain=8,
+    scale_out=25e9,
+)
+GPT3 = from_shape(
+    Given(layers=96, hidden=12288, heads=96, ffn=49152, vocabulary=51200, gated=False, tied=True)
+)
 RECIPE = Recipe(sequence_length=2048, global_batch=1536, precision="bf16", attention="standard")
 
 
@@ -68,8 +78,10 @@ def main() -> int:
     warm = best_of(20, lambda: walk(full=False))
     single = best_of(200, one)
     rate = whole.walked / seconds  # type: ignore[attr-defined]
-    print(f"full space, GPT-3 175B on {DEVICES} devices: {whole.walked:,} layouts "  # type: ignore[attr-defined]
-          f"in {seconds:.3f} s: {rate:,.0f} layouts/s")
+    print(
+        f"full space, GPT-3 175B on {DEVICES} devices: {whole.walked:,} layouts "  # type: ignore[attr-defined]
+        f"in {seconds:.3f} s: {rate:,.0f} layouts/s"
+    )
     print(f"one at a time: {1 / single:,.0f} layouts/s; all at once is {rate * single:,.0f} times")
     print(f"pruned set: {cold * 1e3:.1f} ms the first time, {warm * 1e3:.1f} ms after")
     missed = rate < 1e6 or cold > 0.015

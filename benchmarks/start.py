@@ -19,8 +19,13 @@ def seconds(*arguments: str) -> float:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(RUNS + 1):
         start = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, cwd=ROOT, env=environment,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, *arguments],
+            check=True,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
         taken.append(time.perf_counter() - start)
     return median(taken[1:])
 
@@ -28,12 +33,16 @@ def seconds(*arguments: str) -> float:
 def main() -> None:
     """Print each ratio with its target."""
     bare, imported = seconds("-c", "pass"), seconds("-c", "import costcalc")
-    print(f"import costcalc: {imported / bare:.2f} × bare python ({imported * 1e3:.0f} ms); "
-          "target: 2 ×")
+    print(
+        f"import costcalc: {imported / bare:.2f} × bare python ({imported * 1e3:.0f} ms); "
+        "target: 2 ×"
+    )
     cold = seconds("-m", "costcalc", "estimate", "examples/llama-3-8b.yaml")
     pint = seconds("-c", "import pint; pint.UnitRegistry()")
-    print(f"cold costcalc estimate FILE: {cold / pint:.2f} × pint with its registry "
-          f"({cold * 1e3:.0f} ms); target: 1 ×")
+    print(
+        f"cold costcalc estimate FILE: {cold / pint:.2f} × pint with its registry "
+        f"({cold * 1e3:.0f} ms); target: 1 ×"
+    )
 
 
 if __name__ == "__main__":

@@ -17,9 +17,12 @@ import costcalc.tracking.tracker  # loaded, as in a script that has tracked befo
 
 STEPS = 200_000
 RUN = {
-    "model": {"preset": "gpt2"}, "training": {"tokens": "10B"},
-    "hardware": {"accelerator": "a100-sxm4-80", "count": 8}, "site": {"region": "FR"},
-    "price": {"device_hour": "2 USD"}, "limits": {"cost": "1 MUSD"},
+    "model": {"preset": "gpt2"},
+    "training": {"tokens": "10B"},
+    "hardware": {"accelerator": "a100-sxm4-80", "count": 8},
+    "site": {"region": "FR"},
+    "price": {"device_hour": "2 USD"},
+    "limits": {"cost": "1 MUSD"},
 }
 
 

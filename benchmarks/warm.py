@@ -12,15 +12,34 @@ from costcalc.catalog.region import codes
 
 RUN: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},
-    "training": {"tokens": "15T", "sequence_length": 8192, "global_batch": 1024,
-                 "precision": "bf16", "micro_batch": 1, "recompute": "none"},
-    "hardware": {"accelerator": "h100-sxm5-80", "count": 1024,
-                 "layout": {"data": 1024, "sharding": "zero3"}},
+    "training": {
+        "tokens": "15T",
+        "sequence_length": 8192,
+        "global_batch": 1024,
+        "precision": "bf16",
+        "micro_batch": 1,
+        "recompute": "none",
+    },
+    "hardware": {
+        "accelerator": "h100-sxm5-80",
+        "count": 1024,
+        "layout": {"data": 1024, "sharding": "zero3"},
+    },
     "site": {"region": "aws:us-east-1"},
 }
 AUTO: dict[str, Any] = {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 1024}}
-ACCELERATORS = ["h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "b200-sxm-180", "mi300x",
-                "tpu-v5p", "l40s", "gh200-96", "h100-pcie-80", "a100-pcie-80"]
+ACCELERATORS = [
+    "h100-sxm5-80",
+    "a100-sxm4-80",
+    "h200-sxm-141",
+    "b200-sxm-180",
+    "mi300x",
+    "tpu-v5p",
+    "l40s",
+    "gh200-96",
+    "h100-pcie-80",
+    "a100-pcie-80",
+]
 
 
 def milliseconds(call: Callable[[], object], times: int) -> float:
@@ -37,15 +56,19 @@ def milliseconds(call: Callable[[], object], times: int) -> float:
 
 def million() -> tuple[int, float]:
     """Number of scenarios and seconds: 10 accelerators × 10 counts × 250 regions × 40 prices."""
-    run = {**RUN, "training": {**RUN["training"], "global_batch": 4096},
-           "hardware": {**RUN["hardware"], "layout": {"sharding": "zero3"}}}
+    run = {
+        **RUN,
+        "training": {**RUN["training"], "global_batch": 4096},
+        "hardware": {**RUN["hardware"], "layout": {"sharding": "zero3"}},
+    }
     regions = list(codes())[:250]
     plans = ["on-demand", "spot", *(f"{0.5 + 0.1 * i:.1f} USD" for i in range(38))]
     counts = [64 * (i + 1) for i in range(10)]
     for _ in range(2):  # the first call reads the data files
         start = time.perf_counter()
-        found = scenarios(run, accelerators=ACCELERATORS, counts=counts, regions=regions,
-                          plans=plans)
+        found = scenarios(
+            run, accelerators=ACCELERATORS, counts=counts, regions=regions, plans=plans
+        )
         seconds = time.perf_counter() - start
     return found.number, seconds
 
@@ -59,8 +82,10 @@ def main() -> None:
     auto = milliseconds(lambda: costcalc.estimate(AUTO, ranges=False), 30)
     print(f"estimate(dict), layout auto: {auto:.2f} ms; target: 20 ms")
     number, seconds = million()
-    print(f"{number:,} scenarios in one call: {seconds:.2f} s, {number / seconds:,.0f} a second; "
-          "target: 1 s")
+    print(
+        f"{number:,} scenarios in one call: {seconds:.2f} s, {number / seconds:,.0f} a second; "
+        "target: 1 s"
+    )
 
 
 if __name__ == "__main__":

@@ -48,8 +48,19 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "CostcalcError", "Estimate", "InputError", "Result", "Run", "__version__", "compare", "count",
-    "estimate", "place", "plan", "track", "when",
+    "CostcalcError",
+    "Estimate",
+    "InputError",
+    "Result",
+    "Run",
+    "__version__",
+    "compare",
+    "count",
+    "estimate",
+    "place",
+    "plan",
+    "track",
+    "when",
 ]
 
 

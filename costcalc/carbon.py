@@ -74,8 +74,13 @@ def lifetime() -> Assumption:
     5.0
     """
     return Assumption(
-        key="embodied.lifetime", value=to_si(5, "year"), low=to_si(4, "year"),
-        high=to_si(6, "year"), unit="year", basis="default", year=2025,
+        key="embodied.lifetime",
+        value=to_si(5, "year"),
+        low=to_si(4, "year"),
+        high=to_si(6, "year"),
+        unit="year",
+        basis="default",
+        year=2025,
         source=(
             "useful lives of servers in annual reports: Amazon 5 years (2025), Meta 5.5 (2025),"
             " Alphabet and Microsoft 6 (2023), 4 before"
@@ -91,7 +96,12 @@ def lifetime_utilization() -> Assumption:
     0.8
     """
     return Assumption(
-        key="embodied.utilization", value=0.8, low=0.5, high=0.95, unit="1", basis="default",
+        key="embodied.utilization",
+        value=0.8,
+        low=0.5,
+        high=0.95,
+        unit="1",
+        basis="default",
         year=2024,
         source=(
             "Kokolis et al., Revisiting Reliability in Large-Scale Machine Learning Research"

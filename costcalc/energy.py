@@ -162,13 +162,16 @@ def power_assumptions(
     redone = _redone(data)
     if limit is None:
         why = f"{accelerator.name}: its maker publishes no power and no estimate of it is known"
-        return Power(
-            board=None, idle=None, host=host, network=network, redone=redone, why_not=why
-        )
+        return Power(board=None, idle=None, host=host, network=network, redone=redone, why_not=why)
     idle = _idle(accelerator, limit, data)
     board = _board(
-        accelerator=accelerator, limit=limit, idle=idle, kind=kind, utilization=utilization,
-        precision=precision, data=data,
+        accelerator=accelerator,
+        limit=limit,
+        idle=idle,
+        kind=kind,
+        utilization=utilization,
+        precision=precision,
+        data=data,
     )
     return Power(board=board, idle=idle, host=host, network=network, redone=redone)
 
@@ -193,8 +196,14 @@ def workload_class(kind: str, data: Mapping[str, Any]) -> str:
 
 
 def _board(
-    *, accelerator: Accelerator, limit: _Limit, idle: Assumption, kind: str,
-    utilization: float | None, precision: str, data: Mapping[str, Any],
+    *,
+    accelerator: Accelerator,
+    limit: _Limit,
+    idle: Assumption,
+    kind: str,
+    utilization: float | None,
+    precision: str,
+    data: Mapping[str, Any],
 ) -> Assumption:
     workload = workload_class(kind, data)
     family = "tpu" if accelerator.kind == "tpu" else accelerator.generation
@@ -202,15 +211,15 @@ def _board(
     full = data["full"][workload][_unit(accelerator, precision, data)]
     use = full if utilization is None else utilization
     value = float(
-        board_power(
-            utilization=use, limit=limit.value, idle=idle.value, ceiling=ceiling, full=full
-        )
+        board_power(utilization=use, limit=limit.value, idle=idle.value, ceiling=ceiling, full=full)
     )
     errors = data["held_out"]["unknown" if utilization is None else "known"]
     measured = accelerator.generation in data["measured"]
     widen = 1.0 if measured else data["unvalidated"]["factor"]
     low, high = board_range(
-        value=value, idle=idle.low, limit=limit.high,
+        value=value,
+        idle=idle.low,
+        limit=limit.high,
         low=_joined(errors["low"] / widen, limit.low / limit.value),
         high=_joined(errors["high"] * widen, limit.high / limit.value),
     )
@@ -219,8 +228,12 @@ def _board(
     if not measured:
         state += f", not validated: no measured draw of {accelerator.generation} in training"
     return Assumption(
-        key="hardware.board_power", value=value, unit="W", basis="modelled",
-        low=low, high=high,
+        key="hardware.board_power",
+        value=value,
+        unit="W",
+        basis="modelled",
+        low=low,
+        high=high,
         source="costcalc power model, fitted to measured boards and systems (data/power.yaml)",
         why=f"{state}; {said}, {workload}, of {limit.value:.0f} W {limit.why}",
     )
@@ -250,7 +263,10 @@ def _limit(accelerator: Accelerator, data: Mapping[str, Any]) -> _Limit | None:
     if stand_in is not None and (rated is None or stand_in.get("instead", False)):
         title = data["sources"][stand_in["source"]]["title"]
         return _Limit(
-            float(stand_in["value"]), float(stand_in["low"]), float(stand_in["high"]), title,
+            float(stand_in["value"]),
+            float(stand_in["low"]),
+            float(stand_in["high"]),
+            title,
             f"({stand_in['note']})",
         )
     if rated is None:
@@ -268,15 +284,24 @@ def _idle(accelerator: Accelerator, limit: _Limit, data: Mapping[str, Any]) -> A
     if known is not None:
         value = known.si
         return Assumption(
-            key="hardware.idle_power", value=value, unit="W", basis="profile",
+            key="hardware.idle_power",
+            value=value,
+            unit="W",
+            basis="profile",
             low=min(value, low) if known.si_low is None else known.si_low,
             high=max(value, high) if known.si_high is None else known.si_high,
-            source=accelerator.sources[known.source].title, year=known.year,
+            source=accelerator.sources[known.source].title,
+            year=known.year,
             why="idle draw of the profile; high: in use and waiting, as measured of other chips",
         )
     return Assumption(
-        key="hardware.idle_power", value=limit.value * share["value"], low=low, high=high,
-        unit="W", basis="default", source=data["sources"][share["source"]]["title"],
+        key="hardware.idle_power",
+        value=limit.value * share["value"],
+        low=low,
+        high=high,
+        unit="W",
+        basis="default",
+        source=data["sources"][share["source"]]["title"],
         why=f"{share['value']:g} of {limit.value:.0f} W, as other chips that are in use and wait",
     )
 
@@ -288,9 +313,15 @@ def _host(choice: HostChoice) -> Assumption:
     low, high = choice.power_per_device("low"), choice.power_per_device("high")
     figure = choice.host.host_power
     return Assumption(
-        key="hardware.host_power", value=value, unit="W", basis="profile",
-        low=value if low is None else low, high=value if high is None else high,
-        source=choice.host.sources[figure.source].title, why=choice.why, year=figure.year,
+        key="hardware.host_power",
+        value=value,
+        unit="W",
+        basis="profile",
+        low=value if low is None else low,
+        high=value if high is None else high,
+        source=choice.host.sources[figure.source].title,
+        why=choice.why,
+        year=figure.year,
     )
 
 
@@ -301,15 +332,26 @@ def _network(accelerator: Accelerator, nodes: int, data: Mapping[str, Any]) -> A
     name = "torus" if accelerator.kind == "tpu" else "switched"
     share = data["network"][name]
     return Assumption(
-        key=key, value=share["value"], low=share["low"], high=share["high"], unit="1",
-        basis="default", source=data["sources"][share["source"]]["title"], why=share["note"],
+        key=key,
+        value=share["value"],
+        low=share["low"],
+        high=share["high"],
+        unit="1",
+        basis="default",
+        source=data["sources"][share["source"]]["title"],
+        why=share["note"],
     )
 
 
 def _redone(data: Mapping[str, Any]) -> Assumption:
     share = data["lost"]
     return Assumption(
-        key="hardware.redone", value=share["redone"], low=share["low"], high=share["high"],
-        unit="1", basis="default", source=data["sources"][share["source"]]["title"],
+        key="hardware.redone",
+        value=share["redone"],
+        low=share["low"],
+        high=share["high"],
+        unit="1",
+        basis="default",
+        source=data["sources"][share["source"]]["title"],
         why=share["note"],
     )

@@ -137,8 +137,14 @@ def given(price: float, *, devices: float = 1.0, where: str | None = None) -> Qu
     """
     return Quote(
         price=Assumption(
-            key="price.device_hour", value=price, low=price, high=price, unit=UNIT, basis="given",
-            source="run file", where=where,
+            key="price.device_hour",
+            value=price,
+            low=price,
+            high=price,
+            unit=UNIT,
+            basis="given",
+            source="run file",
+            where=where,
         ),
         devices=devices,
     )
@@ -195,7 +201,10 @@ def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str 
 
 
 def _from_provider(
-    accelerator: Accelerator, offers: Sequence[Price], region: str | None, instance: str | None,
+    accelerator: Accelerator,
+    offers: Sequence[Price],
+    region: str | None,
+    instance: str | None,
     count: int,
 ) -> Quote:
     named = [p for p in offers if instance and (p.instance or "").lower() == instance.lower()]
@@ -246,8 +255,13 @@ def _over_providers(accelerator: Accelerator, plan: str, instance: str | None) -
     middle = float(median(values))
     return Quote(
         price=Assumption(
-            key="price.device_hour", value=middle, low=min(low, middle), high=max(high, middle),
-            unit=UNIT, basis="profile", why=why,
+            key="price.device_hour",
+            value=middle,
+            low=min(low, middle),
+            high=max(high, middle),
+            unit=UNIT,
+            basis="profile",
+            why=why,
             source=f"{accelerator.name}: its profile's prices of {len(found)} providers",
         )
     )
@@ -268,10 +282,18 @@ def _quote(
     year = int(offer.date[:4]) if offer.date else offer.year
     return Quote(
         price=Assumption(
-            key="price.device_hour", value=value, low=low, high=high, unit=UNIT,
-            basis="profile", source=accelerator.sources[offer.source].title, why=why, year=year,
+            key="price.device_hour",
+            value=value,
+            low=low,
+            high=high,
+            unit=UNIT,
+            basis="profile",
+            source=accelerator.sources[offer.source].title,
+            why=why,
+            year=year,
         ),
-        devices=offer.devices, instance=offer.instance,
+        devices=offer.devices,
+        instance=offer.instance,
     )
 
 

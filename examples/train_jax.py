@@ -38,7 +38,9 @@ def update(
 def main(output: str = "costs.yaml") -> None:
     keys = jax.random.split(jax.random.key(0), 5)
     sizes = (784, 200, 64, 10)
-    weights = [0.05 * jax.random.normal(keys[layer], sizes[layer:layer + 2]) for layer in range(3)]
+    weights = [
+        0.05 * jax.random.normal(keys[layer], sizes[layer : layer + 2]) for layer in range(3)
+    ]
     images = jax.random.normal(keys[3], (32, 784))
     labels = jax.random.randint(keys[4], (32,), 0, 10)
     with costcalc.track(RUN, output=output, interval=1.0) as tracker:

@@ -20,14 +20,25 @@ RUN = {
 
 
 def main(output: str = "costs.yaml") -> None:
-    model = keras.Sequential([
-        keras.layers.Input((784,)), keras.layers.Dense(200, activation="relu"),
-        keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10)])
+    model = keras.Sequential(
+        [
+            keras.layers.Input((784,)),
+            keras.layers.Dense(200, activation="relu"),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(10),
+        ]
+    )
     model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images = np.random.default_rng(0).normal(size=(2048, 784)).astype("float32")
     labels = np.random.default_rng(1).integers(10, size=2048)
-    model.fit(images, labels, batch_size=32, epochs=2, verbose=0,
-              callbacks=[CostCallback(RUN, samples=32, output=output)])
+    model.fit(
+        images,
+        labels,
+        batch_size=32,
+        epochs=2,
+        verbose=0,
+        callbacks=[CostCallback(RUN, samples=32, output=output)],
+    )
 
 
 if __name__ == "__main__":

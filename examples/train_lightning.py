@@ -23,8 +23,12 @@ class Classifier(lightning.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.layers = torch.nn.Sequential(
-            torch.nn.Linear(784, 200), torch.nn.ReLU(), torch.nn.Linear(200, 64), torch.nn.ReLU(),
-            torch.nn.Linear(64, 10))
+            torch.nn.Linear(784, 200),
+            torch.nn.ReLU(),
+            torch.nn.Linear(200, 64),
+            torch.nn.ReLU(),
+            torch.nn.Linear(64, 10),
+        )
 
     def training_step(self, batch: list[torch.Tensor], index: int) -> torch.Tensor:  # noqa: ARG002
         images, labels = batch
@@ -38,8 +42,13 @@ def main(output: str = "costs.yaml") -> None:
     data = torch.utils.data.TensorDataset(torch.randn(2048, 784), torch.randint(10, (2048,)))
     loader = torch.utils.data.DataLoader(data, batch_size=32)
     trainer = lightning.Trainer(
-        max_epochs=2, accelerator="auto", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, callbacks=[CostCallback(RUN, output=output)])
+        max_epochs=2,
+        accelerator="auto",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        callbacks=[CostCallback(RUN, output=output)],
+    )
     trainer.fit(Classifier(), loader)
 
 

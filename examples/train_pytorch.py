@@ -13,8 +13,16 @@ import costcalc
 
 RUN = {
     "name": "a small transformer",
-    "model": {"architecture": {"layers": 2, "hidden": 64, "heads": 4, "ffn": 256,
-                               "vocabulary": 256, "gated": False}},
+    "model": {
+        "architecture": {
+            "layers": 2,
+            "hidden": 64,
+            "heads": 4,
+            "ffn": 256,
+            "vocabulary": 256,
+            "gated": False,
+        }
+    },
     "training": {"tokens": "100k", "sequence_length": 64, "global_batch": 16},
     "site": {"region": "FR"},
     "limits": {"time": "10 min"},
@@ -29,8 +37,8 @@ def main(output: str = "costs.yaml", steps: int = STEPS) -> None:
     torch.manual_seed(0)
     layer = torch.nn.TransformerEncoderLayer(64, 4, 256, batch_first=True)
     model: torch.nn.Module = torch.nn.Sequential(
-        torch.nn.Embedding(256, 64), torch.nn.TransformerEncoder(layer, 2),
-        torch.nn.Linear(64, 256))
+        torch.nn.Embedding(256, 64), torch.nn.TransformerEncoder(layer, 2), torch.nn.Linear(64, 256)
+    )
     if distributed:
         model = torch.nn.parallel.DistributedDataParallel(model)
     optimizer = torch.optim.AdamW(model.parameters())

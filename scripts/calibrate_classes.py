@@ -40,11 +40,17 @@ def samples_of(measured: list[Measured], without: str | None = None) -> dict[str
     weights = 3.0 * np.array([number[case.group] ** -0.5 for case in given])
 
     def constants(theta: np.ndarray) -> dict[str, Any]:
-        shares = {kind: {"share": min(by_flops.SHARE[kind] * float(np.exp(t * SHARES)), 1.0),
-                         "n": sum(case.kind == kind for case in given)}
-                  for kind, t in zip(kinds, theta, strict=False)}
-        samples = {name: by_flops.PRIOR[name] * float(np.exp(t * width))
-                   for (name, width), t in zip(WIDTHS.items(), theta[len(kinds):], strict=True)}
+        shares = {
+            kind: {
+                "share": min(by_flops.SHARE[kind] * float(np.exp(t * SHARES)), 1.0),
+                "n": sum(case.kind == kind for case in given),
+            }
+            for kind, t in zip(kinds, theta, strict=False)
+        }
+        samples = {
+            name: by_flops.PRIOR[name] * float(np.exp(t * width))
+            for (name, width), t in zip(WIDTHS.items(), theta[len(kinds) :], strict=True)
+        }
         return {"classes": shares, "samples": samples}
 
     def residuals(theta: np.ndarray) -> np.ndarray:
@@ -72,8 +78,10 @@ def main() -> None:
                 errors.setdefault(f"{case.kind}, {group}", []).append(sample_error(case, made))
     for name, found in sorted(errors.items()):
         off = np.abs(np.exp(found) - 1.0)
-        print(f"{name:28} n {len(found):4}  median {np.median(off):5.0%}  "
-              f"90th {np.quantile(off, 0.9):5.0%}  bias {np.median(found):+.2f}")
+        print(
+            f"{name:28} n {len(found):4}  median {np.median(off):5.0%}  "
+            f"90th {np.quantile(off, 0.9):5.0%}  bias {np.median(found):+.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -29,10 +29,15 @@ DATA = Path(__file__).parents[1] / "costcalc" / "data"
 CLASSES = ("transformer", "convolution", "recurrent")
 FAMILIES = ("pascal", "tpu")
 START = {
-    "ceiling.transformer": 0.85, "ceiling.convolution": 0.80, "ceiling.recurrent": 0.60,
-    "family.pascal": 0.75, "family.tpu": 0.85,
-    "full.transformer.tensor": 0.20, "full.transformer.vector": 0.40,
-    "full.convolution.tensor": 0.03, "full.convolution.vector": 0.12,
+    "ceiling.transformer": 0.85,
+    "ceiling.convolution": 0.80,
+    "ceiling.recurrent": 0.60,
+    "family.pascal": 0.75,
+    "family.tpu": 0.85,
+    "full.transformer.tensor": 0.20,
+    "full.transformer.vector": 0.40,
+    "full.convolution.tensor": 0.03,
+    "full.convolution.vector": 0.12,
 }
 TEAMS = ("zeus", "perseus")  # one team's traces on several devices
 STEPS = np.exp(np.linspace(-0.5, 0.5, 41))
@@ -71,8 +76,13 @@ def _row(raw: dict[str, str], idle: dict) -> Row:
     limit = float(raw["limit_w"])
     kind = "tpu" if raw["generation"].startswith("tpu") else "gpu"
     return Row(
-        id=raw["id"], source=raw["source"], generation=raw["generation"], unit=raw["unit"],
-        workload=raw["workload"], accelerator=raw["accelerator"], limit=limit,
+        id=raw["id"],
+        source=raw["source"],
+        generation=raw["generation"],
+        unit=raw["unit"],
+        workload=raw["workload"],
+        accelerator=raw["accelerator"],
+        limit=limit,
         utilization=float(raw["utilization"]) if raw["utilization"] else None,
         host=float(raw["host_w"]) if raw["host_w"] else None,
         idle=float(raw["idle_w"]) if raw["idle_w"] else limit * idle[kind]["value"],
@@ -85,9 +95,11 @@ def board(row: Row, p: dict[str, float]) -> float:
     ceiling = p[f"ceiling.{row.workload}"] * p.get(f"family.{row.family}", 1.0)
     full = p.get(f"full.{row.workload}.{row.unit}", 1.0)
     use = full if row.utilization is None else row.utilization
-    return float(board_power(
-        utilization=use, limit=row.limit, idle=row.idle, ceiling=min(ceiling, 1.0), full=full
-    ))
+    return float(
+        board_power(
+            utilization=use, limit=row.limit, idle=row.idle, ceiling=min(ceiling, 1.0), full=full
+        )
+    )
 
 
 def predicted(row: Row, p: dict[str, float], seen: list[Row]) -> float | None:
@@ -96,7 +108,8 @@ def predicted(row: Row, p: dict[str, float], seen: list[Row]) -> float | None:
     if row.host is not None:
         return own + row.host
     rest = [
-        other.power - board(other, p) for other in seen
+        other.power - board(other, p)
+        for other in seen
         if other.accelerator == row.accelerator and other.host is None and other.id != row.id
     ]
     return own + float(np.median(rest)) if rest else None
@@ -144,7 +157,8 @@ def summary(found: list[tuple[Row, float]]) -> dict[str, float | int]:
     error = np.abs(values - 1.0)
     return {
         "n": len(values),
-        "median_error": _r(np.median(error)), "p90_error": _r(np.percentile(error, 90)),
+        "median_error": _r(np.median(error)),
+        "p90_error": _r(np.percentile(error, 90)),
         "bias": _r(np.exp(np.median(np.log(values))) - 1.0),
         **spread([(row.source, 1.0 / ratio) for row, ratio in found]),
     }
@@ -189,7 +203,9 @@ def build() -> str:
             for name in ("transformer", "convolution")
         },
         "held_out": {
-            "transformer": summary(busy), "known": summary(known), "unknown": summary(unknown),
+            "transformer": summary(busy),
+            "known": summary(known),
+            "unknown": summary(unknown),
             "all": summary(known + unknown),
         },
         "measured": sorted({row.generation for row in fitted}),

@@ -26,13 +26,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from costcalc.throughput.axes import Axes
-from costcalc.throughput.coefficients import (
-    CLASS,
-    Coefficients,
-    Rates,
-    ceiling_of,
-    rates_of,
-)
+from costcalc.throughput.coefficients import CLASS, Coefficients, Rates, ceiling_of, rates_of
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import Training, step_of
 from costcalc.validate import published
@@ -115,7 +109,8 @@ class Fit:
         self.ceiling_base = np.array([ceiling_of(c.machine, "bf16") for _, c in known])
         generation = [c.machine.generation for _, c in known]
         self.cells, self.cell = index(
-            list(zip(generation, [CLASS[c.precision] for _, c in known], strict=True)))
+            list(zip(generation, [CLASS[c.precision] for _, c in known], strict=True))
+        )
         self.generations, self.generation = index(generation)
         self.newer = np.array([g in NEWER for g in generation])
         base = {cell: i for i, cell in enumerate(self.cells)}
@@ -158,6 +153,7 @@ class Fit:
 
     def solve(self, weights: np.ndarray) -> np.ndarray:
         """The constants with the least weighted loss, the priors counted in."""
+
         def residuals(theta: np.ndarray) -> np.ndarray:
             offset = self.part(theta, 3)[self.group] * OFFSET
             offset = offset + self.part(theta, 4)[self.place] * OFFSET_MACHINE

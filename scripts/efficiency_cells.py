@@ -62,8 +62,14 @@ def points_of(measured: list[Measured]) -> Iterator[tuple[Key, float, str]]:
             continue
         key, mfu = counted
         row = one.row
-        name = (row["group"], row["shape"] or row["model"], row["accelerator"], row["devices"],
-                row["precision"], row["sequence_length"])
+        name = (
+            row["group"],
+            row["shape"] or row["model"],
+            row["accelerator"],
+            row["devices"],
+            row["precision"],
+            row["sequence_length"],
+        )
         found[name].append(mfu)
         keys[name] = key
     for name, values in found.items():
@@ -83,8 +89,12 @@ def utilization(measured: Measured) -> tuple[Key, float] | None:
     peak = machine.peak.get(_PEAKS.get(row["precision"], row["precision"]))
     if not peak:
         return None
-    key = (machine.generation, precision_class(row["precision"]), row["workload"],
-           scale_class(machine.devices))
+    key = (
+        machine.generation,
+        precision_class(row["precision"]),
+        row["workload"],
+        scale_class(machine.devices),
+    )
     mfu = measured.rate * flops / peak
     return (key, mfu) if mfu < IMPOSSIBLE else None
 

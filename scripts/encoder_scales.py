@@ -24,8 +24,12 @@ ROUND = 0.15  # below this error the loss is quadratic
 
 
 def encoders_of(
-    measured: list[Measured], constants: Mapping[str, Any], without: str | None, *,
-    stack: Callable[[list[Any]], Any], loss: Callable[[np.ndarray], np.ndarray],
+    measured: list[Measured],
+    constants: Mapping[str, Any],
+    without: str | None,
+    *,
+    stack: Callable[[list[Any]], Any],
+    loss: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, float]:
     """The scales, fitted without one group; a group of n counts n^1/2."""
     rows = [m for m in measured if m.row["workload"] == "bert" and m.group != without]
@@ -44,7 +48,8 @@ def encoders_of(
     def residuals(theta: np.ndarray) -> np.ndarray:
         scale = dict(zip(PRIOR, np.exp(theta * spread), strict=True))
         c = replace(
-            each, matmul=np.minimum(each.matmul * scale["matmul"], 1.0),
+            each,
+            matmul=np.minimum(each.matmul * scale["matmul"], 1.0),
             matmul_base=np.minimum(each.matmul_base * scale["matmul"], 1.0),
             elementwise=each.elementwise * scale["elementwise"],
             fixed=each.fixed * scale["fixed"],

@@ -17,9 +17,16 @@ from costcalc.report.verify import verify
 
 FOLDER = Path(__file__).parent.parent / "examples" / "reports"
 ENDINGS = {
-    "html": "html", "latex": "tex", "markdown": "md", "model-card": "model-card.md",
-    "neurips": "neurips.txt", "acl": "acl.txt", "annex-xi": "annex-xi.txt",
-    "cyclonedx": "cdx.json", "spdx": "spdx.json", "csv": "csv",
+    "html": "html",
+    "latex": "tex",
+    "markdown": "md",
+    "model-card": "model-card.md",
+    "neurips": "neurips.txt",
+    "acl": "acl.txt",
+    "annex-xi": "annex-xi.txt",
+    "cyclonedx": "cdx.json",
+    "spdx": "spdx.json",
+    "csv": "csv",
 }
 
 

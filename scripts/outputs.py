@@ -41,7 +41,11 @@ def keep(folder: Path) -> None:
     for name, arguments in commands():
         found = subprocess.run(
             [sys.executable, "-m", "costcalc", *arguments],
-            cwd=ROOT, capture_output=True, text=True, check=False, env=env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=env,
         )
         text = found.stdout or f"exit {found.returncode}\n{found.stderr}"
         (folder / name).write_text(text, encoding="utf-8")

@@ -23,8 +23,12 @@ BLOCK = re.compile(r"(<!-- output: (costcalc [^\n]+) -->\n).*?(<!-- end -->)", r
 def printed(command: str) -> str:
     """What a costcalc command prints, 80 columns wide and without colours."""
     found = subprocess.run(
-        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True,
-        check=False, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80"},
+        [sys.executable, "-m", *command.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "80"},
     )
     if found.returncode not in (0, 3):
         raise SystemExit(f"{command}: {found.stderr}")

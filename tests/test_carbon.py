@@ -43,7 +43,10 @@ def test_embodied_emissions_of_one_hour(device, host, grams_per_hour):
 
 def test_a_device_used_all_its_life_carries_all_that_it_took_to_make():
     share = carbon.embodied(
-        per_device=164e3, host_share=712e3, device_time=0.8 * 5 * YEAR, lifetime=5 * YEAR,
+        per_device=164e3,
+        host_share=712e3,
+        device_time=0.8 * 5 * YEAR,
+        lifetime=5 * YEAR,
         utilization=0.8,
     )
     assert share == pytest.approx(876e3)
@@ -66,7 +69,10 @@ def test_the_kernels_take_arrays():
     emitted = carbon.operational(energy, np.array([100.0, 50.0]) / KWH)
     assert emitted == pytest.approx([100.0, 100.0])
     made = carbon.embodied(
-        per_device=np.array([164e3, 0.0]), host_share=712e3, device_time=HOUR, lifetime=5 * YEAR,
+        per_device=np.array([164e3, 0.0]),
+        host_share=712e3,
+        device_time=HOUR,
+        lifetime=5 * YEAR,
         utilization=0.8,
     )
     assert made.shape == (2,)
@@ -79,12 +85,17 @@ def test_the_dimensions_are_those_of_the_results():
     operational = carbon.operational(2.0 * kwh, 400.0 * unit("gCO2e") / kwh)
     assert operational.to("gCO2e").magnitude == pytest.approx(800.0)
     embodied = carbon.embodied(
-        per_device=164e3 * unit("gCO2e / device"), host_share=712e3 * unit("gCO2e / device"),
-        device_time=1.0 * unit("device_hour"), lifetime=5.0 * unit("year"), utilization=0.8,
+        per_device=164e3 * unit("gCO2e / device"),
+        host_share=712e3 * unit("gCO2e / device"),
+        device_time=1.0 * unit("device_hour"),
+        lifetime=5.0 * unit("year"),
+        utilization=0.8,
     )
     assert embodied.to("gCO2e").magnitude == pytest.approx(24.98, abs=0.01)
     litres = carbon.water(
-        energy_it=1.0 * kwh, wue=0.5 * unit("litre") / kwh, energy=1.2 * kwh,
+        energy_it=1.0 * kwh,
+        wue=0.5 * unit("litre") / kwh,
+        energy=1.2 * kwh,
         grid_water=3.0 * unit("litre") / kwh,
     )
     assert litres.to("litre").magnitude == pytest.approx(4.1)
@@ -95,7 +106,9 @@ def test_pint_refuses_to_add_what_does_not_add():
     unit = registry()
     with pytest.raises(pint.DimensionalityError):
         carbon.water(
-            energy_it=1.0 * unit("kWh"), wue=0.5 * unit("gCO2e / kWh"), energy=1.0 * unit("kWh"),
+            energy_it=1.0 * unit("kWh"),
+            wue=0.5 * unit("gCO2e / kWh"),
+            energy=1.0 * unit("kWh"),
             grid_water=3.0 * unit("litre / kWh"),
         )
 

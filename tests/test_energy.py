@@ -56,9 +56,7 @@ def power(chip: str, kind: str = "decoder", **kwargs) -> energy.Power:
     ],
 )
 def test_board_power(utilization: float, expected: float) -> None:
-    made = energy.board_power(
-        utilization=utilization, limit=700, idle=100, ceiling=0.8, full=0.2
-    )
+    made = energy.board_power(utilization=utilization, limit=700, idle=100, ceiling=0.8, full=0.2)
     assert made == pytest.approx(expected, rel=1e-12)
 
 
@@ -66,9 +64,7 @@ def test_a_run_by_hand() -> None:
     # 8 devices, 10 h, of which 9 train at 600 W and 1 is lost, half of it redone: 350 W
     lost = energy.lost_power(training=600.0, idle=100.0, redone=0.5)
     board = energy.mean_board_power(training=600.0, lost=lost, goodput=0.9)  # 575 W
-    it = energy.it_energy(
-        device_seconds=8 * 36_000, board=board, host=275.0, network_share=0.07
-    )
+    it = energy.it_energy(device_seconds=8 * 36_000, board=board, host=275.0, network_share=0.07)
     facility = energy.facility_energy(it=it, pue=1.15)
     assert lost == 350.0
     assert board == pytest.approx(575.0)
@@ -96,13 +92,14 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
     ureg = units.registry()
     watt = ureg.Quantity(1.0, "W/device")
     board = energy.board_power(
-        utilization=ureg.Quantity(0.3, ""), limit=700 * watt, idle=100 * watt,
-        ceiling=0.8, full=0.2,
+        utilization=ureg.Quantity(0.3, ""), limit=700 * watt, idle=100 * watt, ceiling=0.8, full=0.2
     )
     lost = energy.lost_power(training=board, idle=100 * watt, redone=0.3)
     mean = energy.mean_board_power(training=board, lost=lost, goodput=0.9)
     it = energy.it_energy(
-        device_seconds=ureg.Quantity(2.0, "device_hour"), board=mean, host=275 * watt,
+        device_seconds=ureg.Quantity(2.0, "device_hour"),
+        board=mean,
+        host=275 * watt,
         network_share=0.07,
     )
     facility = energy.facility_energy(it=it, pue=ureg.Quantity(1.2, ""))
@@ -200,7 +197,9 @@ def test_a_chip_of_which_nobody_knows_the_power() -> None:
         "Secret One: its maker publishes no power and no estimate of it is known"
     )
     assert [item.key for item in made.all()] == [
-        "hardware.host_power", "hardware.network_power", "hardware.redone"
+        "hardware.host_power",
+        "hardware.network_power",
+        "hardware.redone",
     ]
 
 
@@ -214,8 +213,11 @@ def test_one_node_has_no_network() -> None:
 def test_every_assumption_has_a_range_a_source_and_a_reason() -> None:
     keys = [item.key for item in power("b200-sxm-180", nodes=4).all()]
     assert keys == [
-        "hardware.board_power", "hardware.idle_power", "hardware.host_power",
-        "hardware.network_power", "hardware.redone",
+        "hardware.board_power",
+        "hardware.idle_power",
+        "hardware.host_power",
+        "hardware.network_power",
+        "hardware.redone",
     ]
     for item in power("b200-sxm-180", nodes=4).all():
         assert 0 < item.low <= item.value <= item.high

@@ -14,9 +14,21 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "costcalc"
 # Each room imports only what stands above it; rooms on one line do not import one another.
 ORDER = [
-    ("base",), ("runfile",), ("catalog",), ("workload",), ("throughput",),
-    ("energy", "price", "carbon"), ("resolve",), ("calculator",), ("report",), ("tracking",),
-    ("decide",), ("validate",), ("integrations",), ("cli",), ("__main__",),
+    ("base",),
+    ("runfile",),
+    ("catalog",),
+    ("workload",),
+    ("throughput",),
+    ("energy", "price", "carbon"),
+    ("resolve",),
+    ("calculator",),
+    ("report",),
+    ("tracking",),
+    ("decide",),
+    ("validate",),
+    ("integrations",),
+    ("cli",),
+    ("__main__",),
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 ASIDE = {"workload.architecture", "workload.work"}  # records that throughput may take
@@ -93,14 +105,29 @@ def test_pint_is_imported_by_units_alone() -> None:
                 assert path.name == "units.py", path
 
 
-HEAVY = ("pint", "numpy", "yaml", "rich", "pydantic", "typer", "codecarbon", "torch", "pandas",
-         "logging", "importlib.metadata", "socket")
+HEAVY = (
+    "pint",
+    "numpy",
+    "yaml",
+    "rich",
+    "pydantic",
+    "typer",
+    "codecarbon",
+    "torch",
+    "pandas",
+    "logging",
+    "importlib.metadata",
+    "socket",
+)
 
 
 def loaded(code: str) -> set[str]:
     found = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     return set(found.stdout.split())
 
@@ -110,9 +137,11 @@ def test_importing_costcalc_loads_nothing_heavy() -> None:
 
 
 def test_a_plain_estimate_loads_neither_pint_nor_codecarbon() -> None:
-    code = ("import contextlib, io\nfrom costcalc.cli import run\n"
-            "with contextlib.redirect_stdout(io.StringIO()):\n"
-            "    assert run(['estimate', 'examples/llama-3-8b.yaml']) in (0, 3)")
+    code = (
+        "import contextlib, io\nfrom costcalc.cli import run\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    assert run(['estimate', 'examples/llama-3-8b.yaml']) in (0, 3)"
+    )
     assert not loaded(code) & {"pint", "codecarbon", "pandas", "torch", "scipy", "matplotlib"}
 
 

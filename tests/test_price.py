@@ -19,21 +19,37 @@ HOUR = 3600.0
 
 def offer(provider: str, region: str | None, value: float, **more) -> dict:
     return {
-        "provider": provider, "region": region, "value": value, "unit": "USD/device_hour",
-        "instance": "big", "devices": 8, "plan": "on-demand", "date": "2026-06-01",
-        "source": "list", "host": "included", **more,
+        "provider": provider,
+        "region": region,
+        "value": value,
+        "unit": "USD/device_hour",
+        "instance": "big",
+        "devices": 8,
+        "plan": "on-demand",
+        "date": "2026-06-01",
+        "source": "list",
+        "host": "included",
+        **more,
     }
 
 
 def chip(*prices: dict, **more) -> Accelerator:
-    return Accelerator.model_validate({
-        "id": "test-chip", "name": "Test Chip", "vendor": "T", "kind": "gpu",
-        "generation": "test", "released": 2024, "peak": {},
-        "memory": {"value": 80, "unit": "GB", "source": "list"},
-        "memory_bandwidth": {"value": 2, "unit": "TB/s", "source": "list"},
-        "prices": list(prices), "sources": {"list": {"title": "A price list", "publisher": "P"}},
-        **more,
-    })
+    return Accelerator.model_validate(
+        {
+            "id": "test-chip",
+            "name": "Test Chip",
+            "vendor": "T",
+            "kind": "gpu",
+            "generation": "test",
+            "released": 2024,
+            "peak": {},
+            "memory": {"value": 80, "unit": "GB", "source": "list"},
+            "memory_bandwidth": {"value": 2, "unit": "TB/s", "source": "list"},
+            "prices": list(prices),
+            "sources": {"list": {"title": "A price list", "publisher": "P"}},
+            **more,
+        }
+    )
 
 
 THREE = chip(
@@ -82,13 +98,16 @@ def test_owned_hardware_by_hand() -> None:
 def test_kernels_on_pint_quantities_give_dollars() -> None:
     ureg = units.registry()
     rent = price.rental_cost(
-        seconds=ureg.Quantity(2, "hour"), devices=ureg.Quantity(8, "device"),
+        seconds=ureg.Quantity(2, "hour"),
+        devices=ureg.Quantity(8, "device"),
         price=price.discounted(price=ureg.Quantity(3.0, "USD/device_hour"), discount=0.1),
     )
     assert rent.to("USD").magnitude == pytest.approx(2 * 8 * 2.7)
     own = price.owned_price(
-        purchase=ureg.Quantity(1000, "USD"), devices=ureg.Quantity(2, "device"),
-        lifetime=ureg.Quantity(5, "year"), utilization=0.5,
+        purchase=ureg.Quantity(1000, "USD"),
+        devices=ureg.Quantity(2, "device"),
+        lifetime=ureg.Quantity(5, "year"),
+        utilization=0.5,
     )
     assert own.to("USD/device_hour").magnitude == pytest.approx(1000 / (2 * 43_830 * 0.5))
     power = price.electricity_cost(
@@ -129,9 +148,7 @@ def test_the_exact_region_is_exact_when_fresh() -> None:
 def test_another_region_is_the_providers_median_and_says_so() -> None:
     made = price.quote(THREE, provider="aws", region="eu-north-1")
     assert hourly(made) == (4.0, 5.0, 9.0)
-    assert made.price.why == (
-        "aws, on-demand, big: median over 3 regions, not for eu-north-1"
-    )
+    assert made.price.why == ("aws, on-demand, big: median over 3 regions, not for eu-north-1")
 
 
 def test_any_is_the_median_over_providers_and_says_so() -> None:
@@ -230,7 +247,8 @@ def test_an_old_nameless_price_gives_way_to_a_fresh_one_of_its_size() -> None:
 def test_an_old_price_spans_what_was_ever_asked() -> None:
     made = price.quote(
         chip(offer("aws", "r", 2.0, date=None), offer("aws", "s", 6.0, date="2023")),
-        provider="aws", region="r",
+        provider="aws",
+        region="r",
     )
     assert hourly(made) == (2.0, 2.0, 6.0)
 
@@ -247,16 +265,12 @@ def test_the_fewest_instances_then_the_cheapest() -> None:
 
 
 def test_a_named_instance_is_taken() -> None:
-    sizes = chip(
-        offer("aws", "r", 1.0, instance="a.big"), offer("aws", "r", 2.0, instance="b.big")
-    )
+    sizes = chip(offer("aws", "r", 1.0, instance="a.big"), offer("aws", "r", 2.0, instance="b.big"))
     assert hourly(price.quote(sizes, provider="aws", region="r", instance="B.BIG"))[1] == 2.0
 
 
 def test_a_bare_device_gets_its_machine_added_and_says_so() -> None:
-    made = price.quote(
-        chip(offer("gcp", "r", 10.0, host="excluded")), provider="gcp", region="r"
-    )
+    made = price.quote(chip(offer("gcp", "r", 10.0, host="excluded")), provider="gcp", region="r")
     assert hourly(made) == pytest.approx((11.2, 12.0, 12.7))
     assert "price of the bare device, 10 USD/device_hour, times 1.2" in made.price.why
 
@@ -264,7 +278,8 @@ def test_a_bare_device_gets_its_machine_added_and_says_so() -> None:
 def test_a_price_with_its_machine_comes_before_one_without() -> None:
     made = price.quote(
         chip(offer("gcp", "r", 10.0, host="excluded"), offer("gcp", "s", 13.0)),
-        provider="gcp", region="r",
+        provider="gcp",
+        region="r",
     )
     assert hourly(made)[1] == 13.0
 
@@ -311,7 +326,10 @@ def test_every_shipped_price_can_be_quoted(name: str) -> None:
     found = find(name)
     for listed in found.prices:
         made = price.quote(
-            found, provider=listed.provider, region=listed.region, plan=listed.plan,
+            found,
+            provider=listed.provider,
+            region=listed.region,
+            plan=listed.plan,
             instance=listed.instance,
         )
         assert made.price is not None

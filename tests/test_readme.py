@@ -29,8 +29,9 @@ def test_what_it_shows_is_what_is_printed() -> None:
     assert module.updated(TEXT) == TEXT, "python scripts/readme.py brings it up to date"
 
 
-def test_the_python_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path,
-                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in blocks("python"):
@@ -45,8 +46,9 @@ def test_the_run_file_is_a_run_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run(["estimate", str(file)]) == 0, capsys.readouterr().err
 
 
-def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "RUN.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)

@@ -43,14 +43,28 @@ class Assumption:
     def given(self, value: float, *, where: str | None, source: str = "run file") -> Assumption:
         """The same quantity as the user's own figure: exact, and at its place in the file."""
         return replace(
-            self, value=value, low=value, high=value, basis="given", source=source, why="",
-            year=None, where=where,
+            self,
+            value=value,
+            low=value,
+            high=value,
+            basis="given",
+            source=source,
+            why="",
+            year=None,
+            where=where,
         )
 
 
 def exact(
-    key: str, value: float, unit: str, *, basis: Basis, source: str, why: str = "",
-    year: int | None = None, where: str | None = None,
+    key: str,
+    value: float,
+    unit: str,
+    *,
+    basis: Basis,
+    source: str,
+    why: str = "",
+    year: int | None = None,
+    where: str | None = None,
 ) -> Assumption:
     """An assumption without a range.
 
@@ -58,8 +72,16 @@ def exact(
     True
     """
     return Assumption(
-        key=key, value=value, low=value, high=value, unit=unit, basis=basis, source=source,
-        why=why, year=year, where=where,
+        key=key,
+        value=value,
+        low=value,
+        high=value,
+        unit=unit,
+        basis=basis,
+        source=source,
+        why=why,
+        year=year,
+        where=where,
     )
 
 

@@ -60,9 +60,7 @@ class Document:
             return Problem(key=dotted(path), message=message, file="command line")
         mark = self.mark(path, at_key=at_key)
         line, column = (mark.line, mark.column) if mark else (None, None)
-        return Problem(
-            key=dotted(path), message=message, file=self.name, line=line, column=column
-        )
+        return Problem(key=dotted(path), message=message, file=self.name, line=line, column=column)
 
     def mark(self, path: Sequence[str | int], *, at_key: bool = False) -> Mark | None:
         """Where ``path`` stands; where it stands not, the innermost thing around it."""
@@ -235,8 +233,11 @@ class _Reader:
             text = "expected spaces to indent; got a tab"
         return InputError(
             Problem(
-                key="", message=f"no YAML: {text}", file=self.name,
-                line=mark.line + 1 if mark else None, column=mark.column + 1 if mark else None,
+                key="",
+                message=f"no YAML: {text}",
+                file=self.name,
+                line=mark.line + 1 if mark else None,
+                column=mark.column + 1 if mark else None,
             )
         )
 
@@ -260,8 +261,9 @@ class _Reader:
     def _refuse(self, event: Any, message: str) -> InputError:
         mark = event.start_mark
         return InputError(
-            Problem(key="", message=message, file=self.name,
-                    line=mark.line + 1, column=mark.column + 1)
+            Problem(
+                key="", message=message, file=self.name, line=mark.line + 1, column=mark.column + 1
+            )
         )
 
     def _count(self, event: Any, number: int = 1) -> None:
@@ -347,10 +349,15 @@ class _Reader:
             if key in values:
                 first = self.key_marks[inner]
                 message = f"duplicate key; it stands on line {first.line} already"
-                self.problems.append(Problem(
-                    key=dotted(inner), message=message, file=self.name,
-                    line=mark.line, column=mark.column,
-                ))
+                self.problems.append(
+                    Problem(
+                        key=dotted(inner),
+                        message=message,
+                        file=self.name,
+                        line=mark.line,
+                        column=mark.column,
+                    )
+                )
             self.key_marks[inner] = mark
             values[key] = self._node(next(self.events), inner, depth + 1)
         return values

@@ -83,9 +83,17 @@ def cost_of(given: Input, request: Request, number: int) -> Part:
     time = side.timed
     warnings = (*(time.throughput.warnings if time else ()), *notes)
     return Part(
-        given=given, trained=side.trained, devices=side.devices, timed=time, region=region,
-        assumptions=(*side.assumptions, *known.values()), values=values, draws=draws,
-        measured=measured, why=why, warnings=warnings,
+        given=given,
+        trained=side.trained,
+        devices=side.devices,
+        timed=time,
+        region=region,
+        assumptions=(*side.assumptions, *known.values()),
+        values=values,
+        draws=draws,
+        measured=measured,
+        why=why,
+        warnings=warnings,
     )
 
 
@@ -138,14 +146,21 @@ def hardware_side(
             assumed += time.assumptions
     known = _time_inputs(given, work, devices, time, precision)
     power = inputs.power(
-        devices, _kind(work), utilization=_hardware_use(work, time), precision=precision,
+        devices,
+        _kind(work),
+        utilization=_hardware_use(work, time),
+        precision=precision,
         slower=known["goodput"].basis == "default" and not speed_is_measured(given),
     )
     made = inputs.embodied(devices)
     return HardwareSide(
-        devices=devices, trained=work, timed=time,
+        devices=devices,
+        trained=work,
+        timed=time,
         known={**known, **power.known, **made.known},
-        assumptions=tuple(assumed), why={**power.why, **made.why}, notes=power.notes,
+        assumptions=tuple(assumed),
+        why={**power.why, **made.why},
+        notes=power.notes,
     )
 
 
@@ -175,11 +190,22 @@ def _time_inputs(
     """The inputs that say how long it takes."""
     runs = given.part.training.runs if given.part.training else None
     known = {
-        "devices": exact("hardware.devices", devices.reserved, "device", basis="given",
-                         source="run file", where=given.place("hardware", "count")),
-        "runs": exact("training.runs", runs or 1.0, "1", basis="given" if runs else "default",
-                      source="run file" if runs else "costcalc",
-                      where=given.place("training", "runs")),
+        "devices": exact(
+            "hardware.devices",
+            devices.reserved,
+            "device",
+            basis="given",
+            source="run file",
+            where=given.place("hardware", "count"),
+        ),
+        "runs": exact(
+            "training.runs",
+            runs or 1.0,
+            "1",
+            basis="given" if runs else "default",
+            source="run file" if runs else "costcalc",
+            where=given.place("training", "runs"),
+        ),
         "goodput": goodput(given),
     }
     if work.work is not None:
@@ -188,15 +214,25 @@ def _time_inputs(
         return known
     found = time.throughput
     known["peak"] = exact(
-        "hardware.peak", found.peak / devices.share, "TFLOP/s", basis="profile",
-        source=_peak_source(devices, precision), why=f"dense {precision} peak a device",
+        "hardware.peak",
+        found.peak / devices.share,
+        "TFLOP/s",
+        basis="profile",
+        source=_peak_source(devices, precision),
+        why=f"dense {precision} peak a device",
     )
     known["utilization"] = replace(found.utilization, key="hardware.utilization")
     if found.generation is not None:
         known["generation"] = replace(found.generation, key="training.generation_time")
     elif not found.generation_why:
-        known["generation"] = exact("training.generation_time", 0.0, "s", basis="modelled",
-                                    source="costcalc", why="nothing is generated")
+        known["generation"] = exact(
+            "training.generation_time",
+            0.0,
+            "s",
+            basis="modelled",
+            source="costcalc",
+            why="nothing is generated",
+        )
     return known
 
 
@@ -205,17 +241,28 @@ def _flops(work: Trained, time: Timed | None) -> dict[str, Assumption]:
     total, spread = work.work.model_flops, work.work.spread
     basis = "given" if work.work.convention.startswith("as given") else "modelled"
     counted = Assumption(
-        key="training.model_flops", value=total, low=total / spread, high=total * spread,
-        unit="FLOP", basis="given" if basis == "given" else "modelled",
-        source="run file" if basis == "given" else "counted by costcalc", why=work.work.convention,
+        key="training.model_flops",
+        value=total,
+        low=total / spread,
+        high=total * spread,
+        unit="FLOP",
+        basis="given" if basis == "given" else "modelled",
+        source="run file" if basis == "given" else "counted by costcalc",
+        why=work.work.convention,
     )
     made = {"model_flops": counted}
     if time is not None:
         share = time.throughput.training_flops / total if total else 1.0
-        made["training_flops"] = replace(
-            counted, value=counted.value * share, low=counted.low * share,
-            high=counted.high * share,
-        ) if share != 1.0 else counted
+        made["training_flops"] = (
+            replace(
+                counted,
+                value=counted.value * share,
+                low=counted.low * share,
+                high=counted.high * share,
+            )
+            if share != 1.0
+            else counted
+        )
     return made
 
 
@@ -249,13 +296,23 @@ def _with_measured(
     if measured.cost is not None:
         found["cost"] = (inputs.dollars(measured.cost, given.part.price), "USD", "cost")
     added: dict[str, Assumption] = {
-        name: exact(f"measured.{key}", value, shown, basis="measured", source="run file",
-                    where=place("measured", key))
+        name: exact(
+            f"measured.{key}",
+            value,
+            shown,
+            basis="measured",
+            source="run file",
+            where=place("measured", key),
+        )
         for name, (value, shown, key) in found.items()
     }
     if measured.energy is not None and measured.energy_it is None:  # as unsure as the PUE is
         pue, it = known["pue"], added["energy_it"]
-        added["energy_it"] = replace(it, key="measured.energy_it", why="measured.energy / PUE",
-                                     low=it.value * pue.value / pue.high,
-                                     high=it.value * pue.value / pue.low)
+        added["energy_it"] = replace(
+            it,
+            key="measured.energy_it",
+            why="measured.energy / PUE",
+            low=it.value * pue.value / pue.high,
+            high=it.value * pue.value / pue.low,
+        )
     return {**known, **added}, frozenset(found)

@@ -53,7 +53,8 @@ def _cost(values: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
     used = float(values["device_hours"] * values["price"])
     useful = used * float(values["goodput"]) if lost else used
     return {
-        "training": useful, "shortfall": used - useful,
+        "training": useful,
+        "shortfall": used - useful,
         "unused devices": used * (float(values["billed"]) - 1.0),
         "electricity": float(values.get("energy", 0.0) * values["electricity"]),
     }
@@ -89,10 +90,13 @@ def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
     devices, region = part.devices, part.region
     made: dict[str, Any] = {
         "hardware": {
-            "id": devices.accelerator.id, "name": devices.accelerator.name,
-            "count": devices.reserved, "unit": devices.accelerator.unit,
-            "host": devices.host.host.id, "nodes": devices.nodes,
-        },
+            "id": devices.accelerator.id,
+            "name": devices.accelerator.name,
+            "count": devices.reserved,
+            "unit": devices.accelerator.unit,
+            "host": devices.host.host.id,
+            "nodes": devices.nodes,
+        }
     }
     if part.timed is not None:
         made["precision"] = part.timed.throughput.precision
@@ -139,8 +143,18 @@ def _layout(part: Part) -> dict[str, Any] | None:
     layout = part.timed.throughput.layout if part.timed else None
     if layout is None or part.timed is None:
         return None
-    names = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert", "sharding",
-             "offload", "micro_batch", "recompute")
+    names = (
+        "data",
+        "tensor",
+        "pipeline",
+        "virtual_pipeline",
+        "context",
+        "expert",
+        "sharding",
+        "offload",
+        "micro_batch",
+        "recompute",
+    )
     made = {name: getattr(layout, name) for name in names}
     made["chosen_by"] = part.timed.throughput.layout_by
     if part.timed.throughput.layout_by == "auto":
@@ -160,8 +174,13 @@ def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str
         yield "time", _time(part, results)
     if "mean_power" in part.values and "energy_it" not in part.measured:
         board, host = float(part.values["mean_power"]), float(part.values["host_power"])
-        yield "power", (f"{digits(board)} W a board + {digits(host)} W of its host, "
-                        f"PUE {digits(float(part.values['pue']))}")
+        yield (
+            "power",
+            (
+                f"{digits(board)} W a board + {digits(host)} W of its host, "
+                f"PUE {digits(float(part.values['pue']))}"
+            ),
+        )
     grid = _assumption(part, "site.grid")
     if grid is not None:
         year = f", {grid.year}" if grid.year else ""
@@ -205,8 +224,10 @@ def _layout_words(part: Part) -> str:
     assert part.timed is not None
     found = part.timed.throughput
     layout = found.layout
-    axes = {name: getattr(layout, name) for name in
-            ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert")}
+    axes = {
+        name: getattr(layout, name)
+        for name in ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert")
+    }
     words = [f"{name} {size}" for name, size in axes.items() if size > 1 or name == "data"]
     if layout is not None:
         words += [layout.sharding] if layout.sharding != "none" else []
@@ -250,9 +271,26 @@ def filled(
 
 _SECTIONS = ("training", "hardware", "site", "price")
 _KEYS = {
-    "method", "packing", "sequence_length", "global_batch", "micro_batch", "precision",
-    "attention", "kernels", "optimizer", "runs", "group", "inner_epochs", "lora.rank",
-    "lora.targets", "layout", "layout.sharding", "utilization", "goodput", "pue", "grid",
+    "method",
+    "packing",
+    "sequence_length",
+    "global_batch",
+    "micro_batch",
+    "precision",
+    "attention",
+    "kernels",
+    "optimizer",
+    "runs",
+    "group",
+    "inner_epochs",
+    "lora.rank",
+    "lora.targets",
+    "layout",
+    "layout.sharding",
+    "utilization",
+    "goodput",
+    "pue",
+    "grid",
     "device_hour",
 }
 

@@ -110,8 +110,11 @@ def carbon_embodied(
 ) -> V:
     """device_hours × (embodied_device + embodied_host) / (lifetime × lifetime_utilization)."""
     return carbon.embodied(
-        per_device=embodied_device, host_share=embodied_host, device_time=device_hours,
-        lifetime=lifetime, utilization=lifetime_utilization,
+        per_device=embodied_device,
+        host_share=embodied_host,
+        device_time=device_hours,
+        lifetime=lifetime,
+        utilization=lifetime_utilization,
     )
 
 
@@ -126,9 +129,19 @@ def water(energy_it: V, wue: V, energy: V, grid_water: V) -> V:
 
 
 FIGURES: tuple[Callable[..., V], ...] = (
-    total_compute, training_time, wall_clock, device_hours, lost_power, mean_power, energy_it,
-    energy, cost,
-    carbon_operational, carbon_embodied, carbon_total, water,
+    total_compute,
+    training_time,
+    wall_clock,
+    device_hours,
+    lost_power,
+    mean_power,
+    energy_it,
+    energy,
+    cost,
+    carbon_operational,
+    carbon_embodied,
+    carbon_total,
+    water,
 )
 
 

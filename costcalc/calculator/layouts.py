@@ -43,6 +43,12 @@ def layouts(
         message = "expected a model made of layers (a preset, a config, an architecture)"
         raise InputError(request.document.problem(("model",), message))
     return search(
-        shape, side.devices.machine, time.recipe, footprint=footprint, constants=constants(),
-        top=top, full=full, fixed=fixed_by(given),
+        shape,
+        side.devices.machine,
+        time.recipe,
+        footprint=footprint,
+        constants=constants(),
+        top=top,
+        full=full,
+        fixed=fixed_by(given),
     )

@@ -26,25 +26,36 @@ def judged(
         if asked is None:
             continue
         most = dollars(asked, price) if key == "cost" else float(asked)
-        made.append(_judge(key, most / unit(results[name].unit).factor, results[name],
-                           draws.get(name)))
+        made.append(
+            _judge(key, most / unit(results[name].unit).factor, results[name], draws.get(name))
+        )
     return made
 
 
 def _judge(key: str, most: float, result: Result, draws: Any) -> dict[str, Any]:
     shown = human(most, result.unit)
     if result.value is None:
-        return {"key": f"limits.{key}", "limit": most, "unit": result.unit, "value": None,
-                "passed": None, "chance": None,
-                "text": f"limit {key} {shown}: cannot be judged, {result.why}"}
+        return {
+            "key": f"limits.{key}",
+            "limit": most,
+            "unit": result.unit,
+            "value": None,
+            "passed": None,
+            "chance": None,
+            "text": f"limit {key} {shown}: cannot be judged, {result.why}",
+        }
     passed = result.value > most
     drawn = np.asarray(result.value if draws is None else draws)
     scale = unit(result.unit).factor if draws is not None else 1.0
     chance = float(np.mean(drawn / scale > most))
     word = "PASSED" if passed else "kept"
     return {
-        "key": f"limits.{key}", "limit": most, "unit": result.unit, "value": result.value,
-        "passed": passed, "chance": round(chance, 4),
+        "key": f"limits.{key}",
+        "limit": most,
+        "unit": result.unit,
+        "value": result.value,
+        "passed": passed,
+        "chance": round(chance, 4),
         "text": f"limit {key} {shown}: {word}, at {human(result.value, result.unit)}; "
-                f"chance of passing it {percent(chance)}",
+        f"chance of passing it {percent(chance)}",
     }

@@ -18,8 +18,19 @@ from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
 
 # Results that are sums over stages; the others are of one part.
-SUMS = ("training_compute", "total_compute", "wall_clock", "device_hours", "cost", "energy",
-        "energy_it", "water", "carbon_operational", "carbon_embodied", "carbon_total")
+SUMS = (
+    "training_compute",
+    "total_compute",
+    "wall_clock",
+    "device_hours",
+    "cost",
+    "energy",
+    "energy_it",
+    "water",
+    "carbon_operational",
+    "carbon_embodied",
+    "carbon_total",
+)
 
 
 # --- one part -------------------------------------------------------------------------------------
@@ -90,13 +101,22 @@ def _figure(name: str, part: Part) -> Result:
     """A figure of the pipeline, in its unit, with its range."""
     factor = unit(UNITS[name]).factor
     if name not in part.values:
-        return Result(value=None, low=None, high=None, unit=UNITS[name], basis="modelled",
-                      why=_why(name, part))
+        return Result(
+            value=None,
+            low=None,
+            high=None,
+            unit=UNITS[name],
+            basis="modelled",
+            why=_why(name, part),
+        )
     value = float(part.values[name]) / factor
     low, high = percentiles(part.draws.get(name, value), float(part.values[name]))
     return Result(
-        value=value, low=min(low / factor, value), high=max(high / factor, value),
-        unit=UNITS[name], basis="measured" if name in part.measured else "modelled",
+        value=value,
+        low=min(low / factor, value),
+        high=max(high / factor, value),
+        unit=UNITS[name],
+        basis="measured" if name in part.measured else "modelled",
     )
 
 
@@ -117,13 +137,17 @@ def _of_the_model(part: Part) -> dict[str, Result]:
     work = part.trained.work
     nothing = "no model given"
     made = {
-        name: _plain(name, getattr(work, name) if work else None, "the parameter count is not known"
-                     if work else nothing)
+        name: _plain(
+            name,
+            getattr(work, name) if work else None,
+            "the parameter count is not known" if work else nothing,
+        )
         for name in ("parameters", "active_parameters")
     }
     if work is None:
-        compute = Result(value=None, low=None, high=None, unit="FLOP", basis="modelled",
-                         why=nothing)
+        compute = Result(
+            value=None, low=None, high=None, unit="FLOP", basis="modelled", why=nothing
+        )
         made |= {"training_compute": compute, "total_compute": compute}
     else:
         made["training_compute"] = replace(_compute(part), convention=work.convention)
@@ -135,8 +159,14 @@ def _of_the_model(part: Part) -> dict[str, Result]:
 
 def _plain(name: str, value: float | None, why: str) -> Result:
     value = None if value is None else float(value)
-    return Result(value=value, low=value, high=value, unit=UNITS[name], basis="modelled",
-                  why=why if value is None else "")
+    return Result(
+        value=value,
+        low=value,
+        high=value,
+        unit=UNITS[name],
+        basis="modelled",
+        why=why if value is None else "",
+    )
 
 
 def _compute(part: Part) -> Result:
@@ -152,10 +182,17 @@ def _utilization(part: Part) -> Result:
         value = float(part.values["utilization"])
         low, high = percentiles(part.draws.get("utilization", value), value)
         item = next(a for a in part.assumptions if a.key == "hardware.utilization")
-        return Result(value=value, low=low, high=high, unit="1", basis=item.basis,
-                      convention=convention)
-    return Result(value=None, low=None, high=None, unit="1", basis="modelled",
-                  why="no model and size of the data given")
+        return Result(
+            value=value, low=low, high=high, unit="1", basis=item.basis, convention=convention
+        )
+    return Result(
+        value=None,
+        low=None,
+        high=None,
+        unit="1",
+        basis="modelled",
+        why="no model and size of the data given",
+    )
 
 
 def _rates(part: Part) -> tuple[Result, Result]:
@@ -174,10 +211,16 @@ def _rates(part: Part) -> tuple[Result, Result]:
         empty = Result(value=None, low=None, high=None, unit=shown, basis="modelled", why=why)
         return empty, replace(empty, unit="s")
     each = data_per_step(work, time.recipe) / work.data
-    rate = Result(value=work.data / seconds, low=work.data / high, high=work.data / low,
-                  unit=shown, basis="modelled" if basis == "modelled" else "measured")
-    step = Result(value=seconds * each, low=low * each, high=high * each, unit="s",
-                  basis=rate.basis)
+    rate = Result(
+        value=work.data / seconds,
+        low=work.data / high,
+        high=work.data / low,
+        unit=shown,
+        basis="modelled" if basis == "modelled" else "measured",
+    )
+    step = Result(
+        value=seconds * each, low=low * each, high=high * each, unit="s", basis=rate.basis
+    )
     return rate, step
 
 
@@ -225,15 +268,14 @@ def _stage(part: Part, request: Request) -> Estimate:
     return replace(made, name=part.given.name)
 
 
-def _sum(
-    name: str, parts: Sequence[Part], stages: Sequence[Estimate]
-) -> tuple[Result, Any | None]:
+def _sum(name: str, parts: Sequence[Part], stages: Sequence[Estimate]) -> tuple[Result, Any | None]:
     unknown = [stage.name for stage in stages if stage.results[name].value is None]
     if unknown:
         reason = stages[[s.name for s in stages].index(unknown[0])].results[name].why
         why = f"unknown for stage {', '.join(unknown)}: {reason}"
-        return Result(value=None, low=None, high=None, unit=UNITS[name], basis="modelled",
-                      why=why), None
+        return Result(
+            value=None, low=None, high=None, unit=UNITS[name], basis="modelled", why=why
+        ), None
     key = "model_flops" if name == "training_compute" else name
     factor = unit(UNITS[name]).factor
     value = sum(float(part.values[key]) for part in parts)
@@ -241,7 +283,10 @@ def _sum(
     low, high = percentiles(total, value)
     all_measured = all(name in part.measured for part in parts)
     return Result(
-        value=value / factor, low=low / factor, high=high / factor, unit=UNITS[name],
+        value=value / factor,
+        low=low / factor,
+        high=high / factor,
+        unit=UNITS[name],
         basis="measured" if all_measured else "modelled",
         convention=stages[0].results[name].convention,
     ), total
@@ -254,8 +299,14 @@ def _of_last(name: str, stages: Sequence[Estimate]) -> Result:
         return found[0]
     if name == "memory_per_device" and all(result.value is not None for result in found):
         return max(found, key=lambda result: result.value or 0.0)
-    return Result(value=None, low=None, high=None, unit=found[0].unit, basis="modelled",
-                  why="differs from stage to stage: see stages")
+    return Result(
+        value=None,
+        low=None,
+        high=None,
+        unit=found[0].unit,
+        basis="modelled",
+        why="differs from stage to stage: see stages",
+    )
 
 
 def _shared(stages: Sequence[Estimate]) -> tuple[Assumption | Choice, ...]:

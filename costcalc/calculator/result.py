@@ -74,7 +74,10 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """As the report says it."""
         made: dict[str, Any] = {
-            "value": self.value, "low": self.low, "high": self.high, "unit": self.unit,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "unit": self.unit,
             "basis": self.basis,
         }
         if self.why:
@@ -183,8 +186,11 @@ def shown(item: Assumption | Choice) -> dict[str, Any]:
     else:
         factor = units.unit(item.unit).factor
         made = {
-            "key": item.key, "value": item.value / factor, "low": item.low / factor,
-            "high": item.high / factor, "unit": item.unit,
+            "key": item.key,
+            "value": item.value / factor,
+            "low": item.low / factor,
+            "high": item.high / factor,
+            "unit": item.unit,
         }
     made |= {"basis": item.basis, "source": item.source}
     if item.year is not None:

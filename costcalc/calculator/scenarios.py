@@ -38,8 +38,17 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 AXES = ("accelerator", "count", "region", "plan")
-FIGURES = ("wall_clock", "device_hours", "cost", "energy", "energy_it", "water",
-           "carbon_operational", "carbon_embodied", "carbon_total")
+FIGURES = (
+    "wall_clock",
+    "device_hours",
+    "cost",
+    "energy",
+    "energy_it",
+    "water",
+    "carbon_operational",
+    "carbon_embodied",
+    "carbon_total",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +108,15 @@ def scenarios(
         values = pipeline.run(known)
     figures = {
         name: np.broadcast_to(values[name] / unit(UNITS[name]).factor, shape)
-        if name in values else np.full(shape, np.nan)
+        if name in values
+        else np.full(shape, np.nan)
         for name in FIGURES
     }
     nothing = np.full((shape[0], shape[1]), np.nan)
     used = known["utilization"][:, :, 0, 0] if "utilization" in known else nothing
-    axes = dict(zip(AXES, (tuple(accelerators), tuple(counts), tuple(regions), tuple(plans)),
-                    strict=True))
+    axes = dict(
+        zip(AXES, (tuple(accelerators), tuple(counts), tuple(regions), tuple(plans)), strict=True)
+    )
     return Scenarios(axes=axes, figures=figures, utilization=used, why=why)
 
 
@@ -128,8 +139,12 @@ Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
 
 
 def _hardware(
-    request: Request, accelerators: Sequence[str], counts: Sequence[int],
-    places: Sequence[Region], known: dict[str, Array], why: dict[tuple[str, int], str],
+    request: Request,
+    accelerators: Sequence[str],
+    counts: Sequence[int],
+    places: Sequence[Region],
+    known: dict[str, Array],
+    why: dict[tuple[str, int], str],
 ) -> Sides:
     """What depends on the hardware and the count; on the place only by its provider's hosts."""
     by_provider: dict[str | None, list[int]] = {}
@@ -177,7 +192,9 @@ def _over_regions(values: Array, of_region: NDArray[np.int64]) -> Array:
 
 
 def _same_hosts(
-    request: Request, name: str, places: Sequence[Region],
+    request: Request,
+    name: str,
+    places: Sequence[Region],
     by_provider: Mapping[str | None, list[int]],
 ) -> list[tuple[list[str | None], list[int]]]:
     """Providers, and the regions of theirs, that put an accelerator into the same host."""
@@ -201,14 +218,17 @@ def _same_hosts(
 def _changed(given: Input, accelerator: str, count: int) -> Input:
     """The part on other hardware: what named an instance or a node's size no longer holds."""
     asked = given.part.hardware or Hardware()
-    hardware = asked.model_copy(update={
-        "accelerator": accelerator, "count": count, "instance": None, "nodes": None,
-    })
+    hardware = asked.model_copy(
+        update={"accelerator": accelerator, "count": count, "instance": None, "nodes": None}
+    )
     return replace(given, part=given.part.model_copy(update={"hardware": hardware}))
 
 
 def _prices(
-    sides: Sides, places: Sequence[Region], plans: Sequence[str], known: dict[str, Array],
+    sides: Sides,
+    places: Sequence[Region],
+    plans: Sequence[str],
+    known: dict[str, Array],
     shape: tuple[int, int, int, int],
 ) -> None:
     """Prices: looked up once for what they depend on, and laid over the rest."""

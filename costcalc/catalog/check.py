@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 # (generations, precision, precision, ratio of the first to the second).  TPU v6e, Gaudi 3 and
 # Trainium have fp8 no faster or other than twice; Blackwell Ultra gave up fp64 and int8.
 _NVIDIA = ("ampere", "ada", "hopper", "blackwell", "blackwell-ultra", "blackwell-geforce")
-_FP8_TWICE = ("ada", "hopper", "blackwell", "blackwell-ultra", "blackwell-geforce", "cdna3",
-              "cdna4", "gaudi2", "tpu-v7")
+_FP8_TWICE = (
+    "ada",
+    "hopper",
+    "blackwell",
+    "blackwell-ultra",
+    "blackwell-geforce",
+    "cdna3",
+    "cdna4",
+    "gaudi2",
+    "tpu-v7",
+)
 RATIOS: tuple[tuple[tuple[str, ...], str, str, float], ...] = (
     ((*_NVIDIA, "cdna3", "ponte-vecchio"), "bf16", "tf32", 2.0),
-    ((*_NVIDIA, "cdna2", "cdna3", "cdna4", "trainium1", "trainium2", "trainium3"),
-     "bf16", "fp16", 1.0),
+    (
+        (*_NVIDIA, "cdna2", "cdna3", "cdna4", "trainium1", "trainium2", "trainium3"),
+        "bf16",
+        "fp16",
+        1.0,
+    ),
     (("cdna1",), "fp16", "bf16", 2.0),
     (_FP8_TWICE, "fp8", "bf16", 2.0),
     (("hopper", "cdna3", "cdna4"), "int8", "fp8", 1.0),
@@ -55,8 +68,13 @@ def check(profile: Accelerator) -> list[Problem]:
     []
     """
     faults = [
-        *_sources(profile), *_ratios(profile), *_second_road(profile), *_order(profile),
-        *_bounds(profile), *_ceilings(profile), *_prices(profile),
+        *_sources(profile),
+        *_ratios(profile),
+        *_second_road(profile),
+        *_order(profile),
+        *_bounds(profile),
+        *_ceilings(profile),
+        *_prices(profile),
     ]
     return [profile.problem(_path(path), message) for path, message in faults]
 
@@ -71,9 +89,7 @@ def check_host(host: Host) -> list[Problem]:
         try:
             find(host.accelerator)
         except NotFoundError as error:
-            problems += [
-                host.problem(("accelerator",), found.message) for found in error.problems
-            ]
+            problems += [host.problem(("accelerator",), found.message) for found in error.problems]
     return problems
 
 

@@ -57,10 +57,13 @@ def equivalences(of: Of | None = None) -> tuple[Equivalence, ...]:
     rows = found.section("equivalences").items()
     return tuple(
         Equivalence(
-            id=name, of=row["of"], one=row["one"], many=row["many"], about=row["about"],
+            id=name,
+            of=row["of"],
+            one=row["one"],
+            many=row["many"],
+            about=row["about"],
             per_one=sourced(found, row["per_one"], ""),
         )
         for name, row in rows
         if of in (None, row["of"])
     )
-

@@ -51,9 +51,7 @@ def grid(found: Table, code: str) -> Grid:
         default = _stand_in(found, row, code)
     elif default is not None and direct is not None:
         default = no_less(found, default, direct)
-    return Grid(
-        default=default, others=others, why="" if default else reason(found, row, "grid")
-    )
+    return Grid(default=default, others=others, why="" if default else reason(found, row, "grid"))
 
 
 def factor(
@@ -75,7 +73,8 @@ def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def _factor(found: Table, given: Mapping[str, Any], code: str, rule: str) -> GridFactor:
     figure = sourced(found, given, rule)
     return GridFactor(
-        place=code, **{name: getattr(figure, name) for name in figure.__dataclass_fields__},
+        place=code,
+        **{name: getattr(figure, name) for name in figure.__dataclass_fields__},
         **{name: given[name] for name in _CONVENTION},
     )
 

@@ -99,12 +99,17 @@ def _problems(
 
 
 _EXPECTED = {
-    "float_type": "expected a number", "float_parsing": "expected a number",
-    "int_type": "expected a whole number", "int_parsing": "expected a whole number",
-    "int_from_float": "expected a whole number", "string_type": "expected text",
-    "dict_type": "expected a mapping", "model_type": "expected a mapping",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "string_type": "expected text",
+    "dict_type": "expected a mapping",
+    "model_type": "expected a mapping",
     "model_attributes_type": "expected a mapping",
-    "tuple_type": "expected a list", "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
     "string_pattern_mismatch": "expected another form",
 }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
-    "dense", "moe", "encoder", "encoder-decoder", "ssm", "cnn", "vit", "unet", "dit", "speech",
+    "dense", "moe", "encoder", "encoder-decoder", "ssm", "cnn", "vit", "unet", "dit", "speech"
 ]
 Count = Share  # a figure without a dimension, more than 0
 WAYS = ("config", "architecture", "forward_flops")

@@ -50,7 +50,8 @@ def find(name: str) -> Provider | None:
         return None
     pue, wue = cell(found, row, "pue"), cell(found, row, "wue")
     return Provider(
-        id=name, name=row["name"],
+        id=name,
+        name=row["name"],
         pue=sourced(found, pue, "pue") if pue else None,
         wue=sourced(found, wue, "wue") if wue else None,
         pue_why="" if pue else reason(found, row, "pue"),

@@ -34,13 +34,24 @@ CLOUDS = ("aws", "azure", "gcp")
 WORLD = "world"
 _COUNTRIES = "regions/countries.yaml"
 _ZONES = {
-    "US": "regions/us.yaml", "CA": "regions/ca.yaml", "CN": "regions/cn.yaml",
-    "SE": "regions/nordic.yaml", "NO": "regions/nordic.yaml", "DK": "regions/nordic.yaml",
+    "US": "regions/us.yaml",
+    "CA": "regions/ca.yaml",
+    "CN": "regions/cn.yaml",
+    "SE": "regions/nordic.yaml",
+    "NO": "regions/nordic.yaml",
+    "DK": "regions/nordic.yaml",
 }
 # ISO 3166-2 codes of places that have a country code of their own.
 _ALIASES = {
-    "US-AS": "AS", "US-GU": "GU", "US-MP": "MP", "US-PR": "PR", "US-UM": "UM", "US-VI": "VI",
-    "CN-HK": "HK", "CN-MO": "MO", "CN-TW": "TW",
+    "US-AS": "AS",
+    "US-GU": "GU",
+    "US-MP": "MP",
+    "US-PR": "PR",
+    "US-UM": "UM",
+    "US-VI": "VI",
+    "CN-HK": "HK",
+    "CN-MO": "MO",
+    "CN-TW": "TW",
 }
 _FORMS = "aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3, NO-NO1, DK-DK1, world"
 
@@ -160,10 +171,15 @@ def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
     own = factor(site, row, name, "direct") if "direct" in row else None
     figures = {column: _own(site, row, column) for column in ("pue", "wue")}
     return replace(
-        region, code=name, label=row["location"], kind="cloud", provider=cloud,
+        region,
+        code=name,
+        label=row["location"],
+        kind="cloud",
+        provider=cloud,
         grid=no_less(site, region.grid, own) if own and region.grid else region.grid,
         others=(*region.others, own) if own else region.others,
-        pue=figures["pue"] or region.pue, wue=figures["wue"] or region.wue,
+        pue=figures["pue"] or region.pue,
+        wue=figures["wue"] or region.wue,
         files=MappingProxyType({**region.files, site.file: site.digest}),
     )
 
@@ -185,10 +201,17 @@ def _region(place: _Place, provider: str | None) -> Region:
     water = cell(found, row, "water")
     sites = table(providers.FILE)
     return Region(
-        code=place.code, label=place.label, kind=_kind(place.code), provider=provider,
-        country=None if place.code == WORLD else place.code[:2], grid_zone=place.code,
-        grid=known.default, grid_why=known.why, others=known.others,
-        pue=_site(provider, "pue"), wue=_site(provider, "wue"),
+        code=place.code,
+        label=place.label,
+        kind=_kind(place.code),
+        provider=provider,
+        country=None if place.code == WORLD else place.code[:2],
+        grid_zone=place.code,
+        grid=known.default,
+        grid_why=known.why,
+        others=known.others,
+        pue=_site(provider, "pue"),
+        wue=_site(provider, "wue"),
         water=sourced(found, water, "water") if water else None,
         water_why="" if water else reason(found, row, "water"),
         files=MappingProxyType({found.file: found.digest, sites.file: sites.digest}),

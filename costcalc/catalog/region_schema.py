@@ -182,7 +182,9 @@ class EquivalencesFile(_Part):
 
 
 FILES: dict[str, type[BaseModel]] = {
-    "regions": RegionsFile, "cloud_regions": CloudRegionsFile, "providers": ProvidersFile,
+    "regions": RegionsFile,
+    "cloud_regions": CloudRegionsFile,
+    "providers": ProvidersFile,
     "equivalences": EquivalencesFile,
 }
 """The name of each schema in `data/schemas`, and the model that it is generated from."""

@@ -49,7 +49,9 @@ class Sourced:
         1e-06
         """
         return (
-            to_si(self.value, self.unit), to_si(self.low, self.unit), to_si(self.high, self.unit)
+            to_si(self.value, self.unit),
+            to_si(self.low, self.unit),
+            to_si(self.high, self.unit),
         )
 
     def assumption(
@@ -58,8 +60,15 @@ class Sourced:
         """The figure as an input of the pipeline, in SI units."""
         value, low, high = self.si
         return Assumption(
-            key=key, value=value, low=low, high=high, unit=self.unit, basis=basis,
-            source=self.source, year=self.year, why=self.why if why is None else why,
+            key=key,
+            value=value,
+            low=low,
+            high=high,
+            unit=self.unit,
+            basis=basis,
+            source=self.source,
+            year=self.year,
+            why=self.why if why is None else why,
         )
 
 
@@ -154,9 +163,15 @@ def sourced(found: Table, given: Mapping[str, Any], rule_name: str) -> Sourced:
     value, year = given["value"], given.get("year")
     low, high = bounds(value, rule, year) if rule else (value, value)
     return Sourced(
-        value=value, low=given.get("low", low), high=given.get("high", high),
-        unit=given["unit"], source=source, url=url, year=year,
-        why=note(found, given.get("note")), range_why=rule.get("why", ""),
+        value=value,
+        low=given.get("low", low),
+        high=given.get("high", high),
+        unit=given["unit"],
+        source=source,
+        url=url,
+        year=year,
+        why=note(found, given.get("note")),
+        range_why=rule.get("why", ""),
     )
 
 

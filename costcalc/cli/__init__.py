@@ -71,7 +71,10 @@ def _dispatch(arguments: list[str]) -> int:
     if not word.startswith("-") and word not in COMMANDS:
         return _unknown(word)
     app = typer.Typer(
-        name="costcalc", add_completion=True, no_args_is_help=True, rich_markup_mode=None,
+        name="costcalc",
+        add_completion=True,
+        no_args_is_help=True,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)

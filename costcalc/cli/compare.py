@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 SLOW = 1.0  # seconds after which a progress bar shows
 _BETTER = {"time": "faster", "cost": "cheaper", "carbon": "cleaner"}
-_FIGURES = (("wall_clock", "Time", "h"), ("cost", "Cost", "USD"), ("energy", "Energy", "kWh"),
-            ("carbon_total", "CO2e", "kgCO2e"))
+_FIGURES = (
+    ("wall_clock", "Time", "h"),
+    ("cost", "Cost", "USD"),
+    ("energy", "Energy", "kWh"),
+    ("carbon_total", "CO2e", "kgCO2e"),
+)
 
 
 def command(
@@ -30,14 +34,16 @@ def command(
     model: options.Model = None,
     tokens: options.Tokens = None,
     accelerators: Annotated[
-        str | None, options.option("--accelerators", "h100-sxm5-80,mi300x, or all.")] = None,
+        str | None, options.option("--accelerators", "h100-sxm5-80,mi300x, or all.")
+    ] = None,
     counts: Annotated[
-        str | None, options.option("--counts", "64..1024 doubles, 8..32:8 steps, 8,16.")] = None,
+        str | None, options.option("--counts", "64..1024 doubles, 8..32:8 steps, 8,16.")
+    ] = None,
     regions: Annotated[
-        str | None, options.option("--regions", "FR,aws:us-east-1, aws, or all.")] = None,
+        str | None, options.option("--regions", "FR,aws:us-east-1, aws, or all.")
+    ] = None,
     plans: Annotated[str | None, options.option("--plans", "spot,on-demand, or all.")] = None,
-    precisions: Annotated[
-        str | None, options.option("--precisions", "bf16,fp8, or all.")] = None,
+    precisions: Annotated[str | None, options.option("--precisions", "bf16,fp8, or all.")] = None,
     minimize: Annotated[
         str | None, options.option("--minimize", "time, cost or carbon, within the limits.")
     ] = None,
@@ -45,8 +51,10 @@ def command(
     set_: options.Set = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")] = 12,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", show_default=False,
-                                  help="Every scenario, as .csv or .parquet.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", show_default=False, help="Every scenario, as .csv or .parquet."
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", show_default=False, help="A PNG, SVG or PDF.")
@@ -56,7 +64,8 @@ def command(
         int, typer.Option("--workers", min=0, help="Local processes (needs the dask extra).")
     ] = 0,
     cluster: Annotated[
-        str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")] = None,
+        str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.
@@ -70,10 +79,17 @@ def command(
     given = {"model": model, "tokens": tokens, "limit": limit, "set": set_}
     with ExitStack() as stack:
         made = compare(
-            str(run) if run else {}, accelerators=accelerators, counts=counts, regions=regions,
-            plans=plans, precisions=precisions, minimize=minimize,
-            changes=options.changes(given) or None, progress=_progress(stack),
-            write=_writer(stack, output, force=force), client=_client(stack, workers, cluster),
+            str(run) if run else {},
+            accelerators=accelerators,
+            counts=counts,
+            regions=regions,
+            plans=plans,
+            precisions=precisions,
+            minimize=minimize,
+            changes=options.changes(given) or None,
+            progress=_progress(stack),
+            write=_writer(stack, output, force=force),
+            client=_client(stack, workers, cluster),
         )
     if output is not None:
         print(f"wrote {output}", file=sys.stderr)
@@ -133,8 +149,10 @@ def _show(made: Comparison, top: int) -> None:
     from costcalc.decide.plotting import text
 
     console = screen()
-    console.print(f"{made.name}: {made.number:,} scenarios, {made.feasible:,} can run; "
-                  f"{len(made.front)} on the front of {', '.join(made.aims)}")
+    console.print(
+        f"{made.name}: {made.number:,} scenarios, {made.feasible:,} can run; "
+        f"{len(made.front)} on the front of {', '.join(made.aims)}"
+    )
     if made.minimize is not None:
         said = _said(made.best) if made.best else "nothing meets the limits"
         console.print(f"least {made.minimize} within the limits: {said}")
@@ -142,8 +160,10 @@ def _show(made: Comparison, top: int) -> None:
     console.print(_front(made, made.front[:top]))
     _more(console, len(made.front), top)
     if made.wins:
-        console.print(f"  beats 1st: % of paired draws in which it beats the first row: "
-                      f"{', '.join(_BETTER[aim] for aim in made.aims)}")
+        console.print(
+            f"  beats 1st: % of paired draws in which it beats the first row: "
+            f"{', '.join(_BETTER[aim] for aim in made.aims)}"
+        )
     if made.rest:
         console.print("\nThe rest, cheapest first")
         console.print(_rest(made.rest[:top]))
@@ -172,8 +192,10 @@ def _cannot(whys: Mapping[str, str]) -> list[str]:
         device = name.rpartition(" × ")[2]
         first.setdefault(device, f"{name}: {why}")
         number[device] = number.get(device, 0) + 1
-    return [text + (f" (nor at {number[device] - 1} other counts)" if number[device] > 1 else "")
-            for device, text in first.items()]
+    return [
+        text + (f" (nor at {number[device] - 1} other counts)" if number[device] > 1 else "")
+        for device, text in first.items()
+    ]
 
 
 def _more(console: Any, number: int, top: int) -> None:
@@ -192,12 +214,15 @@ def _table(*head: str) -> Table:
 
 def _front(made: Comparison, rows: Sequence[Any]) -> Table:
     """Two lines a row: the figures, and beneath them their ranges."""
-    table = _table("Hardware", "Where", "Time", "USD", "kgCO2e",
-                   *(["beats 1st"] if made.wins else []))
+    table = _table(
+        "Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else [])
+    )
     for at, row in enumerate(rows):
         ranges = row.get("ranges") or {}
-        cells = [f"{row['count']} × {row['accelerator']}\n{row['precision'] or ''}",
-                 f"{row['region']}\n{row['plan']}"]
+        cells = [
+            f"{row['count']} × {row['accelerator']}\n{row['precision'] or ''}",
+            f"{row['region']}\n{row['plan']}",
+        ]
         for name, unit in (("wall_clock", "h"), ("cost", "USD"), ("carbon_total", "kgCO2e")):
             value, (low, high) = row[name], ranges.get(name, (None, None))
             shown = human(value, unit) if unit == "h" else bare(value)
@@ -205,8 +230,9 @@ def _front(made: Comparison, rows: Sequence[Any]) -> Table:
             cells.append(f"{shown}\n{ends}")
         if made.wins:
             known = at and at < len(next(iter(made.wins.values())))
-            cells.append("/".join(f"{100 * made.wins[aim][at][0]:.0f}" for aim in made.aims)
-                         if known else "")
+            cells.append(
+                "/".join(f"{100 * made.wins[aim][at][0]:.0f}" for aim in made.aims) if known else ""
+            )
         table.add_row(*cells, style=None if row["within_limits"] else "dim")
     return table
 
@@ -220,10 +246,13 @@ def _rest(rows: Sequence[Any]) -> Table:
     for row in rows:
         precision = f" {row['precision']}" if row["precision"] else ""
         table.add_row(
-            f"{row['count']} × {row['accelerator']}{precision}", row["region"], row["plan"],
+            f"{row['count']} × {row['accelerator']}{precision}",
+            row["region"],
+            row["plan"],
             human(row["wall_clock"], "h"),
             *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
-            style=None if row["within_limits"] else "dim")
+            style=None if row["within_limits"] else "dim",
+        )
     return table
 
 
@@ -232,9 +261,19 @@ def _plot(made: Comparison) -> Any:
 
     def series(rows: Sequence[Any], label: str, mark: str) -> Series:
         known = [row for row in rows if row["wall_clock"] and row["cost"]]
-        return Series(label=label, mark=mark, x=[row["wall_clock"] for row in known],
-                      y=[row["cost"] for row in known])
+        return Series(
+            label=label,
+            mark=mark,
+            x=[row["wall_clock"] for row in known],
+            y=[row["cost"] for row in known],
+        )
 
-    return Plot(title=f"{made.name}: time against cost", x_label="hours", y_label="USD",
-                log_x=True, x_text="{:.3g} h".format, y_text="{:,.0f} USD".format,
-                series=[series(made.rest, "the rest", "·"), series(made.front, "front", "●")])
+    return Plot(
+        title=f"{made.name}: time against cost",
+        x_label="hours",
+        y_label="USD",
+        log_x=True,
+        x_text="{:.3g} h".format,
+        y_text="{:,.0f} USD".format,
+        series=[series(made.rest, "the rest", "·"), series(made.front, "front", "●")],
+    )

@@ -7,10 +7,7 @@ import sys
 from costcalc.cli import options
 
 
-def command(
-    run: options.RunFile = None,
-    set_: options.Set = None,
-) -> None:
+def command(run: options.RunFile = None, set_: options.Set = None) -> None:
     """Print each result's formula with its numbers, their sources, and what drives its range."""
     from costcalc.calculator.calculate import estimate
     from costcalc.report.explain import explain

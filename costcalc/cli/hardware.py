@@ -29,8 +29,9 @@ Profiles = Annotated[
     typer.Option("--profiles", help="A folder of your own profiles.", show_default=False),
 ]
 _LIST_HEAD = ("Id", "Name", "Unit", "bf16", "fp8", "fp32", "Memory", "Bandwidth", "Power")
-_LEFT = frozenset({"Id", "Name", "Unit", "Figure", "Source", "Plan", "Provider", "Region",
-                   "Instance", "Date"})
+_LEFT = frozenset(
+    {"Id", "Name", "Unit", "Figure", "Source", "Plan", "Provider", "Region", "Instance", "Date"}
+)
 _PRICES_SHOWN = 12
 
 
@@ -46,9 +47,15 @@ def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
         peak = profile.peak
         half = peak.bf16 or peak.fp16
         table.add_row(
-            profile.id, profile.name, profile.unit, _in(half, "TFLOP/s"), _in(peak.fp8, "TFLOP/s"),
-            _in(peak.fp32, "TFLOP/s"), _in(profile.memory, "GiB"),
-            _in(profile.memory_bandwidth, "GB/s"), _in(profile.board_power, "W"),
+            profile.id,
+            profile.name,
+            profile.unit,
+            _in(half, "TFLOP/s"),
+            _in(peak.fp8, "TFLOP/s"),
+            _in(peak.fp32, "TFLOP/s"),
+            _in(profile.memory, "GiB"),
+            _in(profile.memory_bandwidth, "GB/s"),
+            _in(profile.board_power, "W"),
         )
     _print(table)
 
@@ -70,7 +77,10 @@ def show(
         if path.startswith("prices."):
             continue
         table.add_row(
-            path, f"{figure.value:g}", _or_nothing(figure.low), _or_nothing(figure.high),
+            path,
+            f"{figure.value:g}",
+            _or_nothing(figure.low),
+            _or_nothing(figure.high),
             "" if figure.unit == "1" else figure.unit,
             ", ".join((figure.source, *figure.confirmed_by)),
         )
@@ -155,8 +165,12 @@ def _price_parts(profile: Accelerator) -> list[Any]:
     table = _table(("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date"))
     for price in shown:
         table.add_row(
-            price.provider, price.region or "", price.instance or "", price.plan,
-            f"{price.value:g}", price.date or "not dated",
+            price.provider,
+            price.region or "",
+            price.instance or "",
+            price.plan,
+            f"{price.value:g}",
+            price.date or "not dated",
         )
     return [f"{len(profile.prices)} prices, the {len(shown)} newest:", table]
 
@@ -181,12 +195,20 @@ def _or_nothing(value: float | None) -> str:
 def _brief(profile: Accelerator) -> dict[str, Any]:
     power = profile.board_power
     return {
-        "id": profile.id, "name": profile.name, "vendor": profile.vendor, "kind": profile.kind,
-        "generation": profile.generation, "released": profile.released, "unit": profile.unit,
-        "aliases": list(profile.aliases), "peak_flop_per_s": profile.peak.rates(),
-        "memory_bytes": profile.memory.si, "memory_bandwidth_bytes_per_s":
-        profile.memory_bandwidth.si, "board_power_w": power.si if power else None,
-        "prices": len(profile.prices), "file": profile.file,
+        "id": profile.id,
+        "name": profile.name,
+        "vendor": profile.vendor,
+        "kind": profile.kind,
+        "generation": profile.generation,
+        "released": profile.released,
+        "unit": profile.unit,
+        "aliases": list(profile.aliases),
+        "peak_flop_per_s": profile.peak.rates(),
+        "memory_bytes": profile.memory.si,
+        "memory_bandwidth_bytes_per_s": profile.memory_bandwidth.si,
+        "board_power_w": power.si if power else None,
+        "prices": len(profile.prices),
+        "file": profile.file,
     }
 
 

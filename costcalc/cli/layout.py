@@ -13,8 +13,17 @@ from costcalc.cli import options
 if TYPE_CHECKING:
     from costcalc.throughput.search import Found
 
-_AXES = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert", "sharding",
-         "micro_batch", "recompute")
+_AXES = (
+    "data",
+    "tensor",
+    "pipeline",
+    "virtual_pipeline",
+    "context",
+    "expert",
+    "sharding",
+    "micro_batch",
+    "recompute",
+)
 _HEADS = ("data", "tp", "pp", "vpp", "cp", "ep", "sharding", "micro", "recompute")
 
 
@@ -40,10 +49,17 @@ def command(
 
 def _plain(found: Found) -> dict[str, Any]:
     return {
-        "walked": found.walked, "fitting": found.fitting, "fits": found.fits, "why": found.why,
+        "walked": found.walked,
+        "fitting": found.fitting,
+        "fits": found.fits,
+        "why": found.why,
         "layouts": [
-            {**dataclasses.asdict(one.layout), "step_time": one.seconds,
-             "memory_per_device": one.memory / 2**30, "breakdown": dict(one.breakdown)}
+            {
+                **dataclasses.asdict(one.layout),
+                "step_time": one.seconds,
+                "memory_per_device": one.memory / 2**30,
+                "breakdown": dict(one.breakdown),
+            }
             for one in found.best
         ],
     }

@@ -25,17 +25,21 @@ def command(
     run: options.RunFile = None,
     flops: Annotated[str | None, options.option("--flops", "A training compute: 3.14e23.")] = None,
     landmark: Annotated[
-        str | None, options.option("--landmark", "A landmark system: GPT-3 175B.")] = None,
+        str | None, options.option("--landmark", "A landmark system: GPT-3 175B.")
+    ] = None,
     date: Annotated[str | None, options.option("--date", "Placed at: 2020-05-28.")] = None,
     purse: Annotated[
-        list[str] | None, typer.Option("--purse", show_default=False,
-                                       help="Your own: student=2xrtx-4090x30d, startup=5MUSD.")
+        list[str] | None,
+        typer.Option(
+            "--purse", show_default=False, help="Your own: student=2xrtx-4090x30d, startup=5MUSD."
+        ),
     ] = None,
     benchmark: Annotated[
-        str | None, options.option("--benchmark", "ImageNet, MS COCO, SQuAD 1.1, CoNLL 2003, …"),
+        str | None, options.option("--benchmark", "ImageNet, MS COCO, SQuAD 1.1, CoNLL 2003, …")
     ] = None,
     error: Annotated[
-        str | None, options.option("--error", "A target error on the benchmark: 5%.")] = None,
+        str | None, options.option("--error", "A target error on the benchmark: 5%.")
+    ] = None,
     quantity: Annotated[
         str, typer.Option("--quantity", help="operations, or burden (processors × peak × time).")
     ] = "burden",
@@ -57,10 +61,16 @@ def command(
     from costcalc.decide.placing import place
 
     made = place(
-        str(run) if run else None, flop=_flop(flops), landmark=landmark, date=_date(date),
+        str(run) if run else None,
+        flop=_flop(flops),
+        landmark=landmark,
+        date=_date(date),
         own_purses=dict(options.pair(text, "--purse") for text in purse or ()),
-        benchmark=benchmark, error=_share(error), quantity=_quantity(quantity),
-        accelerator=accelerator, region=region,
+        benchmark=benchmark,
+        error=_share(error),
+        quantity=_quantity(quantity),
+        accelerator=accelerator,
+        region=region,
         changes=options.changes({"set": set_}) or None,
     )
     if plot is not None:
@@ -147,9 +157,11 @@ def _show(made: Place) -> None:
     for why in _whys(made):
         console.print(f"  {why}")
     for fold in folds():
-        console.print(f"  {fold['from']} to {fold['to']}, {fold['years']:.1f} years: more than "
-                      f"{fold['published']:,}-fold as published, {digits(fold['by_their_points'])} "
-                      f"by the same points, {digits(fold['by_landmarks'])} by Epoch AI's figures")
+        console.print(
+            f"  {fold['from']} to {fold['to']}, {fold['years']:.1f} years: more than "
+            f"{fold['published']:,}-fold as published, {digits(fold['by_their_points'])} "
+            f"by the same points, {digits(fold['by_landmarks'])} by Epoch AI's figures"
+        )
     console.print("What an error takes: compute grows as error to the power of -a (95 %)")
     console.print(_laws())
     console.print("By year: the share of academia, and what each purse could have trained")
@@ -180,8 +192,9 @@ def _purses(made: Place) -> Table:
         if one["flop"] is None:
             table.add_row(one["name"], "unknown", "no device of that year known", "")
             continue
-        table.add_row(one["name"], f"{one['flop']:.2g}", one["on"],
-                      f"{digits(one['times'], 2)} × it")
+        table.add_row(
+            one["name"], f"{one['flop']:.2g}", one["on"], f"{digits(one['times'], 2)} × it"
+        )
     return table
 
 
@@ -189,18 +202,24 @@ def _trend(made: Place) -> Table:
     table = _table("Rule", "n", "here", "95 %", "published", "off by")
     for one in made.doublings:
         table.add_row(
-            one.rule, str(one.n), f"{one.months:.1f}", f"{one.low:.1f} – {one.high:.1f}",
+            one.rule,
+            str(one.n),
+            f"{one.months:.1f}",
+            f"{one.low:.1f} – {one.high:.1f}",
             ", ".join(f"{item['months']:g}" for item in one.published),
-            f"{100 * one.off:+.0f} %" if one.off is not None else "")
+            f"{100 * one.off:+.0f} %" if one.off is not None else "",
+        )
     return table
 
 
 def _whys(made: Place) -> list[str]:
     """Why a doubling time differs from a published one by a tenth or more."""
-    return [f"{one.rule}: {one.months:.1f} against {item['months']:g} months: "
-            f"{item['why_different']}"
-            for one in made.doublings for item in one.published
-            if abs(item["off"]) >= NOTABLE and item["why_different"]]
+    return [
+        f"{one.rule}: {one.months:.1f} against {item['months']:g} months: {item['why_different']}"
+        for one in made.doublings
+        for item in one.published
+        if abs(item["off"]) >= NOTABLE and item["why_different"]
+    ]
 
 
 def _times(value: float) -> str:
@@ -215,8 +234,11 @@ def _laws() -> Table:
         found = law.exponent
         cells = ["", "slope may be 0", "unknown"]
         if found is not None:
-            cells = [digits(found[0]), f"{digits(found[1])} – {digits(found[2])}",
-                     f"{_times(2.0 ** found[0])} × compute"]
+            cells = [
+                digits(found[0]),
+                f"{digits(found[1])} – {digits(found[2])}",
+                f"{_times(2.0 ** found[0])} × compute",
+            ]
         of = "operations" if law.quantity == OPERATIONS else "burden"
         table.add_row(law.benchmark, of, str(law.fit.n), f"{law.fit.r2:.2f}", *cells)
     return table
@@ -227,9 +249,13 @@ def _divide(made: Place) -> Table:
     table = _table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
     for row in made.divide:
         shares = [row["could_train"][name] for name in ids]
-        table.add_row(str(row["year"]), str(row["n"]), percent(row["academia"]),
-                      percent(row["joint"]),
-                      *("" if share is None else percent(share) for share in shares))
+        table.add_row(
+            str(row["year"]),
+            str(row["n"]),
+            percent(row["academia"]),
+            percent(row["joint"]),
+            *("" if share is None else percent(share) for share in shares),
+        )
     return table
 
 
@@ -242,15 +268,27 @@ def _target(made: Place) -> str:
     if found.flop is None:
         return f"{head}: unknown, {found.why}\n"
     figures = found.on["figures"]
-    shown = [f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
-             for name, word in _SHOWN.items()]
-    unknown = [f"{_SHOWN[name]}: {figures[name]['why']}" for name in _SHOWN
-               if figures[name]["value"] is None]
+    shown = [
+        f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
+        for name, word in _SHOWN.items()
+    ]
+    unknown = [
+        f"{_SHOWN[name]}: {figures[name]['why']}"
+        for name in _SHOWN
+        if figures[name]["value"] is None
+    ]
     why = f"; {found.why}" if found.why else ""
-    return "\n  ".join([
-        (f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
-         f"{MEANING[found.law.quantity]}{why}"),
-        f"on {found.on['accelerator']}: {', '.join(shown)} ({found.on['rule']})", *unknown, ""])
+    return "\n  ".join(
+        [
+            (
+                f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
+                f"{MEANING[found.law.quantity]}{why}"
+            ),
+            f"on {found.on['accelerator']}: {', '.join(shown)} ({found.on['rule']})",
+            *unknown,
+            "",
+        ]
+    )
 
 
 _SHOWN = {"device_hours": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
@@ -266,15 +304,24 @@ def _plot(made: Place) -> Any:
     known = landmarks()
     first, last = known[0].year, known[-1].year
     across = [first + (last - first) * step / _STEPS for step in range(_STEPS + 1)]
-    marks = [Series(label=mark["name"], mark="─", x=across, y=[mark["flop"]] * len(across))
-             for mark in made.marks]
+    marks = [
+        Series(label=mark["name"], mark="─", x=across, y=[mark["flop"]] * len(across))
+        for mark in made.marks
+    ]
     return Plot(
-        title="Training compute of landmark systems", x_label="year", y_label="FLOP",
-        x_text="{:.0f}".format, y_text="{:.0e}".format,
+        title="Training compute of landmark systems",
+        x_label="year",
+        y_label="FLOP",
+        x_text="{:.0f}".format,
+        y_text="{:.0e}".format,
         series=[
             *marks,
-            Series(label="landmark (Epoch AI, CC BY 4.0)", mark="·",
-                   x=[one.year for one in known], y=[one.flop for one in known]),
+            Series(
+                label="landmark (Epoch AI, CC BY 4.0)",
+                mark="·",
+                x=[one.year for one in known],
+                y=[one.flop for one in known],
+            ),
             Series(label=made.name, mark="◆", x=[years(made.date)], y=[made.flop]),
         ],
     )

@@ -31,24 +31,37 @@ def command(
     limit: options.Limit = None,
     set_: options.Set = None,
     tokens_per_parameter: Annotated[
-        float | None, typer.Option("--tokens-per-parameter", show_default=False,
-                                   help="Over-train, for cheap inference: 200.")] = None,
+        float | None,
+        typer.Option(
+            "--tokens-per-parameter",
+            show_default=False,
+            help="Over-train, for cheap inference: 200.",
+        ),
+    ] = None,
     experts: Annotated[
         bool, typer.Option("--experts", help="The nearest mixture of experts, not a dense model.")
     ] = False,
     interruptions: Annotated[
-        float | None, typer.Option("--interruptions-per-day", show_default=False, min=0,
-                                   help="Of the whole job, on spot instances.")] = None,
+        float | None,
+        typer.Option(
+            "--interruptions-per-day",
+            show_default=False,
+            min=0,
+            help="Of the whole job, on spot instances.",
+        ),
+    ] = None,
     checkpoint: Annotated[str, typer.Option("--checkpoint-time", help="To save.")] = "1 min",
     restart: Annotated[str, typer.Option("--restart-time", help="To start again.")] = "10 min",
     interval: Annotated[
-        str | None, options.option("--checkpoint-interval", "Else the best one.")] = None,
+        str | None, options.option("--checkpoint-interval", "Else the best one.")
+    ] = None,
     scores: Annotated[
         str | None, options.option("--scores", "Of past trials, more is better: 0.71,0.74,….")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", show_default=False,
-                                  help="Write the planned run file.")] = None,
+        Path | None,
+        typer.Option("-o", "--output", show_default=False, help="Write the planned run file."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
@@ -58,11 +71,23 @@ def command(
     """
     from costcalc.decide.planning import plan as planned
 
-    given = {"model": model, "tokens": tokens, "accelerator": accelerator, "count": count,
-             "region": region, "provider": provider, "plan": plan, "limit": limit, "set": set_}
+    given = {
+        "model": model,
+        "tokens": tokens,
+        "accelerator": accelerator,
+        "count": count,
+        "region": region,
+        "provider": provider,
+        "plan": plan,
+        "limit": limit,
+        "set": set_,
+    }
     made = planned(
-        str(run) if run else None, changes=options.changes(given),
-        tokens_per_parameter=tokens_per_parameter, experts=experts, scores=_scores(scores),
+        str(run) if run else None,
+        changes=options.changes(given),
+        tokens_per_parameter=tokens_per_parameter,
+        experts=experts,
+        scores=_scores(scores),
         spot=_spot(interruptions, checkpoint, restart, interval),
     )
     if output is not None:
@@ -94,16 +119,18 @@ def _scores(text: str | None) -> list[float] | None:
     return found
 
 
-def _spot(
-    a_day: float | None, checkpoint: str, restart: str, interval: str | None
-) -> Spot | None:
+def _spot(a_day: float | None, checkpoint: str, restart: str, interval: str | None) -> Spot | None:
     from costcalc.base.units import parse, to_si
     from costcalc.decide.planning import Spot
 
     if a_day is None:
         return None
-    return Spot(rate=a_day / to_si(1.0, "d"), checkpoint=parse(checkpoint, "s"),
-                restart=parse(restart, "s"), interval=parse(interval, "s") if interval else None)
+    return Spot(
+        rate=a_day / to_si(1.0, "d"),
+        checkpoint=parse(checkpoint, "s"),
+        restart=parse(restart, "s"),
+        interval=parse(interval, "s") if interval else None,
+    )
 
 
 def _show(made: Plan) -> None:
@@ -118,9 +145,11 @@ def _show(made: Plan) -> None:
     shown = f" on {_tokens(tokens)}" if tokens else ""
     model = made.run["model"]
     place = (made.run.get("site") or {}).get("region")
-    console.print(f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
-                  f"{hardware.get('count', '')} × {named}{f' in {place}' if place else ''}: "
-                  f"{made.flop:.3g} FLOP")
+    console.print(
+        f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
+        f"{hardware.get('count', '')} × {named}{f' in {place}' if place else ''}: "
+        f"{made.flop:.3g} FLOP"
+    )
     layout = made.estimate.details.get("layout")
     if layout:
         console.print(f"layout: {_layout(layout)}")
@@ -129,8 +158,9 @@ def _show(made: Plan) -> None:
         unit, left = UNITS[LIMITED[key]], made.left[key]
         word = "closest" if made.ways else "binding"
         binding = f" ({word})" if key == made.binding else ""
-        table.add_row(f"{key}{binding}", human(most, unit), human(most - left, unit),
-                      human(left, unit))
+        table.add_row(
+            f"{key}{binding}", human(most, unit), human(most - left, unit), human(left, unit)
+        )
     console.print(table)
     if made.laws:
         console.print("What the compute should train")
@@ -173,41 +203,56 @@ def _laws(made: Plan) -> Any:
             cells.append(human(law[name], "1") + (f" ({spread})" if spread else ""))
         low, high = law["loss_low"], law["loss_high"]
         spread = f" ({low:.3f} – {high:.3f})" if low else ""
-        table.add_row(law["law"].replace(" et al. ", " "), *cells,
-                      digits(law["loss"], 4) + spread)
+        table.add_row(law["law"].replace(" et al. ", " "), *cells, digits(law["loss"], 4) + spread)
     return table
 
 
 def _layout(layout: Any) -> str:
     """The axes that are more than one, and how they were chosen."""
-    axes = [f"{name.replace('_', ' ')} {value}" for name, value in layout.items()
-            if isinstance(value, int) and value > 1 and name not in ("walked", "micro_batch")]
-    rest = [f"micro-batch {layout.get('micro_batch')}",
-            *(f"{name} {layout[name]}" for name in ("sharding", "recompute", "offload")
-              if layout.get(name) not in (None, "none"))]
-    how = (f" (the fastest of {layout['walked']} walked)" if layout.get("chosen_by") == "auto"
-           else "")
+    axes = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in layout.items()
+        if isinstance(value, int) and value > 1 and name not in ("walked", "micro_batch")
+    ]
+    rest = [
+        f"micro-batch {layout.get('micro_batch')}",
+        *(
+            f"{name} {layout[name]}"
+            for name in ("sharding", "recompute", "offload")
+            if layout.get(name) not in (None, "none")
+        ),
+    ]
+    how = (
+        f" (the fastest of {layout['walked']} walked)" if layout.get("chosen_by") == "auto" else ""
+    )
     return ", ".join([*(axes or ["one device"]), *rest]) + how
 
 
 def _ways(made: Plan) -> Any:
     table = _table("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
     for name, row in made.ways.items():
-        table.add_row(name, f"{row['count']} × {row['accelerator']}", row["region"],
-                      human(row["wall_clock"], "h"),
-                      *(bare(row[name]) for name in ("cost", "energy", "carbon_total")))
+        table.add_row(
+            name,
+            f"{row['count']} × {row['accelerator']}",
+            row["region"],
+            human(row["wall_clock"], "h"),
+            *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
+        )
     return table
 
 
 def _show_spot(console: Any, spot: Any) -> None:
-    often = (f"a checkpoint every {digits(spot['interval_minutes'])} min"
-             if spot["interval_minutes"] < 60 * spot["work_hours"] * (1 - 1e-9)
-             else "so short that no checkpoint pays")
+    often = (
+        f"a checkpoint every {digits(spot['interval_minutes'])} min"
+        if spot["interval_minutes"] < 60 * spot["work_hours"] * (1 - 1e-9)
+        else "so short that no checkpoint pays"
+    )
     console.print(
         f"Spot: {human(spot['expected_hours'], 'h')} billed for {human(spot['work_hours'], 'h')} "
         f"of work ({digits(spot['interruptions'])} interruptions; {often}); "
         f"{human(spot['spot_cost'], 'USD')} against "
-        f"{human(spot['on_demand_cost'], 'USD')} on demand")
+        f"{human(spot['on_demand_cost'], 'USD')} on demand"
+    )
     without = spot["without_checkpoints_hours"]
     console.print(f"  without checkpoints: {human(without, 'h') if without else 'never done'}")
 
@@ -217,8 +262,10 @@ def _show_search(console: Any, search: Any) -> None:
     said = f"; expected best score of {of}: {digits(best, 4)}" if best is not None else ""
     console.print(f"Search: the limits hold {search['trials']:,} trials{said}")
     if search["beyond"] is not None:
-        console.print(f"  of all {search['trials']:,}: at least about "
-                      f"{digits(search['beyond'], 4)}; {search['beyond_why']}")
+        console.print(
+            f"  of all {search['trials']:,}: at least about "
+            f"{digits(search['beyond'], 4)}; {search['beyond_why']}"
+        )
     rows = search["curve"]
     for row in rows if len(rows) <= ROWS else [row for row in rows if _kept(row["trials"], of)]:
         console.print(f"  {row['trials']:>4} trials: {digits(row['expected_best'], 4)}")

@@ -35,8 +35,7 @@ class Which(StrEnum):
 
 @app.command("list")
 def list_regions(
-    which: Annotated[Which, typer.Argument(help="Which of them.")] = Which.ALL,
-    json: JSON = False,
+    which: Annotated[Which, typer.Argument(help="Which of them.")] = Which.ALL, json: JSON = False
 ) -> None:
     """List the regions: where they stand, on which grid, and its default figure."""
     wanted = [code for code in regions.codes() if _matches(code, which)]
@@ -48,8 +47,11 @@ def list_regions(
     for region in found:
         figure = region.grid
         table.add_row(
-            region.code, region.label, region.grid_zone,
-            digits(figure.value) if figure else "unknown", figure.basis if figure else "",
+            region.code,
+            region.label,
+            region.grid_zone,
+            digits(figure.value) if figure else "unknown",
+            figure.basis if figure else "",
             str(figure.year) if figure else "",
             f"{region.pue.value:g}" if region.kind == "cloud" else "",
         )
@@ -76,8 +78,12 @@ def show(
     notes: list[str] = []
     for title, figure in _figures(region):
         table.add_row(
-            title, digits(figure.value), digits(figure.low), digits(figure.high),
-            "" if figure.unit == "1" else figure.unit, str(figure.year or ""),
+            title,
+            digits(figure.value),
+            digits(figure.low),
+            digits(figure.high),
+            "" if figure.unit == "1" else figure.unit,
+            str(figure.year or ""),
             _convention(figure),
         )
         notes += _notes(title, figure)
@@ -119,10 +125,16 @@ def _notes(title: str, figure: Sourced) -> list[str]:
 def to_dict(region: regions.Region, *, brief: bool = False) -> dict[str, Any]:
     """A region as plain values; ``brief`` leaves out reasons, addresses and other conventions."""
     made: dict[str, Any] = {
-        "region": region.code, "location": region.label, "kind": region.kind,
-        "provider": region.provider, "country": region.country, "grid_zone": region.grid_zone,
-        "grid": _plain(region.grid, brief=brief), "pue": _plain(region.pue, brief=brief),
-        "wue": _plain(region.wue, brief=brief), "grid_water": _plain(region.water, brief=brief),
+        "region": region.code,
+        "location": region.label,
+        "kind": region.kind,
+        "provider": region.provider,
+        "country": region.country,
+        "grid_zone": region.grid_zone,
+        "grid": _plain(region.grid, brief=brief),
+        "pue": _plain(region.pue, brief=brief),
+        "wue": _plain(region.wue, brief=brief),
+        "grid_water": _plain(region.water, brief=brief),
     }
     if not brief:
         made["grid_why"] = region.grid_why or None

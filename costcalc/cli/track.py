@@ -40,9 +40,9 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite whatever stands 
 def run(
     words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
     run: RunFile = None,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="The report.")
-    ] = Path("costs.yaml"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="The report.")] = Path(
+        "costs.yaml"
+    ),
     ledger: Annotated[
         str | None, typer.Option("--ledger", help="Folder of the records.", show_default=False)
     ] = None,
@@ -66,9 +66,15 @@ def run(
     named = job or ranks.detect().job
     changes = options.changes({"set": set_, "limit": limit})
     tracker = track(
-        str(run) if run else {} if changes else None, output=output, ledger=folder, job=named,
-        changes=changes, on_limit=on_limit, interval=interval,  # type: ignore[arg-type]
-        identify=identify, force=force,
+        str(run) if run else {} if changes else None,
+        output=output,
+        ledger=folder,
+        job=named,
+        changes=changes,
+        on_limit=on_limit,
+        interval=interval,  # type: ignore[arg-type]
+        identify=identify,
+        force=force,
     )
     return wrap(words, tracker, job=named, ledger=folder)
 

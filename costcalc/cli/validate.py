@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def command(
     measurements: Annotated[
-        Path | None,
-        typer.Argument(help="Your own measurements (CSV).", show_default=False),
+        Path | None, typer.Argument(help="Your own measurements (CSV).", show_default=False)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, every row included.")] = False,
     verbose: Annotated[

@@ -27,8 +27,11 @@ class Which(StrEnum):
 def command(
     run: options.RunFile = None,
     series: Annotated[
-        Path | None, typer.Option("--series", show_default=False,
-                                  help="A CSV (time, intensity) or JSON of gCO2e/kWh.")] = None,
+        Path | None,
+        typer.Option(
+            "--series", show_default=False, help="A CSV (time, intensity) or JSON of gCO2e/kWh."
+        ),
+    ] = None,
     source: Annotated[
         str | None, options.option("--source", "electricity-maps, watttime, uk-national-grid.")
     ] = None,
@@ -38,17 +41,25 @@ def command(
         Which | None, typer.Option("--signal", show_default=False, help="What the series is.")
     ] = None,
     start: Annotated[
-        str | None, options.option("--start", "The earliest: 2026-01-01T08:00Z.")] = None,
+        str | None, options.option("--start", "The earliest: 2026-01-01T08:00Z.")
+    ] = None,
     window: Annotated[
-        str | None, options.option("--window", "How much later at most: 24 h.")] = None,
+        str | None, options.option("--window", "How much later at most: 24 h.")
+    ] = None,
     pause_above: Annotated[
-        str | None, options.option("--pause-above", "Pause above: 300 gCO2e/kWh.")] = None,
+        str | None, options.option("--pause-above", "Pause above: 300 gCO2e/kWh.")
+    ] = None,
     pause_within: Annotated[
-        float | None, typer.Option("--pause-within", show_default=False,
-                                   help="Run in the cleanest hours of so many times its duration: "
-                                        "2.")] = None,
+        float | None,
+        typer.Option(
+            "--pause-within",
+            show_default=False,
+            help="Run in the cleanest hours of so many times its duration: 2.",
+        ),
+    ] = None,
     need: Annotated[
-        bool, typer.Option("--need", help="Exit 3 where waiting is not worth it.")] = False,
+        bool, typer.Option("--need", help="Exit 3 where waiting is not worth it.")
+    ] = False,
     set_: options.Set = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
@@ -59,9 +70,13 @@ def command(
     from costcalc.decide.waiting import when
 
     made = when(
-        str(run) if run else {}, _series(series, source, zone, base_url, signal),
-        start=start, window=_amount(window, "s", "--window"), threshold=_threshold(pause_above),
-        stretch=pause_within, changes=options.changes({"set": set_}) or None,
+        str(run) if run else {},
+        _series(series, source, zone, base_url, signal),
+        start=start,
+        window=_amount(window, "s", "--window"),
+        threshold=_threshold(pause_above),
+        stretch=pause_within,
+        changes=options.changes({"set": set_}) or None,
     )
     if json:
         from costcalc.base.writing import to_json
@@ -73,8 +88,7 @@ def command(
 
 
 def _series(
-    path: Path | None, source: str | None, zone: str | None, base: str | None,
-    signal: Which | None,
+    path: Path | None, source: str | None, zone: str | None, base: str | None, signal: Which | None
 ) -> Any:
     from costcalc.base.errors import InputError, Problem
 
@@ -126,18 +140,38 @@ def _show(made: Waiting) -> None:
         resumed = one is made.paused or one is made.cleanest
         wait = 0.0 if resumed else (one.start - made.now.start).total_seconds() / 3600
         saved = 1 - one.emissions / made.now.emissions if made.now.emissions else 0.0
-        table.add_row(name, f"{one.start:%b %d %H:%M}", human(one.elapsed_hours + wait, "h"),
-                      str(one.pauses) if resumed else "",
-                      digits(one.mean_intensity), human(one.emissions, "kgCO2e"),
-                      percent(saved) if saved >= 0 else f"-{percent(-saved)}")
+        table.add_row(
+            name,
+            f"{one.start:%b %d %H:%M}",
+            human(one.elapsed_hours + wait, "h"),
+            str(one.pauses) if resumed else "",
+            digits(one.mean_intensity),
+            human(one.emissions, "kgCO2e"),
+            percent(saved) if saved >= 0 else f"-{percent(-saved)}",
+        )
     console.print(table)
     known = [(i, v) for i, v in enumerate(made.series.values) if not isnan(v)]
-    console.print(text(Plot(
-        title="Grid intensity", x_label=f"hours from {made.series.start:%Y-%m-%d %H:%M} UTC",
-        y_label="gCO2e/kWh", log_y=False, x_text="{:.0f}".format,
-        series=[Series(label=made.series.signal, mark="·",
-                       x=[i * made.series.step / 3600 for i, _ in known],
-                       y=[v for _, v in known])]), height=10), soft_wrap=True)
+    console.print(
+        text(
+            Plot(
+                title="Grid intensity",
+                x_label=f"hours from {made.series.start:%Y-%m-%d %H:%M} UTC",
+                y_label="gCO2e/kWh",
+                log_y=False,
+                x_text="{:.0f}".format,
+                series=[
+                    Series(
+                        label=made.series.signal,
+                        mark="·",
+                        x=[i * made.series.step / 3600 for i, _ in known],
+                        y=[v for _, v in known],
+                    )
+                ],
+            ),
+            height=10,
+        ),
+        soft_wrap=True,
+    )
     for note in made.notes:
         console.print(f"note: {note}")
     for source in made.to_dict()["sources"]:

@@ -18,8 +18,17 @@ _LOOK = 0.5  # seconds between looks at the limits
 _FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal, which told the child
 
 # Signals that are passed on; the others do with us as they do with anyone.
-_PASSED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGWINCH",
-           "SIGCONT")
+_PASSED = (
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+    "SIGQUIT",
+    "SIGUSR1",
+    "SIGUSR2",
+    "SIGALRM",
+    "SIGWINCH",
+    "SIGCONT",
+)
 
 
 def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str) -> int:
@@ -56,9 +65,7 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
     return 128 - code if code < 0 else code
 
 
-def _wait(
-    child: subprocess.Popen[bytes], passed: set[signal.Signals], tracker: Tracker
-) -> bool:
+def _wait(child: subprocess.Popen[bytes], passed: set[signal.Signals], tracker: Tracker) -> bool:
     """Wait for the command, pass signals on, stop it at a limit; whether a limit did."""
     asked: float | None = None
     while child.poll() is None:

@@ -61,16 +61,20 @@ def _wanted(flop: float, ratio: float | None) -> float:
 @cache
 def _sizes(family: str) -> tuple[tuple[float, str], ...]:
     """Decoders of a family with the parameters that a token goes through."""
-    found = [one for one in presets.all_presets()
-             if (one.kind, one.family) == ("decoder", family)]
+    found = [one for one in presets.all_presets() if (one.kind, one.family) == ("decoder", family)]
     if family == "dense":
         return tuple((float(one.parameters), one.id) for one in found)
     return tuple((_active(one.id), one.id) for one in found)
 
 
 def _active(name: str) -> float:
-    found = alone({"model": {"preset": name}, "training": {"tokens": 1e9},
-                   "hardware": {"accelerator": "h100-sxm5-80", "count": 1, "utilization": 0.4}})
+    found = alone(
+        {
+            "model": {"preset": name},
+            "training": {"tokens": 1e9},
+            "hardware": {"accelerator": "h100-sxm5-80", "count": 1, "utilization": 0.4},
+        }
+    )
     return float(found.results["active_parameters"].value or math.inf)
 
 

@@ -55,20 +55,31 @@ class Law:
         """Why there is no exponent."""
         if self.exponent is not None:
             return ""
-        return (f"not significant: the slope's 95 % interval, {self.fit.low:.3f} to "
-                f"{self.fit.high:+.3f}, holds 0 ({self.fit.n} points, R² {self.fit.r2:.2f})")
+        return (
+            f"not significant: the slope's 95 % interval, {self.fit.low:.3f} to "
+            f"{self.fit.high:+.3f}, holds 0 ({self.fit.n} points, R² {self.fit.r2:.2f})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         found = self.exponent
         return {
-            "benchmark": self.benchmark, "vintage": self.vintage, "quantity": self.quantity,
-            "metric": self.metric, "n": self.fit.n, "r2": self.fit.r2, "slope": self.fit.slope,
-            "slope_low": self.fit.low, "slope_high": self.fit.high,
-            "intercept": self.fit.intercept, "exponent": found[0] if found else None,
+            "benchmark": self.benchmark,
+            "vintage": self.vintage,
+            "quantity": self.quantity,
+            "metric": self.metric,
+            "n": self.fit.n,
+            "r2": self.fit.r2,
+            "slope": self.fit.slope,
+            "slope_low": self.fit.low,
+            "slope_high": self.fit.high,
+            "intercept": self.fit.intercept,
+            "exponent": found[0] if found else None,
             "exponent_low": found[1] if found else None,
-            "exponent_high": found[2] if found else None, "why": self.why,
-            "best_error": self.best_error, "source": THOMPSON,
+            "exponent_high": found[2] if found else None,
+            "why": self.why,
+            "best_error": self.best_error,
+            "source": THOMPSON,
         }
 
 
@@ -88,20 +99,34 @@ def law(benchmark: str, quantity: str = BURDEN, vintage: str = "2022") -> Law:
         raise not_found("benchmark", "benchmark", benchmark, known)
     chosen = _chosen(benchmark, quantity, vintage)
     if len(chosen) < LEAST_POINTS:
-        message = (f"{benchmark} has {len(chosen)} points of {quantity} in the {vintage} data: "
-                   f"fewer than {LEAST_POINTS} are not fitted")
+        message = (
+            f"{benchmark} has {len(chosen)} points of {quantity} in the {vintage} data: "
+            f"fewer than {LEAST_POINTS} are not fitted"
+        )
         raise InputError(Problem(key="quantity", message=message))
     x = np.log10([flop for flop, _ in chosen])
     y = np.log10([error for _, error in chosen])
-    metric = next(p.metric for p in points() if p.benchmark == benchmark
-                  and p.vintage == vintage and p.quantity == quantity)
-    return Law(benchmark=benchmark, vintage=vintage, quantity=quantity, metric=metric,
-               fit=line(x, y), best_error=min(error for _, error in chosen))
+    metric = next(
+        p.metric
+        for p in points()
+        if p.benchmark == benchmark and p.vintage == vintage and p.quantity == quantity
+    )
+    return Law(
+        benchmark=benchmark,
+        vintage=vintage,
+        quantity=quantity,
+        metric=metric,
+        fit=line(x, y),
+        best_error=min(error for _, error in chosen),
+    )
 
 
 def _chosen(benchmark: str, quantity: str, vintage: str) -> list[tuple[float, float]]:
-    return [(p.flop, p.error) for p in points()
-            if (p.benchmark, p.quantity, p.vintage) == (benchmark, quantity, vintage)]
+    return [
+        (p.flop, p.error)
+        for p in points()
+        if (p.benchmark, p.quantity, p.vintage) == (benchmark, quantity, vintage)
+    ]
 
 
 def laws(vintage: str = "2022") -> list[Law]:
@@ -129,8 +154,13 @@ class Target:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "law": self.law.to_dict(), "error": self.error, "flop": self.flop, "low": self.low,
-            "high": self.high, "why": self.why, "on": dict(self.on),
+            "law": self.law.to_dict(),
+            "error": self.error,
+            "flop": self.flop,
+            "low": self.low,
+            "high": self.high,
+            "why": self.why,
+            "on": dict(self.on),
         }
 
 
@@ -157,11 +187,20 @@ def target(
     at = (logs - found.fit.intercept) / found.fit.slope
     key = f"limits.{found.benchmark}.{found.quantity}.{found.vintage}"
     low, high = bootstrap(x, y, key, lambda s, i: np.where(s < 0, (logs - i) / s, np.inf))
-    why = "" if error >= found.best_error else (
-        f"extrapolated: the best of the points reached {found.best_error:.3g}")
-    return Target(law=found, error=error, flop=_power(at), low=_power(min(low, at)),
-                  high=_power(max(high, at)), why=why,
-                  on=priced(_power(at), found.quantity, accelerator, region))
+    why = (
+        ""
+        if error >= found.best_error
+        else (f"extrapolated: the best of the points reached {found.best_error:.3g}")
+    )
+    return Target(
+        law=found,
+        error=error,
+        flop=_power(at),
+        low=_power(min(low, at)),
+        high=_power(max(high, at)),
+        why=why,
+        on=priced(_power(at), found.quantity, accelerator, region),
+    )
 
 
 def _power(exponent: float) -> float:
@@ -181,8 +220,10 @@ def priced(
     from costcalc.calculator.calculate import estimate
 
     profile = accelerators.find(accelerator)
-    run: dict[str, Any] = {"hardware": {"accelerator": profile.id, "count": 1},
-                           "price": {"provider": "any"}}
+    run: dict[str, Any] = {
+        "hardware": {"accelerator": profile.id, "count": 1},
+        "price": {"provider": "any"},
+    }
     if region:
         run["site"] = {"region": region}
     if quantity == BURDEN:
@@ -202,6 +243,7 @@ def priced(
             "value": one.value * scale if one.value is not None else None,
             "low": one.low * scale if one.low is not None else None,
             "high": one.high * scale if one.high is not None else None,
-            "unit": one.unit, "why": one.why,
+            "unit": one.unit,
+            "why": one.why,
         }
     return {"accelerator": profile.id, "region": region, "rule": rule, "figures": figures}

@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 ONE = 1e21  # FLOP
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 # Where nothing is said of the hardware: data-centre devices that are rented out widely.
-CANDIDATES = ("a100-sxm4-80", "h100-sxm5-80", "h200-sxm-141", "b200-sxm-180", "mi300x",
-              "l40s", "tpu-v5e", "tpu-v6e")
+CANDIDATES = (
+    "a100-sxm4-80",
+    "h100-sxm5-80",
+    "h200-sxm-141",
+    "b200-sxm-180",
+    "mi300x",
+    "l40s",
+    "tpu-v5e",
+    "tpu-v6e",
+)
 NODE = 8
 ENOUGH_MORE = 1.02  # more devices, or others, for less than 2 % more compute are not taken
 ALIKE = 0.999  # regions that buy within 0.1 % as much are alike: the cleanest is taken
@@ -79,8 +87,11 @@ def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
         raw, said = _priced(raw)
         notes += said
         best, most = _here(raw, unit, names, counts)
-    hardware = {**asked, **({"accelerator": best.accelerator} if best.accelerator else {}),
-                **({"count": best.count} if best.count else {})}
+    hardware = {
+        **asked,
+        **({"accelerator": best.accelerator} if best.accelerator else {}),
+        **({"count": best.count} if best.count else {}),
+    }
     run = {**raw, "hardware": hardware}
     if best.region is not None:
         run["site"] = {**(raw.get("site") or {}), "region": best.region}
@@ -90,19 +101,25 @@ def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
 def placed(raw: Mapping[str, Any]) -> bool:
     """Whether it is said where the run is, or whose prices hold."""
     site, price = raw.get("site") or {}, raw.get("price") or {}
-    return bool({"region", "grid"} & set(site) or {"provider", "device_hour", "instance_hour",
-                                                   "owned"} & set(price))
+    return bool(
+        {"region", "grid"} & set(site)
+        or {"provider", "device_hour", "instance_hour", "owned"} & set(price)
+    )
 
 
 def _priced(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
     if placed(raw):
         return raw, []
-    return ({**raw, "price": {**(raw.get("price") or {}), "provider": "any"}},
-            ["no place is given and no region tried has the prices: the median over providers"])
+    return (
+        {**raw, "price": {**(raw.get("price") or {}), "provider": "any"}},
+        ["no place is given and no region tried has the prices: the median over providers"],
+    )
 
 
 def _here(
-    raw: Mapping[str, Any], unit: Mapping[str, Any], names: Sequence[str | None],
+    raw: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    names: Sequence[str | None],
     counts: Sequence[int | None],
 ) -> tuple[_Choice, dict[str, float]]:
     """The best of the hardware, where the run file says it is."""
@@ -114,8 +131,13 @@ def _here(
         except InputError as error:
             if unit is FLOPS or error.problems[0].key == "training.samples":
                 raise  # no other hardware will make it right
-            return _Choice(accelerator=name, count=count, share=None, binding="time",
-                           why=error.problems[0].message)
+            return _Choice(
+                accelerator=name,
+                count=count,
+                share=None,
+                binding="time",
+                why=error.problems[0].message,
+            )
         share, binding = share_of(found, limits)
         why = "" if share is not None else unknown(found, limits)
         return _Choice(accelerator=name, count=count, share=share, binding=binding, why=why)
@@ -145,8 +167,11 @@ def _best(names: Sequence[str | None], counts: Sequence[int | None], judged: Any
 def _unit(
     raw: Mapping[str, Any], unit: Mapping[str, Any], name: str | None, count: int | None
 ) -> dict[str, Any]:
-    hardware = {**(raw.get("hardware") or {}), **({"accelerator": name} if name else {}),
-                **({"count": count} if count else {})}
+    hardware = {
+        **(raw.get("hardware") or {}),
+        **({"accelerator": name} if name else {}),
+        **({"count": count} if count else {}),
+    }
     return {**raw, **unit, "hardware": hardware}
 
 
@@ -154,8 +179,11 @@ def _unit(
 
 
 def _anywhere(
-    raw: Mapping[str, Any], unit: Mapping[str, Any], names: Sequence[str | None],
-    counts: Sequence[int | None], notes: list[str],
+    raw: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    names: Sequence[str | None],
+    counts: Sequence[int | None],
+    notes: list[str],
 ) -> tuple[_Choice | None, dict[str, float]]:
     """The best of hardware and region; None where no region can be judged."""
     from costcalc.calculator.scenarios import scenarios
@@ -187,20 +215,27 @@ def _anywhere(
         share = float(row.max())
         if not share > 0 or not math.isfinite(share):
             fits = (listed[at[0]], numbers[at[1]]) not in found.why
-            return _Choice(accelerator=name, count=count, share=None,
-                           binding="" if fits else "time",
-                           why=found.why.get((listed[at[0]], numbers[at[1]]), ""))
+            return _Choice(
+                accelerator=name,
+                count=count,
+                share=None,
+                binding="" if fits else "time",
+                why=found.why.get((listed[at[0]], numbers[at[1]]), ""),
+            )
         r = _cleanest(row, carbon[at], share)
         binding = min(shares, key=lambda key: shares[key][(*at, r)])
-        return _Choice(accelerator=name, count=count, share=share, binding=binding,
-                       region=regions[r])
+        return _Choice(
+            accelerator=name, count=count, share=share, binding=binding, region=regions[r]
+        )
 
     try:
         best = _best(names, counts, judged)
     except InputError:
         return None, limits
-    notes.append(f"no place is given: the most compute of {len(regions)} regions of "
-                 f"{', '.join(CLOUDS)}, where they rent it; the cleanest of those that buy as much")
+    notes.append(
+        f"no place is given: the most compute of {len(regions)} regions of "
+        f"{', '.join(CLOUDS)}, where they rent it; the cleanest of those that buy as much"
+    )
     notes += said if "carbon" in limits else said[:1]
     return best, limits
 
@@ -208,10 +243,12 @@ def _anywhere(
 def _rented(accelerators: Sequence[str], regions: Sequence[str]) -> NDArray[np.bool_]:
     """Whether a region's provider is known to rent an accelerator at all: it has a price of it."""
     found = [accelerators_.find(name) for name in accelerators]
-    known = {(a, cloud): bool(regions_of(one, cloud)) for a, one in enumerate(found)
-             for cloud in CLOUDS}
-    return np.array([[known[a, name.partition(":")[0]] for name in regions]
-                     for a in range(len(found))])
+    known = {
+        (a, cloud): bool(regions_of(one, cloud)) for a, one in enumerate(found) for cloud in CLOUDS
+    }
+    return np.array(
+        [[known[a, name.partition(":")[0]] for name in regions] for a in range(len(found))]
+    )
 
 
 def _cleanest(shares: Array, carbon: Array, most: float) -> int:

@@ -66,14 +66,19 @@ def chunk(task: Task, sweep: Sweep) -> Found:
     if precision is not None:
         changes["training.precision"] = precision
     found = scenarios(
-        task.run, accelerators=sweep.accelerators, counts=sweep.counts, regions=sweep.regions,
-        plans=sweep.plans, changes=changes,
+        task.run,
+        accelerators=sweep.accelerators,
+        counts=sweep.counts,
+        regions=sweep.regions,
+        plans=sweep.plans,
+        changes=changes,
     )
     names = dict.fromkeys((*SHOWN, "carbon_operational", *LIMITED.values()))
     figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
     _unrank(figures, sweep, task.unranked)
-    shape = tuple(len(axis) for axis in (sweep.accelerators, sweep.counts, sweep.regions,
-                                         sweep.plans))
+    shape = tuple(
+        len(axis) for axis in (sweep.accelerators, sweep.counts, sweep.regions, sweep.plans)
+    )
     costs = np.column_stack([figures[AIMS[aim]] for aim in task.aims])
     at = front(costs)
     within = _within(figures, task.limits)
@@ -84,12 +89,19 @@ def chunk(task: Task, sweep: Sweep) -> Found:
     others = _others(costs, at)
     best = _best(figures, within, task.minimize)
     return Found(
-        number=sweep.number, feasible=int(np.isfinite(figures["wall_clock"]).sum()),
-        front=rows(at), rest=rows(others), best=rows(best)[0] if len(best) else None,
-        why={f"{precision + ' ' if precision else ''}{count} × {name}": text
-             for (name, count), text in found.why.items()},
-        lacking={name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())
-                 for name in AIMS.values()},
+        number=sweep.number,
+        feasible=int(np.isfinite(figures["wall_clock"]).sum()),
+        front=rows(at),
+        rest=rows(others),
+        best=rows(best)[0] if len(best) else None,
+        why={
+            f"{precision + ' ' if precision else ''}{count} × {name}": text
+            for (name, count), text in found.why.items()
+        },
+        lacking={
+            name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())
+            for name in AIMS.values()
+        },
         table=_whole(shape, sweep, figures) if task.everything else None,
     )
 
@@ -150,8 +162,11 @@ def _row(
 ) -> dict[str, Any]:
     a, c, r, p = (int(i) for i in np.unravel_index(index, shape))
     row: dict[str, Any] = {
-        "precision": sweep.precisions[0], "accelerator": sweep.accelerators[a],
-        "count": sweep.counts[c], "region": sweep.regions[r], "plan": sweep.plans[p],
+        "precision": sweep.precisions[0],
+        "accelerator": sweep.accelerators[a],
+        "count": sweep.counts[c],
+        "region": sweep.regions[r],
+        "plan": sweep.plans[p],
     }
     for name in SHOWN:
         value = float(figures[name][index])
@@ -160,13 +175,12 @@ def _row(
     return row
 
 
-def _whole(
-    shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]
-) -> dict[str, Any]:
+def _whole(shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]) -> dict[str, Any]:
     """Every row, by columns; names as codes with their words beside, so that it stays small."""
     codes = np.indices(shape).reshape(len(shape), -1).astype(np.int32)
     return {
         "precision": sweep.precisions[0],
         "words": (sweep.accelerators, sweep.counts, sweep.regions, sweep.plans),
-        "codes": codes, "figures": {name: figures[name] for name in SHOWN},
+        "codes": codes,
+        "figures": {name: figures[name] for name in SHOWN},
     }

@@ -38,8 +38,9 @@ def local(workers: int) -> Any:
         MissingExtraError: dask.distributed is not installed.
     """
     made = _distributed()
-    return made.Client(n_workers=workers, threads_per_worker=1, processes=True,
-                       dashboard_address=None)
+    return made.Client(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+    )
 
 
 def run(client: Any, task: Task, pieces: Iterable[Sweep]) -> Iterator[Found]:

@@ -64,21 +64,41 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "schema": SCHEMA, "name": self.name, "aims": list(self.aims),
-            "units": {name: UNITS[name] for name in ("wall_clock", "device_hours", "cost",
-                                                     "energy", "carbon_total")},
-            "scenarios": self.number, "feasible": self.feasible,
-            "front": list(self.front), "rest": list(self.rest), "minimize": self.minimize,
-            "best": self.best, "limits": dict(self.limits), "wins": dict(self.wins),
-            "why_not": dict(self.why), "notes": list(self.notes), "sources": list(self.sources),
+            "schema": SCHEMA,
+            "name": self.name,
+            "aims": list(self.aims),
+            "units": {
+                name: UNITS[name]
+                for name in ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
+            },
+            "scenarios": self.number,
+            "feasible": self.feasible,
+            "front": list(self.front),
+            "rest": list(self.rest),
+            "minimize": self.minimize,
+            "best": self.best,
+            "limits": dict(self.limits),
+            "wins": dict(self.wins),
+            "why_not": dict(self.why),
+            "notes": list(self.notes),
+            "sources": list(self.sources),
         }
 
 
 def compare(
-    source: Source, *, accelerators: Any = None, counts: Any = None, regions: Any = None,
-    plans: Any = None, precisions: Any = None, minimize: str | None = None,
-    changes: Mapping[str, Any] | None = None, ranges: bool = True,
-    progress: Progress | None = None, write: Writer | None = None, client: Any = None,
+    source: Source,
+    *,
+    accelerators: Any = None,
+    counts: Any = None,
+    regions: Any = None,
+    plans: Any = None,
+    precisions: Any = None,
+    minimize: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    ranges: bool = True,
+    progress: Progress | None = None,
+    write: Writer | None = None,
+    client: Any = None,
     chunk_size: int = sweeps.MOST_IN_A_CHUNK,
 ) -> Comparison:
     """A run across accelerators, counts, regions, price plans and precisions.
@@ -100,15 +120,27 @@ def compare(
     if minimize not in (None, *AIMS):
         message = f'expected {", ".join(AIMS)}; got "{minimize}"'
         raise InputError(Problem(key="minimize", message=message))
-    raw, axes = sweeps.read(source, {
-        "accelerators": accelerators, "counts": counts, "regions": regions, "plans": plans,
-        "precisions": precisions}, changes)
+    raw, axes = sweeps.read(
+        source,
+        {
+            "accelerators": accelerators,
+            "counts": counts,
+            "regions": regions,
+            "plans": plans,
+            "precisions": precisions,
+        },
+        changes,
+    )
     _check_file(source, raw, axes, changes or {})
     request = _checked(raw, axes, changes or {})
     unranked, notes = conventions(axes.regions, request)
     task = Task(
-        run=_hardware(raw, axes), changes=dict(changes or {}), aims=_aims(axes, request, unranked),
-        limits=_limits(request), minimize=minimize, unranked=unranked,
+        run=_hardware(raw, axes),
+        changes=dict(changes or {}),
+        aims=_aims(axes, request, unranked),
+        limits=_limits(request),
+        minimize=minimize,
+        unranked=unranked,
         everything=write is not None,
     )
     merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
@@ -121,18 +153,35 @@ def compare(
     if ranges:
         rows, wins = ranged(raw, rows, task)
         if len(rows) > ranging.SAMPLED:
-            notes.append(f"ranges are drawn, and shares of paired draws counted, for the first "
-                         f"{ranging.SAMPLED} (the cheapest) of {len(rows)} on the front")
-    notes += [f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
-              for name, number in merged.lacking.items()
-              if number and name in (AIMS[aim] for aim in task.aims)]
-    notes += [f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"
-              for aim in AIMS if aim not in task.aims]
+            notes.append(
+                f"ranges are drawn, and shares of paired draws counted, for the first "
+                f"{ranging.SAMPLED} (the cheapest) of {len(rows)} on the front"
+            )
+    notes += [
+        f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
+        for name, number in merged.lacking.items()
+        if number and name in (AIMS[aim] for aim in task.aims)
+    ]
+    notes += [
+        f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"
+        for aim in AIMS
+        if aim not in task.aims
+    ]
     return Comparison(
-        name=request.run.name or "run", sweep=axes, aims=task.aims, front=tuple(rows),
-        rest=tuple(merged.rest), best=merged.best, minimize=minimize, limits=task.limits,
-        wins=wins, number=merged.number, feasible=merged.feasible, why=merged.why,
-        notes=tuple(notes), sources=_sources(axes, unranked),
+        name=request.run.name or "run",
+        sweep=axes,
+        aims=task.aims,
+        front=tuple(rows),
+        rest=tuple(merged.rest),
+        best=merged.best,
+        minimize=minimize,
+        limits=task.limits,
+        wins=wins,
+        number=merged.number,
+        feasible=merged.feasible,
+        why=merged.why,
+        notes=tuple(notes),
+        sources=_sources(axes, unranked),
     )
 
 
@@ -158,12 +207,15 @@ def _hardware(raw: Mapping[str, Any], axes: sweeps.Sweep) -> dict[str, Any]:
     return {**raw, "hardware": own}
 
 
-def _checked(
-    raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]
-) -> Request:
+def _checked(raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]) -> Request:
     """The run with the first of every axis: its problems are said before anything is compared."""
-    first = {"precision": axes.precisions[0], "accelerator": axes.accelerators[0],
-             "count": axes.counts[0], "region": axes.regions[0], "plan": axes.plans[0]}
+    first = {
+        "precision": axes.precisions[0],
+        "accelerator": axes.accelerators[0],
+        "count": axes.counts[0],
+        "region": axes.regions[0],
+        "plan": axes.plans[0],
+    }
     request = load(sweeps.single(raw, first), look_up, changes=changes)
     if len(request.parts) != 1:
         raise InputError(request.document.problem(("stages",), "compare takes one stage"))
@@ -205,7 +257,8 @@ def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tup
     """Time and cost always; carbon where any region's can be compared."""
     site = request.parts[0].part.site
     known = (site is not None and site.grid is not None) or any(
-        regions_.find(name).grid is not None and name not in unranked for name in axes.regions)
+        regions_.find(name).grid is not None and name not in unranked for name in axes.regions
+    )
     return ("time", "cost", "carbon") if known else ("time", "cost")
 
 
@@ -224,8 +277,12 @@ def _limits(request: Request) -> dict[str, float]:
 
 
 def _run(
-    task: Task, axes: sweeps.Sweep, progress: Progress | None, write: Writer | None,
-    client: Any, size: int,
+    task: Task,
+    axes: sweeps.Sweep,
+    progress: Progress | None,
+    write: Writer | None,
+    client: Any,
+    size: int,
 ) -> Iterator[Found]:
     """Every chunk's result, in order; at most a few are held at a time."""
     pieces = axes.chunks(size)
@@ -264,8 +321,14 @@ def _merge(results: Iterable[Found], task: Task) -> Found:
     first = AIMS["cost"]
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
     return Found(
-        number=number, feasible=feasible, front=rows, rest=rest, why=why, lacking=lacking,
-        best=_least(bests, aim), table=None,
+        number=number,
+        feasible=feasible,
+        front=rows,
+        rest=rest,
+        why=why,
+        lacking=lacking,
+        best=_least(bests, aim),
+        table=None,
     )
 
 
@@ -284,12 +347,15 @@ def _front_of(
     if not rows:
         return [], []
     at = set(front(np.array([[row[AIMS[aim]] for aim in aims] for row in rows])).tolist())
-    return ([row for i, row in enumerate(rows) if i in at],
-            [row for i, row in enumerate(rows) if i not in at])
+    return (
+        [row for i, row in enumerate(rows) if i in at],
+        [row for i, row in enumerate(rows) if i not in at],
+    )
 
 
-def _first(rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20) -> list[
-        dict[str, Any]]:
+def _first(
+    rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20
+) -> list[dict[str, Any]]:
     """The best of the rest by cost, then time."""
     names = [AIMS[aim] for aim in aims]
     rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))

@@ -25,8 +25,11 @@ BASES = {
     "watttime": "https://api.watttime.org",
     "uk-national-grid": "https://api.carbonintensity.org.uk",
 }
-TOKENS = {"electricity-maps": ("ELECTRICITY_MAPS_TOKEN",),
-          "watttime": ("WATTTIME_USER", "WATTTIME_PASSWORD"), "uk-national-grid": ()}
+TOKENS = {
+    "electricity-maps": ("ELECTRICITY_MAPS_TOKEN",),
+    "watttime": ("WATTTIME_USER", "WATTTIME_PASSWORD"),
+    "uk-national-grid": (),
+}
 MAX_BYTES = 10_000_000
 TIMEOUT = 20.0  # seconds
 
@@ -37,8 +40,13 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(
-    name: str, *, zone: str | None = None, base: str | None = None, hours: float = 48.0,
-    now: datetime | None = None, environment: Mapping[str, str] | None = None,
+    name: str,
+    *,
+    zone: str | None = None,
+    base: str | None = None,
+    hours: float = 48.0,
+    now: datetime | None = None,
+    environment: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
 ) -> Series:
     """The forecast of an API for the next hours, by name.
@@ -61,24 +69,35 @@ def fetch(
         start = (now or datetime.now(UTC)).astimezone(UTC)
         end = start + timedelta(hours=hours)
         form = "%Y-%m-%dT%H:%MZ"
-        data = _get(name, f"{root}/intensity/{start.strftime(form)}/{end.strftime(form)}", {},
-                    timeout)
+        data = _get(
+            name, f"{root}/intensity/{start.strftime(form)}/{end.strftime(form)}", {}, timeout
+        )
     elif zone is None:
         raise _problem(name, "give --zone, as the API names it")
     elif name == "electricity-maps":
         query = urllib.parse.urlencode({"zone": zone})
-        data = _get(name, f"{root}/v3/carbon-intensity/forecast?{query}",
-                    {"auth-token": secrets[0]}, timeout)
+        data = _get(
+            name,
+            f"{root}/v3/carbon-intensity/forecast?{query}",
+            {"auth-token": secrets[0]},
+            timeout,
+        )
     else:
         pair = base64.b64encode(":".join(secrets).encode()).decode()
         login = _get(name, f"{root}/login", {"Authorization": f"Basic {pair}"}, timeout)
         token = login.get("token")
         if not isinstance(token, str):
             raise _problem(name, "the login's reply has no token")
-        query = urllib.parse.urlencode({"region": zone, "signal_type": "co2_moer",
-                                        "horizon_hours": max(1, min(round(hours), 72))})
-        data = _get(name, f"{root}/v3/forecast?{query}", {"Authorization": f"Bearer {token}"},
-                    timeout)
+        query = urllib.parse.urlencode(
+            {
+                "region": zone,
+                "signal_type": "co2_moer",
+                "horizon_hours": max(1, min(round(hours), 72)),
+            }
+        )
+        data = _get(
+            name, f"{root}/v3/forecast?{query}", {"Authorization": f"Bearer {token}"}, timeout
+        )
         meta = data.get("meta")
         if not isinstance(meta, Mapping) or "units" not in meta:
             raise _problem(name, "the reply does not say its units (meta.units)")
@@ -143,8 +162,11 @@ def _parsed(name: str, where: str, body: bytes, lacking: int | None) -> dict[str
     return data
 
 
-_HINTS = {401: "; is the token yours and alive?", 403: "; your plan does not cover this",
-          429: "; too many requests, wait and try again"}
+_HINTS = {
+    401: "; is the token yours and alive?",
+    403: "; your plan does not cover this",
+    429: "; too many requests, wait and try again",
+}
 
 
 def _said(error: urllib.error.HTTPError) -> str:

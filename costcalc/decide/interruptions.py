@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from costcalc.base.errors import InputError, Problem
 
-SOURCES = ("Young 1974, CACM 17(9):530-531, https://doi.org/10.1145/361147.361115",
-           "Daly 2006, FGCS 22(3):303-312, https://doi.org/10.1016/j.future.2004.11.016")
+SOURCES = (
+    "Young 1974, CACM 17(9):530-531, https://doi.org/10.1145/361147.361115",
+    "Daly 2006, FGCS 22(3):303-312, https://doi.org/10.1016/j.future.2004.11.016",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,12 @@ def interrupted(
     >>> round(interrupted(3.6e5, rate=1 / 36_000, checkpoint=60, restart=300).factor, 3)
     1.069
     """
-    for name, value, least in (("work", work, 1e-9), ("rate", rate, 0.0),
-                               ("checkpoint", checkpoint, 0.0), ("restart", restart, 0.0)):
+    for name, value, least in (
+        ("work", work, 1e-9),
+        ("rate", rate, 0.0),
+        ("checkpoint", checkpoint, 0.0),
+        ("restart", restart, 0.0),
+    ):
         if not (math.isfinite(value) and value >= least):
             message = f"expected {'more than 0' if least else '0 or more'}; got {value:g}"
             raise InputError(Problem(key=f"spot.{name}", message=message))
@@ -72,8 +78,13 @@ def interrupted(
     without = mean * _exp(restart / mean) * _grown(work / mean)
     if interval is None and without <= expected:  # so short that no checkpoint pays
         chosen, expected = work, without
-    return Interrupted(work=work, interval=chosen, expected=max(expected, work), without=without,
-                       interruptions=max(expected, work) * rate)
+    return Interrupted(
+        work=work,
+        interval=chosen,
+        expected=max(expected, work),
+        without=without,
+        interruptions=max(expected, work) * rate,
+    )
 
 
 def _exp(x: float) -> float:

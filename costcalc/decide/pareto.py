@@ -62,7 +62,7 @@ def _swept(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
     Source: Kung, Luccio and Preparata 1975, On finding the maxima of a set of vectors.
     """
     padded = np.zeros((len(rows), 3))
-    padded[:, :rows.shape[1]] = rows
+    padded[:, : rows.shape[1]] = rows
     distinct, back = np.unique(padded, axis=0, return_inverse=True)  # sorted by the first aim
     ys: list[float] = []
     zs: list[float] = []

@@ -56,16 +56,23 @@ def _run(values: Array, caps: Array, steps: float, *, in_order: bool) -> Paused 
     """A run of so many steps, of each at most its cap: in order of time, or cleanest first."""
     if caps.sum() < steps - _DONE:
         return None
-    order = np.arange(len(values)) if in_order else np.argsort(
-        np.nan_to_num(values, nan=np.inf), kind="stable")
+    order = (
+        np.arange(len(values))
+        if in_order
+        else np.argsort(np.nan_to_num(values, nan=np.inf), kind="stable")
+    )
     before = np.concatenate([[0.0], np.cumsum(caps[order])])[:-1]
     used = np.zeros(len(values))
     used[order] = np.clip(steps - before, 0.0, caps[order])
     at = np.flatnonzero(used > _DONE)
     total = float((used[at] * values[at]).sum())
     last = float(used[at[-1]])
-    return Paused(first=int(at[0]), end=float(at[-1]) + last, mean=total / steps,
-                  pauses=int((np.diff(at) > 1).sum()))
+    return Paused(
+        first=int(at[0]),
+        end=float(at[-1]) + last,
+        mean=total / steps,
+        pauses=int((np.diff(at) > 1).sum()),
+    )
 
 
 def checked(times: float | None) -> str:

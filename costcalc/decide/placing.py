@@ -39,12 +39,19 @@ class Place:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, with sources."""
         return {
-            "schema": SCHEMA, "name": self.name, "training_compute": self.flop, "unit": "FLOP",
-            "date": self.date.isoformat(), "sentence": self.sentence,
-            "rank": self.rank, "of": self.number,
+            "schema": SCHEMA,
+            "name": self.name,
+            "training_compute": self.flop,
+            "unit": "FLOP",
+            "date": self.date.isoformat(),
+            "sentence": self.sentence,
+            "rank": self.rank,
+            "of": self.number,
             "neighbours": [_shown(one) for one in (*self.below, *self.above)],
-            "marks": list(self.marks), "purses": list(self.purses),
-            "trend": [one.to_dict() for one in self.doublings], "folds": trend.folds(),
+            "marks": list(self.marks),
+            "purses": list(self.purses),
+            "trend": [one.to_dict() for one in self.doublings],
+            "folds": trend.folds(),
             "divide": list(self.divide),
             "limits": [one.to_dict() for one in benchmarks.laws()],
             "target": self.target.to_dict() if self.target else None,
@@ -53,15 +60,29 @@ class Place:
 
 
 def _shown(one: Landmark) -> dict[str, Any]:
-    return {"name": one.name, "organisation": one.organisation, "date": one.date.isoformat(),
-            "flop": one.flop, "confidence": one.confidence, "url": one.url}
+    return {
+        "name": one.name,
+        "organisation": one.organisation,
+        "date": one.date.isoformat(),
+        "flop": one.flop,
+        "confidence": one.confidence,
+        "url": one.url,
+    }
 
 
 def place(
-    source: Source | None = None, *, flop: float | None = None, landmark: str | None = None,
-    date: datetime.date | None = None, own_purses: Mapping[str, str] | None = None,
-    benchmark: str | None = None, error: float | None = None, quantity: str = "burden",
-    accelerator: str = "h100-sxm5-80", region: str | None = None, neighbours: int = 3,
+    source: Source | None = None,
+    *,
+    flop: float | None = None,
+    landmark: str | None = None,
+    date: datetime.date | None = None,
+    own_purses: Mapping[str, str] | None = None,
+    benchmark: str | None = None,
+    error: float | None = None,
+    quantity: str = "burden",
+    accelerator: str = "h100-sxm5-80",
+    region: str | None = None,
+    neighbours: int = 3,
     changes: Mapping[str, Any] | None = None,
 ) -> Place:
     """Where a run (a run file, a compute in FLOP, or a landmark by name) stands in history.
@@ -79,7 +100,7 @@ def place(
     day = date or day or landmarks()[-1].date
     others = sorted((one for one in landmarks() if one.name != name), key=lambda one: one.flop)
     at = sum(one.flop <= compute for one in others)
-    below, above = others[max(at - neighbours, 0):at], others[at:at + neighbours]
+    below, above = others[max(at - neighbours, 0) : at], others[at : at + neighbours]
     then = [one for one in landmarks() if one.date <= day and one.name != name]
     chosen = purses.purses(own_purses)
     held = purses.against(compute, day.year, chosen)
@@ -87,19 +108,36 @@ def place(
     if error is not None:
         law = benchmarks.law(benchmark or "ImageNet", benchmarks.QUANTITIES[quantity])
         target = benchmarks.target(law, error, accelerator=accelerator, region=region)
-    marks = tuple({**row, "source": table(trend.FILE).source(row["source"])[0],
-                   "passed": compute >= row["flop"], "times": compute / row["flop"]}
-                  for row in table(trend.FILE).data["marks"])
+    marks = tuple(
+        {
+            **row,
+            "source": table(trend.FILE).source(row["source"])[0],
+            "passed": compute >= row["flop"],
+            "times": compute / row["flop"],
+        }
+        for row in table(trend.FILE).data["marks"]
+    )
     return Place(
-        name=name, flop=compute, date=day, below=tuple(below), above=tuple(above),
-        rank=len(others) - at + 1, number=len(others) + 1, marks=marks, purses=tuple(held),
-        doublings=tuple(trend.doublings()), divide=tuple(purses.by_year(chosen)), target=target,
+        name=name,
+        flop=compute,
+        date=day,
+        below=tuple(below),
+        above=tuple(above),
+        rank=len(others) - at + 1,
+        number=len(others) + 1,
+        marks=marks,
+        purses=tuple(held),
+        doublings=tuple(trend.doublings()),
+        divide=tuple(purses.by_year(chosen)),
+        target=target,
         sentence=_sentence(name, compute, day, below, above, then, held),
     )
 
 
 def _subject(
-    source: Source | None, flop: float | None, landmark: str | None,
+    source: Source | None,
+    flop: float | None,
+    landmark: str | None,
     changes: Mapping[str, Any] | None,
 ) -> tuple[str, float, datetime.date | None]:
     given = [item for item in (source, flop, landmark) if item is not None]
@@ -146,8 +184,13 @@ def _flop(value: float) -> str:
 
 
 def _sentence(
-    name: str, compute: float, day: datetime.date, below: Sequence[Landmark],
-    above: Sequence[Landmark], then: Sequence[Landmark], held: Sequence[Mapping[str, Any]],
+    name: str,
+    compute: float,
+    day: datetime.date,
+    below: Sequence[Landmark],
+    above: Sequence[Landmark],
+    then: Sequence[Landmark],
+    held: Sequence[Mapping[str, Any]],
 ) -> str:
     size = _flop(compute)
     parts = [f"{name} ({size})" if name != size else name]
@@ -182,8 +225,10 @@ def _who(held: Sequence[Mapping[str, Any]], year: int) -> str:
     text = f"on hardware of {year} "
     if not can:
         least = min(cannot, key=lambda one: one["times"])
-        return text + (f"no purse here holds it: it takes {digits(least['times'], 2)} times what "
-                       f"{least['name']} can spend")
+        return text + (
+            f"no purse here holds it: it takes {digits(least['times'], 2)} times what "
+            f"{least['name']} can spend"
+        )
     smallest = max(can, key=lambda one: one["times"])
     text += f"{smallest['name']} can train it with {_share(smallest['times'])} of its purse"
     if cannot:

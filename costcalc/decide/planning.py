@@ -48,14 +48,20 @@ class Plan:
         sources += interruptions.SOURCES if self.spot else ()
         sources += trials.SOURCES if self.search else ()
         return {
-            "schema": SCHEMA, "training_compute": self.flop, "run": dict(self.run),
-            "limits": dict(self.limits), "left": dict(self.left), "binding": self.binding,
+            "schema": SCHEMA,
+            "training_compute": self.flop,
+            "run": dict(self.run),
+            "limits": dict(self.limits),
+            "left": dict(self.left),
+            "binding": self.binding,
             "units": {key: UNITS[name] for key, name in LIMITED.items()},
-            "scaling_laws": list(self.laws), "preset": self.preset,
+            "scaling_laws": list(self.laws),
+            "preset": self.preset,
             "ways": {name: dict(way) for name, way in self.ways.items()},
             "spot": dict(self.spot) if self.spot else None,
             "search": dict(self.search) if self.search else None,
-            "results": self.estimate.to_dict()["results"], "notes": list(self.notes),
+            "results": self.estimate.to_dict()["results"],
+            "notes": list(self.notes),
             "sources": sources,
         }
 
@@ -71,9 +77,14 @@ class Spot:
 
 
 def plan(
-    source: Source | None = None, *, limits: Mapping[str, Any] | None = None,
-    changes: Mapping[str, Any] | None = None, tokens_per_parameter: float | None = None,
-    spot: Spot | None = None, scores: Sequence[float] | None = None, experts: bool = False,
+    source: Source | None = None,
+    *,
+    limits: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    tokens_per_parameter: float | None = None,
+    spot: Spot | None = None,
+    scores: Sequence[float] | None = None,
+    experts: bool = False,
 ) -> Plan:
     """The run that limits buy: compute-optimal, over-trained, or a fixed model's best ways.
 
@@ -92,8 +103,10 @@ def plan(
     True
     """
     raw, _ = split(source if source is not None else {})
-    raw = _changed(raw, {**(changes or {}),
-                         **{f"limits.{key}": value for key, value in (limits or {}).items()}})
+    raw = _changed(
+        raw,
+        {**(changes or {}), **{f"limits.{key}": value for key, value in (limits or {}).items()}},
+    )
     if not raw.get("limits"):
         message = "nothing to plan with: give limits, as --limit cost=500USD"
         raise InputError(Problem(key="limits", message=message))
@@ -128,11 +141,15 @@ def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Plan:
     flop = float(found.results["training_compute"].value or 0.0)
     notes = list(most.notes)
     if experts:
-        notes.append("the laws are of dense decoders: the mixture of experts is matched by its "
-                     "active parameters, and its loss is not predicted")
+        notes.append(
+            "the laws are of dense decoders: the mixture of experts is matched by its "
+            "active parameters, and its loss is not predicted"
+        )
     elif ratio is None:
-        notes.append("the model is the dense one nearest to what Besiroglu et al. make optimal; "
-                     "both fits are shown")
+        notes.append(
+            "the model is the dense one nearest to what Besiroglu et al. make optimal; "
+            "both fits are shown"
+        )
     laws = tuple(scaling.shown(law, flop, ratio) for law in scaling.laws())
     return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
 
@@ -146,8 +163,9 @@ def _endless(raw: dict[str, Any]) -> Plan:
     flop = float(found.results["training_compute"].value or 0.0)
     laws = tuple(scaling.shown(law, flop, None) for law in scaling.laws())
     notes = [*most.notes, "no size of the data is given: as many tokens as the limits hold"]
-    return _plan(run, found, most.limits, laws=laws, preset=model.get("preset"), ways={},
-                 notes=notes)
+    return _plan(
+        run, found, most.limits, laws=laws, preset=model.get("preset"), ways={}, notes=notes
+    )
 
 
 def _fixed(raw: dict[str, Any]) -> Plan:
@@ -161,15 +179,31 @@ def _fixed(raw: dict[str, Any]) -> Plan:
 
 
 def _plan(
-    run: Mapping[str, Any], found: Estimate, most: Mapping[str, float], *,
-    laws: tuple[dict[str, Any], ...], preset: str | None, ways: Mapping[str, dict[str, Any]],
+    run: Mapping[str, Any],
+    found: Estimate,
+    most: Mapping[str, float],
+    *,
+    laws: tuple[dict[str, Any], ...],
+    preset: str | None,
+    ways: Mapping[str, dict[str, Any]],
     notes: Sequence[str],
 ) -> Plan:
     left = {key: limit - (found.results[LIMITED[key]].value or 0.0) for key, limit in most.items()}
     flop = float(found.results["training_compute"].value or 0.0)
-    return Plan(run=run, estimate=found, flop=flop, limits=most, left=left,
-                binding=share_of(found, most)[1], laws=laws, preset=preset, ways=ways, spot=None,
-                search=None, notes=tuple(notes))
+    return Plan(
+        run=run,
+        estimate=found,
+        flop=flop,
+        limits=most,
+        left=left,
+        binding=share_of(found, most)[1],
+        laws=laws,
+        preset=preset,
+        ways=ways,
+        spot=None,
+        search=None,
+        notes=tuple(notes),
+    )
 
 
 def _with(
@@ -186,8 +220,13 @@ def _spot(made: Plan, asked: Spot) -> dict[str, Any]:
     """Expected billed hours and cost on spot instances, against on-demand."""
     hour = unit("h").factor
     hours = made.estimate.results["wall_clock"].value or 0.0
-    found = interruptions.interrupted(hours * hour, rate=asked.rate, checkpoint=asked.checkpoint,
-                                      restart=asked.restart, interval=asked.interval)
+    found = interruptions.interrupted(
+        hours * hour,
+        rate=asked.rate,
+        checkpoint=asked.checkpoint,
+        restart=asked.restart,
+        interval=asked.interval,
+    )
     costs = {}
     for name in ("spot", "on-demand"):
         costs[name] = alone(_changed(made.run, {"price.plan": name})).results["cost"]
@@ -195,11 +234,15 @@ def _spot(made: Plan, asked: Spot) -> dict[str, Any]:
     shown = None if spot_cost is None else spot_cost * found.factor
     demand = costs["on-demand"].value
     return {
-        "work_hours": hours, "expected_hours": found.expected / hour, "factor": found.factor,
-        "interval_minutes": found.interval / 60, "interruptions": found.interruptions,
-        "without_checkpoints_hours":
-            found.without / hour if math.isfinite(found.without) else None,
-        "spot_cost": shown, "spot_cost_why": costs["spot"].why, "on_demand_cost": demand,
+        "work_hours": hours,
+        "expected_hours": found.expected / hour,
+        "factor": found.factor,
+        "interval_minutes": found.interval / 60,
+        "interruptions": found.interruptions,
+        "without_checkpoints_hours": found.without / hour if math.isfinite(found.without) else None,
+        "spot_cost": shown,
+        "spot_cost_why": costs["spot"].why,
+        "on_demand_cost": demand,
         "on_demand_cost_why": costs["on-demand"].why,
         "cheaper": None if shown is None or demand is None else shown < demand,
     }
@@ -208,18 +251,23 @@ def _spot(made: Plan, asked: Spot) -> dict[str, Any]:
 def _search(made: Plan, raw: Mapping[str, Any], scores: Sequence[float]) -> dict[str, Any]:
     """How many trials like the run the limits hold, and the best score to expect of them."""
     runs = float((raw.get("training") or {}).get("runs") or 1.0)
-    each = {key: (made.estimate.results[LIMITED[key]].value or 0.0) / (1 if key == "time" else runs)
-            for key in made.limits}
+    each = {
+        key: (made.estimate.results[LIMITED[key]].value or 0.0) / (1 if key == "time" else runs)
+        for key in made.limits
+    }
     held = min((int(made.limits[key] / value) for key, value in each.items() if value), default=0)
     most = min(held, len(scores))
     beyond = held > len(scores)
     return {
-        "trials": held, "each": each, "scores": len(scores),
+        "trials": held,
+        "each": each,
+        "scores": len(scores),
         "expected_best": trials.expected_best(scores, most) if most else None,
         "expected_best_of": most,
         "beyond": trials.plug_in(scores, held) if beyond else None,
-        "beyond_why": "" if not beyond else
-        f"{len(scores)} scores are given: the unbiased form ends there. Beyond it the plug-in form "
+        "beyond_why": ""
+        if not beyond
+        else f"{len(scores)} scores are given: the unbiased form ends there. Beyond it the plug-in form "
         "is shown, which no trial better than the best one seen can raise: biased low",
         "curve": trials.curve(scores, most, each),
         "sequential": "trials one after another; side by side only the money counts",

@@ -60,8 +60,11 @@ def text(plot: Plot, *, width: int | None = None, height: int = 18) -> str:
 
     across = log10 if plot.log_x else float
     up = log10 if plot.log_y else float
-    points = [(across(x), up(y), one.mark) for one in plot.series
-              for x, y in zip(one.x, one.y, strict=True)]
+    points = [
+        (across(x), up(y), one.mark)
+        for one in plot.series
+        for x, y in zip(one.x, one.y, strict=True)
+    ]
     if not points:
         return f"{plot.title}: nothing to plot"
     left, right = min(p[0] for p in points), max(p[0] for p in points)
@@ -78,16 +81,21 @@ def text(plot: Plot, *, width: int | None = None, height: int = 18) -> str:
         grid[row][column] = mark
     names = ", ".join(f"{one.mark} {one.label}" for one in plot.series)
     head = f"{plot.title}  ({names})"
-    lines = ([head] if len(head) <= width + margin
-             else [plot.title, *wrap(f"({names})", width=max(width + margin, 20))])
+    lines = (
+        [head]
+        if len(head) <= width + margin
+        else [plot.title, *wrap(f"({names})", width=max(width + margin, 20))]
+    )
     for at, cells in enumerate(grid):
         end = ends[0] if at == 0 else ends[1] if at == height - 1 else ""
         lines.append(f"{end:>{margin}} │{''.join(cells)}".rstrip())
     first, last = plot.x_text(back_x(left)), plot.x_text(back_x(right))
     pad = " " * margin
-    lines += [f"{pad} └{'─' * width}",
-              f"{pad}  {first}{last:>{max(width - len(first), 0)}}",
-              f"{pad}  {plot.x_label}; up: {plot.y_label}"]
+    lines += [
+        f"{pad} └{'─' * width}",
+        f"{pad}  {first}{last:>{max(width - len(first), 0)}}",
+        f"{pad}  {plot.x_label}; up: {plot.y_label}",
+    ]
     return "\n".join(lines)
 
 

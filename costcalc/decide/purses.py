@@ -40,9 +40,17 @@ class Purse:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"id": self.id, "name": self.name, "why": self.why, "source": self.source,
-                "url": self.url, "device_hours": self.device_hours, "cost_usd": self.cost,
-                "class": self.kind, "device": self.device}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "why": self.why,
+            "source": self.source,
+            "url": self.url,
+            "device_hours": self.device_hours,
+            "cost_usd": self.cost,
+            "class": self.kind,
+            "device": self.device,
+        }
 
 
 def purses(changes: Mapping[str, str] | None = None) -> list[Purse]:
@@ -61,9 +69,18 @@ def purses(changes: Mapping[str, str] | None = None) -> list[Purse]:
     for row in found.data["purses"]:
         source, url = found.source(row["source"])
         hours = row.get("device_hours") or row.get("devices", 0) * row.get("days", 0) * 24.0
-        made.append(Purse(id=row["id"], name=row["name"], why=row["why"], source=source, url=url,
-                          device_hours=float(hours) if hours else None,
-                          cost=float(row["cost"]) if "cost" in row else None, kind=row["class"]))
+        made.append(
+            Purse(
+                id=row["id"],
+                name=row["name"],
+                why=row["why"],
+                source=source,
+                url=url,
+                device_hours=float(hours) if hours else None,
+                cost=float(row["cost"]) if "cost" in row else None,
+                kind=row["class"],
+            )
+        )
     for name, text in (changes or {}).items():
         at = next((i for i, purse in enumerate(made) if purse.id == name), None)
         if at is None:
@@ -141,11 +158,16 @@ def against(flop: float, year: int, found: Sequence[Purse]) -> list[dict[str, An
     made = []
     for purse in found:
         most, device = flop_of(purse, year)
-        made.append({
-            **purse.to_dict(), "year": year, "flop": most, "on": device,
-            "affordable": None if most is None else flop <= most,
-            "times": None if most is None else flop / most,
-        })
+        made.append(
+            {
+                **purse.to_dict(),
+                "year": year,
+                "flop": most,
+                "on": device,
+                "affordable": None if most is None else flop <= most,
+                "times": None if most is None else flop / most,
+            }
+        )
     return made
 
 
@@ -161,14 +183,17 @@ def by_year(found: Sequence[Purse]) -> list[dict[str, Any]]:
         kinds = Counter(one.kind for one in systems)
         number = len(systems)
         row: dict[str, Any] = {
-            "year": year, "n": number,
+            "year": year,
+            "n": number,
             "academia": (kinds["academia"] + kinds["government"]) / number,
-            "joint": kinds["academia+industry"] / number, "industry": kinds["industry"] / number,
+            "joint": kinds["academia+industry"] / number,
+            "industry": kinds["industry"] / number,
             "could_train": {},
         }
         for purse in found:
             most, _ = flop_of(purse, year)
             row["could_train"][purse.id] = (
-                None if most is None else sum(one.flop <= most for one in systems) / number)
+                None if most is None else sum(one.flop <= most for one in systems) / number
+            )
         made.append(row)
     return made

@@ -54,12 +54,14 @@ def _own_price(part: Part, row: Mapping[str, Any]) -> Any:
     Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider
     on one plan has draws of its own, shared only by the scenarios that rent it.
     """
-    rent = next((one for one in part.assumptions
-                 if isinstance(one, Assumption) and one.key == RENT), None)
+    rent = next(
+        (one for one in part.assumptions if isinstance(one, Assumption) and one.key == RENT), None
+    )
     if rent is None or rent.exact or row["plan"] == "owned":
         return 1.0
     provider = (part.given.part.price.provider if part.given.part.price else None) or (
-        part.region.provider if part.region else None)
+        part.region.provider if part.region else None
+    )
     own = replace(rent, key=f"{RENT}.{row['accelerator']}.{provider}.{row['plan']}")
     return draw(own) / draw(rent)
 

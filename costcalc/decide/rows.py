@@ -70,10 +70,15 @@ def landmarks() -> tuple[Landmark, ...]:
     """
     made = [
         Landmark(
-            name=row["name"], organisation=row["organisation"], kind=row["organisation_kind"],
-            date=date.fromisoformat(row["date"]), domain=row["domain"],
-            flop=float(row["training_compute_flop"]), method=row["method_of_figure"],
-            confidence=row["confidence"], url=row["source_url"],
+            name=row["name"],
+            organisation=row["organisation"],
+            kind=row["organisation_kind"],
+            date=date.fromisoformat(row["date"]),
+            domain=row["domain"],
+            flop=float(row["training_compute_flop"]),
+            method=row["method_of_figure"],
+            confidence=row["confidence"],
+            url=row["source_url"],
         )
         for row in rows("landmarks.csv")
     ]
@@ -104,9 +109,15 @@ def points() -> tuple[Point, ...]:
     """
     return tuple(
         Point(
-            benchmark=row["benchmark"], vintage=row["vintage"], model=row["model"],
-            year=row["year"], quantity=row["quantity"], flop=float(row["flop"]),
-            metric=row["metric"], error=1.0 - float(row["value"]), url=row["source_url"],
+            benchmark=row["benchmark"],
+            vintage=row["vintage"],
+            model=row["model"],
+            year=row["year"],
+            quantity=row["quantity"],
+            flop=float(row["flop"]),
+            metric=row["metric"],
+            error=1.0 - float(row["value"]),
+            url=row["source_url"],
         )
         for row in rows("limits_points.csv")
     )

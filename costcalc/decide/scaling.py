@@ -61,12 +61,24 @@ def laws() -> list[ScalingLaw]:
     made = []
     for row in found.data["laws"]:
         source, url = found.source(row["source"])
-        values = {name: row[name] if name in row else math.exp(row[f"log_{name}"])
-                  for name in ("A", "B", "E")}
-        made.append(ScalingLaw(id=row["id"], name=row["name"], source=source, url=url,
-                               a=row["a"], b=row["b"], errors=row.get("se"),
-                               pivot=float(row.get("pivot", 0.0)),
-                               exponents=tuple(row.get("exponents", ())), **values))
+        values = {
+            name: row[name] if name in row else math.exp(row[f"log_{name}"])
+            for name in ("A", "B", "E")
+        }
+        made.append(
+            ScalingLaw(
+                id=row["id"],
+                name=row["name"],
+                source=source,
+                url=url,
+                a=row["a"],
+                b=row["b"],
+                errors=row.get("se"),
+                pivot=float(row.get("pivot", 0.0)),
+                exponents=tuple(row.get("exponents", ())),
+                **values,
+            )
+        )
     return made
 
 
@@ -87,7 +99,8 @@ def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> d
         spread = _pivoted(law, flop)
         made["spread"] = (
             "10 – 90 % of the exponents alone, of all three approaches, bootstrapped by the "
-            f"authors, laid through this fit at {law.pivot:.3g} FLOP, the middle of their budgets")
+            f"authors, laid through this fit at {law.pivot:.3g} FLOP, the middle of their budgets"
+        )
     for name, value in zip(FIGURES, values, strict=True):
         low, high = spread.get(name, (None, None))
         made[name] = value
@@ -110,8 +123,11 @@ def _drawn(law: ScalingLaw, flop: float, ratio: float | None) -> Spread:
 def _pivoted(law: ScalingLaw, flop: float) -> Spread:
     """Parameters ~ compute^exponent through the law's optimum at the pivot."""
     here, _ = law.optimum(law.pivot)
-    ends = [here * (flop / law.pivot) ** end
-            for one in law.exponents for end in (one["low"], one["high"])]
+    ends = [
+        here * (flop / law.pivot) ** end
+        for one in law.exponents
+        for end in (one["low"], one["high"])
+    ]
     low, high = min(ends), max(ends)
     return {"parameters": (low, high), "tokens": (flop / 6 / high, flop / 6 / low)}
 
@@ -136,11 +152,20 @@ def _varied(law: ScalingLaw) -> list[ScalingLaw]:
 
     errors = law.errors or {}
     centre = table(FILE).data["centre"]
-    drawn = {name: getattr(law, name) + errors[name] * normals(f"scaling.{law.id}.{name}", _DRAWS)
-             for name in ("E", "a", "b")}
+    drawn = {
+        name: getattr(law, name) + errors[name] * normals(f"scaling.{law.id}.{name}", _DRAWS)
+        for name in ("E", "a", "b")
+    }
     made = []
     for e, a, b in zip(drawn["E"].tolist(), drawn["a"].tolist(), drawn["b"].tolist(), strict=True):
-        made.append(replace(
-            law, E=e, a=a, b=b, A=law.A * centre["parameters"] ** (a - law.a),
-            B=law.B * centre["tokens"] ** (b - law.b)))
+        made.append(
+            replace(
+                law,
+                E=e,
+                a=a,
+                b=b,
+                A=law.A * centre["parameters"] ** (a - law.a),
+                B=law.B * centre["tokens"] ** (b - law.b),
+            )
+        )
     return made

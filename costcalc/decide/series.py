@@ -135,16 +135,20 @@ def read(path: str | Path, *, signal: Signal | None = None) -> Series:
 def _of_csv(text: str, name: str, signal: Signal | None) -> Series:
     comments = [line for line in text.splitlines() if line.startswith("#")]
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    said = next((line.partition("signal:")[2].strip() for line in comments if "signal:" in line),
-                "unknown")
+    said = next(
+        (line.partition("signal:")[2].strip() for line in comments if "signal:" in line), "unknown"
+    )
     if signal is None and said not in MEANING:
         raise _problem(name, f'expected signal: average or marginal; got "{said[:20]}"')
     rows = list(csv.DictReader(lines))
     columns: list[str] = [column for column in rows[0] if column] if rows else []
     time = _column(columns, _TIME, name)
     value = _column(columns, _VALUE, name)
-    return of_points(((row[time], row[value]) for row in rows), source=name,
-                     signal=signal or cast("Signal", said))
+    return of_points(
+        ((row[time], row[value]) for row in rows),
+        source=name,
+        signal=signal or cast("Signal", said),
+    )
 
 
 def _column(columns: Sequence[str], known: Sequence[str], name: str) -> str:
@@ -165,16 +169,26 @@ def of_json(data: Any, source: str, *, signal: Signal | None = None) -> Series:
     """
     if not isinstance(data, Mapping):
         raise _problem(source, "expected a mapping with a list of points")
-    points = next((data[key] for key in ("history", "forecast", "data")
-                   if isinstance(data.get(key), (list, Mapping))), None)
+    points = next(
+        (
+            data[key]
+            for key in ("history", "forecast", "data")
+            if isinstance(data.get(key), (list, Mapping))
+        ),
+        None,
+    )
     if isinstance(points, Mapping):  # the UK's regional series
         points = points.get("data")
     if not isinstance(points, list) or not all(isinstance(p, Mapping) for p in points):
         raise _problem(source, "expected a list of points under data, history or forecast")
     meta = data.get("meta") if isinstance(data.get("meta"), Mapping) else data
     own, factor = _convention(meta or {}, points, source)
-    return of_points([_point(point, source) for point in points], source=source,
-                     signal=signal or own, factor=factor)
+    return of_points(
+        [_point(point, source) for point in points],
+        source=source,
+        signal=signal or own,
+        factor=factor,
+    )
 
 
 def _convention(
@@ -188,13 +202,15 @@ def _convention(
     if word in ("marginal", "co2_moer"):
         return "marginal", factors[unit.lower()]
     known = word in ("average", "co2_aoer") or (
-        bool(points) and ("carbonIntensity" in points[0] or "intensity" in points[0]))
+        bool(points) and ("carbonIntensity" in points[0] or "intensity" in points[0])
+    )
     return "average" if known else "unknown", factors[unit.lower()]
 
 
 def _point(point: Mapping[str, Any], source: str) -> tuple[str, Any]:
-    time = next((point[key] for key in ("datetime", "point_time", "from", "time")
-                 if key in point), None)
+    time = next(
+        (point[key] for key in ("datetime", "point_time", "from", "time") if key in point), None
+    )
     value: Any = point.get("carbonIntensity", point.get("value"))
     if isinstance(point.get("intensity"), Mapping):
         value = point["intensity"].get("actual")

@@ -57,8 +57,12 @@ def line(x: Array, y: Array) -> Line:
     rest = float(((dy - slope * dx) ** 2).sum())
     margin = t_quantile(0.975, n - 2) * math.sqrt(rest / (n - 2) / sxx)
     return Line(
-        slope=slope, intercept=float(y.mean() - slope * x.mean()), low=slope - margin,
-        high=slope + margin, r2=1.0 - rest / syy if syy else 1.0, n=n,
+        slope=slope,
+        intercept=float(y.mean() - slope * x.mean()),
+        low=slope - margin,
+        high=slope + margin,
+        r2=1.0 - rest / syy if syy else 1.0,
+        n=n,
     )
 
 

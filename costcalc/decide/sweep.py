@@ -36,8 +36,13 @@ class Sweep:
     @property
     def number(self) -> int:
         """How many scenarios."""
-        return (len(self.precisions) * len(self.accelerators) * len(self.counts)
-                * len(self.regions) * len(self.plans))
+        return (
+            len(self.precisions)
+            * len(self.accelerators)
+            * len(self.counts)
+            * len(self.regions)
+            * len(self.plans)
+        )
 
     def chunks(self, most: int = MOST_IN_A_CHUNK) -> Iterator[Sweep]:
         """The same sweep in pieces of at most ``most`` scenarios, each of one precision."""
@@ -49,13 +54,18 @@ class Sweep:
             for names in _pieces(self.accelerators, devices):
                 for some in _pieces(self.counts, counts):
                     for places in _pieces(self.regions, regions):
-                        yield replace(self, precisions=(precision,), accelerators=names,
-                                      counts=some, regions=places)
+                        yield replace(
+                            self,
+                            precisions=(precision,),
+                            accelerators=names,
+                            counts=some,
+                            regions=places,
+                        )
 
 
 def _pieces(values: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
     for start in range(0, len(values), size):
-        yield tuple(values[start:start + size])
+        yield tuple(values[start : start + size])
 
 
 def read(
@@ -128,10 +138,18 @@ def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     if isinstance(instance, str) and str(nodes).isdecimal():  # else the run file's own check says
         host = hosts.find(instance, folders(raw, None))
         named = of("hardware", "accelerator", host.accelerator)
-        return {"accelerator": named, "count": int(nodes) * host.devices,
-                "region": of("site", "region"), "plan": of("price", "plan", "on-demand")}
-    return {"accelerator": of("hardware", "accelerator"), "count": of("hardware", "count"),
-            "region": of("site", "region"), "plan": of("price", "plan", "on-demand")}
+        return {
+            "accelerator": named,
+            "count": int(nodes) * host.devices,
+            "region": of("site", "region"),
+            "plan": of("price", "plan", "on-demand"),
+        }
+    return {
+        "accelerator": of("hardware", "accelerator"),
+        "count": of("hardware", "count"),
+        "region": of("site", "region"),
+        "plan": of("price", "plan", "on-demand"),
+    }
 
 
 def words(value: Any, axis: str) -> list[str]:
@@ -143,8 +161,11 @@ def words(value: Any, axis: str) -> list[str]:
     if value is None:
         message = f"nothing to compare over: give --{axis}, sweep.{axis} or the run's own"
         raise InputError(Problem(key=axis, message=message))
-    listed = value.split(",") if isinstance(value, str) else (
-        value if isinstance(value, Sequence) else [value])
+    listed = (
+        value.split(",")
+        if isinstance(value, str)
+        else (value if isinstance(value, Sequence) else [value])
+    )
     made = list(dict.fromkeys(str(item).strip() for item in listed if str(item).strip()))
     if not made:
         raise InputError(Problem(key=axis, message="expected at least one value; got none"))

@@ -71,10 +71,14 @@ class Rows:
             self._parquet(table)
 
     def _csv(self, table: Mapping[str, Any]) -> None:
-        names = [[words[i] for i in codes] for words, codes in
-                 zip(table["words"], table["codes"], strict=True)]
-        figures = [["" if np.isnan(value) else value for value in table["figures"][name].tolist()]
-                   for name in SHOWN]
+        names = [
+            [words[i] for i in codes]
+            for words, codes in zip(table["words"], table["codes"], strict=True)
+        ]
+        figures = [
+            ["" if np.isnan(value) else value for value in table["figures"][name].tolist()]
+            for name in SHOWN
+        ]
         first = [table["precision"] or ""] * len(names[0])
         self._writer.writerows(zip(first, *names, *figures, strict=True))
 
@@ -90,8 +94,11 @@ class Rows:
             elif AXES[at - 1] == "count" and at:
                 columns.append(pa.array(np.asarray(listed, dtype=np.int64)[picked]))
             else:
-                columns.append(pa.DictionaryArray.from_arrays(pa.array(picked, pa.int32()),
-                                                              pa.array(list(listed))))
+                columns.append(
+                    pa.DictionaryArray.from_arrays(
+                        pa.array(picked, pa.int32()), pa.array(list(listed))
+                    )
+                )
         columns += [pa.array(table["figures"][name], from_pandas=True) for name in SHOWN]
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
@@ -99,7 +106,9 @@ class Rows:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         (self._file or self._writer).close()

@@ -43,8 +43,14 @@ class Doubling:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "era": self.era, "rule": self.rule, "n": self.n, "months": self.months,
-            "low": self.low, "high": self.high, "r2": self.r2, "source": self.source,
+            "era": self.era,
+            "rule": self.rule,
+            "n": self.n,
+            "months": self.months,
+            "low": self.low,
+            "high": self.high,
+            "r2": self.r2,
+            "source": self.source,
             "published": list(self.published),
         }
 
@@ -91,8 +97,11 @@ def top(systems: Sequence[Landmark], number: int = 10) -> list[Landmark]:
 
 def _scale(*, large: bool | None, confident: bool = False) -> list[tuple[float, Landmark]]:
     """2010 to 2022-02 without low outliers, with z-scores; regular or large only where asked."""
-    window = [one for one in landmarks() if _DEEP < one.date < _TO_2022
-              and (one.confidence == "confident" or not confident)]
+    window = [
+        one
+        for one in landmarks()
+        if _DEEP < one.date < _TO_2022 and (one.confidence == "confident" or not confident)
+    ]
     made = []
     for one, score in zip(window, scores(window), strict=True):
         is_large = score > LARGE and one.date >= LARGE_FROM
@@ -105,8 +114,13 @@ def _openai() -> list[tuple[float, float]]:
     """What OpenAI printed or plotted in 2018, in pfs-days of 8.64e19 operations, by date."""
     found = table(FILE).data["openai_systems"]
     by_name = {one.name: one for one in landmarks()}
-    return sorted((by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
-                   row["pfs_days"] * 8.64e19) for row in found)
+    return sorted(
+        (
+            by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
+            row["pfs_days"] * 8.64e19,
+        )
+        for row in found
+    )
 
 
 def _records(systems: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -137,14 +151,14 @@ _RULES: Mapping[str, Callable[[], Sequence[Landmark]]] = {
     "before-2010": lambda: [one for one in landmarks() if one.date <= _DEEP],
     "2010-2022": lambda: [one for _, one in _scale(large=None)],
     "2010-2022-regular": lambda: [one for _, one in _scale(large=False)],
-    "2010-2022-regular-confident":
-        lambda: [one for _, one in _scale(large=False, confident=True)],
+    "2010-2022-regular-confident": lambda: [one for _, one in _scale(large=False, confident=True)],
     "2015-2022-large": lambda: [one for _, one in _scale(large=True)],
     "2015-2022-large-16": lambda: _standing_out(16),
     "2010-2025": _deep,
     "2010-2025-top": lambda: top(_deep()),
-    "2012-2017-top": lambda: [one for one in top(_deep())
-                              if date(2012, 1, 1) <= one.date < date(2018, 1, 1)],
+    "2012-2017-top": lambda: [
+        one for one in top(_deep()) if date(2012, 1, 1) <= one.date < date(2018, 1, 1)
+    ],
 }
 
 
@@ -185,13 +199,18 @@ def folds() -> list[dict[str, Any]]:
     for row in found.data["fold"]:
         first, last = ours[row["from"]], ours[row["to"]]
         years = last.year - first.year
-        made.append({
-            "from": first.name, "to": last.name, "years": years, "published": row["at_least"],
-            "by_their_points": theirs[last.name] / theirs[first.name],
-            "by_landmarks": last.flop / first.flop,
-            "months": 12 * years / math.log2(row["at_least"]),
-            "source": found.source(row["source"])[0],
-        })
+        made.append(
+            {
+                "from": first.name,
+                "to": last.name,
+                "years": years,
+                "published": row["at_least"],
+                "by_their_points": theirs[last.name] / theirs[first.name],
+                "by_landmarks": last.flop / first.flop,
+                "months": 12 * years / math.log2(row["at_least"]),
+                "source": found.source(row["source"])[0],
+            }
+        )
     return made
 
 
@@ -207,15 +226,29 @@ def doublings() -> list[Doubling]:
         systems = _systems(row["id"])
         months, low, high, r2 = doubling(systems, f"trend.{row['id']}")
         published = tuple(
-            {"months": item["months"], "low": item.get("low"), "high": item.get("high"),
-             "off": months / item["months"] - 1.0,
-             "source": found.source(item["source"])[0], "url": found.source(item["source"])[1],
-             "why_different": item.get("why", "")}
+            {
+                "months": item["months"],
+                "low": item.get("low"),
+                "high": item.get("high"),
+                "off": months / item["months"] - 1.0,
+                "source": found.source(item["source"])[0],
+                "url": found.source(item["source"])[1],
+                "why_different": item.get("why", ""),
+            }
             for item in row.get("published") or ()
         )
         source = found.source("openai")[0] if row["id"].startswith("openai") else EPOCH
-        made.append(Doubling(
-            era=row["id"], rule=row["rule"], n=len(systems), months=months, low=low, high=high,
-            r2=r2, source=source, published=published,
-        ))
+        made.append(
+            Doubling(
+                era=row["id"],
+                rule=row["rule"],
+                n=len(systems),
+                months=months,
+                low=low,
+                high=high,
+                r2=r2,
+                source=source,
+                published=published,
+            )
+        )
     return made

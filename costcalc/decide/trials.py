@@ -8,9 +8,13 @@ from typing import Any
 
 from costcalc.base.errors import InputError, Problem
 
-SOURCES = ("Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",
-           ("Tang et al. 2020, Showing Your Work Doesn't Always Work (ACL), the unbiased form, "
-            "https://arxiv.org/abs/2004.13705"))
+SOURCES = (
+    "Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",
+    (
+        "Tang et al. 2020, Showing Your Work Doesn't Always Work (ACL), the unbiased form, "
+        "https://arxiv.org/abs/2004.13705"
+    ),
+)
 
 
 def expected_best(scores: Sequence[float], n: int) -> float:
@@ -60,12 +64,19 @@ def plug_in(scores: Sequence[float], n: int) -> float:
         message = f"expected 1 or more trials and finite scores; got {n}"
         raise InputError(Problem(key="trials", message=message))
     ordered = sorted(scores)
-    return sum(score * ((i / number) ** n - ((i - 1) / number) ** n)
-               for i, score in enumerate(ordered, start=1))
+    return sum(
+        score * ((i / number) ** n - ((i - 1) / number) ** n)
+        for i, score in enumerate(ordered, start=1)
+    )
 
 
 def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[dict[str, Any]]:
     """Expected best score against what so many trials cost; ``each`` is one trial's figures."""
-    return [{"trials": n, "expected_best": expected_best(scores, n),
-             **{name: value * n for name, value in each.items()}}
-            for n in range(1, min(most, len(scores)) + 1)]
+    return [
+        {
+            "trials": n,
+            "expected_best": expected_best(scores, n),
+            **{name: value * n for name, value in each.items()},
+        }
+        for n in range(1, min(most, len(scores)) + 1)
+    ]

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "costcalc/when/v1"
 WORTH = 0.05  # below this share of the emissions waiting is called not worth it
-DODGE = ("Dodge et al. 2022, Measuring the Carbon Intensity of AI in Cloud Instances, "
-         "https://arxiv.org/abs/2206.05229")
+DODGE = (
+    "Dodge et al. 2022, Measuring the Carbon Intensity of AI in Cloud Instances, "
+    "https://arxiv.org/abs/2206.05229"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +46,14 @@ class Start:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"start": self.start.isoformat(), "elapsed_hours": self.elapsed_hours,
-                "pauses": self.pauses, "emissions": self.emissions, "unit": "kgCO2e",
-                "mean_intensity": self.mean_intensity}
+        return {
+            "start": self.start.isoformat(),
+            "elapsed_hours": self.elapsed_hours,
+            "pauses": self.pauses,
+            "emissions": self.emissions,
+            "unit": "kgCO2e",
+            "mean_intensity": self.mean_intensity,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ class Waiting:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
+
         def with_saving(one: Start | None) -> dict[str, Any] | None:
             if one is None:
                 return None
@@ -83,21 +91,38 @@ class Waiting:
             return {**one.to_dict(), "saving": 1.0 - one.emissions / now if now else None}
 
         return {
-            "schema": SCHEMA, "name": self.name, "hours": self.hours, "energy_kwh": self.energy,
-            "sentence": self.sentence, "worth_waiting": self.worth, "saving": self.saving,
-            "now": self.now.to_dict(), "best": self.best.to_dict(), "worst": self.worst.to_dict(),
-            "paused": with_saving(self.paused), "threshold": self.threshold,
-            "cleanest": with_saving(self.cleanest), "stretch": self.stretch,
+            "schema": SCHEMA,
+            "name": self.name,
+            "hours": self.hours,
+            "energy_kwh": self.energy,
+            "sentence": self.sentence,
+            "worth_waiting": self.worth,
+            "saving": self.saving,
+            "now": self.now.to_dict(),
+            "best": self.best.to_dict(),
+            "worst": self.worst.to_dict(),
+            "paused": with_saving(self.paused),
+            "threshold": self.threshold,
+            "cleanest": with_saving(self.cleanest),
+            "stretch": self.stretch,
             "window_hours": self.window_hours,
-            "signal": self.series.signal, "signal_means": MEANING[self.series.signal],
-            "notes": list(self.notes), "sources": [self.series.source, DODGE],
+            "signal": self.series.signal,
+            "signal_means": MEANING[self.series.signal],
+            "notes": list(self.notes),
+            "sources": [self.series.source, DODGE],
         }
 
 
 def when(
-    source: Source, series: Series, *, start: datetime | str | None = None,
-    window: float | None = None, threshold: float | None = None, stretch: float | None = None,
-    worth: float = WORTH, changes: Mapping[str, Any] | None = None,
+    source: Source,
+    series: Series,
+    *,
+    start: datetime | str | None = None,
+    window: float | None = None,
+    threshold: float | None = None,
+    stretch: float | None = None,
+    worth: float = WORTH,
+    changes: Mapping[str, Any] | None = None,
 ) -> Waiting:
     """The start within a window that emits least; what pausing would save.
 
@@ -123,43 +148,67 @@ def when(
     first = _first(series, start)
     means = starts(np.array(series.values), steps)
     if first >= len(means):
-        message = (f"the run takes {human(taken.value, 'h')}, the series holds {series.hours:g} h"
-                   f" from {series.start.isoformat()}: a longer series is needed")
+        message = (
+            f"the run takes {human(taken.value, 'h')}, the series holds {series.hours:g} h"
+            f" from {series.start.isoformat()}: a longer series is needed"
+        )
         raise InputError(Problem(key="series", message=message))
-    last = len(means) - 1 if window is None else min(first + int(window / series.step),
-                                                     len(means) - 1)
-    chosen = means[first:last + 1]
+    last = (
+        len(means) - 1 if window is None else min(first + int(window / series.step), len(means) - 1)
+    )
+    chosen = means[first : last + 1]
     if not np.isfinite(chosen[0]):
         message = f"the series has a gap within a run from {series.at(first).isoformat()}"
         raise InputError(Problem(key="series", message=message))
 
     def at(index: int) -> Start:
-        return Start(start=series.at(index), elapsed_hours=float(taken.value or 0.0),
-                     emissions=float(means[index]) * float(energy.value or 0.0) / 1e3,
-                     mean_intensity=float(means[index]))
+        return Start(
+            start=series.at(index),
+            elapsed_hours=float(taken.value or 0.0),
+            emissions=float(means[index]) * float(energy.value or 0.0) / 1e3,
+            mean_intensity=float(means[index]),
+        )
 
     now = at(first)
     best, worst = at(first + int(np.nanargmin(chosen))), at(first + int(np.nanargmax(chosen)))
     left = np.array(series.values[first:])
 
     def resumed(found: pausing.Paused | None) -> Start | None:
-        return None if found is None else Start(
-            start=series.at(first + found.first), mean_intensity=found.mean, pauses=found.pauses,
-            elapsed_hours=found.end * series.step / to_si(1.0, "h"),
-            emissions=found.mean * float(energy.value or 0.0) / 1e3)
+        return (
+            None
+            if found is None
+            else Start(
+                start=series.at(first + found.first),
+                mean_intensity=found.mean,
+                pauses=found.pauses,
+                elapsed_hours=found.end * series.step / to_si(1.0, "h"),
+                emissions=found.mean * float(energy.value or 0.0) / 1e3,
+            )
+        )
 
     paused = resumed(pausing.above(left, steps, threshold)) if threshold is not None else None
     cleanest = resumed(pausing.cleanest(left, steps, stretch)) if stretch is not None else None
     saving = 1.0 - best.emissions / now.emissions if now.emissions else 0.0
     notes = [*_notes(series, chosen), *_pauses(paused, threshold, cleanest, stretch)]
     if stretch is not None and steps * stretch > len(left):
-        notes.append(f"{stretch:g} times the duration is more than the series holds: "
-                     "what it holds is used")
+        notes.append(
+            f"{stretch:g} times the duration is more than the series holds: what it holds is used"
+        )
     return Waiting(
-        name=made.name, hours=taken.value, energy=energy.value, now=now, best=best, worst=worst,
-        paused=paused, threshold=threshold, cleanest=cleanest, stretch=stretch,
-        worth=saving >= worth, sentence=_sentence(now, best, saving, worth, taken.value),
-        series=series, notes=tuple(notes),
+        name=made.name,
+        hours=taken.value,
+        energy=energy.value,
+        now=now,
+        best=best,
+        worst=worst,
+        paused=paused,
+        threshold=threshold,
+        cleanest=cleanest,
+        stretch=stretch,
+        worth=saving >= worth,
+        sentence=_sentence(now, best, saving, worth, taken.value),
+        series=series,
+        notes=tuple(notes),
         window_hours=(last - first) * series.step / to_si(1.0, "h"),
     )
 
@@ -170,8 +219,10 @@ def _first(series: Series, start: datetime | str | None) -> int:
     asked = instant(start, key="--start") if isinstance(start, str) else start
     index = (asked - series.start).total_seconds() / series.step
     if not 0 <= index < len(series.values):
-        message = (f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
-                   f"{series.at(len(series.values)).isoformat()}")
+        message = (
+            f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
+            f"{series.at(len(series.values)).isoformat()}"
+        )
         raise InputError(Problem(key="--start", message=message))
     return math.ceil(index)
 
@@ -208,14 +259,19 @@ def _sentence(now: Start, best: Start, saving: float, worth: float, hours: float
     text += f"{percent(saving)} ({kept})"
     if saving >= worth:
         return f"Worth waiting: {text}."
-    long = "; a run that spans days meets every hour of them, so long runs gain little" if (
-        hours >= 24) else ""
+    long = (
+        "; a run that spans days meets every hour of them, so long runs gain little"
+        if (hours >= 24)
+        else ""
+    )
     return f"Waiting is not worth it: {text}, less than {percent(worth)}{long}."
 
 
 def _notes(series: Series, chosen: Array) -> list[str]:
-    notes = [MEANING[series.signal],
-             "operational emissions at the mean power of the run; making the hardware not counted"]
+    notes = [
+        MEANING[series.signal],
+        "operational emissions at the mean power of the run; making the hardware not counted",
+    ]
     gaps = int(np.isnan(chosen).sum())
     if gaps:
         notes.append(f"{gaps} starts are left out for gaps in the series")
@@ -231,6 +287,8 @@ def _pauses(
     if stretch is not None and cleanest is None:
         notes.append("the cleanest hours: the series has too many gaps for the run")
     if paused is not None or cleanest is not None:
-        notes.append("while paused nothing is counted: devices that are kept still cost and draw, "
-                     "and each pause takes a checkpoint and a restart")
+        notes.append(
+            "while paused nothing is counted: devices that are kept still cost and draw, "
+            "and each pause takes a checkpoint and a restart"
+        )
     return notes

@@ -17,7 +17,11 @@ class CostCallback(Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, run: Any = None, *, samples: int | None = None, tokens: int | None = None,
+        self,
+        run: Any = None,
+        *,
+        samples: int | None = None,
+        tokens: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__()

@@ -45,8 +45,7 @@ class CostCallback(Callback):  # type: ignore[misc]
         self.tracker.start()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count a batch; a step is one of the optimizer's."""
         self._hold(batch)

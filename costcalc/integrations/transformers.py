@@ -12,12 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import (
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
 from costcalc.tracking.harmless import harmless
@@ -69,8 +64,12 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             control.should_training_stop = True
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
-        logs: dict[str, float] | None = None, **known: Any,
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **known: Any,
     ) -> None:
         """Add the newest figures to what is logged."""
         newest = self.tracker.metrics()
@@ -118,7 +117,11 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     @harmless(None)
     def _describe(
-        self, args: TrainingArguments, state: TrainerState, model: Any, tokens: int | None,
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        model: Any,
+        tokens: int | None,
         samples: int | None,
     ) -> None:
         """What the Trainer knows and the run file may not say; the run file wins."""
@@ -149,8 +152,10 @@ def _of_checkpoint(state: TrainerState) -> Mapping[str, Any] | None:
 
 def _recipe(args: TrainingArguments) -> dict[str, Any]:
     precision = "bf16" if args.bf16 else "fp16" if args.fp16 else "tf32" if args.tf32 else "fp32"
-    return {"training.precision": precision,
-            "training.recompute": "full" if args.gradient_checkpointing else "none"}
+    return {
+        "training.precision": precision,
+        "training.recompute": "full" if args.gradient_checkpointing else "none",
+    }
 
 
 def _adapters(model: Any) -> dict[str, Any]:
@@ -159,8 +164,11 @@ def _adapters(model: Any) -> dict[str, Any]:
     if found is None or not getattr(found, "r", None):
         return {}
     targets = found.target_modules
-    return {"training.method": "lora", "training.lora.rank": int(found.r),
-            "training.lora.targets": sorted(targets) if isinstance(targets, (set, list)) else "all"}
+    return {
+        "training.method": "lora",
+        "training.lora.rank": int(found.r),
+        "training.lora.targets": sorted(targets) if isinstance(targets, (set, list)) else "all",
+    }
 
 
 def _is_plain(value: Any) -> bool:

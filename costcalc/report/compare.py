@@ -121,8 +121,9 @@ def show(report: Report) -> Iterator[str]:
     """A report as people read it."""
     yield f"{view.name(report)} ({view.kind(report)})"
     known = {"hardware": view.hardware(report), "place": view.place(report)}
-    yield "; ".join(f"{what} unknown" if found == "unknown" else found
-                    for what, found in known.items())
+    yield "; ".join(
+        f"{what} unknown" if found == "unknown" else found for what, found in known.items()
+    )
     yield ""
     for label, value, between, why in view.rows(report):
         yield f"  {label:26} {value:>20}  {between or why}".rstrip()

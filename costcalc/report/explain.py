@@ -38,8 +38,14 @@ def explain(estimate: Estimate) -> Iterator[str]:
 
 def _workload(estimate: Estimate) -> Iterator[str]:
     yield estimate.name
-    for name in ("parameters", "training_compute", "utilization", "throughput", "step_time",
-                 "memory_per_device"):
+    for name in (
+        "parameters",
+        "training_compute",
+        "utilization",
+        "throughput",
+        "step_time",
+        "memory_per_device",
+    ):
         result = estimate.results[name]
         yield ""
         yield f"{name} = {_value(name, estimate)}"
@@ -57,7 +63,9 @@ def _workload(estimate: Estimate) -> Iterator[str]:
 
 
 def _figure(
-    figure: Callable[..., Any], estimate: Estimate, listed: Mapping[str, Assumption | Choice],
+    figure: Callable[..., Any],
+    estimate: Estimate,
+    listed: Mapping[str, Assumption | Choice],
     shown: set[str],
 ) -> Iterator[str]:
     name = figure.__name__
@@ -119,4 +127,3 @@ def _value(name: str, estimate: Estimate) -> str:
         return f"{digits(from_si(float(estimate.values[name]), shown_in), 4)} {shown_in}"
     value = estimate.values.get(name)
     return "unknown" if value is None else digits(float(value), 6)
-

@@ -132,9 +132,7 @@ def _stages(report: Report, suffix: str) -> list[dict[str, Any]]:
     return [made]
 
 
-def _parts(
-    reports: Sequence[tuple[str, Report]], renamed: Sequence[str]
-) -> list[dict[str, Any]]:
+def _parts(reports: Sequence[tuple[str, Report]], renamed: Sequence[str]) -> list[dict[str, Any]]:
     """What each report brings along to be calculated again: its run, and which stages are its."""
     made: list[dict[str, Any]] = []
     first = 0
@@ -144,16 +142,18 @@ def _parts(
             made += [{**part, "first": part["first"] + first} for part in within]
         else:
             meters = (report.get("measurement") or {}).get("meters") or ()
-            made.append({
-                "name": f"{report.get('name') or 'run'}{suffix}",
-                "first": first,
-                "stages": len(report["stages"]),
-                **({"run": report["run"]} if report["stages"] else {}),
-                "data": report["data"],
-                "model_version": report["model_version"],
-                "costcalc_version": report.get("costcalc_version"),
-                "measured_by": ", ".join(str(m.get("name")) for m in meters) or None,
-            })
+            made.append(
+                {
+                    "name": f"{report.get('name') or 'run'}{suffix}",
+                    "first": first,
+                    "stages": len(report["stages"]),
+                    **({"run": report["run"]} if report["stages"] else {}),
+                    "data": report["data"],
+                    "model_version": report["model_version"],
+                    "costcalc_version": report.get("costcalc_version"),
+                    "measured_by": ", ".join(str(m.get("name")) for m in meters) or None,
+                }
+            )
         first += len(report["stages"]) or 1
     return made
 

@@ -65,7 +65,9 @@ def _as_report(part: Report, report: Report) -> dict[str, Any]:
     if number:
         return made | {"stages": stages, "assumptions": [], "results": None}
     return made | {
-        "stages": [], "assumptions": stages[0]["assumptions"], "results": stages[0]["results"],
+        "stages": [],
+        "assumptions": stages[0]["assumptions"],
+        "results": stages[0]["results"],
     }
 
 

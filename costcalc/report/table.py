@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate, Result
 
 HEADLINE = (
-    ("wall_clock", "Time"), ("cost", "Cost"), ("energy", "Energy"), ("carbon_total", "CO2e"),
+    ("wall_clock", "Time"),
+    ("cost", "Cost"),
+    ("energy", "Energy"),
+    ("carbon_total", "CO2e"),
 )
 BAR = 24  # characters that 100 % takes
 
@@ -155,8 +158,9 @@ def _bars(breakdown: Mapping[str, Mapping[str, float]]) -> RenderableType:
         total = sum(parts.values())
         bar = Text()
         widths = _widths([value / total for _, value in ranked])
-        for (_, fill), width, colour in zip(zip(ranked, FILLS * 2, strict=False), widths, COLOURS,
-                                            strict=False):
+        for (_, fill), width, colour in zip(
+            zip(ranked, FILLS * 2, strict=False), widths, COLOURS, strict=False
+        ):
             bar.append(fill * width, style=colour)
         words = [f"{name} {percent(value / total)}" for name, value in ranked]
         grid.add_row(f"  {of}", bar, ", ".join(words))
@@ -187,11 +191,17 @@ def _like(estimate: Estimate) -> str:
     carbon, energy = estimate.results["carbon_total"], estimate.results["energy"]
     words = []
     if carbon.value:
-        words += [t.phrase(carbon.value * 1e3) for t in equivalences("carbon")
-                  if t.count(carbon.value * 1e3) >= LEAST_OF]
+        words += [
+            t.phrase(carbon.value * 1e3)
+            for t in equivalences("carbon")
+            if t.count(carbon.value * 1e3) >= LEAST_OF
+        ]
     if energy.value:
-        words += [t.phrase(energy.value * 3.6e6) for t in equivalences("energy")[:1]
-                  if t.count(energy.value * 3.6e6) >= LEAST_OF]
+        words += [
+            t.phrase(energy.value * 3.6e6)
+            for t in equivalences("energy")[:1]
+            if t.count(energy.value * 3.6e6) >= LEAST_OF
+        ]
     return "; ".join(words)
 
 

@@ -59,10 +59,22 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
     share = asked.share or 1.0
     machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
     return Devices(
-        accelerator=accelerator, host=host, machine=machine, count=count, share=share, nodes=nodes,
+        accelerator=accelerator,
+        host=host,
+        machine=machine,
+        count=count,
+        share=share,
+        nodes=nodes,
         assumptions=(
-            exact("hardware.count", count * share, "device", basis="given", source="run file",
-                  why=f"unit: {accelerator.unit}", where=given.place("hardware", "count")),
+            exact(
+                "hardware.count",
+                count * share,
+                "device",
+                basis="given",
+                source="run file",
+                why=f"unit: {accelerator.unit}",
+                where=given.place("hardware", "count"),
+            ),
             *assumed,
         ),
     )
@@ -76,13 +88,19 @@ def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Acce
         return accelerators.find(asked.accelerator, folders)
     named = hosts.find(asked.instance or "", folders)
     if named.accelerator is None:
-        raise _problem(given, ("hardware", "instance"),
-                       f"{named.name} holds any accelerator: give hardware.accelerator too")
+        raise _problem(
+            given,
+            ("hardware", "instance"),
+            f"{named.name} holds any accelerator: give hardware.accelerator too",
+        )
     return accelerators.find(named.accelerator, folders)
 
 
 def _host(
-    given: Input, asked: Hardware, accelerator: Accelerator, provider: str | None,
+    given: Input,
+    asked: Hardware,
+    accelerator: Accelerator,
+    provider: str | None,
     folders: Sequence[Path],
 ) -> HostChoice:
     if asked.instance is None:
@@ -92,7 +110,8 @@ def _host(
     host = hosts.find(asked.instance, folders)
     if host.accelerator not in (None, accelerator.id):
         raise _problem(
-            given, ("hardware", "accelerator"),
+            given,
+            ("hardware", "accelerator"),
             f"{host.name} holds {host.accelerator}, not {accelerator.id}",
         )
     why = f"{host.name}, named in the run file"
@@ -105,7 +124,8 @@ def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
     part = accelerators.slice_of(asked.accelerator or "")
     if part is not None and asked.count not in (None, part[1]):
         raise _problem(
-            given, ("hardware", "count"),
+            given,
+            ("hardware", "count"),
             f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
         )
     if asked.count is None and part is None and asked.share is None:
@@ -120,18 +140,33 @@ def _problem(given: Input, key: tuple[str, ...], message: str) -> InputError:
 
 
 def _machine(
-    given: Input, asked: Hardware, accelerator: Accelerator, host: HostChoice, count: int,
-    per_node: int, share: float,
+    given: Input,
+    asked: Hardware,
+    accelerator: Accelerator,
+    host: HostChoice,
+    count: int,
+    per_node: int,
+    share: float,
 ) -> tuple[Machine, list[Assumption | Choice]]:
     assumed: list[Assumption | Choice] = []
     if asked.instance is None:
-        assumed.append(Choice(key="hardware.host", value=host.host.id, basis="default",
-                              source=host.host.file, why=host.why))
+        assumed.append(
+            Choice(
+                key="hardware.host",
+                value=host.host.id,
+                basis="default",
+                source=host.host.file,
+                why=host.why,
+            )
+        )
     fabric = accelerator.scale_up
     domain = min(host.host.scale_up_domain, fabric.domain) if fabric else 1
     machine = Machine(
-        accelerator=accelerator.id, generation=accelerator.generation, kind=accelerator.kind,
-        devices=count, per_node=per_node,
+        accelerator=accelerator.id,
+        generation=accelerator.generation,
+        kind=accelerator.kind,
+        devices=count,
+        per_node=per_node,
         peak={name: rate * share for name, rate in accelerator.peak.rates().items()},
         memory=accelerator.memory.si * share,
         memory_bandwidth=accelerator.memory_bandwidth.si * share,
@@ -143,9 +178,16 @@ def _machine(
         sub_devices=accelerator.sub_devices.count,
     )
     assumed += [
-        exact(f"hardware.{name}", getattr(asked, name), "GB/s", basis="given", source="run file",
-              where=given.place("hardware", name))
-        for name in ("scale_up", "scale_out") if getattr(asked, name) is not None
+        exact(
+            f"hardware.{name}",
+            getattr(asked, name),
+            "GB/s",
+            basis="given",
+            source="run file",
+            where=given.place("hardware", name),
+        )
+        for name in ("scale_up", "scale_out")
+        if getattr(asked, name) is not None
     ]
     return machine, assumed
 
@@ -162,8 +204,14 @@ def _scale_out(
     if known is not None:
         return known.si
     if needed:
-        assumed.append(exact(
-            "hardware.scale_out", to_si(DEFAULT_SCALE_OUT, "Gbit/s"), "Gbit/s", basis="default",
-            source="costcalc", why=f"no network of {host.host.name} is known: 100 Gbit/s a device",
-        ))
+        assumed.append(
+            exact(
+                "hardware.scale_out",
+                to_si(DEFAULT_SCALE_OUT, "Gbit/s"),
+                "Gbit/s",
+                basis="default",
+                source="costcalc",
+                why=f"no network of {host.host.name} is known: 100 Gbit/s a device",
+            )
+        )
     return to_si(DEFAULT_SCALE_OUT, "Gbit/s")

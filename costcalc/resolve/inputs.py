@@ -69,8 +69,14 @@ def site(given: Input, region: Region | None) -> Inputs:
 
 def _pue(given: Input, asked: Site, region: Region | None) -> Assumption:
     if asked.pue is not None:
-        return exact("site.pue", asked.pue, "1", basis="given", source="run file",
-                     where=given.place("site", "pue"))
+        return exact(
+            "site.pue",
+            asked.pue,
+            "1",
+            basis="given",
+            source="run file",
+            where=given.place("site", "pue"),
+        )
     if region is not None:
         return region.pue.assumption("site.pue")
     from costcalc.catalog.provider import survey
@@ -81,8 +87,15 @@ def _pue(given: Input, asked: Site, region: Region | None) -> Assumption:
 def _grid(given: Input, asked: Site, region: Region | None) -> Assumption | None:
     if asked.grid is not None:
         why = f"basis: {asked.grid_basis}" if asked.grid_basis else GRID_BASIS_UNKNOWN
-        return exact("site.grid", asked.grid, "gCO2e/kWh", basis="given", source="run file",
-                     why=why, where=given.place("site", "grid"))
+        return exact(
+            "site.grid",
+            asked.grid,
+            "gCO2e/kWh",
+            basis="given",
+            source="run file",
+            why=why,
+            where=given.place("site", "grid"),
+        )
     if region is None or region.grid is None:
         return None
     found = region.grid
@@ -104,14 +117,25 @@ def power(
 ) -> Inputs:
     """What boards, hosts and network draw; ``slower``: goodput holds time that trains slowly."""
     found = energy.power_assumptions(
-        devices.accelerator, devices.host, kind, utilization=utilization, precision=precision,
+        devices.accelerator,
+        devices.host,
+        kind,
+        utilization=utilization,
+        precision=precision,
         nodes=devices.nodes,
     )
-    redone = found.redone if not slower else replace(
-        found.redone, value=SLOWER[0], low=SLOWER[1], high=SLOWER[2],
-        source=EFFECTIVE_SOURCE,
-        why="the default goodput is mostly training slower than modelled, which draws as training "
+    redone = (
+        found.redone
+        if not slower
+        else replace(
+            found.redone,
+            value=SLOWER[0],
+            low=SLOWER[1],
+            high=SLOWER[2],
+            source=EFFECTIVE_SOURCE,
+            why="the default goodput is mostly training slower than modelled, which draws as training "
             "does; about a tenth of the time is lost",
+        )
     )
     known = {"host_power": found.host, "network_share": found.network, "redone": redone}
     why: dict[str, str] = {}
@@ -145,8 +169,14 @@ def prices(given: Input, devices: Devices, region: Region | None) -> Inputs:
     return Inputs(known=known, why={}, notes=notes)
 
 
-_RENTED = exact("price.electricity", 0.0, "USD/kWh", basis="default", source="costcalc",
-                why="rented: electricity is in the price")
+_RENTED = exact(
+    "price.electricity",
+    0.0,
+    "USD/kWh",
+    basis="default",
+    source="costcalc",
+    why="rented: electricity is in the price",
+)
 
 
 def owned_hardware(asked: Price) -> bool:
@@ -173,14 +203,18 @@ def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) 
     if asked.instance_hour is not None:
         value = dollars(asked.instance_hour._replace(per=""), asked) / to_si(1.0, "h")
         return price.given(
-            value / devices.host.devices, devices=devices.host.devices,
+            value / devices.host.devices,
+            devices=devices.host.devices,
             where=given.place("price", "instance_hour"),
         )
     named = given.part.hardware.instance if given.part.hardware else None
     return price.quote(
-        devices.accelerator, provider=provider_of(given, region, devices.host.host.provider if named
-                                                  else None),
-        region=_code(region), plan=asked.plan or "on-demand", instance=named, count=devices.count,
+        devices.accelerator,
+        provider=provider_of(given, region, devices.host.host.provider if named else None),
+        region=_code(region),
+        plan=asked.plan or "on-demand",
+        instance=named,
+        count=devices.count,
     )
 
 
@@ -201,9 +235,14 @@ def _billed(devices: Devices, found: price.Quote) -> Assumption:
     why = ""
     if paid > devices.reserved:
         why = f"{paid:g} devices: instances of {found.devices:g} are rented whole"
-    return exact("price.billed_share", billed(devices, found), "1",
-                 basis="given" if found.price and found.price.basis == "given" else "profile",
-                 source="whole instances are billed", why=why)
+    return exact(
+        "price.billed_share",
+        billed(devices, found),
+        "1",
+        basis="given" if found.price and found.price.basis == "given" else "profile",
+        source="whole instances are billed",
+        why=why,
+    )
 
 
 def _owned(given: Input, asked: Price, devices: Devices) -> Inputs:
@@ -214,7 +253,8 @@ def _owned(given: Input, asked: Price, devices: Devices) -> Inputs:
     electricity = replace(default.electricity, key="price.electricity")
     if own.electricity is not None:
         electricity = electricity.given(
-            dollars(own.electricity, asked), where=given.place("price", "owned", "electricity"))
+            dollars(own.electricity, asked), where=given.place("price", "owned", "electricity")
+        )
     known |= {"billed": billed, "electricity": electricity}
     if asked.device_hour is not None:
         value = dollars(asked.device_hour._replace(per=""), asked) / to_si(1.0, "h")
@@ -230,8 +270,14 @@ def _owned(given: Input, asked: Price, devices: Devices) -> Inputs:
     if own.purchase is not None:
         paid = dollars(own.purchase, asked)
         shared = float(devices.count)
-        bought = exact("price.owned.purchase", paid, "USD", basis="given", source="run file",
-                       where=given.place("price", "owned", "purchase"))
+        bought = exact(
+            "price.owned.purchase",
+            paid,
+            "USD",
+            basis="given",
+            source="run file",
+            where=given.place("price", "owned", "purchase"),
+        )
     if bought is None:
         return Inputs(known=known, why={"price": default.why_not})
     known["price"] = _written_off(bought, shared, lifetime, used)
@@ -245,7 +291,8 @@ def _written_off(
 
     def of(paid: float, years: float, share: float) -> float:
         made: float = price.owned_price(
-            purchase=paid, devices=devices, lifetime=years, utilization=share)
+            purchase=paid, devices=devices, lifetime=years, utilization=share
+        )
         return made
 
     value = of(bought.value, lifetime.value, used.value)
@@ -256,8 +303,14 @@ def _written_off(
         f"{lifetime.value / to_si(1.0, 'year'):.3g} years × utilization {used.value:.3g})"
     )
     return Assumption(
-        key="price.device_hour", value=value, low=low, high=high, unit=price.UNIT,
-        basis="given" if bought.basis == "given" else "default", source=bought.source, why=why,
+        key="price.device_hour",
+        value=value,
+        low=low,
+        high=high,
+        unit=price.UNIT,
+        basis="given" if bought.basis == "given" else "default",
+        source=bought.source,
+        why=why,
         where=bought.where,
     )
 
@@ -275,10 +328,14 @@ def embodied(devices: Devices) -> Inputs:
     else:
         value = figure.si
         known["embodied_device"] = Assumption(
-            key="embodied.device", value=value, unit="kgCO2e", basis="profile",
+            key="embodied.device",
+            value=value,
+            unit="kgCO2e",
+            basis="profile",
             low=value if figure.si_low is None else figure.si_low,
             high=value if figure.si_high is None else figure.si_high,
-            source=devices.accelerator.sources[figure.source].title, year=figure.year,
+            source=devices.accelerator.sources[figure.source].title,
+            year=figure.year,
             why=figure.note or "a device without its server",
         )
     host = devices.host
@@ -289,8 +346,12 @@ def embodied(devices: Devices) -> Inputs:
         low, high = host.embodied_per_device("low"), host.embodied_per_device("high")
         made = host.host.embodied
         known["embodied_host"] = Assumption(
-            key="embodied.host", value=value_host, unit="kgCO2e", basis="profile",
-            low=value_host if low is None else low, high=value_host if high is None else high,
+            key="embodied.host",
+            value=value_host,
+            unit="kgCO2e",
+            basis="profile",
+            low=value_host if low is None else low,
+            high=value_host if high is None else high,
             source=host.host.sources[made.source].title if made else host.host.name,
             why=f"a device's share of {host.host.name} without accelerators",
         )

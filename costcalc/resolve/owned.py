@@ -44,8 +44,13 @@ def owned(accelerator: Accelerator) -> Owned:
     low = figure.si if figure.si_low is None else figure.si_low
     high = figure.si if figure.si_high is None else figure.si_high
     purchase = Assumption(
-        key="price.owned.purchase", value=figure.si * server["value"], unit="USD",
-        low=low * server["low"], high=high * server["high"], basis="profile", year=figure.year,
+        key="price.owned.purchase",
+        value=figure.si * server["value"],
+        unit="USD",
+        low=low * server["low"],
+        high=high * server["high"],
+        basis="profile",
+        year=figure.year,
         source=accelerator.sources[figure.source].title,
         why=f"a device, its price times {server['value']} for its server: {server['note']}",
     )
@@ -55,8 +60,13 @@ def owned(accelerator: Accelerator) -> Owned:
 def _default(name: str, figure: Mapping[str, Any], data: Mapping[str, Any]) -> Assumption:
     unit = figure.get("unit", "1")
     return Assumption(
-        key=f"price.owned.{name}", unit=unit, basis="default", year=figure.get("year"),
-        value=to_si(figure["value"], unit), low=to_si(figure["low"], unit),
-        high=to_si(figure["high"], unit), why=figure["note"],
+        key=f"price.owned.{name}",
+        unit=unit,
+        basis="default",
+        year=figure.get("year"),
+        value=to_si(figure["value"], unit),
+        low=to_si(figure["low"], unit),
+        high=to_si(figure["high"], unit),
+        why=figure["note"],
         source=data["sources"][figure["source"]]["title"],
     )

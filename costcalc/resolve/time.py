@@ -39,8 +39,9 @@ def precision_of(given: Input, devices: Devices) -> tuple[str, Choice | None]:
     peak = devices.accelerator.peak.rates()
     best = next((name for name in ("bf16", "fp16", "tf32", "fp32") if name in peak), "fp32")
     why = f"the usual one that {devices.accelerator.name} has a rate for"
-    return best, Choice(key="training.precision", value=best, basis="default", source="costcalc",
-                        why=why)
+    return best, Choice(
+        key="training.precision", value=best, basis="default", source="costcalc", why=why
+    )
 
 
 def timed(
@@ -56,13 +57,20 @@ def timed(
     assumed: list[Assumption | Choice] = []
     recipe = replace(
         _recipe(training, work, devices, precision, assumed),
-        expert_overlap=bool(asked.layout and asked.layout.expert_overlap))
+        expert_overlap=bool(asked.layout and asked.layout.expert_overlap),
+    )
     layout, free = _layout(asked.layout, training, devices.count, assumed)
     if layout is None:
-        assumed.append(Choice(key="hardware.layout", value="auto", basis="default",
-                              source="costcalc", why="the fastest of a pruned set that fits"))
-    measured = replace(
-        _given(given, asked, training, layout is not None, free), workload=workload)
+        assumed.append(
+            Choice(
+                key="hardware.layout",
+                value="auto",
+                basis="default",
+                source="costcalc",
+                why="the fastest of a pruned set that fits",
+            )
+        )
+    measured = replace(_given(given, asked, training, layout is not None, free), workload=workload)
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
@@ -80,12 +88,16 @@ def _path(given: Input, key: str) -> tuple[str | int, ...]:
 
 
 def _recipe(
-    training: Training, work: Work, devices: Devices, precision: str,
+    training: Training,
+    work: Work,
+    devices: Devices,
+    precision: str,
     assumed: list[Assumption | Choice],
 ) -> Recipe:
     def default(key: str, value: Any, why: str = "", source: str = "costcalc") -> Any:
-        assumed.append(Choice(key=f"training.{key}", value=value, basis="default", source=source,
-                              why=why))
+        assumed.append(
+            Choice(key=f"training.{key}", value=value, basis="default", source=source, why=why)
+        )
         return value
 
     batch = training.global_batch
@@ -99,8 +111,11 @@ def _recipe(
         global_batch=float(batch),
         precision=precision,
         attention=cast("Any", training.attention or default("attention", "flash")),
-        kernels=cast("Any", training.kernels or (
-            default("kernels", "plain", _FUSED) if work.datum == "sample" else "plain")),
+        kernels=cast(
+            "Any",
+            training.kernels
+            or (default("kernels", "plain", _FUSED) if work.datum == "sample" else "plain"),
+        ),
         optimizer=training.optimizer or default("optimizer", "adamw"),
         method=work.method,
         base_precision=training.base_precision,
@@ -134,8 +149,7 @@ def fixed_by(given: Input) -> Fixed:
     axes = ("tensor", "pipeline", "context", "expert", "virtual_pipeline", "data")
     fixed = {name: getattr(keys, name) for name in axes if name in written}
     sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
-    return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch,
-                 recompute=recompute)
+    return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch, recompute=recompute)
 
 
 def _layout(
@@ -147,22 +161,47 @@ def _layout(
         return None, Fixed(micro_batch=training.micro_batch, recompute=recompute)
     model = keys.tensor * keys.pipeline * keys.context
     if keys.sharding is None:
-        assumed.append(Choice(key="hardware.layout.sharding", value="auto", basis="default",
-                              source="costcalc", why="the fastest that fits"))
+        assumed.append(
+            Choice(
+                key="hardware.layout.sharding",
+                value="auto",
+                basis="default",
+                source="costcalc",
+                why="the fastest that fits",
+            )
+        )
         return None, Fixed(
-            tensor=keys.tensor, pipeline=keys.pipeline, context=keys.context, expert=keys.expert,
-            virtual_pipeline=keys.virtual_pipeline, data=keys.data or count // model,
-            micro_batch=training.micro_batch, recompute=recompute,
+            tensor=keys.tensor,
+            pipeline=keys.pipeline,
+            context=keys.context,
+            expert=keys.expert,
+            virtual_pipeline=keys.virtual_pipeline,
+            data=keys.data or count // model,
+            micro_batch=training.micro_batch,
+            recompute=recompute,
         )
     if training.micro_batch is None:
-        assumed.append(Choice(key="training.micro_batch", value=1, basis="default",
-                              source="costcalc", why="a layout is given without it"))
+        assumed.append(
+            Choice(
+                key="training.micro_batch",
+                value=1,
+                basis="default",
+                source="costcalc",
+                why="a layout is given without it",
+            )
+        )
     sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
     return Layout(
-        data=keys.data or count // model, tensor=keys.tensor, pipeline=keys.pipeline,
-        virtual_pipeline=keys.virtual_pipeline, context=keys.context, expert=keys.expert,
-        sharding=cast("Any", sharding), offload=keys.offload or "none",
-        micro_batch=training.micro_batch or 1, recompute=cast("Any", recompute or "none"),
+        data=keys.data or count // model,
+        tensor=keys.tensor,
+        pipeline=keys.pipeline,
+        virtual_pipeline=keys.virtual_pipeline,
+        context=keys.context,
+        expert=keys.expert,
+        sharding=cast("Any", sharding),
+        offload=keys.offload or "none",
+        micro_batch=training.micro_batch or 1,
+        recompute=cast("Any", recompute or "none"),
     ), None
 
 
@@ -211,18 +250,35 @@ def goodput(given: Input) -> Assumption:
     """The share of the allocated time that trains."""
     asked = given.part.hardware.goodput if given.part.hardware else None
     if asked is not None:
-        return exact("hardware.goodput", asked, "1", basis="given", source="run file",
-                     where=given.place("hardware", "goodput"))
+        return exact(
+            "hardware.goodput",
+            asked,
+            "1",
+            basis="given",
+            source="run file",
+            where=given.place("hardware", "goodput"),
+        )
     if speed_is_measured(given):
         value, low, high = EFFECTIVE
         return Assumption(
-            key="hardware.goodput", value=value, low=low, high=high, unit="1", basis="default",
-            source=EFFECTIVE_SOURCE, why="restarts, checkpoints and waiting; the speed is measured",
+            key="hardware.goodput",
+            value=value,
+            low=low,
+            high=high,
+            unit="1",
+            basis="default",
+            source=EFFECTIVE_SOURCE,
+            why="restarts, checkpoints and waiting; the speed is measured",
         )
     constants = load()
     found = constants["goodput"]
     return Assumption(
-        key="hardware.goodput", value=found["value"], low=found["low"], high=found["high"],
-        unit="1", basis="default", source=constants["sources"][found["source"]]["title"],
+        key="hardware.goodput",
+        value=found["value"],
+        low=found["low"],
+        high=found["high"],
+        unit="1",
+        basis="default",
+        source=constants["sources"][found["source"]]["title"],
         why=found["why"],
     )

@@ -22,11 +22,30 @@ from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
 
 DEFAULT_LENGTH = 2048
-_SHAPE_KEYS = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
-               "experts_per_token")
+_SHAPE_KEYS = (
+    "layers",
+    "hidden",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "ffn",
+    "vocabulary",
+    "experts",
+    "experts_per_token",
+)
 _TRAINING_KEYS = (
-    "tokens", "samples", "sample_tokens", "steps", "global_batch", "epochs", "dataset_tokens",
-    "dataset_samples", "target_length", "prompts", "prompt_length", "generation_length",
+    "tokens",
+    "samples",
+    "sample_tokens",
+    "steps",
+    "global_batch",
+    "epochs",
+    "dataset_tokens",
+    "dataset_samples",
+    "target_length",
+    "prompts",
+    "prompt_length",
+    "generation_length",
 )
 
 
@@ -76,8 +95,12 @@ def trained(given: Input) -> Trained:
             for problem in error.problems
         ) from None
     return Trained(
-        work=work, assumptions=tuple(assumed), notes=(*known.notes, *work.notes),
-        files=known.files, name=known.name, workload=known.workload,
+        work=work,
+        assumptions=tuple(assumed),
+        notes=(*known.notes, *work.notes),
+        files=known.files,
+        name=known.name,
+        workload=known.workload,
     )
 
 
@@ -101,11 +124,15 @@ def _known(asked: Model, given: Input) -> _Known:
         shape = asked.architecture.model_dump()
         return _Known(fields={"architecture": from_shape(Given(**shape))})
     beside = {name: getattr(asked, name) for name in _SHAPE_KEYS}
-    return _Known(fields={
-        "parameters": asked.parameters, "active_parameters": asked.active_parameters,
-        "forward_flops": asked.forward_flops, "flops": asked.flops,
-        "given": Given(**{name: value for name, value in beside.items() if value is not None}),
-    })
+    return _Known(
+        fields={
+            "parameters": asked.parameters,
+            "active_parameters": asked.active_parameters,
+            "forward_flops": asked.forward_flops,
+            "flops": asked.flops,
+            "given": Given(**{name: value for name, value in beside.items() if value is not None}),
+        }
+    )
 
 
 def _preset(found: Preset) -> _Known:
@@ -119,15 +146,24 @@ def _preset(found: Preset) -> _Known:
     length = found.sequence_length
     title = found.sources[length.source].title if length else ""
     return _Known(
-        fields=fields, files={found.file: found.digest}, name=found.name,
+        fields=fields,
+        files={found.file: found.digest},
+        name=found.name,
         workload=_WORKLOADS.get(found.family) if found.forward_flops is not None else None,
         sequence_length=(int(length.value), title) if length else None,
     )
 
 
 # A preset's family, as the measured efficiencies and powers name workloads.
-_WORKLOADS = {"cnn": "cnn", "vit": "vit", "unet": "diffusion", "dit": "diffusion",
-              "speech": "speech", "encoder": "bert", "encoder-decoder": "t5"}
+_WORKLOADS = {
+    "cnn": "cnn",
+    "vit": "vit",
+    "unet": "diffusion",
+    "dit": "diffusion",
+    "speech": "speech",
+    "encoder": "bert",
+    "encoder-decoder": "t5",
+}
 
 _BUILT: dict[str, Architecture] = {}
 
@@ -162,8 +198,9 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
     """The fields that ``training`` gives, defaults filled and listed."""
 
     def default(key: str, value: Any, source: str, why: str = "") -> Any:
-        assumed.append(Choice(key=f"training.{key}", value=value, basis="default", source=source,
-                              why=why))
+        assumed.append(
+            Choice(key=f"training.{key}", value=value, basis="default", source=source, why=why)
+        )
         return value
 
     fields: dict[str, Any] = {name: getattr(training, name) for name in _TRAINING_KEYS}
@@ -180,11 +217,16 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
     if method in ("ppo", "grpo"):
         group = training.group
         if group is None:
-            group = default("group", 16 if method == "grpo" else 1, "costcalc",
-                            "answers a prompt; DeepSeekMath's GRPO takes 64")
+            group = default(
+                "group",
+                16 if method == "grpo" else 1,
+                "costcalc",
+                "answers a prompt; DeepSeekMath's GRPO takes 64",
+            )
         fields["group"] = group
         fields["inner_epochs"] = training.inner_epochs or default(
-            "inner_epochs", 1, "on-policy: each answer is trained on once")
+            "inner_epochs", 1, "on-policy: each answer is trained on once"
+        )
     return fields
 
 

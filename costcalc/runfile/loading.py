@@ -92,8 +92,11 @@ def load(source: Source, look_up: LookUp, *, changes: Mapping[str, Any] | None =
 
 
 def check(
-    document: Document, folder: Path | None, look_up: LookUp,
-    *, changes: Mapping[str, Any] | None = None,
+    document: Document,
+    folder: Path | None,
+    look_up: LookUp,
+    *,
+    changes: Mapping[str, Any] | None = None,
 ) -> Request:
     """The checked request in a document; see :func:`load`."""
     if not isinstance(document.data, dict):
@@ -155,15 +158,14 @@ def _text_keys(value: Any, path: KeyPath) -> None:
 COMMAND_LINE = "command line"
 
 
-def _changed(
-    document: Document, changes: Mapping[str, Any]
-) -> tuple[Document, Mapping[str, Any]]:
+def _changed(document: Document, changes: Mapping[str, Any]) -> tuple[Document, Mapping[str, Any]]:
     """The document with the changes laid over it; what they say stands nowhere in the file."""
     if not changes:
         return document, document.data
     paths = [steps(key) for key in changes]
     marks = {
-        path: mark for path, mark in document.marks.items()
+        path: mark
+        for path, mark in document.marks.items()
         if not any(path[: len(given)] == given for given in paths)
     }
     changed = replace(document, marks=marks, changed=tuple(paths))
@@ -317,15 +319,22 @@ def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> 
     stages = raw.get("stages")
     if not stages:
         yield Input(
-            name=str(raw.get("name") or "run"), raw=shared, part=Part.model_validate(shared),
-            document=document, own=(), folder=folder,
+            name=str(raw.get("name") or "run"),
+            raw=shared,
+            part=Part.model_validate(shared),
+            document=document,
+            own=(),
+            folder=folder,
         )
         return
     for index, stage in enumerate(stages):
         merged = lay_over(shared, stage)
         yield Input(
-            name=str(stage.get("name") or f"stage {index + 1}"), raw=merged,
-            part=Part.model_validate(merged), document=document, own=("stages", index),
+            name=str(stage.get("name") or f"stage {index + 1}"),
+            raw=merged,
+            part=Part.model_validate(merged),
+            document=document,
+            own=("stages", index),
             folder=folder,
         )
 

@@ -43,7 +43,14 @@ def _model(part: Part) -> Iterator[Fault]:
 
 
 _SHAPE = (
-    "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
+    "layers",
+    "hidden",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "ffn",
+    "vocabulary",
+    "experts",
     "experts_per_token",
 )
 

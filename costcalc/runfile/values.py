@@ -68,7 +68,9 @@ class Kind:
     __slots__ = ("check", "schema", "written")
 
     def __init__(
-        self, check: Callable[[Any], Any], schema: Mapping[str, Any],
+        self,
+        check: Callable[[Any], Any],
+        schema: Mapping[str, Any],
         written: Callable[[Any], Any] | None = None,
     ) -> None:
         self.check, self.schema, self.written = check, schema, written
@@ -200,8 +202,11 @@ class Money(NamedTuple):
     per: str = ""
 
 
-_MONEY = re.compile(r"(?P<number>[0-9.eE+_-]+)\s*(?P<prefix>[kMG]?)\s*(?P<currency>[A-Z]{3})"
-                    r"(?:\s*/\s*(?P<per>\S+))?", re.ASCII)
+_MONEY = re.compile(
+    r"(?P<number>[0-9.eE+_-]+)\s*(?P<prefix>[kMG]?)\s*(?P<currency>[A-Z]{3})"
+    r"(?:\s*/\s*(?P<per>\S+))?",
+    re.ASCII,
+)
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 
@@ -275,10 +280,14 @@ def _rate(value: Any) -> Rate:
     return Rate(usd, match[2])
 
 
-ExchangeRate = Annotated[Rate, Kind(
-    _rate, {"type": "string", "description": "such as 1.08 USD/EUR"},
-    lambda rate: f"{rate.usd!r} USD/{rate.currency}",
-)]
+ExchangeRate = Annotated[
+    Rate,
+    Kind(
+        _rate,
+        {"type": "string", "description": "such as 1.08 USD/EUR"},
+        lambda rate: f"{rate.usd!r} USD/{rate.currency}",
+    ),
+]
 
 
 class MeasuredRate(NamedTuple):
@@ -304,8 +313,11 @@ def _measured_rate(value: Any) -> MeasuredRate:
     raise expected(words, value)
 
 
-Throughput = Annotated[MeasuredRate, Kind(
-    _measured_rate,
-    {"type": "string", "description": "9.6e6 token/s, 400 sample/s, or 420 TFLOP/s a device"},
-    lambda rate: f"{rate.value!r} {rate.unit}",
-)]
+Throughput = Annotated[
+    MeasuredRate,
+    Kind(
+        _measured_rate,
+        {"type": "string", "description": "9.6e6 token/s, 400 sample/s, or 420 TFLOP/s a device"},
+        lambda rate: f"{rate.value!r} {rate.unit}",
+    ),
+]

@@ -34,10 +34,12 @@ has: fp16, fp32
     found = machine.peak.get(_SAME_PEAK.get(precision, precision))
     if not found:
         known = listing(sorted(name for name in machine.peak if name not in ("fp64", "int8")))
-        raise InputError(Problem(
-            key=key,
-            message=f"{machine.accelerator} has no peak for {precision}; it has: {known}",
-        ))
+        raise InputError(
+            Problem(
+                key=key,
+                message=f"{machine.accelerator} has no peak for {precision}; it has: {known}",
+            )
+        )
     return found
 
 
@@ -52,8 +54,10 @@ def kind_of(work: Work) -> str | None:
 
 def convention(work: Work, precision: str) -> str:
     """The convention of the utilisation, in words."""
-    return (f"MFU: model FLOPs without recompute over the dense {precision} peak; "
-            f"{work.convention}".rstrip("; "))
+    return (
+        f"MFU: model FLOPs without recompute over the dense {precision} peak; "
+        f"{work.convention}".rstrip("; ")
+    )
 
 
 def data_per_step(work: Work, recipe: Recipe) -> float:
@@ -86,23 +90,35 @@ def full_over_causal(work: Work) -> float:
 
 
 def from_utilization(
-    work: Work, machine: Machine, precision: str, value: float, *, peak: str | None,
+    work: Work,
+    machine: Machine,
+    precision: str,
+    value: float,
+    *,
+    peak: str | None,
     attention: Count | None,
 ) -> float:
     """A measured utilisation, over another peak or with attention counted in full, in ours."""
     if peak is None and precision in _NARROW:
-        raise InputError(Problem(
-            key="hardware.utilization_basis.peak",
-            message="expected the precision whose peak hardware.utilization refers to (reports "
-            f"of {precision} runs use bf16 or {precision}); got nothing",
-        ))
+        raise InputError(
+            Problem(
+                key="hardware.utilization_basis.peak",
+                message="expected the precision whose peak hardware.utilization refers to (reports "
+                f"of {precision} runs use bf16 or {precision}); got nothing",
+            )
+        )
     against = peak_of(machine, peak or precision, "hardware.utilization_basis.peak")
     over = full_over_causal(work) if attention == "full" else 1.0
     return value * against / peak_of(machine, precision) / over
 
 
 def from_throughput(
-    work: Work, machine: Machine, precision: str, value: float, unit: str, *,
+    work: Work,
+    machine: Machine,
+    precision: str,
+    value: float,
+    unit: str,
+    *,
     attention: Count | None = None,
 ) -> float:
     """A measured throughput (token/s, sample/s; FLOP/s a device) as utilisation."""
@@ -111,15 +127,18 @@ def from_throughput(
         return value / ours / (full_over_causal(work) if attention == "full" else 1.0)
     per_datum = work.model_flops / work.data if work.data else work.flops_per_datum
     if not per_datum:
-        raise InputError(Problem(
-            key="hardware.throughput",
-            message=f"expected TFLOP/s a device, as nothing says how many FLOPs a "
-            f"{work.datum} takes; got {unit}",
-        ))
+        raise InputError(
+            Problem(
+                key="hardware.throughput",
+                message=f"expected TFLOP/s a device, as nothing says how many FLOPs a "
+                f"{work.datum} takes; got {unit}",
+            )
+        )
     if unit != f"{work.datum}/s":
         if not work.sequence_length:
-            raise InputError(Problem(
-                key="hardware.throughput", message=f"expected {work.datum}/s; got {unit}"))
+            raise InputError(
+                Problem(key="hardware.throughput", message=f"expected {work.datum}/s; got {unit}")
+            )
         length = float(work.sequence_length)
         value = value / length if work.datum == "sample" else value * length
     return value * per_datum / (ours * machine.devices)
@@ -130,9 +149,11 @@ def from_step_time(
 ) -> float:
     """One measured optimizer step as utilisation."""
     if recipe is None or not recipe.global_batch or not work.flops_per_datum:
-        raise InputError(Problem(
-            key="hardware.calibrate.step_time",
-            message="expected training.global_batch and a model beside it: they say what a step is",
-        ))
+        raise InputError(
+            Problem(
+                key="hardware.calibrate.step_time",
+                message="expected training.global_batch and a model beside it: they say what a step is",
+            )
+        )
     flops = data_per_step(work, recipe) * work.flops_per_datum
     return flops / (seconds * peak_of(machine, precision) * machine.devices)

@@ -52,8 +52,12 @@ class SampleTime:
 
 
 def sample_seconds(
-    forward_flops: Number, rate: Number, moved: Number, bandwidth: Number,
-    light: Number = 0.0, vector: Number = 1.0,
+    forward_flops: Number,
+    rate: Number,
+    moved: Number,
+    bandwidth: Number,
+    light: Number = 0.0,
+    vector: Number = 1.0,
 ) -> SampleTime:
     """The formula above: ``rate`` FLOP/s reached by arithmetic alone, ``moved`` bytes a sample,
     ``light`` FLOP a sample at the ``vector`` rate.
@@ -91,13 +95,16 @@ def sample_time(
     sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if _class(kind) == "cnn" else 0.0
     late = 1.0 + own["late"] * float(np.log2(max(machine.devices, 1.0)))
     time = sample_seconds(
-        forward_flops, rates.peak * ceiling_of(machine, precision) * share,
+        forward_flops,
+        rates.peak * ceiling_of(machine, precision) * share,
         passes * count * rates.activation_bytes,
         rates.bandwidth * constants.get("global", {}).get("bandwidth", 0.85),
-        own["light"] * count * sparse, machine.peak.get("fp32", rates.peak),
+        own["light"] * count * sparse,
+        machine.peak.get("fp32", rates.peak),
     )
     return SampleTime(
-        seconds=float(time.seconds) * late, compute=float(time.compute) * late,
+        seconds=float(time.seconds) * late,
+        compute=float(time.compute) * late,
         memory=float(time.memory) * late,
     )
 

@@ -20,10 +20,25 @@ Key = tuple[str, str, str, str]
 ANY = "*"
 SCALES = ("1", "2-8", "9-64", "65-1024", ">1024")
 _BOUNDS = (1, 8, 64, 1024)
-_CLASSES = {"fp16": "16-bit", "bf16": "16-bit", "fp8": "8-bit", "mxfp8": "8-bit",
-            "fp4": "4-bit", "nvfp4": "4-bit", "tf32": "tf32", "fp32": "fp32"}
-_WORKLOADS = {"decoder": "llm", "ssm": "llm", "encoder": "bert", "encoder-decoder": "t5",
-              "vision": "vit", "diffusion": "diffusion", "speech": "speech"}
+_CLASSES = {
+    "fp16": "16-bit",
+    "bf16": "16-bit",
+    "fp8": "8-bit",
+    "mxfp8": "8-bit",
+    "fp4": "4-bit",
+    "nvfp4": "4-bit",
+    "tf32": "tf32",
+    "fp32": "fp32",
+}
+_WORKLOADS = {
+    "decoder": "llm",
+    "ssm": "llm",
+    "encoder": "bert",
+    "encoder-decoder": "t5",
+    "vision": "vit",
+    "diffusion": "diffusion",
+    "speech": "speech",
+}
 _NAMES = ("generation", "precision", "workload", "scale")
 
 
@@ -57,8 +72,9 @@ def scale_class(devices: float) -> str:
     >>> [scale_class(n) for n in (1, 8, 64, 512, 2048)]
     ['1', '2-8', '9-64', '65-1024', '>1024']
     """
-    return next((name for name, most in zip(SCALES, _BOUNDS, strict=False) if devices <= most),
-                SCALES[-1])
+    return next(
+        (name for name, most in zip(SCALES, _BOUNDS, strict=False) if devices <= most), SCALES[-1]
+    )
 
 
 def workload_class(kind: str | None) -> str:
@@ -75,9 +91,16 @@ def _cells() -> dict[Key, tuple[float, float, float, int, int]]:
 # Which parts of the cell are dropped, nearest first.  The kind of workload matters most (a CNN gets
 # a third of what a decoder does), then the precision, whose peak the share is of, then the chip.
 _DROPPED = (
-    (), ("scale",), ("generation",), ("generation", "scale"), ("generation", "precision"),
-    ("generation", "precision", "scale"), ("workload",), ("workload", "scale"),
-    ("workload", "generation"), ("workload", "generation", "scale"),
+    (),
+    ("scale",),
+    ("generation",),
+    ("generation", "scale"),
+    ("generation", "precision"),
+    ("generation", "precision", "scale"),
+    ("workload",),
+    ("workload", "scale"),
+    ("workload", "generation"),
+    ("workload", "generation", "scale"),
     ("workload", "generation", "precision", "scale"),
 )
 
@@ -85,8 +108,9 @@ _DROPPED = (
 def chain(key: Key) -> Iterator[tuple[Key, tuple[str, ...]]]:
     """The cells that may answer, nearest first, and what each leaves out."""
     for dropped in _DROPPED:
-        parts = tuple(ANY if name in dropped else part
-                      for name, part in zip(_NAMES, key, strict=True))
+        parts = tuple(
+            ANY if name in dropped else part for name, part in zip(_NAMES, key, strict=True)
+        )
         yield (parts[0], parts[1], parts[2], parts[3]), dropped
 
 
@@ -105,16 +129,26 @@ def efficiency(generation: str, precision: str, kind: str | None, devices: float
     for cell, dropped in chain(key):
         if cell in known:
             value, low, high, n, publishers = known[cell]
-            return Efficiency(value=value, low=low, high=high, n=n, publishers=publishers,
-                              why=_why(key, cell, dropped, n, publishers))
+            return Efficiency(
+                value=value,
+                low=low,
+                high=high,
+                n=n,
+                publishers=publishers,
+                why=_why(key, cell, dropped, n, publishers),
+            )
     raise LookupError("no cell holds all measurements: run scripts/efficiency_cells.py")
 
 
 def _why(key: Key, cell: Key, dropped: tuple[str, ...], n: int, publishers: int) -> str:
-    named = ["any " + name if part == ANY else part + (" devices" if name == "scale" else "")
-             for name, part in zip(_NAMES, cell, strict=True)]
-    text = (f"median of {n} measured configurations by {publishers} "
-            f"publisher{'s' * (publishers != 1)}: {', '.join(named)}")
+    named = [
+        "any " + name if part == ANY else part + (" devices" if name == "scale" else "")
+        for name, part in zip(_NAMES, cell, strict=True)
+    ]
+    text = (
+        f"median of {n} measured configurations by {publishers} "
+        f"publisher{'s' * (publishers != 1)}: {', '.join(named)}"
+    )
     lost = [part for name, part in zip(_NAMES, key, strict=True) if name in dropped and part != ANY]
     return f"{text} (too few for {', '.join(lost)})" if lost else text
 

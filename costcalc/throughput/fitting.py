@@ -70,8 +70,15 @@ def _shape_guessed(parameters: float, length: int) -> ModelShape:
 
 
 def place(
-    work: Work, machine: Machine, recipe: Recipe | None, layout: Layout | None,
-    fixed: Fixed | None, *, offload: str | None, recompute_free: bool, must_fit: bool,
+    work: Work,
+    machine: Machine,
+    recipe: Recipe | None,
+    layout: Layout | None,
+    fixed: Fixed | None,
+    *,
+    offload: str | None,
+    recompute_free: bool,
+    must_fit: bool,
 ) -> Placed:
     """The layout of a run and its memory.
 
@@ -81,8 +88,11 @@ def place(
     footprint = footprint_of(work)
     if recipe is None or footprint is None:
         lacks = "no parameter count" if footprint is None else "no recipe"
-        return Placed(layout=layout, by="given" if layout else "none",
-                      memory_why=f"{lacks}: give model.parameters or a model")
+        return Placed(
+            layout=layout,
+            by="given" if layout else "none",
+            memory_why=f"{lacks}: give model.parameters or a model",
+        )
     if layout is not None:
         if recompute_free:
             layout = _least_recompute(footprint, machine, layout, recipe)
@@ -105,9 +115,11 @@ def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
     parts = {name: float(getattr(held.parts, name)) for name in held.parts.__slots__}
     warnings = placed.warnings
     if machine.memory and total.high > machine.memory:
-        told = (f"memory may not suffice: {total.value / _GIB:.3g} GiB a device "
-                f"({total.low / _GIB:.3g} to {total.high / _GIB:.3g}) of "
-                f"{machine.memory / _GIB:.3g}")
+        told = (
+            f"memory may not suffice: {total.value / _GIB:.3g} GiB a device "
+            f"({total.low / _GIB:.3g} to {total.high / _GIB:.3g}) of "
+            f"{machine.memory / _GIB:.3g}"
+        )
         warnings = (*warnings, told)
     return replace(placed, memory=total, parts=parts, warnings=warnings)
 
@@ -131,14 +143,17 @@ def _automatic(
     if shape is None:
         layout, walked = _data_parallel(footprint, machine, recipe, fixed)
         return Placed(layout=layout, by="auto", walked=walked)
-    found, walked = fastest(shape, machine, _as_long(recipe, shape), footprint=footprint,
-                            constants=load(), fixed=fixed)
+    found, walked = fastest(
+        shape, machine, _as_long(recipe, shape), footprint=footprint, constants=load(), fixed=fixed
+    )
     if found is None:
-        raise InputError(Problem(
-            key="hardware.layout",
-            message=f"no layout of {machine.devices} devices keeps to what is fixed; "
-            "change the count or leave an axis out",
-        ))
+        raise InputError(
+            Problem(
+                key="hardware.layout",
+                message=f"no layout of {machine.devices} devices keeps to what is fixed; "
+                "change the count or leave an axis out",
+            )
+        )
     free = fixed.tensor is None and fixed.pipeline is None
     return Placed(layout=found, by="auto", walked=walked, free=free)
 
@@ -148,7 +163,11 @@ def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
 
 
 _STEPS: tuple[tuple[Sharding, RecomputeKind], ...] = (
-    ("none", "none"), ("zero1", "none"), ("zero3", "none"), ("zero3", "full"))
+    ("none", "none"),
+    ("zero1", "none"),
+    ("zero3", "none"),
+    ("zero3", "full"),
+)
 _ALONE: tuple[tuple[Sharding, RecomputeKind], ...] = (("none", "none"), ("none", "full"))
 
 
@@ -164,8 +183,9 @@ def _data_parallel(
     for sharding, recompute in steps:
         for size in sizes:
             walked += 1
-            layout = Layout(data=machine.devices, micro_batch=size, sharding=sharding,
-                            recompute=recompute)
+            layout = Layout(
+                data=machine.devices, micro_batch=size, sharding=sharding, recompute=recompute
+            )
             held = memory(footprint, machine, layout, recipe).total.value
             if held <= limit:
                 return layout, walked
@@ -183,17 +203,27 @@ def _halvings(number: int) -> list[int]:
 
 
 def _too_large(
-    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, *, placed: Placed,
+    work: Work,
+    footprint: Footprint,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    placed: Placed,
     low: float,
 ) -> InputError:
     smallest = smallest_count(work, footprint, machine, recipe)
     where = "hardware.count" if placed.by == "auto" else "hardware.layout"
-    hint = (f"; {smallest} such devices are the fewest that fit" if smallest
-            else "; no number of such devices fits")
+    hint = (
+        f"; {smallest} such devices are the fewest that fit"
+        if smallest
+        else "; no number of such devices fits"
+    )
     if placed.by == "given" and smallest and smallest <= machine.devices:
         hint = f"; with layout: auto it fits, on {smallest} such devices at least"
-    message = (f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
-               f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}")
+    message = (
+        f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
+        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}"
+    )
     return InputError(Problem(key=where, message=message))
 
 
@@ -214,15 +244,14 @@ def smallest_count(
     return count
 
 
-def _fits(
-    work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, count: int
-) -> bool:
+def _fits(work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, count: int) -> bool:
     tried = replace(machine, devices=count)
     recipe = replace(recipe, global_batch=max(recipe.global_batch, float(count)))
     shape = shape_for(work)
     if shape is not None:
-        found = search(shape, tried, _as_long(recipe, shape), footprint=footprint,
-                       constants=load(), top=1)
+        found = search(
+            shape, tried, _as_long(recipe, shape), footprint=footprint, constants=load(), top=1
+        )
         return found.fits != "none"
     layout, _ = _data_parallel(footprint, tried, recipe, Fixed(micro_batch=1))
     return bool(memory(footprint, tried, layout, recipe).total.low <= (machine.memory or 1e300))

@@ -84,11 +84,18 @@ def _by_shapes(model: Architecture, length: int) -> Footprint:
             logits += _logits(block, here)
     layers = float(max(model.layers, 1))
     return Footprint(
-        layers=layers, embedding=sums["embedding"], head=sums["head"], tied=sums["tied"],
-        dense=sums["dense"] / layers, expert=sums["expert"] / layers,
-        whole=sums["whole"] / layers, split=sums["split"] / layers,
-        scores=sums["scores"] / layers, stream=sums["stream"] / layers,
-        logits=logits, largest=largest,
+        layers=layers,
+        embedding=sums["embedding"],
+        head=sums["head"],
+        tied=sums["tied"],
+        dense=sums["dense"] / layers,
+        expert=sums["expert"] / layers,
+        whole=sums["whole"] / layers,
+        split=sums["split"] / layers,
+        scores=sums["scores"] / layers,
+        stream=sums["stream"] / layers,
+        logits=logits,
+        largest=largest,
         parameters=sums["dense"] + sums["expert"] + sums["embedding"] + sums["head"],
     )
 
@@ -129,9 +136,7 @@ def _logits(block: Block, positions: float) -> float:
     return float(max(heads, default=0)) * positions
 
 
-def _kept(
-    block: Block, hidden: int, here: float, positions: dict[str, float]
-) -> dict[str, float]:
+def _kept(block: Block, hidden: int, here: float, positions: dict[str, float]) -> dict[str, float]:
     """Elements that one layer keeps of one sample."""
     kept = {"whole": 0.0, "split": 0.0, "scores": 0.0, "stream": hidden * here}
     linears = [op for op in block.operators if isinstance(op, Linear)]
@@ -169,10 +174,17 @@ def _by_parameters(parameters: float, length: int) -> Footprint:
     hidden = (parameters * _ASPECT / 12) ** (1 / 3)
     layers = max(1.0, round(hidden / _ASPECT))
     return Footprint(
-        layers=layers, dense=parameters / layers, parameters=parameters, largest=4 * hidden**2,
-        whole=4 * hidden * length, split=12 * hidden * length, stream=hidden * length,
-        scores=hidden / _ASPECT * length**2, logits=64e3 * length,
-        spread=(0.5, 2.0), basis="parameters",
+        layers=layers,
+        dense=parameters / layers,
+        parameters=parameters,
+        largest=4 * hidden**2,
+        whole=4 * hidden * length,
+        split=12 * hidden * length,
+        stream=hidden * length,
+        scores=hidden / _ASPECT * length**2,
+        logits=64e3 * length,
+        spread=(0.5, 2.0),
+        basis="parameters",
     )
 
 
@@ -184,13 +196,22 @@ _ROOT = (75.0, 150.0, 300.0)
 
 def _by_flops(parameters: float, forward_flops: float | None) -> Footprint:
     if not forward_flops:
-        return Footprint(layers=1.0, dense=parameters, parameters=parameters,
-                         spread=(0.0, 4.0), basis="parameters")
+        return Footprint(
+            layers=1.0,
+            dense=parameters,
+            parameters=parameters,
+            spread=(0.0, 4.0),
+            basis="parameters",
+        )
     low, value, high = _ROOT
     kept = 2 * value * forward_flops**0.5  # the output of a convolution and of its normalisation
     layers = 50.0
     return Footprint(
-        layers=layers, dense=parameters / layers, parameters=parameters,
-        split=kept / layers, stream=kept / layers / 4,
-        spread=(low / value, high / value), basis="forward_flops",
+        layers=layers,
+        dense=parameters / layers,
+        parameters=parameters,
+        split=kept / layers,
+        stream=kept / layers / 4,
+        spread=(low / value, high / value),
+        basis="forward_flops",
     )

@@ -49,12 +49,7 @@ class Layer:
 
 
 def layer_times(
-    shape: ModelShape,
-    rates: Rates,
-    axes: Axes,
-    training: Any,
-    c: Coefficients,
-    tokens: Number,
+    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
 ) -> Layer:
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
     # passes of forward's cost: forward 1, backward 2 (1 where weights are frozen), recompute 1
@@ -128,12 +123,7 @@ def _experts(
 
 
 def _attention(
-    shape: ModelShape,
-    rates: Rates,
-    axes: Axes,
-    training: Any,
-    c: Coefficients,
-    tokens: Number,
+    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of attention's core, all passes, and bytes of its score matrix where not fused.
 
@@ -176,12 +166,7 @@ def _elementwise(
 
 
 def _logits(
-    shape: ModelShape,
-    rates: Rates,
-    axes: Axes,
-    training: Any,
-    c: Coefficients,
-    tokens: Number,
+    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of the logits and the loss: matmul in 16 bits, and their traffic."""
     t = axes.tensor

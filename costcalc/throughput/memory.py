@@ -44,8 +44,14 @@ class Parts:
     @property
     def total(self) -> Number:
         """The sum (B)."""
-        return (self.weights + self.gradients + self.optimizer + self.activations + self.logits
-                + self.framework)
+        return (
+            self.weights
+            + self.gradients
+            + self.optimizer
+            + self.activations
+            + self.logits
+            + self.framework
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +82,13 @@ _OPTIMIZER = {
 # Muon leaves embeddings and head to AdamW.
 _OPTIMIZER_ENDS = {"muon": "adamw"}
 # Frozen bases: 4-bit NormalFloat and 0.127 bits of doubly quantised constants (QLoRA, section 3).
-_FROZEN = {"nf4": (0.516, 0.516, 0.57), "int8": (1.0, 1.01, 1.1),
-           "bf16": (2.0, 2.0, 2.0), "fp16": (2.0, 2.0, 2.0), "fp32": (4.0, 4.0, 4.0)}
+_FROZEN = {
+    "nf4": (0.516, 0.516, 0.57),
+    "int8": (1.0, 1.01, 1.1),
+    "bf16": (2.0, 2.0, 2.0),
+    "fp16": (2.0, 2.0, 2.0),
+    "fp32": (4.0, 4.0, 4.0),
+}
 _QUANTISED = ("nf4", "int8")
 # Elements of the attention matrix kept without flash: softmax out, its dropout, and the mask.
 _SCORES = (1.0, 2.5, 5.0)
@@ -105,7 +116,11 @@ _TRAINED = {"ppo": 2.0}
 
 
 def memory(
-    model: Footprint, machine: Machine, layout: Layout | Axes, recipe: Recipe, *,
+    model: Footprint,
+    machine: Machine,
+    layout: Layout | Axes,
+    recipe: Recipe,
+    *,
     offload: str | None = None,
 ) -> Memory:
     """Bytes on the fullest device of a layout: low, value, high, and the parts of the value.
@@ -131,7 +146,12 @@ def memory(
 
 
 def bytes_at(
-    model: Footprint, machine: Machine, axes: Axes, recipe: Recipe, *, level: int = VALUE,
+    model: Footprint,
+    machine: Machine,
+    axes: Axes,
+    recipe: Recipe,
+    *,
+    level: int = VALUE,
     offload: str = "none",
 ) -> Parts:
     """The parts on the fullest device at one level (LOW, VALUE or HIGH), in bytes."""
@@ -141,8 +161,12 @@ def bytes_at(
         return first
     last = _stage(split, level, offload, at_start=False)
     later = last.total > first.total
-    return Parts(**{name: np.where(later, getattr(last, name), getattr(first, name))
-                    for name in Parts.__slots__})
+    return Parts(
+        **{
+            name: np.where(later, getattr(last, name), getattr(first, name))
+            for name in Parts.__slots__
+        }
+    )
 
 
 class _Split:
@@ -164,14 +188,17 @@ class _Split:
         inside = np.minimum(np.maximum(near / axes.tensor, 1.0), replicas)
         self.group = inside * axes.hybrid + replicas * (1 - axes.hybrid)
         self.expert_group = np.maximum(
-            np.minimum(self.group, replicas * axes.tensor / self.experts_over), 1.0)
+            np.minimum(self.group, replicas * axes.tensor / self.experts_over), 1.0
+        )
         parts = axes.pipeline * axes.virtual_pipeline
-        self.layers = np.minimum(np.ceil(model.layers / parts) * axes.virtual_pipeline,
-                                 model.layers)
+        self.layers = np.minimum(
+            np.ceil(model.layers / parts) * axes.virtual_pipeline, model.layers
+        )
         batches = np.ceil(recipe.global_batch / (axes.data * axes.micro_batch))
         # Interleaved stages keep more: arXiv:2205.05198, section 4.2.3.
         deep = axes.pipeline + (axes.pipeline - 1) / axes.virtual_pipeline * (
-            axes.virtual_pipeline > 1)
+            axes.virtual_pipeline > 1
+        )
         self.in_flight = np.minimum(deep, np.maximum(batches, 1.0))
         self.sequence = axes.sequence_parallel * (axes.tensor - 1) + 1
         self.samples = axes.micro_batch / axes.context
@@ -189,16 +216,16 @@ def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
     framework = alone[level] * split.alone + together[level] * (1 - split.alone)
     weights, gradients, optimizer = _states(split, level, ends / axes.tensor, offload)
     return Parts(
-        weights=weights, gradients=gradients, optimizer=optimizer,
+        weights=weights,
+        gradients=gradients,
+        optimizer=optimizer,
         activations=_activations(split, level, in_flight),
         logits=_LOGIT[level] * logits * split.samples / axes.tensor,
         framework=framework,
     )
 
 
-def _states(
-    split: _Split, level: int, ends: Number, offload: str
-) -> tuple[Number, Number, Number]:
+def _states(split: _Split, level: int, ends: Number, offload: str) -> tuple[Number, Number, Number]:
     """Weights, gradients and optimizer states (B) of one stage; ``ends``: embedding and head."""
     model, axes, recipe = split.model, split.axes, split.recipe
     dense = split.layers * model.dense / axes.tensor

@@ -93,7 +93,8 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Netw
         tensor_exposed=1.0 - overlap * (1.0 - c.tensor_exposed),
         pipeline_exposed=1.0 - overlap * (1.0 - c.pipeline_exposed),
         data_exposed=1.0 - overlap * (1.0 - c.data_exposed),
-        expert_exposed=1.0 - overlap * (1.0 - c.expert_exposed) * (1.0 - dual)
+        expert_exposed=1.0
+        - overlap * (1.0 - c.expert_exposed) * (1.0 - dual)
         - dual * (1.0 - EXPERT_BESIDE),
         expert_bytes=rates.activation_bytes * (1.0 - dual * rates.low * NARROW),
         tensor_bytes=rates.activation_bytes * (1.0 - NARROW * rates.low),
@@ -119,13 +120,12 @@ def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Numbe
     inside = np.minimum(axes.expert, chips)
     shares.append(torus_exchange(inside, torus_axes(inside, chips, known), known))
     tensor, context, data, expert = (
-        up * np.where(np.asarray(dims) > 0, share, 1.0) for share in shares)
+        up * np.where(np.asarray(dims) > 0, share, 1.0) for share in shares
+    )
     return tensor, context, data, expert
 
 
-def tensor_time(
-    shape: ModelShape, axes: Axes, net: Network, tokens: Number
-) -> Number:
+def tensor_time(shape: ModelShape, axes: Axes, net: Network, tokens: Number) -> Number:
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 
     Sequence parallelism replaces each by a reduce-scatter and an all-gather: the same bytes
@@ -196,9 +196,7 @@ def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
     return (shape.parameters - experts) / parts, experts / (parts * axes.expert)
 
 
-def shard_time(
-    shape: ModelShape, axes: Axes, net: Network, busy: Number, frozen: Number
-) -> Number:
+def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, frozen: Number) -> Number:
     """Exposed seconds a micro-batch of sharded weights: two gathers and a reduce-scatter.
 
     ``busy``: the seconds of compute that hide them.  HSDP shards inside the domain only.
@@ -219,11 +217,7 @@ def shard_time(
 
 
 def gradient_time(
-    shape: ModelShape,
-    axes: Axes,
-    net: Network,
-    busy: Number,
-    training: Any,
+    shape: ModelShape, axes: Axes, net: Network, busy: Number, training: Any
 ) -> Number:
     """Exposed seconds a step of reducing gradients (and gathering updated weights).
 

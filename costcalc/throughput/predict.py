@@ -46,7 +46,12 @@ def predict(
 
 
 def _by_step(
-    work: Work, machine: Machine, recipe: Recipe, placed: Placed, *, shape: ModelShape,
+    work: Work,
+    machine: Machine,
+    recipe: Recipe,
+    placed: Placed,
+    *,
+    shape: ModelShape,
     layout: Layout,
 ) -> Prediction:
     """MFU = FLOPs of the modelled step / (its seconds · devices · peak).
@@ -66,9 +71,14 @@ def _by_step(
     seconds = float(step.seconds) / share
     value = flops / (seconds * machine.devices * peak_of(machine, recipe.precision))
     low, high = prediction_range(
-        constants, generation=machine.generation, kind=shape.kind,
-        layout_given=placed.by == "given", shapes_known=shape.known, devices=machine.devices,
-        experts=shape.experts > 0)
+        constants,
+        generation=machine.generation,
+        kind=shape.kind,
+        layout_given=placed.by == "given",
+        shapes_known=shape.known,
+        devices=machine.devices,
+        experts=shape.experts > 0,
+    )
     why = ["modelled step"]
     if placed.by == "auto":
         why.append(f"the fastest of {placed.walked} layouts")
@@ -87,11 +97,18 @@ def _by_sample(
     """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone."""
     constants = load()
     taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
-    time = sample_time(forward_flops, machine, recipe.precision, constants, kind=taken,
-                       fused=recipe.kernels == "fused")
+    time = sample_time(
+        forward_flops,
+        machine,
+        recipe.precision,
+        constants,
+        kind=taken,
+        fused=recipe.kernels == "fused",
+    )
     value = 3.0 * forward_flops / (time.seconds * peak_of(machine, recipe.precision))
-    low, high = prediction_range(constants, generation=machine.generation, kind=taken,
-                                 devices=machine.devices)
+    low, high = prediction_range(
+        constants, generation=machine.generation, kind=taken, devices=machine.devices
+    )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices
     parts = {"compute": time.compute * steps, "memory": time.memory * steps}
@@ -105,6 +122,12 @@ def _seconds(step: StepTime, share: float) -> dict[str, float]:
 def _ranged(value: float, low: float, high: float, why: list[str]) -> Assumption:
     value = min(value, 1.0)
     return Assumption(
-        key=KEY, value=value, low=value * low, high=max(value, min(value * high, 1.0)),
-        unit="1", basis="modelled", source=SOURCE, why="; ".join(why),
+        key=KEY,
+        value=value,
+        low=value * low,
+        high=max(value, min(value * high, 1.0)),
+        unit="1",
+        basis="modelled",
+        source=SOURCE,
+        why="; ".join(why),
     )

@@ -80,9 +80,7 @@ def prediction_range(
     return math.exp(-low), math.exp(high)
 
 
-def _own(
-    ranges: Mapping[str, Any], name: str, base: Mapping[str, float]
-) -> Mapping[str, float]:
+def _own(ranges: Mapping[str, Any], name: str, base: Mapping[str, float]) -> Mapping[str, float]:
     found = ranges.get(name)
     if found is None or found.get("n", ENOUGH) < ENOUGH:
         found = ranges.get(_LIKE.get(name, ""), found)

@@ -78,8 +78,7 @@ class _Problem:
     coefficients: Coefficients
 
     def bytes(self, axes: Axes, level: int) -> Floats:
-        made = bytes_at(
-            self.footprint, self.machine, axes, self.recipe, level=level).total
+        made = bytes_at(self.footprint, self.machine, axes, self.recipe, level=level).total
         return np.broadcast_to(made, np.shape(axes.data))
 
     def step(self, axes: Axes) -> StepTime:
@@ -87,8 +86,15 @@ class _Problem:
 
 
 def search(
-    shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint,
-    constants: Mapping[str, Any], top: int = 10, full: bool = False, fixed: Fixed | None = None,
+    shape: ModelShape,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    footprint: Footprint,
+    constants: Mapping[str, Any],
+    top: int = 10,
+    full: bool = False,
+    fixed: Fixed | None = None,
 ) -> Found:
     """The ``top`` fastest layouts that fit in the device's memory.
 
@@ -96,29 +102,61 @@ def search(
     for the precision.  Ties go to the layout that comes first in the table: fewer tensor ranks,
     then fewer stages, and so on, so that the same question has the same answer.
     """
-    problem, best, fits = _searched(shape, machine, recipe, footprint=footprint,
-                                    constants=constants, top=top, full=full, fixed=fixed)
+    problem, best, fits = _searched(
+        shape,
+        machine,
+        recipe,
+        footprint=footprint,
+        constants=constants,
+        top=top,
+        full=full,
+        fixed=fixed,
+    )
     return _found(problem, best, fits)
 
 
 def fastest(
-    shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint,
-    constants: Mapping[str, Any], fixed: Fixed | None = None,
+    shape: ModelShape,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    footprint: Footprint,
+    constants: Mapping[str, Any],
+    fixed: Fixed | None = None,
 ) -> tuple[Layout | None, int]:
     """The first layout of :func:`search` and how many were walked, without timing it once more."""
-    _, best, _ = _searched(shape, machine, recipe, footprint=footprint, constants=constants,
-                           top=1, full=False, fixed=fixed)
+    _, best, _ = _searched(
+        shape,
+        machine,
+        recipe,
+        footprint=footprint,
+        constants=constants,
+        top=1,
+        full=False,
+        fixed=fixed,
+    )
     first = layout_at(best.rows[:, 0].tolist()) if best.rows.shape[1] else None
     return first, best.walked
 
 
 def _searched(
-    shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint,
-    constants: Mapping[str, Any], top: int, full: bool, fixed: Fixed | None,
+    shape: ModelShape,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    footprint: Footprint,
+    constants: Mapping[str, Any],
+    top: int,
+    full: bool,
+    fixed: Fixed | None,
 ) -> tuple[_Problem, _Best, str]:
     problem = _Problem(
-        footprint=footprint, shape=shape, machine=machine, recipe=recipe,
-        rates=rates_of(machine, recipe.precision), training=training_of(recipe),
+        footprint=footprint,
+        shape=shape,
+        machine=machine,
+        recipe=recipe,
+        rates=rates_of(machine, recipe.precision),
+        training=training_of(recipe),
         coefficients=coefficients_of(constants, machine, recipe.precision, shape.kind),
     )
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
@@ -149,8 +187,7 @@ def _walk(asked: Question) -> Iterable[Floats]:
 
 
 def _fastest(
-    problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *,
-    low_within: float = np.inf,
+    problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *, low_within: float = np.inf
 ) -> _Best:
     """The fastest layouts whose central memory is within a limit (and their low end within its)."""
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
@@ -211,8 +248,12 @@ def _found(problem: _Problem, best: _Best, fits: str) -> Found:
     took = np.broadcast_to(step.seconds, number)
     parts = {name: np.broadcast_to(part, number) for name, part in step.breakdown().items()}
     ranked = tuple(
-        Ranked(layout=layout_at(best.rows[:, i].tolist()), seconds=float(took[i]),
-               memory=float(held[i]), breakdown={name: float(p[i]) for name, p in parts.items()})
+        Ranked(
+            layout=layout_at(best.rows[:, i].tolist()),
+            seconds=float(took[i]),
+            memory=float(held[i]),
+            breakdown={name: float(p[i]) for name, p in parts.items()},
+        )
         for i in range(number)
     )
     return Found(best=ranked, walked=best.walked, fitting=best.fitting, fits=fits)
@@ -229,8 +270,11 @@ def why_first(first: Ranked, second: Ranked) -> str:
     gain = 1 - first.seconds / second.seconds
     gaps = {name: first.breakdown[name] - second.breakdown[name] for name in first.breakdown}
     told = sorted(gaps.items(), key=lambda item: -abs(item[1]))
-    heard = [f"{name} {gap:+.3g} s" for name, gap in told[:3]
-             if abs(gap) > 0.05 * max(abs(told[0][1]), 1e-12)]
+    heard = [
+        f"{name} {gap:+.3g} s"
+        for name, gap in told[:3]
+        if abs(gap) > 0.05 * max(abs(told[0][1]), 1e-12)
+    ]
     if gain < _EQUAL * 10:
         return "as fast as the second, and simpler"
     return f"{100 * gain:.3g} % faster than the second: {', '.join(heard)}"

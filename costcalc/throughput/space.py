@@ -22,10 +22,26 @@ from costcalc.throughput.shape import ModelShape
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
-COLUMNS = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert", "micro_batch",
-           "zero", "hybrid", "full", "selective")
-_SHARDINGS = {"none": (0.0, 0.0), "zero1": (1.0, 0.0), "zero2": (2.0, 0.0), "zero3": (3.0, 0.0),
-              "hsdp": (3.0, 1.0)}
+COLUMNS = (
+    "data",
+    "tensor",
+    "pipeline",
+    "virtual_pipeline",
+    "context",
+    "expert",
+    "micro_batch",
+    "zero",
+    "hybrid",
+    "full",
+    "selective",
+)
+_SHARDINGS = {
+    "none": (0.0, 0.0),
+    "zero1": (1.0, 0.0),
+    "zero2": (2.0, 0.0),
+    "zero3": (3.0, 0.0),
+    "hsdp": (3.0, 1.0),
+}
 _RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
 _NODE = 8  # tensor parallelism is tried within a server of this size at least
 _MOST_MICRO_BATCH = 64
@@ -67,13 +83,17 @@ def question(
 ) -> Question:
     """The question that a model, a machine and a recipe put."""
     return Question(
-        devices=int(machine.devices), domain=max(int(machine.scale_up_domain), 1),
-        layers=max(int(shape.layers), 1), heads=_heads(shape),
-        experts=int(shape.experts), sequence_length=int(shape.sequence_length),
+        devices=int(machine.devices),
+        domain=max(int(machine.scale_up_domain), 1),
+        layers=max(int(shape.layers), 1),
+        heads=_heads(shape),
+        experts=int(shape.experts),
+        sequence_length=int(shape.sequence_length),
         global_batch=float(recipe.global_batch),
         # inside a slice of a torus nobody publishes stages: all links serve all axes there
         staged=machine.torus == 0 or machine.devices > machine.scale_up_domain,
-        full=full, fixed=fixed,
+        full=full,
+        fixed=fixed,
     )
 
 
@@ -173,10 +193,15 @@ def _inner(q: Question) -> Floats:
     recomputes = ["none", "selective", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
     recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
-    return np.array([
-        (b, *_SHARDINGS[s], *_RECOMPUTES[r])
-        for b in _kept(batches, q.fixed.micro_batch) for s in shardings for r in recomputes
-    ], dtype=float)
+    return np.array(
+        [
+            (b, *_SHARDINGS[s], *_RECOMPUTES[r])
+            for b in _kept(batches, q.fixed.micro_batch)
+            for s in shardings
+            for r in recomputes
+        ],
+        dtype=float,
+    )
 
 
 @lru_cache(maxsize=32)
@@ -193,7 +218,7 @@ def chunks(q: Question) -> Iterator[Floats]:
     grids, inner = np.array(_grids(q), dtype=float), _inner(q)
     at_once = max(CHUNK // len(inner), 1)
     for at in range(0, len(grids), at_once):
-        some = grids[at:at + at_once]
+        some = grids[at : at + at_once]
         rows = np.vstack([np.repeat(some.T, len(inner), axis=1), np.tile(inner.T, (1, len(some)))])
         yield np.ascontiguousarray(rows[:, _sensible(q, rows)])
 

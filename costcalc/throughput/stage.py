@@ -91,7 +91,11 @@ class Throughput:
 
 
 def throughput(
-    work: Work, machine: Machine, recipe: Recipe | None, *, layout: Layout | None = None,
+    work: Work,
+    machine: Machine,
+    recipe: Recipe | None,
+    *,
+    layout: Layout | None = None,
     given: Given | None = None,
 ) -> Throughput:
     """Seconds of one run, with MFU, layout and memory.
@@ -103,12 +107,22 @@ def throughput(
     given = given or Given()
     precision = recipe.precision if recipe else _only_precision(machine)
     peak = basis.peak_of(machine, precision)
-    placed = place(work, machine, recipe, layout, given.fixed, offload=given.offload,
-                   recompute_free=given.recompute_free, must_fit=not given.measured)
+    placed = place(
+        work,
+        machine,
+        recipe,
+        layout,
+        given.fixed,
+        offload=given.offload,
+        recompute_free=given.recompute_free,
+        must_fit=not given.measured,
+    )
     predicted = predict(work, machine, recipe, placed, given.workload)
-    utilization = (_measured(work, machine, recipe, given, precision)
-                   or (predicted.utilization if predicted else None)
-                   or _from_cells(work, machine, precision, given.workload))
+    utilization = (
+        _measured(work, machine, recipe, given, precision)
+        or (predicted.utilization if predicted else None)
+        or _from_cells(work, machine, precision, given.workload)
+    )
     generation, generation_why = _generation(work, machine, recipe, given)
     flops = work.model_flops
     if work.generation is not None and (generation is not None or generation_why):
@@ -121,11 +135,24 @@ def throughput(
     known = None if why else seconds
     rate = work.data / seconds if work.data and known else None
     return Throughput(
-        utilization=utilization, generation=generation, generation_why=generation_why, peak=peak,
-        precision=precision, convention=basis.convention(work, precision), training_flops=flops,
-        achieved=achieved, step_time=_step(work, recipe, rate), rate=rate, seconds=known, why=why,
-        layout=placed.layout, layout_by=placed.by, layouts_walked=placed.walked,
-        memory=placed.memory, memory_why=placed.memory_why, memory_parts=placed.parts,
+        utilization=utilization,
+        generation=generation,
+        generation_why=generation_why,
+        peak=peak,
+        precision=precision,
+        convention=basis.convention(work, precision),
+        training_flops=flops,
+        achieved=achieved,
+        step_time=_step(work, recipe, rate),
+        rate=rate,
+        seconds=known,
+        why=why,
+        layout=placed.layout,
+        layout_by=placed.by,
+        layouts_walked=placed.walked,
+        memory=placed.memory,
+        memory_why=placed.memory_why,
+        memory_parts=placed.parts,
         breakdown=predicted.breakdown if predicted else {},
         warnings=(*placed.warnings, *_passed_over(given)),
     )
@@ -135,10 +162,12 @@ def _only_precision(machine: Machine) -> str:
     """The 16-bit precision of a machine, where no recipe states one."""
     known = [name for name in ("bf16", "fp16", "tf32", "fp32") if name in machine.peak]
     if not known:
-        raise InputError(Problem(
-            key="hardware.accelerator",
-            message=f"{machine.accelerator} has no peak in its profile: say training.precision",
-        ))
+        raise InputError(
+            Problem(
+                key="hardware.accelerator",
+                message=f"{machine.accelerator} has no peak in its profile: say training.precision",
+            )
+        )
     return known[0]
 
 
@@ -155,18 +184,29 @@ def _measured(
     """What the user measured, as utilisation: throughput first, then utilization, then a step."""
     if given.throughput is not None:
         value = basis.from_throughput(
-            work, machine, precision, given.throughput, given.throughput_unit,
-            attention=given.basis_attention)
+            work,
+            machine,
+            precision,
+            given.throughput,
+            given.throughput_unit,
+            attention=given.basis_attention,
+        )
         return _given(value, "hardware.throughput", given)
     if given.utilization is not None:
         value = basis.from_utilization(
-            work, machine, precision, given.utilization,
-            peak=given.basis_peak, attention=given.basis_attention)
+            work,
+            machine,
+            precision,
+            given.utilization,
+            peak=given.basis_peak,
+            attention=given.basis_attention,
+        )
         return _given(value, KEY, given)
     if given.step_time is not None:
         value = basis.from_step_time(work, machine, recipe, precision, given.step_time)
-        return _again(replace(
-            _given(value, "hardware.calibrate.step_time", given), basis="measured"))
+        return _again(
+            replace(_given(value, "hardware.calibrate.step_time", given), basis="measured")
+        )
     return None
 
 
@@ -175,36 +215,54 @@ def _again(measured: Assumption) -> Assumption:
     spread = load()["repeat"]
     value = measured.value
     return replace(
-        measured, low=value * math.exp(spread["low"]),
+        measured,
+        low=value * math.exp(spread["low"]),
         high=min(value * math.exp(spread["high"]), 1.0),
-        why=f"{measured.why}; {spread['n']} repeats of measured configurations differ by as much")
+        why=f"{measured.why}; {spread['n']} repeats of measured configurations differ by as much",
+    )
 
 
 def _passed_over(given: Given) -> tuple[str, ...]:
     """What was measured and is not used, since something else was."""
-    told = {"hardware.throughput": given.throughput, "hardware.utilization": given.utilization,
-            "hardware.calibrate": given.step_time}
+    told = {
+        "hardware.throughput": given.throughput,
+        "hardware.utilization": given.utilization,
+        "hardware.calibrate": given.step_time,
+    }
     used, *others = [key for key, value in told.items() if value is not None] or [""]
     return tuple(f"{key} is not used: {used} says how fast it trains" for key in others)
 
 
 def _given(value: float, key: str, given: Given) -> Assumption:
     if not 0 < value <= 1:
-        raise InputError(Problem(
-            key=key, message=f"expected a share of the dense peak, more than 0 and at most 1; "
-            f"it comes to {value:.3g}: check the unit, the basis and the count",
-        ))
-    return exact(KEY, value, "1", basis="given", source="run file", where=given.where,
-                 why="" if key == KEY else f"from {key}")
+        raise InputError(
+            Problem(
+                key=key,
+                message=f"expected a share of the dense peak, more than 0 and at most 1; "
+                f"it comes to {value:.3g}: check the unit, the basis and the count",
+            )
+        )
+    return exact(
+        KEY,
+        value,
+        "1",
+        basis="given",
+        source="run file",
+        where=given.where,
+        why="" if key == KEY else f"from {key}",
+    )
 
 
-def _from_cells(
-    work: Work, machine: Machine, precision: str, workload: str | None
-) -> Assumption:
+def _from_cells(work: Work, machine: Machine, precision: str, workload: str | None) -> Assumption:
     kind = workload or basis.kind_of(work)
     found = efficiency(machine.generation, precision, kind, machine.devices)
     return Assumption(
-        key=KEY, value=found.value, low=found.low, high=found.high, unit="1", basis="measured",
+        key=KEY,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        unit="1",
+        basis="measured",
         source="shipped measurements (costcalc/data/efficiency.yaml)",
         why=f"no shapes to model the step from; {found.why}",
     )
@@ -227,13 +285,26 @@ def _generation(
     asked = work.generation
     together = min(max(recipe.global_batch, 1.0), asked.sequences)
     one = decode_time(
-        shape, machine, sequences=together, prompt_length=asked.prompt_length,
-        generation_length=asked.generation_length, precision=recipe.precision, constants=load())
+        shape,
+        machine,
+        sequences=together,
+        prompt_length=asked.prompt_length,
+        generation_length=asked.generation_length,
+        precision=recipe.precision,
+        constants=load(),
+    )
     rounds = asked.sequences / together
-    why = (f"decoding is bound by memory: {together:g} sequences a step, "
-           f"{one.batch:.3g} at once on each {one.shards} devices; not validated")
+    why = (
+        f"decoding is bound by memory: {together:g} sequences a step, "
+        f"{one.batch:.3g} at once on each {one.shards} devices; not validated"
+    )
     return Assumption(
-        key="training.generation_time", value=one.seconds * rounds, low=one.low * rounds,
-        high=one.high * rounds, unit="h", basis="modelled",
-        source="decode model (Pope et al. 2022, arXiv:2211.05102)", why=why,
+        key="training.generation_time",
+        value=one.seconds * rounds,
+        low=one.low * rounds,
+        high=one.high * rounds,
+        unit="h",
+        basis="modelled",
+        source="decode model (Pope et al. 2022, arXiv:2211.05102)",
+        why=why,
     ), ""

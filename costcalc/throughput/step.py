@@ -157,12 +157,7 @@ def step_of(
 
 
 def _stage(
-    shape: ModelShape,
-    axes: Axes,
-    layer: Layer,
-    net: Network,
-    c: Coefficients,
-    tokens: Number,
+    shape: ModelShape, axes: Axes, layer: Layer, net: Network, c: Coefficients, tokens: Number
 ) -> dict[str, Number]:
     """What the fullest pipeline stage spends on one micro-batch, forward and backward."""
     full = np.ceil(shape.layers / axes.pipeline - 1e-9)

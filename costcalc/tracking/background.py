@@ -50,8 +50,14 @@ class Background:
         self._place = ranks.detect(job=options.job)
         self._boot = ranks.boot_id()
         self._start = Start(
-            job=self._place.job, writer=uuid.uuid4().hex[:8], time=self.began_at, boot=self._boot,
-            place=self._place, host=platform.node(), interval=options.interval, pid=os.getpid(),
+            job=self._place.job,
+            writer=uuid.uuid4().hex[:8],
+            time=self.began_at,
+            boot=self._boot,
+            place=self._place,
+            host=platform.node(),
+            interval=options.interval,
+            pid=os.getpid(),
             run=options.plan.raw if self._place.rank == 0 else {},
         )
         self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
@@ -139,14 +145,21 @@ class Background:
             found = detect.host()
             self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
         self._start = replace(
-            self._start, versions=_versions(),
-            machine={"cpu": found.cpu, "cores": len(found.cores), "all_cores": found.all_cores,
-                     "host_share": found.share},
+            self._start,
+            versions=_versions(),
+            machine={
+                "cpu": found.cpu,
+                "cores": len(found.cores),
+                "all_cores": found.all_cores,
+                "host_share": found.share,
+            },
         )
         if self._place.local_rank == 0:
             if found.share < 1:
-                self.note(f"the job may use {found.share:.3g} of its host by cores: so much of "
-                          "the host's energy counts")
+                self.note(
+                    f"the job may use {found.share:.3g} of its host by cores: so much of "
+                    "the host's energy counts"
+                )
             self._meter(host=True)
         self._append(self._start)
         self._look_ahead()
@@ -158,14 +171,18 @@ class Background:
             from costcalc.tracking.meters import Meters
 
             meters = Meters(
-                boot=self._boot, host=host, share=self._neighbours.share,
-                devices=lambda all_: detect.of_the_job(detect.visible(all_, os.environ),
-                                                       self._place),
+                boot=self._boot,
+                host=host,
+                share=self._neighbours.share,
+                devices=lambda all_: detect.of_the_job(
+                    detect.visible(all_, os.environ), self._place
+                ),
             )
             meters.start()
         self._meters = meters
-        self._start = replace(self._start, devices=meters.picked, meters=meters.keys,
-                              versions=_versions())
+        self._start = replace(
+            self._start, devices=meters.picked, meters=meters.keys, versions=_versions()
+        )
 
     def _meter_what_nobody_does(self) -> None:
         """A rank that sees a device which its node's first rank does not list meters it."""
@@ -174,8 +191,13 @@ class Background:
         self._asked_once = True
         from costcalc.tracking import detect
 
-        first = [w.start for w in self._all() if w.start.boot == self._boot
-                 and w.start.place.local_rank == 0 and w.start.writer != self._start.writer]
+        first = [
+            w.start
+            for w in self._all()
+            if w.start.boot == self._boot
+            and w.start.place.local_rank == 0
+            and w.start.writer != self._start.writer
+        ]
         listed = {device.uuid for start in first for device in start.devices}
         if {device.uuid for device in detect.seen_by_driver()} - listed:
             self._meter(host=False)
@@ -226,17 +248,25 @@ class Background:
         with self._lock:
             reading = self._meters.read() if self._meters else None
             return Sample(
-                **self._counts(), time=time.time(),
-                energy=reading.energy if reading else {}, gaps=reading.gaps if reading else 0.0,
+                **self._counts(),
+                time=time.time(),
+                energy=reading.energy if reading else {},
+                gaps=reading.gaps if reading else 0.0,
                 status=status,  # type: ignore[arg-type]
                 notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
             )
 
     def _counts(self) -> dict[str, Any]:
         counter = self.counter
-        return {"elapsed": self._elapsed(), "steps": counter.steps, "timed": counter.timed,
-                "busy": counter.busy, "tokens": counter.tokens, "samples": counter.samples,
-                "total_tokens": counter.total_tokens}
+        return {
+            "elapsed": self._elapsed(),
+            "steps": counter.steps,
+            "timed": counter.timed,
+            "busy": counter.busy,
+            "tokens": counter.tokens,
+            "samples": counter.samples,
+            "total_tokens": counter.total_tokens,
+        }
 
     def _elapsed(self) -> float:
         return monotonic() - self.began
@@ -301,7 +331,8 @@ class Background:
         from costcalc.tracking.concluding import conclude
 
         self.report, self.written = conclude(
-            self._all(), self.options, self.predicted, self._why_not, self.note)
+            self._all(), self.options, self.predicted, self._why_not, self.note
+        )
 
     def _wait_for_others(self) -> None:
         """The other ranks end at about the same time: their last words are waited for, briefly."""

@@ -17,12 +17,20 @@ from costcalc.tracking.options import Options
 from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report
 
-_WORDS = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e",
-          "utilization": "MFU"}
+_WORDS = {
+    "wall_clock": "time",
+    "cost": "cost",
+    "energy": "energy",
+    "carbon_total": "CO2e",
+    "utilization": "MFU",
+}
 
 
 def conclude(
-    written: Sequence[Written], options: Options, before: Estimate | None, why_not: str,
+    written: Sequence[Written],
+    options: Options,
+    before: Estimate | None,
+    why_not: str,
     note: Callable[[str], None],
 ) -> tuple[dict[str, Any], Path | None]:
     """Make the report, write it, and say on stderr what came of the job."""
@@ -56,8 +64,11 @@ def save(made: Mapping[str, Any], path: Path) -> Path:
         InputError: it cannot be written.
     """
     json_ = path.suffix == ".json"
-    text = writing.to_json(made) + "\n" if json_ else writing.to_yaml(
-        made, first_line=f"# {SCHEMA}: written by costcalc")
+    text = (
+        writing.to_json(made) + "\n"
+        if json_
+        else writing.to_yaml(made, first_line=f"# {SCHEMA}: written by costcalc")
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     return writing.save(text, path, force=True)
 
@@ -92,8 +103,11 @@ def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
         lines = ["; ".join(_row(row) for row in rows) + of]
     else:
         figures = made["results"]
-        known = [f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
-                 for name, word in _WORDS.items() if figures[name]["value"] is not None]
+        known = [
+            f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
+            for name, word in _WORDS.items()
+            if figures[name]["value"] is not None
+        ]
         if figures["energy"]["value"] is None and figures["energy_it"]["value"] is not None:
             energy = human(figures["energy_it"]["value"], figures["energy_it"]["unit"])
             known.append(f"energy {energy}, without the facility's (no PUE known)")
@@ -125,7 +139,8 @@ def merged(
     jobs = sorted({item.start.job for item in written})
     if not any(item.last for item in written):
         message = "expected the records of a job (*.jsonl); " + (
-            "none has a sample yet" if written else f"none of {job or 'any job'} is there")
+            "none has a sample yet" if written else f"none of {job or 'any job'} is there"
+        )
         raise InputError(Problem(key="", message=message, file=folder))
     if len(jobs) > 1:
         message = f"holds the records of {len(jobs)} jobs; pick one with --job: {', '.join(jobs)}"
@@ -144,10 +159,13 @@ def _counted(whole: Totals) -> list[str]:
     for number, attempt in enumerate(whole.attempts, 1):
         if attempt.missing:
             listed = ", ".join(str(node) for node in attempt.missing)
-            said.append(f"attempt {number}: no records of node {listed} of "
-                        f"{attempt.nodes_expected}: what they drew is not counted")
+            said.append(
+                f"attempt {number}: no records of node {listed} of "
+                f"{attempt.nodes_expected}: what they drew is not counted"
+            )
         if attempt.duplicate:
             listed = ", ".join(str(node) for node in attempt.duplicate)
-            said.append(f"attempt {number}: two machines say that they are node {listed}: "
-                        "both are counted")
+            said.append(
+                f"attempt {number}: two machines say that they are node {listed}: both are counted"
+            )
     return said

@@ -27,8 +27,19 @@ class Counter:
     (2, 1024.0)
     """
 
-    __slots__ = ("_aside", "_last", "_lock", "_usual", "busy", "notes", "samples", "steps", "timed",
-                 "tokens", "total_tokens")
+    __slots__ = (
+        "_aside",
+        "_last",
+        "_lock",
+        "_usual",
+        "busy",
+        "notes",
+        "samples",
+        "steps",
+        "timed",
+        "tokens",
+        "total_tokens",
+    )
 
     def __init__(self) -> None:
         self.steps, self.timed, self.busy = 0, 0, 0.0

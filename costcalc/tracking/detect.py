@@ -54,8 +54,9 @@ def _picked(devices: Sequence[Device], text: str) -> tuple[Device, ...]:
 
 def _device(devices: Sequence[Device], word: str) -> Device | None:
     for device in devices:
-        if word == str(device.index) or (word and not word.isdecimal()
-                                         and device.uuid.startswith(word)):
+        if word == str(device.index) or (
+            word and not word.isdecimal() and device.uuid.startswith(word)
+        ):
             return device
     return None
 
@@ -82,11 +83,17 @@ def seen_by_driver(env: Mapping[str, str] | None = None) -> tuple[Device, ...]:
         import pynvml
 
         pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index)
-                   for index in range(pynvml.nvmlDeviceGetCount())]
-        found = [Device(uuid=_text(pynvml.nvmlDeviceGetUUID(handle)), index=index,
-                        name=_text(pynvml.nvmlDeviceGetName(handle)))
-                 for index, handle in enumerate(handles)]
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+        ]
+        found = [
+            Device(
+                uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
+                index=index,
+                name=_text(pynvml.nvmlDeviceGetName(handle)),
+            )
+            for index, handle in enumerate(handles)
+        ]
     except Exception:  # noqa: BLE001  (no driver)
         return ()
     return visible(found, os.environ if env is None else env)
@@ -133,8 +140,13 @@ def host(env: Mapping[str, str] | None = None) -> Host:
     quota = _quota()
     if quota is not None:
         allotted = min(allotted, quota)
-    return Host(name=platform.node(), cpu=_cpu_name(), cores=cores, all_cores=all_cores,
-                allotted=max(allotted, 1e-9))
+    return Host(
+        name=platform.node(),
+        cpu=_cpu_name(),
+        cores=cores,
+        all_cores=all_cores,
+        allotted=max(allotted, 1e-9),
+    )
 
 
 def _quota() -> float | None:

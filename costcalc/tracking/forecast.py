@@ -29,11 +29,29 @@ DRIFT = log(EFFECTIVE[2] / EFFECTIVE[1]) / (2 * Z95)
 DRIFT_SOURCE = EFFECTIVE_SOURCE
 _ONE_INTERVAL = 0.3  # of one interval alone: the spread that its pace may have, as a share
 
-FIGURES = ("wall_clock", "device_hours", "cost", "energy_it", "energy", "carbon_operational",
-           "carbon_embodied", "carbon_total")
+FIGURES = (
+    "wall_clock",
+    "device_hours",
+    "cost",
+    "energy_it",
+    "energy",
+    "carbon_operational",
+    "carbon_embodied",
+    "carbon_total",
+)
 # Inputs that stand in for what the job itself now says.
-_SEEN = frozenset({"devices", "runs", "model_flops", "training_flops", "utilization", "goodput",
-                   "generation", "peak"})
+_SEEN = frozenset(
+    {
+        "devices",
+        "runs",
+        "model_flops",
+        "training_flops",
+        "utilization",
+        "goodput",
+        "generation",
+        "peak",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +134,13 @@ class Forecaster:
         rest = left * value
         drawn = left * value * np.exp(sigma * normals("tracking.pace", DRAWS))
         joules, joules_drawn = self._energy(now, rest, drawn)
-        total, draws = figures(self.predicted, now.devices, now.elapsed + rest, joules,
-                               drawn=(now.elapsed + drawn, joules_drawn))
+        total, draws = figures(
+            self.predicted,
+            now.devices,
+            now.elapsed + rest,
+            joules,
+            drawn=(now.elapsed + drawn, joules_drawn),
+        )
         share = min(now.done / planned, 1.0)
         return Forecast(share=share, spent=spent, total=total, draws=draws)
 
@@ -179,8 +202,12 @@ def planned_data(predicted: Estimate | None) -> float | None:
 
 
 def figures(
-    predicted: Estimate | None, devices: float, seconds: float, joules: float | None,
-    *, drawn: tuple[Any, Any] | None = None,
+    predicted: Estimate | None,
+    devices: float,
+    seconds: float,
+    joules: float | None,
+    *,
+    drawn: tuple[Any, Any] | None = None,
 ) -> tuple[dict[str, Result], dict[str, Any]]:
     """What so much time and energy come to, by the one pipeline: results, and their draws.
 
@@ -202,8 +229,11 @@ def _inputs(predicted: Estimate | None) -> dict[str, Assumption]:
     if predicted is None:
         return {}
     listed = {item.key: item for item in predicted.assumptions if isinstance(item, Assumption)}
-    made = {name: listed[key] for name, key in pipeline.INPUTS.items()
-            if key in listed and name not in _SEEN}
+    made = {
+        name: listed[key]
+        for name, key in pipeline.INPUTS.items()
+        if key in listed and name not in _SEEN
+    }
     effective = listed.get("hardware.goodput")
     if effective is None:
         return made
@@ -222,5 +252,10 @@ def _result(
     factor = unit(UNITS[name]).factor
     value = float(values[name])
     low, high = percentiles(draws.get(name, value), value)
-    return Result(value=value / factor, low=low / factor, high=high / factor, unit=UNITS[name],
-                  basis="modelled")
+    return Result(
+        value=value / factor,
+        low=low / factor,
+        high=high / factor,
+        unit=UNITS[name],
+        basis="modelled",
+    )

@@ -102,8 +102,9 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         samples=_added(c.samples for c in counts),
         energy=energy(writers),
         gaps=sum(max((_last(w).gaps for w in group), default=0.0) for group in groups),
-        cpus=tuple(sorted({str(w.start.machine["cpu"]) for w in writers
-                           if w.start.machine.get("cpu")})),
+        cpus=tuple(
+            sorted({str(w.start.machine["cpu"]) for w in writers if w.start.machine.get("cpu")})
+        ),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -199,8 +200,11 @@ def _counted(group: Sequence[Written], shared: int) -> _Count:
     stated = [_last(w).total_tokens for w in group]
     told = [t for t in stated if t is not None]
     return _Count(
-        steps=max(_last(w).steps for w in group), timed=_last(first).timed, busy=_last(first).busy,
-        tokens=max(told) if told else tokens, samples=samples,
+        steps=max(_last(w).steps for w in group),
+        timed=_last(first).timed,
+        busy=_last(first).busy,
+        tokens=max(told) if told else tokens,
+        samples=samples,
         notes=(*(() if told else notes), *more),
     )
 
@@ -216,8 +220,10 @@ def _whole(
     if len(counted) >= world:
         return sum(counted) / min(shared, world), ()
     mean = sum(counted) / len(counted)
-    note = (f"{name}: {len(counted)} of {world} ranks counted; the others are taken to have seen "
-            "as many")
+    note = (
+        f"{name}: {len(counted)} of {world} ranks counted; the others are taken to have seen "
+        "as many"
+    )
     return mean * world / min(shared, world), (note,)
 
 
@@ -238,8 +244,7 @@ def energy(writers: Sequence[Written]) -> dict[str, Energy]:
     made: dict[str, Energy] = {}
     for key in sorted({key for w in writers for key in _last(w).energy}):
         spans = sorted(
-            ((w.start.time, _ends(w), _filled(w, key)) for w in writers
-             if key in _last(w).energy),
+            ((w.start.time, _ends(w), _filled(w, key)) for w in writers if key in _last(w).energy),
             key=lambda span: span[:2],
         )
         total, gap, most, until = 0.0, 0.0, spans[0][2], spans[0][1]
@@ -249,8 +254,12 @@ def energy(writers: Sequence[Written]) -> dict[str, Energy]:
                 most, until = found, ended
             else:
                 most, until = max(most, found, key=lambda e: e.joules), max(until, ended)
-        made[key] = replace(most, joules=total + most.joules, gap=gap + most.gap,
-                            basis=_weakest(s[2] for s in spans))
+        made[key] = replace(
+            most,
+            joules=total + most.joules,
+            gap=gap + most.gap,
+            basis=_weakest(s[2] for s in spans),
+        )
     return made
 
 

@@ -18,8 +18,11 @@ from typing import Any
 from costcalc.tracking.records import Basis, Component, Device, Energy
 
 # How CodeCarbon says that it reads a counter rather than a model (external/hardware.py of 3.3).
-_COUNTERS = {"intel_rapl": "RAPL", "intel_power_gadget": "Intel Power Gadget",
-             "windows_emi": "Windows EMI"}
+_COUNTERS = {
+    "intel_rapl": "RAPL",
+    "intel_power_gadget": "Intel Power Gadget",
+    "windows_emi": "Windows EMI",
+}
 _MOST = 1e5  # watts: more of one component is no reading
 
 
@@ -54,7 +57,10 @@ class Meters:
     """
 
     def __init__(
-        self, *, boot: str, host: bool = True,
+        self,
+        *,
+        boot: str,
+        host: bool = True,
         devices: Callable[[Sequence[Device]], Sequence[Device]] = tuple,
         share: Callable[[], float] = lambda: 1.0,
     ) -> None:
@@ -106,8 +112,13 @@ class Meters:
             for part in self._parts:
                 self._advance(part, share if part.component != "device" else 1.0)
         energy = {
-            part.key: Energy(joules=part.joules, basis=part.basis, meter=part.meter,
-                             component=part.component, gap=part.unseen)
+            part.key: Energy(
+                joules=part.joules,
+                basis=part.basis,
+                meter=part.meter,
+                component=part.component,
+                gap=part.unseen,
+            )
             for part in self._parts
         }
         gaps = max((part.unseen for part in self._parts), default=perf_counter() - self._began)
@@ -154,17 +165,25 @@ class Meters:
         by_uuid = {}
         for item in gpus.devices:
             details = item.get_static_details()
-            device = Device(uuid=str(details["uuid"]), name=str(details["name"]),
-                            index=int(details["gpu_index"]))
+            device = Device(
+                uuid=str(details["uuid"]),
+                name=str(details["name"]),
+                index=int(details["gpu_index"]),
+            )
             by_uuid[device.uuid] = (device, item)
         self.found = tuple(device for device, _ in by_uuid.values())
         self.picked = tuple(self._pick(self.found))
         for device in self.picked:
             item = by_uuid[device.uuid][1]
-            self._parts.append(_Part(
-                key=f"gpu:{device.uuid}", component="device", basis="measured",
-                meter=_gpu_meter(item), read=_gpu_reader(item, device.share),
-            ))
+            self._parts.append(
+                _Part(
+                    key=f"gpu:{device.uuid}",
+                    component="device",
+                    basis="measured",
+                    meter=_gpu_meter(item),
+                    read=_gpu_reader(item, device.share),
+                )
+            )
 
     def _note(self, text: str) -> None:
         self._notes[text] = None
@@ -211,8 +230,13 @@ def _host_part(hardware: Any, boot: str) -> _Part | None:
         _, energy = hardware.measure_power_and_energy(seconds)
         return float(energy.kWh) * 3.6e6
 
-    return _Part(key=key, component=component, basis=basis,  # type: ignore[arg-type]
-                 meter=f"{meter} (CodeCarbon)", read=read)
+    return _Part(
+        key=key,
+        component=component,
+        basis=basis,  # type: ignore[arg-type]
+        meter=f"{meter} (CodeCarbon)",
+        read=read,
+    )
 
 
 def _hardware() -> Sequence[Any]:
@@ -224,11 +248,23 @@ def _hardware() -> Sequence[Any]:
     from codecarbon import OfflineEmissionsTracker
 
     tracker = OfflineEmissionsTracker(
-        country_iso_code="USA", force_carbon_intensity_g_co2e_kwh=0.0,  # its carbon is not used
-        allow_multiple_runs=True, output_methods=[], output_handlers=[], emissions_endpoint=None,
-        api_key="", experiment_id="", tracking_mode="machine", pue=1.0, wue=0.0, log_level=50,
-        measure_power_secs=3600.0, api_call_interval=-1, force_mode_cpu_load=False,
-        rapl_include_dram=False, rapl_prefer_psys=False,
+        country_iso_code="USA",
+        force_carbon_intensity_g_co2e_kwh=0.0,  # its carbon is not used
+        allow_multiple_runs=True,
+        output_methods=[],
+        output_handlers=[],
+        emissions_endpoint=None,
+        api_key="",
+        experiment_id="",
+        tracking_mode="machine",
+        pue=1.0,
+        wue=0.0,
+        log_level=50,
+        measure_power_secs=3600.0,
+        api_call_interval=-1,
+        force_mode_cpu_load=False,
+        rapl_include_dram=False,
+        rapl_prefer_psys=False,
     )
     for name in ("_force_cpu_power", "_force_ram_power", "_gpu_ids"):
         setattr(tracker, name, None)  # None as an argument would let a configuration file decide

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from costcalc.tracking.progress import Teller
 
 # Results, and what loggers know them by.
-_NAMES = {"wall_clock": "hours", "cost": "cost_usd", "energy": "energy_kwh",
-          "carbon_total": "carbon_kg", "device_hours": "device_hours"}
+_NAMES = {
+    "wall_clock": "hours",
+    "cost": "cost_usd",
+    "energy": "energy_kwh",
+    "carbon_total": "carbon_kg",
+    "device_hours": "device_hours",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +56,18 @@ class Observer:
         """See how far the job is; new things are told and noted."""
         whole = totals(written, layout=self._options.plan.layout)
         counted = done(whole, self._options.plan, self._predicted)
-        now = Snapshot(elapsed=whole.elapsed, done=counted.amount or 0.0,
-                       devices=self._devices(whole), joules=whole.joules())
+        now = Snapshot(
+            elapsed=whole.elapsed,
+            done=counted.amount or 0.0,
+            devices=self._devices(whole),
+            joules=whole.joules(),
+        )
         forecast = self._forecaster.look(now)
-        spent = forecast.spent if forecast else figures(
-            self._predicted, now.devices, now.elapsed, now.joules)[0]
+        spent = (
+            forecast.spent
+            if forecast
+            else figures(self._predicted, now.devices, now.elapsed, now.joules)[0]
+        )
         said = self._watch.look(now, self._predicted, forecast) if self._watch else []
         for text in said:
             note(text)
@@ -66,8 +78,9 @@ class Observer:
         metrics = self._metrics(whole, counted, spent, forecast)
         if self._options.callback is not None:
             self._options.callback(dict(metrics))
-        return Seen(metrics=metrics, forecast=forecast,
-                    passed=bool(self._watch and self._watch.passed))
+        return Seen(
+            metrics=metrics, forecast=forecast, passed=bool(self._watch and self._watch.passed)
+        )
 
     def _say(self, text: str) -> None:
         """A limit is told on any stderr: it is a warning."""
@@ -88,22 +101,30 @@ class Observer:
         self, whole: Totals, counted: Done, spent: Mapping[str, Result], forecast: Forecast | None
     ) -> dict[str, float]:
         found: dict[str, float | None] = {
-            name: spent[key].value for key, name in _NAMES.items() if key in spent}
-        found |= {"steps": float(whole.steps), "tokens": whole.tokens, "samples": whole.samples,
-                  "mfu": self._mfu(counted)}
+            name: spent[key].value for key, name in _NAMES.items() if key in spent
+        }
+        found |= {
+            "steps": float(whole.steps),
+            "tokens": whole.tokens,
+            "samples": whole.samples,
+            "mfu": self._mfu(counted),
+        }
         if counted.rate:
             found[f"{counted.unit}s_per_second"] = counted.rate
         if self._predicted is not None:
-            found |= {f"estimated_{name}": self._predicted.results[key].value
-                      for key, name in _NAMES.items()}
+            found |= {
+                f"estimated_{name}": self._predicted.results[key].value
+                for key, name in _NAMES.items()
+            }
         if forecast is not None:
             found["progress"] = forecast.share
             for key, name in _NAMES.items():
                 found[f"forecast_{name}"] = forecast.total[key].value
                 found[f"forecast_{name}_low"] = forecast.total[key].low
                 found[f"forecast_{name}_high"] = forecast.total[key].high
-        return {f"costcalc/{name}": float(value) for name, value in found.items()
-                if value is not None}
+        return {
+            f"costcalc/{name}": float(value) for name, value in found.items() if value is not None
+        }
 
     def _mfu(self, counted: Done) -> float | None:
         """Utilization of the speed so far: the estimate's, scaled by speed."""

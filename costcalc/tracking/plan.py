@@ -91,12 +91,16 @@ def prepare(
     raw |= {key: value for key, value in given.raw.items() if key != "name"}
     written = {key: value for key in raw if (value := _without(raw[key])) != {}}
     return Plan(
-        raw=_absolute(written, given.folder), given=given, limits=request.run.limits,
-        price=given.part.price, name=str(raw.get("name") or ""),
+        raw=_absolute(written, given.folder),
+        given=given,
+        limits=request.run.limits,
+        price=given.part.price,
+        name=str(raw.get("name") or ""),
         has_model=any(key in (written.get("model") or {}) for key in MODEL_ONE_OF),
         has_size=any(key in (written.get("training") or {}) for key in DATA_ONE_OF),
-        has_hardware=any(key in (written.get("hardware") or {})
-                         for key in ("accelerator", "instance")),
+        has_hardware=any(
+            key in (written.get("hardware") or {}) for key in ("accelerator", "instance")
+        ),
     )
 
 
@@ -151,8 +155,9 @@ def _count(source: Source) -> int:
 def _without(value: Any) -> Any:
     """A copy without what was filled in."""
     if isinstance(value, Mapping):
-        return {k: _without(v) for k, v in value.items()
-                if not isinstance(v, (_Filled, _FilledNumber))}
+        return {
+            k: _without(v) for k, v in value.items() if not isinstance(v, (_Filled, _FilledNumber))
+        }
     return value
 
 
@@ -170,9 +175,15 @@ def _absolute(raw: dict[str, Any], folder: Path | None) -> dict[str, Any]:
 def predicted(plan: Plan) -> tuple[Estimate | None, str]:
     """The estimate made before, of one run; else None and why there is none."""
     if not plan.has_model or not plan.has_size or not plan.has_hardware:
-        lacking = [word for word, there in (("a model", plan.has_model),
-                                            ("the size of the data", plan.has_size),
-                                            ("the hardware", plan.has_hardware)) if not there]
+        lacking = [
+            word
+            for word, there in (
+                ("a model", plan.has_model),
+                ("the size of the data", plan.has_size),
+                ("the hardware", plan.has_hardware),
+            )
+            if not there
+        ]
         return None, f"nothing was predicted: the run file does not say {', '.join(lacking)}"
     try:
         return estimate(_one_run(plan.raw)), ""

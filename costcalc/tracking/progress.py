@@ -29,7 +29,8 @@ def due(elapsed: float, last: float) -> bool:
 
 
 def line(
-    spent: Mapping[str, Result], forecast: Forecast | None,
+    spent: Mapping[str, Result],
+    forecast: Forecast | None,
     before: Mapping[str, Result] | None = None,
 ) -> str:
     """What is spent, what it will come to with its range, and what was estimated ``before``.
@@ -45,9 +46,7 @@ def line(
     return " · ".join(parts)
 
 
-def _part(
-    label: str, spent: Result, total: Result | None, before: Result | None
-) -> list[str]:
+def _part(label: str, spent: Result, total: Result | None, before: Result | None) -> list[str]:
     if spent.value is None:
         return []
     if total is None or total.value is None:
@@ -72,7 +71,10 @@ class Teller:
         self._last = 0.0
 
     def tell(
-        self, elapsed: float, spent: Mapping[str, Result], forecast: Forecast | None,
+        self,
+        elapsed: float,
+        spent: Mapping[str, Result],
+        forecast: Forecast | None,
         before: Mapping[str, Result] | None = None,
     ) -> None:
         """Write the line if one is due."""

@@ -24,20 +24,69 @@ Env = Mapping[str, str]
 # Open MPI: https://docs.open-mpi.org (environment variables of a process); MVAPICH2, PMI, PMIx and
 # JSM say the same under their own names.  Slurm: srun(1), "output environment variables".
 _LAUNCHERS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
-    ("torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK",
-     "GROUP_WORLD_SIZE"),
-    ("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
-     "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NODEID", "SLURM_NNODES"),
-    ("MVAPICH2", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_RANK",
-     "MV2_COMM_WORLD_LOCAL_SIZE", "SLURM_NODEID", "SLURM_NNODES"),
-    ("PMI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", "SLURM_NODEID",
-     "SLURM_NNODES"),
-    ("PMIx", "PMIX_RANK", "PMIX_SIZE", "PMIX_LOCAL_RANK", "PMIX_LOCAL_SIZE", "SLURM_NODEID",
-     "SLURM_NNODES"),
-    ("JSM", "JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_LOCAL_RANK",
-     "JSM_NAMESPACE_LOCAL_SIZE", "", ""),
-    ("Slurm", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "", "SLURM_NODEID",
-     "SLURM_STEP_NUM_NODES"),
+    (
+        "torchrun",
+        "RANK",
+        "WORLD_SIZE",
+        "LOCAL_RANK",
+        "LOCAL_WORLD_SIZE",
+        "GROUP_RANK",
+        "GROUP_WORLD_SIZE",
+    ),
+    (
+        "Open MPI",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_LOCAL_SIZE",
+        "SLURM_NODEID",
+        "SLURM_NNODES",
+    ),
+    (
+        "MVAPICH2",
+        "MV2_COMM_WORLD_RANK",
+        "MV2_COMM_WORLD_SIZE",
+        "MV2_COMM_WORLD_LOCAL_RANK",
+        "MV2_COMM_WORLD_LOCAL_SIZE",
+        "SLURM_NODEID",
+        "SLURM_NNODES",
+    ),
+    (
+        "PMI",
+        "PMI_RANK",
+        "PMI_SIZE",
+        "MPI_LOCALRANKID",
+        "MPI_LOCALNRANKS",
+        "SLURM_NODEID",
+        "SLURM_NNODES",
+    ),
+    (
+        "PMIx",
+        "PMIX_RANK",
+        "PMIX_SIZE",
+        "PMIX_LOCAL_RANK",
+        "PMIX_LOCAL_SIZE",
+        "SLURM_NODEID",
+        "SLURM_NNODES",
+    ),
+    (
+        "JSM",
+        "JSM_NAMESPACE_RANK",
+        "JSM_NAMESPACE_SIZE",
+        "JSM_NAMESPACE_LOCAL_RANK",
+        "JSM_NAMESPACE_LOCAL_SIZE",
+        "",
+        "",
+    ),
+    (
+        "Slurm",
+        "SLURM_PROCID",
+        "SLURM_NTASKS",
+        "SLURM_LOCALID",
+        "",
+        "SLURM_NODEID",
+        "SLURM_STEP_NUM_NODES",
+    ),
 )
 
 # Schedulers' names of the job, the nearest to the process first.
@@ -81,8 +130,12 @@ def _torch(env: Env, modules: Mapping[str, Any]) -> Place | None:
     beside = _launcher(env)
     if beside is not None and (beside.rank, beside.world) == (rank, world):
         return replace(beside, source=f"torch.distributed, started by {beside.source}")
-    return Place(rank=rank, world=world, local_rank=_number(env, "LOCAL_RANK") or 0,
-                 source="torch.distributed")
+    return Place(
+        rank=rank,
+        world=world,
+        local_rank=_number(env, "LOCAL_RANK") or 0,
+        source="torch.distributed",
+    )
 
 
 def _launcher(env: Env) -> Place | None:
@@ -94,9 +147,13 @@ def _launcher(env: Env) -> Place | None:
         if at is None or of is None or not 0 <= at < of:
             continue
         return Place(
-            rank=at, world=of, local_rank=_number(env, local) or 0,
-            local_world=_number(env, local_world), node=_number(env, node),
-            nodes=_number(env, nodes), source=name,
+            rank=at,
+            world=of,
+            local_rank=_number(env, local) or 0,
+            local_world=_number(env, local_world),
+            node=_number(env, node),
+            nodes=_number(env, nodes),
+            source=name,
         )
     return None
 
@@ -111,8 +168,15 @@ def _jax(modules: Mapping[str, Any]) -> Place | None:
         rank, world = int(jax.process_index()), int(jax.process_count())
     except Exception:  # noqa: BLE001  (of another version)
         return None
-    return Place(rank=rank, world=world, node=rank, nodes=world, local_world=1,
-                 source="jax.distributed", notes=("one process a host, as JAX has it",))
+    return Place(
+        rank=rank,
+        world=world,
+        node=rank,
+        nodes=world,
+        local_world=1,
+        source="jax.distributed",
+        notes=("one process a host, as JAX has it",),
+    )
 
 
 def _per_node(place: Place, env: Env) -> Place:
@@ -140,8 +204,10 @@ def _job(env: Env, place: Place) -> tuple[str, tuple[str, ...]]:
     if place.nodes == 1:
         return f"launcher:{_launched()}", ()
     meeting = f"{env.get('MASTER_ADDR', '')}:{env.get('MASTER_PORT', '')}"
-    note = ("nothing names the job: its nodes find each other by MASTER_ADDR and MASTER_PORT, and "
-            "a later job in the same folder would be added; give job= or COSTCALC_JOB")
+    note = (
+        "nothing names the job: its nodes find each other by MASTER_ADDR and MASTER_PORT, and "
+        "a later job in the same folder would be added; give job= or COSTCALC_JOB"
+    )
     return f"meeting:{meeting}", (note,)
 
 
@@ -187,5 +253,3 @@ def boot_id(env: Env | None = None) -> str:
 def _number(env: Env, key: str) -> int | None:
     text = env.get(key, "") if key else ""
     return int(text) if text.isascii() and text.isdecimal() else None
-
-

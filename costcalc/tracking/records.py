@@ -138,8 +138,9 @@ def from_line(line: Mapping[str, Any]) -> Record:
                 raise ValueError(f"expected {SCHEMA}; got {line.get('schema')!r}")
             place = _Read(line["place"]).into(Place, notes=tuple)
             devices = tuple(_Read(item).into(Device) for item in line.get("devices", ()))
-            return _Read(line).into(Start, place=lambda _: place, devices=lambda _: devices,
-                                    meters=tuple)
+            return _Read(line).into(
+                Start, place=lambda _: place, devices=lambda _: devices, meters=tuple
+            )
         if kind in ("sample", "end"):
             energy = {key: _Read(item).into(Energy) for key, item in line["energy"].items()}
             return _Read(line).into(Sample, energy=lambda _: energy, notes=tuple)
@@ -166,4 +167,3 @@ class _Read:
 
 def _same(value: Any) -> Any:
     return value
-

@@ -26,8 +26,11 @@ _DATA_KEYS = ("tokens", "samples", "steps", "epochs", "dataset_tokens", "dataset
 _SPEED_KEYS = ("utilization", "utilization_basis", "throughput", "calibrate", "goodput")
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
 # What of a boundary's hardware the parts of the energy stand for.
-_HOLDS = {"accelerators": {"device", "accelerators"}, "hosts": {"cpu", "memory", "hosts"},
-          "network": {"network"}}
+_HOLDS = {
+    "accelerators": {"device", "accelerators"},
+    "hosts": {"cpu", "memory", "hosts"},
+    "network": {"network"},
+}
 _PROFILE = "time × the power of the profile (costcalc)"
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 _COMPONENTS = ("device", "cpu", "memory")
@@ -38,7 +41,11 @@ COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
 
 def report(
-    totals: Totals, plan: Plan, predicted: Estimate | None = None, *, identify: bool = False,
+    totals: Totals,
+    plan: Plan,
+    predicted: Estimate | None = None,
+    *,
+    identify: bool = False,
     why_not: str = "",
 ) -> dict[str, Any]:
     """The report of a job: the shape of an estimate's, measured.
@@ -60,15 +67,21 @@ def report(
         data["measurement"].setdefault("why", "most of the energy is from models, not from meters")
     data["boundary"] = _boundary(data["boundary"], parts)
     data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
-    data["details"] = {**data["details"], "tracking": {
-        "attempts": [_attempt(a, totals) for a in totals.attempts],
-        "steps": totals.steps,
-        "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
-        **_calibrate(seen, made),
-        **({"notes": _private([*notes, *totals.notes], totals, identify=identify)}
-           if (*notes, *totals.notes) else {}),
-        **({"job": totals.job} if identify else {}),
-    }}
+    data["details"] = {
+        **data["details"],
+        "tracking": {
+            "attempts": [_attempt(a, totals) for a in totals.attempts],
+            "steps": totals.steps,
+            "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
+            **_calibrate(seen, made),
+            **(
+                {"notes": _private([*notes, *totals.notes], totals, identify=identify)}
+                if (*notes, *totals.notes)
+                else {}
+            ),
+            **({"job": totals.job} if identify else {}),
+        },
+    }
     data["digest"] = writing.digest(data)
     return data
 
@@ -100,8 +113,11 @@ def _with_energy(
     if first is None or asked is None:
         return unlisted.estimated(totals, plan, joules, seen), metered
     if joules is None or not _devices_metered(totals):
-        modelled = [_part(name, first.breakdown["energy"][name], "modelled", _PROFILE)
-                    for name in _DRAWN if name in first.breakdown.get("energy", {})]
+        modelled = [
+            _part(name, first.breakdown["energy"][name], "modelled", _PROFILE)
+            for name in _DRAWN
+            if name in first.breakdown.get("energy", {})
+        ]
         return first, [*modelled, *({**part, "counted": False} for part in metered)]
     extra = []
     if not any(part["component"] == "cpu" for part in metered):
@@ -142,8 +158,9 @@ def _asked(totals: Totals, plan: Plan, seen: Done) -> tuple[dict[str, Any] | Non
     hardware, notes = _hardware(totals, plan)
     if hardware is None:
         return None, notes
-    training = {k: v for k, v in (raw.get("training") or {}).items()
-                if k not in (*_DATA_KEYS, "runs")}
+    training = {
+        k: v for k, v in (raw.get("training") or {}).items() if k not in (*_DATA_KEYS, "runs")
+    }
     planned = {k: v for k, v in (raw.get("training") or {}).items() if k in _DATA_KEYS}
     counted = seen.amount if plan.has_model else None
     if counted:
@@ -176,8 +193,10 @@ def _measured(totals: Totals) -> tuple[dict[str, Any], list[str]]:
     if len({len(attempt.devices) for attempt in totals.attempts}) == 1:
         return {"wall_clock": f"{totals.elapsed!r} s"}, []
     hours = totals.device_seconds(0) / unit("h").factor
-    note = ("attempts had different numbers of devices: their device-hours are added, and the wall "
-            "clock is what those come to on the last number")
+    note = (
+        "attempts had different numbers of devices: their device-hours are added, and the wall "
+        "clock is what those come to on the last number"
+    )
     return {"device_hours": hours}, [note]
 
 
@@ -295,7 +314,8 @@ def _run(
     text = f"{totals.job}/{totals.attempts[0].began!r}"
     by = sorted({str(meter["name"]) for meter in measurement["meters"]})
     return {
-        **entry, "id": "run-" + hashlib.sha256(text.encode()).hexdigest()[:12],
+        **entry,
+        "id": "run-" + hashlib.sha256(text.encode()).hexdigest()[:12],
         "measured_by": "costcalc track: clock" + "".join(f"; {name}" for name in by),
         "attempts": len(totals.attempts),
     }
@@ -304,8 +324,11 @@ def _run(
 def _attempt(attempt: Any, totals: Totals) -> dict[str, Any]:
     return {
         "after_hours": (attempt.began - totals.attempts[0].began) / unit("h").factor,
-        "hours": attempt.elapsed / unit("h").factor, "processes": attempt.writers,
-        "ranks": attempt.world, "nodes": attempt.nodes, "devices": len(attempt.devices),
+        "hours": attempt.elapsed / unit("h").factor,
+        "processes": attempt.writers,
+        "ranks": attempt.world,
+        "nodes": attempt.nodes,
+        "devices": len(attempt.devices),
         "status": attempt.status,
     }
 
@@ -321,11 +344,17 @@ def _compared(predicted: Estimate, made: Estimate, seen: Done) -> dict[str, Any]
         if before.value is None or after.value is None:
             continue
         scale = share if name != "utilization" else 1.0
-        rows.append({
-            "of": name, "unit": before.unit, "predicted": before.value * scale,
-            "low": (before.low or 0.0) * scale, "high": (before.high or 0.0) * scale,
-            "came": after.value, "basis": after.basis,
-        })
+        rows.append(
+            {
+                "of": name,
+                "unit": before.unit,
+                "predicted": before.value * scale,
+                "low": (before.low or 0.0) * scale,
+                "high": (before.high or 0.0) * scale,
+                "came": after.value,
+                "basis": after.basis,
+            }
+        )
     return {"share_of_plan": share, "figures": rows}
 
 
@@ -341,5 +370,6 @@ def _private(notes: list[str], totals: Totals, *, identify: bool) -> list[str]:
     """Notes without what names a host, a path or a job."""
     if identify:
         return list(dict.fromkeys(notes))
-    return [note for note in dict.fromkeys(notes)
-            if not _PATH.search(note) and totals.job not in note]
+    return [
+        note for note in dict.fromkeys(notes) if not _PATH.search(note) and totals.job not in note
+    ]

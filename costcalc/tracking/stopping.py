@@ -45,8 +45,10 @@ class Stopping:
             self._at = steps
             return f"a limit is passed: the job stops after step {steps + 1}"
         if self._path is None or not everyone:
-            return ("a limit is passed, but not all ranks share a ledger: stopping some would hang "
-                    "the others, so the job goes on; give ledger=, a folder that all see")
+            return (
+                "a limit is passed, but not all ranks share a ledger: stopping some would hang "
+                "the others, so the job goes on; give ledger=, a folder that all see"
+            )
         told = float(os.environ.get("COSTCALC_STOP_AHEAD", _AHEAD))
         ahead = max(told, 3 * self._start.interval)
         at = steps + ceil(steps / max(elapsed, 1.0) * ahead) + 1 if steps else 0

@@ -82,7 +82,9 @@ class Tracker:
 
     @harmless(None)
     def stop(
-        self, status: Literal["completed", "exception", "interrupted"] = "completed", *,
+        self,
+        status: Literal["completed", "exception", "interrupted"] = "completed",
+        *,
         patience: float | None = None,
     ) -> None:
         """End the record and write the report; returns after ``patience`` seconds at the latest."""
@@ -99,7 +101,9 @@ class Tracker:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.stop(_status(kind, error))
@@ -131,9 +135,7 @@ class Tracker:
 
     # --- in the loop ------------------------------------------------------------------------------
 
-    def step(
-        self, tokens: Any = None, *, samples: Any = None, total_tokens: Any = None
-    ) -> None:
+    def step(self, tokens: Any = None, *, samples: Any = None, total_tokens: Any = None) -> None:
         """One step is done; ``tokens`` (or ``samples``) is what this rank's replica saw in it.
 
         ``total_tokens`` is what the whole job saw.  Ranks of one replica count once.  Takes about
@@ -173,8 +175,7 @@ class Tracker:
     @property
     def notes(self) -> tuple[str, ...]:
         """What went wrong or was taken for granted."""
-        return (*self._notes, *(self._thread.notes if self._thread else ()),
-                *self._counter.notes)
+        return (*self._notes, *(self._thread.notes if self._thread else ()), *self._counter.notes)
 
     @property
     def folder(self) -> str | None:
@@ -188,8 +189,11 @@ class Tracker:
             return
         asked, said = self._asked, self._thread.options.plan
         new = {key: value for key, value in found.items() if not said.gives(key)}
-        plan = prepare(asked["run"] if asked["run"] is not None else {}, stage=asked["stage"],
-                       changes={**(asked["changes"] or {}), **new})
+        plan = prepare(
+            asked["run"] if asked["run"] is not None else {},
+            stage=asked["stage"],
+            changes={**(asked["changes"] or {}), **new},
+        )
         self._thread.replan(plan)
 
     def note(self, text: str) -> None:
@@ -201,8 +205,10 @@ class Tracker:
         """For a checkpoint: the job, and what it had done by now."""
         if self._thread is None:
             return dict(self._early or {})
-        return {"job": self._thread.place.job,
-                "records": [_lines(w) for w in self._thread.known()[-_KEPT:]]}
+        return {
+            "job": self._thread.place.job,
+            "records": [_lines(w) for w in self._thread.known()[-_KEPT:]],
+        }
 
     @harmless(None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -236,9 +242,18 @@ def _status(
 
 
 def _options(
-    *, run: Source | None, output: Any, ledger: Any, job: str | None, stage: str | None,
-    changes: Mapping[str, Any] | None, on_limit: str, progress: bool | None,
-    callback: Callable[[dict[str, float]], Any] | None, interval: float, identify: bool,
+    *,
+    run: Source | None,
+    output: Any,
+    ledger: Any,
+    job: str | None,
+    stage: str | None,
+    changes: Mapping[str, Any] | None,
+    on_limit: str,
+    progress: bool | None,
+    callback: Callable[[dict[str, float]], Any] | None,
+    interval: float,
+    identify: bool,
     force: bool,
 ) -> Options:
     """What was asked, checked: before training is the time to raise."""
@@ -255,9 +270,16 @@ def _options(
     if folder is not None and "://" not in folder:
         folder = str(Path(folder).absolute())
     return Options(
-        plan=prepare(run, changes=changes, stage=stage), output=where, folder=folder, job=job,
-        stops=on_limit == "stop", progress=progress, callback=callback, interval=float(interval),
-        identify=identify, force=force,
+        plan=prepare(run, changes=changes, stage=stage),
+        output=where,
+        folder=folder,
+        job=job,
+        stops=on_limit == "stop",
+        progress=progress,
+        callback=callback,
+        interval=float(interval),
+        identify=identify,
+        force=force,
     )
 
 
@@ -266,12 +288,19 @@ def _wrong(key: str, expected: str, found: object) -> InputError:
 
 
 def track(
-    run: Source | None = None, *, output: str | os.PathLike[str] | None = None,
-    ledger: str | os.PathLike[str] | None = None, job: str | None = None,
-    stage: str | None = None, changes: Mapping[str, Any] | None = None,
-    on_limit: Literal["warn", "stop"] = "warn", progress: bool | None = None,
-    callback: Callable[[dict[str, float]], Any] | None = None, interval: float = 10.0,
-    identify: bool = False, force: bool = False,
+    run: Source | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+    job: str | None = None,
+    stage: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    on_limit: Literal["warn", "stop"] = "warn",
+    progress: bool | None = None,
+    callback: Callable[[dict[str, float]], Any] | None = None,
+    interval: float = 10.0,
+    identify: bool = False,
+    force: bool = False,
 ) -> Tracker:
     """Measure what a training run costs, and write its report.
 
@@ -303,7 +332,16 @@ def track(
     3
     """
     return Tracker(
-        run=run, output=output, ledger=ledger, job=job, stage=stage, changes=changes,
-        on_limit=on_limit, progress=progress, callback=callback, interval=interval,
-        identify=identify, force=force,
+        run=run,
+        output=output,
+        ledger=ledger,
+        job=job,
+        stage=stage,
+        changes=changes,
+        on_limit=on_limit,
+        progress=progress,
+        callback=callback,
+        interval=interval,
+        identify=identify,
+        force=force,
     )

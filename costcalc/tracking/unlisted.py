@@ -26,8 +26,14 @@ from costcalc.tracking.plan import Plan, checked
 _WHY = "no profile of the hardware: its peak, power, price and making are not known"
 _NO_MODEL = "no model given, or nothing counted what it was trained on"
 _ENERGY = ("energy_it", "energy", "carbon_operational", "water")
-_WORK = ("parameters", "active_parameters", "training_compute", "total_compute", "throughput",
-         "step_time")
+_WORK = (
+    "parameters",
+    "active_parameters",
+    "training_compute",
+    "total_compute",
+    "throughput",
+    "step_time",
+)
 
 
 def estimated(totals: Totals, plan: Plan, joules: float | None, seen: Done) -> Estimate:
@@ -54,10 +60,13 @@ def _details(totals: Totals, plan: Plan, work: Trained | None) -> dict[str, Any]
     """Names of what it ran on, where, and what was trained on."""
     names = sorted({device.name for device in totals.devices})
     cpus = [f"{name}, no accelerator" for name in totals.cpus]
-    made: dict[str, Any] = {"hardware": {
-        "name": ", ".join(names or cpus) or None, "nodes": totals.nodes,
-        "count": len(totals.devices) or (totals.nodes if cpus else None),
-    }}
+    made: dict[str, Any] = {
+        "hardware": {
+            "name": ", ".join(names or cpus) or None,
+            "nodes": totals.nodes,
+            "count": len(totals.devices) or (totals.nodes if cpus else None),
+        }
+    }
     region = region_of(plan.given) if plan.given else None
     if region is not None:
         made |= {"region": region.code, "place": region.label}
@@ -79,7 +88,8 @@ def _known(
     known["wall_clock"] = _measured("measured.wall_clock", totals.elapsed, "h")
     if totals.devices:
         known["device_hours"] = _measured(
-            "measured.device_hours", totals.device_seconds(0), "device_hour")
+            "measured.device_hours", totals.device_seconds(0), "device_hour"
+        )
     if joules is not None:
         known["energy_it"] = _measured("measured.energy_it", joules, "kWh")
     else:
@@ -92,8 +102,12 @@ def _measured(key: str, value: float, shown: str) -> Assumption:
 
 
 def _result(
-    name: str, values: Mapping[str, Any], draws: Mapping[str, Any], why: Mapping[str, str],
-    *, metered: bool,
+    name: str,
+    values: Mapping[str, Any],
+    draws: Mapping[str, Any],
+    why: Mapping[str, str],
+    *,
+    metered: bool,
 ) -> Result:
     shown = UNITS[name]
     if name not in values:
@@ -107,8 +121,13 @@ def _result(
     value = float(values[name])
     low, high = percentiles(draws.get(name, value), value)
     seen = name in ("wall_clock", "device_hours") or (name == "energy_it" and metered)
-    return Result(value=value / factor, low=low / factor, high=high / factor, unit=shown,
-                  basis="measured" if seen else "modelled")
+    return Result(
+        value=value / factor,
+        low=low / factor,
+        high=high / factor,
+        unit=shown,
+        basis="measured" if seen else "modelled",
+    )
 
 
 def _null(shown: str, why: str) -> Result:
@@ -122,8 +141,11 @@ def _trained(plan: Plan, seen: Done) -> Trained | None:
     """The work that was done, where the model is known and its data were counted."""
     if not plan.has_model or not seen.amount:
         return None
-    training = {k: v for k, v in (plan.raw.get("training") or {}).items()
-                if k not in (*DATA_ONE_OF, "dataset_tokens", "dataset_samples", "runs")}
+    training = {
+        k: v
+        for k, v in (plan.raw.get("training") or {}).items()
+        if k not in (*DATA_ONE_OF, "dataset_tokens", "dataset_samples", "runs")
+    }
     training[f"{seen.unit}s"] = seen.amount
     raw = {"model": plan.raw["model"], "training": training}
     try:
@@ -142,8 +164,14 @@ def _of_the_work(found: Trained | None, seen: Done) -> dict[str, Result]:
             if count is not None:
                 made[name] = _plain(float(count), UNITS[name])
         flops, spread = work.model_flops, work.spread
-        compute = Result(value=flops, low=flops / spread, high=flops * spread, unit="FLOP",
-                         basis="modelled", convention=work.convention)
+        compute = Result(
+            value=flops,
+            low=flops / spread,
+            high=flops * spread,
+            unit="FLOP",
+            basis="modelled",
+            convention=work.convention,
+        )
         made |= {"training_compute": compute, "total_compute": compute}
     if seen.rate is not None:
         made["throughput"] = _plain(seen.rate, f"{seen.unit}/s", measured=True)
@@ -153,5 +181,6 @@ def _of_the_work(found: Trained | None, seen: Done) -> dict[str, Result]:
 
 
 def _plain(value: float, shown: str, *, measured: bool = False) -> Result:
-    return Result(value=value, low=value, high=value, unit=shown,
-                  basis="measured" if measured else "modelled")
+    return Result(
+        value=value, low=value, high=value, unit=shown, basis="measured" if measured else "modelled"
+    )

@@ -39,8 +39,12 @@ class Watch:
                 self.passed += [] if name in self.passed else [name]
                 found += self._once(name, "passed", f"is PASSED: {_shown(item)} are spent", item)
             elif item["passed"] is None:
-                found += self._once(name, "unknown", "cannot be watched: "
-                                    + str(item["text"]).partition("cannot be judged, ")[2], item)
+                found += self._once(
+                    name,
+                    "unknown",
+                    "cannot be watched: " + str(item["text"]).partition("cannot be judged, ")[2],
+                    item,
+                )
         return found + self._ahead(forecast)
 
     def _ahead(self, forecast: Forecast | None) -> list[str]:

@@ -110,9 +110,7 @@ def _others(measured: list[Measured]) -> Category:
     from costcalc.validate.throughput import points
 
     found = points(one for one in measured if one.row["workload"] != "llm")
-    return category(
-        "Throughput of other models", found, ("workload", *_SPLITS), listed="workload"
-    )
+    return category("Throughput of other models", found, ("workload", *_SPLITS), listed="workload")
 
 
 def _runs() -> Category:

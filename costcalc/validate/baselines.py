@@ -83,7 +83,5 @@ def _others(one: Used, used: Sequence[Used]) -> float:
 
 def _scored(used: Sequence[Used], ratio: Callable[[Used], float]) -> Score:
     """Scores of measured times ``ratio``, a prediction without a range."""
-    points = [
-        replace(one.point, predicted=one.point.measured * ratio(one)) for one in used
-    ]
+    points = [replace(one.point, predicted=one.point.measured * ratio(one)) for one in used]
     return replace(score(points), inside=math.nan)

@@ -79,7 +79,10 @@ def _board(row: Row, fold: Mapping[str, Any]) -> _Range:
     ))  # fmt: skip
     spread = fold["known" if row["utilization"] else "unknown"]
     low, high = energy.board_range(
-        value=value, idle=min(idle, limit * share["low"]), limit=limit, low=spread["low"],
+        value=value,
+        idle=min(idle, limit * share["low"]),
+        limit=limit,
+        low=spread["low"],
         high=spread["high"],
     )
     return value, low, high

@@ -32,6 +32,7 @@ BENCHMARKS = {
     "MosaicML": "mosaic", "Tsinghua": "glm",
 }  # fmt: skip
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A published run: allocated device-hours, and those that the model of the step predicts."""
@@ -99,8 +100,11 @@ def runs(constants: Mapping[str, Any], *, held_out: bool = False) -> list[Publis
             experts=float(case.shape.experts) > 0,
         )  # fmt: skip
         hours = number(row, "tokens") / rate / 3600.0
-        found.append(Published(
-            row=row, hours=number(row, "device_hours"), predicted=hours, low=low, high=high))
+        found.append(
+            Published(
+                row=row, hours=number(row, "device_hours"), predicted=hours, low=low, high=high
+            )
+        )
     return found
 
 

@@ -40,9 +40,7 @@ def constants_for(group: str) -> Mapping[str, Any]:
     return found if found is not None else load()
 
 
-def points(
-    measured: Iterable[Measured], *, hidden: bool = False, own: bool = False
-) -> list[Point]:
+def points(measured: Iterable[Measured], *, hidden: bool = False, own: bool = False) -> list[Point]:
     """Every configuration predicted: layout as given, or ``hidden`` and chosen by the search.
 
     ``own``: a user's measurements, which the shipped constants predict.
@@ -102,8 +100,7 @@ def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) ->
     if seconds is not None:
         seconds /= chosen(constants, case.machine.devices)
     else:
-        coefficients = coefficients_of(
-            constants, case.machine, case.precision, case.shape.kind)
+        coefficients = coefficients_of(constants, case.machine, case.precision, case.shape.kind)
         rates = rates_of(case.machine, case.precision)
         step = step_of(case.shape, rates, case.axes, case.training, coefficients)
         seconds = float(step.seconds)
@@ -129,12 +126,15 @@ def _by_flops(one: Measured, constants: Mapping[str, Any]) -> tuple[float, float
     if case is None:
         return None
     time = by_flops.sample_time(
-        case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,
+        case.forward_flops,
+        case.machine,
+        case.precision,
+        constants,
+        case.kind,
+        case.elements,
         fused=case.fused,
     )
-    low, high = prediction_range(
-        constants, generation=case.machine.generation, kind=case.kind
-    )
+    low, high = prediction_range(constants, generation=case.machine.generation, kind=case.kind)
     return 1.0 / float(time.seconds), low, high
 
 

@@ -54,7 +54,12 @@ def recipe_for(shape: ModelShape, training: Training, precision: str) -> Recipe:
 
 
 def filled(
-    axes: Axes, shape: ModelShape, machine: Machine, recipe: Recipe, *, sharding: bool,
+    axes: Axes,
+    shape: ModelShape,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    sharding: bool,
     recompute: bool,
 ) -> Axes:
     """The axes with the ``sharding`` and the ``recompute`` that are not said.

@@ -52,11 +52,7 @@ class Count:
 
 
 def count(
-    model: Any,
-    example: Any,
-    *,
-    samples: int | None = None,
-    without_products: Collection[str] = (),
+    model: Any, example: Any, *, samples: int | None = None, without_products: Collection[str] = ()
 ) -> Count:
     """FLOPs of one sample, forward, and parameters of a ``torch.nn.Module``.
 

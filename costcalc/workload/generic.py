@@ -10,12 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from costcalc.base.errors import InputError, Problem, nearest
-from costcalc.workload.counting import (
-    Tally,
-    active_parameters,
-    parameters,
-    tally,
-)
+from costcalc.workload.counting import Tally, active_parameters, parameters, tally
 from costcalc.workload.families.bert import encoder
 from costcalc.workload.families.common import (
     Shape,
@@ -110,8 +105,11 @@ def from_shape(given: Given) -> Architecture:
     known, notes = _filled(given, check)
     check.check()
     builders = {
-        "decoder": _decoder, "encoder": _encoder, "encoder-decoder": _encoder_decoder,
-        "vit": _vit, "dit": _dit,
+        "decoder": _decoder,
+        "encoder": _encoder,
+        "encoder-decoder": _encoder_decoder,
+        "vit": _vit,
+        "dit": _dit,
     }
     if given.kind not in builders:
         message = f"expected one of {', '.join(builders)}; got {given.kind}"
@@ -158,17 +156,29 @@ def _filled(given: Given, check: Fields) -> tuple[Given, list[str]]:
             found = f"at most the {given.experts} experts; got {given.experts_per_token}"
             check.problem("experts_per_token", f"expected {found}")
     known = replace(
-        given, hidden=hidden, layers=layers, heads=heads, kv_heads=kv_heads, ffn=ffn,
-        head_dim=given.head_dim or max(1, hidden // heads), gated=gated, vocabulary=vocabulary,
+        given,
+        hidden=hidden,
+        layers=layers,
+        heads=heads,
+        kv_heads=kv_heads,
+        ffn=ffn,
+        head_dim=given.head_dim or max(1, hidden // heads),
+        gated=gated,
+        vocabulary=vocabulary,
     )
     return known, notes
 
 
 def _shape(g: Given) -> Shape:
     return Shape(
-        hidden=g.hidden or 1, layers=g.layers or 1, heads=g.heads or 1,
-        kv_heads=g.kv_heads or 1, head_dim=g.head_dim or 1, ffn=g.ffn or 1,
-        vocabulary=g.vocabulary or 1, tied=bool(g.tied),
+        hidden=g.hidden or 1,
+        layers=g.layers or 1,
+        heads=g.heads or 1,
+        kv_heads=g.kv_heads or 1,
+        head_dim=g.head_dim or 1,
+        ffn=g.ffn or 1,
+        vocabulary=g.vocabulary or 1,
+        tied=bool(g.tied),
     )
 
 
@@ -188,16 +198,26 @@ def _decoder(g: Given, check: Fields) -> Architecture:
         )
         layers = [("layer", dense)] * first + [("sparse layer", mixture)] * (s.layers - first)
     return language_model(
-        "decoder", s, layers, norm=norm, positions=g.positions or 0, gated=gated,
-        experts=number, experts_per_token=chosen, ffn=expert_ffn if number else None,
+        "decoder",
+        s,
+        layers,
+        norm=norm,
+        positions=g.positions or 0,
+        gated=gated,
+        experts=number,
+        experts_per_token=chosen,
+        ffn=expert_ffn if number else None,
     )
 
 
 def _encoder(g: Given, check: Fields) -> Architecture:
     del check
     return encoder(
-        "encoder", _shape(replace(g, tied=g.tied is not False)), g.positions or 0,
-        gated=bool(g.gated), bias=g.biases is not False,
+        "encoder",
+        _shape(replace(g, tied=g.tied is not False)),
+        g.positions or 0,
+        gated=bool(g.gated),
+        bias=g.biases is not False,
     )
 
 
@@ -205,9 +225,16 @@ def _encoder_decoder(g: Given, check: Fields) -> Architecture:
     del check
     s = _shape(g)
     return encoder_decoder(
-        "encoder-decoder", hidden=s.hidden, heads=s.heads, head_dim=s.head_dim, ffn=s.ffn,
-        vocabulary=s.vocabulary, layers=s.layers, decoder_layers=g.decoder_layers or s.layers,
-        gated=bool(g.gated), tied=g.tied is not False,
+        "encoder-decoder",
+        hidden=s.hidden,
+        heads=s.heads,
+        head_dim=s.head_dim,
+        ffn=s.ffn,
+        vocabulary=s.vocabulary,
+        layers=s.layers,
+        decoder_layers=g.decoder_layers or s.layers,
+        gated=bool(g.gated),
+        tied=g.tied is not False,
     )
 
 
@@ -217,8 +244,14 @@ def _vit(g: Given, check: Fields) -> Architecture:
         check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
     s = _shape(g)
     return vision_transformer(
-        "vit", hidden=s.hidden, heads=s.heads, layers=s.layers, ffn=s.ffn,
-        patches=max(1, image // patch) ** 2, patch=patch, channels=g.channels or 3,
+        "vit",
+        hidden=s.hidden,
+        heads=s.heads,
+        layers=s.layers,
+        ffn=s.ffn,
+        patches=max(1, image // patch) ** 2,
+        patch=patch,
+        channels=g.channels or 3,
         classes=1000 if g.classes is None else g.classes,
     )
 
@@ -230,9 +263,16 @@ def _dit(g: Given, check: Fields) -> Architecture:
         check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
     s = _shape(g)
     return dit(
-        "dit", hidden=s.hidden, heads=s.heads, layers=s.layers, ffn=s.ffn,
-        tokens=max(1, image // patch) ** 2, patch=patch, channels=channels,
-        out_channels=2 * channels, classes=1000 if g.classes is None else g.classes,
+        "dit",
+        hidden=s.hidden,
+        heads=s.heads,
+        layers=s.layers,
+        ffn=s.ffn,
+        tokens=max(1, image // patch) ** 2,
+        patch=patch,
+        channels=channels,
+        out_channels=2 * channels,
+        classes=1000 if g.classes is None else g.classes,
     )
 
 

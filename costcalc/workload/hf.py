@@ -67,7 +67,10 @@ def load(path: str | Path) -> Checkpoint:
     if found is None or found.parameters is None:
         notes += found.notes if found else ()
         return Checkpoint(
-            architecture=architecture, parameters=built, built=built, basis="config",
+            architecture=architecture,
+            parameters=built,
+            built=built,
+            basis="config",
             notes=tuple(notes),
         )
     notes += found.notes
@@ -77,7 +80,10 @@ def load(path: str | Path) -> Checkpoint:
             f"{built:,}; the files win"
         )
     return Checkpoint(
-        architecture=architecture, parameters=found.parameters, built=built, basis="weights",
+        architecture=architecture,
+        parameters=found.parameters,
+        built=built,
+        basis="weights",
         notes=tuple(notes),
     )
 
@@ -99,8 +105,11 @@ def parse(text: str, name: str) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         raise InputError(
             Problem(
-                key="", message=f"expected JSON: {error.msg}", file=name,
-                line=error.lineno, column=error.colno,
+                key="",
+                message=f"expected JSON: {error.msg}",
+                file=name,
+                line=error.lineno,
+                column=error.colno,
             )
         ) from None
     except _DuplicateError as error:

@@ -89,9 +89,7 @@ def targeted(operator: Linear, targets: Sequence[str]) -> bool:
     return operator.name in targets
 
 
-def _adapted(
-    architecture: Architecture, targets: Sequence[str]
-) -> Iterator[tuple[Block, Linear]]:
+def _adapted(architecture: Architecture, targets: Sequence[str]) -> Iterator[tuple[Block, Linear]]:
     for block in architecture.blocks:
         for operator in block.operators:
             if isinstance(operator, Linear) and targeted(operator, targets):
@@ -100,8 +98,14 @@ def _adapted(
 
 def check_targets(architecture: Architecture, targets: Sequence[str]) -> None:
     """A problem for each target that names no layer of the model."""
-    names = sorted({o.name for b in architecture.blocks for o in b.operators
-                    if isinstance(o, Linear) and o.name})
+    names = sorted(
+        {
+            o.name
+            for b in architecture.blocks
+            for o in b.operators
+            if isinstance(o, Linear) and o.name
+        }
+    )
     groups = ("all", "attention", "mlp")
     problems = []
     for target in targets:
@@ -135,8 +139,12 @@ def adapter_flops(
 ) -> float:
     """Forward FLOPs of the adapters on one sequence."""
     return sum(
-        2 * block.repeat * min(operator.active, operator.copies)
-        * rank * (operator.n_in + operator.n_out) * sizes[block.stream]
+        2
+        * block.repeat
+        * min(operator.active, operator.copies)
+        * rank
+        * (operator.n_in + operator.n_out)
+        * sizes[block.stream]
         for block, operator in _adapted(architecture, targets)
     )
 

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload import methods
-from costcalc.workload.counting import (
-    CONVENTIONS,
-    Tally,
-    active_parameters,
-    parameters,
-    tally,
-)
+from costcalc.workload.counting import CONVENTIONS, Tally, active_parameters, parameters, tally
 from costcalc.workload.data import WorkloadInput, amount, missing
 from costcalc.workload.generic import Rough, from_parameters
 from costcalc.workload.methods import REINFORCED, Passes
@@ -244,9 +238,7 @@ def _rough(inputs: WorkloadInput, total: float) -> _Model:
 # -- the method ----------------------------------------------------------------------------------
 
 
-def _passes(
-    inputs: WorkloadInput, model: _Model
-) -> tuple[Passes, float | None, tuple[str, ...]]:
+def _passes(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:
     """The passes of one sequence, the parameters that learn, and what was assumed."""
     one, architecture = model.one, model.architecture
     match inputs.method:
@@ -277,9 +269,7 @@ def _preference(inputs: WorkloadInput, one: Tally) -> Passes:
     return made(one, inner_epochs=inputs.inner_epochs, reference=inputs.reference)
 
 
-def _lora(
-    inputs: WorkloadInput, model: _Model
-) -> tuple[Passes, float | None, tuple[str, ...]]:
+def _lora(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:
     architecture, rank, targets = model.architecture, inputs.lora_rank, inputs.lora_targets
     if architecture is None:
         note = "the adapters' own FLOPs and parameters are not counted: the shape is not known"
@@ -296,9 +286,7 @@ def _lora(
     return passes, methods.lora_parameters(architecture, rank, targets), ()
 
 
-def _frozen(
-    inputs: WorkloadInput, model: _Model
-) -> tuple[Passes, float | None, tuple[str, ...]]:
+def _frozen(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:
     architecture = model.architecture
     if architecture is None:
         note = "the head's own FLOPs and parameters are not counted: the shape is not known"

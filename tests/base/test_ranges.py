@@ -16,8 +16,9 @@ from costcalc.base.ranges import DRAWS, draw, drivers, inverse_normal, normals, 
 
 
 def assumption(value: float, low: float, high: float, key: str = "site.pue") -> Assumption:
-    return Assumption(key=key, value=value, low=low, high=high, unit="1", basis="default",
-                      source="a test")
+    return Assumption(
+        key=key, value=value, low=low, high=high, unit="1", basis="default", source="a test"
+    )
 
 
 def test_the_inverse_normal_is_that_of_the_standard_library() -> None:

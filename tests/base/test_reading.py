@@ -20,12 +20,33 @@ def refused(text: str | bytes) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("NO", "NO"), ("on", "on"), ("yes", "yes"), ("3e23", 3e23), ("1e-3", 1e-3), ("300e9", 3e11),
-    ("12:30", "12:30"), ("010", "010"), ("0x1F", "0x1F"), ("null", None), ("~", None), ("", None),
-    ("true", True), ("False", False), ("15T", "15T"), ("2024-01-01", "2024-01-01"), ('"3"', "3"),
-    ("-7", -7), ("+.5", 0.5), (".inf", ".inf"), ("nan", "nan"), ("1_000", "1_000"),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NO", "NO"),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("3e23", 3e23),
+        ("1e-3", 1e-3),
+        ("300e9", 3e11),
+        ("12:30", "12:30"),
+        ("010", "010"),
+        ("0x1F", "0x1F"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("true", True),
+        ("False", False),
+        ("15T", "15T"),
+        ("2024-01-01", "2024-01-01"),
+        ('"3"', "3"),
+        ("-7", -7),
+        ("+.5", 0.5),
+        (".inf", ".inf"),
+        ("nan", "nan"),
+        ("1_000", "1_000"),
+    ],
+)
 def test_scalars_by_the_core_rules_of_yaml_1_2(text: str, value: object) -> None:
     found = read(f"key: {text}", "f.yaml").data["key"]
     assert found == value
@@ -79,10 +100,19 @@ def test_bytes_that_are_no_text() -> None:
     assert "f.yaml:2:1: expected UTF-8 text" in refused(b"a: 1\nb: \xff\xfe\n")
 
 
-@pytest.mark.parametrize("text", [
-    "a: !!python/object/apply:os.system [true]", "a: *nothing", "? [x]\n: y", "a: [", "a: b: c",
-    "a: 1\n---\nb: 2", "\x00", "a: 'x",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!python/object/apply:os.system [true]",
+        "a: *nothing",
+        "? [x]\n: y",
+        "a: [",
+        "a: b: c",
+        "a: 1\n---\nb: 2",
+        "\x00",
+        "a: 'x",
+    ],
+)
 def test_what_is_no_plain_yaml_is_refused(text: str) -> None:
     assert "f.yaml" in refused(text)
 

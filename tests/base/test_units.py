@@ -21,50 +21,73 @@ def test_each_spelling_of_the_table_is_what_pint_says(spelling: str) -> None:
     assert ours.factor == pytest.approx(pints.factor, rel=1e-12)
 
 
-@pytest.mark.parametrize(("text", "si_unit", "value"), [
-    ("450 GB/s", "B/s", 450e9),
-    ("400 Gbit/s", "B/s", 50e9),
-    ("700 W", "W", 700.0),
-    ("41 kWh", "J", 41 * 3.6e6),
-    ("56 gCO2e/kWh", "gCO2e/J", 56 / 3.6e6),
-    ("0.08 USD/kWh", "USD/J", 0.08 / 3.6e6),
-    ("5.2 s", "s", 5.2), ("7 d", "s", 7 * 86400.0), ("5 year", "s", 5 * 365.25 * 86400),
-    ("8.18 GFLOP", "FLOP", 8.18e9), ("7.2e23 FLOP", "FLOP", 7.2e23),
-    ("80 GiB", "B", 80 * 2**30), ("9.6e6 token/s", "token/s", 9.6e6),
-    ("80 kgCO2e", "gCO2e", 80e3), ("12.9 tCO2e", "gCO2e", 12.9e6),
-    ("1 BTU", "J", 1055.05585262),  # not in the table: pint knows it
-])
+@pytest.mark.parametrize(
+    ("text", "si_unit", "value"),
+    [
+        ("450 GB/s", "B/s", 450e9),
+        ("400 Gbit/s", "B/s", 50e9),
+        ("700 W", "W", 700.0),
+        ("41 kWh", "J", 41 * 3.6e6),
+        ("56 gCO2e/kWh", "gCO2e/J", 56 / 3.6e6),
+        ("0.08 USD/kWh", "USD/J", 0.08 / 3.6e6),
+        ("5.2 s", "s", 5.2),
+        ("7 d", "s", 7 * 86400.0),
+        ("5 year", "s", 5 * 365.25 * 86400),
+        ("8.18 GFLOP", "FLOP", 8.18e9),
+        ("7.2e23 FLOP", "FLOP", 7.2e23),
+        ("80 GiB", "B", 80 * 2**30),
+        ("9.6e6 token/s", "token/s", 9.6e6),
+        ("80 kgCO2e", "gCO2e", 80e3),
+        ("12.9 tCO2e", "gCO2e", 12.9e6),
+        ("1 BTU", "J", 1055.05585262),  # not in the table: pint knows it
+    ],
+)
 def test_quantities_as_people_write_them(text: str, si_unit: str, value: float) -> None:
     assert units.parse(text, si_unit) == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize(("text", "si_unit", "message"), [
-    ("400 Wh", "W", 'expected a power (W, kW, MW); got "400 Wh", which is an energy'),
-    ("450", "B/s", 'expected a bandwidth (GB/s, Gbit/s); got "450", which has no unit'),
-    ("five", "s", 'expected a time (s, min, h, d, year); got "five"'),
-    ("400 Gb/s", "B/s", '"Gb" is not a unit here: which reads as gilbert; write Gbit or GB'),
-    ("3 ton", "gCO2e", '"ton" is not a unit here: which reads as the short ton; write tCO2e'),
-    ("3 TFLOPS", "FLOP/s", '"TFLOPS" is not a unit here: write TFLOP or TFLOP/s'),
-    ("3 kW/h", "W", 'expected a power (W, kW, MW); got "3 kW/h", which is energy*time^-2'),
-    ("3 kWhh", "J", 'unknown unit "kWhh"; did you mean kWh?'),
-    ("4 kg", "gCO2e", '"kg" is not a unit here: write kgCO2e'),
-])
+@pytest.mark.parametrize(
+    ("text", "si_unit", "message"),
+    [
+        ("400 Wh", "W", 'expected a power (W, kW, MW); got "400 Wh", which is an energy'),
+        ("450", "B/s", 'expected a bandwidth (GB/s, Gbit/s); got "450", which has no unit'),
+        ("five", "s", 'expected a time (s, min, h, d, year); got "five"'),
+        ("400 Gb/s", "B/s", '"Gb" is not a unit here: which reads as gilbert; write Gbit or GB'),
+        ("3 ton", "gCO2e", '"ton" is not a unit here: which reads as the short ton; write tCO2e'),
+        ("3 TFLOPS", "FLOP/s", '"TFLOPS" is not a unit here: write TFLOP or TFLOP/s'),
+        ("3 kW/h", "W", 'expected a power (W, kW, MW); got "3 kW/h", which is energy*time^-2'),
+        ("3 kWhh", "J", 'unknown unit "kWhh"; did you mean kWh?'),
+        ("4 kg", "gCO2e", '"kg" is not a unit here: write kgCO2e'),
+    ],
+)
 def test_what_is_wrong_is_said_in_words(text: str, si_unit: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         units.parse(text, si_unit)
     assert caught.value.problems[0].message == message
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("3e23", 3e23), ("15T", 15e12), ("8.03B", 8.03e9), ("512", 512.0), ("12 %", 0.12),
-    ("1/7", 1 / 7), ("50k", 5e4), ("1_000", 1000.0), (".5", 0.5), ("-2", -2.0),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3e23", 3e23),
+        ("15T", 15e12),
+        ("8.03B", 8.03e9),
+        ("512", 512.0),
+        ("12 %", 0.12),
+        ("1/7", 1 / 7),
+        ("50k", 5e4),
+        ("1_000", 1000.0),
+        (".5", 0.5),
+        ("-2", -2.0),
+    ],
+)
 def test_numbers_as_people_write_them(text: str, value: float) -> None:
     assert units.number(text) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "eight", "1/0x", "15 Q", "1e999", "nan", "inf", "1" * 70, "١٢"])
+    "text", ["", "eight", "1/0x", "15 Q", "1e999", "nan", "inf", "1" * 70, "١٢"]
+)
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         units.number(text)

@@ -21,10 +21,14 @@ from costcalc.base.reading import read
 from costcalc.base.writing import digest, save, to_json, to_yaml
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**15), 10**15)
-    | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner,
-                                                               max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**15), 10**15)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -49,8 +53,9 @@ def test_the_digest_does_not_depend_on_the_order(data: dict[str, object]) -> Non
 def test_the_digest_is_that_of_canonical_json() -> None:
     import hashlib
 
-    text = json.dumps({"a": [1, "é"], "b": 2}, sort_keys=True, separators=(",", ":"),
-                      ensure_ascii=False)
+    text = json.dumps(
+        {"a": [1, "é"], "b": 2}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     expected = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     assert digest({"b": 2, "a": [1, "é"]}) == expected
 

@@ -16,8 +16,12 @@ from costcalc.calculator.result import UNITS, Estimate
 
 LLAMA: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},
-    "training": {"tokens": "15T", "sequence_length": 8192, "global_batch": 1024,
-                 "precision": "bf16"},
+    "training": {
+        "tokens": "15T",
+        "sequence_length": 8192,
+        "global_batch": 1024,
+        "precision": "bf16",
+    },
     "hardware": {"accelerator": "h100-sxm5-80", "count": 1024, "utilization": 0.4, "goodput": 0.9},
     "site": {"region": "aws:us-east-1", "pue": 1.2, "grid": "400 gCO2e/kWh"},
     "price": {"device_hour": "2 USD"},
@@ -50,16 +54,19 @@ def test_a_run_by_hand() -> None:
     assert value(made, "cost") == pytest.approx(2 * 1024 * hours, rel=1e-3)
     assert value(made, "throughput") == pytest.approx(15e12 / (hours * 3600 * 0.9), rel=1e-3)
     assert value(made, "step_time") == pytest.approx(
-        1024 * 8192 / value(made, "throughput"), rel=1e-9)
+        1024 * 8192 / value(made, "throughput"), rel=1e-9
+    )
 
 
 def test_the_identities_of_the_contract_hold() -> None:
     made = costcalc.estimate(LLAMA)
     assert value(made, "energy") == pytest.approx(value(made, "energy_it") * 1.2, rel=1e-12)
     assert value(made, "carbon_operational") == pytest.approx(
-        value(made, "energy") * 400 / 1000, rel=1e-12)
+        value(made, "energy") * 400 / 1000, rel=1e-12
+    )
     assert value(made, "carbon_total") == pytest.approx(
-        value(made, "carbon_operational") + value(made, "carbon_embodied"), rel=1e-12)
+        value(made, "carbon_operational") + value(made, "carbon_embodied"), rel=1e-12
+    )
 
 
 def test_every_result_of_the_contract_is_there_in_its_unit() -> None:
@@ -100,16 +107,32 @@ def test_without_site_no_carbon_and_without_price_no_cost_said_why() -> None:
 
 
 def test_every_default_is_listed_with_a_source() -> None:
-    made = costcalc.estimate({
-        "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T"},
-        "hardware": {"accelerator": "h100", "count": 64}, "site": {"region": "FR"},
-    })
+    made = costcalc.estimate(
+        {
+            "model": {"preset": "llama-3-8b"},
+            "training": {"tokens": "1T"},
+            "hardware": {"accelerator": "h100", "count": 64},
+            "site": {"region": "FR"},
+        }
+    )
     listed = {item.key: item for item in made.assumptions}
-    for key in ("training.method", "training.packing", "training.sequence_length",
-                "training.global_batch", "training.precision", "training.attention",
-                "training.optimizer", "training.runs", "hardware.goodput", "hardware.layout",
-                "hardware.host", "hardware.utilization", "site.pue", "site.grid",
-                "embodied.lifetime"):
+    for key in (
+        "training.method",
+        "training.packing",
+        "training.sequence_length",
+        "training.global_batch",
+        "training.precision",
+        "training.attention",
+        "training.optimizer",
+        "training.runs",
+        "hardware.goodput",
+        "hardware.layout",
+        "hardware.host",
+        "hardware.utilization",
+        "site.pue",
+        "site.grid",
+        "embodied.lifetime",
+    ):
         assert key in listed, key
         assert listed[key].source, key
         assert listed[key].basis != "given", key
@@ -117,8 +140,10 @@ def test_every_default_is_listed_with_a_source() -> None:
 
 def test_what_the_user_gives_is_given_and_knows_its_place(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("model: {flops: 1e21 FLOP}\nhardware:\n  accelerator: a100-sxm4-80\n"
-                    "  count: 8\n  utilization: 0.4\nsite: {region: FR, pue: 1.1}\n")
+    file.write_text(
+        "model: {flops: 1e21 FLOP}\nhardware:\n  accelerator: a100-sxm4-80\n"
+        "  count: 8\n  utilization: 0.4\nsite: {region: FR, pue: 1.1}\n"
+    )
     made = costcalc.estimate(file)
     listed = {item.key: item for item in made.assumptions}
     assert listed["site.pue"].basis == "given"
@@ -137,11 +162,14 @@ def test_problems_of_every_kind_come_together(tmp_path: Path) -> None:
         costcalc.estimate(file)
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(
-        f"{file}:2:11: model.preset: no preset lama-3-8b; nearest: llama-3-8b")
+        f"{file}:2:11: model.preset: no preset lama-3-8b; nearest: llama-3-8b"
+    )
     assert lines[1].startswith(
-        f"{file}:6:16: hardware.accelerator: no accelerator h100-sxm6; nearest:")
-    assert lines[2] == (f"{file}:9:11: site.region: no region aws:us-esat-1; "
-                        "nearest: aws:us-east-1, aws:us-east-2")
+        f"{file}:6:16: hardware.accelerator: no accelerator h100-sxm6; nearest:"
+    )
+    assert lines[2] == (
+        f"{file}:9:11: site.region: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2"
+    )
     assert lines[3] == f"3 problems in {file}"
 
 
@@ -165,9 +193,11 @@ def test_precision_without_a_peak_is_refused() -> None:
 
 
 def test_what_cannot_fit_is_refused_with_the_smallest_count() -> None:
-    run = {"model": {"preset": "llama-3.1-405b"},
-           "training": {"tokens": "1T", "method": "finetune"},
-           "hardware": {"accelerator": "a100-sxm4-40", "count": 8}}
+    run = {
+        "model": {"preset": "llama-3.1-405b"},
+        "training": {"tokens": "1T", "method": "finetune"},
+        "hardware": {"accelerator": "a100-sxm4-40", "count": 8},
+    }
     with pytest.raises(InputError) as caught:
         costcalc.estimate(run)
     message = str(caught.value)
@@ -178,10 +208,14 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count() -> None:
 
 
 def test_measured_takes_the_place_of_the_time() -> None:
-    made = costcalc.estimate({
-        "measured": {"wall_clock": "36 h"}, "hardware": {"accelerator": "a100-sxm4-80", "count": 4},
-        "site": {"region": "FR"}, "price": {"device_hour": "2 USD"},
-    })
+    made = costcalc.estimate(
+        {
+            "measured": {"wall_clock": "36 h"},
+            "hardware": {"accelerator": "a100-sxm4-80", "count": 4},
+            "site": {"region": "FR"},
+            "price": {"device_hour": "2 USD"},
+        }
+    )
     assert value(made, "device_hours") == pytest.approx(144)
     assert value(made, "cost") == pytest.approx(288)
     assert made.results["wall_clock"].basis == "measured"
@@ -191,11 +225,13 @@ def test_measured_takes_the_place_of_the_time() -> None:
 
 
 def test_measured_device_hours_energy_and_cost_each_win() -> None:
-    made = costcalc.estimate({
-        "measured": {"device_hours": 288, "energy": "41 kWh", "cost": "310 USD"},
-        "hardware": {"accelerator": "a100-sxm4-80", "count": 8},
-        "site": {"grid": "100 gCO2e/kWh", "pue": 1.25},
-    })
+    made = costcalc.estimate(
+        {
+            "measured": {"device_hours": 288, "energy": "41 kWh", "cost": "310 USD"},
+            "hardware": {"accelerator": "a100-sxm4-80", "count": 8},
+            "site": {"grid": "100 gCO2e/kWh", "pue": 1.25},
+        }
+    )
     assert value(made, "wall_clock") == pytest.approx(36)
     assert value(made, "energy") == pytest.approx(41)
     assert value(made, "energy_it") == pytest.approx(41 / 1.25)
@@ -204,10 +240,13 @@ def test_measured_device_hours_energy_and_cost_each_win() -> None:
 
 
 def test_energy_alone_gives_carbon_and_nothing_of_time() -> None:
-    made = costcalc.estimate({
-        "measured": {"energy": "41 kWh"}, "hardware": {"accelerator": "a100-sxm4-80", "count": 8},
-        "site": {"region": "FR"},
-    })
+    made = costcalc.estimate(
+        {
+            "measured": {"energy": "41 kWh"},
+            "hardware": {"accelerator": "a100-sxm4-80", "count": 8},
+            "site": {"region": "FR"},
+        }
+    )
     assert value(made, "carbon_operational") > 0
     assert made.results["wall_clock"].value is None
     assert made.results["carbon_total"].value is None  # embodied needs the time
@@ -223,10 +262,15 @@ def test_runs_multiply_what_is_of_all_runs_and_nothing_else() -> None:
 
 
 def test_stages_add_up() -> None:
-    made = costcalc.estimate({**LLAMA, "stages": [
-        {"name": "pretrain"},
-        {"name": "sft", "training": {"method": "finetune", "tokens": "2B"}},
-    ]})
+    made = costcalc.estimate(
+        {
+            **LLAMA,
+            "stages": [
+                {"name": "pretrain"},
+                {"name": "sft", "training": {"method": "finetune", "tokens": "2B"}},
+            ],
+        }
+    )
     assert [stage.name for stage in made.stages] == ["pretrain", "sft"]
     for name in ("wall_clock", "cost", "energy", "carbon_total", "total_compute"):
         parts = sum(value(stage, name) for stage in made.stages)
@@ -240,8 +284,15 @@ def test_a_share_of_a_device_is_that_share_of_it() -> None:
     def run(share: str | None) -> Estimate:
         hardware: dict[str, Any] = {"accelerator": "a100-sxm4-40", "utilization": 0.3}
         hardware |= {"share": share} if share else {"count": 1}
-        return costcalc.estimate({"model": {"flops": "1e18 FLOP"}, "hardware": hardware,
-                                  "site": {"region": "FR"}, "price": {"device_hour": "1 USD"}})
+        return costcalc.estimate(
+            {
+                "model": {"flops": "1e18 FLOP"},
+                "hardware": hardware,
+                "site": {"region": "FR"},
+                "price": {"device_hour": "1 USD"},
+            }
+        )
+
     part, whole = run("1/7"), run(None)
     assert value(part, "wall_clock") == pytest.approx(7 * value(whole, "wall_clock"))
     assert value(part, "device_hours") == pytest.approx(value(whole, "device_hours"))
@@ -250,8 +301,10 @@ def test_a_share_of_a_device_is_that_share_of_it() -> None:
 
 def test_instances_are_billed_whole() -> None:
     def run(count: int) -> Estimate:
-        return costcalc.estimate(with_(
-            hardware={"count": count}, price=None, site={"region": "aws:us-east-1"}))
+        return costcalc.estimate(
+            with_(hardware={"count": count}, price=None, site={"region": "aws:us-east-1"})
+        )
+
     twelve, sixteen = run(12), run(16)
     per_hour_12 = value(twelve, "cost") / value(twelve, "wall_clock")
     per_hour_16 = value(sixteen, "cost") / value(sixteen, "wall_clock")
@@ -259,21 +312,27 @@ def test_instances_are_billed_whole() -> None:
 
 
 def test_instance_and_nodes_say_what_and_how_many() -> None:
-    made = costcalc.estimate(with_(hardware={
-        "accelerator": None, "count": None, "instance": "p5.48xlarge", "nodes": 4}))
+    made = costcalc.estimate(
+        with_(hardware={"accelerator": None, "count": None, "instance": "p5.48xlarge", "nodes": 4})
+    )
     assert made.details["hardware"]["id"] == "h100-sxm5-80"
     assert made.details["hardware"]["count"] == 32
 
 
 def test_a_tpu_slice_says_its_count_and_contradictions_are_refused() -> None:
-    made = costcalc.estimate({
-        "model": {"preset": "vit-b-16"}, "training": {"samples": 1e6},
-        "hardware": {"accelerator": "v3-32", "utilization": 0.3},
-        "site": {"region": "gcp:us-central1"}})
+    made = costcalc.estimate(
+        {
+            "model": {"preset": "vit-b-16"},
+            "training": {"samples": 1e6},
+            "hardware": {"accelerator": "v3-32", "utilization": 0.3},
+            "site": {"region": "gcp:us-central1"},
+        }
+    )
     assert made.details["hardware"]["count"] == 16  # 32 TensorCores, two a chip
     with pytest.raises(InputError, match="v3-32 says 16 chips; count says 32"):
-        costcalc.estimate({"model": {"flops": "1e18 FLOP"},
-                           "hardware": {"accelerator": "v3-32", "count": 32}})
+        costcalc.estimate(
+            {"model": {"flops": "1e18 FLOP"}, "hardware": {"accelerator": "v3-32", "count": 32}}
+        )
 
 
 def test_throughput_wins_over_utilization() -> None:
@@ -284,15 +343,25 @@ def test_throughput_wins_over_utilization() -> None:
 
 
 def test_full_attention_utilization_is_converted_to_the_causal_count() -> None:
-    made = costcalc.estimate(with_(hardware={
-        "utilization": 0.4, "utilization_basis": {"peak": "bf16", "attention": "full"}}))
+    made = costcalc.estimate(
+        with_(
+            hardware={
+                "utilization": 0.4,
+                "utilization_basis": {"peak": "bf16", "attention": "full"},
+            }
+        )
+    )
     # full 57.912852480e9, causal 51.470401536e9 FLOP a token
     assert value(made, "utilization") == pytest.approx(0.4 * 51_470_401_536 / 57_912_852_480)
 
 
 def test_fp8_utilization_against_the_bf16_peak() -> None:
-    made = costcalc.estimate(with_(training={"precision": "fp8"}, hardware={
-        "utilization": 0.4, "utilization_basis": {"peak": "bf16"}}))
+    made = costcalc.estimate(
+        with_(
+            training={"precision": "fp8"},
+            hardware={"utilization": 0.4, "utilization_basis": {"peak": "bf16"}},
+        )
+    )
     assert value(made, "utilization") == pytest.approx(0.2, rel=1e-3)
 
 
@@ -302,10 +371,21 @@ def test_another_currency_is_converted_at_the_stated_rate() -> None:
 
 
 def test_owned_hardware_is_written_off_and_draws_electricity() -> None:
-    made = costcalc.estimate(with_(hardware={"count": 8}, price={
-        "device_hour": None, "plan": "owned",
-        "owned": {"purchase": "250 kUSD", "lifetime": "5 year", "utilization": 0.7,
-                  "electricity": "0.08 USD/kWh"}}))
+    made = costcalc.estimate(
+        with_(
+            hardware={"count": 8},
+            price={
+                "device_hour": None,
+                "plan": "owned",
+                "owned": {
+                    "purchase": "250 kUSD",
+                    "lifetime": "5 year",
+                    "utilization": 0.7,
+                    "electricity": "0.08 USD/kWh",
+                },
+            },
+        )
+    )
     share = value(made, "wall_clock") / (5 * 8766 * 0.7)
     expected = 250e3 * share + value(made, "energy") * 0.08
     assert value(made, "cost") == pytest.approx(expected)
@@ -317,8 +397,12 @@ def test_a_discount_is_taken_off() -> None:
 
 
 def test_limits_are_judged_on_the_value_with_the_chance_of_passing() -> None:
-    made = costcalc.estimate({**LLAMA, "limits": {"cost": "500 USD", "time": "5 year",
-                                                  "energy": "1 GWh", "carbon": "1 gCO2e"}})
+    made = costcalc.estimate(
+        {
+            **LLAMA,
+            "limits": {"cost": "500 USD", "time": "5 year", "energy": "1 GWh", "carbon": "1 gCO2e"},
+        }
+    )
     by_key = {limit["key"]: limit for limit in made.limits}
     assert by_key["limits.cost"]["passed"] is True
     assert by_key["limits.cost"]["chance"] == 1.0
@@ -343,8 +427,10 @@ def test_own_profiles_are_found_beside_the_run_file(tmp_path: Path) -> None:
     start, end = text.index("aliases:"), text.index("\npeak:")
     (own / "my-chip.yaml").write_text(text[:start] + "aliases: [my chip]" + text[end:])
     file = tmp_path / "run.yaml"
-    file.write_text("model: {flops: 1e20 FLOP}\nprofiles: ./mine\n"
-                    "hardware: {accelerator: my chip, count: 8, utilization: 0.3}\n")
+    file.write_text(
+        "model: {flops: 1e20 FLOP}\nprofiles: ./mine\n"
+        "hardware: {accelerator: my chip, count: 8, utilization: 0.3}\n"
+    )
     assert costcalc.estimate(file).details["hardware"]["id"] == "my-chip"
 
 
@@ -383,13 +469,20 @@ def test_results_convert_units() -> None:
 
 
 @settings(max_examples=25)
-@given(count=st.sampled_from([8, 16, 64, 256]), tokens=st.floats(1e9, 1e13),
-       preset=st.sampled_from(["llama-3-8b", "mistral-7b", "qwen3-0.6b", "mixtral-8x7b"]))
+@given(
+    count=st.sampled_from([8, 16, 64, 256]),
+    tokens=st.floats(1e9, 1e13),
+    preset=st.sampled_from(["llama-3-8b", "mistral-7b", "qwen3-0.6b", "mixtral-8x7b"]),
+)
 def test_any_run_has_ordered_ranges(count: int, tokens: float, preset: str) -> None:
-    made = costcalc.estimate({
-        "model": {"preset": preset}, "training": {"tokens": tokens},
-        "hardware": {"accelerator": "h100-sxm5-80", "count": count},
-        "site": {"region": "aws:us-east-1"}})
+    made = costcalc.estimate(
+        {
+            "model": {"preset": preset},
+            "training": {"tokens": tokens},
+            "hardware": {"accelerator": "h100-sxm5-80", "count": count},
+            "site": {"region": "aws:us-east-1"},
+        }
+    )
     for name, result in made.results.items():
         assert result.value is not None, (name, result.why)
         assert result.low is not None

@@ -16,7 +16,8 @@ from costcalc.throughput.constants import load
 from costcalc.throughput.ranges import chosen
 
 LLAMA: dict[str, Any] = {
-    "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T", "global_batch": 512},
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T", "global_batch": 512},
     "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
 }
 
@@ -51,14 +52,24 @@ def test_the_pruned_set_of_an_estimate_comes_near_the_full_one() -> None:
 
 def test_a_model_without_layers_is_refused() -> None:
     with pytest.raises(InputError, match="expected a model made of layers"):
-        layouts({"model": {"flops": "1e21 FLOP"},
-                 "hardware": {"accelerator": "h100-sxm5-80", "count": 64}})
+        layouts(
+            {
+                "model": {"flops": "1e21 FLOP"},
+                "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+            }
+        )
 
 
 def test_the_command_prints_the_best_ten(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = [f"--set={key}" for key in (
-        "model.preset=llama-3-8b", "training.tokens=1T", "hardware.accelerator=h100-sxm5-80",
-        "hardware.count=64")]
+    flags = [
+        f"--set={key}"
+        for key in (
+            "model.preset=llama-3-8b",
+            "training.tokens=1T",
+            "hardware.accelerator=h100-sxm5-80",
+            "hardware.count=64",
+        )
+    ]
     assert run(["layout", *flags, "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert len(made["layouts"]) == 10

@@ -20,28 +20,50 @@ RUN: dict[str, Any] = {
 }
 ACCELERATORS = ["h100-sxm5-80", "a100-sxm4-80", "v100-sxm2-16", "tpu-v5p", "mi300x"]
 COUNTS = [8, 12, 64, 256]
-REGIONS = ["aws:us-east-1", "aws:eu-north-1", "gcp:us-central1", "azure:eastus", "FR", "US-CA",
-           "world"]
+REGIONS = [
+    "aws:us-east-1",
+    "aws:eu-north-1",
+    "gcp:us-central1",
+    "azure:eastus",
+    "FR",
+    "US-CA",
+    "world",
+]
 PLANS = ["on-demand", "spot", "reserved-1y", "2.49 USD"]
 
 
 def single(accelerator: str, count: int, region: str, plan: str, run: dict[str, Any]) -> Any:
     price = {"plan": plan} if plan in PLANS[:3] else {"device_hour": plan}
-    return costcalc.estimate({
-        **run, "hardware": {**run["hardware"], "accelerator": accelerator, "count": count},
-        "site": {"region": region}, "price": {**run.get("price", {}), **price},
-    }, ranges=False)
+    return costcalc.estimate(
+        {
+            **run,
+            "hardware": {**run["hardware"], "accelerator": accelerator, "count": count},
+            "site": {"region": region},
+            "price": {**run.get("price", {}), **price},
+        },
+        ranges=False,
+    )
 
 
-@pytest.mark.parametrize("price", [
-    {}, {"provider": "lambda"}, {"provider": "any"}, {"discount": 0.1},
-    {"owned": {"purchase": "2 MUSD"}},
-], ids=["plain", "lambda", "any", "discount", "owned"])
+@pytest.mark.parametrize(
+    "price",
+    [
+        {},
+        {"provider": "lambda"},
+        {"provider": "any"},
+        {"discount": 0.1},
+        {"owned": {"purchase": "2 MUSD"}},
+    ],
+    ids=["plain", "lambda", "any", "discount", "owned"],
+)
 def test_each_scenario_equals_its_single_estimate(price: dict[str, Any]) -> None:
     run = {**RUN, "price": price} if price else RUN
     found = scenarios(run, accelerators=ACCELERATORS, counts=COUNTS, regions=REGIONS, plans=PLANS)
-    everything = list(itertools.product(range(len(ACCELERATORS)), range(len(COUNTS)),
-                                        range(len(REGIONS)), range(len(PLANS))))
+    everything = list(
+        itertools.product(
+            range(len(ACCELERATORS)), range(len(COUNTS)), range(len(REGIONS)), range(len(PLANS))
+        )
+    )
     assert found.number == len(everything)
     for a, c, r, p in random.Random(7).sample(everything, 60):
         asked = (ACCELERATORS[a], COUNTS[c], REGIONS[r], PLANS[p])
@@ -60,8 +82,12 @@ def test_each_scenario_equals_its_single_estimate(price: dict[str, Any]) -> None
 
 
 def test_what_cannot_run_says_why() -> None:
-    found = scenarios({**RUN, "training": {**RUN["training"], "precision": "bf16"}},
-                      accelerators=["v100-sxm2-16"], counts=[8], regions=["FR"])
+    found = scenarios(
+        {**RUN, "training": {**RUN["training"], "precision": "bf16"}},
+        accelerators=["v100-sxm2-16"],
+        counts=[8],
+        regions=["FR"],
+    )
     assert "has no peak for bf16" in found.why["v100-sxm2-16", 8]
     assert np.isnan(found.utilization).all()
 
@@ -74,5 +100,9 @@ def test_a_price_of_ones_own_stands_for_a_plan() -> None:
 
 def test_stages_are_refused() -> None:
     with pytest.raises(InputError, match="scenarios take one stage"):
-        scenarios({**RUN, "stages": [{"name": "a"}, {"name": "b"}]},
-                  accelerators=ACCELERATORS[:1], counts=[8], regions=["FR"])
+        scenarios(
+            {**RUN, "stages": [{"name": "a"}, {"name": "b"}]},
+            accelerators=ACCELERATORS[:1],
+            counts=[8],
+            regions=["FR"],
+        )

@@ -14,13 +14,7 @@ from hypothesis import strategies as st
 
 from costcalc.base.errors import InputError, NotFoundError
 from costcalc.catalog import accelerator as catalogue
-from costcalc.catalog.accelerator import (
-    Accelerator,
-    all_accelerators,
-    find,
-    known_prices,
-    slice_of,
-)
+from costcalc.catalog.accelerator import Accelerator, all_accelerators, find, known_prices, slice_of
 from costcalc.catalog.check import check, check_names, unconfirmed
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import load
@@ -94,54 +88,78 @@ def test_a_profile_reads_into_si(tmp_path: Path) -> None:
     ("old", "new", "expected"),
     [
         pytest.param(
-            "board_power:", "board_pwr:",
+            "board_power:",
+            "board_pwr:",
             ["mine.yaml:14:1: board_pwr: unknown key; did you mean board_power?"],
             id="unknown key",
         ),
         pytest.param(
-            "source: sheet, confirmed_by: other}", "sorce: sheet, confirmed_by: other}",
-            ["mine.yaml:10:3: peak.bf16.source: missing; it has no default",
-             "mine.yaml:10:37: peak.bf16.sorce: unknown key; did you mean source?"],
+            "source: sheet, confirmed_by: other}",
+            "sorce: sheet, confirmed_by: other}",
+            [
+                "mine.yaml:10:3: peak.bf16.source: missing; it has no default",
+                "mine.yaml:10:37: peak.bf16.sorce: unknown key; did you mean source?",
+            ],
             id="unknown key of a figure",
         ),
         pytest.param(
-            "vendor: Me\n", "", ["mine.yaml:1:1: vendor: missing; it has no default"],
-            id="missing",
+            "vendor: Me\n", "", ["mine.yaml:1:1: vendor: missing; it has no default"], id="missing"
         ),
         pytest.param(
-            "value: 80, unit: GiB", "value: 80, unit: W",
-            [("mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
-             " got W, which is a power")],
+            "value: 80, unit: GiB",
+            "value: 80, unit: W",
+            [
+                (
+                    "mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
+                    " got W, which is a power"
+                )
+            ],
             id="another dimension",
         ),
         pytest.param(
-            "value: 80, unit: GiB", "value: 80, unit: GB/s",
-            [("mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
-             " got GB/s, which is a bandwidth")],
+            "value: 80, unit: GiB",
+            "value: 80, unit: GB/s",
+            [
+                (
+                    "mine.yaml:12:9: memory: expected an amount of memory (GB, GiB);"
+                    " got GB/s, which is a bandwidth"
+                )
+            ],
             id="a bandwidth for an amount",
         ),
         pytest.param(
-            "value: 80, unit: GiB", "value: -80, unit: GiB",
-            ["mine.yaml:12:9: memory: expected more than 0; got -80 GiB"], id="negative",
+            "value: 80, unit: GiB",
+            "value: -80, unit: GiB",
+            ["mine.yaml:12:9: memory: expected more than 0; got -80 GiB"],
+            id="negative",
         ),
         pytest.param(
-            "value: 70, unit: W", "value: seventy, unit: W",
+            "value: 70, unit: W",
+            "value: seventy, unit: W",
             ['mine.yaml:15:21: idle_power.value: expected a number; got "seventy"'],
             id="no number",
         ),
         pytest.param(
-            "kind: gpu", "kind: fpga",
+            "kind: gpu",
+            "kind: fpga",
             ["mine.yaml:4:7: kind: expected 'gpu', 'tpu', 'asic' or 'cpu'; got \"fpga\""],
             id="no such kind",
         ),
         pytest.param(
-            "value: 70, unit: W", "value: 70, low: 80, unit: W",
-            ["mine.yaml:15:13: idle_power: low 80 is above the value 70"], id="low above value",
+            "value: 70, unit: W",
+            "value: 70, low: 80, unit: W",
+            ["mine.yaml:15:13: idle_power: low 80 is above the value 70"],
+            id="low above value",
         ),
         pytest.param(
-            "checked: 2026-11-21", "checked: today",
-            [("mine.yaml:23:50: sources.other.checked: expected text of the form"
-             ' ^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$; got "today"')],
+            "checked: 2026-11-21",
+            "checked: today",
+            [
+                (
+                    "mine.yaml:23:50: sources.other.checked: expected text of the form"
+                    ' ^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$; got "today"'
+                )
+            ],
             id="no date",
         ),
     ],
@@ -156,61 +174,96 @@ def test_what_breaks_the_schema_is_told_at_its_line(
     ("old", "new", "expected"),
     [
         pytest.param(
-            "bf16: {value: 800", "bf16: {value: 1600",
-            [("mine.yaml:10:3: peak.bf16: expected 2 x tf32 on hopper; got 4 x;"
-             " one of them looks like a rate with sparsity"),
-             ("mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 1 x;"
-             " one of them looks like a rate with sparsity"),
-             ("mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096"
-             " FLOP); got 1600, which looks like the rate with sparsity")],
+            "bf16: {value: 800",
+            "bf16: {value: 1600",
+            [
+                (
+                    "mine.yaml:10:3: peak.bf16: expected 2 x tf32 on hopper; got 4 x;"
+                    " one of them looks like a rate with sparsity"
+                ),
+                (
+                    "mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 1 x;"
+                    " one of them looks like a rate with sparsity"
+                ),
+                (
+                    "mine.yaml:10:3: peak.bf16: expected 800.2 TFLOP/s (132 units x 1480 MHz x 4096"
+                    " FLOP); got 1600, which looks like the rate with sparsity"
+                ),
+            ],
             id="bf16 with sparsity",
         ),
         pytest.param(
-            "fp8: {value: 1600", "fp8: {value: 3200",
-            [("mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
-             " one of them looks like a rate with sparsity")],
+            "fp8: {value: 1600",
+            "fp8: {value: 3200",
+            [
+                (
+                    "mine.yaml:11:3: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
+                    " one of them looks like a rate with sparsity"
+                )
+            ],
             id="fp8 with sparsity",
         ),
         pytest.param(
-            "unit: W, source: other", "unit: W, source: nobody",
+            "unit: W, source: other",
+            "unit: W, source: nobody",
             ["idle_power.source: expected a name from sources; got 'nobody'"],
             id="no such source",
         ),
         pytest.param(
-            "confirmed_by: other}", "confirmed_by: sheet}",
-            ["peak.bf16.confirmed_by: a source cannot confirm itself"], id="confirms itself",
+            "confirmed_by: other}",
+            "confirmed_by: sheet}",
+            ["peak.bf16.confirmed_by: a source cannot confirm itself"],
+            id="confirms itself",
         ),
         pytest.param(
-            "  other: {title", "  third: {title: T, publisher: P}\n  other: {title",
-            ["sources.third: no figure uses it"], id="unused source",
+            "  other: {title",
+            "  third: {title: T, publisher: P}\n  other: {title",
+            ["sources.third: no figure uses it"],
+            id="unused source",
         ),
         pytest.param(
-            "value: 70, unit: W", "value: 701, unit: W",
-            ["idle_power: above the board power: 701 W > 700 W"], id="idle above board power",
+            "value: 70, unit: W",
+            "value: 701, unit: W",
+            ["idle_power: above the board power: 701 W > 700 W"],
+            id="idle above board power",
         ),
         pytest.param(
-            "value: 0.7, unit: kW", "value: 70, unit: kW",
-            ["board_power: expected 5 W to 25 kW; got 70 kW"], id="implausible power",
+            "value: 0.7, unit: kW",
+            "value: 70, unit: kW",
+            ["board_power: expected 5 W to 25 kW; got 70 kW"],
+            id="implausible power",
         ),
         pytest.param(
-            "value: 3, unit: TB/s", "value: 3, unit: GB/s",
-            [("memory_bandwidth: expected the peak over it within 1 and 2000 FLOP a byte;"
-             " got 5.33e+05")],
+            "value: 3, unit: TB/s",
+            "value: 3, unit: GB/s",
+            [
+                (
+                    "memory_bandwidth: expected the peak over it within 1 and 2000 FLOP a byte;"
+                    " got 5.33e+05"
+                )
+            ],
             id="implausible bandwidth",
         ),
         pytest.param(
-            "plan: spot, value: 1,", "plan: spot, value: 2.5,",
-            ["prices[1].value: spot at 2.5, above on-demand at 2"], id="spot above on-demand",
+            "plan: spot, value: 1,",
+            "plan: spot, value: 2.5,",
+            ["prices[1].value: spot at 2.5, above on-demand at 2"],
+            id="spot above on-demand",
         ),
         pytest.param(
-            "plan: spot, value: 1,", "plan: spot, value: 700,",
-            ["prices[1].value: expected 0.01 to 200 USD; got 700",
-             "prices[1].value: spot at 700, above on-demand at 2"],
+            "plan: spot, value: 1,",
+            "plan: spot, value: 700,",
+            [
+                "prices[1].value: expected 0.01 to 200 USD; got 700",
+                "prices[1].value: spot at 700, above on-demand at 2",
+            ],
             id="a sentinel for a price",
         ),
         pytest.param(
-            "precision: bf16, source", "precision: int8, source",
-            ["check.precision: peak has no int8"], id="second road to nothing",
+            "precision: bf16, source",
+            "precision: int8, source",
+            ["check.precision: peak has no int8"],
+            id="second road to nothing",
         ),
     ],
 )
@@ -350,9 +403,7 @@ def test_a_zipped_package_finds_its_profiles(tmp_path: Path) -> None:
                 bundle.write(path, Path("costcalc") / path.relative_to(package))
         for kind in catalogue.SHIPPED:
             for path in (profiles_root() / kind).iterdir():
-                bundle.writestr(
-                    f"costcalc/hardware_profiles/{kind}/{path.name}", path.read_bytes()
-                )
+                bundle.writestr(f"costcalc/hardware_profiles/{kind}/{path.name}", path.read_bytes())
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from costcalc.catalog.accelerator import find, __file__ as here;"
@@ -361,7 +412,10 @@ def test_a_zipped_package_finds_its_profiles(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(archive)],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
     )
     assert done.stdout.split() == ["h100-sxm5-80", "rtx-4090"], done.stderr
 
@@ -373,14 +427,27 @@ def test_a_zipped_package_finds_its_profiles(tmp_path: Path) -> None:
     ("name", "expected"),
     [
         # Google Cloud TPU docs: names of v2, v3, v4, v5p count TensorCores, two a chip
-        ("v2-8", ("tpu-v2", 4)), ("v3-32", ("tpu-v3", 16)), ("v4-128", ("tpu-v4", 64)),
-        ("v5p-128", ("tpu-v5p", 64)), ("TPU v4-8", ("tpu-v4", 4)),
+        ("v2-8", ("tpu-v2", 4)),
+        ("v3-32", ("tpu-v3", 16)),
+        ("v4-128", ("tpu-v4", 64)),
+        ("v5p-128", ("tpu-v5p", 64)),
+        ("TPU v4-8", ("tpu-v4", 4)),
         # and of v5e and v6e count chips
-        ("v5litepod-16", ("tpu-v5e", 16)), ("v5e-16", ("tpu-v5e", 16)), ("v6e-16", ("tpu-v6e", 16)),
+        ("v5litepod-16", ("tpu-v5e", 16)),
+        ("v5e-16", ("tpu-v5e", 16)),
+        ("v6e-16", ("tpu-v6e", 16)),
         ("tpu-v6e-256", ("tpu-v6e", 256)),
         # no slices
-        ("v4", None), ("v4-7", None), ("v4-0", None), ("v1-8", None), ("v4-8-extra", None),
-        ("h100", None), ("tpu-v4", None), ("v4-1000000000", None), ("v4-٨", None), ("", None),
+        ("v4", None),
+        ("v4-7", None),
+        ("v4-0", None),
+        ("v1-8", None),
+        ("v4-8-extra", None),
+        ("h100", None),
+        ("tpu-v4", None),
+        ("v4-1000000000", None),
+        ("v4-٨", None),
+        ("", None),
     ],
 )
 def test_slices(name: str, expected: tuple[str, int] | None) -> None:
@@ -476,8 +543,10 @@ def test_hardware_check_refuses_with_code_2(
     assert streams.out == ""
     assert streams.err.splitlines() == [
         f"{path}:1:5: id: expected the file to be named mine.yaml, as its id says; got x.yaml",
-        (f"{path}:11:8: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
-        " one of them looks like a rate with sparsity"),
+        (
+            f"{path}:11:8: peak.fp8: expected 2 x bf16 on hopper; got 4 x;"
+            " one of them looks like a rate with sparsity"
+        ),
         f"2 problems in {path}",
     ]
 

@@ -29,7 +29,16 @@ def test_every_file_is_a_preset_of_its_own_name():
 def test_the_kinds_asked_for_are_there():
     families = {one.family for one in all_presets()}
     assert families == {
-        "dense", "moe", "encoder", "encoder-decoder", "ssm", "cnn", "vit", "unet", "dit", "speech",
+        "dense",
+        "moe",
+        "encoder",
+        "encoder-decoder",
+        "ssm",
+        "cnn",
+        "vit",
+        "unet",
+        "dit",
+        "speech",
     }
 
 
@@ -56,14 +65,25 @@ def test_the_kind_is_that_of_the_architecture(name):
 # Pythia: README of EleutherAI/pythia.  Llama 2, 3.1: the Hub's safetensors totals.  OLMo 2: table
 # 19 of arXiv:2501.00656.  BLOOM: arXiv:2211.05100, tables 2 and 3, in millions.
 STATED = {
-    "pythia-70m": 70_426_624, "pythia-160m": 162_322_944, "pythia-410m": 405_334_016,
-    "pythia-1b": 1_011_781_632, "pythia-1.4b": 1_414_647_808, "pythia-2.8b": 2_775_208_960,
-    "pythia-6.9b": 6_857_302_016, "pythia-12b": 11_846_072_320,
-    "llama-2-70b": 68_976_648_192, "llama-3.1-8b": 8_030_261_248,
-    "llama-3.1-70b": 70_553_706_496, "llama-3.1-405b": 405_853_388_800,
-    "olmo-2-7b": 7_298_617_344, "olmo-2-13b": 13_716_198_400,
-    "bloom-176b": 176_247_271_424, "smollm3-3b": 3_075_098_624,
-    "mixtral-8x22b": 140_630_071_296, "resnet-50": 25_557_032, "vit-b-16": 86_567_656,
+    "pythia-70m": 70_426_624,
+    "pythia-160m": 162_322_944,
+    "pythia-410m": 405_334_016,
+    "pythia-1b": 1_011_781_632,
+    "pythia-1.4b": 1_414_647_808,
+    "pythia-2.8b": 2_775_208_960,
+    "pythia-6.9b": 6_857_302_016,
+    "pythia-12b": 11_846_072_320,
+    "llama-2-70b": 68_976_648_192,
+    "llama-3.1-8b": 8_030_261_248,
+    "llama-3.1-70b": 70_553_706_496,
+    "llama-3.1-405b": 405_853_388_800,
+    "olmo-2-7b": 7_298_617_344,
+    "olmo-2-13b": 13_716_198_400,
+    "bloom-176b": 176_247_271_424,
+    "smollm3-3b": 3_075_098_624,
+    "mixtral-8x22b": 140_630_071_296,
+    "resnet-50": 25_557_032,
+    "vit-b-16": 86_567_656,
     "roberta-base": 124_645_632 + 2 * 768 + 50_265,
 }  # RoBERTa: 124,645,632 with a pooler; its masked-LM head has a norm and a bias a word more
 
@@ -98,15 +118,37 @@ def test_active_parameters_are_what_the_publisher_says(name):
 
 # torchvision's documentation, "GFLOPS" column of the classification table: multiply-adds.
 TORCHVISION = {
-    "alexnet": 0.714, "vgg-16": 15.47, "resnet-18": 1.814, "resnet-34": 3.664, "resnet-50": 4.089,
-    "resnet-101": 7.801, "resnet-152": 11.514, "wide-resnet-50-2": 11.398,
-    "resnext-50-32x4d": 4.23, "densenet-121": 2.834, "mobilenet-v2": 0.301,
-    "mobilenet-v3-large": 0.217, "inception-v3": 5.713, "efficientnet-b0": 0.386,
-    "efficientnet-b1": 0.687, "efficientnet-b2": 1.088, "efficientnet-b3": 1.827,
-    "efficientnet-b4": 4.394, "efficientnet-b5": 10.266, "efficientnet-b6": 19.068,
-    "efficientnet-b7": 37.746, "efficientnet-v2-s": 8.366, "efficientnet-v2-m": 24.582,
-    "efficientnet-v2-l": 56.08, "convnext-t": 4.456, "convnext-s": 8.684, "convnext-b": 15.355,
-    "convnext-l": 34.361, "swin-t": 4.491, "swin-s": 8.741, "swin-b": 15.431,
+    "alexnet": 0.714,
+    "vgg-16": 15.47,
+    "resnet-18": 1.814,
+    "resnet-34": 3.664,
+    "resnet-50": 4.089,
+    "resnet-101": 7.801,
+    "resnet-152": 11.514,
+    "wide-resnet-50-2": 11.398,
+    "resnext-50-32x4d": 4.23,
+    "densenet-121": 2.834,
+    "mobilenet-v2": 0.301,
+    "mobilenet-v3-large": 0.217,
+    "inception-v3": 5.713,
+    "efficientnet-b0": 0.386,
+    "efficientnet-b1": 0.687,
+    "efficientnet-b2": 1.088,
+    "efficientnet-b3": 1.827,
+    "efficientnet-b4": 4.394,
+    "efficientnet-b5": 10.266,
+    "efficientnet-b6": 19.068,
+    "efficientnet-b7": 37.746,
+    "efficientnet-v2-s": 8.366,
+    "efficientnet-v2-m": 24.582,
+    "efficientnet-v2-l": 56.08,
+    "convnext-t": 4.456,
+    "convnext-s": 8.684,
+    "convnext-b": 15.355,
+    "convnext-l": 34.361,
+    "swin-t": 4.491,
+    "swin-s": 8.741,
+    "swin-b": 15.431,
 }
 
 
@@ -156,8 +198,10 @@ def test_training_flops_of_dit_xl_2_by_flop_counter_mode():
 @pytest.mark.parametrize(
     ("name", "tokens", "width", "layers", "gmac"),
     [  # arXiv:2212.09748, tables 1 and 4; gmac: its "Gflops"
-        ("dit-s-2", 256, 384, 12, 6.06), ("dit-b-2", 256, 768, 12, 23.01),
-        ("dit-l-2", 256, 1024, 24, 80.71), ("dit-xl-2", 256, 1152, 28, 118.64),
+        ("dit-s-2", 256, 384, 12, 6.06),
+        ("dit-b-2", 256, 768, 12, 23.01),
+        ("dit-l-2", 256, 1024, 24, 80.71),
+        ("dit-xl-2", 256, 1152, 28, 118.64),
         ("dit-xl-2-512", 1024, 1152, 28, 524.6),
     ],
 )
@@ -322,9 +366,12 @@ def test_a_preset_by_id_reads_one_file_only():
 
 
 CLASSES = {
-    "bert": "AutoModelForMaskedLM", "roberta": "AutoModelForMaskedLM",
-    "distilbert": "AutoModelForMaskedLM", "xlm-roberta": "AutoModelForMaskedLM",
-    "t5": "AutoModelForSeq2SeqLM", "vit": "AutoModelForImageClassification",
+    "bert": "AutoModelForMaskedLM",
+    "roberta": "AutoModelForMaskedLM",
+    "distilbert": "AutoModelForMaskedLM",
+    "xlm-roberta": "AutoModelForMaskedLM",
+    "t5": "AutoModelForSeq2SeqLM",
+    "vit": "AutoModelForImageClassification",
     "resnet": "AutoModelForImageClassification",
     "whisper": "AutoModelForSpeechSeq2Seq",
 }

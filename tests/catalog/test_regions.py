@@ -80,9 +80,21 @@ def test_the_default_is_lifecycle_average_location_except_where_only_direct_is_p
 @pytest.mark.parametrize(
     ("code", "kg"),
     [
-        ("US", 0.38355), ("FR", 0.04418), ("DE", 0.34414), ("CN", 0.55955), ("IN", 0.70832),
-        ("SE", 0.03582), ("NO", 0.03075), ("GB", 0.21089), ("JP", 0.48232), ("IE", 0.2797),
-        ("NL", 0.25331), ("FI", 0.07225), ("BR", 0.10321), ("KR", 0.41427), ("TW", 0.63565),
+        ("US", 0.38355),
+        ("FR", 0.04418),
+        ("DE", 0.34414),
+        ("CN", 0.55955),
+        ("IN", 0.70832),
+        ("SE", 0.03582),
+        ("NO", 0.03075),
+        ("GB", 0.21089),
+        ("JP", 0.48232),
+        ("IE", 0.2797),
+        ("NL", 0.25331),
+        ("FI", 0.07225),
+        ("BR", 0.10321),
+        ("KR", 0.41427),
+        ("TW", 0.63565),
         ("world", 0.47301),
     ],
 )
@@ -94,8 +106,11 @@ def test_countries_against_a_second_publisher(code, kg):
     ("code", "lifecycle", "direct_lb_per_mwh"),
     # Ember, US Electricity Data, 2024; EPA eGRID2023, STC2ERTA
     [
-        ("US-VA", 322.4, 539.599), ("US-CA", 199.57, 394.769), ("US-TX", 356.02, 771.179),
-        ("US-WV", 737.76, 1968.869), ("US-VT", 60.59, 52.239),
+        ("US-VA", 322.4, 539.599),
+        ("US-CA", 199.57, 394.769),
+        ("US-TX", 356.02, 771.179),
+        ("US-WV", 737.76, 1968.869),
+        ("US-VT", 60.59, 52.239),
     ],
 )
 def test_states_stand_in_two_conventions(code, lifecycle, direct_lb_per_mwh):
@@ -217,13 +232,17 @@ def test_other_spellings_of_the_same_place(written, code):
         ("foo:bar", "no region foo:bar; known providers: aws, azure, gcp"),
         (
             "lambda:us-east-1",
-            ("no region lambda:us-east-1: costcalc knows no regions of lambda; give the place"
-            " (US, US-CA, FI, …) here and price.provider: lambda"),
+            (
+                "no region lambda:us-east-1: costcalc knows no regions of lambda; give the place"
+                " (US, US-CA, FI, …) here and price.provider: lambda"
+            ),
         ),
         (
             "",
-            ('no region ""; known: aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3,'
-            " NO-NO1, DK-DK1, world"),
+            (
+                'no region ""; known: aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3,'
+                " NO-NO1, DK-DK1, world"
+            ),
         ),
     ],
 )

@@ -34,19 +34,31 @@ def test_place_table_and_json(capsys):
     assert all(mark["passed"] for mark in made["marks"])
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["place"], "expected one of a run file"),
-    (["place", "--flops", "-1"], "expected FLOP above 0"),
-    (["place", "--flops", "1e20", "--date", "then"], 'expected a day as 2020-05-28; got "then"'),
-    (["place", "--flops", "1e20", "--error", "x"], 'expected an error as 5% or 0.05; got "x"'),
-    (["place", "--flops", "1e20", "--quantity", "x"], "expected operations or burden"),
-    (["place", "--flops", "1e20", "--error", "5%", "--benchmark", "ImageNe"], "nearest: ImageNet"),
-    (["when", EXAMPLES / "when.yaml"], "expected one of --series FILE or --source NAME"),
-    (["when", EXAMPLES / "when.yaml", "--series", "no.csv"], "no.csv: series: cannot be read"),
-    (["plan"], "nothing to plan with"),
-    (["plan", "--limit", "cost=5kUSD", "--scores", "good"], "expected numbers as 0.71,0.74"),
-    (["compare", EXAMPLES / "compare.yaml", "--minimize", "fame"], "expected time, cost, carbon"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["place"], "expected one of a run file"),
+        (["place", "--flops", "-1"], "expected FLOP above 0"),
+        (
+            ["place", "--flops", "1e20", "--date", "then"],
+            'expected a day as 2020-05-28; got "then"',
+        ),
+        (["place", "--flops", "1e20", "--error", "x"], 'expected an error as 5% or 0.05; got "x"'),
+        (["place", "--flops", "1e20", "--quantity", "x"], "expected operations or burden"),
+        (
+            ["place", "--flops", "1e20", "--error", "5%", "--benchmark", "ImageNe"],
+            "nearest: ImageNet",
+        ),
+        (["when", EXAMPLES / "when.yaml"], "expected one of --series FILE or --source NAME"),
+        (["when", EXAMPLES / "when.yaml", "--series", "no.csv"], "no.csv: series: cannot be read"),
+        (["plan"], "nothing to plan with"),
+        (["plan", "--limit", "cost=5kUSD", "--scores", "good"], "expected numbers as 0.71,0.74"),
+        (
+            ["compare", EXAMPLES / "compare.yaml", "--minimize", "fame"],
+            "expected time, cost, carbon",
+        ),
+    ],
+)
 def test_wrong_use_is_two(capsys, words, message):
     code, out, err = called(capsys, *words)
     assert (code, out) == (2, "")
@@ -54,12 +66,23 @@ def test_wrong_use_is_two(capsys, words, message):
 
 
 def test_target_error_on_a_profile(capsys):
-    _, out, _ = called(capsys, "place", "--landmark", "AlexNet", "--error", "5%", "--quantity",
-                       "operations", "--region", "US")
+    _, out, _ = called(
+        capsys,
+        "place",
+        "--landmark",
+        "AlexNet",
+        "--error",
+        "5%",
+        "--quantity",
+        "operations",
+        "--region",
+        "US",
+    )
     assert "ImageNet, error 5.0 %: 5.9e+25 FLOP" in out
     assert "on h100-sxm5-80: " in out
-    _, out, _ = called(capsys, "place", "--landmark", "AlexNet", "--error", "30%", "--benchmark",
-                       "WMT14 EN-DE")
+    _, out, _ = called(
+        capsys, "place", "--landmark", "AlexNet", "--error", "30%", "--benchmark", "WMT14 EN-DE"
+    )
     assert "WMT14 EN-DE, error 30 %: unknown, not significant" in out
 
 
@@ -77,16 +100,32 @@ def test_compare_example(capsys, tmp_path):
 
 
 def test_compare_exits_three_when_nothing_meets_the_limits(capsys):
-    code, out, err = called(capsys, "compare", EXAMPLES / "compare.yaml", "--minimize", "carbon",
-                            "--limit", "cost=1USD", "--json")
+    code, out, err = called(
+        capsys,
+        "compare",
+        EXAMPLES / "compare.yaml",
+        "--minimize",
+        "carbon",
+        "--limit",
+        "cost=1USD",
+        "--json",
+    )
     assert code == 3
     assert json.loads(out)["best"] is None
     assert "nothing compared meets the limits" in err
 
 
 def test_when_example(capsys):
-    words = ["when", EXAMPLES / "when.yaml", "--series", EXAMPLES / "grid-hourly.csv",
-             "--window", "24 h", "--pause-above", "300 gCO2e/kWh"]
+    words = [
+        "when",
+        EXAMPLES / "when.yaml",
+        "--series",
+        EXAMPLES / "grid-hourly.csv",
+        "--window",
+        "24 h",
+        "--pause-above",
+        "300 gCO2e/kWh",
+    ]
     code, out, _ = called(capsys, *words)
     assert code == 0
     assert "Worth waiting: a start at 2026-06-01 09:00 UTC" in out
@@ -101,8 +140,9 @@ def test_when_example(capsys):
 
 def test_plan_example_and_its_file(capsys, tmp_path):
     path = tmp_path / "run.yaml"
-    code, out, _ = called(capsys, "plan", EXAMPLES / "plan.yaml", "-o", path,
-                          "--interruptions-per-day", "1")
+    code, out, _ = called(
+        capsys, "plan", EXAMPLES / "plan.yaml", "-o", path, "--interruptions-per-day", "1"
+    )
     assert code == 0
     for word in ("(binding)", "Hoffmann et al. 2022", "Besiroglu et al. 2024", "Spot: "):
         assert word in out

@@ -16,8 +16,19 @@ import yaml
 from costcalc.cli import run
 
 ROOT = Path(__file__).parent.parent.parent
-FLAGS = ["estimate", "--model", "llama-3-8b", "--tokens", "15T", "--accelerator", "h100-sxm5-80",
-         "--count", "1024", "--region", "aws:us-east-1"]
+FLAGS = [
+    "estimate",
+    "--model",
+    "llama-3-8b",
+    "--tokens",
+    "15T",
+    "--accelerator",
+    "h100-sxm5-80",
+    "--count",
+    "1024",
+    "--region",
+    "aws:us-east-1",
+]
 
 
 def out(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
@@ -31,18 +42,29 @@ def test_all_by_flags_is_the_same_as_the_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("model: {preset: llama-3-8b}\ntraining: {tokens: 15T}\n"
-                    "hardware: {accelerator: h100-sxm5-80, count: 1024}\n"
-                    "site: {region: aws:us-east-1}\n")
+    file.write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 15T}\n"
+        "hardware: {accelerator: h100-sxm5-80, count: 1024}\n"
+        "site: {region: aws:us-east-1}\n"
+    )
     by_flags = json.loads(out(capsys, *FLAGS, "--json")[0])
     by_file = json.loads(out(capsys, "estimate", str(file), "--json")[0])
     assert by_flags["results"] == by_file["results"]
 
 
 def test_set_and_limit_change_any_key(capsys: pytest.CaptureFixture[str]) -> None:
-    text, _ = out(capsys, *FLAGS, "--set", "training.tokens=2T", "--set",
-                  "hardware.layout={tensor: 8, sharding: zero1}", "--limit", "cost=500USD",
-                  "--json", code=3)
+    text, _ = out(
+        capsys,
+        *FLAGS,
+        "--set",
+        "training.tokens=2T",
+        "--set",
+        "hardware.layout={tensor: 8, sharding: zero1}",
+        "--limit",
+        "cost=500USD",
+        "--json",
+        code=3,
+    )
     made = json.loads(text)
     assert made["run"]["training"]["tokens"] == "2T"
     assert made["details"]["layout"]["tensor"] == 8
@@ -50,8 +72,19 @@ def test_set_and_limit_change_any_key(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_hours_flags_are_a_measured_run(capsys: pytest.CaptureFixture[str]) -> None:
-    text, _ = out(capsys, "estimate", "--accelerator", "a100-sxm4-80", "--count", "4", "--hours",
-                  "36", "--region", "FR", "--json")
+    text, _ = out(
+        capsys,
+        "estimate",
+        "--accelerator",
+        "a100-sxm4-80",
+        "--count",
+        "4",
+        "--hours",
+        "36",
+        "--region",
+        "FR",
+        "--json",
+    )
     made = json.loads(text)
     assert made["results"]["device_hours"]["value"] == pytest.approx(144)
     assert made["results"]["wall_clock"]["basis"] == "measured"
@@ -85,12 +118,15 @@ def test_the_report_is_written_and_not_overwritten(
     assert yaml.safe_load(file.read_text())["digest"].startswith("sha256:")
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["estimat"], "costcalc: no command estimat; did you mean estimate?"),
-    (["estimate", "--tokns", "1"], "costcalc: No such option: --tokns"),
-    (["estimate", "missing.yaml"], "missing.yaml: cannot be read: No such file or directory"),
-    (["estimate"], "run: hardware: missing on what"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["estimat"], "costcalc: no command estimat; did you mean estimate?"),
+        (["estimate", "--tokns", "1"], "costcalc: No such option: --tokns"),
+        (["estimate", "missing.yaml"], "missing.yaml: cannot be read: No such file or directory"),
+        (["estimate"], "run: hardware: missing on what"),
+    ],
+)
 def test_wrong_use_is_said_and_exits_2(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
@@ -107,8 +143,14 @@ def test_explain_prints_formulas(capsys: pytest.CaptureFixture[str]) -> None:
 
 def process(*arguments: str, stdin: str | None = None, **environment: str) -> Any:
     return subprocess.run(
-        [sys.executable, "-m", "costcalc", *arguments], input=stdin, capture_output=True,
-        text=True, env={**os.environ, **environment}, check=False, cwd=ROOT, timeout=120,
+        [sys.executable, "-m", "costcalc", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+        cwd=ROOT,
+        timeout=120,
     )
 
 
@@ -129,8 +171,9 @@ def test_a_pipe_gets_no_colours_and_no_trailing_spaces() -> None:
 
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m costcalc estimate examples/llama-3-8b.yaml --json | head -1"
-    found = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT,
-                           check=False, timeout=120)
+    found = subprocess.run(
+        command, shell=True, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120
+    )
     assert found.stdout == "{\n"
     assert "Traceback" not in found.stderr
 
@@ -138,10 +181,17 @@ def test_a_closed_pipe_is_no_error() -> None:
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare to cut the network off")
 def test_an_empty_network_namespace_changes_nothing() -> None:
     command = [sys.executable, "-m", "costcalc", "estimate", "examples/llama-3-8b.yaml", "--json"]
-    cut = subprocess.run(["unshare", "-rn", *command], capture_output=True, text=True, cwd=ROOT,
-                         check=False, timeout=120)
+    cut = subprocess.run(
+        ["unshare", "-rn", *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=120,
+    )
     if "unshare" in cut.stderr and cut.returncode != 0:
         pytest.skip(f"unshare is not allowed here: {cut.stderr.strip()}")
-    plain = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True,
-                           timeout=120)
+    plain = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=True, timeout=120
+    )
     assert cut.stdout == plain.stdout

@@ -28,7 +28,16 @@ def test_the_list_has_a_line_for_every_preset(capsys):
 def test_a_line_says_parameters_sequence_and_training(capsys):
     (line,) = [text for text in _out(capsys).splitlines() if text.startswith("llama-3-8b ")]
     assert line.split() == [
-        "llama-3-8b", "dense", "8.03B", "Llama", "3", "8B", "8,192", "tokens", "15.0T", "tokens",
+        "llama-3-8b",
+        "dense",
+        "8.03B",
+        "Llama",
+        "3",
+        "8B",
+        "8,192",
+        "tokens",
+        "15.0T",
+        "tokens",
     ]
 
 

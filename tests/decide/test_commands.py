@@ -48,21 +48,53 @@ def test_json_is_one_document_with_its_sources(name, capsys):
     assert made["sources"]
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["compare", "examples/compare.yaml", "--minimize", "carbn"], "minimize: expected time, cost"),
-    (["compare", "examples/compare.yaml", "--regions", "aws:us-esat-1"],
-     "regions: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2"),
-    (["plan"], "limits: nothing to plan with: give limits, as --limit cost=500USD"),
-    (["plan", "--limit", "cost=5USD", "--scores", ","], "--scores: expected numbers as 0.71,0.74"),
-    (["when", "examples/when.yaml"], "when: expected one of --series FILE or --source NAME"),
-    (["when", "examples/when.yaml", "--series", "examples/grid-hourly.csv", "--start", "soon"],
-     '--start: expected a time as 2026-01-01T00:00Z; got "soon"'),
-    (["when", "examples/when.yaml", "--series", "examples/grid-hourly.csv", "--pause-within",
-      "0.5"], "--pause-within: expected 1 or more times the duration; got 0.5"),
-    (["place"], "place: expected one of a run file, --flops or --landmark"),
-    (["place", "--flops", "3e24x"], '--flops: expected a compute as 3.14e23 or 20 EFLOP; got "3e2'),
-    (["place", "--flops", "1e24", "--error", "5"], "--error: expected a share between 0 and 1"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["compare", "examples/compare.yaml", "--minimize", "carbn"],
+            "minimize: expected time, cost",
+        ),
+        (
+            ["compare", "examples/compare.yaml", "--regions", "aws:us-esat-1"],
+            "regions: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2",
+        ),
+        (["plan"], "limits: nothing to plan with: give limits, as --limit cost=500USD"),
+        (
+            ["plan", "--limit", "cost=5USD", "--scores", ","],
+            "--scores: expected numbers as 0.71,0.74",
+        ),
+        (["when", "examples/when.yaml"], "when: expected one of --series FILE or --source NAME"),
+        (
+            [
+                "when",
+                "examples/when.yaml",
+                "--series",
+                "examples/grid-hourly.csv",
+                "--start",
+                "soon",
+            ],
+            '--start: expected a time as 2026-01-01T00:00Z; got "soon"',
+        ),
+        (
+            [
+                "when",
+                "examples/when.yaml",
+                "--series",
+                "examples/grid-hourly.csv",
+                "--pause-within",
+                "0.5",
+            ],
+            "--pause-within: expected 1 or more times the duration; got 0.5",
+        ),
+        (["place"], "place: expected one of a run file, --flops or --landmark"),
+        (
+            ["place", "--flops", "3e24x"],
+            '--flops: expected a compute as 3.14e23 or 20 EFLOP; got "3e2',
+        ),
+        (["place", "--flops", "1e24", "--error", "5"], "--error: expected a share between 0 and 1"),
+    ],
+)
 def test_a_slip_is_told_in_one_line(arguments, message, capsys):
     assert run(arguments) == 2
     said = capsys.readouterr()
@@ -72,7 +104,6 @@ def test_a_slip_is_told_in_one_line(arguments, message, capsys):
 
 
 def test_limits_that_nothing_meets_exit_3(capsys):
-    arguments = ["compare", "examples/compare.yaml", "--minimize", "carbon", "--limit",
-                 "cost=1USD"]
+    arguments = ["compare", "examples/compare.yaml", "--minimize", "carbon", "--limit", "cost=1USD"]
     assert run(arguments) == 3
     assert "nothing compared meets the limits" in capsys.readouterr().err

@@ -21,11 +21,17 @@ from costcalc.decide.sweep import single
 from costcalc.decide.table_files import Rows
 
 RUN = {
-    "name": "test", "model": {"preset": "llama-3-8b"}, "training": {"tokens": "100B"},
+    "name": "test",
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "100B"},
     "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
 }
-AXES = {"accelerators": "h100-sxm5-80,a100-sxm4-80", "counts": "64..128",
-        "regions": "aws:us-east-1,aws:eu-north-1,gcp:us-central1", "plans": "on-demand,spot"}
+AXES = {
+    "accelerators": "h100-sxm5-80,a100-sxm4-80",
+    "counts": "64..128",
+    "regions": "aws:us-east-1,aws:eu-north-1,gcp:us-central1",
+    "plans": "on-demand,spot",
+}
 
 
 def dominates(a, b):
@@ -67,16 +73,24 @@ def test_a_sample_of_the_benchmark_equals_single_estimates():
     from costcalc.calculator.scenarios import scenarios
     from costcalc.catalog import region
 
-    axes = {"accelerators": ["h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "mi300x"],
-            "counts": [8, 20, 136, 776], "regions": list(region.codes()),
-            "plans": ["on-demand", "spot", "reserved-1y", "reserved-3y"]}
+    axes = {
+        "accelerators": ["h100-sxm5-80", "a100-sxm4-80", "h200-sxm-141", "mi300x"],
+        "counts": [8, 20, 136, 776],
+        "regions": list(region.codes()),
+        "plans": ["on-demand", "spot", "reserved-1y", "reserved-3y"],
+    }
     run = {**RUN, "training": {"tokens": "1T"}}
     found = scenarios(run, **axes)
     chosen = np.random.default_rng(11).choice(found.number, 30, replace=False)
     shape = [len(axis) for axis in axes.values()]
     for a, c, r, p in zip(*np.unravel_index(chosen, shape), strict=True):
-        row = {"accelerator": axes["accelerators"][a], "count": axes["counts"][c],
-               "region": axes["regions"][r], "plan": axes["plans"][p], "precision": None}
+        row = {
+            "accelerator": axes["accelerators"][a],
+            "count": axes["counts"][c],
+            "region": axes["regions"][r],
+            "plan": axes["plans"][p],
+            "precision": None,
+        }
         one = costcalc.estimate(single(run, row), ranges=False).results
         for name in ("wall_clock", "cost", "energy", "carbon_total"):
             ours = found.figures[name][a, c, r, p]
@@ -94,15 +108,19 @@ def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
     assert len(written) == made.number == 2 * 2 * 3 * 2
     names = ("wall_clock (h)", "cost (USD)", "carbon_total (kgCO2e)")
     everything = np.array([[float(row[n] or "nan") for n in names] for row in written])
-    on_front = np.array([[row["wall_clock"], row["cost"], row["carbon_total"]]
-                         for row in made.front])
+    on_front = np.array(
+        [[row["wall_clock"], row["cost"], row["carbon_total"]] for row in made.front]
+    )
     for row in on_front:
         assert not any(dominates(other, row) for other in everything)
     for row in written[::3]:  # a sample of all, each against an estimate of its own
         scenario = {**row, "count": int(row["count"]), "precision": None}
         alone = costcalc.estimate(single(RUN, scenario), ranges=False)
-        for name, figure in (("wall_clock", "wall_clock (h)"), ("cost", "cost (USD)"),
-                             ("carbon_total", "carbon_total (kgCO2e)")):
+        for name, figure in (
+            ("wall_clock", "wall_clock (h)"),
+            ("cost", "cost (USD)"),
+            ("carbon_total", "carbon_total (kgCO2e)"),
+        ):
             value = alone.results[name].value
             assert (value is None) == (row[figure] == "")
             if value is not None:
@@ -117,8 +135,13 @@ def test_chunks_change_nothing(made, size):
 
 
 def test_chunks_are_bounded_and_cover_everything():
-    whole = sweep.Sweep(precisions=("bf16", "fp8"), accelerators=("a", "b", "c"),
-                        counts=tuple(range(1, 8)), regions=tuple("ABCDE"), plans=("x", "y"))
+    whole = sweep.Sweep(
+        precisions=("bf16", "fp8"),
+        accelerators=("a", "b", "c"),
+        counts=tuple(range(1, 8)),
+        regions=tuple("ABCDE"),
+        plans=("x", "y"),
+    )
     pieces = list(whole.chunks(12))
     assert all(piece.number <= 12 for piece in pieces)
     assert sum(piece.number for piece in pieces) == whole.number == 2 * 3 * 7 * 5 * 2
@@ -136,8 +159,15 @@ def test_minimize_carbon_within_limits():
 
 def test_of_scenarios_as_clean_the_cheapest_is_the_best():
     # spot and on-demand emit the same
-    found = compare(RUN, plans="on-demand,spot", counts=8, regions="aws:eu-north-1",
-                    accelerators="h100-sxm5-80", minimize="carbon", ranges=False)
+    found = compare(
+        RUN,
+        plans="on-demand,spot",
+        counts=8,
+        regions="aws:eu-north-1",
+        accelerators="h100-sxm5-80",
+        minimize="carbon",
+        ranges=False,
+    )
     assert found.best["plan"] == "spot"
     rows = [*found.front, *found.rest]
     assert len({row["carbon_total"] for row in rows}) == 1
@@ -146,25 +176,43 @@ def test_of_scenarios_as_clean_the_cheapest_is_the_best():
 
 def test_what_no_provider_there_rents_is_not_the_best():
     # Sweden is cleaner than Iowa, but AWS rents no TPU
-    found = compare(RUN, accelerators="tpu-v6e", counts=64, plans="on-demand",
-                    regions="aws:eu-north-1,gcp:us-central1", minimize="carbon", ranges=False)
+    found = compare(
+        RUN,
+        accelerators="tpu-v6e",
+        counts=64,
+        plans="on-demand",
+        regions="aws:eu-north-1,gcp:us-central1",
+        minimize="carbon",
+        ranges=False,
+    )
     assert found.best["region"] == "gcp:us-central1"
 
 
 def test_a_long_front_says_how_many_are_drawn(monkeypatch):
     monkeypatch.setattr(ranging, "SAMPLED", 2)
-    found = compare(RUN, accelerators="h100-sxm5-80,a100-sxm4-80", counts="8..64",
-                    regions="aws:us-east-1,aws:eu-north-1", plans="on-demand")
+    found = compare(
+        RUN,
+        accelerators="h100-sxm5-80,a100-sxm4-80",
+        counts="8..64",
+        regions="aws:us-east-1,aws:eu-north-1",
+        plans="on-demand",
+    )
     assert len(found.front) > 2
     assert len(found.wins["cost"]) == 2
-    assert any(note.startswith("ranges are drawn, and shares of paired draws counted, for the "
-                               "first 2 (the cheapest) of") for note in found.notes)
+    assert any(
+        note.startswith(
+            "ranges are drawn, and shares of paired draws counted, for the "
+            "first 2 (the cheapest) of"
+        )
+        for note in found.notes
+    )
 
 
 def test_regions_of_another_convention_are_not_ranked():
     # aws:cn-north-1 has direct factors of consumption, the others lifecycle of production
-    found = compare(RUN, regions="FR,PL,aws:cn-north-1", ranges=False,
-                    changes={"price.provider": "any"})
+    found = compare(
+        RUN, regions="FR,PL,aws:cn-north-1", ranges=False, changes={"price.provider": "any"}
+    )
     assert {row["region"] for row in found.front} == {"FR"}
     said = " ".join(found.notes)
     assert "regions ranked by grid factors that are lifecycle, production, average" in said
@@ -172,8 +220,13 @@ def test_regions_of_another_convention_are_not_ranked():
 
 
 def test_paired_shares():
-    found = compare(RUN, accelerators="h100-sxm5-80", counts="64", plans="on-demand",
-                    regions="aws:us-east-1,aws:eu-north-1,gcp:us-central1")
+    found = compare(
+        RUN,
+        accelerators="h100-sxm5-80",
+        counts="64",
+        plans="on-demand",
+        regions="aws:us-east-1,aws:eu-north-1,gcp:us-central1",
+    )
     for aim in found.wins.values():
         matrix = np.array(aim)
         assert matrix + matrix.T == pytest.approx(np.ones_like(matrix), abs=2e-4)
@@ -192,8 +245,13 @@ def test_the_same_draws_tell_close_ones_apart():
 
 
 def test_two_providers_prices_are_wrong_each_in_its_own_way():
-    found = compare(RUN, accelerators="h100-sxm5-80,a100-sxm4-80", counts=64, plans="spot",
-                    regions="aws:us-east-1,azure:eastus,gcp:us-central1")
+    found = compare(
+        RUN,
+        accelerators="h100-sxm5-80,a100-sxm4-80",
+        counts=64,
+        plans="spot",
+        regions="aws:us-east-1,azure:eastus,gcp:us-central1",
+    )
     rows = list(found.front)
     places = [(row["accelerator"], row["region"]) for row in rows]
     assert len(set(places)) > 1
@@ -205,8 +263,13 @@ def test_two_providers_prices_are_wrong_each_in_its_own_way():
 
 
 def test_one_price_cancels_between_counts():
-    found = compare(RUN, accelerators="h100-sxm5-80", counts="64,128", plans="on-demand",
-                    regions="aws:us-east-1")
+    found = compare(
+        RUN,
+        accelerators="h100-sxm5-80",
+        counts="64,128",
+        plans="on-demand",
+        regions="aws:us-east-1",
+    )
     assert len(found.front) == 2
     assert found.wins["cost"][0][1] > 0.99  # the same price on both: fewer devices cost less
 
@@ -216,7 +279,8 @@ def test_sweep_block_of_a_file(tmp_path):
     path.write_text(
         "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
         "hardware: {accelerator: h100-sxm5-80, count: 8}\nprice: {provider: any}\n"
-        "sweep: {counts: 8..16, regions: [FR, SE]}\n")
+        "sweep: {counts: 8..16, regions: [FR, SE]}\n"
+    )
     found = compare(str(path), ranges=False)
     assert (found.sweep.counts, found.sweep.regions) == ((8, 16), ("FR", "SE"))
     assert compare(str(path), counts="8", ranges=False).sweep.counts == (8,)
@@ -225,31 +289,42 @@ def test_sweep_block_of_a_file(tmp_path):
         compare(str(path))
 
 
-@pytest.mark.parametrize(("axis", "value", "text"), [
-    ("counts", "8..4", "expected a range from less to more"),
-    ("counts", "many", "expected counts as 64..1024, 8..32:8 or 8,16; got"),
-    ("plans", "cheap", "expected on-demand, spot"),
-    ("precisions", "fp9", "expected fp32"),
-    ("regions", "FRR", "no region FRR"),
-    ("accelerators", "h100x", "no accelerator h100x"),
-    ("minimize", "beauty", "expected time, cost, carbon"),
-])
+@pytest.mark.parametrize(
+    ("axis", "value", "text"),
+    [
+        ("counts", "8..4", "expected a range from less to more"),
+        ("counts", "many", "expected counts as 64..1024, 8..32:8 or 8,16; got"),
+        ("plans", "cheap", "expected on-demand, spot"),
+        ("precisions", "fp9", "expected fp32"),
+        ("regions", "FRR", "no region FRR"),
+        ("accelerators", "h100x", "no accelerator h100x"),
+        ("minimize", "beauty", "expected time, cost, carbon"),
+    ],
+)
 def test_wrong_axes(axis, value, text):
     with pytest.raises(InputError, match=text):
         compare({**RUN, "site": {"region": "FR"}}, **{axis: value})
 
 
 def test_what_cannot_run_says_why():
-    found = compare(RUN, accelerators="gtx-1080-ti,h100-sxm5-80", counts="1", ranges=False,
-                    regions="FR", changes={"price.provider": "any"})
+    found = compare(
+        RUN,
+        accelerators="gtx-1080-ti,h100-sxm5-80",
+        counts="1",
+        ranges=False,
+        regions="FR",
+        changes={"price.provider": "any"},
+    )
     assert all(why for why in found.why.values())
     assert any("gtx-1080-ti" in name for name in found.why)
     assert found.feasible < found.number
 
 
 def test_without_a_known_grid_there_is_no_carbon_axis():
-    grid = comparing.conventions(("aws:cn-north-1",), comparing._checked(
-        RUN, sweep.read(RUN, {"regions": "aws:cn-north-1"})[1], {}))
+    grid = comparing.conventions(
+        ("aws:cn-north-1",),
+        comparing._checked(RUN, sweep.read(RUN, {"regions": "aws:cn-north-1"})[1], {}),
+    )
     assert grid[0] == frozenset()
 
 
@@ -269,9 +344,12 @@ def test_parquet(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_dask_on_a_cluster_of_processes(made):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True,
-                                  dashboard_address=None) as cluster, \
-            distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         spread = compare(RUN, **AXES, ranges=False, chunk_size=6, client=client)
     assert spread.front == made.front
     assert spread.number == made.number
@@ -282,8 +360,12 @@ def test_plots_as_files(tmp_path, suffix):
     pytest.importorskip("matplotlib")
     from costcalc.decide.plotting import Plot, Series, save
 
-    plot = Plot(title="t", x_label="x", y_label="y",
-                series=[Series(label="a", mark="o", x=[1, 2], y=[1, 10])])
+    plot = Plot(
+        title="t",
+        x_label="x",
+        y_label="y",
+        series=[Series(label="a", mark="o", x=[1, 2], y=[1, 10])],
+    )
     path = save(plot, tmp_path / f"plot{suffix}")
     head = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
     assert path.read_bytes().startswith(head)
@@ -294,8 +376,11 @@ def test_plots_as_files(tmp_path, suffix):
 
 
 def test_an_instance_says_the_axes():
-    run = {**RUN, "hardware": {"instance": "p5.48xlarge", "nodes": 2},
-           "site": {"region": "aws:us-east-1"}}
+    run = {
+        **RUN,
+        "hardware": {"instance": "p5.48xlarge", "nodes": 2},
+        "site": {"region": "aws:us-east-1"},
+    }
     found = compare(run, ranges=False)
     assert (found.sweep.accelerators, found.sweep.counts) == (("h100-sxm5-80",), (16,))
 
@@ -339,9 +424,11 @@ def test_what_nobody_knows_is_no_aim():
 
 def test_a_file_is_refused_at_its_lines(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("model: {preset: llama-3-8b}\ntraining: {tokens: lots}\n"
-                    "hardware: {acelerator: h100-sxm5-80, count: 8}\n"
-                    "sweep: {counts: 8..16, regions: FR, accelerators: h100-sxm5-80}\n")
+    path.write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: lots}\n"
+        "hardware: {acelerator: h100-sxm5-80, count: 8}\n"
+        "sweep: {counts: 8..16, regions: FR, accelerators: h100-sxm5-80}\n"
+    )
     with pytest.raises(InputError) as caught:
         compare(str(path))
     assert str(caught.value).splitlines() == [
@@ -353,8 +440,10 @@ def test_a_file_is_refused_at_its_lines(tmp_path):
 
 def test_the_sweep_may_hold_all_the_hardware(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
-                    "sweep: {counts: 8..16, regions: 'aws:us-east-1', accelerators: h100}\n")
+    path.write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+        "sweep: {counts: 8..16, regions: 'aws:us-east-1', accelerators: h100}\n"
+    )
     assert len(compare(path, ranges=False).front) == 2
 
 

@@ -40,8 +40,13 @@ def test_epoch_is_credited():
 def test_every_landmark_has_a_source_and_a_kind():
     known = landmarks()
     assert len(known) == 469
-    assert {one.kind for one in known} == {"academia", "industry", "academia+industry",
-                                           "government", "other"}
+    assert {one.kind for one in known} == {
+        "academia",
+        "industry",
+        "academia+industry",
+        "government",
+        "other",
+    }
     for one in known:
         assert one.url.startswith("http")
         assert one.flop > 0
@@ -58,6 +63,11 @@ def test_every_point_says_what_it_counts_and_where_it_stands():
 def test_burden_is_peak_times_time():
     # Krizhevsky et al. 2012: two GTX 580 of 1.58 TFLOP/s for 5.5 days
     burden = 2 * 1.58e12 * 5.5 * 86_400
-    found = [p.flop for p in points() if p.model == "AlexNet" and p.benchmark == "ImageNet"
-             and p.quantity == "hardware_burden_peak_flop"]
+    found = [
+        p.flop
+        for p in points()
+        if p.model == "AlexNet"
+        and p.benchmark == "ImageNet"
+        and p.quantity == "hardware_burden_peak_flop"
+    ]
     assert any(flop == pytest.approx(burden, rel=0.1) for flop in found)

@@ -20,11 +20,22 @@ from costcalc.decide.rows import landmarks, points
 # Least squares of log10 FLOP on the date over Epoch AI's notable systems, computed apart from this
 # code with the table of 2025-06 (56 systems before 2010 there, 46 of them with an organisation),
 # and the 15 systems of OpenAI's chart.
-MONTHS = {"before-2010": 20.3, "2010-2025": 5.4, "2010-2025-top": 5.3, "2012-2017-top": 3.8,
-          "openai-2018": 3.3, "openai-2018-records": 3.4, "2010-2017-records": 3.3}
+MONTHS = {
+    "before-2010": 20.3,
+    "2010-2025": 5.4,
+    "2010-2025-top": 5.3,
+    "2012-2017-top": 3.8,
+    "openai-2018": 3.3,
+    "openai-2018-records": 3.4,
+    "2010-2017-records": 3.3,
+}
 # Sevilla et al. 2022 (arXiv 2202.05924), table 2: 21.3, 5.7 and 9.9 months.
-PUBLISHED = {"before-2010": 21.3, "2010-2022": 5.7, "2010-2022-regular-confident": 5.7,
-             "2015-2022-large-16": 9.9}
+PUBLISHED = {
+    "before-2010": 21.3,
+    "2010-2022": 5.7,
+    "2010-2022-regular-confident": 5.7,
+    "2015-2022-large-16": 9.9,
+}
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +121,11 @@ def test_five_percent_of_imagenet():
 
 def test_operations_and_burden_are_never_mixed():
     for law in benchmarks.laws():
-        chosen = [p for p in points() if p.benchmark == law.benchmark and p.vintage == "2022"
-                  and p.quantity == law.quantity]
+        chosen = [
+            p
+            for p in points()
+            if p.benchmark == law.benchmark and p.vintage == "2022" and p.quantity == law.quantity
+        ]
         assert len(chosen) == law.fit.n
     with pytest.raises(InputError, match=r"MS COCO has 7 points of network_operations_flop"):
         benchmarks.law("MS COCO", benchmarks.OPERATIONS)
@@ -145,8 +159,13 @@ def test_top_keeps_what_was_among_the_largest():
 
 
 SENTENCES = {
-    "GPT-3 175B": ("between ST-MoE (2022", "InstructGPT 175B (2022", "AlphaGo Zero",
-                   "a frontier lab can train it", "what a start-up holds"),
+    "GPT-3 175B": (
+        "between ST-MoE (2022",
+        "InstructGPT 175B (2022",
+        "AlphaGo Zero",
+        "a frontier lab can train it",
+        "what a start-up holds",
+    ),
     "AlexNet": ("32 % of the largest by 2012", "a student's machine can train it"),
 }
 
@@ -161,11 +180,14 @@ def test_one_sentence_for_landmarks(name, words):
 
 
 def test_one_sentence_for_a_lora_run():
-    made = place({
-        "model": {"preset": "llama-3-8b"},
-        "training": {"method": "lora", "tokens": "2M", "sequence_length": 2048},
-        "hardware": {"accelerator": "rtx-4090", "count": 1},
-    }, date=datetime.date(2024, 6, 1))
+    made = place(
+        {
+            "model": {"preset": "llama-3-8b"},
+            "training": {"method": "lora", "tokens": "2M", "sequence_length": 2048},
+            "hardware": {"accelerator": "rtx-4090", "count": 1},
+        },
+        date=datetime.date(2024, 6, 1),
+    )
     # 4 FLOP a frozen parameter and token: 4 × 8e9 × 2e6 = 6.4e16 and attention
     assert 5e16 < made.flop < 1e17
     assert "a student's machine can train it with" in made.sentence
@@ -178,8 +200,9 @@ def test_marks():
 
 
 def test_purses_are_the_users_to_change():
-    own = purses.purses({"student": "2 x rtx-4090 x 30d", "startup": "5MUSD",
-                         "national-allocation": "50,000h"})
+    own = purses.purses(
+        {"student": "2 x rtx-4090 x 30d", "startup": "5MUSD", "national-allocation": "50,000h"}
+    )
     by_id = {purse.id: purse for purse in own}
     assert (by_id["student"].device_hours, by_id["student"].device) == (1440.0, "rtx-4090")
     assert by_id["startup"].cost == 5e6
@@ -197,8 +220,16 @@ def test_divide_adds_up_and_purses_grow():
     assert first["academia"] == pytest.approx(5 / 7)
     assert last["academia"] == 0.0
     for row in made:
-        shares = [row["could_train"][name] for name in
-                  ("student", "academic-group", "national-allocation", "startup", "frontier-lab")]
+        shares = [
+            row["could_train"][name]
+            for name in (
+                "student",
+                "academic-group",
+                "national-allocation",
+                "startup",
+                "frontier-lab",
+            )
+        ]
         assert shares == sorted(shares)
     flops = [purses.flop_of(purses.purses()[1], year)[0] for year in range(2012, 2026)]
     assert flops == sorted(flops)

@@ -20,11 +20,17 @@ H100 = {"hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
 
 # Hoffmann et al. (unrounded) and Besiroglu et al. at C = 5.76e23, 1e24 and 1e21 FLOP: parameters
 # and tokens computed apart from this code.
-@pytest.mark.parametrize(("law", "flop", "parameters", "tokens"), [
-    (0, 5.76e23, 40.36e9, 2.379e12), (1, 5.76e23, 72.35e9, 1.327e12),
-    (0, 1e24, 51.9e9, 3.21e12), (1, 1e24, 96.0e9, 1.736e12),
-    (0, 1e21, 2.22e9, 75e9), (1, 1e21, 2.78e9, 59.9e9),
-])
+@pytest.mark.parametrize(
+    ("law", "flop", "parameters", "tokens"),
+    [
+        (0, 5.76e23, 40.36e9, 2.379e12),
+        (1, 5.76e23, 72.35e9, 1.327e12),
+        (0, 1e24, 51.9e9, 3.21e12),
+        (1, 1e24, 96.0e9, 1.736e12),
+        (0, 1e21, 2.22e9, 75e9),
+        (1, 1e21, 2.78e9, 59.9e9),
+    ],
+)
 def test_compute_optimal(law, flop, parameters, tokens):
     found = scaling.laws()[law].optimum(flop)
     assert found == (pytest.approx(parameters, rel=2e-3), pytest.approx(tokens, rel=3e-3))
@@ -59,11 +65,14 @@ def test_a_ratio_leaves_the_size_without_spread():
     assert "spread" not in hoffmann
 
 
-@pytest.mark.parametrize("limits", [
-    {"cost": "500 USD", "time": "7 d"},
-    {"energy": "200 kWh"},
-    {"cost": "20 kUSD", "carbon": "300 kgCO2e", "time": "60 d"},
-])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"cost": "500 USD", "time": "7 d"},
+        {"energy": "200 kWh"},
+        {"cost": "20 kUSD", "carbon": "300 kgCO2e", "time": "60 d"},
+    ],
+)
 def test_the_plan_keeps_its_limits_when_estimated_again(limits):
     made = plan({**H100, "site": {"region": "aws:us-east-1"}}, limits=limits)
     again = costcalc.estimate(dict(made.run))
@@ -99,9 +108,14 @@ def test_hardware_is_chosen_where_none_is_given():
 
 
 def test_a_fixed_model_has_three_ways():
-    made = plan({"model": {"preset": "llama-3-8b"}, "training": {"tokens": "2B"},
-                 "site": {"region": "aws:us-east-1"}},
-                limits={"cost": "20 kUSD", "time": "10 d"})
+    made = plan(
+        {
+            "model": {"preset": "llama-3-8b"},
+            "training": {"tokens": "2B"},
+            "site": {"region": "aws:us-east-1"},
+        },
+        limits={"cost": "20 kUSD", "time": "10 d"},
+    )
     assert set(made.ways) == {"cheapest", "fastest", "cleanest"}
     ways = made.ways
     assert ways["cheapest"]["cost"] <= min(way["cost"] for way in ways.values())
@@ -111,9 +125,14 @@ def test_a_fixed_model_has_three_ways():
 
 
 def test_a_place_is_chosen_where_none_is_given():
-    made = plan({"model": {"preset": "llama-3-8b"}, "training": {"tokens": "2B"},
-                 "hardware": {"accelerator": "h100-sxm5-80", "count": 8}},
-                limits={"cost": "20 kUSD", "carbon": "20 kgCO2e"})
+    made = plan(
+        {
+            "model": {"preset": "llama-3-8b"},
+            "training": {"tokens": "2B"},
+            "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+        },
+        limits={"cost": "20 kUSD", "carbon": "20 kgCO2e"},
+    )
     assert "the regions of aws, azure, gcp are tried" in made.notes[0]
     assert made.ways["cleanest"]["carbon_total"] <= made.ways["cheapest"]["carbon_total"] <= 20
     again = costcalc.estimate(dict(made.run), ranges=False)
@@ -121,10 +140,13 @@ def test_a_place_is_chosen_where_none_is_given():
     assert again.results["cost"].value == pytest.approx(made.ways["cheapest"]["cost"])
 
 
-@pytest.mark.parametrize(("limits", "message"), [
-    ({}, "nothing to plan with"),
-    ({"carbon": "1 kgCO2e"}, "limit carbon cannot be judged: no site"),
-])
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({}, "nothing to plan with"),
+        ({"carbon": "1 kgCO2e"}, "limit carbon cannot be judged: no site"),
+    ],
+)
 def test_what_cannot_be_planned(limits, message):
     with pytest.raises(InputError, match=message):
         plan({**H100, "price": {"provider": "lambda"}}, limits=limits)
@@ -142,8 +164,10 @@ def test_the_place_that_buys_most_is_searched():
 def test_of_places_that_buy_as_much_the_cleanest_is_taken():
     made = plan(H100, limits={"energy": "200 kWh", "time": "30 d"})
     dirty = {**made.run, "site": {"region": "gcp:asia-south1"}}
-    ours, theirs = (costcalc.estimate(dict(run), ranges=False).results["carbon_total"].value
-                    for run in (made.run, dirty))
+    ours, theirs = (
+        costcalc.estimate(dict(run), ranges=False).results["carbon_total"].value
+        for run in (made.run, dirty)
+    )
     assert ours < theirs
     assert any("the cleanest of those that buy as much" in note for note in made.notes)
 
@@ -158,20 +182,30 @@ def test_no_place_without_the_device():
 
 
 def test_a_model_without_data_gets_the_tokens_that_the_limits_hold():
-    made = plan({**H100, "model": {"preset": "llama-3-8b"}, "training": {"method": "lora"},
-                 "site": {"region": "aws:us-east-1"}}, limits={"cost": "500 USD"})
+    made = plan(
+        {
+            **H100,
+            "model": {"preset": "llama-3-8b"},
+            "training": {"method": "lora"},
+            "site": {"region": "aws:us-east-1"},
+        },
+        limits={"cost": "500 USD"},
+    )
     assert made.run["model"] == {"preset": "llama-3-8b"}
     again = costcalc.estimate(dict(made.run), ranges=False)
     assert again.within_limits
-    more = {**made.run, "training": {**made.run["training"],
-                                     "tokens": made.run["training"]["tokens"] * 1.02}}
+    more = {
+        **made.run,
+        "training": {**made.run["training"], "tokens": made.run["training"]["tokens"] * 1.02},
+    }
     assert not costcalc.estimate(more, ranges=False).within_limits
     assert "as many tokens as the limits hold" in made.notes[-1]
 
 
 def test_a_mixture_of_experts_by_its_active_parameters():
-    made = plan({**H100, "site": {"region": "aws:us-east-1"}}, limits={"cost": "20 kUSD"},
-                experts=True)
+    made = plan(
+        {**H100, "site": {"region": "aws:us-east-1"}}, limits={"cost": "20 kUSD"}, experts=True
+    )
     results = made.estimate.results
     assert results["active_parameters"].value < results["parameters"].value
     assert made.estimate.within_limits
@@ -180,8 +214,10 @@ def test_a_mixture_of_experts_by_its_active_parameters():
 
 def test_no_way_within_the_limits():
     with pytest.raises(InputError, match="nothing keeps the limits"):
-        plan({**H100, "model": {"preset": "llama-3-8b"}, "training": {"tokens": "15T"}},
-             limits={"cost": "1 USD"})
+        plan(
+            {**H100, "model": {"preset": "llama-3-8b"}, "training": {"tokens": "15T"}},
+            limits={"cost": "1 USD"},
+        )
 
 
 # --- interruptions --------------------------------------------------------------------------------
@@ -219,15 +255,19 @@ def test_expected_time_against_a_simulation():
 def test_no_interval_is_much_better_than_the_best(rate, checkpoint, off):
     work = 1e7
     best = interruptions.interrupted(work, rate=rate, checkpoint=checkpoint, restart=60)
-    other = interruptions.interrupted(work, rate=rate, checkpoint=checkpoint, restart=60,
-                                      interval=best.interval * off)
+    other = interruptions.interrupted(
+        work, rate=rate, checkpoint=checkpoint, restart=60, interval=best.interval * off
+    )
     assert best.expected <= other.expected * 1.01
     assert best.expected >= work
 
 
 def test_spot_against_on_demand():
-    made = plan({**H100, "site": {"region": "aws:us-east-1"}}, limits={"cost": "5 kUSD"},
-                spot=Spot(rate=1 / 86_400, checkpoint=60, restart=600))
+    made = plan(
+        {**H100, "site": {"region": "aws:us-east-1"}},
+        limits={"cost": "5 kUSD"},
+        spot=Spot(rate=1 / 86_400, checkpoint=60, restart=600),
+    )
     spot = made.spot
     assert spot["expected_hours"] == pytest.approx(spot["work_hours"] * spot["factor"])
     assert 1 < spot["factor"] < 1.2
@@ -266,9 +306,15 @@ def test_no_checkpoint_where_none_pays():
 
 
 def test_search_within_the_limits():
-    made = plan({**H100, "model": {"preset": "llama-3-8b"},
-                 "training": {"method": "lora", "tokens": "10M"}},
-                limits={"cost": "100 USD"}, scores=[0.5, 0.6, 0.7])
+    made = plan(
+        {
+            **H100,
+            "model": {"preset": "llama-3-8b"},
+            "training": {"method": "lora", "tokens": "10M"},
+        },
+        limits={"cost": "100 USD"},
+        scores=[0.5, 0.6, 0.7],
+    )
     search = made.search
     assert search["trials"] == int(100 / search["each"]["cost"]) > 3
     assert (search["expected_best"], search["expected_best_of"], search["scores"]) == (0.7, 3, 3)

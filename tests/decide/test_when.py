@@ -17,13 +17,20 @@ import costcalc
 from costcalc.base.errors import InputError
 from costcalc.decide import feeds, series, waiting
 
-RUN = {"measured": {"wall_clock": "2 h", "energy": "10 kWh"},
-       "hardware": {"accelerator": "a100-sxm4-80", "count": 1}}
+RUN = {
+    "measured": {"wall_clock": "2 h", "energy": "10 kWh"},
+    "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+}
 
 
 def hourly(values, signal="average"):
-    return series.Series(start=series.instant("2026-06-01T00:00Z"), step=3600.0,
-                         values=tuple(map(float, values)), signal=signal, source="test")
+    return series.Series(
+        start=series.instant("2026-06-01T00:00Z"),
+        step=3600.0,
+        values=tuple(map(float, values)),
+        signal=signal,
+        source="test",
+    )
 
 
 def test_best_start_by_hand():
@@ -34,8 +41,10 @@ def test_best_start_by_hand():
     assert found.best.emissions == pytest.approx(1.5)
     assert found.saving == pytest.approx(1 - 150 / 350)
     assert found.worth
-    assert found.sentence == ("Worth waiting: a start at 2026-06-01 02:00 UTC, 2.00 hours later, "
-                              "saves 57 % (2.00 kgCO2e).")
+    assert found.sentence == (
+        "Worth waiting: a start at 2026-06-01 02:00 UTC, 2.00 hours later, "
+        "saves 57 % (2.00 kgCO2e)."
+    )
 
 
 def test_window_and_start_bound_it():
@@ -79,8 +88,12 @@ def test_a_stretch_beyond_the_series_or_over_gaps_says_so():
         costcalc.when(RUN, hourly([100, 200]), stretch=0.5)
 
 
-@given(st.lists(st.floats(0, 1000), min_size=2, max_size=40), st.floats(0.2, 20),
-       st.floats(1, 3), st.floats(1, 3))
+@given(
+    st.lists(st.floats(0, 1000), min_size=2, max_size=40),
+    st.floats(0.2, 20),
+    st.floats(1, 3),
+    st.floats(1, 3),
+)
 def test_the_cleanest_hours_beat_every_start_and_more_room_never_hurts(values, steps, one, other):
     from costcalc.decide import pausing
 
@@ -116,9 +129,11 @@ def test_long_runs_gain_little():
 
 
 def test_marginal_and_average_are_told_apart():
-    for signal, words in (("marginal", "what one kWh more causes"),
-                          ("average", "emissions of all generation"),
-                          ("unknown", "does not say whether")):
+    for signal, words in (
+        ("marginal", "what one kWh more causes"),
+        ("average", "emissions of all generation"),
+        ("unknown", "does not say whether"),
+    ):
         assert words in costcalc.when(RUN, hourly([1, 2, 3], signal)).notes[0]
 
 
@@ -146,29 +161,49 @@ def test_no_start_is_better_than_the_best(values, steps):
 
 def test_csv_and_json_files(tmp_path):
     path = tmp_path / "grid.csv"
-    path.write_text("# signal: marginal\ntime,intensity\n2026-01-01T01:00Z,200\n"
-                    "2026-01-01T00:00Z,100\n2026-01-01T03:00Z,300\n")
+    path.write_text(
+        "# signal: marginal\ntime,intensity\n2026-01-01T01:00Z,200\n"
+        "2026-01-01T00:00Z,100\n2026-01-01T03:00Z,300\n"
+    )
     found = series.read(path)
     assert found.signal == "marginal"
     assert found.values[:2] == (100.0, 200.0)
     assert np.isnan(found.values[2])
     other = tmp_path / "grid.json"
-    other.write_text(json.dumps({"signal": "average", "unit": "gCO2e/kWh", "data": [
-        {"time": "2026-01-01T00:00Z", "value": 1}, {"time": "2026-01-01T00:30Z", "value": 2}]}))
+    other.write_text(
+        json.dumps(
+            {
+                "signal": "average",
+                "unit": "gCO2e/kWh",
+                "data": [
+                    {"time": "2026-01-01T00:00Z", "value": 1},
+                    {"time": "2026-01-01T00:30Z", "value": 2},
+                ],
+            }
+        )
+    )
     assert (series.read(other).signal, series.read(other).step) == ("average", 1800.0)
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("time,intensity\n2026-01-01T00:00Z,1\n", "expected two points in time or more; got 1"),
-    ("hour,intensity\n0,1\n", "expected a column time"),
-    ("time,intensity\nnoon,1\nnight,2\n", 'expected a time as 2026-01-01T00:00Z; got "n'),
-    ("time,intensity\n2026-01-01T00:00Z,-1\n2026-01-01T01:00Z,1\n", "expected an intensity of 0"),
-    ("time,intensity\n2026-01-01T00:00Z,1\n2026-01-01T00:00Z,2\n", "two values for 2026-01-01"),
-    ("time,intensity\n2026-01-01T00:00Z,1\n2026-01-01T01:00Z,2\n2026-01-01T02:20Z,2\n",
-     "is not a whole step"),
-    ("# signal: both\ntime,intensity\n2026-01-01T00:00Z,1\n", "expected signal: average or"),
-    ("", "expected a column time"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time,intensity\n2026-01-01T00:00Z,1\n", "expected two points in time or more; got 1"),
+        ("hour,intensity\n0,1\n", "expected a column time"),
+        ("time,intensity\nnoon,1\nnight,2\n", 'expected a time as 2026-01-01T00:00Z; got "n'),
+        (
+            "time,intensity\n2026-01-01T00:00Z,-1\n2026-01-01T01:00Z,1\n",
+            "expected an intensity of 0",
+        ),
+        ("time,intensity\n2026-01-01T00:00Z,1\n2026-01-01T00:00Z,2\n", "two values for 2026-01-01"),
+        (
+            "time,intensity\n2026-01-01T00:00Z,1\n2026-01-01T01:00Z,2\n2026-01-01T02:20Z,2\n",
+            "is not a whole step",
+        ),
+        ("# signal: both\ntime,intensity\n2026-01-01T00:00Z,1\n", "expected signal: average or"),
+        ("", "expected a column time"),
+    ],
+)
 def test_bad_series(tmp_path, text, message):
     path = tmp_path / "grid.csv"
     path.write_text(text)
@@ -220,8 +255,10 @@ def body(data):
     return json.dumps(data).encode()
 
 
-EM = {"zone": "DE", "forecast": [{"carbonIntensity": 300 + i, "datetime": time_}
-                                 for i, time_ in enumerate(HOURS)]}
+EM = {
+    "zone": "DE",
+    "forecast": [{"carbonIntensity": 300 + i, "datetime": time_} for i, time_ in enumerate(HOURS)],
+}
 TOKEN = {"ELECTRICITY_MAPS_TOKEN": "secret-em"}
 WATT = {"WATTTIME_USER": "me", "WATTTIME_PASSWORD": "secret-wt"}
 
@@ -236,8 +273,10 @@ def test_electricity_maps():
 
 
 def test_watttime_is_marginal_in_pounds():
-    data = {"data": [{"point_time": time_, "value": 1000} for time_ in HOURS],
-            "meta": {"units": "lbs_co2_per_mwh", "region": "CAISO_NORTH"}}
+    data = {
+        "data": [{"point_time": time_, "value": 1000} for time_ in HOURS],
+        "meta": {"units": "lbs_co2_per_mwh", "region": "CAISO_NORTH"},
+    }
     routes = {"/login": (200, body({"token": "abc"})), "/v3/forecast": (200, body(data))}
     with server(routes) as (base, seen):
         found = feeds.fetch("watttime", zone="CAISO_NORTH", base=base, environment=WATT)
@@ -250,15 +289,25 @@ def test_watttime_is_marginal_in_pounds():
 
 
 def test_uk_national_grid_needs_no_token():
-    data = {"data": [
-        {"from": "2026-06-01T00:00Z", "to": "2026-06-01T00:30Z",
-         "intensity": {"forecast": 266, "actual": 263, "index": "moderate"}},
-        {"from": "2026-06-01T00:30Z", "to": "2026-06-01T01:00Z",
-         "intensity": {"forecast": 250, "actual": None, "index": "moderate"}}]}
+    data = {
+        "data": [
+            {
+                "from": "2026-06-01T00:00Z",
+                "to": "2026-06-01T00:30Z",
+                "intensity": {"forecast": 266, "actual": 263, "index": "moderate"},
+            },
+            {
+                "from": "2026-06-01T00:30Z",
+                "to": "2026-06-01T01:00Z",
+                "intensity": {"forecast": 250, "actual": None, "index": "moderate"},
+            },
+        ]
+    }
     path = "/intensity/2026-06-01T00:00Z/2026-06-03T00:00Z"
     with server({path: (200, body(data))}) as (base, _):
-        found = feeds.fetch("uk-national-grid", base=base, environment={},
-                            now=series.instant("2026-06-01T00:00Z"))
+        found = feeds.fetch(
+            "uk-national-grid", base=base, environment={}, now=series.instant("2026-06-01T00:00Z")
+        )
     assert (found.signal, found.step, found.values) == ("average", 1800.0, (263.0, 250.0))
 
 
@@ -275,8 +324,10 @@ FAULTS = [
     ((200, body({"zone": "DE"})), "expected a list of points"),
     ((200, body({"forecast": []})), "expected two points in time or more; got 0"),
     ((200, body({"forecast": [{"carbonIntensity": 1}]})), "a point without a time"),
-    ((200, body({"forecast": [{"carbonIntensity": "x", "datetime": t} for t in HOURS]})),
-     "expected an intensity of 0 gCO2e/kWh or more"),
+    (
+        (200, body({"forecast": [{"carbonIntensity": "x", "datetime": t} for t in HOURS]})),
+        "expected an intensity of 0 gCO2e/kWh or more",
+    ),
     ((299, b'{"forecast": ['), "the reply broke off"),
     ((200, "slow"), "no reply within 0.2 s"),
 ]
@@ -304,11 +355,15 @@ def test_a_login_that_fails_is_told_as_one():
 
 
 def test_gaps_in_a_reply_are_gaps_in_the_series():
-    data = {"zone": "DE", "forecast": [
-        {"carbonIntensity": 300, "datetime": "2026-06-01T00:00:00.000Z"},
-        {"carbonIntensity": None, "datetime": "2026-06-01T01:00:00.000Z"},
-        {"carbonIntensity": 200, "datetime": "2026-06-01T02:00:00.000Z"},
-        {"carbonIntensity": 100, "datetime": "2026-06-01T04:00:00.000Z"}]}
+    data = {
+        "zone": "DE",
+        "forecast": [
+            {"carbonIntensity": 300, "datetime": "2026-06-01T00:00:00.000Z"},
+            {"carbonIntensity": None, "datetime": "2026-06-01T01:00:00.000Z"},
+            {"carbonIntensity": 200, "datetime": "2026-06-01T02:00:00.000Z"},
+            {"carbonIntensity": 100, "datetime": "2026-06-01T04:00:00.000Z"},
+        ],
+    }
     with server({"/v3/carbon-intensity/forecast": (200, body(data))}) as (base, _):
         found = feeds.fetch("electricity-maps", zone="DE", base=base, environment=TOKEN)
     assert len(found.values) == 5
@@ -318,17 +373,25 @@ def test_gaps_in_a_reply_are_gaps_in_the_series():
 
 def test_the_hour_that_clocks_repeat_or_leave_out():
     # Berlin, 2026-10-25: 02:00 comes twice, told apart by the offset; 2026-03-29: it never comes.
-    autumn = [("2026-10-25T01:00+02:00", 1), ("2026-10-25T02:00+02:00", 2),
-              ("2026-10-25T02:00+01:00", 3), ("2026-10-25T03:00+01:00", 4)]
+    autumn = [
+        ("2026-10-25T01:00+02:00", 1),
+        ("2026-10-25T02:00+02:00", 2),
+        ("2026-10-25T02:00+01:00", 3),
+        ("2026-10-25T03:00+01:00", 4),
+    ]
     found = series.of_points(autumn, signal="average", source="x")
     assert (found.step, found.values) == (3600.0, (1.0, 2.0, 3.0, 4.0))
-    spring = [("2026-03-29T01:00+01:00", 1), ("2026-03-29T03:00+02:00", 2),
-              ("2026-03-29T04:00+02:00", 3)]
+    spring = [
+        ("2026-03-29T01:00+01:00", 1),
+        ("2026-03-29T03:00+02:00", 2),
+        ("2026-03-29T04:00+02:00", 3),
+    ]
     found = series.of_points(spring, signal="average", source="x")
     assert (found.step, found.values) == (3600.0, (1.0, 2.0, 3.0))
     with pytest.raises(InputError, match="two values for 2026-10-25T02:00"):  # without offsets
-        series.of_points([(time[:16], value) for time, value in autumn], signal="average",
-                         source="x")
+        series.of_points(
+            [(time[:16], value) for time, value in autumn], signal="average", source="x"
+        )
 
 
 def test_nothing_listens():
@@ -336,14 +399,20 @@ def test_nothing_listens():
         feeds.fetch("electricity-maps", zone="DE", base="http://127.0.0.1:1", environment=TOKEN)
 
 
-@pytest.mark.parametrize(("name", "options", "message"), [
-    ("electricity-maps", {"environment": {}}, "set ELECTRICITY_MAPS_TOKEN in the environment"),
-    ("watttime", {"environment": {"WATTTIME_USER": "me"}}, "set WATTTIME_PASSWORD in the"),
-    ("electricity-maps", {"environment": TOKEN}, "give --zone"),
-    ("electricity-maps", {"environment": TOKEN, "zone": "DE", "base": "http://example.org"},
-     "expected an https address; got http://example.org"),
-    ("electricitymaps", {}, "no source electricitymaps; nearest: electricity-maps"),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("electricity-maps", {"environment": {}}, "set ELECTRICITY_MAPS_TOKEN in the environment"),
+        ("watttime", {"environment": {"WATTTIME_USER": "me"}}, "set WATTTIME_PASSWORD in the"),
+        ("electricity-maps", {"environment": TOKEN}, "give --zone"),
+        (
+            "electricity-maps",
+            {"environment": TOKEN, "zone": "DE", "base": "http://example.org"},
+            "expected an https address; got http://example.org",
+        ),
+        ("electricitymaps", {}, "no source electricitymaps; nearest: electricity-maps"),
+    ],
+)
 def test_asked_wrongly(name, options, message):
     with pytest.raises(InputError, match=message):
         feeds.fetch(name, **options)

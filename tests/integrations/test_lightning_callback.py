@@ -33,13 +33,19 @@ class Small(lightning.LightningModule):  # type: ignore[misc,name-defined]
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(folder: Path, callback: Any, *, module: Any = None, path: str | None = None,
-        **options: Any) -> Any:
+def fit(
+    folder: Path, callback: Any, *, module: Any = None, path: str | None = None, **options: Any
+) -> Any:
     data = [{"input_ids": torch.arange(16) % 64} for _ in range(32)]
     made = lightning.Trainer(
-        default_root_dir=str(folder), accelerator="cpu", logger=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[callback],
-        **{"max_epochs": 1, "enable_checkpointing": False, **options})
+        default_root_dir=str(folder),
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[callback],
+        **{"max_epochs": 1, "enable_checkpointing": False, **options},
+    )
     made.fit(module or Small(), torch.utils.data.DataLoader(data, batch_size=4), ckpt_path=path)
     return made
 
@@ -89,9 +95,11 @@ def test_a_resumed_fit_goes_on_with_the_sum(tmp_path: Path) -> None:
     made = fit(tmp_path, callback(tmp_path / "a"))
     path = str(tmp_path / "last.ckpt")
     made.save_checkpoint(path, weights_only=False)
-    fit(tmp_path, callback(tmp_path / "b"), path=path, max_epochs=2, weights_only=False) \
-        if "weights_only" in lightning.Trainer.__init__.__code__.co_varnames else \
-        fit(tmp_path, callback(tmp_path / "b"), path=path, max_epochs=2)
+    fit(
+        tmp_path, callback(tmp_path / "b"), path=path, max_epochs=2, weights_only=False
+    ) if "weights_only" in lightning.Trainer.__init__.__code__.co_varnames else fit(
+        tmp_path, callback(tmp_path / "b"), path=path, max_epochs=2
+    )
     found = tracking(tmp_path / "b")
     assert (found["steps"], len(found["attempts"])) == (16, 2)
 
@@ -101,12 +109,16 @@ def test_a_bad_run_file_raises_before_the_first_step(tmp_path: Path) -> None:
         fit(tmp_path, callback(tmp_path, {"site": {"region": "Atlantis"}}))
 
 
-@pytest.mark.parametrize(("batch", "expected"), [
-    ({"input_ids": torch.zeros(2, 8)}, {"tokens": 16}),
-    ([torch.zeros(4, 3, 8, 8), torch.zeros(4)], {"samples": 4}),
-    (torch.zeros(5, 2), {"samples": 5}),
-    ({"image": torch.zeros(3, 2)}, {"samples": 3}),
-    ("text", {}), ([], {}),
-])
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ({"input_ids": torch.zeros(2, 8)}, {"tokens": 16}),
+        ([torch.zeros(4, 3, 8, 8), torch.zeros(4)], {"samples": 4}),
+        (torch.zeros(5, 2), {"samples": 5}),
+        ({"image": torch.zeros(3, 2)}, {"samples": 3}),
+        ("text", {}),
+        ([], {}),
+    ],
+)
 def test_what_a_batch_holds(batch: Any, expected: dict[str, int]) -> None:
     assert counted(batch) == expected

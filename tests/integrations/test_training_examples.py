@@ -13,8 +13,13 @@ import pytest
 from costcalc.report.verify import verify
 
 ROOT = Path(__file__).parents[2]
-NEEDS = {"pytorch": ("torch",), "transformers": ("torch", "transformers", "accelerate"),
-         "lightning": ("lightning",), "keras": ("keras", "torch"), "jax": ("jax",)}
+NEEDS = {
+    "pytorch": ("torch",),
+    "transformers": ("torch", "transformers", "accelerate"),
+    "lightning": ("lightning",),
+    "keras": ("keras", "torch"),
+    "jax": ("jax",),
+}
 
 pytestmark = [pytest.mark.frameworks]
 
@@ -26,10 +31,19 @@ def test_a_training_example(name: str, tmp_path: Path) -> None:
         pytest.skip(f"not installed: {', '.join(absent)}")
     script = ROOT / "examples" / f"train_{name}.py"
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=280,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "torch",
-             "JAX_PLATFORMS": "cpu"})
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "KERAS_BACKEND": "torch",
+            "JAX_PLATFORMS": "cpu",
+        },
+    )
     assert done.returncode == 0, done.stderr
     assert "costcalc: report: " in done.stderr
     verdict = verify(tmp_path / "costs.yaml")

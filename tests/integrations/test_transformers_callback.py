@@ -25,8 +25,15 @@ ROWS, LENGTH = 4, 16
 
 
 def model(kind: str = "llama") -> Any:
-    common = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "num_key_value_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+    common = {
+        "vocab_size": 64,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+    }
     if kind == "mixtral":
         config = transformers.MixtralConfig(**common, num_local_experts=4, num_experts_per_tok=1)
         return transformers.MixtralForCausalLM(config)
@@ -34,13 +41,24 @@ def model(kind: str = "llama") -> Any:
 
 
 def trainer(folder: Path, callback: Any, *, kind: str = "llama", **options: Any) -> Any:
-    data = [{"input_ids": torch.arange(LENGTH) % 64, "labels": torch.arange(LENGTH) % 64}
-            for _ in range(64)]
+    data = [
+        {"input_ids": torch.arange(LENGTH) % 64, "labels": torch.arange(LENGTH) % 64}
+        for _ in range(64)
+    ]
     arguments = transformers.TrainingArguments(
-        output_dir=str(folder), per_device_train_batch_size=ROWS, use_cpu=True, disable_tqdm=True,
-        **{"max_steps": 6, "save_strategy": "no", "logging_steps": 2, **options})
-    return transformers.Trainer(model=model(kind), args=arguments, train_dataset=data,
-                                eval_dataset=data, callbacks=[callback])
+        output_dir=str(folder),
+        per_device_train_batch_size=ROWS,
+        use_cpu=True,
+        disable_tqdm=True,
+        **{"max_steps": 6, "save_strategy": "no", "logging_steps": 2, **options},
+    )
+    return transformers.Trainer(
+        model=model(kind),
+        args=arguments,
+        train_dataset=data,
+        eval_dataset=data,
+        callbacks=[callback],
+    )
 
 
 def callback(tmp_path: Path, run: Any = SITE, **options: Any) -> CostCallback:
@@ -83,15 +101,23 @@ def test_flops_are_counted_from_the_models_configuration(tmp_path: Path, kind: s
     assert not [note for note in job.tracker.notes if "failed" in note]
     path = tmp_path / "costs.ledger" / "model" / "config.json"
     tokens = 6 * ROWS * LENGTH
-    expected = costcalc.estimate({
-        "model": {"config": str(path)}, "hardware": run["hardware"],
-        "training": {"tokens": tokens, "sequence_length": LENGTH},
-    }).results["training_compute"].value
+    expected = (
+        costcalc.estimate(
+            {
+                "model": {"config": str(path)},
+                "hardware": run["hardware"],
+                "training": {"tokens": tokens, "sequence_length": LENGTH},
+            }
+        )
+        .results["training_compute"]
+        .value
+    )
     assert data["results"]["training_compute"]["value"] == pytest.approx(expected)
     assert data["run"]["training"]["tokens"] == tokens
     if kind == "mixtral":  # the Trainer counts all experts; one of four is active
-        assert data["results"]["active_parameters"]["value"] < (
-            data["results"]["parameters"]["value"])
+        assert (
+            data["results"]["active_parameters"]["value"] < (data["results"]["parameters"]["value"])
+        )
         assert expected < made.state.total_flos
 
 
@@ -116,8 +142,11 @@ def test_a_resumed_training_goes_on_with_the_sum(tmp_path: Path) -> None:
 
 
 def test_figures_join_the_logs(tmp_path: Path) -> None:
-    run = {**SITE, "price": {"device_hour": "2 USD"},
-           "hardware": {"accelerator": "a100-sxm4-80", "count": 1}}
+    run = {
+        **SITE,
+        "price": {"device_hour": "2 USD"},
+        "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+    }
     job = callback(tmp_path, run, interval=0.05)
     seen: list[dict[str, float]] = []
 
@@ -139,9 +168,7 @@ def test_a_bad_run_file_raises_before_the_first_step(tmp_path: Path) -> None:
     assert made.state.global_step == 0
 
 
-def test_a_fault_of_ours_harms_no_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_ours_harms_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = callback(tmp_path)
 
     def broken(*_: Any, **__: Any) -> None:

@@ -62,8 +62,16 @@ def all_results(draw: st.DrawFn) -> dict[str, Any]:
 
 
 KEYS = [
-    "hardware.count", "site.pue", "site.grid", "hardware.board_power", "hardware.mean_power",
-    "training.runs", "hardware.goodput", "price.device_hour", "embodied.lifetime", "x.y",
+    "hardware.count",
+    "site.pue",
+    "site.grid",
+    "hardware.board_power",
+    "hardware.mean_power",
+    "training.runs",
+    "hardware.goodput",
+    "price.device_hour",
+    "embodied.lifetime",
+    "x.y",
 ]
 UNIT = st.sampled_from(["1", "W", "gCO2e/kWh", "device", "USD/device_hour", "year", "h", "parsec"])
 
@@ -80,12 +88,17 @@ def assumptions(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-DETAILS = st.fixed_dictionaries({}, optional={
-    "hardware": st.fixed_dictionaries({"name": TEXT, "count": MAYBE, "unit": TEXT}),
-    "place": TEXT, "region": TEXT, "precision": TEXT,
-    "work": st.fixed_dictionaries({"data": MAYBE, "datum": TEXT}),
-    "notes": st.lists(TEXT, max_size=2),
-})
+DETAILS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hardware": st.fixed_dictionaries({"name": TEXT, "count": MAYBE, "unit": TEXT}),
+        "place": TEXT,
+        "region": TEXT,
+        "precision": TEXT,
+        "work": st.fixed_dictionaries({"data": MAYBE, "datum": TEXT}),
+        "notes": st.lists(TEXT, max_size=2),
+    },
+)
 PARTS = st.dictionaries(TEXT, SIZE, max_size=3)
 BREAKDOWN = st.fixed_dictionaries(
     {}, optional={"cost": PARTS, "energy": PARTS, "carbon": PARTS, "step": PARTS}
@@ -100,8 +113,14 @@ RUN = st.fixed_dictionaries(
         "role": st.sampled_from(["final", "sweep", "ablation", "preliminary", "failed", "unknown"]),
     },
     optional={
-        "name": WORD, "number": SIZE, "hours": MAYBE, "devices": MAYBE, "device_hours": MAYBE,
-        "energy": MAYBE, "measured_by": WORD, "why": WORD,
+        "name": WORD,
+        "number": SIZE,
+        "hours": MAYBE,
+        "devices": MAYBE,
+        "device_hours": MAYBE,
+        "energy": MAYBE,
+        "measured_by": WORD,
+        "why": WORD,
     },
 )
 SECTIONS: dict[str, Any] = {
@@ -118,36 +137,59 @@ SECTIONS: dict[str, Any] = {
         ),
         max_size=2,
     ),
-    "subject": st.fixed_dictionaries({}, optional={
-        "paper": WORD, "code": WORD, "commit": WORD, "models": st.lists(TEXT, max_size=2),
-        "why": WORD,
-    }),
-    "boundary": st.fixed_dictionaries({
-        "stages": st.lists(COMPONENT, max_size=2), "components": st.lists(COMPONENT, max_size=2),
-        "functional_unit": st.fixed_dictionaries({"name": TEXT}, optional={"amount": SIZE}),
-    }),
+    "subject": st.fixed_dictionaries(
+        {},
+        optional={
+            "paper": WORD,
+            "code": WORD,
+            "commit": WORD,
+            "models": st.lists(TEXT, max_size=2),
+            "why": WORD,
+        },
+    ),
+    "boundary": st.fixed_dictionaries(
+        {
+            "stages": st.lists(COMPONENT, max_size=2),
+            "components": st.lists(COMPONENT, max_size=2),
+            "functional_unit": st.fixed_dictionaries({"name": TEXT}, optional={"amount": SIZE}),
+        }
+    ),
     "runs": st.lists(RUN, max_size=3, unique_by=lambda run: run["id"]),
     "work": st.fixed_dictionaries({"E": QUANTITY, "D": QUANTITY, "H": QUANTITY}),
-    "project": st.fixed_dictionaries({
-        "reported_device_hours": MAYBE, "total_device_hours": MAYBE, "ratio": MAYBE,
-        "includes": TEXT,
-    }, optional={"why": WORD}),
-    "measurement": st.fixed_dictionaries({
-        "meters": st.lists(
-            st.fixed_dictionaries({"name": TEXT}, optional={"version": WORD, "what": WORD}),
-            max_size=2,
-        ),
-    }, optional={"gaps": MAYBE, "nodes": MAYBE, "why": WORD}),
+    "project": st.fixed_dictionaries(
+        {
+            "reported_device_hours": MAYBE,
+            "total_device_hours": MAYBE,
+            "ratio": MAYBE,
+            "includes": TEXT,
+        },
+        optional={"why": WORD},
+    ),
+    "measurement": st.fixed_dictionaries(
+        {
+            "meters": st.lists(
+                st.fixed_dictionaries({"name": TEXT}, optional={"version": WORD, "what": WORD}),
+                max_size=2,
+            )
+        },
+        optional={"gaps": MAYBE, "nodes": MAYBE, "why": WORD},
+    ),
     "software": st.lists(st.fixed_dictionaries({"name": TEXT, "version": WORD}), max_size=2),
     "a_key_of_the_future": st.one_of(st.none(), TEXT, st.lists(SIZE, max_size=2)),
 }
 TRAINING = st.sampled_from(
     [{}, {"training": {"method": "lora"}}, {"training": {"tokens": 5.0, "method": "pretrain"}}]
 )
-STAGE = st.fixed_dictionaries({
-    "name": TEXT, "results": all_results(), "assumptions": st.lists(assumptions(), max_size=3),
-    "warnings": st.lists(TEXT, max_size=1), "breakdown": BREAKDOWN, "details": DETAILS,
-})
+STAGE = st.fixed_dictionaries(
+    {
+        "name": TEXT,
+        "results": all_results(),
+        "assumptions": st.lists(assumptions(), max_size=3),
+        "warnings": st.lists(TEXT, max_size=1),
+        "breakdown": BREAKDOWN,
+        "details": DETAILS,
+    }
+)
 
 
 @st.composite
@@ -155,9 +197,11 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
     """Any report: estimated, measured or mixed; with or without stages, runs and every section."""
     made: dict[str, Any] = {"schema": "costcalc/report/v1", "results": draw(all_results())}
     made["assumptions"] = draw(st.lists(assumptions(), max_size=4))
-    made["drivers"] = draw(st.lists(
-        st.fixed_dictionaries({"of": TEXT, "key": TEXT, "share": st.floats(0, 1)}), max_size=2
-    ))
+    made["drivers"] = draw(
+        st.lists(
+            st.fixed_dictionaries({"of": TEXT, "key": TEXT, "share": st.floats(0, 1)}), max_size=2
+        )
+    )
     made["run"], made["data"] = draw(TRAINING), draw(st.dictionaries(TEXT, TEXT, max_size=2))
     made["model_version"] = draw(st.one_of(st.just(MODEL_VERSION), TEXT))
     made["stages"] = draw(st.lists(STAGE, max_size=2))
@@ -170,9 +214,13 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 SLOW = settings(
-    max_examples=60, deadline=None, phases=PHASES,
+    max_examples=60,
+    deadline=None,
+    phases=PHASES,
     suppress_health_check=[
-        HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
         HealthCheck.large_base_example,
     ],
 )

@@ -67,7 +67,10 @@ def test_nothing_in_it_names_anybody(named: Path, tmp_path: Path) -> None:
         "Run of (withheld) in (withheld) on (withheld) ((withheld)), (withheld)"
     )
     assert report["subject"] == {
-        "paper": None, "code": None, "commit": "0a1b2c3", "models": [],
+        "paper": None,
+        "code": None,
+        "commit": "0a1b2c3",
+        "models": [],
         "why": "paper, code: tells who wrote it; --identify keeps it",
     }
     assert report["run"]["model"]["config"] == "config.json"
@@ -115,9 +118,21 @@ def test_the_examples_lose_nothing_but_folders(path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Llama 3 8B, 15T tokens on 1024 H100", "and/or", "1/7 of an A100", "openai/whisper-small",
-        "SFT v2.1: 3e-4 lr", "GPT-3 (175B) @ 300B", "a/b test", "run 12", "ViT-B/16", "km/h",
-        "RLHF + DPO", "stage 2 of 3", "p5.48xlarge", "aws:us-east-1", "torch 2.13.0",
+        "Llama 3 8B, 15T tokens on 1024 H100",
+        "and/or",
+        "1/7 of an A100",
+        "openai/whisper-small",
+        "SFT v2.1: 3e-4 lr",
+        "GPT-3 (175B) @ 300B",
+        "a/b test",
+        "run 12",
+        "ViT-B/16",
+        "km/h",
+        "RLHF + DPO",
+        "stage 2 of 3",
+        "p5.48xlarge",
+        "aws:us-east-1",
+        "torch 2.13.0",
         "9.6e6 token/s",
     ],
 )
@@ -128,10 +143,24 @@ def test_what_names_nobody_stays(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "/home/ada", "/home/ada/x", "~/x", "~ada/x", "../ada/x", r"C:\Users\ada\x", r"\\srv\ada\x",
-        "ada@example.org", "ada@login1", "https://github.com/ada/x", "ssh://ada@h/x",
-        "login1.cluster.example.com", "192.168.1.17", "slurm-123456", "job 123456_7", "$HOME/x",
-        "s3://bucket/ada", "/Users/ada",
+        "/home/ada",
+        "/home/ada/x",
+        "~/x",
+        "~ada/x",
+        "../ada/x",
+        r"C:\Users\ada\x",
+        r"\\srv\ada\x",
+        "ada@example.org",
+        "ada@login1",
+        "https://github.com/ada/x",
+        "ssh://ada@h/x",
+        "login1.cluster.example.com",
+        "192.168.1.17",
+        "slurm-123456",
+        "job 123456_7",
+        "$HOME/x",
+        "s3://bucket/ada",
+        "/Users/ada",
     ],
 )
 def test_what_names_somebody_goes(text: str) -> None:

@@ -157,9 +157,7 @@ def test_a_real_sacct_table_with_requeued_and_array_jobs(tmp_path: Path) -> None
     assert kinds[2] == {"name": "mi250x", "count": 8.0, "unit": "device"}
     assert kinds[4] == {}  # the job without a GPU
     assert report["runs"][4]["device_hours"] == 0
-    assert report["warnings"] == [
-        "devices are GCDs as Slurm counts them: two a MI250X module"
-    ]
+    assert report["warnings"] == ["devices are GCDs as Slurm counts them: two a MI250X module"]
 
 
 def test_rows_of_steps_or_not_the_hours_are_the_same() -> None:
@@ -179,16 +177,16 @@ def test_energy_of_steps_by_attempt(tmp_path: Path) -> None:
     joules = [part["results"]["energy_it"]["value"] for part in report["stages"]]
     known = {index: kwh for index, kwh in enumerate(joules) if kwh is not None}
     assert known == {
-        1: pytest.approx(0.01), 2: pytest.approx(0.01),  # srun steps, 36 kJ
-        5: pytest.approx(0.002), 11: pytest.approx(0.002),  # both attempts of the requeued job
+        1: pytest.approx(0.01),
+        2: pytest.approx(0.01),  # srun steps, 36 kJ
+        5: pytest.approx(0.002),
+        11: pytest.approx(0.002),  # both attempts of the requeued job
     }
     assert value(report, "energy_it") is None  # the others are unknown
 
 
 @pytest.mark.parametrize("which", ["carbontracker", "carbontracker_output"])
-def test_a_real_carbontracker_log_whichever_of_the_two_is_named(
-    which: str, tmp_path: Path
-) -> None:
+def test_a_real_carbontracker_log_whichever_of_the_two_is_named(which: str, tmp_path: Path) -> None:
     """0.000316008739 kWh of 3 × 4 s at 60 W and PUE 1.58: 12 s × 60 W × 1.58 = 0.000316 kWh."""
     file = next((RECORDED / "carbontracker").glob(f"*Z_{which}.log"))
     report = checked(read("carbontracker", file), tmp_path)
@@ -224,8 +222,13 @@ def test_the_file_that_codecarbon_itself_writes(tmp_path: Path) -> None:
 
     for pue in (1.0, 1.2):
         tracker = package.OfflineEmissionsTracker(
-            country_iso_code="FRA", output_dir=str(tmp_path), project_name="secret", pue=pue,
-            measure_power_secs=1, log_level="critical", allow_multiple_runs=True,
+            country_iso_code="FRA",
+            output_dir=str(tmp_path),
+            project_name="secret",
+            pue=pue,
+            measure_power_secs=1,
+            log_level="critical",
+            allow_multiple_runs=True,
         )
         tracker.start()
         time.sleep(1.5)

@@ -62,8 +62,13 @@ def test_latex_compiles_without_shell_escape(name: str, tmp_path: Path) -> None:
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 
@@ -94,11 +99,16 @@ def test_html_prints_on_a_few_pages_with_whole_words(tmp_path: Path) -> None:
     printed = tmp_path / "page.pdf"
     subprocess.run(
         [
-            str(_CHROMIUM), *_QUIET, f"--user-data-dir={tmp_path / 'profile'}",
-            f"--print-to-pdf={printed}", "--no-pdf-header-footer",
+            str(_CHROMIUM),
+            *_QUIET,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--print-to-pdf={printed}",
+            "--no-pdf-header-footer",
             (EXAMPLES / "bloom-176b.html").as_uri(),
         ],
-        capture_output=True, check=True, timeout=120,
+        capture_output=True,
+        check=True,
+        timeout=120,
     )
     shown = subprocess.run(
         ["pdftotext", "-layout", str(printed), "-"], capture_output=True, text=True, check=True

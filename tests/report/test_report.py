@@ -44,9 +44,12 @@ RUN: dict[str, Any] = {
     "site": {"region": "FR", "pue": 1.2, "grid": "50 gCO2e/kWh"},
     "price": {"device_hour": "2 USD"},
 }
-NASTY = r"""\input{/etc/passwd} \write18{ls} $x_1^2$ 50 % #~& {} "q" 'a' `b`
+NASTY = (
+    r"""\input{/etc/passwd} \write18{ls} $x_1^2$ 50 % #~& {} "q" 'a' `b`
 <script>alert(1)</script>
-| *b* _i_ --- é Ö 中 🙂 \ end""" + "\u202e"
+| *b* _i_ --- é Ö 中 🙂 \ end"""
+     "\u202e"
+)
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,11 @@ from costcalc.report.table import BAR, _widths, render
 ROOT = Path(__file__).parent.parent.parent
 RUN: dict[str, Any] = {
     "name": "A test_run & 50 % | more",
-    "model": {"preset": "llama-3-8b"}, "training": {"tokens": "1T", "precision": "bf16"},
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T", "precision": "bf16"},
     "hardware": {"accelerator": "h100-sxm5-80", "count": 64, "utilization": 0.4},
-    "site": {"region": "aws:us-east-1"}, "price": {"device_hour": "2 USD"},
+    "site": {"region": "aws:us-east-1"},
+    "price": {"device_hour": "2 USD"},
     "limits": {"cost": "1000 USD"},
 }
 
@@ -87,7 +89,9 @@ def test_explain_gives_formula_numbers_and_source_of_each_result(made: Estimate)
 
 def test_explain_points_at_the_users_file(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("model: {flops: 1e21 FLOP}\n"
-                    "hardware: {accelerator: a100-sxm4-80, count: 8, utilization: 0.4}\n")
+    file.write_text(
+        "model: {flops: 1e21 FLOP}\n"
+        "hardware: {accelerator: a100-sxm4-80, count: 8, utilization: 0.4}\n"
+    )
     text = "\n".join(explain(costcalc.estimate(file)))
     assert f"{file}:2:62: run file" in text

@@ -13,7 +13,8 @@ from costcalc import InputError, Run
 from costcalc.runfile.loading import Request, apply, lay_over, load
 
 RUN: dict[str, Any] = {
-    "model": {"flops": "1e21 FLOP"}, "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+    "model": {"flops": "1e21 FLOP"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
 }
 
 
@@ -44,50 +45,90 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("sections", "line"), [
-    ({"model": None}, "model: missing: what is trained (model.preset, model.config, …) or what was "
-                      "measured"),
-    ({"model": {"preset": "a", "flops": "1e20 FLOP"}},
-     "model: expected one of preset, config, architecture, parameters, forward_flops, flops; got "
-     "preset and flops"),
-    ({"hardware": None}, "hardware: missing on what: hardware.accelerator with count, or instance"),
-    ({"hardware": {"count": 0}},
-     "hardware.count: expected a whole number of devices, 1 or more; got 0"),
-    ({"hardware": {"count": True}},
-     "hardware.count: expected a whole number of devices, 1 or more; got true"),
-    ({"hardware": {"layout": {"virtual_pipeline": 4}}},
-     "4 needs a pipeline above 1: it cuts each stage up"),
-    ({"hardware": {"layout": {"expert_overlap": True}}},
-     "needs experts apart: say hardware.layout.expert, 2 or more"),
-    ({"hardware": {"layout": {"tensor": 3}}}, "does not divide the count, 8"),
-    ({"hardware": {"layout": {"data": 2, "tensor": 2}}}, "expected the count, 8"),
-    ({"hardware": {"layout": "best"}},
-     "hardware.layout: expected auto or a mapping such as {data: 128, tensor: 8}; got \"best\""),
-    ({"hardware": {"nodes": 2}}, "hardware.nodes: nodes go with hardware.instance"),
-    ({"hardware": {"utilization": 41}},
-     "hardware.utilization: expected a share, more than 0 to 1; got 41"),
-    ({"hardware": {"throughput": "3 GB/s"}},
-     "hardware.throughput: expected a throughput of the whole job"),
-    ({"training": {"method": "pretain"}}, "did you mean pretrain?"),
-    ({"training": {"precision": "fp8"}, "hardware": {"utilization": 0.4}},
-     "hardware.utilization: which peak does it refer to? precision is fp8: add utilization_basis: "
-     "{peak: bf16} or {peak: fp8}"),
-    ({"training": {"lora": {"rank": 8}}}, "training.lora: lora goes with method: lora"),
-    ({"training": {"method": "distill"}}, "distill needs training.teacher: the model that teaches"),
-    ({"price": {"device_hour": "2.49"}},
-     'price.device_hour: expected a price a device-hour such as 2.49 USD; got "2.49"'),
-    ({"price": {"device_hour": "2 EUR"}},
-     "price.device_hour: EUR needs an exchange rate: price.rate: … USD/EUR"),
-    ({"price": {"plan": "owned"}}, "owned needs price.owned: {purchase: …, lifetime: …}"),
-    ({"site": {"grid_basis": "lifecycle"}},
-     "site.grid_basis: goes with site.grid, your own figure"),
-    ({"measured": {"wall_clock": "3 h", "device_hours": 4}},
-     "measured: expected wall_clock or device_hours; got both"),
-    ({"limits": {"cost": 500}}, "limits.cost: expected an amount of money such as 2.49 USD; got "
-                                "500, which has no currency"),
-    ({"stages": [{"nam": "x"}]}, "stages[0].nam: unknown key; did you mean name?"),
-    ({"hardware": 8}, "hardware: expected a mapping with keys such as accelerator, count"),
-])
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"model": None},
+            "model: missing: what is trained (model.preset, model.config, …) or what was measured",
+        ),
+        (
+            {"model": {"preset": "a", "flops": "1e20 FLOP"}},
+            "model: expected one of preset, config, architecture, parameters, forward_flops, flops; got "
+            "preset and flops",
+        ),
+        (
+            {"hardware": None},
+            "hardware: missing on what: hardware.accelerator with count, or instance",
+        ),
+        (
+            {"hardware": {"count": 0}},
+            "hardware.count: expected a whole number of devices, 1 or more; got 0",
+        ),
+        (
+            {"hardware": {"count": True}},
+            "hardware.count: expected a whole number of devices, 1 or more; got true",
+        ),
+        (
+            {"hardware": {"layout": {"virtual_pipeline": 4}}},
+            "4 needs a pipeline above 1: it cuts each stage up",
+        ),
+        (
+            {"hardware": {"layout": {"expert_overlap": True}}},
+            "needs experts apart: say hardware.layout.expert, 2 or more",
+        ),
+        ({"hardware": {"layout": {"tensor": 3}}}, "does not divide the count, 8"),
+        ({"hardware": {"layout": {"data": 2, "tensor": 2}}}, "expected the count, 8"),
+        (
+            {"hardware": {"layout": "best"}},
+            'hardware.layout: expected auto or a mapping such as {data: 128, tensor: 8}; got "best"',
+        ),
+        ({"hardware": {"nodes": 2}}, "hardware.nodes: nodes go with hardware.instance"),
+        (
+            {"hardware": {"utilization": 41}},
+            "hardware.utilization: expected a share, more than 0 to 1; got 41",
+        ),
+        (
+            {"hardware": {"throughput": "3 GB/s"}},
+            "hardware.throughput: expected a throughput of the whole job",
+        ),
+        ({"training": {"method": "pretain"}}, "did you mean pretrain?"),
+        (
+            {"training": {"precision": "fp8"}, "hardware": {"utilization": 0.4}},
+            "hardware.utilization: which peak does it refer to? precision is fp8: add utilization_basis: "
+            "{peak: bf16} or {peak: fp8}",
+        ),
+        ({"training": {"lora": {"rank": 8}}}, "training.lora: lora goes with method: lora"),
+        (
+            {"training": {"method": "distill"}},
+            "distill needs training.teacher: the model that teaches",
+        ),
+        (
+            {"price": {"device_hour": "2.49"}},
+            'price.device_hour: expected a price a device-hour such as 2.49 USD; got "2.49"',
+        ),
+        (
+            {"price": {"device_hour": "2 EUR"}},
+            "price.device_hour: EUR needs an exchange rate: price.rate: … USD/EUR",
+        ),
+        ({"price": {"plan": "owned"}}, "owned needs price.owned: {purchase: …, lifetime: …}"),
+        (
+            {"site": {"grid_basis": "lifecycle"}},
+            "site.grid_basis: goes with site.grid, your own figure",
+        ),
+        (
+            {"measured": {"wall_clock": "3 h", "device_hours": 4}},
+            "measured: expected wall_clock or device_hours; got both",
+        ),
+        (
+            {"limits": {"cost": 500}},
+            "limits.cost: expected an amount of money such as 2.49 USD; got "
+            "500, which has no currency",
+        ),
+        ({"stages": [{"nam": "x"}]}, "stages[0].nam: unknown key; did you mean name?"),
+        ({"hardware": 8}, "hardware: expected a mapping with keys such as accelerator, count"),
+    ],
+)
 def test_what_is_wrong_is_said(sections: dict[str, Any], line: str) -> None:
     made: dict[str, Any] = dict(RUN)
     for name, keys in sections.items():
@@ -101,28 +142,39 @@ def test_what_is_wrong_is_said(sections: dict[str, Any], line: str) -> None:
     assert any(line in text for text in found), found
 
 
-@pytest.mark.parametrize(("training", "line"), [
-    ({}, "missing the size of the data: tokens, samples, steps or epochs"),
-    ({"tokens": "1T", "samples": 5}, "expected one of tokens, samples, steps, epochs, prompts; got "
-                                     "tokens and samples"),
-    ({"steps": 100}, "steps need training.global_batch beside them"),
-    ({"epochs": 3}, "epochs need dataset_tokens or dataset_samples, one of them"),
-    ({"tokens": "1T", "dataset_tokens": 4}, "dataset_tokens needs epochs"),
-    ({"method": "grpo"}, "grpo needs prompts: how many prompts are trained on"),
-    ({"method": "grpo", "prompts": "50k"}, "prompts need training.prompt_length beside them"),
-    ({"tokens": -1}, "training.tokens: expected a number, more than 0; got -1"),
-])
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        ({}, "missing the size of the data: tokens, samples, steps or epochs"),
+        (
+            {"tokens": "1T", "samples": 5},
+            "expected one of tokens, samples, steps, epochs, prompts; got tokens and samples",
+        ),
+        ({"steps": 100}, "steps need training.global_batch beside them"),
+        ({"epochs": 3}, "epochs need dataset_tokens or dataset_samples, one of them"),
+        ({"tokens": "1T", "dataset_tokens": 4}, "dataset_tokens needs epochs"),
+        ({"method": "grpo"}, "grpo needs prompts: how many prompts are trained on"),
+        ({"method": "grpo", "prompts": "50k"}, "prompts need training.prompt_length beside them"),
+        ({"tokens": -1}, "training.tokens: expected a number, more than 0; got -1"),
+    ],
+)
 def test_the_size_of_the_data(training: dict[str, Any], line: str) -> None:
     found = problems({**RUN, "model": {"preset": "llama-3-8b"}, "training": training})
     assert any(line in text for text in found), found
 
 
 def test_stages_are_laid_over_the_top_level() -> None:
-    made = read({
-        **RUN, "training": {"precision": "bf16"}, "site": {"region": "FR"},
-        "stages": [{"name": "a"}, {"name": "b", "training": {"method": "finetune"},
-                                   "hardware": {"count": 16}}],
-    })
+    made = read(
+        {
+            **RUN,
+            "training": {"precision": "bf16"},
+            "site": {"region": "FR"},
+            "stages": [
+                {"name": "a"},
+                {"name": "b", "training": {"method": "finetune"}, "hardware": {"count": 16}},
+            ],
+        }
+    )
     first, second = made.parts
     assert first.name == "a"
     assert first.part.hardware is not None
@@ -140,13 +192,17 @@ def test_a_stages_own_kind_drops_the_other_kinds() -> None:
     base = {"model": {"preset": "a"}, "training": {"tokens": 1, "precision": "bf16"}}
     top = {"model": {"config": "b"}, "training": {"samples": 2}}
     assert lay_over(base, top) == {
-        "model": {"config": "b"}, "training": {"samples": 2, "precision": "bf16"}}
+        "model": {"config": "b"},
+        "training": {"samples": 2, "precision": "bf16"},
+    }
 
 
 def test_problems_of_a_stage_point_at_the_stage(tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
-    file.write_text("model: {flops: 1e20 FLOP}\nhardware: {accelerator: x, count: 8}\nstages:\n"
-                    "  - name: a\n    hardware: {layout: {tensor: 3}}\n")
+    file.write_text(
+        "model: {flops: 1e20 FLOP}\nhardware: {accelerator: x, count: 8}\nstages:\n"
+        "  - name: a\n    hardware: {layout: {tensor: 3}}\n"
+    )
     found = problems(file)
     assert found[0].startswith(f"{file}:5:24: stages[0].hardware.layout: tensor × pipeline")
 
@@ -179,11 +235,14 @@ def test_the_error_carries_its_problems() -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-@pytest.mark.parametrize(("source", "told"), [
-    ({1: 2}, "run: expected text as a key; got 1"),
-    ({None: 3}, "run: expected text as a key; got nothing"),
-    ({**RUN, "site": {2.5: "FR"}}, "run: site: expected text as a key; got 2.5"),
-])
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({1: 2}, "run: expected text as a key; got 1"),
+        ({None: 3}, "run: expected text as a key; got nothing"),
+        ({**RUN, "site": {2.5: "FR"}}, "run: site: expected text as a key; got 2.5"),
+    ],
+)
 def test_a_mapping_whose_keys_are_no_text_is_refused(source: Any, told: str) -> None:
     assert problems(source) == [told, "1 problem in run"]
 
@@ -207,8 +266,11 @@ def test_a_name_that_no_file_can_have_is_not_there(key: str) -> None:
     from costcalc.resolve.names import look_up
 
     name = "n" * 5000
-    source = {**RUN, "profiles": name} if key == "profiles" else {**RUN, "model": {"config": name},
-                                                                    "training": {"tokens": "1B"}}
+    source = (
+        {**RUN, "profiles": name}
+        if key == "profiles"
+        else {**RUN, "model": {"config": name}, "training": {"tokens": "1B"}}
+    )
     with pytest.raises(InputError) as caught:
         load(source, look_up)
     assert "expected" in str(caught.value)
@@ -230,10 +292,36 @@ def test_a_shape_beside_a_preset_is_refused_not_passed_over() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["model", "training", "hardware", "site", "price", "limits", "stages",
-                         "count", "tokens", "preset", "accelerator", "region", "layout", "flops",
-                         "measured", "energy", "name", "owned", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "model",
+                    "training",
+                    "hardware",
+                    "site",
+                    "price",
+                    "limits",
+                    "stages",
+                    "count",
+                    "tokens",
+                    "preset",
+                    "accelerator",
+                    "region",
+                    "layout",
+                    "flops",
+                    "measured",
+                    "energy",
+                    "name",
+                    "owned",
+                    "x",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=15,
 )
 

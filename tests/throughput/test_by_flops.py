@@ -11,14 +11,25 @@ from costcalc.throughput.layout import Machine
 
 # A100 80 GB (NVIDIA datasheet): 312 TFLOP/s fp16, 156 tf32, 19.5 fp32, 2,039 GB/s
 A100 = Machine(
-    accelerator="a", generation="ampere", kind="gpu", devices=1, per_node=8,
+    accelerator="a",
+    generation="ampere",
+    kind="gpu",
+    devices=1,
+    per_node=8,
     peak={"fp16": 312e12, "bf16": 312e12, "tf32": 156e12, "fp32": 19.5e12},
-    memory_bandwidth=2039e9, matmul_ceiling={"bf16": 0.87},
+    memory_bandwidth=2039e9,
+    matmul_ceiling={"bf16": 0.87},
 )
 CONSTANTS = {
     "classes": {"cnn": {"share": 0.8}},
-    "samples": {"tf32": 0.5, "fp32": 1.0, "passes": 24.0, "fused": 0.5, "light": 800.0,
-                "late": 0.05},
+    "samples": {
+        "tf32": 0.5,
+        "fp32": 1.0,
+        "passes": 24.0,
+        "fused": 0.5,
+        "light": 800.0,
+        "late": 0.05,
+    },
     "global": {"bandwidth": 0.8},
 }
 RESNET, ELEMENTS = 8.18e9, 11.1e6  # ResNet-50 at 224 (torchvision; timm)
@@ -72,6 +83,12 @@ def test_the_formula_has_its_dimensions() -> None:
 
     u = pint.UnitRegistry()
     u.define("FLOP = [compute]")
-    found = sample_seconds(1e9 * u.FLOP, 1e14 * u.FLOP / u.s, 1e9 * u.byte, 1e12 * u.byte / u.s,
-                           1e9 * u.FLOP, 1e13 * u.FLOP / u.s)
+    found = sample_seconds(
+        1e9 * u.FLOP,
+        1e14 * u.FLOP / u.s,
+        1e9 * u.byte,
+        1e12 * u.byte / u.s,
+        1e9 * u.FLOP,
+        1e13 * u.FLOP / u.s,
+    )
     assert found.seconds.check("[time]")

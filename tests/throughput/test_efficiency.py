@@ -33,10 +33,14 @@ def measured():
 
 def test_the_file_is_what_the_script_writes(tmp_path):
     made = tmp_path / "cells.yaml"
-    subprocess.run([sys.executable, ROOT / "scripts/efficiency_cells.py", "-o", made], check=True,
-                   capture_output=True)
-    assert made.read_text(encoding="utf-8") == (
-        data_root() / "efficiency.yaml").read_text(encoding="utf-8")
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/efficiency_cells.py", "-o", made],
+        check=True,
+        capture_output=True,
+    )
+    assert made.read_text(encoding="utf-8") == (data_root() / "efficiency.yaml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_one_row_by_hand(measured):
@@ -61,8 +65,9 @@ def test_every_cell_is_ordered_and_holds_enough():
 
 
 def test_a_cell_is_the_percentiles_of_its_configurations(measured):
-    values = sorted(mfu for key, mfu, _ in points_of(measured)
-                    if key == ("ampere", "16-bit", "llm", "2-8"))
+    values = sorted(
+        mfu for key, mfu, _ in points_of(measured) if key == ("ampere", "16-bit", "llm", "2-8")
+    )
     value, low, high, n, _ = cells()["ampere", "16-bit", "llm", "2-8"]
     assert n == len(values)
     assert sum(v < low * 0.999 for v in values) <= 0.05 * n + 1
@@ -92,7 +97,8 @@ def test_a_near_cell_says_what_it_is():
     assert (found.value, found.low, found.high, found.n) == (value, low, high, n)
     assert found.why == (
         f"median of {n} measured configurations by {publishers} publishers: "
-        "hopper, 16-bit, llm, 65-1024 devices")
+        "hopper, 16-bit, llm, 65-1024 devices"
+    )
 
 
 def test_a_far_cell_says_what_was_too_few():
@@ -104,18 +110,28 @@ def test_fp16_and_bf16_share_cells_and_8_bit_has_its_own():
     assert efficiency("ampere", "fp16", "decoder", 8) == efficiency("ampere", "bf16", "decoder", 8)
     # over twice the peak a step is not twice as fast
     assert efficiency("hopper", "fp8", "decoder", 64).value < (
-        efficiency("hopper", "bf16", "decoder", 64).value)
+        efficiency("hopper", "bf16", "decoder", 64).value
+    )
 
 
 def test_convolutions_reach_less_than_decoders():
     assert efficiency("ampere", "bf16", "cnn", 8).value < (
-        efficiency("ampere", "bf16", "decoder", 8).value)
+        efficiency("ampere", "bf16", "decoder", 8).value
+    )
 
 
 @pytest.mark.parametrize(
     ("devices", "name"),
-    [(1, "1"), (2, "2-8"), (8, "2-8"), (9, "9-64"), (64, "9-64"), (65, "65-1024"),
-     (1024, "65-1024"), (1025, ">1024")],
+    [
+        (1, "1"),
+        (2, "2-8"),
+        (8, "2-8"),
+        (9, "9-64"),
+        (64, "9-64"),
+        (65, "65-1024"),
+        (1024, "65-1024"),
+        (1025, ">1024"),
+    ],
 )
 def test_scales(devices, name):
     assert scale_class(devices) == name
@@ -123,6 +139,14 @@ def test_scales(devices, name):
 
 def test_classes():
     assert [precision_class(p) for p in ("fp16", "mxfp8", "fp4", "tf32")] == [
-        "16-bit", "8-bit", "4-bit", "tf32"]
+        "16-bit",
+        "8-bit",
+        "4-bit",
+        "tf32",
+    ]
     assert [workload_class(k) for k in ("decoder", "encoder", "cnn", None)] == [
-        "llm", "bert", "cnn", ANY]
+        "llm",
+        "bert",
+        "cnn",
+        ANY,
+    ]

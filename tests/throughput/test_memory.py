@@ -69,8 +69,11 @@ def test_experts_are_apart_and_a_token_keeps_what_it_passes():
     assert mixtral.parameters == 46_702_792_704  # 46.7 billion: arXiv:2401.04088, section 1
     dense = footprint_of(work_of(LLAMA8, 4096))
     # two experts of the size of Llama's feed-forward: twice its inner elements, and the copies
-    assert 2 * 3 * 14336 * 4096 < mixtral.split - (dense.split - 3 * 14336 * 4096) < (
-        2 * 4 * 14336 * 4096)
+    assert (
+        2 * 3 * 14336 * 4096
+        < mixtral.split - (dense.split - 3 * 14336 * 4096)
+        < (2 * 4 * 14336 * 4096)
+    )
 
 
 # --- states --------------------------------------------------------------------------------------
@@ -134,8 +137,10 @@ def test_muon_leaves_embeddings_to_adamw():
 
 def test_offload_takes_the_optimizer_or_everything():
     model = Footprint(layers=10.0, dense=1e8, parameters=1e9)
-    kept = [memory(model, machine(1), Layout(offload=o), recipe()).parts
-            for o in ("none", "optimizer", "all")]
+    kept = [
+        memory(model, machine(1), Layout(offload=o), recipe()).parts
+        for o in ("none", "optimizer", "all")
+    ]
     assert [p.optimizer for p in kept] == [12e9, 0, 0]
     assert [p.gradients for p in kept] == [4e9, 4e9, 0]
     assert kept[2].weights == pytest.approx(2 * 2 * 1e8)  # two layers at a time
@@ -152,7 +157,8 @@ def test_experts_are_divided_by_the_expert_axis_and_sharded_over_what_is_left():
 
 
 @pytest.mark.parametrize(
-    ("method", "copies", "trained"), [("dpo", 1, 1), ("grpo", 1, 1), ("ppo", 2, 2)])
+    ("method", "copies", "trained"), [("dpo", 1, 1), ("grpo", 1, 1), ("ppo", 2, 2)]
+)
 def test_methods_that_hold_other_models(method, copies, trained):
     model = Footprint(layers=10.0, dense=1e8, parameters=1e9)
     held = memory(model, machine(1), Layout(), recipe(method=method)).parts
@@ -175,16 +181,19 @@ def test_qlora_fits_where_its_paper_says(model, card):
 
 def test_sixteen_bit_fine_tuning_of_65b_takes_what_the_qlora_paper_says():
     # "more than 780 GB of GPU memory" (arXiv:2305.14314, section 1)
-    held = memory(footprint_of(work_of(LLAMA65, 512)), machine(1), Layout(recompute="full"),
-                  recipe(512, 1))
+    held = memory(
+        footprint_of(work_of(LLAMA65, 512)), machine(1), Layout(recompute="full"), recipe(512, 1)
+    )
     assert held.total.low < 780e9 < held.total.high
 
 
 def test_a_base_of_8_and_of_16_bits():
     model = Footprint(layers=10.0, dense=1e8, parameters=1e9)
     tuned = recipe(method="lora", trainable_share=0.01)
-    by = {p: memory(model, machine(1), Layout(), replace(tuned, base_precision=p)).parts.weights
-          for p in (None, "int8", "bf16")}
+    by = {
+        p: memory(model, machine(1), Layout(), replace(tuned, base_precision=p)).parts.weights
+        for p in (None, "int8", "bf16")
+    }
     assert by[None] == by["bf16"] == pytest.approx(2e9 + 0.02e9)
     assert by["int8"] == pytest.approx(1.01e9 + 0.02e9)
 
@@ -231,7 +240,8 @@ def test_the_first_stage_holds_as_many_micro_batches_as_there_are_stages():
     assert few == pytest.approx((12 * 2 + 0.5) * layer)
     # interleaved: (1 + (p - 1)/(p·v)) times as much (section 4.2.3)
     assert kept(Layout(pipeline=8, virtual_pipeline=4), batch=64) == pytest.approx(
-        (96 * (1 + 7 / 32) + 0.5) * layer)
+        (96 * (1 + 7 / 32) + 0.5) * layer
+    )
 
 
 def test_context_parallelism_divides_the_sequence():
@@ -284,12 +294,17 @@ def print_of(shape) -> Footprint:
     inner = (1 - moe) * maps * float(shape.ffn) + moe * (k * maps * float(shape.expert_ffn))
     inner += moe * (2 * k * h + maps * float(shape.shared_ffn))
     return Footprint(
-        layers=float(shape.layers), dense=float(shape.attention_weights + shape.mlp_weights),
-        expert=float(shape.expert_stored), embedding=float(shape.embedding_weights),
+        layers=float(shape.layers),
+        dense=float(shape.attention_weights + shape.mlp_weights),
+        expert=float(shape.expert_stored),
+        embedding=float(shape.embedding_weights),
         head=0.0 if shape.tied else float(shape.head_weights),
-        tied=float(shape.head_weights) if shape.tied else 0.0, whole=4 * h * s,
+        tied=float(shape.head_weights) if shape.tied else 0.0,
+        whole=4 * h * s,
         split=(wide + float(shape.heads) * float(shape.head_dim) + inner) * s,
-        scores=float(shape.heads) * s * s, stream=h * s, logits=float(shape.vocabulary) * s,
+        scores=float(shape.heads) * s * s,
+        stream=h * s,
+        logits=float(shape.vocabulary) * s,
         parameters=float(shape.parameters),
     )
 
@@ -302,8 +317,12 @@ HOST = {"T0918", "T0920"}
 def test_configurations_that_ran_are_never_refused():
     over, walked = [], 0
     for row, machine_, axes, batch, shape in measured_rows():
-        made = recipe(int(shape.sequence_length), batch, precision=row["precision"],
-                      attention=row["attention"] or "flash")
+        made = recipe(
+            int(shape.sequence_length),
+            batch,
+            precision=row["precision"],
+            attention=row["attention"] or "flash",
+        )
         total = memory(print_of(shape), machine_, axes, made).total
         walked += 1
         if row["id"] not in HOST:
@@ -317,15 +336,20 @@ def test_configurations_that_ran_are_never_refused():
 
 layouts = st.builds(
     Layout,
-    data=st.sampled_from([1, 2, 8, 64]), tensor=st.sampled_from([1, 2, 8]),
-    pipeline=st.sampled_from([1, 2, 3, 8]), virtual_pipeline=st.sampled_from([1, 2]),
-    context=st.sampled_from([1, 2]), expert=st.sampled_from([1, 2]),
+    data=st.sampled_from([1, 2, 8, 64]),
+    tensor=st.sampled_from([1, 2, 8]),
+    pipeline=st.sampled_from([1, 2, 3, 8]),
+    virtual_pipeline=st.sampled_from([1, 2]),
+    context=st.sampled_from([1, 2]),
+    expert=st.sampled_from([1, 2]),
     sharding=st.sampled_from(["none", "zero1", "zero2", "zero3", "hsdp"]),
     micro_batch=st.sampled_from([1, 2, 4]),
     recompute=st.sampled_from(["none", "selective", "full"]),
 )
 recipes = st.builds(
-    recipe, length=st.just(2048), batch=st.sampled_from([1, 64, 512]),
+    recipe,
+    length=st.just(2048),
+    batch=st.sampled_from([1, 64, 512]),
     precision=st.sampled_from(["bf16", "fp16", "fp32", "tf32", "fp8", "fp4"]),
     optimizer=st.sampled_from(["adamw", "adamw-8bit", "adafactor", "sgd", "muon"]),
     attention=st.sampled_from(["flash", "flash2", "standard"]),
@@ -345,23 +369,27 @@ def test_ranges_are_ordered_and_positive(model, layout, made):
 @given(model=MODELS, layout=layouts, made=recipes, level=st.sampled_from([LOW, VALUE, HIGH]))
 def test_more_of_an_axis_never_takes_more(model, layout, made, level):
     def total(given_layout):
-        return bytes_at(model, machine(given_layout.devices), axes_of(given_layout), made,
-                        level=level).total
+        return bytes_at(
+            model, machine(given_layout.devices), axes_of(given_layout), made, level=level
+        ).total
 
     here = total(layout)
     one = replace(layout, data=1, pipeline=1, virtual_pipeline=1, micro_batch=1)
     assert total(replace(layout, micro_batch=8)) >= here * (1 - 1e-12)
     assert total(replace(one, tensor=8)) <= total(replace(one, tensor=1)) + 3.6e9  # the libraries
-    assert total(replace(layout, recompute="full")) <= total(
-        replace(layout, recompute="none")) * (1 + 1e-12) + 2 * 12288 * 2048 * 50
+    assert (
+        total(replace(layout, recompute="full"))
+        <= total(replace(layout, recompute="none")) * (1 + 1e-12) + 2 * 12288 * 2048 * 50
+    )
 
 
 @settings(max_examples=50, deadline=None)
 @given(model=MODELS, some=st.lists(layouts, min_size=2, max_size=6), made=recipes)
 def test_arrays_give_what_single_layouts_give(model, some, made):
     each = [axes_of(layout) for layout in some]
-    together = Axes(**{name: np.array([float(getattr(a, name)) for a in each])
-                       for name in Axes.__slots__})
+    together = Axes(
+        **{name: np.array([float(getattr(a, name)) for a in each]) for name in Axes.__slots__}
+    )
     at_once = bytes_at(model, machine(64), together, made).total
     singly = [bytes_at(model, machine(64), a, made).total for a in each]
     assert at_once == pytest.approx(singly, rel=1e-12)
@@ -375,7 +403,8 @@ def test_a_parameter_count_alone_is_near_the_shapes_and_wider():
     rough = footprint_of(workload(asked))
     assert rough.basis == "parameters"
     assert rough.whole + rough.split == pytest.approx(
-        LLAMA_PRINT.whole + LLAMA_PRINT.split, rel=0.5)
+        LLAMA_PRINT.whole + LLAMA_PRINT.split, rel=0.5
+    )
     assert rough.spread[0] < 1 < rough.spread[1]
 
 
@@ -386,8 +415,9 @@ def test_a_network_by_its_flops_fits_where_it_ran():
     model = footprint_of(work)
     assert model.basis == "forward_flops"
     for precision, batch in (("fp16", 256), ("fp32", 128)):
-        held = memory(model, machine(1), Layout(micro_batch=batch), recipe(1, batch,
-                      precision=precision))
+        held = memory(
+            model, machine(1), Layout(micro_batch=batch), recipe(1, batch, precision=precision)
+        )
         assert held.total.low < 16 * GIB
         assert held.total.value > 4e9
 

@@ -17,8 +17,13 @@ from costcalc.throughput.search import Ranked, search, why_first
 from costcalc.throughput.space import Fixed, chunks, divisors, layout_at, pruned, question
 from costcalc.throughput.step import step_time
 
-A100 = {"generation": "ampere", "peak": {"bf16": 312e12}, "memory_bandwidth": 2.039e12,
-        "scale_up": 300e9, "scale_out": 25e9}
+A100 = {
+    "generation": "ampere",
+    "peak": {"bf16": 312e12},
+    "memory_bandwidth": 2.039e12,
+    "scale_up": 300e9,
+    "scale_out": 25e9,
+}
 
 
 def asked(model, devices, length=2048, batch=64, **more):
@@ -29,8 +34,9 @@ def asked(model, devices, length=2048, batch=64, **more):
 
 def find(model, devices, length=2048, batch=64, *, full=False, top=10, fixed=None, **more):
     _, shape, kept, on, made = asked(model, devices, length, batch, **more)
-    return search(shape, on, made, footprint=kept, constants=load(), full=full, top=top,
-                  fixed=fixed)
+    return search(
+        shape, on, made, footprint=kept, constants=load(), full=full, top=top, fixed=fixed
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,8 +113,14 @@ def test_what_is_fixed_is_kept():
     found = find(LLAMA8, 32, fixed=fixed)
     for ranked in found.best:
         made = ranked.layout
-        assert (made.tensor, made.pipeline, made.data, made.sharding, made.micro_batch,
-                made.recompute) == (2, 4, 4, "zero1", 2, "full")
+        assert (
+            made.tensor,
+            made.pipeline,
+            made.data,
+            made.sharding,
+            made.micro_batch,
+            made.recompute,
+        ) == (2, 4, 4, "zero1", 2, "full")
 
 
 def test_fixed_axes_that_do_not_divide_leave_nothing():
@@ -121,8 +133,10 @@ def test_what_fits_only_at_the_low_end_takes_little():
     kept = footprint_of(work_of(LLAMA70))
     least = min(
         memory(kept, machine(16), layout_at(c.tolist()), recipe()).total.value
-        for c in pruned(question(shape_for(work_of(LLAMA70)), machine(16), recipe(), full=False,
-                                 fixed=Fixed())).T)
+        for c in pruned(
+            question(shape_for(work_of(LLAMA70)), machine(16), recipe(), full=False, fixed=Fixed())
+        ).T
+    )
     found = find(LLAMA70, 16, memory=0.97 * least)
     assert found.fits == "low"
     assert found.best[0].memory <= 1.05 * least
@@ -148,8 +162,12 @@ def test_breakdown_adds_up_but_for_nothing():
 
 
 def test_why_the_first_is_first_names_the_greatest_difference():
-    one = Ranked(layout=Layout(), seconds=2.0, memory=1.0,
-                 breakdown={"compute": 1.5, "bubble": 0.1, "tensor": 0.4})
+    one = Ranked(
+        layout=Layout(),
+        seconds=2.0,
+        memory=1.0,
+        breakdown={"compute": 1.5, "bubble": 0.1, "tensor": 0.4},
+    )
     other = replace(one, seconds=2.5, breakdown={"compute": 1.5, "bubble": 0.7, "tensor": 0.3})
     assert why_first(one, other) == "20 % faster than the second: bubble -0.6 s, tensor +0.1 s"
     assert why_first(one, replace(one)) == "as fast as the second, and simpler"

@@ -19,9 +19,18 @@ from costcalc.throughput.step import step_time
 from costcalc.workload.stage import WorkloadInput, workload
 
 V100 = Machine(
-    accelerator="v100-sxm2-32", generation="volta", kind="gpu", devices=8, per_node=8,
-    peak={"fp64": 7.8e12, "fp32": 15.7e12, "fp16": 125e12}, memory=32 * GIB,
-    memory_bandwidth=0.9e12, scale_up=150e9, scale_up_domain=8, scale_out=12.5e9)
+    accelerator="v100-sxm2-32",
+    generation="volta",
+    kind="gpu",
+    devices=8,
+    per_node=8,
+    peak={"fp64": 7.8e12, "fp32": 15.7e12, "fp16": 125e12},
+    memory=32 * GIB,
+    memory_bandwidth=0.9e12,
+    scale_up=150e9,
+    scale_up_domain=8,
+    scale_out=12.5e9,
+)
 WORK = work_of(LLAMA8, 8192, 15e12)
 BIG = recipe(8192, 1024)
 LAYOUT = Layout(data=1024, sharding="zero3")
@@ -53,8 +62,9 @@ def test_the_step_is_the_models_step():
 
 
 def test_a_chosen_layout_loses_to_the_fastest_found():
-    placed = place(WORK, machine(1024), BIG, None, None, offload=None, recompute_free=False,
-                   must_fit=True)
+    placed = place(
+        WORK, machine(1024), BIG, None, None, offload=None, recompute_free=False, must_fit=True
+    )
     share = load()["auto"]["value"]
     assert 0.8 < share < 1
     step = step_time(shape_for(WORK), machine(1024), placed.layout, BIG, load())
@@ -93,10 +103,16 @@ def test_a_parameter_count_is_modelled_by_rule_and_wider():
 
 
 def test_lora_counts_its_own_flops():
-    tuned = workload(WorkloadInput(
-        architecture=LLAMA8, tokens=1e9, sequence_length=2048, method="lora"))
-    made = recipe(2048, 64, method="lora", base_precision="nf4",
-                  trainable_share=tuned.trainable_parameters / tuned.parameters)
+    tuned = workload(
+        WorkloadInput(architecture=LLAMA8, tokens=1e9, sequence_length=2048, method="lora")
+    )
+    made = recipe(
+        2048,
+        64,
+        method="lora",
+        base_precision="nf4",
+        trainable_share=tuned.trainable_parameters / tuned.parameters,
+    )
     whole = throughput(work_of(LLAMA8, 2048, 1e9), machine(8), recipe(2048, 64))
     found = throughput(tuned, machine(8), made)
     assert found.seconds < whole.seconds  # a third fewer FLOPs (LLAMA8 at rank 16: ratio 0.69)
@@ -104,8 +120,9 @@ def test_lora_counts_its_own_flops():
 
 
 def test_what_a_method_computes_beside_goes_at_the_same_utilization():
-    pair = workload(WorkloadInput(architecture=LLAMA8, samples=1000, sequence_length=2048,
-                                  method="dpo"))
+    pair = workload(
+        WorkloadInput(architecture=LLAMA8, samples=1000, sequence_length=2048, method="dpo")
+    )
     plain = throughput(work_of(LLAMA8), machine(64), recipe(), layout=Layout(data=64))
     found = throughput(pair, machine(64), recipe(method="dpo"), layout=Layout(data=64))
     assert found.utilization.value == pytest.approx(plain.utilization.value)
@@ -117,7 +134,10 @@ def test_what_a_method_computes_beside_goes_at_the_same_utilization():
 def test_a_measured_utilization_wins_and_is_exact():
     found = run(Given(utilization=0.41, where="run.yaml:3:2"))
     assert (found.utilization.value, found.utilization.low, found.utilization.high) == (
-        0.41, 0.41, 0.41)
+        0.41,
+        0.41,
+        0.41,
+    )
     assert found.utilization.basis == "given"
     assert found.utilization.where == "run.yaml:3:2"
 
@@ -132,8 +152,16 @@ def test_attention_counted_in_full_by_hand():
 def test_an_encoder_counts_the_same_either_way():
     from costcalc.workload.families import build
 
-    bert = build({"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12,
-                  "num_attention_heads": 12, "intermediate_size": 3072, "vocab_size": 30522})
+    bert = build(
+        {
+            "model_type": "bert",
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "vocab_size": 30522,
+        }
+    )
     assert full_over_causal(work_of(bert, 512)) == 1.0
 
 
@@ -203,8 +231,10 @@ def test_bare_flops_take_the_measured_efficiency():
 def test_the_kind_of_a_bare_budget_may_be_said():
     budget = workload(WorkloadInput(flops=1e21))
     on = machine(64)
-    kinds = {kind: throughput(budget, on, None, given=Given(workload=kind)).utilization.value
-             for kind in ("cnn", "decoder")}
+    kinds = {
+        kind: throughput(budget, on, None, given=Given(workload=kind)).utilization.value
+        for kind in ("cnn", "decoder")
+    }
     assert kinds["cnn"] < kinds["decoder"]
 
 
@@ -223,9 +253,16 @@ def test_a_network_by_its_flops_is_modelled_by_its_class():
 
 
 def rl():
-    work = workload(WorkloadInput(
-        architecture=LLAMA8, method="grpo", prompts=1000, prompt_length=512,
-        generation_length=1024, group=16))
+    work = workload(
+        WorkloadInput(
+            architecture=LLAMA8,
+            method="grpo",
+            prompts=1000,
+            prompt_length=512,
+            generation_length=1024,
+            group=16,
+        )
+    )
     return work, recipe(1536, 64, method="grpo")
 
 
@@ -245,16 +282,18 @@ def test_generation_is_apart_from_training():
 
 def test_generation_without_shapes_is_null_with_its_reason():
     work, made = rl()
-    found = throughput(replace(work, architecture=None, parameters=None, active_parameters=None),
-                       machine(64), made)
+    found = throughput(
+        replace(work, architecture=None, parameters=None, active_parameters=None), machine(64), made
+    )
     assert (found.generation, found.seconds, found.rate) == (None, None, None)
     assert found.why == "no shapes to model generation from: give hardware.throughput"
 
 
 def test_a_measured_throughput_holds_generation_already():
     work, made = rl()
-    found = throughput(work, machine(64), made,
-                       given=Given(throughput=1e5, throughput_unit="token/s"))
+    found = throughput(
+        work, machine(64), made, given=Given(throughput=1e5, throughput_unit="token/s")
+    )
     assert found.generation is None
     assert found.generation_why == ""
     assert found.seconds == pytest.approx(work.data / 1e5)
@@ -268,7 +307,8 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count():
         throughput(work_of(LLAMA70), machine(4), recipe(2048, 16))
     assert refused.match(
         r"^hardware.count: expected at most 80 GiB a device, which is what h100 has; "
-        r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$")
+        r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$"
+    )
     work, on = work_of(LLAMA70), machine(4)
     fewest = smallest_count(work, footprint_of(work), on, recipe(2048, 16))
     assert f"; {fewest} such" in str(refused.value)
@@ -303,8 +343,10 @@ def test_the_least_recompute_that_fits():
     layout = Layout(data=8, sharding="zero3", micro_batch=4)
     free = Given(recompute_free=True)
     kinds = [
-        throughput(work_of(LLAMA8), machine(8, memory=gib * GIB), recipe(), layout=layout,
-                   given=free).layout.recompute for gib in (120, 45)
+        throughput(
+            work_of(LLAMA8), machine(8, memory=gib * GIB), recipe(), layout=layout, given=free
+        ).layout.recompute
+        for gib in (120, 45)
     ]
     assert kinds == ["none", "full"]
 
@@ -321,7 +363,8 @@ def test_what_is_fixed_and_cannot_be():
         throughput(work_of(LLAMA8), machine(8), recipe(), given=Given(fixed=Fixed(tensor=3)))
     assert str(wrong.value) == (
         "hardware.layout: no layout of 8 devices keeps to what is fixed; "
-        "change the count or leave an axis out")
+        "change the count or leave an axis out"
+    )
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -331,7 +374,8 @@ def test_a_precision_that_the_profile_lacks():
     with pytest.raises(InputError) as wrong:
         throughput(work_of(LLAMA8), V100, recipe(precision="bf16"))
     assert str(wrong.value) == (
-        "training.precision: v100-sxm2-32 has no peak for bf16; it has: fp16, fp32")
+        "training.precision: v100-sxm2-32 has no peak for bf16; it has: fp16, fp32"
+    )
 
 
 def test_the_basis_is_asked_for_in_eight_bits():
@@ -339,7 +383,8 @@ def test_the_basis_is_asked_for_in_eight_bits():
         run(Given(utilization=0.4), made=recipe(8192, 1024, precision="fp8"))
     assert str(wrong.value) == (
         "hardware.utilization_basis.peak: expected the precision whose peak hardware.utilization "
-        "refers to (reports of fp8 runs use bf16 or fp8); got nothing")
+        "refers to (reports of fp8 runs use bf16 or fp8); got nothing"
+    )
 
 
 def test_a_throughput_beyond_the_peak():
@@ -347,7 +392,8 @@ def test_a_throughput_beyond_the_peak():
         run(Given(throughput=1e9, throughput_unit="token/s"))
     assert str(wrong.value) == (
         "hardware.throughput: expected a share of the dense peak, more than 0 and at most 1; "
-        "it comes to 50.8: check the unit, the basis and the count")
+        "it comes to 50.8: check the unit, the basis and the count"
+    )
 
 
 def test_a_rate_of_tokens_says_nothing_of_bare_flops():
@@ -358,8 +404,9 @@ def test_a_rate_of_tokens_says_nothing_of_bare_flops():
 
 def test_calibration_needs_a_step():
     with pytest.raises(InputError, match=r"expected training.global_batch and a model beside it"):
-        throughput(workload(WorkloadInput(flops=1e21)), machine(8), None,
-                   given=Given(step_time=1.0))
+        throughput(
+            workload(WorkloadInput(flops=1e21)), machine(8), None, given=Given(step_time=1.0)
+        )
 
 
 # --- properties ----------------------------------------------------------------------------------
@@ -367,8 +414,10 @@ def test_calibration_needs_a_step():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    model=st.sampled_from([LLAMA8, GPT3, MIXTRAL]), devices=st.sampled_from([64, 128, 512]),
-    batch=st.sampled_from([512, 1024]), precision=st.sampled_from(["bf16", "fp8"]),
+    model=st.sampled_from([LLAMA8, GPT3, MIXTRAL]),
+    devices=st.sampled_from([64, 128, 512]),
+    batch=st.sampled_from([512, 1024]),
+    precision=st.sampled_from(["bf16", "fp8"]),
 )
 def test_results_are_sane_and_repeat(model, devices, batch, precision):
     work, made = work_of(model, 4096, 1e11), recipe(4096, batch, precision=precision)

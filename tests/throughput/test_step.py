@@ -150,7 +150,13 @@ def test_experts_traffic_hides_behind_another_micro_batch():
     # 64 experts, 8 a token, over 8 domains: their traffic takes longer than all computation, and
     # beside it all but 20 of 132 parts of that computation hide it
     shape = decoder_shape(
-        layers=8, hidden=4096, heads=32, ffn=1536, vocabulary=8, sequence_length=4096, experts=64,
+        layers=8,
+        hidden=4096,
+        heads=32,
+        ffn=1536,
+        vocabulary=8,
+        sequence_length=4096,
+        experts=64,
         experts_per_token=8,
     )
     recipe = replace(RECIPE, sequence_length=4096)

@@ -14,8 +14,9 @@ def decoder(**sizes) -> Architecture:
 
 
 # arXiv:2005.14165, table 2.1: two matrices in the feed-forward, tied embedding
-GPT3 = decoder(layers=96, hidden=12288, heads=96, ffn=49152, vocabulary=51200, gated=False,
-               tied=True)
+GPT3 = decoder(
+    layers=96, hidden=12288, heads=96, ffn=49152, vocabulary=51200, gated=False, tied=True
+)
 # arXiv:2407.21783, table 3
 LLAMA8 = decoder(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, vocabulary=128256)
 LLAMA70 = decoder(layers=80, hidden=8192, heads=64, kv_heads=8, ffn=28672, vocabulary=128256)
@@ -23,21 +24,37 @@ LLAMA70 = decoder(layers=80, hidden=8192, heads=64, kv_heads=8, ffn=28672, vocab
 LLAMA65 = decoder(layers=80, hidden=8192, heads=64, ffn=22016, vocabulary=32000)
 LLAMA33 = decoder(layers=60, hidden=6656, heads=52, ffn=17920, vocabulary=32000)
 # arXiv:2401.04088, table 1
-MIXTRAL = decoder(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, vocabulary=32000,
-                  experts=8, experts_per_token=2)
+MIXTRAL = decoder(
+    layers=32,
+    hidden=4096,
+    heads=32,
+    kv_heads=8,
+    ffn=14336,
+    vocabulary=32000,
+    experts=8,
+    experts_per_token=2,
+)
 
 
 def work_of(model: Architecture, length: int = 2048, tokens: float = 1e9, **more) -> Work:
     return workload(
-        WorkloadInput(architecture=model, tokens=tokens, sequence_length=length, **more))
+        WorkloadInput(architecture=model, tokens=tokens, sequence_length=length, **more)
+    )
 
 
 def machine(devices: int = 8, name: str = "h100", memory: float = 80 * GIB, **more) -> Machine:
     """An H100 SXM by its datasheet, unless said otherwise."""
     known = {
-        "accelerator": name, "generation": "hopper", "kind": "gpu", "devices": devices,
-        "per_node": min(8, devices), "peak": {"bf16": 989.4e12, "fp8": 1978.9e12, "fp32": 66.9e12},
-        "memory": memory, "memory_bandwidth": 3.35e12, "scale_up": 450e9, "scale_up_domain": 8,
+        "accelerator": name,
+        "generation": "hopper",
+        "kind": "gpu",
+        "devices": devices,
+        "per_node": min(8, devices),
+        "peak": {"bf16": 989.4e12, "fp8": 1978.9e12, "fp32": 66.9e12},
+        "memory": memory,
+        "memory_bandwidth": 3.35e12,
+        "scale_up": 450e9,
+        "scale_up_domain": 8,
         "scale_out": 50e9,
     }
     return Machine(**(known | more))

@@ -12,8 +12,13 @@ from types import ModuleType
 from typing import Any
 
 
-def install(count: int = 8, *, watts: float = 500.0, name: str = "NVIDIA H100 80GB HBM3",
-            counter: bool = True) -> ModuleType:
+def install(
+    count: int = 8,
+    *,
+    watts: float = 500.0,
+    name: str = "NVIDIA H100 80GB HBM3",
+    counter: bool = True,
+) -> ModuleType:
     """Make a node of so many devices that draw so much; returns the module for faults."""
     made: Any = ModuleType("pynvml")
     began = time.perf_counter()
@@ -44,8 +49,9 @@ def install(count: int = 8, *, watts: float = 500.0, name: str = "NVIDIA H100 80
     made.nvmlDeviceGetPowerUsage = power
     made.nvmlDeviceGetName = lambda _: name
     made.nvmlDeviceGetUUID = lambda index: f"GPU-{index}"
-    made.nvmlDeviceGetMemoryInfo = lambda _: type("M", (), {"total": 85e9, "free": 80e9,
-                                                            "used": 5e9})()
+    made.nvmlDeviceGetMemoryInfo = lambda _: type(
+        "M", (), {"total": 85e9, "free": 80e9, "used": 5e9}
+    )()
     made.nvmlDeviceGetEnforcedPowerLimit = lambda _: 700_000
     made.nvmlDeviceGetTemperature = lambda *_: 50
     made.nvmlDeviceGetUtilizationRates = lambda _: type("U", (), {"gpu": 90})()
@@ -56,6 +62,7 @@ def install(count: int = 8, *, watts: float = 500.0, name: str = "NVIDIA H100 80
     made.nvmlDeviceGetHandleByUUID = lambda uuid: ("mig", uuid)
     made.nvmlDeviceGetDeviceHandleFromMigDeviceHandle = lambda part: int(part[1].split("/")[1])
     made.nvmlDeviceGetAttributes = lambda part: type(
-        "A", (), {"gpuInstanceSliceCount": int(part[1].split("/")[2])})()
+        "A", (), {"gpuInstanceSliceCount": int(part[1].split("/")[2])}
+    )()
     sys.modules["pynvml"] = made
     return made

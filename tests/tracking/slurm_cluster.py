@@ -63,8 +63,9 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
     for name in ("state", "spool"):
         (folder / name).mkdir()
     (folder / "cgroup.conf").write_text("CgroupAutomount=no\n")
-    (folder / "slurm.conf").write_text(CONF.format(
-        host=host, folder=folder, cores=os.cpu_count(), port=_port(), port_node=_port()))
+    (folder / "slurm.conf").write_text(
+        CONF.format(host=host, folder=folder, cores=os.cpu_count(), port=_port(), port_node=_port())
+    )
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o600)
@@ -72,12 +73,25 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str) -> None:
-        started.append(subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, start_new_session=True))
+        started.append(
+            subprocess.Popen(
+                words,
+                env=env,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
 
     try:
-        start("munged", "--foreground", "--force", f"--socket={socket_}", f"--key-file={key}",
-              *(f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")))
+        start(
+            "munged",
+            "--foreground",
+            "--force",
+            f"--socket={socket_}",
+            f"--key-file={key}",
+            *(f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")),
+        )
         _wait(env, ("munge", "-n", f"--socket={socket_}"))
         start("slurmctld", "-D")
         start("slurmd", "-D", "-N", host)

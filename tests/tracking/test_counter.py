@@ -31,10 +31,18 @@ def test_pauses_and_the_first_step_are_no_training_time(clock: list[float]) -> N
     assert (counter.timed, counter.busy) == (20, 20.0)
 
 
-@pytest.mark.parametrize(("value", "counted"), [
-    (7, 7.0), (7.5, 7.5), (np.int64(7), 7.0), (np.float32(7), 7.0), (Decimal(7), 7.0), (0, 0.0),
-    (True, 1.0),
-])
+@pytest.mark.parametrize(
+    ("value", "counted"),
+    [
+        (7, 7.0),
+        (7.5, 7.5),
+        (np.int64(7), 7.0),
+        (np.float32(7), 7.0),
+        (Decimal(7), 7.0),
+        (0, 0.0),
+        (True, 1.0),
+    ],
+)
 def test_numbers_of_any_kind_are_counted(value: Any, counted: float) -> None:
     counter = Counter()
     counter.step(tokens=value)
@@ -43,13 +51,19 @@ def test_numbers_of_any_kind_are_counted(value: Any, counted: float) -> None:
     assert not counter.notes
 
 
-@pytest.mark.parametrize(("value", "said"), [
-    (-1, "tokens: expected a number, 0 or more; got -1.0"),
-    (float("nan"), "tokens: expected a number, 0 or more; got nan"),
-    ("many", "tokens: expected a number; got str (could not convert string to float: 'many')"),
-    ([1], "tokens: expected a number; got list (float() argument must be a string or a real "
-          "number, not 'list')"),
-])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (-1, "tokens: expected a number, 0 or more; got -1.0"),
+        (float("nan"), "tokens: expected a number, 0 or more; got nan"),
+        ("many", "tokens: expected a number; got str (could not convert string to float: 'many')"),
+        (
+            [1],
+            "tokens: expected a number; got list (float() argument must be a string or a real "
+            "number, not 'list')",
+        ),
+    ],
+)
 def test_what_is_no_number_is_noted_once_and_raises_nothing(value: Any, said: str) -> None:
     counter = Counter()
     for _ in range(3):

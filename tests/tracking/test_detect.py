@@ -14,16 +14,19 @@ from costcalc.tracking.records import Device, Place
 EIGHT = tuple(Device(uuid=f"GPU-{n}", name="H100", index=n) for n in range(8))
 
 
-@pytest.mark.parametrize(("env", "indexes"), [
-    ({}, range(8)),
-    ({"CUDA_VISIBLE_DEVICES": "3,1"}, (3, 1)),
-    ({"CUDA_VISIBLE_DEVICES": " 0 , 2 "}, (0, 2)),
-    ({"CUDA_VISIBLE_DEVICES": "0,9,1"}, (0,)),  # ends at the first that is none
-    ({"CUDA_VISIBLE_DEVICES": ""}, ()),
-    ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, ()),
-    ({"HIP_VISIBLE_DEVICES": "4"}, (4,)),
-    ({"ROCR_VISIBLE_DEVICES": "GPU-5"}, (5,)),
-])
+@pytest.mark.parametrize(
+    ("env", "indexes"),
+    [
+        ({}, range(8)),
+        ({"CUDA_VISIBLE_DEVICES": "3,1"}, (3, 1)),
+        ({"CUDA_VISIBLE_DEVICES": " 0 , 2 "}, (0, 2)),
+        ({"CUDA_VISIBLE_DEVICES": "0,9,1"}, (0,)),  # ends at the first that is none
+        ({"CUDA_VISIBLE_DEVICES": ""}, ()),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, ()),
+        ({"HIP_VISIBLE_DEVICES": "4"}, (4,)),
+        ({"ROCR_VISIBLE_DEVICES": "GPU-5"}, (5,)),
+    ],
+)
 def test_visible_devices(env: dict[str, str], indexes: tuple[int, ...]) -> None:
     assert [device.index for device in visible(EIGHT, env)] == list(indexes)
 

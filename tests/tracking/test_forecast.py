@@ -36,8 +36,9 @@ def follow(job: Forecaster, pace: float, shares: list[float]) -> list[Forecast]:
     seen = []
     for share in shares:
         elapsed = share * 1e9 * pace
-        found = job.look(Snapshot(elapsed=elapsed, done=share * 1e9, devices=8.0,
-                                  joules=elapsed * 4000))
+        found = job.look(
+            Snapshot(elapsed=elapsed, done=share * 1e9, devices=8.0, joules=elapsed * 4000)
+        )
         assert found is not None
         seen.append(found)
     return seen

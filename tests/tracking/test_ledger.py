@@ -18,15 +18,23 @@ from costcalc.tracking.records import Energy, Place, Sample, Start
 
 
 def start(job: str = "a", writer: str = "w", rank: int = 0, at: float = 0.0) -> Start:
-    return Start(job=job, writer=writer, time=at, place=Place(rank=rank, node=0, job=job),
-                 boot="b", host="h")
+    return Start(
+        job=job, writer=writer, time=at, place=Place(rank=rank, node=0, job=job), boot="b", host="h"
+    )
 
 
 def sample(number: int, status: str = "running") -> Sample:
-    energy = {"cpu:b": Energy(joules=10.0 * number, basis="measured", meter="rapl",
-                              component="cpu")}
-    return Sample(time=100.0 + number, elapsed=float(number), steps=number, tokens=8.0 * number,
-                  energy=energy, status=status)  # type: ignore[arg-type]
+    energy = {
+        "cpu:b": Energy(joules=10.0 * number, basis="measured", meter="rapl", component="cpu")
+    }
+    return Sample(
+        time=100.0 + number,
+        elapsed=float(number),
+        steps=number,
+        tokens=8.0 * number,
+        energy=energy,
+        status=status,
+    )  # type: ignore[arg-type]
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
@@ -156,8 +164,9 @@ while True:
 
 
 def test_a_kill_loses_at_most_the_line_that_was_being_written(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], text=True,
-                          stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], text=True, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout
         said = [int(child.stdout.readline()) for _ in range(30)]
         child.send_signal(signal.SIGKILL)

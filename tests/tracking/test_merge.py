@@ -22,21 +22,52 @@ def cpu(joules: float) -> Energy:
     return Energy(joules=joules, basis="modelled", meter="load", component="cpu")
 
 
-def writer(rank: int = 0, *, at: float = 0.0, seconds: float = 100.0, world: int = 1, node: int = 0,
-           nodes: int = 1, boot: str = "", attempt: str | None = None, devices: str = "",
-           energy: dict[str, Energy] | None = None, job: str = "j", **sample: Any) -> Written:
+def writer(
+    rank: int = 0,
+    *,
+    at: float = 0.0,
+    seconds: float = 100.0,
+    world: int = 1,
+    node: int = 0,
+    nodes: int = 1,
+    boot: str = "",
+    attempt: str | None = None,
+    devices: str = "",
+    energy: dict[str, Energy] | None = None,
+    job: str = "j",
+    **sample: Any,
+) -> Written:
     boot = boot or f"boot{node}"
     place = Place(rank=rank, world=world, node=node, nodes=nodes, job=job, attempt=attempt)
     found = tuple(Device(uuid=f"{boot}/{name}", name="H100") for name in devices)
-    start = Start(job=job, writer=f"w{node}.{rank}.{at}", time=at, place=place, boot=boot, host="h",
-                  devices=found)
-    return Written(start=start, last=Sample(time=at + seconds, elapsed=seconds,
-                                            energy=energy or {}, **sample))
+    start = Start(
+        job=job,
+        writer=f"w{node}.{rank}.{at}",
+        time=at,
+        place=place,
+        boot=boot,
+        host="h",
+        devices=found,
+    )
+    return Written(
+        start=start, last=Sample(time=at + seconds, elapsed=seconds, energy=energy or {}, **sample)
+    )
 
 
 def test_one_process() -> None:
-    found = totals([writer(seconds=3600, steps=10, tokens=5e6, devices="ab", timed=9, busy=90.0,
-                           energy={"gpu:a": gpu(7.2e6), "cpu:b": cpu(3.6e6)})])
+    found = totals(
+        [
+            writer(
+                seconds=3600,
+                steps=10,
+                tokens=5e6,
+                devices="ab",
+                timed=9,
+                busy=90.0,
+                energy={"gpu:a": gpu(7.2e6), "cpu:b": cpu(3.6e6)},
+            )
+        ]
+    )
     assert found.elapsed == 3600
     assert found.device_seconds(1) == 7200
     assert (found.steps, found.tokens, found.timed, found.busy) == (10, 5e6, 9, 90.0)
@@ -48,8 +79,10 @@ def test_one_process() -> None:
 
 def test_four_ranks_that_all_meter_the_same_node_count_once() -> None:
     energy = {"gpu:a": gpu(1e6), "cpu:b": cpu(5e5)}
-    ranks = [writer(r, world=4, at=r * 0.1, tokens=100.0, devices="abcd", energy=energy)
-             for r in range(4)]
+    ranks = [
+        writer(r, world=4, at=r * 0.1, tokens=100.0, devices="abcd", energy=energy)
+        for r in range(4)
+    ]
     found = totals(ranks)
     assert found.joules() == 1.5e6
     assert len(found.devices) == 4
@@ -57,14 +90,17 @@ def test_four_ranks_that_all_meter_the_same_node_count_once() -> None:
     assert found.elapsed == pytest.approx(100.3)  # from the first start to the last word
 
 
-@pytest.mark.parametrize(("layout", "tokens"), [
-    ({}, 800.0),  # eight replicas
-    ({"tensor": 2}, 400.0),
-    ({"tensor": 2, "pipeline": 2}, 200.0),
-    ({"tensor": 4, "pipeline": 2}, 100.0),
-    ({"context": 2, "data": 4}, 400.0),
-    ({"tensor": 64}, 100.0),  # a layout of another run: the job is one replica at least
-])
+@pytest.mark.parametrize(
+    ("layout", "tokens"),
+    [
+        ({}, 800.0),  # eight replicas
+        ({"tensor": 2}, 400.0),
+        ({"tensor": 2, "pipeline": 2}, 200.0),
+        ({"tensor": 4, "pipeline": 2}, 100.0),
+        ({"context": 2, "data": 4}, 400.0),
+        ({"tensor": 64}, 100.0),  # a layout of another run: the job is one replica at least
+    ],
+)
 def test_ranks_of_a_replica_count_once(layout: dict[str, int], tokens: float) -> None:
     ranks = [writer(r, world=8, tokens=100.0) for r in range(8)]
     assert totals(ranks, layout=layout).tokens == tokens
@@ -84,13 +120,36 @@ def test_total_tokens_are_job_wide() -> None:
 
 
 def test_a_restart_goes_on_with_the_sum_and_is_listed() -> None:
-    first = [writer(r, world=2, tokens=50.0, steps=5, devices="ab", status="running",
-                    energy={"gpu:a": gpu(1e6)}) for r in range(2)]
-    second = [writer(r, world=2, at=500.0, tokens=70.0, steps=7, devices="ab", status="completed",
-                     energy={"gpu:a": gpu(2e6)}) for r in range(2)]
+    first = [
+        writer(
+            r,
+            world=2,
+            tokens=50.0,
+            steps=5,
+            devices="ab",
+            status="running",
+            energy={"gpu:a": gpu(1e6)},
+        )
+        for r in range(2)
+    ]
+    second = [
+        writer(
+            r,
+            world=2,
+            at=500.0,
+            tokens=70.0,
+            steps=7,
+            devices="ab",
+            status="completed",
+            energy={"gpu:a": gpu(2e6)},
+        )
+        for r in range(2)
+    ]
     found = totals(first + second)
     assert [(a.began, a.elapsed, a.status) for a in found.attempts] == [
-        (0.0, 100.0, "running"), (500.0, 100.0, "completed")]
+        (0.0, 100.0, "running"),
+        (500.0, 100.0, "completed"),
+    ]
     assert found.elapsed == 200.0  # the wait between them held nothing
     assert (found.tokens, found.steps, found.joules()) == (240.0, 12, 3e6)
 
@@ -105,8 +164,10 @@ def test_an_elastic_restart_has_its_own_world() -> None:
 
 def test_a_command_around_a_launcher_is_of_the_same_attempt() -> None:
     around = writer(at=0.0, seconds=120.0, energy={"cpu:b": cpu(9e5)})
-    ranks = [writer(r, world=4, at=5.0, attempt="0", tokens=10.0, energy={"cpu:b": cpu(7e5)})
-             for r in range(4)]
+    ranks = [
+        writer(r, world=4, at=5.0, attempt="0", tokens=10.0, energy={"cpu:b": cpu(7e5)})
+        for r in range(4)
+    ]
     found = totals([around, *ranks])
     (attempt,) = found.attempts
     assert (found.elapsed, found.tokens, found.joules()) == (120.0, 40.0, 9e5)
@@ -114,8 +175,11 @@ def test_a_command_around_a_launcher_is_of_the_same_attempt() -> None:
 
 
 def test_nodes_that_are_missing_or_there_twice_are_named() -> None:
-    ranks = [writer(0, world=4, node=0, nodes=4), writer(1, world=4, node=2, nodes=4),
-             writer(2, world=4, node=2, nodes=4, boot="other")]
+    ranks = [
+        writer(0, world=4, node=0, nodes=4),
+        writer(1, world=4, node=2, nodes=4),
+        writer(2, world=4, node=2, nodes=4, boot="other"),
+    ]
     (attempt,) = totals(ranks).attempts
     assert attempt.missing == (1, 3)
     assert attempt.duplicate == (2,)
@@ -123,8 +187,12 @@ def test_nodes_that_are_missing_or_there_twice_are_named() -> None:
 
 
 def test_meters_apart_in_time_add_up_and_the_weaker_names_the_sum() -> None:
-    found = totals([writer(at=0.0, energy={"gpu:a": gpu(1e6)}),
-                    writer(at=100.0, energy={"gpu:a": gpu(1e6, "modelled")})])
+    found = totals(
+        [
+            writer(at=0.0, energy={"gpu:a": gpu(1e6)}),
+            writer(at=100.0, energy={"gpu:a": gpu(1e6, "modelled")}),
+        ]
+    )
     assert found.energy["gpu:a"].joules == 2e6
     assert found.energy["gpu:a"].basis == "modelled"
 
@@ -142,8 +210,10 @@ def test_neither_the_order_nor_who_metered_matters(
 ) -> None:
     def job(meters: int) -> list[Written]:
         energy = {"gpu:a": gpu(1e6)}
-        return [writer(r, world=ranks, tokens=10.0, energy=energy if r == meters else None)
-                for r in range(ranks)]
+        return [
+            writer(r, world=ranks, tokens=10.0, energy=energy if r == meters else None)
+            for r in range(ranks)
+        ]
 
     mixed = job(who % ranks)
     order.shuffle(mixed)

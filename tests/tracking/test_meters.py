@@ -23,8 +23,13 @@ def run(code: str, *, cwd: Path, **env: str) -> Any:
 
     script = f"import sys; sys.path.insert(0, {str(HERE)!r})\n" + textwrap.dedent(code)
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=cwd, text=True, capture_output=True, check=False,
-        env={**os.environ, **env}, timeout=120,
+        [sys.executable, "-c", script],
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **env},
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     *said, last = done.stdout.splitlines()
@@ -65,9 +70,17 @@ def test_this_machine_is_metered_without_a_trace(tmp_path: Path) -> None:
 def test_the_users_configuration_of_codecarbon_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / ".codecarbon.config").write_text(
         "[codecarbon]\nforce_cpu_power=100000\npue=9\nforce_ram_power=90000\ngpu_ids=7\n"
-        "output_methods=csv,api\nallow_multiple_runs=False\n")
-    found = run(READ, cwd=tmp_path, HOME=str(tmp_path), CODECARBON_PUE="9", TMPDIR=str(tmp_path),
-                CODECARBON_FORCE_CPU_POWER="100000", CODECARBON_LOG_LEVEL="debug")
+        "output_methods=csv,api\nallow_multiple_runs=False\n"
+    )
+    found = run(
+        READ,
+        cwd=tmp_path,
+        HOME=str(tmp_path),
+        CODECARBON_PUE="9",
+        TMPDIR=str(tmp_path),
+        CODECARBON_FORCE_CPU_POWER="100000",
+        CODECARBON_LOG_LEVEL="debug",
+    )
     assert found["energy"]["cpu:b"][0] < 1000
     assert found["energy"]["memory:b"][0] < 1000
     assert [path.name for path in tmp_path.iterdir()] == [".codecarbon.config"]
@@ -103,9 +116,10 @@ def test_eight_devices_by_their_counters(tmp_path: Path) -> None:
     assert found["meter"] == ["NVML energy counter (CodeCarbon)"]
 
 
-@pytest.mark.parametrize(("value", "keys"), [
-    ("2,5", ["gpu:GPU-2", "gpu:GPU-5"]), ("GPU-3", ["gpu:GPU-3"]), ("", []), ("-1,2", []),
-])
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [("2,5", ["gpu:GPU-2", "gpu:GPU-5"]), ("GPU-3", ["gpu:GPU-3"]), ("", []), ("-1,2", [])],
+)
 def test_only_the_devices_of_the_job(tmp_path: Path, value: str, keys: list[str]) -> None:
     found = run(GPUS.format(between="pass"), cwd=tmp_path, CUDA_VISIBLE_DEVICES=value)
     assert sorted(found["energy"]) == keys
@@ -113,8 +127,9 @@ def test_only_the_devices_of_the_job(tmp_path: Path, value: str, keys: list[str]
 
 
 def test_a_slice_of_a_device_is_its_share(tmp_path: Path) -> None:
-    found = run(GPUS.format(between="pass"), cwd=tmp_path,
-                CUDA_VISIBLE_DEVICES="MIG-x/4/1,MIG-y/4/2")
+    found = run(
+        GPUS.format(between="pass"), cwd=tmp_path, CUDA_VISIBLE_DEVICES="MIG-x/4/1,MIG-y/4/2"
+    )
     assert found["energy"] == {"gpu:GPU-4": pytest.approx(500.0 * 3 / 7, rel=0.3)}
 
 
@@ -124,8 +139,12 @@ def test_a_counter_that_goes_back_costs_one_interval_at_most(tmp_path: Path) -> 
 
 
 def test_a_device_that_fails_is_a_gap_and_no_exception(tmp_path: Path) -> None:
-    found = run(GPUS.format(between="fake.nvmlDeviceGetTotalEnergyConsumption = "
-                                    "fake.nvmlDeviceGetPowerUsage = None"), cwd=tmp_path)
+    found = run(
+        GPUS.format(
+            between="fake.nvmlDeviceGetTotalEnergyConsumption = fake.nvmlDeviceGetPowerUsage = None"
+        ),
+        cwd=tmp_path,
+    )
     assert found["energy"]["gpu:GPU-0"] == pytest.approx(250.0, rel=0.4)
 
 
@@ -194,8 +213,7 @@ def test_the_host_counts_by_the_jobs_share(monkeypatch: pytest.MonkeyPatch) -> N
 def test_hardware_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     meters = metered(monkeypatch, "start")
     assert meters.keys == ()
-    assert meters.read().notes == (
-        "CodeCarbon's CPU does not start: RuntimeError: no such device",)
+    assert meters.read().notes == ("CodeCarbon's CPU does not start: RuntimeError: no such device",)
 
 
 def test_a_codecarbon_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,20 +11,43 @@ from costcalc.tracking.ranks import detect
 
 # torchrun (https://docs.pytorch.org/docs/stable/elastic/run.html): 2 nodes of 4, the 2nd of node 1.
 TORCHRUN = {
-    "RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4", "GROUP_RANK": "1",
-    "GROUP_WORLD_SIZE": "2", "MASTER_ADDR": "n0", "MASTER_PORT": "29500",
-    "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_RUN_ID": "none",
+    "RANK": "5",
+    "WORLD_SIZE": "8",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "4",
+    "GROUP_RANK": "1",
+    "GROUP_WORLD_SIZE": "2",
+    "MASTER_ADDR": "n0",
+    "MASTER_PORT": "29500",
+    "TORCHELASTIC_RESTART_COUNT": "0",
+    "TORCHELASTIC_RUN_ID": "none",
 }
 # srun(1), output environment variables.
 SLURM = {
-    "SLURM_JOB_ID": "42", "SLURM_STEP_ID": "0", "SLURM_PROCID": "6", "SLURM_NTASKS": "8",
-    "SLURM_LOCALID": "2", "SLURM_NODEID": "1", "SLURM_NNODES": "4", "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_JOB_ID": "42",
+    "SLURM_STEP_ID": "0",
+    "SLURM_PROCID": "6",
+    "SLURM_NTASKS": "8",
+    "SLURM_LOCALID": "2",
+    "SLURM_NODEID": "1",
+    "SLURM_NNODES": "4",
+    "SLURM_STEP_NUM_NODES": "2",
 }
 # sbatch: set in the batch script though no task was launched.
-BATCH = {"SLURM_JOB_ID": "42", "SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0",
-         "SLURM_NODEID": "0", "SLURM_NNODES": "2"}
-OPEN_MPI = {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "4",
-            "OMPI_COMM_WORLD_LOCAL_RANK": "0", "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}
+BATCH = {
+    "SLURM_JOB_ID": "42",
+    "SLURM_PROCID": "0",
+    "SLURM_NTASKS": "8",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_NNODES": "2",
+}
+OPEN_MPI = {
+    "OMPI_COMM_WORLD_RANK": "2",
+    "OMPI_COMM_WORLD_SIZE": "4",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
+}
 
 # environment -> rank, local rank, world, node, nodes, source
 PLACES: list[tuple[dict[str, str], tuple[Any, ...]]] = [
@@ -44,8 +67,14 @@ PLACES: list[tuple[dict[str, str], tuple[Any, ...]]] = [
 @pytest.mark.parametrize(("env", "expected"), PLACES)
 def test_places(env: dict[str, str], expected: tuple[Any, ...]) -> None:
     found = detect(env, {})
-    assert (found.rank, found.local_rank, found.world, found.node, found.nodes,
-            found.source) == expected
+    assert (
+        found.rank,
+        found.local_rank,
+        found.world,
+        found.node,
+        found.nodes,
+        found.source,
+    ) == expected
 
 
 JOBS: list[tuple[dict[str, str], str]] = [
@@ -89,7 +118,9 @@ def test_restarts_are_counted_by_who_restarts(key: str) -> None:
 
 def torch_double(*, initialized: bool, rank: int = 3, world: int = 4) -> dict[str, Any]:
     distributed = SimpleNamespace(
-        is_available=lambda: True, is_initialized=lambda: initialized, get_rank=lambda: rank,
+        is_available=lambda: True,
+        is_initialized=lambda: initialized,
+        get_rank=lambda: rank,
         get_world_size=lambda: world,
     )
     return {"torch": SimpleNamespace(distributed=distributed)}
@@ -119,7 +150,8 @@ def test_a_torch_that_fails_is_passed_over() -> None:
 
 def test_jax_processes_are_hosts() -> None:
     jax = SimpleNamespace(
-        distributed=SimpleNamespace(is_initialized=lambda: True), process_index=lambda: 1,
+        distributed=SimpleNamespace(is_initialized=lambda: True),
+        process_index=lambda: 1,
         process_count=lambda: 2,
     )
     found = detect({}, {"jax": jax})

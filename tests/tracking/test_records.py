@@ -22,22 +22,37 @@ from costcalc.tracking.records import (
 numbers = st.floats(0, 1e18)
 words = st.text(max_size=20)
 energies = st.builds(
-    Energy, joules=numbers, meter=words,
+    Energy,
+    joules=numbers,
+    meter=words,
     basis=st.sampled_from(["measured", "modelled", "assumed"]),
     component=st.sampled_from(["device", "cpu", "memory"]),
 )
 samples = st.builds(
-    Sample, time=numbers, elapsed=numbers, steps=st.integers(0, 10**12),
-    tokens=st.none() | numbers, energy=st.dictionaries(words, energies, max_size=3),
+    Sample,
+    time=numbers,
+    elapsed=numbers,
+    steps=st.integers(0, 10**12),
+    tokens=st.none() | numbers,
+    energy=st.dictionaries(words, energies, max_size=3),
     status=st.sampled_from(["running", "completed", "exception"]),
     notes=st.lists(words, max_size=2).map(tuple),
 )
 places = st.builds(
-    Place, rank=st.integers(0, 10**6), node=st.none() | st.integers(0, 99), job=words,
+    Place,
+    rank=st.integers(0, 10**6),
+    node=st.none() | st.integers(0, 99),
+    job=words,
     notes=st.lists(words, max_size=2).map(tuple),
 )
 starts = st.builds(
-    Start, job=words, writer=words, time=numbers, place=places, boot=words, host=words,
+    Start,
+    job=words,
+    writer=words,
+    time=numbers,
+    place=places,
+    boot=words,
+    host=words,
     devices=st.lists(st.builds(Device, uuid=words, name=words), max_size=3).map(tuple),
     meters=st.lists(words, max_size=3).map(tuple),
 )
@@ -53,12 +68,18 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
     assert from_line(line) == Sample(time=1.0, elapsed=2.0)
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ({}, "expected a line of kind start, sample or end; got None"),
-    ({"kind": "start", "schema": "x/v9"}, "expected costcalc/ledger/v1; got 'x/v9'"),
-    ({"kind": "sample", "energy": 3}, "a line of kind 'sample' that cannot be read: "
-     "AttributeError(\"'int' object has no attribute 'items'\")"),
-])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({}, "expected a line of kind start, sample or end; got None"),
+        ({"kind": "start", "schema": "x/v9"}, "expected costcalc/ledger/v1; got 'x/v9'"),
+        (
+            {"kind": "sample", "energy": 3},
+            "a line of kind 'sample' that cannot be read: "
+            "AttributeError(\"'int' object has no attribute 'items'\")",
+        ),
+    ],
+)
 def test_lines_of_others_are_refused(line: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011  (the text is held below)
         from_line(line)

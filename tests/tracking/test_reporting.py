@@ -18,7 +18,8 @@ from costcalc.tracking.records import Device, Energy, Place, Sample, Start
 from costcalc.tracking.reporting import report
 
 RUN: dict[str, Any] = {
-    "name": "small", "model": {"preset": "gpt2"},
+    "name": "small",
+    "model": {"preset": "gpt2"},
     "training": {"tokens": "1e9", "sequence_length": 1024, "global_batch": 64},
     "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
     "site": {"grid": "100 gCO2e/kWh", "pue": 1.2},
@@ -32,38 +33,82 @@ def two_nodes() -> Totals:
     written = []
     for node in range(2):
         found = tuple(Device(uuid=f"{node}.{n}", name=H100) for n in range(8))
-        energy = {f"gpu:{d.uuid}": Energy(joules=500.0 * 3600, basis="measured", meter="NVML",
-                                          component="device") for d in found}
-        energy[f"cpu:{node}"] = Energy(joules=200.0 * 3600, basis="measured", meter="RAPL",
-                                       component="cpu")
+        energy = {
+            f"gpu:{d.uuid}": Energy(
+                joules=500.0 * 3600, basis="measured", meter="NVML", component="device"
+            )
+            for d in found
+        }
+        energy[f"cpu:{node}"] = Energy(
+            joules=200.0 * 3600, basis="measured", meter="RAPL", component="cpu"
+        )
         place = Place(job="j", rank=node * 8, world=16, node=node, nodes=2)
-        start = Start(job="j", writer=str(node), time=0.0, boot=str(node), host="h", place=place,
-                      devices=found)
-        written.append(Written(start=start, last=Sample(
-            time=3600.0, elapsed=3600.0, energy=energy, status="completed")))
+        start = Start(
+            job="j",
+            writer=str(node),
+            time=0.0,
+            boot=str(node),
+            host="h",
+            place=place,
+            devices=found,
+        )
+        written.append(
+            Written(
+                start=start,
+                last=Sample(time=3600.0, elapsed=3600.0, energy=energy, status="completed"),
+            )
+        )
     return totals(written)
 
 
-def job(*, devices: int = 8, name: str = H100, watts: float | None = 500.0, hours: float = 2.0,
-        share: float = 1.0, status: str = "completed", gaps: float = 0.0,
-        host: float | None = 0.0,
-        **counts: Any) -> Totals:
+def job(
+    *,
+    devices: int = 8,
+    name: str = H100,
+    watts: float | None = 500.0,
+    hours: float = 2.0,
+    share: float = 1.0,
+    status: str = "completed",
+    gaps: float = 0.0,
+    host: float | None = 0.0,
+    **counts: Any,
+) -> Totals:
     """One process on one node: so many devices that drew so much for so long."""
     seconds = hours * 3600
     found = tuple(Device(uuid=f"G{n}", name=name, share=share) for n in range(devices))
-    energy = {
-        f"gpu:G{n}": Energy(joules=watts * (seconds - gaps), basis="measured", meter="NVML",
-                            component="device", gap=gaps)
-        for n in range(devices)
-    } if watts else {}
+    energy = (
+        {
+            f"gpu:G{n}": Energy(
+                joules=watts * (seconds - gaps),
+                basis="measured",
+                meter="NVML",
+                component="device",
+                gap=gaps,
+            )
+            for n in range(devices)
+        }
+        if watts
+        else {}
+    )
     if watts and host is not None:
-        energy["cpu:b"] = Energy(joules=host * (seconds - gaps), basis="modelled", meter="load",
-                                 component="cpu", gap=gaps)
-    start = Start(job="slurm:42", writer="w", machine={"cpu": "Abacus 16-core"}, time=0.0,
-                  boot="b", host="node-17", devices=found,
-                  place=Place(job="slurm:42", node=0, nodes=1))
-    last = Sample(time=seconds, elapsed=seconds, energy=energy, gaps=gaps,
-                  status=status, **counts)  # type: ignore[arg-type]
+        energy["cpu:b"] = Energy(
+            joules=host * (seconds - gaps),
+            basis="modelled",
+            meter="load",
+            component="cpu",
+            gap=gaps,
+        )
+    start = Start(
+        job="slurm:42",
+        writer="w",
+        machine={"cpu": "Abacus 16-core"},
+        time=0.0,
+        boot="b",
+        host="node-17",
+        devices=found,
+        place=Place(job="slurm:42", node=0, nodes=1),
+    )
+    last = Sample(time=seconds, elapsed=seconds, energy=energy, gaps=gaps, status=status, **counts)  # type: ignore[arg-type]
     return totals([Written(start=start, last=last)])
 
 
@@ -139,8 +184,10 @@ def test_a_job_that_counted_nothing_and_failed_claims_no_compute() -> None:
     data = made(job(status="exception"))
     assert value(data, "training_compute") is None
     assert value(data, "energy_it") == pytest.approx(8.0)
-    assert "what was trained on is not known: nothing counted the data" in (
-        data["details"]["tracking"]["notes"])
+    assert (
+        "what was trained on is not known: nothing counted the data"
+        in (data["details"]["tracking"]["notes"])
+    )
 
 
 def test_a_job_that_counted_nothing_and_went_well_did_its_plan() -> None:
@@ -153,8 +200,10 @@ def test_what_was_detected_wins_and_the_difference_is_told() -> None:
     data = made(job(devices=4, **COUNTS))
     assert value(data, "device_hours") == pytest.approx(8.0)
     assert data["details"]["hardware"]["count"] == 4
-    assert ("detected 4 × NVIDIA H100 80GB HBM3; the run file says 8 × h100-sxm5-80: what was "
-            "detected is taken") in data["details"]["tracking"]["notes"]
+    assert (
+        "detected 4 × NVIDIA H100 80GB HBM3; the run file says 8 × h100-sxm5-80: what was "
+        "detected is taken"
+    ) in data["details"]["tracking"]["notes"]
 
 
 def test_devices_without_a_meter_are_modelled_and_labelled_so() -> None:
@@ -162,7 +211,8 @@ def test_devices_without_a_meter_are_modelled_and_labelled_so() -> None:
     assert data["results"]["energy"]["basis"] == "modelled"
     assert data["kind"] == "mixed"
     assert data["measurement"]["why"] == (
-        "no meter saw the devices: their energy is modelled from time and power")
+        "no meter saw the devices: their energy is modelled from time and power"
+    )
     watts = value(data, "energy_it") * 1000 / 16
     assert 150 < watts < 1300  # between an idle board and a full one with its host
     parts = data["measurement"]["components"]
@@ -176,13 +226,28 @@ def elastic(*numbers: int, hours: float = 10.0) -> Totals:
     for index, number in enumerate(numbers):
         at, seconds = index * 50_000.0, hours * 3600
         found = tuple(Device(uuid=f"G{n}", name=H100) for n in range(number))
-        energy = {f"gpu:G{n}": Energy(joules=500.0 * seconds, basis="measured", meter="NVML",
-                                      component="device") for n in range(number)}
+        energy = {
+            f"gpu:G{n}": Energy(
+                joules=500.0 * seconds, basis="measured", meter="NVML", component="device"
+            )
+            for n in range(number)
+        }
         energy["cpu:b"] = Energy(joules=0.0, basis="measured", meter="RAPL", component="cpu")
-        start = Start(job="j", writer=str(index), time=at, boot="b", host="h", devices=found,
-                      place=Place(job="j", node=0, nodes=1))
-        written.append(Written(start=start, last=Sample(
-            time=at + seconds, elapsed=seconds, energy=energy, status="completed")))
+        start = Start(
+            job="j",
+            writer=str(index),
+            time=at,
+            boot="b",
+            host="h",
+            devices=found,
+            place=Place(job="j", node=0, nodes=1),
+        )
+        written.append(
+            Written(
+                start=start,
+                last=Sample(time=at + seconds, elapsed=seconds, energy=energy, status="completed"),
+            )
+        )
     return totals(written)
 
 
@@ -197,15 +262,33 @@ def test_attempts_on_different_numbers_of_devices_add_up(numbers: tuple[int, ...
 
 def test_one_nodes_gap_is_not_anothers() -> None:
     whole = two_nodes()
-    torn = {key: replace(item, joules=item.joules * 0.75, gap=900.0) if key.startswith("gpu:1.")
-            else item for key, item in whole.energy.items()}
-    written = [Written(
-        start=Start(job="j", writer=str(n), time=0.0, boot=str(n), host="h",
-                    place=Place(job="j", rank=n, world=2, node=n, nodes=2),
-                    devices=whole.devices[n * 8:n * 8 + 8]),
-        last=Sample(time=3600.0, elapsed=3600.0, gaps=900.0 * n, status="completed",
-                    energy={k: e for k, e in torn.items() if k.split(":")[1].startswith(str(n))}))
-        for n in range(2)]
+    torn = {
+        key: replace(item, joules=item.joules * 0.75, gap=900.0)
+        if key.startswith("gpu:1.")
+        else item
+        for key, item in whole.energy.items()
+    }
+    written = [
+        Written(
+            start=Start(
+                job="j",
+                writer=str(n),
+                time=0.0,
+                boot=str(n),
+                host="h",
+                place=Place(job="j", rank=n, world=2, node=n, nodes=2),
+                devices=whole.devices[n * 8 : n * 8 + 8],
+            ),
+            last=Sample(
+                time=3600.0,
+                elapsed=3600.0,
+                gaps=900.0 * n,
+                status="completed",
+                energy={k: e for k, e in torn.items() if k.split(":")[1].startswith(str(n))},
+            ),
+        )
+        for n in range(2)
+    ]
     assert totals(written).joules() == pytest.approx(whole.joules())
 
 
@@ -215,7 +298,8 @@ def test_a_node_without_records_makes_lower_bounds_that_say_so() -> None:
     data = made(replace(whole, attempts=(first,)))
     assert data["measurement"]["missing_nodes"] == [1]
     assert data["measurement"]["why"] == (
-        "nodes without records are not counted: the figures are lower bounds")
+        "nodes without records are not counted: the figures are lower bounds"
+    )
 
 
 def test_energy_that_is_mostly_modelled_is_not_called_measured() -> None:
@@ -233,17 +317,29 @@ def test_gaps_are_filled_at_the_mean_power_and_told() -> None:
 def test_the_components_say_how_each_was_had() -> None:
     data = made(job(host=100.0, **COUNTS))
     assert data["measurement"]["components"] == [
-        {"component": "device", "energy": pytest.approx(8.0), "unit": "kWh", "basis": "measured",
-         "meter": "NVML"},
-        {"component": "cpu", "energy": pytest.approx(0.2), "unit": "kWh", "basis": "modelled",
-         "meter": "load"},
+        {
+            "component": "device",
+            "energy": pytest.approx(8.0),
+            "unit": "kWh",
+            "basis": "measured",
+            "meter": "NVML",
+        },
+        {
+            "component": "cpu",
+            "energy": pytest.approx(0.2),
+            "unit": "kWh",
+            "basis": "modelled",
+            "meter": "load",
+        },
     ]
     assert value(data, "energy_it") == pytest.approx(8.2)
     boundary = {item["name"]: item for item in data["boundary"]["components"]}
     assert boundary["accelerators"]["counted"] is True
     assert boundary["hosts"] == {
-        "name": "hosts", "counted": True,
-        "why": "CPU and memory; fans and power supplies are not metered"}
+        "name": "hosts",
+        "counted": True,
+        "why": "CPU and memory; fans and power supplies are not metered",
+    }
     assert boundary["network"]["counted"] is False  # one node
 
 
@@ -279,7 +375,8 @@ def test_hardware_without_a_profile(run: dict[str, Any] | None) -> None:
     if run:
         assert value(data, "carbon_operational") == pytest.approx(0.96)
     assert data["details"]["tracking"]["notes"] == [
-        "no profile of 8 × Abacus 9000: add one, and name it in profiles"]
+        "no profile of 8 × Abacus 9000: add one, and name it in profiles"
+    ]
 
 
 def test_no_device_and_no_run_file() -> None:

@@ -40,8 +40,14 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def batch(env: dict[str, str], folder: Path, body: str, *options: str) -> str:
     (folder / "train.py").write_text(TRAIN)
     (folder / "job.sh").write_text(f"#!/bin/bash\n{body}\n")
-    done = subprocess.run(["sbatch", "--parsable", "-o", "out.txt", *options, "job.sh"], cwd=folder,
-                          env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sbatch", "--parsable", "-o", "out.txt", *options, "job.sh"],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -58,8 +64,9 @@ def finished(env: dict[str, str], job: str, folder: Path) -> None:
 
 
 def control(env: dict[str, str], *words: str) -> str:
-    return subprocess.run(["scontrol", *words], env=env, capture_output=True, text=True,
-                          check=False).stdout
+    return subprocess.run(
+        ["scontrol", *words], env=env, capture_output=True, text=True, check=False
+    ).stdout
 
 
 def tracking(folder: Path) -> Any:
@@ -67,8 +74,9 @@ def tracking(folder: Path) -> Any:
 
 
 def test_the_tasks_of_a_step_are_one_job(slurm: dict[str, str], tmp_path: Path) -> None:
-    job = batch(slurm, tmp_path, f"srun --mpi=none {sys.executable} train.py 100", "-n", "2",
-                "--overcommit")
+    job = batch(
+        slurm, tmp_path, f"srun --mpi=none {sys.executable} train.py 100", "-n", "2", "--overcommit"
+    )
     finished(slurm, job, tmp_path)
     (attempt,) = tracking(tmp_path)["attempts"]
     assert (attempt["ranks"], attempt["processes"]) == (2, 2)
@@ -79,8 +87,10 @@ def test_the_tasks_of_a_step_are_one_job(slurm: dict[str, str], tmp_path: Path) 
 
 
 def test_a_requeue_goes_on_with_the_sum(slurm: dict[str, str], tmp_path: Path) -> None:
-    body = (f'steps=$([ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] && echo 100000 || echo 50)\n'
-            f"{sys.executable} train.py $steps")
+    body = (
+        f'steps=$([ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] && echo 100000 || echo 50)\n'
+        f"{sys.executable} train.py $steps"
+    )
     job = batch(slurm, tmp_path, body, "--requeue", "-n", "1")
     until = time.monotonic() + 60
     while time.monotonic() < until:

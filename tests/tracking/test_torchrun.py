@@ -50,16 +50,38 @@ RUN: dict[str, Any] = {
 pytestmark = [pytest.mark.frameworks]
 
 
-def torchrun(folder: Path, run: dict[str, Any], *, processes: int = 4, steps: int = STEPS,
-             extra: tuple[str, ...] = ()) -> str:
+def torchrun(
+    folder: Path,
+    run: dict[str, Any],
+    *,
+    processes: int = 4,
+    steps: int = STEPS,
+    extra: tuple[str, ...] = (),
+) -> str:
     import json
 
     script = folder / "train.py"
     script.write_text(textwrap.dedent(LOOP), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), *extra,
-         str(script), str(folder / "costs.yaml"), json.dumps(run), str(steps)],
-        cwd=folder, env=ENV, capture_output=True, text=True, timeout=280, check=False)
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            str(processes),
+            *extra,
+            str(script),
+            str(folder / "costs.yaml"),
+            json.dumps(run),
+            str(steps),
+        ],
+        cwd=folder,
+        env=ENV,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -119,8 +141,21 @@ def hosts() -> Iterator[tuple[str, str]]:
         pytest.skip("network namespaces cannot be made here")
     try:
         quiet("ip", "netns", "add", names[1])
-        quiet("ip", "link", "add", f"v{tag}a", "netns", names[0], "type", "veth", "peer", "name",
-              f"v{tag}b", "netns", names[1])
+        quiet(
+            "ip",
+            "link",
+            "add",
+            f"v{tag}a",
+            "netns",
+            names[0],
+            "type",
+            "veth",
+            "peer",
+            "name",
+            f"v{tag}b",
+            "netns",
+            names[1],
+        )
         for name, end, number in ((names[0], "a", 1), (names[1], "b", 2)):
             quiet("ip", "-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", f"v{tag}{end}")
             quiet("ip", "-n", name, "link", "set", f"v{tag}{end}", "up")
@@ -141,15 +176,45 @@ def test_two_hosts_that_share_a_folder_make_one_report(
     run = {**RUN, "training": {**RUN["training"], "tokens": STEPS * 2 * ROWS * LENGTH}}
     started = []
     for node, name in enumerate(hosts):
-        env = {**ENV, "COSTCALC_BOOT_ID": name,  # the namespaces are of one kernel
-               "GLOO_SOCKET_IFNAME": quiet("ip", "netns", "exec", name, "sh", "-c",
-                                           "ls /sys/class/net | grep ^v").stdout.strip()}
-        started.append(subprocess.Popen(
-            ["ip", "netns", "exec", name, sys.executable, "-m", "torch.distributed.run",
-             "--nnodes", "2", "--node-rank", str(node), "--nproc-per-node", "1",
-             "--master-addr", "10.77.0.1", "--master-port", "29517",
-             str(script), str(tmp_path / "costs.yaml"), json.dumps(run), str(STEPS)],
-            cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        env = {
+            **ENV,
+            "COSTCALC_BOOT_ID": name,  # the namespaces are of one kernel
+            "GLOO_SOCKET_IFNAME": quiet(
+                "ip", "netns", "exec", name, "sh", "-c", "ls /sys/class/net | grep ^v"
+            ).stdout.strip(),
+        }
+        started.append(
+            subprocess.Popen(
+                [
+                    "ip",
+                    "netns",
+                    "exec",
+                    name,
+                    sys.executable,
+                    "-m",
+                    "torch.distributed.run",
+                    "--nnodes",
+                    "2",
+                    "--node-rank",
+                    str(node),
+                    "--nproc-per-node",
+                    "1",
+                    "--master-addr",
+                    "10.77.0.1",
+                    "--master-port",
+                    "29517",
+                    str(script),
+                    str(tmp_path / "costs.yaml"),
+                    json.dumps(run),
+                    str(STEPS),
+                ],
+                cwd=tmp_path,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
     said = [process.communicate(timeout=240)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert [path.name for path in tmp_path.glob("*.yaml")] == ["costs.yaml"]
@@ -157,5 +222,9 @@ def test_two_hosts_that_share_a_folder_make_one_report(
     (attempt,) = data["details"]["tracking"]["attempts"]
     assert (attempt["nodes"], attempt["ranks"]) == (2, 2)
     assert data["details"]["work"]["data"] == STEPS * 2 * ROWS * LENGTH
-    assert {key.partition(":")[2] for w in read(tmp_path / "costs.ledger") if w.last
-            for key in w.last.energy} == set(hosts)  # each host by its own meters
+    assert {
+        key.partition(":")[2]
+        for w in read(tmp_path / "costs.ledger")
+        if w.last
+        for key in w.last.energy
+    } == set(hosts)  # each host by its own meters

@@ -26,7 +26,8 @@ RUN: dict[str, Any] = {
     "model": {"preset": "gpt2"},
     "training": {"tokens": "1e6", "sequence_length": 1024, "global_batch": 8},
     "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
-    "site": {"grid": "100 gCO2e/kWh", "pue": 1.2}, "price": {"device_hour": "2 USD"},
+    "site": {"grid": "100 gCO2e/kWh", "pue": 1.2},
+    "price": {"device_hour": "2 USD"},
 }
 
 
@@ -75,8 +76,10 @@ def test_a_loop_is_measured_and_reported(tmp_path: Path) -> None:
     assert job.output == tmp_path / "costs.yaml"
 
 
-@pytest.mark.parametrize("raised", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3),
-                                    SystemExit(0), GeneratorExit()])
+@pytest.mark.parametrize(
+    "raised",
+    [ValueError("mine"), KeyboardInterrupt(), SystemExit(3), SystemExit(0), GeneratorExit()],
+)
 def test_what_is_raised_in_the_loop_passes_and_the_record_is_ended(
     tmp_path: Path, raised: BaseException
 ) -> None:
@@ -103,11 +106,14 @@ def test_a_bad_run_file_raises_before_training(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"on_limit": "explode"}, "track: on_limit: expected warn or stop; got 'explode'"),
-    ({"interval": 0}, "track: interval: expected a number of seconds above 0; got 0"),
-    ({"callback": 3}, "track: callback: expected a function; got 3"),
-])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"on_limit": "explode"}, "track: on_limit: expected warn or stop; got 'explode'"),
+        ({"interval": 0}, "track: interval: expected a number of seconds above 0; got 0"),
+        ({"callback": 3}, "track: callback: expected a function; got 3"),
+    ],
+)
 def test_bad_arguments_raise_before_training(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
@@ -214,9 +220,16 @@ def test_metrics_and_forecast_appear_and_a_callback_gets_them(tmp_path: Path) ->
             job.step(tokens=10_000)
         metrics, forecast = job.metrics(), job.forecast
     assert got
-    assert set(metrics) >= {"costcalc/hours", "costcalc/tokens", "costcalc/energy_kwh",
-                            "costcalc/cost_usd", "costcalc/progress", "costcalc/mfu",
-                            "costcalc/forecast_cost_usd", "costcalc/estimated_cost_usd"}
+    assert set(metrics) >= {
+        "costcalc/hours",
+        "costcalc/tokens",
+        "costcalc/energy_kwh",
+        "costcalc/cost_usd",
+        "costcalc/progress",
+        "costcalc/mfu",
+        "costcalc/forecast_cost_usd",
+        "costcalc/estimated_cost_usd",
+    }
     assert 0 < metrics["costcalc/progress"] < 1
     assert forecast.total["wall_clock"].low <= forecast.total["wall_clock"].high
 
@@ -341,8 +354,13 @@ def test_a_forked_child_is_no_part_of_it(tmp_path: Path) -> None:
 def script(tmp_path: Path, code: str) -> subprocess.Popen[str]:
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(code), encoding="utf-8")
-    return subprocess.Popen([sys.executable, str(path)], cwd=tmp_path, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, str(path)],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 LOOP = """

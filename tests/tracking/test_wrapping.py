@@ -20,9 +20,14 @@ ROOT = Path(__file__).parents[2]
 
 def track(tmp_path: Path, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "costcalc", "track", *words], cwd=tmp_path, text=True,
-        capture_output=True, check=False, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **more})
+        [sys.executable, "-m", "costcalc", "track", *words],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more},
+    )
 
 
 def python(code: str) -> tuple[str, ...]:
@@ -34,8 +39,13 @@ def report(tmp_path: Path, name: str = "costs.yaml") -> Any:
 
 
 def test_the_commands_output_and_code_are_its_own(tmp_path: Path) -> None:
-    done = track(tmp_path, "-o", "mine.yaml", *python("""
-        import sys; print("out"); print("err", file=sys.stderr); sys.exit(7)"""))
+    done = track(
+        tmp_path,
+        "-o",
+        "mine.yaml",
+        *python("""
+        import sys; print("out"); print("err", file=sys.stderr); sys.exit(7)"""),
+    )
     assert (done.returncode, done.stdout) == (7, "out\n")
     assert done.stderr.startswith("err\n")
     assert "costcalc: report: " in done.stderr
@@ -44,15 +54,24 @@ def test_the_commands_output_and_code_are_its_own(tmp_path: Path) -> None:
 
 def test_stdin_reaches_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "costcalc", "track", "--", "cat"], input="hello", cwd=tmp_path,
-        text=True, capture_output=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        [sys.executable, "-m", "costcalc", "track", "--", "cat"],
+        input="hello",
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.stdout == "hello"
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
-    (("--", "no-such-command"), 127, "costcalc: no-such-command: command not found\n"),
-    (("--", "./notes"), 126, "costcalc: ./notes: Permission denied\n"),
-])
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--", "no-such-command"), 127, "costcalc: no-such-command: command not found\n"),
+        (("--", "./notes"), 126, "costcalc: ./notes: Permission denied\n"),
+    ],
+)
 def test_a_command_that_cannot_be_run(
     tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
@@ -83,9 +102,14 @@ def test_signals_are_passed_on(tmp_path: Path, name: str) -> None:
         import signal, sys, time
         signal.signal(signal.{name}, lambda *_: (print("got it"), sys.exit(5)))
         print("ready", flush=True); time.sleep(60)"""
-    with subprocess.Popen([sys.executable, "-m", "costcalc", "track", *python(code)], cwd=tmp_path,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "costcalc", "track", *python(code)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)
@@ -97,18 +121,31 @@ def test_signals_are_passed_on(tmp_path: Path, name: str) -> None:
 
 def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
     began = time.monotonic()
-    done = track(tmp_path, "--limit", "time=1s", "--on-limit", "stop", "--interval", "0.3",
-                 *python("import time; time.sleep(100)"))
+    done = track(
+        tmp_path,
+        "--limit",
+        "time=1s",
+        "--on-limit",
+        "stop",
+        "--interval",
+        "0.3",
+        *python("import time; time.sleep(100)"),
+    )
     assert done.returncode == 3
     assert time.monotonic() - began < 60
     assert "limit time 1.00 s is PASSED" in done.stderr
 
 
 def test_a_command_that_tracks_itself_counts_once(tmp_path: Path) -> None:
-    done = track(tmp_path, "--interval", "0.3", *python("""
+    done = track(
+        tmp_path,
+        "--interval",
+        "0.3",
+        *python("""
         import time, costcalc
         with costcalc.track(progress=False, interval=0.3) as tracker:
-            for _ in range(100): time.sleep(0.02); tracker.step(tokens=10)"""))
+            for _ in range(100): time.sleep(0.02); tracker.step(tokens=10)"""),
+    )
     assert done.returncode == 0, done.stderr
     data = report(tmp_path)
     (attempt,) = data["details"]["tracking"]["attempts"]
@@ -131,8 +168,10 @@ def test_the_records_alone_make_the_report_again(tmp_path: Path) -> None:
     assert again["runs"][0]["id"] == first["runs"][0]["id"]
     done = track(tmp_path, "merge", "costs.ledger", "-o", "again.yaml")
     assert done.returncode == 2
-    assert done.stderr == ("again.yaml: exists already; give --force (force=True) to overwrite "
-                           "it\n1 problem in again.yaml\n")
+    assert done.stderr == (
+        "again.yaml: exists already; give --force (force=True) to overwrite "
+        "it\n1 problem in again.yaml\n"
+    )
 
 
 def test_several_jobs_in_one_folder_are_picked_from(tmp_path: Path) -> None:
@@ -146,10 +185,13 @@ def test_several_jobs_in_one_folder_are_picked_from(tmp_path: Path) -> None:
     assert done.stdout.startswith("schema: costcalc/report/v1\n")
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (("merge", "nowhere"), "nowhere: cannot be read: No such file or directory"),
-    (("merge", "."), ".: expected the records of a job (*.jsonl); none of any job is there"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("merge", "nowhere"), "nowhere: cannot be read: No such file or directory"),
+        (("merge", "."), ".: expected the records of a job (*.jsonl); none of any job is there"),
+    ],
+)
 def test_merging_what_is_not_there(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     done = track(tmp_path, *words)
     assert done.returncode == 2

@@ -88,9 +88,7 @@ def test_a_pound_taken_for_a_kilogram_would_show() -> None:
     row = dict(shipped("footprints")[0])
     assert row["grid_unit"] == "lb"
     made = calculator.estimate(footprints.run_of(row), ranges=False).results
-    wrong = calculator.estimate(
-        footprints.run_of({**row, "grid_unit": "kg"}), ranges=False
-    ).results
+    wrong = calculator.estimate(footprints.run_of({**row, "grid_unit": "kg"}), ranges=False).results
     ratio = wrong["carbon_operational"].value / made["carbon_operational"].value
     assert ratio == pytest.approx(1 / 0.45359237)
 

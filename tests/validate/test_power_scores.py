@@ -26,7 +26,8 @@ def test_each_source_has_constants_that_left_it_out(points) -> None:
         for name in ("transformer", "convolution") for unit in ("tensor", "vector")
     }  # fmt: skip
     differ = [
-        source for source, fold in power.folds().items()
+        source
+        for source, fold in power.folds().items()
         if any(not math.isclose(fold[key], value, rel_tol=1e-2) for key, value in full.items())
     ]
     assert len(differ) >= 3  # leaving a source out changes what is known
@@ -90,9 +91,7 @@ def test_rows_of_unmeasured_kinds_are_not_scored(points) -> None:
                                                 ("mi300x", False)])  # fmt: skip
 def test_chips_without_measurements_say_so_and_have_a_wider_range(chip, measured) -> None:
     found = accelerator.find(chip)
-    board = energy.power_assumptions(
-        found, host.choose(found.id), "decoder", utilization=0.4
-    ).board
+    board = energy.power_assumptions(found, host.choose(found.id), "decoder", utilization=0.4).board
     known = energy.constants()["held_out"]["known"]
     assert ("not validated" in board.why) is not measured
     low = board.low / board.value

@@ -47,9 +47,7 @@ def test_every_category_of_the_issue_is_there(report) -> None:
 
 
 @pytest.mark.parametrize("by", ["source", "accelerator", "precision", "workload", "scale"])
-@pytest.mark.parametrize(
-    "title", [LAYOUT_GIVEN, LAYOUT_HIDDEN, RUNS, "Throughput of other models"]
-)
+@pytest.mark.parametrize("title", [LAYOUT_GIVEN, LAYOUT_HIDDEN, RUNS, "Throughput of other models"])
 def test_each_split_counts_every_row_once(by_name, title, by) -> None:
     rows = by_name[title, by].rows
     assert next(iter(rows)) == "all"

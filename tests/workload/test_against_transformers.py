@@ -9,10 +9,7 @@ import pytest
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import FAMILIES, build
 
-pytestmark = [
-    pytest.mark.frameworks,
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch", reason="needs torch: pip install costcalc[frameworks]")
 transformers = pytest.importorskip(
     "transformers", reason="needs transformers: pip install costcalc[frameworks]"
@@ -245,101 +242,219 @@ def randomised(family, rng):
     hidden, layers = heads * width, rng.randint(1, 5)
     flip = lambda: rng.random() < 0.5  # noqa: E731
     common = {
-        "vocab_size": rng.randint(50, 300), "hidden_size": hidden, "num_hidden_layers": layers,
-        "num_attention_heads": heads, "num_key_value_heads": kv,
-        "intermediate_size": rng.randint(20, 90), "tie_word_embeddings": flip(),
+        "vocab_size": rng.randint(50, 300),
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "intermediate_size": rng.randint(20, 90),
+        "tie_word_embeddings": flip(),
         "pad_token_id": 0,
     }
     bias = {"attention_bias": flip()}
     wide = {"head_dim": rng.choice([8, 16, 32])}
     number = rng.randint(2, 6)
     chosen = rng.randint(1, number)
-    moe = {"num_experts_per_tok": chosen, "num_experts": number,
-           "moe_intermediate_size": rng.randint(8, 40)}
+    moe = {
+        "num_experts_per_tok": chosen,
+        "num_experts": number,
+        "moe_intermediate_size": rng.randint(8, 40),
+    }
     local = {"num_experts_per_tok": chosen, "num_local_experts": number}
-    sparse = {"decoder_sparse_step": rng.randint(1, 2),
-              "mlp_only_layers": [0] if flip() else []}
-    old = {"vocab_size": common["vocab_size"], "n_embd": hidden, "n_layer": layers,
-           "n_head": heads, "tie_word_embeddings": flip(),
-           "n_inner": rng.choice([None, 50])}
+    sparse = {"decoder_sparse_step": rng.randint(1, 2), "mlp_only_layers": [0] if flip() else []}
+    old = {
+        "vocab_size": common["vocab_size"],
+        "n_embd": hidden,
+        "n_layer": layers,
+        "n_head": heads,
+        "tie_word_embeddings": flip(),
+        "n_inner": rng.choice([None, 50]),
+    }
     latent = {
-        "q_lora_rank": rng.choice([None, 24]), "kv_lora_rank": 16, "qk_nope_head_dim": 8,
-        "qk_rope_head_dim": 4, "v_head_dim": rng.choice([8, 12]), "n_routed_experts": number,
-        "n_shared_experts": rng.randint(1, 2), "num_experts_per_tok": chosen,
-        "first_k_dense_replace": rng.randint(0, layers), "moe_intermediate_size": 20,
-        "num_key_value_heads": heads, "n_group": 1, "topk_group": 1, **bias,
+        "q_lora_rank": rng.choice([None, 24]),
+        "kv_lora_rank": 16,
+        "qk_nope_head_dim": 8,
+        "qk_rope_head_dim": 4,
+        "v_head_dim": rng.choice([8, 12]),
+        "n_routed_experts": number,
+        "n_shared_experts": rng.randint(1, 2),
+        "num_experts_per_tok": chosen,
+        "first_k_dense_replace": rng.randint(0, layers),
+        "moe_intermediate_size": 20,
+        "num_key_value_heads": heads,
+        "n_group": 1,
+        "topk_group": 1,
+        **bias,
     }
     bert = {**common, "max_position_embeddings": rng.randint(20, 60), "type_vocab_size": 2}
-    t5 = {"vocab_size": 100, "d_model": hidden, "d_kv": rng.choice([8, 12]), "d_ff": 40,
-          "num_layers": layers, "num_decoder_layers": rng.randint(1, 4), "num_heads": heads,
-          "relative_attention_num_buckets": rng.choice([8, 32]),
-          "feed_forward_proj": rng.choice(["relu", "gated-gelu"]),
-          "tie_word_embeddings": flip()}
+    t5 = {
+        "vocab_size": 100,
+        "d_model": hidden,
+        "d_kv": rng.choice([8, 12]),
+        "d_ff": 40,
+        "num_layers": layers,
+        "num_decoder_layers": rng.randint(1, 4),
+        "num_heads": heads,
+        "relative_attention_num_buckets": rng.choice([8, 32]),
+        "feed_forward_proj": rng.choice(["relu", "gated-gelu"]),
+        "tie_word_embeddings": flip(),
+    }
     special = {
         "llama": {**bias, "mlp_bias": flip(), **rng.choice([{}, wide])},
         "mistral": {**wide, "sliding_window": rng.choice([None, 8])},
         "granite": {**bias, "mlp_bias": flip()},
         "smollm3": {**bias, "mlp_bias": flip()},
-        "olmo": bias, "olmo2": bias, "olmoe": {**bias, **local},
+        "olmo": bias,
+        "olmo2": bias,
+        "olmoe": {**bias, **local},
         "cohere": {**bias, "use_qk_norm": flip()},
-        "stablelm": {"use_qkv_bias": flip(), "qk_layernorm": flip(),
-                     "use_parallel_residual": flip()},
+        "stablelm": {
+            "use_qkv_bias": flip(),
+            "qk_layernorm": flip(),
+            "use_parallel_residual": flip(),
+        },
         "starcoder2": {"use_bias": flip()},
-        "mixtral": local, "qwen2": {}, "qwen3": {**bias, **wide},
-        "qwen2_moe": {**moe, **sparse, "shared_expert_intermediate_size": 24,
-                      "qkv_bias": flip()},
+        "mixtral": local,
+        "qwen2": {},
+        "qwen3": {**bias, **wide},
+        "qwen2_moe": {**moe, **sparse, "shared_expert_intermediate_size": 24, "qkv_bias": flip()},
         "qwen3_moe": {**moe, **sparse, **bias, **wide},
-        "qwen3_next": {**moe, **sparse, **bias, **wide, "shared_expert_intermediate_size": 24,
-                       "linear_num_key_heads": 2, "linear_num_value_heads": 4,
-                       "linear_key_head_dim": 8, "linear_value_head_dim": 12},
-        "gemma": {**bias, **wide}, "gemma2": {**bias, **wide}, "gemma3_text": {**bias, **wide},
-        "phi": {"qk_layernorm": flip()}, "phi3": {},
+        "qwen3_next": {
+            **moe,
+            **sparse,
+            **bias,
+            **wide,
+            "shared_expert_intermediate_size": 24,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 12,
+        },
+        "gemma": {**bias, **wide},
+        "gemma2": {**bias, **wide},
+        "gemma3_text": {**bias, **wide},
+        "phi": {"qk_layernorm": flip()},
+        "phi3": {},
         "gpt_oss": {**local, **bias, **wide},
-        "glm4_moe": {"n_routed_experts": number, "num_experts_per_tok": chosen, **bias, **wide,
-                     "n_shared_experts": rng.randint(1, 2), "moe_intermediate_size": 20,
-                     "first_k_dense_replace": rng.randint(0, layers), "use_qk_norm": flip()},
-        "llama4_text": {**local, **bias, **wide, "intermediate_size_mlp": 50,
-                        "interleave_moe_layer_step": rng.randint(1, 3)},
-        "deepseek_v2": {**latent, "mlp_bias": flip()}, "deepseek_v3": latent,
-        "gpt_neox": {**bias}, "bert": bert, "roberta": bert, "xlm-roberta": bert,
-        "opt": {"ffn_dim": 40, "word_embed_proj_dim": rng.choice([hidden, 12]),
-                "max_position_embeddings": 33, "enable_bias": flip(),
-                "do_layer_norm_before": flip(), "layer_norm_elementwise_affine": flip()},
+        "glm4_moe": {
+            "n_routed_experts": number,
+            "num_experts_per_tok": chosen,
+            **bias,
+            **wide,
+            "n_shared_experts": rng.randint(1, 2),
+            "moe_intermediate_size": 20,
+            "first_k_dense_replace": rng.randint(0, layers),
+            "use_qk_norm": flip(),
+        },
+        "llama4_text": {
+            **local,
+            **bias,
+            **wide,
+            "intermediate_size_mlp": 50,
+            "interleave_moe_layer_step": rng.randint(1, 3),
+        },
+        "deepseek_v2": {**latent, "mlp_bias": flip()},
+        "deepseek_v3": latent,
+        "gpt_neox": {**bias},
+        "bert": bert,
+        "roberta": bert,
+        "xlm-roberta": bert,
+        "opt": {
+            "ffn_dim": 40,
+            "word_embed_proj_dim": rng.choice([hidden, 12]),
+            "max_position_embeddings": 33,
+            "enable_bias": flip(),
+            "do_layer_norm_before": flip(),
+            "layer_norm_elementwise_affine": flip(),
+        },
         "bloom": {"n_layer": layers, "n_head": heads},
-        "falcon": {"new_decoder_architecture": flip(), "multi_query": flip(),
-                   "parallel_attn": flip(), "bias": flip(), "num_kv_heads": kv,
-                   "ffn_hidden_size": rng.choice([40, 4 * hidden])},
-        "mamba": {"state_size": 4, "conv_kernel": 3, "expand": rng.choice([1, 2]),
-                  "use_bias": flip(), "use_conv_bias": flip(), "time_step_rank": 3},
+        "falcon": {
+            "new_decoder_architecture": flip(),
+            "multi_query": flip(),
+            "parallel_attn": flip(),
+            "bias": flip(),
+            "num_kv_heads": kv,
+            "ffn_hidden_size": rng.choice([40, 4 * hidden]),
+        },
+        "mamba": {
+            "state_size": 4,
+            "conv_kernel": 3,
+            "expand": rng.choice([1, 2]),
+            "use_bias": flip(),
+            "use_conv_bias": flip(),
+            "time_step_rank": 3,
+        },
     }
     whole = {
         "gpt2": {**old, "n_positions": 40},
         "gptj": {**old, "rotary_dim": 4},
-        "gpt_neo": {"vocab_size": 90, "hidden_size": hidden, "num_layers": layers,
-                    "num_heads": heads, "max_position_embeddings": 30,
-                    "attention_types": [[["global"], layers]],
-                    "intermediate_size": rng.choice([None, 40])},
+        "gpt_neo": {
+            "vocab_size": 90,
+            "hidden_size": hidden,
+            "num_layers": layers,
+            "num_heads": heads,
+            "max_position_embeddings": 30,
+            "attention_types": [[["global"], layers]],
+            "intermediate_size": rng.choice([None, 40]),
+        },
         "mpt": {"d_model": hidden, "n_heads": heads, "n_layers": layers, "vocab_size": 80},
-        "mamba2": {"vocab_size": 90, "hidden_size": hidden, "num_hidden_layers": layers,
-                   "expand": 2, "num_heads": 2 * heads, "head_dim": width, "state_size": 8,
-                   "n_groups": 2, "use_bias": flip(), "use_conv_bias": flip(),
-                   "tie_word_embeddings": flip()},
-        "distilbert": {"vocab_size": 90, "dim": hidden, "n_heads": heads, "n_layers": layers,
-                       "hidden_dim": 30, "max_position_embeddings": 40,
-                       "tie_word_embeddings": flip()},
-        "t5": t5, "mt5": t5,
-        "vit": {"hidden_size": hidden, "num_attention_heads": heads, "num_hidden_layers": layers,
-                "intermediate_size": 30, "image_size": rng.choice([32, 40]), "patch_size": 8,
-                "num_channels": rng.choice([1, 3]), "qkv_bias": flip(),
-                "num_labels": rng.randint(2, 9)},
-        "resnet": {"embedding_size": 8, "hidden_sizes": [16, 32], "num_labels": 5,
-                   "depths": [rng.randint(1, 3), rng.randint(1, 3)],
-                   "layer_type": rng.choice(["basic", "bottleneck"])},
-        "whisper": {"vocab_size": 90, "d_model": hidden, "encoder_layers": layers,
-                    "decoder_layers": rng.randint(1, 4), "encoder_attention_heads": heads,
-                    "decoder_attention_heads": heads, "encoder_ffn_dim": 30, "pad_token_id": 0,
-                    "decoder_ffn_dim": 36, "num_mel_bins": 10, "max_source_positions": 20,
-                    "max_target_positions": 15, "tie_word_embeddings": flip()},
+        "mamba2": {
+            "vocab_size": 90,
+            "hidden_size": hidden,
+            "num_hidden_layers": layers,
+            "expand": 2,
+            "num_heads": 2 * heads,
+            "head_dim": width,
+            "state_size": 8,
+            "n_groups": 2,
+            "use_bias": flip(),
+            "use_conv_bias": flip(),
+            "tie_word_embeddings": flip(),
+        },
+        "distilbert": {
+            "vocab_size": 90,
+            "dim": hidden,
+            "n_heads": heads,
+            "n_layers": layers,
+            "hidden_dim": 30,
+            "max_position_embeddings": 40,
+            "tie_word_embeddings": flip(),
+        },
+        "t5": t5,
+        "mt5": t5,
+        "vit": {
+            "hidden_size": hidden,
+            "num_attention_heads": heads,
+            "num_hidden_layers": layers,
+            "intermediate_size": 30,
+            "image_size": rng.choice([32, 40]),
+            "patch_size": 8,
+            "num_channels": rng.choice([1, 3]),
+            "qkv_bias": flip(),
+            "num_labels": rng.randint(2, 9),
+        },
+        "resnet": {
+            "embedding_size": 8,
+            "hidden_sizes": [16, 32],
+            "num_labels": 5,
+            "depths": [rng.randint(1, 3), rng.randint(1, 3)],
+            "layer_type": rng.choice(["basic", "bottleneck"]),
+        },
+        "whisper": {
+            "vocab_size": 90,
+            "d_model": hidden,
+            "encoder_layers": layers,
+            "decoder_layers": rng.randint(1, 4),
+            "encoder_attention_heads": heads,
+            "decoder_attention_heads": heads,
+            "encoder_ffn_dim": 30,
+            "pad_token_id": 0,
+            "decoder_ffn_dim": 36,
+            "num_mel_bins": 10,
+            "max_source_positions": 20,
+            "max_target_positions": 15,
+            "tie_word_embeddings": flip(),
+        },
     }
     keys = whole[family] if family in whole else {**common, **special[family]}
     return {"model_type": family, **keys}
@@ -362,8 +477,10 @@ def test_the_text_part_of_a_multimodal_model(outer, inner):
     rng = random.Random(outer)
     config = randomised(inner, rng)
     count, _ = built(config)
-    nested = {"model_type": outer, "text_config": {k: v for k, v in config.items()
-                                                   if k != "model_type"}}
+    nested = {
+        "model_type": outer,
+        "text_config": {k: v for k, v in config.items() if k != "model_type"},
+    }
     architecture = build(nested)
     assert parameters(architecture) == count
     assert any("text model" in note for note in architecture.notes)

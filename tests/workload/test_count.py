@@ -42,8 +42,14 @@ def test_sdpa_equals_eager_and_our_own_count_for_a_small_llama() -> None:
     from costcalc.workload.counting import parameters, tally
     from costcalc.workload.families import build
 
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
-             "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100}
+    shape = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 100,
+    }
     tokens = torch.zeros(1, 32, dtype=torch.long)
     found = {}
     for kind in ("sdpa", "eager"):
@@ -83,8 +89,10 @@ def test_no_module_no_tensor() -> None:
 
 
 def test_without_pytorch_it_says_what_to_install() -> None:
-    code = ("import sys; sys.modules['torch'] = None\nimport costcalc\n"
-            "try:\n    costcalc.count(None, None)\n"
-            "except costcalc.CostcalcError as error:\n    print(error)")
+    code = (
+        "import sys; sys.modules['torch'] = None\nimport costcalc\n"
+        "try:\n    costcalc.count(None, None)\n"
+        "except costcalc.CostcalcError as error:\n    print(error)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == 'costcalc.count needs PyTorch: pip install "costcalc[torch]"\n'

@@ -138,8 +138,15 @@ def test_documents_within_a_sequence_cost_less_attention(shape, length, data):
 
 def test_capacity_and_huge_models_stay_whole_numbers():
     """Beyond 2^53 FLOP a sequence, whole numbers keep every digit."""
-    huge = build({"model_type": "llama", "hidden_size": 16384, "num_attention_heads": 128,
-                  "num_hidden_layers": 126, "intermediate_size": 53248})
+    huge = build(
+        {
+            "model_type": "llama",
+            "hidden_size": 16384,
+            "num_attention_heads": 128,
+            "num_hidden_layers": 126,
+            "intermediate_size": 53248,
+        }
+    )
     one = tally(huge, sequence_length=131072, convention="exact")
     assert one.forward > 2**53
     assert isinstance(one.forward, int)

@@ -86,8 +86,15 @@ def test_whisper():
 
 # -- training ------------------------------------------------------------------------------------
 
-SMALL = {"model_type": "llama", "vocab_size": 64, "hidden_size": 48, "intermediate_size": 80,
-         "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
+SMALL = {
+    "model_type": "llama",
+    "vocab_size": 64,
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
 
 
 def measured(made, example, before=lambda made: None):

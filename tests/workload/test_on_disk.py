@@ -12,8 +12,15 @@ from costcalc.workload.counting import parameters
 from costcalc.workload.families import build, supported
 from costcalc.workload.safetensors import INDEX, MAX_HEADER, read_header, stored
 
-SMALL = {"model_type": "llama", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 12,
-         "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+SMALL = {
+    "model_type": "llama",
+    "vocab_size": 10,
+    "hidden_size": 8,
+    "intermediate_size": 12,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
 #: its tensors by hand: 2·10·8 + 8·8 + 2·8·4 + 8·8 + 3·8·12 + 3·8
 TENSORS = {
     "model.embed_tokens.weight": [10, 8], "lm_head.weight": [10, 8],

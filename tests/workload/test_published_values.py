@@ -22,17 +22,51 @@ from costcalc.workload.generic import Given, from_shape
 
 LLAMA = {"model_type": "llama", "tie_word_embeddings": False}
 MODELS = {
-    "llama-2-7b": {**LLAMA, "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
-                   "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 32},
-    "llama-2-70b": {**LLAMA, "vocab_size": 32000, "hidden_size": 8192, "intermediate_size": 28672,
-                    "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8},
-    "llama-3-8b": {**LLAMA, "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
-                   "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8},
-    "llama-3-70b": {**LLAMA, "vocab_size": 128256, "hidden_size": 8192, "intermediate_size": 28672,
-                    "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8},
-    "llama-3.1-405b": {**LLAMA, "vocab_size": 128256, "hidden_size": 16384,
-                       "intermediate_size": 53248, "num_hidden_layers": 126,
-                       "num_attention_heads": 128, "num_key_value_heads": 8},
+    "llama-2-7b": {
+        **LLAMA,
+        "vocab_size": 32000,
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+    },
+    "llama-2-70b": {
+        **LLAMA,
+        "vocab_size": 32000,
+        "hidden_size": 8192,
+        "intermediate_size": 28672,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+    },
+    "llama-3-8b": {
+        **LLAMA,
+        "vocab_size": 128256,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+    "llama-3-70b": {
+        **LLAMA,
+        "vocab_size": 128256,
+        "hidden_size": 8192,
+        "intermediate_size": 28672,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+    },
+    "llama-3.1-405b": {
+        **LLAMA,
+        "vocab_size": 128256,
+        "hidden_size": 16384,
+        "intermediate_size": 53248,
+        "num_hidden_layers": 126,
+        "num_attention_heads": 128,
+        "num_key_value_heads": 8,
+    },
     "mixtral": {"model_type": "mixtral"},
     "deepseek-v3": {"model_type": "deepseek_v3"},
 }
@@ -96,22 +130,33 @@ def test_latent_attention_of_deepseek_v3():
 def test_gpt3_by_the_72_form():
     """72·B·s·L·h²(1 + s/6h + V/12Lh) of Narayanan et al. 2021, and their parameter formula."""
     layers, hidden, vocabulary, length = 96, 12288, 51200, 2048
-    gpt3 = build({"model_type": "gpt2", "n_embd": hidden, "n_layer": layers, "n_head": 96,
-                  "vocab_size": vocabulary, "n_positions": length})
-    formula = 12 * layers * hidden**2 * (
-        1 + 13 / (12 * hidden) + (vocabulary + length) / (12 * layers * hidden)
+    gpt3 = build(
+        {
+            "model_type": "gpt2",
+            "n_embd": hidden,
+            "n_layer": layers,
+            "n_head": 96,
+            "vocab_size": vocabulary,
+            "n_positions": length,
+        }
+    )
+    formula = (
+        12
+        * layers
+        * hidden**2
+        * (1 + 13 / (12 * hidden) + (vocabulary + length) / (12 * layers * hidden))
     )
     assert round(formula) == 174_615_822_336
     assert parameters(gpt3) == round(formula) + 2 * hidden  # it leaves out the last norm
     per = tally(gpt3, sequence_length=length, convention="full").training / length
-    form72 = 72 * layers * hidden**2 * (
-        1 + length / (6 * hidden) + vocabulary / (12 * layers * hidden)
+    form72 = (
+        72 * layers * hidden**2 * (1 + length / (6 * hidden) + vocabulary / (12 * layers * hidden))
     )
     assert per == pytest.approx(form72, rel=1e-12)
     assert per == pytest.approx(1.07644e12, rel=1e-5)
     # 96-form: one more forward pass of the layers, as full recompute has it
-    form96 = 96 * layers * hidden**2 * (
-        1 + length / (6 * hidden) + vocabulary / (16 * layers * hidden)
+    form96 = (
+        96 * layers * hidden**2 * (1 + length / (6 * hidden) + vocabulary / (16 * layers * hidden))
     )
     one = tally(gpt3, sequence_length=length, convention="full")
     assert (one.training + recompute_flops(one, "full")) / length == pytest.approx(form96)
@@ -154,8 +199,17 @@ def test_lora_saves_a_third():
 
 def test_t5_11b():
     """FCM exact; 0.536 x 6N(s_e + s_d): a token passes about half of the parameters."""
-    t5 = build({"model_type": "t5", "d_model": 1024, "d_ff": 65536, "d_kv": 128, "num_heads": 128,
-                "num_layers": 24, "vocab_size": 32128})
+    t5 = build(
+        {
+            "model_type": "t5",
+            "d_model": 1024,
+            "d_ff": 65536,
+            "d_kv": 128,
+            "num_heads": 128,
+            "num_layers": 24,
+            "vocab_size": 32128,
+        }
+    )
     norms, positions = (24 * 2 + 1 + 24 * 3 + 1) * 1024, 2 * 32 * 128
     assert parameters(t5) == 11_307_188_224 + norms + positions
     one = tally(t5, sequence_length=512, target_length=114, convention="full")
@@ -166,10 +220,19 @@ def test_t5_11b():
 
 
 VIT = {"model_type": "vit", "num_labels": 1000}
-LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
-         "intermediate_size": 4096}
-HUGE = {"hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16,
-        "intermediate_size": 5120, "patch_size": 14}
+LARGE = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+}
+HUGE = {
+    "hidden_size": 1280,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 16,
+    "intermediate_size": 5120,
+    "patch_size": 14,
+}
 
 
 @pytest.mark.parametrize(("config", "forward"), [

@@ -12,8 +12,14 @@ from costcalc.workload.families import build
 from costcalc.workload.generic import Given, from_parameters, from_shape, read_shape
 from costcalc.workload.stage import WorkloadInput, workload
 
-LLAMA3 = build({"model_type": "llama", "intermediate_size": 14336, "num_key_value_heads": 8,
-                "vocab_size": 128256})
+LLAMA3 = build(
+    {
+        "model_type": "llama",
+        "intermediate_size": 14336,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    }
+)
 VIT = build({"model_type": "vit", "num_labels": 1000})
 TOKEN = 51_470_401_536  # Llama 3 8B at 8192, training, causal half
 BASE = WorkloadInput(architecture=LLAMA3, sequence_length=8192)
@@ -146,8 +152,14 @@ def test_grpo():
     assert made.generation.sequences == sequences
     assert made.generation.flops == pytest.approx(forward * sequences)
     assert made.generation.flops < made.model_flops
-    twice = run(method="grpo", prompts=50_000, prompt_length=512, generation_length=1024, group=16,
-                inner_epochs=2)
+    twice = run(
+        method="grpo",
+        prompts=50_000,
+        prompt_length=512,
+        generation_length=1024,
+        group=16,
+        inner_epochs=2,
+    )
     assert twice.model_flops == pytest.approx(9 * forward * sequences)
 
 
@@ -211,8 +223,16 @@ def test_a_mixture_by_count_needs_its_active_parameters():
         from_parameters(46.7e9, None, given, 4096)
     with pytest.raises(InputError, match="expected at most the 4"):
         from_parameters(4e9, 5e9, Given(), 4096)
-    whole = Given(layers=32, hidden=4096, heads=32, kv_heads=8, ffn=14336, vocabulary=32000,
-                  experts=8, experts_per_token=2)
+    whole = Given(
+        layers=32,
+        hidden=4096,
+        heads=32,
+        kv_heads=8,
+        ffn=14336,
+        vocabulary=32000,
+        experts=8,
+        experts_per_token=2,
+    )
     assert from_parameters(46_702_792_704, None, whole, 4096).active == 12_879_925_248
 
 
@@ -237,7 +257,8 @@ def test_shapes_say_what_was_filled():
     made = from_shape(read_shape({"layers": 2, "hidden": 256, "vocabulary": 100}))
     assert (made.heads, made.ffn) == (2, 768)
     assert made.notes == (
-        "heads 2: hidden / 128", "kv_heads 2: as many as heads",
+        "heads 2: hidden / 128",
+        "kv_heads 2: as many as heads",
         "ffn 768: 8/3 of hidden, up to 256",
     )
 
@@ -245,11 +266,30 @@ def test_shapes_say_what_was_filled():
 def test_every_kind_of_shape_equals_its_family():
     bert = build({"model_type": "bert"})
     assert tally(
-        from_shape(Given(kind="encoder", layers=12, hidden=768, heads=12, ffn=3072,
-                         vocabulary=30522, positions=514)), sequence_length=512,
+        from_shape(
+            Given(
+                kind="encoder",
+                layers=12,
+                hidden=768,
+                heads=12,
+                ffn=3072,
+                vocabulary=30522,
+                positions=514,
+            )
+        ),
+        sequence_length=512,
     ) == tally(bert, sequence_length=512)
-    encoder = from_shape(Given(kind="encoder", layers=12, hidden=768, heads=12, ffn=3072,
-                               vocabulary=30522, positions=514))
+    encoder = from_shape(
+        Given(
+            kind="encoder",
+            layers=12,
+            hidden=768,
+            heads=12,
+            ffn=3072,
+            vocabulary=30522,
+            positions=514,
+        )
+    )
     assert parameters(encoder) == parameters(bert) == 109_514_298
     vit = from_shape(Given(kind="vit", layers=12, hidden=768, heads=12, ffn=3072))
     assert (parameters(vit), tally(vit)) == (parameters(VIT), tally(VIT))

@@ -50,8 +50,9 @@ def xlm_roberta(c: Fields) -> Architecture:
 
 def distilbert(c: Fields) -> Architecture:
     """DistilBERT; ``DistilBertForMaskedLM``."""
-    heads, width = c.integer("n_heads", 12, "num_attention_heads"), c.integer(
-        "dim", 768, "hidden_size"
+    heads, width = (
+        c.integer("n_heads", 12, "num_attention_heads"),
+        c.integer("dim", 768, "hidden_size"),
     )
     c.divides("n_heads", heads, "dim", width)
     s = Shape(

@@ -182,9 +182,7 @@ def experts(
         *(mlp(hidden, shared, gated=gated, bias=shared_bias) if shared else ()),
         *((linear(hidden, 1, "router", "shared_expert_gate"),) if shared_gate else ()),
         *(
-            Linear(
-                n_in=a, n_out=b, part="expert", name=n, bias=bias, copies=number, active=chosen
-            )
+            Linear(n_in=a, n_out=b, part="expert", name=n, bias=bias, copies=number, active=chosen)
             for (a, b), n in zip(sizes, names, strict=True)
         ),
     )

@@ -73,9 +73,7 @@ def deepseek_v3(c: Fields) -> Architecture:
     return _model(c, "deepseek_v3", s, number=256, chosen=8, ffn=2048, shared=1, dense=3)
 
 
-def _shape(
-    c: Fields, *, hidden: int, layers: int, heads: int, ffn: int, vocabulary: int
-) -> Shape:
+def _shape(c: Fields, *, hidden: int, layers: int, heads: int, ffn: int, vocabulary: int) -> Shape:
     number = c.integer("num_attention_heads", heads)
     return Shape(
         hidden=c.integer("hidden_size", hidden),
@@ -90,15 +88,7 @@ def _shape(
 
 
 def _model(
-    c: Fields,
-    name: str,
-    s: Shape,
-    *,
-    number: int,
-    chosen: int,
-    ffn: int,
-    shared: int,
-    dense: int,
+    c: Fields, name: str, s: Shape, *, number: int, chosen: int, ffn: int, shared: int, dense: int
 ) -> Architecture:
     number = c.integer("n_routed_experts", number, "num_local_experts", "num_experts")
     chosen = c.integer("num_experts_per_tok", chosen)

@@ -43,9 +43,7 @@ def gemma3(c: Fields) -> Architecture:
     return _windowed(c, "gemma3", 262208, every=every, extra=True)
 
 
-def _windowed(
-    c: Fields, name: str, vocabulary: int, *, every: int, extra: bool
-) -> Architecture:
+def _windowed(c: Fields, name: str, vocabulary: int, *, every: int, extra: bool) -> Architecture:
     s = shape(
         c,
         hidden=2304,
@@ -62,8 +60,10 @@ def _windowed(
     rest = mlp(s.hidden, s.ffn) + weights(4 * s.hidden)
     norms = 2 * s.head_dim if extra else 0
     layers = [
-        ("layer" if w is None else "windowed layer",
-         attention(s, bias=bias, extra=norms, window=w) + rest)
+        (
+            "layer" if w is None else "windowed layer",
+            attention(s, bias=bias, extra=norms, window=w) + rest,
+        )
         for w in windows(c, s.layers, c.optional("sliding_window", 4096), pattern)
     ]
     return language_model(name, s, layers)

@@ -34,9 +34,7 @@ def _shape(
     ffn: tuple[str, ...] = ("n_inner",),
 ) -> Shape:
     """Sizes with a feed-forward of 4 x hidden where the file has none."""
-    s = shape(
-        c, hidden=hidden, layers=layers, heads=heads, ffn=1, vocabulary=vocabulary, tied=tied
-    )
+    s = shape(c, hidden=hidden, layers=layers, heads=heads, ffn=1, vocabulary=vocabulary, tied=tied)
     width = c.integer(ffn[0], 4 * s.hidden, *ffn[1:]) if ffn else 4 * s.hidden
     c.divides("num_attention_heads", s.heads, "hidden_size", s.hidden)
     return replace(s, ffn=width, kv_heads=s.heads, head_dim=max(1, s.hidden // s.heads))
@@ -52,21 +50,13 @@ def gpt2(c: Fields) -> Architecture:
     )
     positions = c.integer("n_positions", 1024, "max_position_embeddings")
     layers = [("layer", operators)] * s.layers
-    return language_model(
-        "gpt2", s, layers, positions=positions, norm=2 * s.hidden, gated=False
-    )
+    return language_model("gpt2", s, layers, positions=positions, norm=2 * s.hidden, gated=False)
 
 
 def gpt_neo(c: Fields) -> Architecture:
     """GPT-Neo: every other layer with a window of 256 by default; no biases on q, k, v."""
     s = _shape(
-        c,
-        hidden=2048,
-        layers=24,
-        heads=16,
-        vocabulary=50257,
-        tied=True,
-        ffn=("intermediate_size",),
+        c, hidden=2048, layers=24, heads=16, vocabulary=50257, tied=True, ffn=("intermediate_size",)
     )
     window = c.integer("window_size", 256)
     pattern = c.words("attention_layers", s.layers, ("global", "local")) or _patterns(c, s.layers)
@@ -78,9 +68,7 @@ def gpt_neo(c: Fields) -> Architecture:
         mine = attention(s, bias=False, out_bias=True, window=reach, names=names)
         layers.append((kind, mine + rest + weights(4 * s.hidden)))
     positions = c.integer("max_position_embeddings", 2048)
-    return language_model(
-        "gpt_neo", s, layers, positions=positions, norm=2 * s.hidden, gated=False
-    )
+    return language_model("gpt_neo", s, layers, positions=positions, norm=2 * s.hidden, gated=False)
 
 
 def _patterns(c: Fields, layers: int) -> list[str]:
@@ -96,8 +84,10 @@ def _patterns(c: Fields, layers: int) -> list[str]:
     if "attention_types" not in c.config:
         return pattern[:layers]
     if len(pattern) != layers or any(kind not in ("global", "local") for kind in pattern):
-        c.problem("attention_types", f"expected global or local for {layers} layers; "
-                                     f"got {len(pattern)} layers")
+        c.problem(
+            "attention_types",
+            f"expected global or local for {layers} layers; got {len(pattern)} layers",
+        )
         return ["global"] * layers
     return pattern
 
@@ -122,13 +112,7 @@ def gpt_neox(c: Fields) -> Architecture:
     names = ("query_key_value", "dense")
     operators = (
         *attention(s, bias=c.flag("attention_bias", True), names=names),
-        *mlp(
-            s.hidden,
-            s.ffn,
-            gated=False,
-            bias=True,
-            names=("dense_h_to_4h", "dense_4h_to_h"),
-        ),
+        *mlp(s.hidden, s.ffn, gated=False, bias=True, names=("dense_h_to_4h", "dense_4h_to_h")),
         *weights(4 * s.hidden),
     )
     layers = [("layer", operators)] * s.layers
@@ -158,8 +142,9 @@ def opt(c: Fields) -> Architecture:
     last = head(replace(s, hidden=width))
     middle = model.blocks[1:-1]
     if width != s.hidden:
-        into, out = linear(width, s.hidden, "other", "project_in"), linear(
-            s.hidden, width, "other", "project_out"
+        into, out = (
+            linear(width, s.hidden, "other", "project_in"),
+            linear(s.hidden, width, "other", "project_out"),
         )
         middle = (
             Block(name="project in", operators=(into,), layer=False),
@@ -174,13 +159,7 @@ def bloom(c: Fields) -> Architecture:
     s = _shape(c, hidden=64, layers=2, heads=8, vocabulary=250880, tied=True, ffn=())
     operators = (
         *attention(s, bias=True, names=("query_key_value", "dense")),
-        *mlp(
-            s.hidden,
-            s.ffn,
-            gated=False,
-            bias=True,
-            names=("dense_h_to_4h", "dense_4h_to_h"),
-        ),
+        *mlp(s.hidden, s.ffn, gated=False, bias=True, names=("dense_h_to_4h", "dense_4h_to_h")),
         *weights(4 * s.hidden),
     )
     layers = [("layer", operators)] * s.layers
@@ -192,13 +171,7 @@ def bloom(c: Fields) -> Architecture:
 def falcon(c: Fields) -> Architecture:
     """Falcon: one key-value head (7B), or groups in the new decoder; tied unless said."""
     s = _shape(
-        c,
-        hidden=4544,
-        layers=32,
-        heads=71,
-        vocabulary=65024,
-        tied=True,
-        ffn=("ffn_hidden_size",),
+        c, hidden=4544, layers=32, heads=71, vocabulary=65024, tied=True, ffn=("ffn_hidden_size",)
     )
     new, bias = c.flag("new_decoder_architecture", False), c.flag("bias", False)
     shared = s.heads
@@ -213,13 +186,7 @@ def falcon(c: Fields) -> Architecture:
         norms = 2 if c.integer("num_ln_in_parallel_attn", 2 if new else 1) == 2 else 1
     operators = (
         *attention(s, bias=bias, names=("query_key_value", "dense")),
-        *mlp(
-            s.hidden,
-            s.ffn,
-            gated=False,
-            bias=bias,
-            names=("dense_h_to_4h", "dense_4h_to_h"),
-        ),
+        *mlp(s.hidden, s.ffn, gated=False, bias=bias, names=("dense_h_to_4h", "dense_4h_to_h")),
         *weights(norms * 2 * s.hidden),
     )
     layers = [("layer", operators)] * s.layers

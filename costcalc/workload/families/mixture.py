@@ -148,14 +148,7 @@ def olmoe(c: Fields) -> Architecture:
 def gpt_oss(c: Fields) -> Architecture:
     """gpt-oss: a sink a head, biases also in experts and router, every other layer windowed."""
     s = shape(
-        c,
-        hidden=2880,
-        layers=36,
-        heads=64,
-        kv_heads=8,
-        head_dim=64,
-        ffn=2880,
-        vocabulary=201088,
+        c, hidden=2880, layers=36, heads=64, kv_heads=8, head_dim=64, ffn=2880, vocabulary=201088
     )
     number, chosen = number_of_experts(c, 128), c.integer("num_experts_per_tok", 4)
     window = c.optional("sliding_window", 128)
@@ -179,14 +172,7 @@ def gpt_oss(c: Fields) -> Architecture:
 def glm4_moe(c: Fields) -> Architecture:
     """GLM-4.5: the first layers dense, a shared expert; prediction layers are not counted."""
     s = shape(
-        c,
-        hidden=4096,
-        layers=46,
-        heads=96,
-        kv_heads=8,
-        ffn=10944,
-        vocabulary=151552,
-        strict=False,
+        c, hidden=4096, layers=46, heads=96, kv_heads=8, ffn=10944, vocabulary=151552, strict=False
     )
     number, chosen = number_of_experts(c, 128), c.integer("num_experts_per_tok", 8)
     ffn = c.integer("moe_intermediate_size", 1408)
@@ -209,14 +195,7 @@ def glm4_moe(c: Fields) -> Architecture:
 def llama4(c: Fields) -> Architecture:
     """Llama 4, the text model: one routed and one shared expert; chunked attention on 3 of 4."""
     s = shape(
-        c,
-        hidden=5120,
-        layers=48,
-        heads=40,
-        kv_heads=8,
-        head_dim=128,
-        ffn=8192,
-        vocabulary=202048,
+        c, hidden=5120, layers=48, heads=40, kv_heads=8, head_dim=128, ffn=8192, vocabulary=202048
     )
     number, chosen = number_of_experts(c, 16), c.integer("num_experts_per_tok", 1)
     step = c.integer("interleave_moe_layer_step", 1)

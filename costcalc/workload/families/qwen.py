@@ -47,14 +47,7 @@ def qwen2(c: Fields) -> Architecture:
 def qwen3(c: Fields) -> Architecture:
     """Qwen3: norms on the head dimension of query and key; head_dim 128 unless said."""
     s = shape(
-        c,
-        hidden=4096,
-        layers=32,
-        heads=32,
-        kv_heads=32,
-        head_dim=128,
-        ffn=22016,
-        vocabulary=151936,
+        c, hidden=4096, layers=32, heads=32, kv_heads=32, head_dim=128, ffn=22016, vocabulary=151936
     )
     bias = c.flag("attention_bias", False)
     rest = mlp(s.hidden, s.ffn) + weights(2 * s.hidden)
@@ -68,14 +61,7 @@ def qwen3(c: Fields) -> Architecture:
 def qwen3_next(c: Fields) -> Architecture:
     """Qwen3-Next: three layers of gated DeltaNet to one of gated attention, all with experts."""
     s = shape(
-        c,
-        hidden=2048,
-        layers=48,
-        heads=16,
-        kv_heads=2,
-        head_dim=256,
-        ffn=5632,
-        vocabulary=151936,
+        c, hidden=2048, layers=48, heads=16, kv_heads=2, head_dim=256, ffn=5632, vocabulary=151936
     )
     number, chosen = number_of_experts(c, 512), c.integer("num_experts_per_tok", 10)
     ffn = c.integer("moe_intermediate_size", 512)
@@ -105,11 +91,13 @@ def qwen3_next(c: Fields) -> Architecture:
 
 def _delta_net(c: Fields, hidden: int) -> Operators:
     """Gated DeltaNet: state of keys x values a head, 3 rank-1 products a token (6·dk·dv FLOP)."""
-    key_heads, value_heads = c.integer("linear_num_key_heads", 16), c.integer(
-        "linear_num_value_heads", 32
+    key_heads, value_heads = (
+        c.integer("linear_num_key_heads", 16),
+        c.integer("linear_num_value_heads", 32),
     )
-    key_dim, value_dim = c.integer("linear_key_head_dim", 128), c.integer(
-        "linear_value_head_dim", 128
+    key_dim, value_dim = (
+        c.integer("linear_key_head_dim", 128),
+        c.integer("linear_value_head_dim", 128),
     )
     keys, values = key_heads * key_dim, value_heads * value_dim
     width = 2 * keys + values

@@ -87,10 +87,7 @@ def encoder_decoder(
     cross = _attention(hidden, inner, heads, head_dim, causal=False, over="source")
     names = GATED if gated else ("wi", "wo")
     feed = mlp(hidden, ffn, gated=gated, names=names)
-    keys = (
-        linear(hidden, inner, "attention", "k"),
-        linear(hidden, inner, "attention", "v"),
-    )
+    keys = (linear(hidden, inner, "attention", "k"), linear(hidden, inner, "attention", "v"))
     crossing = tuple(o for o in cross if o not in keys)
     output = Linear(n_in=hidden, n_out=vocabulary, part="head", tied=tied, name="lm_head")
     return Architecture(
@@ -124,12 +121,7 @@ def encoder_decoder(
                 repeat=decoder_layers,
                 stream="target",
             ),
-            Block(
-                name="head",
-                operators=(*weights(hidden), output),
-                stream="target",
-                layer=False,
-            ),
+            Block(name="head", operators=(*weights(hidden), output), stream="target", layer=False),
         ),
         hidden=hidden,
         heads=heads,

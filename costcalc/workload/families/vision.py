@@ -105,12 +105,10 @@ def vision_transformer(
 
 def resnet(c: Fields) -> Architecture:
     """ResNet; ``ResNetForImageClassification``.  ``image_size`` (224) is no key of transformers."""
-    depths, widths = c.integers("depths") or [3, 4, 6, 3], c.integers("hidden_sizes") or [
-        256,
-        512,
-        1024,
-        2048,
-    ]
+    depths, widths = (
+        c.integers("depths") or [3, 4, 6, 3],
+        c.integers("hidden_sizes") or [256, 512, 1024, 2048],
+    )
     if len(depths) != len(widths) or min(depths + widths, default=0) < 1:
         c.problem("depths", f"expected as many numbers, 1 or more, as hidden_sizes; got {depths}")
         depths, widths = [1], [256]
@@ -154,9 +152,7 @@ def _convolution(
     c_in: int, c_out: int, kernel: int, side: int, *, first: bool = False
 ) -> Iterator[Operator]:
     """A convolution and its batch norm: 2·H·W·C_out·C_in·k² FLOP."""
-    yield Convolution(
-        c_in=c_in, c_out=c_out, kernel=kernel**2, positions=side * side, first=first
-    )
+    yield Convolution(c_in=c_in, c_out=c_out, kernel=kernel**2, positions=side * side, first=first)
     yield from weights(2 * c_out)
 
 

@@ -105,8 +105,6 @@ def _attention(hidden: int, heads: int, *, causal: bool, over: str | None) -> Op
     width = max(1, hidden // heads)
     return (
         linear(hidden, hidden, "attention", "q_proj", bias=True),
-        Attention(
-            heads=heads, kv_heads=heads, qk_dim=width, v_dim=width, causal=causal, over=over
-        ),
+        Attention(heads=heads, kv_heads=heads, qk_dim=width, v_dim=width, causal=causal, over=over),
         linear(hidden, hidden, "attention", "out_proj", bias=True),
     )
