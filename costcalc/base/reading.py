@@ -231,6 +231,9 @@ class _Reader:
         before = self._line(mark.line)[: mark.column + 1] if mark is not None else ""
         if before.strip(" ").startswith("\t"):
             text = "expected spaces to indent; got a tab"
+        elif mark is not None and self._brackets_open(mark.index) > MAX_DEPTH:
+            # PyYAML 6.0.4 scans ahead and ends at a depth of its own before the event comes.
+            text = f"nested deeper than {MAX_DEPTH} levels"
         return InputError(
             Problem(
                 key="",
@@ -240,6 +243,10 @@ class _Reader:
                 column=mark.column + 1 if mark else None,
             )
         )
+
+    def _brackets_open(self, index: int) -> int:
+        read = self.text[:index]
+        return sum(read.count(a) - read.count(b) for a, b in ("[]", "{}"))
 
     def _line(self, number: int) -> str:
         lines = self.text.split("\n", number + 1)

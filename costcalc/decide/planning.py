@@ -267,7 +267,8 @@ def _search(made: Plan, raw: Mapping[str, Any], scores: Sequence[float]) -> dict
         "beyond": trials.plug_in(scores, held) if beyond else None,
         "beyond_why": ""
         if not beyond
-        else f"{len(scores)} scores are given: the unbiased form ends there. Beyond it the plug-in form "
+        else f"{len(scores)} scores are given: the unbiased form ends there. Beyond it the "
+        "plug-in form "
         "is shown, which no trial better than the best one seen can raise: biased low",
         "curve": trials.curve(scores, most, each),
         "sequential": "trials one after another; side by side only the money counts",

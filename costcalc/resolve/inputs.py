@@ -133,7 +133,8 @@ def power(
             low=SLOWER[1],
             high=SLOWER[2],
             source=EFFECTIVE_SOURCE,
-            why="the default goodput is mostly training slower than modelled, which draws as training "
+            why="the default goodput is mostly training slower than modelled, which draws as "
+            "training "
             "does; about a tenth of the time is lost",
         )
     )

@@ -152,7 +152,8 @@ def from_step_time(
         raise InputError(
             Problem(
                 key="hardware.calibrate.step_time",
-                message="expected training.global_batch and a model beside it: they say what a step is",
+                message="expected training.global_batch and a model beside it: they say what a "
+                "step is",
             )
         )
     flops = data_per_step(work, recipe) * work.flops_per_datum

@@ -48,7 +48,7 @@ NASTY = (
     r"""\input{/etc/passwd} \write18{ls} $x_1^2$ 50 % #~& {} "q" 'a' `b`
 <script>alert(1)</script>
 | *b* _i_ --- é Ö 中 🙂 \ end"""
-     "\u202e"
+    "\u202e"
 )
 
 

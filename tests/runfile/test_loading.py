@@ -54,7 +54,8 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
         ),
         (
             {"model": {"preset": "a", "flops": "1e20 FLOP"}},
-            "model: expected one of preset, config, architecture, parameters, forward_flops, flops; got "
+            "model: expected one of preset, config, architecture, parameters, forward_flops, "
+            "flops; got "
             "preset and flops",
         ),
         (
@@ -81,7 +82,8 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
         ({"hardware": {"layout": {"data": 2, "tensor": 2}}}, "expected the count, 8"),
         (
             {"hardware": {"layout": "best"}},
-            'hardware.layout: expected auto or a mapping such as {data: 128, tensor: 8}; got "best"',
+            "hardware.layout: expected auto or a mapping such as {data: 128, tensor: 8}; "
+            'got "best"',
         ),
         ({"hardware": {"nodes": 2}}, "hardware.nodes: nodes go with hardware.instance"),
         (
@@ -95,7 +97,8 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
         ({"training": {"method": "pretain"}}, "did you mean pretrain?"),
         (
             {"training": {"precision": "fp8"}, "hardware": {"utilization": 0.4}},
-            "hardware.utilization: which peak does it refer to? precision is fp8: add utilization_basis: "
+            "hardware.utilization: which peak does it refer to? precision is fp8: add "
+            "utilization_basis: "
             "{peak: bf16} or {peak: fp8}",
         ),
         ({"training": {"lora": {"rank": 8}}}, "training.lora: lora goes with method: lora"),
