@@ -1,0 +1,222 @@
+"""Small changes to the package that a test of their room has to notice.
+
+    python scripts/mutate.py --number 100 --seed 7        # a seeded sample over the whole package
+    python scripts/mutate.py --within costcalc/price.py   # of one file or room
+
+A mutant is one change in one file: a constant is another, a comparison is flipped or moved by its
+equality, a term or factor is dropped, `and` becomes `or`, a condition is negated.  Each is run
+against the tests of its room alone: ``tests/ROOM``, ``tests/test_MODULE.py`` and the module's own
+examples.  Survivors are printed with file and line; the exit code is 3 where more than ``--allow``
+of the sample survive.  The same seed on the same source draws the same mutants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "costcalc"
+COPIED = ("costcalc", "hardware_profiles", "tests", "examples", "scripts", "docs", "benchmarks")
+FILES = ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
+# Frameworks' own hooks are tested where the frameworks are; the entry point is a line.
+LEFT_OUT = ("integrations", "__main__.py", "__init__.py")
+SECONDS = 240.0  # a mutant that loops has been noticed
+
+FLIPPED = {
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
+OPERATED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: the file, what stands there (by byte offsets), and what is put in its place."""
+
+    path: Path
+    line: int
+    start: int
+    end: int
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}: {self.old}  ->  {self.new}"
+
+    def source(self) -> bytes:
+        """The file with the change."""
+        text = self.path.read_bytes()
+        return text[: self.start] + f"({self.new})".encode() + text[self.end :]
+
+
+def changes(node: ast.AST) -> Iterator[ast.expr]:
+    """What an expression may be changed to."""
+    match node:
+        case ast.Constant(value=bool()):
+            yield ast.Constant(not node.value)
+        case ast.Constant(value=int()):
+            yield ast.Constant(node.value + 1)
+        case ast.Constant(value=float()):
+            yield ast.Constant(node.value * 1.25 if node.value else 1.0)
+        case ast.Compare(ops=[operator], comparators=[_]):
+            for other in FLIPPED[type(operator)]:
+                yield ast.Compare(node.left, [other()], node.comparators)
+        case ast.BinOp(op=operator) if type(operator) in OPERATED and not _is_text(node):
+            yield ast.BinOp(node.left, OPERATED[type(operator)](), node.right)
+            yield node.left
+        case ast.BoolOp(op=operator, values=values):
+            yield ast.BoolOp(ast.Or() if isinstance(operator, ast.And) else ast.And(), values)
+        case ast.UnaryOp(op=ast.Not()):
+            yield node.operand
+        case ast.IfExp():
+            yield ast.IfExp(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
+
+
+def _is_text(node: ast.BinOp) -> bool:
+    """Joined strings, which no test need repeat."""
+    return any(
+        isinstance(inner, ast.JoinedStr) or isinstance(getattr(inner, "value", None), str)
+        for inner in ast.walk(node)
+    )
+
+
+def _spoken(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run: no annotation, no docstring, no format, no flag of a decorator."""
+    for name, value in ast.iter_fields(node):
+        if name in {"annotation", "returns", "decorator_list", "format_spec"}:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield child
+                yield from _spoken(child)
+
+
+def mutants(path: Path) -> list[Mutant]:
+    """Every mutant of a file."""
+    source = path.read_bytes()
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    found = []
+    for node in _spoken(ast.parse(source)):
+        if not isinstance(node, ast.expr) or node.end_lineno is None:
+            continue
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[node.end_lineno - 1] + (node.end_col_offset or 0)
+        old = ast.unparse(node)
+        for new in changes(node):
+            text = ast.unparse(ast.fix_missing_locations(new))
+            found.append(Mutant(path, node.lineno, start, end, old, text))
+    return found
+
+
+def population(within: Path) -> list[Mutant]:
+    """The mutants of a file or folder, in a fixed order."""
+    paths = [within] if within.is_file() else sorted(within.rglob("*.py"))
+    kept = [path for path in paths if not set(path.relative_to(PACKAGE).parts) & set(LEFT_OUT)]
+    return [mutant for path in kept for mutant in mutants(path)]
+
+
+def tests_of(path: Path) -> list[str]:
+    """The tests of a module's room: its folder, the file of its name, its own examples."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    named = [ROOT / "tests" / parts[0], ROOT / "tests" / f"test_{parts[0]}.py"]
+    return [str(each.relative_to(ROOT)) for each in (*named, path) if each.exists()]
+
+
+def copy_to(folder: Path) -> None:
+    """A tree of its own for a worker."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+
+
+def passes(folder: Path, tests: list[str]) -> bool:
+    """Whether the tests pass in a worker's tree."""
+    env = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / ".pyc")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=env, capture_output=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def survives(mutant: Mutant, folder: Path) -> bool:
+    """Whether no test of its room notices."""
+    place = folder / mutant.path.relative_to(ROOT)
+    before = place.read_bytes()
+    try:
+        place.write_bytes(mutant.source())
+        return passes(folder, tests_of(mutant.path))
+    finally:
+        place.write_bytes(before)
+
+
+def run(sample: list[Mutant], workers: int) -> list[Mutant]:
+    """The survivors of a sample."""
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(workers) as pool:
+        free: Queue[Path] = Queue()
+        for number in range(workers):
+            folder = Path(work) / str(number)
+            copy_to(folder)
+            free.put(folder)
+
+        def one(mutant: Mutant) -> bool:
+            folder = free.get()
+            try:
+                alive = survives(mutant, folder)
+            finally:
+                free.put(folder)
+            print("SURVIVES" if alive else "noticed ", mutant, flush=True)
+            return alive
+
+        return [
+            mutant for mutant, alive in zip(sample, pool.map(one, sample), strict=True) if alive
+        ]
+
+
+def main() -> int:
+    """Draw, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--number", type=int, default=100)
+    parser.add_argument("--seed", default="0", help="a number or any text, such as a commit")
+    parser.add_argument("--within", type=Path, default=PACKAGE)
+    parser.add_argument("--allow", type=float, default=0.10, help="share that may survive")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    every = population(given.within.resolve())
+    sample = random.Random(given.seed).sample(every, min(given.number, len(every)))
+    alive = run(sample, given.workers)
+    print(f"\nseed {given.seed}: {len(alive)} of {len(sample)} survive (of {len(every)} mutants)")
+    for mutant in alive:
+        print(f"  {mutant}")
+    return 3 if len(alive) > given.allow * len(sample) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
