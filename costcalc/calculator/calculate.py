@@ -12,7 +12,6 @@ from typing import Any
 
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.ranges import DRAWS, draw
-from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.outcome import combined, single
 from costcalc.calculator.part import Part
@@ -21,6 +20,7 @@ from costcalc.catalog import region as regions
 from costcalc.catalog.region import Region
 from costcalc.resolve import inputs
 from costcalc.resolve.hardware import Devices, devices_of
+from costcalc.resolve.measured import with_measured
 from costcalc.resolve.names import folders, look_up
 from costcalc.resolve.time import (
     Timed,
@@ -51,7 +51,15 @@ def estimate(
     >>> made.results["parameters"].value
     8030261248.0
     """
-    request = load(source, look_up, changes=changes)
+    return estimated(load(source, look_up, changes=changes), ranges=ranges)
+
+
+def estimated(request: Request, *, ranges: bool = True) -> Estimate:
+    """The estimate of a request that is checked; see :func:`estimate`.
+
+    Raises:
+        InputError: it does not fit, or a figure of it cannot be read.
+    """
     number = DRAWS if ranges else 0
     parts = [cost_of(given, request, number) for given in request.parts]
     if not request.run.stages:
@@ -75,7 +83,7 @@ def cost_of(given: Input, request: Request, number: int) -> Part:
         known |= found.known
         why |= found.why
         notes += found.notes
-    known, measured = _with_measured(given, known)
+    known, measured = with_measured(given, known)
     values = pipeline.run({name: item.value for name, item in known.items()})
     draws: dict[str, Any] = {}
     if number:
@@ -270,49 +278,3 @@ def _peak_source(devices: Devices, precision: str) -> str:
     peak = devices.accelerator.peak
     figure = getattr(peak, {"mxfp8": "fp8"}.get(precision, precision), None)
     return devices.accelerator.sources[figure.source].title if figure else "profile"
-
-
-def _with_measured(
-    given: Input, known: dict[str, Assumption]
-) -> tuple[dict[str, Assumption], frozenset[str]]:
-    """Measured figures, each in the place of its stage."""
-    measured = given.part.measured
-    if measured is None:
-        return known, frozenset()
-    place = given.place
-    found: dict[str, tuple[float, str, str]] = {}
-    runs = known["runs"].value
-    if measured.wall_clock is not None:
-        found["wall_clock"] = (measured.wall_clock, "h", "wall_clock")
-    if measured.device_hours is not None:
-        seconds = to_si(measured.device_hours, "device_hour")
-        found["device_hours"] = (seconds, "device_hour", "device_hours")
-        found["wall_clock"] = (seconds / (known["devices"].value * runs), "h", "device_hours")
-    if measured.energy is not None:
-        found["energy"] = (measured.energy, "kWh", "energy")
-        found["energy_it"] = (measured.energy / known["pue"].value, "kWh", "energy")
-    if measured.energy_it is not None:
-        found["energy_it"] = (measured.energy_it, "kWh", "energy_it")
-    if measured.cost is not None:
-        found["cost"] = (inputs.dollars(measured.cost, given.part.price), "USD", "cost")
-    added: dict[str, Assumption] = {
-        name: exact(
-            f"measured.{key}",
-            value,
-            shown,
-            basis="measured",
-            source="run file",
-            where=place("measured", key),
-        )
-        for name, (value, shown, key) in found.items()
-    }
-    if measured.energy is not None and measured.energy_it is None:  # as unsure as the PUE is
-        pue, it = known["pue"], added["energy_it"]
-        added["energy_it"] = replace(
-            it,
-            key="measured.energy_it",
-            why="measured.energy / PUE",
-            low=it.value * pue.value / pue.high,
-            high=it.value * pue.value / pue.low,
-        )
-    return {**known, **added}, frozenset(found)

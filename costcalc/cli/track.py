@@ -71,8 +71,8 @@ def run(
         ledger=folder,
         job=named,
         changes=changes,
-        on_limit=on_limit,
-        interval=interval,  # type: ignore[arg-type]
+        on_limit=on_limit,  # type: ignore[arg-type]
+        interval=interval,
         identify=identify,
         force=force,
     )

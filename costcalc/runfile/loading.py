@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
-from costcalc.runfile.rules import Fault, faults
+from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
 from costcalc.runfile.values import shown
 
@@ -78,17 +78,23 @@ class Request:
 Source = str | os.PathLike[str] | Mapping[str, Any] | Run
 
 
-def load(source: Source, look_up: LookUp, *, changes: Mapping[str, Any] | None = None) -> Request:
+def load(
+    source: Source,
+    look_up: LookUp,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    may_lack: Collection[Lacking] = (),
+) -> Request:
     """The checked request in a path, a mapping in the run file's shape, or a Run.
 
     ``look_up`` finds names that the catalogue does not know; ``changes`` are dotted keys laid over
-    the file (``--set training.tokens=2T``).
+    the file (``--set training.tokens=2T``); ``may_lack``: what will be seen for itself later.
 
     Raises:
         InputError: every problem of the file, in its order.
     """
     document, folder = document_of(source)
-    return check(document, folder, look_up, changes=changes)
+    return check(document, folder, look_up, changes=changes, may_lack=may_lack)
 
 
 def check(
@@ -97,6 +103,7 @@ def check(
     look_up: LookUp,
     *,
     changes: Mapping[str, Any] | None = None,
+    may_lack: Collection[Lacking] = (),
 ) -> Request:
     """The checked request in a document; see :func:`load`."""
     if not isinstance(document.data, dict):
@@ -108,7 +115,7 @@ def check(
     inputs = list(_inputs(sound, document, folder))
     for given in inputs:
         named = {**given.raw, "profiles": raw.get("profiles")}
-        broken = [*faults(given.part), *look_up(named, folder)]
+        broken = [*faults(given.part, may_lack=may_lack), *look_up(named, folder)]
         problems += _placed(broken, document, given.own, bad)
     if problems:
         raise InputError(sorted(_unique(problems), key=_order))

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from enum import Enum
 from typing import Any, NamedTuple
 
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Hardware, Part, Training
 
 
+class Lacking(Enum):
+    """What a run cannot be estimated without; a tracker sees for itself what its file lacks."""
+
+    MODEL = "a model"
+    DATA = "the size of the data"
+    HARDWARE = "the hardware"
+
+
 class Fault(NamedTuple):
-    """Something wrong at a key path, without its place in a file yet."""
+    """Something wrong at a key path, without its place in a file yet; ``lacks``: it is missing."""
 
     path: tuple[str | int, ...]
     message: str
+    lacks: Lacking | None = None
 
 
-def faults(part: Part) -> Iterator[Fault]:
-    """Every rule that a part breaks."""
+def faults(part: Part, *, may_lack: Collection[Lacking] = ()) -> Iterator[Fault]:
+    """Every rule that a part breaks, but for what it may lack."""
     for rule in _RULES:
-        yield from rule(part)
+        for fault in rule(part):
+            if fault.lacks in may_lack:
+                continue
+            yield fault
+            if fault.lacks is Lacking.HARDWARE:
+                break  # of hardware that is not named nothing else is asked
 
 
 def _given(section: Any, names: tuple[str, ...]) -> list[str]:
@@ -35,7 +50,7 @@ def _model(part: Part) -> Iterator[Fault]:
         yield Fault(("model",), f"expected one of {', '.join(MODEL_ONE_OF)}; got none of them")
     elif not given and part.measured is None:
         message = "missing: what is trained (model.preset, model.config, …) or what was measured"
-        yield Fault(("model",), message)
+        yield Fault(("model",), message, Lacking.MODEL)
     if given and given[0] in ("preset", "config", "architecture"):
         for name in _given(part.model, _SHAPE):
             message = f"goes with model.parameters; model.{given[0]} says the shape already"
@@ -71,7 +86,8 @@ def _data(part: Part) -> Iterator[Fault]:
             ("training",), f"{training.method} needs prompts: how many prompts are trained on"
         )
     elif not given and not needs_none:
-        yield Fault(("training",), "missing the size of the data: tokens, samples, steps or epochs")
+        message = "missing the size of the data: tokens, samples, steps or epochs"
+        yield Fault(("training",), message, Lacking.DATA)
     elif "prompts" in given and not reinforced:
         yield Fault(("training", "prompts"), "prompts go with method: ppo or grpo")
     yield from _data_needs(training, given)
@@ -114,7 +130,9 @@ def _method(part: Part) -> Iterator[Fault]:
 def _hardware(part: Part) -> Iterator[Fault]:
     hardware = part.hardware
     if hardware is None or (hardware.accelerator is None and hardware.instance is None):
-        yield Fault(("hardware",), "missing on what: hardware.accelerator with count, or instance")
+        message = "missing on what: hardware.accelerator with count, or instance"
+        yield Fault(("hardware",), message, Lacking.HARDWARE)
+    if hardware is None:
         return
     if hardware.nodes is not None and hardware.instance is None:
         yield Fault(("hardware", "nodes"), "nodes go with hardware.instance")

@@ -232,7 +232,7 @@ def _host_part(hardware: Any, boot: str) -> _Part | None:
 
     return _Part(
         key=key,
-        component=component,
+        component=component,  # type: ignore[arg-type]
         basis=basis,  # type: ignore[arg-type]
         meter=f"{meter} (CodeCarbon)",
         read=read,

@@ -1,0 +1,128 @@
+"""What was measured of a run: typed by its user under ``measured:``, or handed over by a tracker.
+
+Both are :class:`costcalc.runfile.schema.Measured`, SI numbers once read; each figure takes the
+place of the one that would be calculated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.errors import InputError
+from costcalc.base.reading import Document
+from costcalc.base.units import to_si
+from costcalc.resolve import inputs
+from costcalc.runfile.loading import Input, Request
+from costcalc.runfile.rules import Lacking, faults
+from costcalc.runfile.schema import Run, Section
+
+S = TypeVar("S", bound=Section)
+
+
+def with_measured(
+    given: Input, known: dict[str, Assumption]
+) -> tuple[dict[str, Assumption], frozenset[str]]:
+    """Measured figures, each in the place of its stage, and their names."""
+    measured = given.part.measured
+    if measured is None:
+        return known, frozenset()
+    found: dict[str, tuple[float, str, str]] = {}
+    if measured.wall_clock is not None:
+        found["wall_clock"] = (measured.wall_clock, "h", "wall_clock")
+    if measured.device_hours is not None:
+        seconds = to_si(measured.device_hours, "device_hour")
+        devices = known["devices"].value * known["runs"].value
+        found["device_hours"] = (seconds, "device_hour", "device_hours")
+        found["wall_clock"] = (seconds / devices, "h", "device_hours")
+    if measured.energy is not None:
+        found["energy"] = (measured.energy, "kWh", "energy")
+        found["energy_it"] = (measured.energy / known["pue"].value, "kWh", "energy")
+    if measured.energy_it is not None:
+        found["energy_it"] = (measured.energy_it, "kWh", "energy_it")
+    if measured.cost is not None:
+        found["cost"] = (inputs.dollars(measured.cost, given.part.price), "USD", "cost")
+    added = {
+        name: exact(
+            f"measured.{key}",
+            value,
+            shown,
+            basis="measured",
+            source="run file",
+            where=given.place("measured", key),
+        )
+        for name, (value, shown, key) in found.items()
+    }
+    if measured.energy is not None and measured.energy_it is None:  # as unsure as the PUE is
+        pue, it = known["pue"], added["energy_it"]
+        added["energy_it"] = replace(
+            it,
+            key="measured.energy_it",
+            why="measured.energy / PUE",
+            low=it.value * pue.value / pue.high,
+            high=it.value * pue.value / pue.low,
+        )
+    return {**known, **added}, frozenset(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """A run file as its typed record (SI) and as it is written; both are changed together.
+
+    >>> from costcalc.runfile.schema import Hardware, Measured
+    >>> job = JobRun(run=Run(), written={"name": "small"})
+    >>> job = job.having(Hardware, "hardware", accelerator="h100-sxm5-80", count=8)
+    >>> job = job.having(Measured, "measured", wall_clock=7200.0)
+    >>> job.written["measured"], job.run.measured.wall_clock
+    ({'wall_clock': '7200.0 s'}, 7200.0)
+    """
+
+    run: Run
+    written: Mapping[str, Any]
+
+    def having(
+        self, kind: type[S], section: str, *, without: Collection[str] = (), **values: object
+    ) -> JobRun:
+        """The same with values, in SI, in one of its sections, and ``without`` some of its keys."""
+        old: Section = getattr(self.run, section) or kind()
+        new = old.model_copy(update={**dict.fromkeys(without), **values})
+        kept = {k: v for k, v in (self.written.get(section) or {}).items() if k not in without}
+        said = {
+            **kept,
+            **kind.model_construct(set(values), **values).model_dump(exclude_unset=True),
+        }
+        return JobRun(
+            run=self.run.model_copy(update={section: new}), written={**self.written, section: said}
+        )
+
+    def lacking(self, *sections: str) -> JobRun:
+        """The same without some of its sections."""
+        return JobRun(
+            run=self.run.model_copy(update=dict.fromkeys(sections)),
+            written={k: v for k, v in self.written.items() if k not in sections},
+        )
+
+    def request(self, *, may_lack: Collection[Lacking] = ()) -> Request:
+        """What the calculator takes.
+
+        Raises:
+            InputError: the sections do not go together.
+        """
+        document = Document(dict(self.written), "run")
+        found = list(faults(self.run, may_lack=may_lack))
+        if found:
+            raise InputError([document.problem(fault.path, fault.message) for fault in found])
+        given = Input(
+            name=self.run.name or "run",
+            raw={k: v for k, v in self.written.items() if k not in _OF_THE_FILE},
+            part=self.run,
+            document=document,
+            own=(),
+            folder=None,
+        )
+        return Request(run=self.run, raw=self.written, parts=(given,), document=document)
+
+
+_OF_THE_FILE = ("stages", "limits", "subject", "profiles", "sweep")
