@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Part = Literal["attention", "mlp", "expert", "router", "head", "embedding", "other"]
+Kind = Literal["decoder", "encoder", "encoder-decoder", "vision", "diffusion", "speech", "ssm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ class Architecture:
     """
 
     name: str
-    kind: Literal["decoder", "encoder", "encoder-decoder", "vision", "diffusion", "speech", "ssm"]
+    kind: Kind
     streams: tuple[Stream, ...]
     blocks: tuple[Block, ...]
     counts: Literal["token", "sample"] = "token"

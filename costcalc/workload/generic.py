@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.errors import InputError, Problem
 from costcalc.workload.counting import Tally, active_parameters, parameters, tally
 from costcalc.workload.families.bert import encoder
 from costcalc.workload.families.common import (
@@ -25,8 +25,6 @@ from costcalc.workload.families.t5 import encoder_decoder
 from costcalc.workload.families.vision import dit, vision_transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from costcalc.workload.architecture import Architecture
 
 KEY = "model.architecture."
@@ -59,31 +57,6 @@ class Given:
     patch_size: int | None = None
     channels: int | None = None
     classes: int | None = None
-
-
-def read_shape(mapping: Mapping[str, Any]) -> Given:
-    """The shape that a mapping says, its types checked, unknown keys refused.
-
-    >>> read_shape({"layers": 2, "hidden": 64, "vocabulary": 100}).hidden
-    64
-    """
-    check = Fields(mapping, KEY)
-    known = [field.name for field in fields(Given)]
-    said: dict[str, Any] = {}
-    for key in mapping:
-        if key not in known:
-            near = nearest(str(key), known)
-            hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(known)}"
-            check.problem(str(key), f"unknown key; {hint}")
-        elif key == "kind":
-            said[key] = check.text(key, "decoder")
-        elif key in ("gated", "tied", "biases"):
-            said[key] = check.flag(key, False) if mapping[key] is not None else None
-        else:
-            low = 0 if key in ("shared_experts", "dense_layers", "classes") else 1
-            said[key] = check.optional(key, None, low=low)
-    check.check()
-    return Given(**said)
 
 
 def from_shape(given: Given) -> Architecture:
@@ -187,88 +160,54 @@ def _decoder(g: Given, check: Fields) -> Architecture:
     norm = s.hidden * (2 if bias else 1)  # with biases, a layer norm, which has one too
     mine = attention(s, bias=bias, window=g.window) + weights(2 * norm)
     dense = mine + mlp(s.hidden, s.ffn, gated=gated, bias=bias)
-    number, chosen = g.experts or 0, g.experts_per_token or 0
-    expert_ffn = g.expert_ffn or s.ffn
     layers = [("layer", dense)] * s.layers
+    number, chosen, ffn = g.experts or 0, g.experts_per_token or 0, s.ffn
     if number:
+        ffn = g.expert_ffn or ffn
         first = min(g.dense_layers or 0, s.layers)
-        shared = (g.shared_experts or 0) * expert_ffn
+        shared = (g.shared_experts or 0) * ffn
         mixture = mine + experts(
-            check, s.hidden, expert_ffn, number, chosen, shared=shared, bias=bias, gated=gated
+            check, s.hidden, ffn, number, chosen, shared=shared, bias=bias, gated=gated
         )
-        layers = [("layer", dense)] * first + [("sparse layer", mixture)] * (s.layers - first)
-    return language_model(
-        "decoder",
-        s,
-        layers,
-        norm=norm,
-        positions=g.positions or 0,
-        gated=gated,
-        experts=number,
-        experts_per_token=chosen,
-        ffn=expert_ffn if number else None,
-    )
+        layers[first:] = [("sparse layer", mixture)] * (s.layers - first)
+    made = language_model("decoder", s, layers, norm=norm, positions=g.positions or 0, gated=gated)
+    return replace(made, experts=number, experts_per_token=chosen, ffn=ffn)
 
 
-def _encoder(g: Given, check: Fields) -> Architecture:
-    del check
-    return encoder(
-        "encoder",
-        _shape(replace(g, tied=g.tied is not False)),
-        g.positions or 0,
-        gated=bool(g.gated),
-        bias=g.biases is not False,
-    )
+def _encoder(g: Given, _: Fields) -> Architecture:
+    s = replace(_shape(g), tied=g.tied is not False)
+    bias = g.biases is not False
+    return encoder("encoder", s, g.positions or 0, gated=bool(g.gated), bias=bias)
 
 
-def _encoder_decoder(g: Given, check: Fields) -> Architecture:
-    del check
-    s = _shape(g)
-    return encoder_decoder(
-        "encoder-decoder",
-        hidden=s.hidden,
-        heads=s.heads,
-        head_dim=s.head_dim,
-        ffn=s.ffn,
-        vocabulary=s.vocabulary,
-        layers=s.layers,
-        decoder_layers=g.decoder_layers or s.layers,
-        gated=bool(g.gated),
-        tied=g.tied is not False,
-    )
+def _encoder_decoder(g: Given, _: Fields) -> Architecture:
+    s = replace(_shape(g), tied=g.tied is not False)
+    decoder_layers = g.decoder_layers or s.layers
+    return encoder_decoder("encoder-decoder", s, decoder_layers=decoder_layers, gated=bool(g.gated))
+
+
+def _patches(g: Given, check: Fields, *, image: int, patch: int) -> tuple[int, int]:
+    """Patches of an image and the side of one, in pixels."""
+    image, patch = g.image_size or image, g.patch_size or patch
+    if patch > image:
+        check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
+    return max(1, image // patch) ** 2, patch
 
 
 def _vit(g: Given, check: Fields) -> Architecture:
-    patch, image = g.patch_size or 16, g.image_size or 224
-    if patch > image:
-        check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
-    s = _shape(g)
+    patches, patch = _patches(g, check, image=224, patch=16)
+    classes = 1000 if g.classes is None else g.classes
     return vision_transformer(
-        "vit",
-        hidden=s.hidden,
-        heads=s.heads,
-        layers=s.layers,
-        ffn=s.ffn,
-        patches=max(1, image // patch) ** 2,
-        patch=patch,
-        channels=g.channels or 3,
-        classes=1000 if g.classes is None else g.classes,
+        _shape(g), patches=patches, patch=patch, channels=g.channels or 3, classes=classes
     )
 
 
 def _dit(g: Given, check: Fields) -> Architecture:
     """``image_size`` is that of what it denoises: 32 for the latent of a 256-pixel image."""
-    patch, image, channels = g.patch_size or 2, g.image_size or 32, g.channels or 4
-    if patch > image:
-        check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
-    s = _shape(g)
+    (tokens, patch), channels = _patches(g, check, image=32, patch=2), g.channels or 4
     return dit(
-        "dit",
-        hidden=s.hidden,
-        heads=s.heads,
-        layers=s.layers,
-        ffn=s.ffn,
-        tokens=max(1, image // patch) ** 2,
+        _shape(g),
+        tokens=tokens,
         patch=patch,
         channels=channels,
         out_channels=2 * channels,

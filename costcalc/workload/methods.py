@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
-from costcalc.workload.architecture import Architecture, Attention, Block, Linear
+from costcalc.workload.architecture import Architecture, Block, Linear
 from costcalc.workload.counting import Tally, lengths, recompute_flops
 from costcalc.workload.work import Recompute
 
@@ -78,40 +78,32 @@ def targeted(operator: Linear, targets: Sequence[str]) -> bool:
     ``all``: attention, feed-forward and experts, not the head, the router or embeddings (as PEFT's
     ``all-linear``); ``attention``, ``mlp``: that part; else names of layers.
     """
-    if "all" in targets and operator.part in ("attention", "mlp", "expert"):
+    part = "mlp" if operator.part == "expert" else operator.part
+    if part in ("attention", "mlp") and ("all" in targets or part in targets):
         return True
-    if "all" in targets and operator.part == "other" and operator.name.endswith("_proj"):
-        return True  # state-space models
-    if "attention" in targets and operator.part == "attention":
-        return True
-    if "mlp" in targets and operator.part in ("mlp", "expert"):
-        return True
-    return operator.name in targets
+    of_state_space = operator.part == "other" and operator.name.endswith("_proj")
+    return operator.name in targets or ("all" in targets and of_state_space)
+
+
+def _linears(architecture: Architecture) -> Iterator[tuple[Block, Linear]]:
+    for block in architecture.blocks:
+        for operator in block.operators:
+            if isinstance(operator, Linear):
+                yield block, operator
 
 
 def _adapted(architecture: Architecture, targets: Sequence[str]) -> Iterator[tuple[Block, Linear]]:
-    for block in architecture.blocks:
-        for operator in block.operators:
-            if isinstance(operator, Linear) and targeted(operator, targets):
-                yield block, operator
+    return (found for found in _linears(architecture) if targeted(found[1], targets))
 
 
 def check_targets(architecture: Architecture, targets: Sequence[str]) -> None:
     """A problem for each target that names no layer of the model."""
-    names = sorted(
-        {
-            o.name
-            for b in architecture.blocks
-            for o in b.operators
-            if isinstance(o, Linear) and o.name
-        }
-    )
-    groups = ("all", "attention", "mlp")
+    names = sorted({o.name for _, o in _linears(architecture) if o.name})
     problems = []
     for target in targets:
-        if target in names or any(True for _ in _adapted(architecture, (target,))):
+        if any(_adapted(architecture, (target,))):
             continue
-        near = nearest(target, [*groups, *names])
+        near = nearest(target, ["all", "attention", "mlp", *names])
         hint = f"did you mean {', '.join(near)}?" if near else f"it has {listing(names)}"
         message = f"no layer {target} in {architecture.name}; {hint}"
         problems.append(Problem(key="training.lora.targets", message=message))
@@ -140,10 +132,10 @@ def adapter_flops(
     """Forward FLOPs of the adapters on one sequence."""
     return sum(
         2
-        * block.repeat
-        * min(operator.active, operator.copies)
         * rank
         * (operator.n_in + operator.n_out)
+        * min(operator.active, operator.copies)
+        * block.repeat
         * sizes[block.stream]
         for block, operator in _adapted(architecture, targets)
     )
@@ -157,38 +149,18 @@ def lora(
     *,
     sequence_length: int | None = None,
     target_length: int | None = None,
-    input_gradient: bool = True,
 ) -> Passes:
     """LoRA on a frozen base: a token takes 4·N_m + 6·N_lora + 3·A.
 
     Adapters save the weight gradients of the base, a third of the FLOPs, not orders of magnitude.
-    ``input_gradient`` False leaves out the gradient of the first layer's input, which nobody needs
-    if embeddings and norms are frozen; PEFT computes it all the same where activations are
-    recomputed, and it is 0.2 % of Llama-3-8B.  A quantised base multiplies as much.
+    The gradient of the first layer's input counts, as PEFT computes it where activations are
+    recomputed: 0.2 % of Llama-3-8B.  A quantised base multiplies as much.
     """
+    base = one.forward + one.input_gradient
     if architecture is None:
-        return Passes(flops=one.forward + one.input_gradient)
+        return Passes(flops=base)
     sizes = lengths(architecture, sequence_length, target_length)
-    adapters = adapter_flops(architecture, rank, targets, sizes)
-    saved = 0.0 if input_gradient else _first_inputs(architecture, rank, targets, sizes)
-    return Passes(flops=one.forward + one.input_gradient + 3 * adapters - saved)
-
-
-def _first_inputs(
-    architecture: Architecture, rank: int, targets: Sequence[str], sizes: dict[str, int]
-) -> float:
-    """2·(d·He + 2·d·Ke) + 2·3·d·r a token: what the first layer's first matrices give back."""
-    block = next((b for b in architecture.blocks if b.layer), None)
-    if block is None:
-        return 0.0
-    total = 0.0
-    for operator in block.operators:
-        if isinstance(operator, Attention):
-            break
-        if isinstance(operator, Linear) and operator.n_in == architecture.hidden:
-            adapter = rank * operator.n_in if targeted(operator, targets) else 0
-            total += 2 * (operator.n_in * operator.n_out + adapter) * sizes[block.stream]
-    return total
+    return Passes(flops=base + 3 * adapter_flops(architecture, rank, targets, sizes))
 
 
 # -- the others ----------------------------------------------------------------------------------
@@ -198,9 +170,8 @@ def head_parameters(architecture: Architecture) -> int:
     """Weights and biases of the output head, which a frozen backbone leaves to learn."""
     return sum(
         block.repeat * operator.n_out * (operator.n_in + operator.bias)
-        for block in architecture.blocks
-        for operator in block.operators
-        if isinstance(operator, Linear) and operator.part == "head"
+        for block, operator in _linears(architecture)
+        if operator.part == "head"
     )
 
 

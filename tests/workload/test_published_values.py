@@ -17,6 +17,7 @@ from costcalc.workload.counting import (
     tally,
 )
 from costcalc.workload.families import build
+from costcalc.workload.families.common import Shape
 from costcalc.workload.families.vision import dit
 from costcalc.workload.generic import Given, from_shape
 
@@ -192,9 +193,6 @@ def test_lora_saves_a_third():
     assert lora / 2048 == 33_491_517_440
     assert one.training / 2048 == 48_249_176_064
     assert lora / one.training == pytest.approx(0.694, abs=5e-4)
-    less = methods.lora(one, llama, 16, ("all",), sequence_length=2048, input_gradient=False).flops
-    # 2·(d·He + 2·d·Ke) + 2·3·d·r
-    assert (lora - less) / 2048 == 2 * (4096 * 4096 + 2 * 4096 * 1024) + 2 * 3 * 4096 * 16
 
 
 def test_t5_11b():
@@ -263,7 +261,7 @@ def test_resnet_50():
 
 def test_dit_xl_2():
     """118.6 G multiply-adds, which the paper prints as "118.6 Gflops"."""
-    made = dit("DiT-XL/2", hidden=1152, heads=16, layers=28, ffn=4608, tokens=256)
+    made = dit(Shape(hidden=1152, heads=16, layers=28, ffn=4608), tokens=256)
     one = tally(made)
     assert one.forward == 237_242_843_136
     assert one.training == 711_718_502_400

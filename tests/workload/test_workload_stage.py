@@ -9,7 +9,7 @@ import pytest
 from costcalc import InputError
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
-from costcalc.workload.generic import Given, from_parameters, from_shape, read_shape
+from costcalc.workload.generic import Given, from_parameters, from_shape
 from costcalc.workload.stage import WorkloadInput, workload
 
 LLAMA3 = build(
@@ -242,19 +242,18 @@ def test_a_mixture_by_count_needs_its_active_parameters():
      "heads: expected a divisor of hidden (64); got 7"),
     ({"layers": 2, "hidden": 64, "vocabulary": 9, "experts": 4},
      "experts_per_token: expected how many experts a token passes; got none"),
-    ({"layers": 2, "hiden": 64}, "hiden: unknown key; did you mean hidden?"),
     ({"kind": "vit", "layers": 2, "hidden": 64, "heads": 2, "patch_size": 999},
      "patch_size: expected at most image_size (224); got 999"),
     ({"kind": "perceptron", "layers": 2, "hidden": 128}, "kind: expected one of decoder, encoder"),
 ])  # fmt: skip
 def test_shapes_that_do_not_fit(mapping, message):
     with pytest.raises(InputError) as caught:
-        from_shape(read_shape(mapping))
+        from_shape(Given(**mapping))
     assert any(message in str(problem) for problem in caught.value.problems)
 
 
 def test_shapes_say_what_was_filled():
-    made = from_shape(read_shape({"layers": 2, "hidden": 256, "vocabulary": 100}))
+    made = from_shape(Given(layers=2, hidden=256, vocabulary=100))
     assert (made.heads, made.ffn) == (2, 768)
     assert made.notes == (
         "heads 2: hidden / 128",

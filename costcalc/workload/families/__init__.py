@@ -1,70 +1,49 @@
-"""Families of models: a Hugging Face configuration to an architecture, one small file a family.
+"""Families of models: a Hugging Face configuration to an architecture.
 
-A new family is a function from :class:`~costcalc.workload.families.fields.Fields` to
-:class:`~costcalc.workload.architecture.Architecture`, a line in :data:`FAMILIES`, and a row in the
-test that builds the same model with transformers and compares the last parameter.
+Most decoders are a record in :mod:`~costcalc.workload.families.table`, which says how they differ
+from Llama; what no record says is a function from
+:class:`~costcalc.workload.families.fields.Fields` to
+:class:`~costcalc.workload.architecture.Architecture`, named in :data:`FAMILIES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.families.bert import bert, distilbert
+from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.fields import Fields, shown
+from costcalc.workload.families.gpt import opt
+from costcalc.workload.families.mamba import mamba, mamba2
+from costcalc.workload.families.t5 import t5
+from costcalc.workload.families.table import DECODERS
+from costcalc.workload.families.vision import resnet, vit
+from costcalc.workload.families.whisper import whisper
 
-if TYPE_CHECKING:
-    from costcalc.workload.architecture import Architecture
-
-#: model_type of a config.json -> module:function below this package
-FAMILIES: dict[str, str] = {
-    "bert": "bert:bert",
-    "bloom": "gpt:bloom",
-    "cohere": "llama:cohere",
-    "deepseek_v2": "deepseek:deepseek_v2",
-    "deepseek_v3": "deepseek:deepseek_v3",
-    "distilbert": "bert:distilbert",
-    "falcon": "gpt:falcon",
-    "gemma": "gemma:gemma",
-    "gemma2": "gemma:gemma2",
-    "gemma3_text": "gemma:gemma3",
-    "glm4_moe": "mixture:glm4_moe",
-    "gpt2": "gpt:gpt2",
-    "gpt_neo": "gpt:gpt_neo",
-    "gpt_neox": "gpt:gpt_neox",
-    "gpt_oss": "mixture:gpt_oss",
-    "gptj": "gpt:gptj",
-    "granite": "llama:granite",
-    "llama": "llama:llama",
-    "llama4_text": "mixture:llama4",
-    "mamba": "mamba:mamba",
-    "mamba2": "mamba:mamba2",
-    "mistral": "llama:mistral",
-    "mixtral": "mixture:mixtral",
-    "mpt": "gpt:mpt",
-    "mt5": "t5:mt5",
-    "olmo": "llama:olmo",
-    "olmo2": "llama:olmo2",
-    "olmoe": "mixture:olmoe",
-    "opt": "gpt:opt",
-    "phi": "phi:phi",
-    "phi3": "phi:phi3",
-    "qwen2": "qwen:qwen2",
-    "qwen2_moe": "mixture:qwen2_moe",
-    "qwen3": "qwen:qwen3",
-    "qwen3_moe": "mixture:qwen3_moe",
-    "qwen3_next": "qwen:qwen3_next",
-    "resnet": "vision:resnet",
-    "roberta": "bert:roberta",
-    "smollm3": "llama:smollm3",
-    "stablelm": "llama:stablelm",
-    "starcoder2": "llama:starcoder2",
-    "t5": "t5:t5",
-    "vit": "vision:vit",
-    "whisper": "whisper:whisper",
-    "xlm-roberta": "bert:xlm_roberta",
+#: model_type of a config.json -> what makes an architecture of it
+FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
+    **{
+        name: partial(decoder, name=name.removesuffix("_text"), d=record)
+        for name, record in DECODERS.items()
+    },
+    "bert": partial(bert, name="bert", vocabulary=30522),
+    "distilbert": distilbert,
+    "mamba": mamba,
+    "mamba2": mamba2,
+    "mt5": partial(
+        t5, name="mt5", heads=6, ffn=1024, vocabulary=250112, layers=8, act="gated-gelu"
+    ),
+    "opt": opt,
+    "resnet": resnet,
+    "roberta": partial(bert, name="roberta", vocabulary=50265),
+    "t5": partial(t5, name="t5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu"),
+    "vit": vit,
+    "whisper": whisper,
+    "xlm-roberta": partial(bert, name="roberta", vocabulary=30522),
 }
 
 #: another spelling, or a model that wraps a text model: the family its text model has
@@ -83,7 +62,7 @@ def supported() -> list[str]:
     return sorted({*FAMILIES, *ALIASES}, key=str.lower)
 
 
-def build(config: Mapping[str, Any]) -> Architecture:
+def build(config: Mapping[str, object]) -> Architecture:
     """The architecture that a Hugging Face configuration describes.
 
     A model with several parts (``text_config`` and others) is counted by its text model; a note
@@ -97,12 +76,10 @@ def build(config: Mapping[str, Any]) -> Architecture:
     costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
     """
     inner, prefix = _text_part(config)
-    family = _family(inner, prefix)
-    module, _, function = FAMILIES[family].partition(":")
     fields = Fields(inner, prefix)
-    builder = getattr(import_module(f"{__name__}.{module}"), function)
+    family = FAMILIES[_family(inner, prefix)]
     try:
-        architecture: Architecture = builder(fields)
+        architecture = family(fields)
     finally:
         fields.check()
     if prefix:
@@ -111,20 +88,18 @@ def build(config: Mapping[str, Any]) -> Architecture:
     return architecture
 
 
-def _text_part(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
     if not isinstance(config, Mapping):
         raise InputError(Problem(key="", message=f"expected a mapping; got {shown(config)}"))
     for name in NESTED:
         inner = config.get(name)
         if isinstance(inner, Mapping):
-            outer = {"model_type": config.get("model_type")}
-            if "tie_word_embeddings" in config:
-                outer["tie_word_embeddings"] = config["tie_word_embeddings"]
-            return {**outer, **inner}, f"{name}."
+            kept = ("model_type", "tie_word_embeddings")
+            return {key: config[key] for key in kept if key in config} | dict(inner), f"{name}."
     return config, ""
 
 
-def _family(config: Mapping[str, Any], prefix: str) -> str:
+def _family(config: Mapping[str, object], prefix: str) -> str:
     name = config.get("model_type")
     name = ALIASES.get(name, name) if isinstance(name, str) else name
     if isinstance(name, str) and name in FAMILIES:

@@ -1,4 +1,4 @@
-"""The pieces that most families share: attention, feed-forward, experts, norms, the stack.
+"""The pieces that families share: attention, feed-forward, experts, norms, blocks.
 
 Names of the linear layers are those of the Llama modules in transformers unless said otherwise, so
 that ``lora.targets`` can name them.
@@ -6,114 +6,84 @@ that ``lora.targets`` can name them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from costcalc.workload.architecture import (
     Architecture,
     Attention,
     Block,
+    Kind,
     Linear,
     Operator,
     Part,
     Stream,
     Weights,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
-
-    from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.fields import Fields
 
 Operators = tuple[Operator, ...]
-TEXT = Stream(name="text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The sizes of a decoder's main stack."""
+    """The sizes of a main stack; what it has not is 0."""
 
     hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    ffn: int
-    vocabulary: int
-    tied: bool
+    layers: int = 0
+    heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
+    ffn: int = 0
+    vocabulary: int = 0
+    tied: bool = False
 
 
-def shape(
-    c: Fields,
-    *,
-    hidden: int,
-    layers: int,
-    heads: int,
-    ffn: int,
-    vocabulary: int,
-    kv_heads: int | None = None,
-    head_dim: int | None = None,
-    tied: bool = False,
-    strict: bool = True,
-) -> Shape:
-    """The common keys; the arguments are the defaults of the family's configuration class.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The defaults of a family's configuration class; here those of Llama."""
 
-    ``kv_heads`` None: as many as heads.  ``head_dim`` None: hidden / heads, which must divide if
-    ``strict``.
-    """
-    width = c.integer("hidden_size", hidden, "n_embd", "d_model", "n_embed")
-    number = c.integer("num_attention_heads", heads, "n_head", "n_heads", "num_heads")
-    shared = c.optional("num_key_value_heads", kv_heads)
-    each = c.optional("head_dim", head_dim)
-    if each is None and strict:
-        c.divides("num_attention_heads", number, "hidden_size", width)
-    if shared is not None:
-        c.divides("num_key_value_heads", shared, "num_attention_heads", number)
+    hidden: int = 4096
+    layers: int = 32
+    heads: int = 32
+    kv_heads: int | None = None  # None: as many as heads
+    head_dim: int | None = None  # None: hidden / heads
+    ffn: int | None = 11008  # None: 4 x hidden
+    ffn_keys: tuple[str, ...] = ("intermediate_size", "n_inner", "ffn_dim")
+    vocabulary: int = 32000
+    tied: bool = False
+    grouped: bool = True  # False: as many key-value heads as heads, of hidden / heads each
+    uneven: bool = False  # heads need not divide hidden
+
+
+def shape(c: Fields, d: Sizes) -> Shape:
+    """The common keys of a configuration; ``d`` says what an absent one stands for."""
+    hidden = c.integer("hidden_size", d.hidden, "n_embd", "d_model", "n_embed")
+    heads = c.integer("num_attention_heads", d.heads, "n_head", "n_heads", "num_heads")
+    kv_heads = c.optional("num_key_value_heads", d.kv_heads)
+    head_dim = c.optional("head_dim", d.head_dim)
+    if not d.grouped or (head_dim is None and not d.uneven):
+        c.divides("num_attention_heads", heads, "hidden_size", hidden)
+    if kv_heads is not None:
+        c.divides("num_key_value_heads", kv_heads, "num_attention_heads", heads)
+    if not d.grouped:
+        kv_heads = head_dim = None
+    ffn = 4 * hidden if d.ffn is None else d.ffn
     return Shape(
-        hidden=width,
-        layers=c.layers("num_hidden_layers", layers, "n_layer", "n_layers", "num_layers"),
-        heads=number,
-        kv_heads=shared or number,
-        head_dim=each or max(1, width // number),
-        ffn=c.integer("intermediate_size", ffn, "n_inner", "ffn_dim"),
-        vocabulary=c.integer("vocab_size", vocabulary),
-        tied=c.flag("tie_word_embeddings", tied),
+        hidden=hidden,
+        layers=c.layers("num_hidden_layers", d.layers, "n_layer", "n_layers", "num_layers"),
+        heads=heads,
+        kv_heads=kv_heads or heads,
+        head_dim=head_dim or max(1, hidden // heads),
+        ffn=c.integer(d.ffn_keys[0], ffn, *d.ffn_keys[1:]) if d.ffn_keys else ffn,
+        vocabulary=c.integer("vocab_size", d.vocabulary),
+        tied=c.flag("tie_word_embeddings", d.tied),
     )
 
 
-def attention(
-    s: Shape,
-    *,
-    bias: bool = False,
-    out_bias: bool | None = None,
-    extra: int = 0,
-    window: int | None = None,
-    chunked: bool = False,
-    causal: bool = True,
-    names: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj"),
-) -> Operators:
-    """Grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245): 2dHe + 2dKe parameters.
-
-    ``extra``: parameters of query and key norms or of sinks.  Two ``names``: q, k, v are one layer.
-    """
-    queries, keys = s.heads * s.head_dim, s.kv_heads * s.head_dim
-    outputs = (queries, keys, keys) if len(names) == 4 else (queries + 2 * keys,)
-    named = zip(outputs, names, strict=False)  # the last name is the output's
-    core = Attention(
-        heads=s.heads,
-        kv_heads=s.kv_heads,
-        qk_dim=s.head_dim,
-        v_dim=s.head_dim,
-        causal=causal,
-        window=window,
-        chunked=chunked,
-    )
-    return (
-        *(linear(s.hidden, n, "attention", name, bias) for n, name in named),
-        *weights(extra),
-        core,
-        linear(queries, s.hidden, "attention", names[-1], bias if out_bias is None else out_bias),
-    )
+# -- operators -----------------------------------------------------------------------------------
 
 
 def linear(n_in: int, n_out: int, part: Part, name: str, bias: bool = False) -> Linear:
@@ -126,21 +96,61 @@ def weights(count: int, part: Part = "other") -> tuple[Weights, ...]:
     return (Weights(count=count, part=part),) if count else ()
 
 
+def output_head(s: Shape, name: str = "lm_head", *, bias: bool = False) -> Linear:
+    """The output layer over the vocabulary: 2·d·V FLOP a token, tied or not."""
+    return Linear(n_in=s.hidden, n_out=s.vocabulary, part="head", bias=bias, tied=s.tied, name=name)
+
+
+def attention(
+    s: Shape,
+    *,
+    bias: bool = False,
+    out_bias: bool | None = None,
+    extra: int = 0,
+    window: int | None = None,
+    chunked: bool = False,
+    causal: bool = True,
+    over: str | None = None,
+    names: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj"),
+    keys_apart: bool = False,
+) -> Operators:
+    """Grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245): 2dHe + 2dKe parameters.
+
+    ``extra``: parameters of query and key norms or of sinks.  Two ``names``: q, k, v are one layer,
+    or, if ``keys_apart``, k and v stand elsewhere.
+    """
+    queries, keys = s.heads * s.head_dim, s.kv_heads * s.head_dim
+    into = (queries, keys, keys) if len(names) == 4 else (queries + 2 * keys * (not keys_apart),)
+    core = Attention(
+        heads=s.heads,
+        kv_heads=s.kv_heads,
+        qk_dim=s.head_dim,
+        v_dim=s.head_dim,
+        causal=causal,
+        window=window,
+        over=over,
+        chunked=chunked,
+    )
+    return (
+        *(
+            linear(s.hidden, n, "attention", name, bias)
+            for n, name in zip(into, names[:-1], strict=True)
+        ),
+        *weights(extra),
+        core,
+        linear(queries, s.hidden, "attention", names[-1], bias if out_bias is None else out_bias),
+    )
+
+
 GATED = ("gate_proj", "up_proj", "down_proj")
 
 
 def mlp(
-    hidden: int,
-    ffn: int,
-    *,
-    gated: bool = True,
-    bias: bool = False,
-    names: tuple[str, ...] = GATED,
-    part: Part = "mlp",
-) -> Operators:
+    hidden: int, ffn: int, *, gated: bool = True, bias: bool = False, names: tuple[str, ...] = GATED
+) -> tuple[Linear, ...]:
     """A feed-forward layer: gated (Shazeer 2020, arXiv:2002.05202) 3df parameters, else 2df.
 
-    Two ``names``: the gate and the up projection are one layer.
+    Two ``names`` of a gated one: the gate and the up projection are one layer.
     """
     if not gated:
         into = [(ffn, names[-2])]
@@ -149,8 +159,8 @@ def mlp(
     else:
         into = [(ffn, names[0]), (ffn, names[1])]
     return (
-        *(linear(hidden, n_out, part, name, bias) for n_out, name in into),
-        linear(ffn, hidden, part, names[-1], bias),
+        *(linear(hidden, n_out, "mlp", name, bias) for n_out, name in into),
+        linear(ffn, hidden, "mlp", names[-1], bias),
     )
 
 
@@ -174,84 +184,76 @@ def experts(
     """
     if chosen > number:
         c.problem("num_experts_per_tok", f"expected at most the {number} experts; got {chosen}")
-    into = (ffn, ffn) if gated else (ffn,)
-    names = GATED if gated else GATED[1:]
-    sizes = [*((hidden, n_out) for n_out in into), (ffn, hidden)]
     return (
         linear(hidden, number, "router", "router", router_bias),
         *(mlp(hidden, shared, gated=gated, bias=shared_bias) if shared else ()),
         *((linear(hidden, 1, "router", "shared_expert_gate"),) if shared_gate else ()),
         *(
-            Linear(n_in=a, n_out=b, part="expert", name=n, bias=bias, copies=number, active=chosen)
-            for (a, b), n in zip(sizes, names, strict=True)
+            replace(each, part="expert", copies=number, active=chosen)
+            for each in mlp(hidden, ffn, gated=gated, bias=bias)
         ),
     )
 
 
-def stack(layers: Iterable[tuple[Hashable, Operators]], *, stream: str = "text") -> list[Block]:
+# -- blocks --------------------------------------------------------------------------------------
+
+
+def beside(name: str, operators: Operators, stream: str = "text", repeat: int = 1) -> Block:
+    """A block that is no layer of the stack: an embedding, a norm, a head."""
+    return Block(name=name, operators=operators, stream=stream, repeat=repeat, layer=False)
+
+
+def stack(layers: Iterable[tuple[str, Operators]]) -> Iterable[Block]:
     """Blocks of equal layers, in the order in which each kind comes first."""
-    kinds: dict[tuple[Hashable, Operators], int] = {}
-    for layer in layers:
-        kinds[layer] = kinds.get(layer, 0) + 1
-    return [
-        Block(name=str(name), operators=operators, repeat=repeat, stream=stream)
-        for (name, operators), repeat in kinds.items()
-    ]
+    for (name, operators), repeat in Counter(layers).items():
+        yield Block(name=name, operators=operators, repeat=repeat)
 
 
-def embedding(s: Shape, *, positions: int = 0, norm: int = 0) -> Block:
-    """The token embedding, with learned positions and a norm where there are any."""
-    operators = weights((s.vocabulary + positions) * s.hidden, "embedding") + weights(norm)
-    return Block(name="embedding", operators=operators, layer=False)
-
-
-def head(s: Shape, *, bias: bool = False, stream: str = "text") -> Block:
-    """The output layer over the vocabulary: 2·d·V FLOP a token, tied or not."""
-    operator = Linear(
-        n_in=s.hidden, n_out=s.vocabulary, part="head", bias=bias, tied=s.tied, name="lm_head"
+def architecture(
+    name: str,
+    kind: Kind,
+    s: Shape,
+    blocks: Iterable[Block],
+    *,
+    streams: tuple[Stream, ...] = (Stream(name="text"),),
+    counts: Literal["token", "sample"] = "token",
+    gated: bool = False,
+) -> Architecture:
+    """Blocks, and the sizes of the main stack that describe them."""
+    return Architecture(
+        name=name,
+        kind=kind,
+        streams=streams,
+        blocks=tuple(blocks),
+        counts=counts,
+        hidden=s.hidden,
+        heads=s.heads,
+        kv_heads=s.kv_heads,
+        head_dim=s.head_dim,
+        ffn=s.ffn,
+        vocabulary=s.vocabulary,
+        gated=gated,
     )
-    return Block(name="head", operators=(operator,), stream=stream, layer=False)
-
-
-def final_norm(count: int, stream: str = "text") -> Block:
-    """The norm after the last layer."""
-    return Block(name="norm", operators=weights(count), stream=stream, layer=False)
 
 
 def language_model(
     name: str,
     s: Shape,
-    layers: Iterable[tuple[Hashable, Operators]],
+    layers: Iterable[tuple[str, Operators]],
     *,
     norm: int | None = None,
     positions: int = 0,
     embedding_norm: int = 0,
     head_bias: bool = False,
     gated: bool = True,
-    experts: int = 0,
-    experts_per_token: int = 0,
-    ffn: int | None = None,
-    kind: Literal["decoder", "ssm"] = "decoder",
+    kind: Kind = "decoder",
 ) -> Architecture:
     """A causal language model: embedding, layers, a last norm (``norm`` parameters), head."""
+    table = weights((s.vocabulary + positions) * s.hidden, "embedding")
     blocks = (
-        embedding(s, positions=positions, norm=embedding_norm),
+        beside("embedding", table + weights(embedding_norm)),
         *stack(layers),
-        final_norm(s.hidden if norm is None else norm),
-        head(s, bias=head_bias),
+        beside("norm", weights(s.hidden if norm is None else norm)),
+        beside("head", (output_head(s, bias=head_bias),)),
     )
-    return Architecture(
-        name=name,
-        kind=kind,
-        streams=(TEXT,),
-        blocks=blocks,
-        hidden=s.hidden,
-        heads=s.heads,
-        kv_heads=s.kv_heads,
-        head_dim=s.head_dim,
-        ffn=s.ffn if ffn is None else ffn,
-        vocabulary=s.vocabulary,
-        experts=experts,
-        experts_per_token=experts_per_token,
-        gated=gated,
-    )
+    return architecture(name, kind, s, blocks, gated=gated)

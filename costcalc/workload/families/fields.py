@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from costcalc.base.errors import InputError, Problem
 
 MOST_LAYERS = 10_000  # no model is deeper; a larger figure would only cost time
 LARGEST = 10**9
+T = TypeVar("T")
 
 
 class Fields:
@@ -26,20 +26,22 @@ class Fields:
     costcalc.base.errors.InputError: n_layer: expected a whole number, 1 or more; got "two"
     """
 
-    def __init__(self, config: Mapping[str, Any], prefix: str = "") -> None:
+    def __init__(self, config: Mapping[str, object], prefix: str = "") -> None:
         self.config, self.prefix = config, prefix
         self.problems: list[Problem] = []
 
     def problem(self, key: str, message: str) -> None:
-        """Keep a problem with one key."""
-        self.problems.append(Problem(key=self.prefix + key, message=message))
+        """Keep a problem with one key, once however often the key is read."""
+        found = Problem(key=self.prefix + key, message=message)
+        if found not in self.problems:
+            self.problems.append(found)
 
     def check(self) -> None:
         """Raise what was found."""
         if self.problems:
             raise InputError(self.problems)
 
-    def find(self, names: Sequence[str]) -> tuple[str, Any]:
+    def find(self, names: Sequence[str]) -> tuple[str, object]:
         """The first of these keys that is there and not null, else the first name and None."""
         for name in names:
             if self.config.get(name) is not None:
@@ -72,34 +74,28 @@ class Fields:
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""
+        return self._of(bool, key, default, "true or false")
+
+    def text(self, key: str, default: str) -> str:
+        """A word."""
+        return self._of(str, key, default, "a text")
+
+    def _of(self, kind: type[T], key: str, default: T, expected: str) -> T:
         value = self.config.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            self.problem(key, f"expected true or false; got {shown(value)}")
-            return default
-        return value
+        if isinstance(value, kind):
+            return value
+        if value is not None:
+            self.problem(key, f"expected {expected}; got {shown(value)}")
+        return default
 
     def number(self, key: str, default: float) -> float:
         """A finite number above zero."""
         value = self.config.get(key)
-        if value is None:
-            return default
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (real and math.isfinite(value) and 0 < value <= LARGEST):
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST:
+            return float(value)
+        if value is not None:
             self.problem(key, f"expected a number above 0; got {shown(value)}")
-            return default
-        return float(value)
-
-    def text(self, key: str, default: str) -> str:
-        """A word."""
-        value = self.config.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, str):
-            self.problem(key, f"expected a text; got {shown(value)}")
-            return default
-        return value
+        return default
 
     def integers(self, key: str, length: int | None = None) -> list[int] | None:
         """A list of whole numbers, 0 or more; ``length`` of them if given."""
@@ -119,12 +115,12 @@ class Fields:
         value = self.config.get(key)
         if value is None:
             return None
-        fits = isinstance(value, list | tuple) and len(value) == length
-        if not fits or any(not isinstance(item, str) or item not in known for item in value):
-            among = ", ".join(known)
-            self.problem(key, f"expected {length} words, each one of {among}; got {shown(value)}")
-            return None
-        return list(value)
+        items = value if isinstance(value, list | tuple) else ()
+        if len(items) == length and all(item in known for item in items):
+            return list(items)
+        among = ", ".join(known)
+        self.problem(key, f"expected {length} words, each one of {among}; got {shown(value)}")
+        return None
 
     def divides(self, key: str, divisor: int, of: str, number: int) -> None:
         """A problem unless ``divisor`` divides ``number``."""

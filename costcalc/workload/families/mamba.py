@@ -1,22 +1,17 @@
 """Mamba and Mamba-2: state-space models without attention.
 
 Gu and Dao 2023 (arXiv:2312.00752), Dao and Gu 2024 (arXiv:2405.21060).  The scan is elementwise:
-of
-each of the inner·state elements, a token multiplies and adds for the update (4 FLOP: decay, input,
-two of discretisation) and for the output (2), 6 in all; it is bound by memory.  Mamba-2's chunked
-form, with chunks of Q tokens, trades it for matrix products within the chunk (section 6):
+of each of the inner·state elements, a token multiplies and adds for the update (4 FLOP: decay,
+input, two of discretisation) and for the output (2), 6 in all; it is bound by memory.  Mamba-2's
+chunked form, with chunks of Q tokens, trades it for matrix products within the chunk (section 6):
 Q·(groups·state + inner) + 4·inner·state FLOP a token.  Defaults: transformers 5.23.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from costcalc.workload.architecture import Architecture, Convolution, Scan
 from costcalc.workload.families.common import Operators, Shape, language_model, linear, weights
-
-if TYPE_CHECKING:
-    from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.fields import Fields
 
 
 def mamba(c: Fields) -> Architecture:
@@ -46,11 +41,8 @@ def mamba2(c: Fields) -> Architecture:
     inner = max(1, int(c.number("expand", 2) * s.hidden))
     heads, width = c.integer("num_heads", 128), c.integer("head_dim", 64)
     if heads * width != inner:
-        c.problem(
-            "num_heads",
-            f"expected num_heads x head_dim to be expand x hidden_size ({inner}); "
-            f"got {heads} x {width}",
-        )
+        wanted = f"num_heads x head_dim to be expand x hidden_size ({inner})"
+        c.problem("num_heads", f"expected {wanted}; got {heads} x {width}")
     state, kernel = c.integer("state_size", 128), c.integer("conv_kernel", 4)
     groups, chunk = c.integer("n_groups", 8), c.integer("chunk_size", 256)
     bias, conv_bias = c.flag("use_bias", False), c.flag("use_conv_bias", True)
@@ -70,10 +62,6 @@ def _shape(c: Fields, *, hidden: int, layers: int, vocabulary: int, tied: bool) 
     return Shape(
         hidden=c.integer("hidden_size", hidden, "d_model"),
         layers=c.layers("num_hidden_layers", layers, "n_layer"),
-        heads=0,
-        kv_heads=0,
-        head_dim=0,
-        ffn=0,
         vocabulary=c.integer("vocab_size", vocabulary),
         tied=c.flag("tie_word_embeddings", tied),
     )

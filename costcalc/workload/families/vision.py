@@ -8,23 +8,31 @@ image at one noise step).  Other convolutional networks and U-Nets: ``model.forw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from costcalc.workload.architecture import (
     Architecture,
-    Attention,
     Block,
     Convolution,
+    Kind,
     Linear,
     Operator,
     Stream,
 )
-from costcalc.workload.families.common import linear, mlp, weights
+from costcalc.workload.families.common import (
+    Operators,
+    Shape,
+    architecture,
+    attention,
+    beside,
+    linear,
+    mlp,
+    weights,
+)
+from costcalc.workload.families.fields import Fields
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from costcalc.workload.families.fields import Fields
+FFN = ("fc1", "fc2")
 
 
 def vit(c: Fields) -> Architecture:
@@ -34,12 +42,9 @@ def vit(c: Fields) -> Architecture:
     image, patch = c.integer("image_size", 224), c.integer("patch_size", 16)
     if image < patch:
         c.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
+    layers, ffn = c.layers("num_hidden_layers", 12), c.integer("intermediate_size", 3072)
     return vision_transformer(
-        "vit",
-        hidden=hidden,
-        heads=heads,
-        layers=c.layers("num_hidden_layers", 12),
-        ffn=c.integer("intermediate_size", 3072),
+        Shape(hidden=hidden, layers=layers, heads=heads, ffn=ffn),
         patches=max(1, image // patch) ** 2,
         patch=patch,
         channels=c.integer("num_channels", 3),
@@ -49,12 +54,8 @@ def vit(c: Fields) -> Architecture:
 
 
 def vision_transformer(
-    name: str,
+    s: Shape,
     *,
-    hidden: int,
-    heads: int,
-    layers: int,
-    ffn: int,
     patches: int,
     patch: int,
     channels: int = 3,
@@ -62,86 +63,49 @@ def vision_transformer(
     qkv_bias: bool = True,
 ) -> Architecture:
     """2n·3p²·d + L[2t(4d² + 2df) + 4t²d] + 2dC FLOP forward; the patch embedding has no dgrad."""
-    width = max(1, hidden // heads)
+    s, hidden = _square(s), s.hidden
     operators = (
-        *(linear(hidden, hidden, "attention", n, qkv_bias) for n in ("q_proj", "k_proj", "v_proj")),
-        Attention(heads=heads, kv_heads=heads, qk_dim=width, v_dim=width, causal=False),
-        linear(hidden, hidden, "attention", "o_proj", bias=True),
-        *mlp(hidden, ffn, gated=False, bias=True, names=("fc1", "fc2")),
+        *attention(s, bias=qkv_bias, out_bias=True, causal=False),
+        *mlp(hidden, s.ffn, gated=False, bias=True, names=FFN),
         *weights(4 * hidden),
     )
-    stem = Convolution(c_in=channels, c_out=hidden, kernel=patch**2, bias=True, first=True)
     head = (linear(hidden, classes, "head", "classifier", bias=True),) if classes else ()
-    return Architecture(
-        name=name,
-        kind="vision",
-        counts="sample",
-        streams=(
-            Stream(name="tokens", length=patches + 1),
-            Stream(name="patches", length=patches),
-            Stream(name="class", length=1),
-        ),
-        blocks=(
-            Block(name="patch embedding", operators=(stem,), stream="patches", layer=False),
-            Block(
-                name="positions",
-                operators=weights((patches + 2) * hidden, "embedding"),
-                stream="tokens",
-                layer=False,
-            ),
-            Block(name="layer", operators=operators, repeat=layers, stream="tokens"),
-            Block(
-                name="head", operators=(*weights(2 * hidden), *head), stream="class", layer=False
-            ),
-        ),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=width,
-        ffn=ffn,
-        gated=False,
+    blocks = (
+        _patches(channels, hidden, patch, "patches"),
+        beside("positions", weights((patches + 2) * hidden, "embedding"), "tokens"),
+        Block(name="layer", operators=operators, repeat=s.layers, stream="tokens"),
+        beside("head", (*weights(2 * hidden), *head), "class"),
     )
+    lengths = {"tokens": patches + 1, "patches": patches, "class": 1}
+    return _of_images("vit", "vision", s, lengths, blocks)
 
 
 def resnet(c: Fields) -> Architecture:
     """ResNet; ``ResNetForImageClassification``.  ``image_size`` (224) is no key of transformers."""
-    depths, widths = (
-        c.integers("depths") or [3, 4, 6, 3],
-        c.integers("hidden_sizes") or [256, 512, 1024, 2048],
-    )
+    depths = c.integers("depths") or [3, 4, 6, 3]
+    widths = c.integers("hidden_sizes") or [256, 512, 1024, 2048]
     if len(depths) != len(widths) or min(depths + widths, default=0) < 1:
         c.problem("depths", f"expected as many numbers, 1 or more, as hidden_sizes; got {depths}")
         depths, widths = [1], [256]
-    stem, channels = c.integer("embedding_size", 64), c.integer("num_channels", 3)
+    width, channels = c.integer("embedding_size", 64), c.integer("num_channels", 3)
     image, classes = c.integer("image_size", 224), c.labels()
     bottleneck = c.text("layer_type", "bottleneck") == "bottleneck"
     for unread in ("downsample_in_first_stage", "downsample_in_bottleneck"):
         if c.flag(unread, False):
             c.problem(unread, "expected false, the only form that is counted; got true")
     side = _half(image)
-    blocks = [_unit("stem", [*_convolution(channels, stem, 7, side, first=True)], layer=False)]
-    side, width = _half(side), stem  # the max-pool
+    stem = tuple(_convolution(channels, width, 7, side, first=True))
+    blocks = [beside("stem", stem, "image")]
+    side = _half(side)  # the max-pool
     for stage, (depth, out) in enumerate(zip(depths, widths, strict=True)):
         for index in range(depth):
             stride = 2 if stage and not index else 1
-            operators = _residual(width, out, side, stride, bottleneck=bottleneck)
-            blocks.append(_unit(f"stage {stage + 1}", list(operators)))
+            operators = tuple(_residual(width, out, side, stride, bottleneck=bottleneck))
+            blocks.append(Block(name=f"stage {stage + 1}", operators=operators, stream="image"))
             side, width = side if stride == 1 else _half(side), out
-    head = [linear(width, classes, "head", "classifier", bias=True)] if classes else []
-    blocks.append(_unit("head", list(head), layer=False))
-    return Architecture(
-        name="resnet",
-        kind="vision",
-        counts="sample",
-        streams=(Stream(name="image", length=1),),
-        blocks=tuple(blocks),
-        hidden=width,
-        gated=False,
-    )
-
-
-def _unit(name: str, operators: list[Operator], *, layer: bool = True) -> Block:
-    return Block(name=name, operators=tuple(operators), stream="image", layer=layer)
+    head = (linear(width, classes, "head", "classifier", bias=True),) if classes else ()
+    blocks.append(beside("head", head, "image"))
+    return _of_images("resnet", "vision", Shape(hidden=width), {"image": 1}, blocks)
 
 
 def _half(side: int) -> int:
@@ -173,12 +137,8 @@ def _residual(
 
 
 def dit(
-    name: str,
+    s: Shape,
     *,
-    hidden: int,
-    heads: int,
-    layers: int,
-    ffn: int,
     tokens: int,
     patch: int = 2,
     channels: int = 4,
@@ -192,65 +152,42 @@ def dit(
     no gradient of the input, as the patch embedding has none.  Positions are fixed (no parameter).
     One class more than ``classes`` stands for "none" (classifier-free guidance).
     """
-    width = max(1, hidden // heads)
+    s, hidden = _square(s), s.hidden
+
+    def dense(n_out: int, name: str) -> Operators:
+        return (linear(hidden, n_out, "other", name, bias=True),)
+
     operators = (
-        linear(hidden, 3 * hidden, "attention", "qkv", bias=True),
-        Attention(heads=heads, kv_heads=heads, qk_dim=width, v_dim=width, causal=False),
-        linear(hidden, hidden, "attention", "proj", bias=True),
-        *mlp(hidden, ffn, gated=False, bias=True, names=("fc1", "fc2")),
+        *attention(s, bias=True, causal=False, names=("qkv", "proj")),
+        *mlp(hidden, s.ffn, gated=False, bias=True, names=FFN),
     )
     step = Linear(n_in=frequencies, n_out=hidden, part="other", bias=True, first=True, name="t1")
-    return Architecture(
-        name=name,
-        kind="diffusion",
-        counts="sample",
-        streams=(Stream(name="tokens", length=tokens), Stream(name="step", length=1)),
-        blocks=(
-            Block(
-                name="patch embedding",
-                operators=(
-                    Convolution(
-                        c_in=channels, c_out=hidden, kernel=patch**2, bias=True, first=True
-                    ),
-                ),
-                stream="tokens",
-                layer=False,
-            ),
-            Block(
-                name="step embedding",
-                operators=(
-                    step,
-                    linear(hidden, hidden, "other", "t2", bias=True),
-                    *weights((classes + 1) * hidden if classes else 0, "embedding"),
-                ),
-                stream="step",
-                layer=False,
-            ),
-            Block(name="layer", operators=operators, repeat=layers, stream="tokens"),
-            Block(
-                name="modulation",
-                operators=(linear(hidden, 6 * hidden, "other", "adaln", bias=True),),
-                repeat=layers,
-                stream="step",
-                layer=False,
-            ),
-            Block(
-                name="last modulation",
-                operators=(linear(hidden, 2 * hidden, "other", "adaln", bias=True),),
-                stream="step",
-                layer=False,
-            ),
-            Block(
-                name="head",
-                operators=(linear(hidden, patch**2 * out_channels, "head", "linear", bias=True),),
-                stream="tokens",
-                layer=False,
-            ),
-        ),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=width,
-        ffn=ffn,
-        gated=False,
+    labels = weights((classes + 1) * hidden if classes else 0, "embedding")
+    output = linear(hidden, patch**2 * out_channels, "head", "linear", bias=True)
+    blocks = (
+        _patches(channels, hidden, patch, "tokens"),
+        beside("step embedding", (step, *dense(hidden, "t2"), *labels), "step"),
+        Block(name="layer", operators=operators, repeat=s.layers, stream="tokens"),
+        beside("modulation", dense(6 * hidden, "adaln"), "step", s.layers),
+        beside("last modulation", dense(2 * hidden, "adaln"), "step"),
+        beside("head", (output,), "tokens"),
     )
+    return _of_images("dit", "diffusion", s, {"tokens": tokens, "step": 1}, blocks)
+
+
+def _square(s: Shape) -> Shape:
+    """As many key-value heads as heads, all of them as wide as ``hidden`` together; no words."""
+    width = max(1, s.hidden // s.heads)
+    return replace(s, kv_heads=s.heads, head_dim=width, vocabulary=0)
+
+
+def _patches(channels: int, hidden: int, patch: int, stream: str) -> Block:
+    stem = Convolution(c_in=channels, c_out=hidden, kernel=patch**2, bias=True, first=True)
+    return beside("patch embedding", (stem,), stream)
+
+
+def _of_images(
+    name: str, kind: Kind, s: Shape, lengths: dict[str, int], blocks: Iterable[Block]
+) -> Architecture:
+    streams = tuple(Stream(name=stream, length=length) for stream, length in lengths.items())
+    return architecture(name, kind, s, blocks, streams=streams, counts="sample")

@@ -7,26 +7,25 @@ Radford et al. 2022 (arXiv:2212.04356).  The decoder's length, unless ``target_l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from costcalc.workload.architecture import (
-    Architecture,
-    Attention,
-    Block,
-    Convolution,
-    Linear,
-    Stream,
+from costcalc.workload.architecture import Architecture, Block, Convolution, Stream
+from costcalc.workload.families.common import (
+    Operators,
+    Shape,
+    architecture,
+    attention,
+    beside,
+    linear,
+    mlp,
+    output_head,
+    weights,
 )
-from costcalc.workload.families.common import Operators, linear, mlp, weights
-
-if TYPE_CHECKING:
-    from costcalc.workload.families.fields import Fields
-
-FFN = ("fc1", "fc2")
+from costcalc.workload.families.fields import Fields
 
 
 def whisper(c: Fields) -> Architecture:
-    """Whisper."""
+    """Whisper; the sizes of the result are those of its encoder."""
     hidden, vocabulary = c.integer("d_model", 384), c.integer("vocab_size", 51865)
     heads = c.integer("encoder_attention_heads", 6)
     decoder_heads = c.integer("decoder_attention_heads", 6)
@@ -36,75 +35,48 @@ def whisper(c: Fields) -> Architecture:
     mel, ffn = c.integer("num_mel_bins", 80), c.integer("encoder_ffn_dim", 1536)
     decoder_ffn = c.integer("decoder_ffn_dim", 1536)
     layers, decoder_layers = c.layers("encoder_layers", 4), c.layers("decoder_layers", 4)
-    crossing = _attention(hidden, decoder_heads, causal=False, over="audio")
-    stem: Operators = (
-        Convolution(c_in=mel, c_out=hidden, kernel=3, bias=True, positions=2, first=True),
-        Convolution(c_in=hidden, c_out=hidden, kernel=3, bias=True),
-        *weights(audio * hidden, "embedding"),
-    )
-    encoder: Operators = (
-        *_keys(hidden),
-        *_attention(hidden, heads, causal=False, over=None),
-        *mlp(hidden, ffn, gated=False, bias=True, names=FFN),
-        *weights(4 * hidden),
-    )
-    decoder: Operators = (
-        *_keys(hidden),
-        *_attention(hidden, decoder_heads, causal=True, over=None),
-        *crossing,
-        *mlp(hidden, decoder_ffn, gated=False, bias=True, names=FFN),
-        *weights(6 * hidden),
-    )
-    tied = c.flag("tie_word_embeddings", True)
-    output = Linear(n_in=hidden, n_out=vocabulary, part="head", tied=tied, name="proj_out")
-    table = weights((vocabulary + text) * hidden, "embedding")
-    return Architecture(
-        name="whisper",
-        kind="speech",
-        counts="sample",
-        streams=(
-            Stream(name="audio", length=audio),
-            Stream(name="text", target=True, default=text),
-        ),
-        blocks=(
-            Block(name="stem", operators=stem, stream="audio", layer=False),
-            Block(name="encoder layer", operators=encoder, repeat=layers, stream="audio"),
-            Block(name="norm", operators=weights(2 * hidden), stream="audio", layer=False),
-            Block(name="embedding", operators=table, stream="text", layer=False),
-            Block(
-                name="cross keys",
-                operators=_keys(hidden),
-                repeat=decoder_layers,
-                stream="audio",
-                layer=False,
-            ),
-            Block(name="decoder layer", operators=decoder, repeat=decoder_layers, stream="text"),
-            Block(
-                name="head", operators=(*weights(2 * hidden), output), stream="text", layer=False
-            ),
-        ),
+    s = Shape(
         hidden=hidden,
+        layers=layers,
         heads=heads,
         kv_heads=heads,
         head_dim=max(1, hidden // heads),
         ffn=ffn,
         vocabulary=vocabulary,
-        gated=False,
+        tied=c.flag("tie_word_embeddings", True),
     )
-
-
-def _keys(hidden: int) -> Operators:
-    """Keys without a bias, values with one."""
-    return (
+    width = max(1, hidden // decoder_heads)
+    d = replace(s, heads=decoder_heads, kv_heads=decoder_heads, head_dim=width, ffn=decoder_ffn)
+    keys: Operators = (  # keys without a bias, values with one
         linear(hidden, hidden, "attention", "k_proj"),
         linear(hidden, hidden, "attention", "v_proj", bias=True),
     )
-
-
-def _attention(hidden: int, heads: int, *, causal: bool, over: str | None) -> Operators:
-    width = max(1, hidden // heads)
-    return (
-        linear(hidden, hidden, "attention", "q_proj", bias=True),
-        Attention(heads=heads, kv_heads=heads, qk_dim=width, v_dim=width, causal=causal, over=over),
-        linear(hidden, hidden, "attention", "out_proj", bias=True),
+    stem: Operators = (
+        Convolution(c_in=mel, c_out=hidden, kernel=3, bias=True, positions=2, first=True),
+        Convolution(c_in=hidden, c_out=hidden, kernel=3, bias=True),
+        *weights(audio * hidden, "embedding"),
     )
+    encoder = keys + _attention(s, causal=False) + _mlp(s) + weights(4 * hidden)
+    crossing = _attention(d, causal=False, over="audio")
+    decoder = keys + _attention(d, causal=True) + crossing + _mlp(d) + weights(6 * hidden)
+    norm = weights(2 * hidden)
+    blocks = (
+        beside("stem", stem, "audio"),
+        Block(name="encoder layer", operators=encoder, repeat=layers, stream="audio"),
+        beside("norm", norm, "audio"),
+        beside("embedding", weights((vocabulary + text) * hidden, "embedding"), "text"),
+        beside("cross keys", keys, "audio", decoder_layers),
+        Block(name="decoder layer", operators=decoder, repeat=decoder_layers, stream="text"),
+        beside("head", (*norm, output_head(s, "proj_out")), "text"),
+    )
+    streams = (Stream(name="audio", length=audio), Stream(name="text", target=True, default=text))
+    return architecture("whisper", "speech", s, blocks, streams=streams, counts="sample")
+
+
+def _attention(s: Shape, *, causal: bool, over: str | None = None) -> Operators:
+    names = ("q_proj", "out_proj")
+    return attention(s, bias=True, causal=causal, over=over, names=names, keys_apart=True)
+
+
+def _mlp(s: Shape) -> Operators:
+    return mlp(s.hidden, s.ffn, gated=False, bias=True, names=("fc1", "fc2"))
