@@ -7,69 +7,108 @@ The flow goes one way, in six stages, each a function from record to record::
                                                          └──carbon──> CO2e, water
        --> Estimate --report--> YAML, JSON, tables
 
-Every number that a result rests on is an :class:`~costcalc.base.assumption.Assumption` with a range
-and a source.  Names are loaded on first use; importing this package reads no file.
+Every number that a result rests on is an :class:`Assumption` with a range and a source.  Names are
+loaded on first use; importing this package reads no file.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False  # as typing has it, whose import would double the time of this one
 if TYPE_CHECKING:
-    from typing import Any
-
+    from costcalc import report as report
+    from costcalc.base.assumption import Assumption as Assumption
     from costcalc.base.errors import CostcalcError as CostcalcError
     from costcalc.base.errors import InputError as InputError
+    from costcalc.base.errors import MissingExtraError as MissingExtraError
+    from costcalc.base.errors import NotFoundError as NotFoundError
     from costcalc.calculator.calculate import estimate as estimate
+    from costcalc.calculator.layouts import layouts as layouts
     from costcalc.calculator.result import Estimate as Estimate
     from costcalc.calculator.result import Result as Result
+    from costcalc.calculator.scenarios import Scenarios as Scenarios
+    from costcalc.calculator.scenarios import scenarios as scenarios
     from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
     from costcalc.decide.planning import plan as plan
+    from costcalc.decide.series import Series as Series
     from costcalc.decide.waiting import when as when
+    from costcalc.report.load import load as load
+    from costcalc.report.merge import merge as merge
+    from costcalc.report.render import render as render
+    from costcalc.report.verify import verify as verify
     from costcalc.runfile.schema import Run as Run
+    from costcalc.tracking.tracker import Tracker as Tracker
     from costcalc.tracking.tracker import track as track
     from costcalc.workload.count import count as count
 
 __version__ = "0.1.0"
 
+# Each public name and the module that holds it; a name that is a room of its own holds itself.
 _PUBLIC = {
-    "CostcalcError": "costcalc.base.errors",
-    "Estimate": "costcalc.calculator.result",
-    "InputError": "costcalc.base.errors",
-    "Result": "costcalc.calculator.result",
-    "Run": "costcalc.runfile.schema",
-    "compare": "costcalc.decide.comparing",
-    "count": "costcalc.workload.count",
-    "estimate": "costcalc.calculator.calculate",
-    "place": "costcalc.decide.placing",
-    "plan": "costcalc.decide.planning",
-    "track": "costcalc.tracking.tracker",
-    "when": "costcalc.decide.waiting",
+    "Assumption": "base.assumption",
+    "CostcalcError": "base.errors",
+    "Estimate": "calculator.result",
+    "InputError": "base.errors",
+    "MissingExtraError": "base.errors",
+    "NotFoundError": "base.errors",
+    "Result": "calculator.result",
+    "Run": "runfile.schema",
+    "Scenarios": "calculator.scenarios",
+    "Series": "decide.series",
+    "Tracker": "tracking.tracker",
+    "compare": "decide.comparing",
+    "count": "workload.count",
+    "estimate": "calculator.calculate",
+    "layouts": "calculator.layouts",
+    "load": "report.load",
+    "merge": "report.merge",
+    "place": "decide.placing",
+    "plan": "decide.planning",
+    "render": "report.render",
+    "report": "report",
+    "scenarios": "calculator.scenarios",
+    "track": "tracking.tracker",
+    "verify": "report.verify",
+    "when": "decide.waiting",
 }
 
 __all__ = [
+    "Assumption",
     "CostcalcError",
     "Estimate",
     "InputError",
+    "MissingExtraError",
+    "NotFoundError",
     "Result",
     "Run",
+    "Scenarios",
+    "Series",
+    "Tracker",
     "__version__",
     "compare",
     "count",
     "estimate",
+    "layouts",
+    "load",
+    "merge",
     "place",
     "plan",
+    "render",
+    "report",
+    "scenarios",
     "track",
+    "verify",
     "when",
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'costcalc' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    module = importlib.import_module(f"costcalc.{_PUBLIC[name]}")
+    return module if name == _PUBLIC[name] else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -27,8 +27,8 @@ def to_json(data: Any) -> str:
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", made)
 
 
-def to_yaml(data: Any, *, first_line: str = "") -> str:
-    """YAML whose floats every reader takes for numbers (``7.2e+23``).
+def to_yaml(data: Any, *, first_line: str = "", escape: bool = False) -> str:
+    """YAML whose floats every reader takes for numbers (``7.2e+23``); ``escape`` keeps to ASCII.
 
     >>> print(to_yaml({"flop": 7.2e23, "region": "NO"}), end="")
     flop: 7.2e+23
@@ -36,7 +36,9 @@ def to_yaml(data: Any, *, first_line: str = "") -> str:
     """
     import yaml
 
-    text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(
+        data, Dumper=_dumper(), sort_keys=False, allow_unicode=not escape, width=100
+    )
     return f"{first_line}\n{text}" if first_line else text
 
 

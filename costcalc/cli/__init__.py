@@ -41,7 +41,9 @@ def run(arguments: list[str]) -> int:
     # pydantic looks through every installed package for plugins, of which we use none
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     from costcalc.base.errors import CostcalcError
+    from costcalc.cli.screen import degrade
 
+    degrade()
     try:
         return _dispatch(arguments)
     except CostcalcError as error:

@@ -12,7 +12,7 @@ import typer
 
 from costcalc.base.human import bare, digits, human, span
 from costcalc.cli import LIMIT, OK, options
-from costcalc.cli.screen import screen
+from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -98,9 +98,7 @@ def command(
 
         save(_plot(made), plot, force=force)
     if json:
-        from costcalc.base.writing import to_json
-
-        print(to_json(made.to_dict()))
+        print_json(made.to_dict())
     else:
         _show(made, top)
     if not made.met:
@@ -172,10 +170,7 @@ def _show(made: Comparison, top: int) -> None:
         console.print(text(_plot(made)), soft_wrap=True)
     for line in _cannot(made.why)[:top]:
         console.print(f"cannot run: {line}")
-    for note in made.notes:
-        console.print(f"note: {note}")
-    for source in made.sources:
-        console.print(f"data: {source}")
+    print_rest(console, made.notes, made.sources)
 
 
 def _said(row: Any) -> str:
@@ -203,20 +198,10 @@ def _more(console: Any, number: int, top: int) -> None:
         console.print(f"  … {number - top} more: --top {number}")
 
 
-def _table(*head: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for name in head:
-        table.add_column(name, overflow="fold", no_wrap=name in ("Hardware", "Where"))
-    return table
-
-
 def _front(made: Comparison, rows: Sequence[Any]) -> Table:
     """Two lines a row: the figures, and beneath them their ranges."""
-    table = _table(
-        "Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else [])
-    )
+    heads = ("Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else []))
+    shown = table(*heads, whole=("Hardware", "Where"))
     for at, row in enumerate(rows):
         ranges = row.get("ranges") or {}
         cells = [
@@ -225,16 +210,16 @@ def _front(made: Comparison, rows: Sequence[Any]) -> Table:
         ]
         for name, unit in (("wall_clock", "h"), ("cost", "USD"), ("carbon_total", "kgCO2e")):
             value, (low, high) = row[name], ranges.get(name, (None, None))
-            shown = human(value, unit) if unit == "h" else bare(value)
+            said = human(value, unit) if unit == "h" else bare(value)
             ends = span(low, high, value, unit) if unit == "h" else _ends(low, high)
-            cells.append(f"{shown}\n{ends}")
+            cells.append(f"{said}\n{ends}")
         if made.wins:
             known = at and at < len(next(iter(made.wins.values())))
             cells.append(
                 "/".join(f"{100 * made.wins[aim][at][0]:.0f}" for aim in made.aims) if known else ""
             )
-        table.add_row(*cells, style=None if row["within_limits"] else "dim")
-    return table
+        shown.add_row(*cells, style=None if row["within_limits"] else "dim")
+    return shown
 
 
 def _ends(low: float | None, high: float | None) -> str:
@@ -242,10 +227,11 @@ def _ends(low: float | None, high: float | None) -> str:
 
 
 def _rest(rows: Sequence[Any]) -> Table:
-    table = _table("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
+    heads = ("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
+    shown = table(*heads, whole=("Hardware", "Where"))
     for row in rows:
         precision = f" {row['precision']}" if row["precision"] else ""
-        table.add_row(
+        shown.add_row(
             f"{row['count']} × {row['accelerator']}{precision}",
             row["region"],
             row["plan"],
@@ -253,7 +239,7 @@ def _rest(rows: Sequence[Any]) -> Table:
             *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
             style=None if row["within_limits"] else "dim",
         )
-    return table
+    return shown
 
 
 def _plot(made: Comparison) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import LIMIT, OK, options
+from costcalc.cli.screen import print_bare, print_json, print_yaml
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -93,25 +94,16 @@ def _say_withheld(made: Estimate) -> None:
 
 def _show(made: Estimate, shape: str, *, verbose: bool, identify: bool) -> None:
     if shape == "table":
-        from rich.console import Console
-
         from costcalc.report.table import render
 
-        console = Console(highlight=False)
-        if console.is_terminal:
-            console.print(render(made, verbose=verbose))
-            return
-        with console.capture() as captured:
-            console.print(render(made, verbose=verbose))
-        lines = [line.rstrip() for line in captured.get().splitlines()]
-        sys.stdout.write("\n".join(lines) + "\n")
-        return
-    if shape == "json":
-        text = made.to_json(identify=identify)
+        print_bare(render(made, verbose=verbose))
+    elif shape == "json":
+        print_json(made.to_dict(identify=identify))
     elif shape == "yaml":
-        text = made.to_yaml(identify=identify).rstrip("\n")
+        from costcalc.calculator.result import SCHEMA
+
+        print_yaml(made.to_dict(identify=identify), first_line=f"# {SCHEMA}: written by costcalc")
     else:
         from costcalc.report.render import render as rendered
 
-        text = rendered(made.to_dict(identify=identify), shape).rstrip("\n")
-    sys.stdout.write(text + "\n")
+        print(rendered(made.to_dict(identify=identify), shape).rstrip("\n"))

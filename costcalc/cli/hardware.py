@@ -13,11 +13,10 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
 from costcalc.catalog.figure import figures
 from costcalc.catalog.loading import load
+from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.table import Table
 
     from costcalc.catalog.accelerator import Accelerator, Price
     from costcalc.catalog.figure import Figure
@@ -29,9 +28,7 @@ Profiles = Annotated[
     typer.Option("--profiles", help="A folder of your own profiles.", show_default=False),
 ]
 _LIST_HEAD = ("Id", "Name", "Unit", "bf16", "fp8", "fp32", "Memory", "Bandwidth", "Power")
-_LEFT = frozenset(
-    {"Id", "Name", "Unit", "Figure", "Source", "Plan", "Provider", "Region", "Instance", "Date"}
-)
+_RIGHT = (*_LIST_HEAD[3:], "Value", "Low", "High", "USD/device_hour")
 _PRICES_SHOWN = 12
 
 
@@ -40,13 +37,13 @@ def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
     """List what can be computed on: dense peaks in TFLOP/s, memory in GiB, GB/s, watts."""
     found = accelerators.all_accelerators(profiles or ())
     if json:
-        _print_json([_brief(profile) for profile in found])
+        print_json([_brief(profile) for profile in found])
         return
-    table = _table(_LIST_HEAD)
+    shown = table(*_LIST_HEAD, right=_RIGHT, gap=2)
     for profile in found:
         peak = profile.peak
         half = peak.bf16 or peak.fp16
-        table.add_row(
+        shown.add_row(
             profile.id,
             profile.name,
             profile.unit,
@@ -57,7 +54,7 @@ def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
             _in(profile.memory_bandwidth, "GB/s"),
             _in(profile.board_power, "W"),
         )
-    _print(table)
+    _print(shown)
 
 
 @app.command("show")
@@ -69,14 +66,14 @@ def show(
     """Show all that is known of one accelerator, each figure with its range and sources."""
     profile = accelerators.find(name, profiles or ())
     if json:
-        _print_json(_whole(profile))
+        print_json(_whole(profile))
         return
-    table = _table(("Figure", "Value", "Low", "High", "Unit", "Source"))
+    shown = table("Figure", "Value", "Low", "High", "Unit", "Source", right=_RIGHT, gap=2)
     notes = []
     for path, figure in figures(profile):
         if path.startswith("prices."):
             continue
-        table.add_row(
+        shown.add_row(
             path,
             f"{figure.value:g}",
             _or_nothing(figure.low),
@@ -85,7 +82,7 @@ def show(
             ", ".join((figure.source, *figure.confirmed_by)),
         )
         notes += [f"{path}: {figure.note}"] if figure.note else []
-    parts: list[Any] = [*_heading(profile), "", table, *notes]
+    parts: list[Any] = [*_heading(profile), "", shown, *notes]
     if profile.prices:
         parts += ["", *_price_parts(profile)]
     _print(*parts, "", *_source_lines(profile))
@@ -113,11 +110,11 @@ def check(
     problems += rules.check_names(read)
     if json:
         told = [str(problem) for problem in problems]
-        _print_json({"files": [str(path) for path in paths], "problems": told})
+        print_json({"files": [str(path) for path in paths], "problems": told})
     if problems:
         raise InputError(problems)
     if not json:
-        typer.echo(f"{len(paths)} profile{'s' * (len(paths) != 1)} checked: no problems")
+        print(f"{len(paths)} profile{'s' * (len(paths) != 1)} checked: no problems")
 
 
 def _check_host(path: Path) -> list[Problem]:
@@ -162,9 +159,10 @@ def _heading(profile: Accelerator) -> list[str]:
 
 def _price_parts(profile: Accelerator) -> list[Any]:
     shown = accelerators.known_prices(profile)[:_PRICES_SHOWN]
-    table = _table(("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date"))
+    heads = ("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date")
+    listed = table(*heads, right=_RIGHT, gap=2)
     for price in shown:
-        table.add_row(
+        listed.add_row(
             price.provider,
             price.region or "",
             price.instance or "",
@@ -172,7 +170,7 @@ def _price_parts(profile: Accelerator) -> list[Any]:
             f"{price.value:g}",
             price.date or "not dated",
         )
-    return [f"{len(profile.prices)} prices, the {len(shown)} newest:", table]
+    return [f"{len(profile.prices)} prices, the {len(shown)} newest:", listed]
 
 
 def _source_lines(profile: Accelerator) -> list[str]:
@@ -224,26 +222,7 @@ def _plain_price(price: Price) -> dict[str, Any]:
     return {**made, "date": price.date}
 
 
-def _table(heads: Sequence[str]) -> Table:
-    from rich.table import Table as RichTable
-
-    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, justify="left" if head in _LEFT else "right", overflow="fold")
-    return table
-
-
-def _print(*parts: Any) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 140))
+def _print(*parts: object) -> None:
+    console = screen(140)
     for part in parts:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
-
-
-def _print_json(data: Any) -> None:
-    from costcalc.base.writing import to_json
-
-    typer.echo(to_json(data))
+        console.print(part, soft_wrap=isinstance(part, str))

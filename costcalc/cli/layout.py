@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.cli import options
+from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
     from costcalc.throughput.search import Found
@@ -40,9 +41,7 @@ def command(
     found = layouts(str(run) if run else {}, top=top, changes=options.changes({"set": set_}))
     seconds = time.perf_counter() - start
     if json_:
-        from costcalc.base.writing import to_json
-
-        print(to_json(_plain(found)))
+        print_json(_plain(found))
         return
     _print(found, seconds)
 
@@ -66,21 +65,15 @@ def _plain(found: Found) -> dict[str, Any]:
 
 
 def _print(found: Found, seconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from costcalc.base.human import human
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for head in ("", *_HEADS):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("GiB", justify="right", no_wrap=True)
+    heads = ("", *_HEADS, "step", "GiB")
+    shown = table(*heads, right=heads, whole=heads, gap=2)
     for rank, one in enumerate(found.best, 1):
         axes = [str(getattr(one.layout, name)) for name in _AXES]
-        table.add_row(str(rank), *axes, human(one.seconds, "s"), f"{one.memory / 2**30:.1f}")
-    console = Console(highlight=False)
-    console.print(table)
+        shown.add_row(str(rank), *axes, human(one.seconds, "s"), f"{one.memory / 2**30:.1f}")
+    console = screen()
+    console.print(shown)
     fit = f"{found.fitting:,} fit in memory" if found.fits != "none" else "none fits in memory"
     console.print(f"\n{found.walked:,} layouts walked in {seconds:.1f} s, {fit}", style="dim")
     if found.why:

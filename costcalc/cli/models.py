@@ -9,13 +9,13 @@ import typer
 from costcalc.base.human import digits, scale
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
+from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from costcalc.catalog.figure import Figure
     from costcalc.catalog.preset import Preset
 
+_WIDE = 120  # columns of the whole list
 _HEAD = ("Preset", "Family", "Parameters", "Model", "Sequence or sample", "Published training")
 
 
@@ -33,12 +33,12 @@ def command(
     """List the models known by name; with a NAME, show one with its sources."""
     if name is not None:
         one = presets.find(name)
-        _print_json(to_dict(one)) if json else _show(one)
+        print_json(to_dict(one)) if json else _show(one)
         return
     found = [one for one in presets.all_presets() if family in (None, one.family)]
     if not found:
         _no_family(str(family))
-    _print_json([to_dict(one) for one in found]) if json else _list(found)
+    print_json([to_dict(one) for one in found]) if json else _list(found)
 
 
 def _no_family(family: str) -> None:
@@ -52,35 +52,15 @@ def to_dict(preset: Preset) -> dict[str, Any]:
     return preset.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
-def _print_json(data: Any) -> None:
-    from costcalc.base.writing import to_json
-
-    print(to_json(data))
-
-
 def _list(found: list[Preset]) -> None:
-    from rich.table import Table
-
-    console = _console()
-    wide = console.width >= 120
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in _HEAD if wide else _HEAD[:3]:
-        right = title == "Parameters"
-        table.add_column(title, justify="right" if right else "left", no_wrap=title in _HEAD[:3])
+    console = screen(_WIDE)
+    heads = _HEAD if console.width >= _WIDE else _HEAD[:3]
+    shown = table(*heads, right=("Parameters",), whole=_HEAD[:3], gap=2)
     for one in found:
         row = (one.id, one.family, count(one.parameters), one.name, _datum(one), _training(one))
-        table.add_row(*row[: len(table.columns)])
-    console.print(table)
+        shown.add_row(*row[: len(heads)])
+    console.print(shown)
     console.print(f"{len(found)} models; costcalc models NAME shows one with its sources.")
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if console.is_terminal:
-        return console
-    return Console(highlight=False, width=max(console.width, 120))
 
 
 def count(value: float) -> str:
@@ -105,15 +85,17 @@ def _training(preset: Preset) -> str:
 
 
 def _show(preset: Preset) -> None:
-    console = _console()
-    console.print(f"[bold]{preset.id}[/bold]: {preset.name}", soft_wrap=True)
+    from rich.text import Text
+
+    console = screen(_WIDE)
+    console.print(Text.assemble((preset.id, "bold"), f": {preset.name}"), soft_wrap=True)
     about = f"{preset.organisation}, {preset.released}; {preset.kind}, {preset.family}"
     lines = [about]
     if preset.aliases:
         lines.append("also: " + ", ".join(preset.aliases))
     if preset.config is not None:
         keys = ", ".join(f"{key}={_plain(value)}" for key, value in preset.config.items())
-        lines.append(f"config: {keys}  \\[{preset.config_source}]")
+        lines.append(f"config: {keys}  [{preset.config_source}]")
     if preset.sample is not None:
         lines.append(f"sample: {preset.sample}")
     lines += [_line(path, figure) for path, figure in figures(preset)]
@@ -122,7 +104,7 @@ def _show(preset: Preset) -> None:
     for key, source in preset.sources.items():
         when = source.date or (f"looked up {source.checked}" if source.checked else "")
         rest = ", ".join(part for part in (source.publisher, when) if part)
-        lines.append(f"\\[{key}] {source.title}. {rest}. {source.url or ''}")
+        lines.append(f"[{key}] {source.title}. {rest}. {source.url or ''}")
     for line in lines:
         console.print("  " + line, soft_wrap=True)
 
@@ -130,7 +112,7 @@ def _show(preset: Preset) -> None:
 def _plain(value: Any) -> str:
     from json import dumps
 
-    return value if isinstance(value, str) else dumps(value).replace("[", "\\[")
+    return value if isinstance(value, str) else dumps(value)
 
 
 def _line(path: str, figure: Figure) -> str:
@@ -138,4 +120,4 @@ def _line(path: str, figure: Figure) -> str:
     unit = "" if figure.unit == "1" else f" {figure.unit}"
     note = f" ({figure.note})" if figure.note else ""
     names = "; ".join((figure.source, *figure.confirmed_by, *figure.derived_from))
-    return f"{path.replace('_', ' ').replace('.', ' ')}: {amount}{unit}{note}  \\[{names}]"
+    return f"{path.replace('_', ' ').replace('.', ' ')}: {amount}{unit}{note}  [{names}]"

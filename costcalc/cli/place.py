@@ -10,7 +10,7 @@ import typer
 
 from costcalc.base.human import digits, human, percent
 from costcalc.cli import OK, options
-from costcalc.cli.screen import screen
+from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,9 +78,7 @@ def command(
 
         save(_plot(made), plot, force=force)
     if json:
-        from costcalc.base.writing import to_json
-
-        print(to_json(made.to_dict()))
+        print_json(made.to_dict())
     else:
         _show(made)
     return OK
@@ -170,38 +168,29 @@ def _show(made: Place) -> None:
         console.print(f"data: {line}")
 
 
-def _table(*head: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for name in head:
-        table.add_column(name, overflow="fold")
-    return table
-
-
 def _neighbours(made: Place) -> Table:
-    table = _table("System", "Organisation", "Year", "FLOP")
+    shown = table("System", "Organisation", "Year", "FLOP")
     for one in reversed((*made.below, *made.above)):
-        table.add_row(one.name, one.organisation, str(one.date.year), f"{one.flop:.3g}")
-    return table
+        shown.add_row(one.name, one.organisation, str(one.date.year), f"{one.flop:.3g}")
+    return shown
 
 
 def _purses(made: Place) -> Table:
-    table = _table("Purse", "holds (FLOP)", "on", "the run is")
+    shown = table("Purse", "holds (FLOP)", "on", "the run is")
     for one in made.purses:
         if one["flop"] is None:
-            table.add_row(one["name"], "unknown", "no device of that year known", "")
+            shown.add_row(one["name"], "unknown", "no device of that year known", "")
             continue
-        table.add_row(
+        shown.add_row(
             one["name"], f"{one['flop']:.2g}", one["on"], f"{digits(one['times'], 2)} × it"
         )
-    return table
+    return shown
 
 
 def _trend(made: Place) -> Table:
-    table = _table("Rule", "n", "here", "95 %", "published", "off by")
+    shown = table("Rule", "n", "here", "95 %", "published", "off by")
     for one in made.doublings:
-        table.add_row(
+        shown.add_row(
             one.rule,
             str(one.n),
             f"{one.months:.1f}",
@@ -209,7 +198,7 @@ def _trend(made: Place) -> Table:
             ", ".join(f"{item['months']:g}" for item in one.published),
             f"{100 * one.off:+.0f} %" if one.off is not None else "",
         )
-    return table
+    return shown
 
 
 def _whys(made: Place) -> list[str]:
@@ -229,7 +218,7 @@ def _times(value: float) -> str:
 def _laws() -> Table:
     from costcalc.decide.benchmarks import OPERATIONS, laws
 
-    table = _table("Benchmark", "of", "n", "R²", "a", "95 %", "half the error")
+    shown = table("Benchmark", "of", "n", "R²", "a", "95 %", "half the error")
     for law in laws():
         found = law.exponent
         cells = ["", "slope may be 0", "unknown"]
@@ -240,23 +229,23 @@ def _laws() -> Table:
                 f"{_times(2.0 ** found[0])} × compute",
             ]
         of = "operations" if law.quantity == OPERATIONS else "burden"
-        table.add_row(law.benchmark, of, str(law.fit.n), f"{law.fit.r2:.2f}", *cells)
-    return table
+        shown.add_row(law.benchmark, of, str(law.fit.n), f"{law.fit.r2:.2f}", *cells)
+    return shown
 
 
 def _divide(made: Place) -> Table:
     ids = [one["id"] for one in made.purses]
-    table = _table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
+    shown = table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
     for row in made.divide:
         shares = [row["could_train"][name] for name in ids]
-        table.add_row(
+        shown.add_row(
             str(row["year"]),
             str(row["n"]),
             percent(row["academia"]),
             percent(row["joint"]),
             *("" if share is None else percent(share) for share in shares),
         )
-    return table
+    return shown
 
 
 def _target(made: Place) -> str:
@@ -268,7 +257,7 @@ def _target(made: Place) -> str:
     if found.flop is None:
         return f"{head}: unknown, {found.why}\n"
     figures = found.on["figures"]
-    shown = [
+    known = [
         f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
         for name, word in _SHOWN.items()
     ]
@@ -284,7 +273,7 @@ def _target(made: Place) -> str:
                 f"{head}: {found.flop:.1e} FLOP ({found.low:.0e} – {found.high:.0e}) of "
                 f"{MEANING[found.law.quantity]}{why}"
             ),
-            f"on {found.on['accelerator']}: {', '.join(shown)} ({found.on['rule']})",
+            f"on {found.on['accelerator']}: {', '.join(known)} ({found.on['rule']})",
             *unknown,
             "",
         ]

@@ -10,7 +10,7 @@ import typer
 
 from costcalc.base.human import bare, digits, human, span
 from costcalc.cli import OK, options
-from costcalc.cli.screen import screen
+from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
     from costcalc.decide.planning import Plan, Spot
@@ -96,9 +96,7 @@ def command(
         save(to_yaml(dict(made.run), first_line="# planned by costcalc plan"), output, force=force)
         print(f"wrote {output}", file=sys.stderr)
     if json:
-        from costcalc.base.writing import to_json
-
-        print(to_json(made.to_dict()))
+        print_json(made.to_dict())
     else:
         _show(made)
     return OK
@@ -153,15 +151,15 @@ def _show(made: Plan) -> None:
     layout = made.estimate.details.get("layout")
     if layout:
         console.print(f"layout: {_layout(layout)}")
-    table = _table("Limit", "holds", "used", "left")
+    used = table("Limit", "holds", "used", "left")
     for key, most in made.limits.items():
         unit, left = UNITS[LIMITED[key]], made.left[key]
         word = "closest" if made.ways else "binding"
         binding = f" ({word})" if key == made.binding else ""
-        table.add_row(
+        used.add_row(
             f"{key}{binding}", human(most, unit), human(most - left, unit), human(left, unit)
         )
-    console.print(table)
+    console.print(used)
     if made.laws:
         console.print("What the compute should train")
         console.print(_laws(made))
@@ -175,27 +173,15 @@ def _show(made: Plan) -> None:
         _show_spot(console, made.spot)
     if made.search:
         _show_search(console, made.search)
-    for note in made.notes:
-        console.print(f"note: {note}")
-    for source in made.to_dict()["sources"]:
-        console.print(f"data: {source}")
+    print_rest(console, made.notes, made.to_dict()["sources"])
 
 
 def _tokens(value: Any) -> str:
     return f"{human(value, '1')} tokens" if isinstance(value, float) else f"{value} tokens"
 
 
-def _table(*head: str) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for name in head:
-        table.add_column(name, overflow="fold", no_wrap=name in ("", "Hardware", "Where"))
-    return table
-
-
 def _laws(made: Plan) -> Any:
-    table = _table("Law", "Parameters", "Tokens", "Loss")
+    shown = table("Law", "Parameters", "Tokens", "Loss")
     for law in made.laws:
         cells = []
         for name in ("parameters", "tokens"):
@@ -203,8 +189,8 @@ def _laws(made: Plan) -> Any:
             cells.append(human(law[name], "1") + (f" ({spread})" if spread else ""))
         low, high = law["loss_low"], law["loss_high"]
         spread = f" ({low:.3f} – {high:.3f})" if low else ""
-        table.add_row(law["law"].replace(" et al. ", " "), *cells, digits(law["loss"], 4) + spread)
-    return table
+        shown.add_row(law["law"].replace(" et al. ", " "), *cells, digits(law["loss"], 4) + spread)
+    return shown
 
 
 def _layout(layout: Any) -> str:
@@ -229,16 +215,17 @@ def _layout(layout: Any) -> str:
 
 
 def _ways(made: Plan) -> Any:
-    table = _table("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
+    heads = ("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
+    shown = table(*heads, whole=("", "Hardware", "Where"))
     for name, row in made.ways.items():
-        table.add_row(
+        shown.add_row(
             name,
             f"{row['count']} × {row['accelerator']}",
             row["region"],
             human(row["wall_clock"], "h"),
             *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
         )
-    return table
+    return shown
 
 
 def _show_spot(console: Any, spot: Any) -> None:

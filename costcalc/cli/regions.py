@@ -9,10 +9,9 @@ import typer
 
 from costcalc.base.human import digits
 from costcalc.catalog import region as regions
+from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from costcalc.catalog.region_table import GridFactor, Sourced
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -41,12 +40,12 @@ def list_regions(
     wanted = [code for code in regions.codes() if _matches(code, which)]
     found = [regions.find(code) for code in wanted]
     if json:
-        _print_json([to_dict(region, brief=True) for region in found])
+        print_json([to_dict(region, brief=True) for region in found])
         return
-    table = _table(_LIST_HEAD)
+    shown = table(*_LIST_HEAD, right=_NUMBERS, gap=2)
     for region in found:
         figure = region.grid
-        table.add_row(
+        shown.add_row(
             region.code,
             region.label,
             region.grid_zone,
@@ -55,7 +54,7 @@ def list_regions(
             str(figure.year) if figure else "",
             f"{region.pue.value:g}" if region.kind == "cloud" else "",
         )
-    _print(table)
+    _print(shown)
 
 
 def _matches(code: str, which: Which) -> bool:
@@ -72,12 +71,13 @@ def show(
     """Show all that is known of one region, each figure with its range, year and source."""
     region = regions.find(name, key="region")
     if json:
-        _print_json(to_dict(region))
+        print_json(to_dict(region))
         return
-    table = _table(("Figure", "Value", "Low", "High", "Unit", "Year", "Convention"))
+    heads = ("Figure", "Value", "Low", "High", "Unit", "Year", "Convention")
+    shown = table(*heads, right=_NUMBERS, gap=2)
     notes: list[str] = []
     for title, figure in _figures(region):
-        table.add_row(
+        shown.add_row(
             title,
             digits(figure.value),
             digits(figure.low),
@@ -92,7 +92,7 @@ def show(
     heading = f"{region.code}: {region.label}"
     if region.grid_zone != region.code:
         heading += f"; grid of {region.grid_zone}"
-    _print(heading, table, *notes)
+    _print(heading, shown, *notes)
 
 
 def _figures(region: regions.Region) -> list[tuple[str, Sourced]]:
@@ -152,26 +152,7 @@ def _plain(figure: Sourced | GridFactor | None, *, brief: bool = False) -> dict[
     return {name: getattr(figure, name) for name in names if name not in left_out}
 
 
-def _table(heads: tuple[str, ...]) -> Table:
-    from rich.table import Table as RichTable
-
-    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, justify="right" if head in _NUMBERS else "left", overflow="fold")
-    return table
-
-
-def _print(*parts: Any) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=max(console.width, 120))
+def _print(*parts: object) -> None:
+    console = screen(120)
     for part in parts:
-        console.print(part, markup=False, soft_wrap=isinstance(part, str))
-
-
-def _print_json(data: Any) -> None:
-    from costcalc.base.writing import to_json
-
-    typer.echo(to_json(data))
+        console.print(part, soft_wrap=isinstance(part, str))

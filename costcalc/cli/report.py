@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.cli import LIMIT, OK
+from costcalc.cli.screen import in_utf8
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -62,10 +63,9 @@ def merge(
     """Runs, nodes or stages into one project report; the same run id twice is refused."""
     from costcalc.report.load import load
     from costcalc.report.merge import merge as join
-    from costcalc.report.write import text
 
     pairs = [(str(path), load(path)) for path in reports]
-    _write(text(join(pairs, name=name, distinct=distinct), output), output, force=force)
+    _write_report(join(pairs, name=name, distinct=distinct), output, force=force)
 
 
 @app.command("render")
@@ -120,9 +120,8 @@ def import_(
 ) -> None:
     """What another tool measured, as a report."""
     from costcalc.report.importing import read
-    from costcalc.report.write import text
 
-    _write(text(read(source, file, identify=identify), output), output, force=force)
+    _write_report(read(source, file, identify=identify), output, force=force)
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -134,6 +133,12 @@ def _print(lines: Iterable[str]) -> None:
     for line in lines:
         indent = " " * (len(line) - len(line.lstrip()) + 4)
         print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent)) if line else "")
+
+
+def _write_report(made: Mapping[str, object], output: Path | None, *, force: bool) -> None:
+    from costcalc.report.write import text
+
+    _write(text(made, output, escape=output is None and not in_utf8()), output, force=force)
 
 
 def _write(text: str, output: Path | None, *, force: bool) -> None:

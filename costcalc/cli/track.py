@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.cli import OK, options
+from costcalc.cli.screen import print_yaml
 
 
 class _Group(TyperGroup):
@@ -91,7 +92,6 @@ def merge(
     force: Force = False,
 ) -> int:
     """One report of a job from the records that its nodes have left."""
-    from costcalc.base import writing
     from costcalc.tracking.concluding import merged, save, summary
 
     if output is not None and output.exists() and not force:
@@ -101,7 +101,7 @@ def merge(
     for line in said:
         print(line, file=sys.stderr)
     if output is None:
-        sys.stdout.write(writing.to_yaml(made))
+        print_yaml(made)
         return OK
     save(made, output)
     for line in summary(made, output):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costcalc.cli.screen import print_json, screen
+
 if TYPE_CHECKING:
     from costcalc.validate.tables import Report
     from costcalc.validate.text import Styled
@@ -41,9 +43,7 @@ def command(
 
         draw(report, plot)
     if json:
-        from costcalc.base.writing import to_json
-
-        print(to_json(report.to_dict()))
+        print_json(report.to_dict())
     else:
         from costcalc.validate import text
 
@@ -66,9 +66,8 @@ def _own(path: Path) -> Report:
 
 
 def _print(lines: Iterable[Styled]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = screen()
     for line in lines:
-        console.print(Text(line.text, style=line.style))
+        console.print(Text(line.text, style=line.style), soft_wrap=True)

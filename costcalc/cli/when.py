@@ -11,7 +11,7 @@ import typer
 
 from costcalc.base.human import digits, human, percent
 from costcalc.cli import LIMIT, OK, options
-from costcalc.cli.screen import screen
+from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
     from costcalc.decide.waiting import Waiting
@@ -79,9 +79,7 @@ def command(
         changes=options.changes({"set": set_}) or None,
     )
     if json:
-        from costcalc.base.writing import to_json
-
-        print(to_json(made.to_dict()))
+        print_json(made.to_dict())
     else:
         _show(made)
     return LIMIT if need and not made.worth else OK
@@ -121,16 +119,13 @@ def _threshold(text: str | None) -> float | None:
 
 
 def _show(made: Waiting) -> None:
-    from rich.table import Table
-
     from costcalc.decide.plotting import Plot, Series, text
 
     console = screen()
     console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
     console.print(made.sentence)
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for name in ("", "Start (UTC)", "done after", "pauses", "gCO2e/kWh", "CO2e", "saves"):
-        table.add_column(name, no_wrap=True)
+    heads = ("", "Start (UTC)", "done after", "pauses", "gCO2e/kWh", "CO2e", "saves")
+    shown = table(*heads, whole=heads)
     rows = [("at once", made.now), ("best", made.best), ("worst", made.worst)]
     if made.paused is not None:
         rows.append((f"paused above {made.threshold:g}", made.paused))
@@ -140,7 +135,7 @@ def _show(made: Waiting) -> None:
         resumed = one is made.paused or one is made.cleanest
         wait = 0.0 if resumed else (one.start - made.now.start).total_seconds() / 3600
         saved = 1 - one.emissions / made.now.emissions if made.now.emissions else 0.0
-        table.add_row(
+        shown.add_row(
             name,
             f"{one.start:%b %d %H:%M}",
             human(one.elapsed_hours + wait, "h"),
@@ -149,7 +144,7 @@ def _show(made: Waiting) -> None:
             human(one.emissions, "kgCO2e"),
             percent(saved) if saved >= 0 else f"-{percent(-saved)}",
         )
-    console.print(table)
+    console.print(shown)
     known = [(i, v) for i, v in enumerate(made.series.values) if not isnan(v)]
     console.print(
         text(
@@ -172,7 +167,4 @@ def _show(made: Waiting) -> None:
         ),
         soft_wrap=True,
     )
-    for note in made.notes:
-        console.print(f"note: {note}")
-    for source in made.to_dict()["sources"]:
-        console.print(f"data: {source}")
+    print_rest(console, made.notes, made.to_dict()["sources"])

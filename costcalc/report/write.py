@@ -11,11 +11,12 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.result import SCHEMA
 
 
-def text(report: Mapping[str, Any], path: Path | None = None) -> str:
-    """YAML, or JSON where the file's name ends so."""
+def text(report: Mapping[str, Any], path: Path | None = None, *, escape: bool = False) -> str:
+    """YAML, or JSON where the file's name ends so; ``escape`` keeps YAML to ASCII."""
     if path is not None and path.suffix == ".json":
         return writing.to_json(report) + "\n"
-    return writing.to_yaml(report, first_line=f"# {SCHEMA}: costcalc report verify checks it")
+    first = f"# {SCHEMA}: costcalc report verify checks it"
+    return writing.to_yaml(report, first_line=first, escape=escape)
 
 
 def read_card(path: Path) -> str:

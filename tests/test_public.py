@@ -1,0 +1,75 @@
+"""Everything that README and docs name is there after ``import costcalc`` alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import costcalc
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAME = re.compile(r"(from |import )?(?<![\w./-])costcalc((?:\.[A-Za-z_]\w*)+)(?![\w.]*[/-])")
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """Page and dotted name, as ``costcalc.report.verify``; modules that a page imports apart."""
+    for path in PAGES:
+        for found in NAME.finditer(path.read_text(encoding="utf-8")):
+            if not found[1]:
+                yield path.name, f"costcalc{found[2]}"
+
+
+def resolved(names: list[str]) -> subprocess.CompletedProcess[str]:
+    """Each name looked up by attributes alone, in a fresh process."""
+    code = (
+        "import costcalc, functools, sys\n"
+        "for name in sys.argv[1:]: functools.reduce(getattr, name.split('.')[1:], costcalc)"
+    )
+    command = [sys.executable, "-c", code, *names]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_what_pages_name_is_there_after_the_import_alone() -> None:
+    found = sorted({name for _, name in named()})
+    assert {"costcalc.estimate", "costcalc.scenarios", "costcalc.track"} <= set(found)
+    made = resolved(found)
+    assert made.returncode == 0, made.stderr
+
+
+def test_modules_that_pages_import_are_there() -> None:
+    for path in PAGES:
+        for found in NAME.finditer(path.read_text(encoding="utf-8")):
+            if found[1]:
+                code = f"import costcalc{found[2]}"
+                subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_check_can_fail() -> None:
+    assert "no attribute 'nothing'" in resolved(["costcalc.nothing"]).stderr
+    text = "`costcalc.a.b` and costcalc.c(1), from costcalc.d import e, costcalc.yaml/x"
+    assert NAME.findall(text) == [("", ".a.b"), ("", ".c"), ("from ", ".d")]
+
+
+@pytest.mark.parametrize("name", sorted(set(costcalc.__all__) - {"__version__"}))
+def test_each_public_name_is_documented_and_alone_after_the_import(name: str) -> None:
+    assert getattr(costcalc, name).__doc__
+    made = resolved([f"costcalc.{name}"])
+    assert made.returncode == 0, made.stderr
+
+
+def test_scenarios_and_layouts_are_the_functions() -> None:
+    run = {
+        "model": {"preset": "llama-3-8b"},
+        "training": {"tokens": "1T"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    }
+    found = costcalc.scenarios(run, accelerators=["h100-sxm5-80"], counts=[64], regions=["FR"])
+    assert isinstance(found, costcalc.Scenarios)
+    assert found.number == 1
+    assert len(costcalc.layouts(run, top=2).best) == 2
