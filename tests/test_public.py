@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,7 @@ def test_modules_that_pages_import_are_there() -> None:
     for path in PAGES:
         for found in NAME.finditer(path.read_text(encoding="utf-8")):
             if found[1]:
-                code = f"import costcalc{found[2]}"
-                subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+                assert find_spec(f"costcalc{found[2]}") is not None, (path.name, found[0])
 
 
 def test_the_check_can_fail() -> None:

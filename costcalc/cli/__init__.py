@@ -45,7 +45,8 @@ def run(arguments: list[str]) -> int:
 
     degrade()
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
     except CostcalcError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -55,6 +56,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return OK
+    return code
 
 
 def _silence_stdout() -> None:
@@ -84,7 +86,12 @@ def _dispatch(arguments: list[str]) -> int:
         if word == name or word.startswith("-"):
             _register(app, name, module, summary)
     try:
-        code = app(args=arguments or ["--help"], standalone_mode=False, prog_name="costcalc")
+        if "_COSTCALC_COMPLETE" in os.environ:
+            app(prog_name="costcalc")
+        # Not by app(): it ends an interrupt and a closed pipe in its own way.
+        command = typer.main.get_command(app)
+        with command.make_context("costcalc", arguments or ["--help"]) as context:
+            code = command.invoke(context)
     except typer.Exit as stop:
         return int(stop.exit_code)
     except Exception as error:
