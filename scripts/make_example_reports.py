@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import costcalc
-from costcalc.report.load import load
-from costcalc.report.render import render
-from costcalc.report.verify import verify
+from costcalc.report.check import verify
+from costcalc.report.files import load
+from costcalc.report.renderings import render
 
 FOLDER = Path(__file__).parent.parent / "examples" / "reports"
 ENDINGS = {

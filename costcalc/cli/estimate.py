@@ -104,6 +104,6 @@ def _show(made: Estimate, shape: str, *, verbose: bool, identify: bool) -> None:
 
         print_yaml(made.to_dict(identify=identify), first_line=f"# {SCHEMA}: written by costcalc")
     else:
-        from costcalc.report.render import render as rendered
+        from costcalc.report.renderings import render as rendered
 
         print(rendered(made.to_dict(identify=identify), shape).rstrip("\n"))

@@ -25,7 +25,7 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file
 @app.command("verify")
 def verify(report: File) -> int:
     """Check a report: schema and digest, arithmetic, full recomputation. 0 holds, 3 does not."""
-    from costcalc.report.verify import verify as check
+    from costcalc.report.check import verify as check
 
     verdict = check(report)
     print("\n".join(verdict.lines()))
@@ -36,7 +36,7 @@ def verify(report: File) -> int:
 def show(report: File) -> None:
     """Print a report for people."""
     from costcalc.report.compare import show as lines
-    from costcalc.report.load import load
+    from costcalc.report.files import load
 
     _print(lines(load(report)))
 
@@ -45,7 +45,7 @@ def show(report: File) -> None:
 def compare(a: File, b: File) -> None:
     """What changed from A to B, which assumption explains it, where conventions differ."""
     from costcalc.report.compare import lines
-    from costcalc.report.load import load
+    from costcalc.report.files import load
 
     _print(lines(load(a), load(b)))
 
@@ -61,8 +61,8 @@ def merge(
     force: Force = False,
 ) -> None:
     """Runs, nodes or stages into one project report; the same run id twice is refused."""
-    from costcalc.report.load import load
-    from costcalc.report.merge import merge as join
+    from costcalc.report.files import load
+    from costcalc.report.project import merge as join
 
     pairs = [(str(path), load(path)) for path in reports]
     _write_report(join(pairs, name=name, distinct=distinct), output, force=force)
@@ -89,8 +89,8 @@ def render(
     force: Force = False,
 ) -> None:
     """Turn a report into what a venue asks for."""
-    from costcalc.report.load import load
-    from costcalc.report.render import render as turn
+    from costcalc.report.files import load
+    from costcalc.report.renderings import render as turn
 
     data = load(report)
     if card is None:
@@ -99,8 +99,8 @@ def render(
     if shape != "model-card":
         raise InputError(Problem(key="--into", message="goes with --format model-card"))
     from costcalc.base.writing import save
-    from costcalc.report.render.model_card import into
-    from costcalc.report.write import read_card
+    from costcalc.report.files import read_card
+    from costcalc.report.renderings.model_card import into
 
     text = into(read_card(card), data)
     target = output or card
@@ -136,7 +136,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _write_report(made: Mapping[str, object], output: Path | None, *, force: bool) -> None:
-    from costcalc.report.write import text
+    from costcalc.report.files import text
 
     _write(text(made, output, escape=output is None and not in_utf8()), output, force=force)
 

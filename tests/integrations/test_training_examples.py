@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from costcalc.report.verify import verify
+from costcalc.report.check import verify
 
 ROOT = Path(__file__).parents[2]
 NEEDS = {

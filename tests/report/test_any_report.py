@@ -17,13 +17,12 @@ from costcalc.base import writing
 from costcalc.base.errors import InputError
 from costcalc.base.reading import read
 from costcalc.calculator.result import MODEL_VERSION, UNITS
+from costcalc.report.check import verify
 from costcalc.report.compare import lines, show
-from costcalc.report.load import load, schema_problems
-from costcalc.report.merge import merge
-from costcalc.report.render import FORMATS, render
-from costcalc.report.render.model_card import into
-from costcalc.report.verify import verify
-from costcalc.report.write import text
+from costcalc.report.files import load, schema_problems, text
+from costcalc.report.project import merge
+from costcalc.report.renderings import FORMATS, render
+from costcalc.report.renderings.model_card import into
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 SOME = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)

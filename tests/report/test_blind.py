@@ -14,9 +14,9 @@ import costcalc
 from costcalc import cli
 from costcalc.base.blind import nameless
 from costcalc.base.errors import InputError
-from costcalc.report.load import load
-from costcalc.report.render import FORMATS, render
-from costcalc.report.verify import verify
+from costcalc.report.check import verify
+from costcalc.report.files import load
+from costcalc.report.renderings import FORMATS, render
 
 ROOT = Path(__file__).parent.parent.parent
 RUNS = sorted((ROOT / "examples").glob("*.yaml"))

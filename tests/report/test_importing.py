@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from costcalc import cli
 from costcalc.base.errors import InputError
+from costcalc.report.check import verify
+from costcalc.report.files import text
 from costcalc.report.importing import carbontracker, codecarbon, read, slurm
-from costcalc.report.verify import verify
-from costcalc.report.write import text
 
 RECORDED = Path(__file__).parent / "recorded"
 HEAD = (

@@ -22,15 +22,14 @@ from costcalc import cli
 from costcalc.base import writing
 from costcalc.base.errors import InputError
 from costcalc.base.reading import read
+from costcalc.report.check import NOT_HONESTY, verify
 from costcalc.report.compare import lines, show
+from costcalc.report.files import load, text
 from costcalc.report.importing import slurm
-from costcalc.report.load import load
-from costcalc.report.merge import merge
-from costcalc.report.render import FORMATS, render
-from costcalc.report.render.latex import escape
-from costcalc.report.render.model_card import into
-from costcalc.report.verify import NOT_HONESTY, verify
-from costcalc.report.write import text
+from costcalc.report.project import merge
+from costcalc.report.renderings import FORMATS, render
+from costcalc.report.renderings.latex import escape
+from costcalc.report.renderings.model_card import into
 
 ROOT = Path(__file__).parent.parent.parent
 SACCT = """JobID|JobName|State|ElapsedRaw|AllocTRES

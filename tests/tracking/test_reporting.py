@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from costcalc.base import writing
-from costcalc.report.verify import verify
+from costcalc.report.check import verify
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.plan import Plan, predicted, prepare

@@ -158,7 +158,7 @@ def _assumed(key: str, value: float, unit: str, tool: str) -> dict[str, Any]:
 
 
 def _total(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    from costcalc.report.merge import total
+    from costcalc.report.project import total
 
     return {key: total(key, [part[key] for part in parts]) for key in UNITS}
 

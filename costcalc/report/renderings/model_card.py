@@ -13,8 +13,8 @@ from typing import Any
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.report import view
-from costcalc.report.render.markdown import cell
-from costcalc.report.render.spdx import FINETUNING, methods
+from costcalc.report.renderings.markdown import cell
+from costcalc.report.renderings.spdx import FINETUNING, methods
 
 START, END = "<!-- costcalc: start -->", "<!-- costcalc: end -->"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)

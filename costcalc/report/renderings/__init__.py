@@ -33,6 +33,6 @@ def render(report: Mapping[str, Any], shape: str) -> str:
         hint = f"; did you mean {near[0]}?" if near else ""
         message = f'expected one of {", ".join(FORMATS)}; got "{shape}"{hint}'
         raise InputError(Problem(key="--format", message=message))
-    module = importlib.import_module(f"costcalc.report.render.{shape.replace('-', '_')}")
+    module = importlib.import_module(f"costcalc.report.renderings.{shape.replace('-', '_')}")
     made: str = module.render(report)
     return made

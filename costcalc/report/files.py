@@ -1,13 +1,16 @@
-"""A report read from a file: data from a stranger, checked before anything looks at it."""
+"""Report files: data from a stranger, checked before anything looks at it; reports as text."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from costcalc.base import writing
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
 from costcalc.base.reading import MAX_BYTES, Document, read, read_file
+from costcalc.calculator.result import SCHEMA
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -73,3 +76,26 @@ def _too_large(document: Document) -> list[Problem]:
         elif isinstance(value, float) and not math.isfinite(value):
             found.append(document.problem(path, "expected a finite number"))
     return found[:MAX_LISTED]
+
+
+def text(report: Mapping[str, Any], path: Path | None = None, *, escape: bool = False) -> str:
+    """YAML, or JSON where the file's name ends so; ``escape`` keeps YAML to ASCII."""
+    if path is not None and path.suffix == ".json":
+        return writing.to_json(report) + "\n"
+    first = f"# {SCHEMA}: costcalc report verify checks it"
+    return writing.to_yaml(report, first_line=first, escape=escape)
+
+
+def read_card(path: Path) -> str:
+    """A README.md with its own line ends.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no UTF-8 text"
+        raise InputError(
+            Problem(key="", message=f"cannot be read: {reason}", file=str(path))
+        ) from None

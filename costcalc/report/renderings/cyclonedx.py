@@ -10,7 +10,7 @@ from typing import Any
 
 from costcalc.base import writing
 from costcalc.report import view
-from costcalc.report.render.spdx import FINETUNING, methods
+from costcalc.report.renderings.spdx import FINETUNING, methods
 
 
 def render(report: Mapping[str, Any]) -> str:

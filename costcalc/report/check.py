@@ -8,7 +8,7 @@ from pathlib import Path
 from costcalc.base import writing
 from costcalc.base.errors import InputError
 from costcalc.report import closure
-from costcalc.report.load import document_of, schema_problems
+from costcalc.report.files import document_of, schema_problems
 
 NOT_HONESTY = (
     "This proves that the report is consistent, not that it is honest: whoever wrote it could have "
