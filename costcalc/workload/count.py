@@ -17,13 +17,21 @@ anybody.  Attention counts in full, as FlopCounterMode counts it: not halved for
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, MissingExtraError, Problem
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    Formulas = Mapping[object, Callable[..., int]]
+    Size = Sequence[int]
 
 # Operators of ATen whose names say that they multiply and that no formula covers.
 _WORK = re.compile(
@@ -52,7 +60,11 @@ class Count:
 
 
 def count(
-    model: Any, example: Any, *, samples: int | None = None, without_products: Collection[str] = ()
+    model: Module,
+    example: object,
+    *,
+    samples: int | None = None,
+    without_products: Collection[str] = (),
 ) -> Count:
     """FLOPs of one sample, forward, and parameters of a ``torch.nn.Module``.
 
@@ -74,11 +86,15 @@ def count(
         counted = costcalc.count(torchvision.models.resnet50(), torch.zeros(1, 3, 224, 224))
         counted.forward_flops   # 8178368512.0: model.forward_flops of a run file
     """
-    torch = _torch()
+    try:
+        import torch
+        import torch.utils.flop_counter
+    except ImportError:
+        raise MissingExtraError("costcalc.count", "PyTorch", "torch") from None
     if not isinstance(model, torch.nn.Module):
         raise _fault("model", f"expected a torch.nn.Module; got {type(model).__name__}")
     arguments, keywords = _placed(torch, model, example)
-    number = samples if samples is not None else _samples(torch, (arguments, keywords))
+    number = samples if samples is not None else _samples(torch, (*arguments, *keywords.values()))
     if number < 1:
         raise _fault("samples", f"expected 1 or more; got {number}")
     total, unknown = _run(torch, model, arguments, keywords, frozenset(without_products))
@@ -90,23 +106,13 @@ def count(
             "(torch.utils.flop_counter.register_flop_formula), use the plain PyTorch form of that "
             "layer, or name it in without_products if it multiplies no matrices",
         )
-    flops = {name: amount / number for name, amount in total.items()}
     return Count(
         forward_flops=sum(total.values()) / number,
         parameters=sum(p.numel() for p in model.parameters()),
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         samples=number,
-        by_operator=flops,
+        by_operator={name: flops / number for name, flops in total.items()},
     )
-
-
-def _torch() -> Any:
-    try:
-        import torch
-        import torch.utils.flop_counter
-    except ImportError:
-        raise MissingExtraError("costcalc.count", "PyTorch", "torch") from None
-    return torch
 
 
 def _fault(key: str, message: str) -> InputError:
@@ -116,13 +122,16 @@ def _fault(key: str, message: str) -> InputError:
 # -- the example ---------------------------------------------------------------------------------
 
 
-def _placed(torch: Any, model: Any, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _placed(
+    torch: ModuleType, model: Module, example: object
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments and keywords, tensors on the module's device."""
     weight = next(model.parameters(), None)
 
-    def move(value: Any) -> Any:
-        movable = isinstance(value, torch.Tensor)
-        return value.to(weight.device) if movable and weight is not None else value
+    def move(value: object) -> object:
+        if weight is None or not isinstance(value, torch.Tensor):
+            return value
+        return value.to(weight.device)
 
     if isinstance(example, Mapping):
         return (), {str(key): move(value) for key, value in example.items()}
@@ -130,8 +139,8 @@ def _placed(torch: Any, model: Any, example: Any) -> tuple[tuple[Any, ...], dict
     return tuple(move(value) for value in given), {}
 
 
-def _samples(torch: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> int:
-    for value in (*given[0], *given[1].values()):
+def _samples(torch: ModuleType, given: Sequence[object]) -> int:
+    for value in given:
         if isinstance(value, torch.Tensor) and value.dim():
             return int(value.shape[0])
     raise _fault("example", "expected a tensor whose first size is the samples; got none")
@@ -141,22 +150,27 @@ def _samples(torch: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> int:
 
 
 def _run(
-    torch: Any, model: Any, arguments: Any, keywords: Any, vouched: frozenset[str]
+    torch: ModuleType,
+    model: Module,
+    arguments: Sequence[object],
+    keywords: Mapping[str, object],
+    vouched: frozenset[str],
 ) -> tuple[dict[str, int], set[str]]:
     """FLOPs by operator, and the operators whose work is not known."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    unknown: set[str] = set()
     counter = FlopCounterMode(display=False, custom_mapping=_formulas(torch))
-    watch = _watch(counter.flop_registry, vouched)
+    watch = _watch(counter.flop_registry, vouched, unknown)
     # The watch stands outside, so that it sees what the counter could not decompose further.
     with _evaluating(torch, model), torch.no_grad(), watch, counter:
         model(*arguments, **keywords)
     counted = counter.get_flop_counts().get("Global", {})
-    return {str(name): int(flops) for name, flops in counted.items()}, watch.unknown
+    return {str(name): int(flops) for name, flops in counted.items()}, unknown
 
 
 @contextmanager
-def _evaluating(torch: Any, model: Any) -> Iterator[None]:
+def _evaluating(torch: ModuleType, model: Module) -> Iterator[None]:
     """Evaluation mode with fused kernels off; everything as it was afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     fused = torch.backends.mha.get_fastpath_enabled()
@@ -170,24 +184,24 @@ def _evaluating(torch: Any, model: Any) -> Iterator[None]:
             module.training = training
 
 
-def _watch(formulas: Mapping[Any, Any], vouched: frozenset[str]) -> Any:
-    """A dispatch mode that notes operators whose FLOPs nobody counts."""
+def _watch(formulas: Formulas, vouched: frozenset[str], unknown: set[str]) -> TorchDispatchMode:
+    """A dispatch mode that notes in ``unknown`` the operators whose FLOPs nobody counts."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Watch(TorchDispatchMode):  # type: ignore[misc]
         supports_higher_order_operators = True
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.unknown: set[str] = set()
-
         def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
+            self,
+            func: Callable[..., object],
+            types: object,
+            args: Sequence[object] = (),
+            kwargs: Mapping[str, object] | None = None,
+        ) -> object:
             packet = getattr(func, "_overloadpacket", func)
             name = func.name().split(".")[0] if hasattr(func, "name") else str(func)
-            if packet not in formulas and name not in vouched and uncounted(str(name)):
-                self.unknown.add(str(name))
+            if packet not in formulas and name not in vouched and uncounted(name):
+                unknown.add(name)
             return func(*args, **(kwargs or {}))
 
     return Watch()
@@ -208,10 +222,10 @@ def uncounted(name: str) -> bool:
 # -- formulas that PyTorch has not ---------------------------------------------------------------
 
 
-def _formulas(torch: Any) -> dict[Any, Any]:
+def _formulas(torch: ModuleType) -> Formulas:
     """Formulas by operator; those of operators that this PyTorch has not are left out."""
     aten = torch.ops.aten
-    wanted = {
+    wanted: dict[str, Callable[..., int]] = {
         "_scaled_dot_product_flash_attention_for_cpu": attention_flops,
         "_scaled_dot_product_fused_attention_overrideable": attention_flops,
         "_scaled_dot_product_attention_math_for_mps": attention_flops,
@@ -226,7 +240,7 @@ def _formulas(torch: Any) -> dict[Any, Any]:
     return {getattr(aten, name): rule for name, rule in wanted.items() if hasattr(aten, name)}
 
 
-def product_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
+def product_flops(a: Size, b: Size, *_: object, **__: object) -> int:
     """2·M·K·N of a product: every element of ``a`` meets each column of ``b``.
 
     >>> product_flops((4, 3), (3,)), product_flops((4, 3), (3, 5))
@@ -235,7 +249,7 @@ def product_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
     return int(2 * prod(a) * (b[-1] if len(b) > 1 else 1))
 
 
-def grouped_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
+def grouped_flops(a: Size, b: Size, *_: object, **__: object) -> int:
     """2·M·K·N of a grouped product: each row of ``a`` meets the matrix of its own group.
 
     >>> grouped_flops((6, 3), (2, 3, 5))     # 6 rows, 2 groups of 3 x 5
@@ -246,7 +260,7 @@ def grouped_flops(a: Any, b: Any, *_: Any, **__: Any) -> int:
     return int(2 * prod(a) * b[-1])
 
 
-def attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+def attention_flops(query: Size, key: Size, value: Size, *_: object, **__: object) -> int:
     """2·b·h·q·k·(e_qk + e_v): scores and weighted sum, in full.
 
     >>> attention_flops((1, 2, 4, 8), (1, 2, 6, 8), (1, 2, 6, 16))   # 2·2·4·6·(8 + 16)

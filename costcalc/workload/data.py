@@ -79,36 +79,39 @@ def amount(
     """How many data one run trains on, and what was assumed to say so."""
     if inputs.method in REINFORCED:
         return (inputs.prompts or 0) * inputs.group * length, ()
-    epochs = 1.0 if inputs.epochs is None else inputs.epochs
-    tokens = inputs.tokens if inputs.epochs is None else inputs.dataset_tokens
-    samples = inputs.samples if inputs.epochs is None else inputs.dataset_samples
+    each = length if datum == "token" else 1
     if inputs.steps is not None:
         if inputs.global_batch is None:
             missing("global_batch", "sequences (or samples) an optimizer step, beside steps")
-        sequences = inputs.steps * (inputs.global_batch or 0)
-        return sequences * (length if datum == "token" else 1), ()
-    if datum == "sample":
-        if samples is None:
-            missing("samples", "a number of samples: the data of this model are not tokens")
-        return (samples or 0) * epochs, ()
-    if inputs.sequence_length is None and (tokens is None or inputs.packing == "padded"):
+        return inputs.steps * inputs.global_batch * each, ()
+    epochs, tokens, samples = 1.0, inputs.tokens, inputs.samples
+    if inputs.epochs is not None:
+        epochs, tokens, samples = inputs.epochs, inputs.dataset_tokens, inputs.dataset_samples
+    if datum == "token":
+        made, notes = _tokens(inputs, tokens, samples, length)
+        return made * epochs, notes
+    if samples is None:
+        missing("samples", "a number of samples: the data of this model are not tokens")
+    return samples * epochs, ()
+
+
+def _tokens(
+    inputs: WorkloadInput, tokens: float | None, samples: float | None, length: float
+) -> tuple[float, tuple[str, ...]]:
+    """Computed tokens of so many tokens or samples."""
+    padded, mean = inputs.packing == "padded", inputs.sample_tokens
+    if inputs.sequence_length is None and (tokens is None or padded):
         missing("sequence_length", "the length of a sequence")
     if tokens is not None:
-        return tokens * epochs * _padding(inputs), ()
+        # A padded sample shorter than its sequence is computed as if it filled it.
+        fill = max(1.0, length / mean) if padded and mean is not None else 1.0
+        return tokens * fill, ()
     if samples is None:
         missing("tokens", "the size of the data: tokens, samples, steps or epochs")
-    sequences = (samples or 0) * epochs * (2 if inputs.method == "dpo" else 1)
-    if inputs.packing == "padded" or inputs.sample_tokens is None:
-        note = "" if inputs.sample_tokens else f"a sample fills a sequence of {length:g} tokens"
-        return sequences * length, (note,) if note else ()
-    return sequences * inputs.sample_tokens, ()
-
-
-def _padding(inputs: WorkloadInput) -> float:
-    """Computed tokens for each token of the data."""
-    if inputs.packing == "packed" or inputs.sample_tokens is None or not inputs.sequence_length:
-        return 1.0
-    return max(1.0, inputs.sequence_length / inputs.sample_tokens)
+    sequences = samples * (2 if inputs.method == "dpo" else 1)
+    if mean is None:
+        return sequences * length, (f"a sample fills a sequence of {length:g} tokens",)
+    return sequences * (length if padded else mean), ()
 
 
 def missing(key: str, what: str) -> NoReturn:

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.workload.architecture import Architecture
 from costcalc.workload.counting import Tally, active_parameters, parameters, tally
 from costcalc.workload.families.bert import encoder
 from costcalc.workload.families.common import (
@@ -23,9 +24,6 @@ from costcalc.workload.families.common import (
 from costcalc.workload.families.fields import MOST_LAYERS, Fields
 from costcalc.workload.families.t5 import encoder_decoder
 from costcalc.workload.families.vision import dit, vision_transformer
-
-if TYPE_CHECKING:
-    from costcalc.workload.architecture import Architecture
 
 KEY = "model.architecture."
 
@@ -74,89 +72,68 @@ def from_shape(given: Given) -> Architecture:
     >>> parameters(from_shape(llama))
     8030261248
     """
-    check = Fields({})
-    known, notes = _filled(given, check)
+    check, notes = Fields({}, KEY), list[str]()
+    gated = given.kind == "decoder" if given.gated is None else given.gated
+    shape = _shape(given, gated, check, notes)
     check.check()
-    builders = {
-        "decoder": _decoder,
-        "encoder": _encoder,
-        "encoder-decoder": _encoder_decoder,
-        "vit": _vit,
-        "dit": _dit,
-    }
-    if given.kind not in builders:
-        message = f"expected one of {', '.join(builders)}; got {given.kind}"
+    if given.kind not in _KINDS:
+        message = f"expected one of {', '.join(_KINDS)}; got {given.kind}"
         raise InputError(Problem(key=KEY + "kind", message=message))
-    architecture = builders[given.kind](known, check)
+    architecture = _KINDS[given.kind](given, shape, gated, check)
     check.check()
     return replace(architecture, name=given.kind, notes=tuple(notes))
 
 
-def _filled(given: Given, check: Fields) -> tuple[Given, list[str]]:
+def _shape(given: Given, gated: bool, check: Fields, notes: list[str]) -> Shape:
     """Sizes with their usual values; each that was filled is named in the notes."""
-    notes: list[str] = []
-    check.prefix = KEY
 
-    def need(key: str) -> int:
-        value = getattr(given, key)
+    def need(key: str, value: int | None) -> int:
         if value is None or value < 1:
             check.problem(key, f"expected a whole number, 1 or more, for a {given.kind}; got none")
         return value or 1
 
-    def usual(key: str, value: int, why: str) -> int:
-        found = getattr(given, key)
+    def usual(key: str, found: int | None, value: int, why: str) -> int:
         if found is None:
             notes.append(f"{key} {value}: {why}")
-        return value if found is None else int(found)
+        return value if found is None else found
 
-    hidden, layers = need("hidden"), need("layers")
+    hidden, layers = need("hidden", given.hidden), need("layers", given.layers)
     if layers > MOST_LAYERS:
         check.problem("layers", f"expected {MOST_LAYERS} layers at most; got {layers}")
-    gated = given.gated if given.gated is not None else given.kind == "decoder"
-    heads = usual("heads", max(1, hidden // (given.head_dim or 128)), "hidden / 128")
+    heads = usual("heads", given.heads, max(1, hidden // (given.head_dim or 128)), "hidden / 128")
     if given.head_dim is None:
         check.divides("heads", heads, "hidden", hidden)
-    kv_heads = usual("kv_heads", heads, "as many as heads") if given.kind == "decoder" else heads
-    check.divides("kv_heads", kv_heads, "heads", heads)
+    kv_heads = heads
+    if given.kind == "decoder":
+        kv_heads = usual("kv_heads", given.kv_heads, heads, "as many as heads")
+        check.divides("kv_heads", kv_heads, "heads", heads)
     wide = -(-8 * hidden // 3 // 256) * 256 if gated else 4 * hidden
-    ffn = usual("ffn", wide, "8/3 of hidden, up to 256" if gated else "4 x hidden")
+    ffn = usual("ffn", given.ffn, wide, "8/3 of hidden, up to 256" if gated else "4 x hidden")
     text = given.kind in ("decoder", "encoder", "encoder-decoder")
-    vocabulary = need("vocabulary") if text else 0
-    if given.experts is not None:
-        if given.experts_per_token is None:
-            check.problem("experts_per_token", "expected how many experts a token passes; got none")
-        elif given.experts_per_token > given.experts:
-            found = f"at most the {given.experts} experts; got {given.experts_per_token}"
-            check.problem("experts_per_token", f"expected {found}")
-    known = replace(
-        given,
+    vocabulary = need("vocabulary", given.vocabulary) if text else 0
+    _check_experts(given.experts, given.experts_per_token, check)
+    return Shape(
         hidden=hidden,
         layers=layers,
         heads=heads,
         kv_heads=kv_heads,
-        ffn=ffn,
         head_dim=given.head_dim or max(1, hidden // heads),
-        gated=gated,
+        ffn=ffn,
         vocabulary=vocabulary,
-    )
-    return known, notes
-
-
-def _shape(g: Given) -> Shape:
-    return Shape(
-        hidden=g.hidden or 1,
-        layers=g.layers or 1,
-        heads=g.heads or 1,
-        kv_heads=g.kv_heads or 1,
-        head_dim=g.head_dim or 1,
-        ffn=g.ffn or 1,
-        vocabulary=g.vocabulary or 1,
-        tied=bool(g.tied),
+        tied=given.kind != "decoder" if given.tied is None else given.tied,
     )
 
 
-def _decoder(g: Given, check: Fields) -> Architecture:
-    s, gated, bias = _shape(g), bool(g.gated), bool(g.biases)
+def _check_experts(number: int | None, chosen: int | None, check: Fields) -> None:
+    if number is not None and chosen is None:
+        check.problem("experts_per_token", "expected how many experts a token passes; got none")
+    if number is not None and chosen is not None and chosen > number:
+        message = f"expected at most the {number} experts; got {chosen}"
+        check.problem("experts_per_token", message)
+
+
+def _decoder(g: Given, s: Shape, gated: bool, check: Fields) -> Architecture:
+    bias = bool(g.biases)
     norm = s.hidden * (2 if bias else 1)  # with biases, a layer norm, which has one too
     mine = attention(s, bias=bias, window=g.window) + weights(2 * norm)
     dense = mine + mlp(s.hidden, s.ffn, gated=gated, bias=bias)
@@ -174,39 +151,35 @@ def _decoder(g: Given, check: Fields) -> Architecture:
     return replace(made, experts=number, experts_per_token=chosen, ffn=ffn)
 
 
-def _encoder(g: Given, _: Fields) -> Architecture:
-    s = replace(_shape(g), tied=g.tied is not False)
-    bias = g.biases is not False
-    return encoder("encoder", s, g.positions or 0, gated=bool(g.gated), bias=bias)
+def _encoder(g: Given, s: Shape, gated: bool, _: Fields) -> Architecture:
+    return encoder("encoder", s, g.positions or 0, gated=gated, bias=g.biases is not False)
 
 
-def _encoder_decoder(g: Given, _: Fields) -> Architecture:
-    s = replace(_shape(g), tied=g.tied is not False)
-    decoder_layers = g.decoder_layers or s.layers
-    return encoder_decoder("encoder-decoder", s, decoder_layers=decoder_layers, gated=bool(g.gated))
+def _encoder_decoder(g: Given, s: Shape, gated: bool, _: Fields) -> Architecture:
+    both = g.decoder_layers or s.layers
+    return encoder_decoder("encoder-decoder", s, decoder_layers=both, gated=gated)
 
 
 def _patches(g: Given, check: Fields, *, image: int, patch: int) -> tuple[int, int]:
-    """Patches of an image and the side of one, in pixels."""
+    """How many patches an image has, and the side of one in pixels."""
     image, patch = g.image_size or image, g.patch_size or patch
     if patch > image:
         check.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
     return max(1, image // patch) ** 2, patch
 
 
-def _vit(g: Given, check: Fields) -> Architecture:
+def _vit(g: Given, s: Shape, _: bool, check: Fields) -> Architecture:
     patches, patch = _patches(g, check, image=224, patch=16)
     classes = 1000 if g.classes is None else g.classes
-    return vision_transformer(
-        _shape(g), patches=patches, patch=patch, channels=g.channels or 3, classes=classes
-    )
+    channels = g.channels or 3
+    return vision_transformer(s, patches=patches, patch=patch, channels=channels, classes=classes)
 
 
-def _dit(g: Given, check: Fields) -> Architecture:
+def _dit(g: Given, s: Shape, _: bool, check: Fields) -> Architecture:
     """``image_size`` is that of what it denoises: 32 for the latent of a 256-pixel image."""
     (tokens, patch), channels = _patches(g, check, image=32, patch=2), g.channels or 4
     return dit(
-        _shape(g),
+        s,
         tokens=tokens,
         patch=patch,
         channels=channels,
@@ -214,6 +187,14 @@ def _dit(g: Given, check: Fields) -> Architecture:
         classes=1000 if g.classes is None else g.classes,
     )
 
+
+_KINDS: dict[str, Callable[[Given, Shape, bool, Fields], Architecture]] = {
+    "decoder": _decoder,
+    "encoder": _encoder,
+    "encoder-decoder": _encoder_decoder,
+    "vit": _vit,
+    "dit": _dit,
+}
 
 # -- by parameter count --------------------------------------------------------------------------
 
@@ -296,13 +277,10 @@ def _by_shape(
         last=one.last / one.tokens,
         tokens=1,
     )
-    # What the shape does not explain may be embeddings as well as layers.
-    off = abs(more) / per_token.forward
-    notes = list(architecture.notes)
+    notes = architecture.notes
     if beyond:
-        notes.append(
-            f"the shape comes to {parameters(architecture):,} parameters; the given count wins"
-        )
+        count = f"{parameters(architecture):,}"
+        notes += (f"the shape comes to {count} parameters; the given count wins",)
     return Rough(
         architecture=architecture,
         parameters=total,
@@ -310,8 +288,9 @@ def _by_shape(
         per_token=per_token,
         convention="2·N_m + A a token forward, from the shape; causal attention counted half",
         exact=not beyond,
-        spread=1 + off,
-        notes=tuple(notes),
+        # What the shape does not explain may be embeddings as well as layers.
+        spread=1 + abs(more) / per_token.forward,
+        notes=notes,
     )
 
 
@@ -324,7 +303,8 @@ def _by_count(
 ) -> Rough:
     table = (given.vocabulary or 0) * (given.hidden or 0)
     multiplied = active - (table if table and given.tied is False else 0)
-    notes, off = [], 0.0
+    notes: tuple[str, ...] = ()
+    off = 0.0
     if not table:
         off += 0.1  # the input embedding, 1-10 % of a language model, is not told apart
     elif given.tied is None:
@@ -337,14 +317,14 @@ def _by_count(
         # L = d/128 is usual (Kaplan et al. 2020, figure 5), so that N = 12·L·d² gives d.
         hidden = given.hidden or (active * 128 / 12) ** (1 / 3)
         off += sequence_length / (12 * hidden)  # A / 2N of such a shape
-        notes.append("attention is not counted: layers and hidden are not given")
-    head = 2.0 * table
+        notes = ("attention is not counted: layers and hidden are not given",)
+    head = min(2.0 * table, multiplied)
     per_token = Tally(
         forward=2 * multiplied + core,
         attention=core,
         scan=0,
-        layers=2 * multiplied + core - min(head, multiplied),
-        head=min(head, multiplied),
+        layers=2 * multiplied + core - head,
+        head=head,
         first=0,
         last=0,
         tokens=1,
@@ -358,5 +338,5 @@ def _by_count(
         convention=f"{parts}; N the active parameters",
         exact=False,
         spread=1 + off,
-        notes=tuple(notes),
+        notes=notes,
     )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.workload.architecture import Architecture, Linear
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build
-from costcalc.workload.safetensors import stored
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from costcalc.workload.architecture import Architecture
+from costcalc.workload.safetensors import read, refuse, stored
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 100
@@ -32,14 +29,8 @@ class Checkpoint:
 
     architecture: Architecture
     parameters: int
-    built: int
-    basis: str  # "weights" or "config"
+    basis: Literal["weights", "config"]
     notes: tuple[str, ...] = ()
-
-    @property
-    def difference(self) -> int:
-        """Parameters that the files hold beyond those of the architecture."""
-        return self.parameters - self.built
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -53,7 +44,7 @@ def load(path: str | Path) -> Checkpoint:
     if folder is not None:
         path = folder / "config.json"
         if not path.is_file() and (folder / "adapter_config.json").is_file():
-            raise _fault(folder, "holds an adapter only; give its base model, and method: lora")
+            refuse(folder, "holds an adapter only; give its base model, and method: lora")
     text = _text(path)
     config = parse(text, str(path))
     try:
@@ -61,34 +52,21 @@ def load(path: str | Path) -> Checkpoint:
     except InputError as error:
         raise InputError(_placed(problem, text, str(path)) for problem in error.problems) from None
     architecture = replace(architecture, name=_name(config, architecture.name))
-    built = parameters(architecture)
-    notes = list(architecture.notes)
+    built, notes = parameters(architecture), architecture.notes
     found = stored(folder, tied=_tied(architecture)) if folder is not None else None
+    if found is not None:
+        notes += found.notes
     if found is None or found.parameters is None:
-        notes += found.notes if found else ()
-        return Checkpoint(
-            architecture=architecture,
-            parameters=built,
-            built=built,
-            basis="config",
-            notes=tuple(notes),
-        )
-    notes += found.notes
+        return Checkpoint(architecture=architecture, parameters=built, basis="config", notes=notes)
     if found.parameters != built:
-        notes.append(
-            f"the weight files hold {found.parameters:,} parameters, its configuration comes to "
-            f"{built:,}; the files win"
-        )
+        hold = f"the weight files hold {found.parameters:,} parameters"
+        notes += (f"{hold}, its configuration comes to {built:,}; the files win",)
     return Checkpoint(
-        architecture=architecture,
-        parameters=found.parameters,
-        built=built,
-        basis="weights",
-        notes=tuple(notes),
+        architecture=architecture, parameters=found.parameters, basis="weights", notes=notes
     )
 
 
-def parse(text: str, name: str) -> Mapping[str, Any]:
+def parse(text: str, name: str) -> Mapping[str, object]:
     """The mapping in a JSON text; every fault with its line.
 
     >>> parse('{"a": 1}', "config.json")
@@ -99,28 +77,20 @@ def parse(text: str, name: str) -> Mapping[str, Any]:
     1 problem in config.json
     """
     if _depth(text) > MAX_DEPTH:
-        raise InputError(Problem(key="", message=f"nested deeper than {MAX_DEPTH}", file=name))
+        refuse(Path(name), f"nested deeper than {MAX_DEPTH}")
     try:
         data = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise InputError(
-            Problem(
-                key="",
-                message=f"expected JSON: {error.msg}",
-                file=name,
-                line=error.lineno,
-                column=error.colno,
-            )
-        ) from None
+        problem = Problem(key="", message=f"expected JSON: {error.msg}")
+        raise InputError(problem.at(name, error.lineno, error.colno)) from None
     except _DuplicateError as error:
         twice = Problem(key=str(error), message="the key stands twice")
         raise InputError(_placed(twice, text, name)) from None
     except ValueError:  # a number of thousands of digits
-        message = "holds a number too long to read"
-        raise InputError(Problem(key="", message=message, file=name)) from None
+        refuse(Path(name), "holds a number too long to read")
     if not isinstance(data, dict):
-        message = "expected a mapping of keys, as in a config.json"
-        raise InputError(Problem(key="", message=message, file=name, line=1, column=1))
+        problem = Problem(key="", message="expected a mapping of keys, as in a config.json")
+        raise InputError(problem.at(name, 1, 1))
     return data
 
 
@@ -128,8 +98,8 @@ class _DuplicateError(Exception):
     """A key that stands twice in one mapping."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made: dict[str, object] = {}
     for key, value in pairs:
         if key in made:
             raise _DuplicateError(key)
@@ -150,48 +120,39 @@ def _depth(text: str) -> int:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise _fault(path, f"cannot be read: {error.strerror or type(error).__name__}") from None
+    raw = read(path, MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
-        raise _fault(path, f"larger than {MAX_BYTES // 1_000_000} MB, which no config.json is")
+        refuse(path, f"larger than {MAX_BYTES // 1_000_000} MB, which no config.json is")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        byte = f"byte {raw[error.start]:#x} at {error.start}"
-        raise _fault(path, f"expected UTF-8; got {byte}") from None
+        refuse(path, f"expected UTF-8; got byte {raw[error.start]:#x} at {error.start}")
 
 
 def _placed(problem: Problem, text: str, name: str) -> Problem:
     """The problem with the line of its key: the last key of ``text_config.hidden_size``, say."""
-    start = 0
-    place = None
+    place = 0
     for part in problem.key.split(".") if problem.key else ():
-        found = re.compile(rf'"{re.escape(part)}"\s*:\s*').search(text, start)
+        found = re.compile(rf'"{re.escape(part)}"\s*:\s*').search(text, place)
         if found is None:
             break
-        place, start = found.end(), found.end()
-    if place is None:
+        place = found.end()
+    if not place:
         return problem.at(name, None, None)
     line = text.count("\n", 0, place) + 1
     return problem.at(name, line, place - text.rfind("\n", 0, place))
 
 
-def _name(config: Mapping[str, Any], family: str) -> str:
+def _name(config: Mapping[str, object], family: str) -> str:
     name = config.get("_name_or_path")
-    plain = isinstance(name, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and len(name) < 100
-    return str(name) if plain else family
+    if isinstance(name, str) and len(name) < 100 and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        return name
+    return family
 
 
 def _tied(architecture: Architecture) -> bool:
     return any(
-        getattr(operator, "part", None) == "head" and getattr(operator, "tied", False)
+        isinstance(operator, Linear) and operator.part == "head" and operator.tied
         for block in architecture.blocks
         for operator in block.operators
     )
-
-
-def _fault(path: Path, message: str) -> InputError:
-    return InputError(Problem(key="", message=message, file=str(path)))

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import NoReturn
 
 from costcalc.base.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 MAX_HEADER = 25_000_000
 MAX_SHARDS = 10_000
@@ -43,23 +41,31 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
 
-    @property
-    def count(self) -> int:
-        """Elements."""
-        return prod(self.shape)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """What the files of a model hold.
 
     ``parameters``: learnt elements, tied weights once; None where weights are packed into integers,
-    which hold several each.  ``by_dtype``: all elements by type, buffers included.
+    which hold several each.
     """
 
     parameters: int | None
-    by_dtype: Mapping[str, int]
     notes: tuple[str, ...] = ()
+
+
+def read(path: Path, at_most: int) -> bytes:
+    """The first bytes of a file; an InputError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(at_most)
+    except OSError as error:
+        refuse(path, f"cannot be read: {error.strerror or type(error).__name__}")
+
+
+def refuse(path: Path, message: str) -> NoReturn:
+    """Raise what is wrong with a file."""
+    raise InputError(Problem(key="", message=message, file=str(path))) from None
 
 
 def read_header(path: Path) -> list[Tensor]:
@@ -68,36 +74,35 @@ def read_header(path: Path) -> list[Tensor]:
     Raises:
         InputError: the file cannot be read, is cut off, or its header is none.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            length = int.from_bytes(head, "little")
-            if len(head) < 8 or not 2 <= length <= MAX_HEADER:
-                raise _fault(path, f"expected a header of 2 to {MAX_HEADER} bytes; got {length}")
-            raw = file.read(length)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise _fault(path, f"cannot be read: {reason}") from None
+    head = read(path, 8)
+    length = int.from_bytes(head, "little")
+    if len(head) < 8 or not 2 <= length <= MAX_HEADER:
+        refuse(path, f"expected a header of 2 to {MAX_HEADER} bytes; got {length}")
+    raw = read(path, 8 + length)[8:]
     if len(raw) < length:
-        raise _fault(path, f"ends in its header: {len(raw)} of {length} bytes are there")
-    try:
-        header = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise _fault(path, "expected a safetensors header in JSON; got something else") from None
+        refuse(path, f"ends in its header: {len(raw)} of {length} bytes are there")
+    header = _json(path, raw, "a safetensors header in JSON")
     if not isinstance(header, dict):
-        raise _fault(path, "expected a safetensors header; got no mapping")
+        refuse(path, "expected a safetensors header; got no mapping")
     return [_tensor(path, name, entry) for name, entry in header.items() if name != "__metadata__"]
 
 
-def _tensor(path: Path, name: str, entry: Any) -> Tensor:
+def _json(path: Path, raw: bytes, expected: str) -> object:
+    try:
+        found: object = json.loads(raw)
+    except (ValueError, RecursionError):
+        refuse(path, f"expected {expected}; got something else")
+    return found
+
+
+def _tensor(path: Path, name: str, entry: object) -> Tensor:
     dtype, shape = (entry.get("dtype"), entry.get("shape")) if isinstance(entry, dict) else (0, 0)
-    sizes: list[Any] = shape if isinstance(shape, list) else [None]
-    if not isinstance(dtype, str) or not all(
-        isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**48 for n in sizes
-    ):
+    sizes = tuple(shape) if isinstance(shape, list) else (None,)
+    whole = all(type(n) is int and 0 <= n < 2**48 for n in sizes)
+    if not isinstance(dtype, str) or not whole:
         found = str(entry)[:80]
-        raise _fault(path, f"expected dtype and shape of the tensor {name[:80]}; got {found}")
-    return Tensor(name, dtype, tuple(sizes))
+        refuse(path, f"expected dtype and shape of the tensor {name[:80]}; got {found}")
+    return Tensor(name, dtype, sizes)
 
 
 def stored(path: Path, *, tied: bool = False) -> Stored | None:
@@ -105,7 +110,7 @@ def stored(path: Path, *, tied: bool = False) -> Stored | None:
 
     ``tied``: the model has no output layer of its own, and a stored second copy is not counted.
     """
-    files = [path] if path.is_file() else list(_files(path))
+    files = [path] if path.is_file() else _files(path)
     if not files:
         return None
     tensors: dict[str, Tensor] = {}
@@ -115,79 +120,64 @@ def stored(path: Path, *, tied: bool = False) -> Stored | None:
     return count(tensors.values(), tied=tied)
 
 
-def count(tensors: Any, *, tied: bool = False) -> Stored:
+def count(tensors: Iterable[Tensor], *, tied: bool = False) -> Stored:
     """The learnt elements among tensors.
 
     >>> count([Tensor("a.weight", "BF16", (3, 4)), Tensor("rotary_emb.inv_freq", "F32", (8,))])
-    Stored(parameters=12, by_dtype={'BF16': 12, 'F32': 8}, notes=())
+    Stored(parameters=12, notes=())
     """
-    by_dtype: dict[str, int] = {}
     learnt, packed, extra = 0, False, 0
     for tensor in tensors:
-        by_dtype[tensor.dtype] = by_dtype.get(tensor.dtype, 0) + tensor.count
-        mask = _MASK.search(tensor.name) and len(tensor.shape) == 4
-        if mask or _BUFFERS.search(tensor.name) or (tied and tensor.name in _HEADS):
+        name, elements = tensor.name, prod(tensor.shape)
+        mask = _MASK.search(name) and len(tensor.shape) == 4
+        if mask or _BUFFERS.search(name) or (tied and name in _HEADS):
             continue
-        if tensor.dtype not in FLOATS:
+        if tensor.dtype in FLOATS:
+            learnt += elements
+            extra += elements if _EXTRA.search(name) else 0
+        else:
             packed = packed or len(tensor.shape) > 1
-            continue
-        learnt += tensor.count
-        extra += tensor.count * bool(_EXTRA.search(tensor.name))
     notes = []
     if packed:
         notes.append("weights are quantised and packed: their files do not tell the parameters")
     if extra:
         notes.append(f"{extra:,} of the stored parameters are layers that predict further tokens")
-    return Stored(parameters=None if packed else learnt, by_dtype=by_dtype, notes=tuple(notes))
+    return Stored(parameters=None if packed else learnt, notes=tuple(notes))
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Sequence[Path]:
     """The files of one copy of the model: by its index, else model.safetensors, else the shards."""
-    index = folder / INDEX
+    index, single = folder / INDEX, folder / "model.safetensors"
     if index.is_file():
-        yield from (folder / name for name in _shards(index))
-        return
-    single = folder / "model.safetensors"
+        return [folder / name for name in _shards(index)]
     if single.is_file():
-        yield single
-        return
+        return [single]
     found = sorted(folder.glob("*.safetensors"))[: MAX_SHARDS + 1]
-    shards = [file for file in found if re.search(r"-\d+-of-\d+\.safetensors$", file.name)]
+    if shards := [file for file in found if re.search(r"-\d+-of-\d+\.safetensors$", file.name)]:
+        return shards
     rest = [file for file in found if not file.name.startswith(("adapter_", "consolidated"))]
-    yield from shards or rest[:1] if len(rest) <= 1 or shards else _ambiguous(folder, rest)
+    if len(rest) > 1:
+        names = ", ".join(file.name for file in rest[:3])
+        several = f"{len(rest)} files ({names} …)"
+        refuse(folder, f"expected {INDEX} or model.safetensors; got {several}")
+    return rest
 
 
-def _ambiguous(folder: Path, files: list[Path]) -> Iterator[Path]:
-    names = ", ".join(file.name for file in files[:3])
-    found = f"{len(files)} files ({names} …)"
-    raise _fault(folder, f"expected {INDEX} or model.safetensors; got {found}")
-
-
-def _shards(index: Path) -> list[str]:
-    try:
-        with index.open("rb") as file:
-            raw = file.read(MAX_HEADER + 1)
-        listed = json.loads(raw) if len(raw) <= MAX_HEADER else None
-    except OSError as error:
-        raise _fault(index, f"cannot be read: {error.strerror or type(error).__name__}") from None
-    except (ValueError, RecursionError):
-        raise _fault(index, "expected JSON; got something else") from None
+def _shards(index: Path) -> Sequence[str]:
+    raw = read(index, MAX_HEADER + 1)
+    listed = _json(index, raw, "JSON") if len(raw) <= MAX_HEADER else None
     files = listed.get("weight_map") if isinstance(listed, dict) else None
     if not isinstance(files, dict) or not files:
-        raise _fault(index, "expected a weight_map of tensors to files; got none")
+        refuse(index, "expected a weight_map of tensors to files; got none")
     names = sorted({str(name) for name in files.values()})
     plain = re.compile(r"[\w][\w.-]*\.safetensors")
     bad = next((name for name in names if not plain.fullmatch(name)), None)
     if bad is not None or len(names) > MAX_SHARDS:
-        raise _fault(index, f"expected names of safetensors files beside it; got {str(bad)[:80]}")
+        refuse(index, f"expected names of safetensors files beside it; got {str(bad)[:80]}")
     missing = [name for name in names if not (index.parent / name).is_file()]
     if len(missing) == len(names):
         return []  # only the index was fetched: its bytes are no count
     if missing:
         lost = f"{len(missing)} of its {len(names)} files"
-        raise _fault(index, f"{lost} are missing, first {missing[0]}")
+        refuse(index, f"{lost} are missing, first {missing[0]}")
     return names
-
-
-def _fault(path: Path, message: str) -> InputError:
-    return InputError(Problem(key="", message=message, file=str(path)))
