@@ -46,15 +46,6 @@ def billed_devices(*, count: Number, per_instance: Number) -> Number:
     return np.ceil(count / per_instance) * per_instance
 
 
-def rental_cost(*, seconds: Number, devices: Number, price: Number) -> Number:
-    """What renting costs; ``devices`` are those billed, ``price`` is a device-second's.
-
-    >>> rental_cost(seconds=3600.0, devices=8, price=0.001)
-    28.8
-    """
-    return seconds * devices * price
-
-
 def owned_price(
     *, purchase: Number, devices: Number, lifetime: Number, utilization: Number
 ) -> Number:
@@ -67,15 +58,6 @@ def owned_price(
     10.0
     """
     return purchase / (devices * lifetime * utilization)
-
-
-def electricity_cost(*, energy: Number, price: Number) -> Number:
-    """What the facility's energy costs; ``price`` is a joule's.
-
-    >>> electricity_cost(energy=100.0, price=0.5)
-    50.0
-    """
-    return energy * price
 
 
 def discounted(*, price: Number, discount: Number) -> Number:
@@ -91,7 +73,7 @@ def discounted(*, price: Number, discount: Number) -> Number:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class PriceRange:
     """The prices that are known beside one that is not: lowest and highest, and of what."""
 
     low: float
@@ -111,7 +93,8 @@ class Quote:
     devices: float = 1.0  # in one instance, which is rented whole
     instance: str | None = None
     why_not: str = ""
-    known: Known | None = None
+    known: PriceRange | None = None
+    old: bool = False  # more than a year before the data were gathered
 
     def less(self, discount: float) -> Quote:
         """The same with a discount, a share, taken off.
@@ -294,6 +277,7 @@ def _quote(
         ),
         devices=offer.devices,
         instance=offer.instance,
+        old=bool(_age(offer)),
     )
 
 
@@ -356,9 +340,9 @@ def _unknown(accelerator: Accelerator, why: str, plan: str) -> Quote:
     return Quote(price=None, why_not=why, known=_range(offers, f"other providers, {plan}"))
 
 
-def _range(prices: Sequence[Price], what: str) -> Known | None:
+def _range(prices: Sequence[Price], what: str) -> PriceRange | None:
     values = [price.si for price in prices]
-    return Known(low=min(values), high=max(values), what=what) if values else None
+    return PriceRange(low=min(values), high=max(values), what=what) if values else None
 
 
 @functools.cache

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from costcalc import price
 from costcalc.base import units
+from costcalc.calculator.formulas import cost
 from costcalc.catalog.accelerator import Accelerator, all_accelerators, find
-from costcalc.resolve import owned as owning
+from costcalc.resolve.price import owned_default, purchase_of
 
 HOUR = 3600.0
 
@@ -76,8 +77,12 @@ def test_whole_instances_are_billed(count: int, per: int, billed: int) -> None:
 def test_a_bill_by_hand() -> None:
     # 12 devices for 10 h at 6.88 USD: two instances of 8, 16 x 10 x 6.88 = 1100.80 USD
     devices = price.billed_devices(count=12, per_instance=8)
-    made = price.rental_cost(
-        seconds=10 * HOUR, devices=devices, price=units.to_si(6.88, "USD/device_hour")
+    made = cost(
+        device_hours=12 * 10 * HOUR,
+        billed=devices / 12,
+        price=units.to_si(6.88, "USD/device_hour"),
+        energy=0.0,
+        electricity=0.0,
     )
     assert made == pytest.approx(1100.80, rel=1e-12)
 
@@ -90,19 +95,26 @@ def test_owned_hardware_by_hand() -> None:
     assert made * HOUR == pytest.approx(250_000 / (8 * 5 * 8766 * 0.7), rel=1e-12)
     assert made * HOUR == pytest.approx(1.0186, abs=1e-4)
     # 100 kWh at 0.08 USD
-    joules = units.to_si(100, "kWh")
-    bill = price.electricity_cost(energy=joules, price=units.to_si(0.08, "USD/kWh"))
+    bill = cost(
+        device_hours=0.0,
+        billed=1.0,
+        price=made,
+        energy=units.to_si(100, "kWh"),
+        electricity=units.to_si(0.08, "USD/kWh"),
+    )
     assert bill == pytest.approx(8.0, rel=1e-12)
 
 
 def test_kernels_on_pint_quantities_give_dollars() -> None:
     ureg = units.registry()
-    rent = price.rental_cost(
-        seconds=ureg.Quantity(2, "hour"),
-        devices=ureg.Quantity(8, "device"),
+    bill = cost(
+        device_hours=ureg.Quantity(16, "device_hour"),
+        billed=1.0,
         price=price.discounted(price=ureg.Quantity(3.0, "USD/device_hour"), discount=0.1),
+        energy=ureg.Quantity(10, "kWh"),
+        electricity=ureg.Quantity(0.1, "USD/kWh"),
     )
-    assert rent.to("USD").magnitude == pytest.approx(2 * 8 * 2.7)
+    assert bill.to("USD").magnitude == pytest.approx(2 * 8 * 2.7 + 1.0)
     own = price.owned_price(
         purchase=ureg.Quantity(1000, "USD"),
         devices=ureg.Quantity(2, "device"),
@@ -110,10 +122,6 @@ def test_kernels_on_pint_quantities_give_dollars() -> None:
         utilization=0.5,
     )
     assert own.to("USD/device_hour").magnitude == pytest.approx(1000 / (2 * 43_830 * 0.5))
-    power = price.electricity_cost(
-        energy=ureg.Quantity(10, "kWh"), price=ureg.Quantity(0.1, "USD/kWh")
-    )
-    assert power.to("USD").magnitude == pytest.approx(1.0)
 
 
 @given(count=st.integers(1, 100_000), per=st.sampled_from([1, 2, 4, 8, 16, 72]))
@@ -302,20 +310,20 @@ def test_ones_own_price_is_exact() -> None:
 
 def test_owned_defaults_are_stated() -> None:
     known = chip(purchase={"value": 30_000, "unit": "USD", "source": "list", "year": 2023})
-    made = owning.owned(known)
-    assert made.purchase.value == pytest.approx(30_000 * 1.64)
-    assert made.lifetime.value == units.to_si(4, "year")
-    assert made.electricity.value * 3.6e6 == pytest.approx(0.0826)
-    for item in (made.purchase, made.lifetime, made.utilization, made.electricity):
+    paid = purchase_of(known)
+    assert paid is not None
+    assert paid.value == pytest.approx(30_000 * 1.64)
+    years, power = owned_default("lifetime"), owned_default("electricity")
+    assert years.value == units.to_si(4, "year")
+    assert power.value * 3.6e6 == pytest.approx(0.0826)
+    for item in (paid, years, power, owned_default("utilization")):
         assert item.low < item.value < item.high
         assert item.source
         assert item.why
 
 
-def test_owned_without_a_purchase_price_says_so() -> None:
-    made = owning.owned(chip())
-    assert made.purchase is None
-    assert made.why_not == "no price.owned.purchase, and no purchase price of test-chip is known"
+def test_a_chip_without_a_purchase_price_has_none() -> None:
+    assert purchase_of(chip()) is None
 
 
 # --- what ships ----------------------------------------------------------------------------------

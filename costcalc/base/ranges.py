@@ -105,6 +105,11 @@ def draw(assumption: Assumption, number: int = DRAWS) -> Array | float:
     return np.minimum(drawn, 1.0) if assumption.key in SHARES else drawn
 
 
+def drawn(known: Mapping[str, Assumption], number: int = DRAWS) -> dict[str, Array | float]:
+    """Draws of every assumption, by the same names."""
+    return {name: draw(item, number) for name, item in known.items()}
+
+
 # Shares of a whole: a draw above 1 means nothing.
 SHARES = frozenset({"hardware.utilization", "hardware.goodput"})
 

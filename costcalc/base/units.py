@@ -40,53 +40,50 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "1": (1.0, {}, {}),
     "%": (0.01, {}, {}),
     "s": (1.0, {"time": 1}, _SMALL),
-    "sec": (1.0, {"time": 1}, {}),
-    "second": (1.0, {"time": 1}, {}),
-    "seconds": (1.0, {"time": 1}, {}),
     "min": (60.0, {"time": 1}, {}),
-    "minute": (60.0, {"time": 1}, {}),
-    "minutes": (60.0, {"time": 1}, {}),
     "h": (_HOUR, {"time": 1}, {}),
-    "hr": (_HOUR, {"time": 1}, {}),
-    "hrs": (_HOUR, {"time": 1}, {}),
-    "hour": (_HOUR, {"time": 1}, {}),
-    "hours": (_HOUR, {"time": 1}, {}),
     "d": (_DAY, {"time": 1}, {}),
-    "day": (_DAY, {"time": 1}, {}),
-    "days": (_DAY, {"time": 1}, {}),
     "week": (7 * _DAY, {"time": 1}, {}),
-    "weeks": (7 * _DAY, {"time": 1}, {}),
     "year": (365.25 * _DAY, {"time": 1}, {}),
-    "years": (365.25 * _DAY, {"time": 1}, {}),
     "J": (1.0, {"energy": 1}, _SI),
     "Wh": (_HOUR, {"energy": 1}, _SI),
     "W": (1.0, {"energy": 1, "time": -1}, {**_SI, "m": 1e-3}),
     "Hz": (1.0, {"time": -1}, _SI),
     "B": (1.0, {"information": 1}, {**_SI, **_BINARY}),
-    "byte": (1.0, {"information": 1}, {}),
-    "bytes": (1.0, {"information": 1}, {}),
     "bit": (0.125, {"information": 1}, {**_SI, **_BINARY}),
     "FLOP": (1.0, {"computation": 1}, _SI),
     "OP": (1.0, {"computation": 1}, _SI),
     "token": (1.0, {"token": 1}, _SI),
-    "tokens": (1.0, {"token": 1}, {}),
     "sample": (1.0, {"sample": 1}, _SI),
-    "samples": (1.0, {"sample": 1}, {}),
     "step": (1.0, {}, {}),
-    "steps": (1.0, {}, {}),
     "device": (1.0, {"device": 1}, {}),
-    "devices": (1.0, {"device": 1}, {}),
     "device_hour": (_HOUR, {"device": 1, "time": 1}, {}),
-    "device_hours": (_HOUR, {"device": 1, "time": 1}, {}),
     "USD": (1.0, {"currency": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "gCO2e": (1.0, {"co2e": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "tCO2e": (1e6, {"co2e": 1}, {"k": 1e3, "M": 1e6}),
     "L": (1.0, {"volume": 1}, {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}),
-    "litre": (1.0, {"volume": 1}, {}),
-    "liter": (1.0, {"volume": 1}, {}),
     "m3": (1e3, {"volume": 1}, {}),
     "m": (1.0, {"length": 1}, {"k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9}),
 }
+
+# Other spellings of an atom; they take no prefix.
+_ALSO = {
+    "s": "sec second seconds",
+    "min": "minute minutes",
+    "h": "hr hrs hour hours",
+    "d": "day days",
+    "week": "weeks",
+    "year": "years",
+    "B": "byte bytes",
+    "token": "tokens",
+    "sample": "samples",
+    "step": "steps",
+    "device": "devices",
+    "device_hour": "device_hours",
+    "L": "litre liter",
+}
+for _base, _words in _ALSO.items():
+    _ATOMS |= {word: (*_ATOMS[_base][:2], {}) for word in _words.split()}
 
 # Spellings that other tools read as something nobody means here.
 _REFUSED = {
@@ -382,21 +379,6 @@ def registry() -> pint.UnitRegistry[Any]:
     return made  # type: ignore[no-any-return]
 
 
-_PINT_BASES = {
-    "[time]": "time",
-    "[information]": "information",
-    "[computation]": "computation",
-    "[token]": "token",
-    "[sample]": "sample",
-    "[device]": "device",
-    "[currency]": "currency",
-    "[co2e]": "co2e",
-    "[volume_of_water]": "volume",
-    "[length]": "length",
-    "[mass]": "mass",
-}
-
-
 def _from_pint(name: str) -> Unit | None:
     import pint as _pint
 
@@ -408,7 +390,10 @@ def _from_pint(name: str) -> Unit | None:
         return None
     if not math.isfinite(float(quantity.magnitude)):
         return None
-    powers = {_PINT_BASES[d]: int(float(p.real)) for d, p in quantity.dimensionality.items()}
+    powers = {
+        d.strip("[]").removesuffix("_of_water"): int(float(p.real))
+        for d, p in quantity.dimensionality.items()
+    }
     if powers.get("mass", 0) * 2 == powers.get("length", 0) != 0:  # joule = kg m2 s-2
         energy = powers.pop("mass")
         powers["length"] = powers.get("length", 0) - 2 * energy

@@ -7,35 +7,38 @@ Read :func:`cost_of`: what is trained, on what, where, how fast, what it draws, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from costcalc.base.assumption import Assumption, Choice, exact
-from costcalc.base.ranges import DRAWS, draw
-from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.outcome import combined, single
-from costcalc.calculator.part import Part
+from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.ranges import DRAWS, drawn
+from costcalc.calculator import formulas
+from costcalc.calculator.calculated import Calculated
+from costcalc.calculator.figures import combined, single
 from costcalc.calculator.result import Estimate
-from costcalc.catalog import region as regions
 from costcalc.catalog.region import Region
-from costcalc.resolve import inputs
-from costcalc.resolve.hardware import Devices, devices_of
+from costcalc.resolve.embodied import embodied
+from costcalc.resolve.hardware import Devices, devices_of, precision_of
+from costcalc.resolve.known import Known
 from costcalc.resolve.measured import with_measured
 from costcalc.resolve.names import folders, look_up
+from costcalc.resolve.place import place, region_of
+from costcalc.resolve.power import power
+from costcalc.resolve.price import prices
 from costcalc.resolve.time import (
     Timed,
-    goodput,
-    precision_of,
     speed_is_given,
     speed_is_measured,
+    time_inputs,
+    time_is_measured,
     timed,
 )
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.loading import Input, Request, Source, load
+from costcalc.throughput.basis import kind_of
 
 
 def estimate(
-    source: Source, *, changes: Mapping[str, Any] | None = None, ranges: bool = True
+    source: Source, *, changes: Mapping[str, object] | None = None, ranges: bool = True
 ) -> Estimate:
     """What a run costs in time, money, energy and CO2e, with ranges and sources.
 
@@ -70,7 +73,7 @@ def estimated(request: Request, *, ranges: bool = True) -> Estimate:
 # --- one part ------------------------------------------------------------------------------------
 
 
-def cost_of(given: Input, request: Request, number: int) -> Part:
+def cost_of(given: Input, request: Request, number: int) -> Calculated:
     """One part through every stage: its assumptions, central values, and ``number`` draws of each.
 
     Raises:
@@ -78,41 +81,23 @@ def cost_of(given: Input, request: Request, number: int) -> Part:
     """
     region = region_of(given)
     side = hardware_side(given, request, region)
-    known, why, notes = dict(side.known), dict(side.why), list(side.notes)
-    for found in (inputs.site(given, region), inputs.prices(given, side.devices, region)):
-        known |= found.known
-        why |= found.why
-        notes += found.notes
-    known, measured = with_measured(given, known)
-    values = pipeline.run({name: item.value for name, item in known.items()})
-    draws: dict[str, Any] = {}
-    if number:
-        draws = pipeline.run({name: draw(item, number) for name, item in known.items()})
+    stages = (side.inputs, place(given, region), prices(given, side.devices, region))
+    known, measured = with_measured(given, {k: v for one in stages for k, v in one.known.items()})
     time = side.timed
-    warnings = (*(time.throughput.warnings if time else ()), *notes)
-    return Part(
+    notes = [note for one in stages for note in one.notes]
+    return Calculated(
         given=given,
         trained=side.trained,
         devices=side.devices,
         timed=time,
         region=region,
         assumptions=(*side.assumptions, *known.values()),
-        values=values,
-        draws=draws,
+        values=formulas.run({name: item.value for name, item in known.items()}),
+        draws=formulas.run(drawn(known, number)) if number else {},
         measured=measured,
-        why=why,
-        warnings=warnings,
+        why={name: why for one in stages for name, why in one.why.items()},
+        warnings=(*(time.throughput.warnings if time else ()), *notes),
     )
-
-
-def region_of(given: Input) -> Region | None:
-    """Where a part runs; PUE is the provider's where only a country is given."""
-    site = given.part.site
-    if site is None or site.region is None:
-        return None
-    asked = given.part.price.provider if given.part.price else None
-    named = asked if asked != "any" and ":" not in site.region else None
-    return regions.find(site.region, provider=named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +107,8 @@ class HardwareSide:
     devices: Devices
     trained: Trained
     timed: Timed | None
-    known: Mapping[str, Assumption]
+    inputs: Known
     assumptions: tuple[Assumption | Choice, ...]
-    why: Mapping[str, str]
-    notes: tuple[str, ...]
 
 
 def hardware_side(
@@ -140,141 +123,46 @@ def hardware_side(
     provider = asked if asked not in (None, "any") else region.provider if region else None
     devices = devices_of(given, provider, folders(request.raw, given.folder))
     work = like[0].trained if like else trained(given)
-    assumed: list[Assumption | Choice] = [*work.assumptions, *devices.assumptions]
-    precision, choice = precision_of(given, devices)
+    precision, choice = precision_of(given, devices.accelerator)
     time: Timed | None = None
     if work.work is not None:
-        assumed += [choice] if choice else []
         same = next((one for one in like if one.devices.machine == devices.machine), None)
         if same is not None:
             time = same.timed
-            assumed += time.assumptions if time else ()
-        elif not _time_is_measured(given) or speed_is_given(given):
+        elif not time_is_measured(given) or speed_is_given(given):
             time = timed(given, work.work, devices, precision, work.workload)
-            assumed += time.assumptions
-    known = _time_inputs(given, work, devices, time, precision)
-    power = inputs.power(
+    times = time_inputs(given, work, devices, time, precision)
+    watts = power(
+        given,
         devices,
-        _kind(work),
-        utilization=_hardware_use(work, time),
+        work.workload or (kind_of(work.work) if work.work else None) or "other",
+        utilization=_hardware_utilization(work, time),
         precision=precision,
-        slower=known["goodput"].basis == "default" and not speed_is_measured(given),
+        slower=times.known["goodput"].basis == "default" and not speed_is_measured(given),
     )
-    made = inputs.embodied(devices)
+    making = embodied(given, devices)
     return HardwareSide(
         devices=devices,
         trained=work,
         timed=time,
-        known={**known, **power.known, **made.known},
-        assumptions=tuple(assumed),
-        why={**power.why, **made.why},
-        notes=power.notes,
+        inputs=Known(
+            known={**times.known, **watts.known, **making.known},
+            why={**times.why, **watts.why, **making.why},
+            notes=watts.notes,
+        ),
+        assumptions=(
+            *work.assumptions,
+            *devices.assumptions,
+            *((choice,) if choice and work.work is not None else ()),
+            *(time.assumptions if time else ()),
+        ),
     )
 
 
-def _hardware_use(work: Trained, time: Timed | None) -> float | None:
+def _hardware_utilization(work: Trained, time: Timed | None) -> float | None:
     """Hardware FLOPs utilization: what is recomputed draws power too."""
     if time is None or work.work is None:
         return None
     layout = time.throughput.layout
     again = getattr(work.work.recompute, layout.recompute) if layout else 0.0
     return min(time.throughput.utilization.value * (1.0 + again), 1.0)
-
-
-def _kind(work: Trained) -> str:
-    from costcalc.throughput.basis import kind_of
-
-    return work.workload or (kind_of(work.work) if work.work else None) or "other"
-
-
-def _time_is_measured(given: Input) -> bool:
-    measured = given.part.measured
-    return measured is not None and bool(measured.wall_clock or measured.device_hours)
-
-
-def _time_inputs(
-    given: Input, work: Trained, devices: Devices, time: Timed | None, precision: str
-) -> dict[str, Assumption]:
-    """The inputs that say how long it takes."""
-    runs = given.part.training.runs if given.part.training else None
-    known = {
-        "devices": exact(
-            "hardware.devices",
-            devices.reserved,
-            "device",
-            basis="given",
-            source="run file",
-            where=given.place("hardware", "count"),
-        ),
-        "runs": exact(
-            "training.runs",
-            runs or 1.0,
-            "1",
-            basis="given" if runs else "default",
-            source="run file" if runs else "costcalc",
-            where=given.place("training", "runs"),
-        ),
-        "goodput": goodput(given),
-    }
-    if work.work is not None:
-        known |= _flops(work, time)
-    if time is None:
-        return known
-    found = time.throughput
-    known["peak"] = exact(
-        "hardware.peak",
-        found.peak / devices.share,
-        "TFLOP/s",
-        basis="profile",
-        source=_peak_source(devices, precision),
-        why=f"dense {precision} peak a device",
-    )
-    known["utilization"] = replace(found.utilization, key="hardware.utilization")
-    if found.generation is not None:
-        known["generation"] = replace(found.generation, key="training.generation_time")
-    elif not found.generation_why:
-        known["generation"] = exact(
-            "training.generation_time",
-            0.0,
-            "s",
-            basis="modelled",
-            source="costcalc",
-            why="nothing is generated",
-        )
-    return known
-
-
-def _flops(work: Trained, time: Timed | None) -> dict[str, Assumption]:
-    assert work.work is not None
-    total, spread = work.work.model_flops, work.work.spread
-    basis = "given" if work.work.convention.startswith("as given") else "modelled"
-    counted = Assumption(
-        key="training.model_flops",
-        value=total,
-        low=total / spread,
-        high=total * spread,
-        unit="FLOP",
-        basis="given" if basis == "given" else "modelled",
-        source="run file" if basis == "given" else "counted by costcalc",
-        why=work.work.convention,
-    )
-    made = {"model_flops": counted}
-    if time is not None:
-        share = time.throughput.training_flops / total if total else 1.0
-        made["training_flops"] = (
-            replace(
-                counted,
-                value=counted.value * share,
-                low=counted.low * share,
-                high=counted.high * share,
-            )
-            if share != 1.0
-            else counted
-        )
-    return made
-
-
-def _peak_source(devices: Devices, precision: str) -> str:
-    peak = devices.accelerator.peak
-    figure = getattr(peak, {"mxfp8": "fp8"}.get(precision, precision), None)
-    return devices.accelerator.sources[figure.source].title if figure else "profile"

@@ -13,7 +13,7 @@ from costcalc.base.units import from_si, unit
 from costcalc.catalog.files import data_root
 
 if TYPE_CHECKING:
-    from costcalc.calculator.part import Part
+    from costcalc.calculator.calculated import Calculated
     from costcalc.calculator.result import Result
     from costcalc.resolve.time import Timed
     from costcalc.runfile.loading import Request
@@ -85,7 +85,7 @@ def summed(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict
 # --- the steps in words --------------------------------------------------------------------------
 
 
-def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
+def details(part: Calculated, results: Mapping[str, Result]) -> dict[str, Any]:
     """Names and words that a table and a report show beside the figures."""
     devices, region = part.devices, part.region
     made: dict[str, Any] = {
@@ -122,7 +122,7 @@ def details(part: Part, results: Mapping[str, Result]) -> dict[str, Any]:
     return made
 
 
-def _price(part: Part) -> str:
+def _price(part: Calculated) -> str:
     found = _assumption(part, "price.device_hour")
     if found is None:
         return ""
@@ -132,14 +132,14 @@ def _price(part: Part) -> str:
     return f"{text}, {'yours' if found.basis == 'given' else plan}"
 
 
-def _assumption(part: Part, key: str) -> Assumption | None:
+def _assumption(part: Calculated, key: str) -> Assumption | None:
     for item in part.assumptions:
         if item.key == key and isinstance(item, Assumption):
             return item
     return None
 
 
-def _layout(part: Part) -> dict[str, Any] | None:
+def _layout(part: Calculated) -> dict[str, Any] | None:
     layout = part.timed.throughput.layout if part.timed else None
     if layout is None or part.timed is None:
         return None
@@ -162,7 +162,7 @@ def _layout(part: Part) -> dict[str, Any] | None:
     return made
 
 
-def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str]]:
+def _steps(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[str, str]]:
     work, time = part.trained.work, part.timed
     if work is not None:
         yield "compute", _compute(part, results)
@@ -188,7 +188,7 @@ def _steps(part: Part, results: Mapping[str, Result]) -> Iterator[tuple[str, str
         yield "grid", f"{digits(from_si(grid.value, grid.unit))} gCO2e/kWh{place}{year}"
 
 
-def _compute(part: Part, results: Mapping[str, Result]) -> str:
+def _compute(part: Calculated, results: Mapping[str, Result]) -> str:
     work = part.trained.work
     assert work is not None
     text = human(results["total_compute"].value, "FLOP")
@@ -207,7 +207,7 @@ def _compute(part: Part, results: Mapping[str, Result]) -> str:
     return text
 
 
-def _speed(part: Part, results: Mapping[str, Result]) -> str:
+def _speed(part: Calculated, results: Mapping[str, Result]) -> str:
     assert part.timed is not None
     found = part.timed.throughput
     peak = digits(from_si(found.peak / part.devices.share, "TFLOP/s"))
@@ -220,7 +220,7 @@ def _speed(part: Part, results: Mapping[str, Result]) -> str:
     return text
 
 
-def _layout_words(part: Part) -> str:
+def _layout_words(part: Calculated) -> str:
     assert part.timed is not None
     found = part.timed.throughput
     layout = found.layout
@@ -239,7 +239,7 @@ def _layout_words(part: Part) -> str:
     return ", ".join(words) + how
 
 
-def _time(part: Part, results: Mapping[str, Result]) -> str:
+def _time(part: Calculated, results: Mapping[str, Result]) -> str:
     wall = human(results["wall_clock"].value, "h")
     text = f"{wall} × {part.devices.reserved:,.10g} devices"
     runs = float(part.values["runs"])
@@ -336,7 +336,7 @@ def whole(request: Request) -> dict[str, Any]:
     return copied
 
 
-def data_files(part: Part) -> dict[str, str]:
+def data_files(part: Calculated) -> dict[str, str]:
     """The digest of each data file behind a part."""
     found = dict(part.trained.files)
     for record in (part.devices.accelerator, part.devices.host.host):

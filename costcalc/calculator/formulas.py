@@ -16,36 +16,11 @@ from typing import Any
 
 from costcalc import carbon
 from costcalc import energy as power
+from costcalc.resolve.known import INPUTS
+
+__all__ = ["INPUTS", "formula", "missing", "needs", "run"]
 
 V = Any  # float, NumPy array or pint quantity
-
-# The inputs, by the name that the formulas use, and the key of the assumption behind each.
-INPUTS = {
-    "model_flops": "training.model_flops",
-    "training_flops": "training.model_flops",
-    "peak": "hardware.peak",
-    "devices": "hardware.count",
-    "utilization": "hardware.utilization",
-    "generation": "training.generation_time",
-    "goodput": "hardware.goodput",
-    "runs": "training.runs",
-    "board_power": "hardware.board_power",
-    "idle_power": "hardware.idle_power",
-    "host_power": "hardware.host_power",
-    "network_share": "hardware.network_power",
-    "redone": "hardware.redone",
-    "pue": "site.pue",
-    "grid": "site.grid",
-    "wue": "site.wue",
-    "grid_water": "site.grid_water",
-    "price": "price.device_hour",
-    "billed": "price.billed_share",
-    "electricity": "price.electricity",
-    "embodied_device": "embodied.device",
-    "embodied_host": "embodied.host",
-    "lifetime": "embodied.lifetime",
-    "lifetime_utilization": "embodied.utilization",
-}
 
 
 def total_compute(model_flops: V, runs: V) -> V:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from costcalc.base.errors import InputError
-from costcalc.calculator.calculate import hardware_side, region_of
+from costcalc.calculator.calculate import hardware_side
 from costcalc.resolve.names import look_up
+from costcalc.resolve.place import region_of
 from costcalc.resolve.time import fixed_by
 from costcalc.runfile.loading import Source, load
 from costcalc.throughput.constants import load as constants

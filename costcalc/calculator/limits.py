@@ -10,7 +10,7 @@ import numpy as np
 from costcalc.base.human import human, percent
 from costcalc.base.units import unit
 from costcalc.calculator.result import Result
-from costcalc.resolve.inputs import dollars
+from costcalc.resolve.known import dollars
 from costcalc.runfile.schema import Limits, Price
 
 _RESULTS = {"cost": "cost", "time": "wall_clock", "energy": "energy", "carbon": "carbon_total"}

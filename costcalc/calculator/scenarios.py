@@ -18,16 +18,17 @@ import numpy as np
 from costcalc import price
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.units import unit
-from costcalc.calculator import formulas as pipeline
+from costcalc.calculator import formulas
 from costcalc.calculator.calculate import HardwareSide, hardware_side
 from costcalc.calculator.result import UNITS
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
-from costcalc.catalog import region as regions_
 from costcalc.catalog.region import Region
-from costcalc.resolve import inputs
 from costcalc.resolve.hardware import Devices
+from costcalc.resolve.known import stated
 from costcalc.resolve.names import folders, look_up
+from costcalc.resolve.place import place, region_named
+from costcalc.resolve.price import billed, owned_hardware, prices, quoted
 from costcalc.runfile.loading import Input, Request, Source, load
 from costcalc.runfile.schema import PLANS, Hardware, Price
 from costcalc.runfile.values import Money
@@ -96,16 +97,16 @@ def scenarios(
         raise InputError(request.document.problem(("stages",), "scenarios take one stage"))
     shape = (len(accelerators), len(counts), len(regions), len(plans))
     base = request.parts[0]
-    places = [_region(base, name) for name in regions]
+    places = [region_named(base, name) for name in regions]
     known: dict[str, Array] = {}
     why: dict[tuple[str, int], str] = {}
     sides = _hardware(request, accelerators, counts, places, known, why)
     for r, region in enumerate(places):
-        for name, item in inputs.site(base, region).known.items():
+        for name, item in place(base, region).known.items():
             _set(known, name, (1, 1, shape[2], 1), (0, 0, r, 0), item.value)
     _prices(sides, places, plans, known, shape)
     with np.errstate(invalid="ignore"):
-        values = pipeline.run(known)
+        values = formulas.run(known)
     figures = {
         name: np.broadcast_to(values[name] / unit(UNITS[name]).factor, shape)
         if name in values
@@ -126,13 +127,6 @@ def _set(
     if name not in known:
         known[name] = np.full(shape, np.nan)
     known[name][at] = value
-
-
-def _region(given: Input, name: str) -> Region:
-    asked = given.part.price.provider if given.part.price else None
-    if asked in (None, "any") or ":" in name:
-        return regions_.find(name)
-    return regions_.find(name, provider=asked)
 
 
 Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
@@ -171,7 +165,7 @@ def _hardware(
                 seen.append(side)
                 made |= {(a, c, provider): (given, side.devices) for provider in providers}
                 columns = [column[provider] for provider in providers]
-                for key, item in side.known.items():
+                for key, item in side.inputs.known.items():
                     if key not in found:
                         found[key] = np.full(shape, np.nan)
                     for p in columns:
@@ -271,19 +265,21 @@ def _priced(
     quotes: dict[int, price.Quote] = {}
     for c in counts:
         given, devices = sides[a, c, provider]
-        if inputs.owned_hardware(asked):
-            found = inputs.prices(_planned(given, plan), devices, region).known
+        if owned_hardware(asked):
+            found = prices(_planned(given, plan), devices, region).known
             for name, listed in made.items():
                 listed.append(found[name].value if name in found else np.nan)
             continue
         whole = all(devices.count % size == 0 for size in sizes)
         kind = 0 if len(sizes) <= 1 or whole else devices.count  # whole instances, of any size
         if kind not in quotes:
-            quotes[kind] = inputs.quoted(_planned(given, plan), devices, region)
+            quotes[kind] = quoted(_planned(given, plan), devices, region)
         quote = quotes[kind]
         made["price"].append(quote.price.value if quote.price else np.nan)
-        made["billed"].append(inputs.billed(devices, quote))
-        made["electricity"].append(0.0)
+        share = stated(given, "price.billed_share", "1")
+        power = stated(given, "price.electricity", "USD/kWh")
+        made["billed"].append(share.value if share else billed(devices, quote))
+        made["electricity"].append(power.value if power else 0.0)
     return {name: np.array(listed) for name, listed in made.items()}
 
 

@@ -264,7 +264,7 @@ def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tup
 
 def _limits(request: Request) -> dict[str, float]:
     """The run's limits, in the units of a report."""
-    from costcalc.resolve.inputs import dollars
+    from costcalc.resolve.known import dollars
 
     asked = request.run.limits
     made = {}

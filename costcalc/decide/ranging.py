@@ -18,7 +18,7 @@ from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
 
 if TYPE_CHECKING:
-    from costcalc.calculator.part import Part
+    from costcalc.calculator.calculated import Calculated
 
 SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
 RENT = "price.device_hour"
@@ -48,7 +48,7 @@ def ranged(
     return [*made, *rows[SAMPLED:]], wins
 
 
-def _own_price(part: Part, row: Mapping[str, Any]) -> Any:
+def _own_price(part: Calculated, row: Mapping[str, Any]) -> Any:
     """What turns the draws of the rent into those of this provider's rent of this device.
 
     Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider

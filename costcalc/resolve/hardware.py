@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
+from costcalc.throughput.coefficients import PEAK_KEY
 from costcalc.throughput.layout import TORUS, Machine
 
 DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile says one
@@ -88,10 +89,11 @@ def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Acce
         return accelerators.find(asked.accelerator, folders)
     named = hosts.find(asked.instance or "", folders)
     if named.accelerator is None:
-        raise _problem(
-            given,
-            ("hardware", "instance"),
-            f"{named.name} holds any accelerator: give hardware.accelerator too",
+        raise InputError(
+            given.problem(
+                ("hardware", "instance"),
+                f"{named.name} holds any accelerator: give hardware.accelerator too",
+            )
         )
     return accelerators.find(named.accelerator, folders)
 
@@ -103,16 +105,17 @@ def _host(
     provider: str | None,
     folders: Sequence[Path],
 ) -> HostChoice:
-    if asked.instance is None:
+    if asked.instance is None and asked.host is None:
         return hosts.choose(
             accelerator.id, provider=provider, per_node=asked.per_node, folders=folders
         )
-    host = hosts.find(asked.instance, folders)
+    host = hosts.find(asked.instance or asked.host or "", folders)
     if host.accelerator not in (None, accelerator.id):
-        raise _problem(
-            given,
-            ("hardware", "accelerator"),
-            f"{host.name} holds {host.accelerator}, not {accelerator.id}",
+        raise InputError(
+            given.problem(
+                ("hardware", "accelerator" if asked.instance else "host"),
+                f"{host.name} holds {host.accelerator}, not {accelerator.id}",
+            )
         )
     why = f"{host.name}, named in the run file"
     return HostChoice(host=host, devices=asked.per_node or host.devices, why=why)
@@ -123,20 +126,15 @@ def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
         return (asked.nodes or 1) * host.devices
     part = accelerators.slice_of(asked.accelerator or "")
     if part is not None and asked.count not in (None, part[1]):
-        raise _problem(
-            given,
-            ("hardware", "count"),
-            f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
+        raise InputError(
+            given.problem(
+                ("hardware", "count"),
+                f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
+            )
         )
     if asked.count is None and part is None and asked.share is None:
-        raise _problem(given, ("hardware",), "missing count: how many devices")
+        raise InputError(given.problem(("hardware",), "missing count: how many devices"))
     return asked.count or (part[1] if part else 1)
-
-
-def _problem(given: Input, key: tuple[str, ...], message: str) -> InputError:
-    own = (*given.own, *key)
-    path = own if own in given.document.marks else key
-    return InputError(given.document.problem(path, message))
 
 
 def _machine(
@@ -154,9 +152,10 @@ def _machine(
             Choice(
                 key="hardware.host",
                 value=host.host.id,
-                basis="default",
+                basis="given" if asked.host else "default",
                 source=host.host.file,
                 why=host.why,
+                where=given.place("hardware", "host"),
             )
         )
     fabric = accelerator.scale_up
@@ -167,7 +166,7 @@ def _machine(
         kind=accelerator.kind,
         devices=count,
         per_node=per_node,
-        peak={name: rate * share for name, rate in accelerator.peak.rates().items()},
+        peak={name: rate * share for name, rate in _peaks(given, accelerator).items()},
         memory=accelerator.memory.si * share,
         memory_bandwidth=accelerator.memory_bandwidth.si * share,
         scale_up=asked.scale_up or (fabric.bandwidth.si if fabric else _host_link(accelerator)),
@@ -190,6 +189,29 @@ def _machine(
         if getattr(asked, name) is not None
     ]
     return machine, assumed
+
+
+def precision_of(given: Input, accelerator: Accelerator) -> tuple[str, Choice | None]:
+    """The precision of a part: the run file's, else the usual one of the hardware."""
+    asked = given.part.training.precision if given.part.training else None
+    if asked is not None:
+        return asked, None
+    peak = accelerator.peak.rates()
+    best = next((name for name in ("bf16", "fp16", "tf32", "fp32") if name in peak), "fp32")
+    why = f"the usual one that {accelerator.name} has a rate for"
+    return best, Choice(
+        key="training.precision", value=best, basis="default", source="costcalc", why=why
+    )
+
+
+def _peaks(given: Input, accelerator: Accelerator) -> Mapping[str, float]:
+    """Dense FLOP/s by precision; the user's own is of the precision that is trained in."""
+    peaks = accelerator.peak.rates()
+    own = given.part.hardware.peak if given.part.hardware else None
+    if own is None:
+        return peaks
+    precision, _ = precision_of(given, accelerator)
+    return {**peaks, PEAK_KEY.get(precision, precision): own}
 
 
 def _host_link(accelerator: Accelerator) -> float:

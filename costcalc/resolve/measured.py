@@ -14,7 +14,7 @@ from costcalc.base.assumption import Assumption, exact
 from costcalc.base.errors import InputError
 from costcalc.base.reading import Document
 from costcalc.base.units import to_si
-from costcalc.resolve import inputs
+from costcalc.resolve.known import dollars
 from costcalc.runfile.loading import Input, Request
 from costcalc.runfile.rules import Lacking, faults
 from costcalc.runfile.schema import Run, Section
@@ -43,7 +43,7 @@ def with_measured(
     if measured.energy_it is not None:
         found["energy_it"] = (measured.energy_it, "kWh", "energy_it")
     if measured.cost is not None:
-        found["cost"] = (inputs.dollars(measured.cost, given.part.price), "USD", "cost")
+        found["cost"] = (dollars(measured.cost, given.part.price), "USD", "cost")
     added = {
         name: exact(
             f"measured.{key}",

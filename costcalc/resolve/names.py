@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from costcalc.base.errors import InputError, listing, nearest
+from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.catalog import accelerator, host, preset, provider, region
 from costcalc.runfile.rules import Fault
 
@@ -33,6 +33,7 @@ def look_up(raw: Mapping[str, Any], folder: Path | None) -> Iterable[Fault]:
         (("training", "teacher", "preset"), preset.find),
         (("hardware", "accelerator"), lambda name: accelerator.find(name, own)),
         (("hardware", "instance"), lambda name: host.find(name, own)),
+        (("hardware", "host"), lambda name: host.find(name, own)),
         (("site", "region"), region.find),
         (("price", "provider"), _provider),
     )
@@ -73,8 +74,6 @@ def _provider(name: str) -> object:
     known = provider.names()
     if name == ANY or name in known:
         return name
-    from costcalc.base.errors import Problem
-
     near = nearest(name, known)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(known)}, any"
     raise InputError(Problem(key="price.provider", message=f"no provider {name}; {hint}"))

@@ -8,8 +8,11 @@ from typing import Any, cast
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.resolve.hardware import Devices
+from costcalc.resolve.known import Known, stated
+from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
+from costcalc.throughput.coefficients import PEAK_KEY
 from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout, Recipe
 from costcalc.throughput.space import Fixed
@@ -29,19 +32,6 @@ class Timed:
     throughput: Throughput
     recipe: Recipe
     assumptions: tuple[Assumption | Choice, ...]
-
-
-def precision_of(given: Input, devices: Devices) -> tuple[str, Choice | None]:
-    """The precision of a part: the run file's, else the usual one of the hardware."""
-    training = given.part.training or Training()
-    if training.precision is not None:
-        return training.precision, None
-    peak = devices.accelerator.peak.rates()
-    best = next((name for name in ("bf16", "fp16", "tf32", "fp32") if name in peak), "fp32")
-    why = f"the usual one that {devices.accelerator.name} has a rate for"
-    return best, Choice(
-        key="training.precision", value=best, basis="default", source="costcalc", why=why
-    )
 
 
 def timed(
@@ -74,17 +64,8 @@ def timed(
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
-        raise InputError(
-            given.document.problem(_path(given, problem.key), problem.message)
-            for problem in error.problems
-        ) from None
+        raise given.placed(error) from None
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
-
-
-def _path(given: Input, key: str) -> tuple[str | int, ...]:
-    path = tuple(key.split("."))
-    own = (*given.own, *path)
-    return own if own in given.document.marks or path not in given.document.marks else path
 
 
 def _recipe(
@@ -248,16 +229,9 @@ def speed_is_measured(given: Input) -> bool:
 
 def goodput(given: Input) -> Assumption:
     """The share of the allocated time that trains."""
-    asked = given.part.hardware.goodput if given.part.hardware else None
-    if asked is not None:
-        return exact(
-            "hardware.goodput",
-            asked,
-            "1",
-            basis="given",
-            source="run file",
-            where=given.place("hardware", "goodput"),
-        )
+    own = stated(given, "hardware.goodput", "1")
+    if own is not None:
+        return own
     if speed_is_measured(given):
         value, low, high = EFFECTIVE
         return Assumption(
@@ -282,3 +256,90 @@ def goodput(given: Input) -> Assumption:
         source=constants["sources"][found["source"]]["title"],
         why=found["why"],
     )
+
+
+def time_is_measured(given: Input) -> bool:
+    """Whether the run file says how long it took."""
+    measured = given.part.measured
+    return measured is not None and bool(measured.wall_clock or measured.device_hours)
+
+
+# --- the inputs of the formulas ------------------------------------------------------------------
+
+
+def time_inputs(
+    given: Input, work: Trained, devices: Devices, time: Timed | None, precision: str
+) -> Known:
+    """What says how long it takes: FLOPs, devices, peak, utilization, goodput, runs."""
+    runs = stated(given, "training.runs", "1")
+    known = {
+        "devices": exact(
+            "hardware.devices",
+            devices.reserved,
+            "device",
+            basis="given",
+            source="run file",
+            where=given.place("hardware", "count"),
+        ),
+        "runs": runs or exact("training.runs", 1.0, "1", basis="default", source="costcalc"),
+        "goodput": goodput(given),
+    }
+    if work.work is not None:
+        known |= _flops(given, work.work, time)
+    if time is None:
+        return Known(known=known, why={})
+    found = time.throughput
+    known["peak"] = stated(given, "hardware.peak", "TFLOP/s") or exact(
+        "hardware.peak",
+        found.peak / devices.share,
+        "TFLOP/s",
+        basis="profile",
+        source=_peak_source(devices, precision),
+        why=f"dense {precision} peak a device",
+    )
+    known["utilization"] = replace(found.utilization, key="hardware.utilization")
+    if found.generation is not None:
+        known["generation"] = replace(found.generation, key="training.generation_time")
+    elif not found.generation_why:
+        known["generation"] = _NOTHING_GENERATED
+    return Known(known=known, why={}).said(given, generation="s")
+
+
+_NOTHING_GENERATED = exact(
+    "training.generation_time",
+    0.0,
+    "s",
+    basis="modelled",
+    source="costcalc",
+    why="nothing is generated",
+)
+
+
+def _flops(given: Input, work: Work, time: Timed | None) -> dict[str, Assumption]:
+    """The model FLOPs, and those of them whose time the utilization says."""
+    total, spread = work.model_flops, work.spread
+    published = given.part.model is not None and given.part.model.flops is not None
+    counted = stated(given, "training.model_flops", "FLOP") or Assumption(
+        key="training.model_flops",
+        value=total,
+        low=total / spread,
+        high=total * spread,
+        unit="FLOP",
+        basis="given" if published else "modelled",
+        source="run file" if published else "counted by costcalc",
+        why=work.convention,
+    )
+    if time is None:
+        return {"model_flops": counted}
+    share = time.throughput.training_flops / total if total else 1.0
+    trained_on = counted
+    if share != 1.0:
+        value, low, high = (share * flops for flops in (counted.value, counted.low, counted.high))
+        trained_on = replace(counted, value=value, low=low, high=high)
+    return {"model_flops": counted, "training_flops": trained_on}
+
+
+def _peak_source(devices: Devices, precision: str) -> str:
+    peak = devices.accelerator.peak
+    figure = getattr(peak, PEAK_KEY.get(precision, precision), None)
+    return devices.accelerator.sources[figure.source].title if figure else "profile"

@@ -12,7 +12,7 @@ from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.catalog.preset import Preset
 from costcalc.runfile.loading import Input
-from costcalc.runfile.schema import Model, Training
+from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Training
 from costcalc.workload import hf
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.data import WorkloadInput
@@ -22,17 +22,6 @@ from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
 
 DEFAULT_LENGTH = 2048
-_SHAPE_KEYS = (
-    "layers",
-    "hidden",
-    "heads",
-    "kv_heads",
-    "head_dim",
-    "ffn",
-    "vocabulary",
-    "experts",
-    "experts_per_token",
-)
 _TRAINING_KEYS = (
     "tokens",
     "samples",
@@ -90,10 +79,7 @@ def trained(given: Input) -> Trained:
     try:
         work = workload(WorkloadInput(**fields))
     except InputError as error:
-        raise InputError(
-            given.document.problem(_path(given, problem.key), problem.message)
-            for problem in error.problems
-        ) from None
+        raise given.placed(error) from None
     return Trained(
         work=work,
         assumptions=tuple(assumed),
@@ -102,12 +88,6 @@ def trained(given: Input) -> Trained:
         name=known.name,
         workload=known.workload,
     )
-
-
-def _path(given: Input, key: str) -> tuple[str | int, ...]:
-    path = tuple(key.split("."))
-    own = (*given.own, *path)
-    return own if own in given.document.marks or path not in given.document.marks else path
 
 
 def _sized(training: Training, model: Model) -> bool:
@@ -123,7 +103,7 @@ def _known(asked: Model, given: Input) -> _Known:
     if asked.architecture is not None:
         shape = asked.architecture.model_dump()
         return _Known(fields={"architecture": from_shape(Given(**shape))})
-    beside = {name: getattr(asked, name) for name in _SHAPE_KEYS}
+    beside = {name: getattr(asked, name) for name in SHAPE_KEYS}
     return _Known(
         fields={
             "parameters": asked.parameters,
@@ -214,7 +194,7 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
         fields["sequence_length"] = default("sequence_length", length, source, why)
     if method == "lora":
         fields |= _lora(training, default)
-    if method in ("ppo", "grpo"):
+    if method in REINFORCED:
         group = training.group
         if group is None:
             group = default(
@@ -243,7 +223,7 @@ def _lora(training: Training, default: Any) -> dict[str, Any]:
 
 def _needs_length(known: _Known, method: str) -> bool:
     """Whether data of this model are tokens, so that a length of sequence is needed."""
-    if known.fields.get("flops") is not None or method in ("ppo", "grpo"):
+    if known.fields.get("flops") is not None or method in REINFORCED:
         return False
     if known.fields.get("forward_flops") is not None:
         return False

@@ -8,7 +8,6 @@ point at it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,14 +54,15 @@ class Input:
         """``file:line:column`` of a value that the user wrote, else None."""
         return self.document.place((*self.own, *key)) or self.document.place(key)
 
-    def gives(self, *key: str) -> bool:
-        """Whether the user wrote this key."""
-        value: Any = self.raw
-        for name in key:
-            if not isinstance(value, Mapping) or name not in value:
-                return False
-            value = value[name]
-        return value is not None
+    def placed(self, error: InputError) -> InputError:
+        """The problems of a stage, each at its place in the file."""
+        return InputError(self.problem(p.key.split("."), p.message) for p in error.problems)
+
+    def problem(self, key: Sequence[str], message: str) -> Problem:
+        """A problem with a key, of this stage where the file says it there."""
+        path, own = tuple(key), (*self.own, *key)
+        marks = self.document.marks
+        return self.document.problem(own if own in marks or path not in marks else path, message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,18 +369,17 @@ def _placed(
     found: Iterable[Fault], document: Document, own: KeyPath, bad: Sequence[KeyPath]
 ) -> Iterable[Problem]:
     for fault in found:
-        if any(_speaks_of(fault, path) for path in bad):
+        if any(_rests_on(fault, path) for path in bad):
             continue  # what is wrong with that key is told already
         inner = (*own, *fault.path)
         path = fault.path if fault.path in document.marks and inner not in document.marks else inner
         yield document.problem(path, fault.message)
 
 
-def _speaks_of(fault: Fault, bad: KeyPath) -> bool:
-    name = str(bad[-1]) if bad else ""
-    return bad[-len(fault.path) :] == fault.path or bool(
-        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", fault.message)
-    )
+def _rests_on(fault: Fault, bad: KeyPath) -> bool:
+    """Whether a fault follows from what a key that cannot be read says, or its section."""
+    key = bad[2:] if bad[:1] == ("stages",) and len(bad) > 2 else bad
+    return any(path[: len(key)] == key for path in (fault.path, *fault.about))
 
 
 def _unique(problems: Iterable[Problem]) -> list[Problem]:

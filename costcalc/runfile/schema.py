@@ -6,7 +6,7 @@ place (:mod:`costcalc.resolve`), where each becomes an assumption of the result.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,6 +26,7 @@ from costcalc.runfile.values import (
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
+REINFORCED = ("ppo", "grpo")
 OPTIMIZERS = ("adamw", "adamw-8bit", "adafactor", "sgd", "muon")
 SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
 
@@ -99,6 +100,18 @@ class Model(Section):
     experts_per_token: _Count | None = None
 
 
+# What may stand beside model.parameters: what is given is used.
+SHAPE_KEYS = (
+    "layers",
+    "hidden",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "ffn",
+    "vocabulary",
+    "experts",
+    "experts_per_token",
+)
 MODEL_ONE_OF = ("preset", "config", "architecture", "parameters", "forward_flops", "flops")
 
 
@@ -155,6 +168,8 @@ class Training(Section):
     kernels: Annotated[str, choice("plain", "fused")] | None = None
     optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
     runs: _Amount | None = None
+    generation_time: Annotated[float, quantity("s", zero=True)] | None = None
+    model_flops: _Flop | None = None
 
 
 DATA_ONE_OF = ("tokens", "samples", "steps", "epochs", "prompts")
@@ -202,6 +217,7 @@ class Hardware(Section):
     count: Annotated[int, whole("a whole number of devices")] | None = None
     per_node: _Count | None = None
     instance: Annotated[str, text("the name of an instance or host")] | None = None
+    host: Annotated[str, text("the name of a host")] | None = None
     nodes: Annotated[int, whole("a whole number of nodes")] | None = None
     share: _Share | None = None
     layout: Annotated[LayoutKeys | None, BeforeValidator(_layout)] = None
@@ -212,6 +228,23 @@ class Hardware(Section):
     goodput: _Share | None = None
     scale_up: Annotated[float, quantity("B/s")] | None = None
     scale_out: Annotated[float, quantity("B/s")] | None = None
+    peak: Annotated[float, quantity("FLOP/s")] | None = Field(
+        default=None, description="dense FLOP/s of a device at the precision of the training"
+    )
+    board_power: Annotated[float, quantity("W")] | None = Field(
+        default=None, description="what a device's board draws while it trains"
+    )
+    idle_power: Annotated[float, quantity("W")] | None = Field(
+        default=None, description="what a device's board draws while it waits"
+    )
+    host_power: Annotated[float, quantity("W", zero=True)] | None = Field(
+        default=None, description="what a node draws beside its boards"
+    )
+    network_power: Annotated[float, within("a share of what computers draw", 0, 10)] | None = None
+    redone: Annotated[float, within("a share", 0, 1)] | None = Field(
+        default=None,
+        description="of the time that does not count, the share that draws as training does",
+    )
 
 
 class Site(Section):
@@ -221,6 +254,12 @@ class Site(Section):
     grid: Annotated[float, quantity("gCO2e/J", zero=True)] | None = None
     grid_basis: Annotated[str, choice("lifecycle", "direct")] | None = None
     pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = None
+    wue: Annotated[float, quantity("L/J", zero=True)] | None = Field(
+        default=None, description="water used on site, by the energy of the computers"
+    )
+    grid_water: Annotated[float, quantity("L/J", zero=True)] | None = Field(
+        default=None, description="water used at the power plants, by the energy of the facility"
+    )
 
 
 _Electricity = Annotated[Money, money("a price of electricity", per=("kWh",), required=True)]
@@ -247,7 +286,22 @@ class Price(Section):
     instance_hour: Annotated[Money, money("a price an instance-hour", per=_HOURLY)] | None = None
     discount: Annotated[float, within("a share", 0, 1)] | None = None
     rate: scalars.ExchangeRate | None = None
+    electricity: _Electricity | None = None
+    billed_share: Annotated[float, within("devices billed over devices used", 1, 1000)] | None = (
+        None
+    )
     owned: Owned | None = None
+
+
+class Embodied(Section):
+    """``embodied``: what it took to make the hardware, a device, and over how long it counts."""
+
+    device: Annotated[float, quantity("gCO2e", zero=True)] | None = None
+    host: Annotated[float, quantity("gCO2e", zero=True)] | None = Field(
+        default=None, description="a device's share of its host"
+    )
+    lifetime: Annotated[float, quantity("s")] | None = None
+    utilization: _Share | None = None
 
 
 class Limits(Section):
@@ -279,6 +333,7 @@ class Part(Section):
     hardware: Hardware | None = None
     site: Site | None = None
     price: Price | None = None
+    embodied: Embodied | None = None
 
 
 class Stage(Part):
@@ -310,6 +365,3 @@ def schema() -> dict[str, Any]:
     made = Run.model_json_schema()
     made["title"] = "costcalc run file"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
-
-
-Mode = Literal["file", "python"]

@@ -14,9 +14,8 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
 from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.calculate import region_of
 from costcalc.calculator.result import UNITS, Estimate, Result
-from costcalc.resolve import inputs
+from costcalc.resolve.place import place, region_of
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.schema import DATA_ONE_OF
 from costcalc.tracking.doing import Done
@@ -80,7 +79,7 @@ def _known(
 ) -> tuple[dict[str, Assumption], dict[str, str]]:
     """The place, and what was measured."""
     if plan.given is not None:
-        found = inputs.site(plan.given, region_of(plan.given))
+        found = place(plan.given, region_of(plan.given))
         known, why = dict(found.known), dict(found.why)
     else:
         known = {}

@@ -1,4 +1,4 @@
-"""One part of a run, calculated: what the outcome is made of."""
+"""One part of a run, calculated: what its figures are made of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from costcalc.runfile.loading import Input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Calculated:
     """One part, calculated: central values and draws of every figure, in SI."""
 
     given: Input

@@ -9,10 +9,9 @@ from typing import Any
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.ranges import drivers, percentiles
 from costcalc.base.units import unit
-from costcalc.calculator import describe
-from costcalc.calculator import formulas as pipeline
+from costcalc.calculator import describe, formulas
+from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.limits import judged
-from costcalc.calculator.part import Part
 from costcalc.calculator.result import UNITS, Estimate, Result
 from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
@@ -36,7 +35,7 @@ SUMS = (
 # --- one part -------------------------------------------------------------------------------------
 
 
-def single(part: Part, request: Request) -> Estimate:
+def single(part: Calculated, request: Request) -> Estimate:
     """The estimate of a run of one part."""
     results = _results(part)
     listed = _unique(part.assumptions)
@@ -89,7 +88,7 @@ def _drivers(
     return drivers(named, assumptions)
 
 
-def _results(part: Part) -> dict[str, Result]:
+def _results(part: Calculated) -> dict[str, Result]:
     made = _of_the_model(part)
     for name in SUMS:
         if name not in made:
@@ -97,8 +96,8 @@ def _results(part: Part) -> dict[str, Result]:
     return {name: made[name] for name in UNITS}
 
 
-def _figure(name: str, part: Part) -> Result:
-    """A figure of the pipeline, in its unit, with its range."""
+def _figure(name: str, part: Calculated) -> Result:
+    """A figure of the formulas, in its unit, with its range."""
     factor = unit(UNITS[name]).factor
     if name not in part.values:
         return Result(
@@ -120,8 +119,8 @@ def _figure(name: str, part: Part) -> Result:
     )
 
 
-def _why(name: str, part: Part) -> str:
-    lacking = pipeline.missing(name, part.values)
+def _why(name: str, part: Calculated) -> str:
+    lacking = formulas.missing(name, part.values)
     reasons = list(dict.fromkeys(part.why[need] for need in lacking if need in part.why))
     if reasons:
         return "; ".join(reasons)
@@ -132,7 +131,7 @@ def _why(name: str, part: Part) -> str:
     return f"needs {', '.join(lacking)}"
 
 
-def _of_the_model(part: Part) -> dict[str, Result]:
+def _of_the_model(part: Calculated) -> dict[str, Result]:
     """Parameters, compute, utilization, throughput, step time and memory."""
     work = part.trained.work
     nothing = "no model given"
@@ -169,14 +168,14 @@ def _plain(name: str, value: float | None, why: str) -> Result:
     )
 
 
-def _compute(part: Part) -> Result:
+def _compute(part: Calculated) -> Result:
     value = float(part.values["model_flops"])
     low, high = percentiles(part.draws.get("model_flops", value), value)
     item = next(a for a in part.assumptions if a.key == "training.model_flops")
     return Result(value=value, low=low, high=high, unit="FLOP", basis=item.basis)
 
 
-def _utilization(part: Part) -> Result:
+def _utilization(part: Calculated) -> Result:
     convention = part.timed.throughput.convention if part.timed else ""
     if "utilization" in part.values:
         value = float(part.values["utilization"])
@@ -195,7 +194,7 @@ def _utilization(part: Part) -> Result:
     )
 
 
-def _rates(part: Part) -> tuple[Result, Result]:
+def _rates(part: Calculated) -> tuple[Result, Result]:
     """Throughput while it trains, and the time of a step."""
     work, time = part.trained.work, part.timed
     shown = f"{work.datum}/s" if work else "token/s"
@@ -224,7 +223,7 @@ def _rates(part: Part) -> tuple[Result, Result]:
     return rate, step
 
 
-def _memory(part: Part) -> Result:
+def _memory(part: Calculated) -> Result:
     found = part.timed.throughput.memory if part.timed else None
     if found is None:
         why = part.timed.throughput.memory_why if part.timed else "no model given"
@@ -236,7 +235,7 @@ def _memory(part: Part) -> Result:
 # --- several stages ------------------------------------------------------------------------------
 
 
-def combined(parts: Sequence[Part], request: Request) -> Estimate:
+def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
     """The estimate of a run of several stages: what adds up is added, draw by draw."""
     stages = [_stage(part, request) for part in parts]
     results: dict[str, Result] = {}
@@ -263,12 +262,14 @@ def combined(parts: Sequence[Part], request: Request) -> Estimate:
     return _judged(made, request, summed)
 
 
-def _stage(part: Part, request: Request) -> Estimate:
+def _stage(part: Calculated, request: Request) -> Estimate:
     made = single(part, replace(request, run=request.run.model_copy(update={"limits": None})))
     return replace(made, name=part.given.name)
 
 
-def _sum(name: str, parts: Sequence[Part], stages: Sequence[Estimate]) -> tuple[Result, Any | None]:
+def _sum(
+    name: str, parts: Sequence[Calculated], stages: Sequence[Estimate]
+) -> tuple[Result, Any | None]:
     unknown = [stage.name for stage in stages if stage.results[name].value is None]
     if unknown:
         reason = stages[[s.name for s in stages].index(unknown[0])].results[name].why

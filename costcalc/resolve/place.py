@@ -1,0 +1,71 @@
+"""Where a run is: the region, and its PUE, grid and water."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costcalc.base.assumption import Assumption
+from costcalc.catalog import region as regions
+from costcalc.catalog.region import Region
+from costcalc.resolve.known import Known, stated
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import Site
+
+GRID_BASIS_UNKNOWN = "the user's own; basis not said, taken as lifecycle"
+
+
+def region_of(given: Input) -> Region | None:
+    """Where a part runs; PUE is the provider's where only a country is given."""
+    site = given.part.site
+    if site is None or site.region is None:
+        return None
+    return region_named(given, site.region)
+
+
+def region_named(given: Input, name: str) -> Region:
+    """A region as a part sees it: a country's with the facilities of the provider asked for."""
+    asked = given.part.price.provider if given.part.price else None
+    named = asked if asked != "any" and ":" not in name else None
+    return regions.find(name, provider=named)
+
+
+def place(given: Input, region: Region | None) -> Known:
+    """PUE, grid factor and water of the place."""
+    known: dict[str, Assumption] = {"pue": _pue(region)}
+    why: dict[str, str] = {}
+    grid = _grid(given, region)
+    if grid is not None:
+        known["grid"] = grid
+    else:
+        why["grid"] = region.grid_why if region else "no site.region and no site.grid"
+    if region is None:
+        why["wue"] = why["grid_water"] = "no site.region"
+    else:
+        known["wue"] = region.wue.assumption("site.wue")
+        if region.water is not None:
+            known["grid_water"] = region.water.assumption("site.grid_water", basis="profile")
+        else:
+            why["grid_water"] = region.water_why
+    found = Known(known=known, why=why)
+    return found.said(given, pue="1", wue="L/kWh", grid_water="L/kWh")
+
+
+def _pue(region: Region | None) -> Assumption:
+    if region is not None:
+        return region.pue.assumption("site.pue")
+    from costcalc.catalog.provider import survey
+
+    return survey("pue").assumption("site.pue")
+
+
+def _grid(given: Input, region: Region | None) -> Assumption | None:
+    own = stated(given, "site.grid", "gCO2e/kWh")
+    if own is not None:
+        basis = (given.part.site or Site()).grid_basis
+        return replace(own, why=f"basis: {basis}" if basis else GRID_BASIS_UNKNOWN)
+    if region is None or region.grid is None:
+        return None
+    found = region.grid
+    how = f"{found.basis}, {found.signal}, {found.accounting}-based, {found.place}"
+    why = "; ".join(part for part in (how, found.why) if part)
+    return found.assumption("site.grid", basis="profile", why=why)

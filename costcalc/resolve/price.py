@@ -1,0 +1,208 @@
+"""What a device-second costs: rented, with what is billed, or written off with its electricity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from costcalc import price
+from costcalc.base.assumption import Assumption, exact
+from costcalc.base.units import to_si
+from costcalc.catalog.accelerator import Accelerator
+from costcalc.catalog.region import Region
+from costcalc.resolve.hardware import Devices
+from costcalc.resolve.known import Known, bounds, dollars, stated
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import Price
+from costcalc.runfile.values import Money
+
+
+def prices(given: Input, devices: Devices, region: Region | None) -> Known:
+    """The price of a device-second, what is billed, and electricity where the hardware is owned."""
+    asked = given.part.price or Price()
+    if owned_hardware(asked):
+        found = _written_off(given, asked, devices)
+    else:
+        found = _rented(given, devices, region)
+    return found.said(given, billed="1", electricity="USD/kWh")
+
+
+def owned_hardware(asked: Price) -> bool:
+    """Whether the hardware was bought, so that its cost is written off."""
+    return asked.owned is not None or asked.plan == "owned"
+
+
+# --- rented --------------------------------------------------------------------------------------
+
+_NO_ELECTRICITY = exact(
+    "price.electricity",
+    0.0,
+    "USD/kWh",
+    basis="default",
+    source="costcalc",
+    why="rented: electricity is in the price",
+)
+
+
+def _rented(given: Input, devices: Devices, region: Region | None) -> Known:
+    found = quoted(given, devices, region)
+    known = {"electricity": _NO_ELECTRICITY, "billed": _billed(devices, found)}
+    if found.price is None:
+        beside = f" (known: {found.known})" if found.known else ""
+        return Known(known=known, why={"price": found.why_not + beside})
+    notes = (f"price: {found.price.why}",) if found.old else ()
+    return Known(known={**known, "price": found.price}, why={}, notes=notes)
+
+
+def quoted(given: Input, devices: Devices, region: Region | None) -> price.Quote:
+    """The price of rented hardware: the user's own, else the catalogue's, less the discount."""
+    asked = given.part.price or Price()
+    return _quote(given, asked, devices, region).less(asked.discount or 0.0)
+
+
+def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) -> price.Quote:
+    if asked.device_hour is not None:
+        return _own(given, asked, asked.device_hour, "device_hour", devices=1.0)
+    if asked.instance_hour is not None:
+        return _own(
+            given, asked, asked.instance_hour, "instance_hour", devices=devices.host.devices
+        )
+    named = given.part.hardware.instance if given.part.hardware else None
+    return price.quote(
+        devices.accelerator,
+        provider=_provider(asked, region, devices.host.host.provider if named else None),
+        region=region.code.partition(":")[2] if region and region.provider else None,
+        plan=asked.plan or "on-demand",
+        instance=named,
+        count=devices.count,
+    )
+
+
+def _own(given: Input, asked: Price, hourly: Money, key: str, *, devices: float) -> price.Quote:
+    """The user's own price of an hour of so many devices."""
+    value = dollars(hourly._replace(per=""), asked) / to_si(1.0, "h") / devices
+    return price.given(value, devices=devices, where=given.place("price", key))
+
+
+def _provider(asked: Price, region: Region | None, of_host: str | None) -> str | None:
+    """Whose prices: the run file's, else the instance's, else the region's."""
+    return asked.provider or of_host or (region.provider if region else None)
+
+
+def billed(devices: Devices, found: price.Quote) -> float:
+    """Devices that are paid for, over those that are used: instances are rented whole."""
+    if devices.share < 1.0:
+        return 1.0
+    paid = price.billed_devices(count=devices.count, per_instance=found.devices)
+    return float(paid) / devices.count
+
+
+def _billed(devices: Devices, found: price.Quote) -> Assumption:
+    share = billed(devices, found)
+    paid = share * devices.reserved
+    whole = f"{paid:g} devices: instances of {found.devices:g} are rented whole"
+    return exact(
+        "price.billed_share",
+        share,
+        "1",
+        basis="given" if found.price and found.price.basis == "given" else "profile",
+        source="whole instances are billed",
+        why=whole if paid > devices.reserved else "",
+    )
+
+
+# --- owned ---------------------------------------------------------------------------------------
+
+
+def _written_off(given: Input, asked: Price, devices: Devices) -> Known:
+    def figure(name: str) -> Assumption:
+        key = f"price.owned.{name}"
+        default = owned_default(name)
+        return stated(given, key, default.unit) or default
+
+    known = {
+        "billed": exact("price.billed_share", 1.0, "1", basis="given", source="owned hardware"),
+        "electricity": replace(figure("electricity"), key="price.electricity"),
+    }
+    if asked.device_hour is not None:
+        quote = _own(given, asked, asked.device_hour, "device_hour", devices=1.0)
+        return Known(known=known | ({"price": quote.price} if quote.price else {}), why={})
+    paid = stated(given, "price.owned.purchase", "USD")
+    bought = paid or purchase_of(devices.accelerator)
+    if bought is None:
+        name = devices.accelerator.id
+        why = f"no price.owned.purchase, and no purchase price of {name} is known"
+        return Known(known=known, why={"price": why})
+    shared = float(devices.count) if paid else 1.0  # the user's buys all of them
+    known["price"] = _of_purchase(bought, shared, figure("lifetime"), figure("utilization"))
+    return Known(known=known, why={})
+
+
+def _of_purchase(
+    bought: Assumption, devices: float, lifetime: Assumption, used: Assumption
+) -> Assumption:
+    """The price of a device-second of bought hardware, its range from the ranges of its parts."""
+
+    def of(paid: float, seconds: float, share: float) -> float:
+        return float(
+            price.owned_price(purchase=paid, devices=devices, lifetime=seconds, utilization=share)
+        )
+
+    why = (
+        f"purchase {bought.value:,.6g} USD / ({devices:g} devices × lifetime "
+        f"{lifetime.value / to_si(1.0, 'year'):.3g} years × utilization {used.value:.3g})"
+    )
+    return Assumption(
+        key="price.device_hour",
+        value=of(bought.value, lifetime.value, used.value),
+        low=of(bought.low, lifetime.high, used.high),
+        high=of(bought.high, lifetime.low, used.low),
+        unit=price.UNIT,
+        basis="given" if bought.basis == "given" else "default",
+        source=bought.source,
+        why=why,
+        where=bought.where,
+    )
+
+
+def purchase_of(accelerator: Accelerator) -> Assumption | None:
+    """What a device costs with its share of a server; None where the profile knows no price."""
+    figure = accelerator.purchase
+    if figure is None:
+        return None
+    server = price.constants()["owned"]["server"]
+    value, low, high = bounds(figure)
+    return Assumption(
+        key="price.owned.purchase",
+        value=value * server["value"],
+        unit="USD",
+        low=low * server["low"],
+        high=high * server["high"],
+        basis="profile",
+        year=figure.year,
+        source=accelerator.sources[figure.source].title,
+        why=f"a device, its price times {server['value']} for its server: {server['note']}",
+    )
+
+
+def owned_default(name: str) -> Assumption:
+    """Of bought hardware: lifetime, utilization or the price of electricity, where none is given.
+
+    >>> owned_default("utilization").unit
+    '1'
+    """
+    data = price.constants()
+    figure: Mapping[str, Any] = data["owned"][name]
+    unit = figure.get("unit", "1")
+    return Assumption(
+        key=f"price.owned.{name}",
+        unit=unit,
+        basis="default",
+        year=figure.get("year"),
+        value=to_si(figure["value"], unit),
+        low=to_si(figure["low"], unit),
+        high=to_si(figure["high"], unit),
+        why=figure["note"],
+        source=data["sources"][figure["source"]]["title"],
+    )
