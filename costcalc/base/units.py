@@ -303,10 +303,7 @@ def parse(text: str, si_unit: str) -> float:
     got = unit(found or "1")
     if got.dimension != wanted.dimension:
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is {name_of(got.dimension)}')
-    try:
-        value = _float(match["number"]) * got.factor / wanted.factor
-    except ValueError:
-        value = float("inf")
+    value = float(match["number"]) * got.factor / wanted.factor
     if not math.isfinite(value):
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')
     return value
