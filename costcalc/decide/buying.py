@@ -253,8 +253,8 @@ def _rented(accelerators: Sequence[str], regions: Sequence[str]) -> NDArray[np.b
 
 def _cleanest(shares: Array, carbon: Array, most: float) -> int:
     """Of the regions that buy about as much as the best, the one that emits least."""
-    alike = np.where(shares >= ALIKE * most, np.where(np.isnan(carbon), np.inf, carbon), np.nan)
-    return int(np.nanargmin(alike))
+    alike = np.flatnonzero(shares >= ALIKE * most)
+    return int(alike[np.argmin(np.nan_to_num(carbon[alike], nan=np.inf))])
 
 
 # --- one run against its limits ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import costcalc
 from costcalc.base.errors import InputError
+from costcalc.catalog import region as regions
 from costcalc.decide import comparing, ranging, sweep
 from costcalc.decide.comparing import compare
 from costcalc.decide.pareto import front
@@ -209,14 +210,42 @@ def test_a_long_front_says_how_many_are_drawn(monkeypatch):
 
 
 def test_regions_of_another_convention_are_not_ranked():
-    # aws:cn-north-1 has direct factors of consumption, the others lifecycle of production
+    # Yunnan's direct factor of consumption (133 g) is far below the lifecycle factors of production
+    # of Germany and Poland: ranked with them it would stand on the front, and be the cleanest
     found = compare(
-        RUN, regions="FR,PL,aws:cn-north-1", ranges=False, changes={"price.provider": "any"}
+        RUN,
+        regions="DE,PL,CN-YN",
+        ranges=False,
+        minimize="carbon",
+        changes={"price.provider": "any"},
     )
-    assert {row["region"] for row in found.front} == {"FR"}
+    grids = {name: regions.find(name).grid for name in ("DE", "PL", "CN-YN")}
+    assert grids["CN-YN"].value < 0.5 * min(grids["DE"].value, grids["PL"].value)
+    assert {row["region"] for row in found.front} == {"DE"}
+    assert found.best["region"] == "DE"
+    assert all(row["carbon_total"] is None for row in found.rest if row["region"] == "CN-YN")
     said = " ".join(found.notes)
     assert "regions ranked by grid factors that are lifecycle, production, average" in said
-    assert re.search("not ranked with them.*direct, consumption.*aws:cn-north-1", said)
+    assert re.search("not ranked with them.*direct, consumption.*CN-YN", said)
+    assert grids["CN-YN"].source not in found.sources
+
+
+def test_the_convention_of_most_regions_is_the_one_ranked():
+    # two of consumption against one of production: now France is the one left out
+    found = compare(RUN, regions="FR,CN-YN,CN-GD", ranges=False, changes={"price.provider": "any"})
+    assert {row["region"] for row in found.front} == {"CN-YN"}
+
+
+def test_a_grid_of_ones_own_ranks_every_region_alike():
+    found = compare(
+        RUN,
+        regions="FR,CN-YN",
+        ranges=False,
+        changes={"price.provider": "any", "site.grid": "100 gCO2e/kWh"},
+    )
+    assert found.aims == ("time", "cost", "carbon")
+    assert "one grid factor, yours, for every region" in found.notes
+    assert {row["region"] for row in found.front} == {"FR", "CN-YN"}
 
 
 def test_paired_shares():
