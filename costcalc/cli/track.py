@@ -92,7 +92,7 @@ def merge(
     force: Force = False,
 ) -> int:
     """One report of a job from the records that its nodes have left."""
-    from costcalc.tracking.concluding import merged, save, summary
+    from costcalc.tracking.final_report import merged, save, summary
 
     if output is not None and output.exists() and not force:
         message = "exists already; give --force (force=True) to overwrite it"

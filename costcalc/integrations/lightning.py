@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from costcalc.tracking.harmless import harmless
+from costcalc.tracking.guard import never_raises
 from costcalc.tracking.tracker import Tracker, track
 
 Count = Callable[[Any], Mapping[str, int]]
@@ -70,7 +70,7 @@ class CostCallback(Callback):  # type: ignore[misc]
         """Remember something for the report."""
         self.tracker.note(text)
 
-    @harmless(None)
+    @never_raises(None)
     def _hold(self, batch: Any) -> None:
         for name, number in self._count_of(batch).items():
             self._held[name] = self._held.get(name, 0) + number

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from costcalc.tracking.harmless import harmless
+from costcalc.tracking.guard import never_raises
 from costcalc.tracking.tracker import Tracker, track
 
 _LOGGED = ("cost_usd", "energy_kwh", "carbon_kg", "mfu", "forecast_cost_usd", "forecast_hours")
@@ -90,7 +90,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         """Remember something for the report."""
         self.tracker.note(text)
 
-    @harmless(None)
+    @never_raises(None)
     def _watch(self, model: Any) -> None:
         """See how much the model is given; shapes alone, so that no device is waited for."""
 
@@ -100,7 +100,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
         self._hook = model.register_forward_pre_hook(given, with_kwargs=True)
 
-    @harmless(None)
+    @never_raises(None)
     def _count(self, named: Mapping[str, Any]) -> None:
         for name in ("input_ids", "inputs_embeds"):
             tensor = named.get(name)
@@ -115,7 +115,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
                 self._samples += int(tensor.shape[0])
                 return
 
-    @harmless(None)
+    @never_raises(None)
     def _describe(
         self,
         args: TrainingArguments,

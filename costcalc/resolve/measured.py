@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from costcalc.base.assumption import Assumption, exact
 from costcalc.base.errors import InputError
@@ -17,9 +17,7 @@ from costcalc.base.units import to_si
 from costcalc.resolve.known import dollars
 from costcalc.runfile.loading import Input, Request
 from costcalc.runfile.rules import Lacking, faults
-from costcalc.runfile.schema import Run, Section
-
-S = TypeVar("S", bound=Section)
+from costcalc.runfile.schema import Hardware, Measured, Model, Run, Section, Training
 
 
 def with_measured(
@@ -71,10 +69,8 @@ def with_measured(
 class JobRun:
     """A run file as its typed record (SI) and as it is written; both are changed together.
 
-    >>> from costcalc.runfile.schema import Hardware, Measured
-    >>> job = JobRun(run=Run(), written={"name": "small"})
-    >>> job = job.having(Hardware, "hardware", accelerator="h100-sxm5-80", count=8)
-    >>> job = job.having(Measured, "measured", wall_clock=7200.0)
+    >>> job = JobRun(run=Run.model_validate({}), written={"name": "small"})
+    >>> job = job.changed("measured", wall_clock=7200.0)
     >>> job.written["measured"], job.run.measured.wall_clock
     ({'wall_clock': '7200.0 s'}, 7200.0)
     """
@@ -82,19 +78,18 @@ class JobRun:
     run: Run
     written: Mapping[str, Any]
 
-    def having(
-        self, kind: type[S], section: str, *, without: Collection[str] = (), **values: object
-    ) -> JobRun:
+    def changed(self, section: str, *, without: Collection[str] = (), **values: object) -> JobRun:
         """The same with values, in SI, in one of its sections, and ``without`` some of its keys."""
+        kind = _SECTIONS[section]
         old: Section = getattr(self.run, section) or kind()
         new = old.model_copy(update={**dict.fromkeys(without), **values})
         kept = {k: v for k, v in (self.written.get(section) or {}).items() if k not in without}
-        said = {
-            **kept,
-            **kind.model_construct(set(values), **values).model_dump(exclude_unset=True),
-        }
+        said = kind.model_construct(set(values), **values).model_dump(exclude_unset=True)
+        if not (kept or said):
+            return self.lacking(section)
         return JobRun(
-            run=self.run.model_copy(update={section: new}), written={**self.written, section: said}
+            run=self.run.model_copy(update={section: new}),
+            written={**self.written, section: {**kept, **said}},
         )
 
     def lacking(self, *sections: str) -> JobRun:
@@ -104,25 +99,35 @@ class JobRun:
             written={k: v for k, v in self.written.items() if k not in sections},
         )
 
+    @property
+    def given(self) -> Input:
+        """The run as the stages read it; its paths are absolute."""
+        return Input(
+            name=self.run.name or "run",
+            raw={k: v for k, v in self.written.items() if k not in _OF_THE_FILE},
+            part=self.run,
+            document=Document(dict(self.written), "run"),
+            own=(),
+            folder=None,
+        )
+
     def request(self, *, may_lack: Collection[Lacking] = ()) -> Request:
         """What the calculator takes.
 
         Raises:
             InputError: the sections do not go together.
         """
-        document = Document(dict(self.written), "run")
+        given = self.given
         found = list(faults(self.run, may_lack=may_lack))
         if found:
-            raise InputError([document.problem(fault.path, fault.message) for fault in found])
-        given = Input(
-            name=self.run.name or "run",
-            raw={k: v for k, v in self.written.items() if k not in _OF_THE_FILE},
-            part=self.run,
-            document=document,
-            own=(),
-            folder=None,
-        )
-        return Request(run=self.run, raw=self.written, parts=(given,), document=document)
+            raise InputError([given.document.problem(item.path, item.message) for item in found])
+        return Request(run=self.run, raw=self.written, parts=(given,), document=given.document)
 
 
+_SECTIONS: Mapping[str, type[Section]] = {
+    "model": Model,
+    "training": Training,
+    "hardware": Hardware,
+    "measured": Measured,
+}
 _OF_THE_FILE = ("stages", "limits", "subject", "profiles", "sweep")

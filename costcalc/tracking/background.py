@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from costcalc.tracking import ledger, ranks
 from costcalc.tracking.counter import Counter
-from costcalc.tracking.harmless import harmless, importing
+from costcalc.tracking.guard import importing, never_raises
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.options import Options
 from costcalc.tracking.plan import Plan
@@ -28,7 +28,7 @@ from costcalc.tracking.stopping import Stopping
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
     from costcalc.tracking.forecast import Forecast
-    from costcalc.tracking.observing import Observer
+    from costcalc.tracking.monitor import JobMonitor
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
@@ -58,13 +58,13 @@ class Background:
             host=platform.node(),
             interval=options.interval,
             pid=os.getpid(),
-            run=options.plan.raw if self._place.rank == 0 else {},
+            run=options.plan.written if self._place.rank == 0 else {},
         )
         self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
         self.stopping = Stopping(options.folder, self._start, enabled=options.stops)
         self._meters: Any = None
         self._neighbours: Any = None
-        self._observer: Observer | None = None
+        self._monitor: JobMonitor | None = None
         self._why_not, self._replanned, self._asked_once = "", False, False
         self._over, self._status = threading.Event(), "completed"
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Background:
     def replan(self, plan: Plan) -> None:
         """Go on with more known of the job; the estimate is made again with the next interval."""
         self.options = replace(self.options, plan=plan)
-        self._start = replace(self._start, run=plan.raw if self._place.rank == 0 else {})
+        self._start = replace(self._start, run=plan.written if self._place.rank == 0 else {})
         self._replanned = True
 
     def known(self) -> list[Written]:
@@ -136,7 +136,7 @@ class Background:
             self._meters.sample()
         return self._over.is_set()
 
-    @harmless(None)
+    @never_raises(None)
     def _prepare(self) -> None:
         """Imports, detection, meters and the estimate made before: what takes seconds."""
         with importing():
@@ -203,19 +203,19 @@ class Background:
             self._meter(host=False)
             self._append(self._start)
 
-    @harmless(None)
+    @never_raises(None)
     def _look_ahead(self) -> None:
         """The estimate made before, and who watches the job; rank 0 alone."""
         if self._place.rank != 0:
             return
         with importing():
-            from costcalc.tracking.observing import Observer
+            from costcalc.tracking.monitor import JobMonitor
             from costcalc.tracking.plan import predicted
 
             self.predicted, self._why_not = predicted(self.options.plan)
-            self._observer = Observer(self.options, self.predicted)
+            self._monitor = JobMonitor(self.options, self.predicted)
 
-    @harmless(None)
+    @never_raises(None)
     def _interval(self) -> None:
         self._find_place()
         self._plan_again()
@@ -230,14 +230,14 @@ class Background:
             self._append(self._start)
             self._look_ahead()
 
-    @harmless(None)
+    @never_raises(None)
     def _observe(self) -> None:
         """Look at the whole job: metrics, forecast, limits, progress."""
-        if self._observer is None:
+        if self._monitor is None:
             self.stopping.follow()
             return
         written = self._all()
-        seen = self._observer.look(written, self.note)
+        seen = self._monitor.look(written, self.note)
         self.metrics, self.forecast = seen.metrics, seen.forecast
         if seen.passed:
             everyone = len({w.start.place.rank for w in written}) >= self._place.world
@@ -314,7 +314,7 @@ class Background:
         self._append(self._start)
         old.remove()
 
-    @harmless(None)
+    @never_raises(None)
     def _end(self) -> None:
         self._find_place()
         self._plan_again()
@@ -326,9 +326,9 @@ class Background:
             self._wait_for_others()
             self._conclude()
 
-    @harmless(None)
+    @never_raises(None)
     def _conclude(self) -> None:
-        from costcalc.tracking.concluding import conclude
+        from costcalc.tracking.final_report import conclude
 
         self.report, self.written = conclude(
             self._all(), self.options, self.predicted, self._why_not, self.note

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 SCHEMA = "costcalc/ledger/v1"
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 Basis = Literal["measured", "modelled", "assumed"]
 Component = Literal["device", "cpu", "memory"]
+COMPONENTS: tuple[Component, ...] = get_args(Component)  # in the order of a report
 Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
 
 

@@ -16,7 +16,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
 from costcalc.tracking.counter import Counter
-from costcalc.tracking.harmless import harmless, watch_forks
+from costcalc.tracking.guard import never_raises, watch_forks
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.options import Options
 from costcalc.tracking.plan import prepare
@@ -70,7 +70,7 @@ class Tracker:
         """
         _options(**self._asked)
 
-    @harmless(None)
+    @never_raises(None)
     def _begin(self, options: Options) -> None:
         self._thread = Background(options, self._counter)
         if self._early is not None:
@@ -80,7 +80,7 @@ class Tracker:
         self._armed = True
         atexit.register(self._at_exit)
 
-    @harmless(None)
+    @never_raises(None)
     def stop(
         self,
         status: Literal["completed", "exception", "interrupted"] = "completed",
@@ -150,7 +150,7 @@ class Tracker:
         thread = self._thread
         return thread is not None and thread.stopping.stops(self._counter.steps)
 
-    @harmless(_NOTHING)
+    @never_raises(_NOTHING)
     def metrics(self) -> dict[str, float]:
         """The newest figures for a logger, ``costcalc/energy_kwh`` and so on; what is known."""
         return dict(self._thread.metrics) if self._thread else {}
@@ -182,7 +182,7 @@ class Tracker:
         """Where the records are kept."""
         return self._thread.options.folder if self._thread else None
 
-    @harmless(None)
+    @never_raises(None)
     def describe(self, found: Mapping[str, Any]) -> None:
         """Add what a framework knows of the job, as dotted keys; what the run file says wins."""
         if self._thread is None:
@@ -200,7 +200,7 @@ class Tracker:
         """Remember something for the report."""
         (self._thread.notes if self._thread else self._notes)[text] = None
 
-    @harmless(_NOTHING)
+    @never_raises(_NOTHING)
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint: the job, and what it had done by now."""
         if self._thread is None:
@@ -210,7 +210,7 @@ class Tracker:
             "records": [_lines(w) for w in self._thread.known()[-_KEPT:]],
         }
 
-    @harmless(None)
+    @never_raises(None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where a checkpoint was written; before or after :meth:`start`."""
         if self._thread is None:

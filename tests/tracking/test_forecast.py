@@ -14,8 +14,8 @@ import costcalc
 from costcalc.base.ranges import Z95
 from costcalc.runfile.schema import Limits
 from costcalc.tracking.forecast import DRIFT, Forecast, Forecaster, Snapshot, figures
+from costcalc.tracking.limit_watch import LimitWatch
 from costcalc.tracking.progress import due, line
-from costcalc.tracking.watch import Watch
 
 RUN: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},
@@ -147,7 +147,7 @@ def test_a_range_of_90_percent_holds_the_outcome_that_often() -> None:
 def test_limits_are_told_once_ahead_and_once_when_passed(predicted: costcalc.Estimate) -> None:
     run = costcalc.Run.model_validate(RUN | {"limits": {"cost": "20 USD", "carbon": "1 tCO2e"}})
     assert run.limits is not None
-    watch, job = Watch(run.limits, run.price), Forecaster(predicted)
+    watch, job = LimitWatch(run.limits, run.price), Forecaster(predicted)
     said = []
     for hours in (0.5, 0.6, 1.0, 1.26, 1.3):  # 16 USD an hour: 20 USD are spent after 1.25 h
         now = Snapshot(elapsed=hours * 3600, done=1e8 * hours, devices=8.0, joules=1e6 * hours)
@@ -160,7 +160,7 @@ def test_limits_are_told_once_ahead_and_once_when_passed(predicted: costcalc.Est
 
 
 def test_a_limit_that_cannot_be_watched_says_why_once() -> None:
-    watch = Watch(Limits.model_validate({"carbon": "1 kgCO2e"}), None)
+    watch = LimitWatch(Limits.model_validate({"carbon": "1 kgCO2e"}), None)
     now = Snapshot(elapsed=10.0, done=1.0, devices=1.0)
     assert watch.look(now, None, None) == [
         "limit carbon 1.00 kgCO2e cannot be watched: no run file says what it follows from"

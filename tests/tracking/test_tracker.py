@@ -313,7 +313,7 @@ def test_a_fault_of_ours_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr("costcalc.tracking.detect.host", broken)
-    monkeypatch.setattr("costcalc.tracking.concluding.report", broken)
+    monkeypatch.setattr("costcalc.tracking.final_report.report", broken)
     with tracked(tmp_path) as job:
         job.step(tokens=1)
     assert "prepare failed: ZeroDivisionError: ours" in job.notes

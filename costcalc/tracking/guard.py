@@ -17,7 +17,7 @@ T = TypeVar("T")
 _DEBUG = "COSTCALC_TRACK_DEBUG"
 
 
-def harmless(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def never_raises(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Methods so marked raise nothing: a fault becomes a note of their object, and ``default``.
 
     What the user does (Ctrl-C, ``sys.exit``) is no fault and passes.

@@ -12,10 +12,10 @@ from costcalc.tracking.forecast import Forecast, Snapshot, figures
 
 
 @dataclass(slots=True)
-class Watch:
+class LimitWatch:
     """Judges the run file's ``limits`` once an interval; each thing is said once.
 
-    >>> watch = Watch(Limits(time="1 h"), None)
+    >>> watch = LimitWatch(Limits(time="1 h"), None)
     >>> watch.look(Snapshot(elapsed=4000.0, done=1.0, devices=1.0), None, None)
     ['limit time 1.00 hours is PASSED: 1.11 hours are spent']
     >>> watch.passed

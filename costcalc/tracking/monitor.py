@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costcalc.calculator.result import Estimate, Result
-from costcalc.tracking.doing import Done, done
+from costcalc.tracking.achieved import Achieved, achieved
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
+from costcalc.tracking.limit_watch import LimitWatch
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.options import Options
-from costcalc.tracking.watch import Watch
 
 if TYPE_CHECKING:
     from costcalc.tracking.progress import Teller
@@ -29,7 +29,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Overview:
     """What one look found."""
 
     metrics: dict[str, float]
@@ -37,14 +37,14 @@ class Seen:
     passed: bool
 
 
-class Observer:
+class JobMonitor:
     """Follows a job for its metrics, its forecast, its limits and its progress line."""
 
     def __init__(self, options: Options, predicted: Estimate | None) -> None:
         self._options, self._predicted = options, predicted
         self._forecaster = Forecaster(predicted)
-        limits = options.plan.limits
-        self._watch = Watch(limits, options.plan.price) if limits else None
+        run = options.plan.run
+        self._watch = LimitWatch(run.limits, run.price) if run.limits else None
         self._teller: Teller | None = None
         wanted = sys.stderr.isatty() if options.progress is None else options.progress
         if wanted:
@@ -52,10 +52,10 @@ class Observer:
 
             self._teller = Teller()
 
-    def look(self, written: Sequence[Written], note: Callable[[str], None]) -> Seen:
+    def look(self, written: Sequence[Written], note: Callable[[str], None]) -> Overview:
         """See how far the job is; new things are told and noted."""
         whole = totals(written, layout=self._options.plan.layout)
-        counted = done(whole, self._options.plan, self._predicted)
+        counted = achieved(whole, self._options.plan, self._predicted)
         now = Snapshot(
             elapsed=whole.elapsed,
             done=counted.amount or 0.0,
@@ -78,7 +78,7 @@ class Observer:
         metrics = self._metrics(whole, counted, spent, forecast)
         if self._options.callback is not None:
             self._options.callback(dict(metrics))
-        return Seen(
+        return Overview(
             metrics=metrics, forecast=forecast, passed=bool(self._watch and self._watch.passed)
         )
 
@@ -98,7 +98,11 @@ class Observer:
         return float(known) if known else 1.0
 
     def _metrics(
-        self, whole: Totals, counted: Done, spent: Mapping[str, Result], forecast: Forecast | None
+        self,
+        whole: Totals,
+        counted: Achieved,
+        spent: Mapping[str, Result],
+        forecast: Forecast | None,
     ) -> dict[str, float]:
         found: dict[str, float | None] = {
             name: spent[key].value for key, name in _NAMES.items() if key in spent
@@ -126,7 +130,7 @@ class Observer:
             f"costcalc/{name}": float(value) for name, value in found.items() if value is not None
         }
 
-    def _mfu(self, counted: Done) -> float | None:
+    def _mfu(self, counted: Achieved) -> float | None:
         """Utilization of the speed so far: the estimate's, scaled by speed."""
         if self._predicted is None or not counted.rate:
             return None

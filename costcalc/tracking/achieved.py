@@ -13,7 +13,7 @@ _STEPS = "data are steps × training.global_batch: step() was given neither toke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Achieved:
     """What a job did: data in the run file's unit, and how fast while it trained (a second)."""
 
     amount: float | None
@@ -23,7 +23,7 @@ class Done:
     notes: tuple[str, ...] = ()
 
 
-def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
+def achieved(totals: Totals, plan: Plan, predicted: Estimate | None) -> Achieved:
     """What was counted; steps stand in for tokens where only they were counted."""
     kind, amount, notes = _amount(totals, plan, _datum(predicted))
     if amount is None and totals.steps and predicted is not None:
@@ -34,7 +34,7 @@ def done(totals: Totals, plan: Plan, predicted: Estimate | None) -> Done:
     rate = None
     if amount and step_time and totals.steps:
         rate = amount / totals.steps / step_time
-    return Done(amount=amount, unit=kind, rate=rate, step_time=step_time, notes=notes)
+    return Achieved(amount=amount, unit=kind, rate=rate, step_time=step_time, notes=notes)
 
 
 def _datum(predicted: Estimate | None) -> str | None:
