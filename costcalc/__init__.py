@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from costcalc.decide.planning import plan as plan
     from costcalc.decide.series import Series as Series
     from costcalc.decide.waiting import when as when
+    from costcalc.report.check import verify as verify
     from costcalc.report.files import load as load
     from costcalc.report.project import merge as merge
     from costcalc.report.renderings import render as render
-    from costcalc.report.check import verify as verify
     from costcalc.runfile.schema import Run as Run
     from costcalc.tracking.tracker import Tracker as Tracker
     from costcalc.tracking.tracker import track as track
