@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from costcalc.runfile import values as scalars
 from costcalc.runfile.values import (
@@ -184,7 +184,10 @@ class LayoutKeys(Section):
     virtual_pipeline: _Count = 1
     context: _Count = 1
     expert: _Count = 1
-    sharding: Annotated[str, choice(*SHARDINGS)] | None = None
+    sharding: Annotated[
+        Annotated[str, choice("auto", *SHARDINGS)] | None,
+        AfterValidator(lambda found: None if found == "auto" else found),
+    ] = None
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = None
     expert_overlap: bool | None = None
 
