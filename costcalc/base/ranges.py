@@ -98,11 +98,17 @@ def draw(assumption: Assumption, number: int = DRAWS) -> Array | float:
     value = assumption.value
     if assumption.exact or value <= 0 or assumption.low <= 0:
         return value
-    z = normals(assumption.key, number)
-    below = np.log(value / assumption.low) / Z95
-    above = np.log(assumption.high / value) / Z95
-    drawn: Array = value * np.exp(np.where(z < 0, below, above) * z)
-    return np.minimum(drawn, 1.0) if assumption.key in SHARES else drawn
+    return _drawn(assumption.key, value, assumption.low, assumption.high, number)
+
+
+@functools.lru_cache(maxsize=128)
+def _drawn(key: str, value: float, low: float, high: float, number: int) -> Array:
+    z = normals(key, number)
+    below, above = np.log(value / low) / Z95, np.log(high / value) / Z95
+    made: Array = value * np.exp(np.where(z < 0, below, above) * z)
+    made = np.minimum(made, 1.0) if key in SHARES else made
+    made.setflags(write=False)
+    return made
 
 
 def drawn(known: Mapping[str, Assumption], number: int = DRAWS) -> dict[str, Array | float]:
@@ -119,10 +125,26 @@ def percentiles(draws: Array | float, value: float) -> tuple[float, float]:
     if np.ndim(draws) == 0:
         return value, value
     array = np.asarray(draws)
+    least, most = _tails(array)
+    return min(least, value), max(most, value)
+
+
+def _tails(array: Array) -> tuple[float, float]:
+    """The 5th and 95th percentile; of many draws only the tails are put in order."""
     last = len(array) - 1
     at_low, at_high = round(0.05 * last), round(0.95 * last)
+    if last > 1000:
+        near = np.sort(array[::16])
+        low = array[array < near[round(0.07 * len(near))]]
+        high = array[array > near[round(0.93 * len(near))]]
+        behind = last - at_high  # how many are larger than the 95th percentile
+        if len(low) > at_low and len(high) > behind:
+            from_end = len(high) - 1 - behind
+            return float(np.partition(low, at_low)[at_low]), float(
+                np.partition(high, from_end)[from_end]
+            )
     ordered = np.partition(array, (at_low, at_high))
-    return min(float(ordered[at_low]), value), max(float(ordered[at_high]), value)
+    return float(ordered[at_low]), float(ordered[at_high])
 
 
 def drivers(

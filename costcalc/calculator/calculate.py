@@ -92,6 +92,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         timed=time,
         region=region,
         assumptions=(*side.assumptions, *known.values()),
+        known=known,
         values=formulas.run({name: item.value for name, item in known.items()}),
         draws=formulas.run(drawn(known, number)) if number else {},
         measured=measured,

@@ -24,6 +24,7 @@ class Calculated:
     timed: Timed | None
     region: Region | None
     assumptions: tuple[Assumption | Choice, ...]
+    known: Mapping[str, Assumption]  # those behind the formulas, by the formulas' name of them
     values: Mapping[str, Any]
     draws: Mapping[str, Any]
     measured: frozenset[str]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from costcalc.base.assumption import Assumption, Choice
-from costcalc.base.ranges import drivers, percentiles
-from costcalc.base.units import unit
+from costcalc.base.assumption import Assumption, Basis, Choice
+from costcalc.base.ranges import drawn, drivers, percentiles
 from costcalc.calculator import describe, formulas
 from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.limits import judged
-from costcalc.calculator.result import UNITS, Estimate, Result
+from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
 from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
+
+if TYPE_CHECKING:
+    from costcalc.base.ranges import Array
 
 # Results that are sums over stages; the others are of one part.
 SUMS = (
@@ -30,21 +32,21 @@ SUMS = (
     "carbon_embodied",
     "carbon_total",
 )
+# The formulas' name of a result, where it is another.
+_FORMULA = {"training_compute": "model_flops"}
 
-
-# --- one part -------------------------------------------------------------------------------------
+# --- one part ------------------------------------------------------------------------------------
 
 
 def single(part: Calculated, request: Request) -> Estimate:
     """The estimate of a run of one part."""
     results = _results(part)
     listed = _unique(part.assumptions)
-    named = request.run.name or part.trained.name or part.given.name
     made = Estimate(
-        name=part.given.part.name or named,
+        name=part.given.part.name or request.run.name or part.trained.name or part.given.name,
         results=results,
         assumptions=listed,
-        drivers=_drivers(part.draws, _numbers(part.assumptions), results),
+        drivers=_drivers([part], results, whole=False),
         warnings=part.warnings,
         breakdown=describe.breakdown(part.values, part.timed, part.measured),
         details=describe.details(part, results),
@@ -57,12 +59,12 @@ def single(part: Calculated, request: Request) -> Estimate:
     return _judged(made, request, part.draws)
 
 
-def _subject(request: Request) -> dict[str, Any] | None:
+def _subject(request: Request) -> dict[str, object] | None:
     subject = request.run.subject
     return subject.model_dump(exclude_none=True) if subject else None
 
 
-def _judged(made: Estimate, request: Request, draws: Mapping[str, Any]) -> Estimate:
+def _judged(made: Estimate, request: Request, draws: Mapping[str, Array | float]) -> Estimate:
     if request.run.limits is None:
         return made
     return replace(made, limits=judged(request.run.limits, request.run.price, made.results, draws))
@@ -77,46 +79,48 @@ def _unique(items: Sequence[Assumption | Choice]) -> tuple[Assumption | Choice, 
     return tuple(listed.values())
 
 
-def _numbers(items: Sequence[Assumption | Choice]) -> list[Assumption]:
-    return [item for item in items if isinstance(item, Assumption)]
-
-
 def _drivers(
-    draws: Mapping[str, Any], assumptions: Sequence[Assumption], results: Mapping[str, Result]
-) -> list[dict[str, object]]:
-    named = {name: draws[name] for name in UNITS if name in draws and name in results}
-    return drivers(named, assumptions)
+    parts: Sequence[Calculated], results: Mapping[str, Result], *, whole: bool
+) -> Sequence[Mapping[str, object]]:
+    """What drives the ranges, drawn again when it is asked for; ``whole``: of sums over parts."""
+    if not any(part.draws for part in parts):
+        return ()
+    inputs = [part.known for part in parts]
+    numbers = [item for part in parts for item in part.assumptions if isinstance(item, Assumption)]
+    names = [name for name in UNITS if not whole or (name in SUMS and results[name].value)]
+
+    def find() -> list[dict[str, object]]:
+        draws = [formulas.run(drawn(known)) for known in inputs]
+        found: dict[str, Array | float] = {}
+        for name in names:
+            key = _FORMULA.get(name, name) if whole else name
+            if all(key in one for one in draws):
+                found[name] = sum(one[key] for one in draws)
+        return drivers(found, numbers)
+
+    return WhenRead(find)
 
 
 def _results(part: Calculated) -> dict[str, Result]:
     made = _of_the_model(part)
-    for name in SUMS:
-        if name not in made:
-            made[name] = _figure(name, part)
+    made |= {name: _figure(name, part) for name in SUMS if name not in made}
     return {name: made[name] for name in UNITS}
 
 
 def _figure(name: str, part: Calculated) -> Result:
     """A figure of the formulas, in its unit, with its range."""
-    factor = unit(UNITS[name]).factor
-    if name not in part.values:
-        return Result(
-            value=None,
-            low=None,
-            high=None,
-            unit=UNITS[name],
-            basis="modelled",
-            why=_why(name, part),
-        )
-    value = float(part.values[name]) / factor
-    low, high = percentiles(part.draws.get(name, value), float(part.values[name]))
-    return Result(
-        value=value,
-        low=min(low / factor, value),
-        high=max(high / factor, value),
-        unit=UNITS[name],
-        basis="measured" if name in part.measured else "modelled",
-    )
+    key = _FORMULA.get(name, name)
+    if key not in part.values:
+        return unknown(UNITS[name], _why(name, part))
+    basis: Basis = "measured" if name in part.measured else "modelled"
+    if name in _OF_AN_INPUT:
+        basis = part.known[key].basis
+    value = float(part.values[key])
+    low, high = percentiles(part.draws.get(key, value), value)
+    return Result.of(value, low, high, UNITS[name], basis)
+
+
+_OF_AN_INPUT = ("training_compute", "utilization")
 
 
 def _why(name: str, part: Calculated) -> str:
@@ -133,103 +137,55 @@ def _why(name: str, part: Calculated) -> str:
 
 def _of_the_model(part: Calculated) -> dict[str, Result]:
     """Parameters, compute, utilization, throughput, step time and memory."""
-    work = part.trained.work
+    work, time = part.trained.work, part.timed
     nothing = "no model given"
-    made = {
-        name: _plain(
-            name,
-            getattr(work, name) if work else None,
-            "the parameter count is not known" if work else nothing,
-        )
-        for name in ("parameters", "active_parameters")
-    }
+    why = "the parameter count is not known" if work else nothing
+    made: dict[str, Result] = {}
+    for name in ("parameters", "active_parameters"):
+        count = getattr(work, name) if work else None
+        made[name] = unknown("1", why) if count is None else Result.exact(float(count), "1")
     if work is None:
-        compute = Result(
-            value=None, low=None, high=None, unit="FLOP", basis="modelled", why=nothing
-        )
-        made |= {"training_compute": compute, "total_compute": compute}
+        made |= dict.fromkeys(("training_compute", "total_compute"), unknown("FLOP", nothing))
     else:
-        made["training_compute"] = replace(_compute(part), convention=work.convention)
-    made["utilization"] = _utilization(part)
+        counted = part.known["model_flops"]
+        published = counted.why or "as given in the run file"
+        made["training_compute"] = replace(_figure("training_compute", part), convention=published)
+    if "utilization" in part.values:
+        convention = time.throughput.convention if time else ""
+        made["utilization"] = replace(_figure("utilization", part), convention=convention)
+    else:
+        made["utilization"] = unknown("1", "no model and size of the data given")
     made["throughput"], made["step_time"] = _rates(part)
     made["memory_per_device"] = _memory(part)
     return made
-
-
-def _plain(name: str, value: float | None, why: str) -> Result:
-    value = None if value is None else float(value)
-    return Result(
-        value=value,
-        low=value,
-        high=value,
-        unit=UNITS[name],
-        basis="modelled",
-        why=why if value is None else "",
-    )
-
-
-def _compute(part: Calculated) -> Result:
-    value = float(part.values["model_flops"])
-    low, high = percentiles(part.draws.get("model_flops", value), value)
-    item = next(a for a in part.assumptions if a.key == "training.model_flops")
-    return Result(value=value, low=low, high=high, unit="FLOP", basis=item.basis)
-
-
-def _utilization(part: Calculated) -> Result:
-    convention = part.timed.throughput.convention if part.timed else ""
-    if "utilization" in part.values:
-        value = float(part.values["utilization"])
-        low, high = percentiles(part.draws.get("utilization", value), value)
-        item = next(a for a in part.assumptions if a.key == "hardware.utilization")
-        return Result(
-            value=value, low=low, high=high, unit="1", basis=item.basis, convention=convention
-        )
-    return Result(
-        value=None,
-        low=None,
-        high=None,
-        unit="1",
-        basis="modelled",
-        why="no model and size of the data given",
-    )
 
 
 def _rates(part: Calculated) -> tuple[Result, Result]:
     """Throughput while it trains, and the time of a step."""
     work, time = part.trained.work, part.timed
     shown = f"{work.datum}/s" if work else "token/s"
+    why = ""
     if work is None or time is None or "training_time" not in part.values:
         why = (time.throughput.why if time else "") or "no model and size of the data given"
-        empty = Result(value=None, low=None, high=None, unit=shown, basis="modelled", why=why)
-        return empty, replace(empty, unit="s")
+    elif not work.data:
+        why = "the budget is given in FLOP: how many data it trains on is not known"
+    if why or work is None or time is None or not work.data:
+        return unknown(shown, why), unknown("s", why)
     seconds = float(part.values["training_time"])
     low, high = percentiles(part.draws.get("training_time", seconds), seconds)
-    basis = "modelled" if time.throughput.utilization.basis == "modelled" else "measured"
-    if not work.data:
-        why = "the budget is given in FLOP: how many data it trains on is not known"
-        empty = Result(value=None, low=None, high=None, unit=shown, basis="modelled", why=why)
-        return empty, replace(empty, unit="s")
+    basis: Basis = "modelled" if time.throughput.utilization.basis == "modelled" else "measured"
     each = data_per_step(work, time.recipe) / work.data
-    rate = Result(
-        value=work.data / seconds,
-        low=work.data / high,
-        high=work.data / low,
-        unit=shown,
-        basis="modelled" if basis == "modelled" else "measured",
+    return (
+        Result.of(work.data / seconds, work.data / high, work.data / low, shown, basis),
+        Result.of(seconds * each, low * each, high * each, "s", basis),
     )
-    step = Result(
-        value=seconds * each, low=low * each, high=high * each, unit="s", basis=rate.basis
-    )
-    return rate, step
 
 
 def _memory(part: Calculated) -> Result:
     found = part.timed.throughput.memory if part.timed else None
     if found is None:
-        why = part.timed.throughput.memory_why if part.timed else "no model given"
-        return Result(value=None, low=None, high=None, unit="GiB", basis="modelled", why=why)
-    low, value, high = (float(size) / 2**30 for size in (found.low, found.value, found.high))
-    return Result(value=value, low=low, high=high, unit="GiB", basis="modelled")
+        return unknown("GiB", part.timed.throughput.memory_why if part.timed else "no model given")
+    return Result.of(float(found.value), float(found.low), float(found.high), "GiB", "modelled")
 
 
 # --- several stages ------------------------------------------------------------------------------
@@ -239,19 +195,17 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
     """The estimate of a run of several stages: what adds up is added, draw by draw."""
     stages = [_stage(part, request) for part in parts]
     results: dict[str, Result] = {}
-    summed: dict[str, Any] = {}
+    totals: dict[str, Array | float] = {}
     for name in UNITS:
         if name in SUMS:
-            results[name], total = _sum(name, parts, stages)
-            summed |= {name: total} if total is not None else {}
+            results[name] = _sum(name, parts, stages, totals)
         else:
             results[name] = _of_last(name, stages)
-    assumptions = [item for part in parts for item in part.assumptions]
     made = Estimate(
         name=request.run.name or "project",
         results=results,
         assumptions=_shared(stages),
-        drivers=_drivers(summed, _numbers(assumptions), results),
+        drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
         breakdown=describe.summed([stage.breakdown for stage in stages]),
         run=describe.whole(request),
@@ -259,7 +213,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
         data={name: digest for stage in stages for name, digest in stage.data.items()},
         stages=tuple(stages),
     )
-    return _judged(made, request, summed)
+    return _judged(made, request, totals)
 
 
 def _stage(part: Calculated, request: Request) -> Estimate:
@@ -268,29 +222,22 @@ def _stage(part: Calculated, request: Request) -> Estimate:
 
 
 def _sum(
-    name: str, parts: Sequence[Calculated], stages: Sequence[Estimate]
-) -> tuple[Result, Any | None]:
-    unknown = [stage.name for stage in stages if stage.results[name].value is None]
-    if unknown:
-        reason = stages[[s.name for s in stages].index(unknown[0])].results[name].why
-        why = f"unknown for stage {', '.join(unknown)}: {reason}"
-        return Result(
-            value=None, low=None, high=None, unit=UNITS[name], basis="modelled", why=why
-        ), None
-    key = "model_flops" if name == "training_compute" else name
-    factor = unit(UNITS[name]).factor
+    name: str,
+    parts: Sequence[Calculated],
+    stages: Sequence[Estimate],
+    totals: dict[str, Array | float],
+) -> Result:
+    lacking = [stage for stage in stages if stage.results[name].value is None]
+    if lacking:
+        names = ", ".join(stage.name for stage in lacking)
+        return unknown(UNITS[name], f"unknown for stage {names}: {lacking[0].results[name].why}")
+    key = _FORMULA.get(name, name)
     value = sum(float(part.values[key]) for part in parts)
-    total = sum(part.draws.get(key, part.values[key]) for part in parts)
-    low, high = percentiles(total, value)
-    all_measured = all(name in part.measured for part in parts)
-    return Result(
-        value=value / factor,
-        low=low / factor,
-        high=high / factor,
-        unit=UNITS[name],
-        basis="measured" if all_measured else "modelled",
-        convention=stages[0].results[name].convention,
-    ), total
+    totals[name] = sum(part.draws.get(key, part.values[key]) for part in parts)
+    low, high = percentiles(totals[name], value)
+    measured = all(name in part.measured for part in parts)
+    made = Result.of(value, low, high, UNITS[name], "measured" if measured else "modelled")
+    return replace(made, convention=stages[0].results[name].convention)
 
 
 def _of_last(name: str, stages: Sequence[Estimate]) -> Result:
@@ -300,14 +247,7 @@ def _of_last(name: str, stages: Sequence[Estimate]) -> Result:
         return found[0]
     if name == "memory_per_device" and all(result.value is not None for result in found):
         return max(found, key=lambda result: result.value or 0.0)
-    return Result(
-        value=None,
-        low=None,
-        high=None,
-        unit=found[0].unit,
-        basis="modelled",
-        why="differs from stage to stage: see stages",
-    )
+    return unknown(found[0].unit, "differs from stage to stage: see stages")
 
 
 def _shared(stages: Sequence[Estimate]) -> tuple[Assumption | Choice, ...]:

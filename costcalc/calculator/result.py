@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,37 @@ UNITS = {
 }
 
 
+class WhenRead(Sequence[Mapping[str, Any]]):
+    """A list that is worked out when it is first read; most estimates are asked for figures only.
+
+    >>> len(WhenRead(lambda: [{"of": "cost"}]))
+    1
+    """
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+        self._make: Callable[[], Sequence[Mapping[str, Any]]] | None = make
+        self._made: Sequence[Mapping[str, Any]] = ()
+
+    def _read(self) -> Sequence[Mapping[str, Any]]:
+        if self._make is not None:
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._read()[at]
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One figure: ``value`` with its 5th and 95th percentile, in ``unit``; None with a ``why``.
@@ -52,6 +83,19 @@ class Result:
     basis: Basis
     why: str = ""
     convention: str = ""
+
+    @classmethod
+    def of(cls, value: float, low: float, high: float, unit: str, basis: Basis) -> Result:
+        """A figure from SI numbers; its range holds its value."""
+        factor = units.unit(unit).factor
+        shown = value / factor
+        low, high = min(low / factor, shown), max(high / factor, shown)
+        return cls(value=shown, low=low, high=high, unit=unit, basis=basis)
+
+    @classmethod
+    def exact(cls, value: float, unit: str, basis: Basis = "modelled") -> Result:
+        """A figure without a range, in its unit."""
+        return cls(value=value, low=value, high=value, unit=unit, basis=basis)
 
     def to(self, unit: str) -> Result:
         """The same figure in another unit.
@@ -85,6 +129,11 @@ class Result:
         if self.convention:
             made["convention"] = self.convention
         return made
+
+
+def unknown(unit: str, why: str) -> Result:
+    """A figure that cannot be had, and why."""
+    return Result(value=None, low=None, high=None, unit=unit, basis="modelled", why=why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def check(
     document, raw = _changed(document, changes or {})
     run, problems, bad, sound = _validated(raw, document)
     problems += document.duplicates
-    inputs = list(_inputs(sound, document, folder))
+    inputs = list(_inputs(sound, run, document, folder))
     for given in inputs:
         named = {**given.raw, "profiles": raw.get("profiles")}
         broken = [*faults(given.part, may_lack=may_lack), *look_up(named, folder)]
@@ -320,7 +320,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> Iterable[Input]:
+def _inputs(
+    raw: Mapping[str, Any], run: Run | None, document: Document, folder: Path | None
+) -> Iterable[Input]:
     own_only = ("stages", "limits", "subject", "profiles", "sweep")
     shared = {key: value for key, value in raw.items() if key not in own_only}
     stages = raw.get("stages")
@@ -328,7 +330,7 @@ def _inputs(raw: Mapping[str, Any], document: Document, folder: Path | None) -> 
         yield Input(
             name=str(raw.get("name") or "run"),
             raw=shared,
-            part=Part.model_validate(shared),
+            part=run if run is not None else Part.model_validate(shared),
             document=document,
             own=(),
             folder=folder,
