@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ from hypothesis import settings
 
 settings.register_profile("costcalc", deadline=None, derandomize=True)
 settings.load_profile("costcalc")
+
+# Programs that a test starts are of this checkout, also where another copy is installed.
+os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 

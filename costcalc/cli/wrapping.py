@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from costcalc.tracking.tracker import LEDGER, Tracker
+from costcalc.tracking.options import LEDGER
+from costcalc.tracking.tracker import Tracker
 
 NOT_FOUND, NOT_EXECUTABLE, STOPPED = 127, 126, 3
 _GRACE = 30.0  # seconds between asking a command to end and ending it

@@ -61,7 +61,7 @@ class Background:
             run=options.plan.written if self._place.rank == 0 else {},
         )
         self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
-        self.stopping = Stopping(options.folder, self._start, enabled=options.stops)
+        self.stopping = self._new_stopping()
         self._meters: Any = None
         self._neighbours: Any = None
         self._monitor: JobMonitor | None = None
@@ -307,12 +307,16 @@ class Background:
         """Go on under another name of the job or rank; the file of the old name is ours to move."""
         old, self._place = self._writer, place
         self._start = replace(self._start, place=place, job=place.job)
-        self.stopping = Stopping(self.options.folder, self._start, enabled=self.options.stops)
+        self.stopping = self._new_stopping()
         if old is None or self.options.folder is None:
             return
         self._writer = ledger.Writer(self.options.folder, self._start)
         self._append(self._start)
         old.remove()
+
+    def _new_stopping(self) -> Stopping:
+        enabled = self.options.on_limit == "stop"
+        return Stopping(self.options.folder, self._start, enabled=enabled)
 
     @never_raises(None)
     def _end(self) -> None:

@@ -47,9 +47,10 @@ def conclude(
 
 
 def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]) -> Path | None:
-    path = free(Path(options.output or ""), made, force=options.force)
-    if path != Path(options.output or ""):
-        note(f"{Path(options.output or '').name} exists and is another's: written as {path.name}")
+    wanted = Path(options.output or "")
+    path = free(wanted, made, force=options.force)
+    if path != wanted:
+        note(f"{wanted.name} exists and is another's: written as {path.name}")
     try:
         return save(made, path)
     except (CostcalcError, OSError) as error:

@@ -1,25 +1,71 @@
-"""What the user asked of a tracker, checked."""
+"""What the user asked of a tracker, and its check before training begins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
-from costcalc.tracking.plan import Plan
+from costcalc.base.errors import InputError, Problem
+from costcalc.runfile.loading import Source
+from costcalc.tracking.plan import Plan, prepare
+
+LEDGER = "COSTCALC_LEDGER"  # where the records of a job go that does not say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user asked of a tracker."""
+    """The arguments of :func:`costcalc.track`; once :meth:`checked`, with the plan."""
 
-    plan: Plan
-    output: str | None
-    folder: str | None
+    run: Source | None
+    output: str | os.PathLike[str] | None
+    ledger: str | os.PathLike[str] | None
     job: str | None
-    stops: bool
+    stage: str | None
+    changes: Mapping[str, object] | None
+    on_limit: Literal["warn", "stop"]
     progress: bool | None
-    callback: Callable[[dict[str, float]], Any] | None
+    callback: Callable[[dict[str, float]], object] | None
     interval: float
     identify: bool
     force: bool
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def folder(self) -> str | None:
+        """The folder or URL of the ledger."""
+        return None if self.ledger is None else os.fspath(self.ledger)
+
+    def checked(self) -> Options:
+        """The same with the run file read and its paths absolute: before training is the time.
+
+        Raises:
+            InputError: the run file or an argument has faults.
+        """
+        for key, expected, good in (
+            ("on_limit", "warn or stop", self.on_limit in ("warn", "stop")),
+            ("interval", "a number of seconds above 0", self.interval > 0),
+            ("callback", "a function", self.callback is None or callable(self.callback)),
+        ):
+            if not good:
+                message = f"expected {expected}; got {getattr(self, key)!r}"
+                raise InputError(Problem(key=key, message=message, file="track"))
+        output = None if self.output is None else Path(os.path.abspath(self.output))  # noqa: PTH100
+        ledger = self.folder if self.ledger is not None else os.environ.get(LEDGER)
+        if ledger is None and output is not None:
+            ledger = str(output.with_suffix(".ledger"))
+        if ledger is not None and "://" not in ledger:
+            ledger = str(Path(ledger).absolute())
+        return replace(self, output=output, ledger=ledger, plan=self.planned({}))
+
+    def planned(self, found: Mapping[str, object]) -> Plan:
+        """The run file with what was ``found`` of the job (dotted keys) laid over it.
+
+        Raises:
+            InputError: every problem of the file.
+        """
+        changes = {**(self.changes or {}), **found}
+        source = self.run if self.run is not None else {} if found else None
+        return prepare(source, changes=changes, stage=self.stage)

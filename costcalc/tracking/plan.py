@@ -25,7 +25,7 @@ class Plan:
     What is going to be detected or counted may be missing from it: ``lacks``.
     """
 
-    job: JobRun = field(default_factory=lambda: JobRun(run=Run.model_validate({}), written={}))
+    job: JobRun = field(default_factory=lambda: JobRun(run=Run.model_construct(), written={}))
     lacks: frozenset[Lacking] = frozenset(Lacking)
     is_given: bool = False  # there is a run file, if an empty one
 

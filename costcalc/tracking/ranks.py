@@ -10,84 +10,41 @@ import hashlib
 import os
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from costcalc.tracking.records import Place
 
 Env = Mapping[str, str]
+Modules = Mapping[str, ModuleType]
 
-# Launchers that say it in the environment: name, rank, world, local rank, local world, node, nodes.
+
+def _mpi(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}_{what}" for what in ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE"))
+
+
+# Launchers that say it in the environment: rank, world, local rank, local world, node, nodes.
 # torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html (environment variables)
 # Open MPI: https://docs.open-mpi.org (environment variables of a process); MVAPICH2, PMI, PMIx and
 # JSM say the same under their own names.  Slurm: srun(1), "output environment variables".
-_LAUNCHERS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
-    (
-        "torchrun",
-        "RANK",
-        "WORLD_SIZE",
-        "LOCAL_RANK",
-        "LOCAL_WORLD_SIZE",
-        "GROUP_RANK",
-        "GROUP_WORLD_SIZE",
+_SLURM = ("SLURM_NODEID", "SLURM_NNODES")
+_LAUNCHERS: Mapping[str, Sequence[str]] = {
+    "torchrun": (
+        *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
+        *("GROUP_RANK", "GROUP_WORLD_SIZE"),
     ),
-    (
-        "Open MPI",
-        "OMPI_COMM_WORLD_RANK",
-        "OMPI_COMM_WORLD_SIZE",
-        "OMPI_COMM_WORLD_LOCAL_RANK",
-        "OMPI_COMM_WORLD_LOCAL_SIZE",
-        "SLURM_NODEID",
-        "SLURM_NNODES",
+    "Open MPI": (*_mpi("OMPI_COMM_WORLD"), *_SLURM),
+    "MVAPICH2": (*_mpi("MV2_COMM_WORLD"), *_SLURM),
+    "PMI": ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", *_SLURM),
+    "PMIx": (*_mpi("PMIX"), *_SLURM),
+    "JSM": (*_mpi("JSM_NAMESPACE"), "", ""),
+    "Slurm": (
+        *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", ""),
+        *("SLURM_NODEID", "SLURM_STEP_NUM_NODES"),
     ),
-    (
-        "MVAPICH2",
-        "MV2_COMM_WORLD_RANK",
-        "MV2_COMM_WORLD_SIZE",
-        "MV2_COMM_WORLD_LOCAL_RANK",
-        "MV2_COMM_WORLD_LOCAL_SIZE",
-        "SLURM_NODEID",
-        "SLURM_NNODES",
-    ),
-    (
-        "PMI",
-        "PMI_RANK",
-        "PMI_SIZE",
-        "MPI_LOCALRANKID",
-        "MPI_LOCALNRANKS",
-        "SLURM_NODEID",
-        "SLURM_NNODES",
-    ),
-    (
-        "PMIx",
-        "PMIX_RANK",
-        "PMIX_SIZE",
-        "PMIX_LOCAL_RANK",
-        "PMIX_LOCAL_SIZE",
-        "SLURM_NODEID",
-        "SLURM_NNODES",
-    ),
-    (
-        "JSM",
-        "JSM_NAMESPACE_RANK",
-        "JSM_NAMESPACE_SIZE",
-        "JSM_NAMESPACE_LOCAL_RANK",
-        "JSM_NAMESPACE_LOCAL_SIZE",
-        "",
-        "",
-    ),
-    (
-        "Slurm",
-        "SLURM_PROCID",
-        "SLURM_NTASKS",
-        "SLURM_LOCALID",
-        "",
-        "SLURM_NODEID",
-        "SLURM_STEP_NUM_NODES",
-    ),
-)
+}
 
 # Schedulers' names of the job, the nearest to the process first.
 _JOBS = {"SLURM_JOB_ID": "slurm", "LSB_JOBID": "lsf", "PBS_JOBID": "pbs"}
@@ -95,7 +52,7 @@ _RESTARTS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
 
 
 def detect(
-    env: Env | None = None, modules: Mapping[str, Any] | None = None, *, job: str | None = None
+    env: Env | None = None, modules: Modules | None = None, *, job: str | None = None
 ) -> Place:
     """Where this process stands in its job.
 
@@ -116,7 +73,7 @@ def detect(
     return replace(found, job=name, attempt=attempt, notes=(*found.notes, *notes))
 
 
-def _torch(env: Env, modules: Mapping[str, Any]) -> Place | None:
+def _torch(env: Env, modules: Modules) -> Place | None:
     """The process group, if the script has initialised one."""
     distributed = getattr(modules.get("torch"), "distributed", None)
     try:
@@ -140,7 +97,7 @@ def _torch(env: Env, modules: Mapping[str, Any]) -> Place | None:
 
 def _launcher(env: Env) -> Place | None:
     """The first launcher whose variables are whole."""
-    for name, rank, world, local, local_world, node, nodes in _LAUNCHERS:
+    for name, (rank, world, local, local_world, node, nodes) in _LAUNCHERS.items():
         if name == "Slurm" and not (env.get("SLURM_STEP_ID") or env.get("SLURM_STEPID")):
             continue  # a batch script: its variables are set though nothing was launched
         at, of = _number(env, rank), _number(env, world)
@@ -158,7 +115,7 @@ def _launcher(env: Env) -> Place | None:
     return None
 
 
-def _jax(modules: Mapping[str, Any]) -> Place | None:
+def _jax(modules: Modules) -> Place | None:
     """JAX's processes, if the script has initialised more than one; never its devices."""
     state = getattr(getattr(modules.get("jax"), "distributed", None), "is_initialized", None)
     try:

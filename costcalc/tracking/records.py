@@ -6,13 +6,14 @@ that the last whole line tells all that came before it: a torn line or a kill lo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
+
+from pydantic import TypeAdapter, ValidationError
 
 SCHEMA = "costcalc/ledger/v1"
-
-T = TypeVar("T")
 
 Basis = Literal["measured", "modelled", "assumed"]
 Component = Literal["device", "cpu", "memory"]
@@ -80,9 +81,9 @@ class Start:
     host: str
     devices: tuple[Device, ...] = ()
     meters: tuple[str, ...] = ()
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, object] = field(default_factory=dict)
     interval: float = 0.0
     pid: int = 0
 
@@ -113,18 +114,19 @@ class Sample:
 Record = Start | Sample
 
 
-def to_line(record: Record) -> dict[str, Any]:
+def to_line(record: Record) -> dict[str, object]:
     """A record as plain values for one line of JSON.
 
     >>> to_line(Sample(time=1.0, elapsed=2.0))["kind"]
     'sample'
     """
-    kind = "start" if isinstance(record, Start) else "end" if _ended(record) else "sample"
-    return {"kind": kind, **({"schema": SCHEMA} if kind == "start" else {}), **asdict(record)}
+    if isinstance(record, Start):
+        return {"kind": "start", "schema": SCHEMA, **asdict(record)}
+    return {"kind": "sample" if record.status == "running" else "end", **asdict(record)}
 
 
-def from_line(line: Mapping[str, Any]) -> Record:
-    """The record of a line.
+def from_line(line: Mapping[str, object]) -> Record:
+    """The record of a line; keys of a later version are passed over.
 
     Raises:
         ValueError: it is none of ours.
@@ -133,38 +135,18 @@ def from_line(line: Mapping[str, Any]) -> Record:
     2.0
     """
     kind = line.get("kind")
+    if kind == "start" and line.get("schema") != SCHEMA:
+        raise ValueError(f"expected {SCHEMA}; got {line.get('schema')!r}")
+    if kind not in ("start", "sample", "end"):
+        raise ValueError(f"expected a line of kind start, sample or end; got {kind!r}")
     try:
-        if kind == "start":
-            if line.get("schema") != SCHEMA:
-                raise ValueError(f"expected {SCHEMA}; got {line.get('schema')!r}")
-            place = _Read(line["place"]).into(Place, notes=tuple)
-            devices = tuple(_Read(item).into(Device) for item in line.get("devices", ()))
-            return _Read(line).into(
-                Start, place=lambda _: place, devices=lambda _: devices, meters=tuple
-            )
-        if kind in ("sample", "end"):
-            energy = {key: _Read(item).into(Energy) for key, item in line["energy"].items()}
-            return _Read(line).into(Sample, energy=lambda _: energy, notes=tuple)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a line of kind {kind!r} that cannot be read: {error!r}") from None
-    raise ValueError(f"expected a line of kind start, sample or end; got {kind!r}")
+        return _reader(kind == "start").validate_python(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ValueError(f"a line of kind {kind!r}: {where}: {first['msg']}") from None
 
 
-def _ended(record: Sample) -> bool:
-    return record.status != "running"
-
-
-class _Read:
-    """A mapping read into a record: unknown keys, of a later version, are passed over."""
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        self.data = data
-
-    def into(self, kind: type[T], **convert: Any) -> T:
-        known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-        given = {name: value for name, value in self.data.items() if name in known}
-        return kind(**{name: convert.get(name, _same)(value) for name, value in given.items()})
-
-
-def _same(value: Any) -> Any:
-    return value
+@functools.cache
+def _reader(is_start: bool) -> TypeAdapter[Record]:
+    return TypeAdapter(Start if is_start else Sample)

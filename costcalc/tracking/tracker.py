@@ -12,14 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from costcalc.base.errors import InputError, Problem
 from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import never_raises, watch_forks
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.options import Options
-from costcalc.tracking.plan import prepare
 from costcalc.tracking.records import Sample, Start, from_line, to_line
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
-LEDGER = "COSTCALC_LEDGER"  # where the records of a job go that does not say it
 _NOTHING: dict[str, Any] = {}
 _KEPT = 64  # writers that a checkpoint carries at the most
 
@@ -38,7 +35,7 @@ class Tracker:
     Nothing of it raises once it is entered, and leaving it takes ten seconds at the most.
     """
 
-    def __init__(self, **asked: Any) -> None:
+    def __init__(self, asked: Options) -> None:
         self._asked = asked
         self._counter = Counter()
         self._thread: Background | None = None
@@ -57,7 +54,7 @@ class Tracker:
         if self._armed:
             self.note("start: already tracking")
             return self
-        options = _options(**self._asked)
+        options = self._asked.checked()
         self._counter = Counter()
         self._begin(options)
         return self
@@ -68,7 +65,7 @@ class Tracker:
         Raises:
             InputError: the run file or an argument has faults.
         """
-        _options(**self._asked)
+        self._asked.checked()
 
     @never_raises(None)
     def _begin(self, options: Options) -> None:
@@ -117,12 +114,12 @@ class Tracker:
 
         @functools.wraps(function)
         def called(*args: Any, **named: Any) -> Any:
-            with Tracker(**self._asked) as one:
+            with Tracker(self._asked) as one:
                 return function(*args, **given(one, named))
 
         @functools.wraps(function)
         async def awaited(*args: Any, **named: Any) -> Any:
-            with Tracker(**self._asked) as one:
+            with Tracker(self._asked) as one:
                 return await function(*args, **given(one, named))
 
         return awaited if inspect.iscoroutinefunction(function) else called  # type: ignore[return-value]
@@ -183,18 +180,14 @@ class Tracker:
         return self._thread.options.folder if self._thread else None
 
     @never_raises(None)
-    def describe(self, found: Mapping[str, Any]) -> None:
+    def describe(self, found: Mapping[str, object]) -> None:
         """Add what a framework knows of the job, as dotted keys; what the run file says wins."""
         if self._thread is None:
             return
-        asked, said = self._asked, self._thread.options.plan
+        said = self._thread.options.plan
         new = {key: value for key, value in found.items() if not said.gives(key)}
-        plan = prepare(
-            asked["run"] if asked["run"] is not None else {},
-            stage=asked["stage"],
-            changes={**(asked["changes"] or {}), **new},
-        )
-        self._thread.replan(plan)
+        if new:
+            self._thread.replan(self._asked.planned(new))
 
     def note(self, text: str) -> None:
         """Remember something for the report."""
@@ -241,52 +234,6 @@ def _status(
     return "interrupted" if issubclass(kind, KeyboardInterrupt) else "exception"
 
 
-def _options(
-    *,
-    run: Source | None,
-    output: Any,
-    ledger: Any,
-    job: str | None,
-    stage: str | None,
-    changes: Mapping[str, Any] | None,
-    on_limit: str,
-    progress: bool | None,
-    callback: Callable[[dict[str, float]], Any] | None,
-    interval: float,
-    identify: bool,
-    force: bool,
-) -> Options:
-    """What was asked, checked: before training is the time to raise."""
-    if on_limit not in ("warn", "stop"):
-        raise _wrong("on_limit", "warn or stop", on_limit)
-    if not interval > 0:
-        raise _wrong("interval", "a number of seconds above 0", interval)
-    if callback is not None and not callable(callback):
-        raise _wrong("callback", "a function", callback)
-    where = None if output is None else os.path.abspath(os.fspath(output))  # noqa: PTH100
-    folder = os.fspath(ledger) if ledger is not None else os.environ.get(LEDGER)
-    if folder is None and where is not None:
-        folder = str(Path(where).with_suffix(".ledger"))
-    if folder is not None and "://" not in folder:
-        folder = str(Path(folder).absolute())
-    return Options(
-        plan=prepare(run, changes=changes, stage=stage),
-        output=where,
-        folder=folder,
-        job=job,
-        stops=on_limit == "stop",
-        progress=progress,
-        callback=callback,
-        interval=float(interval),
-        identify=identify,
-        force=force,
-    )
-
-
-def _wrong(key: str, expected: str, found: object) -> InputError:
-    return InputError(Problem(key=key, message=f"expected {expected}; got {found!r}", file="track"))
-
-
 def track(
     run: Source | None = None,
     *,
@@ -294,10 +241,10 @@ def track(
     ledger: str | os.PathLike[str] | None = None,
     job: str | None = None,
     stage: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     on_limit: Literal["warn", "stop"] = "warn",
     progress: bool | None = None,
-    callback: Callable[[dict[str, float]], Any] | None = None,
+    callback: Callable[[dict[str, float]], object] | None = None,
     interval: float = 10.0,
     identify: bool = False,
     force: bool = False,
@@ -331,7 +278,7 @@ def track(
     >>> tracker.report["details"]["tracking"]["steps"]
     3
     """
-    return Tracker(
+    options = Options(
         run=run,
         output=output,
         ledger=ledger,
@@ -345,3 +292,4 @@ def track(
         identify=identify,
         force=force,
     )
+    return Tracker(options)

@@ -74,9 +74,8 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
         ({}, "expected a line of kind start, sample or end; got None"),
         ({"kind": "start", "schema": "x/v9"}, "expected costcalc/ledger/v1; got 'x/v9'"),
         (
-            {"kind": "sample", "energy": 3},
-            "a line of kind 'sample' that cannot be read: "
-            "AttributeError(\"'int' object has no attribute 'items'\")",
+            {"kind": "sample", "time": 1.0, "elapsed": 1.0, "energy": 3},
+            "a line of kind 'sample': energy: Input should be a valid dictionary",
         ),
     ],
 )
