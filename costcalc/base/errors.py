@@ -83,20 +83,29 @@ class MissingExtraError(CostcalcError, ImportError):
 
 
 def nearest(name: str, names: Iterable[str], *, at_most: int = 3) -> list[str]:
-    """The names most like ``name``, best first; none if nothing is like it.
+    """The names most like ``name``, best first, of those alike what begins as it does; or none.
 
     >>> nearest("acelerator", ["accelerator", "count"])
     ['accelerator']
+    >>> nearest("us-esat-1", ["us-west-1", "us-east-2", "us-east-1"], at_most=1)
+    ['us-east-1']
     """
     import difflib
+    from os.path import commonprefix
 
     if len(name) > 200:  # no name of ours; difflib would take its time
         return []
     by_lower: dict[str, str] = {}
     for known in names:
         by_lower.setdefault(known.lower(), known)
-    found = difflib.get_close_matches(name.lower(), by_lower, n=at_most, cutoff=0.6)
-    return [by_lower[known] for known in found]
+    wanted = name.lower()
+
+    def unlike(known: str) -> tuple[float, int, str]:
+        alike = difflib.SequenceMatcher(None, known, wanted).ratio()
+        return -alike, -len(commonprefix([known, wanted])), known
+
+    close = difflib.get_close_matches(wanted, by_lower, n=len(by_lower) or 1, cutoff=0.6)
+    return [by_lower[known] for known in sorted(close, key=unlike)[:at_most]]
 
 
 def not_found(key: str, kind: str, name: str, names: Sequence[str]) -> NotFoundError:

@@ -119,7 +119,7 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     Traceback (most recent call last):
     ...
     costcalc.base.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: \
-aws:us-east-1, aws:us-east-2
+aws:us-east-1, aws:us-west-1
     """
     cloud, colon, code = name.partition(":")
     if colon:

@@ -284,7 +284,7 @@ def test_find_by_id_alias_and_case():
     [
         (
             "llama-3-9b",
-            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama3-8b",
+            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-30b",
         ),
         (
             "../../errors",

@@ -220,7 +220,7 @@ def test_other_spellings_of_the_same_place(written, code):
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("aws:us-esat-1", "no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2"),
+        ("aws:us-esat-1", "no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1"),
         ("UK", "no region UK; nearest: GB"),
         ("fr", "no region fr; nearest: FR"),
         ("France", "no region France; nearest: FR"),
