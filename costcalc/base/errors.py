@@ -91,7 +91,7 @@ def nearest(name: str, names: Iterable[str], *, at_most: int = 3) -> list[str]:
     ['us-east-1']
     """
     import difflib
-    from os.path import commonprefix
+    from itertools import takewhile
 
     if len(name) > 200:  # no name of ours; difflib would take its time
         return []
@@ -102,7 +102,8 @@ def nearest(name: str, names: Iterable[str], *, at_most: int = 3) -> list[str]:
 
     def unlike(known: str) -> tuple[float, int, str]:
         alike = difflib.SequenceMatcher(None, known, wanted).ratio()
-        return -alike, -len(commonprefix([known, wanted])), known
+        pairs = zip(known, wanted, strict=False)
+        return -alike, -sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), known
 
     close = difflib.get_close_matches(wanted, by_lower, n=len(by_lower) or 1, cutoff=0.6)
     return [by_lower[known] for known in sorted(close, key=unlike)[:at_most]]

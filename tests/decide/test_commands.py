@@ -57,7 +57,7 @@ def test_json_is_one_document_with_its_sources(name, capsys):
         ),
         (
             ["compare", "examples/compare.yaml", "--regions", "aws:us-esat-1"],
-            "regions: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-east-2",
+            "regions: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1",
         ),
         (["plan"], "limits: nothing to plan with: give limits, as --limit cost=500USD"),
         (
