@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Basis, Component, Device, Energy, Sample
@@ -42,25 +42,25 @@ class Totals:
     job: str
     attempts: tuple[Attempt, ...]
     elapsed: float
-    steps: int = 0
-    timed: int = 0
-    busy: float = 0.0
-    tokens: float | None = None
-    samples: float | None = None
-    energy: Mapping[str, Energy] = field(default_factory=dict)
-    gaps: float = 0.0
-    cpus: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    steps: int
+    timed: int
+    busy: float
+    tokens: float | None
+    samples: float | None
+    energy: Mapping[str, Energy]
+    gaps: float
+    cpus: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def devices(self) -> tuple[Device, ...]:
         """The devices of the last attempt; empty where none were detected."""
-        return self.attempts[-1].devices if self.attempts else ()
+        return self.attempts[-1].devices
 
     @property
     def nodes(self) -> int:
         """The nodes of the last attempt."""
-        return self.attempts[-1].nodes if self.attempts else 0
+        return self.attempts[-1].nodes
 
     def device_seconds(self, otherwise: float) -> float:
         """Seconds times devices; ``otherwise`` is the number where none were detected."""
@@ -139,7 +139,7 @@ def attempts(writers: Sequence[Written]) -> list[list[Written]]:
             until, label = {}, None
         label = place.attempt or label  # a tracker around the launcher knows of no restarts
         groups[-1].append(writer)
-        until[who] = max(until.get(who, 0.0), _ends(writer))
+        until[who] = max(until.get(who, _ends(writer)), _ends(writer))
     return groups
 
 

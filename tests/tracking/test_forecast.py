@@ -184,3 +184,74 @@ def test_lines_grow_rare() -> None:
             last = float(second)
             times.append(second)
     assert times == [20, 60, 180, 600, 1800, 3600, 7200, 10800, 14400, 18000]
+
+
+# --- pace and power by hand -----------------------------------------------------------------------
+
+# t s, tokens done, J: 120 tokens in 60 s (2 a second), then 180 in 120 s (1.5 a second).
+UNEVEN = [(60.0, 100.0, 60_000.0), (120.0, 220.0, 96_000.0), (240.0, 400.0, 204_000.0)]
+
+
+def at_the_end(snapshots: list[tuple[float, float, float]]) -> Forecast:
+    job = Forecaster(None, planned=1000.0)
+    for elapsed, done, joules in snapshots:
+        found = job.look(Snapshot(elapsed=elapsed, done=done, devices=8.0, joules=joules))
+    assert found is not None
+    return found
+
+
+def test_drift_is_half_the_log_range_of_effective_time() -> None:
+    # Llama 3: 75 to 99 % of the time; as the 5th and 95th percentile, 1.645 deviations a side.
+    assert log(0.99 / 0.75) / 2 / 1.6448536 == pytest.approx(DRIFT, rel=1e-6)
+
+
+def test_the_rest_is_at_the_mean_pace_and_its_range_by_the_scatter_of_intervals() -> None:
+    time = at_the_end(UNEVEN).total["wall_clock"].to("s")
+    # (240 - 60) s / (400 - 100) = 0.6 s a token; 240 s + 600 tokens x 0.6 s = 600 s
+    assert time.value == pytest.approx(600.0)
+    # Paces 2 and 1.5: mean 1.75, deviation 0.3536, of the mean of two 0.25, as a share 1/7.
+    sigma = sqrt((0.25 / 1.75) ** 2 + DRIFT**2)
+    assert time.high == pytest.approx(240 + 360 * exp(Z95 * sigma), rel=0.01)
+    assert time.low == pytest.approx(240 + 360 * exp(-Z95 * sigma), rel=0.01)
+
+
+def test_one_interval_alone_has_three_tenths_of_scatter() -> None:
+    time = at_the_end(UNEVEN[:2]).total["wall_clock"].to("s")
+    # 60 s / 120 tokens = 0.5 s a token; 120 s + 780 x 0.5 s = 510 s
+    assert time.value == pytest.approx(510.0)
+    high = 120 + 390 * exp(Z95 * sqrt(0.3**2 + DRIFT**2))
+    assert time.high == pytest.approx(high, rel=0.01)
+
+
+def test_the_energy_of_the_rest_is_at_the_mean_power_of_the_intervals() -> None:
+    energy = at_the_end(UNEVEN).total["energy_it"].to("J")
+    # 36 kJ in 60 s = 600 W, 108 kJ in 120 s = 900 W: 750 W; 204 kJ + 360 s x 750 W = 474 kJ
+    assert energy.value == pytest.approx(474_000.0)
+    # Time and power scatter apart: sqrt((1/7)^2 + drift^2) and 150 W / 750 W = 0.2 of the mean.
+    time, power = sqrt((0.25 / 1.75) ** 2 + DRIFT**2), 150 / 750
+    assert energy.high is not None
+    assert energy.low is not None
+    high = 204_000 + 270_000 * exp(Z95 * sqrt(time**2 + power**2))
+    assert energy.high == pytest.approx(high, rel=0.03)
+    assert energy.low < 474_000.0 - 40_000.0
+
+
+def test_one_interval_of_power_has_the_scatter_of_its_time_alone() -> None:
+    energy = at_the_end(UNEVEN[:2]).total["energy_it"].to("J")
+    # 600 W; 96 kJ + 390 s x 600 W = 330 kJ
+    assert energy.value == pytest.approx(330_000.0)
+    high = 96_000 + 234_000 * exp(Z95 * sqrt(0.3**2 + DRIFT**2))
+    assert energy.high == pytest.approx(high, rel=0.01)
+
+
+def test_what_went_before_the_first_progress_sets_no_pace() -> None:
+    # 300 s of compiling, then 100 tokens in 60 s: 460 s + 800 x 0.6 s = 940 s
+    seen = [(100.0, 0.0, 0.0), (400.0, 100.0, 0.0), (460.0, 200.0, 0.0)]
+    assert at_the_end(seen).total["wall_clock"].to("s").value == pytest.approx(940.0)
+
+
+def test_a_job_that_is_past_its_plan_has_nothing_left() -> None:
+    done = at_the_end([*UNEVEN, (700.0, 1100.0, 500_000.0)])
+    assert done.share == 1.0
+    time = done.total["wall_clock"].to("s")
+    assert (time.low, time.value, time.high) == (700.0, 700.0, 700.0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from costcalc.tracking import ledger
 from costcalc.tracking.ledger import Writer, read
-from costcalc.tracking.records import Energy, Place, Sample, Start
+from costcalc.tracking.records import Energy, Place, Sample, Start, to_line
 
 
 def start(job: str = "a", writer: str = "w", rank: int = 0, at: float = 0.0) -> Start:
@@ -174,3 +174,50 @@ def test_a_kill_loses_at_most_the_line_that_was_being_written(tmp_path: Path) ->
     last = read(tmp_path)[0].last
     assert last is not None
     assert last.steps >= said[-1]
+
+
+def test_a_file_is_named_after_its_writer_and_how_often_it_was_begun(tmp_path: Path) -> None:
+    stem = f"{ledger.job_hash('a')}-n0-r3-w"
+    writer = Writer(tmp_path, start(rank=3), rotate=1)  # each line is more than a byte
+    for number in (1, 2, 3):
+        writer.append(sample(number))
+    names = {f"{stem}.jsonl", f"{stem}.1.jsonl", f"{stem}.2.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    place = Place(rank=3, node=None, job="a")
+    nameless = Start(job="a", writer="w", time=0.0, place=place, boot="b", host="h")
+    assert Writer(tmp_path, nameless).name == f"{ledger.job_hash('a')}-nx-r3-w.jsonl"
+
+
+def test_a_file_is_left_alone_when_it_is_longer_than_said(tmp_path: Path) -> None:
+    Writer(tmp_path / "one", start()).append(sample(1))
+    (first,) = (tmp_path / "one").iterdir()
+    for less, files in ((0, 1), (1, 2)):  # as long as said, and a byte longer
+        folder = tmp_path / str(files)
+        writer = Writer(folder, start(), rotate=first.stat().st_size - less)
+        writer.append(sample(1))
+        writer.append(sample(2))
+        assert len(list(folder.iterdir())) == files
+    assert ledger.ROTATE == 16 * 1024 * 1024
+
+
+def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_not(tmp_path: Path) -> None:
+    Writer(tmp_path, start()).append(sample(1))
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for spare, steps in ((0, 2), (1, 1)):
+        line = json.dumps(to_line(sample(2))).encode()
+        path.write_bytes(whole + line + b" " * (2**20 + spare - len(line)) + b"\n")
+        (found,) = read(tmp_path)
+        assert found.last is not None
+        assert found.last.steps == steps
+
+
+def test_only_a_last_line_may_be_unfinished(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start())
+    writer.append(sample(1))
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"kind": "sam')  # is being written, or was when the job was killed
+    assert read(tmp_path)[0].faults == ()
+    path.write_bytes(whole + b'{"kind": "sam\n')
+    assert read(tmp_path)[0].faults == (f"{path.name}: line 3 cannot be read",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,3 +221,98 @@ def test_neither_the_order_nor_who_metered_matters(
     one, other = totals(job(0)), totals(mixed)
     assert one.energy == other.energy
     assert (one.tokens, one.elapsed) == (other.tokens, other.elapsed)
+
+
+# --- gaps of a meter ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gap", "joules"),
+    [
+        (0.0, 1000.0),
+        (0.5, 1000.0 * 100 / 99.5),  # 1000 J in the 99.5 s that were seen, of 100 s
+        (20.0, 1000.0 * 100 / 80),
+        (50.0, 1000.0 * 100 / 50),  # half was seen: the other half is taken at its mean power
+        (50.1, 1000.0),  # more than half was missed: what was seen is all that is claimed
+        (100.0, 1000.0),
+    ],
+)
+def test_a_gap_is_filled_at_the_mean_power_up_to_half(gap: float, joules: float) -> None:
+    found = totals([writer(energy={"gpu:a": replace(gpu(1000.0), gap=gap)})])
+    assert found.joules() == pytest.approx(joules, rel=1e-12)
+    assert found.energy["gpu:a"].gap == gap
+
+
+def test_gaps_above_half_of_one_meter_leave_the_other_alone() -> None:
+    # 1000 J with 80 of 100 s missed stay 1000 J; 500 J with 20 of 100 s missed become 625 J.
+    energy = {"gpu:a": replace(gpu(1000.0), gap=80.0), "gpu:b": replace(gpu(500.0), gap=20.0)}
+    assert totals([writer(energy=energy, gaps=80.0)]).joules() == pytest.approx(1000.0 + 625.0)
+
+
+def test_gaps_of_attempts_add_up_and_of_writers_at_once_do_not() -> None:
+    first = writer(gaps=3.0, energy={"gpu:a": replace(gpu(97.0), gap=3.0)})
+    beside = writer(1, world=2, gaps=2.0)
+    later = writer(at=200.0, gaps=4.0, energy={"gpu:a": replace(gpu(96.0), gap=4.0)})
+    found = totals([first, beside, later])
+    assert found.gaps == max(3.0, 2.0) + 4.0
+    # 97 J in 97 s and 96 J in 96 s: 1 W, so 100 J each.
+    assert found.energy["gpu:a"].joules == pytest.approx(200.0)
+    assert found.energy["gpu:a"].gap == 3.0 + 4.0
+
+
+def test_of_meters_at_once_the_one_that_saw_most_counts() -> None:
+    # Both over the same 100 s; the third begins as they end, and adds.
+    both = [writer(r, world=2, energy={"gpu:a": gpu(10.0 + r)}) for r in range(2)]
+    after = writer(at=100.0, energy={"gpu:a": gpu(5.0)})
+    assert totals([*both, after]).joules() == 11.0 + 5.0
+    # One that overlaps both ends of them is of the same time: no more than the most.
+    over = writer(2, world=3, at=90.0, energy={"gpu:a": gpu(20.0)})
+    assert totals([*both, over]).joules() == 20.0
+
+
+def test_an_overlap_lasts_until_the_last_of_it_ends() -> None:
+    # 0-100 s, 10-20 s, then 50-150 s: the second does not end the first's time.
+    spans = [(0.0, 100.0, 7.0), (10.0, 10.0, 1.0), (50.0, 100.0, 9.0)]
+    found = totals(
+        [
+            writer(rank, world=3, at=at, seconds=seconds, energy={"gpu:a": gpu(joules)})
+            for rank, (at, seconds, joules) in enumerate(spans)
+        ]
+    )
+    assert found.joules() == 9.0
+
+
+def test_where_nobody_says_how_many_nodes_there_are_none_is_missing() -> None:
+    lone = writer()
+    place = replace(lone.start.place, node=None, nodes=None)
+    (attempt,) = totals([replace(lone, start=replace(lone.start, place=place))]).attempts
+    assert (attempt.nodes, attempt.nodes_expected, attempt.missing) == (1, None, ())
+
+
+def test_a_rank_that_begins_as_it_ends_is_a_new_attempt() -> None:
+    assert len(totals([writer(at=0.0), writer(at=100.0)]).attempts) == 2
+    assert len(totals([writer(at=0.0), writer(at=99.9)]).attempts) == 1
+    # The tracker within lives longer: what begins while it does is of the same launch.
+    nested = [writer(at=0.0), writer(at=50.0, seconds=100.0), writer(at=120.0)]
+    assert len(totals(nested).attempts) == 1
+    shorter = [writer(at=0.0), writer(at=10.0, seconds=20.0), writer(at=60.0)]
+    assert len(totals(shorter).attempts) == 1
+
+
+def test_device_seconds_are_each_attempts_own() -> None:
+    with_devices = writer(devices="ab", seconds=10.0)
+    without = writer(at=50.0, seconds=100.0)
+    # 10 s x 2 devices that were seen + 100 s x 8 that were not
+    assert totals([with_devices, without]).device_seconds(8.0) == 10.0 * 2 + 100.0 * 8
+
+
+def test_steps_and_their_time_are_the_first_ranks_not_the_sum() -> None:
+    ranks = [
+        writer(r, world=2, steps=10 + r, timed=9 - r, busy=90.0 - r, tokens=None) for r in range(2)
+    ]
+    found = totals(ranks)
+    assert (found.steps, found.timed, found.busy) == (11, 9, 90.0)
+    again = [writer(r, at=500.0, world=2, steps=5, timed=4, busy=40.0) for r in range(2)]
+    found = totals(ranks + again)
+    assert (found.steps, found.timed, found.busy) == (11 + 5, 9 + 4, 90.0 + 40.0)
+    assert found.tokens is None
