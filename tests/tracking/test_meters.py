@@ -222,3 +222,66 @@ def test_a_codecarbon_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch)
     meters.start()
     (note,) = meters.read().notes
     assert note.startswith("CodeCarbon does not start: ModuleNotFoundError")
+
+
+# The clock of ``metered`` tells a second at each look: built at 0, begun at 1, all started at 2.
+
+
+def test_what_passes_before_a_meter_is_started_is_its_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = metered(monkeypatch, 5.0).read()
+    assert read.energy["cpu:b"].gap == 2.0 - 1.0
+    assert read.gaps == 1.0
+
+
+def test_each_failure_adds_its_seconds_to_the_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = metered(monkeypatch, None, 5.0, None)
+    gaps = [meters.read().energy["cpu:b"].gap for _ in range(3)]
+    # A second to start and one until the first reading; two looks lie between readings.
+    assert gaps == [1.0 + 1.0, 2.0, 2.0 + 2.0]
+
+
+@pytest.mark.parametrize(("joules", "seen"), [(1e5, True), (1.001e5, False), (0.0, True)])
+def test_a_component_draws_a_hundred_kilowatts_at_most(
+    monkeypatch: pytest.MonkeyPatch, joules: float, seen: bool
+) -> None:
+    read = metered(monkeypatch, joules).read()  # over one second
+    assert read.energy["cpu:b"].joules == (joules if seen else 0.0)
+    assert read.energy["cpu:b"].gap == (1.0 if seen else 2.0)
+
+
+def test_a_clock_that_stands_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = metered(monkeypatch, 5.0, 7.0)
+    meters.read()
+    monkeypatch.setattr(module, "perf_counter", lambda: 3.0)
+    assert meters.read().energy["cpu:b"].joules == 5.0
+
+
+def test_a_process_that_meters_nothing_has_seen_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = metered(monkeypatch, "start").read()
+    assert (read.energy, read.gaps) == ({}, 3.0 - 1.0)
+
+
+def test_of_a_host_that_is_not_this_process_s_nothing_is_metered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_hardware", lambda: [CPU(5.0)])
+    meters = Meters(boot="b", host=False)
+    meters.start()
+    assert meters.keys == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "basis", "meter"),
+    [
+        ("intel_rapl", "measured", "RAPL (CodeCarbon)"),
+        ("windows_emi", "measured", "Windows EMI (CodeCarbon)"),
+        ("cpu_load", "modelled", "model of the CPU's load (cpu_load) (CodeCarbon)"),
+        ("", "modelled", "model of the CPU's load (no mode) (CodeCarbon)"),
+    ],
+)
+def test_a_counter_measures_and_a_load_is_a_model(
+    monkeypatch: pytest.MonkeyPatch, mode: str, basis: str, meter: str
+) -> None:
+    monkeypatch.setattr(CPU, "_mode", mode)
+    energy = metered(monkeypatch, 5.0).read().energy["cpu:b"]
+    assert (energy.basis, energy.meter, energy.component) == (basis, meter, "cpu")

@@ -61,6 +61,18 @@ PLACES: list[tuple[dict[str, str], tuple[Any, ...]]] = [
     ({"RANK": "9", "WORLD_SIZE": "4"}, (0, 0, 1, 0, 1, "none: a process of its own")),  # torn
     ({"RANK": "one", "WORLD_SIZE": "4"}, (0, 0, 1, 0, 1, "none: a process of its own")),
     ({"PMI_RANK": "1", "PMI_SIZE": "2"}, (1, 0, 2, None, None, "PMI")),
+    # The launcher's own number of the node is nearer than the scheduler's.
+    ({**SLURM, **TORCHRUN, "SLURM_NODEID": "3"}, (5, 1, 8, 1, 2, "torchrun")),
+    # PMI says no node, and Slurm's step does.
+    ({"PMI_RANK": "1", "PMI_SIZE": "2", "SLURM_NODEID": "1"}, (1, 0, 2, 1, None, "PMI")),
+    # A process alone is on the node that it is told, else on the first of one.
+    ({"PMI_RANK": "0", "PMI_SIZE": "1", "SLURM_NODEID": "2"}, (0, 0, 1, 2, 1, "PMI")),
+    # 4 ranks, 4 a node: one node, the first; 9 ranks, 4 a node: three nodes, rounded up.
+    ({"RANK": "2", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}, (2, 0, 4, 0, 1, "torchrun")),
+    ({"RANK": "2", "WORLD_SIZE": "9", "LOCAL_WORLD_SIZE": "4"}, (2, 0, 9, None, 3, "torchrun")),
+    # A rank is below the world's size.
+    ({"RANK": "4", "WORLD_SIZE": "4"}, (0, 0, 1, 0, 1, "none: a process of its own")),
+    ({"RANK": "3", "WORLD_SIZE": "4"}, (3, 0, 4, None, None, "torchrun")),
 ]
 
 
@@ -129,6 +141,7 @@ def torch_double(*, initialized: bool, rank: int = 3, world: int = 4) -> dict[st
 def test_an_initialised_process_group_wins() -> None:
     found = detect({"RANK": "0", "WORLD_SIZE": "2"}, torch_double(initialized=True))
     assert (found.rank, found.world, found.source) == (3, 4, "torch.distributed")
+    assert found.local_rank == 0
     found = detect({"RANK": "0", "WORLD_SIZE": "2"}, torch_double(initialized=False))
     assert (found.rank, found.world, found.source) == (0, 2, "torchrun")
 

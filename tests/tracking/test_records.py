@@ -83,3 +83,18 @@ def test_lines_of_others_are_refused(line: dict[str, object], said: str) -> None
     with pytest.raises(ValueError) as raised:  # noqa: PT011  (the text is held below)
         from_line(line)
     assert str(raised.value) == said
+
+
+def test_what_a_record_does_not_say() -> None:
+    """Lines of an earlier version lack keys: a process alone, whole devices, nothing counted."""
+    alone = Place(rank=0, local_rank=0, world=1, local_world=None, node=None, nodes=None)
+    assert Place() == alone
+    assert Device(uuid="a", name="b") == Device(uuid="a", name="b", index=0, share=1.0)
+    energy = Energy(joules=1.0, basis="measured", meter="m", component="cpu")
+    assert energy.gap == 0.0
+    start = Start(job="j", writer="w", time=1.0, place=alone, boot="b", host="h")
+    assert (start.interval, start.pid, start.devices, start.run) == (0.0, 0, (), {})
+    bare = Sample(time=1.0, elapsed=2.0)
+    assert (bare.steps, bare.timed, bare.busy, bare.gaps) == (0, 0, 0.0, 0.0)
+    assert (bare.tokens, bare.samples, bare.total_tokens) == (None, None, None)
+    assert (bare.status, to_line(bare)["kind"]) == ("running", "sample")

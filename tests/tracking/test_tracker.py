@@ -270,10 +270,10 @@ def test_a_disk_that_hangs_does_not_hold_the_script(
     monkeypatch.setattr(tracker, "PATIENCE", 0.3)
     released = threading.Event()
     monkeypatch.setattr(Writer, "_append", lambda *_: released.wait(20))
-    began = time.perf_counter()
     with tracked(tmp_path) as job:
         job.step(tokens=1)
-    assert time.perf_counter() - began < 3
+    waiting = [thread.name for thread in threading.enumerate()]
+    assert "costcalc" in waiting  # for the disk: whoever left did not wait with it
     released.set()
     assert "the record was not ended in time: a disk or a driver does not answer" in job.notes
 
@@ -434,9 +434,7 @@ def test_a_script_that_never_leaves_the_tracker_ends(tmp_path: Path) -> None:
         job = costcalc.track(output="costs.yaml", interval=0.1, progress=False).start()
         time.sleep(3); job.step(tokens=1); time.sleep(0.5)
     """
-    began = time.perf_counter()
     with script(tmp_path, code) as child:
         _, error = child.communicate(timeout=60)
     assert (child.returncode, error) == (0, "")
-    assert time.perf_counter() - began < 30
     assert read(tmp_path / "costs.ledger")[0].last is not None

@@ -120,7 +120,6 @@ def test_signals_are_passed_on(tmp_path: Path, name: str) -> None:
 
 
 def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
-    began = time.monotonic()
     done = track(
         tmp_path,
         "--limit",
@@ -132,7 +131,6 @@ def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
         *python("import time; time.sleep(100)"),
     )
     assert done.returncode == 3
-    assert time.monotonic() - began < 60
     assert "limit time 1.00 s is PASSED" in done.stderr
 
 
