@@ -243,11 +243,11 @@ def _rest(rows: Sequence[Any]) -> Table:
 
 
 def _plot(made: Comparison) -> Any:
-    from costcalc.decide.plotting import Plot, Series
+    from costcalc.decide.plotting import Marks, Plot
 
-    def series(rows: Sequence[Any], label: str, mark: str) -> Series:
+    def series(rows: Sequence[Any], label: str, mark: str) -> Marks:
         known = [row for row in rows if row["wall_clock"] and row["cost"]]
-        return Series(
+        return Marks(
             label=label,
             mark=mark,
             x=[row["wall_clock"] for row in known],

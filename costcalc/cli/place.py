@@ -15,7 +15,7 @@ from costcalc.cli.screen import print_json, screen, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from costcalc.decide.placing import Place
+    from costcalc.decide.placing import Standing
 
 
 NOTABLE = 0.1  # from this share on a difference from a published figure is explained
@@ -129,7 +129,7 @@ def _quantity(text: str) -> str:
     return text
 
 
-def _show(made: Place) -> None:
+def _show(made: Standing) -> None:
 
     from costcalc.decide.plotting import text
     from costcalc.decide.trend import folds
@@ -168,14 +168,14 @@ def _show(made: Place) -> None:
         console.print(f"data: {line}")
 
 
-def _neighbours(made: Place) -> Table:
+def _neighbours(made: Standing) -> Table:
     shown = table("System", "Organisation", "Year", "FLOP")
     for one in reversed((*made.below, *made.above)):
         shown.add_row(one.name, one.organisation, str(one.date.year), f"{one.flop:.3g}")
     return shown
 
 
-def _purses(made: Place) -> Table:
+def _purses(made: Standing) -> Table:
     shown = table("Purse", "holds (FLOP)", "on", "the run is")
     for one in made.purses:
         if one["flop"] is None:
@@ -187,7 +187,7 @@ def _purses(made: Place) -> Table:
     return shown
 
 
-def _trend(made: Place) -> Table:
+def _trend(made: Standing) -> Table:
     shown = table("Rule", "n", "here", "95 %", "published", "off by")
     for one in made.doublings:
         shown.add_row(
@@ -201,7 +201,7 @@ def _trend(made: Place) -> Table:
     return shown
 
 
-def _whys(made: Place) -> list[str]:
+def _whys(made: Standing) -> list[str]:
     """Why a doubling time differs from a published one by a tenth or more."""
     return [
         f"{one.rule}: {one.months:.1f} against {item['months']:g} months: {item['why_different']}"
@@ -233,7 +233,7 @@ def _laws() -> Table:
     return shown
 
 
-def _divide(made: Place) -> Table:
+def _divide(made: Standing) -> Table:
     ids = [one["id"] for one in made.purses]
     shown = table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
     for row in made.divide:
@@ -248,7 +248,7 @@ def _divide(made: Place) -> Table:
     return shown
 
 
-def _target(made: Place) -> str:
+def _target(made: Standing) -> str:
     from costcalc.decide.benchmarks import MEANING
 
     found = made.target
@@ -286,15 +286,15 @@ _SHOWN = {"device_hours": "time", "cost": "cost", "energy": "energy", "carbon_to
 _STEPS = 72  # points of a line across the plot
 
 
-def _plot(made: Place) -> Any:
-    from costcalc.decide.plotting import Plot, Series
-    from costcalc.decide.rows import landmarks, years
+def _plot(made: Standing) -> Any:
+    from costcalc.decide.history import landmarks, years
+    from costcalc.decide.plotting import Marks, Plot
 
     known = landmarks()
     first, last = known[0].year, known[-1].year
     across = [first + (last - first) * step / _STEPS for step in range(_STEPS + 1)]
     marks = [
-        Series(label=mark["name"], mark="─", x=across, y=[mark["flop"]] * len(across))
+        Marks(label=mark["name"], mark="─", x=across, y=[mark["flop"]] * len(across))
         for mark in made.marks
     ]
     return Plot(
@@ -305,12 +305,12 @@ def _plot(made: Place) -> Any:
         y_text="{:.0e}".format,
         series=[
             *marks,
-            Series(
+            Marks(
                 label="landmark (Epoch AI, CC BY 4.0)",
                 mark="·",
                 x=[one.year for one in known],
                 y=[one.flop for one in known],
             ),
-            Series(label=made.name, mark="◆", x=[years(made.date)], y=[made.flop]),
+            Marks(label=made.name, mark="◆", x=[years(made.date)], y=[made.flop]),
         ],
     )

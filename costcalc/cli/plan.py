@@ -13,7 +13,7 @@ from costcalc.cli import OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
-    from costcalc.decide.planning import Plan, Spot
+    from costcalc.decide.planning import Planned, Spot
 
 
 ROWS = 12  # of a curve of expected scores; a longer one is thinned
@@ -131,7 +131,7 @@ def _spot(a_day: float | None, checkpoint: str, restart: str, interval: str | No
     )
 
 
-def _show(made: Plan) -> None:
+def _show(made: Planned) -> None:
 
     from costcalc.calculator.result import UNITS
     from costcalc.decide.chunk import LIMITED
@@ -180,7 +180,7 @@ def _tokens(value: Any) -> str:
     return f"{human(value, '1')} tokens" if isinstance(value, float) else f"{value} tokens"
 
 
-def _laws(made: Plan) -> Any:
+def _laws(made: Planned) -> Any:
     shown = table("Law", "Parameters", "Tokens", "Loss")
     for law in made.laws:
         cells = []
@@ -214,7 +214,7 @@ def _layout(layout: Any) -> str:
     return ", ".join([*(axes or ["one device"]), *rest]) + how
 
 
-def _ways(made: Plan) -> Any:
+def _ways(made: Planned) -> Any:
     heads = ("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
     shown = table(*heads, whole=("", "Hardware", "Where"))
     for name, row in made.ways.items():

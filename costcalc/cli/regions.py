@@ -20,7 +20,7 @@ _LIST_HEAD = ("Region", "Where", "Grid", "gCO2e/kWh", "Basis", "Year", "PUE")
 _NUMBERS = frozenset({"gCO2e/kWh", "Year", "PUE", "Value", "Low", "High"})
 
 
-class Which(StrEnum):
+class Kinds(StrEnum):
     """Which regions to list."""
 
     ALL = "all"
@@ -34,7 +34,7 @@ class Which(StrEnum):
 
 @app.command("list")
 def list_regions(
-    which: Annotated[Which, typer.Argument(help="Which of them.")] = Which.ALL, json: JSON = False
+    which: Annotated[Kinds, typer.Argument(help="Which of them.")] = Kinds.ALL, json: JSON = False
 ) -> None:
     """List the regions: where they stand, on which grid, and its default figure."""
     wanted = [code for code in regions.codes() if _matches(code, which)]
@@ -57,10 +57,10 @@ def list_regions(
     _print(shown)
 
 
-def _matches(code: str, which: Which) -> bool:
+def _matches(code: str, which: Kinds) -> bool:
     provider, colon, _ = code.partition(":")
     kind = "cloud" if colon else "zone" if "-" in code else "country"
-    return which is Which.ALL or which.value in (provider if colon else "", kind)
+    return which is Kinds.ALL or which.value in (provider if colon else "", kind)
 
 
 @app.command("show")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,11 @@ from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
+    from costcalc.decide.series import Series
     from costcalc.decide.waiting import Waiting
 
 
-class Which(StrEnum):
+class Signals(StrEnum):
     """What a series says."""
 
     AVERAGE = "average"
@@ -38,7 +39,7 @@ def command(
     zone: Annotated[str | None, options.option("--zone", "The API's zone or region.")] = None,
     base_url: Annotated[str | None, options.option("--base-url", "Another address of it.")] = None,
     signal: Annotated[
-        Which | None, typer.Option("--signal", show_default=False, help="What the series is.")
+        Signals | None, typer.Option("--signal", show_default=False, help="What the series is.")
     ] = None,
     start: Annotated[
         str | None, options.option("--start", "The earliest: 2026-01-01T08:00Z.")
@@ -86,8 +87,12 @@ def command(
 
 
 def _series(
-    path: Path | None, source: str | None, zone: str | None, base: str | None, signal: Which | None
-) -> Any:
+    path: Path | None,
+    source: str | None,
+    zone: str | None,
+    base: str | None,
+    signal: Signals | None,
+) -> Series:
     from costcalc.base.errors import InputError, Problem
 
     if (path is None) == (source is None):
@@ -119,7 +124,7 @@ def _threshold(text: str | None) -> float | None:
 
 
 def _show(made: Waiting) -> None:
-    from costcalc.decide.plotting import Plot, Series, text
+    from costcalc.decide.plotting import Marks, Plot, text
 
     console = screen()
     console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
@@ -155,7 +160,7 @@ def _show(made: Waiting) -> None:
                 log_y=False,
                 x_text="{:.0f}".format,
                 series=[
-                    Series(
+                    Marks(
                         label=made.series.signal,
                         mark="·",
                         x=[i * made.series.step / 3600 for i, _ in known],

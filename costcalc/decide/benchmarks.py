@@ -16,8 +16,8 @@ import numpy as np
 
 from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.catalog import accelerator as accelerators
-from costcalc.decide.rows import THOMPSON, points
-from costcalc.decide.statistics import Line, bootstrap, line
+from costcalc.decide.history import THOMPSON, points
+from costcalc.decide.statistics import Fit, bootstrap, line
 
 OPERATIONS, BURDEN = "network_operations_flop", "hardware_burden_peak_flop"
 QUANTITIES = {"operations": OPERATIONS, "burden": BURDEN}
@@ -40,7 +40,7 @@ class Law:
     vintage: str
     quantity: str
     metric: str
-    fit: Line
+    fit: Fit
     best_error: float
 
     @property

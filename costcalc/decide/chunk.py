@@ -40,7 +40,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Piece:
     """What a chunk found: rows are dicts of plain values."""
 
     number: int
@@ -53,7 +53,7 @@ class Found:
     table: dict[str, Any] | None
 
 
-def chunk(task: Task, sweep: Sweep) -> Found:
+def chunk(task: Task, sweep: Sweep) -> Piece:
     """The scenarios of one piece of a sweep.
 
     Raises:
@@ -88,7 +88,7 @@ def chunk(task: Task, sweep: Sweep) -> Found:
 
     others = _others(costs, at)
     best = _best(figures, within, task.minimize)
-    return Found(
+    return Piece(
         number=sweep.number,
         feasible=int(np.isfinite(figures["wall_clock"]).sum()),
         front=rows(at),

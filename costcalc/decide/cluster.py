@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from costcalc.base.errors import MissingExtraError
-from costcalc.decide.chunk import Found, Task, chunk
+from costcalc.decide.chunk import Piece, Task, chunk
 from costcalc.decide.sweep import Sweep
 
 AHEAD = 3  # chunks a worker: bounds what is held anywhere
@@ -43,7 +43,7 @@ def local(workers: int) -> Any:
     )
 
 
-def run(client: Any, task: Task, pieces: Iterable[Sweep]) -> Iterator[Found]:
+def run(client: Any, task: Task, pieces: Iterable[Sweep]) -> Iterator[Piece]:
     """Each piece's result in order, while the next ones are under way."""
     most = max(len(client.scheduler_info()["workers"]), 1) * AHEAD
     waiting: deque[Any] = deque()

@@ -15,7 +15,7 @@ from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
 from costcalc.decide import ranging
 from costcalc.decide import sweep as sweeps
-from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Found, Task, chunk
+from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Piece, Task, chunk
 from costcalc.decide.pareto import front
 from costcalc.decide.ranging import ranged
 from costcalc.resolve.names import look_up
@@ -283,10 +283,10 @@ def _run(
     write: Writer | None,
     client: Any,
     size: int,
-) -> Iterator[Found]:
+) -> Iterator[Piece]:
     """Every chunk's result, in order; at most a few are held at a time."""
     pieces = axes.chunks(size)
-    results: Iterable[Found] = (chunk(task, piece) for piece in pieces)
+    results: Iterable[Piece] = (chunk(task, piece) for piece in pieces)
     if client is not None:
         from costcalc.decide.cluster import run
 
@@ -301,7 +301,7 @@ def _run(
         yield found
 
 
-def _merge(results: Iterable[Found], task: Task) -> Found:
+def _merge(results: Iterable[Piece], task: Task) -> Piece:
     """One result of many: the front of their fronts holds the front of all."""
     rows: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
@@ -320,7 +320,7 @@ def _merge(results: Iterable[Found], task: Task) -> Found:
     aim = AIMS[task.minimize] if task.minimize else ""
     first = AIMS["cost"]
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
-    return Found(
+    return Piece(
         number=number,
         feasible=feasible,
         front=rows,

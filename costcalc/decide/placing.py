@@ -12,14 +12,14 @@ from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
-from costcalc.decide.rows import EPOCH, THOMPSON, Landmark, landmarks
+from costcalc.decide.history import EPOCH, THOMPSON, Landmark, landmarks
 from costcalc.runfile.loading import Source
 
 SCHEMA = "costcalc/place/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Standing:
     """Where a training compute stands; ``sentence`` says it in one line."""
 
     name: str
@@ -84,7 +84,7 @@ def place(
     region: str | None = None,
     neighbours: int = 3,
     changes: Mapping[str, Any] | None = None,
-) -> Place:
+) -> Standing:
     """Where a run (a run file, a compute in FLOP, or a landmark by name) stands in history.
 
     ``date`` is the day it is placed at: the landmark's own, else that of the last landmark.
@@ -117,7 +117,7 @@ def place(
         }
         for row in table(trend.FILE).data["marks"]
     )
-    return Place(
+    return Standing(
         name=name,
         flop=compute,
         date=day,

@@ -11,11 +11,11 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, scaling, trials
+from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, filled, nearest
 from costcalc.decide.buying import alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.sweep import split
-from costcalc.decide.ways import ways as ways_of
 from costcalc.runfile.loading import Source
 from costcalc.runfile.schema import DATA_ONE_OF
 
@@ -26,7 +26,7 @@ SCHEMA = "costcalc/plan/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Planned:
     """A run that keeps its limits: its run file, its estimate, and what is left over."""
 
     run: Mapping[str, Any]
@@ -85,7 +85,7 @@ def plan(
     spot: Spot | None = None,
     scores: Sequence[float] | None = None,
     experts: bool = False,
-) -> Plan:
+) -> Planned:
     """The run that limits buy: compute-optimal, over-trained, or a fixed model's best ways.
 
     ``source`` is a run file in which the model, its data and the hardware may be missing (a model
@@ -131,7 +131,7 @@ def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return made
 
 
-def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Plan:
+def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Planned:
     """The compute that the limits buy, the model that it should train, and the nearest real one."""
     if ratio is not None and not (math.isfinite(ratio) and ratio > 0):
         message = f"expected a number above 0; got {ratio:g}"
@@ -154,7 +154,7 @@ def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Plan:
     return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
 
 
-def _endless(raw: dict[str, Any]) -> Plan:
+def _endless(raw: dict[str, Any]) -> Planned:
     """A given model and no size of its data: as many tokens as the limits hold."""
     model = raw["model"]
     unit = {"model": model, "training": {**(raw.get("training") or {}), "tokens": FIRST}}
@@ -168,9 +168,9 @@ def _endless(raw: dict[str, Any]) -> Plan:
     )
 
 
-def _fixed(raw: dict[str, Any]) -> Plan:
+def _fixed(raw: dict[str, Any]) -> Planned:
     """A given model: its best ways, and the estimate of the first."""
-    run, found, notes = ways_of(raw)
+    run, found, notes = alternatives(raw)
     made = alone(run)
     return _plan(run, made, most_of(made), laws=(), preset=None, ways=found, notes=notes)
 
@@ -187,10 +187,10 @@ def _plan(
     preset: str | None,
     ways: Mapping[str, dict[str, Any]],
     notes: Sequence[str],
-) -> Plan:
+) -> Planned:
     left = {key: limit - (found.results[LIMITED[key]].value or 0.0) for key, limit in most.items()}
     flop = float(found.results["training_compute"].value or 0.0)
-    return Plan(
+    return Planned(
         run=run,
         estimate=found,
         flop=flop,
@@ -207,8 +207,8 @@ def _plan(
 
 
 def _with(
-    made: Plan, raw: Mapping[str, Any], spot: Spot | None, scores: Sequence[float] | None
-) -> Plan:
+    made: Planned, raw: Mapping[str, Any], spot: Spot | None, scores: Sequence[float] | None
+) -> Planned:
     if spot is not None:
         made = replace(made, spot=_spot(made, spot))
     if scores is not None:
@@ -216,7 +216,7 @@ def _with(
     return made
 
 
-def _spot(made: Plan, asked: Spot) -> dict[str, Any]:
+def _spot(made: Planned, asked: Spot) -> dict[str, Any]:
     """Expected billed hours and cost on spot instances, against on-demand."""
     hour = unit("h").factor
     hours = made.estimate.results["wall_clock"].value or 0.0
@@ -248,7 +248,7 @@ def _spot(made: Plan, asked: Spot) -> dict[str, Any]:
     }
 
 
-def _search(made: Plan, raw: Mapping[str, Any], scores: Sequence[float]) -> dict[str, Any]:
+def _search(made: Planned, raw: Mapping[str, Any], scores: Sequence[float]) -> dict[str, Any]:
     """How many trials like the run the limits hold, and the best score to expect of them."""
     runs = float((raw.get("training") or {}).get("runs") or 1.0)
     each = {

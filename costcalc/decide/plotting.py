@@ -14,7 +14,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Marks:
     """Points under one mark."""
 
     label: str
@@ -25,12 +25,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """Series over two axes; ``x_text`` and ``y_text`` write a tick of an axis."""
+    """Marks over two axes; ``x_text`` and ``y_text`` write a tick of an axis."""
 
     title: str
     x_label: str
     y_label: str
-    series: Sequence[Series]
+    series: Sequence[Marks]
     log_x: bool = False
     log_y: bool = True
     x_text: Callable[[float], str] = "{:g}".format
@@ -46,7 +46,7 @@ def text(plot: Plot, *, width: int | None = None, height: int = 18) -> str:
     ``width`` is that of the field; by default what COLUMNS leaves beside the margin.
 
     >>> print(text(Plot(title="t", x_label="x", y_label="y", log_y=False,
-    ...       series=[Series(label="a", mark="o", x=[0, 1], y=[0, 1])]), width=5, height=2))
+    ...       series=[Marks(label="a", mark="o", x=[0, 1], y=[0, 1])]), width=5, height=2))
     t
     (o a)
     1 │    o

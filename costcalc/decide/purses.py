@@ -13,7 +13,7 @@ from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.region_table import table
 from costcalc.decide.benchmarks import OPERATIONS, priced
-from costcalc.decide.rows import landmarks
+from costcalc.decide.history import landmarks
 
 FILE = "purses.yaml"
 _ONE = 1e21

@@ -19,7 +19,7 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Fit:
     """y = intercept + slope · x by ordinary least squares.
 
     ``low`` and ``high`` are the slope's 95 % interval by Student's t.
@@ -38,7 +38,7 @@ class Line:
         return self.low > 0 or self.high < 0
 
 
-def line(x: Array, y: Array) -> Line:
+def line(x: Array, y: Array) -> Fit:
     """The least-squares line through points.
 
     Raises:
@@ -56,7 +56,7 @@ def line(x: Array, y: Array) -> Line:
     slope = float(dx @ dy) / sxx
     rest = float(((dy - slope * dx) ** 2).sum())
     margin = t_quantile(0.975, n - 2) * math.sqrt(rest / (n - 2) / sxx)
-    return Line(
+    return Fit(
         slope=slope,
         intercept=float(y.mean() - slope * x.mean()),
         low=slope - margin,

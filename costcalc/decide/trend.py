@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from costcalc.catalog.region_table import table
-from costcalc.decide.rows import EPOCH, Landmark, landmarks
+from costcalc.decide.history import EPOCH, Landmark, landmarks
 from costcalc.decide.statistics import bootstrap, line
 
 FILE = "trends.yaml"
@@ -133,7 +133,7 @@ def _records(systems: Sequence[tuple[float, float]]) -> list[tuple[float, float]
 
 
 def _year(text: Any) -> float:
-    from costcalc.decide.rows import years
+    from costcalc.decide.history import years
 
     return years(date.fromisoformat(str(text)))
 

@@ -35,7 +35,7 @@ DODGE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Begun:
     """A way to run: when, how long until done, and the operational emissions in kgCO2e."""
 
     start: datetime
@@ -63,12 +63,12 @@ class Waiting:
     name: str
     hours: float
     energy: float  # kWh
-    now: Start
-    best: Start
-    worst: Start
-    paused: Start | None
+    now: Begun
+    best: Begun
+    worst: Begun
+    paused: Begun | None
     threshold: float | None
-    cleanest: Start | None
+    cleanest: Begun | None
     stretch: float | None
     worth: bool
     sentence: str
@@ -84,7 +84,7 @@ class Waiting:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
 
-        def with_saving(one: Start | None) -> dict[str, Any] | None:
+        def with_saving(one: Begun | None) -> dict[str, Any] | None:
             if one is None:
                 return None
             now = self.now.emissions
@@ -161,8 +161,8 @@ def when(
         message = f"the series has a gap within a run from {series.at(first).isoformat()}"
         raise InputError(Problem(key="series", message=message))
 
-    def at(index: int) -> Start:
-        return Start(
+    def at(index: int) -> Begun:
+        return Begun(
             start=series.at(index),
             elapsed_hours=float(taken.value or 0.0),
             emissions=float(means[index]) * float(energy.value or 0.0) / 1e3,
@@ -173,11 +173,11 @@ def when(
     best, worst = at(first + int(np.nanargmin(chosen))), at(first + int(np.nanargmax(chosen)))
     left = np.array(series.values[first:])
 
-    def resumed(found: pausing.Paused | None) -> Start | None:
+    def resumed(found: pausing.Paused | None) -> Begun | None:
         return (
             None
             if found is None
-            else Start(
+            else Begun(
                 start=series.at(first + found.first),
                 mean_intensity=found.mean,
                 pauses=found.pauses,
@@ -250,7 +250,7 @@ def starts(values: Array, steps: float) -> Array:
     return np.where(gaps[at + needed] > gaps[at], np.nan, sums / steps)
 
 
-def _sentence(now: Start, best: Start, saving: float, worth: float, hours: float) -> str:
+def _sentence(now: Begun, best: Begun, saving: float, worth: float, hours: float) -> str:
     kept = human(now.emissions - best.emissions, "kgCO2e")
     wait = (best.start - now.start).total_seconds() / to_si(1.0, "h")
     if best.start == now.start:
@@ -279,7 +279,7 @@ def _notes(series: Series, chosen: Array) -> list[str]:
 
 
 def _pauses(
-    paused: Start | None, threshold: float | None, cleanest: Start | None, stretch: float | None
+    paused: Begun | None, threshold: float | None, cleanest: Begun | None, stretch: float | None
 ) -> list[str]:
     notes = []
     if threshold is not None and paused is None:

@@ -12,8 +12,8 @@ import pytest
 
 from costcalc.base.errors import InputError
 from costcalc.decide import buying, interruptions, pausing, scaling, statistics, trend, waiting
+from costcalc.decide.history import landmarks
 from costcalc.decide.pareto import front
-from costcalc.decide.rows import landmarks
 from costcalc.decide.series import Series, instant
 
 # --- statistics -----------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def test_a_line_through_four_points():
     [(0.1, 2.0, True), (-2.0, -0.1, True), (-1.0, 1.0, False), (0.0, 1.0, False), (-1, 0.0, False)],
 )
 def test_a_slope_is_significant_where_its_interval_leaves_out_zero(low, high, significant):
-    made = statistics.Line(slope=1, intercept=0, low=low, high=high, r2=1, n=9)
+    made = statistics.Fit(slope=1, intercept=0, low=low, high=high, r2=1, n=9)
     assert made.significant is significant
 
 
@@ -135,6 +135,14 @@ def test_the_eras_begin_and_end_on_their_days(monkeypatch):
     assert {f"{one.date}" for _, one in trend._scale(large=True)} == {"2015-09-01", "2022-01-31"}
     assert {f"{one.date}" for one in trend._deep()} == set(days[1:])
     assert {f"{one.date}" for one in trend._RULES["before-2010"]()} == {days[0]}
+
+
+def test_the_years_2012_to_2017_are_whole(monkeypatch):
+    days = ["2011-12-31", "2012-01-01", "2017-12-31", "2018-01-01"]
+    monkeypatch.setattr(trend, "landmarks", lambda: systems(*((day, 1) for day in days)))
+    found = [f"{one.date}" for one in trend._RULES["2012-2017-top"]()]
+    assert found == ["2012-01-01", "2017-12-31"]
+    assert len(trend._systems("2010-2017-records")) == 1  # all alike: the first alone
 
 
 def test_records_are_larger_than_all_before():
@@ -435,3 +443,86 @@ def test_trials_that_limits_hold_by_hand():
     assert (none["beyond"], none["beyond_why"], none["expected_best_of"]) == (None, "", 5)
     made.limits = {"cost": 9.0}
     assert _search(made, {"training": {"runs": 3}}, [0.1])["expected_best"] is None
+
+
+@pytest.mark.parametrize("scores", [None, [0.5]])
+def test_a_plan_names_the_papers_it_rests_on_and_no_others(scores):
+    from costcalc.decide.planning import plan
+
+    run = {
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+        "model": {"preset": "llama-3-8b"},
+        "training": {"method": "lora", "tokens": "10M"},
+        "site": {"region": "aws:us-east-1"},
+    }
+    made = plan(run, limits={"cost": "100 USD"}, scores=scores)
+    said = " ".join(made.to_dict()["sources"])
+    assert ("Show Your Work" in said) is (scores is not None)
+    assert "Daly" not in said
+    assert made.left["cost"] == pytest.approx(100 - made.estimate.results["cost"].value)
+
+
+def test_a_ratio_that_is_none_is_refused():
+    from costcalc.decide.planning import plan
+
+    for ratio in (0.0, -1.0, math.inf):
+        with pytest.raises(InputError, match="--tokens-per-parameter: expected a number above 0"):
+            plan({}, limits={"cost": "100 USD"}, tokens_per_parameter=ratio)
+
+
+# --- sweeps ---------------------------------------------------------------------------------------
+
+
+def test_pieces_of_a_sweep_are_never_empty():
+    from costcalc.decide.sweep import Sweep
+
+    whole = Sweep(
+        precisions=(None, "fp8"),
+        accelerators=("a", "b"),
+        counts=(1, 2, 3),
+        regions=("A", "B", "C"),
+        plans=("x", "y"),
+    )
+    assert whole.number == 2 * 2 * 3 * 3 * 2
+    # of 1 the plans alone are left together: 2 · 2 · 3 · 3 pieces of two
+    assert [piece.number for piece in whole.chunks(1)] == [2] * 36
+    # of 12: two regions by two plans by three counts would pass it; 3 · 2 · 2 = 12 of two counts
+    assert {piece.number for piece in whole.chunks(12)} == {12, 6}
+    assert len(list(whole.chunks(36))) == 2
+
+
+def test_an_instance_without_a_number_is_one():
+    from costcalc.decide.sweep import read
+
+    run = {"hardware": {"instance": "p5.48xlarge"}, "site": {"region": "aws:us-east-1"}}
+    assert read(run, {})[1].counts == (8,)
+
+
+def test_each_precision_is_compared_as_its_own_estimate():
+    import costcalc
+    from costcalc.decide.sweep import single
+
+    run = {
+        "model": {"preset": "llama-3-8b"},
+        "training": {"tokens": "1B"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+        "site": {"region": "aws:us-east-1"},
+    }
+    found = costcalc.compare(run, precisions="bf16,fp8", ranges=False)
+    rows = {row["precision"]: row for row in (*found.front, *found.rest)}
+    assert set(rows) == {"bf16", "fp8"}
+    assert rows["fp8"]["wall_clock"] < rows["bf16"]["wall_clock"]
+    for row in rows.values():
+        one = costcalc.estimate(single(run, row), ranges=False).results["wall_clock"]
+        assert row["wall_clock"] == pytest.approx(one.value)
+
+
+def test_a_table_that_fails_half_way_leaves_nothing(tmp_path):
+    from costcalc.decide.table_files import Rows
+
+    rows = Rows(tmp_path / "all.csv")
+    rows._part.unlink()  # somebody cleared the folder: no second error over the first
+    rows.__exit__(RuntimeError, RuntimeError(), None)
+    with pytest.raises(RuntimeError), Rows(tmp_path / "all.csv"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []

@@ -387,13 +387,13 @@ def test_dask_on_a_cluster_of_processes(made):
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_plots_as_files(tmp_path, suffix):
     pytest.importorskip("matplotlib")
-    from costcalc.decide.plotting import Plot, Series, save
+    from costcalc.decide.plotting import Marks, Plot, save
 
     plot = Plot(
         title="t",
         x_label="x",
         y_label="y",
-        series=[Series(label="a", mark="o", x=[1, 2], y=[1, 10])],
+        series=[Marks(label="a", mark="o", x=[1, 2], y=[1, 10])],
     )
     path = save(plot, tmp_path / f"plot{suffix}")
     head = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]

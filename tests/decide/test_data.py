@@ -9,7 +9,7 @@ import pytest
 
 import costcalc
 from costcalc.catalog.region_table import table
-from costcalc.decide.rows import landmarks, points
+from costcalc.decide.history import landmarks, points
 
 DATA = Path(costcalc.__file__).parent / "data"
 FILES = ("trends.yaml", "purses.yaml", "scaling_laws.yaml")

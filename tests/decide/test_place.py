@@ -14,8 +14,8 @@ import costcalc
 from costcalc.base.errors import InputError
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, statistics, trend
+from costcalc.decide.history import landmarks, points
 from costcalc.decide.placing import find, place
-from costcalc.decide.rows import landmarks, points
 
 # Least squares of log10 FLOP on the date over Epoch AI's notable systems, computed apart from this
 # code with the table of 2025-06 (56 systems before 2010 there, 46 of them with an organisation),

@@ -86,7 +86,7 @@ def landmarks() -> tuple[Landmark, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Reached:
     """What a system reached on a benchmark, and with how much compute."""
 
     benchmark: str
@@ -101,14 +101,14 @@ class Point:
 
 
 @cache
-def points() -> tuple[Point, ...]:
+def points() -> tuple[Reached, ...]:
     """The points behind the limits of deep learning.
 
     >>> len(points())
     284
     """
     return tuple(
-        Point(
+        Reached(
             benchmark=row["benchmark"],
             vintage=row["vintage"],
             model=row["model"],

@@ -13,7 +13,9 @@ from costcalc.decide.sweep import single
 AIMS = (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon"))
 
 
-def ways(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
+def alternatives(
+    raw: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
     """The run of the first way, every way's row, and what is to be said.
 
     Raises:
