@@ -10,10 +10,11 @@ import math
 import threading
 from collections import deque
 from time import perf_counter
-from typing import Any
+from typing import SupportsFloat
 
 PAUSE = 10.0  # a step of so many times the usual time holds a pause: evaluation, a checkpoint
 _SMOOTH = 0.05
+_LARGE = 2**63  # a greater whole number is no count, and may be no float
 _ASIDE = 10_000  # values that wait to be counted; more are dropped, and told
 
 
@@ -49,10 +50,15 @@ class Counter:
         self.notes: dict[str, None] = {}  # in order, each once
         self._last: float | None = None
         self._usual = 0.0
-        self._aside: deque[tuple[str, Any]] = deque(maxlen=_ASIDE)
+        self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
         self._lock = threading.Lock()
 
-    def step(self, tokens: Any = None, samples: Any = None, total_tokens: Any = None) -> None:
+    def step(
+        self,
+        tokens: SupportsFloat | None = None,
+        samples: SupportsFloat | None = None,
+        total_tokens: SupportsFloat | None = None,
+    ) -> None:
         """Count one step; called once an optimizer step, or once a batch: both add up."""
         now = perf_counter()
         with self._lock:
@@ -60,22 +66,13 @@ class Counter:
             last, self._last = self._last, now
             if last is not None:
                 self._time(now - last)
-            # The usual case first: plain positive integers.
-            if tokens is not None:
-                if type(tokens) is int and tokens >= 0:
-                    self.tokens = tokens + (self.tokens or 0.0)
-                else:
-                    self._other("tokens", tokens)
-            if samples is not None:
-                if type(samples) is int and samples >= 0:
-                    self.samples = samples + (self.samples or 0.0)
-                else:
-                    self._other("samples", samples)
-            if total_tokens is not None:
-                if type(total_tokens) is int and total_tokens >= 0:
-                    self.total_tokens = total_tokens + (self.total_tokens or 0.0)
-                else:
-                    self._other("total_tokens", total_tokens)
+            for name, value in (
+                ("tokens", tokens),
+                ("samples", samples),
+                ("total_tokens", total_tokens),
+            ):
+                if value is not None:
+                    self._count(name, value)
 
     def _time(self, seconds: float) -> None:
         if self._usual and seconds > PAUSE * self._usual:
@@ -84,14 +81,14 @@ class Counter:
         self.timed += 1
         self.busy += seconds
 
-    def _other(self, name: str, value: Any) -> None:
-        """A float is counted; what may have to be waited for is put aside."""
-        if isinstance(value, float):
+    def _count(self, name: str, value: SupportsFloat) -> None:
+        """A plain number is counted; what may have to be waited for is put aside."""
+        if isinstance(value, float) or (type(value) is int and 0 <= value < _LARGE):
             self._add(name, value)
-        else:
-            if len(self._aside) == _ASIDE:
-                self._note(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
-            self._aside.append((name, value))
+            return
+        if len(self._aside) == _ASIDE:
+            self._note(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
+        self._aside.append((name, value))
 
     def settle(self) -> None:
         """Count what was put aside; waits for devices, so never in the training loop."""

@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costcalc.base.assumption import Assumption, exact
 from costcalc.base.ranges import Z95, draw, normals, percentiles
-from costcalc.base.units import to_si, unit
+from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.result import UNITS, Estimate, Result
+from costcalc.calculator.result import UNITS, Estimate, Result, unknown
 from costcalc.resolve.time import EFFECTIVE, EFFECTIVE_SOURCE
+
+if TYPE_CHECKING:
+    from costcalc.base.ranges import Array
 
 DRAWS = 2_000
 # How far the pace of the rest may lie from the pace so far: published runs keep between 75 and
@@ -75,7 +78,7 @@ class Forecast:
     share: float
     spent: Mapping[str, Result]
     total: Mapping[str, Result]
-    draws: Mapping[str, Any] = field(repr=False)
+    draws: Mapping[str, Array | float] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ class Forecaster:
         value, sigma = pace
         rest = left * value
         drawn = left * value * np.exp(sigma * normals("tracking.pace", DRAWS))
-        joules, joules_drawn = self._energy(now, rest, drawn)
+        joules, joules_drawn = self._energy(now, rest, drawn) or (None, None)
         total, draws = figures(
             self.predicted,
             now.devices,
@@ -185,10 +188,10 @@ class Forecaster:
         spread = self._paces.error(_ONE_INTERVAL)
         return (self._last.elapsed - self._first.elapsed) / done, sqrt(spread**2 + DRIFT**2)
 
-    def _energy(self, now: Snapshot, rest: float, drawn: Any) -> tuple[float | None, Any]:
+    def _energy(self, now: Snapshot, rest: float, drawn: Array) -> tuple[float, Array] | None:
         """Joules at the end: what was drawn, and the rest at the mean power so far."""
         if now.joules is None:
-            return None, None
+            return None
         watts = self._watts.mean if self._watts.number else now.joules / max(now.elapsed, 1e-9)
         error = self._watts.error(0.0) if self._watts.number else 0.0
         power = watts * np.exp(error * normals("tracking.power", DRAWS))
@@ -207,19 +210,22 @@ def figures(
     seconds: float,
     joules: float | None,
     *,
-    drawn: tuple[Any, Any] | None = None,
-) -> tuple[dict[str, Result], dict[str, Any]]:
+    drawn: tuple[Array, Array | None] | None = None,
+) -> tuple[dict[str, Result], dict[str, Array | float]]:
     """What so much time and energy come to, by the one pipeline: results, and their draws.
 
     ``drawn`` are draws of the seconds and the joules.
     """
-    known = {"devices": float(devices), "runs": 1.0, "wall_clock": seconds}
-    known |= {} if joules is None else {"energy_it": joules}
+    known: dict[str, Array | float] = {"devices": devices, "runs": 1.0, "wall_clock": seconds}
+    if joules is not None:
+        known["energy_it"] = joules
     inputs = _inputs(predicted)
     values = pipeline.run({name: item.value for name, item in inputs.items()} | known)
-    draws: dict[str, Any] = {}
+    draws: dict[str, Array | float] = {}
     if drawn is not None:
-        known |= {"wall_clock": drawn[0]} | ({} if joules is None else {"energy_it": drawn[1]})
+        known["wall_clock"] = drawn[0]
+        if drawn[1] is not None:
+            known["energy_it"] = drawn[1]
         draws = pipeline.run({name: draw(item, DRAWS) for name, item in inputs.items()} | known)
     return {name: _result(name, values, draws, predicted) for name in FIGURES}, draws
 
@@ -243,19 +249,14 @@ def _inputs(predicted: Estimate | None) -> dict[str, Assumption]:
 
 
 def _result(
-    name: str, values: Mapping[str, Any], draws: Mapping[str, Any], predicted: Estimate | None
+    name: str,
+    values: Mapping[str, float],
+    draws: Mapping[str, Array | float],
+    predicted: Estimate | None,
 ) -> Result:
     if name not in values:
         before = predicted.results[name].why if predicted else ""
-        why = before or "no run file says what it follows from"
-        return Result(value=None, low=None, high=None, unit=UNITS[name], basis="modelled", why=why)
-    factor = unit(UNITS[name]).factor
+        return unknown(UNITS[name], before or "no run file says what it follows from")
     value = float(values[name])
     low, high = percentiles(draws.get(name, value), value)
-    return Result(
-        value=value / factor,
-        low=low / factor,
-        high=high / factor,
-        unit=UNITS[name],
-        basis="modelled",
-    )
+    return Result.of(value, low, high, UNITS[name], "modelled")

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from costcalc.tracking.records import Record, Sample, Start, from_line, to_line
 
@@ -99,7 +98,24 @@ class Written:
 
     start: Start
     last: Sample | None = None
-    faults: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...] = ()
+
+    def to_lines(self) -> list[dict[str, object]]:
+        """As a checkpoint carries it."""
+        return [to_line(item) for item in (self.start, self.last) if item is not None]
+
+    @classmethod
+    def from_lines(cls, lines: Sequence[Mapping[str, object]]) -> Written:
+        """As a checkpoint carried it.
+
+        Raises:
+            ValueError: it is not a start, and a sample if any.
+        """
+        start, *rest = [from_line(line) for line in lines]
+        last = rest[0] if rest else None
+        if not isinstance(start, Start) or not (last is None or isinstance(last, Sample)):
+            raise ValueError("expected a start and a sample")
+        return cls(start=start, last=last)
 
 
 def read(folder: str | os.PathLike[str], *, job: str | None = None) -> list[Written]:
@@ -143,8 +159,7 @@ def _bytes(folder: str, name: str) -> bytes:
     import fsspec
 
     system, path = fsspec.core.url_to_fs(folder)
-    data: Any = system.cat_file(f"{path.rstrip('/')}/{name}")
-    return bytes(data)
+    return bytes(system.cat_file(f"{path.rstrip('/')}/{name}"))
 
 
 def _written(name: str, data: bytes) -> Written | None:

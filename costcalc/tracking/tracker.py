@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar
 
 from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
@@ -18,14 +18,15 @@ from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import never_raises, watch_forks
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.options import Options
-from costcalc.tracking.records import Sample, Start, from_line, to_line
 
 if TYPE_CHECKING:
     from costcalc.tracking.forecast import Forecast
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
-_NOTHING: dict[str, Any] = {}
+_NO_FIGURES: dict[str, float] = {}
+_NO_STATE: dict[str, object] = {}
 _KEPT = 64  # writers that a checkpoint carries at the most
 
 
@@ -40,7 +41,7 @@ class Tracker:
         self._counter = Counter()
         self._thread: Background | None = None
         self._armed = False
-        self._early: Mapping[str, Any] | None = None
+        self._early: Mapping[str, object] | None = None
         self._notes: dict[str, None] = {}
 
     # --- life -------------------------------------------------------------------------------------
@@ -105,22 +106,23 @@ class Tracker:
     ) -> None:
         self.stop(_status(kind, error))
 
-    def __call__(self, function: F) -> F:
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Track each call of a function; one with a parameter ``tracker`` is given it."""
         wants = "tracker" in inspect.signature(function).parameters
 
-        def given(one: Tracker, named: dict[str, Any]) -> dict[str, Any]:
-            return {"tracker": one, **named} if wants else named
+        @functools.wraps(function)
+        def called(*args: P.args, **named: P.kwargs) -> T:
+            with Tracker(self._asked) as one:
+                if wants:
+                    named.setdefault("tracker", one)
+                return function(*args, **named)
 
         @functools.wraps(function)
-        def called(*args: Any, **named: Any) -> Any:
+        async def awaited(*args: P.args, **named: P.kwargs) -> object:
             with Tracker(self._asked) as one:
-                return function(*args, **given(one, named))
-
-        @functools.wraps(function)
-        async def awaited(*args: Any, **named: Any) -> Any:
-            with Tracker(self._asked) as one:
-                return await function(*args, **given(one, named))
+                if wants:
+                    named.setdefault("tracker", one)
+                return await function(*args, **named)  # type: ignore[misc]
 
         return awaited if inspect.iscoroutinefunction(function) else called  # type: ignore[return-value]
 
@@ -132,7 +134,13 @@ class Tracker:
 
     # --- in the loop ------------------------------------------------------------------------------
 
-    def step(self, tokens: Any = None, *, samples: Any = None, total_tokens: Any = None) -> None:
+    def step(
+        self,
+        tokens: SupportsFloat | None = None,
+        *,
+        samples: SupportsFloat | None = None,
+        total_tokens: SupportsFloat | None = None,
+    ) -> None:
         """One step is done; ``tokens`` (or ``samples``) is what this rank's replica saw in it.
 
         ``total_tokens`` is what the whole job saw.  Ranks of one replica count once.  Takes about
@@ -147,7 +155,7 @@ class Tracker:
         thread = self._thread
         return thread is not None and thread.stopping.stops(self._counter.steps)
 
-    @never_raises(_NOTHING)
+    @never_raises(_NO_FIGURES)
     def metrics(self) -> dict[str, float]:
         """The newest figures for a logger, ``costcalc/energy_kwh`` and so on; what is known."""
         return dict(self._thread.metrics) if self._thread else {}
@@ -193,37 +201,28 @@ class Tracker:
         """Remember something for the report."""
         (self._thread.notes if self._thread else self._notes)[text] = None
 
-    @never_raises(_NOTHING)
-    def state_dict(self) -> dict[str, Any]:
+    @never_raises(_NO_STATE)
+    def state_dict(self) -> dict[str, object]:
         """For a checkpoint: the job, and what it had done by now."""
         if self._thread is None:
             return dict(self._early or {})
         return {
             "job": self._thread.place.job,
-            "records": [_lines(w) for w in self._thread.known()[-_KEPT:]],
+            "records": [w.to_lines() for w in self._thread.known()[-_KEPT:]],
         }
 
     @never_raises(None)
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Go on where a checkpoint was written; before or after :meth:`start`."""
         if self._thread is None:
             self._early = state
             return
-        written = [_written(pair) for pair in state.get("records", ())]
+        records = state.get("records") or ()
+        if not isinstance(records, (list, tuple)):
+            raise TypeError(f"expected a list of records; got {type(records).__name__}")
         if state.get("job"):
+            written = [Written.from_lines(lines) for lines in records]
             self._thread.adopt(str(state["job"]), written)
-
-
-def _lines(written: Written) -> list[dict[str, Any]]:
-    return [to_line(item) for item in (written.start, written.last) if item is not None]
-
-
-def _written(lines: list[Mapping[str, Any]]) -> Written:
-    start, *rest = [from_line(line) for line in lines]
-    last = rest[0] if rest else None
-    if not isinstance(start, Start) or not (last is None or isinstance(last, Sample)):
-        raise ValueError("expected a start and a sample")
-    return Written(start=start, last=last)
 
 
 def _status(

@@ -7,14 +7,14 @@ a price or a bill of materials is null.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from costcalc.base.assumption import Assumption, exact
+from costcalc.base.assumption import Assumption, Basis, exact
 from costcalc.base.errors import CostcalcError
 from costcalc.base.ranges import DRAWS, draw, percentiles
-from costcalc.base.units import unit
 from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.result import UNITS, Estimate, Result
+from costcalc.calculator.result import UNITS, Estimate, Result, unknown
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.rules import Lacking
@@ -22,6 +22,9 @@ from costcalc.tracking.achieved import Achieved
 from costcalc.tracking.measured_job import trained_on
 from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan
+
+if TYPE_CHECKING:
+    from costcalc.base.ranges import Array
 
 _WHY = "no profile of the hardware: its peak, power, price and making are not known"
 _NO_MODEL = "no model given, or nothing counted what it was trained on"
@@ -103,8 +106,8 @@ def _known(
 
 def _result(
     name: str,
-    values: Mapping[str, Any],
-    draws: Mapping[str, Any],
+    values: Mapping[str, float],
+    draws: Mapping[str, Array | float],
     why: Mapping[str, str],
     measured: set[str],
 ) -> Result:
@@ -114,21 +117,11 @@ def _result(
             reasons = [why[need] for need in pipeline.missing(name, values) if need in why]
         if name == "device_hours":
             reasons = ["no accelerator was detected"]
-        return _null(name, "; ".join(dict.fromkeys(reasons)) or _WHY)
-    factor = unit(UNITS[name]).factor
+        return unknown(UNITS[name], "; ".join(dict.fromkeys(reasons)) or _WHY)
     value = float(values[name])
     low, high = percentiles(draws.get(name, value), value)
-    return Result(
-        value=value / factor,
-        low=low / factor,
-        high=high / factor,
-        unit=UNITS[name],
-        basis="measured" if name in measured else "modelled",
-    )
-
-
-def _null(name: str, why: str) -> Result:
-    return Result(value=None, low=None, high=None, unit=UNITS[name], basis="modelled", why=why)
+    basis: Basis = "measured" if name in measured else "modelled"
+    return Result.of(value, low, high, UNITS[name], basis)
 
 
 # --- the model and the data ----------------------------------------------------------------------
@@ -148,29 +141,18 @@ def _trained(plan: Plan, seen: Achieved) -> Trained | None:
 def _of_the_work(found: Trained | None, seen: Achieved) -> dict[str, Result]:
     """Parameters, compute and speed."""
     work = found.work if found else None
-    made = {name: _null(name, _NO_MODEL) for name in _WORK}
+    made = {name: unknown(UNITS[name], _NO_MODEL) for name in _WORK}
     if work is not None:
         for name in ("parameters", "active_parameters"):
             count = getattr(work, name)
             if count is not None:
-                made[name] = _exact(float(count), UNITS[name])
+                made[name] = Result.exact(float(count), UNITS[name])
         flops, spread = work.model_flops, work.spread
-        made["training_compute"] = made["total_compute"] = Result(
-            value=flops,
-            low=flops / spread,
-            high=flops * spread,
-            unit="FLOP",
-            basis="modelled",
-            convention=work.convention,
-        )
+        compute = Result.of(flops, flops / spread, flops * spread, "FLOP", "modelled")
+        compute = replace(compute, convention=work.convention)
+        made["training_compute"] = made["total_compute"] = compute
     if seen.rate is not None:
-        made["throughput"] = _exact(seen.rate, f"{seen.unit}/s", measured=True)
+        made["throughput"] = Result.exact(seen.rate, f"{seen.unit}/s", "measured")
     if seen.step_time is not None:
-        made["step_time"] = _exact(seen.step_time, "s", measured=True)
+        made["step_time"] = Result.exact(seen.step_time, "s", "measured")
     return made
-
-
-def _exact(value: float, shown: str, *, measured: bool = False) -> Result:
-    return Result(
-        value=value, low=value, high=value, unit=shown, basis="measured" if measured else "modelled"
-    )

@@ -102,3 +102,53 @@ def test_steps_of_several_threads_are_all_counted() -> None:
     for thread in threads:
         thread.join()
     assert (counter.steps, counter.tokens) == (20_000, 40_000)
+
+
+def test_each_count_adds_up_on_its_own() -> None:
+    counter = Counter()
+    for number in (3, 0, 4.5):
+        counter.step(tokens=number, samples=2 * number, total_tokens=10 * number)
+    # 3 + 0 + 4.5 = 7.5
+    assert (counter.tokens, counter.samples, counter.total_tokens) == (7.5, 15.0, 75.0)
+
+
+@pytest.mark.parametrize("name", ["tokens", "samples", "total_tokens"])
+def test_nothing_counted_is_not_known_and_zero_is_zero(name: str) -> None:
+    counter = Counter()
+    counter.step()
+    assert getattr(counter, name) is None
+    counter.step(**{name: 0})
+    assert getattr(counter, name) == 0.0
+
+
+def test_a_pause_is_more_than_ten_times_the_usual_step(clock: list[float]) -> None:
+    def after(*seconds: float) -> tuple[int, float]:
+        counter = Counter()
+        for each in seconds:
+            clock[0] += each
+            counter.step()
+        return counter.timed, counter.busy
+
+    assert after(9.0, 1.0, 10.0) == (2, 11.0)  # ten times is a slow step, the first is no step
+    assert after(9.0, 1.0, 10.5) == (1, 1.0)  # more than that is a pause
+    # The usual moves by a twentieth: 1, then 1 + (5 - 1) / 20 = 1.2; 12 s is no pause of it.
+    assert after(9.0, 1.0, 5.0, 11.9) == (3, 17.9)
+    assert after(9.0, 1.0, 5.0, 12.1) == (2, 6.0)
+
+
+def test_a_number_that_is_no_float_is_noted() -> None:
+    counter = Counter()
+    counter.step(tokens=10**400)
+    counter.settle()
+    (note,) = counter.notes
+    assert note.startswith("tokens: expected a number; got int")
+    assert counter.tokens is None
+
+
+def test_values_that_wait_are_bounded_and_what_is_lost_is_told() -> None:
+    counter = Counter()
+    for _ in range(10_001):
+        counter.step(tokens=np.int64(1))
+    counter.settle()
+    assert counter.tokens == 10_000
+    assert list(counter.notes) == ["tokens: over 10000 values waited to be counted: some are lost"]
