@@ -1,11 +1,8 @@
-"""From device-seconds to joules: what boards, hosts, the network and the facility draw.
+"""What boards, hosts and the network draw.
 
-The kernels are plain arithmetic; every number reaches them as an argument.  Board power follows
-utilization up to where the workload keeps the device busy, and is flat beyond:
-
-    power = idle + (limit - idle) x ceiling x min(1, utilization / full)
-
-`ceiling` and `full` are fitted to measured boards and systems by `scripts/calibrate_power.py`.
+Board power follows utilization up to where the workload keeps the device busy, and is flat beyond
+(:func:`board_power`); `ceiling` and `full` are fitted to measured boards and systems by
+`scripts/calibrate_power.py`.
 """
 
 from __future__ import annotations
@@ -57,50 +54,6 @@ def board_range(
     (400.0, 700.0)
     """
     return max(min(value * low, value), min(idle, value)), max(min(value * high, limit), value)
-
-
-def lost_power(*, training: Number, idle: Number, redone: Number) -> Number:
-    """What a board draws in allocated time that does not count: waiting, and work done again.
-
-    ``redone`` is the share of that time spent on work repeated after a failure.
-
-    >>> lost_power(training=600, idle=100, redone=0.5)
-    350.0
-    """
-    return idle + (training - idle) * redone
-
-
-def mean_board_power(*, training: Number, lost: Number, goodput: Number) -> Number:
-    """A board's draw averaged over the allocated time, of which the share ``goodput`` trains.
-
-    >>> mean_board_power(training=600, lost=100, goodput=0.9)
-    550.0
-    """
-    return training * goodput + lost * (1.0 - goodput)
-
-
-def it_energy(
-    *, device_seconds: Number, board: Number, host: Number, network_share: Number
-) -> Number:
-    """Joules that the computing equipment draws: boards, their hosts, and the network.
-
-    ``board`` and ``host`` are watts a device; ``network_share`` is what switches add to both.
-
-    >>> it_energy(device_seconds=10.0, board=600, host=200, network_share=0.25)
-    10000.0
-    """
-    return device_seconds * (board + host) * (1.0 + network_share)
-
-
-def facility_energy(*, it: Number, pue: Number) -> Number:
-    """Joules that the facility draws: power usage effectiveness applied, once.
-
-    Source: ISO/IEC 30134-2, PUE = total facility energy over that of the computing equipment.
-
-    >>> facility_energy(it=100.0, pue=1.5)
-    150.0
-    """
-    return it * pue
 
 
 # --- the numbers for the kernels, with their sources ---------------------------------------------

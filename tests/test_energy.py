@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from costcalc import energy
 from costcalc.base import units
 from costcalc.base.reading import read
+from costcalc.calculator import formulas
 from costcalc.catalog import accelerator, host
 
 ROOT = Path(__file__).parents[1]
@@ -62,10 +63,12 @@ def test_board_power(utilization: float, expected: float) -> None:
 
 def test_a_run_by_hand() -> None:
     # 8 devices, 10 h, of which 9 train at 600 W and 1 is lost, half of it redone: 350 W
-    lost = energy.lost_power(training=600.0, idle=100.0, redone=0.5)
-    board = energy.mean_board_power(training=600.0, lost=lost, goodput=0.9)  # 575 W
-    it = energy.it_energy(device_seconds=8 * 36_000, board=board, host=275.0, network_share=0.07)
-    facility = energy.facility_energy(it=it, pue=1.15)
+    lost = formulas.lost_power(board_power=600.0, idle_power=100.0, redone=0.5)
+    board = formulas.mean_power(board_power=600.0, lost_power=lost, goodput=0.9)  # 575 W
+    it = formulas.energy_it(
+        device_hours=8 * 36_000, mean_power=board, host_power=275.0, network_share=0.07
+    )
+    facility = formulas.energy(energy_it=it, pue=1.15)
     assert lost == 350.0
     assert board == pytest.approx(575.0)
     assert it == pytest.approx(288_000 * 850 * 1.07)  # 261.9 MJ = 72.8 kWh
@@ -74,18 +77,18 @@ def test_a_run_by_hand() -> None:
 
 def test_patterson_gpt3_from_its_own_inputs() -> None:
     # Patterson et al. 2021, table 4: 10,000 V100, 14.8 days, 330 W of system, PUE 1.10: 1,287 MWh
-    it = energy.it_energy(
-        device_seconds=10_000 * 14.8 * 86_400, board=330.0, host=0.0, network_share=0.0
+    it = formulas.energy_it(
+        device_hours=10_000 * 14.8 * 86_400, mean_power=330.0, host_power=0.0, network_share=0.0
     )
-    assert energy.facility_energy(it=it, pue=1.1) / 3.6e9 == pytest.approx(1287, rel=0.005)
+    assert formulas.energy(energy_it=it, pue=1.1) / 3.6e9 == pytest.approx(1287, rel=0.005)
 
 
 def test_strubell_transformer_big_from_its_own_inputs() -> None:
     # Strubell et al. 2019, table 3: 1515.43 W, 84 h, PUE 1.58: 201 kWh
-    it = energy.it_energy(
-        device_seconds=8 * 84 * 3600, board=1515.43 / 8, host=0.0, network_share=0.0
+    it = formulas.energy_it(
+        device_hours=8 * 84 * 3600, mean_power=1515.43 / 8, host_power=0.0, network_share=0.0
     )
-    assert energy.facility_energy(it=it, pue=1.58) / 3.6e6 == pytest.approx(201, abs=0.5)
+    assert formulas.energy(energy_it=it, pue=1.58) / 3.6e6 == pytest.approx(201, abs=0.5)
 
 
 def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
@@ -94,18 +97,21 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
     board = energy.board_power(
         utilization=ureg.Quantity(0.3, ""), limit=700 * watt, idle=100 * watt, ceiling=0.8, full=0.2
     )
-    lost = energy.lost_power(training=board, idle=100 * watt, redone=0.3)
-    mean = energy.mean_board_power(training=board, lost=lost, goodput=0.9)
-    it = energy.it_energy(
-        device_seconds=ureg.Quantity(2.0, "device_hour"),
-        board=mean,
-        host=275 * watt,
+    lost = formulas.lost_power(board_power=board, idle_power=100 * watt, redone=0.3)
+    mean = formulas.mean_power(board_power=board, lost_power=lost, goodput=0.9)
+    it = formulas.energy_it(
+        device_hours=ureg.Quantity(2.0, "device_hour"),
+        mean_power=mean,
+        host_power=275 * watt,
         network_share=0.07,
     )
-    facility = energy.facility_energy(it=it, pue=ureg.Quantity(1.2, ""))
-    floats = energy.facility_energy(
-        it=energy.it_energy(
-            device_seconds=7200.0, board=float(mean.magnitude), host=275.0, network_share=0.07
+    facility = formulas.energy(energy_it=it, pue=ureg.Quantity(1.2, ""))
+    floats = formulas.energy(
+        energy_it=formulas.energy_it(
+            device_hours=7200.0,
+            mean_power=float(mean.magnitude),
+            host_power=275.0,
+            network_share=0.07,
         ),
         pue=1.2,
     )
@@ -138,8 +144,8 @@ def test_board_power_rises_and_stays_in_bounds(limit, idle, ceiling, full, low, 
 @given(training=WATTS, idle=WATTS, redone=st.floats(0, 1), goodput=st.floats(0, 1))
 def test_the_mean_lies_between_idle_and_training(training, idle, redone, goodput) -> None:
     idle, training = sorted((idle, training))
-    lost = energy.lost_power(training=training, idle=idle, redone=redone)
-    mean = energy.mean_board_power(training=training, lost=lost, goodput=goodput)
+    lost = formulas.lost_power(board_power=training, idle_power=idle, redone=redone)
+    mean = formulas.mean_power(board_power=training, lost_power=lost, goodput=goodput)
     assert idle * (1 - 1e-12) <= mean <= training * (1 + 1e-12)
 
 

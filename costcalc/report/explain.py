@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.human import digits, human, percent, span
 from costcalc.base.units import from_si
-from costcalc.calculator import formulas as pipeline
+from costcalc.calculator import formulas
+from costcalc.energy import board_power
 from costcalc.report.table import value_of
+from costcalc.throughput.memory import memory
+from costcalc.throughput.stage import throughput
+from costcalc.throughput.step import step_time
+from costcalc.workload.stage import workload
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -29,11 +34,35 @@ def explain(estimate: Estimate) -> Iterator[str]:
     listed = {item.key: item for item in estimate.assumptions}
     yield from _workload(estimate)
     shown: set[str] = set()
-    for figure in pipeline.FIGURES:
+    for figure in formulas.FIGURES:
         if figure.__name__ in estimate.values or figure.__name__ in estimate.results:
             yield ""
             yield from _figure(figure, estimate, listed, shown)
     yield from _rest(estimate, shown)
+
+
+# Figures before the formulas, and what works each out.
+_BY: dict[str, Callable[..., Any]] = {
+    "training_compute": workload,
+    "utilization": throughput,
+    "step_time": step_time,
+    "memory_per_device": memory,
+}
+
+
+def _modelled(name: str, estimate: Estimate) -> bool:
+    """Whether the function named for a figure is what gave it here."""
+    by_step = name != "step_time" or bool(estimate.breakdown.get("step"))
+    return name in _BY and by_step and estimate.results[name].basis == "modelled"
+
+
+def _place(function: Callable[..., Any]) -> str:
+    """The file of a function and its name.
+
+    >>> _place(formulas.energy)
+    'costcalc/calculator/formulas.py, energy'
+    """
+    return f"{function.__module__.replace('.', '/')}.py, {function.__name__}"
 
 
 def _workload(estimate: Estimate) -> Iterator[str]:
@@ -53,6 +82,8 @@ def _workload(estimate: Estimate) -> Iterator[str]:
             yield f"  counted: {result.convention}"
         if result.value is None:
             yield f"  unknown: {result.why}"
+        elif _modelled(name, estimate):
+            yield f"  worked out by {_place(_BY[name])}"
     for text in estimate.details.get("steps", ()):
         yield f"  {text[0]}: {text[1]}"
     if estimate.breakdown.get("step"):
@@ -77,9 +108,9 @@ def _figure(
     if result is not None and result.value is None:
         yield f"  unknown: {result.why}"
         return
-    yield f"  = {pipeline.formula(figure)}"
-    for need in pipeline.needs(figure):
-        key = pipeline.INPUTS.get(need)
+    yield f"  = {formulas.formula(figure)}  ({_place(figure)})"
+    for need in formulas.needs(figure):
+        key = formulas.INPUTS.get(need)
         if key is None:
             yield f"    {need} = {_value(need, estimate)}"
             continue
@@ -104,6 +135,8 @@ def _input(need: str, item: Assumption, *, again: bool) -> Iterator[str]:
     yield f"      {place}{item.source}{year}"
     if item.why:
         yield f"      {item.why}"
+    if item.key == "hardware.board_power" and item.basis == "modelled":
+        yield f"      worked out by {_place(board_power)}"
 
 
 def _rest(estimate: Estimate, shown: set[str]) -> Iterator[str]:

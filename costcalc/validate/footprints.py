@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from costcalc import energy
 from costcalc.base.units import from_si, to_si
 from costcalc.calculator import calculate as calculator
 from costcalc.calculator import formulas as pipeline
@@ -53,9 +52,9 @@ def run_of(row: Row) -> dict[str, Any]:
     elif row["energy_it_mwh"]:
         measured["energy_it"] = f"{row['energy_it_mwh']} MWh"
     elif hours is not None:
-        joules = energy.it_energy(
-            device_seconds=to_si(hours.value, "device_hour"), board=watts(row), host=0.0,
-            network_share=0.0,
+        joules = pipeline.energy_it(
+            device_hours=to_si(hours.value, "device_hour"), mean_power=watts(row),
+            host_power=0.0, network_share=0.0,
         )  # fmt: skip
         measured["energy_it"] = f"{from_si(joules, 'kWh')!r} kWh"
     site: dict[str, Any] = {"pue": float(row["pue"])}

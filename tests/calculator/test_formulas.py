@@ -183,3 +183,42 @@ def test_every_need_is_an_input_or_a_figure() -> None:
     names = {figure.__name__ for figure in pipeline.FIGURES}
     for figure in pipeline.FIGURES:
         assert set(pipeline.needs(figure)) <= names | pipeline.INPUTS.keys()
+
+
+@pytest.mark.parametrize("figure", pipeline.FIGURES, ids=lambda figure: figure.__name__)
+def test_each_printed_formula_gives_what_its_code_gives(figure) -> None:
+    words = pipeline.formula(figure)
+    numbers = {need: 1.0 + 0.37 * n for n, need in enumerate(pipeline.needs(figure))}
+    plain = words.replace("×", "*").replace("−", "-")
+    assert eval(plain, {}, numbers) == pytest.approx(figure(**numbers), rel=1e-15)
+
+
+def test_printed_formulas_by_hand() -> None:
+    assert pipeline.formula(pipeline.lost_power) == (
+        "idle_power + (board_power − idle_power) × redone"
+    )
+    assert pipeline.formula(pipeline.energy_it) == (
+        "device_hours × (mean_power + host_power) × (1 + network_share)"
+    )
+    assert pipeline.formula(pipeline.carbon_embodied) == (
+        "device_hours × (embodied_device + embodied_host) / (lifetime × lifetime_utilization)"
+    )
+
+
+def test_explain_names_the_file_and_the_function_of_each_formula() -> None:
+    import importlib
+    import re
+    from pathlib import Path
+
+    from costcalc.calculator.calculate import estimate
+    from costcalc.report.explain import explain
+
+    example = Path(__file__).parents[2] / "examples" / "llama-3-8b.yaml"
+    lines = list(explain(estimate(example)))
+    named = [found for line in lines for found in re.findall(r"(costcalc/\S+)\.py, (\w+)", line)]
+    assert {name for _, name in named} >= {f.__name__ for f in pipeline.FIGURES}
+    assert {"workload", "throughput", "step_time", "memory", "board_power"} <= {
+        name for _, name in named
+    }
+    for path, name in named:
+        assert callable(getattr(importlib.import_module(path.replace("/", ".")), name))
