@@ -456,7 +456,7 @@ def randomised(family, rng):
             "tie_word_embeddings": flip(),
         },
     }
-    keys = whole[family] if family in whole else {**common, **special[family]}
+    keys = whole[family] if family in whole else {**common, **special.get(family, {})}
     return {"model_type": family, **keys}
 
 
