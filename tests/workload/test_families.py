@@ -220,6 +220,8 @@ MIXED = ["full_attention", "sliding_attention", "sliding_attention"]
     ("qwen2_moe", {**SWITCHED, "max_window_layers": 5}, {8: 3, None: 21}),  # 0, 2, 4
     ("qwen2_moe", {**SWITCHED, "max_window_layers": 4}, {8: 2, None: 22}),  # 0, 2
     ("qwen3_moe", SWITCHED, {8: 24}), ("qwen3_moe", {}, {None: 24}),
+    ("qwen3_moe", {"sliding_window": 8}, {None: 24}), ("qwen2", {"sliding_window": 8}, {None: 32}),
+    ("qwen3_next", {}, {None: 12}), ("qwen3_next", {"num_hidden_layers": 7}, {None: 1}),
     ("llama4_text", {}, {-8192: 36, None: 12}),
     ("llama4_text", {"no_rope_layers": [1, 0] * 24}, {-8192: 24, None: 24}),
     ("llama4_text", {"no_rope_layers": [], "attention_chunk_size": None}, {None: 48}),
@@ -332,6 +334,9 @@ ALL = {"bias": True, "multi_query": False, "parallel_attn": False}
      # 776 / 16 = 48.5: a rank of 49
      776 * 1552 + 776 * 4 + 776 + 776 * (49 + 32) + 49 * 776 + 776 + 776 * 17 + 776 + 776**2
      + 2 * 776 - DEFAULTS["mamba"]),
+    ("mamba", {"hidden_size": 16, "num_hidden_layers": 1, "vocab_size": 1, "expand": 0.01},
+     # an inner width of 1 at least
+     16 * 2 + 4 + 1 + (1 + 2 * 16) + 1 + 1 + 16 + 1 + 16 + 16 + 2 * 16 - DEFAULTS["mamba"]),
     ("mamba2", {"use_bias": True}, 64 * (2 * 8192 + 2048 + 128 + 4096)),
     ("vit", {"qkv_bias": False}, -12 * 3 * 768),
     ("vit", {"num_labels": 1000}, 998 * 769), ("vit", {"id2label": {"0": "a"}}, -769),
@@ -340,6 +345,18 @@ ALL = {"bias": True, "multi_query": False, "parallel_attn": False}
 ])  # fmt: skip
 def test_what_a_key_adds(family, keys, more):
     assert parameters(made(family, **keys)) - DEFAULTS[family] == more
+
+
+@pytest.mark.parametrize("family", [
+    "gpt2", "gpt_neo", "gptj", "gpt_neox", "opt", "bloom", "falcon", "mpt", "bert", "roberta",
+])  # fmt: skip
+def test_groups_are_no_key_of_families_without_them(family):
+    assert made(family, num_key_value_heads=1, head_dim=8) == made(family)
+
+
+def test_heads_wider_than_the_model_are_one_wide():
+    keys = {"hidden_size": 4, "num_attention_heads": 8, "num_key_value_heads": 8}
+    assert made("glm4_moe", **keys).head_dim == 1
 
 
 def test_a_residual_network_of_basic_blocks():
@@ -396,6 +413,12 @@ def test_t5_over_8_and_4_tokens():
     decoder = 6 * 4 * 2 * (6 * d**2 + 2 * d * f) + 6 * own * (4**2 + 2 * 4 * 8)
     assert one.forward == encoder + keys + decoder + 4 * 2 * d * 32128
     assert one.tokens == 8
+    # 15 % of tokens in spans of 3: 114 for 512
+    (target,) = (s for s in made("t5").streams if s.target)
+    assert target.share == 114 / 512
+    assert tally(made("t5"), sequence_length=51200) == tally(
+        made("t5"), sequence_length=51200, target_length=11400
+    )
 
 
 @pytest.mark.parametrize(("family", "names"), [
@@ -406,6 +429,9 @@ def test_t5_over_8_and_4_tokens():
     ("bloom", "query_key_value dense dense_h_to_4h dense_4h_to_h lm_head"),
     ("t5", "q k v o wi wo k v q k v o q o wi wo lm_head"),
     ("bert", "query key value dense intermediate output transform decoder"),
+    ("deepseek_v3", "q_a_proj q_b_proj kv_a_proj_with_mqa kv_b_proj o_proj gate_proj up_proj "
+     "down_proj q_a_proj q_b_proj kv_a_proj_with_mqa kv_b_proj o_proj router gate_proj up_proj "
+     "down_proj gate_proj up_proj down_proj lm_head"),
 ])  # fmt: skip
 def test_names_that_adapters_can_target(family, names):
     found = [
@@ -426,5 +452,11 @@ def test_sizes_that_describe_the_model():
     assert (model.ffn, model.experts, model.experts_per_token) == (768, 128, 8)
     assert made("deepseek_v3", first_k_dense_replace=61).ffn == 18432
     assert made("qwen3_moe", decoder_sparse_step=99).ffn == 6144
+    mamba = made("mamba")
+    assert (mamba.heads, mamba.kv_heads, mamba.head_dim, mamba.ffn) == (0, 0, 0, 0)
+    assert (mamba.hidden, mamba.layers, mamba.vocabulary, mamba.experts) == (768, 32, 50280, 0)
+    resnet = made("resnet")
+    assert (resnet.hidden, resnet.heads, resnet.ffn, resnet.vocabulary) == (2048, 0, 0, 0)
+    assert made("vit").kv_heads == 12
     model = made("whisper", decoder_ffn_dim=99)
     assert (model.ffn, model.vocabulary, model.layers) == (1536, 51865, 8)

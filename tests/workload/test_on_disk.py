@@ -7,7 +7,7 @@ import json
 import pytest
 
 from costcalc import InputError
-from costcalc.workload import hf
+from costcalc.workload import hf, safetensors
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build, supported
 from costcalc.workload.safetensors import INDEX, MAX_HEADER, read_header, stored
@@ -212,6 +212,57 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "config.json").write_bytes(b" " * (hf.MAX_BYTES + 1))
     with pytest.raises(InputError, match="larger than 4 MB"):
         hf.load(tmp_path)
+
+
+@pytest.mark.parametrize(("said", "name"), [
+    ("meta-llama/Llama-3", "meta-llama/Llama-3"), ("x" * 99, "x" * 99),
+    ("x" * 100, "llama"), ("/home/me/llama", "llama"), (5, "llama"),
+])  # fmt: skip
+def test_the_name_of_a_model_is_its_own_or_its_family(tmp_path, said, name):
+    (tmp_path / "config.json").write_text(json.dumps({**SMALL, "_name_or_path": said}))
+    assert hf.load(tmp_path).architecture.name == name
+
+
+def test_an_index_at_the_limit_is_read_and_one_beyond_is_not(folder, monkeypatch):
+    text = json.dumps({"weight_map": {"a": "model-1.safetensors"}})
+    (folder / INDEX).write_text(text)
+    (folder / "model-1.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    monkeypatch.setattr(safetensors, "MAX_HEADER", len(text))
+    assert stored(folder).parameters == 0
+    monkeypatch.setattr(safetensors, "MAX_HEADER", len(text) - 1)
+    with pytest.raises(InputError, match="expected a weight_map of tensors to files; got none"):
+        stored(folder)
+
+
+def test_shards_without_an_index_and_files_that_may_be_anything(tmp_path):
+    for file, tensor in (("model-1-of-2", "a"), ("model-2-of-2", "b"), ("other", "c")):
+        (tmp_path / f"{file}.safetensors").write_bytes(header({tensor: [3, 4]}))
+    assert stored(tmp_path).parameters == 2 * 3 * 4
+    (tmp_path / "model-1-of-2.safetensors").unlink()
+    (tmp_path / "model-2-of-2.safetensors").unlink()
+    assert stored(tmp_path).parameters == 3 * 4  # the only one
+    (tmp_path / "adapter_model.safetensors").write_bytes(header({"d": [9]}))
+    (tmp_path / "consolidated.safetensors").write_bytes(header({"e": [9]}))
+    assert stored(tmp_path).parameters == 3 * 4
+    (tmp_path / "another.safetensors").write_bytes(header({"f": [9]}))
+    with pytest.raises(InputError, match="got 2 files"):
+        stored(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert stored(tmp_path / "empty") is None
+
+
+def test_layers_that_predict_further_tokens_are_told(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(
+        header({"a": [3, 4], "model.mtp.0.weight": [5], "model.layers.61.eh_proj.w": [6]})
+    )
+    found = stored(file)
+    assert found.parameters == 12 + 5 + 6
+    assert found.notes == ("11 of the stored parameters are layers that predict further tokens",)
+    file.write_bytes(header({"a": [3, 4], "scale": [5]}, "U8"))
+    assert stored(file).parameters is None
+    file.write_bytes(header({"scale": [5]}, "I64"))  # a vector packs nothing
+    assert stored(file).parameters == 0
 
 
 def test_an_adapter_is_no_model(tmp_path):

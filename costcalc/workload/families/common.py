@@ -57,6 +57,10 @@ class Sizes:
     grouped: bool = True  # False: as many key-value heads as heads, of hidden / heads each
     uneven: bool = False  # heads need not divide hidden
 
+    def ffn_of(self, hidden: int) -> int:
+        """The width of the feed-forward layer of a model of this width."""
+        return 4 * hidden if self.ffn is None else self.ffn
+
 
 def shape(c: Fields, d: Sizes) -> Shape:
     """The common keys of a configuration; ``d`` says what an absent one stands for."""
@@ -70,7 +74,7 @@ def shape(c: Fields, d: Sizes) -> Shape:
         c.divides("num_key_value_heads", kv_heads, "num_attention_heads", heads)
     if not d.grouped:
         kv_heads = head_dim = None
-    ffn = 4 * hidden if d.ffn is None else d.ffn
+    ffn = d.ffn_of(hidden)
     return Shape(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", d.layers, "n_layer", "n_layers", "num_layers"),

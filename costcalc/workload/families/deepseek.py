@@ -19,13 +19,14 @@ from costcalc.workload.families.fields import Fields
 def latent_shape(c: Fields, d: Sizes) -> Shape:
     """As many key-value heads as heads, and of the width that ``v_head_dim`` says."""
     heads = c.integer("num_attention_heads", d.heads)
+    hidden = c.integer("hidden_size", d.hidden)
     return Shape(
-        hidden=c.integer("hidden_size", d.hidden),
+        hidden=hidden,
         layers=c.layers("num_hidden_layers", d.layers),
         heads=heads,
         kv_heads=heads,
         head_dim=c.integer("v_head_dim", 128),
-        ffn=c.integer("intermediate_size", d.ffn or 4 * d.hidden),
+        ffn=c.integer("intermediate_size", d.ffn_of(hidden)),
         vocabulary=c.integer("vocab_size", d.vocabulary),
         tied=c.flag("tie_word_embeddings", d.tied),
     )
