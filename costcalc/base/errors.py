@@ -13,7 +13,7 @@ was found.  All problems of a file are raised together, in the order of the file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 MAX_LISTED = 100  # problems that a message lists; the exception carries them all
@@ -128,3 +128,23 @@ def listing(names: Sequence[str], *, at_most: int = 12) -> str:
     """
     shown = ", ".join(names[:at_most])
     return shown if len(names) <= at_most else f"{shown}, … ({len(names)} in all)"
+
+
+def shown(value: object) -> str:
+    """How a message quotes what was found.
+
+    >>> shown("eight"), shown(True), shown(None), shown([1])
+    ('"eight"', 'true', 'nothing', 'a list')
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, (int, float)):
+        return f"{float(value):.10g}" if -1e300 < value < 1e300 else "a number out of range"
+    text = str(value)
+    return f'"{text[:40]}…"' if len(text) > 41 else f'"{text}"'

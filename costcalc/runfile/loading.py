@@ -11,17 +11,16 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.errors import InputError, Problem, shown
+from costcalc.base.faults import KeyPath, translated
 from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
-from costcalc.runfile.values import shown
 
-KeyPath = tuple[str | int, ...]
 LookUp = Callable[[Mapping[str, Any], Path | None], Iterable[Fault]]
 
 # Keys of which a stage's own choice takes the place of the top level's.
@@ -244,7 +243,7 @@ def _validated(
     problems: list[Problem] = []
     bad: list[KeyPath] = []
     for number, item in enumerate(items):
-        problem, about = _problem(item, document, hint=number < MAX_HINTS)
+        problem, about = translated(item, document, Run, hint=number < MAX_HINTS)
         problems.append(problem)
         bad += about
     return None, problems, bad, _without(raw, {_removed(item) for item in items})
@@ -269,55 +268,6 @@ def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:
             {} if (*path, i) in bad else _without(v, bad, (*path, i)) for i, v in enumerate(value)
         ]
     return value
-
-
-def _problem(item: Any, document: Document, *, hint: bool) -> tuple[Problem, list[KeyPath]]:
-    path, kind = tuple(item["loc"]), item["type"]
-    if kind == "extra_forbidden":
-        near = nearest(str(path[-1]), _keys_at(path[:-1]), at_most=1) if hint else []
-        message = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
-        about = [path, *((*path[:-1], name) for name in near)]
-        return document.problem(path, message, at_key=True), about
-    about = [path, path[:-1]] if kind == "missing" else [path]
-    return document.problem(path, _message(path, kind, item)), about
-
-
-def _message(path: KeyPath, kind: str, item: Any) -> str:
-    found = shown(item["input"])
-    if kind == "missing":
-        return "missing"
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
-        keys = ", ".join(_keys_at(path)[:4])
-        return f"expected a mapping with keys such as {keys}; got {found}"
-    if kind == "list_type":
-        return f"expected a list; got {found}"
-    if kind in ("bool_type", "bool_parsing"):
-        return f"expected true or false; got {found}"
-    return str(item["msg"])
-
-
-def _keys_at(path: Sequence[str | int]) -> list[str]:
-    """The keys that the mapping at ``path`` takes."""
-    model: type[BaseModel] = Run
-    for name in path:
-        if isinstance(name, int):
-            continue
-        field = model.model_fields.get(str(name))
-        inner = _model_in(field.annotation) if field else None
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
 
 
 def _inputs(

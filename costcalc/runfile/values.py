@@ -16,25 +16,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic_core import PydanticCustomError, core_schema
 
 from costcalc.base import units
-from costcalc.base.errors import InputError, nearest
-
-
-def shown(value: Any) -> str:
-    """How a message quotes what was found.
-
-    >>> shown("eight"), shown(True), shown(None), shown([1])
-    ('"eight"', 'true', 'nothing', 'a list')
-    """
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple, dict)):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    if isinstance(value, Real):
-        return f"{float(value):.10g}" if -1e300 < value < 1e300 else "a number out of range"  # type: ignore[operator]
-    text = str(value)
-    return f'"{text[:40]}…"' if len(text) > 41 else f'"{text}"'
+from costcalc.base.errors import InputError, nearest, shown
 
 
 def expected(what: str, got: Any, hint: str = "") -> PydanticCustomError:
