@@ -149,10 +149,13 @@ def host(env: Mapping[str, str] | None = None) -> Host:
     )
 
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU in each period of microseconds
+
+
 def _quota() -> float | None:
     """Cores that the control group may use, None where it sets no bound."""
     try:
-        text = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        text = _QUOTA.read_text(encoding="ascii").split()
         return None if text[0] == "max" else int(text[0]) / int(text[1])
     except (OSError, ValueError, IndexError):
         return None

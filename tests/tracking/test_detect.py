@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costcalc.tracking import detect
 from costcalc.tracking.detect import Host, Neighbours, host, of_the_job, visible
 from costcalc.tracking.records import Device, Place
 
@@ -82,3 +86,95 @@ def test_slurms_allocation_counts_beside_a_tasks_binding() -> None:
     found = host({"SLURM_JOB_ID": "1", "SLURM_CPUS_ON_NODE": "1"})
     assert 0 < found.share <= 1
     assert found.cpu
+
+
+SLURM = {"SLURM_JOB_ID": "1"}
+
+
+@pytest.mark.parametrize(
+    ("bound", "env", "quota", "allotted"),
+    [
+        (4, {}, None, 4.0),
+        (4, {"SLURM_CPUS_ON_NODE": "6"}, None, 4.0),  # a variable of no job
+        (
+            4,
+            {**SLURM, "SLURM_CPUS_ON_NODE": "6"},
+            None,
+            6.0,
+        ),  # a task is bound to some of the job's
+        (4, {**SLURM, "SLURM_CPUS_ON_NODE": "2"}, None, 4.0),
+        (8, {**SLURM, "SLURM_CPUS_ON_NODE": "2"}, None, 2.0),  # bound to nothing: Slurm says
+        (8, {}, "max 100000", 8.0),
+        (8, {}, "150000 100000", 1.5),  # 1.5 cores: 150 ms of CPU in each 100 ms
+        (1, {}, "400000 100000", 1.0),  # a quota above what it is bound to gives nothing
+        (8, {}, "torn", 8.0),
+    ],
+)
+def test_the_cores_of_a_job(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: int,
+    env: dict[str, str],
+    quota: str | None,
+    allotted: float,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(bound)), raising=False)
+    monkeypatch.setattr(detect, "_QUOTA", tmp_path / "cpu.max")
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(quota)
+    found = host(env)
+    assert (found.all_cores, found.cores) == (8, frozenset(range(bound)))
+    assert found.allotted == allotted
+    assert found.share == allotted / 8
+
+
+def test_a_machine_without_affinity_has_all_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    found = host({})
+    assert (found.all_cores, found.cores) == (1, frozenset({0}))
+
+
+@pytest.mark.parametrize(("age", "share"), [(0.0, 0.5), (59.0, 0.5), (61.0, 1.0)])
+def test_a_neighbour_without_a_sign_for_a_minute_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, share: float
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(detect.time, "time", lambda: now[0])
+    Neighbours("a", "b", cores(*range(8)), folder=tmp_path).share()
+    now[0] += age
+    assert Neighbours("c", "b", cores(*range(8)), folder=tmp_path).share() == share
+
+
+def test_other_users_leave_their_signs_too(tmp_path: Path) -> None:
+    Neighbours("a", "b", cores(0), folder=tmp_path).share()
+    (folder,) = tmp_path.iterdir()
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+
+
+@pytest.mark.parametrize(
+    ("slices", "share"),
+    [((3,), 3 / 7), ((3, 2), 5 / 7), ((4, 4), 1.0), ((8,), 1.0)],  # of seven, all at the most
+)
+def test_slices_of_a_device_are_so_much_of_it_together(
+    monkeypatch: pytest.MonkeyPatch, slices: tuple[int, ...], share: float
+) -> None:
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=lambda word: int(word.partition("-")[2]),
+        nvmlDeviceGetDeviceHandleFromMigDeviceHandle=lambda part: part,
+        nvmlDeviceGetUUID=lambda whole: b"GPU-5",
+        nvmlDeviceGetAttributes=lambda part: SimpleNamespace(gpuInstanceSliceCount=part),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
+    words = ",".join(f"MIG-{number}" for number in slices)
+    (found,) = visible(EIGHT, {"CUDA_VISIBLE_DEVICES": words})
+    assert (found.index, found.share) == (5, pytest.approx(share))
+    assert visible(EIGHT[:5], {"CUDA_VISIBLE_DEVICES": words}) == ()  # of a device unseen
+
+
+def test_as_many_ranks_as_devices_use_them_all() -> None:
+    assert of_the_job(EIGHT, Place(world=8, local_world=8)) == EIGHT
+    assert of_the_job(EIGHT, Place(world=16, local_world=16)) == EIGHT
+    assert of_the_job(EIGHT, Place(world=2, local_world=2)) == EIGHT[:2]
