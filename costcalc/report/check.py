@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError
 from costcalc.report import closure
 from costcalc.report.files import document_of, schema_problems
+
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
 
 NOT_HONESTY = (
     "This proves that the report is consistent, not that it is honest: whoever wrote it could have "
@@ -71,11 +75,11 @@ def verify(path: str | Path) -> Verdict:
         again = Step(title="recomputation", said="not recomputed: no valid report", skipped=True)
         bad = Step(title="schema and digest", said="not valid", discrepancies=lines)
         return Verdict(steps=(bad, skipped, again))
-    report = document.data
+    report = cast("Report", document.data)
     return Verdict(steps=(_digest(report), _closure(report), _again(report)))
 
 
-def _digest(report: dict[str, object]) -> Step:
+def _digest(report: Report) -> Step:
     made = writing.digest(report)
     title = "schema and digest"
     if made == report["digest"]:
@@ -86,7 +90,7 @@ def _digest(report: dict[str, object]) -> Step:
     return Step(title=title, said="valid costcalc/report/v1, digest broken", discrepancies=(line,))
 
 
-def _closure(report: dict[str, object]) -> Step:
+def _closure(report: Report) -> Step:
     title = "arithmetic"
     try:
         found = tuple(closure.discrepancies(report))
@@ -98,7 +102,7 @@ def _closure(report: dict[str, object]) -> Step:
     return Step(title=title, said=said if not found else "does not close", discrepancies=found)
 
 
-def _again(report: dict[str, object]) -> Step:
+def _again(report: Report) -> Step:
     from costcalc.report.recompute import recompute
 
     title = "recomputation"

@@ -4,69 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import log
-from typing import Any
+from typing import TYPE_CHECKING
 
-from costcalc.base.human import digits, human, percent
+from costcalc.base.human import digits, percent
 from costcalc.calculator import formulas as pipeline
-from costcalc.report import view
-from costcalc.report.closure import close, known
+from costcalc.report.closure import close, known, same
+from costcalc.report.view import HEADLINE, ROWS, Listed, View, figures, listed, shown
 
-Report = Mapping[str, Any]
+if TYPE_CHECKING:
+    from costcalc.report.schema import Assumed
+
 _EXPLAINED = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 
 
-def lines(a: Report, b: Report) -> Iterator[str]:
+def lines(first: Mapping[str, object], second: Mapping[str, object]) -> Iterator[str]:
     """The comparison, a line each."""
-    yield f"A: {view.name(a)} ({view.kind(a)})"
-    yield f"B: {view.name(b)} ({view.kind(b)})"
+    a, b = View(first), View(second)
+    yield f"A: {a.name} ({a.kind})"
+    yield f"B: {b.name} ({b.kind})"
     yield ""
-    for key, label in view.ROWS:
+    for key, label in ROWS.items():
         yield f"{label:26} {_change(a, b, key)}"
-    found = list(_explained(a, b))
-    yield from (
-        ["", "What explains it (B's assumption in A, one at a time)", *found] if found else []
-    )
-    changed = list(_assumptions(a, b))
-    yield from ["", "Assumptions that differ", *changed] if changed else []
-    conventions = list(_conventions(a, b))
-    yield from (
-        ["", "Different conventions: not the same quantity", *conventions] if conventions else []
-    )
+    for title, found in (
+        ("What explains it (B's assumption in A, one at a time)", _explained(a, b)),
+        ("Assumptions that differ", _assumptions(a, b)),
+        ("Different conventions: not the same quantity", _conventions(a, b)),
+    ):
+        told = list(found)
+        yield from ["", title, *told] if told else []
 
 
-def _change(a: Report, b: Report, key: str) -> str:
-    first, second = view.value(a, key), view.value(b, key)
-    text = f"{view.text(a, key):>18} -> {view.text(b, key):>18}"
-    if first is None or second is None or first == 0:
+def _change(a: View, b: View, key: str) -> str:
+    mine, theirs = a.figures[key], b.figures[key]
+    text = f"{mine.text:>18} -> {theirs.text:>18}"
+    if not mine.value or theirs.value is None:
         return text
-    inside = _within(second, view.figure(a, key))
-    return f"{text}  ×{digits(second / first)}{inside}"
+    text += f"  ×{digits(theirs.value / mine.value)}"
+    if mine.low is None or mine.high is None or mine.low == mine.high:
+        return text
+    return f"{text}, {'within' if mine.low <= theirs.value <= mine.high else 'outside'} A's range"
 
 
-def _within(value: float, figure: Report) -> str:
-    low, high = figure.get("low"), figure.get("high")
-    if low is None or high is None or low == high:
-        return ""
-    return ", within A's range" if low <= value <= high else ", outside A's range"
-
-
-def _explained(a: Report, b: Report) -> Iterator[str]:
-    if a["stages"] or b["stages"]:
+def _explained(a: View, b: View) -> Iterator[str]:
+    if a.stages or b.stages:
         yield "  see the stages: only reports of one run are taken apart"
         return
-    mine, theirs = known(a, a), known(b, b)
+    mine, theirs = known(a.report, a.report), known(b.report, b.report)
     before = pipeline.run(mine)
     for key in _EXPLAINED:
-        start = before.get(key)
-        ratio = _ratio(view.value(a, key), view.value(b, key))
-        if start is None or not start or ratio is None or close(ratio, 1.0):
+        ratio = _ratio(a.figures[key].value, b.figures[key].value)
+        if not before.get(key) or ratio is None or close(ratio, 1.0):
             continue
         effects = []
         for name, value in theirs.items():
             if name not in mine or close(mine[name], value):
                 continue
-            moved = pipeline.run({**mine, name: value}).get(key)
-            effect = _ratio(start, moved)
+            effect = _ratio(before[key], pipeline.run({**mine, name: value}).get(key))
             if effect is not None and not close(effect, 1.0, 1e-4):
                 effects.append((abs(log(effect)), pipeline.INPUTS.get(name, name), effect))
         named = ", ".join(f"{k} ×{digits(e)}" for _, k, e in sorted(effects, reverse=True)[:5])
@@ -77,68 +70,57 @@ def _ratio(a: float | None, b: float | None) -> float | None:
     return b / a if a and b and a > 0 and b > 0 else None
 
 
-def _assumptions(a: Report, b: Report) -> Iterator[str]:
-    first = {item["key"]: item for item in a["assumptions"]}
-    second = {item["key"]: item for item in b["assumptions"]}
-    for key in dict.fromkeys([*first, *second]):
-        one, two = first.get(key), second.get(key)
-        if one is not None and two is not None and _equal(one["value"], two["value"]):
+def _assumptions(a: View, b: View) -> Iterator[str]:
+    mine = {item["key"]: item for item in a.report["assumptions"]}
+    theirs = {item["key"]: item for item in b.report["assumptions"]}
+    for key in dict.fromkeys([*mine, *theirs]):
+        one, two = mine.get(key), theirs.get(key)
+        if one is None or two is None or not same(one["value"], two["value"], 1e-9):
+            yield f"  {key}: {_said(one)} -> {_said(two)}"
+
+
+def _said(item: Assumed | None) -> str:
+    return "not listed" if item is None else f"{listed(item).text} ({item['basis']})"
+
+
+def _conventions(a: View, b: View) -> Iterator[str]:
+    others = figures(b.report)
+    for key, mine in figures(a.report).items():
+        theirs = others.get(key)
+        if theirs is None or mine["value"] is None or theirs["value"] is None:
             continue
-        left = f"{view.assumed(one)} ({one['basis']})" if one else "not listed"
-        right = f"{view.assumed(two)} ({two['basis']})" if two else "not listed"
-        yield f"  {key}: {left} -> {right}"
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return close(float(a), float(b), 1e-9)
-    return bool(a == b)
-
-
-def _conventions(a: Report, b: Report) -> Iterator[str]:
-    for key in a["results"]:
-        one, two = a["results"].get(key), b["results"].get(key)
-        if not isinstance(one, Mapping) or not isinstance(two, Mapping):
-            continue
-        if one.get("value") is None or two.get("value") is None:
-            continue
-        first, second = one.get("convention") or "not said", two.get("convention") or "not said"
+        first, second = (figure.get("convention") or "not said" for figure in (mine, theirs))
         if first != second:
             yield f"  {key}: {first} | {second}"
-    grid, other = view.assumption(a, "site.grid"), view.assumption(b, "site.grid")
-    first, second = _accounting(grid), _accounting(other)
-    if grid and other and first != second:
+    grids = [view.shared("site.grid") for view in (a, b)]
+    first, second = (_accounting(grid) for grid in grids)
+    if all(grids) and first != second:
         yield f"  site.grid: {first} | {second}"
 
 
-def _accounting(grid: Report | None) -> str:
+def _accounting(grid: Listed | None) -> str:
     """Lifecycle or direct, average or marginal, location or market: without the place."""
-    words = str((grid or {}).get("why") or "not said").partition(";")[0].split(", ")
+    words = ((grid.why if grid else "") or "not said").partition(";")[0].split(", ")
     return ", ".join(words[:3])
 
 
-def show(report: Report) -> Iterator[str]:
+def show(report: Mapping[str, object]) -> Iterator[str]:
     """A report as people read it."""
-    yield f"{view.name(report)} ({view.kind(report)})"
-    known = {"hardware": view.hardware(report), "place": view.place(report)}
-    yield "; ".join(
-        f"{what} unknown" if found == "unknown" else found for what, found in known.items()
-    )
+    view = View(report)
+    yield f"{view.name} ({view.kind})"
+    told = {"hardware": view.hardware, "place": view.place}
+    yield "; ".join(f"{what} unknown" if x == "unknown" else x for what, x in told.items())
     yield ""
-    for label, value, between, why in view.rows(report):
-        yield f"  {label:26} {value:>20}  {between or why}".rstrip()
-    for stage in report["stages"]:
-        if isinstance(stage.get("results"), Mapping):
-            texts = (f"{label} {view.text(stage, key)}" for key, label in view.HEADLINE)
-            yield f"  stage {stage.get('name')}: {', '.join(texts)}"
-    for run in report.get("runs") or ():
-        yield (
-            f"  run {run['id']} ({run['role']}): {human(run.get('hours'), 'h')}, "
-            f"{human(run.get('device_hours'), 'device_hour')}"
-        )
-    for of, parts in (report.get("breakdown") or {}).items():
+    for row in view.rows:
+        yield f"  {row.label:26} {row.text:>20}  {row.range or row.why}".rstrip()
+    for stage in view.measured_parts:
+        texts = (f"{label} {shown(stage, key).text}" for key, label in HEADLINE.items())
+        yield f"  stage {stage.get('name')}: {', '.join(texts)}"
+    for run in view.runs:
+        yield f"  run {run.id} ({run.role}): {run.hours}, {run.device_hours}"
+    for of, parts in (view.report.get("breakdown") or {}).items():
         total = sum(parts.values())
         if total > 0:
             yield f"  {of}: " + ", ".join(f"{k} {percent(v / total)}" for k, v in parts.items())
-    for warning in report.get("warnings") or ():
+    for warning in view.warnings:
         yield f"  note: {warning}"

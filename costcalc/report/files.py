@@ -40,7 +40,7 @@ def schema_problems(document: Document) -> list[Problem]:
     """What in a document does not follow the schema, each at its line."""
     from pydantic import ValidationError
 
-    from costcalc.report.schema import Report
+    from costcalc.report.schema import shape
 
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a report: a mapping of keys")]
@@ -54,7 +54,7 @@ def schema_problems(document: Document) -> list[Problem]:
     if huge:
         return huge
     try:
-        Report.model_validate(document.data)
+        shape().validate_python(document.data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return [document.problem(item["loc"], item["msg"]) for item in found[:MAX_LISTED]]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.result import MODEL_VERSION
-from costcalc.report.closure import close
+from costcalc.report.closure import same
+from costcalc.report.view import figures
 
-Report = Mapping[str, Any]
+if TYPE_CHECKING:
+    from costcalc.report.schema import Part, Report, Stage
+
 _VALUE, _RANGE = 1e-9, 1e-6
 
 
@@ -29,11 +32,10 @@ class Again:
         if self.found:
             return "differs"
         parts = "" if self.of == 1 else f"{self.done} of {self.of} parts: "
-        made = f"{parts}every value to 1e-9, every range to 1e-6" if self.done else ""
-        return "; ".join([made] * bool(made) + self._not())
-
-    def _not(self) -> list[str]:
-        return ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
+        made = [f"{parts}every value to 1e-9, every range to 1e-6"] * bool(self.done)
+        return "; ".join(
+            made + ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
+        )
 
 
 def recompute(report: Report) -> Again:
@@ -45,30 +47,32 @@ def recompute(report: Report) -> Again:
         return Again(done=1 - len(said), of=1, reasons=tuple(said), found=tuple(found))
     why: dict[str, list[str]] = {}
     differ: list[str] = []
-    done = 0
     for part in parts:
         reason, found = _one(_as_report(part, report))
-        done += not reason
         if reason:
             why.setdefault(reason, []).append(str(part.get("name"))[:60])
         differ += [f"{str(part.get('name'))[:60]}: {line}" for line in found]
     reasons = tuple(f"{', '.join(names[:5])}: {reason}" for reason, names in why.items())
+    done = len(parts) - sum(map(len, why.values()))
     return Again(done=done, of=len(parts), reasons=reasons, found=tuple(differ))
 
 
-def _as_report(part: Report, report: Report) -> dict[str, Any]:
-    """A part of a merged report, as it stood before."""
+def _as_report(part: Part, report: Report) -> Report:
+    """A part of a merged report, as it stood before; without results where it had stages."""
     first, number = int(part["first"]), int(part["stages"])
     stages = report["stages"][first : first + max(1, number)]
-    made = {"data": part.get("data") or {}, "run": part.get("run") or stages[0].get("run") or {}}
-    made |= {key: part.get(key) for key in ("model_version", "costcalc_version", "measured_by")}
-    if number:
-        return made | {"stages": stages, "assumptions": [], "results": None}
-    return made | {
-        "stages": [],
-        "assumptions": stages[0]["assumptions"],
-        "results": stages[0]["results"],
+    one = {"stages": [], "assumptions": stages[0].get("assumptions"), **_results(stages[0])}
+    made = {
+        **{key: part.get(key) for key in ("model_version", "costcalc_version", "measured_by")},
+        "data": part.get("data") or {},
+        "run": part.get("run") or stages[0].get("run") or {},
+        **({"stages": stages, "assumptions": []} if number else one),
     }
+    return cast("Report", made)
+
+
+def _results(stage: Stage) -> dict[str, object]:
+    return {"results": stage["results"]}
 
 
 def _one(report: Report) -> tuple[str, list[str]]:
@@ -79,10 +83,9 @@ def _one(report: Report) -> tuple[str, list[str]]:
     from costcalc.calculator.calculate import estimate
 
     try:
-        again = estimate(asked(report)).to_dict()
+        again = cast("Report", estimate(asked(report)).to_dict())
     except CostcalcError as error:
-        first = str(error).splitlines()[0]
-        return "", [f"run: this costcalc refuses it: {first}"]
+        return "", [f"run: this costcalc refuses it: {str(error).splitlines()[0]}"]
     changed = [name for name, digest in again["data"].items() if report["data"].get(name) != digest]
     if changed:
         version = report.get("costcalc_version") or "of its time"
@@ -93,7 +96,10 @@ def _one(report: Report) -> tuple[str, list[str]]:
 
 def _before(report: Report) -> str:
     if not report["data"] or not report["run"]:
-        by = report.get("measured_by") or _meters(report)
+        measurement = report.get("measurement")
+        meters = measurement["meters"] if measurement else ()
+        named = ", ".join(meter["name"][:60] for meter in meters)
+        by = report.get("measured_by") or named
         if by:
             return f"{by} recorded it: there is nothing to calculate"
         return "it carries no run to calculate again"
@@ -105,12 +111,7 @@ def _before(report: Report) -> str:
     return ""
 
 
-def _meters(report: Report) -> str:
-    meters = (report.get("measurement") or {}).get("meters") or ()
-    return ", ".join(str(meter.get("name"))[:60] for meter in meters)
-
-
-def _files(run: Any) -> list[str]:
+def _files(run: object) -> list[str]:
     """Keys of a run that name files: a stranger's report opens none."""
     if isinstance(run, list):
         return [name for item in run for name in _files(item)]
@@ -123,60 +124,56 @@ def _files(run: Any) -> list[str]:
     return found + [name for value in run.values() for name in _files(value)]
 
 
-def asked(report: Report) -> dict[str, Any]:
+def asked(report: Report) -> dict[str, object]:
     """The run as it was asked for: without the keys that costcalc filled in itself.
 
     >>> asked({"run": {"site": {"region": "FR", "pue": 1.3}},
     ...        "assumptions": [{"key": "site.pue", "basis": "default"}]})
     {'site': {'region': 'FR'}}
     """
-    run: dict[str, Any] = copy.deepcopy(dict(report["run"]))
+    run = copy.deepcopy(dict(report["run"]))
     if run.get("stages"):
         return run  # written as it was read
     for item in report["assumptions"]:
         if item["basis"] not in ("given", "measured"):
-            _drop(run, str(item["key"]).split("."))
+            *groups, last = item["key"].split(".")
+            holder: object = run
+            for group in groups:
+                holder = holder.get(group) if isinstance(holder, dict) else None
+            if isinstance(holder, dict):
+                holder.pop(last, None)
     return {key: value for key, value in run.items() if value != {}}
 
 
-def _drop(run: Any, steps: list[str]) -> None:
-    for step in steps[:-1]:
-        run = run.get(step)
-        if not isinstance(run, dict):
-            return
-    run.pop(steps[-1], None)
-
-
-def _differences(prefix: str, report: Report, again: Report) -> Iterator[str]:
-    for name, figure in again["results"].items() if report["results"] is not None else ():
-        stated = report["results"].get(name) or {}
-        for part, tolerance in (("value", _VALUE), ("low", _RANGE), ("high", _RANGE)):
-            if not _same(stated.get(part), figure[part], tolerance):
-                yield (
-                    f"{prefix}results.{name}.{part}: {_text(stated.get(part))} {figure['unit']}; "
-                    f"recomputed {_text(figure[part])}"
-                )
-    mine = {item["key"]: item for item in report.get("assumptions", ())}
-    for item in again["assumptions"] if report["results"] is not None else ():
-        stated = mine.get(item["key"], {}).get("value")
-        if not _same(stated, item["value"], _VALUE):
-            yield (
-                f"{prefix}assumptions {item['key']}: {_text(stated)}; "
-                f"recomputed {_text(item['value'])}"
-            )
-    theirs = report.get("stages") or []
-    if len(theirs) != len(again.get("stages") or []):
-        yield f"{prefix}stages: {len(theirs)}; recomputed {len(again.get('stages') or [])}"
+def _differences(prefix: str, report: Report | Stage, again: Report | Stage) -> Iterator[str]:
+    if report.get("results"):
+        yield from _figures(prefix, report, again)
+    theirs, ours = (cast("list[Stage]", part.get("stages") or []) for part in (report, again))
+    if len(theirs) != len(ours):
+        yield f"{prefix}stages: {len(theirs)}; recomputed {len(ours)}"
         return
-    for index, stage in enumerate(again.get("stages") or []):
-        yield from _differences(f"stages[{index}].", theirs[index], stage)
+    for index, (stage, made) in enumerate(zip(theirs, ours, strict=True)):
+        yield from _differences(f"stages[{index}].", stage, made)
 
 
-def _same(a: Any, b: Any, tolerance: float) -> bool:
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return close(float(a), float(b), tolerance)
-    return bool(a == b)
+def _figures(prefix: str, report: Report | Stage, again: Report | Stage) -> Iterator[str]:
+    mine = figures(report)
+    for name, made in figures(again).items():
+        stated: Mapping[str, object] = mine.get(name) or {}
+        for part, tolerance in (("value", _VALUE), ("low", _RANGE), ("high", _RANGE)):
+            said, found = stated.get(part), cast("Mapping[str, object]", made)[part]
+            if not same(said, found, tolerance):
+                yield (
+                    f"{prefix}results.{name}.{part}: {_text(said)} {made['unit']}; "
+                    f"recomputed {_text(found)}"
+                )
+    listed = {item["key"]: item.get("value") for item in report.get("assumptions", ())}
+    for item in again["assumptions"]:
+        said = listed.get(item["key"])
+        if not same(said, item["value"], _VALUE):
+            key = f"{prefix}assumptions {item['key']}"
+            yield f"{key}: {_text(said)}; recomputed {_text(item['value'])}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return f"{value:.10g}" if isinstance(value, (int, float)) else str(value)[:80]

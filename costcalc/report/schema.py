@@ -1,4 +1,4 @@
-"""The shape of a report, ``costcalc/report/v1``, as a schema that anyone can check one against.
+"""The shape of a report, ``costcalc/report/v1``: typed records here, a JSON Schema for everybody.
 
 Unknown is null with a reason, never 0.  Estimated, measured and mixed reports share the shape; the
 sections after ``digest`` are additive, and a report without them is still one.
@@ -6,15 +6,20 @@ sections after ``digest`` are additive, and a report without them is still one.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import functools
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 Basis = Literal["given", "measured", "profile", "modelled", "default"]
 Role = Literal["final", "sweep", "ablation", "preliminary", "failed", "unknown"]
+T = TypeVar("T")
+Null = Annotated[T | None, Field(default=None)]
+open_ = with_config(ConfigDict(extra="allow"))  # keys may be added; none may change its meaning
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     """A number is a number: neither text nor true."""
     if isinstance(value, (bool, str)):
         raise ValueError("expected a number")  # noqa: TRY004 - pydantic listens to ValueError
@@ -24,13 +29,8 @@ def _number(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(_number)]
 
 
-class Open(BaseModel):
-    """Keys may be added; none may change its meaning."""
-
-    model_config = ConfigDict(extra="allow", defer_build=True)
-
-
-class Figure(Open):
+@open_
+class Figure(TypedDict):
     """A figure with its 5th and 95th percentile; null with a reason where it cannot be had."""
 
     value: Number | None
@@ -38,11 +38,12 @@ class Figure(Open):
     high: Number | None
     unit: str
     basis: Basis
-    why: str | None = Field(None, description="why there is no value")
-    convention: str | None = None
+    why: NotRequired[Annotated[Null[str], Field(description="why there is no value")]]
+    convention: NotRequired[Null[str]]
 
 
-class Results(Open):
+@open_
+class Results(TypedDict):
     """Every figure, in the unit that the contract says; figures stand here and nowhere else."""
 
     parameters: Figure
@@ -62,59 +63,65 @@ class Results(Open):
     carbon_operational: Figure
     carbon_embodied: Figure
     carbon_total: Figure
-    carbon_operational_market: Figure | None = Field(
-        None, description="market-based; apart, never in a total"
-    )
+    carbon_operational_market: NotRequired[
+        Annotated[Null[Figure], Field(description="market-based; apart, never in a total")]
+    ]
 
 
-class Assumed(Open):
+@open_
+class Assumed(TypedDict):
     """One number or word that the figures rest on."""
 
     key: str
-    value: Any
-    low: Number | None = None
-    high: Number | None = None
-    unit: str | None = None
+    value: object
+    low: NotRequired[Null[Number]]
+    high: NotRequired[Null[Number]]
+    unit: NotRequired[Null[str]]
     basis: Basis
     source: str
-    year: int | None = None
-    why: str | None = None
+    year: NotRequired[Null[int]]
+    why: NotRequired[Null[str]]
 
 
-class Driver(Open):
+@open_
+class Driver(TypedDict):
     """How much of the variance of a result's logarithm goes with one assumption."""
 
     of: str
     key: str
-    share: Number = Field(ge=0, le=1.05)
+    share: Annotated[float, Field(ge=0, le=1.05), BeforeValidator(_number)]
 
 
-class Subject(Open):
+@open_
+class Subject(TypedDict):
     """What the figures belong to."""
 
-    paper: str | None = Field(None, description="DOI, arXiv number or URL")
-    code: str | None = Field(None, description="repository")
-    commit: str | None = None
-    models: list[str] = Field(default_factory=list, description="names of the models")
-    why: str | None = Field(None, description="why something of this is null")
+    paper: NotRequired[Annotated[Null[str], Field(description="DOI, arXiv number or URL")]]
+    code: NotRequired[Annotated[Null[str], Field(description="repository")]]
+    commit: NotRequired[Null[str]]
+    models: NotRequired[Annotated[list[str], Field(description="names of the models")]]
+    why: NotRequired[Annotated[Null[str], Field(description="why something of this is null")]]
 
 
-class FunctionalUnit(Open):
+@open_
+class FunctionalUnit(TypedDict):
     """What the figures are for: R of ISO/IEC 21031 (SCI)."""
 
     name: str
-    amount: Number = 1.0
+    amount: NotRequired[Annotated[Number, Field(default=1.0)]]
 
 
-class Component(Open):
+@open_
+class Component(TypedDict):
     """A part of the world that is counted, or is not."""
 
     name: str
-    counted: bool | None = Field(description="null: not known, with a reason")
-    why: str | None = None
+    counted: Annotated[bool | None, Field(description="null: not known, with a reason")]
+    why: NotRequired[Null[str]]
 
 
-class Boundary(Open):
+@open_
+class Boundary(TypedDict):
     """What is counted and what is not."""
 
     stages: list[Component]
@@ -122,30 +129,39 @@ class Boundary(Open):
     functional_unit: FunctionalUnit
 
 
-class RunEntry(Open):
+@open_
+class RunEntry(TypedDict):
     """One run, or a number of like runs, behind the figures."""
 
-    id: str = Field(description="unique in a project: reports are merged by it")
-    name: str | None = None
+    id: Annotated[str, Field(description="unique in a project: reports are merged by it")]
+    name: NotRequired[Null[str]]
     role: Role
-    number: Number = Field(1.0, description="how many like runs the entry stands for")
-    hours: Number | None = Field(None, description="wall-clock hours of one of them")
-    devices: Number | None = None
-    device_hours: Number | None = Field(None, description="of all of them")
-    energy: Number | None = Field(None, description="kWh of all of them")
-    measured_by: str | None = Field(None, description="null: calculated, or not known")
-    why: str | None = Field(None, description="why something of this is null")
+    number: NotRequired[
+        Annotated[Number, Field(1.0, description="how many like runs the entry stands for")]
+    ]
+    hours: NotRequired[
+        Annotated[Null[Number], Field(description="wall-clock hours of one of them")]
+    ]
+    devices: NotRequired[Null[Number]]
+    device_hours: NotRequired[Annotated[Null[Number], Field(description="of all of them")]]
+    energy: NotRequired[Annotated[Null[Number], Field(description="kWh of all of them")]]
+    measured_by: NotRequired[
+        Annotated[Null[str], Field(description="null: calculated, or not known")]
+    ]
+    why: NotRequired[Annotated[Null[str], Field(description="why something of this is null")]]
 
 
-class Quantity(Open):
+@open_
+class Quantity(TypedDict):
     """A value in a unit; null with a reason."""
 
     value: Number | None
     unit: str
-    why: str | None = None
+    why: NotRequired[Null[str]]
 
 
-class Work(Open):
+@open_
+class Work(TypedDict):
     """Green AI's E × D × H: cost of an example, size of the data, number of runs."""
 
     E: Quantity
@@ -153,82 +169,158 @@ class Work(Open):
     H: Quantity
 
 
-class Project(Open):
+@open_
+class Project(TypedDict):
     """The whole project against what a paper reports: device-hours of all over those of one run."""
 
     reported_device_hours: Number | None
     total_device_hours: Number | None
     ratio: Number | None
     includes: str
-    why: str | None = None
+    why: NotRequired[Null[str]]
 
 
-class Meter(Open):
+@open_
+class Meter(TypedDict):
     """Something that measured."""
 
     name: str
-    version: str | None = None
-    what: str | None = None
+    version: NotRequired[Null[str]]
+    what: NotRequired[Null[str]]
 
 
-class Measurement(Open):
+@open_
+class Measurement(TypedDict):
     """Meters, gaps, nodes."""
 
     meters: list[Meter]
-    gaps: Number | None = Field(None, description="seconds that no meter saw")
-    nodes: Number | None = None
-    why: str | None = None
+    gaps: NotRequired[Annotated[Null[Number], Field(description="seconds that no meter saw")]]
+    nodes: NotRequired[Null[Number]]
+    why: NotRequired[Null[str]]
 
 
-class Software(Open):
+@open_
+class Software(TypedDict):
     """What wrote the report."""
 
     name: str
     version: str | None
 
 
-class Report(Open):
+Run = dict[str, object]
+if TYPE_CHECKING:
+
+    class Hardware(TypedDict, total=False):
+        """The accelerators of a report's details."""
+
+        name: str
+        count: float
+        unit: str
+
+    class Details(TypedDict, total=False):
+        """What a report may say beside its figures; nothing of it is checked when it is read."""
+
+        hardware: Hardware
+        place: str
+        region: str
+        work: dict[str, object]
+        parts: list[Part]
+
+    class Part(TypedDict):
+        """What a merged report carries along to calculate one of its reports again."""
+
+        name: str
+        first: int
+        stages: int
+        run: NotRequired[Run]
+        data: dict[str, str]
+        model_version: str
+        costcalc_version: str | None
+        measured_by: str | None
+
+    class Stage(TypedDict, total=False):
+        """A part of a report as estimates and merging write it; a stranger's may lack anything."""
+
+        name: str | None
+        results: Results
+        assumptions: list[Assumed]
+        warnings: list[str]
+        breakdown: dict[str, dict[str, float]]
+        details: Details
+        run: Run
+
+    class Limit(TypedDict, total=False):
+        """A limit that was asked for, and whether it is passed."""
+
+        value: float | None
+        limit: float | None
+        passed: bool | None
+
+else:
+    Details = Stage = Limit = dict[str, object]
+
+
+@open_
+class Report(TypedDict):
     """What an estimate or a tracked run came to, and everything that it rests on."""
 
-    schema_: Literal["costcalc/report/v1"] = Field(alias="schema")
-    name: str | None = None
+    schema: Literal["costcalc/report/v1"]
+    name: NotRequired[Null[str]]
     results: Results
     assumptions: list[Assumed]
     drivers: list[Driver]
-    run: dict[str, Any]
-    data: dict[str, str] = Field(description="sha256 of each data file used")
+    run: Run
+    data: Annotated[dict[str, str], Field(description="sha256 of each data file used")]
     model_version: str
-    costcalc_version: str | None = None
-    stages: list[dict[str, Any]]
-    warnings: list[str] = Field(default_factory=list)
-    breakdown: dict[str, dict[str, Number]] = Field(
-        default_factory=dict, description="cost USD, energy kWh, carbon kgCO2e, step s: by part"
-    )
-    details: dict[str, Any] = Field(default_factory=dict)
-    limits: list[dict[str, Any]] = Field(default_factory=list)
-    digest: str = Field(
-        pattern=r"^sha256:[0-9a-f]{64}$",
-        description="SHA-256 of the canonical JSON without this key: sorted keys, no spaces, UTF-8",
-    )
-    figures: Literal["exact", "rounded"] = Field(
-        "exact", description="rounded: as published; arithmetic is held to 0.6 % instead of 1e-6"
-    )
-    kind: Literal["estimated", "measured", "mixed"] | None = None
-    subject: Subject | None = None
-    boundary: Boundary | None = None
-    runs: list[RunEntry] = Field(default_factory=list)
-    work: Work | None = None
-    project: Project | None = None
-    measurement: Measurement | None = None
-    software: list[Software] = Field(default_factory=list)
+    costcalc_version: NotRequired[Null[str]]
+    stages: list[Stage]
+    warnings: NotRequired[list[str]]
+    breakdown: NotRequired[
+        Annotated[
+            dict[str, dict[str, Number]],
+            Field(description="cost USD, energy kWh, carbon kgCO2e, step s: by part"),
+        ]
+    ]
+    details: NotRequired[Details]
+    limits: NotRequired[list[Limit]]
+    digest: Annotated[
+        str,
+        Field(
+            pattern=r"^sha256:[0-9a-f]{64}$",
+            description="SHA-256 of the canonical JSON without this key: sorted keys, no spaces, "
+            "UTF-8",
+        ),
+    ]
+    figures: NotRequired[
+        Annotated[
+            Literal["exact", "rounded"],
+            Field(
+                default="exact",
+                description="rounded: as published; arithmetic is held to 0.6 % instead of 1e-6",
+            ),
+        ]
+    ]
+    kind: NotRequired[Null[Literal["estimated", "measured", "mixed"]]]
+    subject: NotRequired[Null[Subject]]
+    boundary: NotRequired[Null[Boundary]]
+    runs: NotRequired[list[RunEntry]]
+    work: NotRequired[Null[Work]]
+    project: NotRequired[Null[Project]]
+    measurement: NotRequired[Null[Measurement]]
+    software: NotRequired[list[Software]]
 
 
-def schema() -> dict[str, Any]:
+@functools.cache
+def shape() -> TypeAdapter[Report]:
+    """What checks a report: only whether it is one, its values stay as they were read."""
+    return TypeAdapter(Report)
+
+
+def schema() -> dict[str, object]:
     """The JSON Schema of a report.
 
     >>> schema()["title"]
     'costcalc report'
     """
-    made = Report.model_json_schema(by_alias=True)
-    made["title"] = "costcalc report"
+    made = shape().json_schema(by_alias=True) | {"title": "costcalc report"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

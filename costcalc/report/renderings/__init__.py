@@ -1,12 +1,13 @@
-"""Reports as what venues ask for: one file a format, each ``render(report) -> str``."""
+"""Reports as what venues ask for; the documents are the templates in ``report/templates``."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.report.view import View
 
 FORMATS = {
     "latex": "a booktabs table, a paragraph with siunitx, BibTeX",
@@ -20,9 +21,18 @@ FORMATS = {
     "spdx": "an SPDX 3.0.1 AI package",
     "csv": "one row a figure",
 }
+_HOMES = {
+    "markdown": "forms",
+    "neurips": "forms",
+    "acl": "forms",
+    "annex-xi": "forms",
+    "cyclonedx": "bills",
+    "spdx": "bills",
+    "csv": "bills",
+}
 
 
-def render(report: Mapping[str, Any], shape: str) -> str:
+def render(report: Mapping[str, object], shape: str) -> str:
     """The report in one of :data:`FORMATS`.
 
     Raises:
@@ -33,6 +43,6 @@ def render(report: Mapping[str, Any], shape: str) -> str:
         hint = f"; did you mean {near[0]}?" if near else ""
         message = f'expected one of {", ".join(FORMATS)}; got "{shape}"{hint}'
         raise InputError(Problem(key="--format", message=message))
-    module = importlib.import_module(f"costcalc.report.renderings.{shape.replace('-', '_')}")
-    made: str = module.render(report)
-    return made
+    name = shape.replace("-", "_")
+    module = importlib.import_module(f"costcalc.report.renderings.{_HOMES.get(shape, name)}")
+    return cast("Callable[[View], str]", getattr(module, name))(View(report))

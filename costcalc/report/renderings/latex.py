@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from costcalc.report import view
+from costcalc.report.renderings.filling import fill
+from costcalc.report.view import Shown, View, plain
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -99,109 +98,24 @@ def _character(character: str) -> str:
     return "?"
 
 
-def render(report: Mapping[str, Any]) -> str:
+def latex(view: View) -> str:
     """Table, paragraph and BibTeX, each between comments that say so."""
-    return "\n".join(
-        [
-            "% preamble: \\usepackage{booktabs} \\usepackage{siunitx} \\usepackage{textcomp}",
-            "% \\usepackage[T1]{fontenc}",
-            "",
-            *_table(report),
-            "",
-            *_paragraph(report),
-            "",
-            *_bibtex(report),
-            "",
-        ]
-    )
+    return fill("latex.tex.j2", view, escape, {"number": number, "quantity": quantity})
 
 
-def _table(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "% --- table"
-    yield from (
-        r"\begin{tabular}{@{}lrr@{}}",
-        r"\toprule",
-        f"{escape(view.name(report))} & value & 90\\,\\% range \\\\",
-        r"\midrule",
-    )
-    for label, value, between, _ in view.rows(report):
-        yield f"{escape(label)} & {_number(value)} & {_number(between)} \\\\"
-    yield from (r"\bottomrule", r"\end{tabular}", r"\par\medskip")
-
-
-def _number(text: str) -> str:
+def number(text: str) -> str:
     """Escaped, with powers of ten set as such and thin spaces between thousands."""
     made = escape(re.sub(r"(?<=\d),(?=\d{3})", " ", text)).replace(" -- ", "--")
     made = re.sub(r"(\d) (?=\d{3})", r"\1\\,", made)
     return re.sub(r"([\d.]+)e\+?(\{?-?\}?\d+)", r"$\1\\times 10^{\2}$", made)
 
 
-def quantity(report: Mapping[str, Any], key: str) -> str:
-    r"""A result with siunitx: ``\qty``'s older spelling ``\SI``, which every version reads."""
-    found = view.figure(report, key)
-    value = found["value"]
+def quantity(figure: Shown) -> str:
+    r"""A figure with siunitx: ``\qty``'s older spelling ``\SI``, which every version reads."""
+    value = figure.value
     if value is None:
         return "unknown"
-    choices = _UNITS[found["unit"]]
+    choices = _UNITS[figure.unit]
     macro, factor = next((c for c in choices if value >= c[1]), choices[-1])
     unit, _, rest = macro.partition("{}")
-    shown = view.plain(value / factor)
-    tail = f"\\,{rest}" if rest else ""
-    return (
-        f"\\SI{{{shown}}}{{{unit}}}{tail}" if not rest else f"\\SI{{{shown}}}{{{unit}}}{{{tail}}}"
-    )
-
-
-def _paragraph(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "% --- paragraph"
-    verb = {
-        "estimated": "is estimated to take",
-        "measured": "took",
-        "partly measured": "took (partly measured)",
-    }[view.kind(report)]
-    yield f"Training {escape(view.name(report))} on {escape(view.hardware(report))} {verb}"
-    hours = view.value(report, "device_hours")
-    shown = "an unknown number of" if hours is None else f"\\num{{{view.plain(hours)}}}"
-    yield f"{quantity(report, 'wall_clock')} of wall-clock time a run"
-    yield f"and {shown} device-hours in all,"
-    yield f"and {quantity(report, 'energy')} of electricity at the facility."
-    pue, grid = view.assumption(report, "site.pue"), view.assumption(report, "site.grid")
-    if pue and isinstance(pue["value"], (int, float)):
-        basis = escape(str(pue["basis"]))
-        yield f"The power usage effectiveness is \\num{{{view.plain(pue['value'])}}} ({basis})."
-    if grid and isinstance(grid["value"], (int, float)):
-        unit = escape(str(grid.get("unit") or ""))
-        yield (
-            f"At \\num{{{view.plain(grid['value'])}}}\\,{unit} in "
-            f"{escape(view.place(report))} ({_source(grid)}), this is"
-        )
-        yield f"{quantity(report, 'carbon_operational')} (location-based);"
-        yield f"with a share of making the hardware, {quantity(report, 'carbon_total')}."
-    elif view.differs(report, "site.grid"):
-        yield "At the carbon intensities of the electricity of each part, this is"
-        yield f"{quantity(report, 'carbon_operational')} (location-based);"
-        yield f"with a share of making the hardware, {quantity(report, 'carbon_total')}."
-    else:
-        yield "The carbon intensity of the electricity is not known."
-    cost = view.value(report, "cost")
-    if cost is not None:
-        yield f"The cost is \\num{{{view.plain(cost)}}}\\,USD."
-    yield f"Figures are by {escape(view.software(report))}~\\cite{{costcalc}};"
-    yield "ranges are 5th to 95th percentiles."
-
-
-def _source(item: Mapping[str, Any]) -> str:
-    """Where a figure is from: what the run file says is the authors' own."""
-    return "our own figure" if item["basis"] == "given" else escape(str(item["source"]))
-
-
-def _bibtex(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "% --- BibTeX (into your .bib file, without the percent signs)"
-    for line in (
-        "@software{costcalc,",
-        "  title = {costcalc: what training a model costs},",
-        f"  version = {{{escape(str(report.get('costcalc_version') or 'unknown'))}}},",
-        f"  note = {{report {escape(str(report['digest']))}}},",
-        "}",
-    ):
-        yield f"% {line}"
+    return f"\\SI{{{plain(value / factor)}}}{{{unit}}}" + (f"{{\\,{rest}}}" if rest else "")

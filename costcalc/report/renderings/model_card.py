@@ -8,81 +8,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
-from costcalc.report import view
-from costcalc.report.renderings.markdown import cell
-from costcalc.report.renderings.spdx import FINETUNING, methods
+from costcalc.report.renderings.filling import fill
+from costcalc.report.renderings.forms import cell
+from costcalc.report.view import View, plain
 
 START, END = "<!-- costcalc: start -->", "<!-- costcalc: end -->"
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-LEFT_OUT = "# co2_eq_emissions is left out:"
 _BLOCK = re.compile(
-    rf"^(?:{LEFT_OUT}.*|co2_eq_emissions[ \t]*:.*(?:\n(?:[ \t]+.*|[ \t]*|-.*|#.*))*)", re.MULTILINE
+    r"^(?:# co2_eq_emissions is left out:.*"
+    r"|co2_eq_emissions[ \t]*:.*(?:\n(?:[ \t]+.*|[ \t]*|-.*|#.*))*)",
+    re.MULTILINE,
 )
 _OURS = re.compile(re.escape(START) + r".*?" + re.escape(END), re.DOTALL)
 _HEADING = re.compile(r"^##[ \t]+Environmental Impact[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
-def render(report: Mapping[str, Any]) -> str:
+def model_card(view: View) -> str:
     """A card of its own: front matter and the section."""
-    return f"---\n{front_matter(report)}\n---\n\n## Environmental Impact\n\n{section(report)}\n"
+    front, section = _parts(view)
+    return f"---\n{front}\n---\n\n## Environmental Impact\n\n{section}\n"
 
 
-def front_matter(report: Mapping[str, Any]) -> str:
-    """The lines of ``co2_eq_emissions``; of operational emissions, as the Hub's field means."""
-    grams = view.value(report, "carbon_operational")
-    if grams is None:
-        why = view.figure(report, "carbon_operational").get("why") or "not known"
-        plain = "".join(c if c.isprintable() else " " for c in str(why))
-        return f"{LEFT_OUT} {' '.join(plain.split())}"
-    made = {
-        "source": f"{view.software(report)} ({view.kind(report)})",
-        "training_type": _training_type(report),
-        "geographical_location": view.place(report),
-        "hardware_used": view.hardware(report),
-    }
-    lines = writing.to_yaml(made).splitlines()
-    amount = view.plain(grams * 1000, 6)
-    return "\n".join(["co2_eq_emissions:", f"  emissions: {amount}", *(f"  {x}" for x in lines)])
-
-
-def _training_type(report: Mapping[str, Any]) -> str:
-    found = {method in FINETUNING for method, _ in methods(report)}
-    return "fine-tuning" if found == {True} else "pre-training"
-
-
-def section(report: Mapping[str, Any]) -> str:
-    """The Environmental Impact section, between marks that let it be replaced."""
-    pairs = [
-        ("Hardware Type", view.hardware(report)),
-        ("Hours used", view.text(report, "device_hours")),
-        ("Cloud Provider", view.provider(report)),
-        ("Compute Region", view.place(report)),
-        ("Carbon Emitted", _carbon(report)),
-        ("Energy", view.text(report, "energy")),
-        ("Water", view.text(report, "water")),
-        ("Cost", view.text(report, "cost")),
-        ("How", f"{view.kind(report)} by {view.software(report)}, report {report['digest']}"),
-    ]
-    return "\n".join([START, *(f"- **{key}:** {cell(text)}" for key, text in pairs), END])
-
-
-def _carbon(report: Mapping[str, Any]) -> str:
-    if view.value(report, "carbon_operational") is None:
-        why = view.figure(report, "carbon_operational").get("why")
-        return f"unknown: {why or 'no reason given'}"
-    text = view.text(report, "carbon_operational")
-    between = view.between(report, "carbon_operational")
-    made = f"{text} of electricity, location-based" + (
-        f" (90 % range {between})" if between else ""
+def _parts(view: View) -> tuple[str, str]:
+    """Lines of ``co2_eq_emissions``, and the section between marks that let it be replaced."""
+    used = view.figures["carbon_operational"]  # of operational emissions, as the Hub's field means
+    front = fill(
+        "model-card-front.yaml.j2",
+        view,
+        filters={"entry": _entry, "comment": _comment},
+        grams=None if used.value is None else plain(used.value * 1000, 6),
+        finetuning=all(finetuning for finetuning, _ in view.trained),
     )
-    return f"{made}; {view.text(report, 'carbon_total')} with a share of making the hardware"
+    return front.rstrip("\n"), fill("model-card.md.j2", view, cell).rstrip("\n")
 
 
-def into(card: str, report: Mapping[str, Any]) -> str:
+def _entry(text: str, key: str) -> str:
+    """``key: text`` in YAML, set in by two spaces."""
+    return "\n".join(f"  {line}" for line in writing.to_yaml({key: text}).splitlines())
+
+
+def _comment(text: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())
+
+
+def into(card: str, report: Mapping[str, object]) -> str:
     """An existing README.md with the figures written in; the rest stays byte for byte.
 
     Raises:
@@ -90,7 +63,8 @@ def into(card: str, report: Mapping[str, Any]) -> str:
     """
     crlf = "\r\n" in card
     text = card.replace("\r\n", "\n") if crlf else card
-    made = _with_section(_with_front(text, front_matter(report)), section(report))
+    front, section = _parts(View(report))
+    made = _with_section(_with_front(text, front), section)
     return made.replace("\n", "\r\n") if crlf else made
 
 
