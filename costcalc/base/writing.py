@@ -69,7 +69,7 @@ def _dumper() -> Any:
     return Dumper
 
 
-def digest(data: Mapping[str, Any]) -> str:
+def digest(data: Mapping[str, object]) -> str:
     """``sha256:…`` of the canonical JSON of a report without its own digest.
 
     Canonical: keys sorted, no spaces, UTF-8.

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
 from costcalc.base.reading import MAX_BYTES, Document, read, read_file
 from costcalc.calculator.result import SCHEMA
 
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
 
-def load(path: str | Path) -> dict[str, Any]:
+
+def load(path: str | Path) -> Report:
     """The report in a YAML or JSON file (``-`` is stdin); nothing in it is executed.
 
     Raises:
@@ -23,8 +26,7 @@ def load(path: str | Path) -> dict[str, Any]:
     problems = schema_problems(document)
     if problems:
         raise InputError(problems)
-    data: dict[str, Any] = document.data
-    return data
+    return cast("Report", document.data)
 
 
 def document_of(path: str | Path) -> Document:
@@ -64,7 +66,7 @@ def schema_problems(document: Document) -> list[Problem]:
 def _too_large(document: Document) -> list[Problem]:
     """Whole numbers that no float holds: arithmetic on them would be a crash."""
     found: list[Problem] = []
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document.data)]
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), document.data)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, dict):
@@ -78,7 +80,7 @@ def _too_large(document: Document) -> list[Problem]:
     return found[:MAX_LISTED]
 
 
-def text(report: Mapping[str, Any], path: Path | None = None, *, escape: bool = False) -> str:
+def text(report: Mapping[str, object], path: Path | None = None, *, escape: bool = False) -> str:
     """YAML, or JSON where the file's name ends so; ``escape`` keeps YAML to ASCII."""
     if path is not None and path.suffix == ".json":
         return writing.to_json(report) + "\n"

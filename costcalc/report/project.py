@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA, UNITS
 from costcalc.calculator.sections import kind, run_id
 from costcalc.report.closure import SUMS
+from costcalc.report.view import figures
 
-Report = Mapping[str, Any]
+if TYPE_CHECKING:
+    from costcalc.report.schema import (
+        Figure,
+        Measurement,
+        Meter,
+        Part,
+        Project,
+        Report,
+        RunEntry,
+        Stage,
+        Subject,
+    )
 
 
 def merge(
-    reports: Sequence[tuple[str, Report]], *, name: str, distinct: bool = False
-) -> dict[str, Any]:
+    reports: Sequence[tuple[str, Mapping[str, object]]], *, name: str, distinct: bool = False
+) -> Report:
     """One project report of several; each pair is (file, report).
 
     Sums add; their ranges add end to end (as if all were high together), which is the wider choice.
@@ -26,42 +38,60 @@ def merge(
     Raises:
         InputError: a run id stands twice.
     """
+    read = [cast("Report", report) for _, report in reports]
+    runs, renamed = _runs([file for file, _ in reports], read, distinct=distinct)
+    results = total([figures(report) for report in read])
+    told = [stage for i, report in enumerate(read) for stage in _stages(report, renamed[i])]
+    boundaries = [report.get("boundary") for report in read if report.get("boundary")]
+    alike = boundaries and all(found == boundaries[0] for found in boundaries)
+    versions = dict.fromkeys(report.get("costcalc_version") for report in read)
+    return assembled(
+        name,
+        results,
+        told,
+        warnings=list(dict.fromkeys(w for report in read for w in report.get("warnings") or ())),
+        breakdown=_breakdown(read),
+        details={"parts": _parts(read, renamed)},
+        runs=runs,
+        subject=_subject(read),
+        **({"boundary": boundaries[0]} if alike else {}),
+        project=_project(read, results["device_hours"]["value"]),
+        measurement=_measurement(read),
+        software=[{"name": "costcalc", "version": version} for version in versions],
+    )
+
+
+def assembled(
+    name: str, results: Mapping[str, Figure], stages: Sequence[Stage], **sections: object
+) -> Report:
+    """A report of figures that were not calculated here, with its digest."""
     from costcalc import __version__
 
-    runs, renamed = _runs(reports, distinct=distinct)
-    stages = [
-        stage
-        for index, (_, report) in enumerate(reports)
-        for stage in _stages(report, renamed[index])
-    ]
-    results = {key: total(key, [report["results"][key] for _, report in reports]) for key in UNITS}
-    made: dict[str, Any] = {
+    made = {
         "schema": SCHEMA,
         "name": name,
-        "results": results,
+        "results": dict(results),
         "assumptions": [],
         "drivers": [],
-        "warnings": list(dict.fromkeys(w for _, r in reports for w in r.get("warnings") or ())),
-        "breakdown": _breakdown([report for _, report in reports]),
-        "details": {"parts": _parts(reports, renamed)},
+        "warnings": [],
+        "breakdown": {},
+        "details": {},
         "run": {},
         "data": {},
-        "stages": stages,
+        "stages": list(stages),
         "costcalc_version": __version__,
         "model_version": MODEL_VERSION,
         "kind": kind(results),
-        "runs": runs,
-        **_sections([report for _, report in reports], results),
+        **sections,
     }
-    made["digest"] = writing.digest(made)
-    return made
+    return cast("Report", made | {"digest": writing.digest(made)})
 
 
-def runs_of(report: Report) -> list[dict[str, Any]]:
+def runs_of(report: Report) -> list[RunEntry]:
     """The runs of a report; a report without any is one run."""
-    found = [dict(run) for run in report.get("runs") or ()]
+    found = report.get("runs")
     if found:
-        return found
+        return [run.copy() for run in found]
     results = report["results"]
     return [
         {
@@ -80,20 +110,19 @@ def runs_of(report: Report) -> list[dict[str, Any]]:
 
 
 def _runs(
-    reports: Sequence[tuple[str, Report]], *, distinct: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
+    files: Sequence[str], reports: Sequence[Report], *, distinct: bool
+) -> tuple[list[RunEntry], list[str]]:
+    """Every run, and what was added to the ids and names of each report to tell it apart."""
     seen: dict[str, str] = {}
-    listed: list[dict[str, Any]] = []
+    listed: list[RunEntry] = []
     suffixes: list[str] = []
     problems: list[Problem] = []
-    for file, report in reports:
+    for file, report in zip(files, reports, strict=True):
         mine = runs_of(report)
-        suffix = ""
-        if distinct:
-            number = 1
-            while any(run["id"] + suffix in seen for run in mine):
-                number += 1
-                suffix = f"-{number}"
+        suffix, number = "", 1
+        while distinct and any(run["id"] + suffix in seen for run in mine):
+            number += 1
+            suffix = f"-{number}"
         for run in mine:
             run["id"] += suffix
             if run["id"] in seen:
@@ -110,161 +139,158 @@ def _runs(
     return listed, suffixes
 
 
-def _stages(report: Report, suffix: str) -> list[dict[str, Any]]:
+def _stages(report: Report, suffix: str) -> list[Stage]:
     """The parts of a report, each as a stage of the project."""
-    shared = list(report["assumptions"])
+    shared = report["assumptions"]
     if report["stages"]:
-        return [
-            {
-                **stage,
-                "name": f"{stage.get('name') or 'stage'}{suffix}",
-                "assumptions": [*shared, *_new(stage.get("assumptions") or (), shared)],
-            }
-            for stage in report["stages"]
-        ]
-    made = {
+        made: list[Stage] = []
+        for stage in report["stages"]:
+            own = [item for item in stage.get("assumptions") or () if item not in shared]
+            name = f"{stage.get('name') or 'stage'}{suffix}"
+            made.append({**stage, "name": name, "assumptions": [*shared, *own]})
+        return made
+    one = {
         "name": f"{report.get('name') or 'run'}{suffix}",
         "results": report["results"],
-        "assumptions": shared,
+        "assumptions": list(shared),
         "run": report["run"],
     }
-    made |= {key: report[key] for key in ("warnings", "breakdown", "details") if report.get(key)}
-    return [made]
+    kept = {key: report.get(key) for key in ("warnings", "breakdown", "details")}
+    return [cast("Stage", one | {key: value for key, value in kept.items() if value})]
 
 
-def _parts(reports: Sequence[tuple[str, Report]], renamed: Sequence[str]) -> list[dict[str, Any]]:
+def _parts(reports: Sequence[Report], renamed: Sequence[str]) -> list[Part]:
     """What each report brings along to be calculated again: its run, and which stages are its."""
-    made: list[dict[str, Any]] = []
+    made: list[Part] = []
     first = 0
-    for (_, report), suffix in zip(reports, renamed, strict=True):
+    for report, suffix in zip(reports, renamed, strict=True):
         within = (report.get("details") or {}).get("parts")
         if not report["run"] and isinstance(within, list) and within:  # merged before
             made += [{**part, "first": part["first"] + first} for part in within]
         else:
-            meters = (report.get("measurement") or {}).get("meters") or ()
-            made.append(
-                {
-                    "name": f"{report.get('name') or 'run'}{suffix}",
-                    "first": first,
-                    "stages": len(report["stages"]),
-                    **({"run": report["run"]} if report["stages"] else {}),
-                    "data": report["data"],
-                    "model_version": report["model_version"],
-                    "costcalc_version": report.get("costcalc_version"),
-                    "measured_by": ", ".join(str(m.get("name")) for m in meters) or None,
-                }
-            )
+            named = ", ".join(meter["name"] for meter in _meters(report))
+            part = {
+                "name": f"{report.get('name') or 'run'}{suffix}",
+                "first": first,
+                "stages": len(report["stages"]),
+                **({"run": report["run"]} if report["stages"] else {}),
+                "data": report["data"],
+                "model_version": report["model_version"],
+                "costcalc_version": report.get("costcalc_version"),
+                "measured_by": named or None,
+            }
+            made.append(cast("Part", part))
         first += len(report["stages"]) or 1
     return made
 
 
-def _new(items: Iterable[Any], shared: Sequence[Any]) -> list[Any]:
-    return [item for item in items if item not in shared]
+def _meters(report: Report) -> list[Meter]:
+    measurement = report.get("measurement")
+    return measurement["meters"] if measurement else []
 
 
-def total(key: str, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A result of several: the sum, else the common one, else null with the reason."""
-    unit = UNITS[key]
-    unknown = [figure for figure in figures if figure["value"] is None]
+def total(parts: Sequence[Mapping[str, Figure]]) -> dict[str, Figure]:
+    """Every figure of several: the sum, else the common one, else null with the reason."""
+    return {key: _total(key, [part[key] for part in parts]) for key in UNITS}
+
+
+def _total(key: str, found: Sequence[Figure]) -> Figure:
     if key not in SUMS:
-        if all(dict(figure) == dict(figures[0]) for figure in figures):
-            return dict(figures[0])
-        return _null(unit, "differs from run to run: see stages")
+        alike = all(figure == found[0] for figure in found)
+        return found[0].copy() if alike else _null(key, "differs from run to run: see stages")
+    unknown = [
+        figure.get("why") or "no reason given" for figure in found if figure["value"] is None
+    ]
     if unknown:
-        reasons = list(dict.fromkeys(figure.get("why") or "no reason given" for figure in unknown))
-        if len(unknown) == len(figures) and len(reasons) == 1:
-            return _null(unit, str(reasons[0]))
-        return _null(unit, f"unknown for {len(unknown)} of {len(figures)}: {reasons[0]}")
-    measured = all(figure["basis"] == "measured" for figure in figures)
-    made: dict[str, Any] = {
-        part: sum(float(_part(figure, part)) for figure in figures)
-        for part in ("value", "low", "high")
+        if len(unknown) == len(found) and len(set(unknown)) == 1:
+            return _null(key, unknown[0])
+        return _null(key, f"unknown for {len(unknown)} of {len(found)}: {unknown[0]}")
+    made: Figure = {
+        "value": sum(_end(figure["value"], figure) for figure in found),
+        "low": sum(_end(figure["low"], figure) for figure in found),
+        "high": sum(_end(figure["high"], figure) for figure in found),
+        "unit": UNITS[key],
+        "basis": "measured" if all(f["basis"] == "measured" for f in found) else "modelled",
     }
-    made |= {"unit": unit, "basis": "measured" if measured else "modelled"}
-    conventions = dict.fromkeys(figure.get("convention") or "" for figure in figures)
+    conventions = list(dict.fromkeys(figure.get("convention") or "" for figure in found))
     if len(conventions) > 1:
         made["convention"] = "differs: " + "; ".join(text or "not said" for text in conventions)
-    elif any(conventions):
-        made["convention"] = next(iter(conventions))
+    elif conventions[0]:
+        made["convention"] = conventions[0]
     return made
 
 
-def _part(figure: Mapping[str, Any], part: str) -> Any:
-    return figure["value"] if figure.get(part) is None else figure[part]
+def _end(end: float | None, figure: Figure) -> float:
+    """An end of a figure's range; without a range, its value."""
+    return float((figure["value"] if end is None else end) or 0.0)
 
 
-def _null(unit: str, why: str) -> dict[str, Any]:
-    return {"value": None, "low": None, "high": None, "unit": unit, "basis": "modelled", "why": why}
+def _null(key: str, why: str) -> Figure:
+    none: Figure = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "unit": UNITS[key],
+        "basis": "modelled",
+    }
+    return {**none, "why": why}
 
 
 def _breakdown(reports: Sequence[Report]) -> dict[str, dict[str, float]]:
     made: dict[str, dict[str, float]] = {}
     for of in ("cost", "energy", "carbon"):
-        found = [(report.get("breakdown") or {}).get(of) for report in reports]
-        if not all(found):
-            continue
-        total: dict[str, float] = {}
-        for parts in found:
-            for name, value in (parts or {}).items():
-                total[name] = total.get(name, 0.0) + value
-        made[of] = total
+        found = [(report.get("breakdown") or {}).get(of) or {} for report in reports]
+        if all(found):
+            made[of] = {}
+            for name, value in (item for parts in found for item in parts.items()):
+                made[of][name] = made[of].get(name, 0.0) + value
     return made
 
 
-def _sections(reports: Sequence[Report], results: Report) -> dict[str, Any]:
-    subjects = [report.get("subject") or {} for report in reports]
-    subject: dict[str, Any] = {}
+def _subject(reports: Sequence[Report]) -> Subject:
+    subjects = [report.get("subject") or cast("Subject", {}) for report in reports]
+    made: dict[str, object] = {}
     for key in ("paper", "code", "commit"):
-        said = {found.get(key) for found in subjects}
-        subject[key] = said.pop() if len(said) == 1 else None
-    subject["models"] = list(dict.fromkeys(m for s in subjects for m in s.get("models") or ()))
-    lacking = [key for key in ("paper", "code", "commit") if subject[key] is None]
+        said = {subject.get(key) for subject in subjects}
+        made[key] = said.pop() if len(said) == 1 else None
+    lacking = [key for key, value in made.items() if value is None]
+    made["models"] = list(dict.fromkeys(m for s in subjects for m in s.get("models") or ()))
     if lacking:
-        subject["why"] = f"{', '.join(lacking)}: not said, or not the same in all"
-    boundaries = [report["boundary"] for report in reports if report.get("boundary")]
-    made: dict[str, Any] = {"subject": subject}
-    if boundaries and all(found == boundaries[0] for found in boundaries):
-        made["boundary"] = boundaries[0]
-    return made | {
-        "project": _project(reports, results),
-        "measurement": _measurement(reports),
-        "software": [
-            {"name": "costcalc", "version": version}
-            for version in dict.fromkeys(report.get("costcalc_version") for report in reports)
-        ],
-    }
+        made["why"] = f"{', '.join(lacking)}: not said, or not the same in all"
+    return cast("Subject", made)
 
 
-def _project(reports: Sequence[Report], results: Report) -> dict[str, Any]:
+def _project(reports: Sequence[Report], total_hours: float | None) -> Project:
     """The runs whose role is final are what a paper reports; everything is the project."""
-    final: float | None = 0.0
-    for report in reports:
-        for run in runs_of(report):
-            if run["role"] not in ("final", "unknown"):
-                continue
-            hours = run.get("device_hours")
-            share = None if hours is None else hours / (run.get("number") or 1.0)
-            final = None if final is None or share is None else final + share
-    total = results["device_hours"]["value"]
-    made = {
-        "reported_device_hours": final,
-        "total_device_hours": total,
-        "ratio": total / final if final and total is not None else None,
+    final = [
+        (run.get("device_hours"), run.get("number") or 1.0)
+        for report in reports
+        for run in runs_of(report)
+        if run["role"] in ("final", "unknown")
+    ]
+    once = [hours / number for hours, number in final if hours is not None]
+    reported = sum(once, 0.0) if len(once) == len(final) else None
+    made: Project = {
+        "reported_device_hours": reported,
+        "total_device_hours": total_hours,
+        "ratio": total_hours / reported if reported and total_hours is not None else None,
         "includes": "every run listed; reported are those whose role is final, each once",
     }
-    return made if made["ratio"] is not None else made | {"why": "device-hours are not known"}
+    if made["ratio"] is None:
+        made["why"] = "device-hours are not known"
+    return made
 
 
-def _measurement(reports: Sequence[Report]) -> dict[str, Any]:
-    found = [report.get("measurement") or {} for report in reports]
-    meters = []
-    for one in found:
-        meters += [meter for meter in one.get("meters") or () if meter not in meters]
-    gaps = [one.get("gaps") for one in found]
+def _measurement(reports: Sequence[Report]) -> Measurement:
+    meters: list[Meter] = []
+    for report in reports:
+        meters += [meter for meter in _meters(report) if meter not in meters]
+    found = [report.get("measurement") for report in reports]
+    gaps = [one.get("gaps") if one else None for one in found]
     known = [gap for gap in gaps if gap is not None]
-    made: dict[str, Any] = {
+    return {
         "meters": meters,
         "nodes": None,
         "gaps": sum(known) if len(known) == len(gaps) else None,
+        "why": "nodes: see the stages; gaps: not known of every run",
     }
-    return made | {"why": "nodes: see the stages; gaps: not known of every run"}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.reading import MAX_BYTES, read_bytes
 
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
+
 SOURCES = ("codecarbon", "carbontracker", "slurm")
 
 
-def read(source: str, path: Path, *, identify: bool = False) -> dict[str, Any]:
+def read(source: str, path: Path, *, identify: bool = False) -> Report:
     """The report in a file of one of :data:`SOURCES`.
 
     Raises:
@@ -28,8 +31,7 @@ def read(source: str, path: Path, *, identify: bool = False) -> dict[str, Any]:
     other = module.beside(str(path)) if hasattr(module, "beside") else None
     if other is not None and Path(other).is_file():
         text = f"{_text(Path(other))}\n{text}"
-    made: dict[str, Any] = module.read(text, str(path), identify=identify)
-    return made
+    return cast("Report", module.read(text, str(path), identify=identify))
 
 
 def _text(path: Path) -> str:

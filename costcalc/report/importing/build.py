@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from costcalc.base import writing
+from costcalc import __version__
 from costcalc.base.errors import InputError, Problem
-from costcalc.calculator.result import MODEL_VERSION, SCHEMA, UNITS
-from costcalc.calculator.sections import kind
+from costcalc.calculator.result import UNITS
+from costcalc.report.project import assembled, total
+from costcalc.report.view import figures
+
+if TYPE_CHECKING:
+    from costcalc.report.schema import Assumed, Boundary, Figure, Report, Stage
+
+Row = dict[str, str | None]
+_WORK = {"E": "FLOP", "D": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,60 +54,40 @@ def report(
     region: str | None = None,
     gaps: float | None = None,
     warnings: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Report:
     """One report of several recorded runs; ``boundary`` says what the tool's energy covers."""
-    from costcalc import __version__
-
     parts = [_part(run, tool, region) for run in runs]
-    results = parts[0]["results"] if len(parts) == 1 else _total([p["results"] for p in parts])
-    single = len(parts) == 1
-    made: dict[str, Any] = {
-        "schema": SCHEMA,
-        "name": name,
-        "results": results,
-        "assumptions": parts[0]["assumptions"] if single else [],
-        "drivers": [],
-        "warnings": list(warnings),
-        "breakdown": {},
-        "details": parts[0]["details"] if single else {},
-        "run": {},
-        "data": {},
-        "stages": [] if single else parts,
-        "costcalc_version": __version__,
-        "model_version": MODEL_VERSION,
-        "kind": kind(results),
-        "subject": {
+    results = total([figures(part) for part in parts]) if len(parts) > 1 else figures(parts[0])
+    alone = {key: parts[0][key] for key in ("assumptions", "details")} if len(parts) == 1 else {}
+    silent = f"{tool} does not record it"
+    work = {key: {"value": None, "unit": unit, "why": silent} for key, unit in _WORK.items()}
+    return assembled(
+        name,
+        results,
+        parts if len(parts) > 1 else [],
+        warnings=list(warnings),
+        **alone,
+        subject={
             "paper": None,
             "code": None,
             "commit": None,
             "models": [],
             "why": f"{tool} records no subject",
         },
-        "runs": [_entry(run, part, tool) for run, part in zip(runs, parts, strict=True)],
-        "boundary": _boundary(boundary, results),
-        "work": _work(tool, len(runs)),
-        "measurement": _measurement(tool, version, boundary, gaps),
-        "software": [
-            {"name": "costcalc", "version": __version__},
-            {"name": tool, "version": version},
-        ],
-    }
-    made["digest"] = writing.digest(made)
-    return made
+        runs=[_entry(run, part, tool) for run, part in zip(runs, parts, strict=True)],
+        boundary=_boundary(boundary, results["energy_it"]["value"] is not None),
+        work=work | {"H": {"value": float(len(runs)), "unit": "1"}},
+        measurement={
+            "meters": [{"name": tool, "version": version, "what": boundary}],
+            "gaps": gaps,
+            "nodes": None,
+            "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say",
+        },
+        software=[{"name": "costcalc", "version": __version__}, {"name": tool, "version": version}],
+    )
 
 
-def _measurement(
-    tool: str, version: str | None, boundary: str, gaps: float | None
-) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "meters": [{"name": tool, "version": version, "what": boundary}],
-        "gaps": gaps,
-        "nodes": None,
-    }
-    return made | {"why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say"}
-
-
-def _part(run: Recorded, tool: str, region: str | None) -> dict[str, Any]:
+def _part(run: Recorded, tool: str, region: str | None) -> Stage:
     hours = run.device_hours
     if hours is None and run.hours is not None and run.devices is not None:
         hours = run.hours * run.devices
@@ -122,18 +111,19 @@ def _part(run: Recorded, tool: str, region: str | None) -> dict[str, Any]:
         )
         if value is not None
     ]
-    details: dict[str, Any] = {}
+    details: dict[str, object] = {}
     if run.hardware:
         details["hardware"] = {"name": run.hardware, "count": run.devices, "unit": "device"}
     if region:
         details["place"] = region
-    return {"name": run.name, "results": results, "assumptions": assumptions, "details": details}
+    made = {"name": run.name, "results": results, "assumptions": assumptions, "details": details}
+    return cast("Stage", made)
 
 
 def _figure(
     key: str, value: float | None, measured: bool, tool: str, why: Mapping[str, str]
-) -> dict[str, Any]:
-    made: dict[str, Any] = {
+) -> Figure:
+    made: Figure = {
         "value": value,
         "low": value,
         "high": value,
@@ -145,7 +135,7 @@ def _figure(
     return made
 
 
-def _assumed(key: str, value: float, unit: str, tool: str) -> dict[str, Any]:
+def _assumed(key: str, value: float, unit: str, tool: str) -> Assumed:
     return {
         "key": key,
         "value": value,
@@ -157,15 +147,9 @@ def _assumed(key: str, value: float, unit: str, tool: str) -> dict[str, Any]:
     }
 
 
-def _total(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    from costcalc.report.project import total
-
-    return {key: total(key, [part[key] for part in parts]) for key in UNITS}
-
-
-def _entry(run: Recorded, part: Mapping[str, Any], tool: str) -> dict[str, Any]:
+def _entry(run: Recorded, part: Stage, tool: str) -> dict[str, object]:
     results = part["results"]
-    made: dict[str, Any] = {
+    made = {
         "id": "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12],
         "name": run.name,
         "role": run.role,
@@ -176,29 +160,38 @@ def _entry(run: Recorded, part: Mapping[str, Any], tool: str) -> dict[str, Any]:
         "energy": results["energy"]["value"],
         "measured_by": tool,
     }
-    if made["energy"] is None:
-        made["why"] = f"energy: {results['energy']['why']}"
-    return made
+    lacking = results["energy"].get("why")
+    return made | ({"why": f"energy: {lacking}"} if lacking else {})
 
 
-def _boundary(energy: str, results: Mapping[str, Any]) -> dict[str, Any]:
+def _boundary(energy: str, counted: bool) -> Boundary:
     return {
         "stages": [{"name": "what ran while it was recorded", "counted": True}],
         "components": [
-            {"name": f"energy: {energy}", "counted": results["energy_it"]["value"] is not None},
+            {"name": f"energy: {energy}", "counted": counted},
             {"name": "making the hardware", "counted": False},
         ],
         "functional_unit": {"name": "the runs recorded", "amount": 1.0},
     }
 
 
-def _work(tool: str, number: int) -> dict[str, Any]:
-    why = f"{tool} does not record it"
-    return {
-        "E": {"value": None, "unit": "FLOP", "why": why},
-        "D": {"value": None, "unit": "1", "why": why},
-        "H": {"value": float(number), "unit": "1"},
-    }
+def table(
+    text: str, name: str, needed: Sequence[Sequence[str]], what: str, *, said: str, **dialect: Any
+) -> list[Row]:
+    """The rows of a table with a header; of each group of ``needed`` one column must be there.
+
+    Raises:
+        InputError: it is no table (``said``), or a column of ``what`` is missing.
+    """
+    rows = csv.DictReader(io.StringIO(text.replace("\0", "")), **dialect)
+    try:
+        fields = set(rows.fieldnames or ())
+        lacking = [columns[0] for columns in needed if not fields & set(columns)]
+        if lacking:
+            raise refuse(name, f"expected {what}; missing: {', '.join(lacking)}", 1)
+        return list(rows)
+    except csv.Error as error:
+        raise refuse(name, f"{said}: {error}", rows.line_num) from None
 
 
 def number(text: str | None) -> float | None:

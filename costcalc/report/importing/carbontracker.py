@@ -8,9 +8,12 @@ count.  carbontracker multiplies energy by a PUE of its own, which it prints in 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from costcalc.report.importing.build import Recorded, number, refuse, report
+
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
 
 _ACTUAL = re.compile(r"Actual consumption for (\d+) epoch")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
@@ -23,7 +26,7 @@ _ENERGY = {"J": 1 / 3.6e6, "Wh": 1e-3, "kWh": 1.0, "MWh": 1e3}
 _MASS = {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3}
 
 
-def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:  # noqa: ARG001
+def read(text: str, name: str, *, identify: bool = False) -> Report:  # noqa: ARG001
     """The report of a log; of several actual blocks the last one counts.
 
     Raises:

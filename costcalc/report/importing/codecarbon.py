@@ -6,36 +6,31 @@ CodeCarbon multiplies power and energy by its ``pue`` itself (default 1), and it
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
-from costcalc.report.importing.build import Recorded, number, refuse, report
+from costcalc.report.importing.build import Recorded, Row, number, refuse, report, table
+
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
 
 _NEEDED = ("duration", "energy_consumed", "emissions")
 _COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")
 
 
-def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
+def read(text: str, name: str, *, identify: bool = False) -> Report:
     """The report of an ``emissions.csv``.
 
     Raises:
         InputError: a column is missing, or no row can be read.
     """
-    rows = csv.DictReader(io.StringIO(text.replace("\0", "")))
-    try:
-        lacking = [column for column in _NEEDED if column not in (rows.fieldnames or ())]
-        if lacking:
-            raise refuse(
-                name, f"expected the columns of CodeCarbon; missing: {', '.join(lacking)}", 1
-            )
-        last: dict[str, dict[str, Any]] = {}
-        for index, row in enumerate(rows):
-            key = "|".join(str(row.get(c) or "") for c in ("run_id", "experiment_id"))
-            last[key if key.strip("|") else f"row {index}"] = row
-    except csv.Error as error:
-        raise refuse(name, f"no CSV: {error}", rows.line_num) from None
+    rows = table(
+        text, name, [[column] for column in _NEEDED], "the columns of CodeCarbon", said="no CSV"
+    )
+    last: dict[str, Row] = {}
+    for index, row in enumerate(rows):
+        key = "|".join(row.get(column) or "" for column in ("run_id", "experiment_id"))
+        last[key if key.strip("|") else f"row {index}"] = row
     if not last:
         raise refuse(name, "holds no run")
     runs = [_run(key, index, row, identify) for index, (key, row) in enumerate(last.items(), 1)]
@@ -51,7 +46,7 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
     )
 
 
-def _run(key: str, index: int, row: dict[str, Any], identify: bool) -> Recorded:
+def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
     seconds, energy = number(row["duration"]), number(row["energy_consumed"])
     emissions = number(row["emissions"])
     pue = number(row.get("pue")) or 1.0
@@ -76,7 +71,7 @@ def _run(key: str, index: int, row: dict[str, Any], identify: bool) -> Recorded:
     )
 
 
-def _hardware(row: dict[str, Any]) -> tuple[float | None, str | None]:
+def _hardware(row: Row) -> tuple[float | None, str | None]:
     """Devices and what they are: ``2 x NVIDIA A100-SXM4-80GB``."""
     model = str(row.get("gpu_model") or "").strip()
     found = _COUNT.match(model)
@@ -84,7 +79,7 @@ def _hardware(row: dict[str, Any]) -> tuple[float | None, str | None]:
     return count or None, (found[2] if found else model) or None
 
 
-def _region(row: dict[str, Any]) -> str | None:
+def _region(row: Row) -> str | None:
     parts = [str(row.get(c) or "").strip() for c in ("cloud_provider", "cloud_region")]
     if all(parts):
         return ":".join(parts)

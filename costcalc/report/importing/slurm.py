@@ -10,13 +10,15 @@ On MI250X Slurm counts graphics compute dies, two a module.
 from __future__ import annotations
 
 import csv
-import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
-from costcalc.report.importing.build import Recorded, number, refuse, report
+from costcalc.report.importing.build import Recorded, Row, number, refuse, report, table
 
-_NEEDED = ("JobID", "AllocTRES")
+if TYPE_CHECKING:
+    from costcalc.report.schema import Report
+
+_NEEDED = (("JobID",), ("AllocTRES",), ("ElapsedRaw", "Elapsed"))
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
 _FAILED = (
     "FAILED",
@@ -31,17 +33,23 @@ _FAILED = (
 )
 _RUNNING = ("RUNNING", "PENDING", "SUSPENDED", "REQUEUE_HOLD")
 
-Row = dict[str, Any]
 
-
-def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
+def read(text: str, name: str, *, identify: bool = False) -> Report:
     """The report of a table: each attempt of each job is a run.
 
     Raises:
         InputError: a column is missing, or no job has run.
     """
-    rows = _rows(text, name)
-    attempts, steps = _attempts(rows)
+    rows = table(
+        text,
+        name,
+        _NEEDED,
+        "a table of sacct -P with its header",
+        said="no sacct -P table",
+        delimiter="|",
+        quoting=csv.QUOTE_NONE,
+    )
+    attempts, steps = _attempts([row for row in rows if row.get("JobID")])
     counted = any("gres/gpu" in str(row.get("AllocTRES") or "") for row in attempts)
     runs: list[Recorded] = []
     warnings: list[str] = []
@@ -76,26 +84,6 @@ def read(text: str, name: str, *, identify: bool = False) -> dict[str, Any]:
         boundary="the nodes' energy counters as Slurm's energy plugin read them",
         warnings=warnings,
     )
-
-
-def _rows(text: str, name: str) -> list[Row]:
-    table = csv.DictReader(
-        io.StringIO(text.replace("\0", "")), delimiter="|", quoting=csv.QUOTE_NONE
-    )
-    try:
-        fields = table.fieldnames or ()
-        lacking = [column for column in _NEEDED if column not in fields]
-        if not {"ElapsedRaw", "Elapsed"} & set(fields):
-            lacking.append("ElapsedRaw")
-        if lacking:
-            raise refuse(
-                name,
-                "expected a table of sacct -P with its header; missing: " + ", ".join(lacking),
-                1,
-            )
-        return [row for row in table if row.get("JobID")]
-    except csv.Error as error:
-        raise refuse(name, f"no sacct -P table: {error}", table.line_num) from None
 
 
 def _attempts(rows: list[Row]) -> tuple[list[Row], list[list[Row]]]:
