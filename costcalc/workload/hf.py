@@ -52,10 +52,9 @@ def load(path: str | Path) -> Checkpoint:
     except InputError as error:
         raise InputError(_placed(problem, text, str(path)) for problem in error.problems) from None
     architecture = replace(architecture, name=_name(config, architecture.name))
-    built, notes = parameters(architecture), architecture.notes
+    built = parameters(architecture)
     found = stored(folder, tied=_tied(architecture)) if folder is not None else None
-    if found is not None:
-        notes += found.notes
+    notes = architecture.notes + (found.notes if found is not None else ())
     if found is None or found.parameters is None:
         return Checkpoint(architecture=architecture, parameters=built, basis="config", notes=notes)
     if found.parameters != built:

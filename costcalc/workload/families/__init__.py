@@ -17,7 +17,6 @@ from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.bert import bert, distilbert
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.fields import Fields, shown
-from costcalc.workload.families.gpt import opt
 from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
@@ -37,7 +36,6 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "mt5": partial(
         t5, name="mt5", heads=6, ffn=1024, vocabulary=250112, layers=8, act="gated-gelu"
     ),
-    "opt": opt,
     "resnet": resnet,
     "roberta": partial(bert, name="roberta", vocabulary=50265),
     "t5": partial(t5, name="t5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu"),

@@ -207,6 +207,11 @@ def beside(name: str, operators: Operators, stream: str = "text", repeat: int = 
     return Block(name=name, operators=operators, stream=stream, repeat=repeat, layer=False)
 
 
+def alike(name: str, operators: Operators, stream: str, repeat: int = 1) -> Block:
+    """So many layers of the stack, all alike."""
+    return Block(name=name, operators=operators, stream=stream, repeat=repeat)
+
+
 def stack(layers: Iterable[tuple[str, Operators]]) -> Iterable[Block]:
     """Blocks of equal layers, in the order in which each kind comes first."""
     for (name, operators), repeat in Counter(layers).items():

@@ -91,7 +91,7 @@ class Decoder(Sizes):
     gated: bool = True
     names: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     mlp_names: tuple[str, ...] = GATED
-    norm: int = 1
+    norm: int | Callable[[Fields], int] = 1
     norms: int | Callable[[Fields], int] = 2
     own_weights: Callable[[Shape], int] | None = None
     own_weights_if: str = ""
@@ -103,6 +103,7 @@ class Decoder(Sizes):
     mixture: Mixture | None = None
     shape: Callable[[Fields, Decoder], Shape] = shape
     mixers: Callable[[Fields, Decoder, Shape], Sequence[Mixer]] = grouped_query
+    finish: Callable[[Fields, Shape, Architecture], Architecture] | None = None  # other ends
 
 
 def flag(c: Fields, asked: Flag) -> bool:
@@ -120,7 +121,7 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
     s = d.shape(c, d)
     mixers = d.mixers(c, d, s)
     bias = flag(c, d.mlp_bias)
-    norm = d.norm * s.hidden
+    norm = (d.norm if isinstance(d.norm, int) else d.norm(c)) * s.hidden
     norms = weights((d.norms if isinstance(d.norms, int) else d.norms(c)) * norm)
     wide = d.mixture and d.mixture.dense_ffn
     ffn = c.integer("intermediate_size_mlp", wide) if wide else s.ffn
@@ -132,26 +133,26 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
         else (kind, mixer + dense)
         for (kind, mixer), has_experts in zip(mixers, routed.sparse, strict=True)
     ]
+    positions = d.positions
+    if positions:
+        positions = c.integer("n_positions", positions, "max_position_embeddings")
     made = language_model(
         name,
         s,
         layers,
         norm=norm,
-        positions=_positions(c, d),
+        positions=positions,
         embedding_norm=norm if d.embedding_norm else 0,
         head_bias=d.head_bias,
         gated=d.gated,
     )
-    return replace(
+    made = replace(
         made,
         experts=routed.number,
         experts_per_token=routed.chosen,
         ffn=routed.ffn if any(routed.sparse) else s.ffn,
     )
-
-
-def _positions(c: Fields, d: Decoder) -> int:
-    return c.integer("n_positions", d.positions, "max_position_embeddings") if d.positions else 0
+    return d.finish(c, s, made) if d.finish else made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

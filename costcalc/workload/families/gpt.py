@@ -17,7 +17,7 @@ from costcalc.workload.families.common import (
     shape,
     weights,
 )
-from costcalc.workload.families.decoder import Decoder, Mixer, decoder
+from costcalc.workload.families.decoder import Decoder, Mixer
 from costcalc.workload.families.fields import Fields, shown
 
 OUT = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -71,34 +71,16 @@ def falcon_norms(c: Fields) -> int:
     return 2 if c.integer("num_ln_in_parallel_attn", usual) == 2 else 1
 
 
-OPT = Decoder(
-    hidden=768,
-    layers=12,
-    heads=12,
-    ffn=3072,
-    ffn_keys=("ffn_dim",),
-    vocabulary=50272,
-    tied=True,
-    grouped=False,
-    bias=("enable_bias", True),
-    mlp_bias=("enable_bias", True),
-    gated=False,
-    names=OUT,
-    mlp_names=("fc1", "fc2"),
-)
+def opt_norm(c: Fields) -> int:
+    """OPT: a norm with a bias, or one that does not learn."""
+    return 2 if c.flag("layer_norm_elementwise_affine", True) else 0
 
 
-def opt(c: Fields) -> Architecture:
-    """OPT (Zhang et al. 2022, arXiv:2205.01068): learned positions with an offset of 2.
-
-    OPT-350m embeds in fewer dimensions and has no norm at its end.
-    """
-    affine = c.flag("layer_norm_elementwise_affine", True)
-    model = decoder(c, "opt", replace(OPT, norm=2 if affine else 0))
-    s = shape(c, OPT)
+def opt_ends(c: Fields, s: Shape, model: Architecture) -> Architecture:
+    """OPT: an offset of 2 in the positions; OPT-350m embeds in fewer dimensions, without a norm."""
+    _, *stack, norm, _ = model.blocks
     width = c.integer("word_embed_proj_dim", s.hidden)
     positions = (c.integer("max_position_embeddings", 2048) + 2) * s.hidden
-    norm = model.blocks[-2]
     if not c.flag("do_layer_norm_before", True) or c.flag("_remove_final_layer_norm", False):
         norm = beside("norm", ())
     into: tuple[Block, ...] = ()
@@ -106,13 +88,6 @@ def opt(c: Fields) -> Architecture:
     if width != s.hidden:
         into = (beside("project in", (linear(width, s.hidden, "other", "project_in"),)),)
         out = (beside("project out", (linear(s.hidden, width, "other", "project_out"),)),)
-    words = weights(s.vocabulary * width + positions, "embedding")
-    blocks = (
-        beside("embedding", words),
-        *into,
-        *model.blocks[1:-2],
-        norm,
-        *out,
-        beside("head", (output_head(replace(s, hidden=width)),)),
-    )
-    return replace(model, blocks=blocks)
+    words = beside("embedding", weights(s.vocabulary * width + positions, "embedding"))
+    head = beside("head", (output_head(replace(s, hidden=width)),))
+    return replace(model, blocks=(words, *into, *stack, norm, *out, head))

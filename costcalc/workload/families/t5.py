@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costcalc.workload.architecture import Architecture, Block, Stream
+from costcalc.workload.architecture import Architecture, Stream
 from costcalc.workload.families.common import (
     GATED,
     Shape,
+    alike,
     architecture,
     attention,
     beside,
@@ -80,22 +81,13 @@ def encoder_decoder(
     keys = tuple(linear(s.hidden, inner, "attention", name) for name in ("k", "v"))
     table = weights(s.vocabulary * s.hidden, "embedding") + weights(2 * bucket_weights)
     norm = weights(s.hidden)
+    decoder = masked + cross + feed + weights(3 * s.hidden)
     blocks = (
         beside("embedding", table, "source"),
-        Block(
-            name="encoder layer",
-            operators=own + feed + weights(2 * s.hidden),
-            repeat=s.layers,
-            stream="source",
-        ),
+        alike("encoder layer", own + feed + weights(2 * s.hidden), "source", s.layers),
         beside("encoder norm", norm, "source"),
         beside("cross keys", keys, "source", decoder_layers),
-        Block(
-            name="decoder layer",
-            operators=masked + cross + feed + weights(3 * s.hidden),
-            repeat=decoder_layers,
-            stream="target",
-        ),
+        alike("decoder layer", decoder, "target", decoder_layers),
         beside("head", (*norm, output_head(s)), "target"),
     )
     streams = (Stream(name="source"), Stream(name="target", target=True, share=target_share))

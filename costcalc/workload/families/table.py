@@ -11,14 +11,20 @@ from costcalc.workload.families.common import Shape
 from costcalc.workload.families.decoder import Decoder, Flag, Mixture
 from costcalc.workload.families.deepseek import latent_attention, latent_shape
 from costcalc.workload.families.fields import Fields
-from costcalc.workload.families.gpt import falcon_norms, falcon_shape, local_and_global
+from costcalc.workload.families.gpt import (
+    OUT,
+    falcon_norms,
+    falcon_shape,
+    local_and_global,
+    opt_ends,
+    opt_norm,
+)
 from costcalc.workload.families.qwen3_next import delta_net_and_attention
 
 BIAS: Flag = ("attention_bias", False)
 MLP_BIAS: Flag = ("mlp_bias", False)
 FUSED = ("query_key_value", "dense")
 FOUR = ("dense_h_to_4h", "dense_4h_to_h")
-OUT = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 # -- which layers see a window -------------------------------------------------------------------
 
@@ -199,6 +205,12 @@ DECODERS: dict[str, Decoder] = {
         hidden=6144, layers=44, heads=64, ffn=24576, ffn_keys=("intermediate_size",),
         vocabulary=50432, grouped=False, bias=("attention_bias", True), mlp_bias=True, gated=False,
         norm=2, names=FUSED, mlp_names=FOUR,
+    ),
+    # OPT (Zhang et al. 2022, arXiv:2205.01068)
+    "opt": Decoder(
+        hidden=768, layers=12, heads=12, ffn=3072, ffn_keys=("ffn_dim",), vocabulary=50272,
+        tied=True, grouped=False, bias=("enable_bias", True), mlp_bias=("enable_bias", True),
+        gated=False, norm=opt_norm, names=OUT, mlp_names=("fc1", "fc2"), finish=opt_ends,
     ),
     # BLOOM (arXiv:2211.05100): ALiBi, a norm behind the embedding
     "bloom": Decoder(

@@ -23,6 +23,7 @@ from costcalc.workload.architecture import (
 from costcalc.workload.families.common import (
     Operators,
     Shape,
+    alike,
     architecture,
     attention,
     beside,
@@ -73,7 +74,7 @@ def vision_transformer(
     blocks = (
         _patches(channels, hidden, patch, "patches"),
         beside("positions", weights((patches + 2) * hidden, "embedding"), "tokens"),
-        Block(name="layer", operators=operators, repeat=s.layers, stream="tokens"),
+        alike("layer", operators, "tokens", s.layers),
         beside("head", (*weights(2 * hidden), *head), "class"),
     )
     lengths = {"tokens": patches + 1, "patches": patches, "class": 1}
@@ -101,7 +102,7 @@ def resnet(c: Fields) -> Architecture:
         for index in range(depth):
             stride = 2 if stage and not index else 1
             operators = tuple(_residual(width, out, side, stride, bottleneck=bottleneck))
-            blocks.append(Block(name=f"stage {stage + 1}", operators=operators, stream="image"))
+            blocks.append(alike(f"stage {stage + 1}", operators, "image"))
             side, width = side if stride == 1 else _half(side), out
     head = (linear(width, classes, "head", "classifier", bias=True),) if classes else ()
     blocks.append(beside("head", head, "image"))
@@ -167,7 +168,7 @@ def dit(
     blocks = (
         _patches(channels, hidden, patch, "tokens"),
         beside("step embedding", (step, *dense(hidden, "t2"), *labels), "step"),
-        Block(name="layer", operators=operators, repeat=s.layers, stream="tokens"),
+        alike("layer", operators, "tokens", s.layers),
         beside("modulation", dense(6 * hidden, "adaln"), "step", s.layers),
         beside("last modulation", dense(2 * hidden, "adaln"), "step"),
         beside("head", (output,), "tokens"),

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costcalc.workload.architecture import Architecture, Block, Convolution, Stream
+from costcalc.workload.architecture import Architecture, Convolution, Stream
 from costcalc.workload.families.common import (
     Operators,
     Shape,
+    alike,
     architecture,
     attention,
     beside,
@@ -62,11 +63,11 @@ def whisper(c: Fields) -> Architecture:
     norm = weights(2 * hidden)
     blocks = (
         beside("stem", stem, "audio"),
-        Block(name="encoder layer", operators=encoder, repeat=layers, stream="audio"),
+        alike("encoder layer", encoder, "audio", layers),
         beside("norm", norm, "audio"),
         beside("embedding", weights((vocabulary + text) * hidden, "embedding"), "text"),
         beside("cross keys", keys, "audio", decoder_layers),
-        Block(name="decoder layer", operators=decoder, repeat=decoder_layers, stream="text"),
+        alike("decoder layer", decoder, "text", decoder_layers),
         beside("head", (*norm, output_head(s, "proj_out")), "text"),
     )
     streams = (Stream(name="audio", length=audio), Stream(name="text", target=True, default=text))
