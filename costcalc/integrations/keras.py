@@ -6,6 +6,7 @@ from typing import Any
 
 from keras.callbacks import Callback
 
+from costcalc.runfile.loading import Source
 from costcalc.tracking.tracker import Tracker, track
 
 
@@ -18,7 +19,7 @@ class CostCallback(Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        run: Any = None,
+        run: Source | None = None,
         *,
         samples: int | None = None,
         tokens: int | None = None,
@@ -28,16 +29,16 @@ class CostCallback(Callback):  # type: ignore[misc]
         self.tracker: Tracker = track(run, **options)
         self._samples, self._tokens = samples, tokens
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, object] | None = None) -> None:
         """Begin; a bad run file raises here, before the first step."""
         self.tracker.start()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, object] | None = None) -> None:
         """A step is done."""
         self.tracker.step(tokens=self._tokens, samples=self._samples)
         if self.tracker.should_stop:
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: dict[str, object] | None = None) -> None:
         """End the record and write the report."""
         self.tracker.stop()

@@ -7,10 +7,11 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from costcalc.runfile.loading import Source
 from costcalc.tracking.guard import never_raises
 from costcalc.tracking.tracker import Tracker, track
 
-Count = Callable[[Any], Mapping[str, int]]
+Count = Callable[[object], Mapping[str, int]]
 
 
 class CostCallback(Callback):  # type: ignore[misc]
@@ -20,7 +21,9 @@ class CostCallback(Callback):  # type: ignore[misc]
     elements of ``input_ids`` are tokens, else the rows of the first tensor are samples.
     """
 
-    def __init__(self, run: Any = None, *, count: Count | None = None, **options: Any) -> None:
+    def __init__(
+        self, run: Source | None = None, *, count: Count | None = None, **options: Any
+    ) -> None:
         self.tracker: Tracker = track(run, **options)
         self._count_of = count or counted
         self._held: dict[str, int] = {}
@@ -31,11 +34,11 @@ class CostCallback(Callback):  # type: ignore[misc]
         """One state a checkpoint, whatever the arguments."""
         return "costcalc"
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """What a checkpoint carries."""
         return self.tracker.state_dict()
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Go on with the sum of a checkpoint."""
         self.tracker.load_state_dict(state_dict)
 
@@ -45,7 +48,12 @@ class CostCallback(Callback):  # type: ignore[misc]
         self.tracker.start()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
         """Count a batch; a step is one of the optimizer's."""
         self._hold(batch)
@@ -71,12 +79,12 @@ class CostCallback(Callback):  # type: ignore[misc]
         self.tracker.note(text)
 
     @never_raises(None)
-    def _hold(self, batch: Any) -> None:
+    def _hold(self, batch: object) -> None:
         for name, number in self._count_of(batch).items():
             self._held[name] = self._held.get(name, 0) + number
 
 
-def counted(batch: Any) -> dict[str, int]:
+def counted(batch: object) -> dict[str, int]:
     """What a batch holds, as far as its shape tells.
 
     >>> import torch

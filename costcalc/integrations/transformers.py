@@ -10,13 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from costcalc.runfile.loading import Source
 from costcalc.tracking.guard import never_raises
 from costcalc.tracking.tracker import Tracker, track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+    from torch.utils.hooks import RemovableHandle
 
 _LOGGED = ("cost_usd", "energy_kwh", "carbon_kg", "mfu", "forecast_cost_usd", "forecast_hours")
 
@@ -28,20 +34,20 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     model or hardware in the run file they are taken from the Trainer.
     """
 
-    def __init__(self, run: Any = None, **options: Any) -> None:
+    def __init__(self, run: Source | None = None, **options: Any) -> None:
         self._asked = {"run": run, **options}
         self.tracker: Tracker = track(run, **options)
-        self.saved: Mapping[str, Any] | None = None
+        self.saved: Mapping[str, object] | None = None
         self._tokens, self._samples, self._steps = 0, 0, 0
-        self._hook: Any = None
+        self._hook: RemovableHandle | None = None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """What a checkpoint carries."""
         plain = {key: value for key, value in self._asked.items() if _is_plain(value)}
         return {"args": plain, "attributes": {"saved": self.tracker.state_dict()}}
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
     ) -> None:
         """Begin; a bad run file raises here, before the first step."""
         resumed = self.saved or _of_checkpoint(state)
@@ -51,7 +57,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._watch(known.get("model"))
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
     ) -> None:
         """An optimizer step is done."""
         tokens, samples = self._tokens or None, self._samples or None
@@ -69,7 +75,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         state: TrainerState,
         control: TrainerControl,
         logs: dict[str, float] | None = None,
-        **known: Any,
+        **known: object,
     ) -> None:
         """Add the newest figures to what is logged."""
         newest = self.tracker.metrics()
@@ -78,7 +84,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             logs.update({name: newest[name] for name in names if name in newest})
 
     def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
     ) -> None:
         """End the record and write the report."""
         if self._hook is not None:
@@ -91,17 +97,17 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.tracker.note(text)
 
     @never_raises(None)
-    def _watch(self, model: Any) -> None:
+    def _watch(self, model: Module) -> None:
         """See how much the model is given; shapes alone, so that no device is waited for."""
 
-        def given(module: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        def given(module: Module, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             if module.training:
                 self._count({**named, **({"input_ids": args[0]} if args else {})})
 
         self._hook = model.register_forward_pre_hook(given, with_kwargs=True)
 
     @never_raises(None)
-    def _count(self, named: Mapping[str, Any]) -> None:
+    def _count(self, named: Mapping[str, Tensor]) -> None:
         for name in ("input_ids", "inputs_embeds"):
             tensor = named.get(name)
             if tensor is not None:
@@ -120,7 +126,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self,
         args: TrainingArguments,
         state: TrainerState,
-        model: Any,
+        model: object,
         tokens: int | None,
         samples: int | None,
     ) -> None:
@@ -142,15 +148,15 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.tracker.describe(found)
 
 
-def _of_checkpoint(state: TrainerState) -> Mapping[str, Any] | None:
+def _of_checkpoint(state: TrainerState) -> Mapping[str, object] | None:
     """Our state in the Trainer's, as a checkpoint was read."""
-    stored: Any = (state.stateful_callbacks or {}).get(CostCallback.__name__)
+    stored = (state.stateful_callbacks or {}).get(CostCallback.__name__)
     first = stored[0] if isinstance(stored, list) and stored else stored
     saved = first.get("attributes", {}).get("saved") if isinstance(first, Mapping) else None
     return saved if isinstance(saved, Mapping) and saved else None
 
 
-def _recipe(args: TrainingArguments) -> dict[str, Any]:
+def _recipe(args: TrainingArguments) -> dict[str, object]:
     precision = "bf16" if args.bf16 else "fp16" if args.fp16 else "tf32" if args.tf32 else "fp32"
     return {
         "training.precision": precision,
@@ -158,7 +164,7 @@ def _recipe(args: TrainingArguments) -> dict[str, Any]:
     }
 
 
-def _adapters(model: Any) -> dict[str, Any]:
+def _adapters(model: object) -> dict[str, object]:
     """Adapters on a frozen base, as PEFT describes them."""
     found = next(iter((getattr(model, "peft_config", None) or {}).values()), None)
     if found is None or not getattr(found, "r", None):
@@ -171,7 +177,7 @@ def _adapters(model: Any) -> dict[str, Any]:
     }
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     try:
         json.dumps(value)
     except (TypeError, ValueError):

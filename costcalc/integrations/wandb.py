@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import wandb
 
 
-def sink(run: Any = None) -> Callable[[dict[str, float]], None]:
+def sink(run: wandb.Run | None = None) -> Callable[[dict[str, float]], None]:
     """A callback that logs to a run (default: the one that is initialised), and to its summary.
 
     The figures join the row that the script logs next, so that its own steps stay as they are.

@@ -27,7 +27,9 @@ from costcalc.tracking.stopping import Stopping
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
+    from costcalc.tracking.detect import Neighbours
     from costcalc.tracking.forecast import Forecast
+    from costcalc.tracking.meters import Meters
     from costcalc.tracking.monitor import JobMonitor
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
@@ -62,11 +64,12 @@ class Background:
         )
         self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
         self.stopping = self._new_stopping()
-        self._meters: Any = None
-        self._neighbours: Any = None
+        self._meters: Meters | None = None
+        self._neighbours: Neighbours | None = None
         self._monitor: JobMonitor | None = None
         self._why_not, self._replanned, self._asked_once = "", False, False
-        self._over, self._status = threading.Event(), "completed"
+        self._over = threading.Event()
+        self._status: Status = "completed"
         self._lock = threading.Lock()
         self._own = Written(start=self._start)
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
@@ -110,8 +113,9 @@ class Background:
 
     def known(self) -> list[Written]:
         """What is known of the job by now, its own newest counts included."""
-        last = self._own.last or Sample(time=time.time(), elapsed=0.0)
-        own = replace(self._own, last=replace(last, **self._counts()))
+        last = self._own.last or self._counted()
+        now = replace(self._counted(), energy=last.energy, gaps=last.gaps, notes=last.notes)
+        own = replace(self._own, last=now)
         return [*(w for w in self._all() if w.start.writer != self._start.writer), own]
 
     # --- the thread -------------------------------------------------------------------------------
@@ -170,10 +174,11 @@ class Background:
             from costcalc.tracking import detect
             from costcalc.tracking.meters import Meters
 
+            share = self._neighbours.share if self._neighbours else lambda: 1.0
             meters = Meters(
                 boot=self._boot,
                 host=host,
-                share=self._neighbours.share,
+                share=share,
                 devices=lambda all_: detect.of_the_job(
                     detect.visible(all_, os.environ), self._place
                 ),
@@ -243,30 +248,31 @@ class Background:
             everyone = len({w.start.place.rank for w in written}) >= self._place.world
             self.note(self.stopping.order(self.counter.steps, self._elapsed(), everyone=everyone))
 
-    def _sample(self, status: str) -> Sample:
+    def _sample(self, status: Status) -> Sample:
         self.counter.settle()
         with self._lock:
             reading = self._meters.read() if self._meters else None
-            return Sample(
-                **self._counts(),
-                time=time.time(),
+            return replace(
+                self._counted(),
                 energy=reading.energy if reading else {},
                 gaps=reading.gaps if reading else 0.0,
-                status=status,  # type: ignore[arg-type]
+                status=status,
                 notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
             )
 
-    def _counts(self) -> dict[str, Any]:
+    def _counted(self) -> Sample:
+        """How far the job is by its own counts; no meter is read."""
         counter = self.counter
-        return {
-            "elapsed": self._elapsed(),
-            "steps": counter.steps,
-            "timed": counter.timed,
-            "busy": counter.busy,
-            "tokens": counter.tokens,
-            "samples": counter.samples,
-            "total_tokens": counter.total_tokens,
-        }
+        return Sample(
+            time=time.time(),
+            elapsed=self._elapsed(),
+            steps=counter.steps,
+            timed=counter.timed,
+            busy=counter.busy,
+            tokens=counter.tokens,
+            samples=counter.samples,
+            total_tokens=counter.total_tokens,
+        )
 
     def _elapsed(self) -> float:
         return monotonic() - self.began
@@ -322,8 +328,8 @@ class Background:
     def _end(self) -> None:
         self._find_place()
         self._plan_again()
-        status = "stopped" if self.stopping.stops(self.counter.steps) else self._status
-        self._append(self._sample(status))
+        stopped = self.stopping.stops(self.counter.steps)
+        self._append(self._sample("stopped" if stopped else self._status))
         if self._neighbours is not None:
             self._neighbours.leave()
         if self._place.rank == 0:

@@ -112,7 +112,7 @@ def of_the_job(devices: Sequence[Device], place: Place) -> tuple[Device, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class HostShare:
     """The cores that a job may use of its host, and the host's name as people know it."""
 
     name: str
@@ -127,7 +127,7 @@ class Host:
         return min(self.allotted / self.all_cores, 1.0)
 
 
-def host(env: Mapping[str, str] | None = None) -> Host:
+def host(env: Mapping[str, str] | None = None) -> HostShare:
     """What this process may use of its host: affinity, the cgroup's quota, Slurm's allocation."""
     env = os.environ if env is None else env
     all_cores = os.cpu_count() or 1
@@ -140,7 +140,7 @@ def host(env: Mapping[str, str] | None = None) -> Host:
     quota = _quota()
     if quota is not None:
         allotted = min(allotted, quota)
-    return Host(
+    return HostShare(
         name=platform.node(),
         cpu=_cpu_name(),
         cores=cores,
@@ -178,7 +178,9 @@ class Neighbours:
     never claim more of a host than there is.  Best effort: without the folder a job counts alone.
     """
 
-    def __init__(self, job: str, boot: str, found: Host, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, job: str, boot: str, found: HostShare, *, folder: Path | None = None
+    ) -> None:
         root = folder or Path(tempfile.gettempdir())
         self._folder = root / f"costcalc-{job_hash(boot)}"
         self._own = job_hash(job)

@@ -9,7 +9,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ def never_raises(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
             try:
                 return method(*args, **kwargs)
             except Exception as error:  # noqa: BLE001  (that is what this is for)
-                _tell(args[0] if args else None, method.__name__, error)
+                _tell(cast("Noting", args[0]), method.__name__, error)
                 return default
 
         return guarded
@@ -37,7 +37,21 @@ def never_raises(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return wrap
 
 
-def _tell(owner: Any, where: str, error: Exception) -> None:
+class Noting(Protocol):
+    """Who remembers what is to be told in the report."""
+
+    def note(self, text: str) -> None:
+        """Remember something for the report."""
+
+
+class Disarmed(Protocol):
+    """Who is told, in a child that was forked, that it is no part of the job."""
+
+    def disarm(self) -> None:
+        """Do nothing from now on."""
+
+
+def _tell(owner: Noting, where: str, error: Exception) -> None:
     try:
         owner.note(f"{where.strip('_')} failed: {type(error).__name__}: {error}")
         if os.environ.get(_DEBUG):
@@ -53,17 +67,17 @@ def _tell(owner: Any, where: str, error: Exception) -> None:
 _IMPORTING = threading.Lock()
 _PATIENCE = 10.0
 
-_live: weakref.WeakSet[Any] = weakref.WeakSet()
+_live: weakref.WeakSet[Disarmed] = weakref.WeakSet()
 _registered = False
 _held = False
 
 
-def importing() -> Any:
+def importing() -> threading.Lock:
     """The lock to hold while a thread of ours imports."""
     return _IMPORTING
 
 
-def watch_forks(owner: Any) -> None:
+def watch_forks(owner: Disarmed) -> None:
     """Have ``owner.disarm()`` called in every child that is forked from now on."""
     global _registered  # noqa: PLW0603  (forks are the process's)
     _live.add(owner)

@@ -36,7 +36,7 @@ class Reading:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Meter:
     """One thing that is metered: ``read`` returns its joules over the last so many seconds."""
 
     key: str
@@ -67,7 +67,7 @@ class Meters:
         self.found: tuple[Device, ...] = ()
         self.picked: tuple[Device, ...] = ()
         self._boot, self._host, self._pick, self._share = boot, host, devices, share
-        self._parts: list[_Part] = []
+        self._meters: list[_Meter] = []
         self._notes: dict[str, None] = {}
         self._began = perf_counter()
         self._gpus: Any = None
@@ -75,7 +75,7 @@ class Meters:
     @property
     def keys(self) -> tuple[str, ...]:
         """What is metered."""
-        return tuple(part.key for part in self._parts)
+        return tuple(part.key for part in self._meters)
 
     def start(self) -> None:
         """Detect and begin; takes seconds."""
@@ -87,7 +87,7 @@ class Meters:
         except Exception as error:  # noqa: BLE001  (whatever CodeCarbon or a driver raises)
             self._note(f"CodeCarbon does not start: {type(error).__name__}: {error}")
         late = perf_counter()
-        for part in self._parts:
+        for part in self._meters:
             part.at, part.unseen = late, late - self._began
 
     def sample(self) -> None:
@@ -109,7 +109,7 @@ class Meters:
         """What was drawn so far."""
         share = self._now()
         with _silent():
-            for part in self._parts:
+            for part in self._meters:
                 self._advance(part, share if part.component != "device" else 1.0)
         energy = {
             part.key: Energy(
@@ -119,9 +119,9 @@ class Meters:
                 component=part.component,
                 gap=part.unseen,
             )
-            for part in self._parts
+            for part in self._meters
         }
-        gaps = max((part.unseen for part in self._parts), default=perf_counter() - self._began)
+        gaps = max((part.unseen for part in self._meters), default=perf_counter() - self._began)
         return Reading(energy=energy, gaps=gaps, notes=tuple(self._notes))
 
     def _now(self) -> float:
@@ -131,7 +131,7 @@ class Meters:
             self._note(f"the share of the host is not known: {error}")
             return 1.0
 
-    def _advance(self, part: _Part, share: float) -> None:
+    def _advance(self, part: _Meter, share: float) -> None:
         """Add what a part drew since its last reading; a fault is a gap."""
         now = perf_counter()
         seconds, part.at = now - part.at, now
@@ -155,8 +155,8 @@ class Meters:
             if kind == "GPU":
                 self._add_gpus(hardware.devices)
             elif self._host:
-                part = _host_part(hardware, self._boot)
-                self._parts += [part] if part else []
+                part = _host_meter(hardware, self._boot)
+                self._meters += [part] if part else []
         except Exception as error:  # noqa: BLE001
             self._note(f"CodeCarbon's {kind} does not start: {type(error).__name__}: {error}")
 
@@ -175,8 +175,8 @@ class Meters:
         self.picked = tuple(self._pick(self.found))
         for device in self.picked:
             item = by_uuid[device.uuid][1]
-            self._parts.append(
-                _Part(
+            self._meters.append(
+                _Meter(
                     key=f"gpu:{device.uuid}",
                     component="device",
                     basis="measured",
@@ -205,7 +205,7 @@ def _gpu_reader(item: Any, share: float) -> Callable[[float], float]:
     return read
 
 
-def _host_part(hardware: Any, boot: str) -> _Part | None:
+def _host_meter(hardware: Any, boot: str) -> _Meter | None:
     """CPU and memory; None for a kind that is none of them."""
     kind = type(hardware).__name__
     name = "RAM" if kind == "RAM" or getattr(hardware, "chip_part", "") == "RAM" else "CPU"
@@ -230,7 +230,7 @@ def _host_part(hardware: Any, boot: str) -> _Part | None:
         _, energy = hardware.measure_power_and_energy(seconds)
         return float(energy.kWh) * 3.6e6
 
-    return _Part(
+    return _Meter(
         key=key,
         component=component,  # type: ignore[arg-type]
         basis=basis,  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ does not disturb a progress bar of the user's and reads well in a log.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TextIO
 
 from costcalc.base.human import digits, percent, scale, span
 from costcalc.calculator.result import Result
@@ -67,7 +67,7 @@ class Teller:
     def __init__(self, file: TextIO | None = None) -> None:
         from rich.console import Console
 
-        self._console: Any = Console(file=file, stderr=file is None, soft_wrap=True)
+        self._console = Console(file=file, stderr=file is None, soft_wrap=True)
         self._last = 0.0
 
     def tell(

@@ -174,9 +174,9 @@ def _devices_metered(totals: Totals) -> bool:
 
 def _measurement(
     totals: Totals, made: Mapping[str, Any], parts: Sequence[EnergyPart]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     last = totals.attempts[-1]
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         **made,
         "meters": [{"name": part.meter, "what": part.component} for part in parts if part.meter]
         or [{"name": "none", "what": "no meter was found"}],
@@ -199,7 +199,7 @@ def _measurement(
     return found
 
 
-def _boundary(made: Mapping[str, Any], parts: Sequence[EnergyPart]) -> dict[str, Any]:
+def _boundary(made: Mapping[str, Any], parts: Sequence[EnergyPart]) -> dict[str, object]:
     """What of the hardware the energy holds."""
     counted = {part.component for part in parts if part.counted}
     listed = []
@@ -217,7 +217,7 @@ def _boundary(made: Mapping[str, Any], parts: Sequence[EnergyPart]) -> dict[str,
 
 def _run(
     totals: Totals, entry: Mapping[str, Any], measurement: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     text = f"{totals.job}/{totals.attempts[0].began!r}"
     by = sorted({str(meter["name"]) for meter in measurement["meters"]})
     return {
@@ -228,7 +228,7 @@ def _run(
     }
 
 
-def _attempt(attempt: Attempt, totals: Totals) -> dict[str, Any]:
+def _attempt(attempt: Attempt, totals: Totals) -> dict[str, object]:
     return {
         "after_hours": (attempt.began - totals.attempts[0].began) / unit("h").factor,
         "hours": attempt.elapsed / unit("h").factor,
@@ -240,7 +240,7 @@ def _attempt(attempt: Attempt, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _compared(predicted: Estimate, made: Estimate, seen: Achieved) -> dict[str, Any]:
+def _compared(predicted: Estimate, made: Estimate, seen: Achieved) -> dict[str, object]:
     """What was predicted for the share of the plan that was done, beside what came."""
     planned = (predicted.details.get("work") or {}).get("data")
     came = (made.details.get("work") or {}).get("data")
@@ -265,7 +265,7 @@ def _compared(predicted: Estimate, made: Estimate, seen: Achieved) -> dict[str, 
     return {"share_of_plan": share, "figures": rows}
 
 
-def _calibrate(seen: Achieved, made: Estimate) -> dict[str, Any]:
+def _calibrate(seen: Achieved, made: Estimate) -> dict[str, object]:
     """The line that makes the next estimate right: one step as the run file counts steps."""
     step = made.results["step_time"]
     if seen.rate is None or step.value is None or made.results["utilization"].value is None:

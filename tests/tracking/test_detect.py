@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc.tracking import detect
-from costcalc.tracking.detect import Host, Neighbours, host, of_the_job, visible
+from costcalc.tracking.detect import HostShare, Neighbours, host, of_the_job, visible
 from costcalc.tracking.records import Device, Place
 
 EIGHT = tuple(Device(uuid=f"GPU-{n}", name="H100", index=n) for n in range(8))
@@ -40,8 +40,10 @@ def test_fewer_ranks_than_devices_use_one_each() -> None:
     assert len(of_the_job(EIGHT, Place())) == 8
 
 
-def cores(*held: int, of: int = 8) -> Host:
-    return Host(name="h", cpu="c", cores=frozenset(held), all_cores=of, allotted=float(len(held)))
+def cores(*held: int, of: int = 8) -> HostShare:
+    return HostShare(
+        name="h", cpu="c", cores=frozenset(held), all_cores=of, allotted=float(len(held))
+    )
 
 
 def test_a_job_alone_has_its_share_of_the_cores(tmp_path: Path) -> None:
