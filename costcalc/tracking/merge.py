@@ -9,14 +9,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Basis, Component, Device, Energy, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What one attempt did, of all its ranks; ``busy`` are the seconds of the ``timed`` steps.
+
+    ``gaps`` are the seconds that a meter missed at the most.
+    """
+
+    steps: int
+    timed: int
+    busy: float
+    tokens: float | None
+    samples: float | None
+    gaps: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One launch of a job: when it began (s since the epoch), how long it held what."""
+    """One launch of a job: when it began (s since the epoch), how long it held what, its counts."""
 
     began: float
     elapsed: float
@@ -28,7 +45,7 @@ class Attempt:
     missing: tuple[int, ...]
     duplicate: tuple[int, ...]
     status: str
-    label: str | None
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +102,9 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
     jobs = {w.start.job for w in writers}
     if len(jobs) != 1:
         raise ValueError(f"expected the records of one job; got {len(jobs)}")
-    groups = attempts(writers)
-    shared = _sharing(layout)
-    counts = [_counted(group, shared) for group in groups]
-    made = [_attempt(group) for group in groups]
+    shared = prod((layout or {}).get(axis, 1) for axis in ("tensor", "pipeline", "context"))
+    made = [_attempt(group, shared) for group in attempts(writers)]
+    counts = [attempt.counts for attempt in made]
     notes = [note for w in writers for note in (*w.start.place.notes, *_last(w).notes, *w.faults)]
     notes += [note for count in counts for note in count.notes]
     return Totals(
@@ -101,10 +117,8 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         tokens=_added(c.tokens for c in counts),
         samples=_added(c.samples for c in counts),
         energy=energy(writers),
-        gaps=sum(max((_last(w).gaps for w in group), default=0.0) for group in groups),
-        cpus=tuple(
-            sorted({str(w.start.machine["cpu"]) for w in writers if w.start.machine.get("cpu")})
-        ),
+        gaps=sum(c.gaps for c in counts),
+        cpus=tuple(sorted({str(cpu) for w in writers if (cpu := w.start.machine.get("cpu"))})),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -143,7 +157,7 @@ def attempts(writers: Sequence[Written]) -> list[list[Written]]:
     return groups
 
 
-def _attempt(group: Sequence[Written]) -> Attempt:
+def _attempt(group: Sequence[Written], shared: int) -> Attempt:
     began = min(w.start.time for w in group)
     boots = {w.start.boot for w in group}
     by_node: dict[int, set[str]] = {}
@@ -163,7 +177,7 @@ def _attempt(group: Sequence[Written]) -> Attempt:
         missing=tuple(n for n in range(expected or 0) if by_node and n not in by_node),
         duplicate=tuple(sorted(n for n, found in by_node.items() if len(found) > 1)),
         status=_last(first).status,
-        label=first.start.place.attempt,
+        counts=_counted(group, shared),
     )
 
 
@@ -176,35 +190,19 @@ def _devices(group: Sequence[Written]) -> tuple[Device, ...]:
 # --- what was done -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Count:
-    steps: int
-    timed: int
-    busy: float
-    tokens: float | None
-    samples: float | None
-    notes: tuple[str, ...] = ()
-
-
-def _sharing(layout: Mapping[str, int] | None) -> int:
-    """Ranks that see the same data: those of one replica."""
-    found = layout or {}
-    return int(found.get("tensor", 1) * found.get("pipeline", 1) * found.get("context", 1))
-
-
-def _counted(group: Sequence[Written], shared: int) -> _Count:
+def _counted(group: Sequence[Written], shared: int) -> Counts:
     """Tokens and steps of one attempt, from what its ranks counted."""
     first = min(group, key=lambda w: (w.start.place.rank, -_last(w).timed))
     tokens, notes = _whole("tokens", group, shared)
     samples, more = _whole("samples", group, shared)
-    stated = [_last(w).total_tokens for w in group]
-    told = [t for t in stated if t is not None]
-    return _Count(
+    told = [t for w in group if (t := _last(w).total_tokens) is not None]
+    return Counts(
         steps=max(_last(w).steps for w in group),
         timed=_last(first).timed,
         busy=_last(first).busy,
         tokens=max(told) if told else tokens,
         samples=samples,
+        gaps=max(_last(w).gaps for w in group),
         notes=(*(() if told else notes), *more),
     )
 

@@ -255,3 +255,22 @@ def test_a_job_that_is_past_its_plan_has_nothing_left() -> None:
     assert done.share == 1.0
     time = done.total["wall_clock"].to("s")
     assert (time.low, time.value, time.high) == (700.0, 700.0, 700.0)
+
+
+def test_before_an_interval_the_power_so_far_is_taken_as_it_is(
+    predicted: costcalc.Estimate,
+) -> None:
+    now = Snapshot(elapsed=100.0, done=1e6, devices=8.0, joules=400_000.0)  # 4 kW
+    found = Forecaster(predicted).look(now)
+    assert found is not None
+    time, energy = found.total["wall_clock"].to("s"), found.total["energy_it"].to("J")
+    for of_time, of_energy in zip(
+        (time.low, time.value, time.high), (energy.low, energy.value, energy.high), strict=True
+    ):
+        assert of_time is not None
+        assert of_energy == pytest.approx(400_000 + (of_time - 100) * 4000)
+
+
+def test_a_meter_that_sees_nothing_foresees_nothing() -> None:
+    energy = at_the_end([(at, done, 0.0) for at, done, _ in UNEVEN]).total["energy_it"]
+    assert (energy.low, energy.value, energy.high) == (0.0, 0.0, 0.0)

@@ -285,3 +285,32 @@ def test_a_counter_measures_and_a_load_is_a_model(
     monkeypatch.setattr(CPU, "_mode", mode)
     energy = metered(monkeypatch, 5.0).read().energy["cpu:b"]
     assert (energy.basis, energy.meter, energy.component) == (basis, meter, "cpu")
+
+
+def test_the_most_that_is_a_reading_is_by_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = metered(monkeypatch, 0.0, 1.9e5, 2.1e5)
+    meters.read()  # two seconds lie between readings: up to 2e5 J
+    assert meters.read().energy["cpu:b"].joules == 1.9e5
+    assert meters.read().energy["cpu:b"].joules == 1.9e5
+
+
+def test_codecarbons_log_is_silent_meanwhile_and_then_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import logging
+
+    logger, handler = logging.getLogger("codecarbon"), logging.NullHandler()
+    before = (logger.disabled, logger.level, list(logger.handlers))
+    monkeypatch.setitem(sys.modules, "codecarbon", sys)  # loaded before, by the user
+    try:
+        logger.setLevel(17)
+        logger.addHandler(handler)
+        with module._silent():
+            assert logger.disabled
+            logger.setLevel(99)
+            logger.handlers.clear()
+        assert (logger.disabled, logger.level) == (False, 17)
+        assert logger.handlers == [*before[2], handler]
+    finally:
+        logger.disabled, logger.handlers[:] = before[0], before[2]
+        logger.setLevel(before[1])
