@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from costcalc import InputError
-from costcalc.workload.architecture import Attention, Convolution, Linear, Scan
+from costcalc.workload.architecture import Architecture, Attention, Convolution, Linear, Scan
 from costcalc.workload.counting import active_parameters, parameters, tally
 from costcalc.workload.families import FAMILIES, build
 
@@ -443,6 +443,26 @@ def test_names_that_adapters_can_target(family, names):
     if family == "gpt_neo":  # two kinds of layer
         found = found[:6] + found[12:]
     assert found == names.split()
+
+
+def test_numbers_at_their_limits():
+    assert made("llama", vocab_size=10**9, num_hidden_layers=10_000).vocabulary == 10**9
+    with pytest.raises(InputError) as caught:
+        made("mamba", vocab_size=10**9 + 1, num_hidden_layers=10_001, expand=0, state_size=0)
+    assert {problem.key: problem.message for problem in caught.value.problems} == {
+        "vocab_size": "expected a whole number, 1000000000 or less; got 1000000001",
+        "num_hidden_layers": "expected a whole number, 10000 or less; got 10001",
+        "expand": "expected a number above 0; got 0",
+        "state_size": "expected a whole number, 1 or more; got 0",
+    }
+    assert parameters(made("mamba", expand=2.0)) == DEFAULTS["mamba"]
+
+
+def test_what_a_model_has_not_is_none_of_it():
+    bare = Architecture(name="bare", kind="vision", streams=(), blocks=())
+    sizes = (bare.hidden, bare.heads, bare.kv_heads, bare.head_dim, bare.ffn, bare.vocabulary)
+    assert sizes == (0,) * 6
+    assert (bare.experts, bare.experts_per_token, bare.layers) == (0, 0, 0)
 
 
 def test_sizes_that_describe_the_model():
