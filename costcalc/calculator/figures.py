@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption, Basis, Choice
 from costcalc.base.ranges import drawn, drivers, percentiles
-from costcalc.calculator import describe, formulas
+from costcalc.calculator import formulas
+from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.calculated import Calculated
+from costcalc.calculator.details import details
+from costcalc.calculator.filled import data_files, filled, plain
 from costcalc.calculator.limits import judged
 from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
 from costcalc.runfile.loading import Request
@@ -48,11 +51,11 @@ def single(part: Calculated, request: Request) -> Estimate:
         assumptions=listed,
         drivers=_drivers([part], results, whole=False),
         warnings=part.warnings,
-        breakdown=describe.breakdown(part.values, part.timed, part.measured),
-        details=describe.details(part, results),
-        run=describe.filled(part.given.raw, listed, request.raw),
+        breakdown=breakdown(part.values, part.timed, part.measured),
+        details=details(part, results),
+        run=filled(part.given.raw, listed, request.raw),
         subject=_subject(request),
-        data=describe.data_files(part),
+        data=data_files(part),
         values={name: float(value) for name, value in part.values.items()},
         measured=part.measured,
     )
@@ -207,8 +210,8 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
         assumptions=_shared(stages),
         drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
-        breakdown=describe.summed([stage.breakdown for stage in stages]),
-        run=describe.whole(request),
+        breakdown=summed([stage.breakdown for stage in stages]),
+        run=plain(request.raw),
         subject=_subject(request),
         data={name: digest for stage in stages for name, digest in stage.data.items()},
         stages=tuple(stages),

@@ -172,7 +172,7 @@ class Estimate:
         """
         from costcalc import __version__
         from costcalc.base.blind import blinded
-        from costcalc.calculator.sections import sections
+        from costcalc.calculator.document import sections
 
         made: dict[str, Any] = {"schema": SCHEMA, "name": self.name}
         if self.subject:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base.human import digits, human, span
-from costcalc.calculator.sections import kind as kind_of
+from costcalc.calculator.document import kind as kind_of
 
 if TYPE_CHECKING:
     from costcalc.report.schema import Assumed, Figure, Report, Stage

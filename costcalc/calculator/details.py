@@ -1,88 +1,17 @@
-"""What an estimate says beside its figures: where it goes, the steps, the filled-in run."""
+"""What an estimate says beside its figures: names, and the steps to them in words."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.assumption import Assumption
 from costcalc.base.human import digits, human, percent
-from costcalc.base.units import from_si, unit
-from costcalc.catalog.files import data_root
+from costcalc.base.units import from_si
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
     from costcalc.calculator.result import Result
-    from costcalc.resolve.time import Timed
-    from costcalc.runfile.loading import Request
-
-# Constants that every estimate rests on.
-_CONSTANTS = ("throughput.yaml", "efficiency.yaml", "power.yaml", "price.yaml", "providers.yaml")
-
-
-def breakdown(
-    values: Mapping[str, Any], time: Timed | None, measured: frozenset[str]
-) -> dict[str, dict[str, float]]:
-    """Where money (USD), energy (kWh), carbon (kgCO2e) and the seconds of a step go.
-
-    What was measured as a whole is not split by a model.
-    """
-    made: dict[str, dict[str, float]] = {}
-    if {"cost", "price", "device_hours"} <= values.keys() and "cost" not in measured:
-        made["cost"] = _cost(values, lost="wall_clock" not in measured)
-    if {"energy", "energy_it"} <= values.keys():
-        if "energy_it" not in measured and {"mean_power", "device_hours"} <= values.keys():
-            made["energy"] = _energy(values)
-        elif "energy" not in measured:
-            it = float(values["energy_it"])
-            split = {"computers": it, "facility": float(values["energy"]) - it}
-            made["energy"] = {name: from_si(joules, "kWh") for name, joules in split.items()}
-    if "carbon_total" in values:
-        made["carbon"] = {
-            "electricity": from_si(float(values["carbon_operational"]), "kgCO2e"),
-            "making the hardware": from_si(float(values["carbon_embodied"]), "kgCO2e"),
-        }
-    if time is not None and time.throughput.breakdown:
-        made["step"] = dict(time.throughput.breakdown)
-    return {of: {k: v for k, v in parts.items() if v > 0} for of, parts in made.items()}
-
-
-def _cost(values: Mapping[str, Any], *, lost: bool) -> dict[str, float]:
-    used = float(values["device_hours"] * values["price"])
-    useful = used * float(values["goodput"]) if lost else used
-    return {
-        "training": useful,
-        "shortfall": used - useful,
-        "unused devices": used * (float(values["billed"]) - 1.0),
-        "electricity": float(values.get("energy", 0.0) * values["electricity"]),
-    }
-
-
-def _energy(values: Mapping[str, Any]) -> dict[str, float]:
-    time = float(values["device_hours"])
-    boards = time * float(values["mean_power"])
-    hosts = time * float(values["host_power"])
-    network = (boards + hosts) * float(values["network_share"])
-    facility = float(values["energy"]) - float(values["energy_it"])
-    made = {"accelerators": boards, "hosts": hosts, "network": network, "facility": facility}
-    return {name: from_si(joules, "kWh") for name, joules in made.items()}
-
-
-def summed(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """The breakdown of several stages: those parts that add up."""
-    made: dict[str, dict[str, float]] = {}
-    for of in ("cost", "energy", "carbon"):
-        if all(of in one for one in found):
-            made[of] = {}
-            for one in found:
-                for name, value in one[of].items():
-                    made[of][name] = made[of].get(name, 0.0) + value
-    return made
-
-
-# --- the steps in words --------------------------------------------------------------------------
 
 
 def details(part: Calculated, results: Mapping[str, Result]) -> dict[str, Any]:
@@ -248,108 +177,3 @@ def _time(part: Calculated, results: Mapping[str, Result]) -> str:
     if "training_time" in part.values and "wall_clock" not in part.measured:
         text += f"; goodput {percent(float(part.values['goodput']))}"
     return text
-
-
-# --- the run, filled in, and the data behind it --------------------------------------------------
-
-
-def filled(
-    raw: Mapping[str, Any], listed: Sequence[Assumption | Choice], whole_file: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The run file with every default and every worked-out value in its place.
-
-    What was filled in stands among the assumptions with a basis other than ``given``: without
-    those keys it is the file as it was read.
-    """
-    made: dict[str, Any] = _copy({**whole_file, **raw})
-    for item in listed:
-        section, _, key = item.key.partition(".")
-        if section in _SECTIONS and item.basis not in ("given", "measured") and key in _KEYS:
-            _fill(made, item)
-    return made
-
-
-_SECTIONS = ("training", "hardware", "site", "price")
-_KEYS = {
-    "method",
-    "packing",
-    "sequence_length",
-    "global_batch",
-    "micro_batch",
-    "precision",
-    "attention",
-    "kernels",
-    "optimizer",
-    "runs",
-    "group",
-    "inner_epochs",
-    "lora.rank",
-    "lora.targets",
-    "layout",
-    "layout.sharding",
-    "utilization",
-    "goodput",
-    "pue",
-    "grid",
-    "device_hour",
-}
-
-
-def _fill(made: dict[str, Any], item: Assumption | Choice) -> None:
-    *outer, last = item.key.split(".")
-    target = made
-    for name in outer:
-        inner = target.setdefault(name, {})
-        if not isinstance(inner, dict):
-            return
-        target = inner
-    target.setdefault(last, written(item))
-
-
-def written(item: Assumption | Choice) -> Any:
-    """A value as a run file writes it.
-
-    >>> from costcalc.base.assumption import exact
-    >>> written(exact("site.grid", 56 / 3.6e6, "gCO2e/kWh", basis="profile", source="a table"))
-    '56.0 gCO2e/kWh'
-    """
-    if isinstance(item, Choice):
-        return item.value
-    value = item.value / unit(item.unit).factor
-    if item.unit == "1":
-        return value
-    money = {"USD/device_hour": "USD"}
-    return f"{value!r} {money.get(item.unit, item.unit)}"
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copy(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_copy(inner) for inner in value]
-    return value
-
-
-def whole(request: Request) -> dict[str, Any]:
-    """The run file of several stages as it was read."""
-    copied: dict[str, Any] = _copy(request.raw)
-    return copied
-
-
-def data_files(part: Calculated) -> dict[str, str]:
-    """The digest of each data file behind a part."""
-    found = dict(part.trained.files)
-    for record in (part.devices.accelerator, part.devices.host.host):
-        found[record.file] = record.digest
-    if part.region is not None:
-        found |= part.region.files
-    return {**found, **_constants()}
-
-
-@functools.cache
-def _constants() -> dict[str, str]:
-    made = {}
-    for name in _CONSTANTS:
-        raw = (data_root() / name).read_bytes()
-        made[f"costcalc/data/{name}"] = "sha256:" + hashlib.sha256(raw).hexdigest()
-    return made

@@ -1,0 +1,72 @@
+"""Where money, energy, carbon and the seconds of a step go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from costcalc.base.units import from_si
+
+if TYPE_CHECKING:
+    from costcalc.calculator.formulas import V
+    from costcalc.resolve.time import Timed
+
+
+def breakdown(
+    values: Mapping[str, V], time: Timed | None, measured: frozenset[str]
+) -> dict[str, dict[str, float]]:
+    """Where money (USD), energy (kWh), carbon (kgCO2e) and the seconds of a step go.
+
+    What was measured as a whole is not split by a model.
+    """
+    made: dict[str, dict[str, float]] = {}
+    if {"cost", "price", "device_hours"} <= values.keys() and "cost" not in measured:
+        made["cost"] = _cost(values, lost="wall_clock" not in measured)
+    if {"energy", "energy_it"} <= values.keys():
+        if "energy_it" not in measured and {"mean_power", "device_hours"} <= values.keys():
+            made["energy"] = _energy(values)
+        elif "energy" not in measured:
+            it = float(values["energy_it"])
+            split = {"computers": it, "facility": float(values["energy"]) - it}
+            made["energy"] = {name: from_si(joules, "kWh") for name, joules in split.items()}
+    if "carbon_total" in values:
+        made["carbon"] = {
+            "electricity": from_si(float(values["carbon_operational"]), "kgCO2e"),
+            "making the hardware": from_si(float(values["carbon_embodied"]), "kgCO2e"),
+        }
+    if time is not None and time.throughput.breakdown:
+        made["step"] = dict(time.throughput.breakdown)
+    return {of: {k: v for k, v in parts.items() if v > 0} for of, parts in made.items()}
+
+
+def _cost(values: Mapping[str, V], *, lost: bool) -> dict[str, float]:
+    used = float(values["device_hours"] * values["price"])
+    useful = used * float(values["goodput"]) if lost else used
+    return {
+        "training": useful,
+        "shortfall": used - useful,
+        "unused devices": used * (float(values["billed"]) - 1.0),
+        "electricity": float(values.get("energy", 0.0) * values["electricity"]),
+    }
+
+
+def _energy(values: Mapping[str, V]) -> dict[str, float]:
+    time = float(values["device_hours"])
+    boards = time * float(values["mean_power"])
+    hosts = time * float(values["host_power"])
+    network = (boards + hosts) * float(values["network_share"])
+    facility = float(values["energy"]) - float(values["energy_it"])
+    made = {"accelerators": boards, "hosts": hosts, "network": network, "facility": facility}
+    return {name: from_si(joules, "kWh") for name, joules in made.items()}
+
+
+def summed(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """The breakdown of several stages: those parts that add up."""
+    made: dict[str, dict[str, float]] = {}
+    for of in ("cost", "energy", "carbon"):
+        if all(of in one for one in found):
+            made[of] = {}
+            for one in found:
+                for name, value in one[of].items():
+                    made[of][name] = made[of].get(name, 0.0) + value
+    return made

@@ -1,0 +1,115 @@
+"""The run file with everything filled in, and the data behind a part."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.units import unit
+from costcalc.catalog.files import data_root
+
+if TYPE_CHECKING:
+    from costcalc.calculator.calculated import Calculated
+
+# Constants that every estimate rests on.
+_CONSTANTS = ("throughput.yaml", "efficiency.yaml", "power.yaml", "price.yaml", "providers.yaml")
+
+
+def filled(
+    raw: Mapping[str, Any], listed: Sequence[Assumption | Choice], whole_file: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The run file with every default and every worked-out value in its place.
+
+    What was filled in stands among the assumptions with a basis other than ``given``: without
+    those keys it is the file as it was read.
+    """
+    made: dict[str, Any] = plain({**whole_file, **raw})
+    for item in listed:
+        section, _, key = item.key.partition(".")
+        if section in _SECTIONS and item.basis not in ("given", "measured") and key in _KEYS:
+            _fill(made, item)
+    return made
+
+
+_SECTIONS = ("training", "hardware", "site", "price")
+_KEYS = {
+    "method",
+    "packing",
+    "sequence_length",
+    "global_batch",
+    "micro_batch",
+    "precision",
+    "attention",
+    "kernels",
+    "optimizer",
+    "runs",
+    "group",
+    "inner_epochs",
+    "lora.rank",
+    "lora.targets",
+    "layout",
+    "layout.sharding",
+    "utilization",
+    "goodput",
+    "pue",
+    "grid",
+    "device_hour",
+}
+
+
+def _fill(made: dict[str, Any], item: Assumption | Choice) -> None:
+    *outer, last = item.key.split(".")
+    target = made
+    for name in outer:
+        inner = target.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return
+        target = inner
+    target.setdefault(last, written(item))
+
+
+def written(item: Assumption | Choice) -> Any:
+    """A value as a run file writes it.
+
+    >>> from costcalc.base.assumption import exact
+    >>> written(exact("site.grid", 56 / 3.6e6, "gCO2e/kWh", basis="profile", source="a table"))
+    '56.0 gCO2e/kWh'
+    """
+    if isinstance(item, Choice):
+        return item.value
+    value = item.value / unit(item.unit).factor
+    if item.unit == "1":
+        return value
+    money = {"USD/device_hour": "USD"}
+    return f"{value!r} {money.get(item.unit, item.unit)}"
+
+
+def plain(value: Any) -> Any:
+    """A copy of what YAML holds, as mappings and lists of its own."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def data_files(part: Calculated) -> dict[str, str]:
+    """The digest of each data file behind a part."""
+    found = dict(part.trained.files)
+    for record in (part.devices.accelerator, part.devices.host.host):
+        found[record.file] = record.digest
+    if part.region is not None:
+        found |= part.region.files
+    return {**found, **_constants()}
+
+
+@functools.cache
+def _constants() -> dict[str, str]:
+    made = {}
+    for name in _CONSTANTS:
+        raw = (data_root() / name).read_bytes()
+        made[f"costcalc/data/{name}"] = "sha256:" + hashlib.sha256(raw).hexdigest()
+    return made
