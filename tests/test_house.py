@@ -143,7 +143,15 @@ def test_a_plain_estimate_loads_neither_pint_nor_codecarbon() -> None:
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         "    assert run(['estimate', 'examples/llama-3-8b.yaml']) in (0, 3)"
     )
-    assert not loaded(code) & {"pint", "codecarbon", "jinja2", "pandas", "torch", "scipy", "matplotlib"}
+    assert not loaded(code) & {
+        "pint",
+        "codecarbon",
+        "jinja2",
+        "pandas",
+        "torch",
+        "scipy",
+        "matplotlib",
+    }
 
 
 def test_the_check_of_what_is_loaded_can_fail() -> None:
