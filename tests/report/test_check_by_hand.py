@@ -66,7 +66,7 @@ def test_how_far_off_is_said() -> None:
 
 
 def test_what_a_meter_says_stands_unless_another_meter_says_otherwise() -> None:
-    """A meter at 130 kWh may differ from a modelled 80 × 1.25 = 100; from a metered 80 it may not."""
+    """A meter at 130 kWh may differ from a modelled 80 × 1.25 = 100, not from a metered 80."""
     metered = figure(130.0, "kWh", "measured")
     assert found(report(results(energy_it=80.0, energy=metered), PUE)) == []
     both = results(energy_it=figure(80.0, "kWh", "measured"), energy=metered)
