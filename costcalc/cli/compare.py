@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,17 +15,31 @@ from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from costcalc.decide.comparing import Comparison
+    from costcalc.decide.plotting import Marks, Plot
+    from costcalc.decide.sweep import FigureName, Row
+    from costcalc.decide.table_files import Rows
 
 SLOW = 1.0  # seconds after which a progress bar shows
 _BETTER = {"time": "faster", "cost": "cheaper", "carbon": "cleaner"}
-_FIGURES = (
+_FIGURES: tuple[tuple[FigureName, str, str], ...] = (
     ("wall_clock", "Time", "h"),
     ("cost", "Cost", "USD"),
     ("energy", "Energy", "kWh"),
     ("carbon_total", "CO2e", "kgCO2e"),
+)
+
+
+_AIMED: tuple[tuple[FigureName, str], ...] = (
+    ("wall_clock", "h"),
+    ("cost", "USD"),
+    ("carbon_total", "kgCO2e"),
 )
 
 
@@ -107,7 +121,7 @@ def command(
     return OK
 
 
-def _writer(stack: Any, output: Path | None, *, force: bool) -> Any:
+def _writer(stack: ExitStack, output: Path | None, *, force: bool) -> Rows | None:
     if output is None:
         return None
     from costcalc.decide.table_files import Rows
@@ -115,7 +129,7 @@ def _writer(stack: Any, output: Path | None, *, force: bool) -> Any:
     return stack.enter_context(Rows(output, force=force))
 
 
-def _client(stack: Any, workers: int, cluster: str | None) -> Any:
+def _client(stack: ExitStack, workers: int, cluster: str | None) -> object:
     if not workers and not cluster:
         return None
     from costcalc.decide.cluster import connect, local
@@ -124,10 +138,10 @@ def _client(stack: Any, workers: int, cluster: str | None) -> Any:
     return stack.enter_context(client)
 
 
-def _progress(stack: Any) -> Callable[[int, int], None]:
+def _progress(stack: ExitStack) -> Callable[[int, int], None]:
     """A bar on stderr once it has taken longer than a second; none where nobody watches."""
     began = time.monotonic()
-    shown: list[Any] = []
+    shown: list[tuple[Progress, TaskID]] = []
 
     def progress(done: int, total: int) -> None:
         if not shown and sys.stderr.isatty() and time.monotonic() - began > SLOW:
@@ -135,9 +149,10 @@ def _progress(stack: Any) -> Callable[[int, int], None]:
             from rich.progress import Progress
 
             bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-            shown.extend((bar, bar.add_task("scenarios", total=total)))
+            shown.append((bar, bar.add_task("scenarios", total=total)))
         if shown:
-            shown[0].update(shown[1], completed=done)
+            bar, task = shown[0]
+            bar.update(task, completed=done)
 
     return progress
 
@@ -173,7 +188,7 @@ def _show(made: Comparison, top: int) -> None:
     print_rest(console, made.notes, made.sources)
 
 
-def _said(row: Any) -> str:
+def _said(row: Row) -> str:
     hardware = f"{row['count']} × {row['accelerator']} in {row['region']}, {row['plan']}"
     figures = ", ".join(human(row[name], unit) for name, _, unit in _FIGURES)
     return f"{hardware}: {figures}"
@@ -193,12 +208,12 @@ def _cannot(whys: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _more(console: Any, number: int, top: int) -> None:
+def _more(console: Console, number: int, top: int) -> None:
     if number > top:
         console.print(f"  … {number - top} more: --top {number}")
 
 
-def _front(made: Comparison, rows: Sequence[Any]) -> Table:
+def _front(made: Comparison, rows: Sequence[Row]) -> Table:
     """Two lines a row: the figures, and beneath them their ranges."""
     heads = ("Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else []))
     shown = table(*heads, whole=("Hardware", "Where"))
@@ -208,8 +223,8 @@ def _front(made: Comparison, rows: Sequence[Any]) -> Table:
             f"{row['count']} × {row['accelerator']}\n{row['precision'] or ''}",
             f"{row['region']}\n{row['plan']}",
         ]
-        for name, unit in (("wall_clock", "h"), ("cost", "USD"), ("carbon_total", "kgCO2e")):
-            value, (low, high) = row[name], ranges.get(name, (None, None))
+        for name, unit in _AIMED:
+            value, (low, high) = row[name], ranges.get(name) or (None, None)
             said = human(value, unit) if unit == "h" else bare(value)
             ends = span(low, high, value, unit) if unit == "h" else _ends(low, high)
             cells.append(f"{said}\n{ends}")
@@ -226,7 +241,7 @@ def _ends(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None or low == high else f"{digits(low)} – {digits(high)}"
 
 
-def _rest(rows: Sequence[Any]) -> Table:
+def _rest(rows: Sequence[Row]) -> Table:
     heads = ("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
     shown = table(*heads, whole=("Hardware", "Where"))
     for row in rows:
@@ -236,23 +251,21 @@ def _rest(rows: Sequence[Any]) -> Table:
             row["region"],
             row["plan"],
             human(row["wall_clock"], "h"),
-            *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
+            bare(row["cost"]),
+            bare(row["energy"]),
+            bare(row["carbon_total"]),
             style=None if row["within_limits"] else "dim",
         )
     return shown
 
 
-def _plot(made: Comparison) -> Any:
+def _plot(made: Comparison) -> Plot:
     from costcalc.decide.plotting import Marks, Plot
 
-    def series(rows: Sequence[Any], label: str, mark: str) -> Marks:
-        known = [row for row in rows if row["wall_clock"] and row["cost"]]
-        return Marks(
-            label=label,
-            mark=mark,
-            x=[row["wall_clock"] for row in known],
-            y=[row["cost"] for row in known],
-        )
+    def series(rows: Sequence[Row], label: str, mark: str) -> Marks:
+        known = [(r["wall_clock"], r["cost"]) for r in rows if r["wall_clock"] and r["cost"]]
+        hours, dollars = [x for x, _ in known if x], [y for _, y in known if y]
+        return Marks(label=label, mark=mark, x=hours, y=dollars)
 
     return Plot(
         title=f"{made.name}: time against cost",

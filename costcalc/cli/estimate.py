@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,8 +58,7 @@ def command(
     given = {name: value for name, value in locals().items() if name != "estimate"}
     given["set"] = given.pop("set_")
     shape = _format("json" if json_ else output_format)
-    source: Any = str(run) if run else {}
-    made = estimate(source, changes=options.changes(given))
+    made = estimate(str(run) if run else {}, changes=options.changes(given))
     if output is not None:
         made.save(output, force=force, identify=identify)
         print(f"wrote {output}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -82,7 +82,7 @@ def show(
             ", ".join((figure.source, *figure.confirmed_by)),
         )
         notes += [f"{path}: {figure.note}"] if figure.note else []
-    parts: list[Any] = [*_heading(profile), "", shown, *notes]
+    parts: list[object] = [*_heading(profile), "", shown, *notes]
     if profile.prices:
         parts += ["", *_price_parts(profile)]
     _print(*parts, "", *_source_lines(profile))
@@ -157,7 +157,7 @@ def _heading(profile: Accelerator) -> list[str]:
     return lines
 
 
-def _price_parts(profile: Accelerator) -> list[Any]:
+def _price_parts(profile: Accelerator) -> list[object]:
     shown = accelerators.known_prices(profile)[:_PRICES_SHOWN]
     heads = ("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date")
     listed = table(*heads, right=_RIGHT, gap=2)
@@ -190,7 +190,7 @@ def _or_nothing(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _brief(profile: Accelerator) -> dict[str, Any]:
+def _brief(profile: Accelerator) -> dict[str, object]:
     power = profile.board_power
     return {
         "id": profile.id,
@@ -210,15 +210,15 @@ def _brief(profile: Accelerator) -> dict[str, Any]:
     }
 
 
-def _whole(profile: Accelerator) -> dict[str, Any]:
-    made: dict[str, Any] = profile.model_dump(mode="json", exclude_none=True)
+def _whole(profile: Accelerator) -> dict[str, object]:
+    made: dict[str, object] = profile.model_dump(mode="json", exclude_none=True)
     made["file"], made["digest"] = profile.file, profile.digest
     made["prices"] = [_plain_price(price) for price in profile.prices]
     return made
 
 
-def _plain_price(price: Price) -> dict[str, Any]:
-    made: dict[str, Any] = price.model_dump(mode="json", exclude_none=True)
+def _plain_price(price: Price) -> dict[str, object]:
+    made: dict[str, object] = price.model_dump(mode="json", exclude_none=True)
     return {**made, "date": price.date}
 
 

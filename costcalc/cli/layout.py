@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -46,7 +46,7 @@ def command(
     _print(found, seconds)
 
 
-def _plain(found: Found) -> dict[str, Any]:
+def _plain(found: Found) -> dict[str, object]:
     return {
         "walked": found.walked,
         "fitting": found.fitting,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,7 +47,7 @@ def _no_family(family: str) -> None:
     raise not_found("--family", "family", family, sorted({p.family for p in presets.all_presets()}))
 
 
-def to_dict(preset: Preset) -> dict[str, Any]:
+def to_dict(preset: Preset) -> dict[str, object]:
     """A preset as plain values, in the shape of its file; what it has not is left out."""
     return preset.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
@@ -109,7 +109,7 @@ def _show(preset: Preset) -> None:
         console.print("  " + line, soft_wrap=True)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     from json import dumps
 
     return value if isinstance(value, str) else dumps(value)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import date as Date  # noqa: N812 - `date` is the option's name
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from costcalc.base.human import digits, human, percent
 from costcalc.cli import OK, options
-from costcalc.cli.screen import print_json, screen, table
+from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from costcalc.decide.placing import Standing
+    from costcalc.decide.plotting import Plot
 
 
 NOTABLE = 0.1  # from this share on a difference from a published figure is explained
@@ -146,7 +147,7 @@ def _show(made: Standing) -> None:
     console.print("Who can afford it")
     console.print(_purses(made))
     for one in made.purses:
-        console.print(f"  {one['name']}: {one['why']} [{one['source']}]")
+        console.print(f"  {one.purse.name}: {one.purse.why} [{one.purse.source}]")
     if made.target is not None:
         console.print(_target(made))
     console.print(text(_plot(made)), soft_wrap=True)
@@ -164,8 +165,7 @@ def _show(made: Standing) -> None:
     console.print(_laws())
     console.print("By year: the share of academia, and what each purse could have trained")
     console.print(_divide(made))
-    for line in made.to_dict()["sources"]:
-        console.print(f"data: {line}")
+    print_rest(console, (), made.sources)
 
 
 def _neighbours(made: Standing) -> Table:
@@ -178,12 +178,11 @@ def _neighbours(made: Standing) -> Table:
 def _purses(made: Standing) -> Table:
     shown = table("Purse", "holds (FLOP)", "on", "the run is")
     for one in made.purses:
-        if one["flop"] is None:
-            shown.add_row(one["name"], "unknown", "no device of that year known", "")
+        if one.flop is None or one.times is None:
+            shown.add_row(one.purse.name, "unknown", "no device of that year known", "")
             continue
-        shown.add_row(
-            one["name"], f"{one['flop']:.2g}", one["on"], f"{digits(one['times'], 2)} × it"
-        )
+        times = f"{digits(one.times, 2)} × it"
+        shown.add_row(one.purse.name, f"{one.flop:.2g}", one.on, times)
     return shown
 
 
@@ -234,7 +233,7 @@ def _laws() -> Table:
 
 
 def _divide(made: Standing) -> Table:
-    ids = [one["id"] for one in made.purses]
+    ids = [one.purse.id for one in made.purses]
     shown = table("Year", "n", "academia", "joint", *(name.replace("-", "-\n") for name in ids))
     for row in made.divide:
         shares = [row["could_train"][name] for name in ids]
@@ -254,7 +253,7 @@ def _target(made: Standing) -> str:
     found = made.target
     assert found is not None
     head = f"{found.law.benchmark}, error {percent(found.error)}"
-    if found.flop is None:
+    if found.flop is None or found.on is None:
         return f"{head}: unknown, {found.why}\n"
     figures = found.on["figures"]
     known = [
@@ -286,7 +285,7 @@ _SHOWN = {"device_hours": "time", "cost": "cost", "energy": "energy", "carbon_to
 _STEPS = 72  # points of a line across the plot
 
 
-def _plot(made: Standing) -> Any:
+def _plot(made: Standing) -> Plot:
     from costcalc.decide.history import landmarks, years
     from costcalc.decide.plotting import Marks, Plot
 

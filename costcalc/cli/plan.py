@@ -13,7 +13,12 @@ from costcalc.cli import OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
-    from costcalc.decide.planning import Planned, Spot
+    from collections.abc import Mapping
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from costcalc.decide.planning import Planned, Search, Spot, SpotCosts
 
 
 ROWS = 12  # of a curve of expected scores; a longer one is thinned
@@ -135,14 +140,15 @@ def _show(made: Planned) -> None:
 
     from costcalc.calculator.result import UNITS
     from costcalc.decide.chunk import LIMITED
+    from costcalc.decide.sweep import section
 
     console = screen()
-    hardware = made.run["hardware"]
+    hardware = section(made.run, "hardware")
     named = hardware.get("accelerator") or hardware.get("instance")
-    tokens = (made.run.get("training") or {}).get("tokens")
+    tokens = section(made.run, "training").get("tokens")
     shown = f" on {_tokens(tokens)}" if tokens else ""
-    model = made.run["model"]
-    place = (made.run.get("site") or {}).get("region")
+    model = section(made.run, "model")
+    place = section(made.run, "site").get("region")
     console.print(
         f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
         f"{hardware.get('count', '')} × {named}{f' in {place}' if place else ''}: "
@@ -173,27 +179,32 @@ def _show(made: Planned) -> None:
         _show_spot(console, made.spot)
     if made.search:
         _show_search(console, made.search)
-    print_rest(console, made.notes, made.to_dict()["sources"])
+    print_rest(console, made.notes, made.sources)
 
 
-def _tokens(value: Any) -> str:
+def _tokens(value: object) -> str:
     return f"{human(value, '1')} tokens" if isinstance(value, float) else f"{value} tokens"
 
 
-def _laws(made: Planned) -> Any:
+def _laws(made: Planned) -> Table:
     shown = table("Law", "Parameters", "Tokens", "Loss")
     for law in made.laws:
-        cells = []
-        for name in ("parameters", "tokens"):
-            spread = span(law[f"{name}_low"], law[f"{name}_high"], law[name], "1")
-            cells.append(human(law[name], "1") + (f" ({spread})" if spread else ""))
+        cells = [
+            _with_spread(law["parameters"], law["parameters_low"], law["parameters_high"]),
+            _with_spread(law["tokens"], law["tokens_low"], law["tokens_high"]),
+        ]
         low, high = law["loss_low"], law["loss_high"]
         spread = f" ({low:.3f} – {high:.3f})" if low else ""
         shown.add_row(law["law"].replace(" et al. ", " "), *cells, digits(law["loss"], 4) + spread)
     return shown
 
 
-def _layout(layout: Any) -> str:
+def _with_spread(value: float, low: float | None, high: float | None) -> str:
+    spread = span(low, high, value, "1")
+    return human(value, "1") + (f" ({spread})" if spread else "")
+
+
+def _layout(layout: Mapping[str, Any]) -> str:
     """The axes that are more than one, and how they were chosen."""
     axes = [
         f"{name.replace('_', ' ')} {value}"
@@ -214,7 +225,7 @@ def _layout(layout: Any) -> str:
     return ", ".join([*(axes or ["one device"]), *rest]) + how
 
 
-def _ways(made: Planned) -> Any:
+def _ways(made: Planned) -> Table:
     heads = ("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
     shown = table(*heads, whole=("", "Hardware", "Where"))
     for name, row in made.ways.items():
@@ -223,12 +234,14 @@ def _ways(made: Planned) -> Any:
             f"{row['count']} × {row['accelerator']}",
             row["region"],
             human(row["wall_clock"], "h"),
-            *(bare(row[name]) for name in ("cost", "energy", "carbon_total")),
+            bare(row["cost"]),
+            bare(row["energy"]),
+            bare(row["carbon_total"]),
         )
     return shown
 
 
-def _show_spot(console: Any, spot: Any) -> None:
+def _show_spot(console: Console, spot: SpotCosts) -> None:
     often = (
         f"a checkpoint every {digits(spot['interval_minutes'])} min"
         if spot["interval_minutes"] < 60 * spot["work_hours"] * (1 - 1e-9)
@@ -244,7 +257,7 @@ def _show_spot(console: Any, spot: Any) -> None:
     console.print(f"  without checkpoints: {human(without, 'h') if without else 'never done'}")
 
 
-def _show_search(console: Any, search: Any) -> None:
+def _show_search(console: Console, search: Search) -> None:
     best, of = search["expected_best"], search["expected_best_of"]
     said = f"; expected best score of {of}: {digits(best, 4)}" if best is not None else ""
     console.print(f"Search: the limits hold {search['trials']:,} trials{said}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -122,9 +122,9 @@ def _notes(title: str, figure: Sourced) -> list[str]:
     return lines
 
 
-def to_dict(region: regions.Region, *, brief: bool = False) -> dict[str, Any]:
+def to_dict(region: regions.Region, *, brief: bool = False) -> dict[str, object]:
     """A region as plain values; ``brief`` leaves out reasons, addresses and other conventions."""
-    made: dict[str, Any] = {
+    made: dict[str, object] = {
         "region": region.code,
         "location": region.label,
         "kind": region.kind,
@@ -144,7 +144,7 @@ def to_dict(region: regions.Region, *, brief: bool = False) -> dict[str, Any]:
     return made
 
 
-def _plain(figure: Sourced | GridFactor | None, *, brief: bool = False) -> dict[str, Any] | None:
+def _plain(figure: Sourced | GridFactor | None, *, brief: bool = False) -> dict[str, object] | None:
     if figure is None:
         return None
     left_out = ("why", "range_why", "url") if brief else ()

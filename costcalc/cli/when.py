@@ -172,4 +172,4 @@ def _show(made: Waiting) -> None:
         ),
         soft_wrap=True,
     )
-    print_rest(console, made.notes, made.to_dict()["sources"])
+    print_rest(console, made.notes, made.sources)

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from costcalc.catalog.region import CLOUDS
 from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
 from costcalc.decide.comparing import compare
-from costcalc.decide.sweep import single
+from costcalc.decide.sweep import Row, section, single
 
 AIMS = (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon"))
 
 
-def alternatives(
-    raw: Mapping[str, Any],
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]], list[str]]:
+def alternatives(raw: Mapping[str, object]) -> tuple[dict[str, object], dict[str, Row], list[str]]:
     """The run of the first way, every way's row, and what is to be said.
 
     Raises:
         InputError: nothing that was tried trains it within the limits.
     """
-    asked = raw.get("hardware") or {}
-    region = (raw.get("site") or {}).get("region")
+    asked = section(raw, "hardware")
+    region = section(raw, "site").get("region")
     anywhere = not placed(raw)
-    axes: dict[str, Any] = {
-        "accelerators": [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES),
-        "counts": [asked["count"]] if "count" in asked else list(COUNTS[:11]),
-        "regions": list(CLOUDS) if anywhere else [region or "world"],
-    }
+    devices = [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES)
+    counts = [asked["count"]] if "count" in asked else list(COUNTS[:11])
+    regions = list(CLOUDS) if anywhere else [region or "world"]
     notes = []
     if anywhere:
         notes.append(f"no place is given: the regions of {', '.join(CLOUDS)} are tried")
@@ -38,7 +33,9 @@ def alternatives(
     for name, aim in AIMS:
         if aim == "carbon" and region is None and not anywhere:
             continue
-        found = compare(raw, **axes, minimize=aim, ranges=False)
+        found = compare(
+            raw, accelerators=devices, counts=counts, regions=regions, minimize=aim, ranges=False
+        )
         if found.best is not None:
             made[name] = found.best
     if not made:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
 from costcalc.decide.buying import Bought, alone, nothing, share_of, unknown
+from costcalc.decide.sweep import section
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -22,7 +23,7 @@ SMALLEST = 5e6  # parameters: below it no other model will do either
 
 def nearest(
     bought: Bought, ratio: float | None, *, experts: bool = False
-) -> tuple[dict[str, Any], Estimate, str]:
+) -> tuple[dict[str, object], Estimate, str]:
     """The run, its estimate and the preset: the model nearest to the optimum of the compute.
 
     ``ratio`` (tokens a parameter) over-trains.  With ``experts`` a mixture of experts is taken, by
@@ -32,7 +33,7 @@ def nearest(
         InputError: no model keeps the limits.
     """
     flop = bought.flop
-    made: tuple[dict[str, Any], Estimate, str] | None = None
+    made: tuple[dict[str, object], Estimate, str] | None = None
     for _ in range(4):  # the real model's utilization changes what the limits buy
         before = made[2] if made else None
         made = _nearest(bought, flop, ratio, experts=experts)
@@ -43,13 +44,13 @@ def nearest(
     return made
 
 
-def filled(bought: Bought, model: Mapping[str, Any]) -> tuple[dict[str, Any], Estimate]:
+def filled(bought: Bought, model: Mapping[str, object]) -> tuple[dict[str, object], Estimate]:
     """A given model on as many tokens as the limits hold.
 
     Raises:
         InputError: the model takes no tokens, or none keep the limits.
     """
-    run = {**bought.run, "model": dict(model), "training": dict(bought.run.get("training") or {})}
+    run = {**bought.run, "model": dict(model), "training": section(bought.run, "training")}
     return _filled(run, FIRST, bought.limits)
 
 
@@ -85,13 +86,13 @@ def _by_size(wanted: float, *, experts: bool) -> Iterator[tuple[float, str]]:
 
 def _nearest(
     bought: Bought, flop: float, ratio: float | None, *, experts: bool
-) -> tuple[dict[str, Any], Estimate, str]:
+) -> tuple[dict[str, object], Estimate, str]:
     why = "no model is known"
     for parameters, preset in _by_size(_wanted(flop, ratio), experts=experts):
         tokens = flop / (6 * parameters)
         if ratio is not None:
             tokens = min(tokens, ratio * parameters)
-        own = dict(bought.run.get("training") or {})
+        own = section(bought.run, "training")
         run = {**bought.run, "model": {"preset": preset}, "training": own}
         try:
             return (*_filled(run, tokens, bought.limits), preset)
@@ -103,13 +104,13 @@ def _nearest(
 
 
 def _filled(
-    run: Mapping[str, Any], tokens: float, most: Mapping[str, float]
-) -> tuple[dict[str, Any], Estimate]:
+    run: Mapping[str, object], tokens: float, most: Mapping[str, float]
+) -> tuple[dict[str, object], Estimate]:
     """The run on as many tokens as its limits hold, estimated again until they are kept."""
-    made: dict[str, Any] = dict(run)
+    made: dict[str, object] = dict(run)
     found: Estimate | None = None
     for _ in range(8):
-        made = {**run, "training": {**run["training"], "tokens": float(f"{tokens:.6g}")}}
+        made = {**run, "training": {**section(run, "training"), "tokens": float(f"{tokens:.6g}")}}
         found = alone(made)
         share, _ = share_of(found, most)
         if share is None:

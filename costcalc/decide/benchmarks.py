@@ -7,10 +7,9 @@ log10 compute.  Operations done and hardware burden (processors × peak × time)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class Law:
             f"{self.fit.high:+.3f}, holds 0 ({self.fit.n} points, R² {self.fit.r2:.2f})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
         found = self.exponent
         return {
@@ -149,9 +148,9 @@ class Target:
     low: float | None
     high: float | None
     why: str
-    on: Mapping[str, Any]
+    on: Priced | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
         return {
             "law": self.law.to_dict(),
@@ -160,7 +159,7 @@ class Target:
             "low": self.low,
             "high": self.high,
             "why": self.why,
-            "on": dict(self.on),
+            "on": dict(self.on or {}),
         }
 
 
@@ -179,7 +178,9 @@ def target(
         message = f"expected a share between 0 and 1, or 5%; got {error:g}"
         raise InputError(Problem(key="--error", message=message))
     if found.exponent is None:
-        return Target(law=found, error=error, flop=None, low=None, high=None, why=found.why, on={})
+        return Target(
+            law=found, error=error, flop=None, low=None, high=None, why=found.why, on=None
+        )
     chosen = _chosen(found.benchmark, found.quantity, found.vintage)
     x = np.log10([flop for flop, _ in chosen])
     y = np.log10([reached for _, reached in chosen])
@@ -210,9 +211,26 @@ def _power(exponent: float) -> float:
 _ONE = 1e21  # FLOP: everything on a fixed profile is proportional to the compute
 
 
-def priced(
-    flop: float, quantity: str, accelerator: str, region: str | None = None
-) -> dict[str, Any]:
+class Amount(TypedDict):
+    """A figure with its range and unit; ``why`` says why there is none."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    why: str | None
+
+
+class Priced(TypedDict):
+    """What a compute takes on one device type, and by which rule."""
+
+    accelerator: str
+    region: str | None
+    rule: str
+    figures: dict[str, Amount]
+
+
+def priced(flop: float, quantity: str, accelerator: str, region: str | None = None) -> Priced:
     """Device-hours, dollars, kWh and kgCO2e of a compute on one device type, by the calculator.
 
     All are proportional to the compute, so that a compute beyond any run is scaled from 1e21 FLOP.
@@ -220,7 +238,7 @@ def priced(
     from costcalc.calculator.calculate import estimate
 
     profile = accelerators.find(accelerator)
-    run: dict[str, Any] = {
+    run: dict[str, object] = {
         "hardware": {"accelerator": profile.id, "count": 1},
         "price": {"provider": "any"},
     }
@@ -236,7 +254,7 @@ def priced(
         rule = "time = operations / (peak × predicted utilization × goodput)"
     made = estimate(run)
     scale = flop / _ONE
-    figures = {}
+    figures: dict[str, Amount] = {}
     for name in ("device_hours", "cost", "energy", "carbon_total"):
         one = made.results[name]
         figures[name] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chunk import LIMITED
+from costcalc.decide.sweep import section
 from costcalc.price import regions_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ ENOUGH_MORE = 1.02  # more devices, or others, for less than 2 % more compute ar
 ALIKE = 0.999  # regions that buy within 0.1 % as much are alike: the cleanest is taken
 
 
-FLOPS: Mapping[str, Any] = {"model": {"flops": f"{ONE:g} FLOP"}}
+FLOPS: Mapping[str, object] = {"model": {"flops": f"{ONE:g} FLOP"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Bought:
 
     flop: float
     limits: Mapping[str, float]  # in the units of a report
-    run: Mapping[str, Any]
+    run: Mapping[str, object]
     notes: tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ class _Choice:
     why: str = ""
 
 
-def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
+def bought(raw: Mapping[str, object], unit: Mapping[str, object] = FLOPS) -> Bought:
     """The most compute on the given hardware and place, or on the best of those tried.
 
     ``unit`` is the work that is bought many times over, as sections of a run file: by default bare
@@ -75,7 +76,7 @@ def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
     Raises:
         InputError: the run file has problems, or nothing can be judged by the limits.
     """
-    asked = dict(raw.get("hardware") or {})
+    asked = section(raw, "hardware")
     fixed = bool({"accelerator", "instance"} & set(asked))
     names: Sequence[str | None] = (None,) if fixed else CANDIDATES
     counts = (None,) if {"count", "nodes", "instance"} & set(asked) else COUNTS
@@ -94,31 +95,31 @@ def bought(raw: Mapping[str, Any], unit: Mapping[str, Any] = FLOPS) -> Bought:
     }
     run = {**raw, "hardware": hardware}
     if best.region is not None:
-        run["site"] = {**(raw.get("site") or {}), "region": best.region}
+        run["site"] = {**section(raw, "site"), "region": best.region}
     return Bought(flop=(best.share or 0.0) * ONE, limits=most, run=run, notes=tuple(notes))
 
 
-def placed(raw: Mapping[str, Any]) -> bool:
+def placed(raw: Mapping[str, object]) -> bool:
     """Whether it is said where the run is, or whose prices hold."""
-    site, price = raw.get("site") or {}, raw.get("price") or {}
+    site, price = section(raw, "site"), section(raw, "price")
     return bool(
         {"region", "grid"} & set(site)
         or {"provider", "device_hour", "instance_hour", "owned"} & set(price)
     )
 
 
-def _priced(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+def _priced(raw: Mapping[str, object]) -> tuple[Mapping[str, object], list[str]]:
     if placed(raw):
         return raw, []
     return (
-        {**raw, "price": {**(raw.get("price") or {}), "provider": "any"}},
+        {**raw, "price": {**section(raw, "price"), "provider": "any"}},
         ["no place is given and no region tried has the prices: the median over providers"],
     )
 
 
 def _here(
-    raw: Mapping[str, Any],
-    unit: Mapping[str, Any],
+    raw: Mapping[str, object],
+    unit: Mapping[str, object],
     names: Sequence[str | None],
     counts: Sequence[int | None],
 ) -> tuple[_Choice, dict[str, float]]:
@@ -145,7 +146,11 @@ def _here(
     return _best(names, counts, judged), limits
 
 
-def _best(names: Sequence[str | None], counts: Sequence[int | None], judged: Any) -> _Choice:
+def _best(
+    names: Sequence[str | None],
+    counts: Sequence[int | None],
+    judged: Callable[[str | None, int | None], _Choice],
+) -> _Choice:
     best: _Choice | None = None
     whys: list[str] = []
     for name in names:
@@ -165,10 +170,10 @@ def _best(names: Sequence[str | None], counts: Sequence[int | None], judged: Any
 
 
 def _unit(
-    raw: Mapping[str, Any], unit: Mapping[str, Any], name: str | None, count: int | None
-) -> dict[str, Any]:
+    raw: Mapping[str, object], unit: Mapping[str, object], name: str | None, count: int | None
+) -> dict[str, object]:
     hardware = {
-        **(raw.get("hardware") or {}),
+        **section(raw, "hardware"),
         **({"accelerator": name} if name else {}),
         **({"count": count} if count else {}),
     }
@@ -179,8 +184,8 @@ def _unit(
 
 
 def _anywhere(
-    raw: Mapping[str, Any],
-    unit: Mapping[str, Any],
+    raw: Mapping[str, object],
+    unit: Mapping[str, object],
     names: Sequence[str | None],
     counts: Sequence[int | None],
     notes: list[str],
@@ -198,10 +203,10 @@ def _anywhere(
     unranked, said = conventions(tuple(regions), request)
     if "carbon" in limits:  # else they are judged by what can be told of them
         regions = [name for name in regions if name not in unranked]
-    own = first["hardware"]
+    own = section(first, "hardware")
     listed = [name or str(own["accelerator"]) for name in names]
-    numbers = [count or int(own["count"]) for count in counts]
-    plan = (raw.get("price") or {}).get("plan") or "on-demand"
+    numbers = [count or int(str(own["count"])) for count in counts]
+    plan = str(section(raw, "price").get("plan") or "on-demand")
     found = scenarios(first, accelerators=listed, counts=numbers, regions=regions, plans=[plan])
     shares = {key: limit / found.figures[LIMITED[key]][..., 0] for key, limit in limits.items()}
     least = np.minimum.reduce([np.where(np.isnan(s), -np.inf, s) for s in shares.values()])
@@ -260,7 +265,7 @@ def _cleanest(shares: Array, carbon: Array, most: float) -> int:
 # --- one run against its limits ------------------------------------------------------------------
 
 
-def alone(run: Mapping[str, Any]) -> Estimate:
+def alone(run: Mapping[str, object]) -> Estimate:
     """An estimate without ranges."""
     from costcalc.calculator.calculate import estimate
 

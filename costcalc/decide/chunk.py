@@ -5,23 +5,28 @@ A chunk is a function of plain values to plain values, so that it runs here or o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costcalc.decide.pareto import front
-from costcalc.decide.sweep import Sweep
+from costcalc.decide.sweep import FigureName, Row, Sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
-AIMS = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
-LIMITED = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
-SHOWN = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
+AIMS: dict[str, FigureName] = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
+LIMITED: dict[str, FigureName] = {
+    "time": "wall_clock",
+    "cost": "cost",
+    "energy": "energy",
+    "carbon": "carbon_total",
+}
+SHOWN: tuple[FigureName, ...] = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 KEPT = 20  # of the rest, for each aim
 ALIKE = 1e-9  # figures that differ by less are the same
 
@@ -30,8 +35,8 @@ ALIKE = 1e-9  # figures that differ by less are the same
 class Task:
     """What every chunk needs to know: the run, the aims, the limits in report units."""
 
-    run: Mapping[str, Any]
-    changes: Mapping[str, Any]
+    run: Mapping[str, object]
+    changes: Mapping[str, object]
     aims: tuple[str, ...]
     limits: Mapping[str, float]
     minimize: str | None
@@ -40,17 +45,27 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Every row of a piece, by columns; names as codes with their words beside, to stay small."""
+
+    precision: str | None
+    words: tuple[Sequence[str | int], ...]
+    codes: NDArray[np.int32]
+    figures: Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """What a chunk found: rows are dicts of plain values."""
 
     number: int
     feasible: int
-    front: list[dict[str, Any]]
-    rest: list[dict[str, Any]]
-    best: dict[str, Any] | None
+    front: list[Row]
+    rest: list[Row]
+    best: Row | None
     why: dict[str, str]
-    lacking: dict[str, int]
-    table: dict[str, Any] | None
+    lacking: dict[FigureName, int]
+    table: Columns | None
 
 
 def chunk(task: Task, sweep: Sweep) -> Piece:
@@ -83,7 +98,7 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     at = front(costs)
     within = _within(figures, task.limits)
 
-    def rows(indices: NDArray[np.int64]) -> list[dict[str, Any]]:
+    def rows(indices: NDArray[np.int64]) -> list[Row]:
         return [_row(int(i), shape, sweep, figures, bool(within[i])) for i in indices]
 
     others = _others(costs, at)
@@ -159,28 +174,32 @@ def _best(
 
 def _row(
     index: int, shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array], within: bool
-) -> dict[str, Any]:
+) -> Row:
     a, c, r, p = (int(i) for i in np.unravel_index(index, shape))
-    row: dict[str, Any] = {
+
+    def known(name: FigureName) -> float | None:
+        value = float(figures[name][index])
+        return value if np.isfinite(value) else None
+
+    return {
         "precision": sweep.precisions[0],
         "accelerator": sweep.accelerators[a],
         "count": sweep.counts[c],
         "region": sweep.regions[r],
         "plan": sweep.plans[p],
+        "wall_clock": known("wall_clock"),
+        "device_hours": known("device_hours"),
+        "cost": known("cost"),
+        "energy": known("energy"),
+        "carbon_total": known("carbon_total"),
+        "within_limits": within,
     }
-    for name in SHOWN:
-        value = float(figures[name][index])
-        row[name] = value if np.isfinite(value) else None
-    row["within_limits"] = within
-    return row
 
 
-def _whole(shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]) -> dict[str, Any]:
-    """Every row, by columns; names as codes with their words beside, so that it stays small."""
-    codes = np.indices(shape).reshape(len(shape), -1).astype(np.int32)
-    return {
-        "precision": sweep.precisions[0],
-        "words": (sweep.accelerators, sweep.counts, sweep.regions, sweep.plans),
-        "codes": codes,
-        "figures": {name: figures[name] for name in SHOWN},
-    }
+def _whole(shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]) -> Columns:
+    return Columns(
+        precision=sweep.precisions[0],
+        words=(sweep.accelerators, sweep.counts, sweep.regions, sweep.plans),
+        codes=np.indices(shape).reshape(len(shape), -1).astype(np.int32),
+        figures={name: figures[name] for name in SHOWN},
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
 from costcalc.decide import ranging
 from costcalc.decide import sweep as sweeps
-from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Piece, Task, chunk
+from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Columns, Piece, Task, chunk
 from costcalc.decide.pareto import front
 from costcalc.decide.ranging import ranged
+from costcalc.decide.sweep import FigureName, Row, section
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Request, Source, load
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 SCHEMA = "costcalc/compare/v1"
 _HINTS = {"cost": " (price.provider, or a provider's regions, would say)"}
 Progress = Callable[[int, int], None]
-Writer = Callable[[Mapping[str, Any]], None]
+Writer = Callable[[Columns], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,9 @@ class Comparison:
     name: str
     sweep: sweeps.Sweep
     aims: tuple[str, ...]
-    front: tuple[dict[str, Any], ...]
-    rest: tuple[dict[str, Any], ...]
-    best: dict[str, Any] | None
+    front: tuple[Row, ...]
+    rest: tuple[Row, ...]
+    best: Row | None
     minimize: str | None
     limits: Mapping[str, float]
     wins: Mapping[str, list[list[float]]]
@@ -61,7 +62,7 @@ class Comparison:
             return self.best is not None
         return not self.limits or any(row["within_limits"] for row in (*self.front, *self.rest))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
         return {
             "schema": SCHEMA,
@@ -88,17 +89,17 @@ class Comparison:
 def compare(
     source: Source,
     *,
-    accelerators: Any = None,
-    counts: Any = None,
-    regions: Any = None,
-    plans: Any = None,
-    precisions: Any = None,
+    accelerators: object = None,
+    counts: object = None,
+    regions: object = None,
+    plans: object = None,
+    precisions: object = None,
     minimize: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     ranges: bool = True,
     progress: Progress | None = None,
     write: Writer | None = None,
-    client: Any = None,
+    client: object = None,
     chunk_size: int = sweeps.MOST_IN_A_CHUNK,
 ) -> Comparison:
     """A run across accelerators, counts, regions, price plans and precisions.
@@ -160,7 +161,7 @@ def compare(
     notes += [
         f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
         for name, number in merged.lacking.items()
-        if number and name in (AIMS[aim] for aim in task.aims)
+        if number and name in {AIMS[aim] for aim in task.aims}
     ]
     notes += [
         f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"
@@ -186,28 +187,30 @@ def compare(
 
 
 def _check_file(
-    source: Source, raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]
+    source: Source, raw: Mapping[str, object], axes: sweeps.Sweep, changes: Mapping[str, object]
 ) -> None:
     """The problems of a file, at its lines; below it is a mapping without lines."""
     if isinstance(source, Mapping) or not isinstance(source, (str, os.PathLike)) or source == "-":
         return
     own = raw.get("hardware")
     named = isinstance(own, Mapping) and ("instance" in own or "accelerator" in own)
-    first: dict[str, Any] = {} if named else {"hardware.accelerator": axes.accelerators[0]}
+    first: dict[str, object] = {} if named else {"hardware.accelerator": axes.accelerators[0]}
     if not (isinstance(own, Mapping) and ({"instance", "count"} & set(own))):
         first["hardware.count"] = axes.counts[0]
     load(source, look_up, changes={**changes, **first})
 
 
-def _hardware(raw: Mapping[str, Any], axes: sweeps.Sweep) -> dict[str, Any]:
+def _hardware(raw: Mapping[str, object], axes: sweeps.Sweep) -> dict[str, object]:
     """The run on the first of the axes where it has no hardware of its own: all is laid over it."""
-    own = dict(raw.get("hardware") or {})
+    own = section(raw, "hardware")
     if "instance" not in own:
         own = {"accelerator": axes.accelerators[0], "count": axes.counts[0], **own}
     return {**raw, "hardware": own}
 
 
-def _checked(raw: Mapping[str, Any], axes: sweeps.Sweep, changes: Mapping[str, Any]) -> Request:
+def _checked(
+    raw: Mapping[str, object], axes: sweeps.Sweep, changes: Mapping[str, object]
+) -> Request:
     """The run with the first of every axis: its problems are said before anything is compared."""
     first = {
         "precision": axes.precisions[0],
@@ -281,7 +284,7 @@ def _run(
     axes: sweeps.Sweep,
     progress: Progress | None,
     write: Writer | None,
-    client: Any,
+    client: object,
     size: int,
 ) -> Iterator[Piece]:
     """Every chunk's result, in order; at most a few are held at a time."""
@@ -303,9 +306,9 @@ def _run(
 
 def _merge(results: Iterable[Piece], task: Task) -> Piece:
     """One result of many: the front of their fronts holds the front of all."""
-    rows: list[dict[str, Any]] = []
-    rest: list[dict[str, Any]] = []
-    bests: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    rest: list[Row] = []
+    bests: list[Row] = []
     why: dict[str, str] = {}
     lacking = dict.fromkeys(AIMS.values(), 0)
     number = feasible = 0
@@ -317,7 +320,7 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
         bests += [found.best] if found.best else []
         rows, beaten = _front_of([*rows, *found.front], task.aims)
         rest = _first([*rest, *beaten, *found.rest], task.aims)
-    aim = AIMS[task.minimize] if task.minimize else ""
+    aim = AIMS[task.minimize or "cost"]
     first = AIMS["cost"]
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
     return Piece(
@@ -332,18 +335,17 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
     )
 
 
-def _least(rows: list[dict[str, Any]], aim: str) -> dict[str, Any] | None:
+def _least(rows: list[Row], aim: FigureName) -> Row | None:
     """The least of an aim, of those with a known cost if any has; of those alike the cheapest."""
     known = [row for row in rows if row["cost"] is not None] or rows
     if not known:
         return None
-    least = min(row[aim] for row in known) * (1 + ALIKE)
-    return min((row for row in known if row[aim] <= least), key=lambda row: row["cost"] or 0.0)
+    least = min(row[aim] or 0.0 for row in known) * (1 + ALIKE)
+    alike = (row for row in known if (row[aim] or 0.0) <= least)
+    return min(alike, key=lambda row: row["cost"] or 0.0)
 
 
-def _front_of(
-    rows: list[dict[str, Any]], aims: tuple[str, ...]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _front_of(rows: list[Row], aims: tuple[str, ...]) -> tuple[list[Row], list[Row]]:
     if not rows:
         return [], []
     at = set(front(np.array([[row[AIMS[aim]] for aim in aims] for row in rows])).tolist())
@@ -353,9 +355,7 @@ def _front_of(
     )
 
 
-def _first(
-    rows: list[dict[str, Any]], aims: tuple[str, ...], most: int = 20
-) -> list[dict[str, Any]]:
+def _first(rows: list[Row], aims: tuple[str, ...], most: int = 20) -> list[Row]:
     """The best of the rest by cost, then time."""
     names = [AIMS[aim] for aim in aims]
     rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))

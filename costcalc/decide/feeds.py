@@ -15,7 +15,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.decide.series import Series, of_json
@@ -35,7 +34,7 @@ TIMEOUT = 20.0  # seconds
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    def redirect_request(self, *_: object, **__: object) -> None:
         return None
 
 
@@ -117,7 +116,7 @@ def _problem(name: str, message: str) -> InputError:
     return InputError(Problem(key=f"--source {name}", message=message))
 
 
-def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dict[str, Any]:
+def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dict[str, object]:
     """One GET of a JSON mapping; every fault is an error in one line, without the token."""
     request = urllib.request.Request(url, headers={**headers, "Accept": "application/json"})  # noqa: S310 - checked in _base
     opener = urllib.request.build_opener(_Stay)
@@ -148,7 +147,7 @@ def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dic
     return _parsed(name, where, body, lacking)
 
 
-def _parsed(name: str, where: str, body: bytes, lacking: int | None) -> dict[str, Any]:
+def _parsed(name: str, where: str, body: bytes, lacking: int | None) -> dict[str, object]:
     if lacking:
         raise _problem(name, f"{where}: the reply broke off")
     if len(body) > MAX_BYTES:

@@ -6,16 +6,28 @@ import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
 from costcalc.decide.history import EPOCH, THOMPSON, Landmark, landmarks
+from costcalc.decide.purses import Held, Year
 from costcalc.runfile.loading import Source
 
 SCHEMA = "costcalc/place/v1"
+
+
+class Mark(TypedDict):
+    """A compute that a rule or a habit names, and whether a run passes it."""
+
+    flop: float
+    name: str
+    means: str
+    source: str
+    passed: bool
+    times: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +41,19 @@ class Standing:
     above: tuple[Landmark, ...]
     rank: int
     number: int
-    marks: tuple[dict[str, Any], ...]
-    purses: tuple[dict[str, Any], ...]
+    marks: tuple[Mark, ...]
+    purses: tuple[Held, ...]
     doublings: tuple[trend.Doubling, ...]
-    divide: tuple[dict[str, Any], ...]
+    divide: tuple[Year, ...]
     target: benchmarks.Target | None
     sentence: str
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def sources(self) -> list[str]:
+        """Where the data stand."""
+        return [EPOCH, THOMPSON, *trend.sources()]
+
+    def to_dict(self) -> dict[str, object]:
         """Plain values, with sources."""
         return {
             "schema": SCHEMA,
@@ -49,17 +66,17 @@ class Standing:
             "of": self.number,
             "neighbours": [_shown(one) for one in (*self.below, *self.above)],
             "marks": list(self.marks),
-            "purses": list(self.purses),
+            "purses": [one.to_dict() for one in self.purses],
             "trend": [one.to_dict() for one in self.doublings],
             "folds": trend.folds(),
             "divide": list(self.divide),
             "limits": [one.to_dict() for one in benchmarks.laws()],
             "target": self.target.to_dict() if self.target else None,
-            "sources": [EPOCH, THOMPSON, *trend.sources()],
+            "sources": self.sources,
         }
 
 
-def _shown(one: Landmark) -> dict[str, Any]:
+def _shown(one: Landmark) -> dict[str, object]:
     return {
         "name": one.name,
         "organisation": one.organisation,
@@ -83,7 +100,7 @@ def place(
     accelerator: str = "h100-sxm5-80",
     region: str | None = None,
     neighbours: int = 3,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> Standing:
     """Where a run (a run file, a compute in FLOP, or a landmark by name) stands in history.
 
@@ -109,12 +126,14 @@ def place(
         law = benchmarks.law(benchmark or "ImageNet", benchmarks.QUANTITIES[quantity])
         target = benchmarks.target(law, error, accelerator=accelerator, region=region)
     marks = tuple(
-        {
-            **row,
-            "source": table(trend.FILE).source(row["source"])[0],
-            "passed": compute >= row["flop"],
-            "times": compute / row["flop"],
-        }
+        Mark(
+            flop=row["flop"],
+            name=row["name"],
+            means=row["means"],
+            source=table(trend.FILE).source(row["source"])[0],
+            passed=compute >= row["flop"],
+            times=compute / row["flop"],
+        )
         for row in table(trend.FILE).data["marks"]
     )
     return Standing(
@@ -138,7 +157,7 @@ def _subject(
     source: Source | None,
     flop: float | None,
     landmark: str | None,
-    changes: Mapping[str, Any] | None,
+    changes: Mapping[str, object] | None,
 ) -> tuple[str, float, datetime.date | None]:
     given = [item for item in (source, flop, landmark) if item is not None]
     if len(given) != 1:
@@ -190,7 +209,7 @@ def _sentence(
     below: Sequence[Landmark],
     above: Sequence[Landmark],
     then: Sequence[Landmark],
-    held: Sequence[Mapping[str, Any]],
+    held: Sequence[Held],
 ) -> str:
     size = _flop(compute)
     parts = [f"{name} ({size})" if name != size else name]
@@ -219,22 +238,26 @@ def _ratio(compute: float, other: float) -> str:
     return f"1/{digits(other / compute, 2)} of"
 
 
-def _who(held: Sequence[Mapping[str, Any]], year: int) -> str:
-    can = [one for one in held if one["affordable"]]
-    cannot = [one for one in held if one["affordable"] is False]
+def _who(held: Sequence[Held], year: int) -> str:
+    """The smallest purse that holds it, and the next that does not."""
+    can = [(one.times, one.purse.name) for one in held if one.times is not None and one.affordable]
+    cannot = [(one.times, one.purse.name) for one in held if one.times and not one.affordable]
     text = f"on hardware of {year} "
     if not can:
-        least = min(cannot, key=lambda one: one["times"])
-        return text + (
-            f"no purse here holds it: it takes {digits(least['times'], 2)} times what "
-            f"{least['name']} can spend"
+        times, name = min(cannot, key=_times)
+        return (
+            f"{text}no purse here holds it: it takes {digits(times, 2)} times what {name} can spend"
         )
-    smallest = max(can, key=lambda one: one["times"])
-    text += f"{smallest['name']} can train it with {_share(smallest['times'])} of its purse"
+    times, name = max(can, key=_times)
+    text += f"{name} can train it with {_share(times)} of its purse"
     if cannot:
-        next_ = min(cannot, key=lambda one: one["times"])
-        text += f", while it is {digits(next_['times'], 2)} times what {next_['name']} holds"
+        times, name = min(cannot, key=_times)
+        text += f", while it is {digits(times, 2)} times what {name} holds"
     return text
+
+
+def _times(one: tuple[float, str]) -> float:
+    return one[0]
 
 
 def _share(times: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.units import unit
@@ -15,7 +15,7 @@ from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, filled, nearest
 from costcalc.decide.buying import alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
-from costcalc.decide.sweep import split
+from costcalc.decide.sweep import Row, section, split
 from costcalc.runfile.loading import Source
 from costcalc.runfile.schema import DATA_ONE_OF
 
@@ -25,28 +25,62 @@ if TYPE_CHECKING:
 SCHEMA = "costcalc/plan/v1"
 
 
+class SpotCosts(TypedDict):
+    """Expected billed hours and dollars on spot instances, against on-demand."""
+
+    work_hours: float
+    expected_hours: float
+    factor: float
+    interval_minutes: float
+    interruptions: float
+    without_checkpoints_hours: float | None
+    spot_cost: float | None
+    spot_cost_why: str | None
+    on_demand_cost: float | None
+    on_demand_cost_why: str | None
+    cheaper: bool | None
+
+
+class Search(TypedDict):
+    """How many trials the limits hold, and the best score to expect of them."""
+
+    trials: int
+    each: dict[str, float]
+    scores: int
+    expected_best: float | None
+    expected_best_of: int
+    beyond: float | None
+    beyond_why: str
+    curve: list[trials.Trials]
+    sequential: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A run that keeps its limits: its run file, its estimate, and what is left over."""
 
-    run: Mapping[str, Any]
+    run: Mapping[str, object]
     estimate: Estimate
     flop: float
     limits: Mapping[str, float]  # in the units of a report
     left: Mapping[str, float]
     binding: str
-    laws: tuple[dict[str, Any], ...]
+    laws: tuple[scaling.Optimum, ...]
     preset: str | None
-    ways: Mapping[str, dict[str, Any]]  # of a fixed model: cheapest, fastest, cleanest
-    spot: Mapping[str, Any] | None
-    search: Mapping[str, Any] | None
+    ways: Mapping[str, Row]  # of a fixed model: cheapest, fastest, cleanest
+    spot: SpotCosts | None
+    search: Search | None
     notes: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def sources(self) -> list[str]:
+        """The papers that it rests on."""
+        found = [f"{law['source']} {law['url']}" for law in self.laws]
+        found += interruptions.SOURCES if self.spot else ()
+        return [*found, *(trials.SOURCES if self.search else ())]
+
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
-        sources = [f"{law['source']} {law['url']}" for law in self.laws]
-        sources += interruptions.SOURCES if self.spot else ()
-        sources += trials.SOURCES if self.search else ()
         return {
             "schema": SCHEMA,
             "training_compute": self.flop,
@@ -58,11 +92,11 @@ class Planned:
             "scaling_laws": list(self.laws),
             "preset": self.preset,
             "ways": {name: dict(way) for name, way in self.ways.items()},
-            "spot": dict(self.spot) if self.spot else None,
-            "search": dict(self.search) if self.search else None,
+            "spot": self.spot,
+            "search": self.search,
             "results": self.estimate.to_dict()["results"],
             "notes": list(self.notes),
-            "sources": sources,
+            "sources": self.sources,
         }
 
 
@@ -79,8 +113,8 @@ class Spot:
 def plan(
     source: Source | None = None,
     *,
-    limits: Mapping[str, Any] | None = None,
-    changes: Mapping[str, Any] | None = None,
+    limits: Mapping[str, object] | None = None,
+    changes: Mapping[str, object] | None = None,
     tokens_per_parameter: float | None = None,
     spot: Spot | None = None,
     scores: Sequence[float] | None = None,
@@ -112,26 +146,22 @@ def plan(
         raise InputError(Problem(key="limits", message=message))
     if not raw.get("model"):
         made = _free(raw, tokens_per_parameter, experts=experts)
-    elif set(DATA_ONE_OF) & set(raw.get("training") or {}):
+    elif set(DATA_ONE_OF) & section(raw, "training").keys():
         made = _fixed(raw)
     else:
         made = _endless(raw)
     return _with(made, raw, spot, scores)
 
 
-def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _changed(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     made = dict(raw)
     for dotted, value in changes.items():
-        *path, last = dotted.split(".")
-        place = made
-        for name in path:
-            place[name] = dict(place.get(name) or {})
-            place = place[name]
-        place[last] = value
+        first, _, rest = dotted.partition(".")
+        made[first] = _changed(section(made, first), {rest: value}) if rest else value
     return made
 
 
-def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Planned:
+def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Planned:
     """The compute that the limits buy, the model that it should train, and the nearest real one."""
     if ratio is not None and not (math.isfinite(ratio) and ratio > 0):
         message = f"expected a number above 0; got {ratio:g}"
@@ -154,21 +184,20 @@ def _free(raw: dict[str, Any], ratio: float | None, *, experts: bool) -> Planned
     return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
 
 
-def _endless(raw: dict[str, Any]) -> Planned:
+def _endless(raw: dict[str, object]) -> Planned:
     """A given model and no size of its data: as many tokens as the limits hold."""
-    model = raw["model"]
-    unit = {"model": model, "training": {**(raw.get("training") or {}), "tokens": FIRST}}
+    model = section(raw, "model")
+    unit = {"model": model, "training": {**section(raw, "training"), "tokens": FIRST}}
     most = bought(raw, unit)
     run, found = filled(most, model)
     flop = float(found.results["training_compute"].value or 0.0)
     laws = tuple(scaling.shown(law, flop, None) for law in scaling.laws())
+    preset = str(model["preset"]) if "preset" in model else None
     notes = [*most.notes, "no size of the data is given: as many tokens as the limits hold"]
-    return _plan(
-        run, found, most.limits, laws=laws, preset=model.get("preset"), ways={}, notes=notes
-    )
+    return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
 
 
-def _fixed(raw: dict[str, Any]) -> Planned:
+def _fixed(raw: dict[str, object]) -> Planned:
     """A given model: its best ways, and the estimate of the first."""
     run, found, notes = alternatives(raw)
     made = alone(run)
@@ -179,13 +208,13 @@ def _fixed(raw: dict[str, Any]) -> Planned:
 
 
 def _plan(
-    run: Mapping[str, Any],
+    run: Mapping[str, object],
     found: Estimate,
     most: Mapping[str, float],
     *,
-    laws: tuple[dict[str, Any], ...],
+    laws: tuple[scaling.Optimum, ...],
     preset: str | None,
-    ways: Mapping[str, dict[str, Any]],
+    ways: Mapping[str, Row],
     notes: Sequence[str],
 ) -> Planned:
     left = {key: limit - (found.results[LIMITED[key]].value or 0.0) for key, limit in most.items()}
@@ -207,7 +236,7 @@ def _plan(
 
 
 def _with(
-    made: Planned, raw: Mapping[str, Any], spot: Spot | None, scores: Sequence[float] | None
+    made: Planned, raw: Mapping[str, object], spot: Spot | None, scores: Sequence[float] | None
 ) -> Planned:
     if spot is not None:
         made = replace(made, spot=_spot(made, spot))
@@ -216,7 +245,7 @@ def _with(
     return made
 
 
-def _spot(made: Planned, asked: Spot) -> dict[str, Any]:
+def _spot(made: Planned, asked: Spot) -> SpotCosts:
     """Expected billed hours and cost on spot instances, against on-demand."""
     hour = unit("h").factor
     hours = made.estimate.results["wall_clock"].value or 0.0
@@ -248,9 +277,9 @@ def _spot(made: Planned, asked: Spot) -> dict[str, Any]:
     }
 
 
-def _search(made: Planned, raw: Mapping[str, Any], scores: Sequence[float]) -> dict[str, Any]:
+def _search(made: Planned, raw: Mapping[str, object], scores: Sequence[float]) -> Search:
     """How many trials like the run the limits hold, and the best score to expect of them."""
-    runs = float((raw.get("training") or {}).get("runs") or 1.0)
+    runs = float(str(section(raw, "training").get("runs") or 1.0))
     each = {
         key: (made.estimate.results[LIMITED[key]].value or 0.0) / (1 if key == "time" else runs)
         for key in made.limits

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TypedDict
 
 from costcalc.base.errors import InputError, Problem, not_found
 from costcalc.catalog import accelerator as accelerators
@@ -38,7 +39,7 @@ class Purse:
     kind: str
     device: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
         return {
             "id": self.id,
@@ -123,9 +124,13 @@ def device_of(kind: str, year: int) -> str | None:
 
 
 @cache
-def _on(device: str) -> dict[str, Any]:
-    found: dict[str, Any] = priced(_ONE, OPERATIONS, device)["figures"]
-    return found
+def _on(device: str) -> tuple[float, float | None]:
+    """Hours that 1e21 FLOP take on a device, and dollars an hour where a price is known."""
+    found = priced(_ONE, OPERATIONS, device)["figures"]
+    hours, cost = found["device_hours"]["value"], found["cost"]["value"]
+    if hours is None:  # a profile without any peak
+        return math.inf, None
+    return hours, None if cost is None else cost / hours
 
 
 @cache
@@ -136,9 +141,9 @@ def dollars_an_hour() -> float:
     cost by the hour has moved less than what it does.
     """
     for name in reversed(table(FILE).data["classes"]["datacenter"]):
-        found = _on(name)
-        if found["cost"]["value"] is not None:
-            return float(found["cost"]["value"] / found["device_hours"]["value"])
+        dollars = _on(name)[1]
+        if dollars is not None:
+            return dollars
     raise LookupError("no price of any data-centre device is known")
 
 
@@ -150,28 +155,61 @@ def flop_of(purse: Purse, year: int) -> tuple[float | None, str | None]:
     hours = purse.device_hours
     if hours is None:
         hours = (purse.cost or 0.0) / dollars_an_hour()
-    return hours * _ONE / _on(device)["device_hours"]["value"], device
+    return hours * _ONE / _on(device)[0], device
 
 
-def against(flop: float, year: int, found: Sequence[Purse]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a purse holds (FLOP) on a year's hardware, and how many times that a compute is.
+
+    None where no device of its class was known by then.
+    """
+
+    purse: Purse
+    year: int
+    flop: float | None
+    on: str | None
+    times: float | None
+
+    @property
+    def affordable(self) -> bool | None:
+        """Whether the purse holds the compute."""
+        return None if self.times is None else self.times <= 1.0
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values."""
+        return {
+            **self.purse.to_dict(),
+            "year": self.year,
+            "flop": self.flop,
+            "on": self.on,
+            "affordable": self.affordable,
+            "times": self.times,
+        }
+
+
+def against(flop: float, year: int, found: Sequence[Purse]) -> list[Held]:
     """A compute against each purse, on that year's hardware."""
     made = []
     for purse in found:
         most, device = flop_of(purse, year)
-        made.append(
-            {
-                **purse.to_dict(),
-                "year": year,
-                "flop": most,
-                "on": device,
-                "affordable": None if most is None else flop <= most,
-                "times": None if most is None else flop / most,
-            }
-        )
+        times = None if most is None else flop / most
+        made.append(Held(purse=purse, year=year, flop=most, on=device, times=times))
     return made
 
 
-def by_year(found: Sequence[Purse]) -> list[dict[str, Any]]:
+class Year(TypedDict):
+    """Who trained a year's landmark systems, as shares, and what each purse could have."""
+
+    year: int
+    n: int
+    academia: float
+    joint: float
+    industry: float
+    could_train: dict[str, float | None]
+
+
+def by_year(found: Sequence[Purse]) -> list[Year]:
     """Academia's share of each year's landmark systems, and what each purse could have trained.
 
     ``academia`` counts systems of academia alone, ``joint`` those with industry.
@@ -182,7 +220,7 @@ def by_year(found: Sequence[Purse]) -> list[dict[str, Any]]:
         systems = [one for one in everything if one.date.year == year]
         kinds = Counter(one.kind for one in systems)
         number = len(systems)
-        row: dict[str, Any] = {
+        row: Year = {
             "year": year,
             "n": number,
             "academia": (kinds["academia"] + kinds["government"]) / number,

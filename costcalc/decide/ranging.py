@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import AIMS, Task
-from costcalc.decide.sweep import single
+from costcalc.decide.sweep import FigureName, Row, single
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from costcalc.calculator.calculated import Calculated
 
 SAMPLED = 24  # members of the front whose ranges are drawn and compared with one another
@@ -25,17 +27,17 @@ RENT = "price.device_hour"
 
 
 def ranged(
-    raw: Mapping[str, Any], rows: list[dict[str, Any]], task: Task
-) -> tuple[list[dict[str, Any]], dict[str, list[list[float]]]]:
+    raw: Mapping[str, object], rows: list[Row], task: Task
+) -> tuple[list[Row], dict[str, list[list[float]]]]:
     """Ranges of the front's members, and their shares of paired draws."""
     from costcalc.calculator.calculate import cost_of
 
-    drawn: dict[str, list[Any]] = {aim: [] for aim in task.aims}
-    made = []
+    drawn: dict[str, list[ArrayLike]] = {aim: [] for aim in task.aims}
+    made: list[Row] = []
     for row in rows[:SAMPLED]:
         request = load(single(raw, row), look_up, changes=task.changes)
         part = cost_of(request.parts[0], request, DRAWS)
-        ranges = {}
+        ranges: dict[FigureName, list[float]] = {}
         for aim in task.aims:
             name = AIMS[aim]
             draws = part.draws.get(name, part.values[name])
@@ -48,7 +50,7 @@ def ranged(
     return [*made, *rows[SAMPLED:]], wins
 
 
-def _own_price(part: Calculated, row: Mapping[str, Any]) -> Any:
+def _own_price(part: Calculated, row: Row) -> object:
     """What turns the draws of the rent into those of this provider's rent of this device.
 
     Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider
@@ -66,7 +68,7 @@ def _own_price(part: Calculated, row: Mapping[str, Any]) -> Any:
     return draw(own) / draw(rent)
 
 
-def share(one: Any, other: Any) -> float:
+def share(one: ArrayLike, other: ArrayLike) -> float:
     """The share of paired draws in which one is less than another; equal draws count half.
 
     The draws of an assumption that two scenarios share are the same, so common errors cancel.
@@ -81,7 +83,7 @@ def share(one: Any, other: Any) -> float:
     return round(float(won / number), 4)
 
 
-def _shares(drawn: list[Any]) -> list[list[float]]:
+def _shares(drawn: list[ArrayLike]) -> list[list[float]]:
     """Every pair's share; what one does not win the other does."""
     made = [[0.5] * len(drawn) for _ in drawn]
     for i, one in enumerate(drawn):

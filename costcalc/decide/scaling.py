@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class ScalingLaw:
     a: float
     b: float
     errors: dict[str, float] | None
-    exponents: tuple[dict[str, Any], ...] = ()  # published intervals of parameters ~ compute^value
+    exponents: tuple[tuple[float, float], ...] = ()  # published, of parameters ~ compute^value
     pivot: float = 0.0  # FLOP
 
     def optimum(self, flop: float) -> tuple[float, float]:
@@ -49,6 +49,25 @@ class ScalingLaw:
     def loss(self, parameters: float, tokens: float) -> float:
         """The predicted loss, nats a token."""
         return float(self.E + self.A / parameters**self.a + self.B / tokens**self.b)
+
+
+class Optimum(TypedDict):
+    """What a law makes of a compute: each figure with its spread, and where that is from."""
+
+    law: str
+    source: str
+    url: str | None
+    spread: NotRequired[str]
+    parameters: float
+    parameters_low: float | None
+    parameters_high: float | None
+    tokens: float
+    tokens_low: float | None
+    tokens_high: float | None
+    loss: float
+    loss_low: float | None
+    loss_high: float | None
+    spread_why: NotRequired[str]
 
 
 def laws() -> list[ScalingLaw]:
@@ -75,14 +94,14 @@ def laws() -> list[ScalingLaw]:
                 b=row["b"],
                 errors=row.get("se"),
                 pivot=float(row.get("pivot", 0.0)),
-                exponents=tuple(row.get("exponents", ())),
+                exponents=tuple((one["low"], one["high"]) for one in row.get("exponents", ())),
                 **values,
             )
         )
     return made
 
 
-def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> dict[str, Any]:
+def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> Optimum:
     """What a law makes of a compute: parameters, tokens and loss, each with its spread.
 
     From standard errors of E, a and b where they are published: A and B go with a and b so that the
@@ -90,25 +109,27 @@ def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> d
     Else from published intervals of the exponent of the optimum; then the loss has none.
     """
     values = _at(law, flop, tokens_per_parameter)
-    made: dict[str, Any] = {"law": law.name, "source": law.source, "url": law.url}
     spread: Spread = {}
+    said: dict[str, str] = {}
     if law.errors is not None:
         spread = _drawn(law, flop, tokens_per_parameter)
-        made["spread"] = "5 – 95 %, from the standard errors of E, a and b"
+        said["spread"] = "5 – 95 %, from the standard errors of E, a and b"
     elif law.exponents and tokens_per_parameter is None:
         spread = _pivoted(law, flop)
-        made["spread"] = (
+        said["spread"] = (
             "10 – 90 % of the exponents alone, of all three approaches, bootstrapped by the "
             f"authors, laid through this fit at {law.pivot:.3g} FLOP, the middle of their budgets"
         )
+    if "loss" not in spread:
+        said["spread_why"] = "no interval of E, A and B is published: the loss has no spread"
+    figures: dict[str, float | None] = {}
     for name, value in zip(FIGURES, values, strict=True):
         low, high = spread.get(name, (None, None))
-        made[name] = value
-        made[f"{name}_low"] = None if low is None else min(low, value)
-        made[f"{name}_high"] = None if high is None else max(high, value)
-    if "loss" not in spread:
-        made["spread_why"] = "no interval of E, A and B is published: the loss has no spread"
-    return made
+        figures[name] = value
+        figures[f"{name}_low"] = None if low is None else min(low, value)
+        figures[f"{name}_high"] = None if high is None else max(high, value)
+    made = {"law": law.name, "source": law.source, "url": law.url, **said, **figures}
+    return cast("Optimum", made)
 
 
 def _drawn(law: ScalingLaw, flop: float, ratio: float | None) -> Spread:
@@ -123,11 +144,7 @@ def _drawn(law: ScalingLaw, flop: float, ratio: float | None) -> Spread:
 def _pivoted(law: ScalingLaw, flop: float) -> Spread:
     """Parameters ~ compute^exponent through the law's optimum at the pivot."""
     here, _ = law.optimum(law.pivot)
-    ends = [
-        here * (flop / law.pivot) ** end
-        for one in law.exponents
-        for end in (one["low"], one["high"])
-    ]
+    ends = [here * (flop / law.pivot) ** end for both in law.exponents for end in both]
     low, high = min(ends), max(ends)
     return {"parameters": (low, high), "tokens": (flop / 6 / high, flop / 6 / low)}
 

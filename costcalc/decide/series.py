@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.units import to_si
@@ -68,7 +68,7 @@ def instant(text: str, source: str = "series", key: str = "series") -> datetime:
 
 
 def of_points(
-    points: Iterable[tuple[str, Any]], *, signal: Signal, source: str, factor: float = 1.0
+    points: Iterable[tuple[str, object]], *, signal: Signal, source: str, factor: float = 1.0
 ) -> Series:
     """A series of (time, value): sorted, evenly spaced, gaps as NaN.
 
@@ -96,11 +96,11 @@ def of_points(
     return Series(start=times[0], step=step, values=tuple(values), signal=signal, source=source)
 
 
-def _number(value: Any, source: str) -> float:
+def _number(value: object, source: str) -> float:
     if value is None or value == "":
         return math.nan
     try:
-        made = float(value)
+        made = float(str(value))
     except (TypeError, ValueError):
         made = -1.0
     if isinstance(value, bool) or not 0.0 <= made < 1e5:
@@ -159,7 +159,7 @@ def _column(columns: Sequence[str], known: Sequence[str], name: str) -> str:
     raise _problem(name, f"expected a column {known[0]} (or {', '.join(known[1:])}); got {shown}")
 
 
-def of_json(data: Any, source: str, *, signal: Signal | None = None) -> Series:
+def of_json(data: object, source: str, *, signal: Signal | None = None) -> Series:
     """A series from JSON: costcalc's own shape, or a reply of one of the three APIs.
 
     Own: ``{"signal": "average", "unit": "gCO2e/kWh", "data": [{"time": …, "value": …}]}``.
@@ -192,7 +192,7 @@ def of_json(data: Any, source: str, *, signal: Signal | None = None) -> Series:
 
 
 def _convention(
-    meta: Mapping[str, Any], points: Sequence[Mapping[str, Any]], source: str
+    meta: Mapping[str, object], points: Sequence[Mapping[str, object]], source: str
 ) -> tuple[Signal, float]:
     unit = str(meta.get("units") or meta.get("unit") or "gCO2e/kWh")
     factors = {"gco2e/kwh": 1.0, "gco2eq/kwh": 1.0, "g/kwh": 1.0, "lbs_co2_per_mwh": LB_A_MWH}
@@ -207,14 +207,13 @@ def _convention(
     return "average" if known else "unknown", factors[unit.lower()]
 
 
-def _point(point: Mapping[str, Any], source: str) -> tuple[str, Any]:
+def _point(point: Mapping[str, object], source: str) -> tuple[str, object]:
     time = next(
         (point[key] for key in ("datetime", "point_time", "from", "time") if key in point), None
     )
-    value: Any = point.get("carbonIntensity", point.get("value"))
-    if isinstance(point.get("intensity"), Mapping):
-        value = point["intensity"].get("actual")
-        value = point["intensity"].get("forecast") if value is None else value
+    value, own = point.get("carbonIntensity", point.get("value")), point.get("intensity")
+    if isinstance(own, Mapping):
+        value = own.get("forecast") if own.get("actual") is None else own["actual"]
     if time is None:
         raise _problem(source, f"a point without a time: {json.dumps(dict(point))[:80]}")
     return str(time), value

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.reading import Document
@@ -19,6 +19,27 @@ from costcalc.resolve.names import folders
 from costcalc.runfile.loading import Source, load
 from costcalc.runfile.schema import PLANS, PRECISIONS, Run
 
+FigureName = Literal["wall_clock", "device_hours", "cost", "energy", "carbon_total"]
+
+
+class Row(TypedDict):
+    """One scenario: its axes, and its figures in the units of a report; None: not known."""
+
+    precision: str | None
+    accelerator: str
+    count: int
+    region: str
+    plan: str
+    wall_clock: float | None
+    device_hours: float | None
+    cost: float | None
+    energy: float | None
+    carbon_total: float | None
+    within_limits: bool
+    ranges: NotRequired[dict[FigureName, list[float]]]
+
+
+T = TypeVar("T")
 AXES = ("precisions", "accelerators", "counts", "regions", "plans")
 MOST_IN_A_CHUNK = 250_000
 
@@ -63,14 +84,14 @@ class Sweep:
                         )
 
 
-def _pieces(values: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+def _pieces(values: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
     for start in range(0, len(values), size):
         yield tuple(values[start : start + size])
 
 
 def read(
-    source: Source, given: Mapping[str, Any], changes: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], Sweep]:
+    source: Source, given: Mapping[str, object], changes: Mapping[str, object] | None = None
+) -> tuple[dict[str, object], Sweep]:
     """The run as a mapping without its ``sweep`` block, and the sweep: options win over the block.
 
     Raises:
@@ -94,7 +115,7 @@ def read(
     return raw, made
 
 
-def split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
     """A source as a mapping, its paths made absolute, and its ``sweep`` block.
 
     Raises:
@@ -116,20 +137,26 @@ def split(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
     return _absolute(raw, folder), dict(block)
 
 
-def _absolute(raw: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+def section(raw: Mapping[str, object], name: str) -> dict[str, object]:
+    """A copy of one section of a run file; empty where there is none."""
+    found = raw.get(name)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _absolute(raw: dict[str, object], folder: Path | None) -> dict[str, object]:
     """Paths in the file are relative to it; the mapping has no file."""
     if folder is None:
         return raw
     model = raw.get("model")
     if isinstance(model, Mapping) and isinstance(model.get("config"), str):
-        raw["model"] = {**model, "config": os.fspath((folder / model["config"]).absolute())}
+        raw["model"] = {**model, "config": os.fspath((folder / str(model["config"])).absolute())}
     if isinstance(raw.get("profiles"), str):
-        raw["profiles"] = os.fspath((folder / raw["profiles"]).absolute())
+        raw["profiles"] = os.fspath((folder / str(raw["profiles"])).absolute())
     return raw
 
 
-def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    def of(section: str, key: str, otherwise: Any = None) -> Any:
+def _defaults(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    def of(section: str, key: str, otherwise: object | None = None) -> object:
         part = raw.get(section)
         own = part.get(key) if isinstance(part, Mapping) else None
         return changes.get(f"{section}.{key}", own if own is not None else otherwise)
@@ -140,7 +167,7 @@ def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         named = of("hardware", "accelerator", host.accelerator)
         return {
             "accelerator": named,
-            "count": int(nodes) * host.devices,
+            "count": int(str(nodes)) * host.devices,
             "region": of("site", "region"),
             "plan": of("price", "plan", "on-demand"),
         }
@@ -152,7 +179,7 @@ def _defaults(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def words(value: Any, axis: str) -> list[str]:
+def words(value: object, axis: str) -> list[str]:
     """``a,b`` or a list, as a list of words.
 
     >>> words("spot, on-demand", "plans")
@@ -172,7 +199,7 @@ def words(value: Any, axis: str) -> list[str]:
     return made
 
 
-def counts(value: Any) -> tuple[int, ...]:
+def counts(value: object) -> tuple[int, ...]:
     """``64..1024`` doubles, ``8..32:8`` steps, ``8,16`` lists.
 
     >>> counts("64..1024"), counts("8..32:8"), counts([8, 16])
@@ -197,7 +224,7 @@ def counts(value: Any) -> tuple[int, ...]:
     return tuple(dict.fromkeys(made))
 
 
-def _accelerators(value: Any, raw: Mapping[str, Any]) -> tuple[str, ...]:
+def _accelerators(value: object, raw: Mapping[str, object]) -> tuple[str, ...]:
     own = folders(raw, None)
     named = words(value, "accelerators")
     if named == ["all"]:
@@ -206,7 +233,7 @@ def _accelerators(value: Any, raw: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(accelerators_.find(name, own).id for name in named))
 
 
-def _regions(value: Any) -> tuple[str, ...]:
+def _regions(value: object) -> tuple[str, ...]:
     made: list[str] = []
     for word in words(value, "regions"):
         if word == "all":
@@ -218,7 +245,7 @@ def _regions(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(made))
 
 
-def _known(value: Any, axis: str, known: Sequence[str]) -> tuple[str, ...]:
+def _known(value: object, axis: str, known: Sequence[str]) -> tuple[str, ...]:
     made = list(known) if value == "all" else words(value, axis)
     for word in made:
         if word not in known:
@@ -227,23 +254,23 @@ def _known(value: Any, axis: str, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(made)
 
 
-def _plans(value: Any) -> tuple[str, ...]:
+def _plans(value: object) -> tuple[str, ...]:
     return _known(value, "plans", PLANS)
 
 
-def _precisions(value: Any) -> tuple[str | None, ...]:
+def _precisions(value: object) -> tuple[str | None, ...]:
     return (None,) if value is None else _known(value, "precisions", PRECISIONS)
 
 
-def single(run: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def single(run: Mapping[str, object], row: Mapping[str, object] | Row) -> dict[str, object]:
     """The run file of one scenario: what :func:`costcalc.estimate` takes for the same figures."""
-    made: dict[str, Any] = copy.deepcopy(dict(run))
-    hardware = dict(made.get("hardware") or {})
+    made = copy.deepcopy(dict(run))
+    hardware = section(made, "hardware")
     for key in ("instance", "nodes"):
         hardware.pop(key, None)
     made["hardware"] = {**hardware, "accelerator": row["accelerator"], "count": row["count"]}
-    made["site"] = {**(made.get("site") or {}), "region": row["region"]}
-    made["price"] = {**(made.get("price") or {}), "plan": row["plan"]}
+    made["site"] = {**section(made, "site"), "region": row["region"]}
+    made["price"] = {**section(made, "price"), "plan": row["plan"]}
     if row["precision"] is not None:
-        made["training"] = {**(made.get("training") or {}), "precision": row["precision"]}
+        made["training"] = {**section(made, "training"), "precision": row["precision"]}
     return made

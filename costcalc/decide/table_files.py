@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
 from costcalc.base.errors import InputError, MissingExtraError, Problem
 from costcalc.calculator.result import UNITS
-from costcalc.decide.chunk import SHOWN
+from costcalc.decide.chunk import SHOWN, Columns
 
 AXES = ("accelerator", "count", "region", "plan")
 HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in SHOWN))
@@ -41,7 +40,7 @@ class Rows:
             raise InputError(Problem(key="--output", message=message))
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._writer: Any = None
-        self._file: Any = None
+        self._file: IO[str] | None = None
         try:
             self._open()
         except OSError as error:
@@ -63,33 +62,32 @@ class Rows:
         self._schema = pa.schema(list(zip(HEAD, kinds, strict=True)))
         self._writer = pq.ParquetWriter(self._part, self._schema)
 
-    def __call__(self, table: Mapping[str, Any]) -> None:
+    def __call__(self, table: Columns) -> None:
         """Write one chunk's rows."""
         if self.path.suffix == ".csv":
             self._csv(table)
         else:
             self._parquet(table)
 
-    def _csv(self, table: Mapping[str, Any]) -> None:
+    def _csv(self, table: Columns) -> None:
         names = [
-            [words[i] for i in codes]
-            for words, codes in zip(table["words"], table["codes"], strict=True)
+            [words[i] for i in codes] for words, codes in zip(table.words, table.codes, strict=True)
         ]
         figures = [
-            ["" if np.isnan(value) else value for value in table["figures"][name].tolist()]
+            ["" if np.isnan(value) else value for value in table.figures[name].tolist()]
             for name in SHOWN
         ]
-        first = [table["precision"] or ""] * len(names[0])
+        first = [table.precision or ""] * len(names[0])
         self._writer.writerows(zip(first, *names, *figures, strict=True))
 
-    def _parquet(self, table: Mapping[str, Any]) -> None:
+    def _parquet(self, table: Columns) -> None:
         pa, _ = _pyarrow()
-        number = len(table["codes"][0])
-        columns: list[Any] = []
-        words = ((str(table["precision"]),), *table["words"])
-        codes = (np.zeros(number, dtype=np.int32), *table["codes"])
+        number = len(table.codes[0])
+        columns: list[object] = []
+        words = ((str(table.precision),), *table.words)
+        codes = (np.zeros(number, dtype=np.int32), *table.codes)
         for at, (listed, picked) in enumerate(zip(words, codes, strict=True)):
-            if at == 0 and table["precision"] is None:
+            if at == 0 and table.precision is None:
                 columns.append(pa.array([None] * number, type=self._schema.field(0).type))
             elif AXES[at - 1] == "count" and at:
                 columns.append(pa.array(np.asarray(listed, dtype=np.int64)[picked]))
@@ -99,7 +97,7 @@ class Rows:
                         pa.array(picked, pa.int32()), pa.array(list(listed))
                     )
                 )
-        columns += [pa.array(table["figures"][name], from_pandas=True) for name in SHOWN]
+        columns += [pa.array(table.figures[name], from_pandas=True) for name in SHOWN]
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def __enter__(self) -> Self:

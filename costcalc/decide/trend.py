@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -21,6 +21,34 @@ LARGE_FROM = date(2015, 9, 1)
 _DEEP, _TO_2022 = date(2009, 12, 31), date(2022, 2, 1)
 
 
+class Published(TypedDict):
+    """A doubling time that was published, by how much ours is off, and why."""
+
+    months: float
+    low: float | None
+    high: float | None
+    off: float
+    source: str
+    url: str | None
+    why_different: str
+
+
+# Between two systems: years, and the growth as published, by their authors' points and by ours.
+Fold = TypedDict(
+    "Fold",
+    {
+        "from": str,
+        "to": str,
+        "years": float,
+        "published": int,
+        "by_their_points": float,
+        "by_landmarks": float,
+        "months": float,
+        "source": str,
+    },
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubling:
     """A doubling time in months with its 95 % bootstrap interval, and the published one."""
@@ -33,26 +61,16 @@ class Doubling:
     high: float
     r2: float
     source: str
-    published: tuple[dict[str, Any], ...]
+    published: tuple[Published, ...]
 
     @property
     def off(self) -> float | None:
         """By how much it differs from the first published figure: 0.1 is a tenth more."""
         return self.months / self.published[0]["months"] - 1.0 if self.published else None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
-        return {
-            "era": self.era,
-            "rule": self.rule,
-            "n": self.n,
-            "months": self.months,
-            "low": self.low,
-            "high": self.high,
-            "r2": self.r2,
-            "source": self.source,
-            "published": list(self.published),
-        }
+        return {**asdict(self), "published": list(self.published)}
 
 
 def doubling(systems: Sequence[tuple[float, float]], key: str) -> tuple[float, float, float, float]:
@@ -132,7 +150,7 @@ def _records(systems: Sequence[tuple[float, float]]) -> list[tuple[float, float]
     return kept
 
 
-def _year(text: Any) -> float:
+def _year(text: object) -> float:
     from costcalc.decide.history import years
 
     return years(date.fromisoformat(str(text)))
@@ -185,7 +203,7 @@ def sources() -> list[str]:
     return [f"{title}, {url}" if url else title for title, url in pairs]
 
 
-def folds() -> list[dict[str, Any]]:
+def folds() -> list[Fold]:
     """A published growth between two systems: as published, by OpenAI's points, by the landmarks.
 
     >>> found = folds()[0]
@@ -195,7 +213,7 @@ def folds() -> list[dict[str, Any]]:
     found = table(FILE)
     theirs = {row["name"]: row["pfs_days"] for row in found.data["openai_systems"]}
     ours = {one.name: one for one in landmarks()}
-    made = []
+    made: list[Fold] = []
     for row in found.data["fold"]:
         first, last = ours[row["from"]], ours[row["to"]]
         years = last.year - first.year
@@ -225,7 +243,7 @@ def doublings() -> list[Doubling]:
     for row in found.data["eras"]:
         systems = _systems(row["id"])
         months, low, high, r2 = doubling(systems, f"trend.{row['id']}")
-        published = tuple(
+        published: tuple[Published, ...] = tuple(
             {
                 "months": item["months"],
                 "low": item.get("low"),

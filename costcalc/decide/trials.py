@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from costcalc.base.errors import InputError, Problem
 
@@ -70,9 +70,20 @@ def plug_in(scores: Sequence[float], n: int) -> float:
     )
 
 
-def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[dict[str, Any]]:
+class Trials(TypedDict):
+    """So many trials: the best score to expect, and what they take of each limit."""
+
+    trials: int
+    expected_best: float
+    cost: NotRequired[float]
+    time: NotRequired[float]
+    energy: NotRequired[float]
+    carbon: NotRequired[float]
+
+
+def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[Trials]:
     """Expected best score against what so many trials cost; ``each`` is one trial's figures."""
-    return [
+    made = [
         {
             "trials": n,
             "expected_best": expected_best(scores, n),
@@ -80,3 +91,4 @@ def curve(scores: Sequence[float], most: int, each: dict[str, float]) -> list[di
         }
         for n in range(1, min(most, len(scores)) + 1)
     ]
+    return cast("list[Trials]", made)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Begun:
     mean_intensity: float
     pauses: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
         return {
             "start": self.start.isoformat(),
@@ -81,10 +81,15 @@ class Waiting:
         """The share of the emissions that the best start saves."""
         return 1.0 - self.best.emissions / self.now.emissions if self.now.emissions else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def sources(self) -> list[str]:
+        """Where the intensities and the method are from."""
+        return [self.series.source, DODGE]
+
+    def to_dict(self) -> dict[str, object]:
         """Plain values."""
 
-        def with_saving(one: Begun | None) -> dict[str, Any] | None:
+        def with_saving(one: Begun | None) -> dict[str, object] | None:
             if one is None:
                 return None
             now = self.now.emissions
@@ -109,7 +114,7 @@ class Waiting:
             "signal": self.series.signal,
             "signal_means": MEANING[self.series.signal],
             "notes": list(self.notes),
-            "sources": [self.series.source, DODGE],
+            "sources": self.sources,
         }
 
 
@@ -122,7 +127,7 @@ def when(
     threshold: float | None = None,
     stretch: float | None = None,
     worth: float = WORTH,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> Waiting:
     """The start within a window that emits least; what pausing would save.
 
