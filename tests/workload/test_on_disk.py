@@ -104,6 +104,9 @@ def test_a_tied_head_that_is_stored_twice_counts_once(tmp_path):
     file = tmp_path / "model.safetensors"
     file.write_bytes(header(TENSORS))
     assert stored(file, tied=True).parameters == TOTAL - 80
+    assert stored(file).parameters == TOTAL
+    head = [safetensors.Tensor("lm_head.weight", "BF16", (10, 8))]
+    assert safetensors.count(head).parameters == 80
 
 
 def test_packed_weights_do_not_tell_their_number(folder):
