@@ -99,6 +99,7 @@ def _recipe(
         ),
         optimizer=training.optimizer or default("optimizer", "adamw"),
         method=work.method,
+        passes=work.passes,
         base_precision=training.base_precision,
         trainable_share=share,
     )

@@ -11,7 +11,6 @@ from typing import Literal
 
 from costcalc.base.errors import InputError, Problem, listing
 from costcalc.throughput.layout import Machine, Recipe
-from costcalc.workload.architecture import Attention
 from costcalc.workload.work import Work
 
 _NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
@@ -69,24 +68,17 @@ def data_per_step(work: Work, recipe: Recipe) -> float:
 def full_over_causal(work: Work) -> float:
     """FLOPs with attention counted in full over FLOPs as counted here; 1 where nothing is causal.
 
-    A causal core costs 2·heads·(qk + v)·keys / 2 a query forward, three times that in training
-    (twice where a frozen base needs no gradient of its weights: attention has none).
+    A measured figure in full knows of no documents either.  Every pass forward has the core once,
+    every pass back twice (it has no weights).
     """
-    model = work.architecture
-    if model is None or not work.flops_per_datum:
+    one, passes = work.tally, work.passes
+    if one is None or not work.flops_per_datum:
         return 1.0
-    lengths = {s.name: float(s.length or work.sequence_length or 0) for s in model.streams}
-    core = 0.0
-    for block in model.blocks:
-        for op in block.operators:
-            if isinstance(op, Attention) and op.causal:
-                here = lengths.get(block.stream, 0.0)
-                keys = min(here, op.window or here)
-                missing = keys * keys / (2 * here) if here else 0.0  # left out by the causal count
-                core += 2 * op.heads * (op.qk_dim + op.v_dim) * missing * block.repeat
-    if work.datum == "sample":
-        core *= float(work.sequence_length or 1)
-    return 1.0 + 3.0 * core / work.flops_per_datum
+    cores = passes.forward + 2.0 * passes.backward
+    if passes.generated:
+        cores += 1.0
+    per_sample = work.flops_per_datum * (one.tokens if work.datum == "token" else 1.0)
+    return 1.0 + cores * (one.attention_in_full - one.attention) / per_sample
 
 
 def from_utilization(

@@ -16,7 +16,6 @@ from costcalc.throughput.search import fastest, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.step import StepTime
-from costcalc.workload.architecture import Architecture
 from costcalc.workload.work import Work
 
 _GIB = 2.0**30
@@ -47,21 +46,11 @@ def shape_for(work: Work) -> ModelShape | None:
     is all that is known; a convolutional network or a bare FLOP count has no such shape.
     """
     if work.architecture is not None:
-        return _shape_of(work.architecture, work.sequence_length or 0)
+        return shape_of(work.architecture, work.tally) if work.tally else None
     parameters = work.active_parameters or work.parameters
     if parameters and work.datum == "token" and work.sequence_length:
         return _shape_guessed(parameters, work.sequence_length)
     return None
-
-
-@lru_cache(maxsize=64)
-def _shape_of(model: Architecture, length: int) -> ModelShape | None:
-    if not (model.hidden and model.layers):
-        return None
-    shape = shape_of(model, length)
-    if not shape.keys:  # no attention: its terms are nothing times this
-        shape = replace(shape, keys=1.0)
-    return shape if shape.attention_weights or shape.mlp_weights else None
 
 
 @lru_cache(maxsize=64)

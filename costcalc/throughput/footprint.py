@@ -1,26 +1,15 @@
 """What a model keeps in memory while it trains, before any layout: parameters and activations.
 
-Every linear operator keeps its input for the backward pass, every non-linearity its own; for the
-blocks of GPT-3 this gives the 34·s·b·h bytes a layer of Korthikanti et al. 2022 (arXiv:2205.05198,
-equation 1) less their two dropout masks.  Where no shapes are known the same figures are guessed
-from the parameter count, or from the forward FLOPs, and ``spread`` says how far off that may be.
+The walk of an architecture counts both.  Where no shapes are known they are guessed from the
+parameter count, or from the forward FLOPs, and ``spread`` says how far off that may be.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from costcalc.workload.architecture import (
-    Architecture,
-    Attention,
-    Block,
-    Convolution,
-    Linear,
-    Operator,
-    Weights,
-)
-from costcalc.workload.work import Work
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.work import Tally, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,113 +45,32 @@ def footprint_of(work: Work) -> Footprint | None:
     Shapes first; without them the parameters of a language model (Kaplan et al. 2020,
     arXiv:2001.08361: N = 12·layers·hidden²); without tokens the forward FLOPs of a sample.
     """
-    length = work.sequence_length or 0
     if work.architecture is not None:
-        return _by_shapes(work.architecture, length)
+        return _by_shapes(work.architecture, work.tally) if work.tally else None
     if work.parameters is None:
         return None
-    if work.datum == "token" and length:
-        return _by_parameters(work.parameters, length)
+    if work.datum == "token" and work.sequence_length:
+        return _by_parameters(work.parameters, work.sequence_length)
     return _by_flops(work.parameters, work.forward_flops_per_datum)
 
 
-@lru_cache(maxsize=64)
-def _by_shapes(model: Architecture, length: int) -> Footprint:
-    positions = {stream.name: float(stream.length or length) for stream in model.streams}
-    sums = dict.fromkeys(
-        ("dense", "expert", "embedding", "head", "tied", "whole", "split", "scores", "stream"), 0.0
-    )
-    logits = largest = 0.0
-    for block in model.blocks:
-        _count(block, sums)
-        here = positions.get(block.stream, float(length))
-        if block.layer:
-            largest = max(largest, *(_size(op) for op in block.operators), 0.0)
-            for name, elements in _kept(block, model.hidden, here, positions).items():
-                sums[name] += elements * block.repeat
-        else:
-            logits += _logits(block, here)
+def _by_shapes(model: Architecture, one: Tally) -> Footprint:
     layers = float(max(model.layers, 1))
     return Footprint(
         layers=layers,
-        embedding=sums["embedding"],
-        head=sums["head"],
-        tied=sums["tied"],
-        dense=sums["dense"] / layers,
-        expert=sums["expert"] / layers,
-        whole=sums["whole"] / layers,
-        split=sums["split"] / layers,
-        scores=sums["scores"] / layers,
-        stream=sums["stream"] / layers,
-        logits=logits,
-        largest=largest,
-        parameters=sums["dense"] + sums["expert"] + sums["embedding"] + sums["head"],
+        embedding=one.stored_embedding,
+        head=one.stored_head,
+        tied=one.stored_tied,
+        dense=one.stored_dense / layers,
+        expert=one.stored_experts / layers,
+        whole=one.kept_whole / layers,
+        split=one.kept_split / layers,
+        scores=one.kept_scores / layers,
+        stream=one.kept_stream / layers,
+        logits=one.logits,
+        largest=one.largest,
+        parameters=one.stored,
     )
-
-
-def _size(operator: Operator) -> float:
-    """Parameters of one copy."""
-    if isinstance(operator, Linear):
-        return float(operator.n_in * operator.n_out + operator.bias * operator.n_out)
-    if isinstance(operator, Convolution):
-        inner = operator.c_in // operator.groups * operator.kernel
-        return float(operator.c_out * (inner + operator.bias))
-    return float(operator.count) if isinstance(operator, Weights) else 0.0
-
-
-def _count(block: Block, sums: dict[str, float]) -> None:
-    """Adds the parameters of a block to the sums of where they lie."""
-    for operator in block.operators:
-        size = _size(operator) * block.repeat
-        part = getattr(operator, "part", "other")
-        if isinstance(operator, Linear):
-            size *= operator.copies
-            if operator.tied:
-                sums["tied"] += size
-                continue
-            if operator.copies > operator.active and block.layer:
-                sums["expert"] += size
-                continue
-        if block.layer:
-            sums["dense"] += size
-        elif part == "embedding" or isinstance(operator, Convolution):
-            sums["embedding"] += size
-        else:
-            sums["head"] += size
-
-
-def _logits(block: Block, positions: float) -> float:
-    heads = [op.n_out for op in block.operators if isinstance(op, Linear) and op.part == "head"]
-    return float(max(heads, default=0)) * positions
-
-
-def _kept(block: Block, hidden: int, here: float, positions: dict[str, float]) -> dict[str, float]:
-    """Elements that one layer keeps of one sample."""
-    kept = {"whole": 0.0, "split": 0.0, "scores": 0.0, "stream": hidden * here}
-    linears = [op for op in block.operators if isinstance(op, Linear)]
-    for place, op in enumerate(linears):
-        before = linears[place - 1] if place else None
-        after = linears[place + 1] if place + 1 < len(linears) else None
-        starts = before is None or _group(before) != _group(op)
-        ends = after is None or _group(after) != _group(op)
-        whole = "whole" if starts and op.active <= 1 else "split"
-        if starts and op.part != "router":
-            kept["whole"] += hidden * here  # the block's input, which its norm keeps
-        if starts or ends or before is None or before.n_in != op.n_in:  # q, k, v share theirs
-            kept[whole] += op.n_in * op.active * here
-        if not ends or op.copies > op.active:
-            kept["split"] += op.n_out * op.active * here
-    for other in block.operators:
-        if isinstance(other, Attention):
-            keys = positions.get(other.over or block.stream, here)
-            kept["scores"] += other.heads * here * min(keys, other.window or keys)
-        elif isinstance(other, Convolution):
-            kept["split"] += (other.c_in + other.c_out) * other.positions * here
-    return kept
-
-
-def _group(operator: Linear) -> str:
-    return "mlp" if operator.part == "expert" else operator.part
 
 
 # hidden / layers of published decoders from 1B to 500B parameters lies around 128: GPT-3 175B has

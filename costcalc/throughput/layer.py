@@ -52,10 +52,13 @@ def layer_times(
     shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
 ) -> Layer:
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
-    # passes of forward's cost: forward 1, backward 2 (1 where weights are frozen), recompute 1
-    weights_passes = 3.0 - training.frozen + axes.full
+    # passes of forward's cost: backward one for the input's gradient, one for that of the weights
+    forward, backward = training.forward, training.backward
+    again = forward + backward * axes.full
+    weights_passes = again + backward + training.weights
     # selective recompute beside fused attention: norms and activation functions once more
-    other_passes = 3.0 + axes.full + SELECTIVE_PASSES * axes.selective * training.flash
+    some = SELECTIVE_PASSES * axes.selective * training.flash
+    other_passes = again + backward * (2.0 + some)
     linear, traffic = _linear(shape, rates, axes, c, tokens)
     routed, routed_traffic = _experts(shape, rates, axes, c, tokens)
     core, core_traffic = _attention(shape, rates, axes, training, c, tokens)
@@ -65,7 +68,7 @@ def layer_times(
     memory = memory + core_traffic / bandwidth
     compute = weights_passes * linear + core
     # the host runs ahead of the device unless the device is the faster of the two
-    kernels = KERNELS_FORWARD * (1.0 + axes.full) + KERNELS_BACKWARD
+    kernels = KERNELS_FORWARD * again + KERNELS_BACKWARD * backward
     launch = rates.eager * c.kernel
     memory = np.maximum(memory, kernels * launch - compute)
     # it waits for the router to say how many tokens each expert gets, and launches these one after
@@ -93,7 +96,7 @@ def _linear(
     dense = (shape.attention_weights + shape.mlp_weights) / t
     size = rates.activation_bytes * (1.0 - 0.5 * rates.low)
     wide = (shape.heads + 2.0 * shape.kv_heads) * shape.head_dim + shape.mlp_weights / d
-    moved = dense + tokens * (3.0 * d + 1.5 * wide / t)
+    moved = dense + tokens * shape.filled * (3.0 * d + 1.5 * wide / t)
     rate = rates.peak * c.matmul
     seconds = 2.0 * tokens * dense / rate
     exposed = c.traffic / (rates.bandwidth * c.bandwidth)
@@ -137,13 +140,14 @@ def _attention(
     flops = 2.0 * tokens * width * (shape.keys + training.flash * c.tile) / t
     backward = FLASH_BACKWARD * training.flash + PLAIN_BACKWARD * plain
     # unfused attention computes the masked half too
-    flops = flops * (1.0 + plain * (shape.sequence_length / shape.keys - 1.0))
+    flops = flops * (1.0 + plain * (shape.keys_unfused / shape.keys - 1.0))
     fused = c.attention * (1.0 + training.older * (c.attention_older - 1.0))
     again = np.maximum(axes.full, axes.selective * plain)
     rate = rates.peak_base * (fused * training.flash + 0.6 * c.matmul_base * plain)
-    passes = 1.0 + backward + again
-    scores = plain * tokens * shape.heads / t * shape.sequence_length
-    moved = scores * rates.activation_bytes * SCORE_PASSES * (2.0 + again)
+    passes = training.forward + training.backward * (backward + again)
+    scores = plain * tokens * shape.heads / t * shape.keys_unfused
+    written = training.forward + training.backward * (1.0 + again)
+    moved = scores * rates.activation_bytes * SCORE_PASSES * written
     return passes * flops / rate, moved
 
 
@@ -162,7 +166,7 @@ def _elementwise(
     wide = (shape.heads + shape.kv_heads) * shape.head_dim / t + 3.0 * shape.hidden
     wide = wide + 2.0 * routed * shape.hidden  # what experts get, and the gradient of their output
     cast = rates.low * c.cast * CAST_BYTES * (wide + (2.0 + shape.gated) * inner / t)
-    return tokens * (states * rates.activation_bytes * c.elementwise + cast)
+    return tokens * shape.filled * (states * rates.activation_bytes * c.elementwise + cast)
 
 
 def _logits(
@@ -170,7 +174,8 @@ def _logits(
 ) -> tuple[Number, Number]:
     """Seconds of the logits and the loss: matmul in 16 bits, and their traffic."""
     t = axes.tensor
-    passes = 3.0 - training.frozen
+    passes = training.forward + training.head
     seconds = passes * 2.0 * tokens * shape.head_weights / t / (rates.peak_base * c.matmul_base)
-    moved = tokens * shape.vocabulary / t * LOGIT_BYTES
+    moved = tokens * shape.answered * shape.vocabulary / t * LOGIT_BYTES
+    moved = moved * (training.forward + np.minimum(training.head, training.updates)) / 2.0
     return seconds, moved / (rates.bandwidth * c.bandwidth)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from costcalc.workload.work import Passes
+
 Sharding = Literal["none", "zero1", "zero2", "zero3", "hsdp"]
 #: dimensions of a fabric by its topology in a profile; a switch has none
 TORUS = {"torus-2d": 2, "torus-3d": 3}
@@ -77,5 +79,6 @@ class Recipe:
     kernels: Literal["plain", "fused"] = "plain"
     optimizer: str = "adamw"
     method: str = "pretrain"
+    passes: Passes = field(default_factory=Passes)  # of a sequence, as the method runs them
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)
     trainable_share: float = 1.0

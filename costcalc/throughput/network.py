@@ -125,36 +125,50 @@ def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Numbe
     return tensor, context, data, expert
 
 
-def tensor_time(shape: ModelShape, axes: Axes, net: Network, tokens: Number) -> Number:
+def tensor_time(
+    shape: ModelShape, axes: Axes, net: Network, tokens: Number, passes: Number
+) -> Number:
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 
-    Sequence parallelism replaces each by a reduce-scatter and an all-gather: the same bytes
-    (Korthikanti et al. 2022, section 4.2.2).  In 8 and 4 bits what is gathered is gathered in 8
-    (Transformer Engine quantizes the input of a linear before), what is reduced in 16.
+    ``passes``: through a layer, either way.  Sequence parallelism replaces each by a reduce-scatter
+    and an all-gather: the same bytes (Korthikanti et al. 2022, section 4.2.2).  In 8 and 4 bits
+    what is gathered is gathered in 8 (Transformer Engine quantizes the input of a linear before), what
+    is reduced in 16.
     """
-    volume = tokens * shape.hidden * net.tensor_bytes
-    times = 2.0 * (2.0 + axes.full)
+    volume = tokens * shape.filled * shape.hidden * net.tensor_bytes
+    times = 2.0 * passes
     one = 2.0 * gather_time(axes.tensor, volume, net.tensor_rate, net.tensor_latency)
     return net.tensor_exposed * times * one
 
 
 def context_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number, core: Number
+    shape: ModelShape,
+    axes: Axes,
+    net: Network,
+    c: Coefficients,
+    tokens: Number,
+    passes: Number,
+    core: Number,
 ) -> Number:
     """Exposed seconds a layer of passing keys and values round the ring.
 
     Keys and values of all other members forward, again and with their gradients backward; hidden
     behind attention's own compute (``core``) as far as ``context_exposed`` allows.
     """
-    kv = 2.0 * tokens * axes.context * shape.kv_heads * shape.head_dim / axes.tensor * net.bytes
-    times = 3.0 + axes.full
-    one = gather_time(axes.context, kv, net.context_rate, net.context_latency)
-    moved = times * one
+    kv = 2.0 * tokens * shape.filled * axes.context * shape.kv_heads * shape.head_dim
+    kv = kv / axes.tensor * net.bytes
+    moved = passes * gather_time(axes.context, kv, net.context_rate, net.context_latency)
     return np.maximum(moved - (1.0 - c.context_exposed) * core, c.context_exposed * moved)
 
 
 def expert_time(
-    shape: ModelShape, axes: Axes, net: Network, c: Coefficients, tokens: Number, busy: Number
+    shape: ModelShape,
+    axes: Axes,
+    net: Network,
+    c: Coefficients,
+    tokens: Number,
+    passes: Number,
+    busy: Number,
 ) -> Number:
     """Exposed seconds a layer of the all-to-alls that take tokens to their experts and back.
 
@@ -171,22 +185,24 @@ def expert_time(
     chosen = np.maximum(shape.experts_per_token, 1.0)
     visited = domains * (1.0 - (1.0 - 1.0 / domains) ** chosen)
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
-    sent = tokens * split * shape.hidden * net.expert_bytes * c.imbalance
+    sent = tokens * shape.filled * split * shape.hidden * net.expert_bytes * c.imbalance
     within = sent * chosen * (1.0 - 1.0 / inside) / net.up_expert
     across = sent * visited * (1.0 - 1.0 / domains) / net.out
     latency = c.latency_up + np.where(ep > inside, c.latency_out - c.latency_up, 0.0)
     one = np.maximum(within, across) + np.minimum(ep - 1.0, 1.0) * latency
-    moved = shape.moe_share * (4.0 + 2.0 * axes.full) * one
+    moved = shape.moe_share * 2.0 * passes * one
     return np.maximum(moved - (1.0 - net.expert_exposed) * busy, net.expert_exposed * moved)
 
 
-def pipeline_time(shape: ModelShape, axes: Axes, net: Network, tokens: Number) -> Number:
+def pipeline_time(
+    shape: ModelShape, axes: Axes, net: Network, tokens: Number, passes: Number
+) -> Number:
     """Exposed seconds a micro-batch of handing activations and gradients to the next stage."""
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
     volume = tokens * split * shape.hidden * net.bytes
     one = volume / net.pipeline_rate + net.pipeline_latency
     has = np.minimum(axes.pipeline - 1.0, 1.0)
-    return has * net.pipeline_exposed * 2.0 * axes.virtual_pipeline * one
+    return has * net.pipeline_exposed * passes * axes.virtual_pipeline * one
 
 
 def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
@@ -196,9 +212,10 @@ def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
     return (shape.parameters - experts) / parts, experts / (parts * axes.expert)
 
 
-def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, frozen: Number) -> Number:
-    """Exposed seconds a micro-batch of sharded weights: two gathers and a reduce-scatter.
+def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, times: Number) -> Number:
+    """Exposed seconds a micro-batch of sharded weights: gathers and reduce-scatters.
 
+    ``times``: how many, three for a pass forward and back (two where weights are frozen);
     ``busy``: the seconds of compute that hide them.  HSDP shards inside the domain only.
     """
     dense, routed = _held(shape, axes)
@@ -206,7 +223,6 @@ def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, frozen
     inside = np.minimum(group, np.maximum(net.domain / axes.tensor, 1.0))
     size = group + axes.hybrid * (inside - group)
     rate = net.data_rate + axes.hybrid * (net.up_data - net.data_rate)
-    times = 3.0 - frozen
     moved = times * gather_time(size, dense * net.bytes, rate, 0.0)
     moved = moved + shape.layers / axes.pipeline * times * net.data_latency
     over = np.maximum(group / axes.expert * axes.tensor, 1.0)
@@ -237,9 +253,10 @@ def gradient_time(
     reduced = training.trainable * one
     hidden = (1.0 - net.data_exposed) * reduced
     drained = 1.0 + 0.5 * axes.pipeline * (1.0 - 1.0 / axes.virtual_pipeline)
-    passes = (2.0 + sharded) / 3.0 * drained
+    back = 2.0 * training.backward
+    passes = (back + sharded) / (training.forward + back) / training.updates * drained
     late = np.maximum(hidden - passes * busy, 0.0)
     exposed = net.data_exposed * reduced + late
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
-    return np.where(axes.zero > 2.5, shared * exposed, exposed)
+    return training.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)

@@ -41,7 +41,7 @@ def predict(
     if shape is not None and placed.layout is not None:
         return _by_step(work, machine, recipe, placed, shape=shape, layout=placed.layout)
     if work.datum == "sample" and work.forward_flops_per_datum and machine.memory_bandwidth:
-        return _by_sample(work.forward_flops_per_datum, machine, recipe, kind or kind_of(work))
+        return _by_sample(work, machine, recipe, kind or kind_of(work))
     return None
 
 
@@ -54,22 +54,25 @@ def _by_step(
     shape: ModelShape,
     layout: Layout,
 ) -> Prediction:
-    """MFU = FLOPs of the modelled step / (its seconds · devices · peak).
+    """MFU = FLOPs counted / (seconds of the modelled step · devices · peak).
 
-    The step is a whole model's forward and backward pass, or a LoRA step, whose frozen weights get
-    no gradient; what a method computes beside that goes at the same utilisation.
+    What the model of a step does not run (of a guessed shape, what was counted beyond it) goes at
+    the utilisation of what it runs; what it runs and nobody counts (the input gradient of a first
+    layer) is left out in the same way.
     """
     constants = load()
     recipe = replace(recipe, sequence_length=int(shape.sequence_length))
     step = step_time(shape, machine, layout, recipe, constants)
-    each = 3.0 * float(shape.forward_flops)
-    if recipe.method == "lora" and work.flops_per_datum:
-        per_datum = shape.sequence_length if work.datum == "sample" else 1.0
-        each = work.flops_per_datum / float(per_datum)
-    flops = each * float(shape.sequence_length) * recipe.global_batch
+    run = float(shape.sequence_length * shape.flops_of(work.passes))
+    counted = counted_per_sequence(work, shape) or run
     share = chosen(constants, machine.devices) if placed.free else 1.0
-    seconds = float(step.seconds) / share
-    value = flops / (seconds * machine.devices * peak_of(machine, recipe.precision))
+    stretch = (counted - work.passes.adapters) / run / share
+    seconds = float(step.seconds) * stretch
+    value = (
+        counted
+        * recipe.global_batch
+        / (seconds * machine.devices * peak_of(machine, recipe.precision))
+    )
     low, high = prediction_range(
         constants,
         generation=machine.generation,
@@ -88,14 +91,16 @@ def _by_step(
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
         why.append(f"not calibrated on {machine.generation}")
-    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step, share))
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step, stretch))
 
 
-def _by_sample(
-    forward_flops: float, machine: Machine, recipe: Recipe, kind: str | None
-) -> Prediction:
-    """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone."""
+def _by_sample(work: Work, machine: Machine, recipe: Recipe, kind: str | None) -> Prediction:
+    """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone.
+
+    Methods other than training all of it go at the same utilisation.
+    """
     constants = load()
+    forward_flops = work.forward_flops_per_datum or 0.0
     taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
     time = sample_time(
         forward_flops,
@@ -106,17 +111,30 @@ def _by_sample(
         fused=recipe.kernels == "fused",
     )
     value = 3.0 * forward_flops / (time.seconds * peak_of(machine, recipe.precision))
+    counted = work.flops_per_datum or 3.0 * forward_flops
     low, high = prediction_range(
         constants, generation=machine.generation, kind=taken, devices=machine.devices
     )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
-    steps = recipe.global_batch / machine.devices
+    steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
     parts = {"compute": time.compute * steps, "memory": time.memory * steps}
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts)
 
 
-def _seconds(step: StepTime, share: float) -> dict[str, float]:
-    return {name: float(part) / share for name, part in step.breakdown().items()}
+def _seconds(step: StepTime, stretch: float) -> dict[str, float]:
+    return {name: float(part) * stretch for name, part in step.breakdown().items()}
+
+
+def counted_per_sequence(work: Work, shape: ModelShape) -> float | None:
+    """FLOPs of a sequence (or sample) as counted, without those of generating it."""
+    if not work.flops_per_datum:
+        return None
+    data = 1.0 if work.datum == "sample" else _data_of(work, shape)
+    return work.flops_per_datum * data - work.passes.generated
+
+
+def _data_of(work: Work, shape: ModelShape) -> float:
+    return work.tally.tokens if work.tally is not None else float(shape.sequence_length)
 
 
 def _ranged(value: float, low: float, high: float, why: list[str]) -> Assumption:

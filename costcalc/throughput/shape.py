@@ -13,14 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from costcalc.workload.architecture import (
-    Architecture,
-    Attention,
-    Convolution,
-    Linear,
-    Scan,
-    Weights,
-)
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.work import Passes, Tally
 
 Number = Any  # float or NumPy array of floats, broadcast against each other
 
@@ -32,8 +26,10 @@ class ModelShape:
     ``attention_weights``, ``mlp_weights`` (dense MLP and shared experts) and ``expert_weights``
     (one routed expert) count matrix elements a layer; ``moe_share`` is the share of layers that
     hold routed experts.  ``keys`` are the keys that a query sees (half the sequence if causal),
-    ``score_width`` is heads × (query-key width + value width).  ``other_flops``: forward FLOP a
-    token and layer outside those, at the vector rate (scans) or as convolutions.
+    ``keys_unfused`` those that kernels compute which mask afterwards; ``filled`` is the share of
+    the positions that a mean layer has, ``answered`` that of the head; ``score_width`` is
+    heads × (query-key width + value width).  ``other_flops``: forward FLOP a token and layer
+    outside those, at the vector rate (scans) or as convolutions.
     """
 
     layers: Number
@@ -48,8 +44,6 @@ class ModelShape:
     experts_per_token: Number = 0.0
     expert_ffn: Number = 0.0
     shared_ffn: Number = 0.0
-    dense_layers: Number = 0.0
-    window: Number = 0.0
     tied: bool = False
     kind: str = "decoder"
     sequence_length: Number = 1.0
@@ -58,11 +52,14 @@ class ModelShape:
     expert_weights: Number = 0.0
     moe_share: Number = 0.0
     keys: Number = 0.0
+    keys_unfused: Number = 0.0
     score_width: Number = 0.0
     other_flops: Number = 0.0
     head_weights: Number = 0.0
     embedding_weights: Number = 0.0
     parameters: Number = 0.0
+    filled: Number = 1.0
+    answered: Number = 1.0
     known: bool = True  # False: derived from a parameter count alone
 
     @property
@@ -91,6 +88,14 @@ class ModelShape:
         """Model FLOP a token, forward: 2·weights + 2·score_width·keys a layer."""
         core = 2.0 * self.score_width * self.keys + self.other_flops
         return 2.0 * self.active_weights + self.layers * core
+
+    def flops_of(self, passes: Passes) -> Number:
+        """Model FLOP a token of the passes of a method, adapters and generation left out."""
+        core = self.layers * (2.0 * self.score_width * self.keys + self.other_flops)
+        head = 2.0 * self.head_weights
+        layers = self.forward_flops - head
+        back = passes.backward * (layers + core) + passes.weights * (layers - core)
+        return passes.forward * self.forward_flops + back + passes.head * head
 
 
 def mean_keys(sequence_length: Number, window: Number = 0.0, causal: bool = True) -> Number:
@@ -166,8 +171,6 @@ def decoder_shape(
         experts_per_token=experts_per_token,
         expert_ffn=ffn * (np.asarray(experts) > 0),
         shared_ffn=shared_ffn,
-        dense_layers=dense_layers,
-        window=window,
         tied=tied,
         sequence_length=sequence_length,
         attention_weights=attention_weights,
@@ -175,6 +178,7 @@ def decoder_shape(
         expert_weights=expert,
         moe_share=moe,
         keys=full + (cut - full) * windowed_share,
+        keys_unfused=sequence_length * 1.0,
         score_width=2.0 * heads * head_dim if score_width is None else score_width,
         head_weights=head,
         embedding_weights=0.0 if tied else head,
@@ -209,14 +213,22 @@ def shape_from_parameters(
     return ModelShape(**(values | {"known": False, "parameters": parameters}))
 
 
-def shape_of(architecture: Architecture, sequence_length: int) -> ModelShape:
-    """Shape of any known architecture, its figures a mean over the layers of the whole stack.
+def shape_of(architecture: Architecture, one: Tally) -> ModelShape | None:
+    """Shape of any known architecture from its walk, a mean over the layers of the whole stack.
 
-    Counts are a token of the first stream (a whole sample where the model counts samples: then a
-    token is a position of the stream with most of them).  ``sequence_length``: tokens a sample.
+    A token is a position of the longest stream; what other streams compute is shared out to those.
+    None where nothing is made of layers of matrix multiplications.
     """
-    totals = _Totals(architecture, float(sequence_length))
-    layers = float(max(architecture.layers, 1))
+    layers, length = float(architecture.layers), float(one.longest)
+    if not (architecture.hidden and layers and length):
+        return None
+    a_layer = 1.0 / (layers * length)
+    core = 2.0 * one.attention_width * length
+    routing, chosen = float(one.routing_layers), architecture.experts_per_token
+    light = one.scan + one.convolution
+    dense = one.forward - one.attention - one.projections - one.routed - one.head - light
+    if not (one.projections or dense):
+        return None
     return ModelShape(
         layers=layers,
         hidden=float(architecture.hidden),
@@ -227,78 +239,22 @@ def shape_of(architecture: Architecture, sequence_length: int) -> ModelShape:
         gated=1.0 if architecture.gated else 0.0,
         vocabulary=float(architecture.vocabulary),
         experts=float(architecture.experts),
-        experts_per_token=float(architecture.experts_per_token),
+        experts_per_token=float(chosen),
         expert_ffn=float(architecture.ffn if architecture.experts else 0),
-        dense_layers=layers - totals.moe_layers,
-        window=float(totals.window),
-        tied=totals.tied,
         kind=architecture.kind,
-        sequence_length=totals.length,
-        attention_weights=totals.attention / layers,
-        mlp_weights=totals.mlp / layers,
-        expert_weights=totals.expert_active
-        / max(totals.moe_layers * architecture.experts_per_token, 1.0),
-        moe_share=totals.moe_layers / layers,
-        keys=totals.pairs / max(totals.width, 1.0),
-        score_width=totals.width / layers,
-        other_flops=totals.other / layers,
-        head_weights=totals.head,
-        embedding_weights=totals.embedding,
-        parameters=totals.parameters,
+        sequence_length=length,
+        attention_weights=one.projections / 2.0 * a_layer,
+        mlp_weights=dense / 2.0 * a_layer,
+        expert_weights=one.routed / 2.0 / length / max(routing * chosen, 1.0),
+        moe_share=routing / layers,
+        keys=one.attention / core
+        if core
+        else 1.0,  # no attention: its terms are nothing times this
+        keys_unfused=one.attention_unfused / core if core else 1.0,
+        score_width=one.attention_width / layers,
+        other_flops=light * a_layer,
+        head_weights=one.head / 2.0 / length,
+        parameters=float(one.stored),
+        filled=one.positions * a_layer,
+        answered=one.answered / length if one.answered else 1.0,
     )
-
-
-class _Totals:
-    """Sums over the operators of an architecture, each a token of the main stream."""
-
-    def __init__(self, architecture: Architecture, sequence_length: float) -> None:
-        lengths = {s.name: float(s.length or sequence_length) for s in architecture.streams}
-        self.length = max(lengths.values(), default=1.0)
-        self.lengths = lengths
-        self.attention = self.mlp = self.expert_active = self.head = self.embedding = 0.0
-        self.moe_layers = self.pairs = self.width = self.other = self.parameters = 0.0
-        self.window, self.tied = 0, False
-        for block in architecture.blocks:
-            share = lengths.get(block.stream, self.length) / self.length
-            routed = False
-            for operator in block.operators:
-                routed |= self._add(operator, float(block.repeat), share, block.stream)
-            self.moe_layers += block.repeat if routed else 0
-
-    def _add(self, operator: object, repeat: float, share: float, stream: str) -> bool:
-        if isinstance(operator, Linear):
-            return self._linear(operator, repeat, share)
-        if isinstance(operator, Attention):
-            keys = self.lengths.get(operator.over or stream, self.length)
-            mean = mean_keys(keys, float(operator.window or 0), operator.causal)
-            width = operator.heads * (operator.qk_dim + operator.v_dim) * repeat
-            self.width += width
-            self.pairs += width * share * float(mean)
-            self.window = operator.window or self.window
-        elif isinstance(operator, Convolution):
-            weights = operator.c_in / operator.groups * operator.c_out * operator.kernel
-            self.other += 2.0 * weights * operator.positions * share * repeat
-            self.parameters += weights * repeat
-        elif isinstance(operator, Scan):
-            self.other += operator.flops * share * repeat
-        elif isinstance(operator, Weights):
-            self.parameters += operator.count * repeat
-            self.embedding += operator.count * repeat if operator.part == "embedding" else 0.0
-        return False
-
-    def _linear(self, operator: Linear, repeat: float, share: float) -> bool:
-        one = float(operator.n_in) * operator.n_out
-        active = one * operator.active * repeat * share
-        if not operator.tied:
-            self.parameters += one * operator.copies * repeat
-        routed = operator.part == "expert" and operator.copies > operator.active
-        if routed:
-            self.expert_active += one * operator.active * repeat
-        elif operator.part == "head":
-            self.head += active
-            self.tied |= operator.tied
-        elif operator.part == "attention":
-            self.attention += active
-        else:
-            self.mlp += active
-        return routed

@@ -19,7 +19,7 @@ from costcalc.throughput.efficiency import efficiency
 from costcalc.throughput.fitting import place, shape_for
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Range
-from costcalc.throughput.predict import predict
+from costcalc.throughput.predict import Prediction, predict
 from costcalc.throughput.space import Fixed
 from costcalc.workload.work import Work
 
@@ -105,6 +105,7 @@ def throughput(
     exceeds the device and nothing measured says otherwise.
     """
     given = given or Given()
+    recipe = recipe and replace(recipe, passes=work.passes)
     precision = recipe.precision if recipe else _only_precision(machine)
     peak = basis.peak_of(machine, precision)
     placed = place(
@@ -118,8 +119,9 @@ def throughput(
         must_fit=not given.measured,
     )
     predicted = predict(work, machine, recipe, placed, given.workload)
+    measured = _measured(work, machine, recipe, given, precision)
     utilization = (
-        _measured(work, machine, recipe, given, precision)
+        measured
         or (predicted.utilization if predicted else None)
         or _from_cells(work, machine, precision, given.workload)
     )
@@ -153,9 +155,19 @@ def throughput(
         memory=placed.memory,
         memory_why=placed.memory_why,
         memory_parts=placed.parts,
-        breakdown=predicted.breakdown if predicted else {},
+        breakdown={} if measured or not predicted else _parts(work, recipe, predicted, generation),
         warnings=(*placed.warnings, *_passed_over(given)),
     )
+
+
+def _parts(
+    work: Work, recipe: Recipe | None, predicted: Prediction, generation: Assumption | None
+) -> Mapping[str, float]:
+    """Seconds of a step by cause, with those of generating the sequences that it learns from."""
+    if generation is None or recipe is None or not work.data:
+        return predicted.breakdown
+    steps = work.data / basis.data_per_step(work, recipe)
+    return {**predicted.breakdown, "generation": generation.value / steps}
 
 
 def _only_precision(machine: Machine) -> str:

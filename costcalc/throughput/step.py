@@ -61,8 +61,9 @@ class StepTime:
 class Training:
     """The recipe as numbers.
 
-    ``frozen``: 1 where base weights are frozen and only adapters train (no weight gradients of the
-    base); ``trainable`` the share of the parameters with gradients and optimizer states.
+    ``forward``, ``backward``, ``weights``, ``head``, ``updates``: what a method runs for a sequence
+    (:class:`costcalc.workload.work.Passes`); ``trainable``: the share of the parameters with
+    gradients and optimizer states.
     ``older``: 1 where fused attention is not written for the generation of the device.
     ``overlap``: 1 where communication runs beside computation, 0 where it waits;
     ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
@@ -74,7 +75,11 @@ class Training:
     older: Number = 0.0
     overlap: Number = 1.0
     expert_overlap: Number = 0.0
-    frozen: Number = 0.0
+    forward: Number = 1.0
+    backward: Number = 1.0
+    weights: Number = 1.0
+    head: Number = 2.0
+    updates: Number = 1.0
     trainable: Number = 1.0
     optimizer_bytes: Number = 30.0
 
@@ -88,7 +93,11 @@ def training_of(recipe: Recipe) -> Training:
         older=1.0 if recipe.attention == "flash2" else 0.0,
         overlap=1.0 if recipe.overlap else 0.0,
         expert_overlap=1.0 if recipe.expert_overlap else 0.0,
-        frozen=1.0 if recipe.method == "lora" else 0.0,
+        forward=recipe.passes.forward,
+        backward=recipe.passes.backward,
+        weights=recipe.passes.weights,
+        head=recipe.passes.head,
+        updates=recipe.passes.updates,
         trainable=float(recipe.trainable_share),
         optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
     )
@@ -124,21 +133,22 @@ def step_of(
     micro_batches = np.ceil(training.global_batch / (axes.data * axes.micro_batch) - 1e-9)
     layer = layer_times(shape, rates, axes, training, c, tokens)
     net = network_of(rates, axes, c, training)
-    stage = _stage(shape, axes, layer, net, c, tokens)
+    stage = _stage(shape, axes, training, layer, net, c, tokens)
     passes = micro_batches + stage["shift"]
     bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
     compute, memory = micro_batches * stage["compute"], micro_batches * stage["memory"]
     tensor, expert = micro_batches * stage["tensor"], micro_batches * stage["expert"]
     pipeline = passes * stage["pipeline"]
     busy = stage["compute"] + stage["memory"] + stage["tensor"] + stage["expert"]
-    held = shard_time(shape, axes, net, busy, training.frozen)
+    gathered = training.forward + training.backward + training.weights
+    held = shard_time(shape, axes, net, busy, gathered)
     reduced = gradient_time(shape, axes, net, busy, training)
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
     spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
     doublings = np.log2(np.maximum(axes.devices / 8.0, 1.0))
     update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth)
-    update = update + c.fixed + c.meet * doublings
+    update = training.updates * (update + c.fixed + c.meet * doublings)
     idle = bubble * (busy + held)
     total = compute + memory + tensor + expert + pipeline + data + idle + update
     late = c.jitter * doublings
@@ -157,14 +167,23 @@ def step_of(
 
 
 def _stage(
-    shape: ModelShape, axes: Axes, layer: Layer, net: Network, c: Coefficients, tokens: Number
+    shape: ModelShape,
+    axes: Axes,
+    training: Training,
+    layer: Layer,
+    net: Network,
+    c: Coefficients,
+    tokens: Number,
 ) -> dict[str, Number]:
     """What the fullest pipeline stage spends on one micro-batch, forward and backward."""
     full = np.ceil(shape.layers / axes.pipeline - 1e-9)
     last = shape.layers - (axes.pipeline - 1.0) * full
-    tensor = tensor_time(shape, axes, net, tokens)
-    tensor = tensor + context_time(shape, axes, net, c, tokens, layer.attention)
-    expert = expert_time(shape, axes, net, c, tokens, layer.compute + layer.memory)
+    back = training.backward
+    through = training.forward + back * (1.0 + axes.full)  # a layer, either way
+    tensor = tensor_time(shape, axes, net, tokens, through)
+    ring = through + back  # gradients of keys and values travel beside them
+    tensor = tensor + context_time(shape, axes, net, c, tokens, ring, layer.attention)
+    expert = expert_time(shape, axes, net, c, tokens, through, layer.compute + layer.memory)
     a_layer = layer.compute + layer.memory + tensor + expert
     # the last stage holds the logits: it is the slowest unless it holds fewer layers
     ends = (full - last) * a_layer < layer.head_compute + layer.head_memory
@@ -175,6 +194,6 @@ def _stage(
         "memory": held * layer.memory + heads * layer.head_memory,
         "tensor": held * tensor,
         "expert": held * expert,
-        "pipeline": pipeline_time(shape, axes, net, tokens),
+        "pipeline": pipeline_time(shape, axes, net, tokens, training.forward + back),
         "shift": (axes.pipeline - 1.0) / axes.virtual_pipeline,
     }

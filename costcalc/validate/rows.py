@@ -278,7 +278,8 @@ def case_for(measured: Measured) -> Case | None:
         flash=0.0 if row.get("attention") == "standard" else 1.0,
         older=1.0 if row.get("attention") == "flash2" else 0.0,
         overlap=number(row, "overlap", 1.0),
-        frozen=1.0 if lora else 0.0,
+        weights=0.0 if lora else 1.0,
+        head=1.0 if lora else 2.0,
         trainable=0.005 if lora else 1.0,
     )
     unsaid = not row.get("sharding"), not row.get("recompute")

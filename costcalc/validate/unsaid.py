@@ -10,6 +10,7 @@ from costcalc.throughput.layout import Machine, Recipe
 from costcalc.throughput.memory import LOW, bytes_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import Training
+from costcalc.workload.work import Passes
 
 #: sharding (0 none, 1 optimizer states, 3 weights) and recompute (selective, full) in the order in
 #: which they are tried: what costs least first
@@ -48,7 +49,8 @@ def recipe_for(shape: ModelShape, training: Training, precision: str) -> Recipe:
         precision=precision,
         attention="standard" if not training.flash else "flash2" if training.older else "flash",
         overlap=bool(training.overlap),
-        method="lora" if training.frozen else "pretrain",
+        method="pretrain" if training.weights else "lora",
+        passes=Passes(weights=float(training.weights), head=float(training.head)),
         trainable_share=float(training.trainable),
     )
 

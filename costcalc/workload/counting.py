@@ -29,9 +29,9 @@ as the usual "half of full" does.  Bidirectional attention and cross attention s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload.architecture import (
@@ -42,8 +42,9 @@ from costcalc.workload.architecture import (
     Linear,
     Operator,
     Scan,
-    Weights,
 )
+from costcalc.workload.keeping import copy_parameters, kept, places
+from costcalc.workload.work import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,51 +58,14 @@ CONVENTIONS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """FLOPs of one sample forward, split the ways that methods and recompute need.
-
-    ``layers`` is the part inside layers (attention included), ``head`` the output head, ``first``
-    what computes no gradient of its input, ``last`` the last multiplication of each layer (PyTorch
-    does not run it again), ``tokens`` the length of the first stream.
-    """
-
-    forward: float
-    attention: float
-    scan: float
-    layers: float
-    head: float
-    first: float
-    last: float
-    tokens: float
-
-    @property
-    def training(self) -> float:
-        """Forward and backward: 3 x forward, less the input gradients that nobody needs."""
-        return 3 * self.forward - self.first
-
-    @property
-    def input_gradient(self) -> float:
-        """Backward with frozen weights: linears once, the attention core and scans twice."""
-        return self.forward - self.first + self.attention + self.scan
-
-
 # -- parameters ----------------------------------------------------------------------------------
 
 
 def _stored(operator: Operator) -> int:
-    match operator:
-        case Linear(tied=True):
-            return operator.bias * operator.n_out * operator.copies
-        case Linear():
-            return operator.copies * operator.n_out * (operator.n_in + operator.bias)
-        case Convolution():
-            per_output = operator.c_in // operator.groups * operator.kernel + operator.bias
-            return operator.c_out * per_output
-        case Weights():
-            return operator.count
-        case _:
-            return 0
+    if isinstance(operator, Linear):
+        one = operator.bias * operator.n_out if operator.tied else copy_parameters(operator)
+        return operator.copies * one
+    return copy_parameters(operator)
 
 
 def _used(operator: Operator) -> float:
@@ -256,9 +220,6 @@ def _flops(
             return 0
 
 
-_SPLIT = ("forward", "attention", "scan", "layers", "head", "first", "last")
-
-
 @lru_cache(maxsize=1024)
 def tally(
     architecture: Architecture,
@@ -268,7 +229,7 @@ def tally(
     document: float | None = None,
     convention: Convention = "causal",
 ) -> Tally:
-    """FLOPs of one sample forward.
+    """One walk of the architecture: what a sample computes and keeps, and how long its streams are.
 
     ``document``: the mean length Σs_i²/Σs_i of the documents packed into a sequence, where
     attention does not cross their borders; None: it spans the sequence.
@@ -280,31 +241,80 @@ def tally(
     42863689728.0
     """
     sizes = lengths(architecture, sequence_length, target_length)
-    total: dict[str, float] = dict.fromkeys(_SPLIT, 0)
+    total: dict[str, float] = defaultdict(int)
+    last: float
     for block in architecture.blocks:
-        length = sizes[block.stream]
-        last: float = 0
+        length, last, routed = sizes[block.stream], 0, False
         for operator in block.operators:
-            flops = block.repeat * _flops(operator, length, sizes, document, convention)
+            flops = _flops(operator, length, sizes, document, convention)
             for name in _kinds(block, operator):
-                total[name] += flops
-            last = flops if isinstance(operator, Linear) else last
-        total["last"] += last if block.layer else 0
-    return Tally(tokens=sizes[architecture.streams[0].name], **total)
+                total[name] += block.repeat * flops
+            for name, amount in places(block, operator):
+                total[name] += block.repeat * amount
+            if isinstance(operator, Attention):
+                for name, amount in _seen(operator, length, sizes).items():
+                    total[name] += block.repeat * amount
+            elif isinstance(operator, Linear):
+                last = block.repeat * flops
+                routed |= _routed(operator)
+        if not block.layer:
+            heads = [o.n_out for o in block.operators if _is_head(o)]
+            total["logits"] += max(heads, default=0) * length
+            total["answered"] = max(total["answered"], length if heads else 0)
+            continue
+        total["last"] += last
+        total["routing_layers"] += block.repeat * routed
+        total["positions"] += block.repeat * length
+        for name, amount in kept(block, architecture.hidden, sizes).items():
+            total[name] += block.repeat * amount
+        total["largest"] = max(total["largest"], *(copy_parameters(o) for o in block.operators))
+    return Tally(
+        tokens=sizes[architecture.streams[0].name],
+        longest=max(sizes.values()),
+        lengths=tuple(sizes.items()),
+        **total,
+    )
 
 
 def _kinds(block: Block, operator: Operator) -> Iterator[str]:
+    """The sums of FLOPs that an operator belongs to."""
     yield "forward"
     if block.layer:
         yield "layers"
-    if isinstance(operator, Attention):
-        yield "attention"
-    elif isinstance(operator, Scan):
-        yield "scan"
-    elif isinstance(operator, Linear) and operator.part == "head":
-        yield "head"
+    match operator:
+        case Attention():
+            yield "attention"
+        case Scan():
+            yield "scan"
+        case Convolution():
+            yield "convolution"
+        case Linear() if _routed(operator):
+            yield "routed"
+        case Linear(part="head"):
+            yield "head"
+        case Linear(part="attention"):
+            yield "projections"
     if isinstance(operator, Linear | Convolution) and operator.first:
         yield "first"
+
+
+def _is_head(operator: Operator) -> TypeGuard[Linear]:
+    return isinstance(operator, Linear) and operator.part == "head"
+
+
+def _routed(operator: Linear) -> bool:
+    return operator.part == "expert" and operator.copies > operator.active
+
+
+def _seen(operator: Attention, queries: int, sizes: dict[str, int]) -> dict[str, float]:
+    """The attention core in the other counts: in full, all keys (not fused), and its width."""
+    keys = sizes[operator.over] if operator.over is not None else queries
+    width = operator.heads * (operator.qk_dim + operator.v_dim)
+    return {
+        "attention_in_full": width * double_pairs(operator, queries, keys, "full"),
+        "attention_unfused": 2 * width * queries * keys,
+        "attention_width": width,
+    }
 
 
 def recompute_flops(one: Tally, mode: str, *, early_stop: bool = False) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload.architecture import Architecture
-from costcalc.workload.counting import Tally, active_parameters, parameters, tally
+from costcalc.workload.counting import active_parameters, parameters, tally
 from costcalc.workload.families.bert import encoder
 from costcalc.workload.families.common import (
     Shape,
@@ -24,6 +24,7 @@ from costcalc.workload.families.common import (
 from costcalc.workload.families.fields import MOST_LAYERS, Fields
 from costcalc.workload.families.t5 import encoder_decoder
 from costcalc.workload.families.vision import dit, vision_transformer
+from costcalc.workload.work import Tally
 
 KEY = "model.architecture."
 

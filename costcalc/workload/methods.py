@@ -24,39 +24,17 @@ time is never that of its FLOPs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.workload.architecture import Architecture, Block, Linear
-from costcalc.workload.counting import Tally, lengths, recompute_flops
-from costcalc.workload.work import Recompute
+from costcalc.workload.counting import lengths
+from costcalc.workload.work import Passes, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 REINFORCED = ("ppo", "grpo")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passes:
-    """What a method computes for one sequence (or sample).
-
-    ``backward``: how often the layers are passed backward, and so recomputed; ``generated``: FLOPs
-    of generating the sequence, part of ``flops``.
-    """
-
-    flops: float
-    backward: float = 1.0
-    generated: float = 0.0
-
-    def recompute(self, one: Tally) -> Recompute:
-        """Hardware FLOPs that recompute adds, as shares of the model FLOPs."""
-
-        def share(mode: str) -> float:
-            return self.backward * recompute_flops(one, mode) / self.flops if self.flops else 0.0
-
-        return Recompute(selective=share("selective"), full=share("full"))
 
 
 def full(one: Tally) -> Passes:
@@ -158,9 +136,10 @@ def lora(
     """
     base = one.forward + one.input_gradient
     if architecture is None:
-        return Passes(flops=base)
+        return Passes(flops=base, weights=0, head=1)
     sizes = lengths(architecture, sequence_length, target_length)
-    return Passes(flops=base + 3 * adapter_flops(architecture, rank, targets, sizes))
+    adapters = 3 * adapter_flops(architecture, rank, targets, sizes)
+    return Passes(flops=base + adapters, adapters=adapters, weights=0, head=1)
 
 
 # -- the others ----------------------------------------------------------------------------------
@@ -183,19 +162,20 @@ def frozen(one: Tally, *, last_layers: int = 0, layers: int = 0) -> Passes:
     (12, 22.0)
     """
     if not last_layers:
-        return Passes(flops=one.forward + one.head, backward=0)
+        return Passes(flops=one.forward + one.head, backward=0, weights=0, head=1)
     share = min(1.0, last_layers / layers)
-    return Passes(flops=one.forward + 2 * share * one.layers + 2 * one.head, backward=share)
+    flops = one.forward + 2 * share * one.layers + 2 * one.head
+    return Passes(flops=flops, backward=share, weights=share)
 
 
 def distill(one: Tally, teacher: float) -> Passes:
     """A student that learns from a teacher's logits; ``teacher``: its forward FLOPs."""
-    return Passes(flops=one.training + teacher)
+    return Passes(flops=one.training + teacher, forward=1 + teacher / one.forward)
 
 
 def dpo(one: Tally) -> Passes:
     """One sequence of a pair: policy forward and backward, reference forward."""
-    return Passes(flops=one.training + one.forward)
+    return Passes(flops=one.training + one.forward, forward=2)
 
 
 def ppo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
@@ -205,12 +185,8 @@ def ppo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
     >>> ppo(one).flops, grpo(one).flops
     (11, 5)
     """
-    forwards = 4 + reference  # generate, reward, value, old log-probabilities
-    return Passes(
-        flops=forwards * one.forward + 2 * inner_epochs * one.training,
-        backward=2 * inner_epochs,
-        generated=one.forward,
-    )
+    # generate, reward, value, old log-probabilities
+    return _reinforced(one, 4 + reference, 2 * inner_epochs)
 
 
 def grpo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
@@ -218,9 +194,16 @@ def grpo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes
 
     The reward is taken to be a rule (a verifier), not a model.
     """
-    forwards = 1 + reference + (inner_epochs > 1)
+    return _reinforced(one, 1 + reference + (inner_epochs > 1), inner_epochs)
+
+
+def _reinforced(one: Tally, forwards: int, trained: int) -> Passes:
     return Passes(
-        flops=forwards * one.forward + inner_epochs * one.training,
-        backward=inner_epochs,
+        flops=forwards * one.forward + trained * one.training,
         generated=one.forward,
+        forward=forwards - 1 + trained,
+        backward=trained,
+        weights=trained,
+        head=2 * trained,
+        updates=trained,
     )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload import methods
-from costcalc.workload.counting import CONVENTIONS, Tally, active_parameters, parameters, tally
+from costcalc.workload.counting import CONVENTIONS, active_parameters, parameters, tally
 from costcalc.workload.data import WorkloadInput, amount, missing
 from costcalc.workload.generic import Rough, from_parameters
-from costcalc.workload.methods import REINFORCED, Passes
-from costcalc.workload.work import Generation, Recompute, Work
+from costcalc.workload.methods import REINFORCED
+from costcalc.workload.work import Generation, Passes, Recompute, Tally, Work
 
 if TYPE_CHECKING:
     from costcalc.workload.architecture import Architecture
@@ -28,6 +28,7 @@ class _Model:
     """The model as the methods see it: one sequence's tally, and what is known of its size."""
 
     one: Tally
+    walk: Tally | None  # of the shapes, where they are known
     architecture: Architecture | None
     parameters: float | None
     active: float | None
@@ -89,6 +90,8 @@ def workload(inputs: WorkloadInput) -> Work:
         model_flops=each * data,
         recompute=passes.recompute(one),
         convention=model.convention,
+        tally=model.walk,
+        passes=passes,
         generation=generation,
         exact=model.exact,
         spread=model.spread,
@@ -138,6 +141,19 @@ def _document(inputs: WorkloadInput) -> float | None:
     return mean
 
 
+def _walked(inputs: WorkloadInput, architecture: Architecture | None) -> Tally | None:
+    """The walk of what is trained, for time and memory; without a length nothing is computed."""
+    if architecture is None:
+        return None
+    return tally(
+        architecture,
+        sequence_length=inputs.sequence_length or 0,
+        target_length=inputs.target_length,
+        document=_document(inputs),
+        convention=inputs.convention,
+    )
+
+
 def _known(inputs: WorkloadInput, architecture: Architecture) -> _Model:
     def count(document: float | None) -> Tally:
         return tally(
@@ -167,6 +183,7 @@ def _known(inputs: WorkloadInput, architecture: Architecture) -> _Model:
     total = inputs.parameters or built
     return _Model(
         one=one,
+        walk=one,
         architecture=architecture,
         parameters=total,
         active=inputs.active_parameters or active + (total - built),
@@ -196,6 +213,7 @@ def _by_forward(inputs: WorkloadInput, forward: float) -> _Model:
     less = "" if first is None else ", less the first layer's input gradient"
     return _Model(
         one=one,
+        walk=None,
         architecture=None,
         parameters=inputs.parameters,
         active=inputs.active_parameters or inputs.parameters,
@@ -225,6 +243,7 @@ def _rough(inputs: WorkloadInput, total: float) -> _Model:
     )
     return _Model(
         one=one,
+        walk=_walked(inputs, rough.architecture),
         architecture=rough.architecture,
         parameters=rough.parameters,
         active=rough.active,
@@ -339,5 +358,7 @@ def _budget(inputs: WorkloadInput) -> Work:
         forward_flops_per_datum=None,
         model_flops=flops,
         recompute=Recompute(),
+        tally=_walked(inputs, inputs.architecture),
+        passes=Passes(weights=0, head=1) if inputs.method == "lora" else Passes(),
         convention="as given: the published budget of the whole run",
     )
