@@ -96,7 +96,7 @@ def subject(given: Mapping[str, Any]) -> dict[str, Any]:
     return made | ({"why": f"{', '.join(lost)}: {ASK}"} if lost else {})
 
 
-def _run(value: Any) -> Any:
+def _run(value: object) -> Any:
     """The run file in the same way; of a path the file's name is kept, of a folder nothing."""
     if isinstance(value, Mapping):
         return {
@@ -117,7 +117,7 @@ def _place(key: str, path: str) -> str:
     return name if name.endswith((".json", ".yaml", ".yml")) else _PLACES[key]
 
 
-def _paths(run: Any) -> Iterator[tuple[str, str]]:
+def _paths(run: object) -> Iterator[tuple[str, str]]:
     if isinstance(run, list):
         for inner in run:
             yield from _paths(inner)
@@ -130,7 +130,7 @@ def _paths(run: Any) -> Iterator[tuple[str, str]]:
                 yield from _paths(inner)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (Mapping, list)):
@@ -143,7 +143,7 @@ def _leaves(path: str) -> bool:
     return path[:1] in "/\\~" or path[1:2] == ":" or path.startswith("..")
 
 
-def _replaced(value: Any, changes: list[tuple[str, str]]) -> Any:
+def _replaced(value: object, changes: list[tuple[str, str]]) -> Any:
     """The same with every text of the author replaced, wherever it stands in a text."""
     if isinstance(value, str):
         for old, new in changes:

@@ -34,7 +34,6 @@ from costcalc.resolve.time import (
 )
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.loading import Input, Request, Source, load
-from costcalc.throughput.basis import kind_of
 
 
 def estimate(
@@ -136,8 +135,8 @@ def hardware_side(
     watts = power(
         given,
         devices,
-        work.workload or (kind_of(work.work) if work.work else None) or "other",
-        utilization=_hardware_utilization(work, time),
+        work,
+        time,
         precision=precision,
         slower=times.known["goodput"].basis == "default" and not speed_is_measured(given),
     )
@@ -158,12 +157,3 @@ def hardware_side(
             *(time.assumptions if time else ()),
         ),
     )
-
-
-def _hardware_utilization(work: Trained, time: Timed | None) -> float | None:
-    """Hardware FLOPs utilization: what is recomputed draws power too."""
-    if time is None or work.work is None:
-        return None
-    layout = time.throughput.layout
-    again = getattr(work.work.recompute, layout.recompute) if layout else 0.0
-    return min(time.throughput.utilization.value * (1.0 + again), 1.0)

@@ -87,7 +87,7 @@ def written(item: Assumption | Choice) -> Any:
     return f"{value!r} {money.get(item.unit, item.unit)}"
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A copy of what YAML holds, as mappings and lists of its own."""
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from costcalc.base.errors import InputError
 from costcalc.calculator.calculate import hardware_side
@@ -18,7 +17,7 @@ from costcalc.throughput.search import Found, search
 
 
 def layouts(
-    source: Source, *, top: int = 10, full: bool = True, changes: Mapping[str, Any] | None = None
+    source: Source, *, top: int = 10, full: bool = True, changes: Mapping[str, object] | None = None
 ) -> Found:
     """The ``top`` fastest layouts of a run that fit in memory, of the full space or a pruned one.
 

@@ -78,7 +78,7 @@ def scenarios(
     counts: Sequence[int],
     regions: Sequence[str],
     plans: Sequence[str] = ("on-demand",),
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
 ) -> Scenarios:
     """Every combination of hardware, count, region and price plan for one run.
 

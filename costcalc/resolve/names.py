@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.catalog import accelerator, host, preset, provider, region
@@ -13,7 +12,7 @@ from costcalc.runfile.rules import Fault
 ANY = "any"
 
 
-def folders(raw: Mapping[str, Any], folder: Path | None) -> tuple[Path, ...]:
+def folders(raw: Mapping[str, object], folder: Path | None) -> tuple[Path, ...]:
     """The user's folders of profiles: ``profiles``, relative to the run file."""
     given = raw.get("profiles")
     if not isinstance(given, str):
@@ -21,7 +20,7 @@ def folders(raw: Mapping[str, Any], folder: Path | None) -> tuple[Path, ...]:
     return ((folder or Path()) / given,)
 
 
-def look_up(raw: Mapping[str, Any], folder: Path | None) -> Iterable[Fault]:
+def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
     """Every name in a part that is not known, with the nearest ones."""
     own = folders(raw, folder)
     for place in own:
@@ -54,8 +53,8 @@ def _is(there: Callable[[], bool]) -> bool:
         return False
 
 
-def _text_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> str | None:
-    value: Any = raw
+def _text_at(raw: Mapping[str, object], path: tuple[str, ...]) -> str | None:
+    value: object = raw
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and value else None

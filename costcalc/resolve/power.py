@@ -8,8 +8,10 @@ from costcalc import energy
 from costcalc.base.assumption import Assumption, exact
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known
-from costcalc.resolve.time import EFFECTIVE_SOURCE
+from costcalc.resolve.time import EFFECTIVE_SOURCE, Timed
+from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
+from costcalc.throughput.basis import kind_of
 
 # Of the shortfall of a default goodput, the share that draws like training: value, low, high.  With
 # 0.65 of the modelled speed and a tenth of the time lost, 0.3 of it redone: 1 − 0.1 × 0.7 / 0.35.
@@ -19,9 +21,9 @@ SLOWER = (0.8, 0.5, 1.0)
 def power(
     given: Input,
     devices: Devices,
-    kind: str,
+    work: Trained,
+    time: Timed | None,
     *,
-    utilization: float | None,
     precision: str,
     slower: bool,
 ) -> Known:
@@ -29,8 +31,8 @@ def power(
     found = energy.power_assumptions(
         devices.accelerator,
         devices.host,
-        kind,
-        utilization=utilization,
+        work.workload or (kind_of(work.work) if work.work else None) or "other",
+        utilization=_hardware_utilization(work, time),
         precision=precision,
         nodes=devices.nodes,
     )
@@ -49,6 +51,15 @@ def power(
         notes = ("energy of a shared device is its share of the whole device's",)
     made = Known(known=known, why=why, notes=notes)
     return made.said(given, board_power="W", idle_power="W", network_share="1", redone="1")
+
+
+def _hardware_utilization(work: Trained, time: Timed | None) -> float | None:
+    """Hardware FLOPs utilization: what is recomputed draws power too."""
+    if time is None or work.work is None:
+        return None
+    layout = time.throughput.layout
+    again = getattr(work.work.recompute, layout.recompute) if layout else 0.0
+    return min(time.throughput.utilization.value * (1.0 + again), 1.0)
 
 
 def _slower(redone: Assumption) -> Assumption:

@@ -21,7 +21,7 @@ from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_a
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
 
-LookUp = Callable[[Mapping[str, Any], Path | None], Iterable[Fault]]
+LookUp = Callable[[Mapping[str, object], Path | None], Iterable[Fault]]
 
 # Keys of which a stage's own choice takes the place of the top level's.
 _EXCLUSIVE = {
@@ -43,7 +43,7 @@ class Input:
     """One part as read: its raw mapping, its checked record, and where its values stand."""
 
     name: str
-    raw: Mapping[str, Any]
+    raw: Mapping[str, object]
     part: Part
     document: Document
     own: KeyPath  # ("stages", 0), or () for the top level
@@ -69,19 +69,19 @@ class Request:
     """A run file, checked: the whole of it, and the parts to be costed."""
 
     run: Run
-    raw: Mapping[str, Any]
+    raw: Mapping[str, object]
     parts: tuple[Input, ...]
     document: Document
 
 
-Source = str | os.PathLike[str] | Mapping[str, Any] | Run
+Source = str | os.PathLike[str] | Mapping[str, object] | Run
 
 
 def load(
     source: Source,
     look_up: LookUp,
     *,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     may_lack: Collection[Lacking] = (),
 ) -> Request:
     """The checked request in a path, a mapping in the run file's shape, or a Run.
@@ -101,7 +101,7 @@ def check(
     folder: Path | None,
     look_up: LookUp,
     *,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     may_lack: Collection[Lacking] = (),
 ) -> Request:
     """The checked request in a document; see :func:`load`."""
@@ -145,7 +145,7 @@ def document_of(source: Source) -> tuple[Document, Path | None]:
     return read_all(read_bytes(path, str(source)), str(source)), path.parent
 
 
-def _text_keys(value: Any, path: KeyPath) -> None:
+def _text_keys(value: object, path: KeyPath) -> None:
     """Refuse a mapping that no file could hold: keys that are no text, or endless depth."""
     if len(path) > MAX_DEPTH:
         message = f"nested deeper than {MAX_DEPTH} levels"
@@ -164,7 +164,9 @@ def _text_keys(value: Any, path: KeyPath) -> None:
 COMMAND_LINE = "command line"
 
 
-def _changed(document: Document, changes: Mapping[str, Any]) -> tuple[Document, Mapping[str, Any]]:
+def _changed(
+    document: Document, changes: Mapping[str, object]
+) -> tuple[Document, Mapping[str, object]]:
     """The document with the changes laid over it; what they say stands nowhere in the file."""
     if not changes:
         return document, document.data
@@ -188,7 +190,7 @@ def steps(key: str) -> KeyPath:
     return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
 
 
-def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def apply(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """A copy of ``raw`` with dotted keys set, as a stage is laid over: a choice drops its like.
 
     >>> apply({"a": {"b": 1}}, {"a.c": 2})
@@ -196,8 +198,8 @@ def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     >>> apply({"training": {"tokens": "2T"}}, {"training.samples": "1M"})
     {'training': {'samples': '1M'}}
     """
-    made: dict[str, Any] = dict(raw)
-    top: dict[str, Any] = {}
+    made: dict[str, object] = dict(raw)
+    top: dict[str, object] = {}
     for key, value in changes.items():
         path = steps(key)
         if any(isinstance(step, int) for step in path):
@@ -211,7 +213,7 @@ def apply(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return lay_over(made, top)
 
 
-def _set_in_list(made: Any, path: KeyPath, value: Any, above: KeyPath = ()) -> Any:
+def _set_in_list(made: object, path: KeyPath, value: object, above: KeyPath = ()) -> Any:
     """A copy of nested mappings and lists with the value at ``path`` set."""
     if not path:
         return value
@@ -229,8 +231,8 @@ def _set_in_list(made: Any, path: KeyPath, value: Any, above: KeyPath = ()) -> A
 
 
 def _validated(
-    raw: Mapping[str, Any], document: Document
-) -> tuple[Run | None, list[Problem], list[KeyPath], Mapping[str, Any]]:
+    raw: Mapping[str, object], document: Document
+) -> tuple[Run | None, list[Problem], list[KeyPath], Mapping[str, object]]:
     """The checked run; else its problems, the keys they speak of, and what is sound of it."""
     many = raw.get("stages")
     if isinstance(many, list) and len(many) > MAX_STAGES:
@@ -254,7 +256,7 @@ def _removed(item: Any) -> KeyPath:
     return path[:-1] if item["type"] == "missing" else path
 
 
-def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:
+def _without(value: object, bad: set[KeyPath], path: KeyPath = ()) -> Any:
     """A copy without the values at the bad paths, so that the rest can be checked too.
 
     >>> _without({"a": {"b": 1, "c": 2}}, {("a", "b")})
@@ -271,20 +273,15 @@ def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:
 
 
 def _inputs(
-    raw: Mapping[str, Any], run: Run | None, document: Document, folder: Path | None
+    raw: Mapping[str, object], run: Run | None, document: Document, folder: Path | None
 ) -> Iterable[Input]:
     own_only = ("stages", "limits", "subject", "profiles", "sweep")
     shared = {key: value for key, value in raw.items() if key not in own_only}
     stages = raw.get("stages")
-    if not stages:
-        yield Input(
-            name=str(raw.get("name") or "run"),
-            raw=shared,
-            part=run if run is not None else Part.model_validate(shared),
-            document=document,
-            own=(),
-            folder=folder,
-        )
+    if not isinstance(stages, (list, tuple)) or not stages:
+        name = str(raw.get("name") or "run")
+        part = run if run is not None else Part.model_validate(shared)
+        yield Input(name=name, raw=shared, part=part, document=document, own=(), folder=folder)
         return
     for index, stage in enumerate(stages):
         merged = lay_over(shared, stage)
@@ -298,7 +295,9 @@ def _inputs(
         )
 
 
-def lay_over(base: Mapping[str, Any], top: Mapping[str, Any], path: KeyPath = ()) -> dict[str, Any]:
+def lay_over(
+    base: Mapping[str, object], top: Mapping[str, object], path: KeyPath = ()
+) -> dict[str, object]:
     """``top`` laid over ``base``, mapping by mapping; its choice of a kind drops the other kinds.
 
     >>> lay_over({"model": {"preset": "a"}, "x": 1}, {"model": {"flops": "1e20 FLOP"}})

@@ -6,7 +6,7 @@ place (:mod:`costcalc.resolve`), where each becomes an assumption of the result.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -115,7 +115,7 @@ SHAPE_KEYS = (
 MODEL_ONE_OF = ("preset", "config", "architecture", "parameters", "forward_flops", "flops")
 
 
-def _targets(value: Any) -> tuple[str, ...]:
+def _targets(value: object) -> tuple[str, ...]:
     words = "all, attention, mlp or a list of projections"
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not names:
@@ -192,7 +192,7 @@ class LayoutKeys(Section):
     expert_overlap: bool | None = None
 
 
-def _layout(value: Any) -> Any:
+def _layout(value: object) -> object:
     if value == "auto":
         return None
     if isinstance(value, (dict, LayoutKeys)) or value is None:
@@ -356,10 +356,10 @@ class Run(Part):
     limits: Limits | None = None
     profiles: Annotated[str, text("the path of a folder of profiles")] | None = None
     stages: list[Stage] | None = None
-    sweep: dict[str, Any] | None = Field(None, description="the axes of costcalc compare")
+    sweep: dict[str, object] | None = Field(None, description="the axes of costcalc compare")
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The JSON Schema of the run file.
 
     >>> schema()["title"]

@@ -19,7 +19,7 @@ from costcalc.base import units
 from costcalc.base.errors import InputError, nearest, shown
 
 
-def expected(what: str, got: Any, hint: str = "") -> PydanticCustomError:
+def expected(what: str, got: object, hint: str = "") -> PydanticCustomError:
     """The error of a value that is not what its key takes."""
     return refused(f"expected {what}; got {shown(got)}{hint}")
 
@@ -29,7 +29,7 @@ def refused(message: str) -> PydanticCustomError:
     return PydanticCustomError("costcalc", "{message}", {"message": message})
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (Real, str)):
         raise expected(what, value)
     try:
@@ -51,30 +51,32 @@ class Kind:
 
     def __init__(
         self,
-        check: Callable[[Any], Any],
-        schema: Mapping[str, Any],
+        check: Callable[[object], object],
+        schema: Mapping[str, object],
         written: Callable[[Any], Any] | None = None,
     ) -> None:
         self.check, self.schema, self.written = check, schema, written
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, _source: object, _handler: object
+    ) -> core_schema.CoreSchema:
         if self.written is None:
             return core_schema.no_info_plain_validator_function(self.check)
         back = core_schema.plain_serializer_function_ser_schema(self.written)
         return core_schema.no_info_plain_validator_function(self.check, serialization=back)
 
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, object]:
         return dict(self.schema)
 
 
-_NUMBER_SCHEMA: dict[str, Any] = {"type": ["number", "string"]}
+_NUMBER_SCHEMA: dict[str, object] = {"type": ["number", "string"]}
 
 
 def whole(what: str, least: int = 1) -> Kind:
     """A whole number, ``least`` or more; ``50k`` and ``1e6`` are fine."""
     words = f"{what}, {least} or more"
 
-    def check(value: Any) -> int:
+    def check(value: object) -> int:
         number = _number(value, words)
         if number != int(number) or number < least or number > 1e18:
             raise expected(words, value)
@@ -87,7 +89,7 @@ def positive(what: str) -> Kind:
     """A number above zero; ``15T`` and ``1/7`` are fine."""
     words = f"{what}, more than 0"
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         number = _number(value, words)
         if not 0 < number <= 1e40:
             raise expected(words, value)
@@ -102,7 +104,7 @@ def within(what: str, low: float, high: float, *, open_low: bool = False) -> Kin
     if high == float("inf"):
         words = f"{what}, {low:g} or more"
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         number = _number(value, words)
         if number > high or number < low or (open_low and number == low):
             raise expected(words, value)
@@ -115,7 +117,7 @@ def quantity(si_unit: str, *, bare: bool = False, zero: bool = False) -> Kind:
     """A quantity with a unit, in SI; ``bare``: a number without a unit is in ``si_unit`` too."""
     words = units.describe(si_unit)
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         if isinstance(value, Real) and not isinstance(value, bool):
             if not bare:
                 raise expected(words, value, ", which has no unit")
@@ -150,7 +152,7 @@ def choice(*names: str) -> Kind:
     """One of a few words."""
     words = f"one of {', '.join(names)}"
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         if isinstance(value, str) and value in names:
             return value
         near = nearest(str(value), names, at_most=1) if isinstance(value, str) else []
@@ -164,7 +166,7 @@ def text(what: str) -> Kind:
     it was written: the commit ``1234e5`` is not 123400000.0.
     """
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         if isinstance(value, float):
             raise expected(what, value, ", a number; write it in quotes")
         if isinstance(value, bool) or not isinstance(value, (str, int)):
@@ -201,7 +203,7 @@ def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind
     """
     words = f"{what} such as {f'0.08 USD/{per[0]}' if required else '2.49 USD'}"
 
-    def check(value: Any) -> Money:
+    def check(value: object) -> Money:
         if isinstance(value, Money):
             return value
         match = _MONEY.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -249,7 +251,7 @@ class Rate(NamedTuple):
 _RATE = re.compile(r"([0-9.eE+-]+)\s*USD\s*/\s*([A-Z]{3})", re.ASCII)
 
 
-def _rate(value: Any) -> Rate:
+def _rate(value: object) -> Rate:
     if isinstance(value, Rate):
         return value
     match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -279,7 +281,7 @@ class MeasuredRate(NamedTuple):
     unit: str
 
 
-def _measured_rate(value: Any) -> MeasuredRate:
+def _measured_rate(value: object) -> MeasuredRate:
     if isinstance(value, MeasuredRate):
         return value
     words = "a throughput of the whole job (token/s, sample/s) or TFLOP/s a device"
