@@ -83,7 +83,6 @@ class Rates:
     activation_bytes: Number = 2.0
     gradient_bytes: Number = 4.0
     low: Number = 0.0  # 1 where the matmuls run in 8 or 4 bits
-    low4: Number = 0.0  # 1 where they run in 4
     torus: Number = 0.0  # dimensions of the fabric where it is a torus, 0 where it switches
     eager: Number = 1.0  # 1 where a host launches kernels, 0 where a compiler fused the step
 
@@ -115,7 +114,6 @@ def rates_of(machine: Machine, precision: str) -> Rates:
         activation_bytes=ACTIVATION_BYTES.get(precision, 2.0),
         gradient_bytes=GRADIENT_BYTES.get(precision, 4.0),
         low=1.0 if low else 0.0,
-        low4=1.0 if precision in ("fp4", "nvfp4") else 0.0,
         torus=float(machine.torus),
         eager=0.0 if machine.kind in ("tpu", "asic") else 1.0,
     )

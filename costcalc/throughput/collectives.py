@@ -78,24 +78,3 @@ def gather_time(size: Number, volume: Number, rate: Number, latency: Number) -> 
     """
     others = size - 1.0
     return others / size * volume / rate + np.minimum(others, 1.0) * latency
-
-
-def all_to_all_time(
-    size: Number,
-    inside: Number,
-    volume: Number,
-    scale_up: Number,
-    scale_out: Number,
-    latency: Number,
-) -> Number:
-    """Seconds of an all-to-all in which each of ``size`` members sends ``volume`` bytes in all.
-
-    Each member has its own network card: (size − inside)/size of the bytes leave the domain over
-    it while the rest crosses the fabric; the slower of the two decides.
-
-    >>> float(all_to_all_time(16.0, 8.0, 16e9, 8e9, 1e9, 0.0))
-    8.0
-    """
-    within = (inside - 1.0) / size * volume / scale_up
-    across = np.maximum(size - inside, 0.0) / size * volume / scale_out
-    return np.maximum(within, across) + np.minimum(size - 1.0, 1.0) * latency

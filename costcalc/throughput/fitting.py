@@ -15,7 +15,6 @@ from costcalc.throughput.memory import Memory, Range, memory
 from costcalc.throughput.search import fastest, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.step import StepTime
 from costcalc.workload.work import Work
 
 _GIB = 2.0**30
@@ -36,7 +35,6 @@ class Placed:
     memory_why: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    step: StepTime | None = None
 
 
 def shape_for(work: Work) -> ModelShape | None:

@@ -132,8 +132,8 @@ def tensor_time(
 
     ``passes``: through a layer, either way.  Sequence parallelism replaces each by a reduce-scatter
     and an all-gather: the same bytes (Korthikanti et al. 2022, section 4.2.2).  In 8 and 4 bits
-    what is gathered is gathered in 8 (Transformer Engine quantizes the input of a linear before), what
-    is reduced in 16.
+    what is gathered is gathered in 8 (Transformer Engine quantizes the input of a linear before),
+    what is reduced in 16.
     """
     volume = tokens * shape.filled * shape.hidden * net.tensor_bytes
     times = 2.0 * passes

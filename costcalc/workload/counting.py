@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import TYPE_CHECKING, Literal
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload.architecture import (
@@ -242,38 +242,48 @@ def tally(
     """
     sizes = lengths(architecture, sequence_length, target_length)
     total: dict[str, float] = defaultdict(int)
-    last: float
     for block in architecture.blocks:
-        length, last, routed = sizes[block.stream], 0, False
-        for operator in block.operators:
-            flops = _flops(operator, length, sizes, document, convention)
-            for name in _kinds(block, operator):
-                total[name] += block.repeat * flops
-            for name, amount in places(block, operator):
-                total[name] += block.repeat * amount
-            if isinstance(operator, Attention):
-                for name, amount in _seen(operator, length, sizes).items():
-                    total[name] += block.repeat * amount
-            elif isinstance(operator, Linear):
-                last = block.repeat * flops
-                routed |= _routed(operator)
-        if not block.layer:
-            heads = [o.n_out for o in block.operators if _is_head(o)]
-            total["logits"] += max(heads, default=0) * length
-            total["answered"] = max(total["answered"], length if heads else 0)
-            continue
-        total["last"] += last
-        total["routing_layers"] += block.repeat * routed
-        total["positions"] += block.repeat * length
-        for name, amount in kept(block, architecture.hidden, sizes).items():
-            total[name] += block.repeat * amount
-        total["largest"] = max(total["largest"], *(copy_parameters(o) for o in block.operators))
+        _add_block(total, block, architecture.hidden, sizes, document, convention)
     return Tally(
         tokens=sizes[architecture.streams[0].name],
         longest=max(sizes.values()),
         lengths=tuple(sizes.items()),
         **total,
     )
+
+
+def _add_block(
+    total: dict[str, float],
+    block: Block,
+    hidden: int,
+    sizes: dict[str, int],
+    document: float | None,
+    convention: Convention,
+) -> None:
+    """Adds what one block computes, stores and keeps to the sums."""
+    length = sizes[block.stream]
+    for operator in block.operators:
+        flops = _flops(operator, length, sizes, document, convention)
+        for name in _kinds(block, operator):
+            total[name] += block.repeat * flops
+        for name, amount in places(block, operator):
+            total[name] += block.repeat * amount
+        if isinstance(operator, Attention):
+            for name, amount in _seen(operator, length, sizes).items():
+                total[name] += block.repeat * amount
+    linears = [o for o in block.operators if isinstance(o, Linear)]
+    if not block.layer:
+        heads = [o.n_out for o in linears if o.part == "head"]
+        total["logits"] += max(heads, default=0) * length
+        total["answered"] = max(total["answered"], length if heads else 0)
+        return
+    for last in linears[-1:]:
+        total["last"] += block.repeat * _flops(last, length, sizes, document, convention)
+    total["routing_layers"] += block.repeat * any(_routed(o) for o in linears)
+    total["positions"] += block.repeat * length
+    for name, amount in kept(block, hidden, sizes).items():
+        total[name] += block.repeat * amount
+    total["largest"] = max(total["largest"], *(copy_parameters(o) for o in block.operators))
 
 
 def _kinds(block: Block, operator: Operator) -> Iterator[str]:
@@ -296,10 +306,6 @@ def _kinds(block: Block, operator: Operator) -> Iterator[str]:
             yield "projections"
     if isinstance(operator, Linear | Convolution) and operator.first:
         yield "first"
-
-
-def _is_head(operator: Operator) -> TypeGuard[Linear]:
-    return isinstance(operator, Linear) and operator.part == "head"
 
 
 def _routed(operator: Linear) -> bool:

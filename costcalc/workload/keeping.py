@@ -21,7 +21,7 @@ def copy_parameters(operator: Operator) -> int:
             return 0
 
 
-def places(block: Block, operator: Operator) -> Iterator[tuple[str, int]]:
+def places(block: Block, operator: Operator) -> Iterator[tuple[str, float]]:
     """The parameters of an operator, by the sum that they belong to."""
     size = copy_parameters(operator)
     where = "stored_dense" if block.layer else "stored_head"
