@@ -497,3 +497,35 @@ def test_more_tokens_never_cost_less(factor: float) -> None:
     more = costcalc.estimate(with_(training={"tokens": 15e12 * factor}), ranges=False)
     for name in ("wall_clock", "cost", "energy", "carbon_total", "water"):
         assert value(more, name) == pytest.approx(factor * value(one, name)), name
+
+
+SMALL = {
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    "site": {"region": "FR"},
+}
+
+
+def words_of(runs: float) -> dict[str, str]:
+    training = {"tokens": "1T", "runs": runs}
+    made = costcalc.estimate({**SMALL, "training": training}, ranges=False)
+    return dict(made.details["steps"])
+
+
+def test_the_steps_in_words_say_the_runs_where_there_are_several() -> None:
+    one, two = words_of(1), words_of(2)
+    assert one["compute"].split(";")[0].endswith("× H 1 run")
+    assert two["compute"].split(";")[0].endswith("× H 2 runs")
+    assert "runs" not in one["time"]
+    assert " × 64 devices × 2 runs = " in two["time"]
+
+
+def test_drivers_are_of_every_figure_of_one_part_and_of_the_sums_of_several() -> None:
+    one = {driver["of"] for driver in costcalc.estimate(SMALL).drivers}
+    assert {"utilization", "wall_clock", "energy", "carbon_total"} <= one
+    stages = [{"name": "a"}, {"name": "b", "training": {"tokens": "2T"}}]
+    several = {driver["of"] for driver in costcalc.estimate({**SMALL, "stages": stages}).drivers}
+    assert {"wall_clock", "energy", "carbon_total"} <= several
+    assert "utilization" not in several
+    assert not list(costcalc.estimate(SMALL, ranges=False).drivers)
