@@ -32,6 +32,9 @@ _PASSED = (
 )
 
 
+_TYPED = (signal.SIGINT, getattr(signal, "SIGQUIT", None))  # by a terminal, to all its group
+
+
 def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str) -> int:
     """Run a command, measured; its exit code, 128 + signal if killed, 3 if a limit stopped it.
 
@@ -52,21 +55,28 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
         return NOT_EXECUTABLE
     passed = {getattr(signal, name) for name in _PASSED if hasattr(signal, name)}
     # Blocked in every thread of ours from here on, and waited for below: the child is begun, and
-    # has its signals as they were.
+    # has its signals as they were.  Threads that are there already (NumPy's) block nothing: what
+    # reaches one of them is caught.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*passed, signal.SIGCHLD})
+    caught: list[int] = []
+    handlers = {each: signal.signal(each, lambda n, _: caught.append(n)) for each in passed}
     try:
         tracker.start()
-        stopped = _wait(child, passed, tracker)
+        stopped = _wait(child, passed, caught, tracker)
         code = child.returncode
         tracker.stop("completed" if code == 0 else "exception", patience=_PATIENCE)
     finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if stopped:
         return STOPPED
     return 128 - code if code < 0 else code
 
 
-def _wait(child: subprocess.Popen[bytes], passed: set[signal.Signals], tracker: Tracker) -> bool:
+def _wait(
+    child: subprocess.Popen[bytes], passed: set[signal.Signals], caught: list[int], tracker: Tracker
+) -> bool:
     """Wait for the command, pass signals on, stop it at a limit; whether a limit did."""
     asked: float | None = None
     while child.poll() is None:
@@ -75,6 +85,10 @@ def _wait(child: subprocess.Popen[bytes], passed: set[signal.Signals], tracker: 
             typed = found.si_code == _FROM_KERNEL and _in_front()
             if not typed:
                 child.send_signal(found.si_signo)
+        while caught:
+            number = caught.pop(0)
+            if number not in _TYPED or not _in_front():
+                child.send_signal(number)
         if asked is None and tracker.should_stop:
             asked = time.monotonic()
             child.terminate()

@@ -119,6 +119,33 @@ def test_signals_are_passed_on(tmp_path: Path, name: str) -> None:
     assert (tmp_path / "costs.yaml").exists()
 
 
+def test_signals_between_two_waits_reach_the_command_too(tmp_path: Path) -> None:
+    """Threads from before block none of them: one that reached NumPy's ended the tracker."""
+    code = """
+        import signal, time
+        got = []
+        signal.signal(signal.SIGUSR1, lambda *_: got.append(1))
+        print("ready", flush=True)
+        until = time.monotonic() + 3
+        while time.monotonic() < until: time.sleep(0.05)
+        print("some" if got else "none")"""
+    with subprocess.Popen(
+        [sys.executable, "-m", "costcalc", "track", *python(code)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(200):
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(0.004)
+        said, _ = process.communicate(timeout=60)
+    assert (said, process.returncode) == ("some\n", 0)
+
+
 def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
     done = track(
         tmp_path,
