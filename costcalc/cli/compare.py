@@ -80,7 +80,7 @@ def command(
     cluster: Annotated[
         str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> int:
     """Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.
 

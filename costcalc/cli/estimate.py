@@ -71,10 +71,8 @@ def command(
 
 def _format(name: str) -> str:
     if name not in FORMATS:
-        from costcalc.base.errors import InputError, Problem
-
         message = f'expected one of {", ".join(FORMATS)}; got "{name}"'
-        raise InputError(Problem(key="--format", message=message))
+        raise options.wrong("--format", message)
     return name
 
 

@@ -13,6 +13,7 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
 from costcalc.catalog.figure import figures
 from costcalc.catalog.loading import load
+from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from costcalc.catalog.figure import Figure
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Profiles = Annotated[
     list[Path] | None,
     typer.Option("--profiles", help="A folder of your own profiles.", show_default=False),
@@ -33,7 +33,7 @@ _PRICES_SHOWN = 12
 
 
 @app.command("list")
-def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
+def list_hardware(profiles: Profiles = None, json: options.Json = False) -> None:
     """List what can be computed on: dense peaks in TFLOP/s, memory in GiB, GB/s, watts."""
     found = accelerators.all_accelerators(profiles or ())
     if json:
@@ -61,7 +61,7 @@ def list_hardware(profiles: Profiles = None, json: JSON = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="An id, or a name that a driver or cloud gives it.")],
     profiles: Profiles = None,
-    json: JSON = False,
+    json: options.Json = False,
 ) -> None:
     """Show all that is known of one accelerator, each figure with its range and sources."""
     profile = accelerators.find(name, profiles or ())
@@ -91,7 +91,7 @@ def show(
 @app.command("check")
 def check(
     files: Annotated[list[Path], typer.Argument(help="Profiles, or folders of them.")],
-    json: JSON = False,
+    json: options.Json = False,
 ) -> None:
     """Check profiles: the schema, that every figure has its source, and that peaks are dense."""
     paths = _paths(files)

@@ -32,7 +32,7 @@ def command(
     run: options.RunFile = None,
     set_: options.Set = None,
     top: Annotated[int, typer.Option("--top", help="How many to show.")] = 10,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: options.Json = False,
 ) -> None:
     """Walk every layout of a run, and show the fastest that fit in memory."""
     from costcalc.calculator.layouts import layouts

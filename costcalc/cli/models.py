@@ -9,6 +9,7 @@ import typer
 from costcalc.base.human import digits, scale
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
+from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def command(
         str | None,
         typer.Option("--family", help="Only these: dense, moe, cnn, vit, …", show_default=False),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> None:
     """List the models known by name; with a NAME, show one with its sources."""
     if name is not None:

@@ -46,6 +46,14 @@ Limit = Annotated[
     list[str] | None, typer.Option("--limit", help="A limit: cost=500USD.", show_default=False)
 ]
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def wrong(key: str, message: str) -> InputError:
+    """What is raised of an option that cannot be read."""
+    return InputError(Problem(key=key, message=message))
+
+
 _KEYS = {
     "tokens": "training.tokens",
     "samples": "training.samples",
@@ -105,5 +113,5 @@ def pair(text: str, option_name: str) -> tuple[str, str]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise InputError(Problem(key=option_name, message=f'expected key=value; got "{text}"'))
+        raise wrong(option_name, f'expected key=value; got "{text}"')
     return key.strip(), value.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date as Date  # noqa: N812 - `date` is the option's name
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -53,7 +53,7 @@ def command(
         Path | None, typer.Option("--plot", help="Write a PNG, SVG or PDF.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing plot.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> int:
     """Where a run stands: neighbours, doubling times, marks, purses, what a target takes.
 
@@ -98,20 +98,16 @@ def _flop(text: str | None) -> float | None:
     try:
         return float(parse(text, "FLOP"))
     except InputError:
-        _fail("--flops", f'expected a compute as 3.14e23 or 20 EFLOP; got "{text[:40]}"')
-
-
-def _fail(key: str, message: str) -> NoReturn:
-    from costcalc.base.errors import InputError, Problem
-
-    raise InputError(Problem(key=key, message=message))
+        raise options.wrong(
+            "--flops", f'expected a compute as 3.14e23 or 20 EFLOP; got "{text[:40]}"'
+        ) from None
 
 
 def _date(text: str | None) -> Date | None:
     try:
         return Date.fromisoformat(text) if text else None
     except ValueError:
-        _fail("--date", f'expected a day as 2020-05-28; got "{text}"')
+        raise options.wrong("--date", f'expected a day as 2020-05-28; got "{text}"') from None
 
 
 def _share(text: str | None) -> float | None:
@@ -121,12 +117,12 @@ def _share(text: str | None) -> float | None:
     try:
         return float(number) / (100.0 if text.strip().endswith("%") else 1.0)
     except ValueError:
-        _fail("--error", f'expected an error as 5% or 0.05; got "{text}"')
+        raise options.wrong("--error", f'expected an error as 5% or 0.05; got "{text}"') from None
 
 
 def _quantity(text: str) -> str:
     if text not in ("operations", "burden"):
-        _fail("--quantity", f'expected operations or burden; got "{text}"')
+        raise options.wrong("--quantity", f'expected operations or burden; got "{text}"')
     return text
 
 

@@ -68,7 +68,7 @@ def command(
         typer.Option("-o", "--output", show_default=False, help="Write the planned run file."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> int:
     """From limits to a run: the model and data that they buy, or a model's best ways within them.
 
@@ -108,8 +108,6 @@ def command(
 
 
 def _scores(text: str | None) -> list[float] | None:
-    from costcalc.base.errors import InputError, Problem
-
     if text is None:
         return None
     try:
@@ -117,8 +115,7 @@ def _scores(text: str | None) -> list[float] | None:
     except ValueError:
         found = []
     if not found:
-        message = f'expected numbers as 0.71,0.74; got "{text[:40]}"'
-        raise InputError(Problem(key="--scores", message=message))
+        raise options.wrong("--scores", f'expected numbers as 0.71,0.74; got "{text[:40]}"')
     return found
 
 

@@ -9,13 +9,13 @@ import typer
 
 from costcalc.base.human import digits
 from costcalc.catalog import region as regions
+from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
     from costcalc.catalog.region_table import GridFactor, Sourced
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _LIST_HEAD = ("Region", "Where", "Grid", "gCO2e/kWh", "Basis", "Year", "PUE")
 _NUMBERS = frozenset({"gCO2e/kWh", "Year", "PUE", "Value", "Low", "High"})
 
@@ -34,7 +34,8 @@ class Kinds(StrEnum):
 
 @app.command("list")
 def list_regions(
-    which: Annotated[Kinds, typer.Argument(help="Which of them.")] = Kinds.ALL, json: JSON = False
+    which: Annotated[Kinds, typer.Argument(help="Which of them.")] = Kinds.ALL,
+    json: options.Json = False,
 ) -> None:
     """List the regions: where they stand, on which grid, and its default figure."""
     wanted = [code for code in regions.codes() if _matches(code, which)]
@@ -66,7 +67,7 @@ def _matches(code: str, which: Kinds) -> bool:
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="aws:us-east-1, FR, FRA, US-CA, SE-SE3, world.")],
-    json: JSON = False,
+    json: options.Json = False,
 ) -> None:
     """Show all that is known of one region, each figure with its range, year and source."""
     region = regions.find(name, key="region")

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from costcalc.base.errors import InputError, Problem
-from costcalc.cli import LIMIT, OK
+from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import in_utf8
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -97,7 +96,7 @@ def render(
         _write(turn(data, shape), output, force=force)
         return
     if shape != "model-card":
-        raise InputError(Problem(key="--into", message="goes with --format model-card"))
+        raise options.wrong("--into", "goes with --format model-card")
     from costcalc.base.writing import save
     from costcalc.report.files import read_card
     from costcalc.report.renderings.model_card import into

@@ -62,7 +62,7 @@ def command(
         bool, typer.Option("--need", help="Exit 3 where waiting is not worth it.")
     ] = False,
     set_: options.Set = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: options.Json = False,
 ) -> int:
     """When to start: the hour that emits least, what pausing saves, whether waiting is worth it.
 
@@ -75,7 +75,7 @@ def command(
         _series(series, source, zone, base_url, signal),
         start=start,
         window=_amount(window, "s", "--window"),
-        threshold=_threshold(pause_above),
+        threshold=_amount(pause_above, "gCO2e/kWh", "--pause-above"),
         stretch=pause_within,
         changes=options.changes({"set": set_}) or None,
     )
@@ -93,11 +93,8 @@ def _series(
     base: str | None,
     signal: Signals | None,
 ) -> Series:
-    from costcalc.base.errors import InputError, Problem
-
     if (path is None) == (source is None):
-        message = "expected one of --series FILE or --source NAME"
-        raise InputError(Problem(key="when", message=message))
+        raise options.wrong("when", "expected one of --series FILE or --source NAME")
     if path is not None:
         from costcalc.decide.series import read
 
@@ -108,7 +105,7 @@ def _series(
 
 
 def _amount(text: str | None, dimension: str, key: str) -> float | None:
-    from costcalc.base.errors import InputError, Problem
+    from costcalc.base.errors import InputError
     from costcalc.base.units import parse
 
     if text is None:
@@ -116,11 +113,7 @@ def _amount(text: str | None, dimension: str, key: str) -> float | None:
     try:
         return float(parse(text, dimension))
     except InputError as error:
-        raise InputError(Problem(key=key, message=error.problems[0].message)) from None
-
-
-def _threshold(text: str | None) -> float | None:
-    return _amount(text, "gCO2e/kWh", "--pause-above")
+        raise options.wrong(key, error.problems[0].message) from None
 
 
 def _show(made: Waiting) -> None:

@@ -7,7 +7,7 @@ log10 compute.  Operations done and hardware burden (processors × peak × time)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TypedDict
 
@@ -152,15 +152,7 @@ class Target:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values."""
-        return {
-            "law": self.law.to_dict(),
-            "error": self.error,
-            "flop": self.flop,
-            "low": self.low,
-            "high": self.high,
-            "why": self.why,
-            "on": dict(self.on or {}),
-        }
+        return {**asdict(self), "law": self.law.to_dict(), "on": dict(self.on or {})}
 
 
 def target(

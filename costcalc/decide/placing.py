@@ -77,14 +77,8 @@ class Standing:
 
 
 def _shown(one: Landmark) -> dict[str, object]:
-    return {
-        "name": one.name,
-        "organisation": one.organisation,
-        "date": one.date.isoformat(),
-        "flop": one.flop,
-        "confidence": one.confidence,
-        "url": one.url,
-    }
+    names = ("name", "organisation", "date", "flop", "confidence", "url")
+    return {**{name: getattr(one, name) for name in names}, "date": one.date.isoformat()}
 
 
 def place(

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TypedDict
 
@@ -41,17 +41,8 @@ class Purse:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "why": self.why,
-            "source": self.source,
-            "url": self.url,
-            "device_hours": self.device_hours,
-            "cost_usd": self.cost,
-            "class": self.kind,
-            "device": self.device,
-        }
+        names = {"cost": "cost_usd", "kind": "class"}
+        return {names.get(name, name): value for name, value in asdict(self).items()}
 
 
 def purses(changes: Mapping[str, str] | None = None) -> list[Purse]:
@@ -91,8 +82,6 @@ def purses(changes: Mapping[str, str] | None = None) -> list[Purse]:
 
 
 def _own(purse: Purse, text: str) -> Purse:
-    from dataclasses import replace
-
     purse = replace(purse, source="given", url=None, why=text)
     several = re.fullmatch(r"(\d+) ?[x×] ?(.+?) ?[x×] ?([\d.]+) ?d", text)
     if several:
@@ -178,14 +167,10 @@ class Held:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values."""
-        return {
-            **self.purse.to_dict(),
-            "year": self.year,
-            "flop": self.flop,
-            "on": self.on,
-            "affordable": self.affordable,
-            "times": self.times,
+        found = {
+            name: getattr(self, name) for name in ("year", "flop", "on", "affordable", "times")
         }
+        return {**self.purse.to_dict(), **found}
 
 
 def against(flop: float, year: int, found: Sequence[Purse]) -> list[Held]:
