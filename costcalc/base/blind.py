@@ -78,14 +78,14 @@ def nameless(text: str) -> str:
     return _NAMING.sub(WITHHELD, text)
 
 
-def subject(given: Mapping[str, Any]) -> dict[str, Any]:
+def subject(given: Mapping[str, object]) -> dict[str, object]:
     """What the figures belong to; a statement that names somebody is null, with the reason.
 
     >>> subject({"paper": "https://arxiv.org/abs/2407.21783", "code": "git@example.org:ada/x"})
     {'paper': 'https://arxiv.org/abs/2407.21783', 'code': None, 'why': 'code: tells who wrote it; \
 --identify keeps it'}
     """
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for key, value in given.items():
         if isinstance(value, list):
             made[key] = [nameless(item) if isinstance(item, str) else item for item in value]

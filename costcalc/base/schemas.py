@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from costcalc.base.errors import InputError, Problem, nearest
 
@@ -36,7 +36,7 @@ def names() -> tuple[str, ...]:
     return tuple(_MADE_BY)
 
 
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str) -> dict[str, object]:
     """The JSON Schema of that name.
 
     Raises:
@@ -51,8 +51,7 @@ def schema(name: str) -> dict[str, Any]:
         message = f'expected one of {", ".join(_MADE_BY)}; got "{name}"{hint}'
         raise InputError(Problem(key="schema", message=message))
     module, arguments = _MADE_BY[name]
-    made: dict[str, Any] = importlib.import_module(module).schema(*arguments)
-    return made
+    return cast("dict[str, object]", importlib.import_module(module).schema(*arguments))
 
 
 def text(name: str) -> str:

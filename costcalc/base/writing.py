@@ -15,7 +15,7 @@ from typing import Any
 from costcalc.base.errors import InputError, Problem
 
 
-def to_json(data: Any) -> str:
+def to_json(data: object) -> str:
     """Readable JSON; a value that JSON cannot say (infinity) is an error of ours, not written.
 
     >>> print(to_json({"flop": 7.2e23}))
@@ -27,7 +27,7 @@ def to_json(data: Any) -> str:
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", made)
 
 
-def to_yaml(data: Any, *, first_line: str = "", escape: bool = False) -> str:
+def to_yaml(data: object, *, first_line: str = "", escape: bool = False) -> str:
     """YAML whose floats every reader takes for numbers (``7.2e+23``); ``escape`` keeps to ASCII.
 
     >>> print(to_yaml({"flop": 7.2e23, "region": "NO"}), end="")
@@ -57,7 +57,7 @@ def _dumper() -> Any:
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
         """PyYAML's, without aliases, and with numbers and text told apart for every reader."""
 
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
             return True
 
     def text(dumper: Any, data: str) -> Any:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from costcalc.base.human import digits, percent
 from costcalc.calculator import formulas as pipeline
 from costcalc.report.closure import close, known, same
-from costcalc.report.view import HEADLINE, ROWS, Listed, View, figures, listed, shown
+from costcalc.report.table import HEADLINE
+from costcalc.report.view import ROWS, Listed, View, figures, listed, shown
 
 if TYPE_CHECKING:
     from costcalc.report.schema import Assumed

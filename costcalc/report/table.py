@@ -5,7 +5,7 @@ One screen by default; ``verbose`` prints every assumption.  Plain in a pipe and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costcalc.base.human import digits, human, percent, span
@@ -14,16 +14,15 @@ from costcalc.base.units import unit as unit_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from costcalc.base.assumption import Assumption
-    from costcalc.calculator.result import Estimate, Result
+    from costcalc.base.assumption import Assumption, Choice
+    from costcalc.calculator.result import Estimate
 
-HEADLINE = (
-    ("wall_clock", "Time"),
-    ("cost", "Cost"),
-    ("energy", "Energy"),
-    ("carbon_total", "CO2e"),
-)
+HEADLINE = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
 BAR = 24  # characters that 100 % takes
+COLOURS = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
+FILLS = "█▓▒░"  # so that parts can be told apart without colours
+LEAST_OF = 0.1  # a hundredth of a flight says nothing
+_NAME = {"style": "cyan", "no_wrap": True}
 
 
 def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
@@ -39,7 +38,7 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     parts += _limits(estimate.limits)
     if estimate.stages:
         parts += [_heading("Stages"), _stages(estimate.stages)]
-    how = list(_how(estimate))
+    how = list(estimate.details.get("steps", ()))
     if how:
         parts += [_heading("How it comes about"), _pairs(how)]
     shown = {of: split for of, split in estimate.breakdown.items() if of != "step" or verbose}
@@ -62,46 +61,49 @@ def _heading(text: str) -> RenderableType:
     return Text(f"\n{text}", style="bold")
 
 
-def _pairs(rows: Sequence[tuple[str, str]]) -> RenderableType:
+def _grid(
+    rows: Iterable[Sequence[RenderableType]], *columns: Mapping[str, Any], gap: int = 2
+) -> RenderableType:
+    """Rows set in by two; of each column what rich's ``add_column`` takes."""
     from rich.table import Table
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="cyan", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in rows:
-        grid.add_row(f"  {name}", text)
+    grid = Table.grid(padding=(0, gap))
+    for column in columns:
+        grid.add_column(**column)
+    for name, *cells in rows:
+        grid.add_row(f"  {name}", *cells)
     return grid
 
 
+def _pairs(rows: Iterable[tuple[str, str]]) -> RenderableType:
+    return _grid(rows, _NAME, {"overflow": "fold"})
+
+
 def _subtitle(details: Mapping[str, Any]) -> str:
-    hardware = details.get("hardware") or {}
+    hardware = details.get("hardware")
     parts = []
     if hardware:
-        parts.append(f"{hardware['count']:,.10g} × {hardware['name']}{_unit(hardware['unit'])}")
+        unit = hardware["unit"]  # where it is not plainly a GPU: chips, modules of 2 GCD
+        shown = "" if unit.lower() in ("gpu", "device") else f" ({unit})"
+        parts.append(f"{hardware['count']:,.10g} × {hardware['name']}{shown}")
     parts += [str(details[key]) for key in ("precision", "region") if details.get(key)]
     return " · ".join(parts)
 
 
-def _unit(unit: str) -> str:
-    """The unit of count, where it is not plainly a GPU: chips, modules of 2 GCD."""
-    return "" if unit.lower() in ("gpu", "device") else f" ({unit})"
-
-
 def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
-    from rich.table import Table
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(justify="right", style="bold green", no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(style="dim", overflow="fold")
-    rows = (*HEADLINE, ("water", "Water")) if verbose else HEADLINE
-    for key, label in rows:
+    rows = []
+    for key, label in (HEADLINE | {"water": "Water"} if verbose else HEADLINE).items():
         result = estimate.results[key]
         note = result.why if result.value is None else _note(key, estimate)
         between = span(result.low, result.high, result.value, result.unit)
-        grid.add_row(f"  {label}", human(result.value, result.unit), between, note)
-    return grid
+        rows.append((label, human(result.value, result.unit), between, note))
+    return _grid(
+        rows,
+        {"style": "bold", "no_wrap": True},
+        {"justify": "right", "style": "bold green", "no_wrap": True},
+        {"no_wrap": True},
+        {"style": "dim", "overflow": "fold"},
+    )
 
 
 def _note(key: str, estimate: Estimate) -> str:
@@ -128,47 +130,29 @@ def _limits(limits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
 
 
 def _stages(stages: Sequence[Estimate]) -> RenderableType:
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    for _ in HEADLINE:
-        table.add_column(justify="right")
-    for stage in stages:
-        figures = [human(stage.results[key].value, stage.results[key].unit) for key, _ in HEADLINE]
-        table.add_row(f"  {stage.name}", *figures)
-    return table
-
-
-def _how(estimate: Estimate) -> Iterator[tuple[str, str]]:
-    """The steps from the model to the result, one line each."""
-    yield from estimate.details.get("steps", ())
+    rows = [
+        (
+            stage.name,
+            *(human(stage.results[key].value, stage.results[key].unit) for key in HEADLINE),
+        )
+        for stage in stages
+    ]
+    return _grid(rows, _NAME, *[{"justify": "right"}] * len(HEADLINE))
 
 
 def _bars(breakdown: Mapping[str, Mapping[str, float]]) -> RenderableType:
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(style="cyan", no_wrap=True)
-    grid.add_column(no_wrap=True, width=BAR)
-    grid.add_column(overflow="fold")
+    rows = []
     for of, parts in breakdown.items():
         ranked = sorted(parts.items(), key=lambda part: -part[1])[: len(COLOURS)]
         total = sum(parts.values())
         bar = Text()
         widths = _widths([value / total for _, value in ranked])
-        for (_, fill), width, colour in zip(
-            zip(ranked, FILLS * 2, strict=False), widths, COLOURS, strict=False
-        ):
+        for width, fill, colour in zip(widths, FILLS * 2, COLOURS, strict=False):
             bar.append(fill * width, style=colour)
-        words = [f"{name} {percent(value / total)}" for name, value in ranked]
-        grid.add_row(f"  {of}", bar, ", ".join(words))
-    return grid
-
-
-COLOURS = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
-FILLS = "█▓▒░"  # so that parts can be told apart without colours
+        rows.append((of, bar, ", ".join(f"{n} {percent(value / total)}" for n, value in ranked)))
+    return _grid(rows, _NAME, {"no_wrap": True, "width": BAR}, {"overflow": "fold"}, gap=1)
 
 
 def _widths(shares: Sequence[float]) -> list[int]:
@@ -188,28 +172,16 @@ def _like(estimate: Estimate) -> str:
     """What the carbon and the energy compare with in everyday life."""
     from costcalc.catalog.equivalence import equivalences
 
-    carbon, energy = estimate.results["carbon_total"], estimate.results["energy"]
-    words = []
-    if carbon.value:
-        words += [
-            t.phrase(carbon.value * 1e3)
-            for t in equivalences("carbon")
-            if t.count(carbon.value * 1e3) >= LEAST_OF
-        ]
-    if energy.value:
-        words += [
-            t.phrase(energy.value * 3.6e6)
-            for t in equivalences("energy")[:1]
-            if t.count(energy.value * 3.6e6) >= LEAST_OF
-        ]
+    carbon = (estimate.results["carbon_total"].value or 0.0) * 1e3
+    energy = (estimate.results["energy"].value or 0.0) * 3.6e6
+    likened = [(thing, carbon) for thing in equivalences("carbon") if carbon]
+    likened += [(thing, energy) for thing in equivalences("energy")[:1] if energy]
+    words = [thing.phrase(of) for thing, of in likened if thing.count(of) >= LEAST_OF]
     return "; ".join(words)
 
 
-LEAST_OF = 0.1  # a hundredth of a flight says nothing
-
-
 def _drivers(estimate: Estimate, at_most: int = 3) -> Iterator[tuple[str, str]]:
-    for key, label in HEADLINE:
+    for key, label in HEADLINE.items():
         mine = [d for d in estimate.drivers if d["of"] == key][:at_most]
         if mine:
             yield label, ", ".join(f"{d['key']} {percent(float(d['share']))}" for d in mine)
@@ -243,7 +215,9 @@ def _cut(text: str, width: int = 52) -> str:
     return text if len(text) <= width else text[: width - 2].rstrip() + "…)"
 
 
-def _by_weight(estimate: Estimate, listed: Sequence[Any]) -> list[Any]:
+def _by_weight(
+    estimate: Estimate, listed: Sequence[Assumption | Choice]
+) -> list[Assumption | Choice]:
     weight: dict[str, float] = {}
     for driver in estimate.drivers:
         weight[driver["key"]] = max(weight.get(driver["key"], 0.0), float(driver["share"]))
@@ -258,10 +232,3 @@ def value_of(item: Assumption) -> str:
     if not item.exact:
         text += f" [{digits(item.low / factor)} – {digits(item.high / factor)}]"
     return text
-
-
-def spread_of(result: Result) -> str:
-    """A result with its range, on one line."""
-    between = span(result.low, result.high, result.value, result.unit)
-    text = human(result.value, result.unit)
-    return f"{text} ({between})" if between else text

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base.human import digits, human, span
 from costcalc.calculator.document import kind as kind_of
+from costcalc.report.table import HEADLINE
 
 if TYPE_CHECKING:
     from costcalc.report.schema import Assumed, Figure, Report, Stage
@@ -33,7 +34,6 @@ ROWS = {
     "carbon_embodied": "CO2e, hardware",
     "carbon_total": "CO2e, total",
 }
-HEADLINE = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
 KINDS = {"estimated": "estimated", "measured": "measured", "mixed": "partly measured"}
 FINETUNING = ("finetune", "lora", "frozen", "dpo", "ppo", "grpo")
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from byhand import assumed, figure, report, results
 
+from costcalc.base.errors import InputError
 from costcalc.report.compare import lines
-from costcalc.report.importing import carbontracker, slurm
+from costcalc.report.importing import carbontracker, codecarbon, slurm
 from costcalc.report.importing.build import Recorded, number
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.project import merge
+from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render
 from costcalc.report.renderings.html import _ranges, _splits
 from costcalc.report.renderings.latex import quantity
@@ -331,3 +333,20 @@ def test_checklists_say_what_more_there_was() -> None:
     assert "Parameters: 8.00 B (2.00 B active a token)." in render(report(moe), "acl")
     dense = results(parameters=8e9, active_parameters=8e9)
     assert "Parameters: 8.00 B." in render(report(dense), "acl")
+
+
+def test_a_table_without_a_column_is_refused_at_its_head() -> None:
+    with pytest.raises(InputError, match=r"x\.csv:1: .*missing: energy_consumed, emissions"):
+        codecarbon.read("run_id,duration\na,1\n", "x.csv")
+    with pytest.raises(InputError, match=r"s:1: .*missing: AllocTRES, ElapsedRaw"):
+        slurm.read("JobID|State\n1|x\n", "s")
+    either = slurm.read("JobID|Elapsed|AllocTRES\n1|01:00:00|gres/gpu=2\n", "s")
+    assert either["results"]["device_hours"]["value"] == 2.0
+
+
+def test_a_figure_that_came_out_otherwise_is_cut_short() -> None:
+    """Names of a stranger's parts are shown up to 60 letters."""
+    part = {"name": "n" * 100, "first": 0, "stages": 0, "data": {}, "run": {}}
+    made = report(results(), stages=[{"name": "a", "results": results(), "assumptions": []}])
+    again = recompute({**made, "details": {"parts": [part]}})
+    assert again.reasons == ("n" * 60 + ": it carries no run to calculate again",)

@@ -8,7 +8,8 @@ from html import escape
 
 from costcalc.base.human import digits, human, percent
 from costcalc.report.renderings.filling import fill
-from costcalc.report.view import HEADLINE, View, shown
+from costcalc.report.table import HEADLINE
+from costcalc.report.view import View, shown
 
 _COLOURS = 6
 _SPLITS = {
