@@ -258,6 +258,16 @@ def test_conventions_that_differ_are_named() -> None:
     assert found[-1] == "  site.grid: a, average, 2023 | b, average, 2023"
 
 
+def test_the_place_of_a_grid_is_no_convention() -> None:
+    """How it is counted are the first three words; where it is comes fourth."""
+    grids = [
+        assumed("site.grid", 1.0, "gCO2e/kWh", why=f"direct, average, location, {of}; X")
+        for of in ("Ohio", "Iowa")
+    ]
+    found = list(lines(report(results(), grids[0]), report(results(), grids[1])))
+    assert not any(line.startswith("Different conventions") for line in found)
+
+
 def test_bars_of_ranges_are_multiples_of_the_value() -> None:
     """50 to 300 of 100: 0.5 × to 3 ×, on 270 from 62 on, where 3 × is the end.
 
