@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc.tracking import ledger
-from costcalc.tracking.ledger import Writer, read
+from costcalc.tracking.ledger import Writer, Written, read
 from costcalc.tracking.records import Energy, Place, Sample, Start, to_line
 
 
@@ -221,3 +221,11 @@ def test_only_a_last_line_may_be_unfinished(tmp_path: Path) -> None:
     assert read(tmp_path)[0].faults == ()
     path.write_bytes(whole + b'{"kind": "sam\n')
     assert read(tmp_path)[0].faults == (f"{path.name}: line 3 cannot be read",)
+
+
+def test_a_checkpoint_carries_a_writer_and_refuses_what_is_none() -> None:
+    for written in (Written(start=start(), last=sample(3)), Written(start=start())):
+        assert Written.from_lines(json.loads(json.dumps(written.to_lines()))) == written
+    for records in ([sample(1)], [sample(1), sample(2)], [start(), start()]):
+        with pytest.raises(ValueError, match="expected a start and a sample"):
+            Written.from_lines([to_line(record) for record in records])

@@ -93,6 +93,7 @@ JOBS: list[tuple[dict[str, str], str]] = [
     ({**SLURM, "COSTCALC_JOB": "mine"}, "mine"),
     (SLURM, "slurm:42"),
     ({**SLURM, "SLURM_ARRAY_JOB_ID": "40", "SLURM_ARRAY_TASK_ID": "3"}, "slurm:40_3"),
+    ({**SLURM, "SLURM_ARRAY_JOB_ID": "40"}, "slurm:42"),  # half of an array's name is none
     ({**TORCHRUN, "TORCHELASTIC_RUN_ID": "exp7"}, "torchrun:exp7"),
     (TORCHRUN, "meeting:n0:29500"),  # a run id of "none" is absent
     ({"LSB_JOBID": "7"}, "lsf:7"),
