@@ -58,7 +58,7 @@ def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]
         return None
 
 
-def save(made: Mapping[str, Any], path: Path) -> Path:
+def save(made: Mapping[str, object], path: Path) -> Path:
     """Write a report whole, over what stood there.
 
     Raises:

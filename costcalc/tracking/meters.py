@@ -189,7 +189,7 @@ class Meters:
         self._notes[text] = None
 
 
-def _gpu_meter(item: Any) -> str:
+def _gpu_meter(item: object) -> str:
     vendor = "AMD SMI" if type(item).__name__.startswith("AMD") else "NVML"
     counted = not getattr(item, "_use_power_fallback", False)
     return f"{vendor} {'energy counter' if counted else 'power, averaged'} (CodeCarbon)"

@@ -173,7 +173,7 @@ def _devices_metered(totals: Totals) -> bool:
 
 
 def _measurement(
-    totals: Totals, made: Mapping[str, Any], parts: Sequence[EnergyPart]
+    totals: Totals, made: Mapping[str, object], parts: Sequence[EnergyPart]
 ) -> dict[str, object]:
     last = totals.attempts[-1]
     found: dict[str, object] = {
@@ -216,7 +216,7 @@ def _boundary(made: Mapping[str, Any], parts: Sequence[EnergyPart]) -> dict[str,
 
 
 def _run(
-    totals: Totals, entry: Mapping[str, Any], measurement: Mapping[str, Any]
+    totals: Totals, entry: Mapping[str, object], measurement: Mapping[str, Any]
 ) -> dict[str, object]:
     text = f"{totals.job}/{totals.attempts[0].began!r}"
     by = sorted({str(meter["name"]) for meter in measurement["meters"]})
