@@ -52,9 +52,10 @@ def test_energy_follows_from_pue_to_the_tolerance(
 
 
 def test_how_far_off_is_said() -> None:
-    """100 kWh follow: 200 is twice it, 25 a quarter, 0 nothing of it."""
+    """100 kWh follow: 200 is twice it, 150 half as much again, 25 a quarter, 0 nothing of it."""
     for stated, said in (
         (200.0, "2 times as much"),
+        (150.0, "1.5 times as much"),
         (25.0, "1/4 of it"),
         (0.0, "one of them is 0"),
     ):

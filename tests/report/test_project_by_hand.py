@@ -360,3 +360,9 @@ def test_a_figure_that_came_out_otherwise_is_cut_short() -> None:
     made = report(results(), stages=[{"name": "a", "results": results(), "assumptions": []}])
     again = recompute({**made, "details": {"parts": [part]}})
     assert again.reasons == ("n" * 60 + ": it carries no run to calculate again",)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("a100", False), ("mi250x", True), ("gcd", True)])
+def test_dies_are_said_where_slurm_counts_dies(kind: str, said: bool) -> None:
+    made = slurm.read(f"JobID|Elapsed|AllocTRES\n1|01:00:00|gres/gpu:{kind}=2\n", "s")
+    assert any("GCDs" in warning for warning in made["warnings"]) is said
