@@ -1,0 +1,67 @@
+"""Terms of the time model by hand: decoding, ranges, counts that the step leaves out."""
+
+from __future__ import annotations
+
+from math import exp, hypot
+
+import pytest
+from throughput_models import machine, recipe
+
+from costcalc.throughput.decode import decode_time
+from costcalc.throughput.layout import Layout
+from costcalc.throughput.ranges import MEASURED_DEVICES, prediction_range
+from costcalc.throughput.shape import ModelShape
+from costcalc.throughput.stage import throughput
+from costcalc.workload.counting import tally
+from costcalc.workload.families import build
+from costcalc.workload.stage import WorkloadInput, workload
+
+# 100e6 parameters, of which 10 layers · 8 experts · 1e6 = 80e6 are routed, two of eight to a token
+ROUTED = ModelShape(
+    layers=10.0, hidden=100.0, kv_heads=1.0, head_dim=50.0, experts=8.0, experts_per_token=2.0,
+    expert_weights=1e6, moe_share=1.0, mlp_weights=2e6, parameters=100e6,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sequences", "experts", "cache"),
+    [
+        (1, 80e6 * (1 - 3 / 4), 1 * 2000 * 200),  # one token is sent to two of eight
+        (2, 80e6 * (1 - 9 / 16), 2 * 2000 * 200),  # two tokens miss one with (6/8)² = 9/16
+    ],
+)
+def test_decoding_reads_the_experts_that_are_asked(sequences, experts, cache):
+    # a token keeps 2 · 2 bytes · 10 layers · 50 = 2000 B; half of 200 answered after 100: 200 held
+    there = machine(1, memory=0.0, memory_bandwidth=1e9, peak={"bf16": 1e15})
+    found = decode_time(
+        ROUTED, there, sequences=sequences, prompt_length=100, generation_length=200
+    )
+    read = 2 * (20e6 + experts) + cache
+    a_step = read / (0.6 * 1e9) + 10 * 2e-5  # 0.6 of the bandwidth, 20 us a layer
+    assert found.decode == pytest.approx(200 * a_step)
+    assert found.batch == sequences
+    # a prompt token: 2 FLOP · 10 · (2e6 + 2 · 1e6), at half of 0.77 of the peak
+    assert found.prefill == pytest.approx(sequences * 100 * 2 * 40e6 / (0.5 * 0.77 * 1e15))
+
+
+@pytest.mark.parametrize(("doublings", "more"), [(0, 0.0), (1, 0.05), (3, 0.15)])
+def test_a_range_grows_a_twentieth_a_doubling_beyond_the_largest_run(doublings, more):
+    assert MEASURED_DEVICES == 10752  # MLPerf Training 3.1
+    low, high = prediction_range({}, generation="hopper", devices=10752 * 2**doublings)
+    assert low == pytest.approx(exp(-hypot(0.45, more)))
+    assert high == pytest.approx(exp(hypot(0.35, more)))
+
+
+def test_the_first_layer_gives_back_no_gradient_of_its_input():
+    # ViT-B/16: 196 patches of 3 · 16² values to 768
+    vit = build({"model_type": "vit"})
+    one = tally(vit)
+    assert one.first == 2 * 196 * 3 * 16 * 16 * 768
+    assert one.training == 3 * one.forward - one.first
+    work = workload(WorkloadInput(architecture=vit, samples=1000))
+    assert work.model_flops == 1000 * (3 * one.forward - one.first)
+    # nor does it take time: a step is what the layers take, less that share
+    found = throughput(work, machine(8), recipe(197, 64), layout=Layout(data=8))
+    done = found.utilization.value * found.peak * 8 * found.step_time
+    assert done == pytest.approx(64 * (3 * one.forward - one.first))
+    assert sum(found.breakdown.values()) == pytest.approx(found.step_time, rel=1e-9)
