@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import digits, human, percent
 from costcalc.base.units import from_si
+from costcalc.base.vocabulary import AXES
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
@@ -72,18 +73,7 @@ def _layout(part: Calculated) -> dict[str, Any] | None:
     layout = part.timed.throughput.layout if part.timed else None
     if layout is None or part.timed is None:
         return None
-    names = (
-        "data",
-        "tensor",
-        "pipeline",
-        "virtual_pipeline",
-        "context",
-        "expert",
-        "sharding",
-        "offload",
-        "micro_batch",
-        "recompute",
-    )
+    names = (*AXES, "sharding", "offload", "micro_batch", "recompute")
     made = {name: getattr(layout, name) for name in names}
     made["chosen_by"] = part.timed.throughput.layout_by
     if part.timed.throughput.layout_by == "auto":
@@ -153,10 +143,7 @@ def _layout_words(part: Calculated) -> str:
     assert part.timed is not None
     found = part.timed.throughput
     layout = found.layout
-    axes = {
-        name: getattr(layout, name)
-        for name in ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert")
-    }
+    axes = {name: getattr(layout, name) for name in AXES}
     words = [f"{name} {size}" for name, size in axes.items() if size > 1 or name == "data"]
     if layout is not None:
         words += [layout.sharding] if layout.sharding != "none" else []

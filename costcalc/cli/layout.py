@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costcalc.base.vocabulary import AXES
 from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
 
 if TYPE_CHECKING:
     from costcalc.throughput.search import Found
 
-_AXES = (
-    "data",
-    "tensor",
-    "pipeline",
-    "virtual_pipeline",
-    "context",
-    "expert",
-    "sharding",
-    "micro_batch",
-    "recompute",
-)
+_AXES = (*AXES, "sharding", "micro_batch", "recompute")
 _HEADS = ("data", "tp", "pp", "vpp", "cp", "ep", "sharding", "micro", "recompute")
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.base.units import to_si
+from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
-from costcalc.throughput.coefficients import PEAK_KEY
 from costcalc.throughput.layout import TORUS, Machine
 
 DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile says one

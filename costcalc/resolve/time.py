@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
+from costcalc.base.vocabulary import AXES, PEAK_KEY
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
-from costcalc.throughput.coefficients import PEAK_KEY
 from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout, Recipe
 from costcalc.throughput.space import Fixed
@@ -128,8 +128,7 @@ def fixed_by(given: Input) -> Fixed:
     if keys is None:
         return Fixed(micro_batch=training.micro_batch, recompute=recompute)
     written = keys.model_fields_set
-    axes = ("tensor", "pipeline", "context", "expert", "virtual_pipeline", "data")
-    fixed = {name: getattr(keys, name) for name in axes if name in written}
+    fixed = {name: getattr(keys, name) for name in AXES if name in written}
     sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
     return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch, recompute=recompute)
 

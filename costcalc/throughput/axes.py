@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
 from costcalc.throughput.layout import Layout
 
 Number = Any  # float or NumPy array of floats
-
-ZERO_LEVEL = {"none": 0.0, "zero1": 1.0, "zero2": 2.0, "zero3": 3.0, "hsdp": 3.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +49,15 @@ def axes_of(layout: Layout | Axes) -> Axes:
     """
     if isinstance(layout, Axes):
         return layout
+    zero, hybrid = SHARDINGS[layout.sharding]
+    full, selective = RECOMPUTES[layout.recompute]
     return Axes(
-        data=float(layout.data),
-        tensor=float(layout.tensor),
-        pipeline=float(layout.pipeline),
-        virtual_pipeline=float(layout.virtual_pipeline),
-        context=float(layout.context),
-        expert=float(layout.expert),
+        **{name: float(getattr(layout, name)) for name in AXES},
         micro_batch=float(layout.micro_batch),
-        zero=ZERO_LEVEL[layout.sharding],
-        hybrid=1.0 if layout.sharding == "hsdp" else 0.0,
-        full=1.0 if layout.recompute == "full" else 0.0,
-        selective=1.0 if layout.recompute == "selective" else 0.0,
+        zero=zero,
+        hybrid=hybrid,
+        full=full,
+        selective=selective,
         sequence_parallel=1.0 if layout.sequence_parallel else 0.0,
         offload=0.0 if layout.offload in ("none", "") else 1.0,
     )

@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import Literal
 
 from costcalc.base.errors import InputError, Problem, listing
+from costcalc.base.vocabulary import NARROW, PEAK_KEY
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.workload.work import Work
-
-_NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
-_SAME_PEAK = {"mxfp8": "fp8", "nvfp4": "fp4"}
 
 Count = Literal["causal", "full"]
 
@@ -30,7 +28,7 @@ def peak_of(machine: Machine, precision: str, key: str = "training.precision") -
     costcalc.base.errors.InputError: training.precision: v100-sxm2-32 has no peak for bf16; it \
 has: fp16, fp32
     """
-    found = machine.peak.get(_SAME_PEAK.get(precision, precision))
+    found = machine.peak.get(PEAK_KEY.get(precision, precision))
     if not found:
         known = listing(sorted(name for name in machine.peak if name not in ("fp64", "int8")))
         raise InputError(
@@ -91,7 +89,7 @@ def from_utilization(
     attention: Count | None,
 ) -> float:
     """A measured utilisation, over another peak or with attention counted in full, in ours."""
-    if peak is None and precision in _NARROW:
+    if peak is None and precision in NARROW:
         raise InputError(
             Problem(
                 key="hardware.utilization_basis.peak",

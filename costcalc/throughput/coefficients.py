@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.vocabulary import NARROW, PEAK_KEY
 from costcalc.throughput.layout import Machine
 
 Number = Any  # float or NumPy array of floats
@@ -20,15 +21,12 @@ ACTIVATION_BYTES = {"fp32": 4.0, "tf32": 4.0}
 #: gradients are reduced in 32 bits but for fp16 (Megatron-LM, arguments.py: bf16 sets
 #: accumulate_allreduce_grads_in_fp32)
 GRADIENT_BYTES = {"fp16": 2.0}
-#: formats whose large matrix multiplies run at the peak of another key of the profile
-PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
 #: precisions that share a deviation from the ceiling
 CLASS = {"fp32": "fp32", "tf32": "tf32", "fp16": "bf16", "bf16": "bf16"}
 CLASS |= {"fp8": "fp8", "mxfp8": "mxfp8", "fp4": "fp4", "nvfp4": "fp4"}
 MACHINE_PRECISIONS = frozenset(CLASS)
 #: share of its ceiling that a matmul keeps inside a training step
 SUSTAINED = 0.88
-LOW_PRECISION = ("fp8", "mxfp8", "fp4", "nvfp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ def rates_of(machine: Machine, precision: str) -> Rates:
     (1978900000000000.0, 989400000000000.0)
     """
     key = PEAK_KEY.get(precision, precision)
-    low = precision in LOW_PRECISION
+    low = precision in NARROW
     peak = machine.peak.get(key)
     if not peak:
         known = ", ".join(sorted(machine.peak)) or "none"
@@ -123,7 +121,7 @@ def rates_of(machine: Machine, precision: str) -> Rates:
 CEILINGS = {"gpu": 0.77, "tpu": 0.92, "asic": 0.80, "cpu": 0.70}
 #: what formats of fewer bits reach of the 16-bit share (H100, B200: fp8 0.71 and 0.76 of their
 #: peak against 0.80 and 0.78 in bf16; open book on ML engineering, 2025)
-NARROW = {"fp8": 0.93, "fp4": 0.80}
+NARROW_CEILING = {"fp8": 0.93, "fp4": 0.80}
 
 
 def ceiling_of(machine: Machine, precision: str) -> float:
@@ -135,7 +133,7 @@ def ceiling_of(machine: Machine, precision: str) -> float:
     if known is not None:
         return float(known)
     wide = machine.matmul_ceiling.get("bf16", CEILINGS.get(machine.kind, CEILINGS["gpu"]))
-    return float(wide) * NARROW.get(key, 1.0)
+    return float(wide) * NARROW_CEILING.get(key, 1.0)
 
 
 #: kinds of model whose measured software differs from that of decoders

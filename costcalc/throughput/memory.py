@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from costcalc.base.vocabulary import NARROW, WIDE
 from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe
@@ -61,9 +62,6 @@ class Memory:
     total: Range
     parts: Parts
 
-
-_WIDE = ("fp32", "tf32")  # weights and activations of four bytes
-_NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
 
 # Weights, bytes a parameter.  8-bit training keeps 16-bit weights and caches 8-bit copies of them,
 # unless these are the primary ones (Transformer Engine user guide, "Using FP8 with ...").
@@ -174,10 +172,10 @@ class _Split:
 
     def __init__(self, model: Footprint, machine: Machine, axes: Axes, recipe: Recipe) -> None:
         self.model, self.axes, self.recipe = model, axes, recipe
-        if recipe.precision in _WIDE:
+        if recipe.precision in WIDE:
             self.width = "wide"
         else:
-            self.width = "narrow" if recipe.precision in _NARROW else "half"
+            self.width = "narrow" if recipe.precision in NARROW else "half"
         self.tpu = machine.kind == "tpu"
         self.alone = axes.devices <= 1
         self.only = axes.pipeline <= 1  # the first stage is the last

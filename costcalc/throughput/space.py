@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.shape import ModelShape
@@ -22,27 +23,7 @@ from costcalc.throughput.shape import ModelShape
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
-COLUMNS = (
-    "data",
-    "tensor",
-    "pipeline",
-    "virtual_pipeline",
-    "context",
-    "expert",
-    "micro_batch",
-    "zero",
-    "hybrid",
-    "full",
-    "selective",
-)
-_SHARDINGS = {
-    "none": (0.0, 0.0),
-    "zero1": (1.0, 0.0),
-    "zero2": (2.0, 0.0),
-    "zero3": (3.0, 0.0),
-    "hsdp": (3.0, 1.0),
-}
-_RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
+COLUMNS = (*AXES, "micro_batch", "zero", "hybrid", "full", "selective")
 _NODE = 8  # tensor parallelism is tried within a server of this size at least
 _MOST_MICRO_BATCH = 64
 _LEAST_TOKENS = 256  # of a sequence on one device under context parallelism
@@ -189,13 +170,13 @@ def _inner(q: Question) -> Floats:
     """(micro_batch, zero, hybrid, full, selective): what every division is combined with."""
     limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
     batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
-    shardings = list(_SHARDINGS) if q.full else ["none", "zero1", "zero3"]
+    shardings = list(SHARDINGS) if q.full else ["none", "zero1", "zero3"]
     recomputes = ["none", "selective", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
     recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
     return np.array(
         [
-            (b, *_SHARDINGS[s], *_RECOMPUTES[r])
+            (b, *SHARDINGS[s], *RECOMPUTES[r])
             for b in _kept(batches, q.fixed.micro_batch)
             for s in shardings
             for r in recomputes
@@ -258,7 +239,7 @@ def layout_at(row: Sequence[float]) -> Layout:
     by_name = dict(zip(COLUMNS, row, strict=True))
     zero, hybrid = float(by_name["zero"]), float(by_name["hybrid"])
     again = (float(by_name["full"]), float(by_name["selective"]))
-    names: Any = {value: name for name, value in _SHARDINGS.items()}
-    kinds: Any = {value: name for name, value in _RECOMPUTES.items()}
+    names: Any = {value: name for name, value in SHARDINGS.items()}
+    kinds: Any = {value: name for name, value in RECOMPUTES.items()}
     sizes: Any = {name: int(by_name[name]) for name in COLUMNS[:7]}
     return Layout(sharding=names[zero, hybrid], recompute=kinds[again], **sizes)

@@ -1,0 +1,25 @@
+"""Words that several rooms share: the axes of a layout, ways to shard and recompute, precisions."""
+
+from __future__ import annotations
+
+#: how devices are divided, in the order in which layouts are told
+AXES = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert")
+
+#: what is sharded over the data axis (0 nothing, 1 optimizer states, 2 gradients, 3 weights), and
+#: 1 where weights are sharded inside the scale-up domain only
+SHARDINGS = {
+    "none": (0.0, 0.0),
+    "zero1": (1.0, 0.0),
+    "zero2": (2.0, 0.0),
+    "zero3": (3.0, 0.0),
+    "hsdp": (3.0, 1.0),
+}
+#: 1 where everything is recomputed, 1 where some of it is
+RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
+
+#: precisions whose weights and activations take four bytes
+WIDE = ("fp32", "tf32")
+#: precisions of 8 and 4 bits
+NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
+#: formats whose large matrix multiplies run at the peak of another key of a profile
+PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
