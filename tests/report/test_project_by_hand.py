@@ -16,7 +16,7 @@ from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render
 from costcalc.report.renderings.html import _ranges, _splits
-from costcalc.report.renderings.latex import quantity
+from costcalc.report.renderings.latex import escape, quantity
 from costcalc.report.view import View, plain, shown
 
 
@@ -366,3 +366,19 @@ def test_a_figure_that_came_out_otherwise_is_cut_short() -> None:
 def test_dies_are_said_where_slurm_counts_dies(kind: str, said: bool) -> None:
     made = slurm.read(f"JobID|Elapsed|AllocTRES\n1|01:00:00|gres/gpu:{kind}=2\n", "s")
     assert any("GCDs" in warning for warning in made["warnings"]) is said
+
+
+def test_a_project_is_about_what_all_its_reports_are_about() -> None:
+    """The same paper in both; of two codes none; no commit in either."""
+    parts = [
+        report(results(), name=of, subject={"paper": "arXiv:1", "code": of, "models": ["m", of]})
+        for of in "ab"
+    ]
+    subject = merged(*parts)["subject"]
+    assert (subject["paper"], subject["code"], subject["commit"]) == ("arXiv:1", None, None)
+    assert subject["models"] == ["m", "a", "b"]
+    assert subject["why"] == "code, commit: not said, or not the same in all"
+
+
+def test_letters_that_latex_knows_are_spelt_and_others_are_not_guessed() -> None:
+    assert [escape(letter) for letter in ("é", "中", "ǖ", "ё")] == [r"\'{e}", "?", "?", "?"]
