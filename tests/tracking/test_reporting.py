@@ -402,3 +402,24 @@ def test_like_jobs_are_different_runs() -> None:
     other = replace(one, attempts=(replace(one.attempts[0], began=9.0),))
     plan = Plan()
     assert report(one, plan)["runs"][0]["id"] != report(other, plan)["runs"][0]["id"]
+
+
+def test_the_speed_and_the_share_of_time_that_trained_are_handed_over() -> None:
+    hardware = made(job(**COUNTS))["run"]["hardware"]
+    # 1e9 tokens in 1000 steps of 6 s: 6000 s of the 7200 s trained
+    assert hardware["throughput"] == f"{1e9 / 6000!r} token/s"
+    assert hardware["goodput"] == pytest.approx(6000 / 7200)
+
+
+def test_without_a_detected_device_the_run_files_hardware_is_taken() -> None:
+    data = made(job(devices=0, watts=None, **COUNTS))
+    assert value(data, "device_hours") == pytest.approx(8 * 2.0)
+    assert data["details"]["tracking"]["notes"] == [
+        "no accelerator was detected: the run file's hardware is taken"
+    ]
+
+
+def test_two_slices_are_counted_and_one_is_a_share() -> None:
+    assert made(job(devices=1, share=0.5), None)["run"]["hardware"]["share"] == 0.5
+    assert "share" not in made(job(devices=1), None)["run"]["hardware"]
+    assert made(job(devices=2, share=0.5), None)["run"]["hardware"]["count"] == 2
