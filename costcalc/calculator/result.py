@@ -12,7 +12,7 @@ from costcalc.base import units, writing
 from costcalc.base.assumption import Assumption, Basis, Choice
 
 SCHEMA = "costcalc/report/v1"
-MODEL_VERSION = "1"  # of the formulas: figures of the same version and data can be recomputed
+MODEL_VERSION = "2"  # of the formulas: figures of the same version and data can be recomputed
 
 # Every result, in the order of the report, and the unit that it is written in.
 UNITS = {
