@@ -37,8 +37,6 @@ PRIOR = {"tf32": 0.5, "fp32": 1.0, "passes": 26.0, "fused": 0.6, "light": 300.0,
 DENSE = 600.0
 #: elements for each √FLOP: ResNet-50, 11.1 M of 8.2 GFLOP (timm, benchmark-infer)
 ELEMENTS = 122.0
-#: the class that answers for a kind of architecture without shapes
-CLASS_OF_KIND = {"vision": "cnn", "diffusion": "diffusion"}
 _FALLBACK = "cnn"
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
-from costcalc.throughput.matmul import matmul_time
 from costcalc.throughput.shape import ModelShape
 
 Number = Any  # float or NumPy array of floats
@@ -100,7 +99,8 @@ def _linear(
     rate = rates.peak * c.matmul
     seconds = 2.0 * tokens * dense / rate
     exposed = c.traffic / (rates.bandwidth * c.bandwidth)
-    rest = matmul_time(0.0, size * moved, 4.0, rate, exposed, c.matmul_start)
+    # what makes a narrow matmul slower, and ramp-up and tail of four: a saturating efficiency
+    rest = size * moved * exposed + 4.0 * c.matmul_start
     other = tokens * shape.other_flops / t / (rates.peak_base * c.matmul_base * 0.5)
     return seconds, rest + other
 
