@@ -1,6 +1,5 @@
 """The step-time model: hand-computed terms, its physics as properties, and its speed."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.network import network_of
 from costcalc.throughput.ranges import prediction_range
 from costcalc.throughput.shape import decoder_shape, shape_from_parameters
-from costcalc.throughput.step import StepTime, step_of, step_time, training_of
+from costcalc.throughput.step import step_of, step_time, training_of
 from costcalc.workload.work import Passes
 
 H100 = Machine(
@@ -336,24 +335,3 @@ def test_decoding_reads_the_weights_every_step():
     assert found.shards == 2
     assert found.decode == pytest.approx(1000 * (weights + cache + 80 * 2e-5), rel=1e-6)
     assert found.low < found.seconds < found.high
-
-
-def test_speed_of_one_call_and_of_many():
-    constants = load()
-    best = min(
-        _time(lambda: step_time(LLAMA70, H100, LAYOUT, RECIPE, constants)) for _ in range(30)
-    )
-    assert best < 1e-3  # the budget is 0.3 ms; the margin is for busy machines
-    number = 20_000
-    ones = np.ones(number)
-    axes = Axes(data=2 * ones, tensor=4 * ones, pipeline=4 * ones, context=2 * ones,
-                virtual_pipeline=5 * ones, micro_batch=ones, zero=ones, full=0 * ones)  # fmt: skip
-    best = min(_time(lambda: step_time(LLAMA70, H100, axes, RECIPE, constants)) for _ in range(5))
-    assert number / best > 3e5  # a million a second on a quiet core
-
-
-def _time(call) -> float:
-    start = time.perf_counter()
-    found = call()
-    assert isinstance(found, StepTime)
-    return time.perf_counter() - start
