@@ -7,13 +7,12 @@ a name.  A user's own folders come first, then what ships.
 from __future__ import annotations
 
 import re
-from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from costcalc.base.errors import not_found
-from costcalc.base.reading import MAX_BYTES, read, read_file
 from costcalc.catalog.figure import (
     Bandwidth,
     Bytes,
@@ -26,11 +25,11 @@ from costcalc.catalog.figure import (
     Share,
     Source,
 )
-from costcalc.catalog.files import profiles_root
-from costcalc.catalog.loading import Folder, Record, load
+from costcalc.catalog.index import index, plain
+from costcalc.catalog.loading import Record, named, names, own, shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
 SHIPPED = ("accelerators", "cpus")
@@ -136,7 +135,7 @@ class Accelerator(Record):
         return self.sources[name]
 
 
-def find(name: str, folders: Sequence[Folder] = ()) -> Accelerator:
+def find(name: str, folders: Sequence[Path] = ()) -> Accelerator:
     """The profile of that id or alias; `folders` of the user's own come first, earlier wins.
 
     A TPU slice (`v4-128`) finds its chip; :func:`slice_of` says how many.
@@ -150,50 +149,24 @@ def find(name: str, folders: Sequence[Folder] = ()) -> Accelerator:
     >>> find("v4-128").id
     'tpu-v4'
     """
-    wanted = _plain(name)
     for folder in folders:
-        for place in _places(folder):
-            path = _exact(place, wanted) or _index(place).get(wanted)
-            if path is not None:
-                return load(path, Accelerator)
-    shipped = _shipped(wanted)
-    if shipped is not None:
-        return shipped
+        mine = named(own(Path(folder), Accelerator, hosts=False), name)
+        if mine is not None:
+            return mine
+    for kind in SHIPPED:
+        file = index().names(kind).get(plain(name))
+        if file is not None:
+            return shipped(file, Accelerator)
     part = slice_of(name)
     if part is not None:
         return find(part[0], folders)
-    own = {known for folder in folders for place in _places(folder) for known in _index(place)}
-    names = sorted(own.union(_shipped_names()))
-    raise not_found("hardware.accelerator", "accelerator", name, names)
+    known = {each for kind in SHIPPED for each in index().names(kind)}
+    for folder in folders:
+        known.update(*map(names, own(Path(folder), Accelerator, hosts=False)))
+    raise not_found("hardware.accelerator", "accelerator", name, sorted(known))
 
 
-@cache
-def _shipped(wanted: str) -> Accelerator | None:
-    for kind in SHIPPED:
-        path = _exact(profiles_root() / kind, wanted)
-        if path is not None:
-            return _load_shipped(kind, path.name)
-    place = _shipped_names().get(wanted)
-    return _load_shipped(*place) if place else None
-
-
-@cache
-def _load_shipped(kind: str, file: str) -> Accelerator:
-    path = profiles_root() / kind / file
-    return load(path, Accelerator, f"hardware_profiles/{kind}/{file}")
-
-
-@cache
-def _shipped_names() -> dict[str, tuple[str, str]]:
-    """Every id and alias that ships, in lower case, and the file it is in."""
-    found: dict[str, tuple[str, str]] = {}
-    for kind in SHIPPED:
-        for name, path in _index(profiles_root() / kind).items():
-            found.setdefault(name, (kind, path.name))
-    return found
-
-
-def all_accelerators(folders: Sequence[Folder] = (), *, cpus: bool = True) -> list[Accelerator]:
+def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list[Accelerator]:
     """Every profile, the user's first, those of an id already seen left out.
 
     >>> len(all_accelerators()) >= 60
@@ -201,14 +174,11 @@ def all_accelerators(folders: Sequence[Folder] = (), *, cpus: bool = True) -> li
     """
     found: dict[str, Accelerator] = {}
     for folder in folders:
-        for place in _places(folder):
-            for path in _index(place).values():
-                mine = load(path, Accelerator)
-                found.setdefault(mine.id, mine)
+        for mine in own(Path(folder), Accelerator, hosts=False):
+            found.setdefault(mine.id, mine)
     for kind in SHIPPED if cpus else SHIPPED[:1]:
-        for path in _files(profiles_root() / kind):
-            ours = _load_shipped(kind, path.name)
-            found.setdefault(ours.id, ours)
+        for head in index().heads(kind):
+            found.setdefault(head.id, shipped(head.file, Accelerator))
     return list(found.values())
 
 
@@ -246,7 +216,7 @@ def slice_of(name: str) -> tuple[str, int] | None:
     >>> slice_of("v4-128"), slice_of("v5litepod-16"), slice_of("h100")
     (('tpu-v4', 64), ('tpu-v5e', 16), None)
     """
-    match = _SLICE.fullmatch(_plain(name))
+    match = _SLICE.fullmatch(plain(name))
     if match is None:
         return None
     version, number = match[1], int(match[2])
@@ -263,67 +233,3 @@ def schema() -> dict[str, Any]:
         "title": "costcalc hardware profile",
         **Accelerator.model_json_schema(),
     }
-
-
-# --- names without reading whole files -----------------------------------------------------------
-
-# The top-level blocks that name a profile; prices and figures, most of a file, stay unread.
-_BLOCK = re.compile(r"^(?:id|name|aliases|host_power):.*\n(?:(?:[ \t#-].*)?\n)*", re.MULTILINE)
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.split()).lower()
-
-
-def _places(folder: Folder) -> list[Folder]:
-    """A user's folder, and the folders inside it that are laid out as ours are."""
-    inside = [folder / kind for kind in SHIPPED]
-    return [folder, *(place for place in inside if place.is_dir())]
-
-
-def _files(place: Folder) -> Iterator[Folder]:
-    """The profiles of accelerators in a folder: hosts, which have a host_power, are left out."""
-    found = [path for path in place.iterdir() if path.name.endswith(".yaml") and path.is_file()]
-    for path in sorted(found, key=lambda path: path.name):
-        if not is_host(path):
-            yield path
-
-
-def _head(path: Folder) -> dict[str, Any]:
-    """What names a profile: its id, name and aliases, read strictly but without the rest.
-
-    Raises:
-        InputError: the file cannot be read, or is no strict YAML.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES).decode("utf-8-sig") + "\n"
-        data = read("".join(_BLOCK.findall(text)), path.name).data
-    except (OSError, ValueError):  # an InputError is a ValueError
-        data = read_file(path).data  # which tells the fault at its line
-    return data if isinstance(data, dict) else {}
-
-
-def is_host(path: Folder) -> bool:
-    """Whether a file is a host's, not an accelerator's."""
-    return "host_power" in _head(path)
-
-
-def _exact(place: Folder, wanted: str) -> Folder | None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", wanted):
-        return None  # no id, and so no name of a file: nothing leads out of the folder
-    path = place / f"{wanted}.yaml"
-    return path if path.is_file() and not is_host(path) else None
-
-
-def _index(place: Folder) -> dict[str, Folder]:
-    """Every id and alias in a folder, in lower case."""
-    found: dict[str, Folder] = {}
-    for path in _files(place):
-        head = _head(path)
-        aliases = head.get("aliases")
-        names = [head.get("id"), *(aliases if isinstance(aliases, list) else [])]
-        for name in names:
-            if isinstance(name, str | int):
-                found.setdefault(_plain(str(name)), path)
-    return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costcalc.base.errors import NotFoundError, Problem
+from costcalc.base.errors import NotFoundError, Problem, nearest
+from costcalc.catalog import provider
 from costcalc.catalog.accelerator import Accelerator, Price, find
 from costcalc.catalog.figure import Figure, source_faults
 
@@ -84,6 +85,8 @@ def check_host(host: Host) -> list[Problem]:
     faults: list[Fault] = list(source_faults(host, host.sources))
     if host.max_power is not None and host.host_power.si > host.max_power.si:
         faults.append(("host_power", "expected no more than max_power"))
+    if host.provider is not None:
+        faults += _provider("provider", host.provider)
     problems = [host.problem(_path(path), message) for path, message in faults]
     if host.accelerator is not None:
         try:
@@ -218,6 +221,7 @@ def _prices(profile: Accelerator) -> Iterator[Fault]:
         if price.plan == "on-demand":
             listed.setdefault(_offer(price), price)
     for index, price in enumerate(profile.prices):
+        yield from _provider(f"prices.{index}.provider", price.provider)
         if price.unit != "USD/device_hour":
             yield f"prices.{index}.unit", f"expected USD/device_hour; got {price.unit}"
         elif not 0.01 <= price.value <= 200.0:
@@ -228,6 +232,14 @@ def _prices(profile: Accelerator) -> Iterator[Fault]:
                 f"prices.{index}.value",
                 f"{price.plan} at {price.value:g}, above on-demand at {full.value:g}",
             )
+
+
+def _provider(path: str, name: str) -> Iterator[Fault]:
+    known = provider.names()
+    if name not in known:
+        near = nearest(name, known, at_most=1)
+        hint = f"did you mean {near[0]}?" if near else "costcalc/data/providers.yaml lists them"
+        yield path, f"no provider {name}; {hint}"
 
 
 def _offer(price: Price) -> tuple[object, ...]:

@@ -27,12 +27,18 @@ def profiles_root() -> Traversable:
     True
     """
     inside = files(PACKAGE) / PROFILES
-    if inside.is_dir():
+    if installed():
         return inside
     beside = Path(__file__).resolve().parents[2] / PROFILES
     if beside.is_dir():
         return beside
     raise FileNotFoundError(f"no {PROFILES} at {inside} nor at {beside}: reinstall costcalc")
+
+
+@cache
+def installed() -> bool:
+    """Whether the profiles stand inside the package, as a wheel has them; a checkout has not."""
+    return (files(PACKAGE) / PROFILES).is_dir()
 
 
 @cache

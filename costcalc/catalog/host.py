@@ -1,35 +1,31 @@
 """Hosts: the servers and cloud instances that accelerators stand in, one YAML a host.
 
 A host says how many accelerators share it, how fast they reach other hosts, what the node draws
-beside the accelerators' boards, and what it cost to make without them.  Finding a host reads only
-the first lines of each file; the one that is wanted is then read in full.
+beside the accelerators' boards, and what it cost to make without them.  One is chosen by what the
+index tells of each; its figures are read when it is taken.
 """
 
 from __future__ import annotations
 
-import functools
-import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from costcalc.base.errors import InputError, not_found
 from costcalc.catalog.figure import Bandwidth, Emission, Figure, Power, Source, source_faults
-from costcalc.catalog.files import profiles_root
-from costcalc.catalog.loading import Folder, Record
-from costcalc.catalog.loading import load as load_record
+from costcalc.catalog.index import Head, index, plain
+from costcalc.catalog.loading import Record, named, own, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 Which = Literal["value", "low", "high"]
 
 WORKSTATION = "workstation"
+KIND = "hosts"
 GENERIC_SERVER = "server-8-gpu"
-
-_HEAD = re.compile(r"^(id|aliases|accelerator|devices|provider|default_for): *(.*?) *$", re.M)
 
 
 class Cpu(BaseModel):
@@ -100,19 +96,6 @@ def _bound(figure: Figure, which: Which) -> float | None:
     return {"value": figure.si, "low": figure.si_low, "high": figure.si_high}[which]
 
 
-class _Head(BaseModel):
-    """The first lines of a host file: enough to choose by."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    aliases: tuple[str, ...] = ()
-    accelerator: str | None = None
-    devices: int
-    provider: str | None = None
-    default_for: tuple[str, ...] = ()
-
-
 def find(name: str, folders: Sequence[Path] = ()) -> Host:
     """The host of this id or alias; case is ignored, nothing else is guessed.
 
@@ -125,13 +108,16 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
     costcalc.base.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: \
 p5.48xlarge, p5e.48xlarge, p5.4xlarge
     """
-    wanted = name.lower()
-    known = _known(folders)
-    for head in known:
-        if wanted in (head.id.lower(), *(alias.lower() for alias in head.aliases)):
-            return load(head.id, folders)
-    names = [name for head in known for name in (head.id, *head.aliases)]
-    raise not_found("hardware.instance", "host", name, names)
+    for folder in folders:
+        mine = named(_own(folder), name)
+        if mine is not None:
+            return mine
+    file = index().names(KIND).get(plain(name))
+    if file is not None:
+        return _checked(shipped(file, Host))
+    known = [*_own_heads(folders), *index().heads(KIND)]
+    listed = [each for head in known for each in (head.id, *head.aliases)]
+    raise not_found("hardware.instance", "host", name, listed)
 
 
 def choose(
@@ -151,28 +137,21 @@ def choose(
     >>> choose("rtx-4090", per_node=2).devices
     2
     """
-    own = {head.id for folder in folders for head in _heads(folder / "hosts")}
-    for reason, found in _candidates(_known(folders), own, accelerator, provider):
+    own_heads = _own_heads(folders)
+    heads = [*own_heads, *index().heads(KIND)]
+    for reason, found in _candidates(heads, {head.id for head in own_heads}, accelerator, provider):
         if found:
-            best = min(found, key=lambda head: _rank(head, per_node))
-            host = load(best.id, folders)
+            host = find(min(found, key=lambda head: _rank(head, per_node)).id, folders)
             devices = per_node or host.devices
             return HostChoice(host=host, devices=devices, why=reason.format(name=host.name))
-    host = load(GENERIC_SERVER, folders)
+    host = find(GENERIC_SERVER, folders)
     why = f"no host is known for {accelerator}: {host.name} assumed"
     return HostChoice(host=host, devices=per_node or host.devices, why=why)
 
 
-def for_accelerator(
-    accelerator: str, provider: str | None = None, per_node: int | None = None
-) -> Host:
-    """The host that `choose` takes, without the reason."""
-    return choose(accelerator, provider=provider, per_node=per_node).host
-
-
 def _candidates(
-    heads: list[_Head], own: set[str], accelerator: str, provider: str | None
-) -> Iterator[tuple[str, list[_Head]]]:
+    heads: list[Head], own: set[str], accelerator: str, provider: str | None
+) -> Iterator[tuple[str, list[Head]]]:
     ours = [head for head in heads if head.accelerator == accelerator]
     yield "no host named: {name}, from your profiles", [head for head in ours if head.id in own]
     if provider is not None:
@@ -185,26 +164,15 @@ def _candidates(
     yield f"no host named: {{name}}, the only one known with {accelerator}", ours
 
 
-def _rank(head: _Head, per_node: int | None) -> tuple[int, int, str]:
+def _rank(head: Head, per_node: int | None) -> tuple[int, int, str]:
     """Smaller is better: the size asked for, else the largest; then by name, to be the same."""
     miss = 0 if per_node is None else abs(head.devices - per_node)
     return miss, -head.devices, head.id
 
 
-def load(host: str, folders: Sequence[Path] = ()) -> Host:
-    """The host of exactly this id, its file checked against the schema."""
-    for folder in folders:
-        path = folder / "hosts" / f"{host}.yaml"
-        if path.is_file():
-            return _checked(load_record(path, Host))
-    if host in {head.id for head in _shipped_heads()}:
-        return _shipped(host)
-    raise not_found("hardware.instance", "host", host, ids(folders))
-
-
 def ids(folders: Sequence[Path] = ()) -> list[str]:
     """All ids, sorted; the user's own among them."""
-    return sorted({head.id for head in _known(folders)})
+    return sorted({head.id for head in (*_own_heads(folders), *index().heads(KIND))})
 
 
 def schema() -> dict[str, Any]:
@@ -216,11 +184,17 @@ def schema() -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _shipped(host: str) -> Host:
-    name = f"{host}.yaml"
-    path = profiles_root() / "hosts" / name
-    return _checked(load_record(path, Host, f"hardware_profiles/hosts/{name}"))
+def _own(folder: Path) -> list[Host]:
+    return [_checked(mine) for mine in own(Path(folder), Host, hosts=True)]
+
+
+def _own_heads(folders: Sequence[Path]) -> list[Head]:
+    """What finds the user's own hosts."""
+    return [
+        Head(**{key: getattr(mine, key) for key in Head._fields})
+        for folder in folders
+        for mine in _own(folder)
+    ]
 
 
 def _checked(found: Host) -> Host:
@@ -234,31 +208,3 @@ def _checked(found: Host) -> Host:
     if faults:
         raise InputError(faults)
     return found
-
-
-@functools.cache
-def _shipped_heads() -> tuple[_Head, ...]:
-    return tuple(_heads(profiles_root() / "hosts"))
-
-
-def _known(folders: Sequence[Path]) -> list[_Head]:
-    """The heads of all hosts, the user's first."""
-    own = [head for folder in folders for head in _heads(folder / "hosts")]
-    return [*own, *_shipped_heads()]
-
-
-def _heads(place: Folder) -> Iterator[_Head]:
-    """The top-level lines that a choice needs; reading 80 files as YAML would take 0.3 s."""
-    if not place.is_dir():
-        return
-    for file in sorted(place.iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".yaml"):
-            yield _head(file.read_text(encoding="utf-8"))
-
-
-def _head(text: str) -> _Head:
-    found: dict[str, Any] = {key: value.strip("\"'") for key, value in _HEAD.findall(text)}
-    for key in ("aliases", "default_for"):
-        listed = found.get(key, "").strip("[]")
-        found[key] = tuple(n for part in listed.split(",") if (n := part.strip(" \"'")))
-    return _Head.model_validate(found)

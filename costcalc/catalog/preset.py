@@ -7,26 +7,21 @@ pass.  Matching is by id (the file's name) or by a declared alias, exact but for
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from costcalc.base.errors import not_found
-from costcalc.base.reading import read
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
-from costcalc.catalog.files import data_root
-from costcalc.catalog.loading import Record, load
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+from costcalc.catalog.index import index, plain
+from costcalc.catalog.loading import Record, shipped
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
     "dense", "moe", "encoder", "encoder-decoder", "ssm", "cnn", "vit", "unet", "dit", "speech"
 ]
 Count = Share  # a figure without a dimension, more than 0
+KIND = "presets"
 WAYS = ("config", "architecture", "forward_flops")
 
 
@@ -112,13 +107,10 @@ def find(name: str) -> Preset:
     >>> find("meta-llama/Meta-Llama-3-8B").id
     'llama-3-8b'
     """
-    wanted = _plain(name)
-    if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", wanted) and (_folder() / f"{wanted}.yaml").is_file():
-        return _load(f"{wanted}.yaml")
-    file = _index().get(wanted)
+    file = index().names(KIND).get(plain(name))
     if file is None:
-        raise not_found("model.preset", "preset", name, sorted(_index()))
-    return _load(file)
+        raise not_found("model.preset", "preset", name, sorted(index().names(KIND)))
+    return shipped(file, Preset)
 
 
 def all_presets() -> list[Preset]:
@@ -127,16 +119,17 @@ def all_presets() -> list[Preset]:
     >>> len(all_presets()) >= 60
     True
     """
-    return [_load(path.name) for path in _files()]
+    return [shipped(head.file, Preset) for head in index().heads(KIND)]
 
 
 def names() -> dict[str, str]:
-    """Every id and alias in lower case, and the id that it stands for; reads only the heads.
+    """Every id and alias in lower case, and the id that it stands for; reads no figures.
 
     >>> names()["gpt-3"]
     'gpt-3-175b'
     """
-    return {name: file.removesuffix(".yaml") for name, file in _index().items()}
+    ids = {head.file: head.id for head in index().heads(KIND)}
+    return {name: ids[file] for name, file in index().names(KIND).items()}
 
 
 def schema() -> dict[str, Any]:
@@ -148,35 +141,3 @@ def schema() -> dict[str, Any]:
     made = Preset.model_json_schema()
     made["title"] = "costcalc preset"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.split()).lower()
-
-
-def _folder() -> Traversable:
-    return data_root() / "presets"
-
-
-def _files() -> list[Traversable]:
-    found = [path for path in _folder().iterdir() if path.name.endswith(".yaml")]
-    return sorted(found, key=lambda path: path.name.removesuffix(".yaml"))
-
-
-@cache
-def _load(file: str) -> Preset:
-    return load(_folder() / file, Preset, f"costcalc/data/presets/{file}")
-
-
-_HEAD = re.compile(r"^(?:id|aliases):.*\n(?:[ \t].*\n)*", re.MULTILINE)
-
-
-@cache
-def _index() -> dict[str, str]:
-    """Every id and alias in lower case, and its file: the rest of each file stays unread."""
-    found: dict[str, str] = {}
-    for path in _files():
-        head = read("".join(_HEAD.findall(path.read_text(encoding="utf-8"))), path.name).data
-        for name in (head["id"], *head.get("aliases", ())):
-            found.setdefault(_plain(str(name)), path.name)
-    return found

@@ -7,15 +7,13 @@ a grid factor, its convention), and in `ranges` how its low and high follow wher
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from costcalc.base.assumption import Assumption, Basis
-from costcalc.base.reading import read
 from costcalc.base.units import to_si
-from costcalc.catalog.files import data_root
+from costcalc.catalog.index import FOLDERS, index
 
 GridBasis = Literal["lifecycle", "direct"]
 SMALLEST_SHARE = 0.2
@@ -122,11 +120,10 @@ class Table:
 @functools.cache
 def table(file: str) -> Table:
     """A table under `costcalc/data`, read once a process: `regions/us.yaml`."""
-    path = data_root()
-    for part in file.split("/"):
-        path = path / part
-    raw = path.read_bytes()
-    return Table(file, f"sha256:{hashlib.sha256(raw).hexdigest()}", read(raw, file).data)
+    shown = f"{FOLDERS['tables']}/{file}"
+    data = index().data(shown)
+    assert isinstance(data, dict)
+    return Table(file, index().digest(shown), data)
 
 
 def cell(found: Table, row: Mapping[str, Any], column: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from costcalc.base.units import from_si
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
 from costcalc.catalog.figure import figures
-from costcalc.catalog.loading import load
+from costcalc.catalog.loading import is_host, load
 from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
 
@@ -99,7 +99,7 @@ def check(
     read: list[Accelerator] = []
     for path in paths:
         try:
-            if accelerators.is_host(path):
+            if is_host(path):
                 problems += _check_host(path)
             else:
                 read.append(load(path, accelerators.Accelerator))

@@ -16,7 +16,7 @@ from costcalc.catalog import accelerator as catalogue
 from costcalc.catalog.accelerator import Accelerator, all_accelerators, find, known_prices, slice_of
 from costcalc.catalog.check import check, check_names, unconfirmed
 from costcalc.catalog.files import profiles_root
-from costcalc.catalog.loading import load
+from costcalc.catalog.loading import KINDS, load
 from costcalc.cli import run
 
 PROFILE = """\
@@ -37,9 +37,9 @@ board_power: {value: 0.7, unit: kW, source: sheet}
 idle_power: {value: 70, unit: W, source: other}
 check: {units: 132, clock_mhz: 1480, flop_per_clock: 4096, precision: bf16, source: other}
 prices:
-  - {provider: p, region: r, instance: i, devices: 8, plan: on-demand, value: 2, unit: USD/device_hour, date: 2025-01, source: sheet}
-  - {provider: p, region: r, instance: i, devices: 8, plan: spot, value: 1, unit: USD/device_hour, date: 2025-01, source: sheet}
-  - {provider: p, devices: 1, plan: on-demand, value: 3, unit: USD/device_hour, date: null, source: other}
+  - {provider: aws, region: r, instance: i, devices: 8, plan: on-demand, value: 2, unit: USD/device_hour, date: 2025-01, source: sheet}
+  - {provider: aws, region: r, instance: i, devices: 8, plan: spot, value: 1, unit: USD/device_hour, date: 2025-01, source: sheet}
+  - {provider: aws, devices: 1, plan: on-demand, value: 3, unit: USD/device_hour, date: null, source: other}
 sources:
   sheet: {title: Sheet, publisher: Me, date: 2024}
   other: {title: Other, publisher: You, checked: 2026-11-21}
@@ -80,7 +80,7 @@ def test_a_profile_reads_into_si(tmp_path: Path) -> None:
     assert check(mine) == []
     assert unconfirmed(mine) == []
     assert mine.digest.startswith("sha256:")
-    assert mine.where("peak", "bf16") == f"{tmp_path}/mine.yaml:10"
+    assert mine.problem(("peak", "bf16"), "").line == 10
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_zipped_package_finds_its_profiles(tmp_path: Path) -> None:
         for path in package.rglob("*"):
             if path.suffix in (".py", ".yaml", ".json"):
                 bundle.write(path, Path("costcalc") / path.relative_to(package))
-        for kind in catalogue.SHIPPED:
+        for kind in KINDS:
             for path in (profiles_root() / kind).iterdir():
                 bundle.writestr(f"costcalc/hardware_profiles/{kind}/{path.name}", path.read_bytes())
     code = (
@@ -470,8 +470,8 @@ def test_prices_are_chosen_by_all_that_is_given(tmp_path: Path) -> None:
     mine = load(written(tmp_path), Accelerator)
     assert [price.value for price in known_prices(mine)] == [2, 1, 3]  # dated first
     assert [price.value for price in known_prices(mine, plan="on-demand")] == [2, 3]
-    assert [price.value for price in known_prices(mine, "p", "r", "spot")] == [1]
-    assert known_prices(mine, "p", "elsewhere") == []
+    assert [price.value for price in known_prices(mine, "aws", "r", "spot")] == [1]
+    assert known_prices(mine, "aws", "elsewhere") == []
     assert known_prices(mine, "nobody") == []
 
 
