@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from costcalc.base.assumption import Assumption, exact
-from costcalc.base.reading import read_file
-from costcalc.catalog.files import data_root
+from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,8 +131,7 @@ def power_assumptions(
 @functools.cache
 def constants() -> Mapping[str, Any]:
     """The calibrated constants, ``data/power.yaml``."""
-    found: Mapping[str, Any] = read_file(data_root() / "power.yaml", "data/power.yaml").data
-    return found
+    return table("power.yaml").data
 
 
 def workload_class(kind: str, data: Mapping[str, Any]) -> str:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costcalc.base.assumption import Assumption
-from costcalc.base.reading import read_file
 from costcalc.base.units import from_si
-from costcalc.catalog.files import data_root
+from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -348,8 +347,7 @@ def _range(prices: Sequence[Price], what: str) -> PriceRange | None:
 @functools.cache
 def constants() -> Mapping[str, Any]:
     """``data/price.yaml``: the day of the data, and defaults for bought hardware."""
-    found: Mapping[str, Any] = read_file(data_root() / "price.yaml", "data/price.yaml").data
-    return found
+    return table("price.yaml").data
 
 
 def as_of() -> date:

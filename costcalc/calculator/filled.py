@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.units import unit
-from costcalc.catalog.files import data_root
+from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
@@ -108,8 +107,4 @@ def data_files(part: Calculated) -> dict[str, str]:
 
 @functools.cache
 def _constants() -> dict[str, str]:
-    made = {}
-    for name in _CONSTANTS:
-        raw = (data_root() / name).read_bytes()
-        made[f"costcalc/data/{name}"] = "sha256:" + hashlib.sha256(raw).hexdigest()
-    return made
+    return {f"costcalc/data/{name}": table(name).digest for name in _CONSTANTS}

@@ -12,21 +12,59 @@ from collections.abc import Sequence
 
 # command: (module, what it does).  Only the module of the word that was typed is imported.
 COMMANDS = {
-    "estimate": ("costcalc.cli.estimate", "What a run will cost: days, dollars, kWh, CO2e."),
-    "explain": ("costcalc.cli.explain", "Each figure's formula with its numbers and sources."),
-    "layout": ("costcalc.cli.layout", "The fastest layouts that fit, and why the first is first."),
-    "validate": ("costcalc.cli.validate", "Predictions scored on published measurements."),
-    "models": ("costcalc.cli.models", "The models known by name."),
+    "estimate": (
+        "costcalc.cli.estimate",
+        "What a run will cost: days, dollars, kWh and CO2e, with ranges and sources.",
+    ),
+    "explain": (
+        "costcalc.cli.explain",
+        "Print each result's formula with its numbers, their sources, and what drives its range.",
+    ),
+    "layout": (
+        "costcalc.cli.layout",
+        "Walk every layout of a run, and show the fastest that fit in memory.",
+    ),
+    "validate": (
+        "costcalc.cli.validate",
+        "Score the predictions on measurements that the fit has not seen.",
+    ),
+    "models": (
+        "costcalc.cli.models",
+        "List the models known by name; with a NAME, show one with its sources.",
+    ),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
-    "compare": ("costcalc.cli.compare", "Across hardware, places and prices: what is best."),
-    "plan": ("costcalc.cli.plan", "From limits to a run: what they buy."),
-    "place": ("costcalc.cli.place", "Where a run stands in the history of compute."),
+    "compare": (
+        "costcalc.cli.compare",
+        "Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.",
+    ),
+    "plan": (
+        "costcalc.cli.plan",
+        (
+            "From limits to a run: the model and data that they buy, "
+            "or a model's best ways within them."
+        ),
+    ),
+    "place": (
+        "costcalc.cli.place",
+        "Where a run stands: neighbours, doubling times, marks, purses, what a target takes.",
+    ),
     "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
     "track": ("costcalc.cli.track", "Measure a command; merge the records of a job."),
-    "when": ("costcalc.cli.when", "The start that emits least, and whether waiting is worth it."),
-    "schema": ("costcalc.cli.schema", "The JSON Schema of the run file, a profile or the report."),
+    "when": (
+        "costcalc.cli.when",
+        (
+            "When to start: the hour that emits least, what pausing saves, whether waiting is worth"
+            " it."
+        ),
+    ),
+    "schema": (
+        "costcalc.cli.schema",
+        "Print the JSON Schema of the run file (or of a profile, a preset, the report).",
+    ),
 }
+
+GROUPS = ("hardware", "regions", "report", "track")  # words with words of their own, listed last
 
 OK, BUG, WRONG_USE, LIMIT = 0, 1, 2, 3
 
@@ -64,6 +102,8 @@ def _silence_stdout() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    if _is_main_job(arguments):
+        return _estimate(arguments[1])
     import typer
 
     if arguments == ["--version"]:
@@ -82,11 +122,13 @@ def _dispatch(arguments: list[str]) -> int:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for name, (module, summary) in COMMANDS.items():
-        if word == name or word.startswith("-"):
-            _register(app, name, module, summary)
+    if arguments in ([], ["--help"]) and _COMPLETE not in os.environ:
+        _list(app)
+    else:
+        for name in COMMANDS if word.startswith("-") else (word,):
+            _register(app, name)
     try:
-        if "_COSTCALC_COMPLETE" in os.environ:
+        if _COMPLETE in os.environ:
             app(prog_name="costcalc")
         # Not by app(): it ends an interrupt and a closed pipe in its own way.
         command = typer.main.get_command(app)
@@ -103,14 +145,53 @@ def _dispatch(arguments: list[str]) -> int:
     return int(code) if isinstance(code, int) else OK
 
 
+_COMPLETE = "_COSTCALC_COMPLETE"
+
+
+def _is_main_job(arguments: list[str]) -> bool:
+    """`estimate RUN.yaml` and no more: what has no options needs nothing that reads them."""
+    if len(arguments) != 2 or arguments[0] != "estimate" or _COMPLETE in os.environ:
+        return False
+    return arguments[1] == "-" or (bool(arguments[1]) and not arguments[1].startswith("-"))
+
+
+def _estimate(file: str) -> int:
+    from pathlib import Path
+
+    from costcalc.calculator.calculate import estimate
+    from costcalc.cli.screen import show
+
+    made = estimate(str(Path(file)), changes={})
+    show(made)
+    return OK if made.within_limits else LIMIT
+
+
+def _list(app: object) -> None:
+    """Every word with its summary, for the help of all: no command is imported."""
+    from typing import Any
+
+    import typer
+
+    target: Any = app
+    for name, (_, summary) in COMMANDS.items():
+        if name in GROUPS:
+            group = typer.Typer(help=summary)
+            group.command("_")(lambda: None)
+            group.callback()(lambda: None)
+            target.add_typer(group, name=name, help=summary)
+        else:
+            target.command(name, help=summary)(lambda: None)
+
+
 def _root() -> None:
     """What training a model costs: time, money, energy, CO2e, with ranges and sources."""
 
 
-def _register(app: object, name: str, module: str, summary: str) -> None:
+def _register(app: object, name: str) -> None:
     import importlib
     from typing import Any
 
+    module, summary = COMMANDS[name]
     loaded: Any = importlib.import_module(module)
     target: Any = app
     if hasattr(loaded, "app"):

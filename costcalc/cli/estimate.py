@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costcalc.cli import LIMIT, OK, options
-from costcalc.cli.screen import print_bare, print_json, print_yaml
+from costcalc.cli.screen import show
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -65,7 +65,7 @@ def command(
         if not identify:
             _say_withheld(made)
     if output is None or shape != "yaml":
-        _show(made, shape, verbose=verbose, identify=identify)
+        show(made, shape, verbose=verbose, identify=identify)
     return OK if made.within_limits else LIMIT
 
 
@@ -87,20 +87,3 @@ def _say_withheld(made: Estimate) -> None:
             f"withheld, since it tells who wrote it: {', '.join(found)}; --identify keeps it",
             file=sys.stderr,
         )
-
-
-def _show(made: Estimate, shape: str, *, verbose: bool, identify: bool) -> None:
-    if shape == "table":
-        from costcalc.report.table import render
-
-        print_bare(render(made, verbose=verbose))
-    elif shape == "json":
-        print_json(made.to_dict(identify=identify))
-    elif shape == "yaml":
-        from costcalc.calculator.result import SCHEMA
-
-        print_yaml(made.to_dict(identify=identify), first_line=f"# {SCHEMA}: written by costcalc")
-    else:
-        from costcalc.report.renderings import render as rendered
-
-        print(rendered(made.to_dict(identify=identify), shape).rstrip("\n"))

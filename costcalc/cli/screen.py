@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from costcalc.calculator.result import Estimate
+
 # How a stream that holds no more than ASCII or a code page gets what we print; a letter a column.
 _SPELT = {
     **dict.fromkeys("–—−─", "-"),
@@ -159,3 +161,23 @@ def print_rest(console: Console, notes: Iterable[str], sources: Iterable[str]) -
         console.print(f"note: {note}")
     for source in sources:
         console.print(f"data: {source}")
+
+
+def show(
+    made: Estimate, shape: str = "table", *, verbose: bool = False, identify: bool = False
+) -> None:
+    """An estimate as a table, JSON, YAML, Markdown or LaTeX."""
+    if shape == "table":
+        from costcalc.report.table import render
+
+        print_bare(render(made, verbose=verbose))
+    elif shape == "json":
+        print_json(made.to_dict(identify=identify))
+    elif shape == "yaml":
+        from costcalc.calculator.result import SCHEMA
+
+        print_yaml(made.to_dict(identify=identify), first_line=f"# {SCHEMA}: written by costcalc")
+    else:
+        from costcalc.report.renderings import render as rendered
+
+        print(rendered(made.to_dict(identify=identify), shape).rstrip("\n"))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from costcalc.base import reading
+from costcalc.catalog.region_table import table
 
 
 @cache
 def load() -> dict[str, Any]:
-    """The constants as plain mappings; a copy in memory serves all later calls.
+    """The constants as plain mappings; one copy in memory serves all calls.
 
     Raises InputError if the file is damaged.
     """
-    path = resources.files("costcalc") / "data" / "throughput.yaml"
-    document = reading.read(path.read_text(encoding="utf-8"), "throughput.yaml")
-    data: dict[str, Any] = document.data
-    return data
+    return dict(table("throughput.yaml").data)

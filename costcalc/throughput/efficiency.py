@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from costcalc.base.reading import read_file
-from costcalc.catalog.files import data_root
+from costcalc.catalog.region_table import table
 
 Key = tuple[str, str, str, str]
 
@@ -84,7 +83,7 @@ def workload_class(kind: str | None) -> str:
 
 @cache
 def _cells() -> dict[Key, tuple[float, float, float, int, int]]:
-    rows = read_file(data_root() / "efficiency.yaml").data["cells"]
+    rows = table("efficiency.yaml").data["cells"]
     return {(row[0], row[1], row[2], row[3]): tuple(row[4:]) for row in rows}
 
 

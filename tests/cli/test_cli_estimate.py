@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from costcalc.cli import run
+from costcalc.cli import COMMANDS, GROUPS, LIMIT, run
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -195,3 +196,28 @@ def test_an_empty_network_namespace_changes_nothing() -> None:
         command, capture_output=True, text=True, cwd=ROOT, check=True, timeout=120
     )
     assert cut.stdout == plain.stdout
+
+
+def test_a_file_alone_goes_the_short_way_and_says_the_same(capsys, tmp_path):
+    """`estimate FILE` is not parsed by typer; `estimate FILE --set …` is."""
+    file = str(tmp_path / "run.yaml")
+    Path(file).write_text(
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+        "hardware: {accelerator: h100, count: 8}\nlimits: {cost: 1 USD}\n"
+    )
+    short = out(capsys, "estimate", file, code=LIMIT)
+    assert short == out(capsys, "estimate", file, "--format", "table", code=LIMIT)
+    assert short[0]
+
+
+def test_after_two_dashes_a_word_is_still_a_command(capsys):
+    assert out(capsys, "--", "models", "llama-3-8b")[0].startswith("llama-3-8b")
+
+
+def test_the_summaries_of_all_words_are_those_of_their_commands():
+    for name, (module, summary) in COMMANDS.items():
+        loaded = importlib.import_module(module)
+        assert hasattr(loaded, "app") == (name in GROUPS)
+        if name not in GROUPS:
+            told = " ".join(loaded.command.__doc__.split("\n\n")[0].split())
+            assert told == summary, name
