@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -117,3 +120,16 @@ def test_an_installed_package_reads_the_index_beside_its_data(
 
 def test_names_are_compared_without_case_and_spaces() -> None:
     assert plain("  A \t One ") == "a one"
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_wheel_carries_the_index_of_its_files(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling")
+    root = Path(__file__).parents[2]
+    if not (root / "hatch_build.py").exists():
+        pytest.skip("no checkout")
+    code = f"from hatchling.build import build_wheel; build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        assert opened.read(f"costcalc/data/{compiled.FILE}") == build()
