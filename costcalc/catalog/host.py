@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Which = Literal["value", "low", "high"]
 
-WORKSTATION = "workstation"
 KIND = "hosts"
 GENERIC_SERVER = "server-8-gpu"
 
