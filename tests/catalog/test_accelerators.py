@@ -313,7 +313,7 @@ def test_names_are_exact_but_for_case_and_spaces(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param("RTX A1000", id="holds A100"),
+        pytest.param("RTX A1001", id="holds A100"),
         pytest.param("NVIDIA A1", id="begins A100"),
         pytest.param("H100 80GB HBM3 (rev 2)", id="holds a name"),
         pytest.param("L4 0", id="nearly L40"),
