@@ -1,0 +1,178 @@
+"""What is chosen within limits, and when to start: beside each figure its working."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from costcalc.decide import buying, chunk, cluster, waiting
+from costcalc.decide.series import Series, instant
+
+H100 = "h100-sxm5-80"
+
+
+# --- buying ---------------------------------------------------------------------------------------
+
+
+def test_what_ten_hours_buy():
+    # 989.4 TFLOP/s (the datasheet's dense bf16) · utilization 0.5 · goodput 0.8 · 36,000 s
+    hardware = {"accelerator": H100, "count": 1, "utilization": 0.5, "goodput": 0.8}
+    run = {"hardware": hardware, "site": {"region": "FR"}, "limits": {"time": "10 h"}}
+    found = buying.bought(run)
+    assert found.flop == pytest.approx(989.4e12 * 0.5 * 0.8 * 36_000)
+    assert found.limits == {"time": 10.0}
+    assert found.notes == ()
+    twice = buying.bought({**run, "hardware": {**hardware, "count": 2}})
+    assert twice.flop == pytest.approx(2 * found.flop)
+
+
+def test_counts_double_to_a_large_cluster():
+    assert tuple(2**n for n in range(13)) == buying.COUNTS  # 1 to 4096
+
+
+@pytest.mark.parametrize("carbon", [False, True])
+def test_regions_that_cannot_be_ranked_are_told_where_carbon_is_a_limit(carbon):
+    # China's grid factors are direct and of consumption: without a limit on carbon they may win
+    limits = {"time": "10 h", **({"carbon": "10 kgCO2e"} if carbon else {})}
+    found = buying.bought({"hardware": {"accelerator": H100, "count": 8}, "limits": limits})
+    assert any(note.startswith("not ranked with them") for note in found.notes) is carbon
+    assert any(note.startswith("regions ranked by grid factors") for note in found.notes)
+
+
+def test_a_model_that_no_node_holds_gets_more_than_one_though_money_binds():
+    # 405e9 parameters · 16 bytes of mixed-precision Adam are 6.5 TB: 81 devices of 80 GB
+    from costcalc.decide.planning import plan
+
+    run = {"model": {"preset": "llama-3.1-405b"}, "hardware": {"accelerator": H100}}
+    found = plan(run, limits={"cost": "10 MUSD"})
+    assert found.binding == "cost"
+    assert found.run["hardware"]["count"] > 8
+
+
+# --- within limits --------------------------------------------------------------------------------
+
+
+def test_what_is_just_at_a_limit_is_within():
+    figures = {
+        "wall_clock": np.array([1.0, 2.0, 3.0, np.nan]),
+        "cost": np.array([10.0, 10.0, 10.1, 1.0]),
+    }
+    assert chunk._within(figures, {"cost": 10.0}).tolist() == [True, True, False, False]
+    assert chunk._within(figures, {"cost": 10.1, "time": 2.0}).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert chunk._within(figures, {}).tolist() == [True, True, True, False]
+
+
+def test_of_those_alike_in_the_aim_the_cheapest():
+    figures = {
+        "wall_clock": np.array([2.0, 1.0, 1.0 + 0.9e-9, 1.0 + 3e-9]),
+        "cost": np.array([1.0, 9.0, 7.0, 5.0]),
+    }
+    every = np.array([True] * 4)
+    assert chunk._best(figures, every, "time").tolist() == [2]  # alike to 1e-9; the last is not
+    assert chunk._best(figures, np.array([True, True, False, False]), "time").tolist() == [1]
+    assert chunk._best(figures, every, "cost").tolist() == [0]
+    assert chunk._best(figures, np.array([False] * 4), "cost").tolist() == []
+    assert chunk._best(figures, every, None).tolist() == []
+
+
+def test_what_nobody_is_known_to_rent_comes_last():
+    figures = {"wall_clock": np.array([1.0, 2.0]), "cost": np.array([np.nan, 9.0])}
+    assert chunk._best(figures, np.array([True, True]), "time").tolist() == [1]
+    assert chunk._best(figures, np.array([True, False]), "time").tolist() == [0]
+
+
+def test_the_rest_are_the_first_twenty_of_each_aim():
+    # 45 scenarios of two aims that run against one another: 20 of each end are left
+    number = np.arange(45.0)
+    costs = np.column_stack([number, 44 - number])
+    found = chunk._others(costs, np.array([0]))  # the first is on the front
+    assert found.tolist() == [*range(1, 21), *range(25, 45)]
+    assert chunk._others(costs[:20], np.array([0])).tolist() == list(range(1, 20))
+
+
+# --- a cluster ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(0, 3), (1, 3), (2, 6)])
+def test_three_chunks_a_worker_are_under_way(workers, ahead):
+    under_way, most = [], []
+
+    def submit(work, task, piece, pure):
+        under_way.append(piece)
+        most.append(len(under_way))
+
+        def result():
+            under_way.remove(piece)
+            return piece
+
+        return SimpleNamespace(result=result)
+
+    client = SimpleNamespace(
+        submit=submit, scheduler_info=lambda: {"workers": dict.fromkeys(range(workers))}
+    )
+    assert list(cluster.run(client, None, range(10))) == list(range(10))
+    assert max(most) == ahead
+
+
+# --- waiting --------------------------------------------------------------------------------------
+
+
+def waited(hours, values, **options):
+    measured = {"wall_clock": f"{hours} h", "energy": "10 kWh"}
+    run = {"hardware": {"accelerator": "a100-sxm4-80", "count": 1}, "measured": measured}
+    series = Series(
+        start=instant("2026-06-01T00:00Z"),
+        step=3600.0,
+        values=tuple(map(float, values)),
+        signal="average",
+        source="test",
+    )
+    return waiting.when(run, series, **options)
+
+
+def test_a_saving_of_just_what_is_worth_it():
+    # 100 to 50: half is saved
+    found = waited(1, [100, 50], worth=0.5)
+    assert found.worth
+    assert found.sentence.startswith("Worth waiting: ")
+    assert found.saving == 0.5
+    other = waited(1, [100, 50], worth=0.51)
+    assert not other.worth
+    assert other.sentence.startswith("Waiting is not worth it: ")
+
+
+def test_one_start_alone_is_one():
+    assert waiting.starts(np.array([100.0, 200.0]), 2.0).tolist() == [150.0]
+    assert waiting.starts(np.array([100.0, 200.0]), 1.5).tolist() == [(100 + 0.5 * 200) / 1.5]
+    assert waiting.starts(np.array([100.0, 200.0]), 2.1).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "best", "window"),
+    [
+        ({}, 4, 4.0),  # five starts of an hour: the last is four hours on
+        ({"window": 3600.0}, 1, 1.0),
+        ({"window": 99 * 3600.0}, 4, 4.0),  # no more than the series holds
+        ({"start": "2026-06-01T02:00Z"}, 4, 2.0),
+        ({"start": "2026-06-01T02:00Z", "window": 3600.0}, 3, 1.0),
+        ({"start": "2026-06-01T01:30Z", "window": 0.0}, 2, 0.0),  # the first whole step after it
+    ],
+)
+def test_the_starts_of_a_window(options, best, window):
+    found = waited(1, [500, 400, 300, 200, 100], **options)
+    assert (found.best.start.hour, found.window_hours) == (best, window)
+    assert found.best.emissions == pytest.approx((500 - 100 * best) * 10 / 1000)  # g · 10 kWh
+
+
+def test_starts_over_a_gap_are_left_out_and_counted():
+    found = waited(2, [300, 300, np.nan, 100, 100, 200])
+    # starts at 0, 3, 4; those at 1 and 2 have the gap
+    assert (found.best.start.hour, found.best.mean_intensity) == (3, 100.0)
+    assert "2 starts are left out for gaps in the series" in found.notes
