@@ -84,6 +84,9 @@ def _recipe(
     batch = training.global_batch
     if batch is None:
         batch = default("global_batch", *_batch(work, devices))
+    base = training.base_precision
+    if base is None and work.method == "lora" and work.base_precision is not None:
+        base = default("base_precision", work.base_precision, "quantization_config says it")
     share = 1.0
     if work.trainable_parameters is not None and work.parameters:
         share = min(work.trainable_parameters / work.parameters, 1.0)
@@ -100,7 +103,7 @@ def _recipe(
         optimizer=training.optimizer or default("optimizer", "adamw"),
         method=work.method,
         passes=work.passes,
-        base_precision=training.base_precision,
+        base_precision=base,
         trainable_share=share,
     )
 

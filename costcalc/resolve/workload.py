@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from costcalc.base.assumption import Choice
-from costcalc.base.errors import InputError
+from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog import preset as presets
 from costcalc.catalog.preset import Preset
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Training
 from costcalc.workload import hf
+from costcalc.workload.adapter import Adapter
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.data import WorkloadInput
 from costcalc.workload.families import build
+from costcalc.workload.families.heads import asked as asked_head
+from costcalc.workload.families.heads import crowned
 from costcalc.workload.generic import Given, from_shape
 from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
@@ -56,6 +59,7 @@ class _Known:
 
     fields: dict[str, Any]
     sequence_length: tuple[int, str] | None = None
+    adapter: Adapter | None = None  # of the folder that was given: its own method, rank, targets
     notes: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     name: str = ""
@@ -83,7 +87,7 @@ def trained(given: Input) -> Trained:
     return Trained(
         work=work,
         assumptions=tuple(assumed),
-        notes=(*known.notes, *work.notes),
+        notes=(*known.notes, *(known.adapter.notes if known.adapter else ()), *work.notes),
         files=known.files,
         name=known.name,
         workload=known.workload,
@@ -97,12 +101,12 @@ def _sized(training: Training, model: Model) -> bool:
 
 def _known(asked: Model, given: Input) -> _Known:
     if asked.preset is not None:
-        return _preset(presets.find(asked.preset))
+        return _preset(presets.find(asked.preset), asked.head, asked.labels)
     if asked.config is not None:
-        return _config(asked.config, given.folder)
+        return _config((given.folder or Path()) / asked.config, asked)
     if asked.architecture is not None:
-        shape = asked.architecture.model_dump()
-        return _Known(fields={"architecture": from_shape(Given(**shape))})
+        shape = from_shape(Given(**asked.architecture.model_dump()))
+        return _Known(fields={"architecture": _with_head(shape, asked.head, asked.labels)})
     beside = {name: getattr(asked, name) for name in SHAPE_KEYS}
     return _Known(
         fields={
@@ -115,14 +119,22 @@ def _known(asked: Model, given: Input) -> _Known:
     )
 
 
-def _preset(found: Preset) -> _Known:
+def _with_head(model: Architecture, head: str | None, labels: int | None) -> Architecture:
+    """A model that no configuration describes, with the head that the run file asks for."""
+    return model if head is None else crowned(model, asked_head({}, head, labels), labels or 2)
+
+
+def _preset(found: Preset, head: str | None = None, labels: int | None = None) -> _Known:
     fields: dict[str, Any] = {}
+    if found.forward_flops is not None and head is not None:
+        message = f"{found.id} is known by its FLOPs alone: its head cannot be changed"
+        raise InputError(Problem(key="model.head", message=message))
     if found.forward_flops is not None:
         fields = {"forward_flops": found.forward_flops.si, "parameters": found.parameters}
         if found.first_layer_flops is not None:
             fields["first_layer_flops"] = found.first_layer_flops.si
     else:
-        fields["architecture"] = architecture_of(found)
+        fields["architecture"] = architecture_of(found, head, labels)
     length = found.sequence_length
     title = found.sources[length.source].title if length else ""
     return _Known(
@@ -145,26 +157,53 @@ _WORKLOADS = {
     "encoder-decoder": "t5",
 }
 
-_BUILT: dict[str, Architecture] = {}
+_BUILT: dict[tuple[str, str | None, int | None], Architecture] = {}
 
 
-def architecture_of(found: Preset) -> Architecture:
-    """The architecture of a preset, built once."""
-    if found.digest not in _BUILT:
+def architecture_of(
+    found: Preset, head: str | None = None, labels: int | None = None
+) -> Architecture:
+    """The architecture of a preset, built once for each head."""
+    key = (found.digest, head, labels)
+    if key not in _BUILT:
         if found.config is not None:
-            made = build(found.config)
+            made = build(found.config, head=head, labels=labels)
         else:
-            made = from_shape(Given(**(found.architecture or {})))
-        _BUILT[found.digest] = replace(made, name=found.name)
-    return _BUILT[found.digest]
+            made = _with_head(from_shape(Given(**(found.architecture or {}))), head, labels)
+        _BUILT[key] = replace(made, name=found.name)
+    return _BUILT[key]
 
 
-def _config(path: str, folder: Path | None) -> _Known:
-    checkpoint = hf.load((folder or Path()) / path)
+def _config(path: Path, asked: Model) -> _Known:
+    found = hf.load_adapter(path)
+    if found is not None and not (path / "config.json").is_file():
+        return _adapted(path, found, asked)
+    checkpoint = hf.load(path, head=asked.head, labels=asked.labels)
     fields: dict[str, Any] = {"architecture": checkpoint.architecture}
     if checkpoint.basis == "weights":
         fields["parameters"] = float(checkpoint.parameters)
-    return _Known(fields=fields, notes=checkpoint.notes, name=checkpoint.architecture.name)
+    return _Known(
+        fields=fields | {"base_precision": checkpoint.base_precision},
+        adapter=found,
+        notes=checkpoint.notes,
+        name=checkpoint.architecture.name,
+    )
+
+
+def _adapted(path: Path, found: Adapter, asked: Model) -> _Known:
+    """The base of an adapter: a folder beside it or on disk, else a preset of that name."""
+    for folder in (path.parent / found.base, path / found.base):
+        if found.base and (folder / "config.json").is_file():
+            return replace(_config(folder, asked), adapter=found)
+    try:
+        return replace(_preset(presets.find(found.base), asked.head, asked.labels), adapter=found)
+    except NotFoundError:
+        message = (
+            f"holds an adapter whose base ({found.base or 'not named'}) is no preset: give the "
+            f"base's config.json as model.config, and training.method: lora with "
+            f"lora: {{rank: {found.rank}}}"
+        )
+        raise InputError(Problem(key="model.config", message=message)) from None
 
 
 def _teacher(asked: Model, given: Input) -> dict[str, Any]:
@@ -184,7 +223,10 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
         return value
 
     fields: dict[str, Any] = {name: getattr(training, name) for name in _TRAINING_KEYS}
-    method = training.method or default("method", "pretrain", "costcalc")
+    method = training.method
+    if method is None and known.adapter is not None:
+        method = default("method", "lora", "adapter_config.json")
+    method = method or default("method", "pretrain", "costcalc")
     fields["method"] = method
     fields["packing"] = training.packing or default("packing", "packed", "costcalc")
     fields["sequence_length"] = training.sequence_length
@@ -193,7 +235,7 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
         why = "" if known.sequence_length else "no sequence_length given, none known of the model"
         fields["sequence_length"] = default("sequence_length", length, source, why)
     if method == "lora":
-        fields |= _lora(training, default)
+        fields |= _lora(training, known, default)
     if method in REINFORCED:
         group = training.group
         if group is None:
@@ -210,10 +252,14 @@ def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[
     return fields
 
 
-def _lora(training: Training, default: Any) -> dict[str, Any]:
-    asked = training.lora
+def _lora(training: Training, known: _Known, default: Any) -> dict[str, Any]:
+    asked, found = training.lora, known.adapter
     rank = asked.rank if asked else None
     targets = asked.targets if asked else None
+    if found is not None:
+        rank = rank or default("lora.rank", found.rank, "adapter_config.json")
+        names = found.names(known.fields["architecture"])
+        targets = targets or default("lora.targets", names, "adapter_config.json")
     source = "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), section 4: all linear layers"
     return {
         "lora_rank": rank or default("lora.rank", 16, "costcalc", "the cost hardly depends on it"),

@@ -78,6 +78,10 @@ def _model(part: Part) -> Iterator[Fault]:
         for name in _given(part.model, SHAPE_KEYS):
             message = f"goes with model.parameters; model.{given[0]} says the shape already"
             yield Fault(("model", name), message, about=_MODELS)
+    elif given:
+        for name in _given(part.model, ("head", "labels")):
+            message = f"goes with preset, config or architecture; got {given[0]}"
+            yield Fault(("model", name), message, about=_MODELS)
 
 
 def _data(part: Part) -> Iterator[Fault]:

@@ -27,6 +27,7 @@ PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
 REINFORCED = ("ppo", "grpo")
+HEADS = ("language-model", "classifier", "regression", "tokens", "none")
 OPTIMIZERS = ("adamw", "adamw-8bit", "adafactor", "sgd", "muon")
 SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
 
@@ -88,6 +89,11 @@ class Model(Section):
     parameters: _Amount | None = None
     forward_flops: _Flop | None = None
     flops: _Flop | None = None
+    head: Annotated[str, choice(*HEADS)] | None = Field(
+        default=None,
+        description="what stands on top; default: what a config.json's architectures says",
+    )
+    labels: _Count | None = Field(default=None, description="outputs of a classifier's head")
     active_parameters: _Amount | None = None
     layers: _Count | None = None
     hidden: _Count | None = None

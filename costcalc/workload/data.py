@@ -59,6 +59,7 @@ class WorkloadInput:
     sequence_length: int | None = None
     target_length: int | None = None
     packing: Literal["packed", "padded"] = "packed"
+    base_precision: str | None = None  # of the checkpoint that is trained on
     lora_rank: int = 16
     lora_targets: tuple[str, ...] = ("all",)
     last_layers: int = 0  # frozen: layers at the end that learn beside the head

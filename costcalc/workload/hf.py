@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.workload.adapter import FILE, Adapter, adapter, base_precision, folder_of
 from costcalc.workload.architecture import Architecture, Linear
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build
@@ -24,17 +25,19 @@ class Checkpoint:
     """A model read from disk.
 
     ``parameters`` is what its weight files hold, if they are there and tell it, else what the
-    architecture comes to (``basis``); ``notes`` say where the two differ and what was left out.
+    architecture comes to (``basis``); ``notes`` say where the two differ, beside what the
+    architecture's own say.
     """
 
     architecture: Architecture
     parameters: int
     basis: Literal["weights", "config"]
+    base_precision: str | None = None  # what its weights are quantised to
     notes: tuple[str, ...] = ()
 
 
-def load(path: str | Path) -> Checkpoint:
-    """The model of a ``config.json``, or of the folder that holds it.
+def load(path: str | Path, *, head: str | None = None, labels: int | None = None) -> Checkpoint:
+    """The model of a ``config.json``, or of the folder that holds it; ``head`` as in ``build``.
 
     Raises:
         InputError: with file and line, for whatever is wrong with the file.
@@ -43,26 +46,43 @@ def load(path: str | Path) -> Checkpoint:
     folder = path if path.is_dir() else None
     if folder is not None:
         path = folder / "config.json"
-        if not path.is_file() and (folder / "adapter_config.json").is_file():
-            refuse(folder, "holds an adapter only; give its base model, and method: lora")
+        if not path.is_file() and (folder / FILE).is_file():
+            refuse(folder, "holds an adapter only; its base is another folder")
     text = _text(path)
     config = parse(text, str(path))
     try:
-        architecture = build(config)
+        architecture = build(config, head=head, labels=labels)
     except InputError as error:
         raise InputError(_placed(problem, text, str(path)) for problem in error.problems) from None
     architecture = replace(architecture, name=_name(config, architecture.name))
     built = parameters(architecture)
     found = stored(folder, tied=_tied(architecture)) if folder is not None else None
-    notes = architecture.notes + (found.notes if found is not None else ())
+    precision, told = base_precision(config)
+    notes = told + (found.notes if found is not None else ())
     if found is None or found.parameters is None:
-        return Checkpoint(architecture=architecture, parameters=built, basis="config", notes=notes)
+        return Checkpoint(
+            architecture=architecture,
+            parameters=built,
+            basis="config",
+            base_precision=precision,
+            notes=notes,
+        )
     if found.parameters != built:
         hold = f"the weight files hold {found.parameters:,} parameters"
         notes += (f"{hold}, its configuration comes to {built:,}; the files win",)
     return Checkpoint(
-        architecture=architecture, parameters=found.parameters, basis="weights", notes=notes
+        architecture=architecture,
+        parameters=found.parameters,
+        basis="weights",
+        base_precision=precision,
+        notes=notes,
     )
+
+
+def load_adapter(path: str | Path) -> Adapter | None:
+    """The adapter of a folder (or of an ``adapter_config.json``), None where it has none."""
+    file = folder_of(Path(path))
+    return None if file is None else adapter(parse(_text(file), str(file)), str(file))
 
 
 def parse(text: str, name: str) -> Mapping[str, object]:

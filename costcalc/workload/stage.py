@@ -93,6 +93,7 @@ def workload(inputs: WorkloadInput) -> Work:
         tally=model.walk,
         passes=passes,
         generation=generation,
+        base_precision=inputs.base_precision,
         exact=model.exact,
         spread=model.spread,
         notes=(*model.notes, *notes, *more),

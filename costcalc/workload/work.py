@@ -156,6 +156,7 @@ class Work:
     tally: Tally | None = None  # of one sequence, where the shapes are known
     passes: Passes = field(default_factory=Passes)  # of one sequence
     generation: Generation | None = None
+    base_precision: str | None = None  # of the checkpoint that is trained on
     exact: bool = True  # counted from shapes or given; False: by 6·N·D or the like
     spread: float = 1.0  # high/value (and value/low) of the FLOP count where it is not exact
     notes: tuple[str, ...] = ()  # what was assumed on the way, a sentence each

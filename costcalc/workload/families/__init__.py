@@ -17,6 +17,17 @@ from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.bert import bert, distilbert
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.fields import Fields, shown
+from costcalc.workload.families.heads import (
+    DENSE,
+    IMAGE,
+    PLAIN,
+    POOLED,
+    Tops,
+    asked,
+    class_of,
+    crowned,
+    foreign,
+)
 from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
@@ -60,12 +71,25 @@ def supported() -> list[str]:
     return sorted({*FAMILIES, *ALIASES}, key=str.lower)
 
 
-def build(config: Mapping[str, object]) -> Architecture:
+#: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
+TOPS: dict[str, Tops] = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta"), POOLED),
+    **dict.fromkeys(("distilbert", "t5", "mt5", "whisper"), DENSE),
+    "resnet": IMAGE,
+    "vit": replace(IMAGE, pooler=True),
+}
+
+
+def build(
+    config: Mapping[str, object], *, head: str | None = None, labels: int | None = None
+) -> Architecture:
     """The architecture that a Hugging Face configuration describes.
 
-    A model with several parts (``text_config`` and others) is counted by its text model; a note
-    says so.  Raises :class:`~costcalc.base.errors.InputError` with every problem of the
-    configuration, and for an unknown ``model_type``.
+    ``head`` (one of :data:`~costcalc.workload.families.heads.HEADS`) and ``labels`` win over what
+    ``architectures`` says.  A model with several parts (``text_config`` and others) is counted by
+    its text model; a note says so, and names what else was not read.  Raises
+    :class:`~costcalc.base.errors.InputError` with every problem of the configuration, and for an
+    unknown ``model_type``.
 
     >>> build({"model_type": "llama", "num_hidden_layers": 2}).layers
     2
@@ -74,16 +98,32 @@ def build(config: Mapping[str, object]) -> Architecture:
     costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
     """
     inner, prefix = _text_part(config)
-    fields = Fields(inner, prefix)
-    family = FAMILIES[_family(inner, prefix)]
+    name = _family(inner, prefix)
+    fields, wanted = Fields(inner, prefix), asked(config, head, labels)
+    fields.head = wanted
     try:
-        architecture = family(fields)
+        architecture = FAMILIES[name](fields)
+        outputs = fields.labels() if wanted.labels is None else wanted.labels
+        architecture = crowned(architecture, wanted, outputs, TOPS.get(name, PLAIN))
     finally:
         fields.check()
+    notes = [*architecture.notes, *_passed_over(config, fields, str(inner.get("model_type")))]
     if prefix:
-        note = "only the text model is counted; towers for images or sound are left out"
-        architecture = replace(architecture, notes=(*architecture.notes, note))
-    return architecture
+        notes.append("only the text model is counted; towers for images or sound are left out")
+    return replace(architecture, notes=tuple(notes))
+
+
+def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) -> list[str]:
+    """What of a configuration changes the model, or may, and was not read."""
+    notes, name = [], class_of(config)
+    if name is not None and foreign(name, model_type) and "auto_map" not in config:
+        notes.append(f"{name} is no class of {model_type}: counted as that family's model")
+    if "auto_map" in config:
+        notes.append(f"its own code (auto_map) is not read: counted as a model of {model_type}")
+    if unread := fields.unread():
+        more = f" and {len(unread) - 8} more" if len(unread) > 8 else ""
+        notes.append(f"not read, and may change the model: {', '.join(unread[:8])}{more}")
+    return notes
 
 
 def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:

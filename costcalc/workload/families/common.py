@@ -52,6 +52,7 @@ class Sizes:
     head_dim: int | None = None  # None: hidden / heads
     ffn: int | None = 11008  # None: 4 x hidden
     ffn_keys: tuple[str, ...] = ("intermediate_size", "n_inner", "ffn_dim")
+    ffn_ratio: str = ""  # a key that says the feed-forward width in widths of the model
     vocabulary: int = 32000
     tied: bool = False
     grouped: bool = True  # False: as many key-value heads as heads, of hidden / heads each
@@ -74,7 +75,7 @@ def shape(c: Fields, d: Sizes) -> Shape:
         c.divides("num_key_value_heads", kv_heads, "num_attention_heads", heads)
     if not d.grouped:
         kv_heads = head_dim = None
-    ffn = d.ffn_of(hidden)
+    ffn = d.ffn_of(hidden) if not d.ffn_ratio else c.integer(d.ffn_ratio, 4) * hidden
     return Shape(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", d.layers, "n_layer", "n_layers", "num_layers"),

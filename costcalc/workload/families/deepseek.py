@@ -20,6 +20,8 @@ def latent_shape(c: Fields, d: Sizes) -> Shape:
     """As many key-value heads as heads, and of the width that ``v_head_dim`` says."""
     heads = c.integer("num_attention_heads", d.heads)
     hidden = c.integer("hidden_size", d.hidden)
+    for repeated in ("num_key_value_heads", "head_dim"):  # which say nothing once expanded
+        c.find((repeated,))
     return Shape(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", d.layers),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from costcalc.base.errors import InputError, Problem
@@ -10,6 +12,46 @@ from costcalc.base.errors import InputError, Problem
 MOST_LAYERS = 10_000  # no model is deeper; a larger figure would only cost time
 LARGEST = 10**9
 T = TypeVar("T")
+# Keys whose names say that they shape a model; and those of them that add no parameter or FLOP.
+_SHAPING = re.compile(
+    r"adapter|draft|eagle|medusa|expert|layer|size|dim|head|rank|width|depth|channel|mtp|nextn"
+    r"|kernel|tower|project|codebook|lora|quant|bottleneck|block|window|expan|prun|early_exit"
+)
+_HARMLESS = re.compile(
+    r"_size_feed_forward|layer_?norm|layerdrop|^layer_types$|_eps$|batch_size|beam|max_length"
+    r"|^rope|scal|router|num_labels|head_mask|logits|initializer|_token|_loss|quantization_config"
+    r"|layer_idx|max_window_layers|window_size$|sliding_window|problem|_norm_|drop|mlp_layer_types"
+    r"|pretraining_tp|topk_group|n_group|cache|chunk_size|summary|norm_head|pruned_heads|rotary_dim"
+    r"|^qk_head_dim$|median_filter|classifier_proj_size|time_step|pooler_output"
+)
+
+LANGUAGE = "language-model"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The head that a configuration or a run file asks for, and who says so."""
+
+    head: str = LANGUAGE
+    labels: int | None = None  # None: what the configuration says
+    said_by: str = ""
+
+
+class _Noted(Mapping[str, object]):
+    """A mapping that remembers which of its keys were asked for."""
+
+    def __init__(self, config: Mapping[str, object]) -> None:
+        self.within, self.seen = config, set[str]()
+
+    def __getitem__(self, key: str) -> object:
+        self.seen.add(key)
+        return self.within[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.within)
+
+    def __len__(self) -> int:
+        return len(self.within)
 
 
 class Fields:
@@ -27,8 +69,21 @@ class Fields:
     """
 
     def __init__(self, config: Mapping[str, object], prefix: str = "") -> None:
-        self.config, self.prefix = config, prefix
+        self.config = _Noted(config)
+        self.prefix, self.head = prefix, Asked()
         self.problems: list[Problem] = []
+
+    def unread(self) -> list[str]:
+        """Keys that sound as if they shaped the model and that no one asked for."""
+        return [
+            key
+            for key, value in self.config.within.items()
+            if key not in self.config.seen
+            and value not in (None, False, 0, 1, "", [], {})
+            and not isinstance(value, Mapping)
+            and _SHAPING.search(key)
+            and not _HARMLESS.search(key)
+        ]
 
     def problem(self, key: str, message: str) -> None:
         """Keep a problem with one key, once however often the key is read."""

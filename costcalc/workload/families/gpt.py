@@ -56,8 +56,8 @@ def _patterns(c: Fields, layers: int) -> list[str]:
 def falcon_shape(c: Fields, d: Sizes) -> Shape:
     """One key-value head unless ``multi_query`` is false; groups in the new decoder."""
     s = shape(c, d)
+    shared = c.integer("num_kv_heads", s.heads, "n_head_kv")
     if c.flag("new_decoder_architecture", False):
-        shared = c.integer("num_kv_heads", s.heads, "n_head_kv")
         c.divides("num_kv_heads", shared, "num_attention_heads", s.heads)
         return replace(s, kv_heads=shared)
     return replace(s, kv_heads=1) if c.flag("multi_query", True) else s

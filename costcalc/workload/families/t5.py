@@ -14,6 +14,7 @@ from dataclasses import replace
 from costcalc.workload.architecture import Architecture, Stream
 from costcalc.workload.families.common import (
     GATED,
+    Operators,
     Shape,
     alike,
     architecture,
@@ -45,19 +46,30 @@ def t5(
         layers=c.layers("num_layers", layers, "num_hidden_layers"),
         tied=True,
     )
+    buckets = c.integer("relative_attention_num_buckets", 32) * heads
     made = encoder_decoder(
         name,
         s,
         decoder_layers=c.layers("num_decoder_layers", s.layers),
         gated=c.text("feed_forward_proj", act).startswith("gated"),
-        bucket_weights=c.integer("relative_attention_num_buckets", 32) * heads,
+        bucket_weights=buckets,
         target_share=TARGET_SHARE,
     )
+    if c.head.head in ("encoder", "tokens"):
+        return encoder_alone(made, weights(-buckets))
     if c.flag("tie_word_embeddings", True):
         return made
     more = f"{s.vocabulary * hidden:,}"
     note = f"the head is tied, as transformers 5 builds it; stored apart it is {more} more"
     return replace(made, notes=(note,))
+
+
+def encoder_alone(model: Architecture, less: Operators = ()) -> Architecture:
+    """The encoder of an encoder-decoder; ``less``: what of its embedding is the decoder's."""
+    first, *rest = (block for block in model.blocks if block.stream == model.streams[0].name)
+    body = [block for block in rest if block.name != "cross keys"]
+    first = replace(first, operators=first.operators + less)
+    return replace(model, kind="encoder", streams=model.streams[:1], blocks=(first, *body))
 
 
 def encoder_decoder(
@@ -88,7 +100,8 @@ def encoder_decoder(
         beside("encoder norm", norm, "source"),
         beside("cross keys", keys, "source", decoder_layers),
         alike("decoder layer", decoder, "target", decoder_layers),
-        beside("head", (*norm, output_head(s)), "target"),
+        beside("decoder norm", norm, "target"),
+        beside("head", (output_head(s),), "target"),
     )
     streams = (Stream(name="source"), Stream(name="target", target=True, share=target_share))
     return architecture(name, "encoder-decoder", s, blocks, streams=streams, gated=gated)

@@ -226,8 +226,8 @@ DECODERS: dict[str, Decoder] = {
     ),
     # MPT (MosaicML 2023): ALiBi, norms without biases, fused q, k, v
     "mpt": Decoder(
-        hidden=2048, layers=24, heads=16, ffn=None, ffn_keys=(), vocabulary=50368, tied=True,
-        grouped=False, gated=False, names=("Wqkv", "out_proj"),
+        hidden=2048, layers=24, heads=16, ffn=None, ffn_keys=(), ffn_ratio="expansion_ratio",
+        vocabulary=50368, tied=True, grouped=False, gated=False, names=("Wqkv", "out_proj"),
         mlp_names=("up_proj", "down_proj"),
     ),
     # Phi 1, 1.5, 2 (Gunasekar et al. 2023, arXiv:2306.11644): in parallel behind one norm, biases

@@ -75,7 +75,8 @@ def vision_transformer(
         _patches(channels, hidden, patch, "patches"),
         beside("positions", weights((patches + 2) * hidden, "embedding"), "tokens"),
         alike("layer", operators, "tokens", s.layers),
-        beside("head", (*weights(2 * hidden), *head), "class"),
+        beside("norm", weights(2 * hidden), "class"),
+        beside("head", head, "class"),
     )
     lengths = {"tokens": patches + 1, "patches": patches, "class": 1}
     return _of_images("vit", "vision", s, lengths, blocks)

@@ -68,7 +68,8 @@ def whisper(c: Fields) -> Architecture:
         beside("embedding", weights((vocabulary + text) * hidden, "embedding"), "text"),
         beside("cross keys", keys, "audio", decoder_layers),
         alike("decoder layer", decoder, "text", decoder_layers),
-        beside("head", (*norm, output_head(s, "proj_out")), "text"),
+        beside("last norm", norm, "text"),
+        beside("head", (output_head(s, "proj_out"),), "text"),
     )
     streams = (Stream(name="audio", length=audio), Stream(name="text", target=True, default=text))
     return architecture("whisper", "speech", s, blocks, streams=streams, counts="sample")

@@ -1,0 +1,111 @@
+"""``architectures`` and ``model.head`` decide what stands on top; what is not read is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from costcalc import InputError
+from costcalc.workload.counting import parameters, tally
+from costcalc.workload.families import build
+from costcalc.workload.families.heads import HEADS
+
+SMALL = {
+    "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "vocab_size": 10, "num_key_value_heads": 2,
+}  # fmt: skip
+
+
+def made(family, task, **keys):
+    return build({"model_type": family, "architectures": [task], **SMALL, **keys})
+
+
+# XLM-R base and MiniLM-L6: embeddings of d, 12·d² + 13·d a layer
+def base(words, positions, d, layers):
+    return (words + positions) * d + 2 * d + layers * (12 * d**2 + 13 * d)
+
+
+@pytest.mark.parametrize(("config", "count", "flops"), [
+    # a classifier of three: a dense layer and an output over one of 128 positions
+    ({"model_type": "xlm-roberta", "architectures": ["XLMRobertaForSequenceClassification"],
+      "hidden_size": 768, "intermediate_size": 3072, "max_position_embeddings": 514,
+      "type_vocab_size": 1, "vocab_size": 250002, "id2label": {"0": "a", "1": "b", "2": "c"}},
+     base(250002, 515, 768, 12) + 768**2 + 768 + 3 * 768 + 3,
+     6 * 12 * 12 * 768**2 + 3 * 4 * 12 * 768 * 128 + 6 * (768**2 + 3 * 768) / 128),
+    # a bare encoder ends in a pooler
+    ({"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 384,
+      "intermediate_size": 1536, "num_attention_heads": 12, "num_hidden_layers": 6},
+     base(30522, 514, 384, 6) + 384**2 + 384,
+     6 * 6 * 12 * 384**2 + 3 * 4 * 6 * 384 * 128 + 6 * 384**2 / 128),
+    # a reward model: one output, no bias, no logits over 151,936 words
+    ({"model_type": "qwen3", "architectures": ["Qwen3ForSequenceClassification"], "head_dim": 128,
+      "hidden_size": 1024, "intermediate_size": 3072, "num_attention_heads": 16, "num_labels": 1,
+      "num_hidden_layers": 28, "num_key_value_heads": 8, "tie_word_embeddings": True},
+     596_049_920 + 1024,
+     6 * 28 * (1024 * 128 * 48 + 3 * 1024 * 3072) + 3 * 2 * 28 * 2048 * 128 + 6 * 1024 / 128),
+])  # fmt: skip
+def test_a_published_configuration(config, count, flops):
+    model = build(config)
+    assert parameters(model) == count
+    assert tally(model, sequence_length=128).training / 128 == flops
+    assert any("no logits over words" in note for note in model.notes)
+
+
+@pytest.mark.parametrize(("family", "task", "more"), [
+    # what is there beside the bare model: outputs x 8 (+ outputs), a dense layer of 8 x 8 + 8
+    ("llama", "LlamaForCausalLM", 80),
+    ("llama", "LlamaForSequenceClassification", 16),
+    ("llama", "LlamaForTokenClassification", 18),
+    ("llama", "LlamaForQuestionAnswering", 18),
+    ("qwen2", "Qwen2ForRewardModel", 8),
+    ("bert", "BertForSequenceClassification", 18),
+    ("bert", "BertForTokenClassification", 18 - 72),  # without the pooler of the bare model
+    ("bert", "BertForQuestionAnswering", 18 - 72),
+    ("bert", "BertForMultipleChoice", 9),
+    ("bert", "BertForMaskedLM", 72 + 16 + 10 - 72),
+    ("bert", "BertForPreTraining", 72 + 16 + 10 + 18),
+    ("roberta", "RobertaForSequenceClassification", 18),
+])  # fmt: skip
+def test_what_a_class_adds(family, task, more):
+    bare = task.split("For")[0] + "Model"
+    keys = {"tie_word_embeddings": family != "llama"}
+    found = parameters(made(family, task, **keys)) - parameters(made(family, bare, **keys))
+    assert found == more
+
+
+def test_the_run_file_wins_over_the_class():
+    config = {"model_type": "llama", **SMALL, "architectures": ["LlamaForCausalLM"]}
+    bare = parameters(build(config, head="none"))
+    assert parameters(build(config, head="classifier", labels=5)) == bare + 40
+    assert parameters(build(config, head="regression")) == bare + 8
+    assert parameters(build(config, head="tokens", labels=5)) == bare + 45
+    assert build(config, head="language-model").notes == ()
+    for head in HEADS:
+        unknown = {**config, "architectures": ["LlamaForCausalLMEagle3"]}
+        assert build(unknown, head=head).layers == 1
+
+
+@pytest.mark.parametrize("name", ["LlamaForCausalLMEagle3", "MedusaLlama", "LlamaForNothing"])
+def test_a_class_of_unknown_task_is_refused(name):
+    with pytest.raises(InputError, match=f"architectures: {name} is no class that is counted"):
+        made("llama", name)
+
+
+def test_a_task_that_a_family_has_not_is_refused():
+    with pytest.raises(InputError, match="LlamaForCTC is not counted for llama"):
+        made("llama", "LlamaForCTC")
+
+
+def test_what_is_not_read_is_told():
+    assert made("llama", "LlamaForCausalLM").notes == ()
+    assert made("llama", "MistralForCausalLM").notes == (
+        "MistralForCausalLM is no class of llama: counted as that family's model",
+    )
+    assert made("llama", "LlamaForCausalLM", auto_map={"AutoModel": "x.Y"}).notes == (
+        "its own code (auto_map) is not read: counted as a model of llama",
+    )
+    assert made("llama", "LlamaForCausalLM", draft_vocab_size=5, num_medusa_heads=4).notes == (
+        "not read, and may change the model: draft_vocab_size, num_medusa_heads",
+    )
+    # absent, off or without a say in the shape
+    quiet = {"num_experts": None, "use_mtp": False, "rope_scaling": {"factor": 2}, "mtp_layers": 0}
+    assert made("llama", "LlamaForCausalLM", **quiet, attention_dropout=0.1).notes == ()
