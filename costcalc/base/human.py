@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from math import floor, log10
 
 # For each unit of a result: (unit shown, factor to the result's unit), from small to large.
 _SCALES: dict[str, Sequence[tuple[str, float]]] = {
@@ -20,6 +22,7 @@ _SCALES: dict[str, Sequence[tuple[str, float]]] = {
 _FROM = {"days": 2.0, "years": 2.0, "min": 2.0, "hours": 1.0, "h": 2.0, "tCO2e": 1.0}
 
 
+@functools.lru_cache(maxsize=4096)
 def digits(value: float, significant: int = 3) -> str:
     """A number with so many significant digits, thousands set apart, never an exponent below 1e15.
 
@@ -30,8 +33,6 @@ def digits(value: float, significant: int = 3) -> str:
         return "0"
     if abs(value) >= 1e15 or abs(value) < 1e-4:
         return f"{value:.{significant - 1}e}"
-    from math import floor, log10
-
     places = significant - 1 - floor(log10(abs(value)))
     rounded = round(value, places)
     if floor(log10(abs(rounded))) > floor(log10(abs(value))):  # 9.999 is 10.0

@@ -122,10 +122,9 @@ SHARES = frozenset({"hardware.utilization", "hardware.goodput"})
 
 def percentiles(draws: Array | float, value: float) -> tuple[float, float]:
     """The 5th and 95th percentile of draws, widened to contain ``value``."""
-    if np.ndim(draws) == 0:
+    if not isinstance(draws, np.ndarray):
         return value, value
-    array = np.asarray(draws)
-    least, most = _tails(array)
+    least, most = _tails(draws)
     return min(least, value), max(most, value)
 
 
@@ -135,14 +134,13 @@ def _tails(array: Array) -> tuple[float, float]:
     at_low, at_high = round(0.05 * last), round(0.95 * last)
     if last > 1000:
         near = np.sort(array[::16])
-        low = array[array < near[round(0.07 * len(near))]]
-        high = array[array > near[round(0.93 * len(near))]]
-        behind = last - at_high  # how many are larger than the 95th percentile
-        if len(low) > at_low and len(high) > behind:
-            from_end = len(high) - 1 - behind
-            return float(np.partition(low, at_low)[at_low]), float(
-                np.partition(high, from_end)[from_end]
-            )
+        low = array.compress(array < near[round(0.07 * len(near))])
+        high = array.compress(array > near[round(0.93 * len(near))])
+        from_end = len(high) - 1 - (last - at_high)  # so many are larger than the 95th percentile
+        if len(low) > at_low and from_end >= 0:
+            low.partition(at_low)
+            high.partition(from_end)
+            return float(low[at_low]), float(high[from_end])
     ordered = np.partition(array, (at_low, at_high))
     return float(ordered[at_low]), float(ordered[at_high])
 

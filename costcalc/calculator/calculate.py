@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.ranges import DRAWS, drawn
@@ -24,6 +25,7 @@ from costcalc.resolve.names import folders, look_up
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
+from costcalc.resolve.remembered import remembered
 from costcalc.resolve.time import (
     Timed,
     speed_is_given,
@@ -121,7 +123,15 @@ def hardware_side(
     """
     asked = given.part.price.provider if given.part.price else None
     provider = asked if asked not in (None, "any") else region.provider if region else None
-    devices = devices_of(given, provider, folders(request.raw, given.folder))
+    own = folders(request.raw, given.folder)
+    return _side(given, provider, own, like=like) if like else _side(given, provider, own)
+
+
+@remembered("model", "training", "hardware", "measured", "embodied")
+def _side(
+    given: Input, provider: str | None, own: tuple[Path, ...], *, like: Sequence[HardwareSide] = ()
+) -> HardwareSide:
+    devices = devices_of(given, provider, own)
     work = like[0].trained if like else trained(given)
     precision, choice = precision_of(given, devices.accelerator)
     time: Timed | None = None

@@ -88,6 +88,8 @@ def written(item: Assumption | Choice) -> Any:
 
 def plain(value: object) -> Any:
     """A copy of what YAML holds, as mappings and lists of its own."""
+    if isinstance(value, (str, int, float)) or value is None:
+        return value
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -97,12 +99,8 @@ def plain(value: object) -> Any:
 
 def data_files(part: Calculated) -> dict[str, str]:
     """The digest of each data file behind a part."""
-    found = dict(part.trained.files)
-    for record in (part.devices.accelerator, part.devices.host.host):
-        found[record.file] = record.digest
-    if part.region is not None:
-        found |= part.region.files
-    return {**found, **_constants()}
+    place = part.region.files if part.region is not None else {}
+    return {**part.trained.files, **part.devices.files, **place, **_constants()}
 
 
 @functools.cache

@@ -169,11 +169,21 @@ def run(known: Mapping[str, V]) -> dict[str, V]:
     1080.0
     """
     values = dict(known)
-    for figure in FIGURES:
-        name = figure.__name__
-        if name not in values and all(need in values for need in needs(figure)):
-            values[name] = figure(**{need: values[need] for need in needs(figure)})
+    for figure in _following(frozenset(known)):
+        values[figure.__name__] = figure(*[values[need] for need in needs(figure)])
     return values
+
+
+@functools.lru_cache(maxsize=256)
+def _following(known: frozenset[str]) -> tuple[Callable[..., V], ...]:
+    """The figures that follow from what is known, in order."""
+    found: list[Callable[..., V]] = []
+    names = set(known)
+    for figure in FIGURES:
+        if figure.__name__ not in names and names.issuperset(needs(figure)):
+            found.append(figure)
+            names.add(figure.__name__)
+    return tuple(found)
 
 
 def missing(name: str, known: Mapping[str, V]) -> list[str]:

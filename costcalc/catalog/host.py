@@ -7,6 +7,7 @@ index tells of each; its figures are read when it is taken.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -113,7 +114,7 @@ p5.48xlarge, p5e.48xlarge, p5.4xlarge
             return mine
     file = index().names(KIND).get(plain(name))
     if file is not None:
-        return _checked(shipped(file, Host))
+        return _shipped(file)
     known = [*_own_heads(folders), *index().heads(KIND)]
     listed = [each for head in known for each in (head.id, *head.aliases)]
     raise not_found("hardware.instance", "host", name, listed)
@@ -194,6 +195,11 @@ def _own_heads(folders: Sequence[Path]) -> list[Head]:
         for folder in folders
         for mine in _own(folder)
     ]
+
+
+@functools.cache
+def _shipped(file: str) -> Host:
+    return _checked(shipped(file, Host))
 
 
 def _checked(found: Host) -> Host:

@@ -6,9 +6,11 @@ from costcalc import carbon
 from costcalc.base.assumption import Assumption
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds
+from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 
 
+@remembered("embodied")
 def embodied(given: Input, devices: Devices) -> Known:
     """Emissions of making a device and its share of the host, and over how long they count."""
     known = {"lifetime": carbon.lifetime(), "lifetime_utilization": carbon.lifetime_utilization()}

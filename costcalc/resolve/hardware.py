@@ -14,6 +14,7 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
+from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
 from costcalc.throughput.layout import TORUS, Machine
@@ -36,6 +37,7 @@ class Devices:
     share: float
     nodes: int
     assumptions: tuple[Assumption | Choice, ...]
+    files: Mapping[str, str]  # the digest of each data file behind them
 
     @property
     def reserved(self) -> float:
@@ -43,6 +45,7 @@ class Devices:
         return self.count * self.share
 
 
+@remembered("hardware", "training.precision")
 def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> Devices:
     """The devices that a part asks for.
 
@@ -78,6 +81,7 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
             ),
             *assumed,
         ),
+        files={one.file: one.digest for one in (accelerator, host.host)},
     )
 
 

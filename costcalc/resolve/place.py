@@ -8,6 +8,7 @@ from costcalc.base.assumption import Assumption
 from costcalc.catalog import region as regions
 from costcalc.catalog.region import Region
 from costcalc.resolve.known import Known, stated
+from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Site
 
@@ -29,6 +30,7 @@ def region_named(given: Input, name: str) -> Region:
     return regions.find(name, provider=named)
 
 
+@remembered("site")
 def place(given: Input, region: Region | None) -> Known:
     """PUE, grid factor and water of the place."""
     known: dict[str, Assumption] = {"pue": _pue(region)}

@@ -13,11 +13,13 @@ from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds, dollars, stated
+from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Price
 from costcalc.runfile.values import Money
 
 
+@remembered("price", "hardware.instance")
 def prices(given: Input, devices: Devices, region: Region | None) -> Known:
     """The price of a device-second, what is billed, and electricity where the hardware is owned."""
     asked = given.part.price or Price()

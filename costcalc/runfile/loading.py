@@ -150,6 +150,8 @@ def _text_keys(value: object, path: KeyPath) -> None:
     if len(path) > MAX_DEPTH:
         message = f"nested deeper than {MAX_DEPTH} levels"
         raise InputError(Problem(key=dotted(path[:3]), message=message, file="run"))
+    if isinstance(value, (str, int, float)):
+        return
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):

@@ -1,0 +1,83 @@
+"""What a stage remembers is the answer to the same question, and to no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import costcalc
+from costcalc.base.errors import InputError
+from costcalc.resolve.hardware import devices_of
+from costcalc.resolve.names import look_up
+from costcalc.resolve.remembered import remembered
+from costcalc.runfile.loading import Input, load
+
+RUN = {
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+}
+
+
+def part(**hardware: object) -> Input:
+    run = {**RUN, "hardware": {**RUN["hardware"], **hardware}}
+    return load(run, look_up).parts[0]
+
+
+def test_the_same_question_is_answered_once() -> None:
+    assert devices_of(part(), None, ()) is devices_of(part(), None, ())
+    assert devices_of(part(), "aws", ()) is not devices_of(part(), None, ())
+    assert devices_of(part(peak="500 TFLOP/s"), None, ()).machine.peak["bf16"] == 500e12
+
+
+def test_a_key_that_is_not_read_does_not_matter_and_one_that_is_does() -> None:
+    asked: list[float | None] = []
+
+    @remembered("hardware.count")
+    def count(given: Input, name: str) -> str:
+        asked.append(given.part.hardware.count if given.part.hardware else None)
+        return name
+
+    for given in (part(), part(goodput=0.5), part(count=8), part()):
+        assert count(given, "a") == "a"
+    assert count(part(), "b") == "b"
+    assert asked == [64, 8, 64]
+
+
+def test_faults_are_told_anew_with_their_own_place(tmp_path: Path) -> None:
+    for name, blank in (("one.yaml", ""), ("two.yaml", "\n\n")):
+        path = tmp_path / name
+        hardware = {"accelerator": "h100-sxm5-80", "count": 1}
+        run = {**RUN, "model": {"preset": "llama-3-70b"}, "hardware": hardware}
+        path.write_text(blank + yaml.safe_dump(run), encoding="utf-8")
+        with pytest.raises(InputError) as caught:
+            costcalc.estimate(path)
+        assert name in str(caught.value)
+
+
+def test_the_place_in_the_file_belongs_to_the_question(tmp_path: Path) -> None:
+    places = []
+    for blank in ("", "\n\n"):
+        path = tmp_path / "run.yaml"
+        path.write_text(blank + yaml.safe_dump(RUN), encoding="utf-8")
+        found = costcalc.estimate(path).assumptions
+        places.append(next(item.where for item in found if item.key == "hardware.count"))
+    first, second = (int(str(place).split(":")[-2]) for place in places)
+    assert second == first + 2
+
+
+def test_a_config_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    shape = {
+        "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 100,
+        "num_attention_heads": 4, "intermediate_size": 128,
+    }  # fmt: skip
+    config = tmp_path / "config.json"
+    found = []
+    for layers in (2, 4):
+        config.write_text(json.dumps({**shape, "num_hidden_layers": layers}), encoding="utf-8")
+        run = {**RUN, "model": {"config": str(config)}, "training": {"tokens": "1B"}}
+        found.append(costcalc.estimate(run).results["parameters"].value)
+    assert found[1] > found[0]
