@@ -169,17 +169,19 @@ def run(known: Mapping[str, V]) -> dict[str, V]:
     1080.0
     """
     values = dict(known)
-    for figure in _following(frozenset(known)):
+    for figure in _following(FIGURES, frozenset(known)):
         values[figure.__name__] = figure(*[values[need] for need in needs(figure)])
     return values
 
 
 @functools.lru_cache(maxsize=256)
-def _following(known: frozenset[str]) -> tuple[Callable[..., V], ...]:
+def _following(
+    figures: tuple[Callable[..., V], ...], known: frozenset[str]
+) -> tuple[Callable[..., V], ...]:
     """The figures that follow from what is known, in order."""
     found: list[Callable[..., V]] = []
     names = set(known)
-    for figure in FIGURES:
+    for figure in figures:
         if figure.__name__ not in names and names.issuperset(needs(figure)):
             found.append(figure)
             names.add(figure.__name__)
