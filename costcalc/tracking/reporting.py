@@ -30,7 +30,7 @@ _HOLDS = {
     "hosts": {"cpu", "memory", "hosts"},
     "network": {"network"},
 }
-_PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
+_PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
 

@@ -1,0 +1,243 @@
+"""What a job's report calls its figures: halves, ends and shares, each with its working beside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_reporting import COUNTS, H100, RUN, elastic, job, made, two_nodes, value
+
+from costcalc.tracking import final_report, stopping
+from costcalc.tracking.merge import Totals, totals
+from costcalc.tracking.records import Device, Place, Start
+
+MEAN = "energy in the gaps is taken at the mean power of the rest"
+BOUND = "the gaps are most of the job: energy is what was seen, a lower bound"
+
+
+@pytest.mark.parametrize(
+    ("gaps", "kwh", "why"),
+    [
+        (3600.0, 8.0, MEAN),  # half of the two hours: 4 kWh seen at 4 kW, as much again
+        (3600.5, 4.0 * 3599.5 / 3600, BOUND),  # 4 kW over what was seen, and no more
+        (5400.0, 2.0, BOUND),
+    ],
+)
+def test_gaps_above_half_leave_what_was_seen(gaps: float, kwh: float, why: str) -> None:
+    data = made(job(gaps=gaps, **COUNTS))
+    assert value(data, "energy_it") == pytest.approx(kwh)
+    assert data["measurement"]["why"] == why
+    assert data["measurement"]["gaps"] == gaps
+
+
+def test_without_gaps_nothing_is_said_of_them() -> None:
+    assert "why" not in made(job(**COUNTS))["measurement"]
+
+
+@pytest.mark.parametrize(
+    ("watts", "kind"),
+    [(3999.0, "measured"), (4000.0, "measured"), (4001.0, "mixed"), (5000.0, "mixed")],
+)
+def test_what_meters_saw_half_of_is_measured(watts: float, kind: str) -> None:
+    """8 boards at 500 W by counter are 4 kW, beside so much of CPU by a model."""
+    data = made(job(host=watts, **COUNTS))
+    assert data["kind"] == kind
+    assert ("why" in data["measurement"]) is (kind == "mixed")
+
+
+def test_attempts_are_told_in_hours_from_the_first() -> None:
+    # the second begins after 50,000 s, and holds 4 devices for ten hours as the first held 8
+    first, second = made(elastic(8, 4))["details"]["tracking"]["attempts"]
+    assert (first["after_hours"], second["after_hours"]) == (0.0, pytest.approx(50_000 / 3600))
+    assert (first["hours"], second["hours"]) == (pytest.approx(10.0), pytest.approx(10.0))
+    assert (first["devices"], second["devices"]) == (8, 4)
+    assert (first["processes"], first["nodes"], first["status"]) == (1, 1, "completed")
+
+
+def test_energy_beside_devices_that_no_meter_saw_is_no_part_of_it() -> None:
+    # a meter of the CPU alone: 0.1 kW for 2 h stand beside what is modelled of all
+    found = job(watts=None, **COUNTS)
+    cpu = next(iter(job(host=100.0).energy.items()))[1]
+    cpu = replace(cpu, component="cpu", joules=100.0 * 7200, meter="RAPL", basis="measured")
+    data = made(replace(found, energy={"cpu:b": cpu}))
+    *modelled, beside = data["measurement"]["components"]
+    assert beside["counted"] is False
+    assert beside["energy"] == pytest.approx(0.2)
+    assert sum(part["energy"] for part in modelled) == pytest.approx(value(data, "energy_it"))
+    assert all("counted" not in part for part in modelled)
+    assert data["kind"] == "mixed"
+
+
+def test_a_devices_energy_is_added_by_component_and_meter() -> None:
+    # two nodes of eight at 500 W for an hour: 8 kWh by NVML; two of 200 W by RAPL: 0.4 kWh
+    data = made(two_nodes(), {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 16}})
+    parts = {part["component"]: part for part in data["measurement"]["components"]}
+    assert parts["device"]["energy"] == pytest.approx(16 * 0.5)
+    assert parts["cpu"]["energy"] == pytest.approx(2 * 0.2)
+    assert [meter["name"] for meter in data["measurement"]["meters"]] == ["NVML", "RAPL"]
+    assert data["measurement"]["nodes"] == 2
+    assert data["runs"][0]["measured_by"] == "costcalc track: clock; NVML; RAPL"
+    assert data["runs"][0]["attempts"] == 1
+
+
+def test_nodes_that_say_they_are_the_same_are_told() -> None:
+    whole = two_nodes()
+    double = replace(whole.attempts[0], duplicate=(1,))
+    data = made(replace(whole, attempts=(double,)))
+    assert data["measurement"]["duplicate_nodes"] == [1]
+    assert "missing_nodes" not in data["measurement"]
+
+
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("a fault of one meter", True),
+        ("cannot read /home/me/x", False),
+        ("see file:///x", False),
+        ("see ~/x", False),
+        ("in ../x", False),
+        ("in C:\\x", False),
+        ("of slurm:42", False),  # the job
+        ("3/4 of it", True),
+    ],
+)
+def test_notes_that_name_a_path_or_the_job_stay_out(note: str, kept: bool) -> None:
+    found = replace(job(**COUNTS), notes=(note,))
+    said = made(found)["details"]["tracking"].get("notes", [])
+    assert (note in said) is kept
+    assert note in made(found, identify=True)["details"]["tracking"]["notes"]
+
+
+def test_ranges_of_the_prediction_are_of_the_share_that_was_done() -> None:
+    # half of the plan's 1e9 tokens: all of its figures by half, but the utilization
+    half = made(job(**{**COUNTS, "tokens": 5e8}))["details"]["tracking"]["predicted"]
+    whole = made(job(**COUNTS))["details"]["tracking"]["predicted"]
+    assert (half["share_of_plan"], whole["share_of_plan"]) == (0.5, 1.0)
+    assert [row["of"] for row in half["figures"]] == [row["of"] for row in whole["figures"]]
+    for some, every in zip(half["figures"], whole["figures"], strict=True):
+        scale = 1.0 if some["of"] == "utilization" else 0.5
+        for end in ("predicted", "low", "high"):
+            assert some[end] == pytest.approx(scale * every[end])
+        assert every["low"] <= every["predicted"] <= every["high"]
+
+
+# --- without a profile ----------------------------------------------------------------------------
+
+
+def unknown_hardware(**counts: Any) -> Totals:
+    return job(name="Abacus 9000", **counts)
+
+
+def test_without_a_profile_the_models_compute_is_known() -> None:
+    # GPT-2 small of 124,439,808 parameters on 1e9 tokens: 6 FLOP a parameter and token, and more
+    # for attention; the speed is that of the steps, 1e9 tokens in 6000 s
+    data = made(unknown_hardware(**COUNTS), RUN)
+    assert value(data, "parameters") == pytest.approx(124_439_808)
+    assert 1.0 < value(data, "training_compute") / (6 * 124_439_808 * 1e9) < 1.3
+    assert value(data, "throughput") == pytest.approx(1e9 / 6000)
+    assert data["results"]["throughput"]["basis"] == "measured"
+    assert value(data, "step_time") == pytest.approx(6.0)
+    assert value(data, "utilization") is None
+    # 8 devices for 2 h, PUE 1.2, 100 g/kWh
+    assert value(data, "device_hours") == pytest.approx(16.0)
+    assert value(data, "energy") == pytest.approx(8.0 * 1.2)
+    assert value(data, "carbon_operational") == pytest.approx(8.0 * 1.2 * 0.1)
+    assert data["results"]["energy_it"]["basis"] == "modelled"  # the CPU's load is a model
+    assert data["details"]["hardware"] == {"name": "Abacus 9000", "nodes": 1, "count": 8}
+
+
+def test_devices_of_several_kinds_are_not_costed() -> None:
+    found = job(devices=2)
+    devices = (found.devices[0], replace(found.devices[1], name="NVIDIA A100-SXM4-80GB"))
+    data = made(replace(found, attempts=(replace(found.attempts[0], devices=devices),)))
+    assert value(data, "cost") is None
+    assert data["details"]["tracking"]["notes"] == [
+        "devices of several kinds are not costed: 1 × NVIDIA H100 80GB HBM3, "
+        "1 × NVIDIA A100-SXM4-80GB"
+    ]
+
+
+def test_what_measured_everything_measures_the_sum() -> None:
+    found = unknown_hardware()
+    counted = {key: replace(item, basis="measured") for key, item in found.energy.items()}
+    data = made(replace(found, energy=counted), None)
+    assert data["results"]["energy_it"]["basis"] == "measured"
+    assert value(made(replace(found, energy={}), None), "energy_it") is None
+
+
+# --- the summary ----------------------------------------------------------------------------------
+
+
+def told(share: float) -> list[str]:
+    row = {"of": "cost", "unit": "USD", "predicted": 10.0, "low": 8.0, "high": 12.0, "came": 11.0}
+    tracking = {"predicted": {"share_of_plan": share, "figures": [row]}}
+    return final_report.summary({"details": {"tracking": tracking}}, None)
+
+
+def test_the_share_of_the_plan_is_told_where_it_was_not_all() -> None:
+    every = "cost 11.0 USD, predicted 10.0 USD [8.00 – 12.0]"
+    assert told(1.0) == told(0.996) == [every]
+    assert told(0.995) == [f"{every} (for the 99.5% of the plan that was done)"]
+    assert told(0.5) == [f"{every} (for the 50.0% of the plan that was done)"]
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+def orderly(folder: str | None, world: int, interval: float = 1.0) -> stopping.Stopping:
+    place = Place(job="j", rank=0, world=world)
+    start = Start(job="j", writer="w", time=1000.0, boot="b", host="h", place=place)
+    return stopping.Stopping(folder, replace(start, interval=interval), enabled=True)
+
+
+def test_ranks_stop_after_a_step_that_all_have_heard_of(tmp_path: Any, monkeypatch: Any) -> None:
+    # 100 steps in 50 s are 2 a second; heard of within 60 s (acdirmax of NFS): 100 + 120 + 1
+    monkeypatch.delenv("COSTCALC_STOP_AHEAD", raising=False)
+    first = orderly(str(tmp_path), 2)
+    assert first.order(100, 50.0, everyone=True).endswith("stops after step 221")
+    assert (first.stops(220), first.stops(221), first.stops(222)) == (False, True, True)
+    other = orderly(str(tmp_path), 2)
+    other.follow()
+    assert (other.stops(220), other.stops(221)) == (False, True)
+
+
+def test_a_long_interval_is_waited_for_three_times(tmp_path: Any, monkeypatch: Any) -> None:
+    # looked at once in 30 s: 3 · 30 s at 2 steps a second, 100 + 180 + 1
+    monkeypatch.delenv("COSTCALC_STOP_AHEAD", raising=False)
+    found = orderly(str(tmp_path), 2, interval=30.0).order(100, 50.0, everyone=True)
+    assert found.endswith("stops after step 281")
+
+
+def test_a_job_of_one_stops_at_once_and_one_that_cannot_tell_goes_on(tmp_path: Any) -> None:
+    alone = orderly(None, 1)
+    assert alone.order(7, 50.0, everyone=False).endswith("stops after step 8")
+    assert alone.stops(7)
+    assert alone.order(9, 60.0, everyone=False).endswith("stops after step 7")
+    for folder, everyone in ((None, True), (str(tmp_path), False), ("s3://bucket", True)):
+        found = orderly(folder, 2)
+        assert "the job goes on" in found.order(7, 50.0, everyone=everyone)
+        assert not found.stops(10**9)
+
+
+@pytest.mark.parametrize(("began", "heard"), [(400.0, True), (399.9, False), (1000.0, True)])
+def test_an_earlier_attempts_order_is_none(tmp_path: Any, began: float, heard: bool) -> None:
+    # a start of up to ten minutes after the order is of the same attempt: 1000 - 600 = 400 s
+    found = orderly(str(tmp_path), 2)
+    assert found._path is not None
+    found._path.write_text(f'{{"step": 5, "began": {began}}}')
+    found.follow()
+    assert found.stops(5) is heard
+
+
+# --- who counts what ------------------------------------------------------------------------------
+
+
+def test_a_device_of_two_attempts_is_held_in_both() -> None:
+    # 8 devices for 10 h, then 4 of them for 10 h: 120 device-hours, 12 GPUs' names but 8 devices
+    whole = elastic(8, 4)
+    assert whole.device_seconds(0) == pytest.approx(120 * 3600)
+    assert [device.name for device in whole.devices] == [H100] * 4  # of the last attempt
+    assert isinstance(whole.devices[0], Device)
+    with pytest.raises(ValueError, match="expected the records of one job; got 0"):
+        totals([])
