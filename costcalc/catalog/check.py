@@ -200,10 +200,10 @@ def _bounds(profile: Accelerator) -> Iterator[Fault]:
         yield "peak", "expected at least one rate; got none"
         return
     intensity = max(rates) / profile.memory_bandwidth.si
-    if not 1.0 <= intensity <= 2000.0:
+    if not 1.0 <= intensity <= 4000.0:
         yield (
             "memory_bandwidth",
-            f"expected the peak over it within 1 and 2000 FLOP a byte; got {intensity:.3g}",
+            f"expected the peak over it within 1 and 4000 FLOP a byte; got {intensity:.3g}",
         )
 
 

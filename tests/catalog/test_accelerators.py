@@ -237,7 +237,7 @@ def test_what_breaks_the_schema_is_told_at_its_line(
             "value: 3, unit: GB/s",
             [
                 (
-                    "memory_bandwidth: expected the peak over it within 1 and 2000 FLOP a byte;"
+                    "memory_bandwidth: expected the peak over it within 1 and 4000 FLOP a byte;"
                     " got 5.33e+05"
                 )
             ],
