@@ -1,0 +1,257 @@
+"""What the table and the explanation print of figures made by hand; the working stands beside."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from byhand import report
+from byhand import results as figures
+from rich.console import Console
+
+from costcalc.base import units
+from costcalc.base.assumption import Assumption
+from costcalc.calculator.result import UNITS, Estimate, Result, unknown
+from costcalc.report import explain, table
+from costcalc.report.check import Step, Verdict
+from costcalc.report.importing import codecarbon
+from costcalc.report.project import merge
+
+
+def estimate(known: dict[str, float | tuple[float, float, float]], **more: Any) -> Estimate:
+    """An estimate of a few figures; what is not given is unknown."""
+    results = {}
+    for name, unit in UNITS.items():
+        if name not in known:
+            results[name] = unknown(unit, "not said")
+            continue
+        found = known[name]
+        ends = found if isinstance(found, tuple) else (found, found, found)
+        value, low, high = (end * units.unit(unit).factor for end in ends)
+        results[name] = Result.of(value, low, high, unit, "modelled")
+    return Estimate(name="by hand", results=results, **more)
+
+
+def screen(made: Estimate, *, verbose: bool = False) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=160, highlight=False).print(table.render(made, verbose=verbose))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def assumption(key: str, value: float, unit: str = "1", basis: str = "default", **more: Any) -> Any:
+    ends = {"low": value, "high": value} | more
+    return Assumption(key=key, value=value, unit=unit, basis=basis, source="S", **ends)  # type: ignore[arg-type]
+
+
+def line(lines: list[str], word: str) -> str:
+    (found,) = [each for each in lines if each.strip().startswith(word)]
+    return found.strip()
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_the_headline_says_what_a_figure_is_made_of() -> None:
+    """10 h of 8 devices are 80 device-hours; 30 of 36 kWh are before PUE; 3 + 1 kg are 4."""
+    known = {
+        "wall_clock": 10.0,
+        "device_hours": 80.0,
+        "energy_it": 30.0,
+        "energy": (36.0, 30.0, 45.0),
+        "carbon_operational": 3.0,
+        "carbon_embodied": 1.0,
+        "carbon_total": 4.0,
+    }
+    lines = screen(estimate(known, details={"price": "a list price"}))
+    assert line(lines, "Time").split() == ["Time", "10.0", "hours", "80.0", "device-hours"]
+    assert "36.0 kWh" in line(lines, "Energy")
+    assert "30.0 – 45.0" in line(lines, "Energy")
+    assert "30.0 kWh before the facility's share" in line(lines, "Energy")
+    assert "3.00 kgCO2e electricity, 1.00 kgCO2e hardware" in line(lines, "CO2e")
+    assert line(lines, "Cost").split() == ["Cost", "unknown", "not", "said"]
+
+
+def test_parts_that_are_not_known_are_not_told() -> None:
+    lines = screen(estimate({"wall_clock": 1.0, "energy": 1.0, "carbon_total": 1.0}))
+    assert line(lines, "Time").split() == ["Time", "1.00", "hours"]
+    assert "before" not in line(lines, "Energy")
+    assert "electricity" not in line(lines, "CO2e")
+
+
+def test_four_assumptions_are_shown_and_the_others_counted() -> None:
+    """Of seven that nobody gave, the four of most weight; three more."""
+    listed = [assumption(f"k.{n}", float(n)) for n in range(7)]
+    given = assumption("k.given", 1.0, basis="given")
+    drivers = [
+        {"of": "cost", "key": "k.6", "share": 0.5},
+        {"of": "energy", "key": "k.6", "share": 0.1},  # the larger of the two counts
+        {"of": "energy", "key": "k.5", "share": 0.3},
+        {"of": "cost", "key": "k.4", "share": 0.2},
+    ]
+    made = estimate({}, assumptions=[*listed, given], drivers=drivers)
+    lines = screen(made)
+    shown = [each.split()[0] for each in lines if each.strip().startswith("k.")]
+    assert shown == ["k.6", "k.5", "k.4", "k.0"]
+    assert "  and 3 more: -v lists them, costcalc explain shows formulas" in lines
+    every = screen(made, verbose=True)
+    assert sum(each.strip().startswith("k.") for each in every) == 8
+    assert not any("more: -v" in each for each in every)
+    few = screen(estimate({}, assumptions=listed[:4]))
+    assert not any("more: -v" in each for each in few)
+
+
+def test_texts_are_cut_to_52_letters() -> None:
+    assert table._cut("x" * 52) == "x" * 52
+    assert table._cut("x" * 53) == "x" * 50 + "…)"
+    assert table._cut("x" * 49 + " yyyy") == "x" * 49 + "…)"
+
+
+def test_three_drivers_of_each_figure_are_told() -> None:
+    drivers = [{"of": "cost", "key": f"d{n}", "share": (5 - n) / 10} for n in range(5)]
+    assert list(table._drivers(estimate({}, drivers=drivers))) == [
+        ("Cost", "d0 50 %, d1 40 %, d2 30 %")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shares", "widths"),
+    [
+        ([0.9, 0.1], [22, 2]),  # 21.6 and 2.4 of 24: the larger rest, 0.6, gets the one left
+        ([0.5, 0.5], [12, 12]),
+        ([0.34, 0.33, 0.33], [8, 8, 8]),  # 8.16, 7.92, 7.92
+        ([0.25, 0.25], [6, 6]),  # of parts of a whole no more than their half
+    ],
+)
+def test_bars_by_largest_remainder(shares: list[float], widths: list[int]) -> None:
+    assert table._widths(shares) == widths
+
+
+def test_of_many_parts_eight_are_drawn_largest_first() -> None:
+    parts = {f"p{n}": float(n) for n in range(1, 11)}  # 55 in all: the largest is 10 / 55 = 18 %
+    lines = screen(estimate({}, breakdown={"cost": parts}))
+    found = line(lines, "cost")
+    assert "p10 18 %, p9 16 %" in found
+    assert "p3 5.5 %" in found
+    assert "p2" not in found
+
+
+def test_likened_from_a_tenth_of_one_on() -> None:
+    """A seat to New York is 833 kg (DESNZ): 83.3 kg are a tenth, 80 kg are too little to say."""
+    for kg, said in ((1666.0, "2 seats"), (833.0, "1 seat on"), (83.4, "0.1 seats"), (80.0, "")):
+        words = table._like(estimate({"carbon_total": kg}))
+        assert ("seat" in words) is bool(said)
+        assert said in words
+        # 248.5 g a km (EPA: 400 g a mile): to two figures
+        assert words.startswith(f"{float(f'{kg / 0.2485:.2g}'):,.0f} km by car")
+    home = table._like(estimate({"energy": 10715.0}))  # EIA: a US home's 10,715 kWh a year
+    assert home.startswith("1 ")
+    assert table._like(estimate({})) == ""
+
+
+def test_units_that_are_no_gpus_are_told() -> None:
+    hardware = {"count": 1024, "name": "X", "unit": "chip"}
+    assert table._subtitle({"hardware": hardware, "region": "FR"}) == "1,024 × X (chip) · FR"
+    assert table._subtitle({"hardware": hardware | {"unit": "GPU"}}) == "1,024 × X"
+    assert table._subtitle({"precision": "bf16"}) == "bf16"
+
+
+def test_a_value_with_its_range_in_its_unit() -> None:
+    """3600 s are an hour, half to twice."""
+    ranged = assumption("t", 3600.0, "h", low=1800.0, high=7200.0)
+    assert table.value_of(ranged) == "1.000 h [0.500 – 2.00]"
+    assert table.value_of(assumption("pue", 1.25)) == "1.250"
+
+
+# --- the explanation ------------------------------------------------------------------------------
+
+
+def test_steps_of_the_pipeline_are_shown_in_their_units() -> None:
+    """7200 s are 2 h; what is neither result nor step is a bare number."""
+    made = estimate({"energy": (2.0, 1.0, 3.0)}, values={"training_time": 7200.0, "redone": 0.5})
+    assert explain._value("training_time", made) == "2.000 h"
+    assert explain._value("energy", made) == "2.00 kWh  (1.00 – 3.00)"
+    assert explain._value("redone", made) == "0.500000"
+    assert explain._value("mean_power", made) == "unknown"
+    assert explain._value("cost", made) == "unknown"
+
+
+def test_a_step_goes_to_its_parts_largest_first() -> None:
+    made = estimate({}, breakdown={"step": {"network": 1.0, "compute": 3.0, "wait": 0.0}})
+    assert "  a step goes to: compute 75 %, network 25 %" in list(explain._workload(made))
+
+
+def test_five_drivers_are_told_of_a_figure() -> None:
+    known = {"energy_it": 8.0, "energy": 10.0}
+    drivers = [{"of": "energy", "key": f"d{n}", "share": 0.1} for n in range(7)]
+    pue = assumption("site.pue", 1.25)
+    values = {"energy_it": 8.0 * 3.6e6, "pue": 1.25, "energy": 10.0 * 3.6e6}
+    measured = frozenset(UNITS) - {"energy"}  # what was measured needs no formula
+    made = estimate(known, assumptions=[pue], drivers=drivers, values=values, measured=measured)
+    lines = list(explain.explain(made))
+    (driven,) = [each for each in lines if "its range comes from" in each]
+    assert driven.split(": ")[1] == ", ".join(f"d{n} 10 %" for n in range(5))
+    assert "    pue = 1.250  (site.pue, default)" in lines
+    assert lines.count("      S") == 1  # a source is told once
+    assert not any(each.startswith("Other inputs") for each in lines)
+
+
+def test_what_no_formula_shows_is_listed_last() -> None:
+    odd = assumption("x.odd", 3.0, why="so")
+    assert list(explain._rest(estimate({}, assumptions=[odd]), set())) == [
+        "",
+        "Other inputs",
+        "  x.odd = 3.000  (default) S; so",
+    ]
+
+
+@pytest.mark.parametrize(("year", "told"), [(2023, "      S, 2023"), (None, "      S")])
+def test_a_source_with_its_year(year: int | None, told: str) -> None:
+    item = assumption("site.pue", 1.25, year=year, why="as read")
+    first = list(explain._input("pue", item, again=False))
+    assert first == ["    pue = 1.250  (site.pue, default)", told, "      as read"]
+    assert list(explain._input("pue", item, again=True)) == first[:1]
+
+
+# --- verifying, merging, importing ----------------------------------------------------------------
+
+
+def test_steps_of_a_verdict_are_numbered_from_one() -> None:
+    steps = tuple(Step(title=t, said="s", discrepancies=("d",)) for t in "ab")
+    assert Verdict(steps=steps).lines()[:-2] == ["1. a: s", "   d", "2. b: s", "   d"]
+
+
+def test_a_run_without_a_number_is_one() -> None:
+    runs = [{"id": "a", "role": "final", "device_hours": 10.0}]
+    made = report(figures(device_hours=30.0), runs=runs)
+    project = merge([("a", made)], name="p")["project"]
+    assert (project["reported_device_hours"], project["ratio"]) == (10.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "devices", "name"),
+    [
+        ({"gpu_count": "3", "gpu_model": "2 x A100"}, 3.0, "A100"),
+        ({"gpu_count": "", "gpu_model": "2 x A100"}, 2.0, "A100"),
+        ({"gpu_count": "4", "gpu_model": "A100"}, 4.0, "A100"),
+        ({"gpu_model": "A100"}, None, "A100"),
+        ({"gpu_count": "0", "gpu_model": ""}, None, None),
+    ],
+)
+def test_devices_of_codecarbon(
+    row: dict[str, str | None], devices: float | None, name: str | None
+) -> None:
+    assert codecarbon._hardware(row) == (devices, name)
+
+
+@pytest.mark.parametrize(
+    ("row", "region"),
+    [
+        ({"cloud_provider": "aws", "cloud_region": "eu-west-1", "region": "x"}, "aws:eu-west-1"),
+        ({"cloud_provider": "aws", "region": "idf", "country_name": "France"}, "idf, France"),
+        ({"country_name": "France"}, "France"),
+        ({}, None),
+    ],
+)
+def test_where_codecarbon_says_it_was(row: dict[str, str | None], region: str | None) -> None:
+    assert codecarbon._region(row) == region
