@@ -21,7 +21,7 @@ from costcalc.resolve.embodied import embodied
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import Known
 from costcalc.resolve.measured import with_measured
-from costcalc.resolve.names import folders, look_up
+from costcalc.resolve.names import folders, look_up, taken
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
@@ -98,7 +98,11 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         draws=formulas.run(drawn(known, number)) if number else {},
         measured=measured,
         why={name: why for one in stages for name, why in one.why.items()},
-        warnings=(*(time.throughput.warnings if time else ()), *notes),
+        warnings=(
+            *taken(given.raw, folders(request.raw, given.folder)),
+            *(time.throughput.warnings if time else ()),
+            *notes,
+        ),
     )
 
 

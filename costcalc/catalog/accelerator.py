@@ -1,18 +1,19 @@
 """Profiles of accelerators and processors: what one device can do, draws, costs and embodies.
 
-Matching is by id (the file's name) or by a declared alias, exact but for case; never by a part of
-a name.  A user's own folders come first, then what ships.
+A user's own folders come first, then what ships; :mod:`costcalc.catalog.matching` says which
+names find a profile.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costcalc.base.errors import not_found
+from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog.figure import (
     Bandwidth,
     Bytes,
@@ -25,14 +26,17 @@ from costcalc.catalog.figure import (
     Share,
     Source,
 )
-from costcalc.catalog.index import index, plain
-from costcalc.catalog.loading import Record, named, names, own, shipped
+from costcalc.catalog.index import Head, index, plain
+from costcalc.catalog.loading import Record, head_of, named, own, shipped
+from costcalc.catalog.matching import counted, entries, refusal, shipped_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
 SHIPPED = ("accelerators", "cpus")
+KEY = "hardware.accelerator"
+WAY_OUT = "costcalc hardware list has them all; profiles: takes a folder with one of your own"
 Plan = Literal["on-demand", "spot", "reserved-1y", "reserved-3y"]
 
 
@@ -136,34 +140,53 @@ class Accelerator(Record):
 
 
 def find(name: str, folders: Sequence[Path] = ()) -> Accelerator:
-    """The profile of that id or alias; `folders` of the user's own come first, earlier wins.
+    """The profile that a name stands for; `folders` of the user's own come first, earlier wins.
 
-    A TPU slice (`v4-128`) finds its chip; :func:`slice_of` says how many.
+    A TPU slice (`v4-128`) finds its chip, :func:`slice_of` says how many; a MIG instance finds its
+    board, :func:`mig_of` says which part.
 
     Raises:
-        NotFoundError: no profile of that name; the message names the nearest.
+        NotFoundError: the name stands for no profile, or for several, which the message names.
         InputError: the profile that was found has faults.
 
-    >>> find("NVIDIA H100 80GB HBM3").id
-    'h100-sxm5-80'
+    >>> find("NVIDIA H100 80GB HBM3").id, find("rtx4090").id
+    ('h100-sxm5-80', 'rtx-4090')
     >>> find("v4-128").id
     'tpu-v4'
     """
-    for folder in folders:
-        mine = named(own(Path(folder), Accelerator, hosts=False), name)
-        if mine is not None:
-            return mine
-    for kind in SHIPPED:
-        file = index().names(kind).get(plain(name))
-        if file is not None:
-            return shipped(file, Accelerator)
+    own_ones = [mine for folder in folders for mine in own(Path(folder), Accelerator, hosts=False)]
+    exact = named(own_ones, name)
+    if exact is not None:
+        return exact
     part = slice_of(name)
     if part is not None:
         return find(part[0], folders)
-    known = {each for kind in SHIPPED for each in index().names(kind)}
-    for folder in folders:
-        known.update(*map(names, own(Path(folder), Accelerator, hosts=False)))
-    raise not_found("hardware.accelerator", "accelerator", name, sorted(known))
+    mig = mig_of(name)
+    if mig is not None:
+        return find(mig.board, folders)
+    own_heads = [head_of(mine) for mine in own_ones]
+    mine_too = entries(name, own_heads, by_words=True)
+    candidates = [*mine_too, *shipped_as(name, SHIPPED, by_words=True)]
+    if len(candidates) == 1:
+        return own_ones[own_heads.index(mine_too[0])] if mine_too else _shipped(candidates[0])
+    raise _refused(name, candidates, own_heads, folders)
+
+
+def _shipped(head: Head) -> Accelerator:
+    return shipped(head.file, Accelerator)
+
+
+def _refused(
+    name: str, candidates: list[Head], own_heads: list[Head], folders: Sequence[Path]
+) -> NotFoundError:
+    known = [*own_heads, *(head for kind in SHIPPED for head in index().heads(kind))]
+    several = None if candidates else counted(name)
+    if several is not None:
+        with contextlib.suppress(InputError):
+            meant = find(several[1], folders).id
+            message = f'"{name[:60]}" says how many too: write {meant} here and count: {several[0]}'
+            return NotFoundError(Problem(key=KEY, message=message))
+    return refusal(KEY, "accelerator", name, known, candidates, WAY_OUT)
 
 
 def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list[Accelerator]:
@@ -224,6 +247,31 @@ def slice_of(name: str) -> tuple[str, int] | None:
     if number % cores:
         return None
     return f"tpu-v{version.replace('5litepod', '5e')}", number // cores
+
+
+class Mig(NamedTuple):
+    """An instance of a partitioned board: of its compute ``slices`` in seven, and memory in GB."""
+
+    board: str
+    slices: int
+    gigabytes: float
+
+
+_MIG = re.compile(r"(?P<board>.+?)[ -]+mig[ -]+(?P<slices>[1-7])g\.(?P<memory>\d+)gb(?:\+me)?")
+
+
+def mig_of(name: str) -> Mig | None:
+    """The board and the part of it that the name of a MIG instance says; None for other names.
+
+    Source: NVIDIA, Multi-Instance GPU User Guide, https://docs.nvidia.com/datacenter/tesla/mig-user-guide.
+
+    >>> mig_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")
+    Mig(board='nvidia a100-sxm4-40gb', slices=1, gigabytes=5.0)
+    """
+    match = _MIG.fullmatch(plain(name))
+    if match is None:
+        return None
+    return Mig(match["board"], int(match["slices"]), float(match["memory"]))
 
 
 def schema() -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costcalc.base.errors import InputError, not_found
+from costcalc.base.errors import InputError
 from costcalc.catalog.figure import Bandwidth, Emission, Figure, Power, Source, source_faults
-from costcalc.catalog.index import Head, index, plain
-from costcalc.catalog.loading import Record, named, own, shipped
+from costcalc.catalog.index import Head, index
+from costcalc.catalog.loading import Record, head_of, own, shipped
+from costcalc.catalog.matching import entries, refusal, shipped_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,27 +98,31 @@ def _bound(figure: Figure, which: Which) -> float | None:
 
 
 def find(name: str, folders: Sequence[Path] = ()) -> Host:
-    """The host of this id or alias; case is ignored, nothing else is guessed.
+    """The host that a name stands for: an id or alias, but for case, blanks and hyphens.
 
-    ``folders`` are the user's own, looked in first.  Raises NotFoundError with the nearest names.
+    ``folders`` are the user's own, looked in first.
+
+    Raises:
+        NotFoundError: the name stands for none or several; the message names the nearest.
 
     >>> find("p5.48xlarge").devices
     8
     >>> find("p5.48large")
     Traceback (most recent call last):
     costcalc.base.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: \
-p5.48xlarge, p5e.48xlarge, p5.4xlarge
+p5.48xlarge, p5e.48xlarge, p5.4xlarge; costcalc hardware list has them all
     """
-    for folder in folders:
-        mine = named(_own(folder), name)
-        if mine is not None:
-            return mine
-    file = index().names(KIND).get(plain(name))
-    if file is not None:
-        return _shipped(file)
-    known = [*_own_heads(folders), *index().heads(KIND)]
-    listed = [each for head in known for each in (head.id, *head.aliases)]
-    raise not_found("hardware.instance", "host", name, listed)
+    own_ones = [mine for folder in folders for mine in _own(folder)]
+    own_heads = [head_of(mine) for mine in own_ones]
+    mine = entries(name, own_heads)
+    if mine:
+        return own_ones[own_heads.index(mine[0])]
+    candidates = shipped_as(name, (KIND,))
+    if len(candidates) == 1:
+        return _shipped(candidates[0].file)
+    known = [*own_heads, *index().heads(KIND)]
+    way_out = "costcalc hardware list has them all"
+    raise refusal("hardware.instance", "host", name, known, candidates, way_out)
 
 
 def choose(
@@ -190,11 +195,7 @@ def _own(folder: Path) -> list[Host]:
 
 def _own_heads(folders: Sequence[Path]) -> list[Head]:
     """What finds the user's own hosts."""
-    return [
-        Head(**{key: getattr(mine, key) for key in Head._fields})
-        for folder in folders
-        for mine in _own(folder)
-    ]
+    return [head_of(mine) for folder in folders for mine in _own(folder)]
 
 
 @functools.cache

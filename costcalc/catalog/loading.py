@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.faults import translated
 from costcalc.base.reading import Document, dotted, read, read_bytes
-from costcalc.catalog.index import index, plain
+from costcalc.catalog.index import Head, index, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,6 +118,12 @@ def named(records: Iterable[R], name: str) -> R | None:
         if wanted in (plain(str(getattr(record, "id", ""))), plain(Path(record.file).stem)):
             return record
     return next((one for one in listed if wanted in names(one)), None)
+
+
+def head_of(record: Record) -> Head:
+    """What finds a record of a user's own, as the index has it of ours."""
+    known = {key: getattr(record, key) for key in Head._fields if hasattr(record, key)}
+    return Head(**known)
 
 
 def names(record: Record) -> list[str]:

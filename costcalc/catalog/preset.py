@@ -7,14 +7,18 @@ pass.  Matching is by id (the file's name) or by a declared alias, exact but for
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from costcalc.base.errors import not_found
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
-from costcalc.catalog.index import index, plain
+from costcalc.catalog.index import index
 from costcalc.catalog.loading import Record, shipped
+from costcalc.catalog.matching import refusal, shipped_as
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
@@ -97,20 +101,39 @@ class Preset(Record):
 
 
 def find(name: str) -> Preset:
-    """The preset of that id or alias; case does not matter.
+    """The preset that a name stands for: an id, an alias, or one of those with other dressing.
+
+    ``Qwen/Qwen2.5-7B-Instruct`` finds ``qwen2.5-7b``: who uploaded it and how it was tuned
+    afterwards leave the shape as it is.
 
     Raises:
         NotFoundError: no preset of that name; the message names the nearest.
 
     >>> find("llama-3-8b").name
     'Llama 3 8B'
-    >>> find("meta-llama/Meta-Llama-3-8B").id
+    >>> find("meta-llama/Meta-Llama-3-8B-Instruct").id
     'llama-3-8b'
     """
-    file = index().names(KIND).get(plain(name))
-    if file is None:
-        raise not_found("model.preset", "preset", name, sorted(index().names(KIND)))
-    return shipped(file, Preset)
+    candidates = next(
+        (found for one in _undressed(name) if (found := shipped_as(one, (KIND,)))), ()
+    )
+    if len(candidates) == 1:
+        return shipped(candidates[0].file, Preset)
+    heads = index().heads(KIND)
+    raise refusal("model.preset", "preset", name, heads, candidates, WAY_OUT)
+
+
+WAY_OUT = "or give model.config, the config.json of its repository, or model.parameters"
+_TUNED = re.compile(r"(?:[-_](?:instruct|chat|it|base|pt|hf|sft|dpo|2507|thinking))+$", re.I)
+
+
+def _undressed(name: str) -> Iterator[str]:
+    """A name as it stands, without its uploader, and without how it was tuned."""
+    yield name
+    bare = name.rpartition("/")[2]
+    yield bare
+    yield _TUNED.sub("", name)
+    yield _TUNED.sub("", bare)
 
 
 def all_presets() -> list[Preset]:

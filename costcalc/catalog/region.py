@@ -1,8 +1,9 @@
 """A place that a run file names: its grid, its PUE and its water, each with source, year and range.
 
 `find` knows `provider:region` (aws, azure, gcp), ISO 3166-1 alpha-2 and alpha-3, ISO 3166-2 of the
-USA, Canada and China, the Nordic bidding zones and `world`.  It matches exactly: what it does not
-know is an error that names the nearest codes, never a guess.
+USA, Canada and China, the Nordic bidding zones and `world`; English names of countries, states and
+provinces; and a cloud's region without its cloud, where one cloud has it.  What it does not know is
+an error that names the nearest codes, never a guess.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from costcalc.base.errors import NotFoundError, Problem, nearest
+from costcalc.base.errors import NotFoundError, Problem, listing, nearest
 from costcalc.catalog import provider as providers
 from costcalc.catalog.grid import Grid, factor, grid, no_less
-from costcalc.catalog.region_names import near
+from costcalc.catalog.region_names import CLOUDS, COUNTRIES, ZONES, codes, hint, meant
 from costcalc.catalog.region_table import (
     GridBasis,
     GridFactor,
@@ -28,19 +29,9 @@ from costcalc.catalog.region_table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
-CLOUDS = ("aws", "azure", "gcp")
 WORLD = "world"
-_COUNTRIES = "regions/countries.yaml"
-_ZONES = {
-    "US": "regions/us.yaml",
-    "CA": "regions/ca.yaml",
-    "CN": "regions/cn.yaml",
-    "SE": "regions/nordic.yaml",
-    "NO": "regions/nordic.yaml",
-    "DK": "regions/nordic.yaml",
-}
 # ISO 3166-2 codes of places that have a country code of their own.
 _ALIASES = {
     "US-AS": "AS",
@@ -54,6 +45,8 @@ _ALIASES = {
     "CN-TW": "TW",
 }
 _FORMS = "aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3, NO-NO1, DK-DK1, world"
+
+__all__ = ["CLOUDS", "Region", "codes", "find"]
 
 Kind = Literal["world", "country", "zone", "cloud"]
 
@@ -105,7 +98,7 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     """The region of that name.
 
     Args:
-        name: `aws:us-east-1`, `FR`, `FRA`, `US-CA`, `CA-QC`, `CN-SC`, `SE-SE3`, `world`.
+        name: `aws:us-east-1`, `us-east-1`, `FR`, `FRA`, `France`, `US-CA`, `SE-SE3`, `world`.
         provider: whose sites they are, where the name does not say; for PUE and WUE.
         key: the key of the run file that the error names.
 
@@ -119,32 +112,23 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     Traceback (most recent call last):
     ...
     costcalc.base.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: \
-aws:us-east-1, aws:us-west-1
+aws:us-east-1, aws:us-west-1, aws:us-east-2
     """
     cloud, colon, code = name.partition(":")
     if colon:
         return _cloud(cloud, code, name, key)
     place = _place(name)
-    if place is None:
-        raise _unknown(name, key)
-    return _region(place, provider)
-
-
-def codes() -> Iterator[str]:
-    """The canonical name of every region, clouds first.
-
-    >>> "gcp:europe-west4" in set(codes())
-    True
-    """
-    for cloud in CLOUDS:
-        yield from (f"{cloud}:{code}" for code in table(f"regions/{cloud}.yaml").section("regions"))
-    for file in dict.fromkeys((_COUNTRIES, *_ZONES.values())):
-        yield from table(file).section("regions")
+    if place is not None:
+        return _region(place, provider)
+    several = meant(name)
+    if len(several) != 1:
+        raise _unknown(name, key, several)
+    return find(several[0], provider=provider, key=key)
 
 
 def _place(code: str) -> _Place | None:
     code = _ALIASES.get(code, code)
-    found = table(_ZONES[code[:2]] if code[2:3] == "-" and code[:2] in _ZONES else _COUNTRIES)
+    found = table(ZONES[code[:2]] if code[2:3] == "-" and code[:2] in ZONES else COUNTRIES)
     row = found.row(code)
     if row is None and len(code) == 3:
         code = _by_alpha3(found, code)
@@ -253,8 +237,12 @@ def _no_cloud(cloud: str, name: str, key: str) -> NotFoundError:
     return NotFoundError(Problem(key=key, message=message))
 
 
-def _unknown(name: str, key: str, *, written: str | None = None) -> NotFoundError:
-    found = near(name, list(codes()), table(_COUNTRIES).section("regions"))
-    hint = f"nearest: {', '.join(found)}" if found else f"known: {_FORMS}"
+def _unknown(
+    name: str, key: str, several: Sequence[str] = (), *, written: str | None = None
+) -> NotFoundError:
     shown = (name if written is None else written)[:60] or '""'
-    return NotFoundError(Problem(key=key, message=f"no region {shown}; {hint}"))
+    if several:
+        message = f"{shown} may be {listing(several)}: write which"
+    else:
+        message = f"no region {shown}; {hint(name) or f'known: {_FORMS}'}"
+    return NotFoundError(Problem(key=key, message=message))

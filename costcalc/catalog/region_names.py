@@ -1,49 +1,121 @@
-"""Which region somebody may have meant: for messages only, never to resolve a name."""
+"""Which region a name stands for, and which ones somebody may have meant by one that is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import unicodedata
+from typing import TYPE_CHECKING
 
 from costcalc.base.errors import nearest
+from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-AT_MOST = 2
-# Codes that people write for others.
-_HINTS = {"UK": ["GB"], "EL": ["GR"], "EU": ["DE", "FR"], "WORLD": ["world"]}
+AT_MOST, MOST = 3, 5
+CLOUDS = ("aws", "azure", "gcp")
+COUNTRIES = "regions/countries.yaml"
+ZONES = {
+    "US": "regions/us.yaml",
+    "CA": "regions/ca.yaml",
+    "CN": "regions/cn.yaml",
+    "SE": "regions/nordic.yaml",
+    "NO": "regions/nordic.yaml",
+    "DK": "regions/nordic.yaml",
+}
+# What is no grid, though people write it, and what to write instead.
+_NO_GRID = {
+    "eu": "no such grid; nearest is a country: DE, FR, …",
+    "europe": "no such grid; nearest is a country: DE, FR, …",
+    "asia": "no such grid; nearest is a country: JP, SG, …",
+    "africa": "no such grid; nearest is a country: ZA, KE, …",
+}
 
 
-def near(name: str, codes: Sequence[str], countries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The codes nearest to a name that is none, best first; none if nothing is like it.
+def codes() -> Iterator[str]:
+    """The canonical name of every region, clouds first.
 
-    >>> near("aws:us-esat-1", ["aws:us-west-1", "aws:us-east-2", "aws:us-east-1"], {})
-    ['aws:us-east-1', 'aws:us-west-1']
-    >>> near("france", ["FR"], {"FR": {"name": "France", "alpha3": "FRA"}})
-    ['FR']
+    >>> "gcp:europe-west4" in set(codes())
+    True
     """
-    if name.upper() in _HINTS:
-        return _HINTS[name.upper()]
-    named = list(_named(name, countries))
-    if named:
-        return named[:AT_MOST]
-    head, dash, _ = name.partition("-")
-    if dash and head in countries and not any(code.startswith(f"{head}-") for code in codes):
-        return [head]
-    return _closest(name, codes)
+    for cloud in CLOUDS:
+        yield from (f"{cloud}:{code}" for code in table(f"regions/{cloud}.yaml").section("regions"))
+    for file in dict.fromkeys((COUNTRIES, *ZONES.values())):
+        yield from table(file).section("regions")
 
 
-def _named(name: str, countries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    wanted = name.casefold()
-    for code, row in countries.items():
-        names = (code, row.get("alpha3", ""), row["name"])
-        if wanted and wanted in (each.casefold() for each in names):
-            yield code
+def meant(name: str) -> tuple[str, ...]:
+    """The codes that a name stands for: a code in any case, or an English name; none, or several.
+
+    >>> meant("spain"), meant("us-east-1"), meant("Georgia")
+    (('ES',), ('aws:us-east-1',), ('GE', 'US-GA'))
+    """
+    return _by_name().get(_plain(name), ())
 
 
-def _closest(name: str, codes: Sequence[str]) -> list[str]:
+@functools.cache
+def _by_name() -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for code in codes():
+        found.setdefault(_plain(code), {})[code] = None
+        _, colon, own = code.partition(":")
+        if colon:
+            found.setdefault(_plain(own), {})[code] = None
+    for file in dict.fromkeys((COUNTRIES, *ZONES.values())):
+        known = table(file)
+        also = known.section("also")
+        for code, row in known.section("regions").items():
+            for each in (row["name"], row.get("alpha3", ""), *also.get(code, ())):
+                if each:
+                    found.setdefault(_plain(each), {})[code] = None
+    return {name: tuple(several) for name, several in found.items()}
+
+
+def _plain(name: str) -> str:
+    """Case, accents, blanks, commas and a leading article do not tell places apart."""
+    parted = unicodedata.normalize("NFKD", name).casefold()
+    bare = "".join(letter for letter in parted if letter.isalnum() or letter in ":- ")
+    text = " ".join(bare.split())
+    return text.removeprefix("the ").replace(" ", "-")
+
+
+def hint(name: str) -> str:
+    """What to write instead of a name that stands for no region; empty if nothing is like it.
+
+    >>> hint("aws:us-esat-1")
+    'nearest: aws:us-east-1, aws:us-west-1, aws:us-east-2'
+    >>> hint("Frankfurt")
+    'nearest: aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3'
+    """
+    plain = _plain(name)
+    if plain in _NO_GRID:
+        return _NO_GRID[plain]
+    near = _sited(plain) or _within(name) or _closest(name)
+    return f"nearest: {', '.join(near)}" if near else ""
+
+
+def _sited(plain: str) -> list[str]:
+    """The clouds' regions in a city, or town."""
+    return [
+        f"{cloud}:{code}"
+        for cloud in CLOUDS
+        for code, row in table(f"regions/{cloud}.yaml").section("regions").items()
+        if plain and plain in _plain(row["location"]).split(",")[0].split("-or-")
+    ]
+
+
+def _within(name: str) -> list[str]:
+    """The country of a zone that is not known, and its zones that are: all, or the nearest."""
+    head, dash, _ = name.upper().partition("-")
+    if not dash or head not in table(COUNTRIES).section("regions"):
+        return []
+    zones = [code for code in codes() if code.startswith(f"{head}-")]
+    return [head, *(zones if len(zones) <= MOST else nearest(name, zones, at_most=AT_MOST - 1))]
+
+
+def _closest(name: str) -> Sequence[str]:
     cloud, colon, _ = name.partition(":")
-    pool = [code for code in codes if code.partition(":")[1] == colon]
+    pool = [code for code in codes() if code.partition(":")[1] == colon]
     if colon:
         pool = [code for code in pool if code.startswith(f"{cloud}:")] or pool
     return nearest(name, pool, at_most=AT_MOST)

@@ -133,6 +133,7 @@ class RegionsFile(_File):
 
     fallback: dict[Literal["water"], Cell] = {}
     factors: dict[Fuel, Cell] = {}
+    also: dict[str, list[str]] = Field({}, description="other English names, by code")
     regions: dict[str, Row]
 
 

@@ -12,7 +12,7 @@ from costcalc.base.units import to_si
 from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
-from costcalc.catalog.accelerator import Accelerator
+from costcalc.catalog.accelerator import Accelerator, Mig
 from costcalc.catalog.host import HostChoice
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
@@ -60,8 +60,12 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
         host = replace(host, devices=min(count, MOST_IN_A_WORKSTATION))
     per_node = min(host.devices, count)
     nodes = -(-count // host.devices)
-    share = asked.share or 1.0
+    mig = accelerators.mig_of(asked.accelerator or "")
+    share = asked.share or (mig.slices / MIG_SLICES if mig else 1.0)
     machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
+    if mig is not None and asked.share is None:
+        machine, told = _part_of(machine, accelerator, mig)
+        assumed.append(told)
     return Devices(
         accelerator=accelerator,
         host=host,
@@ -86,6 +90,24 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
 
 
 MOST_IN_A_WORKSTATION = 4
+MIG_SLICES = 7
+"""Compute slices of a partitioned board (NVIDIA, Multi-Instance GPU User Guide)."""
+
+
+def _part_of(machine: Machine, board: Accelerator, mig: Mig) -> tuple[Machine, Choice]:
+    """The machine of a MIG instance: its memory and bandwidth go by memory, the rest by slices."""
+    memory = mig.gigabytes * 2**30  # named in GB, allotted in GiB
+    part = memory / board.memory.si
+    why = f"{mig.slices} of {MIG_SLICES} compute slices, {mig.gigabytes:g} GB of memory"
+    told = Choice(
+        key="hardware.share",
+        value=mig.slices / MIG_SLICES,
+        basis="given",
+        source="the name of the device",
+        why=why,
+    )
+    bandwidth = board.memory_bandwidth.si * part
+    return replace(machine, memory=memory, memory_bandwidth=bandwidth), told
 
 
 def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Accelerator:
@@ -136,7 +158,8 @@ def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
                 f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
             )
         )
-    if asked.count is None and part is None and asked.share is None:
+    whole = asked.share is None and accelerators.mig_of(asked.accelerator or "") is None
+    if asked.count is None and part is None and whole:
         raise InputError(given.problem(("hardware",), "missing count: how many devices"))
     return asked.count or (part[1] if part else 1)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.catalog import accelerator, host, preset, provider, region
+from costcalc.catalog.index import plain
+from costcalc.catalog.loading import Record, names
+from costcalc.catalog.matching import said
 from costcalc.runfile.rules import Fault
 
 ANY = "any"
@@ -44,6 +47,32 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
         name = _text_at(raw, path)
         if name is not None and not _is(((folder or Path()) / name).exists):
             yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
+
+
+def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
+    """What a result says of names that stand for another: ``"rtx4090" is taken as rtx-4090``."""
+    found: tuple[tuple[tuple[str, ...], Callable[[str], tuple[str, Iterable[str]]]], ...] = (
+        (("model", "preset"), lambda name: _entry(preset.find(name))),
+        (("hardware", "accelerator"), lambda name: _entry(accelerator.find(name, own))),
+        (("hardware", "instance"), lambda name: _entry(host.find(name, own))),
+        (("hardware", "host"), lambda name: _entry(host.find(name, own))),
+        (("site", "region"), lambda name: _place(region.find(name))),
+    )
+    for path, entry in found:
+        name = _text_at(raw, path)
+        if name is None or (path[1] == "accelerator" and accelerator.slice_of(name)):
+            continue
+        note = said(name, *entry(name))
+        if note is not None:
+            yield f"{'.'.join(path)}: {note}"
+
+
+def _entry(record: Record) -> tuple[str, Iterable[str]]:
+    return f"{getattr(record, 'id', '')} ({getattr(record, 'name', '')})", names(record)
+
+
+def _place(found: region.Region) -> tuple[str, Iterable[str]]:
+    return f"{found.code} ({found.label})", (plain(found.code),)
 
 
 def _is(there: Callable[[], bool]) -> bool:

@@ -277,25 +277,38 @@ def test_find_by_id_alias_and_case():
     assert find("deepseek-r1").id == "deepseek-v3"
 
 
+WAY_OUT = "or give model.config, the config.json of its repository, or model.parameters"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         (
             "llama-3-9b",
-            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-30b",
+            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-33b; "
+            + WAY_OUT,
         ),
-        (
-            "../../errors",
-            "model.preset: no preset ../../errors; known: "
-            + ", ".join(sorted(names())[:12])
-            + f", … ({len(names())} in all)",
-        ),
+        ("../../errors", "model.preset: no preset ../../errors; " + WAY_OUT),
     ],
 )
 def test_an_unknown_name_is_an_error_that_names_the_nearest(name, message):
     with pytest.raises(NotFoundError) as caught:
         find(name)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("Qwen/Qwen2.5-7B-Instruct", "qwen2.5-7b"),
+        ("someone-else/Qwen2.5-7B", "qwen2.5-7b"),
+        ("google/gemma-3-4b-it", "gemma-3-4b"),
+        ("Llama 3 8B", "llama-3-8b"),
+        ("FacebookAI/roberta-base", "roberta-base"),
+    ],
+)
+def test_who_uploaded_it_and_how_it_was_tuned_leave_the_shape(written, found):
+    assert find(written).id == found
 
 
 def _plain() -> dict:

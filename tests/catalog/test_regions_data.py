@@ -7,7 +7,7 @@ import pytest
 from costcalc.base.units import unit
 from costcalc.catalog.equivalence import equivalences
 from costcalc.catalog.files import data_root
-from costcalc.catalog.region import _COUNTRIES, _ZONES, CLOUDS
+from costcalc.catalog.region import CLOUDS, COUNTRIES, ZONES
 from costcalc.catalog.region_schema import FILES, named_sources, schema
 from costcalc.catalog.region_table import bounds, table
 
@@ -27,7 +27,7 @@ def text_of(file):
 
 def test_no_region_file_is_left_out():
     """A file that region.py does not name would hold places that nobody finds."""
-    named = {f"regions/{cloud}.yaml" for cloud in CLOUDS} | {_COUNTRIES, *_ZONES.values()}
+    named = {f"regions/{cloud}.yaml" for cloud in CLOUDS} | {COUNTRIES, *ZONES.values()}
     assert named == {file for file in SCHEMA_OF if file.startswith("regions/")}
 
 

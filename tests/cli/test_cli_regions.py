@@ -68,7 +68,9 @@ def test_an_unknown_region_goes_to_stderr_with_exit_code_2(capsys):
     assert run(["regions", "show", "aws:us-esat-1"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "region: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1\n"
+    assert err == (
+        "region: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1, aws:us-east-2\n"
+    )
 
 
 def test_a_pipe_gets_no_colours(capsys, monkeypatch):

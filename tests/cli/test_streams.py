@@ -96,7 +96,7 @@ def test_an_estimate_is_readable_in_any_encoding(where: str) -> None:
 
 @pytest.mark.parametrize("where", PLAIN)
 def test_a_fault_is_readable_in_any_encoding(where: str) -> None:
-    code, _, said = ended("estimate", "--accelerator", "h100×", "--tokens", "1T", env=PLAIN[where])
+    code, _, said = ended("estimate", "--accelerator", "h100×y", "--tokens", "1T", env=PLAIN[where])
     assert code == WRONG_USE
     assert b"no accelerator" in said
     assert b"Traceback" not in said

@@ -1,0 +1,144 @@
+"""Which entry of the catalogue a name stands for, as people type it and drivers report it.
+
+In this order, the first that finds something deciding:
+
+1. an id or alias, but for case and blanks;
+2. the same without blanks, hyphens and the words that say only who made it (``rtx4090``);
+3. of boards: the entries that say all of the name's words, and no word that makes another chip
+   (``L40S 48 GB``, but never a laptop's chip for the desktop's).
+
+Of 2 and 3 a unique entry is taken and said (:func:`said`); several are refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from costcalc.base.errors import NotFoundError, Problem, listing, nearest
+from costcalc.catalog.index import index, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from costcalc.catalog.index import Head
+
+# Words of a name that do not tell one board of a maker from another.
+_MAKERS = {"nvidia", "amd", "intel", "apple", "google", "huawei", "corporation", "r", "tm"}
+_MAKERS |= {"gpu", "graphics", "generation", "geforce", "tesla", "instinct"}
+
+# Words that make another chip of a name.
+_VARIANTS = {"ti", "super", "laptop", "mobile", "maxq", "d", "s", "a", "xt", "xtx", "gre", "nvl"}
+_VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell"}
+
+_SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
+_GLUED = re.compile(r"(?<=\d)(ti|super|xt|xtx)\b")
+_WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
+SHORTEST = 4  # of a name that is matched by its words; shorter ones say too little
+MOST = 6  # ids that a refusal names for their line or size
+
+_AMOUNT = re.compile(r"[\d.]+(gb|b|m)")
+_COUNTED = re.compile(r"(\d{1,7}) ?[x×*] ?(?=\D*\S)(.+)|(.+?)(?: ?[×*:] ?| x ?)(\d{1,7})")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, those left out that say only who made it.
+
+    >>> words("NVIDIA GeForce RTX 4070Ti SUPER"), words("A100-SXM4-80GB")
+    (('rtx', '4070', 'ti', 'super'), ('a100', 'sxm4', '80gb'))
+    """
+    text = _GLUED.sub(r" \1", plain(name).replace("max-q", "maxq"))
+    text = _SIZE.sub(r"\1gb", re.sub(r"[-_/(),®™]+", " ", text))
+    return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)
+
+
+def compact(name: str) -> str:
+    """A name without blanks, hyphens and makers.
+
+    >>> compact("GeForce RTX 4090") == compact("rtx4090")
+    True
+    """
+    return "".join(words(name))
+
+
+def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list[Head]:
+    """The entries that a name may stand for; one where it stands for no other."""
+    listed, wanted = list(heads), plain(name)
+    exact = [head for head in listed if wanted in head.names]
+    if exact or not (short := compact(name)):
+        return exact[:1]
+    same = [head for head in listed if short in map(compact, head.names)]
+    if same or not by_words or len(short) < SHORTEST:
+        return same
+    asked = set(words(name))
+    return [head for head in listed if _says(asked, head)]
+
+
+def _says(asked: set[str], head: Head) -> bool:
+    named = [set(words(each)) for each in head.names]
+    always = set.intersection(*named)
+    return asked <= set.union(*named) and not (always & _VARIANTS) - asked
+
+
+@lru_cache(maxsize=1024)
+def shipped_as(name: str, kinds: tuple[str, ...], *, by_words: bool = False) -> tuple[Head, ...]:
+    """What a name may stand for among what ships."""
+    wanted = plain(name)
+    for kind in kinds:
+        file = index().names(kind).get(wanted)
+        if file is not None:
+            return tuple(head for head in index().heads(kind) if head.file == file)
+    every = [head for kind in kinds for head in index().heads(kind)]
+    return tuple(entries(name, every, by_words=by_words))
+
+
+def said(name: str, taken: str, names: Iterable[str]) -> str | None:
+    """What a result says where a name is not an entry's own; None where it is.
+
+    >>> said("rtx4090", "rtx-4090", ["rtx-4090"])
+    '"rtx4090" is taken as rtx-4090'
+    """
+    return None if plain(name) in set(names) else f'"{name}" is taken as {taken}'
+
+
+def counted(name: str) -> tuple[int, str] | None:
+    """The number and the device that a name such as ``8xA100`` says.
+
+    >>> counted("8xA100"), counted("H100:8"), counted("RTX 4090"), counted("L40S x2")
+    ((8, 'A100'), (8, 'H100'), None, (2, 'L40S'))
+    """
+    match = _COUNTED.fullmatch(name.strip())
+    if match is None:
+        return None
+    before, first, last, after = match.groups()
+    return (int(before), first.strip()) if before else (int(after), last.strip())
+
+
+def refusal(
+    key: str, kind: str, name: str, heads: Sequence[Head], candidates: Sequence[Head], way_out: str
+) -> NotFoundError:
+    """The error of a name that stands for none, or for several; ``way_out``: what else to do."""
+    if candidates:
+        several = listing(sorted({head.id for head in candidates}))
+        message = f'"{name[:60]}" may be {several}: write which'
+    else:
+        near = alike(name, heads)
+        hint = f"nearest: {', '.join(near)}; " if near else ""
+        message = f"no {kind} {name[:60]}; {hint}{way_out}"
+    return NotFoundError(Problem(key=key, message=message))
+
+
+def alike(name: str, heads: Sequence[Head]) -> list[str]:
+    """Ids most like a name that is none: of like spelling, else of the same line or size."""
+    ids = {each: head.id for head in heads for each in head.names}
+    near = nearest(name, ids)
+    if near:
+        return list(dict.fromkeys(ids[each] for each in near))
+    by_id = {head.id: {word for each in head.names for word in words(each)} for head in heads}
+    common = Counter(word for said in by_id.values() for word in said)
+    asked = {word for word in words(name) if common[word] <= MOST or _AMOUNT.fullmatch(word)}
+    shared = {each: len(asked & said) for each, said in by_id.items()}
+    most = max(shared.values(), default=0)
+    return sorted(each for each, number in shared.items() if number == most)[:MOST] if most else []

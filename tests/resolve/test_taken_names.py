@@ -1,0 +1,42 @@
+"""What a result says of names that stand for others."""
+
+import pytest
+
+import costcalc
+
+RUN = {
+    "model": {"preset": "gpt2"},
+    "training": {"tokens": "1B"},
+    "hardware": {"accelerator": "a100-sxm4-40", "count": 1},
+}
+
+
+def test_a_name_that_is_taken_for_another_is_said():
+    made = costcalc.estimate(
+        RUN,
+        changes={
+            "hardware.accelerator": "geforce RTX4090",
+            "model.preset": "openai/gpt-2",
+            "site.region": "Spain",
+        },
+    )
+    assert [line for line in made.warnings if "taken as" in line] == [
+        'model.preset: "openai/gpt-2" is taken as gpt2 (GPT-2)',
+        'hardware.accelerator: "geforce RTX4090" is taken as rtx-4090 (NVIDIA GeForce RTX 4090)',
+        'site.region: "Spain" is taken as ES (Spain)',
+    ]
+
+
+def test_names_of_the_catalogue_are_not_spoken_of():
+    assert not [line for line in costcalc.estimate(RUN).warnings if "taken as" in line]
+
+
+def test_a_mig_instance_is_its_part_of_the_board():
+    whole = costcalc.estimate(RUN)
+    part = costcalc.estimate(
+        RUN, changes={"hardware.accelerator": "NVIDIA A100-SXM4-40GB MIG 3g.20gb"}
+    )
+    said = {item.key: item for item in part.assumptions}["hardware.share"]
+    assert said.value == pytest.approx(3 / 7)
+    assert said.why == "3 of 7 compute slices, 20 GB of memory"
+    assert part.values["wall_clock"] > whole.values["wall_clock"] * 7 / 3 * 0.8
