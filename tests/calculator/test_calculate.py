@@ -168,7 +168,8 @@ def test_problems_of_every_kind_come_together(tmp_path: Path) -> None:
         f"{file}:6:16: hardware.accelerator: no accelerator h100-sxm6; nearest:"
     )
     assert lines[2] == (
-        f"{file}:9:11: site.region: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1"
+        f"{file}:9:11: site.region: no region aws:us-esat-1; nearest: aws:us-east-1,"
+        " aws:us-west-1, aws:us-east-2"
     )
     assert lines[3] == f"3 problems in {file}"
 
