@@ -1,0 +1,397 @@
+"""One look at a job, and what a tracker is asked, by hand: the working stands beside."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import costcalc
+from costcalc.base.errors import InputError
+from costcalc.tracking import background, detect, guard, ranks, tracker
+from costcalc.tracking.counter import Counter
+from costcalc.tracking.forecast import Snapshot
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.limit_watch import LimitWatch
+from costcalc.tracking.monitor import JobMonitor
+from costcalc.tracking.options import LEDGER, Options
+from costcalc.tracking.plan import predicted
+from costcalc.tracking.records import Device, Energy, Place, Sample, Start
+
+RUN: dict[str, Any] = {
+    "model": {"preset": "gpt2"},
+    "training": {"tokens": "1e9", "sequence_length": 1024, "global_batch": 64},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+    "site": {"grid": "100 gCO2e/kWh", "pue": 1.2},
+    "price": {"device_hour": "2 USD"},
+}
+
+
+def asked(run: Any = RUN, **options: Any) -> Options:
+    given: dict[str, Any] = {
+        "run": run,
+        "output": None,
+        "ledger": None,
+        "job": None,
+        "stage": None,
+        "changes": None,
+        "on_limit": "warn",
+        "progress": False,
+        "callback": None,
+        "interval": 10.0,
+        "identify": False,
+        "force": False,
+    }
+    return Options(**{**given, **options}).checked()
+
+
+def written(
+    *, devices: int = 8, share: float = 1.0, seconds: float = 1800.0, **counts: Any
+) -> list[Written]:
+    """One process, half an hour on: 500 W a device."""
+    found = tuple(Device(uuid=f"G{n}", name="NVIDIA H100", share=share) for n in range(devices))
+    energy = {
+        f"gpu:G{n}": Energy(
+            joules=500.0 * seconds, basis="measured", meter="NVML", component="device"
+        )
+        for n in range(devices)
+    }
+    start = Start(
+        job="j", writer="w", time=0.0, boot="b", host="h", devices=found, place=Place(job="j")
+    )
+    return [
+        Written(start=start, last=Sample(time=seconds, elapsed=seconds, energy=energy, **counts))
+    ]
+
+
+HALF: dict[str, Any] = {"steps": 500, "timed": 499, "busy": 499 * 3.0, "tokens": 5e8}
+
+
+# --- what one look says ---------------------------------------------------------------------------
+
+
+def looked(options: Options, records: list[Written]) -> tuple[Any, list[str]]:
+    before, _ = predicted(options.plan)
+    notes: list[str] = []
+    return JobMonitor(options, before).look(records, notes.append), notes
+
+
+def test_metrics_of_half_an_hour() -> None:
+    """8 devices: 4 device-hours at 2 USD; 8 × 500 W are 2 kWh, by PUE 1.2 2.4, at 100 g 0.24 kg."""
+    seen, notes = looked(asked(), written(**HALF))
+    found = {key.removeprefix("costcalc/"): value for key, value in seen.metrics.items()}
+    assert found["hours"] == pytest.approx(0.5)
+    assert found["device_hours"] == pytest.approx(4.0)
+    assert found["cost_usd"] == pytest.approx(8.0)
+    assert found["energy_kwh"] == pytest.approx(2.4)
+    assert (found["steps"], found["tokens"]) == (500.0, 5e8)
+    assert "samples" not in found
+    # 5e8 tokens in 500 steps of 3 s
+    assert found["tokens_per_second"] == pytest.approx(5e8 / 1500)
+    assert found["progress"] == 0.5  # of the 1e9 that are planned
+    assert found["forecast_hours_low"] < found["forecast_hours"] < found["forecast_hours_high"]
+    before, _ = predicted(asked().plan)
+    assert before is not None
+    assert found["estimated_hours"] == before.results["wall_clock"].value
+    # the estimate's utilization is of the estimate's speed: of this one as many times as much
+    speed, use = before.results["throughput"].value, before.results["utilization"].value
+    assert speed is not None
+    assert use is not None
+    assert found["mfu"] == pytest.approx(use * 5e8 / 1500 / speed)
+    assert (notes, seen.passed) == ([], False)
+
+
+def test_without_a_run_file_only_what_was_seen_is_told() -> None:
+    seen, _ = looked(asked(None), written(**HALF))
+    found = {key.removeprefix("costcalc/") for key in seen.metrics}
+    assert found == {"hours", "device_hours", "steps", "tokens", "tokens_per_second"}
+    assert seen.forecast is None
+
+
+@pytest.mark.parametrize(
+    ("devices", "share", "hours"),
+    [
+        (8, 1.0, 4.0),
+        (2, 0.5, 0.5),  # two halves for half an hour
+        (0, 1.0, 4.0),  # none was detected: the run file's 8
+    ],
+)
+def test_devices_that_were_detected_count_by_their_share(
+    devices: int, share: float, hours: float
+) -> None:
+    seen, _ = looked(asked(), written(devices=devices, share=share, **HALF))
+    assert seen.metrics["costcalc/device_hours"] == pytest.approx(hours)
+
+
+def test_samples_are_no_speed_of_a_model_of_tokens() -> None:
+    run = {**RUN, "training": {"tokens": "1e9", "global_batch": 64}}
+    seen, _ = looked(asked(run), written(steps=10, timed=9, busy=9.0, samples=640.0))
+    assert seen.metrics["costcalc/samples"] == 640.0
+    assert "costcalc/mfu" not in seen.metrics
+
+
+def test_a_limit_that_is_passed_is_noted_and_called_back() -> None:
+    """8 USD of a limit of 7: passed; of 8: at it, not above."""
+    called: list[dict[str, float]] = []
+    for most, passed in ((7, True), (8, False)):
+        run = {**RUN, "limits": {"cost": f"{most} USD"}}
+        seen, notes = looked(asked(run, callback=called.append), written(**HALF))
+        assert seen.passed is passed
+        told = [note for note in notes if "is PASSED" in note]
+        assert told == (["limit cost 7.00 USD is PASSED: 8.00 USD are spent"] if passed else [])
+    assert len(called) == 2
+    assert called[0]["costcalc/cost_usd"] == pytest.approx(8.0)
+
+
+def test_each_thing_of_a_limit_is_said_once() -> None:
+    watch = LimitWatch(
+        asked({**RUN, "limits": {"time": "1 h", "cost": "1 USD"}}).plan.run.limits, None
+    )  # type: ignore[arg-type]
+    at = Snapshot(elapsed=3600.0, done=1.0, devices=1.0)
+    first = watch.look(at, None, None)
+    assert [text.split()[1] for text in first] == ["cost"]  # an hour is not above an hour
+    assert "cannot be watched: " in first[0]
+    later = replace(at, elapsed=3601.0)
+    assert watch.look(later, None, None) == [
+        "limit time 1.00 hours is PASSED: 1.00 hours are spent"
+    ]
+    assert watch.look(later, None, None) == []
+    assert watch.passed == ["time"]
+
+
+# --- what a tracker is asked ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"on_limit": "halt"}, "on_limit: expected warn or stop; got 'halt'"),
+        ({"interval": 0.0}, "interval: expected a number of seconds above 0; got 0.0"),
+        ({"callback": 3}, "callback: expected a function; got 3"),
+    ],
+)
+def test_arguments_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        asked(None, **options)
+    asked(None, on_limit="stop", interval=0.001, callback=print)
+
+
+def test_where_records_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(LEDGER, raising=False)
+    assert asked(None).folder is None
+    assert asked(None, output="r.yaml").folder == str(tmp_path / "r.ledger")
+    assert asked(None, output="r.yaml", ledger="x").folder == str(tmp_path / "x")
+    assert asked(None, ledger="s3://bucket/x").folder == "s3://bucket/x"
+    monkeypatch.setenv(LEDGER, "y")
+    assert asked(None, output="r.yaml").folder == str(tmp_path / "y")
+    assert asked(None, ledger="x").folder == str(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, "completed"),
+        (SystemExit(), "completed"),
+        (SystemExit(0), "completed"),
+        (SystemExit(1), "exception"),
+        (ValueError(), "exception"),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_how_a_job_ended(error: BaseException | None, status: str) -> None:
+    assert tracker._status(type(error) if error else None, error) == status
+
+
+# --- the thread behind ----------------------------------------------------------------------------
+
+
+def behind(**options: Any) -> background.Background:
+    return background.Background(asked(None, **options), Counter())
+
+
+def test_what_came_before_is_taken_up_once() -> None:
+    thread = behind()
+    (old,) = written(**HALF)
+    thread.adopt("j", [old])
+    thread.adopt("j", [old])
+    assert [item.start.writer for item in thread.known()][:-1] == ["w"]
+    assert thread.place.job == "j"
+    named = behind(job="mine")
+    named.adopt("j", [old])
+    assert named.place.job == "mine"  # what the user named stays
+
+
+def test_own_counts_are_the_newest_and_stand_last() -> None:
+    thread = behind()
+    thread.counter.step(512)
+    own = thread.known()[-1]
+    assert own.last is not None
+    assert (own.last.steps, own.last.tokens) == (1, 512.0)
+    assert 0.0 <= own.last.elapsed < 60.0
+    assert own.start.interval == 10.0
+
+
+def test_devices_without_a_counter_are_sampled_meanwhile() -> None:
+    thread = behind()
+    samples: list[float] = []
+    thread._meters = SimpleNamespace(needs_samples=True, sample=lambda: samples.append(0))  # type: ignore[assignment]
+    assert thread._pause(0.05) is False
+    assert len(samples) == 1  # once a second, and at the end of less
+    thread._over.set()
+    assert thread._pause(60.0) is True
+    assert len(samples) == 1
+    thread._meters = SimpleNamespace(needs_samples=False)  # type: ignore[assignment]
+    assert thread._pause(60.0) is True
+
+
+def test_versions_are_of_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(__version__="9.9"))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())  # type: ignore[arg-type]
+    found = background._versions()
+    assert found["jax"] == "9.9"
+    assert "torch" not in found
+    assert found["python"].startswith("3.")
+
+
+@pytest.mark.parametrize(
+    ("started", "status", "waits"),
+    [
+        (-59.0, "running", True),
+        (-61.0, "running", False),  # of an attempt that was killed
+        (0.0, "completed", False),
+    ],
+)
+def test_the_last_words_of_others_are_waited_for(
+    started: float, status: Any, waits: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    thread = behind(ledger=str(tmp_path))
+    (other,) = written()
+    assert other.last is not None
+    start = replace(other.start, time=thread.began_at + started)
+    other = replace(other, start=start, last=replace(other.last, status=status))
+    monkeypatch.setattr(background, "_PATIENCE", 0.2)
+    monkeypatch.setattr(thread, "_all", lambda: [other])
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    thread._place = replace(thread._place, world=2)
+    thread._wait_for_others()
+    assert bool(slept) is waits
+    slept.clear()
+    thread._place = replace(thread._place, world=1)  # nobody to wait for
+    thread._wait_for_others()
+    assert slept == []
+
+
+def test_a_group_that_is_initialised_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = behind()
+    one, two = thread.place, replace(thread.place, rank=1, world=2)
+    monkeypatch.setattr(ranks, "detect", lambda job: two)
+    monkeypatch.setattr(thread, "_look_ahead", lambda: None)
+    thread._find_place()
+    assert (thread.place.rank, thread.place.world) == (1, 2)
+    monkeypatch.setattr(ranks, "detect", lambda job: one)
+    thread._find_place()
+    assert thread.place.world == 2  # not when the group is taken down again
+
+
+@pytest.mark.parametrize(("listed", "meters"), [(("a", "b"), False), (("a",), True), ((), True)])
+def test_a_rank_meters_what_its_nodes_first_does_not_list(
+    listed: tuple[str, ...], meters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = behind()
+    seen = tuple(Device(uuid=each, name="x") for each in ("a", "b"))
+    (first,) = written()
+    start = replace(first.start, boot=thread._boot, devices=seen[: len(listed)])
+    monkeypatch.setattr(thread, "_all", lambda: [replace(first, start=start)])
+    monkeypatch.setattr(detect, "seen_by_driver", lambda: seen)
+    begun: list[bool] = []
+    monkeypatch.setattr(thread, "_meter", lambda *, host: begun.append(host))
+    thread._meter_what_nobody_does()
+    thread._meter_what_nobody_does()  # asked once
+    assert begun == [False] * meters
+
+
+# --- faults of ours -------------------------------------------------------------------------------
+
+
+class Owner:
+    """Who notes faults, and who fails at it."""
+
+    def __init__(self, *, deaf: bool = False) -> None:
+        self.notes: list[str] = []
+        self.deaf = deaf
+
+    def note(self, text: str) -> None:
+        if self.deaf:
+            raise RuntimeError
+        self.notes.append(text)
+
+    @guard.never_raises("default")
+    def _fails(self, error: BaseException) -> str:
+        raise error
+
+    @guard.never_raises("default")
+    def works(self) -> str:
+        return "made"
+
+
+def test_a_fault_is_a_note_and_what_the_user_does_is_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COSTCALC_TRACK_DEBUG", raising=False)
+    owner = Owner()
+    assert owner.works() == "made"
+    assert owner._fails(ValueError("x")) == "default"
+    assert owner.notes == ["fails failed: ValueError: x"]
+    assert capsys.readouterr().err == ""
+    assert Owner(deaf=True)._fails(ValueError("x")) == "default"
+    for mine in (KeyboardInterrupt(), SystemExit(3)):
+        with pytest.raises(type(mine)):
+            owner._fails(mine)
+    monkeypatch.setenv("COSTCALC_TRACK_DEBUG", "1")
+    owner._fails(ValueError("y"))
+    assert "ValueError: y" in capsys.readouterr().err
+
+
+def test_a_fork_waits_for_an_import_only_where_a_tracker_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "_live", set())
+    guard._before()
+    assert guard._held is False
+    told: list[str] = []
+    owner = SimpleNamespace(disarm=lambda: told.append("disarmed"))
+    monkeypatch.setattr(guard, "_live", [owner])
+    guard._before()
+    assert guard._held is True
+    assert guard.importing().locked()
+    guard._after()
+    assert not guard.importing().locked()
+    assert guard._held is False
+    monkeypatch.setattr(guard, "_live", SimpleSet([owner]))
+    before = guard.importing()
+    guard._in_child()
+    assert told == ["disarmed"]
+    assert guard.importing() is not before
+    assert not guard.importing().locked()
+
+
+class SimpleSet(list[Any]):
+    """A list that can be asked to forget."""
+
+
+def test_what_a_framework_knows_is_added_where_the_file_is_silent() -> None:
+    with costcalc.track(RUN, progress=False) as one:
+        one.describe({"training.tokens": 5, "site.wue": "1 L/kWh", "model.preset": "gpt2-xl"})
+        thread = one._thread
+        assert thread is not None
+        plan = thread.options.plan
+    assert plan.written["training"]["tokens"] == "1e9"  # type: ignore[index]
+    assert plan.written["model"] == {"preset": "gpt2"}
+    assert "wue" in plan.written["site"]  # type: ignore[operator]
