@@ -148,3 +148,14 @@ def test_the_defaults_are_assumptions_with_ranges():
         assert assumption.basis == "default"
         assert assumption.source
         assert assumption.year
+
+
+def test_defaults_of_a_life_with_their_sources():
+    # annual reports of 2025: Amazon 5 years, Alphabet and Microsoft 6, 4 before
+    years = carbon.lifetime()
+    assert (years.value, years.low, years.high) == (5 * YEAR, 4 * YEAR, 6 * YEAR)
+    assert (years.unit, years.basis, years.year) == ("year", "default", 2025)
+    # Kokolis et al., arXiv 2410.21680 (October 2024): somewhat over 80 % allocated
+    used = carbon.lifetime_utilization()
+    assert (used.value, used.low, used.high) == (0.8, 0.5, 0.95)
+    assert (used.basis, used.year) == ("default", 2024)
