@@ -264,3 +264,131 @@ def test_a_file_of_json(tmp_path):
     path.write_text(json.dumps({"signal": "marginal", "data": points}))
     found = series.read(path)
     assert (found.values, found.signal) == ((0.0, 1.0), "marginal")
+
+
+# --- in words -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("compute", "said"),
+    [
+        (30.0, "3.0 times"),
+        (10.0, "1.0 times"),
+        (9.0, "90 % of"),
+        (1.0, "10 % of"),
+        (0.5, "1/20 of"),
+    ],
+)
+def test_a_compute_against_another_of_ten(compute, said):
+    assert placing._ratio(compute, 10.0) == said
+
+
+def test_who_can_is_the_smallest_that_holds_it_and_the_largest_that_does_not():
+    def held(name, times):
+        return purses.Held(purse=purse(name=name), year=2020, flop=1.0, on="x", times=times)
+
+    some = [held("a", 20.0), held("b", 3.0), held("c", 0.5), held("d", 0.1), held("e", None)]
+    assert placing._who(some, 2020) == (
+        "on hardware of 2020 c can train it with 50 % of its purse, while it is 3.0 times what b "
+        "holds"
+    )
+    assert placing._who(some[2:], 2020) == (
+        "on hardware of 2020 c can train it with 50 % of its purse"
+    )
+    assert placing._who(some[:2], 2020) == (
+        "on hardware of 2020 no purse here holds it: it takes 3.0 times what b can spend"
+    )
+
+
+def test_the_largest_by_a_day_counts_that_day_and_not_the_run_itself(five):
+    # on the first of January 2013 E is there, on the last of December 2012 it is not
+    for day, largest in ((datetime.date(2013, 1, 1), "E"), (datetime.date(2012, 12, 31), "D")):
+        assert f"by {day.year} ({largest})" in placing.place(flop=20.0, date=day).sentence
+    assert "by 2013 (D)" in placing.place(landmark="E").sentence
+    assert placing.place(flop=99.0).date == datetime.date(2013, 1, 1)  # of the last landmark
+
+
+def test_names_by_their_beginning(five, monkeypatch):
+    systems = [landmark(name, 2012, 1.0) for name in ("GPT-3 175B", "GPT-3.5", "BERT", "Bert 2")]
+    monkeypatch.setattr(placing, "landmarks", lambda: tuple(systems))
+    assert placing.find("gpt-3").name == "GPT-3 175B"  # of two the one with a word after it
+    assert placing.find("BERT").name == "BERT"  # the name itself before beginnings
+    assert placing.find("gpt-3.").name == "GPT-3.5"
+    with pytest.raises(ValueError, match="no one landmark G"):
+        placing.find("G")
+
+
+# --- eras -----------------------------------------------------------------------------------------
+
+
+def test_scores_are_of_the_systems_within_52_weeks():
+    # 10, 100 and 1000 FLOP: logs 1, 2, 3; mean 2, sample deviation 1; the fourth is alone
+    dates = [datetime.date(2012, 1, 1) + datetime.timedelta(days=n) for n in (0, 364, 200, 800)]
+    systems = [
+        Landmark(**{**vars_of(landmark("x", 2012, flop)), "date": day})
+        for day, flop in zip(dates, (10.0, 1000.0, 100.0, 5.0), strict=True)
+    ]
+    assert trend.scores(systems) == [pytest.approx(v) for v in (-1.0, 1.0, 0.0, 0.0)]
+    later = [systems[0], Landmark(**{**vars_of(systems[1]), "date": dates[0]
+             + datetime.timedelta(days=365)})]  # fmt: skip
+    assert trend.scores(later) == [0.0, 0.0]  # a day more, and each is alone
+
+
+def vars_of(one):
+    return {name: getattr(one, name) for name in Landmark.__slots__}
+
+
+def test_large_is_above_0_76_from_september_2015_on(monkeypatch):
+    days = [datetime.date(2015, 8, 31), datetime.date(2015, 9, 1), datetime.date(2016, 1, 1)]
+    systems = [
+        Landmark(**{**vars_of(landmark(f"{n}", 2015, 1.0)), "date": day})
+        for n, day in enumerate([*days, *days])
+    ]
+    scores = [0.77, 0.77, 0.76, -2.0, -2.1, 0.0]
+    monkeypatch.setattr(trend, "landmarks", lambda: tuple(systems))
+    monkeypatch.setattr(trend, "scores", lambda window: scores)
+    assert [one.name for _, one in trend._scale(large=True)] == ["1"]
+    assert [one.name for _, one in trend._scale(large=False)] == ["0", "2", "3", "5"]
+    assert len(trend._scale(large=None)) == 5  # one is a low outlier, below -2
+
+
+def test_an_era_begins_after_2009_and_ends_before_february_2022(monkeypatch):
+    days = [
+        datetime.date(2009, 12, 31),
+        datetime.date(2010, 1, 1),
+        datetime.date(2022, 1, 31),
+        datetime.date(2022, 2, 1),
+    ]
+    systems = tuple(
+        Landmark(**{**vars_of(landmark(f"{n}", 2010, 1.0)), "date": day})
+        for n, day in enumerate(days)
+    )
+    monkeypatch.setattr(trend, "landmarks", lambda: systems)
+    assert [one.name for _, one in trend._scale(large=None)] == ["1", "2"]
+    assert [one.name for one in trend._deep()] == ["1", "2", "3"]
+    assert [one.name for one in trend._RULES["before-2010"]()] == ["0"]
+
+
+def test_the_top_ten_are_those_among_the_ten_largest_when_they_came():
+    systems = [landmark(f"{n}", 2012, float(n)) for n in (5, 3, 4, 3, 6)]
+    # of two: 5 and 3 fill them; 4 is above 3, 3 is below 4, 6 above 4
+    assert [one.flop for one in trend.top(systems, 2)] == [5.0, 3.0, 4.0, 6.0]
+    ten = [landmark("x", 2012, float(n)) for n in range(10, 0, -1)]
+    assert len(trend.top([*ten, landmark("y", 2013, 1.0)])) == 10
+
+
+def test_doubling_in_a_year_and_a_half():
+    # twice as much every 1.5 years: 18 months, exactly, so that every draw says so
+    months, low, high, r2 = trend.doubling([(1.5 * n, 2.0**n) for n in range(6)], "k")
+    assert (months, low, high, r2) == tuple(pytest.approx(v) for v in (18.0, 18.0, 18.0, 1.0))
+    falling = trend.doubling([(1.0 * n, 0.5**n) for n in range(6)], "k")
+    assert falling[2] == float("inf")
+
+
+def test_a_published_doubling_is_off_by_a_share():
+    found = next(one for one in trend.doublings() if one.published)
+    item = found.published[0]
+    assert item["off"] == pytest.approx(found.months / item["months"] - 1)
+    assert found.off == item["off"]
+    bare = next((one for one in trend.doublings() if not one.published), None)
+    assert bare is None or bare.off is None
