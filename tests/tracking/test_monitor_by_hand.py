@@ -15,7 +15,7 @@ import costcalc
 from costcalc.base.errors import InputError
 from costcalc.tracking import background, detect, guard, ranks, tracker
 from costcalc.tracking.counter import Counter
-from costcalc.tracking.forecast import Snapshot
+from costcalc.tracking.forecast import Forecaster, Snapshot
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.limit_watch import LimitWatch
 from costcalc.tracking.monitor import JobMonitor
@@ -315,6 +315,37 @@ def test_a_rank_meters_what_its_nodes_first_does_not_list(
     thread._meter_what_nobody_does()
     thread._meter_what_nobody_does()  # asked once
     assert begun == [False] * meters
+
+
+@pytest.mark.parametrize(("local", "hosts"), [(0, [True]), (1, []), (2, [])])
+@pytest.mark.parametrize(("share", "noted"), [(1.0, False), (0.25, True)])
+def test_a_nodes_first_rank_meters_its_host(
+    local: int, hosts: list[bool], share: float, noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = behind()
+    thread._place = replace(thread._place, local_rank=local)
+    cores = detect.HostShare(
+        name="h", cpu="c", cores=frozenset(range(8)), all_cores=8, allotted=8 * share
+    )
+    monkeypatch.setattr(detect, "host", lambda: cores)
+    begun: list[bool] = []
+    monkeypatch.setattr(thread, "_meter", lambda *, host: begun.append(host))
+    thread._prepare()
+    assert begun == hosts
+    assert any("0.25 of its host by cores" in note for note in thread.notes) is (
+        noted and bool(hosts)
+    )
+    assert thread._start.machine == {"cpu": "c", "cores": 8, "all_cores": 8, "host_share": share}
+
+
+def test_the_first_progress_may_be_one() -> None:
+    # one step of 10 after 5 s, five by 45 s: 4 in 40 s, so that 5 more take 50 s
+    follower = Forecaster(None, planned=10.0)
+    for elapsed, done in ((5.0, 1.0), (25.0, 3.0), (45.0, 5.0)):
+        seen = follower.look(Snapshot(elapsed=elapsed, done=done, devices=1.0))
+    assert seen is not None
+    assert seen.share == 0.5
+    assert seen.total["wall_clock"].value == pytest.approx((45 + 50) / 3600)
 
 
 # --- faults of ours -------------------------------------------------------------------------------

@@ -166,6 +166,26 @@ def test_what_measured_everything_measures_the_sum() -> None:
     assert value(made(replace(found, energy={}), None), "energy_it") is None
 
 
+def test_without_an_accelerator_the_hosts_are_counted() -> None:
+    bare = made(job(devices=0, watts=None), None)["details"]["hardware"]
+    assert bare == {"name": "Abacus 16-core, no accelerator", "nodes": 1, "count": 1}
+    unnamed = made(replace(job(devices=0, watts=None), cpus=()), None)["details"]["hardware"]
+    assert (unnamed["name"], unnamed["count"]) == (None, None)
+
+
+def test_without_a_model_nothing_is_said_of_what_was_trained_on() -> None:
+    run = {key: RUN[key] for key in ("training", "hardware", "site")}
+    training = made(job(**COUNTS), run)["run"]["training"]
+    assert training == {"sequence_length": 1024, "global_batch": 64, "runs": 1.0}  # no tokens
+    assert "training" not in made(job(**COUNTS), {"site": RUN["site"]})["run"]
+
+
+def test_a_run_is_named_by_twelve_digits_of_its_job() -> None:
+    name = made(job(**COUNTS))["runs"][0]["id"]
+    assert len(name) == len("run-") + 12
+    assert int(name.removeprefix("run-"), 16) >= 0
+
+
 # --- the summary ----------------------------------------------------------------------------------
 
 
