@@ -14,14 +14,13 @@ from functools import partial
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
 from costcalc.workload.architecture import Architecture
-from costcalc.workload.families.bert import bert, distilbert
 from costcalc.workload.families.decoder import decoder
+from costcalc.workload.families.encoders import TEXT_ENCODERS, TEXT_TOPS
 from costcalc.workload.families.fields import Fields, shown
 from costcalc.workload.families.heads import (
     DENSE,
     IMAGE,
     PLAIN,
-    POOLED,
     Tops,
     asked,
     class_of,
@@ -29,6 +28,7 @@ from costcalc.workload.families.heads import (
     foreign,
 )
 from costcalc.workload.families.mamba import mamba, mamba2
+from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
 from costcalc.workload.families.vision import resnet, vit
@@ -40,24 +40,38 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         name: partial(decoder, name=name.removesuffix("_text"), d=record)
         for name, record in DECODERS.items()
     },
-    "bert": partial(bert, name="bert", vocabulary=30522),
-    "distilbert": distilbert,
+    **TEXT_ENCODERS,
+    **{name: partial(bart, name=name, d=record) for name, record in SEQ2SEQ.items()},
+    "falcon_mamba": partial(mamba, name="falcon_mamba"),
     "mamba": mamba,
     "mamba2": mamba2,
     "mt5": partial(
         t5, name="mt5", heads=6, ffn=1024, vocabulary=250112, layers=8, act="gated-gelu"
     ),
     "resnet": resnet,
-    "roberta": partial(bert, name="roberta", vocabulary=50265),
+    "longt5": partial(
+        t5, name="longt5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu", local=True
+    ),
     "t5": partial(t5, name="t5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu"),
+    "umt5": partial(
+        t5,
+        name="umt5",
+        heads=6,
+        ffn=1024,
+        vocabulary=250112,
+        layers=8,
+        act="gated-gelu",
+        each_layer=True,
+    ),
     "vit": vit,
     "whisper": whisper,
-    "xlm-roberta": partial(bert, name="roberta", vocabulary=30522),
 }
 
 #: another spelling, or a model that wraps a text model: the family its text model has
 ALIASES: dict[str, str] = {
     "gemma3": "gemma3_text",
+    "gpt-sw3": "gpt2",
+    "kimi_k2": "deepseek_v3",
     "llama4": "llama4_text",
     "RefinedWeb": "falcon",
     "RefinedWebModel": "falcon",
@@ -73,8 +87,8 @@ def supported() -> list[str]:
 
 #: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
 TOPS: dict[str, Tops] = {
-    **dict.fromkeys(("bert", "roberta", "xlm-roberta"), POOLED),
-    **dict.fromkeys(("distilbert", "t5", "mt5", "whisper"), DENSE),
+    **TEXT_TOPS,
+    **dict.fromkeys((*SEQ2SEQ, "t5", "mt5", "umt5", "longt5", "whisper"), DENSE),
     "resnet": IMAGE,
     "vit": replace(IMAGE, pooler=True),
 }

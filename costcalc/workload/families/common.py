@@ -63,10 +63,13 @@ class Sizes:
         return 4 * hidden if self.ffn is None else self.ffn
 
 
+HEADS = ("n_head", "n_heads", "num_heads", "attention_heads")
+
+
 def shape(c: Fields, d: Sizes) -> Shape:
     """The common keys of a configuration; ``d`` says what an absent one stands for."""
     hidden = c.integer("hidden_size", d.hidden, "n_embd", "d_model", "n_embed")
-    heads = c.integer("num_attention_heads", d.heads, "n_head", "n_heads", "num_heads")
+    heads = c.integer("num_attention_heads", d.heads, *HEADS)
     kv_heads = c.optional("num_key_value_heads", d.kv_heads)
     head_dim = c.optional("head_dim", d.head_dim)
     if not d.grouped or (head_dim is None and not d.uneven):

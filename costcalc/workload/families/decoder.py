@@ -19,6 +19,7 @@ from costcalc.workload.families.common import (
     attention,
     experts,
     language_model,
+    linear,
     mlp,
     shape,
     weights,
@@ -39,40 +40,70 @@ def every_layer(_: Fields, layers: int) -> Sequence[bool]:
     return [True] * layers
 
 
+def one_attention(c: Fields, d: Decoder, s: Shape, window: int | None = None) -> Operators:
+    """The attention of one layer, with its gate if it has one."""
+    bias = flag(c, d.bias)
+    wanted = not d.own_weights_if or c.flag(*d.own_weights_if)
+    gate = d.gate(c, s) if d.gate else 0
+    made = attention(
+        s,
+        bias=bias,
+        out_bias=bias if d.out_bias is None else flag(c, d.out_bias),
+        extra=d.own_weights(s) if d.own_weights and wanted else 0,
+        window=window,
+        chunked=d.chunked and window is not None,
+        names=d.names,
+    )
+    return ((linear(s.hidden, gate, "attention", d.gate_name, bias),) if gate else ()) + made
+
+
 def grouped_query(c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
     """The attention of each layer."""
-    bias = flag(c, d.bias)
-    out_bias = bias if d.out_bias is None else flag(c, d.out_bias)
-    wanted = not d.own_weights_if or c.flag(d.own_weights_if, False)
-    extra = d.own_weights(s) if d.own_weights and wanted else 0
     windows = d.windows(c, s.layers)
-    made = {
-        window: attention(
-            s,
-            bias=bias,
-            out_bias=out_bias,
-            extra=extra,
-            window=window,
-            chunked=d.chunked and window is not None,
-            names=d.names,
-        )
-        for window in set(windows)
-    }
+    made = {window: one_attention(c, d, s, window) for window in set(windows)}
     plain = d.mixture is not None
     return [("layer" if plain or w is None else "windowed layer", made[w]) for w in windows]
+
+
+def hybrid(
+    kinds: Callable[[Fields, int], Sequence[str]],
+    **makers: Callable[[Fields, Decoder, Shape], Operators],
+) -> Callable[[Fields, Decoder, Shape], Sequence[Mixer]]:
+    """Layers of several kinds: ``kinds`` names that of each, ``makers`` makes one of them."""
+
+    def mixers(c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
+        found = kinds(c, s.layers)
+        made = {kind: makers[kind](c, d, s) for kind in set(found)}
+        return [(kind, made[kind]) for kind in found]
+
+    return mixers
+
+
+def full_attention(c: Fields, d: Decoder, s: Shape) -> Operators:
+    """One layer's attention over all keys, as a maker of :func:`hybrid`."""
+    return one_attention(c, d, s)
+
+
+def sliding_attention(c: Fields, d: Decoder, s: Shape, *, usual: int = 4096) -> Operators:
+    """One layer's attention within the window, as a maker of :func:`hybrid`."""
+    return one_attention(c, d, s, c.optional("sliding_window", usual))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
     """The experts of a family; a number is the default of the key beside it."""
 
-    number: int  # num_local_experts, num_experts, n_routed_experts
-    chosen: int | None  # num_experts_per_tok; None: which has no default
+    number: int | None  # num_local_experts, num_experts, n_routed_experts, moe_num_experts
+    chosen: int | None  # num_experts_per_tok and its like; None: which has no default
     ffn: int | None = None  # moe_intermediate_size; None: as wide as intermediate_size says
     shared: int | None = None  # n_shared_experts, each as wide as a routed one
-    shared_ffn: int | None = None  # shared_expert_intermediate_size, behind a gate of its own
+    shared_ffn: int | None = None  # shared_expert_intermediate_size
+    shared_gate: bool = False  # the shared expert stands behind a gate of its own
     dense_ffn: int | None = None  # intermediate_size_mlp, of the layers without experts
     biases: bool = False  # in router and routed experts
+    gated: bool = True
+    balance: bool = False  # a learned bias an expert, which balances their loads
+    none_is_dense: bool = False  # 0 experts: only the shared one
     sparse: Callable[[Fields, int], Sequence[bool]] = every_layer  # which of so many layers
 
 
@@ -82,7 +113,7 @@ class Decoder(Sizes):
 
     ``norm`` counts the vectors of a norm (1: RMS, 2: with a bias, 0: none that learn), ``norms``
     the norms of a layer.  ``own_weights``: parameters of query and key norms or of sinks; where
-    ``own_weights_if`` names a key, only if that is true.
+    ``own_weights_if`` names a key and its default, only if that is true.
     """
 
     bias: Flag = False
@@ -94,12 +125,16 @@ class Decoder(Sizes):
     norm: int | Callable[[Fields], int] = 1
     norms: int | Callable[[Fields], int] = 2
     own_weights: Callable[[Shape], int] | None = None
-    own_weights_if: str = ""
+    own_weights_if: tuple[str, bool] | None = None
+    gate: Callable[[Fields, Shape], int] | None = None  # the width of a gate on attention
+    gate_name: str = "g_proj"
+    more_weights: Callable[[Shape], int] | None = None  # of each layer, besides
     windows: Callable[[Fields, int], Sequence[int | None]] = no_window  # of each of so many layers
     chunked: bool = False  # the windows are chunks, which do not slide
     positions: int = 0  # max_position_embeddings or n_positions, where they are learned
+    offset: int = 0  # rows of that table that are no position
     embedding_norm: bool = False
-    head_bias: bool = False
+    head_bias: Flag = False
     mixture: Mixture | None = None
     shape: Callable[[Fields, Decoder], Shape] = shape
     mixers: Callable[[Fields, Decoder, Shape], Sequence[Mixer]] = grouped_query
@@ -122,9 +157,12 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
     mixers = d.mixers(c, d, s)
     bias = flag(c, d.mlp_bias)
     norm = (d.norm if isinstance(d.norm, int) else d.norm(c)) * s.hidden
-    norms = weights((d.norms if isinstance(d.norms, int) else d.norms(c)) * norm)
+    more = d.more_weights(s) if d.more_weights else 0
+    norms = weights((d.norms if isinstance(d.norms, int) else d.norms(c)) * norm + more)
     wide = d.mixture and d.mixture.dense_ffn
-    ffn = c.integer("intermediate_size_mlp", wide) if wide else s.ffn
+    ffn = s.ffn
+    if wide:
+        ffn = c.integer("intermediate_size_mlp", wide, "dense_intermediate_size")
     dense = mlp(s.hidden, ffn, gated=d.gated, bias=bias, names=d.mlp_names) + norms
     routed = _routed(c, d.mixture, s, bias) if d.mixture else _Routed(sparse=[False] * s.layers)
     layers = [
@@ -135,7 +173,7 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
     ]
     positions = d.positions
     if positions:
-        positions = c.integer("n_positions", positions, "max_position_embeddings")
+        positions = c.integer("n_positions", positions, "max_position_embeddings") + d.offset
     made = language_model(
         name,
         s,
@@ -143,7 +181,7 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
         norm=norm,
         positions=positions,
         embedding_norm=norm if d.embedding_norm else 0,
-        head_bias=d.head_bias,
+        head_bias=flag(c, d.head_bias),
         gated=d.gated,
     )
     made = replace(
@@ -166,15 +204,32 @@ class _Routed:
     ffn: int = 0
 
 
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k")
+SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
+SHARED_WIDTH = (
+    "shared_expert_intermediate_size",
+    "shared_intermediate_size",
+    "moe_shared_expert_intermediate_size",
+)
+
+
 def _routed(c: Fields, d: Mixture, s: Shape, shared_bias: bool) -> _Routed:
-    number = c.integer("num_local_experts", d.number, "num_experts", "n_routed_experts")
-    if d.chosen is None and c.config.get("num_experts_per_tok") is None:
-        c.problem("num_experts_per_tok", "expected the number of experts a token passes; got none")
-    chosen = c.integer("num_experts_per_tok", d.chosen or 1)
+    least = 0 if d.none_is_dense else 1
+    for names, default in ((EXPERTS, d.number), (CHOSEN, d.chosen)):
+        if default is None and c.find(names)[1] is None:
+            passes = " that a token passes" if names is CHOSEN else ""
+            c.problem(names[0], f"expected the number of experts{passes}; got none")
+    number = c.integer(EXPERTS[0], d.number or 1, *EXPERTS[1:], low=least)
+    chosen = c.integer(CHOSEN[0], d.chosen or 1, *CHOSEN[1:], low=least)
     ffn = s.ffn if d.ffn is None else c.integer("moe_intermediate_size", d.ffn)
-    shared = 0 if d.shared is None else ffn * c.integer("n_shared_experts", d.shared, low=0)
+    shared = 0 if d.shared is None else ffn * c.integer(SHARED[0], d.shared, *SHARED[1:], low=0)
     if d.shared_ffn is not None:
-        shared = c.integer("shared_expert_intermediate_size", d.shared_ffn)
+        shared = c.integer(SHARED_WIDTH[0], d.shared_ffn, *SHARED_WIDTH[1:], low=0)
+    sparse = _sparse(c, d, s.layers)
+    if not number:
+        operators: Operators = mlp(s.hidden, shared, gated=d.gated, bias=shared_bias)
+        return _Routed(sparse=sparse, operators=operators, ffn=shared)
     operators = experts(
         c,
         s.hidden,
@@ -185,7 +240,14 @@ def _routed(c: Fields, d: Mixture, s: Shape, shared_bias: bool) -> _Routed:
         shared_bias=shared_bias,
         bias=d.biases,
         router_bias=d.biases,
-        shared_gate=d.shared_ffn is not None,
+        shared_gate=d.shared_gate,
+        gated=d.gated,
     )
-    sparse = d.sparse(c, s.layers)
+    operators += weights(number * d.balance)
     return _Routed(sparse=sparse, operators=operators, number=number, chosen=chosen, ffn=ffn)
+
+
+def _sparse(c: Fields, d: Mixture, layers: int) -> Sequence[bool]:
+    """Which layers have experts: as ``mlp_layer_types`` lists them, else the family's pattern."""
+    listed = c.words("mlp_layer_types", layers, ("sparse", "dense"))
+    return d.sparse(c, layers) if listed is None else [each == "sparse" for each in listed]

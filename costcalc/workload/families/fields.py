@@ -91,6 +91,18 @@ class Fields:
         if found not in self.problems:
             self.problems.append(found)
 
+    def within(self, key: str) -> Fields:
+        """The mapping that stands under a key, none if there is none; its problems are ours."""
+        found = self.config.get(key)
+        inner = Fields(found if isinstance(found, Mapping) else {}, f"{self.prefix}{key}.")
+        inner.problems, inner.head = self.problems, self.head
+        return inner
+
+    def put(self, key: str, value: object) -> None:
+        """Say under one key what the file says under another."""
+        self.config.within = {**self.config.within, key: value}
+        self.config.seen.add(key)
+
     def check(self) -> None:
         """Raise what was found."""
         if self.problems:

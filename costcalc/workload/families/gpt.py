@@ -91,3 +91,22 @@ def opt_ends(c: Fields, s: Shape, model: Architecture) -> Architecture:
     words = beside("embedding", weights(s.vocabulary * width + positions, "embedding"))
     head = beside("head", (output_head(replace(s, hidden=width)),))
     return replace(model, blocks=(words, *into, *stack, norm, *out, head))
+
+
+def one_key_head(c: Fields, d: Sizes) -> Shape:
+    """GPTBigCode: one key-value head unless ``multi_query`` is false."""
+    s = shape(c, replace(d, grouped=False))
+    c.find(("num_key_value_heads",))  # which repeats it
+    return replace(s, kv_heads=1) if c.flag("multi_query", True) else s
+
+
+def without_last_norm(_: Fields, __: Shape, model: Architecture) -> Architecture:
+    """The first GPT: no norm behind the last layer."""
+    return replace(model, blocks=tuple(b for b in model.blocks if b.name != "norm"))
+
+
+def one_more_bias(_: Fields, s: Shape, model: Architecture) -> Architecture:
+    """GPT-NeoX Japanese: attention's output has a bias in the last layer alone."""
+    first, *rest = model.blocks
+    more = replace(first, operators=first.operators + weights(s.hidden))
+    return replace(model, blocks=(more, *rest))

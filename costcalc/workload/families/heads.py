@@ -25,6 +25,8 @@ ENDINGS: dict[str, str] = {
     "LMHeadModel": LANGUAGE,
     "WithLMHeadModel": LANGUAGE,
     "ForConditionalGeneration": LANGUAGE,
+    "MTModel": LANGUAGE,
+    "GenerationDecoder": LANGUAGE,
     "ForMaskedLM": LANGUAGE,
     "ForPreTraining": "pretraining",
     "ForSequenceClassification": "classifier",
@@ -42,7 +44,9 @@ ENDINGS: dict[str, str] = {
     "ForSemanticSegmentation": "segmentation",
 }
 
-_CLASS = re.compile(r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|RewardModel|EncoderModel|Model)$")
+_CLASS = re.compile(
+    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model)$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Tops:
     """
 
     own: str = LANGUAGE
+    discriminates: bool = False  # the head of pretraining is built by the family
     pooler: bool = False
     dense: bool = True
     each: bool = False
@@ -127,7 +132,8 @@ def crowned(
     True
     """
     head, tops = wanted.head, tops or (PLAIN if model.kind == "decoder" else POOLED)
-    if head in (LANGUAGE, tops.own) or (head == "pretraining" and not tops.pooler):
+    plain = tops.discriminates or not tops.pooler
+    if head in (LANGUAGE, tops.own) or (head == "pretraining" and plain):
         return model
     old = [o for b in model.blocks if b.name == "head" for o in b.operators]
     body = tuple(block for block in model.blocks if block.name != "head")

@@ -1,38 +1,34 @@
-"""Mamba and Mamba-2: state-space models without attention.
+"""Mamba, Mamba-2 and Falcon Mamba: state-space models without attention.
 
-Gu and Dao 2023 (arXiv:2312.00752), Dao and Gu 2024 (arXiv:2405.21060).  The scan is elementwise:
-of each of the inner·state elements, a token multiplies and adds for the update (4 FLOP: decay,
-input, two of discretisation) and for the output (2), 6 in all; it is bound by memory.  Mamba-2's
-chunked form, with chunks of Q tokens, trades it for matrix products within the chunk (section 6):
-Q·(groups·state + inner) + 4·inner·state FLOP a token.  Defaults: transformers 5.23.
+Their layers stand in :mod:`~costcalc.workload.families.recurrent`.  Defaults: transformers 5.24.
 """
 
 from __future__ import annotations
 
-from costcalc.workload.architecture import Architecture, Convolution, Scan
-from costcalc.workload.families.common import Operators, Shape, language_model, linear, weights
+from costcalc.workload.architecture import Architecture
+from costcalc.workload.families.common import Shape, language_model, weights
 from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.recurrent import mamba2_layer, mamba_layer
 
 
-def mamba(c: Fields) -> Architecture:
-    """Mamba; ``MambaForCausalLM``."""
+def mamba(c: Fields, name: str = "mamba") -> Architecture:
+    """Mamba; ``MambaForCausalLM``, and ``FalconMambaForCausalLM``, whose inner norms learn not."""
     s = _shape(c, hidden=768, layers=32, vocabulary=50280, tied=True)
     inner = c.integer("intermediate_size", max(1, int(c.number("expand", 2) * s.hidden)))
-    state, kernel = c.integer("state_size", 16), c.integer("conv_kernel", 4)
     rank = s.hidden // 16 + (s.hidden % 16 > 0)
     if c.config.get("time_step_rank") != "auto":
         rank = c.integer("time_step_rank", rank)
-    bias, conv_bias = c.flag("use_bias", False), c.flag("use_conv_bias", True)
-    operators: Operators = (
-        linear(s.hidden, 2 * inner, "other", "in_proj", bias),
-        Convolution(c_in=inner, c_out=inner, kernel=kernel, groups=inner, bias=conv_bias),
-        linear(inner, rank + 2 * state, "other", "x_proj"),
-        linear(rank, inner, "other", "dt_proj", bias=True),
-        *weights(inner * state + inner + s.hidden),
-        Scan(flops=6 * inner * state, state=inner * state),
-        linear(inner, s.hidden, "other", "out_proj", bias),
+    mixer = mamba_layer(
+        s.hidden,
+        inner=inner,
+        state=c.integer("state_size", 16),
+        kernel=c.integer("conv_kernel", 4),
+        rank=rank,
+        bias=c.flag("use_bias", False),
+        conv_bias=c.flag("use_conv_bias", True),
     )
-    return language_model("mamba", s, [("layer", operators)] * s.layers, kind="ssm", gated=False)
+    layer = ("layer", mixer + weights(s.hidden))
+    return language_model(name, s, [layer] * s.layers, kind="ssm", gated=False)
 
 
 def mamba2(c: Fields) -> Architecture:
@@ -43,19 +39,19 @@ def mamba2(c: Fields) -> Architecture:
     if heads * width != inner:
         wanted = f"num_heads x head_dim to be expand x hidden_size ({inner})"
         c.problem("num_heads", f"expected {wanted}; got {heads} x {width}")
-    state, kernel = c.integer("state_size", 128), c.integer("conv_kernel", 4)
-    groups, chunk = c.integer("n_groups", 8), c.integer("chunk_size", 256)
-    bias, conv_bias = c.flag("use_bias", False), c.flag("use_conv_bias", True)
-    channels = inner + 2 * groups * state
-    flops = chunk * (groups * state + inner) + 4 * inner * state
-    operators: Operators = (
-        linear(s.hidden, inner + channels + heads, "other", "in_proj", bias),
-        Convolution(c_in=channels, c_out=channels, kernel=kernel, groups=channels, bias=conv_bias),
-        *weights(3 * heads + inner + s.hidden),
-        Scan(flops=flops, state=inner * state),
-        linear(inner, s.hidden, "other", "out_proj", bias),
+    mixer = mamba2_layer(
+        s.hidden,
+        inner=inner,
+        heads=heads,
+        state=c.integer("state_size", 128),
+        groups=c.integer("n_groups", 8),
+        kernel=c.integer("conv_kernel", 4),
+        chunk=c.integer("chunk_size", 256),
+        bias=c.flag("use_bias", False),
+        conv_bias=c.flag("use_conv_bias", True),
     )
-    return language_model("mamba2", s, [("layer", operators)] * s.layers, kind="ssm", gated=False)
+    layer = ("layer", mixer + weights(s.hidden))
+    return language_model("mamba2", s, [layer] * s.layers, kind="ssm", gated=False)
 
 
 def _shape(c: Fields, *, hidden: int, layers: int, vocabulary: int, tied: bool) -> Shape:

@@ -31,9 +31,22 @@ TARGET_SHARE = 114 / 512
 
 
 def t5(
-    c: Fields, name: str, *, heads: int, ffn: int, vocabulary: int, layers: int, act: str
+    c: Fields,
+    name: str,
+    *,
+    heads: int,
+    ffn: int,
+    vocabulary: int,
+    layers: int,
+    act: str,
+    each_layer: bool = False,
+    local: bool = False,
 ) -> Architecture:
-    """T5, T5 v1.1 (gated), Flan-T5 and mT5; ``T5ForConditionalGeneration``."""
+    """T5, T5 v1.1 (gated), Flan-T5, mT5, UMT5, LongT5; ``T5ForConditionalGeneration``.
+
+    ``each_layer`` has relative positions of its own; ``local``: the encoder sees a window (with
+    ``transient-global``, also blocks of the text, which are not counted beside it).
+    """
     hidden = c.integer("d_model", 512, "hidden_size")
     heads = c.integer("num_heads", heads, "num_attention_heads")
     s = Shape(
@@ -46,22 +59,34 @@ def t5(
         layers=c.layers("num_layers", layers, "num_hidden_layers"),
         tied=True,
     )
-    buckets = c.integer("relative_attention_num_buckets", 32) * heads
+    decoder_layers = c.layers("num_decoder_layers", s.layers)
+    table = c.integer("relative_attention_num_buckets", 32) * heads
+    buckets = (table * s.layers, table * decoder_layers) if each_layer else (table, table)
     made = encoder_decoder(
         name,
         s,
-        decoder_layers=c.layers("num_decoder_layers", s.layers),
+        decoder_layers=decoder_layers,
+        window=2 * c.integer("local_radius", 127) + 1 if local else None,
         gated=c.text("feed_forward_proj", act).startswith("gated"),
         bucket_weights=buckets,
         target_share=TARGET_SHARE,
     )
+    if local and c.text("encoder_attention_type", "local") == "transient-global":
+        made = _transient(made, table, s)
     if c.head.head in ("encoder", "tokens"):
-        return encoder_alone(made, weights(-buckets))
+        return encoder_alone(made, weights(-buckets[1]))
     if c.flag("tie_word_embeddings", True):
         return made
     more = f"{s.vocabulary * hidden:,}"
     note = f"the head is tied, as transformers 5 builds it; stored apart it is {more} more"
     return replace(made, notes=(note,))
+
+
+def _transient(model: Architecture, table: int, s: Shape) -> Architecture:
+    """LongT5 with blocks of the text as further keys: a table for them, and a norm a layer."""
+    first, *rest = model.blocks
+    more = weights(table + s.layers * s.hidden)
+    return replace(model, blocks=(replace(first, operators=first.operators + more), *rest))
 
 
 def encoder_alone(model: Architecture, less: Operators = ()) -> Architecture:
@@ -78,20 +103,21 @@ def encoder_decoder(
     *,
     decoder_layers: int,
     gated: bool,
-    bucket_weights: int = 0,
+    bucket_weights: tuple[int, int] = (0, 0),
     target_share: float = 1.0,
+    window: int | None = None,
 ) -> Architecture:
     """An encoder-decoder of T5's kind; the cross attention's keys pass over the encoder's tokens.
 
-    ``bucket_weights``: parameters of the relative positions of one stack.
+    ``bucket_weights``: parameters of the relative positions of each stack.
     """
     inner, each = s.heads * s.head_dim, ("q", "k", "v", "o")
     feed = mlp(s.hidden, s.ffn, gated=gated, names=GATED if gated else ("wi", "wo"))
-    own = attention(s, causal=False, names=each)
+    own = attention(s, causal=False, window=window, names=each)
     masked = attention(s, names=each)
     cross = attention(s, causal=False, over="source", names=("q", "o"), keys_apart=True)
     keys = tuple(linear(s.hidden, inner, "attention", name) for name in ("k", "v"))
-    table = weights(s.vocabulary * s.hidden, "embedding") + weights(2 * bucket_weights)
+    table = weights(s.vocabulary * s.hidden, "embedding") + weights(sum(bucket_weights))
     norm = weights(s.hidden)
     decoder = masked + cross + feed + weights(3 * s.hidden)
     blocks = (

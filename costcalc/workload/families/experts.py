@@ -1,0 +1,101 @@
+"""Attention that three mixtures of experts have and no plain value of their rows says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from costcalc.workload.architecture import Attention
+from costcalc.workload.families.common import Operators, Shape, Sizes, linear, weights
+from costcalc.workload.families.decoder import Decoder, Mixer, flag, one_attention
+from costcalc.workload.families.fields import Fields
+
+FULL, WINDOW = "full_attention", "sliding_attention"
+
+
+def laguna_attention(c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
+    """Laguna: each layer its own number of heads, each head with a gate."""
+    heads = c.integers("num_attention_heads_per_layer", s.layers) or [s.heads] * s.layers
+    kinds = c.words("layer_types", s.layers, (FULL, WINDOW)) or [FULL] * s.layers
+    gated = c.config.get("gating", True) is not False
+    window = c.optional("sliding_window", 512)
+
+    def one(number: int, kind: str) -> Operators:
+        own = replace(s, heads=max(1, number))
+        made = one_attention(c, d, own, window if kind == WINDOW else None)
+        return made + ((linear(s.hidden, number, "attention", "g_proj"),) if gated else ())
+
+    made = {key: one(*key) for key in set(zip(heads, kinds, strict=True))}
+    return [("layer", made[key]) for key in zip(heads, kinds, strict=True)]
+
+
+def mimo_kinds(c: Fields, layers: int) -> Sequence[str]:
+    """MiMo-V2: all keys in the first layer and each sixth."""
+    pattern = [FULL if i == 0 or (i + 1) % 6 == 0 else WINDOW for i in range(layers)]
+    listed = c.integers("hybrid_layer_pattern", layers)  # the checkpoint's own key: 1 is a window
+    if listed is not None:
+        pattern = [WINDOW if each else FULL for each in listed]
+    return c.words("layer_types", layers, (FULL, WINDOW)) or pattern
+
+
+def mimo_full(c: Fields, d: Decoder, s: Shape) -> Operators:
+    """MiMo-V2's layer over all keys."""
+    return _mimo(c, d, s, None, s.kv_heads, 0)
+
+
+def mimo_sliding(c: Fields, d: Decoder, s: Shape) -> Operators:
+    """MiMo-V2's layer within a window: more key-value heads, and sinks."""
+    window = c.optional("sliding_window", 129)
+    return _mimo(c, d, s, window, c.integer("swa_num_key_value_heads", 8), s.heads)
+
+
+def _mimo(
+    c: Fields, d: Decoder, s: Shape, window: int | None, shared: int, sinks: int
+) -> Operators:
+    value, bias = c.integer("v_head_dim", 128), flag(c, d.bias)
+    sizes = {"q": s.heads * s.head_dim, "k": shared * s.head_dim, "v": shared * value}
+    core = Attention(heads=s.heads, kv_heads=shared, qk_dim=s.head_dim, v_dim=value, window=window)
+    return (
+        *(linear(s.hidden, size, "attention", f"{n}_proj", bias) for n, size in sizes.items()),
+        *weights(sinks),
+        core,
+        linear(s.heads * value, s.hidden, "attention", "o_proj"),
+    )
+
+
+def minimax_kinds(c: Fields, layers: int) -> Sequence[str]:
+    """MiniMax-M3: which layers choose blocks of keys."""
+    return c.words("layer_types", layers, (FULL, "minimax_m3_sparse")) or [FULL] * layers
+
+
+def minimax_sparse(c: Fields, d: Decoder, s: Shape) -> Operators:
+    """Attention over the best blocks of keys, which a light one finds."""
+    heads, width = c.integer("index_n_heads", 4), c.integer("index_head_dim", 128)
+    seen = c.integer("index_topk_blocks", 16) * c.integer("index_block_size", 128)
+    return (
+        linear(s.hidden, heads * width, "attention", "index_q_proj"),
+        linear(s.hidden, width, "attention", "index_k_proj"),
+        *weights(2 * width),
+        Attention(heads=heads, kv_heads=1, qk_dim=width, v_dim=0),
+        *one_attention(c, d, s, seen),
+    )
+
+
+def dbrx_shape(c: Fields, _: Sizes) -> Shape:
+    """DBRX's sizes; those of its experts are put where the table's row looks for them."""
+    attention, feed = c.within("attn_config"), c.within("ffn_config")
+    hidden, heads = c.integer("d_model", 2048), c.integer("n_heads", 16)
+    c.divides("n_heads", heads, "d_model", hidden)
+    for ours, theirs in (("num_local_experts", "moe_num_experts"), ("moe_topk", "moe_top_k")):
+        if feed.config.get(theirs) is not None:
+            c.put(ours, feed.config[theirs])
+    return Shape(
+        hidden=hidden,
+        layers=c.layers("n_layers", 24),
+        heads=heads,
+        kv_heads=attention.integer("kv_n_heads", 1),
+        head_dim=max(1, hidden // heads),
+        ffn=feed.integer("ffn_hidden_size", 3584),
+        vocabulary=c.integer("vocab_size", 32000),
+        tied=c.flag("tie_word_embeddings", False),
+    )
