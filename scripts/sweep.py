@@ -78,7 +78,7 @@ def rows() -> Iterator[Row]:
             with torch.device("meta"):
                 module = getattr(transformers, task)._from_config(made)
             module.tie_weights()
-        except Exception:  # noqa: BLE001 - whatever a class cannot do with its own defaults
+        except Exception:  # noqa: BLE001 (whatever a class cannot do with its own defaults)
             continue
         config = json.loads(json.dumps(made.to_dict() | {"architectures": [task]}, default=str))
         try:
