@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from costcalc.base.numbers import Number
 from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
 from costcalc.throughput.layout import Layout
-
-Number = Any  # float or NumPy array of floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

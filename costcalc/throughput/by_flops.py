@@ -13,16 +13,14 @@ elements that a network's layers put out are counted, or go as the square root o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.throughput.coefficients import ceiling_of, rates_of
+from costcalc.throughput.constants import Constants
 from costcalc.throughput.layout import Machine
-
-Number = Any  # float or NumPy array of floats
 
 #: share of the matmul ceiling that the arithmetic of a class reaches in 16 bits: prior
 SHARE = {"cnn": 0.70, "vit": 0.70, "diffusion": 0.50}
@@ -72,7 +70,7 @@ def sample_time(
     forward_flops: float,
     machine: Machine,
     precision: str,
-    constants: Mapping[str, Any],
+    constants: Constants,
     kind: str = "cnn",
     elements: float | None = None,
     *,
@@ -111,6 +109,6 @@ def _class(kind: str) -> str:
     return kind if kind in SHARE else _FALLBACK
 
 
-def _share(constants: Mapping[str, Any], kind: str) -> float:
+def _share(constants: Constants, kind: str) -> float:
     found = constants.get("classes", {}).get(_class(kind))
     return float(found["share"]) if found else SHARE[_class(kind)]

@@ -6,15 +6,13 @@ measurements tell apart.  What a generation does not state falls back to the pri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.numbers import Number
 from costcalc.base.vocabulary import NARROW, PEAK_KEY
+from costcalc.throughput.basis import peak_of
+from costcalc.throughput.constants import Constants
 from costcalc.throughput.layout import Machine
-
-Number = Any  # float or NumPy array of floats
 
 #: bytes of a weight on the wire and of an activation, where not two
 ACTIVATION_BYTES = {"fp32": 4.0, "tf32": 4.0}
@@ -93,13 +91,8 @@ def rates_of(machine: Machine, precision: str) -> Rates:
     >>> rates_of(h100, "fp8").peak, rates_of(h100, "fp8").peak_base
     (1978900000000000.0, 989400000000000.0)
     """
-    key = PEAK_KEY.get(precision, precision)
+    peak = peak_of(machine, precision)
     low = precision in NARROW
-    peak = machine.peak.get(key)
-    if not peak:
-        known = ", ".join(sorted(machine.peak)) or "none"
-        message = f"expected a precision that {machine.accelerator} computes in ({known})"
-        raise InputError(Problem(key="training.precision", message=f"{message}; got {precision}"))
     base = machine.peak.get("bf16", machine.peak.get("fp16", peak)) if low else peak
     fabric = machine.scale_up or machine.scale_out
     return Rates(
@@ -141,7 +134,7 @@ MODELS = {"encoder": "encoder", "encoder-decoder": "encoder", "speech": "encoder
 
 
 def coefficients_of(
-    constants: Mapping[str, Any], machine: Machine, precision: str, kind: str = "decoder"
+    constants: Constants, machine: Machine, precision: str, kind: str = "decoder"
 ) -> Coefficients:
     """The coefficients of one machine and precision, for a kind of model.
 

@@ -6,11 +6,9 @@ each device's link, an all-reduce twice that (Thakur et al. 2005; NCCL's "bus ba
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Number = Any  # float or NumPy array of floats
+from costcalc.base.numbers import Number
 
 
 def group_rate(

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TypedDict, cast
 
 from costcalc.catalog.region_table import table
 
+Figures = Mapping[str, float]
+
+
+class Generation(TypedDict, total=False):
+    """What measurements of a generation tell: coefficients of its own, deviations by precision."""
+
+    own: Figures
+    precisions: Figures
+
+
+class Stated(TypedDict):
+    """A constant with its 5th and 95th percentile, and where it is from."""
+
+    value: float
+    low: float
+    high: float
+    source: str
+    why: str
+
+
+class Source(TypedDict):
+    """Where a constant is from."""
+
+    title: str
+
+
+Constants = TypedDict(
+    "Constants",
+    {
+        "sources": Mapping[str, Source],
+        "global": Figures,
+        "kinds": Mapping[str, Figures],
+        "generations": Mapping[str, Generation],
+        "models": Mapping[str, Figures],
+        "classes": Mapping[str, Figures],
+        "samples": Figures,
+        "auto": Figures,
+        "range": Mapping[str, Figures],
+        "repeat": Figures,
+        "goodput": Stated,
+    },
+    total=False,
+)
+
 
 @cache
-def load() -> dict[str, Any]:
-    """The constants as plain mappings; one copy in memory serves all calls.
+def load() -> Constants:
+    """The constants; one copy in memory serves all calls.
 
     Raises InputError if the file is damaged.
     """
-    return dict(table("throughput.yaml").data)
+    return cast("Constants", dict(table("throughput.yaml").data))

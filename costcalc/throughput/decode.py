@@ -7,11 +7,11 @@ arithmetic matters only for large batches (Pope et al. 2022, arXiv:2211.05102, s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from costcalc.throughput.coefficients import ceiling_of, rates_of
+from costcalc.throughput.basis import peak_of
+from costcalc.throughput.coefficients import ceiling_of
+from costcalc.throughput.constants import Constants
 from costcalc.throughput.layout import Machine
 from costcalc.throughput.shape import ModelShape
 
@@ -52,7 +52,7 @@ def decode_time(
     prompt_length: float,
     generation_length: float,
     precision: str = "bf16",
-    constants: Mapping[str, Any] | None = None,
+    constants: Constants | None = None,
 ) -> DecodeTime:
     """Seconds that all devices of ``machine`` take to generate ``sequences`` answers.
 
@@ -60,7 +60,7 @@ def decode_time(
     rest of the memory bounds the batch.  Raises InputError where the machine has no peak for the
     precision.
     """
-    rates = rates_of(machine, precision)
+    peak = peak_of(machine, precision) * ceiling_of(machine, precision) * PREFILL
     weights = 2.0 * float(shape.parameters)
     held = prompt_length + generation_length
     a_token = 4.0 * float(shape.layers) * float(shape.kv_heads) * float(shape.head_dim)
@@ -74,14 +74,13 @@ def decode_time(
     batch = max(min(sequences / replicas, most), 1.0)
     rounds = math.ceil(sequences / (batch * replicas) - 1e-9)
     share = (constants or {}).get("global", {}).get("bandwidth", 0.85)
-    bandwidth = rates.bandwidth * min(share, BANDWIDTH) * shards
-    peak = rates.peak * ceiling_of(machine, precision) * PREFILL * shards
+    bandwidth = machine.memory_bandwidth * min(share, BANDWIDTH) * shards
     mean = prompt_length + generation_length / 2.0
     read = _weights_read(shape, batch) + batch * a_token * mean
     flops = 2.0 * batch * float(shape.active_weights)
-    a_step = max(read / bandwidth, flops / peak) + LAYER * float(shape.layers)
+    a_step = max(read / bandwidth, flops / (peak * shards)) + LAYER * float(shape.layers)
     decode = rounds * generation_length * a_step
-    prefill = rounds * batch * prompt_length * 2.0 * float(shape.active_weights) / peak
+    prefill = rounds * batch * prompt_length * 2.0 * float(shape.active_weights) / (peak * shards)
     total = decode + prefill
     return DecodeTime(
         seconds=total,

@@ -10,7 +10,7 @@ from typing import Literal
 from costcalc.base.errors import InputError, Problem
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
-from costcalc.throughput.layout import Layout, Machine, Recipe, RecomputeKind, Sharding
+from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Memory, Range, memory
 from costcalc.throughput.search import fastest, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
@@ -93,7 +93,7 @@ def place(
     assert placed.layout is not None
     held = memory(footprint, machine, placed.layout, recipe)
     if must_fit and machine.memory and held.total.low > machine.memory:
-        raise _too_large(work, footprint, machine, recipe, placed=placed, low=held.total.low)
+        raise _too_large(work, footprint, machine, recipe, placed=placed, low=float(held.total.low))
     return _with_memory(placed, held, machine)
 
 
@@ -115,8 +115,7 @@ def _least_recompute(
     footprint: Footprint, machine: Machine, layout: Layout, recipe: Recipe
 ) -> Layout:
     """The layout with the least recompute whose memory fits, or with full."""
-    kinds: tuple[RecomputeKind, ...] = ("none", "selective")
-    for kind in kinds:
+    for kind in ("none", "selective"):
         tried = replace(layout, recompute=kind)
         if memory(footprint, machine, tried, recipe).total.value <= (machine.memory or 1e300):
             return tried
@@ -149,13 +148,8 @@ def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
     return replace(recipe, sequence_length=int(shape.sequence_length))
 
 
-_STEPS: tuple[tuple[Sharding, RecomputeKind], ...] = (
-    ("none", "none"),
-    ("zero1", "none"),
-    ("zero3", "none"),
-    ("zero3", "full"),
-)
-_ALONE: tuple[tuple[Sharding, RecomputeKind], ...] = (("none", "none"), ("none", "full"))
+_STEPS = (("none", "none"), ("zero1", "none"), ("zero3", "none"), ("zero3", "full"))
+_ALONE = (("none", "none"), ("none", "full"))
 
 
 def _data_parallel(
@@ -173,7 +167,7 @@ def _data_parallel(
             layout = Layout(
                 data=machine.devices, micro_batch=size, sharding=sharding, recompute=recompute
             )
-            held = memory(footprint, machine, layout, recipe).total.value
+            held = float(memory(footprint, machine, layout, recipe).total.value)
             if held <= limit:
                 return layout, walked
             if held < least:

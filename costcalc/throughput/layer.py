@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
+from costcalc.throughput.layout import StepRecipe
 from costcalc.throughput.shape import ModelShape
-
-Number = Any  # float or NumPy array of floats
 
 #: kernels that a framework launches a layer, forward and backward (24 and 40 in Megatron-LM's
 #: unfused decoder layer; a profile of any eager framework shows the same order)
@@ -48,19 +47,19 @@ class Layer:
 
 
 def layer_times(
-    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
 ) -> Layer:
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
     # passes of forward's cost: backward one for the input's gradient, one for that of the weights
-    forward, backward = training.forward, training.backward
+    forward, backward = recipe.forward, recipe.backward
     again = forward + backward * axes.full
-    weights_passes = again + backward + training.weights
+    weights_passes = again + backward + recipe.weights
     # selective recompute beside fused attention: norms and activation functions once more
-    some = SELECTIVE_PASSES * axes.selective * training.flash
+    some = SELECTIVE_PASSES * axes.selective * recipe.flash
     other_passes = again + backward * (2.0 + some)
     linear, traffic = _linear(shape, rates, axes, c, tokens)
     routed, routed_traffic = _experts(shape, rates, axes, c, tokens)
-    core, core_traffic = _attention(shape, rates, axes, training, c, tokens)
+    core, core_traffic = _attention(shape, rates, axes, recipe, c, tokens)
     bandwidth = rates.bandwidth * c.bandwidth
     touched = _elementwise(shape, rates, axes, c, tokens)
     memory = weights_passes * traffic + other_passes * touched / bandwidth
@@ -77,7 +76,7 @@ def layer_times(
     experts = weights_passes * routed
     compute = compute + experts
     memory = memory + np.maximum(weights_passes * routed_traffic, kernels * launch - experts)
-    head_compute, head_memory = _logits(shape, rates, axes, training, c, tokens)
+    head_compute, head_memory = _logits(shape, rates, axes, recipe, c, tokens)
     return Layer(
         compute=compute,
         memory=memory,
@@ -126,7 +125,7 @@ def _experts(
 
 
 def _attention(
-    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of attention's core, all passes, and bytes of its score matrix where not fused.
 
@@ -135,18 +134,18 @@ def _attention(
     and tiles that a mask cuts are computed whole: short sequences and narrow windows are slower.
     """
     t = axes.tensor
-    plain = 1.0 - training.flash
-    width = shape.score_width + training.flash * c.softmax * shape.heads
-    flops = 2.0 * tokens * width * (shape.keys + training.flash * c.tile) / t
-    backward = FLASH_BACKWARD * training.flash + PLAIN_BACKWARD * plain
+    plain = 1.0 - recipe.flash
+    width = shape.score_width + recipe.flash * c.softmax * shape.heads
+    flops = 2.0 * tokens * width * (shape.keys + recipe.flash * c.tile) / t
+    backward = FLASH_BACKWARD * recipe.flash + PLAIN_BACKWARD * plain
     # unfused attention computes the masked half too
     flops = flops * (1.0 + plain * (shape.keys_unfused / shape.keys - 1.0))
-    fused = c.attention * (1.0 + training.older * (c.attention_older - 1.0))
+    fused = c.attention * (1.0 + recipe.older * (c.attention_older - 1.0))
     again = np.maximum(axes.full, axes.selective * plain)
-    rate = rates.peak_base * (fused * training.flash + 0.6 * c.matmul_base * plain)
-    passes = training.forward + training.backward * (backward + again)
+    rate = rates.peak_base * (fused * recipe.flash + 0.6 * c.matmul_base * plain)
+    passes = recipe.forward + recipe.backward * (backward + again)
     scores = plain * tokens * shape.heads / t * shape.keys_unfused
-    written = training.forward + training.backward * (1.0 + again)
+    written = recipe.forward + recipe.backward * (1.0 + again)
     moved = scores * rates.activation_bytes * SCORE_PASSES * written
     return passes * flops / rate, moved
 
@@ -170,12 +169,12 @@ def _elementwise(
 
 
 def _logits(
-    shape: ModelShape, rates: Rates, axes: Axes, training: Any, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of the logits and the loss: matmul in 16 bits, and their traffic."""
     t = axes.tensor
-    passes = training.forward + training.head
+    passes = recipe.forward + recipe.head
     seconds = passes * 2.0 * tokens * shape.head_weights / t / (rates.peak_base * c.matmul_base)
     moved = tokens * shape.answered * shape.vocabulary / t * LOGIT_BYTES
-    moved = moved * (training.forward + np.minimum(training.head, training.updates)) / 2.0
+    moved = moved * (recipe.forward + np.minimum(recipe.head, recipe.updates)) / 2.0
     return seconds, moved / (rates.bandwidth * c.bandwidth)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from costcalc.base.numbers import Number
 from costcalc.workload.work import Passes
 
-Sharding = Literal["none", "zero1", "zero2", "zero3", "hsdp"]
 #: dimensions of a fabric by its topology in a profile; a switch has none
 TORUS = {"torus-2d": 2, "torus-3d": 3}
-RecomputeKind = Literal["none", "selective", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +22,10 @@ class Layout:
     virtual_pipeline: int = 1
     context: int = 1
     expert: int = 1
-    sharding: Sharding = "none"
+    sharding: str = "none"  # a word of vocabulary.SHARDINGS
     offload: str = "none"
     micro_batch: int = 1
-    recompute: RecomputeKind = "none"
+    recompute: str = "none"  # a word of vocabulary.RECOMPUTES
     sequence_parallel: bool = True
 
     @property
@@ -73,12 +71,62 @@ class Recipe:
     sequence_length: int
     global_batch: float  # sequences (or samples) an optimizer step
     precision: str
-    attention: Literal["flash", "flash2", "standard"] = "flash"
+    attention: str = "flash"  # flash | flash2 | standard
     overlap: bool = True
     expert_overlap: bool = False
-    kernels: Literal["plain", "fused"] = "plain"
+    kernels: str = "plain"  # plain | fused
     optimizer: str = "adamw"
     method: str = "pretrain"
     passes: Passes = field(default_factory=Passes)  # of a sequence, as the method runs them
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)
     trainable_share: float = 1.0
+
+
+#: bytes a parameter that the update reads and writes
+OPTIMIZER_BYTES = {"adamw": 30.0, "adamw-8bit": 20.0, "adafactor": 20.0, "sgd": 18.0, "muon": 34.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecipe:
+    """The recipe as numbers.
+
+    ``forward``, ``backward``, ``weights``, ``head``, ``updates``: what a method runs for a sequence
+    (:class:`costcalc.workload.work.Passes`); ``trainable``: the share of the parameters with
+    gradients and optimizer states.
+    ``older``: 1 where fused attention is not written for the generation of the device.
+    ``overlap``: 1 where communication runs beside computation, 0 where it waits;
+    ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
+    """
+
+    sequence_length: Number
+    global_batch: Number
+    flash: Number = 1.0
+    older: Number = 0.0
+    overlap: Number = 1.0
+    expert_overlap: Number = 0.0
+    forward: Number = 1.0
+    backward: Number = 1.0
+    weights: Number = 1.0
+    head: Number = 2.0
+    updates: Number = 1.0
+    trainable: Number = 1.0
+    optimizer_bytes: Number = 30.0
+
+
+def training_of(recipe: Recipe) -> StepRecipe:
+    """The numbers of a recipe."""
+    return StepRecipe(
+        sequence_length=float(recipe.sequence_length),
+        global_batch=float(recipe.global_batch),
+        flash=0.0 if recipe.attention == "standard" else 1.0,
+        older=1.0 if recipe.attention == "flash2" else 0.0,
+        overlap=1.0 if recipe.overlap else 0.0,
+        expert_overlap=1.0 if recipe.expert_overlap else 0.0,
+        forward=recipe.passes.forward,
+        backward=recipe.passes.backward,
+        weights=recipe.passes.weights,
+        head=recipe.passes.head,
+        updates=recipe.passes.updates,
+        trainable=float(recipe.trainable_share),
+        optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
+    )

@@ -10,16 +10,16 @@ layout may be an array, and so may every result.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.base.vocabulary import NARROW, WIDE
 from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe
 
-Number = Any  # float or NumPy array of floats
 LOW, VALUE, HIGH = 0, 1, 2
 
 
@@ -206,7 +206,8 @@ def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
     model, axes = split.model, split.axes
     if at_start:
         ends = model.embedding + model.head * split.only
-        logits, in_flight = model.logits * split.only, split.in_flight
+        logits: Number = model.logits * split.only
+        in_flight: Number = split.in_flight
     else:
         ends = model.head + model.tied + (model.embedding - model.tied) * split.only
         logits, in_flight = model.logits, 1.0
@@ -280,7 +281,7 @@ def _activations(split: _Split, level: int, in_flight: Number) -> Number:
     kept = layer * some + scores * (1 - again)
     kept = kept + size * model.stream / split.sequence * axes.full
     once = layer * axes.full + scores * again
-    stored = split.layers * in_flight * kept
+    stored: Number = split.layers * in_flight * kept
     if recipe.method == "frozen":  # nothing before the head learns, so nothing is kept for it
         stored, once = 0.0, layer + scores
     spread = (*model.spread[:1], 1.0, *model.spread[1:])[level]

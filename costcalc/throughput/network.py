@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.collectives import (
@@ -16,10 +16,8 @@ from costcalc.throughput.collectives import (
     torus_exchange,
     torus_share,
 )
+from costcalc.throughput.layout import StepRecipe
 from costcalc.throughput.shape import ModelShape
-
-Number = Any  # float or NumPy array of floats
-
 
 #: what communication beside computation costs it: 20 of the 132 SMs of an H800 (DeepSeek-AI 2024,
 #: arXiv 2412.19437, section 3.2.2)
@@ -61,9 +59,9 @@ class Network:
     shard_exposed: Number
 
 
-def network_of(rates: Rates, axes: Axes, c: Coefficients, training: Any) -> Network:
+def network_of(rates: Rates, axes: Axes, c: Coefficients, recipe: StepRecipe) -> Network:
     """Who talks to whom over which link, and what of it shows."""
-    overlap, dual = training.overlap, training.expert_overlap
+    overlap, dual = recipe.overlap, recipe.expert_overlap
     up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
@@ -233,7 +231,7 @@ def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, times:
 
 
 def gradient_time(
-    shape: ModelShape, axes: Axes, net: Network, busy: Number, training: Any
+    shape: ModelShape, axes: Axes, net: Network, busy: Number, recipe: StepRecipe
 ) -> Number:
     """Exposed seconds a step of reducing gradients (and gathering updated weights).
 
@@ -250,13 +248,13 @@ def gradient_time(
     over = np.maximum(group / axes.expert * axes.tensor, 1.0)
     rate, far = net.data_rate, net.data_latency
     one = gather_time(group, dense, rate / wire, far) + gather_time(over, routed, rate / wire, far)
-    reduced = training.trainable * one
+    reduced = recipe.trainable * one
     hidden = (1.0 - net.data_exposed) * reduced
     drained = 1.0 + 0.5 * axes.pipeline * (1.0 - 1.0 / axes.virtual_pipeline)
-    back = 2.0 * training.backward
-    passes = (back + sharded) / (training.forward + back) / training.updates * drained
+    back = 2.0 * recipe.backward
+    passes = (back + sharded) / (recipe.forward + back) / recipe.updates * drained
     late = np.maximum(hidden - passes * busy, 0.0)
     exposed = net.data_exposed * reduced + late
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
-    return training.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)
+    return recipe.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)

@@ -80,7 +80,7 @@ def _by_step(
         layout_given=placed.by == "given",
         shapes_known=shape.known,
         devices=machine.devices,
-        experts=shape.experts > 0,
+        experts=bool(shape.experts > 0),
     )
     why = ["modelled step"]
     if placed.by == "auto":
@@ -110,14 +110,14 @@ def _by_sample(work: Work, machine: Machine, recipe: Recipe, kind: str | None) -
         kind=taken,
         fused=recipe.kernels == "fused",
     )
-    value = 3.0 * forward_flops / (time.seconds * peak_of(machine, recipe.precision))
+    value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
     counted = work.flops_per_datum or 3.0 * forward_flops
     low, high = prediction_range(
         constants, generation=machine.generation, kind=taken, devices=machine.devices
     )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
-    parts = {"compute": time.compute * steps, "memory": time.memory * steps}
+    parts = {"compute": float(time.compute) * steps, "memory": float(time.memory) * steps}
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+
+from costcalc.throughput.constants import Constants, Figures
 
 #: where nothing has been scored yet: true over predicted throughput, logarithms
 PRIOR = {"low": -0.45, "high": 0.35}
@@ -26,7 +27,7 @@ _CLASS = {"decoder": "decoder", "ssm": "decoder", "encoder": "encoder",
           "cnn": "cnn", "vit": "vision", "diffusion": "diffusion"}  # fmt: skip
 
 
-def chosen(constants: Mapping[str, Any], devices: float) -> float:
+def chosen(constants: Constants, devices: float) -> float:
     """Share of the throughput in the fastest layout found that runs in layouts of their own reach.
 
     The fastest of hundreds by a model is in part the one that it flatters most, and few runs try
@@ -39,7 +40,7 @@ def chosen(constants: Mapping[str, Any], devices: float) -> float:
 
 
 def prediction_range(
-    constants: Mapping[str, Any],
+    constants: Constants,
     *,
     generation: str,
     kind: str = "decoder",
@@ -80,14 +81,14 @@ def prediction_range(
     return math.exp(-low), math.exp(high)
 
 
-def _own(ranges: Mapping[str, Any], name: str, base: Mapping[str, float]) -> Mapping[str, float]:
+def _own(ranges: Mapping[str, Figures], name: str, base: Figures) -> Figures:
     found = ranges.get(name)
     if found is None or found.get("n", ENOUGH) < ENOUGH:
         found = ranges.get(_LIKE.get(name, ""), found)
     return base if found is None else found
 
 
-def _more(wide: Mapping[str, float], base: Mapping[str, float]) -> dict[str, float]:
+def _more(wide: Figures, base: Figures) -> Figures:
     """What a wider range has beyond another, as a further independent half-width."""
     return {
         side: math.sqrt(max(wide[side] ** 2 - base[side] ** 2, 0.0)) for side in ("low", "high")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_of, rates_of
+from costcalc.throughput.constants import Constants
 from costcalc.throughput.footprint import Footprint
-from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
 from costcalc.throughput.memory import LOW, VALUE, bytes_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.space import (
@@ -29,9 +30,9 @@ from costcalc.throughput.space import (
     pruned,
     question,
 )
-from costcalc.throughput.step import StepTime, Training, step_of, training_of
+from costcalc.throughput.step import StepTime, step_of
 
-Places = np.ndarray[Any, np.dtype[np.intp]]
+Places = NDArray[np.intp]
 
 # Steps that differ by less are equal, and the simpler layout comes first.
 _EQUAL = 1e-9
@@ -74,7 +75,7 @@ class _Problem:
     machine: Machine
     recipe: Recipe
     rates: Rates
-    training: Training
+    training: StepRecipe
     coefficients: Coefficients
 
     def bytes(self, axes: Axes, level: int) -> Floats:
@@ -91,7 +92,7 @@ def search(
     recipe: Recipe,
     *,
     footprint: Footprint,
-    constants: Mapping[str, Any],
+    constants: Constants,
     top: int = 10,
     full: bool = False,
     fixed: Fixed | None = None,
@@ -121,7 +122,7 @@ def fastest(
     recipe: Recipe,
     *,
     footprint: Footprint,
-    constants: Mapping[str, Any],
+    constants: Constants,
     fixed: Fixed | None = None,
 ) -> tuple[Layout | None, int]:
     """The first layout of :func:`search` and how many were walked, without timing it once more."""
@@ -145,7 +146,7 @@ def _searched(
     recipe: Recipe,
     *,
     footprint: Footprint,
-    constants: Mapping[str, Any],
+    constants: Constants,
     top: int,
     full: bool,
     fixed: Fixed | None,

@@ -9,14 +9,12 @@ that a calibration evaluates a thousand models at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.work import Passes, Tally
-
-Number = Any  # float or NumPy array of floats, broadcast against each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

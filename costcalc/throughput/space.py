@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.shape import ModelShape
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats = NDArray[np.float64]
 
 CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
 COLUMNS = (*AXES, "micro_batch", "zero", "hybrid", "full", "selective")
@@ -204,7 +205,7 @@ def chunks(q: Question) -> Iterator[Floats]:
         yield np.ascontiguousarray(rows[:, _sensible(q, rows)])
 
 
-def _sensible(q: Question, rows: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _sensible(q: Question, rows: Floats) -> NDArray[np.bool_]:
     """Which combinations say something: no sharding over one replica, no empty micro-batches."""
     by_name = dict(zip(COLUMNS, rows, strict=True))
     data, batch, zero = by_name["data"], by_name["micro_batch"], by_name["zero"]
@@ -236,10 +237,17 @@ def layout_at(row: Sequence[float]) -> Layout:
     ...     data=8, tensor=2, sharding="zero3", micro_batch=4, recompute="full")
     True
     """
-    by_name = dict(zip(COLUMNS, row, strict=True))
-    zero, hybrid = float(by_name["zero"]), float(by_name["hybrid"])
-    again = (float(by_name["full"]), float(by_name["selective"]))
-    names: Any = {value: name for name, value in SHARDINGS.items()}
-    kinds: Any = {value: name for name, value in RECOMPUTES.items()}
-    sizes: Any = {name: int(by_name[name]) for name in COLUMNS[:7]}
-    return Layout(sharding=names[zero, hybrid], recompute=kinds[again], **sizes)
+    data, tensor, pipeline, virtual, context, expert, batch = (int(size) for size in row[:7])
+    shardings = {value: name for name, value in SHARDINGS.items()}
+    recomputes = {value: name for name, value in RECOMPUTES.items()}
+    return Layout(
+        data=data,
+        tensor=tensor,
+        pipeline=pipeline,
+        virtual_pipeline=virtual,
+        context=context,
+        expert=expert,
+        micro_batch=batch,
+        sharding=shardings[row[7], row[8]],
+        recompute=recomputes[row[9], row[10]],
+    )

@@ -7,16 +7,16 @@ on floats or NumPy arrays, so that one layout and a million of them take the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from costcalc.base.numbers import Number
 from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_of, rates_of
+from costcalc.throughput.constants import Constants
 from costcalc.throughput.layer import Layer, layer_times
-from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
 from costcalc.throughput.network import (
     Network,
     context_time,
@@ -28,10 +28,6 @@ from costcalc.throughput.network import (
     tensor_time,
 )
 from costcalc.throughput.shape import ModelShape
-
-Number = Any  # float or NumPy array of floats
-
-OPTIMIZER_BYTES = {"adamw": 30.0, "adamw-8bit": 20.0, "adafactor": 20.0, "sgd": 18.0, "muon": 34.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,58 +53,8 @@ class StepTime:
         return {name: getattr(self, name) for name in self.__slots__ if name != "seconds"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """The recipe as numbers.
-
-    ``forward``, ``backward``, ``weights``, ``head``, ``updates``: what a method runs for a sequence
-    (:class:`costcalc.workload.work.Passes`); ``trainable``: the share of the parameters with
-    gradients and optimizer states.
-    ``older``: 1 where fused attention is not written for the generation of the device.
-    ``overlap``: 1 where communication runs beside computation, 0 where it waits;
-    ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
-    """
-
-    sequence_length: Number
-    global_batch: Number
-    flash: Number = 1.0
-    older: Number = 0.0
-    overlap: Number = 1.0
-    expert_overlap: Number = 0.0
-    forward: Number = 1.0
-    backward: Number = 1.0
-    weights: Number = 1.0
-    head: Number = 2.0
-    updates: Number = 1.0
-    trainable: Number = 1.0
-    optimizer_bytes: Number = 30.0
-
-
-def training_of(recipe: Recipe) -> Training:
-    """The numbers of a recipe."""
-    return Training(
-        sequence_length=float(recipe.sequence_length),
-        global_batch=float(recipe.global_batch),
-        flash=0.0 if recipe.attention == "standard" else 1.0,
-        older=1.0 if recipe.attention == "flash2" else 0.0,
-        overlap=1.0 if recipe.overlap else 0.0,
-        expert_overlap=1.0 if recipe.expert_overlap else 0.0,
-        forward=recipe.passes.forward,
-        backward=recipe.passes.backward,
-        weights=recipe.passes.weights,
-        head=recipe.passes.head,
-        updates=recipe.passes.updates,
-        trainable=float(recipe.trainable_share),
-        optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
-    )
-
-
 def step_time(
-    shape: ModelShape,
-    machine: Machine,
-    layout: Layout | Axes,
-    recipe: Recipe,
-    constants: Mapping[str, Any],
+    shape: ModelShape, machine: Machine, layout: Layout | Axes, recipe: Recipe, constants: Constants
 ) -> StepTime:
     """Time of one optimizer step, in seconds, with its breakdown.
 
@@ -126,7 +72,7 @@ def step_time(
 
 
 def step_of(
-    shape: ModelShape, rates: Rates, axes: Axes, training: Training, c: Coefficients
+    shape: ModelShape, rates: Rates, axes: Axes, training: StepRecipe, c: Coefficients
 ) -> StepTime:
     """:func:`step_time` from numbers alone; each of them may be an array."""
     tokens = axes.micro_batch * training.sequence_length / axes.context
@@ -169,7 +115,7 @@ def step_of(
 def _stage(
     shape: ModelShape,
     axes: Axes,
-    training: Training,
+    training: StepRecipe,
     layer: Layer,
     net: Network,
     c: Coefficients,

@@ -8,16 +8,15 @@ the goodput in the wide sense: restarts, evaluations, checkpoints, and settings 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from costcalc.throughput.axes import Axes
+from costcalc.throughput.constants import Constants
+from costcalc.throughput.layout import StepRecipe
 from costcalc.throughput.ranges import prediction_range
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.step import Training
 from costcalc.validate.rows import Case, Row, machine_for, number, shipped
 from costcalc.validate.score import Point, percentile
 from costcalc.validate.throughput import constants_for, predicted_rate
@@ -76,14 +75,14 @@ def case_for(row: Row) -> Case:
         shape=shape,
         machine=machine,
         axes=Axes(data=devices, zero=3.0),
-        training=Training(sequence_length=length, global_batch=batch),
+        training=StepRecipe(sequence_length=length, global_batch=batch),
         precision=row["precision"],
         per_step=batch * length,
         fixed=Fixed(),
     )
 
 
-def runs(constants: Mapping[str, Any], *, held_out: bool = False) -> list[Published]:
+def runs(constants: Constants, *, held_out: bool = False) -> list[Published]:
     """Every published run with its predicted device-hours, while it trains.
 
     ``held_out``: an organisation whose benchmarks the fit has seen is predicted without them.

@@ -22,10 +22,10 @@ from costcalc.catalog.files import data_root
 from costcalc.throughput import by_flops
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
-from costcalc.throughput.layout import TORUS, Machine
+from costcalc.throughput.constants import Constants
+from costcalc.throughput.layout import TORUS, Machine, StepRecipe
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.step import Training
 from costcalc.validate.unsaid import filled, recipe_for
 
 Row = Mapping[str, str]
@@ -82,7 +82,7 @@ class Case:
     shape: ModelShape
     machine: Machine
     axes: Axes
-    training: Training
+    training: StepRecipe
     precision: str
     per_step: float  # data a step: tokens, or samples
     fixed: Fixed  # what is no layout: recompute and micro-batch, where the source states them
@@ -272,7 +272,7 @@ def case_for(measured: Measured) -> Case | None:
         return None  # no profile, or no peak for this precision: a refused row
     axes, batch = axes_for(row, shape)
     lora = row.get("method") == "lora"
-    training = Training(
+    training = StepRecipe(
         sequence_length=float(shape.sequence_length),
         global_batch=batch,
         flash=0.0 if row.get("attention") == "standard" else 1.0,
@@ -347,7 +347,7 @@ def sample_case(measured: Measured) -> SampleCase | None:
     )
 
 
-def sample_error(case: SampleCase, constants: Mapping[str, Any]) -> float:
+def sample_error(case: SampleCase, constants: Constants) -> float:
     """Logarithm of predicted over measured rate, with these constants."""
     time = by_flops.sample_time(
         case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,

@@ -7,17 +7,16 @@ user's own measurements, and groups that no fit uses, with the shipped constants
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from costcalc.base.errors import InputError
 from costcalc.base.reading import read as read_yaml
 from costcalc.catalog.files import data_root
 from costcalc.throughput import by_flops
 from costcalc.throughput.coefficients import coefficients_of, rates_of
-from costcalc.throughput.constants import load
+from costcalc.throughput.constants import Constants, load
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.search import search
 from costcalc.throughput.step import step_of
@@ -27,17 +26,16 @@ from costcalc.validate.unsaid import footprint_for, recipe_for
 
 
 @cache
-def folds() -> dict[str, Any]:
+def folds() -> dict[str, Constants]:
     """Constants by the group that their fit left out."""
     path = data_root() / "measurements" / "throughput_folds.yaml"
-    data: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"), path.name).data
+    data: dict[str, Constants] = read_yaml(path.read_text(encoding="utf-8"), path.name).data
     return data
 
 
-def constants_for(group: str) -> Mapping[str, Any]:
+def constants_for(group: str) -> Constants:
     """Constants that have not seen a group; the shipped ones for a group that no fit knows."""
-    found: Mapping[str, Any] | None = folds().get(group)
-    return found if found is not None else load()
+    return folds().get(group) or load()
 
 
 def points(measured: Iterable[Measured], *, hidden: bool = False, own: bool = False) -> list[Point]:
@@ -52,7 +50,7 @@ def points(measured: Iterable[Measured], *, hidden: bool = False, own: bool = Fa
     return found
 
 
-def _point(one: Measured, constants: Mapping[str, Any], hidden: bool) -> Point:
+def _point(one: Measured, constants: Constants, hidden: bool) -> Point:
     row = one.row
     point = Point(
         measured=one.rate,
@@ -75,7 +73,7 @@ def _point(one: Measured, constants: Mapping[str, Any], hidden: bool) -> Point:
 
 
 def _by_shape(
-    one: Measured, constants: Mapping[str, Any], hidden: bool
+    one: Measured, constants: Constants, hidden: bool
 ) -> tuple[float, float, float] | None:
     case = case_for(one)
     if case is None:
@@ -94,7 +92,7 @@ def _by_shape(
     return rate, low, high
 
 
-def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) -> float:
+def predicted_rate(case: Case, constants: Constants, *, hidden: bool) -> float:
     """Data a second and device."""
     seconds = hidden_seconds(case, constants) if hidden else None
     if seconds is not None:
@@ -107,7 +105,7 @@ def predicted_rate(case: Case, constants: Mapping[str, Any], *, hidden: bool) ->
     return case.per_step / case.machine.devices / seconds
 
 
-def hidden_seconds(case: Case, constants: Mapping[str, Any]) -> float | None:
+def hidden_seconds(case: Case, constants: Constants) -> float | None:
     """Seconds of a step in the layout that the search finds; None where it finds none."""
     shape = case.shape
     recipe = recipe_for(shape, case.training, case.precision)
@@ -121,7 +119,7 @@ def hidden_seconds(case: Case, constants: Mapping[str, Any]) -> float | None:
     return float(found.best[0].seconds) if found.best else None
 
 
-def _by_flops(one: Measured, constants: Mapping[str, Any]) -> tuple[float, float, float] | None:
+def _by_flops(one: Measured, constants: Constants) -> tuple[float, float, float] | None:
     case = sample_case(one)
     if case is None:
         return None

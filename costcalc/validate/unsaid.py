@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.footprint import Footprint
-from costcalc.throughput.layout import Machine, Recipe
+from costcalc.throughput.layout import Machine, Recipe, StepRecipe
 from costcalc.throughput.memory import LOW, bytes_at
 from costcalc.throughput.shape import ModelShape
-from costcalc.throughput.step import Training
 from costcalc.workload.work import Passes
 
 #: sharding (0 none, 1 optimizer states, 3 weights) and recompute (selective, full) in the order in
@@ -41,7 +40,7 @@ def footprint_for(shape: ModelShape) -> Footprint:
     )
 
 
-def recipe_for(shape: ModelShape, training: Training, precision: str) -> Recipe:
+def recipe_for(shape: ModelShape, training: StepRecipe, precision: str) -> Recipe:
     """The recipe of a configuration, from its numbers."""
     return Recipe(
         sequence_length=int(shape.sequence_length),

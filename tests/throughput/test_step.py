@@ -261,8 +261,7 @@ def test_precision_that_a_machine_has_not_is_refused():
     with pytest.raises(InputError) as caught:
         step_time(LLAMA70, H100, LAYOUT, low, load())
     assert str(caught.value) == (
-        "training.precision: expected a precision that h100-sxm5-80 computes in (bf16, fp8); "
-        "got fp4"
+        "training.precision: h100-sxm5-80 has no peak for fp4; it has: bf16, fp8"
     )
 
 
