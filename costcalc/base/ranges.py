@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.assumption import Assumption
+from costcalc.base.numbers import Number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float64]
+    Array = NDArray[np.floating]
 
 DRAWS = 10_000
 Z95 = 1.6448536269514722  # the standard normal's 95th percentile
@@ -93,7 +94,7 @@ def normals(key: str, number: int = DRAWS) -> Array:
     return drawn
 
 
-def draw(assumption: Assumption, number: int = DRAWS) -> Array | float:
+def draw(assumption: Assumption, number: int = DRAWS) -> Number:
     """Draws of an assumption; the value itself where it is exact or has no scale (0)."""
     value = assumption.value
     if assumption.exact or value <= 0 or assumption.low <= 0:
@@ -111,7 +112,7 @@ def _drawn(key: str, value: float, low: float, high: float, number: int) -> Arra
     return made
 
 
-def drawn(known: Mapping[str, Assumption], number: int = DRAWS) -> dict[str, Array | float]:
+def drawn(known: Mapping[str, Assumption], number: int = DRAWS) -> dict[str, Number]:
     """Draws of every assumption, by the same names."""
     return {name: draw(item, number) for name, item in known.items()}
 
@@ -120,7 +121,7 @@ def drawn(known: Mapping[str, Assumption], number: int = DRAWS) -> dict[str, Arr
 SHARES = frozenset({"hardware.utilization", "hardware.goodput"})
 
 
-def percentiles(draws: Array | float, value: float) -> tuple[float, float]:
+def percentiles(draws: Number, value: float) -> tuple[float, float]:
     """The 5th and 95th percentile of draws, widened to contain ``value``."""
     if not isinstance(draws, np.ndarray):
         return value, value
@@ -146,7 +147,7 @@ def _tails(array: Array) -> tuple[float, float]:
 
 
 def drivers(
-    results: Mapping[str, Array | float], assumptions: Sequence[Assumption], *, least: float = 0.01
+    results: Mapping[str, Number], assumptions: Sequence[Assumption], *, least: float = 0.01
 ) -> list[dict[str, object]]:
     """Which assumptions drive the range of each result.
 

@@ -16,7 +16,7 @@ from costcalc.base.errors import InputError, Problem, nearest
 # name: (module, arguments of its schema())
 _MADE_BY: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("costcalc.runfile.schema", ()),
-    "report": ("costcalc.report.schema", ()),
+    "report": ("costcalc.calculator.report_schema", ()),
     "accelerator": ("costcalc.catalog.accelerator", ()),
     "host": ("costcalc.catalog.host", ()),
     "preset": ("costcalc.catalog.preset", ()),

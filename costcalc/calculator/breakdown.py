@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from costcalc.base.units import from_si
 
 if TYPE_CHECKING:
-    from costcalc.calculator.formulas import V
     from costcalc.resolve.time import Timed
 
 
 def breakdown(
-    values: Mapping[str, V], time: Timed | None, measured: frozenset[str]
+    values: Mapping[str, float], time: Timed | None, measured: frozenset[str]
 ) -> dict[str, dict[str, float]]:
     """Where money (USD), energy (kWh), carbon (kgCO2e) and the seconds of a step go.
 
@@ -26,36 +25,36 @@ def breakdown(
         if "energy_it" not in measured and {"mean_power", "device_hours"} <= values.keys():
             made["energy"] = _energy(values)
         elif "energy" not in measured:
-            it = float(values["energy_it"])
-            split = {"computers": it, "facility": float(values["energy"]) - it}
+            it = values["energy_it"]
+            split = {"computers": it, "facility": values["energy"] - it}
             made["energy"] = {name: from_si(joules, "kWh") for name, joules in split.items()}
     if "carbon_total" in values:
         made["carbon"] = {
-            "electricity": from_si(float(values["carbon_operational"]), "kgCO2e"),
-            "making the hardware": from_si(float(values["carbon_embodied"]), "kgCO2e"),
+            "electricity": from_si(values["carbon_operational"], "kgCO2e"),
+            "making the hardware": from_si(values["carbon_embodied"], "kgCO2e"),
         }
     if time is not None and time.throughput.breakdown:
         made["step"] = dict(time.throughput.breakdown)
     return {of: {k: v for k, v in parts.items() if v > 0} for of, parts in made.items()}
 
 
-def _cost(values: Mapping[str, V], *, lost: bool) -> dict[str, float]:
-    used = float(values["device_hours"] * values["price"])
-    useful = used * float(values["goodput"]) if lost else used
+def _cost(values: Mapping[str, float], *, lost: bool) -> dict[str, float]:
+    used = values["device_hours"] * values["price"]
+    useful = used * values["goodput"] if lost else used
     return {
         "training": useful,
         "shortfall": used - useful,
-        "unused devices": used * (float(values["billed"]) - 1.0),
-        "electricity": float(values.get("energy", 0.0) * values["electricity"]),
+        "unused devices": used * (values["billed"] - 1.0),
+        "electricity": values.get("energy", 0.0) * values["electricity"],
     }
 
 
-def _energy(values: Mapping[str, V]) -> dict[str, float]:
-    time = float(values["device_hours"])
-    boards = time * float(values["mean_power"])
-    hosts = time * float(values["host_power"])
-    network = (boards + hosts) * float(values["network_share"])
-    facility = float(values["energy"]) - float(values["energy_it"])
+def _energy(values: Mapping[str, float]) -> dict[str, float]:
+    time = values["device_hours"]
+    boards = time * values["mean_power"]
+    hosts = time * values["host_power"]
+    network = (boards + hosts) * values["network_share"]
+    facility = values["energy"] - values["energy_it"]
     made = {"accelerators": boards, "hosts": hosts, "network": network, "facility": facility}
     return {name: from_si(joules, "kWh") for name, joules in made.items()}
 

@@ -94,7 +94,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         region=region,
         assumptions=(*side.assumptions, *known.values()),
         known=known,
-        values=formulas.run({name: item.value for name, item in known.items()}),
+        values=formulas.run({name: float(item.value) for name, item in known.items()}),
         draws=formulas.run(drawn(known, number)) if number else {},
         measured=measured,
         why={name: why for one in stages for name, why in one.why.items()},

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.numbers import Number
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.time import Timed
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
-
-if TYPE_CHECKING:
-    from costcalc.calculator.formulas import V
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +25,8 @@ class Calculated:
     region: Region | None
     assumptions: tuple[Assumption | Choice, ...]
     known: Mapping[str, Assumption]  # those behind the formulas, by the formulas' name of them
-    values: Mapping[str, V]
-    draws: Mapping[str, V]
+    values: Mapping[str, float]
+    draws: Mapping[str, Number]
     measured: frozenset[str]
     why: Mapping[str, str]
     warnings: tuple[str, ...]

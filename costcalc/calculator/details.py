@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import digits, human, percent
@@ -12,13 +12,14 @@ from costcalc.base.vocabulary import AXES
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
+    from costcalc.calculator.report_schema import Details
     from costcalc.calculator.result import Result
 
 
-def details(part: Calculated, results: Mapping[str, Result]) -> dict[str, Any]:
+def details(part: Calculated, results: Mapping[str, Result]) -> Details:
     """Names and words that a table and a report show beside the figures."""
     devices, region = part.devices, part.region
-    made: dict[str, Any] = {
+    made: Details = {
         "hardware": {
             "id": devices.accelerator.id,
             "name": devices.accelerator.name,
@@ -69,7 +70,7 @@ def _assumption(part: Calculated, key: str) -> Assumption | None:
     return None
 
 
-def _layout(part: Calculated) -> dict[str, Any] | None:
+def _layout(part: Calculated) -> dict[str, object] | None:
     layout = part.timed.throughput.layout if part.timed else None
     if layout is None or part.timed is None:
         return None

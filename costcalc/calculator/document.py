@@ -9,18 +9,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-_TIME, _ENERGY = ("wall_clock", "device_hours"), ("energy", "energy_it")
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import (
+        Boundary,
+        Component,
+        Figure,
+        Measurement,
+        Project,
+        Quantity,
+        Report,
+        Results,
+        RunEntry,
+        Stage,
+        Subject,
+        Work,
+    )
 
 
-def sections(report: Mapping[str, Any]) -> dict[str, Any]:
+def sections(report: Report) -> dict[str, object]:
     """The additive sections of a report that holds figures, assumptions and the run."""
     return {
         "kind": kind(report["results"]),
         "subject": _subject(report),
         "boundary": _boundary(report),
-        "runs": _runs(report),
+        "runs": [_entry(part, report) for part in _parts(report)],
         "work": _work(report),
         "project": _project(report),
         "measurement": _measurement(report),
@@ -28,180 +42,188 @@ def sections(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def kind(results: Mapping[str, Any]) -> str:
+def kind(results: Results) -> Literal["estimated", "measured", "mixed"]:
     """Measured where both time and energy were, estimated where neither was, else mixed."""
-    found = [
-        any(
-            results[name]["basis"] == "measured" and results[name]["value"] is not None
-            for name in names
-        )
-        for names in (_TIME, _ENERGY)
-    ]
-    return "measured" if all(found) else "mixed" if any(found) else "estimated"
+    time = _any_measured(results["wall_clock"], results["device_hours"])
+    energy = _any_measured(results["energy"], results["energy_it"])
+    return "measured" if time and energy else "mixed" if time or energy else "estimated"
 
 
-def run_id(name: str, run: Mapping[str, Any]) -> str:
+def _any_measured(*figures: Figure) -> bool:
+    return any(one["basis"] == "measured" and one["value"] is not None for one in figures)
+
+
+def run_id(name: str | None, run: Mapping[str, object]) -> str:
     """An id that the same input always gets; measured runs bring their own."""
     text = json.dumps([name, run], sort_keys=True, default=str)
     return "run-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _subject(report: Mapping[str, Any]) -> dict[str, Any]:
+def _under(run: object, *path: str) -> object:
+    """What stands at a key path of a run as it was written; None where nothing does."""
+    for key in path:
+        run = run.get(key) if isinstance(run, Mapping) else None
+    return run
+
+
+def _subject(report: Report) -> Subject:
     given = report.get("subject") or {}
-    parts = [report.get("run") or {}, *(report.get("run") or {}).get("stages", ())]
-    names = [(part.get("model") or {}).get("preset") for part in parts]
-    made = {key: given.get(key) for key in ("paper", "code", "commit")}
-    models = given.get("models") or list(dict.fromkeys(name for name in names if name))
-    said = str(given.get("why") or "")
+    run = report.get("run") or {}
+    stages = run.get("stages")
+    parts = [run, *(stages if isinstance(stages, list) else ())]
+    names = [_under(part, "model", "preset") for part in parts]
+    made: Subject = {
+        "paper": given.get("paper"),
+        "code": given.get("code"),
+        "commit": given.get("commit"),
+        "models": given.get("models") or list(dict.fromkeys(str(name) for name in names if name)),
+    }
+    reasons = [str(given["why"])] if given.get("why") else []
     lacking = [key for key, value in made.items() if value is None and key not in given]
-    reasons = [said] if said else []
     if lacking:
         reasons.append(f"{', '.join(lacking)}: not said in the run file")
-    made |= {"models": models}
-    return made | ({"why": "; ".join(reasons)} if reasons else {})
+    if reasons:
+        made["why"] = "; ".join(reasons)
+    return made
 
 
-def _parts(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _parts(report: Report) -> Sequence[Report | Stage]:
     return report.get("stages") or [report]
 
 
-def _listed(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {item["key"]: item for item in part.get("assumptions", ())}
+def _component(name: str, counted: bool | None, why: str = "") -> Component:
+    made: Component = {"name": name, "counted": counted}
+    if why:
+        made["why"] = why
+    return made
 
 
-def _boundary(report: Mapping[str, Any]) -> dict[str, Any]:
-    part, results = _parts(report)[0], report["results"]
-    listed = _listed(part)
+def _boundary(report: Report) -> Boundary:
+    results = report["results"]
+    listed = {item["key"] for item in _parts(report)[0].get("assumptions", ())}
     metered = results["energy_it"]["basis"] == "measured"
-    seen = "as the meter saw it: what it covers is not said"
 
-    def powered(name: str, key: str) -> dict[str, Any]:
+    def powered(name: str, key: str) -> Component:
         if metered:
-            return {"name": name, "counted": None, "why": seen}
-        found = {
-            "name": name,
-            "counted": results["energy_it"]["value"] is not None and key in listed,
-        }
-        return found if found["counted"] else {**found, "why": "energy is not known"}
+            return _component(name, None, "as the meter saw it: what it covers is not said")
+        counted = results["energy_it"]["value"] is not None and key in listed
+        return _component(name, counted, "" if counted else "energy is not known")
 
-    making = results["carbon_embodied"]["value"] is not None
-    components = [
-        powered("accelerators", "hardware.board_power"),
-        powered("hosts", "hardware.host_power"),
-        powered("network", "hardware.network_power"),
-        {
-            "name": "cooling and power supply (PUE)",
-            "counted": results["energy"]["value"] is not None,
-        },
-        {"name": "making the hardware", "counted": making},
-        {"name": "storage systems", "counted": False},
-        {
-            "name": "offsets and certificates",
-            "counted": False,
-            "why": "never in a location-based total",
-        },
-        {"name": "staff, offices, travel", "counted": False},
-    ]
-    named = report.get("stages") or []
-    counted = [{"name": stage["name"], "counted": True} for stage in named] or [
-        {
-            "name": (report.get("run", {}).get("training") or {}).get("method", "training"),
-            "counted": True,
-        }
-    ]
-    left_out = [
-        {"name": name, "counted": False}
-        for name in (
-            "data collection and preparation",
-            "evaluation apart from training",
-            "inference",
-        )
-    ]
+    method = _under(report.get("run"), "training", "method")
+    named = [stage["name"] or "" for stage in report.get("stages") or ()]
+    left_out = ("data collection and preparation", "evaluation apart from training", "inference")
     return {
-        "stages": [*counted, *left_out],
-        "components": components,
+        "stages": [
+            *(_component(name, True) for name in named or [str(method or "training")]),
+            *(_component(name, False) for name in left_out),
+        ],
+        "components": [
+            powered("accelerators", "hardware.board_power"),
+            powered("hosts", "hardware.host_power"),
+            powered("network", "hardware.network_power"),
+            _component("cooling and power supply (PUE)", results["energy"]["value"] is not None),
+            _component("making the hardware", results["carbon_embodied"]["value"] is not None),
+            _component("storage systems", False),
+            _component("offsets and certificates", False, "never in a location-based total"),
+            _component("staff, offices, travel", False),
+        ],
         "functional_unit": {"name": "the training of the result, all its runs", "amount": 1.0},
     }
 
 
-def _runs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [_entry(part, report) for part in _parts(report)]
-
-
-def _entry(part: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(part: Report | Stage, report: Report) -> RunEntry:
     results = part["results"]
-    number = _value(part, "training.runs") or 1.0
     hours, energy = results["wall_clock"], results["energy"]
-    made: dict[str, Any] = {
-        "id": run_id(part["name"], report.get("run") or {}),
-        "name": part["name"],
+    estimated = kind(results) == "estimated"
+    name = part["name"]
+    made: RunEntry = {
+        "id": run_id(name, report.get("run") or {}),
+        "name": name,
         "role": "final",
-        "number": number,
+        "number": _value(part, "training.runs") or 1.0,
         "hours": hours["value"],
         "devices": _devices(part, report),
         "device_hours": results["device_hours"]["value"],
         "energy": energy["value"],
-        "measured_by": "the user, as the run file says" if kind(results) != "estimated" else None,
+        "measured_by": None if estimated else "the user, as the run file says",
     }
-    reasons = [figure["why"] for figure in (hours, energy) if figure.get("why")]
-    if kind(results) == "estimated":
+    reasons = [figure.get("why") for figure in (hours, energy)]
+    if estimated:
         reasons.append("measured_by: calculated, nothing was measured")
-    return made | ({"why": "; ".join(dict.fromkeys(reasons))} if reasons else {})
+    told = list(dict.fromkeys(reason for reason in reasons if reason))
+    if told:
+        made["why"] = "; ".join(told)
+    return made
 
 
-def _devices(part: Mapping[str, Any], report: Mapping[str, Any]) -> float | None:
-    hardware = (part.get("details") or report.get("details") or {}).get("hardware") or {}
-    found = hardware.get("count")
+def _devices(part: Report | Stage, report: Report) -> float | None:
+    details = part.get("details") or report.get("details") or {}
+    found = details.get("hardware", {}).get("count")
     return float(found) if found is not None else _value(part, "hardware.count")
 
 
-def _value(part: Mapping[str, Any], key: str) -> float | None:
-    item = _listed(part).get(key)
-    value = item["value"] if item else None
+def _value(part: Report | Stage, key: str) -> float | None:
+    listed = part.get("assumptions", ())
+    value = next((item["value"] for item in listed if item["key"] == key), None)
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _work(report: Mapping[str, Any]) -> dict[str, Any]:
+def _quantity(value: float | None, unit: str, why: str) -> Quantity:
+    made: Quantity = {"value": value, "unit": unit}
+    if why:
+        made["why"] = why
+    return made
+
+
+def _work(report: Report) -> Work:
     if report.get("stages"):
-        reason = "differs from stage to stage"
+        why = "differs from stage to stage"
         return {
-            name: {"value": None, "unit": unit, "why": reason}
-            for name, unit in (("E", "FLOP"), ("D", "1"), ("H", "1"))
+            "E": _quantity(None, "FLOP", why),
+            "D": _quantity(None, "1", why),
+            "H": _quantity(None, "1", why),
         }
-    found = (report.get("details") or {}).get("work") or {}
-    datum = found.get("datum") or "datum"
+    found = report.get("details", {}).get("work") or {}
+    datum, data = found.get("datum") or "datum", found.get("data")
     whole = report["results"]["training_compute"]["value"]
-    data = found.get("data") or None
-    why: dict[str, str] = {} if data and whole else {"why": "the number of data is not known"}
+    why = "" if data and whole else "the number of data is not known"
     return {
-        "E": {"value": whole / data if data and whole else None, "unit": f"FLOP/{datum}", **why},
-        "D": {"value": data, "unit": datum, **({} if data else why)},
-        "H": {"value": _value(report, "training.runs") or 1.0, "unit": "1"},
+        "E": _quantity(whole / data if data and whole else None, f"FLOP/{datum}", why),
+        "D": _quantity(data or None, datum, "" if data else why),
+        "H": _quantity(_value(report, "training.runs") or 1.0, "1", ""),
     }
 
 
-def _project(report: Mapping[str, Any]) -> dict[str, Any]:
+def _project(report: Report) -> Project:
     total = report["results"]["device_hours"]["value"]
-    one = [_of_one(part) for part in _parts(report)]
-    reported = None if any(value is None for value in one) else sum(v for v in one if v is not None)
-    made = {
+    reported: float | None = 0.0
+    for part in _parts(report):
+        hours = part["results"]["device_hours"]["value"]
+        if hours is None or reported is None:
+            reported = None
+        else:
+            reported += hours / (_value(part, "training.runs") or 1.0)
+    ratio = total / reported if reported and total is not None else None
+    made: Project = {
         "reported_device_hours": reported,
         "total_device_hours": total,
-        "ratio": total / reported if reported and total is not None else None,
+        "ratio": ratio,
         "includes": "the runs that training.runs says: seeds, sweeps, failed tries",
     }
-    return made | ({"why": "device-hours are not known"} if made["ratio"] is None else {})
+    if ratio is None:
+        made["why"] = "device-hours are not known"
+    return made
 
 
-def _of_one(part: Mapping[str, Any]) -> float | None:
-    total = part["results"]["device_hours"]["value"]
-    return None if total is None else total / (_value(part, "training.runs") or 1.0)
-
-
-def _measurement(report: Mapping[str, Any]) -> dict[str, Any]:
-    hardware = (report.get("details") or {}).get("hardware") or {}
-    made: dict[str, Any] = {"meters": [], "gaps": None, "nodes": hardware.get("nodes")}
-    if kind(report["results"]) == "estimated":
-        return made | {"why": "calculated: nothing was measured"}
-    made["meters"] = [{"name": "the user's own", "what": "the figures under run.measured"}]
-    return made | {"why": "gaps: the run file does not say"}
+def _measurement(report: Report) -> Measurement:
+    estimated = kind(report["results"]) == "estimated"
+    made: Measurement = {
+        "meters": [],
+        "gaps": None,
+        "nodes": report.get("details", {}).get("hardware", {}).get("nodes"),
+        "why": "calculated: nothing was measured",
+    }
+    if not estimated:
+        made["meters"] = [{"name": "the user's own", "what": "the figures under run.measured"}]
+        made["why"] = "gaps: the run file does not say"
+    return made

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base.assumption import Assumption, Basis, Choice
+from costcalc.base.numbers import Number
 from costcalc.base.ranges import drawn, drivers, percentiles
 from costcalc.calculator import formulas
 from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.details import details
-from costcalc.calculator.filled import data_files, filled, plain
+from costcalc.calculator.filled import copied, data_files, filled
 from costcalc.calculator.limits import judged
 from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
 from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
 
 if TYPE_CHECKING:
-    from costcalc.base.ranges import Array
+    from costcalc.calculator.report_schema import Driver
 
 # Results that are sums over stages; the others are of one part.
 SUMS = (
@@ -67,7 +68,7 @@ def _subject(request: Request) -> dict[str, object] | None:
     return subject.model_dump(exclude_none=True) if subject else None
 
 
-def _judged(made: Estimate, request: Request, draws: Mapping[str, Array | float]) -> Estimate:
+def _judged(made: Estimate, request: Request, draws: Mapping[str, Number]) -> Estimate:
     if request.run.limits is None:
         return made
     return replace(made, limits=judged(request.run.limits, request.run.price, made.results, draws))
@@ -84,7 +85,7 @@ def _unique(items: Sequence[Assumption | Choice]) -> tuple[Assumption | Choice, 
 
 def _drivers(
     parts: Sequence[Calculated], results: Mapping[str, Result], *, whole: bool
-) -> Sequence[Mapping[str, object]]:
+) -> Sequence[Driver]:
     """What drives the ranges, drawn again when it is asked for; ``whole``: of sums over parts."""
     if not any(part.draws for part in parts):
         return ()
@@ -92,16 +93,23 @@ def _drivers(
     numbers = [item for part in parts for item in part.assumptions if isinstance(item, Assumption)]
     names = [name for name in UNITS if not whole or (name in SUMS and results[name].value)]
 
-    def find() -> list[dict[str, object]]:
+    def find() -> Sequence[Driver]:
         draws = [formulas.run(drawn(known)) for known in inputs]
-        found: dict[str, Array | float] = {}
+        found: dict[str, Number] = {}
         for name in names:
             key = _FORMULA.get(name, name) if whole else name
             if all(key in one for one in draws):
-                found[name] = sum(one[key] for one in draws)
-        return drivers(found, numbers)
+                found[name] = _added([one[key] for one in draws])
+        return cast("list[Driver]", drivers(found, numbers))
 
     return WhenRead(find)
+
+
+def _added(parts: Sequence[Number]) -> Number:
+    total: Number = 0.0
+    for part in parts:
+        total = total + part
+    return total
 
 
 def _results(part: Calculated) -> dict[str, Result]:
@@ -198,7 +206,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
     """The estimate of a run of several stages: what adds up is added, draw by draw."""
     stages = [_stage(part, request) for part in parts]
     results: dict[str, Result] = {}
-    totals: dict[str, Array | float] = {}
+    totals: dict[str, Number] = {}
     for name in UNITS:
         if name in SUMS:
             results[name] = _sum(name, parts, stages, totals)
@@ -211,7 +219,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
         drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
         breakdown=summed([stage.breakdown for stage in stages]),
-        run=plain(request.raw),
+        run=copied(request.raw),
         subject=_subject(request),
         data={name: digest for stage in stages for name, digest in stage.data.items()},
         stages=tuple(stages),
@@ -225,10 +233,7 @@ def _stage(part: Calculated, request: Request) -> Estimate:
 
 
 def _sum(
-    name: str,
-    parts: Sequence[Calculated],
-    stages: Sequence[Estimate],
-    totals: dict[str, Array | float],
+    name: str, parts: Sequence[Calculated], stages: Sequence[Estimate], totals: dict[str, Number]
 ) -> Result:
     lacking = [stage for stage in stages if stage.results[name].value is None]
     if lacking:
@@ -236,7 +241,7 @@ def _sum(
         return unknown(UNITS[name], f"unknown for stage {names}: {lacking[0].results[name].why}")
     key = _FORMULA.get(name, name)
     value = sum(float(part.values[key]) for part in parts)
-    totals[name] = sum(part.draws.get(key, part.values[key]) for part in parts)
+    totals[name] = _added([part.draws.get(key, part.values[key]) for part in parts])
     low, high = percentiles(totals[name], value)
     measured = all(name in part.measured for part in parts)
     made = Result.of(value, low, high, UNITS[name], "measured" if measured else "modelled")

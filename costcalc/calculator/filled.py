@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.units import unit
@@ -18,14 +18,16 @@ _CONSTANTS = ("throughput.yaml", "efficiency.yaml", "power.yaml", "price.yaml", 
 
 
 def filled(
-    raw: Mapping[str, Any], listed: Sequence[Assumption | Choice], whole_file: Mapping[str, Any]
-) -> dict[str, Any]:
+    raw: Mapping[str, object],
+    listed: Sequence[Assumption | Choice],
+    whole_file: Mapping[str, object],
+) -> dict[str, object]:
     """The run file with every default and every worked-out value in its place.
 
     What was filled in stands among the assumptions with a basis other than ``given``: without
     those keys it is the file as it was read.
     """
-    made: dict[str, Any] = plain({**whole_file, **raw})
+    made = copied({**whole_file, **raw})
     for item in listed:
         section, _, key = item.key.partition(".")
         if section in _SECTIONS and item.basis not in ("given", "measured") and key in _KEYS:
@@ -59,7 +61,7 @@ _KEYS = {
 }
 
 
-def _fill(made: dict[str, Any], item: Assumption | Choice) -> None:
+def _fill(made: dict[str, object], item: Assumption | Choice) -> None:
     *outer, last = item.key.split(".")
     target = made
     for name in outer:
@@ -70,7 +72,7 @@ def _fill(made: dict[str, Any], item: Assumption | Choice) -> None:
     target.setdefault(last, written(item))
 
 
-def written(item: Assumption | Choice) -> Any:
+def written(item: Assumption | Choice) -> object:
     """A value as a run file writes it.
 
     >>> from costcalc.base.assumption import exact
@@ -86,15 +88,17 @@ def written(item: Assumption | Choice) -> Any:
     return f"{value!r} {money.get(item.unit, item.unit)}"
 
 
-def plain(value: object) -> Any:
+def copied(value: Mapping[str, object]) -> dict[str, object]:
     """A copy of what YAML holds, as mappings and lists of its own."""
-    if isinstance(value, (str, int, float)) or value is None:
+    return {key: _copy(inner) for key, inner in value.items()}
+
+
+def _copy(value: object) -> object:
+    if isinstance(value, (str, int, float)):
         return value
     if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value
+        return copied(value)
+    return [_copy(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def data_files(part: Calculated) -> dict[str, str]:

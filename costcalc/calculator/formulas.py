@@ -13,13 +13,14 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar, cast
 
+from costcalc.base.numbers import Number as V
 from costcalc.resolve.known import INPUTS
 
-__all__ = ["INPUTS", "formula", "missing", "needs", "run"]
+N = TypeVar("N", bound=V)  # floats give floats
 
-V = Any  # float, NumPy array or pint quantity
+__all__ = ["INPUTS", "formula", "missing", "needs", "run"]
 
 
 def total_compute(model_flops: V, runs: V) -> V:
@@ -159,7 +160,7 @@ def formula(figure: Callable[..., V]) -> str:
     return ast.unparse(returned.value).replace("*", "×").replace("-", "−")
 
 
-def run(known: Mapping[str, V]) -> dict[str, V]:
+def run(known: Mapping[str, N]) -> dict[str, N]:
     """Every figure that follows from what is known; a figure that is known already is kept.
 
     ``known`` holds inputs (the keys of ``INPUTS``) and measured figures, all in SI.  What lacks an
@@ -170,7 +171,7 @@ def run(known: Mapping[str, V]) -> dict[str, V]:
     """
     values = dict(known)
     for figure in _following(FIGURES, frozenset(known)):
-        values[figure.__name__] = figure(*[values[need] for need in needs(figure)])
+        values[figure.__name__] = cast("N", figure(*[values[need] for need in needs(figure)]))
     return values
 
 
@@ -188,7 +189,7 @@ def _following(
     return tuple(found)
 
 
-def missing(name: str, known: Mapping[str, V]) -> list[str]:
+def missing(name: str, known: Mapping[str, object]) -> list[str]:
     """The inputs that a figure lacks, down through the figures it follows from.
 
     >>> missing("energy", {"pue": 1.1, "device_hours": 3.6e6, "mean_power": 500.0})

@@ -3,59 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costcalc.base.human import human, percent
+from costcalc.base.numbers import Number
 from costcalc.base.units import unit
 from costcalc.calculator.result import Result
 from costcalc.resolve.known import dollars
 from costcalc.runfile.schema import Limits, Price
 
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Limit
+
 _RESULTS = {"cost": "cost", "time": "wall_clock", "energy": "energy", "carbon": "carbon_total"}
 
 
 def judged(
-    limits: Limits, price: Price | None, results: Mapping[str, Result], draws: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+    limits: Limits, price: Price | None, results: Mapping[str, Result], draws: Mapping[str, Number]
+) -> list[Limit]:
     """Each limit with the figure it is set on: passed or not (on the value), and the chance."""
-    made = []
+    made: list[Limit] = []
     for key, name in _RESULTS.items():
         asked = getattr(limits, key)
         if asked is None:
             continue
         most = dollars(asked, price) if key == "cost" else float(asked)
-        made.append(
-            _judge(key, most / unit(results[name].unit).factor, results[name], draws.get(name))
-        )
+        result = results[name]
+        made.append(_judge(key, most / unit(result.unit).factor, result, draws.get(name)))
     return made
 
 
-def _judge(key: str, most: float, result: Result, draws: Any) -> dict[str, Any]:
-    shown = human(most, result.unit)
+def _judge(key: str, most: float, result: Result, draws: Number | None) -> Limit:
+    text = f"limit {key} {human(most, result.unit)}"
+    passed = chance = None
     if result.value is None:
-        return {
-            "key": f"limits.{key}",
-            "limit": most,
-            "unit": result.unit,
-            "value": None,
-            "passed": None,
-            "chance": None,
-            "text": f"limit {key} {shown}: cannot be judged, {result.why}",
-        }
-    passed = result.value > most
-    drawn = np.asarray(result.value if draws is None else draws)
-    scale = unit(result.unit).factor if draws is not None else 1.0
-    chance = float(np.mean(drawn / scale > most))
-    word = "PASSED" if passed else "kept"
+        text += f": cannot be judged, {result.why}"
+    else:
+        passed = result.value > most
+        shown = result.value if draws is None else draws / unit(result.unit).factor
+        chance = float(np.mean(np.asarray(shown) > most))
+        text += f": {'PASSED' if passed else 'kept'}, at {human(result.value, result.unit)}; "
+        text += f"chance of passing it {percent(chance)}"
     return {
         "key": f"limits.{key}",
         "limit": most,
         "unit": result.unit,
         "value": result.value,
         "passed": passed,
-        "chance": round(chance, 4),
-        "text": f"limit {key} {shown}: {word}, at {human(result.value, result.unit)}; "
-        f"chance of passing it {percent(chance)}",
+        "chance": None if chance is None else round(chance, 4),
+        "text": text,
     }

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from costcalc.base import units, writing
 from costcalc.base.assumption import Assumption, Basis, Choice
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Details, Driver, Limit, Report
+
+T = TypeVar("T")
 
 SCHEMA = "costcalc/report/v1"
 MODEL_VERSION = "2"  # of the formulas: figures of the same version and data can be recomputed
@@ -36,7 +41,7 @@ UNITS = {
 }
 
 
-class WhenRead(Sequence[Mapping[str, Any]]):
+class WhenRead(Sequence[T]):
     """A list that is worked out when it is first read; most estimates are asked for figures only.
 
     >>> len(WhenRead(lambda: [{"of": "cost"}]))
@@ -45,16 +50,20 @@ class WhenRead(Sequence[Mapping[str, Any]]):
 
     __slots__ = ("_made", "_make")
 
-    def __init__(self, make: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
-        self._make: Callable[[], Sequence[Mapping[str, Any]]] | None = make
-        self._made: Sequence[Mapping[str, Any]] = ()
+    def __init__(self, make: Callable[[], Sequence[T]]) -> None:
+        self._make: Callable[[], Sequence[T]] | None = make
+        self._made: Sequence[T] = ()
 
-    def _read(self) -> Sequence[Mapping[str, Any]]:
+    def _read(self) -> Sequence[T]:
         if self._make is not None:
             self._made, self._make = self._make(), None
         return self._made
 
-    def __getitem__(self, at: Any) -> Any:
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
         return self._read()[at]
 
     def __len__(self) -> int:
@@ -103,8 +112,6 @@ class Result:
         Raises:
             InputError: the unit is unknown, or of another dimension.
         """
-        from dataclasses import replace
-
         old, new = units.unit(self.unit), units.unit(unit)
         if old.dimension != new.dimension:
             raise units.wrong_dimension(self.unit, unit)
@@ -115,20 +122,12 @@ class Result:
             self, value=self.value * ratio, low=self.low * ratio, high=self.high * ratio, unit=unit
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """As the report says it."""
-        made: dict[str, Any] = {
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "unit": self.unit,
-            "basis": self.basis,
+        made = asdict(self)
+        return {
+            name: made[name] for name in made if made[name] or name not in ("why", "convention")
         }
-        if self.why:
-            made["why"] = self.why
-        if self.convention:
-            made["convention"] = self.convention
-        return made
 
 
 def unknown(unit: str, why: str) -> Result:
@@ -147,13 +146,13 @@ class Estimate:
     name: str
     results: Mapping[str, Result]
     assumptions: Sequence[Assumption | Choice] = ()
-    drivers: Sequence[Mapping[str, Any]] = ()
+    drivers: Sequence[Driver] = ()
     warnings: Sequence[str] = ()
-    limits: Sequence[Mapping[str, Any]] = ()
+    limits: Sequence[Limit] = ()
     breakdown: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
-    subject: Mapping[str, Any] | None = None
+    details: Details = field(default_factory=dict)  # type: ignore[assignment]  # total=False
+    run: Mapping[str, object] = field(default_factory=dict)
+    subject: Mapping[str, object] | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     stages: Sequence[Estimate] = ()
     values: Mapping[str, float] = field(default_factory=dict)  # central, SI; not in the report
@@ -190,11 +189,11 @@ class Estimate:
         made["stages"] = [stage.stage_dict() for stage in self.stages]
         made["costcalc_version"], made["model_version"] = __version__, MODEL_VERSION
         made = made if identify else blinded(made)
-        made |= sections(made)
+        made |= sections(cast("Report", made))
         made["digest"] = writing.digest(made)
         return made
 
-    def stage_dict(self) -> dict[str, Any]:
+    def stage_dict(self) -> dict[str, object]:
         """A stage as its report lists it."""
         return {
             "name": self.name,
@@ -228,19 +227,13 @@ class Estimate:
         return writing.save(text, path, force=force)
 
 
-def shown(item: Assumption | Choice) -> dict[str, Any]:
+def shown(item: Assumption | Choice) -> dict[str, object]:
     """An assumption as the report lists it: in its unit, without what it has not."""
-    if isinstance(item, Choice):
-        made: dict[str, Any] = {"key": item.key, "value": item.value}
-    else:
+    made: dict[str, object] = {"key": item.key, "value": item.value}
+    if isinstance(item, Assumption):
         factor = units.unit(item.unit).factor
-        made = {
-            "key": item.key,
-            "value": item.value / factor,
-            "low": item.low / factor,
-            "high": item.high / factor,
-            "unit": item.unit,
-        }
+        made |= {name: getattr(item, name) / factor for name in ("value", "low", "high")}
+        made["unit"] = item.unit
     made |= {"basis": item.basis, "source": item.source}
     if item.year is not None:
         made["year"] = item.year

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Scenarios:
     run at all (it does not fit, it has no such precision).
     """
 
-    axes: Mapping[str, tuple[Any, ...]]
+    axes: Mapping[str, tuple[str | int, ...]]
     figures: Mapping[str, Array]
     utilization: Array  # accelerator × count
     why: Mapping[tuple[str, int], str]
@@ -115,9 +115,8 @@ def scenarios(
     }
     nothing = np.full((shape[0], shape[1]), np.nan)
     used = known["utilization"][:, :, 0, 0] if "utilization" in known else nothing
-    axes = dict(
-        zip(AXES, (tuple(accelerators), tuple(counts), tuple(regions), tuple(plans)), strict=True)
-    )
+    asked: tuple[Sequence[str | int], ...] = (accelerators, counts, regions, plans)
+    axes = {name: tuple(listed) for name, listed in zip(AXES, asked, strict=True)}
     return Scenarios(axes=axes, figures=figures, utilization=used, why=why)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.assumption import Assumption
+from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
@@ -50,7 +51,7 @@ def ranged(
     return [*made, *rows[SAMPLED:]], wins
 
 
-def _own_price(part: Calculated, row: Row) -> object:
+def _own_price(part: Calculated, row: Row) -> Number:
     """What turns the draws of the rent into those of this provider's rent of this device.
 
     Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider

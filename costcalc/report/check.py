@@ -12,7 +12,7 @@ from costcalc.report import closure
 from costcalc.report.files import document_of, schema_problems
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 NOT_HONESTY = (
     "This proves that the report is consistent, not that it is honest: whoever wrote it could have "

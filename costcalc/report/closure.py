@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
+from costcalc.base.numbers import Number
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.result import UNITS
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Figure, Report, Stage
+    from costcalc.calculator.report_schema import Figure, Report, Stage
 
     AnyPart = Report | Stage
 
@@ -139,7 +140,7 @@ def _expected(part: AnyPart, report: Report) -> Iterator[tuple[str, float, float
         yield "training_compute", stated["training_compute"], inputs["model_flops"], "model_flops"
 
 
-def _computed(figure: Callable[..., float], values: Mapping[str, float]) -> float | None:
+def _computed(figure: Callable[..., Number], values: Mapping[str, float]) -> float | None:
     try:
         made = float(figure(**values))
     except (ArithmeticError, ValueError):

@@ -13,7 +13,7 @@ from costcalc.report.table import HEADLINE
 from costcalc.report.view import ROWS, Listed, View, figures, listed, shown
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Assumed
+    from costcalc.calculator.report_schema import Assumed
 
 _EXPLAINED = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 

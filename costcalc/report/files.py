@@ -13,7 +13,7 @@ from costcalc.base.reading import MAX_BYTES, Document, read, read_file
 from costcalc.calculator.result import SCHEMA
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 
 def load(path: str | Path) -> Report:
@@ -42,7 +42,7 @@ def schema_problems(document: Document) -> list[Problem]:
     """What in a document does not follow the schema, each at its line."""
     from pydantic import ValidationError
 
-    from costcalc.report.schema import shape
+    from costcalc.calculator.report_schema import shape
 
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a report: a mapping of keys")]

@@ -13,13 +13,14 @@ from costcalc.report.closure import SUMS
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import (
+    from costcalc.calculator.report_schema import (
         Figure,
         Measurement,
         Meter,
         Part,
         Project,
         Report,
+        Results,
         RunEntry,
         Stage,
         Subject,
@@ -81,7 +82,7 @@ def assembled(
         "stages": list(stages),
         "costcalc_version": __version__,
         "model_version": MODEL_VERSION,
-        "kind": kind(results),
+        "kind": kind(cast("Results", results)),
         **sections,
     }
     return cast("Report", made | {"digest": writing.digest(made)})

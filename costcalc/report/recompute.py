@@ -13,7 +13,7 @@ from costcalc.report.closure import same
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Part, Report, Stage
+    from costcalc.calculator.report_schema import Part, Report, Stage
 
 _VALUE, _RANGE = 1e-9, 1e-6
 

@@ -75,7 +75,7 @@ def _grid(
     return grid
 
 
-def _pairs(rows: Iterable[tuple[str, str]]) -> RenderableType:
+def _pairs(rows: Iterable[Sequence[str]]) -> RenderableType:
     return _grid(rows, _NAME, {"overflow": "fold"})
 
 

@@ -16,7 +16,7 @@ from costcalc.calculator.document import kind as kind_of
 from costcalc.report.table import HEADLINE
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Assumed, Figure, Report, Stage
+    from costcalc.calculator.report_schema import Assumed, Figure, Report, Stage
 
     AnyPart = Report | Stage
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from costcalc.base.assumption import Assumption, exact
+from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.units import unit
 from costcalc.catalog.figure import Figure
 from costcalc.runfile.loading import Input
@@ -17,6 +18,7 @@ from costcalc.runfile.rules import value_at
 from costcalc.runfile.schema import Price
 from costcalc.runfile.values import Money
 
+T = TypeVar("T")
 # The inputs, by the name that the formulas use, and the key of the assumption behind each: in a
 # result, in the run file and for ``--set``.
 INPUTS = {
@@ -63,6 +65,14 @@ class Known:
             if found is not None:
                 known[name] = found
         return replace(self, known=known)
+
+
+def taken(
+    assumed: list[Assumption | Choice], key: str, value: T, why: str = "", source: str = "costcalc"
+) -> T:
+    """A default, which is listed among what was assumed."""
+    assumed.append(Choice(key=key, value=value, basis="default", source=source, why=why))
+    return value
 
 
 def stated(given: Input, key: str, shown: str) -> Assumption | None:

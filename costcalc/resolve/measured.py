@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from costcalc.base.assumption import Assumption, exact
 from costcalc.base.errors import InputError
@@ -76,14 +75,16 @@ class JobRun:
     """
 
     run: Run
-    written: Mapping[str, Any]
+    written: Mapping[str, object]
 
     def changed(self, section: str, *, without: Collection[str] = (), **values: object) -> JobRun:
         """The same with values, in SI, in one of its sections, and ``without`` some of its keys."""
         kind = _SECTIONS[section]
         old: Section = getattr(self.run, section) or kind()
         new = old.model_copy(update={**dict.fromkeys(without), **values})
-        kept = {k: v for k, v in (self.written.get(section) or {}).items() if k not in without}
+        before = self.written.get(section)
+        before = before if isinstance(before, Mapping) else {}
+        kept = {k: v for k, v in before.items() if k not in without}
         said = kind.model_construct(set(values), **values).model_dump(exclude_unset=True)
         if not (kept or said):
             return self.lacking(section)

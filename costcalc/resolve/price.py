@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from costcalc import price
 from costcalc.base.assumption import Assumption, exact
@@ -195,7 +193,7 @@ def owned_default(name: str) -> Assumption:
     '1'
     """
     data = price.constants()
-    figure: Mapping[str, Any] = data["owned"][name]
+    figure = data["owned"][name]
     unit = figure.get("unit", "1")
     return Assumption(
         key=f"price.owned.{name}",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.base.vocabulary import AXES, PEAK_KEY
 from costcalc.resolve.hardware import Devices
-from costcalc.resolve.known import Known, stated
+from costcalc.resolve.known import Known, stated, taken
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
@@ -51,15 +50,7 @@ def timed(
     )
     layout, free = _layout(asked.layout, training, devices.count, assumed)
     if layout is None:
-        assumed.append(
-            Choice(
-                key="hardware.layout",
-                value="auto",
-                basis="default",
-                source="costcalc",
-                why="the fastest of a pruned set that fits",
-            )
-        )
+        taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
     measured = replace(_given(given, asked, training, layout is not None, free), workload=workload)
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
@@ -75,35 +66,26 @@ def _recipe(
     precision: str,
     assumed: list[Assumption | Choice],
 ) -> Recipe:
-    def default(key: str, value: Any, why: str = "", source: str = "costcalc") -> Any:
-        assumed.append(
-            Choice(key=f"training.{key}", value=value, basis="default", source=source, why=why)
-        )
-        return value
-
     batch = training.global_batch
     if batch is None:
-        batch = default("global_batch", *_batch(work, devices))
-    base = training.base_precision
-    if base is None and work.method == "lora" and work.base_precision is not None:
-        base = default("base_precision", work.base_precision, "quantization_config says it")
+        batch = taken(assumed, "training.global_batch", *_batch(work, devices))
     share = 1.0
     if work.trainable_parameters is not None and work.parameters:
         share = min(work.trainable_parameters / work.parameters, 1.0)
+    attention = training.attention or taken(assumed, "training.attention", "flash")
+    kernels = training.kernels or "plain"
+    if training.kernels is None and work.datum == "sample":
+        taken(assumed, "training.kernels", kernels, _FUSED)
     return Recipe(
         sequence_length=work.sequence_length or 1,
         global_batch=float(batch),
         precision=precision,
-        attention=cast("Any", training.attention or default("attention", "flash")),
-        kernels=cast(
-            "Any",
-            training.kernels
-            or (default("kernels", "plain", _FUSED) if work.datum == "sample" else "plain"),
-        ),
-        optimizer=training.optimizer or default("optimizer", "adamw"),
+        attention=attention,
+        kernels=kernels,
+        optimizer=training.optimizer or taken(assumed, "training.optimizer", "adamw"),
         method=work.method,
         passes=work.passes,
-        base_precision=base,
+        base_precision=training.base_precision,
         trainable_share=share,
     )
 
@@ -127,65 +109,45 @@ def fixed_by(given: Input) -> Fixed:
     """What the run file fixes of the layout; the rest is open to a search."""
     training = given.part.training or Training()
     keys = given.part.hardware.layout if given.part.hardware else None
-    recompute = training.recompute if training.recompute != "auto" else None
-    if keys is None:
-        return Fixed(micro_batch=training.micro_batch, recompute=recompute)
-    written = keys.model_fields_set
+    written = keys.model_fields_set if keys else ()
     fixed = {name: getattr(keys, name) for name in AXES if name in written}
-    sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
-    return Fixed(**fixed, sharding=sharding, micro_batch=training.micro_batch, recompute=recompute)
+    return Fixed(
+        **fixed,
+        sharding=_sharding(keys) if keys else None,
+        micro_batch=training.micro_batch,
+        recompute=_recompute(training),
+    )
+
+
+def _recompute(training: Training) -> str | None:
+    return None if training.recompute == "auto" else training.recompute
+
+
+def _sharding(keys: LayoutKeys) -> str | None:
+    return "zero3" if keys.sharding == "fsdp" else keys.sharding
 
 
 def _layout(
     keys: LayoutKeys | None, training: Training, count: int, assumed: list[Assumption | Choice]
 ) -> tuple[Layout | None, Fixed | None]:
     """The layout given, or what an automatic one must keep."""
-    recompute = training.recompute if training.recompute != "auto" else None
+    micro_batch, recompute = training.micro_batch, _recompute(training)
     if keys is None:
-        return None, Fixed(micro_batch=training.micro_batch, recompute=recompute)
-    model = keys.tensor * keys.pipeline * keys.context
-    if keys.sharding is None:
-        assumed.append(
-            Choice(
-                key="hardware.layout.sharding",
-                value="auto",
-                basis="default",
-                source="costcalc",
-                why="the fastest that fits",
-            )
-        )
-        return None, Fixed(
-            tensor=keys.tensor,
-            pipeline=keys.pipeline,
-            context=keys.context,
-            expert=keys.expert,
-            virtual_pipeline=keys.virtual_pipeline,
-            data=keys.data or count // model,
-            micro_batch=training.micro_batch,
-            recompute=recompute,
-        )
-    if training.micro_batch is None:
-        assumed.append(
-            Choice(
-                key="training.micro_batch",
-                value=1,
-                basis="default",
-                source="costcalc",
-                why="a layout is given without it",
-            )
-        )
-    sharding = "zero3" if keys.sharding == "fsdp" else keys.sharding
+        return None, Fixed(micro_batch=micro_batch, recompute=recompute)
+    axes = {name: getattr(keys, name) for name in AXES}
+    axes["data"] = keys.data or count // (keys.tensor * keys.pipeline * keys.context)
+    sharding = _sharding(keys)
+    if sharding is None:
+        taken(assumed, "hardware.layout.sharding", "auto", "the fastest that fits")
+        return None, Fixed(**axes, micro_batch=micro_batch, recompute=recompute)
+    if micro_batch is None:
+        micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
     return Layout(
-        data=keys.data or count // model,
-        tensor=keys.tensor,
-        pipeline=keys.pipeline,
-        virtual_pipeline=keys.virtual_pipeline,
-        context=keys.context,
-        expert=keys.expert,
-        sharding=cast("Any", sharding),
+        **axes,
+        sharding=sharding,
         offload=keys.offload or "none",
-        micro_batch=training.micro_batch or 1,
-        recompute=cast("Any", recompute or "none"),
+        micro_batch=micro_batch,
+        recompute=recompute or "none",
     ), None
 
 
@@ -200,7 +162,7 @@ def _given(
         throughput=rate.value if rate else None,
         throughput_unit=rate.unit if rate else "token/s",
         basis_peak=basis.peak if basis else None,
-        basis_attention=cast("Any", basis.attention if basis else None),
+        basis_attention=basis.attention if basis else None,
         step_time=asked.calibrate.step_time if asked.calibrate else None,
         fixed=free,
         offload=asked.layout.offload if asked.layout else None,

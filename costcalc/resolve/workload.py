@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from costcalc.base.assumption import Choice
+from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog import preset as presets
 from costcalc.catalog.preset import Preset
+from costcalc.resolve.known import taken
 from costcalc.runfile.loading import Input
-from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Training
+from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Lora, Model, Training
 from costcalc.workload import hf
 from costcalc.workload.adapter import Adapter
 from costcalc.workload.architecture import Architecture
@@ -24,6 +25,7 @@ from costcalc.workload.generic import Given, from_shape
 from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
 
+T = TypeVar("T")
 DEFAULT_LENGTH = 2048
 _TRAINING_KEYS = (
     "tokens",
@@ -46,7 +48,7 @@ class Trained:
     """What is trained: the work, or None where only measured figures were given."""
 
     work: Work | None
-    assumptions: tuple[Choice, ...] = ()
+    assumptions: tuple[Assumption | Choice, ...] = ()
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
@@ -57,7 +59,7 @@ class Trained:
 class _Known:
     """One ``model`` section: fields of :class:`WorkloadInput`, and what stands in its preset."""
 
-    fields: dict[str, Any]
+    fields: dict[str, object]
     sequence_length: tuple[int, str] | None = None
     adapter: Adapter | None = None  # of the folder that was given: its own method, rank, targets
     notes: tuple[str, ...] = ()
@@ -76,12 +78,12 @@ def trained(given: Input) -> Trained:
     if asked is None or (given.part.measured is not None and not _sized(training, asked)):
         return Trained(work=None)
     known = _known(asked, given)
-    assumed: list[Choice] = []
+    assumed: list[Assumption | Choice] = []
     fields = known.fields | _training(training, known, assumed)
     if training.teacher is not None:
         fields |= _teacher(training.teacher, given)
     try:
-        work = workload(WorkloadInput(**fields))
+        work = workload(WorkloadInput(**fields))  # type: ignore[arg-type]  # each of its kind
     except InputError as error:
         raise given.placed(error) from None
     return Trained(
@@ -125,7 +127,7 @@ def _with_head(model: Architecture, head: str | None, labels: int | None) -> Arc
 
 
 def _preset(found: Preset, head: str | None = None, labels: int | None = None) -> _Known:
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     if found.forward_flops is not None and head is not None:
         message = f"{found.id} is known by its FLOPs alone: its head cannot be changed"
         raise InputError(Problem(key="model.head", message=message))
@@ -179,7 +181,7 @@ def _config(path: Path, asked: Model) -> _Known:
     if found is not None and not (path / "config.json").is_file():
         return _adapted(path, found, asked)
     checkpoint = hf.load(path, head=asked.head, labels=asked.labels)
-    fields: dict[str, Any] = {"architecture": checkpoint.architecture}
+    fields: dict[str, object] = {"architecture": checkpoint.architecture}
     if checkpoint.basis == "weights":
         fields["parameters"] = float(checkpoint.parameters)
     return _Known(
@@ -206,65 +208,48 @@ def _adapted(path: Path, found: Adapter, asked: Model) -> _Known:
         raise InputError(Problem(key="model.config", message=message)) from None
 
 
-def _teacher(asked: Model, given: Input) -> dict[str, Any]:
+def _teacher(asked: Model, given: Input) -> dict[str, object]:
     known = _known(asked, given).fields
     if "architecture" in known:
         return {"teacher": known["architecture"]}
     return {"teacher_parameters": known.get("active_parameters") or known.get("parameters")}
 
 
-def _training(training: Training, known: _Known, assumed: list[Choice]) -> dict[str, Any]:
+def _training(
+    training: Training, known: _Known, assumed: list[Assumption | Choice]
+) -> dict[str, object]:
     """The fields that ``training`` gives, defaults filled and listed."""
 
-    def default(key: str, value: Any, source: str, why: str = "") -> Any:
-        assumed.append(
-            Choice(key=f"training.{key}", value=value, basis="default", source=source, why=why)
-        )
-        return value
+    def default(key: str, value: T, source: str = "costcalc", why: str = "") -> T:
+        return taken(assumed, f"training.{key}", value, why, source)
 
-    fields: dict[str, Any] = {name: getattr(training, name) for name in _TRAINING_KEYS}
-    method = training.method
-    if method is None and known.adapter is not None:
-        method = default("method", "lora", "adapter_config.json")
-    method = method or default("method", "pretrain", "costcalc")
+    fields: dict[str, object] = {name: getattr(training, name) for name in _TRAINING_KEYS}
+    method = training.method or default("method", "pretrain")
     fields["method"] = method
-    fields["packing"] = training.packing or default("packing", "packed", "costcalc")
+    fields["packing"] = training.packing or default("packing", "packed")
     fields["sequence_length"] = training.sequence_length
     if training.sequence_length is None and _needs_length(known, method):
         length, source = known.sequence_length or (DEFAULT_LENGTH, "costcalc")
         why = "" if known.sequence_length else "no sequence_length given, none known of the model"
         fields["sequence_length"] = default("sequence_length", length, source, why)
     if method == "lora":
-        fields |= _lora(training, known, default)
+        asked = training.lora or Lora()
+        fields["lora_rank"] = asked.rank or default(
+            "lora.rank", 16, why="the cost hardly depends on it"
+        )
+        fields["lora_targets"] = asked.targets or (default("lora.targets", "all", _ALL_LINEAR),)
     if method in REINFORCED:
-        group = training.group
-        if group is None:
-            group = default(
-                "group",
-                16 if method == "grpo" else 1,
-                "costcalc",
-                "answers a prompt; DeepSeekMath's GRPO takes 64",
-            )
-        fields["group"] = group
+        fields["group"] = training.group
+        if training.group is None:
+            why = "answers a prompt; DeepSeekMath's GRPO takes 64"
+            fields["group"] = default("group", 16 if method == "grpo" else 1, why=why)
         fields["inner_epochs"] = training.inner_epochs or default(
             "inner_epochs", 1, "on-policy: each answer is trained on once"
         )
     return fields
 
 
-def _lora(training: Training, known: _Known, default: Any) -> dict[str, Any]:
-    asked, found = training.lora, known.adapter
-    rank = asked.rank if asked else None
-    targets = asked.targets if asked else None
-    if found is not None:
-        rank = rank or default("lora.rank", found.rank, "adapter_config.json")
-        names = found.names(known.fields["architecture"])
-        targets = targets or default("lora.targets", names, "adapter_config.json")
-    source = "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), section 4: all linear layers"
-    return {
-        "lora_rank": rank or default("lora.rank", 16, "costcalc", "the cost hardly depends on it"),
-        "lora_targets": targets or (default("lora.targets", "all", source),),
-    }
+_ALL_LINEAR = "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), section 4: all linear layers"
 
 
 def _needs_length(known: _Known, method: str) -> bool:
@@ -274,4 +259,6 @@ def _needs_length(known: _Known, method: str) -> bool:
     if known.fields.get("forward_flops") is not None:
         return False
     model = known.fields.get("architecture")
-    return model is None or any(stream.length is None for stream in model.streams)
+    if not isinstance(model, Architecture):
+        return True
+    return any(stream.length is None for stream in model.streams)

@@ -7,14 +7,10 @@ framework that reports fp8 runs against the bf16 peak) or count attention in ful
 
 from __future__ import annotations
 
-from typing import Literal
-
 from costcalc.base.errors import InputError, Problem, listing
 from costcalc.base.vocabulary import NARROW, PEAK_KEY
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.workload.work import Work
-
-Count = Literal["causal", "full"]
 
 
 def peak_of(machine: Machine, precision: str, key: str = "training.precision") -> float:
@@ -86,7 +82,7 @@ def from_utilization(
     value: float,
     *,
     peak: str | None,
-    attention: Count | None,
+    attention: str | None,
 ) -> float:
     """A measured utilisation, over another peak or with attention counted in full, in ours."""
     if peak is None and precision in NARROW:
@@ -109,7 +105,7 @@ def from_throughput(
     value: float,
     unit: str,
     *,
-    attention: Count | None = None,
+    attention: str | None = None,
 ) -> float:
     """A measured throughput (token/s, sample/s; FLOP/s a device) as utilisation."""
     ours = peak_of(machine, precision)

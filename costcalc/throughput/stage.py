@@ -43,7 +43,7 @@ class Given:
     throughput: float | None = None
     throughput_unit: str = "token/s"
     basis_peak: str | None = None
-    basis_attention: Literal["causal", "full"] | None = None
+    basis_attention: str | None = None
     step_time: float | None = None
     fixed: Fixed | None = None
     offload: str | None = None

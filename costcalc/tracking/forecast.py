@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.assumption import Assumption, exact
+from costcalc.base.numbers import Number
 from costcalc.base.ranges import Z95, draw, normals, percentiles
 from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
@@ -78,7 +79,7 @@ class Forecast:
     share: float
     spent: Mapping[str, Result]
     total: Mapping[str, Result]
-    draws: Mapping[str, Array | float] = field(repr=False)
+    draws: Mapping[str, Number] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -211,22 +212,22 @@ def figures(
     joules: float | None,
     *,
     drawn: tuple[Array, Array | None] | None = None,
-) -> tuple[dict[str, Result], dict[str, Array | float]]:
+) -> tuple[dict[str, Result], dict[str, Number]]:
     """What so much time and energy come to, by the one pipeline: results, and their draws.
 
     ``drawn`` are draws of the seconds and the joules.
     """
-    known: dict[str, Array | float] = {"devices": devices, "runs": 1.0, "wall_clock": seconds}
+    known: dict[str, float] = {"devices": devices, "runs": 1.0, "wall_clock": seconds}
     if joules is not None:
         known["energy_it"] = joules
     inputs = _inputs(predicted)
     values = pipeline.run({name: item.value for name, item in inputs.items()} | known)
-    draws: dict[str, Array | float] = {}
+    draws: dict[str, Number] = {}
     if drawn is not None:
-        known["wall_clock"] = drawn[0]
+        given: dict[str, Number] = {**known, "wall_clock": drawn[0]}
         if drawn[1] is not None:
-            known["energy_it"] = drawn[1]
-        draws = pipeline.run({name: draw(item, DRAWS) for name, item in inputs.items()} | known)
+            given["energy_it"] = drawn[1]
+        draws = pipeline.run({name: draw(item, DRAWS) for name, item in inputs.items()} | given)
     return {name: _result(name, values, draws, predicted) for name in FIGURES}, draws
 
 
@@ -249,10 +250,7 @@ def _inputs(predicted: Estimate | None) -> dict[str, Assumption]:
 
 
 def _result(
-    name: str,
-    values: Mapping[str, float],
-    draws: Mapping[str, Array | float],
-    predicted: Estimate | None,
+    name: str, values: Mapping[str, float], draws: Mapping[str, Number], predicted: Estimate | None
 ) -> Result:
     if name not in values:
         before = predicted.results[name].why if predicted else ""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from costcalc.base.human import human, percent
 from costcalc.calculator.limits import judged
 from costcalc.calculator.result import Estimate, Result
 from costcalc.runfile.schema import Limits, Price
 from costcalc.tracking.forecast import Forecast, Snapshot, figures
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Limit
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class LimitWatch:
                 found += self._once(
                     name,
                     "unknown",
-                    "cannot be watched: " + str(item["text"]).partition("cannot be judged, ")[2],
+                    "cannot be watched: " + item["text"].partition("cannot be judged, ")[2],
                     item,
                 )
         return found + self._ahead(forecast)
@@ -55,17 +59,17 @@ class LimitWatch:
         for item in judged(self.limits, self.price, total, draws) if total else ():
             name = item["key"].removeprefix("limits.")
             if item["passed"] and name not in self.passed:
-                chance = percent(item["chance"])
+                chance = percent(item["chance"] or 0.0)
                 text = f"will be passed: {_shown(item)} at the end (chance {chance})"
                 found += self._once(name, "ahead", text, item)
         return found
 
-    def _once(self, name: str, what: str, text: str, item: dict[str, object]) -> list[str]:
+    def _once(self, name: str, what: str, text: str, item: Limit) -> list[str]:
         if (name, what) in self._said:
             return []
         self._said.add((name, what))
-        return [f"limit {name} {human(float(str(item['limit'])), str(item['unit']))} {text}"]
+        return [f"limit {name} {human(item['limit'], item['unit'])} {text}"]
 
 
-def _shown(item: dict[str, object]) -> str:
-    return human(float(str(item["value"])), str(item["unit"]))
+def _shown(item: Limit) -> str:
+    return human(item["value"], item["unit"])

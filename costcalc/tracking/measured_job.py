@@ -5,6 +5,8 @@ What was detected wins over the run file; what was counted takes the place of wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.catalog import accelerator as accelerators
@@ -98,7 +100,9 @@ def _detected(totals: Totals, plan: Plan, accelerator: str, shown: str) -> tuple
     asked = _named(plan)
     if asked == (accelerator, count):
         return job, []
-    others = [key for key in job.written.get("hardware", ()) if key not in _OF_THE_FABRIC]
+    own = job.written.get("hardware")
+    written = own if isinstance(own, Mapping) else {}
+    others = [key for key in written if key not in _OF_THE_FABRIC]
     without = () if asked is None else others
     job = job.changed("hardware", without=without, accelerator=accelerator, count=count)
     if count == 1 and share < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base.assumption import Assumption, Basis, exact
 from costcalc.base.errors import CostcalcError
@@ -25,6 +25,7 @@ from costcalc.tracking.plan import Plan
 
 if TYPE_CHECKING:
     from costcalc.base.ranges import Array
+    from costcalc.calculator.report_schema import Details
 
 _WHY = "no profile of the hardware: its peak, power, price and making are not known"
 _NO_MODEL = "no model given, or nothing counted what it was trained on"
@@ -63,7 +64,7 @@ def estimated_without_profile(
     )
 
 
-def _details(totals: Totals, plan: Plan, work: Trained | None) -> dict[str, object]:
+def _details(totals: Totals, plan: Plan, work: Trained | None) -> Details:
     """Names of what it ran on, where, and what was trained on."""
     names = sorted({device.name for device in totals.devices})
     cpus = [f"{name}, no accelerator" for name in totals.cpus]
@@ -79,7 +80,7 @@ def _details(totals: Totals, plan: Plan, work: Trained | None) -> dict[str, obje
         made |= {"region": region.code, "place": region.label}
     if work and work.work:
         made["work"] = {"data": work.work.data or None, "datum": work.work.datum}
-    return made
+    return cast("Details", made)
 
 
 def _known(

@@ -56,7 +56,7 @@ def run_of(row: Row) -> dict[str, Any]:
             device_hours=to_si(hours.value, "device_hour"), mean_power=watts(row),
             host_power=0.0, network_share=0.0,
         )  # fmt: skip
-        measured["energy_it"] = f"{from_si(joules, 'kWh')!r} kWh"
+        measured["energy_it"] = f"{from_si(float(joules), 'kWh')!r} kWh"
     site: dict[str, Any] = {"pue": float(row["pue"])}
     if row["grid"]:
         site["grid"] = f"{float(row['grid']) * GRAMS[row['grid_unit']]!r} gCO2e/kWh"

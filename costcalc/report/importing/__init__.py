@@ -10,7 +10,7 @@ from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.reading import MAX_BYTES, read_bytes
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 SOURCES = ("codecarbon", "carbontracker", "slurm")
 

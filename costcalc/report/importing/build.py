@@ -17,7 +17,7 @@ from costcalc.report.project import assembled, total
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Assumed, Boundary, Figure, Report, Stage
+    from costcalc.calculator.report_schema import Assumed, Boundary, Figure, Report, Stage
 
 Row = dict[str, str | None]
 _WORK = {"E": "FLOP", "D": "1"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from costcalc.report.importing.build import Recorded, number, refuse, report
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 _ACTUAL = re.compile(r"Actual consumption for (\d+) epoch")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:")

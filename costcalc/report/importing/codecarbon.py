@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from costcalc.report.importing.build import Recorded, Row, number, refuse, report, table
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 _NEEDED = ("duration", "energy_consumed", "emissions")
 _COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")

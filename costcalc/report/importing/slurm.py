@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from costcalc.report.importing.build import Recorded, Row, number, refuse, report, table
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report
+    from costcalc.calculator.report_schema import Report
 
 _NEEDED = (("JobID",), ("AllocTRES",), ("ElapsedRaw", "Elapsed"))
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")

@@ -16,7 +16,7 @@ from costcalc.base import writing
 from costcalc.report.view import View, figures, plain
 
 if TYPE_CHECKING:
-    from costcalc.report.schema import Report, Stage
+    from costcalc.calculator.report_schema import Report, Stage
 
 _CREATED = "1970-01-01T00:00:00Z"  # required by SPDX; a report has no time of its own
 

@@ -213,9 +213,19 @@ if TYPE_CHECKING:
     class Hardware(TypedDict, total=False):
         """The accelerators of a report's details."""
 
+        id: str
         name: str
         count: float
         unit: str
+        host: str
+        nodes: float
+
+    class WorkDone(TypedDict, total=False):
+        """On how much is trained; ``training_flops`` where generating has a time of its own."""
+
+        data: float | None
+        datum: str
+        training_flops: float
 
     class Details(TypedDict, total=False):
         """What a report may say beside its figures; nothing of it is checked when it is read."""
@@ -223,7 +233,12 @@ if TYPE_CHECKING:
         hardware: Hardware
         place: str
         region: str
-        work: dict[str, object]
+        precision: str
+        price: str
+        work: WorkDone
+        steps: list[list[str]]
+        notes: list[str]
+        layout: dict[str, object]
         parts: list[Part]
 
     class Part(TypedDict):
@@ -250,11 +265,15 @@ if TYPE_CHECKING:
         run: Run
 
     class Limit(TypedDict, total=False):
-        """A limit that was asked for, and whether it is passed."""
+        """A limit that was asked for, whether its figure passes it, and how likely that is."""
 
+        key: str
+        limit: float
+        unit: str
         value: float | None
-        limit: float | None
         passed: bool | None
+        chance: float | None
+        text: str
 
 else:
     Details = Stage = Limit = dict[str, object]
