@@ -26,7 +26,9 @@ has: fp16, fp32
     """
     found = machine.peak.get(PEAK_KEY.get(precision, precision))
     if not found:
-        known = listing(sorted(name for name in machine.peak if name not in ("fp64", "int8")))
+        known = (
+            listing(sorted(name for name in machine.peak if name not in ("fp64", "int8"))) or "none"
+        )
         raise InputError(
             Problem(
                 key=key,

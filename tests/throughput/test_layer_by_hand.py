@@ -12,8 +12,8 @@ import pytest
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.layer import Layer, layer_times
+from costcalc.throughput.layout import StepRecipe
 from costcalc.throughput.shape import ModelShape
-from costcalc.throughput.step import Training
 
 NOTHING = {
     "matmul": 1.0, "matmul_base": 1.0, "attention": 1.0, "softmax": 0.0, "tile": 0.0,
@@ -38,7 +38,7 @@ def layer(
         ModelShape(layers=1.0, **{"hidden": 1000.0, "keys": 1.0, **shape}),
         Rates(**here | (rates or {})),
         Axes(**(axes or {})),
-        Training(sequence_length=TOKENS, global_batch=1.0, **(training or {})),
+        StepRecipe(sequence_length=TOKENS, global_batch=1.0, **(training or {})),
         Coefficients(**NOTHING | (c or {})),
         TOKENS,
     )

@@ -13,6 +13,7 @@ import pytest
 from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.collectives import torus_axes, torus_exchange, torus_share
+from costcalc.throughput.layout import StepRecipe
 from costcalc.throughput.network import (
     Network,
     context_time,
@@ -24,7 +25,6 @@ from costcalc.throughput.network import (
     tensor_time,
 )
 from costcalc.throughput.shape import ModelShape
-from costcalc.throughput.step import Training
 
 # 100 GB/s inside eight devices, 10 GB/s outside, of which half and 0.8 are reached
 RATES = {"peak": 1e12, "peak_base": 1e12, "bandwidth": 1e12, "scale_up": 100e9, "domain": 8.0,
@@ -37,8 +37,8 @@ C = Coefficients(
 )  # fmt: skip
 
 
-def training(**more: float) -> Training:
-    return Training(sequence_length=1000.0, global_batch=1.0, **more)
+def training(**more: float) -> StepRecipe:
+    return StepRecipe(sequence_length=1000.0, global_batch=1.0, **more)
 
 
 def net(axes: Axes, *, rates: dict[str, float] | None = None, **more: float) -> Network:

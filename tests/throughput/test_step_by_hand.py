@@ -21,8 +21,9 @@ from costcalc.throughput.coefficients import (
     coefficients_of,
     rates_of,
 )
+from costcalc.throughput.layout import StepRecipe, training_of
 from costcalc.throughput.shape import ModelShape
-from costcalc.throughput.step import StepTime, Training, step_of, training_of
+from costcalc.throughput.step import StepTime, step_of
 from costcalc.workload.work import Passes
 
 # Nothing but matmuls at 1 TFLOP/s, and links of no time.
@@ -53,7 +54,7 @@ def step(
         ModelShape(**given | (shape or {})),
         Rates(**RATES | (rates or {})),
         axes,
-        Training(**{"sequence_length": 1000.0, "global_batch": 20.0} | how),
+        StepRecipe(**{"sequence_length": 1000.0, "global_batch": 20.0} | how),
         Coefficients(**ALONE | (c or {})),
     )
 
@@ -226,7 +227,7 @@ def test_links_that_a_profile_does_not_have() -> None:
     assert no_network.scale_out == 450e9
     for kind, eager in (("gpu", 1.0), ("cpu", 1.0), ("tpu", 0.0), ("asic", 0.0)):
         assert rates_of(machine(8, kind=kind), "bf16").eager == eager
-    with pytest.raises(InputError, match=r"\(none\); got bf16"):
+    with pytest.raises(InputError, match="no peak for bf16; it has: none"):
         rates_of(machine(8, peak={}), "bf16")
 
 
