@@ -4,7 +4,10 @@
     python scripts/mutate.py --within costcalc/price.py   # of one file or room
 
 A mutant is one change in one file: a constant is another, a comparison is flipped or moved by its
-equality, a term or factor is dropped, `and` becomes `or`, a condition is negated.  Each is run
+equality, a term or factor is dropped, `and` becomes `or`, a condition is negated.  Left alone is
+what does not run (annotations, decorators, formats) and two keywords without a result of their own:
+``strict`` of ``zip``, a guard that is silent where lengths are equal, and ``show_default``, of help
+for options whose default is nothing.  Each is run
 against the tests of its room alone: ``tests/ROOM``, ``tests/test_MODULE.py`` and the module's own
 examples.  Survivors are printed with file and line; the exit code is 3 where more than ``--allow``
 of the sample survive.  The same seed on the same source draws the same mutants.
@@ -46,6 +49,7 @@ FLIPPED = {
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
 }
+SILENT = ("strict", "show_default")  # keywords
 OPERATED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 
 
@@ -106,7 +110,8 @@ def _spoken(node: ast.AST) -> Iterator[ast.AST]:
         if name in {"annotation", "returns", "decorator_list", "format_spec"}:
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
+            silent = isinstance(child, ast.keyword) and child.arg in SILENT
+            if isinstance(child, ast.AST) and not silent:
                 yield child
                 yield from _spoken(child)
 

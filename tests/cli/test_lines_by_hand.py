@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
 import sys
 from datetime import date
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from costcalc.base.errors import InputError
 from costcalc.cli import (
+    COMMANDS,
     compare,
     hardware,
     models,
@@ -102,6 +105,26 @@ def test_interruptions_a_day_and_times_are_read_in_seconds():
 def test_a_series_is_of_a_file_or_of_a_source(both, tmp_path):
     with pytest.raises(InputError, match="expected one of --series FILE or --source NAME"):
         when._series(tmp_path if both else None, "x" if both else None, None, None, None)
+
+
+def commands():
+    """Every command by its words."""
+    for name, (module, _) in COMMANDS.items():
+        loaded = importlib.import_module(module)
+        if hasattr(loaded, "command"):
+            yield name, loaded.command
+        else:
+            yield from ((f"{name} {c.name}", c.callback) for c in loaded.app.registered_commands)
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_what_is_not_typed_is_off(name, command):
+    flags = {
+        key: one.default
+        for key, one in inspect.signature(command).parameters.items()
+        if isinstance(one.default, bool)
+    }
+    assert not any(flags.values()), name
 
 
 # --- compare --------------------------------------------------------------------------------------
