@@ -47,6 +47,68 @@ RATIOS: tuple[tuple[tuple[str, ...], str, str, float], ...] = (
     (("blackwell", "cdna4"), "fp4", "fp8", 2.0),
 )
 RATIO_TOLERANCE = 0.02
+
+# (generation, precision, precision, each ratio of the first to the second that a board of the
+# generation has): server and consumer chips differ, and boards for export are cut further (H20
+# 44 and 3.4, H800 PCIe 64, RTX 5090 D 1.4).
+_VARIED: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {
+    ("fp32", "fp64"): {
+        "fermi": (8,),
+        "kepler": (3, 24),
+        "maxwell": (32,),
+        "pascal": (2, 32),
+        "volta": (2,),
+        "turing": (32,),
+        "ampere": (2, 64),
+        "ada": (64,),
+        "hopper": (2, 44, 64),
+        "blackwell": (2,),
+        "blackwell-ultra": (58,),
+        "blackwell-geforce": (64,),
+        "gcn4": (16,),
+        "gcn5": (2, 4, 16),
+        "rdna1": (16,),
+        "rdna2": (16,),
+        "rdna3": (32,),
+        "rdna4": (32,),
+        "cdna1": (2,),
+        "cdna2": (1,),
+        "cdna3": (2,),
+        "cdna4": (2,),
+        "ponte-vecchio": (1,),
+    },
+    ("fp16", "fp32"): {
+        "maxwell": (2,),
+        "pascal": (2,),
+        "volta": (8,),
+        "turing": (2, 4, 8),
+        "ampere": (2, 4, 8, 16),
+        "ada": (2, 4),
+        "hopper": (3.4, 14.4),
+        "blackwell": (31,),
+        "blackwell-ultra": (31,),
+        "blackwell-geforce": (1.4, 2, 4),
+        "rubin": (31,),
+        "gcn4": (1,),
+        "gcn5": (2,),
+        "rdna1": (2,),
+        "rdna2": (2,),
+        "rdna3": (2,),
+        "rdna4": (4,),
+        "cdna1": (8,),
+        "cdna2": (8,),
+        "cdna3": (8,),
+        "cdna4": (16,),
+        "cdna5": (16,),
+        "alchemist": (8,),
+        "battlemage": (8,),
+        "ponte-vecchio": (16,),
+        "apple": (1, 4),
+    },
+}
+VARIED_TOLERANCE = 0.08  # clocks of tensor and vector units differ, tables round
+# GeForce boards accumulate in fp32 at half rate: fp16 is at most so many times fp32.
+_GEFORCE = {"turing": 4.0, "ampere": 2.0, "ada": 2.0, "blackwell-geforce": 2.0}
 SECOND_ROAD_TOLERANCE = 0.03
 
 # key path: (lowest, highest) that anything sold so far comes near, in SI, and how it is shown.
@@ -71,6 +133,7 @@ def check(profile: Accelerator) -> list[Problem]:
     faults = [
         *_sources(profile),
         *_ratios(profile),
+        *_varied(profile),
         *_second_road(profile),
         *_order(profile),
         *_bounds(profile),
@@ -157,6 +220,27 @@ def _ratios(profile: Accelerator) -> Iterator[Fault]:
             hint = "; one of them looks like a rate with sparsity" if sparse else ""
             expected = f"expected {ratio:g} x {lower} on {profile.generation}"
             yield f"peak.{upper}", f"{expected}; got {found:.3g} x{hint}"
+
+
+def _varied(profile: Accelerator) -> Iterator[Fault]:
+    rates = profile.peak.rates()
+    for (upper, lower), by_generation in _VARIED.items():
+        allowed = by_generation.get(profile.generation)
+        if allowed is None or upper not in rates or lower not in rates:
+            continue
+        found = rates[upper] / rates[lower]
+        if all(abs(found / ratio - 1.0) > VARIED_TOLERANCE for ratio in allowed):
+            listed = " or ".join(f"{ratio:g}" for ratio in allowed)
+            expected = f"expected {listed} x {lower} on {profile.generation}"
+            yield f"peak.{upper}", f"{expected}; got {found:.3g} x"
+    most = _GEFORCE.get(profile.generation)
+    if most is None or "GeForce" not in profile.name or not {"fp16", "fp32"} <= rates.keys():
+        return
+    found = rates["fp16"] / rates["fp32"]
+    if found > most * (1.0 + VARIED_TOLERANCE):
+        why = "which accumulates in fp32 at half rate"
+        expected = f"expected at most {most:g} x fp32 on a GeForce, {why}"
+        yield "peak.fp16", f"{expected}; got {found:.3g} x"
 
 
 def _doubled(factor: float) -> bool:
