@@ -1,36 +1,35 @@
 """From device-seconds to dollars: which price, how much hardware is billed, what it comes to.
 
-A price is taken from the accelerator's profile: the exact region first, else the median over the
-provider's regions, and with ``any`` the median over providers.  Where none is known the answer is
-None with a reason and with the range of what is known.  Age is counted from the day that the data
-were gathered, never from today.
+The exact region's price comes first, else the median over the provider's regions, and with ``any``
+the median over providers.  Where none is known the answer is None with a reason and with the range
+of what is known.  Age is counted from the day that the data were gathered, never from today, and
+widens a price's range by what prices did in as much time.
 """
 
 from __future__ import annotations
 
-import functools
+import math
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from costcalc.base.assumption import Assumption
-from costcalc.base.units import from_si
-from costcalc.catalog.region_table import table
+from costcalc.base.units import from_si, to_si
+from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
+from costcalc.catalog.provider import canonical, markets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from costcalc.catalog.accelerator import Accelerator, Price
+    from costcalc.catalog.accelerator import Accelerator
 
 Number = Any
 """A float, a NumPy array of draws, or (in the tests) a pint quantity."""
 
-UNIT = "USD/device_hour"
 ANY = "any"
-OLD = timedelta(days=365)
+ENOUGH = 3  # providers with a price of the last twelve months, for a median over them
 
 
 # --- kernels -------------------------------------------------------------------------------------
@@ -80,8 +79,17 @@ class PriceRange:
     what: str
 
     def __str__(self) -> str:
+        return f"{self.what}: {self._span} {UNIT}"
+
+    @property
+    def asked(self) -> str:
+        """`12 other providers ask 1.9 to 4.6`."""
+        return f"{self.what} {self._span}"
+
+    @property
+    def _span(self) -> str:
         low, high = (f"{from_si(value, UNIT):.3g}" for value in (self.low, self.high))
-        return f"{self.what}: {low if low == high else f'{low} to {high}'} {UNIT}"
+        return low if low == high else f"{low} to {high}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +101,7 @@ class Quote:
     instance: str | None = None
     why_not: str = ""
     known: PriceRange | None = None
+    provider: str | None = None  # whose list price it is
     old: bool = False  # more than a year before the data were gathered
 
     def less(self, discount: float) -> Quote:
@@ -150,20 +159,42 @@ def quote(
     >>> str(quote(find("h100"), provider=None).why_not)
     'no price.provider, and site.region names none'
     """
+    listed = offers(accelerator)
     if provider is None:
         why = "no price.provider, and site.region names none"
-        return _unknown(accelerator, why, plan)
+        return _unknown(listed, why, plan)
     if provider == ANY:
-        return _over_providers(accelerator, plan, instance)
-    rented = [price for price in accelerator.prices if price.provider == provider]
+        return _over_providers(accelerator, plan, instance, count)
+    provider = canonical(provider)
+    rented = [offer for offer in listed if offer.provider == provider]
     if not rented:
         why = f"no price of {accelerator.id} from {provider} is known"
-        return _unknown(accelerator, why, plan)
-    offers = _whole([price for price in rented if price.plan == plan])
-    if not offers:
+        return _unknown(listed, why, plan)
+    found = _whole([offer for offer in rented if offer.plan == plan])
+    if not found:
         why = f"no {plan} price of {accelerator.id} from {provider} is known"
         return Quote(price=None, why_not=why, known=_range(rented, f"{provider}, other plans"))
-    return _from_provider(accelerator, offers, region, instance, count)
+    return _from_provider(found, region, instance, count)
+
+
+def market(
+    accelerator: Accelerator, *, beside: str, plan: str = "on-demand", count: int = 1
+) -> PriceRange | None:
+    """What providers other than ``beside`` ask, by their prices of the last twelve months.
+
+    >>> from costcalc.catalog.accelerator import find
+    >>> (market(find("h100"), beside="aws") or "").what.endswith("providers ask")
+    True
+    """
+    asked = [
+        price.value
+        for name, price in _by_provider(accelerator, plan, None, count, fresh=True).items()
+        if name != canonical(beside)
+    ]
+    if not asked:
+        return None
+    what = "1 other provider asks" if len(asked) == 1 else f"{len(asked)} other providers ask"
+    return PriceRange(low=min(asked), high=max(asked), what=what)
 
 
 def sizes(accelerator: Accelerator, provider: str | None, plan: str) -> frozenset[float]:
@@ -173,67 +204,70 @@ def sizes(accelerator: Accelerator, provider: str | None, plan: str) -> frozense
     >>> sizes(find("h200-sxm-141"), "aws", "on-demand")
     frozenset({8.0})
     """
-    offers = [p for p in accelerator.prices if p.provider == provider and p.plan == plan]
-    return frozenset(offer.devices for offer in _whole(offers))
+    found = [
+        offer
+        for offer in offers(accelerator)
+        if offer.plan == plan and (provider == ANY or offer.provider == canonical(provider or ""))
+    ]
+    return frozenset(offer.devices for offer in _whole(found))
 
 
-def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str | None]:
+def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str]:
     """The provider's regions for which a price is known."""
-    return frozenset(p.region for p in accelerator.prices if p.provider == provider)
+    whose = canonical(provider or "")
+    return frozenset(r for o in offers(accelerator) if o.provider == whose for r in o.regions)
 
 
 def _from_provider(
-    accelerator: Accelerator,
-    offers: Sequence[Price],
-    region: str | None,
-    instance: str | None,
-    count: int,
+    found: Sequence[Offer], region: str | None, instance: str | None, count: int
 ) -> Quote:
-    named = [p for p in offers if instance and (p.instance or "").lower() == instance.lower()]
-    pool = named or offers
-    here = _newest(p for p in pool if region is not None and p.region == region)
+    named = [o for o in found if instance and (o.instance or "").lower() == instance.lower()]
+    pool = named or found
+    here = _newest(o for o in pool if region is not None and region in o.regions)
+    stated = here or _newest(pool)
+    best = min(stated, key=lambda offer: _bill(offer, count))
     if here:
-        best = min(here, key=lambda p: _bill(p, count))
-        return _exact(accelerator, best, offers)
-    stated = _newest(p for p in pool if p.region is not None) or _newest(pool)
-    best = min(stated, key=lambda p: _bill(p, count))
-    same = [p for p in stated if (p.instance, p.devices) == (best.instance, best.devices)]
-    return _median(accelerator, same, offers, region)
+        where = f"{best.provider} {region}, {best.plan}{_named(best)}"
+        return _quote(best, best.value, best.low, best.high, f"{where}{_zones(best)}{dated(best)}")
+    return _median([o for o in stated if _size(o) == _size(best)], region)
 
 
-def _exact(accelerator: Accelerator, best: Price, offers: Sequence[Price]) -> Quote:
-    old = _age(best)
-    values = _spread(best, offers) if old else [best.si]
-    why = f"{best.provider} {best.region}, {best.plan}{_named(best)}{old}"
-    return _quote(accelerator, best, best.si, values, why)
-
-
-def _median(
-    accelerator: Accelerator, same: Sequence[Price], offers: Sequence[Price], region: str | None
-) -> Quote:
-    value = median(p.si for p in same)
-    first = min(same, key=lambda p: (abs(p.si - value), p.region or ""))
-    regions = len({p.region for p in same})
-    of = f"known for {first.region or 'no stated region'}"
-    if regions > 1:
-        of = f"median over {regions} regions"
+def _median(same: Sequence[Offer], region: str | None) -> Quote:
+    """The whole list's median, where a list covers more regions than are named one by one."""
+    named = {name for offer in same for name in offer.regions}
+    widest = max(same, key=lambda offer: (offer.count or 0, freshness(offer)))
+    if (widest.count or 0) > len(named):
+        same = [widest]
+    values = [offer.value for offer in same for _ in offer.regions or ("",)]
+    value = median(values)
+    first = min(same, key=lambda offer: (abs(offer.value - value), offer.regions))
+    number = max(len(named), widest.count or 0)
+    low, high = min(offer.low for offer in same), max(offer.high for offer in same)
+    of = f"known for {', '.join(sorted(named)) or 'no stated region'}"
+    if number > 1:
+        of = f"median over {number} regions" if low < high else f"the same in {number} regions"
     asked = f", not for {region}" if region else ", no region of it asked for"
-    why = f"{first.provider}, {first.plan}{_named(first)}: {of}{asked}{_age(first)}"
-    return _quote(accelerator, first, value, _spread(first, offers), why)
+    why = f"{first.provider}, {first.plan}{_named(first)}: {of}{_zones(first)}{asked}"
+    return _quote(first, value, low, high, why + dated(first))
 
 
-def _over_providers(accelerator: Accelerator, plan: str, instance: str | None) -> Quote:
-    found: dict[str, Quote] = {}
-    for name in sorted({price.provider for price in accelerator.prices}):
-        one = quote(accelerator, provider=name, plan=plan, instance=instance)
-        if one.price is not None:
-            found[name] = one
+def _over_providers(accelerator: Accelerator, plan: str, instance: str | None, count: int) -> Quote:
+    """The median over providers with a price of the last twelve months, where three have one."""
+    found = _by_provider(accelerator, plan, instance, count, fresh=True)
+    of = "with a price of the last twelve months"
+    if len(found) < ENOUGH:
+        found = _by_provider(accelerator, plan, instance, count, fresh=False)
+        of = "whatever the age of their prices"
     if not found:
         why = f"no {plan} price of {accelerator.id} is known from any provider"
-        return Quote(price=None, why_not=why, known=_range(accelerator.prices, "other plans"))
-    values = [one.price.value for one in found.values() if one.price is not None]
-    why = f"price.provider: any: median over {len(found)} providers ({', '.join(found)}), {plan}"
+        known = _range(offers(accelerator), "other plans")
+        return Quote(price=None, why_not=why, known=known)
+    values = [price.value for price in found.values()]
+    whose = f"{len(found)} providers {of} ({', '.join(found)})"
     low, high = (float(np.percentile(values, q)) for q in (5, 95))
+    if len(values) < ENOUGH:
+        low = min(price.low for price in found.values())
+        high = max(price.high for price in found.values())
     middle = float(median(values))
     return Quote(
         price=Assumption(
@@ -243,117 +277,96 @@ def _over_providers(accelerator: Accelerator, plan: str, instance: str | None) -
             high=max(high, middle),
             unit=UNIT,
             basis="profile",
-            why=why,
-            source=f"{accelerator.name}: its profile's prices of {len(found)} providers",
+            why=f"price.provider: any: median over {whose}, {plan}",
+            source=f"{accelerator.name}: price lists of {len(found)} providers",
         )
     )
 
 
-def _quote(
-    accelerator: Accelerator, offer: Price, value: float, values: Sequence[float], why: str
-) -> Quote:
-    low, high = min([value, *values]), max([value, *values])
+def _by_provider(
+    accelerator: Accelerator, plan: str, instance: str | None, count: int, *, fresh: bool
+) -> dict[str, Assumption]:
+    """The price of each provider; resellers and auctions ask others' prices, or none."""
+    found: dict[str, Assumption] = {}
+    for name in sorted({o.provider for o in offers(accelerator)} - markets()):
+        one = quote(accelerator, provider=name, plan=plan, instance=instance, count=count)
+        if one.price is not None and not (fresh and one.old):
+            found[name] = one.price
+    return found
+
+
+def _quote(offer: Offer, value: float, low: float, high: float, why: str) -> Quote:
+    """An offer as a price, its range widened by what prices do in the time since."""
+    drift, root = constants()["drift"], math.sqrt(years(offer))
+    low, high = low * drift["low"] ** root, high * drift["high"] ** root
     if offer.host == "excluded":
         machine = constants()["machine"]
         low, high = low * machine["low"], high * machine["high"]
         why = (
-            f"{why}; price of the bare device, {from_si(value, UNIT):.4g} {UNIT}, times"
+            f"{why}; price of the bare device, {value:.4g} {UNIT}, times"
             f" {machine['value']} for the machine around it"
         )
         value *= machine["value"]
-    year = int(offer.date[:4]) if offer.date else offer.year
+    value, low, high = (to_si(figure, UNIT) for figure in (value, low, high))
     return Quote(
         price=Assumption(
             key="price.device_hour",
             value=value,
-            low=low,
-            high=high,
+            low=min(low, value),
+            high=max(high, value),
             unit=UNIT,
             basis="profile",
-            source=accelerator.sources[offer.source].title,
+            source=offer.source,
             why=why,
-            year=year,
+            year=int(offer.date[:4]) if offer.date else None,
         ),
         devices=offer.devices,
         instance=offer.instance,
-        old=bool(_age(offer)),
+        provider=offer.provider,
+        old=is_old(offer),
     )
 
 
-def _spread(price: Price, offers: Sequence[Price]) -> list[float]:
-    """What is known of offers of this size in all regions, at all times; else how prices drift."""
-    same = [offer for offer in offers if offer.devices == price.devices]
-    if not _age(price) and price.region is None:  # one price everywhere: older ones are past
-        return [offer.si for offer in same if not _age(offer)]
-    values = [offer.si for offer in same]
-    if len(set(values)) > 1:
-        return values
-    drift = constants()["drift"]
-    return [price.si * drift["low"], price.si * drift["high"]]
+def _newest(found: Iterable[Offer]) -> list[Offer]:
+    """The newest price of each place, without old ones beside fresh ones of the same size there."""
+    kept: dict[tuple[tuple[str, ...], str | None, float], Offer] = {}
+    best: dict[tuple[tuple[str, ...], float], int] = {}
+    for offer in found:
+        key, size = (offer.regions, *_size(offer)), (offer.regions, offer.devices)
+        best[size] = max(best.get(size, 0), freshness(offer)[0])
+        if key not in kept or freshness(offer) > freshness(kept[key]):
+            kept[key] = offer
+    return [o for o in kept.values() if freshness(o)[0] == best[o.regions, o.devices]]
 
 
-def _newest(prices: Iterable[Price]) -> list[Price]:
-    """The newest price of each region, instance and size, without old ones beside fresh ones."""
-    kept: dict[tuple[str | None, str | None, float], Price] = {}
-    best: dict[tuple[str | None, float], int] = {}
-    for price in prices:
-        key, size = (price.region, price.instance, price.devices), (price.region, price.devices)
-        best[size] = max(best.get(size, 0), _freshness(price)[0])
-        if key not in kept or _freshness(price) > _freshness(kept[key]):
-            kept[key] = price
-    return [p for p in kept.values() if _freshness(p)[0] == best[p.region, p.devices]]
+def _size(offer: Offer) -> tuple[str | None, float]:
+    return offer.instance, offer.devices
 
 
-def _freshness(price: Price) -> tuple[int, str]:
-    """Larger is newer: dated within the year; undated, from a list then kept up; dated before."""
-    if price.date is None:
-        return 1, ""
-    return (2 if not _age(price) else 0), price.date
-
-
-def _bill(price: Price, count: int) -> tuple[float, float, str]:
+def _bill(offer: Offer, count: int) -> tuple[float, float, str]:
     """Smaller is better: the fewest instances that hold ``count`` devices, then the cheapest."""
-    devices = float(billed_devices(count=count, per_instance=price.devices))
-    return devices / price.devices, devices * price.si, price.instance or ""
+    devices = float(billed_devices(count=count, per_instance=offer.devices))
+    return devices / offer.devices, devices * offer.value, offer.instance or ""
 
 
-def _age(price: Price) -> str:
-    """What to say of a price that is old, from the day of the data; empty if it is not."""
-    if price.date is None:
-        return ", undated and so taken as old"
-    day = date.fromisoformat((price.date + "-01-01")[:10])
-    return f", of {price.date}: more than a year old" if as_of() - day > OLD else ""
-
-
-def _whole(prices: list[Price]) -> list[Price]:
+def _whole(found: list[Offer]) -> list[Offer]:
     """Prices with their machine, where there are any."""
-    return [price for price in prices if price.host == "included"] or prices
+    return [offer for offer in found if offer.host == "included"] or found
 
 
-def _named(price: Price) -> str:
-    return f", {price.instance}" if price.instance else ""
+def _named(offer: Offer) -> str:
+    return f", {offer.instance}" if offer.instance else ""
 
 
-def _unknown(accelerator: Accelerator, why: str, plan: str) -> Quote:
-    offers = [price for price in accelerator.prices if price.plan == plan]
-    return Quote(price=None, why_not=why, known=_range(offers, f"other providers, {plan}"))
+def _zones(offer: Offer) -> str:
+    return f", median over {offer.zones} zones" if offer.zones and offer.zones > 1 else ""
 
 
-def _range(prices: Sequence[Price], what: str) -> PriceRange | None:
-    values = [price.si for price in prices]
+def _unknown(listed: Sequence[Offer], why: str, plan: str) -> Quote:
+    found = [offer for offer in listed if offer.plan == plan]
+    return Quote(price=None, why_not=why, known=_range(found, f"other providers, {plan}"))
+
+
+def _range(found: Sequence[Offer], what: str) -> PriceRange | None:
+    values = [offer.si for offer in found if offer.provider not in markets()]
     return PriceRange(low=min(values), high=max(values), what=what) if values else None
-
-
-@functools.cache
-def constants() -> Mapping[str, Any]:
-    """``data/price.yaml``: the day of the data, and defaults for bought hardware."""
-    return table("price.yaml").data
-
-
-def as_of() -> date:
-    """The day that prices are seen from.
-
-    >>> as_of().isoformat()
-    '2026-11-21'
-    """
-    return date.fromisoformat(constants()["as_of"])

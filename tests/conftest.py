@@ -15,6 +15,8 @@ settings.load_profile("costcalc")
 
 # Programs that a test starts are of this checkout, also where another copy is installed.
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
+# Prices are those that ship, also where somebody keeps newer ones of their own.
+os.environ["COSTCALC_PRICES"] = ""
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 
 import numpy as np
@@ -12,10 +13,34 @@ from hypothesis import strategies as st
 from costcalc import price
 from costcalc.base import units
 from costcalc.calculator.formulas import cost
-from costcalc.catalog.accelerator import Accelerator, all_accelerators, find
+from costcalc.catalog import prices, provider
+from costcalc.catalog.accelerator import Accelerator, find
+from costcalc.catalog.files import data_root
+from costcalc.catalog.index import index
+from costcalc.catalog.prices import Offer
+from costcalc.catalog.region_table import table
 from costcalc.resolve.price import owned_default, purchase_of
+from scripts import price_drift
 
 HOUR = 3600.0
+_ROW = {
+    "provider": "aws",
+    "accelerator": "chip",
+    "instance": None,
+    "devices": 8.0,
+    "plan": "on-demand",
+    "regions": (),
+    "value": 1.0,
+    "low": 1.0,
+    "high": 1.0,
+    "count": None,
+    "zones": None,
+    "date": None,
+    "at_the_latest": False,
+    "host": "included",
+    "source": "s",
+    "note": "",
+}
 
 
 def offer(provider: str, region: str | None, value: float, **more) -> dict:
@@ -27,7 +52,7 @@ def offer(provider: str, region: str | None, value: float, **more) -> dict:
         "instance": "big",
         "devices": 8,
         "plan": "on-demand",
-        "date": "2026-06-01",
+        "date": "2026-11-26",  # the day of the data
         "source": "list",
         "host": "included",
         **more,
@@ -163,7 +188,103 @@ def test_any_is_the_median_over_providers_and_says_so() -> None:
     made = price.quote(THREE, provider="any")  # aws 5, gcp 3, lambda 2
     assert hourly(made)[1] == 3.0
     assert 2.0 <= hourly(made)[0] < 3.0 < hourly(made)[2] <= 5.0
-    assert "median over 3 providers (aws, gcp, lambda), on-demand" in made.price.why
+    assert made.price.why == (
+        "price.provider: any: median over 3 providers with a price of the last twelve months"
+        " (aws, gcp, lambda), on-demand"
+    )
+
+
+def test_any_leaves_out_the_old_where_three_are_fresh() -> None:
+    old = offer("nebius", "r", 90.0, date="2024-05-01")
+    three = [offer(name, "r", value) for name, value in (("aws", 4), ("gcp", 5), ("verda", 7))]
+    assert hourly(price.quote(chip(*three, old), provider="any"))[1] == 5.0
+    two = price.quote(chip(*three[:2], old), provider="any")  # 4, 5 and 90
+    assert hourly(two)[1] == 5.0
+    assert "3 providers whatever the age of their prices (aws, gcp, nebius)" in two.price.why
+
+
+def test_any_of_two_spans_what_each_could_be() -> None:
+    two = price.quote(chip(offer("aws", "r", 4), offer("gcp", "s", 6)), provider="any")
+    assert hourly(two) == (4.0, 5.0, 6.0)
+
+
+def test_resellers_and_auctions_are_no_providers_of_any() -> None:
+    listed = [offer(name, "r", 2.0) for name in ("aws", "gcp", "verda")]
+    others = [offer(name, "r", 90.0) for name in ("shadeform", "primeintellect", "spheron")]
+    floor = offer("mithril", "r", 0.01, plan="spot")
+    known = chip(*listed, *others, floor)
+    assert hourly(price.quote(known, provider="any")) == (2.0, 2.0, 2.0)
+    assert price.quote(known, provider="any", plan="spot").price is None
+    assert hourly(price.quote(known, provider="shadeform", region="r"))[1] == 90.0
+
+
+def test_the_market_beside_a_list_price() -> None:
+    # beside AWS: Google 3, Lambda 2; Nebius's of 2024 is old, Shadeform resells
+    known = chip(
+        offer("aws", "r", 5.0),
+        offer("gcp", "s", 3.0),
+        offer("lambda", None, 2.0),
+        offer("nebius", "r", 1.0, date="2024-05-01"),
+        offer("shadeform", "r", 1.0),
+    )
+    assert price.market(known, beside="aws").asked == "2 other providers ask 2 to 3"
+    assert price.market(known, beside="nebius").asked == "3 other providers ask 2 to 5"
+    assert price.market(chip(offer("aws", "r", 5.0)), beside="aws") is None
+    one = price.market(chip(offer("aws", "r", 5.0)), beside="gcp")
+    assert one.asked == "1 other provider asks 5"
+
+
+def test_a_provider_by_its_other_name() -> None:
+    known = chip(offer("verda", "r", 2.0), offer("oracle", "r", 3.0))
+    assert hourly(price.quote(known, provider="datacrunch"))[1] == 2.0
+    assert hourly(price.quote(known, provider="OCI"))[1] == 3.0
+
+
+def test_a_median_over_more_regions_than_are_named_comes_first() -> None:
+    # a catalogue's row: 12 regions from 6.88 to 9.49, their median 8.43; us-east-1 alone is named
+    row = {"provider": "aws", "instance": "p5", "devices": 8, "date": "2026-11-26"}
+    here = {"regions": ("us-east-1",), "value": 6.88, "low": 6.88, "high": 6.88, "count": 1}
+    own = Offer(**_ROW | row | here)
+    all_ = Offer(**_ROW | row | {"value": 8.43, "low": 6.88, "high": 9.49, "count": 12})
+    made = price._from_provider([own, all_], "eu-north-1", None, 8)
+    assert hourly(made) == (6.88, 8.43, 9.49)
+    assert made.price.why == "aws, on-demand, p5: median over 12 regions, not for eu-north-1"
+    assert hourly(price._from_provider([own, all_], "us-east-1", None, 8)) == (6.88, 6.88, 6.88)
+
+
+def test_a_spot_price_says_over_how_many_zones_it_is_the_median() -> None:
+    spot = {"plan": "spot", "value": 2.48, "low": 1.28, "high": 9.49, "count": 11, "zones": 29}
+    made = price._from_provider([Offer(**_ROW | spot | {"date": "2026-11-26"})], None, None, 8)
+    assert hourly(made) == (1.28, 2.48, 9.49)
+    assert "median over 11 regions, median over 29 zones" in made.price.why
+
+
+def test_age_widens_by_what_prices_did_in_as_much_time() -> None:
+    # a year: x 0.71 to 1.39; four years: the square of both, by the root of the time
+    for date, years in (("2025-11-26", 1.0), ("2022-11-26", 4.0)):
+        low, value, high = hourly(
+            price.quote(chip(offer("aws", "r", 10.0, date=date)), provider="aws", region="r")
+        )
+        assert value == 10.0
+        assert low == pytest.approx(10.0 * 0.71**years**0.5, rel=1e-3)
+        assert high == pytest.approx(10.0 * 1.39**years**0.5, rel=1e-3)
+    # no date: as of two years ago, 10 x 0.71^1.414 = 6.16 and 10 x 1.39^1.414 = 15.93
+    undated = chip(offer("aws", "r", 10.0, date=None))
+    assert hourly(price.quote(undated, provider="aws", region="r")) == pytest.approx(
+        (6.16, 10.0, 15.93), abs=0.01
+    )
+
+
+def test_the_factors_of_age_are_those_of_the_pairs_that_ship() -> None:
+    drift = prices.constants()["drift"]
+    found = price_drift.pairs(prices.shipped().every())
+    assert (drift["low"], drift["high"]) == pytest.approx(price_drift.factors(found), abs=0.005)
+    number, providers = len(found), len({pair.provider for pair in found})
+    assert drift["note"] == (
+        f"{number} pairs of {providers} providers, each provider weighing as much; held out by"
+        f" provider, {price_drift.held_out(found)} of the {number} lie within the factors of the"
+        " others"
+    )
 
 
 def test_an_unstated_region_is_said() -> None:
@@ -202,17 +323,17 @@ def test_no_price_at_all() -> None:
     ("date", "said"),
     [
         (None, "undated and so taken as old"),
-        ("2025-11-20", "of 2025-11-20: more than a year old"),
+        ("2025-11-25", "of 2025-11-25: more than a year old"),
         ("2025", "of 2025: more than a year old"),
-        ("2025-11-21", None),  # a year to the day
-        ("2026-01", None),
+        ("2025-11-26", None),  # a year to the day
+        ("2026-11-26", None),
     ],
 )
 def test_an_old_price_is_flagged(date: str | None, said: str | None) -> None:
     made = price.quote(chip(offer("aws", "r", 4.0, date=date)), provider="aws", region="r")
     if said is None:
         assert "old" not in made.price.why
-        assert made.price.exact
+        assert made.price.exact == (date == "2026-11-26")
     else:
         assert made.price.why.endswith(said)
         assert made.price.low < made.price.value < made.price.high
@@ -224,14 +345,15 @@ def test_age_is_counted_from_the_data_never_from_today(monkeypatch) -> None:
         def today(cls):
             raise AssertionError("the clock was read")
 
-    monkeypatch.setattr(price, "date", Later)
+    prices.as_of.cache_clear()
+    monkeypatch.setattr(prices, "Date", Later)
     one = price.quote(THREE, provider="aws", region="us-east-1")
     assert one.price.exact
-    assert price.as_of().isoformat() == "2026-11-21"
+    assert prices.as_of().isoformat() == "2026-11-26"
 
 
 def test_a_fresh_price_beats_an_undated_one_and_that_an_old_one() -> None:
-    fresh = offer("aws", "r", 1.0, date="2026-05")
+    fresh = offer("aws", "r", 1.0, date="2026-11")
     undated = offer("aws", "r", 2.0, date=None)
     old = offer("aws", "r", 3.0, date="2023-11")
     for left in ([fresh, undated, old], [old, undated, fresh], [undated, old]):
@@ -244,21 +366,12 @@ def test_an_old_nameless_price_gives_way_to_a_fresh_one_of_its_size() -> None:
     made = price.quote(
         chip(
             offer("lambda", None, 1.5, instance=None, date="2023-02-02"),
-            offer("lambda", None, 2.79, instance="gpu_8x", date="2026-09"),
+            offer("lambda", None, 2.79, instance="gpu_8x"),
         ),
         provider="lambda",
     )
     assert hourly(made) == (2.79, 2.79, 2.79)
     assert "old" not in made.price.why
-
-
-def test_an_old_price_spans_what_was_ever_asked() -> None:
-    made = price.quote(
-        chip(offer("aws", "r", 2.0, date=None), offer("aws", "s", 6.0, date="2023")),
-        provider="aws",
-        region="r",
-    )
-    assert hourly(made) == (2.0, 2.0, 6.0)
 
 
 def test_the_fewest_instances_then_the_cheapest() -> None:
@@ -328,15 +441,18 @@ def test_a_chip_without_a_purchase_price_has_none() -> None:
 
 # --- what ships ----------------------------------------------------------------------------------
 
+SHIPPED = list(prices.shipped().every())
 
-@pytest.mark.parametrize("name", [found.id for found in all_accelerators()])
+
+@pytest.mark.parametrize("name", sorted(prices.shipped().rows))
 def test_every_shipped_price_can_be_quoted(name: str) -> None:
     found = find(name)
-    for listed in found.prices:
+    assert found.id == name
+    for listed in prices.offers(found):
         made = price.quote(
             found,
             provider=listed.provider,
-            region=listed.region,
+            region=listed.regions[0] if listed.regions else None,
             plan=listed.plan,
             instance=listed.instance,
         )
@@ -346,8 +462,63 @@ def test_every_shipped_price_can_be_quoted(name: str) -> None:
         assert listed.provider in made.price.why
 
 
+def test_the_catalogue_that_ships_is_read_without_a_fault() -> None:
+    text = (data_root() / "prices.csv").read_text(encoding="utf-8")
+    assert prices.read(text, "prices.csv") == [
+        offer for offer in prices.read(text, "prices.csv") if offer in SHIPPED
+    ]
+    lines = text.splitlines()
+    assert tuple(lines[0].split(",")) == prices.HEAD
+    cited = {row["source"] for row in csv.DictReader(lines)}
+    assert cited == set(table(prices.SOURCES).section("sources"))
+    newest = max(offer.date for offer in SHIPPED if offer.date)
+    assert newest <= prices.constants()["as_of"]
+    assert {offer.provider for offer in SHIPPED} <= set(provider.names())
+
+
+def test_every_source_of_prices_has_a_date() -> None:
+    for name, source in table(prices.SOURCES).section("sources").items():
+        assert source.get("date") or source.get("checked"), name
+
+
+ON_REQUEST = {"tpu-v7"}  # Google's page of TPU7x: "contact your account team", no list price
+
+
+def test_no_accelerator_that_a_provider_rents_is_without_a_price() -> None:
+    rented = {head.accelerator for head in index().heads("hosts") if head.provider}
+    assert len(rented) > 20
+    for name in sorted(rented - ON_REQUEST):
+        made = price.quote(find(name), provider="any", count=8)
+        assert made.price is not None, name
+
+
+def test_no_spot_price_is_above_the_same_offer_on_demand() -> None:
+    full = {_offer_of(o): o.value for o in SHIPPED if o.plan == "on-demand"}
+    for offer in SHIPPED:
+        if offer.plan != "on-demand" and _offer_of(offer) in full:
+            assert offer.value <= full[_offer_of(offer)] * 1.001, offer
+
+
+def _offer_of(offer: Offer) -> tuple[object, ...]:
+    return (
+        offer.provider,
+        offer.accelerator,
+        offer.instance,
+        offer.devices,
+        offer.date,
+        offer.source,
+    )
+
+
+def test_spot_is_never_the_lowest_zone() -> None:
+    # AWS's p5.48xlarge: 29 zones, median 2.479; the lowest, 10.2397 / 8 = 1.28, is the low end
+    found = [o for o in SHIPPED if (o.instance, o.plan) == ("p5.48xlarge", "spot")]
+    assert [(o.zones, round(o.value, 3), round(o.low, 2)) for o in found] == [(29, 2.479, 1.28)]
+
+
 def test_h100_at_aws_is_what_the_list_says() -> None:
     made = price.quote(find("h100"), provider="aws", region="us-east-1", count=1024)
     # 55.04 USD an hour for 8 (price list of 2026-07-28); 98.32 before the cut of June 2025
     assert (made.instance, made.price.year) == ("p5.48xlarge", 2026)
-    assert hourly(made) == pytest.approx((6.88, 6.88, 6.88))
+    # 121 days to 2026-11-26: x 0.71 and 1.39 to the power of sqrt(121 / 365.25) = 0.576
+    assert hourly(made) == pytest.approx((6.88 * 0.821, 6.88, 6.88 * 1.209), rel=2e-3)

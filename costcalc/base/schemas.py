@@ -24,6 +24,7 @@ _MADE_BY: dict[str, tuple[str, tuple[str, ...]]] = {
     "cloud_regions": ("costcalc.catalog.region_schema", ("cloud_regions",)),
     "providers": ("costcalc.catalog.region_schema", ("providers",)),
     "equivalences": ("costcalc.catalog.region_schema", ("equivalences",)),
+    "price_sources": ("costcalc.catalog.region_schema", ("price_sources",)),
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.units import unit
+from costcalc.catalog.prices import catalogue
 from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def _copy(value: object) -> object:
 def data_files(part: Calculated) -> dict[str, str]:
     """The digest of each data file behind a part."""
     place = part.region.files if part.region is not None else {}
-    return {**part.trained.files, **part.devices.files, **place, **_constants()}
+    listed = "price" in part.known and part.known["price"].basis == "profile"
+    asked = catalogue().files if listed else {}
+    return {**part.trained.files, **part.devices.files, **place, **asked, **_constants()}
 
 
 @functools.cache

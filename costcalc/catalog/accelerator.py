@@ -205,27 +205,6 @@ def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list
     return list(found.values())
 
 
-def known_prices(
-    accelerator: Accelerator,
-    provider: str | None = None,
-    region: str | None = None,
-    plan: str | None = None,
-) -> list[Price]:
-    """Prices of a device-hour that meet all that is given, the newest first, undated ones last.
-
-    >>> [p.value for p in known_prices(find("h100"), "aws", "us-east-1", "on-demand")][-1]
-    6.88
-    """
-    met = [
-        price
-        for price in accelerator.prices
-        if (provider is None or price.provider == provider)
-        and (region is None or price.region == region)
-        and (plan is None or price.plan == plan)
-    ]
-    return sorted(met, key=lambda price: price.date or "", reverse=True)
-
-
 _SLICE = re.compile(r"(?:tpu[- ]?)?v(2|3|4|5p|5e|5litepod|6e)-([1-9][0-9]{0,5})", re.ASCII)
 _CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2}  # names of the others count chips
 

@@ -21,6 +21,7 @@ class Provider:
     wue: Sourced | None
     pue_why: str
     wue_why: str
+    sells: Literal["own", "resold", "auction"] = "own"
 
 
 def _table() -> Table:
@@ -38,6 +39,29 @@ def names() -> tuple[str, ...]:
     return tuple(_table().section("providers"))
 
 
+def canonical(name: str) -> str:
+    """The id of a provider that goes by several names; any other name as it is.
+
+    >>> canonical("oci"), canonical("Lambda"), canonical("mine")
+    ('oracle', 'lambda', 'mine')
+    """
+    plain = name.strip().lower()
+    for id_, row in _table().section("providers").items():
+        if plain in (id_, str(row["name"]).lower(), *row.get("aliases", ())):
+            return str(id_)
+    return name
+
+
+def markets() -> frozenset[str]:
+    """Providers whose prices are not their own, or no prices: resellers and auctions.
+
+    >>> sorted(markets())
+    ['mithril', 'primeintellect', 'shadeform', 'spheron']
+    """
+    listed = _table().section("providers").items()
+    return frozenset(str(id_) for id_, row in listed if row.get("sells"))
+
+
 def find(name: str) -> Provider | None:
     """The provider of that id; None if there is none.
 
@@ -45,6 +69,7 @@ def find(name: str) -> Provider | None:
     (1.14, None, 'the provider publishes no mean PUE')
     """
     found = _table()
+    name = canonical(name)
     row = found.section("providers").get(name)
     if row is None:
         return None
@@ -56,6 +81,7 @@ def find(name: str) -> Provider | None:
         wue=sourced(found, wue, "wue") if wue else None,
         pue_why="" if pue else reason(found, row, "pue"),
         wue_why="" if wue else reason(found, row, "wue"),
+        sells=row.get("sells", "own"),
     )
 
 

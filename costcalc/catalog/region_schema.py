@@ -115,6 +115,8 @@ class Site(_Part):
     """Mean PUE and WUE of a provider's sites, or of a geography's."""
 
     name: str | None = None
+    aliases: list[str] = []
+    sells: Literal["resold", "auction"] | None = None
     pue: Number = None
     wue: Number = None
     why: str | None = None
@@ -182,11 +184,18 @@ class EquivalencesFile(_Part):
     equivalences: dict[str, EquivalenceRow]
 
 
+class PriceSourcesFile(_Part):
+    """`data/price_sources.yaml`."""
+
+    sources: dict[str, Source]
+
+
 FILES: dict[str, type[BaseModel]] = {
     "regions": RegionsFile,
     "cloud_regions": CloudRegionsFile,
     "providers": ProvidersFile,
     "equivalences": EquivalencesFile,
+    "price_sources": PriceSourcesFile,
 }
 """The name of each schema in `data/schemas`, and the model that it is generated from."""
 

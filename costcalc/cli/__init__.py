@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
+    "prices": ("costcalc.cli.prices", "The prices known: list; update takes a newer catalogue."),
     "compare": (
         "costcalc.cli.compare",
         "Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.",
@@ -64,7 +65,13 @@ COMMANDS = {
     ),
 }
 
-GROUPS = ("hardware", "regions", "report", "track")  # words with words of their own, listed last
+GROUPS = (
+    "hardware",
+    "prices",
+    "regions",
+    "report",
+    "track",
+)  # words with words of their own, listed last
 
 OK, BUG, WRONG_USE, LIMIT = 0, 1, 2, 3
 

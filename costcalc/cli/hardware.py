@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.units import from_si
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
+from costcalc.catalog import prices
 from costcalc.catalog.figure import figures
 from costcalc.catalog.loading import is_host, load
 from costcalc.cli import options
@@ -19,7 +21,7 @@ from costcalc.cli.screen import print_json, screen, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from costcalc.catalog.accelerator import Accelerator, Price
+    from costcalc.catalog.accelerator import Accelerator
     from costcalc.catalog.figure import Figure
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -83,7 +85,7 @@ def show(
         )
         notes += [f"{path}: {figure.note}"] if figure.note else []
     parts: list[object] = [*_heading(profile), "", shown, *notes]
-    if profile.prices:
+    if prices.offers(profile):
         parts += ["", *_price_parts(profile)]
     _print(*parts, "", *_source_lines(profile))
 
@@ -158,19 +160,20 @@ def _heading(profile: Accelerator) -> list[str]:
 
 
 def _price_parts(profile: Accelerator) -> list[object]:
-    shown = accelerators.known_prices(profile)[:_PRICES_SHOWN]
+    listed = prices.known(profile)
+    shown = listed[:_PRICES_SHOWN]
     heads = ("Provider", "Region", "Instance", "Plan", "USD/device_hour", "Date")
-    listed = table(*heads, right=_RIGHT, gap=2)
+    lines = table(*heads, right=_RIGHT, gap=2)
     for price in shown:
-        listed.add_row(
+        lines.add_row(
             price.provider,
-            price.region or "",
+            " ".join(price.regions) or (f"{price.count} regions" if price.count else ""),
             price.instance or "",
             price.plan,
             f"{price.value:g}",
             price.date or "not dated",
         )
-    return [f"{len(profile.prices)} prices, the {len(shown)} newest:", listed]
+    return [f"{len(listed)} prices, the {len(shown)} newest:", lines]
 
 
 def _source_lines(profile: Accelerator) -> list[str]:
@@ -205,7 +208,7 @@ def _brief(profile: Accelerator) -> dict[str, object]:
         "memory_bytes": profile.memory.si,
         "memory_bandwidth_bytes_per_s": profile.memory_bandwidth.si,
         "board_power_w": power.si if power else None,
-        "prices": len(profile.prices),
+        "prices": len(prices.offers(profile)),
         "file": profile.file,
     }
 
@@ -213,13 +216,15 @@ def _brief(profile: Accelerator) -> dict[str, object]:
 def _whole(profile: Accelerator) -> dict[str, object]:
     made: dict[str, object] = profile.model_dump(mode="json", exclude_none=True)
     made["file"], made["digest"] = profile.file, profile.digest
-    made["prices"] = [_plain_price(price) for price in profile.prices]
+    made["prices"] = [_plain_price(offer) for offer in prices.known(profile)]
     return made
 
 
-def _plain_price(price: Price) -> dict[str, object]:
-    made: dict[str, object] = price.model_dump(mode="json", exclude_none=True)
-    return {**made, "date": price.date}
+def _plain_price(offer: prices.Offer) -> dict[str, object]:
+    made: dict[str, object] = {**asdict(offer), "unit": prices.UNIT}
+    return {key: value for key, value in made.items() if value not in (None, "")} | {
+        "date": offer.date
+    }
 
 
 def _print(*parts: object) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from costcalc import price
 from costcalc.base.assumption import Assumption, exact
-from costcalc.base.units import to_si
+from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
+from costcalc.catalog.prices import UNIT, constants
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds, dollars, stated
@@ -51,8 +52,28 @@ def _rented(given: Input, devices: Devices, region: Region | None) -> Known:
     if found.price is None:
         beside = f" (known: {found.known})" if found.known else ""
         return Known(known=known, why={"price": found.why_not + beside})
-    notes = (f"price: {found.price.why}",) if found.old else ()
-    return Known(known={**known, "price": found.price}, why={}, notes=notes)
+    notes = [f"price: {found.price.why}"] if found.old else []
+    beside = _market(given, devices, found)
+    if beside:
+        notes.append(f"price: {beside}")
+        whole = f"{found.price.why}; {beside}"
+        known["price"] = replace(found.price, why=whole)
+    return Known(known={"price": found.price, **known}, why={}, notes=tuple(notes))
+
+
+def _market(given: Input, devices: Devices, found: price.Quote) -> str:
+    """What others ask beside one provider: `list 6.88; 12 other providers ask 1.9 to 4.6`."""
+    if found.price is None or found.provider is None:
+        return ""
+    plan = (given.part.price or Price()).plan or "on-demand"
+    others = price.market(
+        devices.accelerator, beside=found.provider, plan=plan, count=devices.count
+    )
+    if others is None:
+        return ""
+    word = "list" if plan == "on-demand" else plan
+    value = from_si(found.price.value, UNIT)
+    return f"{word} {value:.3g}; {others.asked} {UNIT}"
 
 
 def quoted(given: Input, devices: Devices, region: Region | None) -> price.Quote:
@@ -158,7 +179,7 @@ def _of_purchase(
         value=of(bought.value, lifetime.value, used.value),
         low=of(bought.low, lifetime.high, used.high),
         high=of(bought.high, lifetime.low, used.low),
-        unit=price.UNIT,
+        unit=UNIT,
         basis="given" if bought.basis == "given" else "default",
         source=bought.source,
         why=why,
@@ -171,7 +192,7 @@ def purchase_of(accelerator: Accelerator) -> Assumption | None:
     figure = accelerator.purchase
     if figure is None:
         return None
-    server = price.constants()["owned"]["server"]
+    server = constants()["owned"]["server"]
     value, low, high = bounds(figure)
     return Assumption(
         key="price.owned.purchase",
@@ -192,7 +213,7 @@ def owned_default(name: str) -> Assumption:
     >>> owned_default("utilization").unit
     '1'
     """
-    data = price.constants()
+    data = constants()
     figure = data["owned"][name]
     unit = figure.get("unit", "1")
     return Assumption(

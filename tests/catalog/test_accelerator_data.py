@@ -13,7 +13,6 @@ from costcalc.catalog.accelerator import (
     Accelerator,
     all_accelerators,
     find,
-    known_prices,
     schema,
     slice_of,
 )
@@ -21,6 +20,8 @@ from costcalc.catalog.check import check, check_names, unconfirmed
 from costcalc.catalog.figure import figures
 from costcalc.catalog.files import data_root, profiles_root
 from costcalc.catalog.loading import load
+from costcalc.catalog.prices import known as known_prices
+from costcalc.catalog.prices import shipped
 
 FILES = [
     (kind, path.name)
@@ -497,17 +498,14 @@ def test_suspect_and_sentinel_prices_stay_out() -> None:
     for name, least in (("h100-sxm5-80", 5.0), ("a100-sxm4-80", 1.9)):
         listed = known_prices(PROFILES[name], "gcp", plan="on-demand")
         assert listed
-        assert all(price.value > least for price in listed), name
-    for profile in PROFILES.values():
-        for price in profile.prices:
-            assert price.value < 50.0, (profile.id, price)
+        assert all(offer.value > least for offer in listed), name
+    assert all(offer.value < 50.0 for offer in shipped().every())
 
 
 def test_prices_state_their_host_and_date() -> None:
-    prices = [price for profile in PROFILES.values() for price in profile.prices]
-    assert len(prices) > 300
-    assert any(price.date is None for price in prices)  # unknown, and so said
-    excluded = [price for price in prices if price.host == "excluded"]
+    listed = list(shipped().every())
+    assert any(offer.date is None for offer in listed)  # unknown, and so said
+    excluded = [offer for offer in listed if offer.host == "excluded"]
     assert excluded
-    assert {price.provider for price in excluded} == {"gcp"}  # which lists the GPU alone
-    assert {price.plan for price in prices} == {"on-demand", "spot", "reserved-1y", "reserved-3y"}
+    assert {offer.provider for offer in excluded} == {"gcp"}  # which lists the GPU alone
+    assert {offer.plan for offer in listed} == {"on-demand", "spot", "reserved-1y", "reserved-3y"}

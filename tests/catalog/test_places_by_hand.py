@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from costcalc.catalog import accelerator, grid, preset, provider, region
+from costcalc.catalog import accelerator, grid, preset, prices, provider, region
 from costcalc.catalog.region_schema import AtLeast, Cell, End, Rule
 from costcalc.catalog.region_table import Table, bounds, cell, note, reason, sourced
 
@@ -272,8 +272,8 @@ def test_who_uploaded_a_model_and_how_it_was_tuned_leave_it_as_it_is(name: str, 
 
 def test_prices_newest_first_and_undated_last() -> None:
     h100 = accelerator.find("h100")
-    dates = [price.date or "" for price in accelerator.known_prices(h100)]
+    dates = [price.date or "" for price in prices.known(h100)]
     assert dates == sorted(dates, reverse=True)
-    own = accelerator.known_prices(h100, "aws", "us-east-1", "on-demand")
-    assert {(p.provider, p.region, p.plan) for p in own} == {("aws", "us-east-1", "on-demand")}
-    assert len(accelerator.known_prices(h100, "aws")) > len(own)
+    own = prices.known(h100, "aws", "us-east-1", "on-demand")
+    assert {(p.provider, p.regions, p.plan) for p in own} == {("aws", ("us-east-1",), "on-demand")}
+    assert len(prices.known(h100, "aws")) > len(own)

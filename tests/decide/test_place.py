@@ -164,8 +164,8 @@ SENTENCES = {
         "between ST-MoE (2022",
         "InstructGPT 175B (2022",
         "AlphaGo Zero",
-        "a frontier lab can train it",
-        "what a start-up holds",
+        "a start-up can train it",  # with device-hours at today's price of a B200
+        "what a national allocation holds",
     ),
     "AlexNet": ("32 % of the largest by 2012", "a student's machine can train it"),
 }

@@ -10,6 +10,7 @@ import pytest
 from costcalc.base.errors import InputError
 from costcalc.calculator.calculate import estimate
 from costcalc.catalog import accelerator, host
+from costcalc.catalog.prices import offers
 from costcalc.resolve.embodied import embodied
 from costcalc.resolve.hardware import devices_of
 from costcalc.resolve.names import look_up
@@ -193,7 +194,7 @@ def test_where_no_price_is_known_the_known_ones_stand_beside() -> None:
 
 
 def test_a_chip_that_nobody_rents_has_no_price_beside() -> None:
-    names = [found.id for found in accelerator.all_accelerators() if not found.prices]
+    names = [found.id for found in accelerator.all_accelerators() if not offers(found)]
     bare = {"accelerator": names[0], "count": 1}
     made = estimate({**RUN, "measured": {"wall_clock": "1 h"}, "hardware": bare}, ranges=False)
     assert made.results["cost"].why == "no price.provider, and site.region names none"

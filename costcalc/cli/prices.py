@@ -1,0 +1,163 @@
+"""``costcalc prices``: what accelerators are rented for, and newer catalogues taken by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.catalog import prices
+from costcalc.cli import options
+from costcalc.cli.screen import print_json, screen, table
+
+if TYPE_CHECKING:
+    from costcalc.catalog.price_update import Update
+    from costcalc.catalog.prices import Offer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_HEAD = ("Accelerator", "Provider", "Instance", "Devices", "Plan", "Where", "USD/device_hour")
+_RIGHT = frozenset({"Devices", "USD/device_hour", "Low", "High"})
+_CHANGES_SHOWN = 12
+Name = Annotated[str | None, typer.Argument(help="An accelerator; none: all.", show_default=False)]
+
+
+@app.command("list")
+def list_prices(
+    name: Name = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="Of one provider.", show_default=False)
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="on-demand, spot, …", show_default=False)
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="A word in any column.", show_default=False)
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List prices of a device-hour: whose, where, when, and of how many regions the median."""
+    found = [offer for offer in _offers(name) if _meets(offer, provider, plan, search)]
+    if json:
+        print_json([to_dict(offer) for offer in found])
+        return
+    lines = table(*_HEAD, "Low", "High", "Date", right=_RIGHT, gap=2)
+    for offer in found:
+        lines.add_row(*_cells(offer))
+    console = screen(170)
+    console.print(lines)
+    providers = len({offer.provider for offer in found})
+    devices = len({offer.accelerator for offer in found})
+    console.print(
+        f"{len(found)} prices of {devices} accelerators from {providers} providers, seen from"
+        f" {prices.as_of()}; a date after ≤ is the latest that the list can be of",
+        soft_wrap=True,
+    )
+
+
+@app.command("update")
+def update(
+    catalogue: Annotated[
+        str | None,
+        typer.Argument(help="A CSV file, or an https address of one.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, keep nothing.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Drop your own prices.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Take a newer catalogue, in the layout of `prices.csv`, and say what it changes.
+
+    Its prices stand in the place of those of the same provider and device.  Nothing is fetched
+    unless you give an address; `--forget` goes back to what ships.
+    """
+    path = prices.own_file()
+    if path is None:
+        message = "no folder for your own prices: set COSTCALC_PRICES to a file"
+        raise InputError(Problem(key="prices", message=message))
+    if forget:
+        path.unlink(missing_ok=True)
+        prices.forget()
+        screen().print(f"{path} is gone: prices are those that ship")
+        return
+    if catalogue is None:
+        message = "expected a file or an address (or --forget); got none"
+        raise InputError(Problem(key="catalogue", message=message))
+    from costcalc.catalog.price_update import compared, fetched, keep, read
+
+    made = compared(read(*fetched(catalogue)), prices.catalogue())
+    if not dry_run:
+        try:
+            keep(made.offers, path)
+        except OSError as error:
+            message = f"cannot be written: {error.strerror}"
+            raise InputError(Problem(key="", message=message, file=str(path))) from None
+    if json:
+        print_json(made.to_dict())
+        return
+    _show(made, "" if dry_run else f"; kept in {path}")
+
+
+def to_dict(offer: Offer) -> dict[str, object]:
+    """A price as plain values; what is not known is left out, but for the date."""
+    made = {name: getattr(offer, name) for name in type(offer).__dataclass_fields__}
+    known = {name: value for name, value in made.items() if value not in (None, "", ())}
+    known["regions"], known["date"] = list(offer.regions), offer.date
+    return {**known, "unit": prices.UNIT}
+
+
+def _offers(name: str | None) -> list[Offer]:
+    if name is None:
+        return list(prices.catalogue().every())
+    from costcalc.catalog.accelerator import find
+
+    return prices.known(find(name))
+
+
+def _meets(offer: Offer, provider: str | None, plan: str | None, search: str | None) -> bool:
+    from costcalc.catalog.provider import canonical
+
+    return (
+        (provider is None or offer.provider == canonical(provider))
+        and (plan is None or offer.plan == plan)
+        and (search is None or search.lower() in " ".join(_cells(offer)).lower())
+    )
+
+
+def _cells(offer: Offer) -> tuple[str, ...]:
+    where = " ".join(offer.regions)
+    if not where or len(where) > 40:
+        where = f"{offer.count} regions" if offer.count else "not stated"
+    if offer.zones and offer.zones > 1:
+        where = f"{where}, {offer.zones} zones"
+    spread = offer.low != offer.high
+    return (
+        offer.accelerator,
+        offer.provider,
+        offer.instance or "",
+        f"{offer.devices:g}",
+        offer.plan,
+        where,
+        f"{offer.value:.4g}" + (" + host" if offer.host == "excluded" else ""),
+        f"{offer.low:.4g}" if spread else "",
+        f"{offer.high:.4g}" if spread else "",
+        ("≤" if offer.at_the_latest else "") + (offer.date or "not dated"),
+    )
+
+
+def _show(made: Update, kept: str) -> None:
+    console = screen(120)
+    providers = len({offer.provider for offer in made.offers})
+    console.print(
+        f"{len(made.offers)} prices of {providers} providers: {len(made.new)} new,"
+        f" {len(made.changed)} changed, {made.same} the same, {len(made.gone)} gone{kept}",
+        soft_wrap=True,
+    )
+    for before, after in made.changed[:_CHANGES_SHOWN]:
+        console.print(
+            f"  {after.accelerator} at {after.provider}, {after.instance or 'any instance'},"
+            f" {after.plan}: {before.value:g} -> {after.value:g} USD/device_hour"
+            f" ({after.value / before.value - 1.0:+.0%})",
+            soft_wrap=True,
+        )
+    if len(made.changed) > _CHANGES_SHOWN:
+        console.print(f"  and {len(made.changed) - _CHANGES_SHOWN} more (--json lists all)")
