@@ -128,7 +128,7 @@ def _print(lines: Iterable[str]) -> None:
     import shutil
     import textwrap
 
-    width = max(40, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
+    width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 80
     for line in lines:
         indent = " " * (len(line) - len(line.lstrip()) + 4)
         print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent)) if line else "")

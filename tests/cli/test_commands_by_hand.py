@@ -174,17 +174,18 @@ def test_starts_side_by_side(capsys, monkeypatch):
         best=begun(3, 6.0),
         worst=begun(1, 12.0),
         paused=begun(1, 5.0, hours=4.0, pauses=2),
-        cleanest=None,
+        cleanest=begun(2, 4.0, hours=6.0, pauses=1),
         threshold=300.0,
-        stretch=None,
+        stretch=3.0,
         series=series,
         notes=("a note",),
         sources=["a source"],
     )
     when._show(made)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    at_once, best, worst, paused = (
-        next(row for row in rows if row[:1] == [word]) for word in ("at", "best", "worst", "paused")
+    at_once, best, worst, paused, cleanest = (
+        next(row for row in rows if row[:1] == [word])
+        for word in ("at", "best", "worst", "paused", "cleanest")
     )
     assert at_once[-5:] == ["100", "10.0", "kgCO2e", "0.0", "%"]
     assert " ".join(best).startswith("best Jun 01 03:00 5.00 hours 60.0")  # 3 h of waiting, 2 h
@@ -193,6 +194,7 @@ def test_starts_side_by_side(capsys, monkeypatch):
     assert worst[-2:] == ["-20", "%"]
     # a paused run's time counts its waiting already
     assert " ".join(paused).startswith("paused above 300 Jun 01 01:00 4.00 hours 2 50.0")
+    assert " ".join(cleanest).startswith("cleanest of 3 × Jun 01 02:00 6.00 hours 1 40.0")
     assert ["note:", "a", "note"] in rows
     assert ["0", "1"] in rows  # hours of the series that are drawn: two half hours on
 
@@ -308,3 +310,103 @@ def test_a_limit_asks_a_command_to_end_and_then_ends_it(deaf, monkeypatch, tmp_p
     script = f"{trap}for i in $(seq 600); do sleep 0.05; done; touch {end}"
     assert wrapping.wrap(["sh", "-c", script], Tracked(stops=True), job=None, ledger="x") == 3
     assert not end.exists()
+
+
+# --- lines of a terminal --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terminal", "columns", "width"), [(True, "60", 60), (True, "20", 40), (False, "60", 80)]
+)
+def test_a_report_fits_the_terminal_and_a_pipe_80_columns(
+    terminal, columns, width, capsys, monkeypatch
+):
+    import sys
+
+    from costcalc.cli import report
+
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    report._print(["x " * 200])
+    lines = capsys.readouterr().out.splitlines()
+    assert width - 2 <= max(len(line) for line in lines) <= width
+
+
+def test_a_model_with_what_is_known_of_it_and_no_more(capsys):
+    _, out, _ = called(capsys, "models", "convnext_tiny")
+    lines = [line.strip() for line in out.splitlines()]
+    assert sum(line.startswith("sample: ") for line in lines) == 1
+    assert not any(line.startswith("config: ") for line in lines)
+    _, out, _ = called(capsys, "models", "llama-3-8b")
+    lines = [line.strip() for line in out.splitlines()]
+    assert not any(line.startswith("sample: ") for line in lines)
+    (config,) = [line for line in lines if line.startswith("config: ")]
+    assert "hidden_size=4096" in config  # Meta's config.json
+    (also,) = [line for line in lines if line.startswith("also: ")]
+    assert "meta-llama" in also
+
+
+@pytest.mark.parametrize(
+    ("workers", "address", "called_"), [(2, None, "local 2"), (0, "tcp://x", "connect tcp://x")]
+)
+def test_a_cluster_of_ones_own_or_one_that_is_there(workers, address, called_, monkeypatch):
+    from contextlib import ExitStack, nullcontext
+
+    from costcalc.cli import compare
+    from costcalc.decide import cluster
+
+    monkeypatch.setattr(cluster, "local", lambda number: nullcontext(f"local {number}"))
+    monkeypatch.setattr(cluster, "connect", lambda where: nullcontext(f"connect {where}"))
+    with ExitStack() as stack:
+        assert compare._client(stack, workers, address) == called_
+        assert compare._client(stack, 0, None) is None
+        assert compare._writer(stack, None, force=False) is None
+
+
+@pytest.mark.parametrize(
+    ("hardware", "said"),
+    [
+        (["--set", "hardware.instance=p5.48xlarge"], " × p5.48xlarge in aws:us-east-1: "),
+        (["--accelerator", "h100-sxm5-80", "--count", "8"], "8 × h100-sxm5-80 in aws:us-east-1: "),
+    ],
+)
+def test_a_plan_in_its_first_lines(hardware, said, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    words = ["plan", "--model", "gpt2", "--region", "aws:us-east-1", "--limit", "cost=50USD"]
+    code, out, _ = called(capsys, *words, *hardware)
+    assert code == 0
+    first = out.splitlines()[0]
+    assert first.startswith("gpt2 on ")
+    assert said in first
+    (limit,) = [line for line in out.splitlines() if line.startswith("cost (binding)")]
+    assert limit.split()[2:4] == ["50.0", "USD"]
+
+
+def test_a_plan_of_a_fixed_model_shows_its_ways(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    words = ["plan", "--model", "gpt2", "--tokens", "1e9", "--region", "aws:us-east-1"]
+    words += ["--accelerator", "h100-sxm5-80", "--count", "8", "--limit", "cost=500USD"]
+    _, out, _ = called(capsys, *words)
+    assert "cost (closest)" in out
+    assert "Ways within the limits" in out
+    assert "What the compute should train" not in out  # no law is asked of a model that is given
+    for way in ("cheapest", "fastest", "cleanest"):
+        assert any(line.startswith(f"{way} ") for line in out.splitlines())
+
+
+def test_laws_of_benchmarks_by_quantity(capsys, monkeypatch):
+    from costcalc.cli import place
+    from costcalc.cli.screen import screen
+    from costcalc.decide.benchmarks import OPERATIONS, laws
+
+    monkeypatch.setenv("COLUMNS", "160")
+    screen().print(place._laws())
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == len(laws())
+    for row, law in zip(rows, laws(), strict=True):
+        assert (" operations " in row) is (law.quantity == OPERATIONS)
+        assert (" burden " in row) is (law.quantity != OPERATIONS)
+        assert ("slope may be 0" in row) is (law.exponent is None)
+        if law.exponent is not None:  # half the error takes 2 to that power, told to two digits
+            told = float(row.partition(" × compute")[0].split()[-1].replace(",", ""))
+            assert told == pytest.approx(2 ** law.exponent[0], rel=0.05)
