@@ -36,6 +36,13 @@ STATED = [
     ("nd96isr-h100-v5", 8, 8, 400, None),
     ("tpu-v5e-host", 8, 256, 25, None),  # 6.4 Tbit/s a pod of 256
     ("lumi-g", 4, 4, 200, None),  # 25 GB/s a module
+    ("leonardo", 4, 4, 100, None),  # 2 dual-port HDR cards for 4
+    ("marenostrum-5", 4, 4, 200, None),  # 4 x NDR200
+    ("jupiter", 4, 4, 200, None),  # 4 x NDR200
+    ("isambard-ai", 4, 4, 200, None),  # 4 Slingshot-11 cards
+    ("perlmutter", 4, 4, 200, None),  # 4 Slingshot-11 cards
+    ("tsubame-4", 4, 4, 200, None),  # 4 x NDR200
+    ("abci-3", 8, 8, 200, None),  # 8 x NDR200
 ]
 
 
@@ -104,6 +111,27 @@ def test_finding_by_instance_and_case() -> None:
     assert host.find("P5.48XLARGE").accelerator == "h100-sxm5-80"
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Leonardo", "leonardo"),
+        ("LUMI", "lumi-g"),
+        ("OLCF Frontier", "frontier"),
+        ("Alps GH200", "gh200-node"),
+        ("JUPITER", "jupiter"),
+        ("MareNostrum 5", "marenostrum-5"),
+        ("Isambard-AI", "isambard-ai"),
+        ("NERSC Perlmutter", "perlmutter"),
+        ("TSUBAME4.0", "tsubame-4"),
+        ("ABCI 3.0", "abci-3"),
+        ("Colab A100", "colab-a100"),
+        ("Kaggle T4 x2", "kaggle-t4x2"),
+    ],
+)
+def test_known_systems_by_their_names(name: str, found: str) -> None:
+    assert host.find(name).id == found
+
+
 def test_an_unknown_host_names_the_nearest() -> None:
     with pytest.raises(NotFoundError) as caught:
         host.find("p5en.48xlrge")
@@ -131,6 +159,12 @@ def test_nothing_is_matched_by_a_part_of_its_name() -> None:
         ("tpu-v3", "gcp", None, "tpu-v3-host"),
         ("mi250x", None, None, "lumi-g"),
         ("h800-sxm5-80", None, None, "dgx-h100"),
+        ("a100-sxm-64", None, None, "leonardo"),
+        ("h100-sxm5-64", None, None, "marenostrum-5"),
+        ("rtx-4060-laptop", None, None, "laptop"),
+        ("jetson-agx-orin-64", None, None, "jetson"),
+        ("gb10", None, None, "dgx-spark"),
+        ("m4", None, None, "apple-mac"),
         ("wse-2", None, None, "server-8-gpu"),
     ],
 )
