@@ -25,9 +25,8 @@ from scipy.optimize import least_squares
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import CLASS, Coefficients, Rates, ceiling_of, rates_of
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
 from costcalc.validate import published
@@ -102,7 +101,7 @@ class Fit:
         self.measured = [m for m, _ in known]
         self.shape: ModelShape = stack([c.shape for _, c in known])
         self.rates: Rates = stack([rates_of(c.machine, c.precision) for _, c in known])
-        self.axes: Axes = stack([c.axes for _, c in known])
+        self.axes: Layout = stack([c.axes for _, c in known])
         self.training: StepRecipe = stack([c.training for _, c in known])
         self.per_step = np.array([c.per_step / c.machine.devices for _, c in known])
         self.rate = np.array([m.rate for m in self.measured])

@@ -17,6 +17,9 @@ SHARDINGS = {
 #: 1 where everything is recomputed, 1 where some of it is
 RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
 
+#: what lives in host memory: nothing, optimizer states, the weights too
+OFFLOADS = {"none": 0.0, "optimizer": 1.0, "all": 2.0}
+
 #: precisions whose weights and activations take four bytes
 WIDE = ("fp32", "tf32")
 #: precisions of 8 and 4 bits

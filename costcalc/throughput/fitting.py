@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.vocabulary import OFFLOADS, RECOMPUTES
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
@@ -89,7 +90,7 @@ def place(
     if placed.layout is None:
         return placed
     if offload:
-        placed = replace(placed, layout=replace(placed.layout, offload=offload))
+        placed = replace(placed, layout=replace(placed.layout, hosted=OFFLOADS[offload]))
     assert placed.layout is not None
     held = memory(footprint, machine, placed.layout, recipe)
     if must_fit and machine.memory and held.total.low > machine.memory:
@@ -116,10 +117,11 @@ def _least_recompute(
 ) -> Layout:
     """The layout with the least recompute whose memory fits, or with full."""
     for kind in ("none", "selective"):
-        tried = replace(layout, recompute=kind)
+        full, selective = RECOMPUTES[kind]
+        tried = replace(layout, full=full, selective=selective)
         if memory(footprint, machine, tried, recipe).total.value <= (machine.memory or 1e300):
             return tried
-    return replace(layout, recompute="full")
+    return replace(layout, full=1.0, selective=0.0)
 
 
 def _automatic(

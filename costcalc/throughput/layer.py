@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from costcalc.base.numbers import Number
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
 
 #: kernels that a framework launches a layer, forward and backward (24 and 40 in Megatron-LM's
@@ -47,19 +46,19 @@ class Layer:
 
 
 def layer_times(
-    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, tokens: Number
 ) -> Layer:
     """Compute and memory time of a mean layer and of the logits, ``tokens`` a micro-batch."""
     # passes of forward's cost: backward one for the input's gradient, one for that of the weights
-    forward, backward = recipe.forward, recipe.backward
+    forward, backward = how.forward, how.backward
     again = forward + backward * axes.full
-    weights_passes = again + backward + recipe.weights
+    weights_passes = again + backward + how.weights
     # selective recompute beside fused attention: norms and activation functions once more
-    some = SELECTIVE_PASSES * axes.selective * recipe.flash
+    some = SELECTIVE_PASSES * axes.selective * how.flash
     other_passes = again + backward * (2.0 + some)
     linear, traffic = _linear(shape, rates, axes, c, tokens)
     routed, routed_traffic = _experts(shape, rates, axes, c, tokens)
-    core, core_traffic = _attention(shape, rates, axes, recipe, c, tokens)
+    core, core_traffic = _attention(shape, rates, axes, how, c, tokens)
     bandwidth = rates.bandwidth * c.bandwidth
     touched = _elementwise(shape, rates, axes, c, tokens)
     memory = weights_passes * traffic + other_passes * touched / bandwidth
@@ -76,7 +75,7 @@ def layer_times(
     experts = weights_passes * routed
     compute = compute + experts
     memory = memory + np.maximum(weights_passes * routed_traffic, kernels * launch - experts)
-    head_compute, head_memory = _logits(shape, rates, axes, recipe, c, tokens)
+    head_compute, head_memory = _logits(shape, rates, axes, how, c, tokens)
     return Layer(
         compute=compute,
         memory=memory,
@@ -87,7 +86,7 @@ def layer_times(
 
 
 def _linear(
-    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of a layer's dense matmuls forward, at the large-size rate and the rest."""
     t, d = axes.tensor, shape.hidden
@@ -105,7 +104,7 @@ def _linear(
 
 
 def _experts(
-    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of a layer's routed experts forward, at the large-size rate and the rest.
 
@@ -125,7 +124,7 @@ def _experts(
 
 
 def _attention(
-    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of attention's core, all passes, and bytes of its score matrix where not fused.
 
@@ -134,24 +133,24 @@ def _attention(
     and tiles that a mask cuts are computed whole: short sequences and narrow windows are slower.
     """
     t = axes.tensor
-    plain = 1.0 - recipe.flash
-    width = shape.score_width + recipe.flash * c.softmax * shape.heads
-    flops = 2.0 * tokens * width * (shape.keys + recipe.flash * c.tile) / t
-    backward = FLASH_BACKWARD * recipe.flash + PLAIN_BACKWARD * plain
+    plain = 1.0 - how.flash
+    width = shape.score_width + how.flash * c.softmax * shape.heads
+    flops = 2.0 * tokens * width * (shape.keys + how.flash * c.tile) / t
+    backward = FLASH_BACKWARD * how.flash + PLAIN_BACKWARD * plain
     # unfused attention computes the masked half too
     flops = flops * (1.0 + plain * (shape.keys_unfused / shape.keys - 1.0))
-    fused = c.attention * (1.0 + recipe.older * (c.attention_older - 1.0))
+    fused = c.attention * (1.0 + how.older * (c.attention_older - 1.0))
     again = np.maximum(axes.full, axes.selective * plain)
-    rate = rates.peak_base * (fused * recipe.flash + 0.6 * c.matmul_base * plain)
-    passes = recipe.forward + recipe.backward * (backward + again)
+    rate = rates.peak_base * (fused * how.flash + 0.6 * c.matmul_base * plain)
+    passes = how.forward + how.backward * (backward + again)
     scores = plain * tokens * shape.heads / t * shape.keys_unfused
-    written = recipe.forward + recipe.backward * (1.0 + again)
+    written = how.forward + how.backward * (1.0 + again)
     moved = scores * rates.activation_bytes * SCORE_PASSES * written
     return passes * flops / rate, moved
 
 
 def _elementwise(
-    shape: ModelShape, rates: Rates, axes: Axes, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, c: Coefficients, tokens: Number
 ) -> Number:
     """Bytes of norms, residuals, activation functions, routing and casts, forward."""
     t = axes.tensor
@@ -169,12 +168,12 @@ def _elementwise(
 
 
 def _logits(
-    shape: ModelShape, rates: Rates, axes: Axes, recipe: StepRecipe, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, tokens: Number
 ) -> tuple[Number, Number]:
     """Seconds of the logits and the loss: matmul in 16 bits, and their traffic."""
     t = axes.tensor
-    passes = recipe.forward + recipe.head
+    passes = how.forward + how.head
     seconds = passes * 2.0 * tokens * shape.head_weights / t / (rates.peak_base * c.matmul_base)
     moved = tokens * shape.answered * shape.vocabulary / t * LOGIT_BYTES
-    moved = moved * (recipe.forward + np.minimum(recipe.head, recipe.updates)) / 2.0
+    moved = moved * (how.forward + np.minimum(how.head, how.updates)) / 2.0
     return seconds, moved / (rates.bandwidth * c.bandwidth)

@@ -6,32 +6,88 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from costcalc.base.numbers import Number
+from costcalc.base.vocabulary import AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.workload.work import Passes
 
 #: dimensions of a fabric by its topology in a profile; a switch has none
 TORUS = {"torus-2d": 2, "torus-3d": 3}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Layout:
-    """data × tensor × pipeline × context = devices; ``expert`` divides data × tensor × context."""
+    """data × tensor × pipeline × context = devices; ``expert`` divides data × tensor × context.
 
-    data: int = 1
-    tensor: int = 1
-    pipeline: int = 1
-    virtual_pipeline: int = 1
-    context: int = 1
-    expert: int = 1
-    sharding: str = "none"  # a word of vocabulary.SHARDINGS
-    offload: str = "none"
-    micro_batch: int = 1
-    recompute: str = "none"  # a word of vocabulary.RECOMPUTES
-    sequence_parallel: bool = True
+    Every axis is a number or an array of them, all broadcast against each other: one layout and a
+    million are evaluated by the same code.  ``zero``: 0 none, 1 optimizer states, 2 gradients, 3
+    weights sharded over the data axis; ``hybrid``: 1 where weights are sharded inside the scale-up
+    domain only (HSDP); ``full`` and ``selective`` say what is recomputed; ``hosted``: 1 where the
+    optimizer states live in host memory, 2 where the weights do too.  Words say the same of one
+    layout, when it is made and when it is read.
+
+    >>> made = Layout(data=4, sharding="zero3", recompute="full")
+    >>> made.zero, made.devices, made.sharding, made.offload
+    (3.0, 4, 'zero3', 'none')
+    """
+
+    data: Number
+    tensor: Number
+    pipeline: Number
+    virtual_pipeline: Number
+    context: Number
+    expert: Number
+    micro_batch: Number
+    zero: Number
+    hybrid: Number
+    full: Number
+    selective: Number
+    sequence_parallel: Number
+    hosted: Number
+
+    def __init__(
+        self,
+        *,
+        sharding: str | None = None,
+        recompute: str | None = None,
+        offload: str | None = None,
+        **numbers: Number,
+    ) -> None:
+        values = _ALONE | numbers
+        if sharding is not None:
+            values["zero"], values["hybrid"] = SHARDINGS[sharding]
+        if recompute is not None:
+            values["full"], values["selective"] = RECOMPUTES[recompute]
+        if offload is not None:
+            values["hosted"] = OFFLOADS[offload]
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
-    def devices(self) -> int:
+    def devices(self) -> Number:
         """How many devices the layout fills."""
         return self.data * self.tensor * self.pipeline * self.context
+
+    @property
+    def sharding(self) -> str:
+        """The word for what one layout shards."""
+        return _word(SHARDINGS, (self.zero, self.hybrid))
+
+    @property
+    def recompute(self) -> str:
+        """The word for what one layout recomputes."""
+        return _word(RECOMPUTES, (self.full, self.selective))
+
+    @property
+    def offload(self) -> str:
+        """The word for what one layout keeps in host memory."""
+        return _word(OFFLOADS, self.hosted)
+
+
+_ALONE: dict[str, Number] = dict.fromkeys((*AXES, "micro_batch", "sequence_parallel"), 1)
+_ALONE |= dict.fromkeys(("zero", "hybrid", "full", "selective", "hosted"), 0.0)
+
+
+def _word(words: Mapping[str, object], value: object) -> str:
+    return next(word for word, meant in words.items() if meant == value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

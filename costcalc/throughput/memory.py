@@ -16,7 +16,6 @@ import numpy as np
 
 from costcalc.base.numbers import Number
 from costcalc.base.vocabulary import NARROW, WIDE
-from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe
 
@@ -113,18 +112,11 @@ _COPIES = {"dpo": (0.0, 1.0, 1.0), "grpo": (0.0, 1.0, 2.0), "ppo": (0.0, 2.0, 3.
 _TRAINED = {"ppo": 2.0}
 
 
-def memory(
-    model: Footprint,
-    machine: Machine,
-    layout: Layout | Axes,
-    recipe: Recipe,
-    *,
-    offload: str | None = None,
-) -> Memory:
+def memory(model: Footprint, machine: Machine, layout: Layout, recipe: Recipe) -> Memory:
     """Bytes on the fullest device of a layout: low, value, high, and the parts of the value.
 
     The fullest is the first pipeline stage, which keeps the micro-batches in flight, or the last,
-    which holds the logits.  ``offload`` (none | optimizer | all) replaces the layout's.
+    which holds the logits.
 
     >>> machine = Machine(accelerator="x", generation="ampere", kind="gpu", devices=8, per_node=8)
     >>> model = Footprint(layers=96.0, dense=12 * 12288.0**2, parameters=174e9)
@@ -133,31 +125,21 @@ def memory(
     >>> round(float(held.parts.weights) / 1e9, 1)  # 2 bytes · 174e9 / 8
     43.5
     """
-    if offload is None:
-        offload = layout.offload if isinstance(layout, Layout) else "none"
-    axes = axes_of(layout)
     low, value, high = (
-        bytes_at(model, machine, axes, recipe, level=level, offload=offload)
-        for level in (LOW, VALUE, HIGH)
+        bytes_at(model, machine, layout, recipe, level=level) for level in (LOW, VALUE, HIGH)
     )
     return Memory(total=Range(low.total, value.total, high.total), parts=value)
 
 
 def bytes_at(
-    model: Footprint,
-    machine: Machine,
-    axes: Axes,
-    recipe: Recipe,
-    *,
-    level: int = VALUE,
-    offload: str = "none",
+    model: Footprint, machine: Machine, layout: Layout, recipe: Recipe, *, level: int = VALUE
 ) -> Parts:
     """The parts on the fullest device at one level (LOW, VALUE or HIGH), in bytes."""
-    split = _Split(model, machine, axes, recipe)
-    first = _stage(split, level, offload, at_start=True)
-    if np.ndim(axes.pipeline) == 0 and axes.pipeline == 1:
+    split = _Split(model, machine, layout, recipe)
+    first = _stage(split, level, at_start=True)
+    if np.ndim(layout.pipeline) == 0 and layout.pipeline == 1:
         return first
-    last = _stage(split, level, offload, at_start=False)
+    last = _stage(split, level, at_start=False)
     later = last.total > first.total
     return Parts(
         **{
@@ -170,7 +152,7 @@ def bytes_at(
 class _Split:
     """What each kind of parameter and activation is divided by, and how much is in flight."""
 
-    def __init__(self, model: Footprint, machine: Machine, axes: Axes, recipe: Recipe) -> None:
+    def __init__(self, model: Footprint, machine: Machine, axes: Layout, recipe: Recipe) -> None:
         self.model, self.axes, self.recipe = model, axes, recipe
         if recipe.precision in WIDE:
             self.width = "wide"
@@ -202,7 +184,7 @@ class _Split:
         self.samples = axes.micro_batch / axes.context
 
 
-def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
+def _stage(split: _Split, level: int, *, at_start: bool) -> Parts:
     model, axes = split.model, split.axes
     if at_start:
         ends = model.embedding + model.head * split.only
@@ -213,7 +195,7 @@ def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
         logits, in_flight = model.logits, 1.0
     alone, together = (_COMPILED, _COMPILED) if split.tpu else (_ALONE, _TOGETHER)
     framework = alone[level] * split.alone + together[level] * (1 - split.alone)
-    weights, gradients, optimizer = _states(split, level, ends / axes.tensor, offload)
+    weights, gradients, optimizer = _states(split, level, ends / axes.tensor)
     return Parts(
         weights=weights,
         gradients=gradients,
@@ -224,7 +206,7 @@ def _stage(split: _Split, level: int, offload: str, *, at_start: bool) -> Parts:
     )
 
 
-def _states(split: _Split, level: int, ends: Number, offload: str) -> tuple[Number, Number, Number]:
+def _states(split: _Split, level: int, ends: Number) -> tuple[Number, Number, Number]:
     """Weights, gradients and optimizer states (B) of one stage; ``ends``: embedding and head."""
     model, axes, recipe = split.model, split.axes, split.recipe
     dense = split.layers * model.dense / axes.tensor
@@ -245,21 +227,20 @@ def _states(split: _Split, level: int, ends: Number, offload: str) -> tuple[Numb
         weights = weights + (base + (_WEIGHT["half"][level] - base) * outside) * in_weights
     elif recipe.method in _COPIES:
         weights = weights + _COPIES[recipe.method][level] * _WEIGHT[half][level] * in_weights
-    if offload == "all":
-        weights = weights * 0.0
+    weights = weights * (axes.hosted < 2)
     kept = _OPTIMIZER[recipe.optimizer][half][level]
     ends_kept = _OPTIMIZER[_OPTIMIZER_ENDS.get(recipe.optimizer, recipe.optimizer)][half][level]
     optimizer = (kept + (ends_kept - kept) * ends / np.maximum(held, 1.0)) * in_states * learns
-    optimizer = optimizer * (1 - axes.offload) if offload == "none" else optimizer * 0.0
-    gradients = _GRADIENT[split.width][level] * in_gradients * learns * (offload != "all")
-    return weights + _gathered(split, level, base, offload), gradients, optimizer
+    optimizer = optimizer * (axes.hosted < 1)
+    gradients = _GRADIENT[split.width][level] * in_gradients * learns * (axes.hosted < 2)
+    return weights + _gathered(split, level, base), gradients, optimizer
 
 
-def _gathered(split: _Split, level: int, stored: float, offload: str) -> Number:
+def _gathered(split: _Split, level: int, stored: float) -> Number:
     """What is held whole for a moment: ZeRO-3's current layers, a dequantised matrix (B)."""
     model, axes = split.model, split.axes
     layer = model.dense / axes.tensor + model.expert / split.experts_over
-    gathers = (axes.zero >= 3) * (split.group > 1) if offload != "all" else 1.0
+    gathers = np.maximum((axes.zero >= 3) * (split.group > 1), axes.hosted >= 2)
     held = _GATHERED[level] * stored * layer * gathers
     if split.recipe.base_precision in _QUANTISED:
         held = held + _WEIGHT["half"][level] * model.largest / axes.tensor

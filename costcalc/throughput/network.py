@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from costcalc.base.numbers import Number
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.collectives import (
     gather_time,
@@ -16,7 +15,7 @@ from costcalc.throughput.collectives import (
     torus_exchange,
     torus_share,
 )
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
 
 #: what communication beside computation costs it: 20 of the 132 SMs of an H800 (DeepSeek-AI 2024,
@@ -59,9 +58,9 @@ class Network:
     shard_exposed: Number
 
 
-def network_of(rates: Rates, axes: Axes, c: Coefficients, recipe: StepRecipe) -> Network:
+def network_of(rates: Rates, axes: Layout, c: Coefficients, how: StepRecipe) -> Network:
     """Who talks to whom over which link, and what of it shows."""
-    overlap, dual = recipe.overlap, recipe.expert_overlap
+    overlap, dual = how.overlap, how.expert_overlap
     up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
@@ -100,7 +99,7 @@ def network_of(rates: Rates, axes: Axes, c: Coefficients, recipe: StepRecipe) ->
     )
 
 
-def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Number, Number]:
+def _fabric(rates: Rates, axes: Layout, up: Number) -> tuple[Number, Number, Number, Number]:
     """Rate inside the domain of the tensor, context, data and expert groups.
 
     A switch gives each group all links of a device; on a torus a group has those of the axes that
@@ -124,7 +123,7 @@ def _fabric(rates: Rates, axes: Axes, up: Number) -> tuple[Number, Number, Numbe
 
 
 def tensor_time(
-    shape: ModelShape, axes: Axes, net: Network, tokens: Number, passes: Number
+    shape: ModelShape, axes: Layout, net: Network, tokens: Number, passes: Number
 ) -> Number:
     """Exposed seconds a layer: two all-reduces forward, two backward, two more with recompute.
 
@@ -141,7 +140,7 @@ def tensor_time(
 
 def context_time(
     shape: ModelShape,
-    axes: Axes,
+    axes: Layout,
     net: Network,
     c: Coefficients,
     tokens: Number,
@@ -161,7 +160,7 @@ def context_time(
 
 def expert_time(
     shape: ModelShape,
-    axes: Axes,
+    axes: Layout,
     net: Network,
     c: Coefficients,
     tokens: Number,
@@ -193,7 +192,7 @@ def expert_time(
 
 
 def pipeline_time(
-    shape: ModelShape, axes: Axes, net: Network, tokens: Number, passes: Number
+    shape: ModelShape, axes: Layout, net: Network, tokens: Number, passes: Number
 ) -> Number:
     """Exposed seconds a micro-batch of handing activations and gradients to the next stage."""
     split = 1.0 + axes.sequence_parallel * (1.0 / axes.tensor - 1.0)
@@ -203,14 +202,16 @@ def pipeline_time(
     return has * net.pipeline_exposed * passes * axes.virtual_pipeline * one
 
 
-def _held(shape: ModelShape, axes: Axes) -> tuple[Number, Number]:
+def _held(shape: ModelShape, axes: Layout) -> tuple[Number, Number]:
     """Parameters of a device before sharding: dense ones, and routed experts."""
     parts = axes.tensor * axes.pipeline
     experts = shape.layers * shape.expert_stored
     return (shape.parameters - experts) / parts, experts / (parts * axes.expert)
 
 
-def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, times: Number) -> Number:
+def shard_time(
+    shape: ModelShape, axes: Layout, net: Network, busy: Number, times: Number
+) -> Number:
     """Exposed seconds a micro-batch of sharded weights: gathers and reduce-scatters.
 
     ``times``: how many, three for a pass forward and back (two where weights are frozen);
@@ -231,7 +232,7 @@ def shard_time(shape: ModelShape, axes: Axes, net: Network, busy: Number, times:
 
 
 def gradient_time(
-    shape: ModelShape, axes: Axes, net: Network, busy: Number, recipe: StepRecipe
+    shape: ModelShape, axes: Layout, net: Network, busy: Number, how: StepRecipe
 ) -> Number:
     """Exposed seconds a step of reducing gradients (and gathering updated weights).
 
@@ -248,13 +249,13 @@ def gradient_time(
     over = np.maximum(group / axes.expert * axes.tensor, 1.0)
     rate, far = net.data_rate, net.data_latency
     one = gather_time(group, dense, rate / wire, far) + gather_time(over, routed, rate / wire, far)
-    reduced = recipe.trainable * one
+    reduced = how.trainable * one
     hidden = (1.0 - net.data_exposed) * reduced
     drained = 1.0 + 0.5 * axes.pipeline * (1.0 - 1.0 / axes.virtual_pipeline)
-    back = 2.0 * recipe.backward
-    passes = (back + sharded) / (recipe.forward + back) / recipe.updates * drained
+    back = 2.0 * how.backward
+    passes = (back + sharded) / (how.forward + back) / how.updates * drained
     late = np.maximum(hidden - passes * busy, 0.0)
     exposed = net.data_exposed * reduced + late
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
-    return recipe.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)
+    return how.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_of, rates_of
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.footprint import Footprint
@@ -24,9 +23,9 @@ from costcalc.throughput.space import (
     Fixed,
     Floats,
     Question,
-    axes_at,
     chunks,
     layout_at,
+    layouts_at,
     pruned,
     question,
 )
@@ -78,11 +77,11 @@ class _Problem:
     training: StepRecipe
     coefficients: Coefficients
 
-    def bytes(self, axes: Axes, level: int) -> Floats:
+    def bytes(self, axes: Layout, level: int) -> Floats:
         made = bytes_at(self.footprint, self.machine, axes, self.recipe, level=level).total
         return np.broadcast_to(made, np.shape(axes.data))
 
-    def step(self, axes: Axes) -> StepTime:
+    def step(self, axes: Layout) -> StepTime:
         return step_of(self.shape, self.rates, axes, self.training, self.coefficients)
 
 
@@ -195,14 +194,14 @@ def _fastest(
     walked = fitting = 0
     for part in walk:
         walked += part.shape[1]
-        within = problem.bytes(axes_at(part), VALUE) <= limit
+        within = problem.bytes(layouts_at(part), VALUE) <= limit
         if low_within < np.inf:
-            within &= problem.bytes(axes_at(part), LOW) <= low_within
+            within &= problem.bytes(layouts_at(part), LOW) <= low_within
         rows = part[:, within]
         fitting += rows.shape[1]
         if not rows.shape[1]:
             continue
-        seconds = np.broadcast_to(problem.step(axes_at(rows)).seconds, rows.shape[1:])
+        seconds = np.broadcast_to(problem.step(layouts_at(rows)).seconds, rows.shape[1:])
         first = _order(seconds)[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         took = np.concatenate([took, seconds[first]])
@@ -213,10 +212,10 @@ def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[flo
     """The least central memory of those whose low end fits, and how many those are."""
     least, fitting = np.inf, 0
     for part in walk:
-        rows = part[:, problem.bytes(axes_at(part), LOW) <= limit]
+        rows = part[:, problem.bytes(layouts_at(part), LOW) <= limit]
         if rows.shape[1]:
             fitting += rows.shape[1]
-            least = min(least, float(problem.bytes(axes_at(rows), VALUE).min()))
+            least = min(least, float(problem.bytes(layouts_at(rows), VALUE).min()))
     return least, fitting
 
 
@@ -226,7 +225,7 @@ def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> _Best:
     walked = 0
     for rows in walk:
         walked += rows.shape[1]
-        low = np.broadcast_to(problem.bytes(axes_at(rows), LOW), rows.shape[1:])
+        low = np.broadcast_to(problem.bytes(layouts_at(rows), LOW), rows.shape[1:])
         first = np.argsort(low, kind="stable")[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         held = np.concatenate([held, low[first]])
@@ -244,7 +243,7 @@ def _found(problem: _Problem, best: _Best, fits: str) -> Found:
     number = best.rows.shape[1]
     if not number:
         return Found(best=(), walked=best.walked, fitting=0, fits="none")
-    axes = axes_at(best.rows)
+    axes = layouts_at(best.rows)
     held, step = problem.bytes(axes, VALUE), problem.step(axes)
     took = np.broadcast_to(step.seconds, number)
     parts = {name: np.broadcast_to(part, number) for name, part in step.breakdown().items()}

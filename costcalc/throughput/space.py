@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.shape import ModelShape
 
@@ -225,9 +224,9 @@ def _sensible(q: Question, rows: Floats) -> NDArray[np.bool_]:
     return keep
 
 
-def axes_at(rows: Floats) -> Axes:
-    """The axes of some columns of a table."""
-    return Axes(**dict(zip(COLUMNS, rows, strict=True)))
+def layouts_at(rows: Floats) -> Layout:
+    """The layouts in some columns of a table, as one record of arrays."""
+    return Layout(**dict(zip(COLUMNS, rows, strict=True)))
 
 
 def layout_at(row: Sequence[float]) -> Layout:
@@ -237,17 +236,5 @@ def layout_at(row: Sequence[float]) -> Layout:
     ...     data=8, tensor=2, sharding="zero3", micro_batch=4, recompute="full")
     True
     """
-    data, tensor, pipeline, virtual, context, expert, batch = (int(size) for size in row[:7])
-    shardings = {value: name for name, value in SHARDINGS.items()}
-    recomputes = {value: name for name, value in RECOMPUTES.items()}
-    return Layout(
-        data=data,
-        tensor=tensor,
-        pipeline=pipeline,
-        virtual_pipeline=virtual,
-        context=context,
-        expert=expert,
-        micro_batch=batch,
-        sharding=shardings[row[7], row[8]],
-        recompute=recomputes[row[9], row[10]],
-    )
+    whole = [int(size) for size in row[:7]]
+    return Layout(**dict(zip(COLUMNS, [*whole, *row[7:]], strict=True)))  # type: ignore[arg-type]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from costcalc.base.numbers import Number
-from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_of, rates_of
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.layer import Layer, layer_times
@@ -54,25 +53,25 @@ class StepTime:
 
 
 def step_time(
-    shape: ModelShape, machine: Machine, layout: Layout | Axes, recipe: Recipe, constants: Constants
+    shape: ModelShape, machine: Machine, layout: Layout, recipe: Recipe, constants: Constants
 ) -> StepTime:
     """Time of one optimizer step, in seconds, with its breakdown.
 
-    ``layout`` is one :class:`Layout` or :class:`Axes` of NumPy arrays, one element a layout;
+    ``layout`` is one :class:`Layout` or :class:`Layout` of NumPy arrays, one element a layout;
     ``constants`` come from :func:`costcalc.throughput.constants.load`.  Raises InputError where the
     machine has no peak for the precision.
     """
     return step_of(
         shape,
         rates_of(machine, recipe.precision),
-        axes_of(layout),
+        layout,
         training_of(recipe),
         coefficients_of(constants, machine, recipe.precision, shape.kind),
     )
 
 
 def step_of(
-    shape: ModelShape, rates: Rates, axes: Axes, training: StepRecipe, c: Coefficients
+    shape: ModelShape, rates: Rates, axes: Layout, training: StepRecipe, c: Coefficients
 ) -> StepTime:
     """:func:`step_time` from numbers alone; each of them may be an array."""
     tokens = axes.micro_batch * training.sequence_length / axes.context
@@ -114,7 +113,7 @@ def step_of(
 
 def _stage(
     shape: ModelShape,
-    axes: Axes,
+    axes: Layout,
     training: StepRecipe,
     layer: Layer,
     net: Network,

@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.constants import Constants
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.ranges import prediction_range
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
@@ -74,7 +73,7 @@ def case_for(row: Row) -> Case:
     return Case(
         shape=shape,
         machine=machine,
-        axes=Axes(data=devices, zero=3.0),
+        axes=Layout(data=devices, zero=3.0),
         training=StepRecipe(sequence_length=length, global_batch=batch),
         precision=row["precision"],
         per_step=batch * length,

@@ -20,10 +20,9 @@ from costcalc.base.errors import InputError
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.files import data_root
 from costcalc.throughput import by_flops
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS, rates_of
 from costcalc.throughput.constants import Constants
-from costcalc.throughput.layout import TORUS, Machine, StepRecipe
+from costcalc.throughput.layout import TORUS, Layout, Machine, StepRecipe
 from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
 from costcalc.throughput.space import Fixed
 from costcalc.validate.unsaid import filled, recipe_for
@@ -81,7 +80,7 @@ class Case:
 
     shape: ModelShape
     machine: Machine
-    axes: Axes
+    axes: Layout
     training: StepRecipe
     precision: str
     per_step: float  # data a step: tokens, or samples
@@ -219,8 +218,8 @@ def machine_for(row: Row) -> Machine:
     )
 
 
-def axes_for(row: Row, shape: ModelShape) -> tuple[Axes, float]:
-    """Axes and global batch of a row; what its source leaves out follows by these rules.
+def axes_for(row: Row, shape: ModelShape) -> tuple[Layout, float]:
+    """Layout and global batch of a row; what its source leaves out follows by these rules.
 
     Virtual stages of two layers where a pipeline of the Megatron family does not say; the largest
     power of two of sequences whose states stay within 2²⁴ elements (tokens × hidden / tensor) as
@@ -241,7 +240,7 @@ def axes_for(row: Row, shape: ModelShape) -> tuple[Axes, float]:
         batch = data * micro * (4.0 * pipeline if pipeline > 1 else 1.0)
     micro = min(micro, max(batch / data, 1.0))
     kind = row.get("recompute", "")
-    axes = Axes(
+    axes = Layout(
         data=data,
         tensor=tensor,
         pipeline=pipeline,
@@ -298,7 +297,7 @@ def case_for(measured: Measured) -> Case | None:
     )
 
 
-def _fixed(row: Row, axes: Axes) -> Fixed:
+def _fixed(row: Row, axes: Layout) -> Fixed:
     stated = row.get("micro_batch") or ""
     apart = row.get("context") if not row.get("tensor") else ""  # all that is said of the layout
     one = axes.tensor == axes.pipeline == axes.context == 1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.footprint import Footprint
-from costcalc.throughput.layout import Machine, Recipe, StepRecipe
+from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe
 from costcalc.throughput.memory import LOW, bytes_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.workload.work import Passes
@@ -55,14 +54,14 @@ def recipe_for(shape: ModelShape, training: StepRecipe, precision: str) -> Recip
 
 
 def filled(
-    axes: Axes,
+    axes: Layout,
     shape: ModelShape,
     machine: Machine,
     recipe: Recipe,
     *,
     sharding: bool,
     recompute: bool,
-) -> Axes:
+) -> Layout:
     """The axes with the ``sharding`` and the ``recompute`` that are not said.
 
     Optimizer states are sharded, as Megatron-LM and DeepSpeed do, and nothing is recomputed, as far

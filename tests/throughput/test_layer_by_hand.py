@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.layer import Layer, layer_times
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
 
 NOTHING = {
@@ -37,7 +36,7 @@ def layer(
     return layer_times(
         ModelShape(layers=1.0, **{"hidden": 1000.0, "keys": 1.0, **shape}),
         Rates(**here | (rates or {})),
-        Axes(**(axes or {})),
+        Layout(**(axes or {})),
         StepRecipe(sequence_length=TOKENS, global_batch=1.0, **(training or {})),
         Coefficients(**NOTHING | (c or {})),
         TOKENS,

@@ -19,7 +19,6 @@ from throughput_models import (
     work_of,
 )
 
-from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at, memory
@@ -369,9 +368,7 @@ def test_ranges_are_ordered_and_positive(model, layout, made):
 @given(model=MODELS, layout=layouts, made=recipes, level=st.sampled_from([LOW, VALUE, HIGH]))
 def test_more_of_an_axis_never_takes_more(model, layout, made, level):
     def total(given_layout):
-        return bytes_at(
-            model, machine(given_layout.devices), axes_of(given_layout), made, level=level
-        ).total
+        return bytes_at(model, machine(given_layout.devices), given_layout, made, level=level).total
 
     here = total(layout)
     one = replace(layout, data=1, pipeline=1, virtual_pipeline=1, micro_batch=1)
@@ -386,9 +383,9 @@ def test_more_of_an_axis_never_takes_more(model, layout, made, level):
 @settings(max_examples=50, deadline=None)
 @given(model=MODELS, some=st.lists(layouts, min_size=2, max_size=6), made=recipes)
 def test_arrays_give_what_single_layouts_give(model, some, made):
-    each = [axes_of(layout) for layout in some]
-    together = Axes(
-        **{name: np.array([float(getattr(a, name)) for a in each]) for name in Axes.__slots__}
+    each = some
+    together = Layout(
+        **{name: np.array([float(getattr(a, name)) for a in each]) for name in Layout.__slots__}
     )
     at_once = bytes_at(model, machine(64), together, made).total
     singly = [bytes_at(model, machine(64), a, made).total for a in each]

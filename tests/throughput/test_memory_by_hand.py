@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from throughput_models import machine, recipe
 
-from costcalc.throughput.axes import axes_of
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.memory import HIGH, LOW, VALUE, Parts, bytes_at, memory
@@ -33,10 +32,9 @@ def at(
     return bytes_at(
         model,
         machine(devices, **(on or {})),
-        axes_of(layout or Layout()),
+        replace(layout or Layout(), offload=offload),
         recipe(**{"length": 1000, "batch": 1} | how),
         level=level,
-        offload=offload,
     )
 
 
@@ -220,7 +218,8 @@ def test_offload(offload: str, weights: float, gradients: float, optimizer: floa
         [weights * 1e9, gradients * 1e9, optimizer * 1e9]
     )
     # said of a layout it is the same, and another word replaces it
-    asked = memory(BARE, machine(1), Layout(offload="optimizer"), recipe(), offload=offload)
+    other = replace(Layout(offload="optimizer"), offload=offload)
+    asked = memory(BARE, machine(1), other, recipe())
     if offload != "none":
         assert asked.parts.optimizer == 0.0
     said = memory(BARE, machine(1), Layout(offload=offload), recipe())

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.collectives import torus_axes, torus_exchange, torus_share
-from costcalc.throughput.layout import StepRecipe
+from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.network import (
     Network,
     context_time,
@@ -41,7 +40,7 @@ def training(**more: float) -> StepRecipe:
     return StepRecipe(sequence_length=1000.0, global_batch=1.0, **more)
 
 
-def net(axes: Axes, *, rates: dict[str, float] | None = None, **more: float) -> Network:
+def net(axes: Layout, *, rates: dict[str, float] | None = None, **more: float) -> Network:
     return network_of(Rates(**RATES | (rates or {})), axes, C, training(**more))
 
 
@@ -53,17 +52,17 @@ def shape(**more: Any) -> ModelShape:
     ("axes", "tensor", "context", "data", "pipeline"),
     [
         # eight devices: all inside
-        (Axes(tensor=2, context=2, data=2), (UP, NEAR), (UP, NEAR), (UP, NEAR), (UP, NEAR)),
+        (Layout(tensor=2, context=2, data=2), (UP, NEAR), (UP, NEAR), (UP, NEAR), (UP, NEAR)),
         # a domain holds 2 of 4 context ranks and of 4 · 3 data ranks: two cards of 8 GB/s
-        (Axes(tensor=4, context=4, data=3, pipeline=2),
+        (Layout(tensor=4, context=4, data=3, pipeline=2),
          (UP, NEAR), (2 * OUT, FAR), (2 * OUT, FAR), (OUT, FAR)),
         # tensor ranks beyond the domain: eight cards are faster than the fabric
-        (Axes(tensor=16), (UP, FAR), (UP, NEAR), (UP, NEAR), (OUT, FAR)),
-        (Axes(data=64), (UP, NEAR), (UP, NEAR), (UP, FAR), (OUT, FAR)),
-        (Axes(tensor=8, data=2), (UP, NEAR), (UP, NEAR), (OUT, FAR), (OUT, FAR)),
+        (Layout(tensor=16), (UP, FAR), (UP, NEAR), (UP, NEAR), (OUT, FAR)),
+        (Layout(data=64), (UP, NEAR), (UP, NEAR), (UP, FAR), (OUT, FAR)),
+        (Layout(tensor=8, data=2), (UP, NEAR), (UP, NEAR), (OUT, FAR), (OUT, FAR)),
     ],
 )  # fmt: skip
-def test_links_of_each_group(axes: Axes, tensor, context, data, pipeline) -> None:
+def test_links_of_each_group(axes: Layout, tensor, context, data, pipeline) -> None:
     found = net(axes)
     assert (found.tensor_rate, found.tensor_latency) == pytest.approx(tensor)
     assert (found.context_rate, found.context_latency) == pytest.approx(context)
@@ -73,13 +72,13 @@ def test_links_of_each_group(axes: Axes, tensor, context, data, pipeline) -> Non
 
 
 def test_what_computation_hides() -> None:
-    beside, waits = net(Axes()), net(Axes(), overlap=0.0)
+    beside, waits = net(Layout()), net(Layout(), overlap=0.0)
     names = ("tensor", "pipeline", "data", "expert", "shard")
     shares = [getattr(beside, f"{name}_exposed") for name in names]
     assert shares == pytest.approx([0.9, 0.7, 0.4, 0.8, 0.15])
     assert [getattr(waits, f"{name}_exposed") for name in names] == [1.0] * 5
     # beside another micro-batch all but 20 of 132 multiprocessors hide it (arXiv:2412.19437)
-    assert net(Axes(), expert_overlap=1.0).expert_exposed == pytest.approx(20 / 132)
+    assert net(Layout(), expert_overlap=1.0).expert_exposed == pytest.approx(20 / 132)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_what_computation_hides() -> None:
     [(0.0, 0.0, 2.0, 2.0), (1.0, 0.0, 1.5, 2.0), (1.0, 1.0, 1.5, 1.5), (0.0, 1.0, 2.0, 2.0)],
 )
 def test_in_8_bits_one_way_of_two_is_half_as_much(low, dual, tensor, expert) -> None:
-    found = net(Axes(), rates={"low": low}, expert_overlap=dual)
+    found = net(Layout(), rates={"low": low}, expert_overlap=dual)
     assert (found.tensor_bytes, found.expert_bytes, found.bytes) == (tensor, expert, 2.0)
 
 
@@ -127,16 +126,16 @@ def test_an_exchange_on_a_torus() -> None:
 
 def test_groups_share_the_links_of_a_torus() -> None:
     # 8 × 8 × 8: tensor 8 takes an axis, context 8 another, data is left with one
-    axes = Axes(tensor=8, context=8, data=8, expert=64)
+    axes = Layout(tensor=8, context=8, data=8, expert=64)
     found = net(axes, rates={"torus": 3.0, "domain": 8960.0})
     assert found.tensor_rate == pytest.approx(UP / 3)
     assert found.context_rate == pytest.approx(UP / 3)
     assert found.data_rate == found.up_data == pytest.approx(UP / 3)
     assert found.up_expert == pytest.approx(UP * 4 / 8 / 3)  # along two axes of 8
-    alone = net(Axes(data=512), rates={"torus": 3.0, "domain": 8960.0})
+    alone = net(Layout(data=512), rates={"torus": 3.0, "domain": 8960.0})
     assert alone.data_rate == pytest.approx(UP)
     # tensor ranks along all of it: at the least one axis is left
-    full = net(Axes(tensor=256, data=2), rates={"torus": 2.0, "domain": 512.0})
+    full = net(Layout(tensor=256, data=2), rates={"torus": 2.0, "domain": 512.0})
     assert full.tensor_rate == pytest.approx(UP)
     assert full.data_rate == pytest.approx(UP / 2)
 
@@ -146,14 +145,14 @@ def test_groups_share_the_links_of_a_torus() -> None:
 
 @pytest.mark.parametrize(("low", "size"), [(0.0, 2), (1.0, 1.5)])
 def test_two_all_reduces_a_pass_of_tensor_ranks(low: float, size: float) -> None:
-    axes = Axes(tensor=4)
+    axes = Layout(tensor=4)
     found = tensor_time(shape(filled=0.5), axes, net(axes, rates={"low": low}), 2000.0, 3.0)
     one = 3 / 4 * (2000 * 0.5 * 1000 * size) / UP + NEAR
     assert found == pytest.approx(0.9 * 2 * 3 * 2 * one)
 
 
 def test_keys_and_values_go_round_the_ring() -> None:
-    axes = Axes(context=4, tensor=2)
+    axes = Layout(context=4, tensor=2)
     sizes = shape(filled=0.5, kv_heads=8.0, head_dim=100.0)
     held = 2 * 2000 * 0.5 * 4 * 8 * 100 / 2 * 2  # keys and values of four members, two ranks
     moved = 5.0 * (3 / 4 * held / UP + NEAR)
@@ -164,10 +163,10 @@ def test_keys_and_values_go_round_the_ring() -> None:
     ):
         found = context_time(sizes, axes, net(axes), C, 2000.0, 5.0, core)
         assert found == pytest.approx(shown)
-    assert context_time(sizes, Axes(), net(Axes()), C, 2000.0, 5.0, 0.0) == 0.0
+    assert context_time(sizes, Layout(), net(Layout()), C, 2000.0, 5.0, 0.0) == 0.0
 
 
-def exchange(axes: Axes, busy: float = 0.0, **more: float) -> float:
+def exchange(axes: Layout, busy: float = 0.0, **more: float) -> float:
     sizes = shape(filled=0.5, experts=64.0, experts_per_token=4.0, moe_share=0.25)
     return float(expert_time(sizes, axes, net(axes, **more), C, 2000.0, 3.0, busy))
 
@@ -177,14 +176,14 @@ def test_tokens_go_to_their_experts_and_back() -> None:
     sent = 2000 * 0.5 / 2 * 1000 * 2 * 1.1
     one = sent * 4 * (3 / 4) / UP + NEAR
     moved = 0.25 * 2 * 3 * one  # a quarter of the layers, there and back
-    assert exchange(Axes(tensor=2, data=4, expert=4)) == pytest.approx(moved)
+    assert exchange(Layout(tensor=2, data=4, expert=4)) == pytest.approx(moved)
     # compute of another micro-batch hides a fifth of what it lasts
     busy = 0.5 * moved
-    assert exchange(Axes(tensor=2, data=4, expert=4), busy) == pytest.approx(moved - 0.2 * busy)
-    assert exchange(Axes(tensor=2, data=4, expert=4), 99.0) == pytest.approx(0.8 * moved)
-    whole = exchange(Axes(tensor=2, data=4, expert=4, sequence_parallel=0.0))
+    assert exchange(Layout(tensor=2, data=4, expert=4), busy) == pytest.approx(moved - 0.2 * busy)
+    assert exchange(Layout(tensor=2, data=4, expert=4), 99.0) == pytest.approx(0.8 * moved)
+    whole = exchange(Layout(tensor=2, data=4, expert=4, sequence_parallel=0.0))
     assert whole == pytest.approx(0.25 * 2 * 3 * (2 * sent * 4 * (3 / 4) / UP + NEAR))
-    assert exchange(Axes(data=4)) == 0.0
+    assert exchange(Layout(data=4)) == 0.0
 
 
 def test_between_domains_a_token_is_sent_once_to_each() -> None:
@@ -194,18 +193,18 @@ def test_between_domains_a_token_is_sent_once_to_each() -> None:
     across = sent * visited * (3 / 4) / OUT
     within = sent * 4 * (7 / 8) / UP
     assert across > within
-    found = exchange(Axes(data=32, expert=32))
+    found = exchange(Layout(data=32, expert=32))
     assert found == pytest.approx(0.25 * 2 * 3 * (across + FAR))
 
 
 @pytest.mark.parametrize(("stages", "virtual", "has"), [(4, 3, 1), (1, 1, 0)])
 def test_activations_go_to_the_next_stage(stages: int, virtual: int, has: int) -> None:
-    axes = Axes(pipeline=stages, virtual_pipeline=virtual, tensor=4)
+    axes = Layout(pipeline=stages, virtual_pipeline=virtual, tensor=4)
     rate, far = (OUT, FAR) if stages == 4 else (UP, NEAR)
     one = 2000 / 4 * 1000 * 2 / rate + far
     found = pipeline_time(shape(), axes, net(axes), 2000.0, 5.0)
     assert found == pytest.approx(has * 0.7 * 5 * virtual * one)
-    apart = Axes(pipeline=4, tensor=4, sequence_parallel=0.0)
+    apart = Layout(pipeline=4, tensor=4, sequence_parallel=0.0)
     one = 2000 * 1000 * 2 / OUT + FAR
     assert pipeline_time(shape(), apart, net(apart), 2000.0, 5.0) == pytest.approx(0.7 * 5 * one)
 
@@ -215,7 +214,7 @@ EXPERTS = {"parameters": 40e6, "experts": 8.0, "expert_weights": 1e6, "moe_share
 
 
 def test_sharded_weights_are_gathered_a_micro_batch() -> None:
-    axes = Axes(data=8, tensor=2, context=2, pipeline=2, expert=4, zero=3.0)
+    axes = Layout(data=8, tensor=2, context=2, pipeline=2, expert=4, zero=3.0)
     there = net(axes)
     rate = 4 * OUT  # a domain holds 4 of the 16 ranks
     assert there.data_rate == pytest.approx(rate)
@@ -229,12 +228,12 @@ def test_sharded_weights_are_gathered_a_micro_batch() -> None:
     assert found == pytest.approx(moved - 0.85 * some)
     assert shard_time(shape(**EXPERTS), axes, there, 99.0, 3.0) == pytest.approx(0.15 * moved)
     for zero in (0.0, 1.0, 2.0):
-        part = Axes(data=8, tensor=2, context=2, pipeline=2, expert=4, zero=zero)
+        part = Layout(data=8, tensor=2, context=2, pipeline=2, expert=4, zero=zero)
         assert shard_time(shape(**EXPERTS), part, net(part), 0.0, 3.0) == 0.0
 
 
 def test_hybrid_sharding_gathers_inside_the_domain() -> None:
-    axes = Axes(data=16, tensor=2, zero=3.0, hybrid=1.0)
+    axes = Layout(data=16, tensor=2, zero=3.0, hybrid=1.0)
     # 4 of 16 ranks stand in a domain: the fabric's rate, and its part of the weights
     moved = 3.0 * (3 / 4 * (40e6 / 2 * 2) / UP + 4 * FAR)
     found = shard_time(shape(parameters=40e6), axes, net(axes), 0.0, 3.0)
@@ -245,7 +244,9 @@ def test_hybrid_sharding_gathers_inside_the_domain() -> None:
 TWICE = 2 * FAR
 
 
-def reduced(axes: Axes, busy: float = 0.0, sizes: ModelShape | None = None, **more: float) -> float:
+def reduced(
+    axes: Layout, busy: float = 0.0, sizes: ModelShape | None = None, **more: float
+) -> float:
     how = training(**more)
     there = network_of(Rates(**RATES), axes, C, how)
     return float(gradient_time(sizes or shape(parameters=40e6), axes, there, busy, how))
@@ -256,7 +257,7 @@ def reduced(axes: Axes, busy: float = 0.0, sizes: ModelShape | None = None, **mo
     [(0.0, 4 + 4), (1.0, 4 + 2), (2.0, 4 + 2)],  # 32 bits there and back, or 16-bit weights back
 )
 def test_gradients_are_reduced_once_a_step(zero: float, wire: int) -> None:
-    axes = Axes(data=16, zero=zero)
+    axes = Layout(data=16, zero=zero)
     one = 15 / 16 * 40e6 * wire / UP + TWICE  # eight cards of 8 GB/s: the fabric's 50
     assert reduced(axes) == pytest.approx(one)
     assert reduced(axes, 99.0) == pytest.approx(0.4 * one)  # hidden but for its share
@@ -269,32 +270,32 @@ def test_what_the_backward_pass_hides_of_the_reduction() -> None:
         one = 15 / 16 * 40e6 * wire / UP + TWICE
         busy = 0.1 * one
         late = 0.6 * one - share * busy
-        assert reduced(Axes(data=16, zero=zero), busy) == pytest.approx(0.4 * one + late)
+        assert reduced(Layout(data=16, zero=zero), busy) == pytest.approx(0.4 * one + late)
     # three updates a step: three reductions, each with a third of the passes
     one = 15 / 16 * 40e6 * 8 / UP + TWICE
     busy = 0.1 * one
-    found = reduced(Axes(data=16), busy, updates=3.0, forward=2.0, backward=3.0)
+    found = reduced(Layout(data=16), busy, updates=3.0, forward=2.0, backward=3.0)
     assert found == pytest.approx(3 * (0.4 * one + 0.6 * one - 6 / 8 / 3 * busy))
 
 
 def test_interleaved_stages_drain_while_gradients_are_reduced() -> None:
     # 4 stages of 2 chunks: 1 + 0.5 · 4 · (1 − 1/2) = 2 micro-batches hide it
-    axes = Axes(data=16, pipeline=4, virtual_pipeline=2)
+    axes = Layout(data=16, pipeline=4, virtual_pipeline=2)
     one = 15 / 16 * 10e6 * 8 / UP + TWICE
     busy = 0.1 * one
     assert reduced(axes, busy) == pytest.approx(one - 2 / 3 * 2 * busy)
 
 
 def test_experts_are_reduced_over_those_that_hold_the_same() -> None:
-    axes = Axes(data=8, tensor=2, context=2, expert=4)
+    axes = Layout(data=8, tensor=2, context=2, expert=4)
     dense = 15 / 16 * 24e6 / 2 * 8 / (4 * OUT) + FAR
     routed = 7 / 8 * 16e6 / (2 * 4) * 8 / (4 * OUT) + FAR  # 16 / 4 · 2 hold the same
     assert reduced(axes, sizes=shape(**EXPERTS)) == pytest.approx(dense + routed)
 
 
 def test_what_is_sharded_whole_is_reduced_with_its_gathers() -> None:
-    assert reduced(Axes(data=16, zero=3.0)) == 0.0
+    assert reduced(Layout(data=16, zero=3.0)) == 0.0
     # HSDP reduces its eighth between domains
     one = 15 / 16 * 40e6 * 6 / UP + TWICE
-    assert reduced(Axes(data=16, zero=3.0, hybrid=1.0)) == pytest.approx(one / 8)
-    assert math.isclose(reduced(Axes()), 0.0)
+    assert reduced(Layout(data=16, zero=3.0, hybrid=1.0)) == pytest.approx(one / 8)
+    assert math.isclose(reduced(Layout()), 0.0)

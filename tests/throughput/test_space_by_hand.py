@@ -16,10 +16,10 @@ from costcalc.throughput.space import (
     COLUMNS,
     Fixed,
     Question,
-    axes_at,
     chunks,
     divisors,
     layout_at,
+    layouts_at,
     pruned,
     question,
 )
@@ -234,7 +234,7 @@ def test_a_column_is_a_layout() -> None:
         sharding="hsdp", recompute="selective",
     )  # fmt: skip
     assert Layout(data=2, tensor=3, pipeline=5, context=7).devices == 2 * 3 * 5 * 7
-    axes = axes_at(np.array([row], dtype=float).T)
+    axes = layouts_at(np.array([row], dtype=float).T)
     assert (axes.data[0], axes.virtual_pipeline[0], axes.selective[0]) == (2, 16, 1)
 
 

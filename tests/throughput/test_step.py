@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costcalc.base.errors import InputError
-from costcalc.throughput.axes import Axes, axes_of
 from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.coefficients import Coefficients, ceiling_of, coefficients_of, rates_of
 from costcalc.throughput.collectives import gather_time, group_rate
@@ -35,7 +34,7 @@ LAYOUT = Layout(data=2, tensor=4, pipeline=4, context=2, virtual_pipeline=5, sha
 
 
 def seconds(**changes) -> float:
-    axes = replace(axes_of(LAYOUT), **changes)
+    axes = replace(LAYOUT, **changes)
     return float(step_time(LLAMA70, H100, axes, RECIPE, load()).seconds)
 
 
@@ -85,9 +84,7 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     )  # fmt: skip
     machine = replace(H100, devices=1, memory_bandwidth=1e30)
     recipe = replace(RECIPE, global_batch=1)
-    step = step_of(
-        LLAMA70, rates_of(machine, "bf16"), axes_of(Layout()), training_of(recipe), ideal
-    )
+    step = step_of(LLAMA70, rates_of(machine, "bf16"), Layout(), training_of(recipe), ideal)
     # forward + 2 × backward, and flash attention's 2.5 forward passes backward instead of 2
     core = 80 * 2 * 2 * 64 * 128 * 4096
     flops = 8192 * (6 * float(LLAMA70.active_weights) + 3.5 * core)
@@ -113,7 +110,7 @@ def test_a_score_costs_its_exponential_and_the_masked_part_of_its_tile():
     shape = decoder_shape(
         layers=1, hidden=128, heads=2, ffn=512, vocabulary=8, sequence_length=4096
     )
-    rates, axes = rates_of(H100, "bf16"), axes_of(Layout())
+    rates, axes = rates_of(H100, "bf16"), Layout()
     recipe = replace(RECIPE, sequence_length=4096)
     times = [
         float(layer_times(shape, rates, axes, training_of(recipe), c, 4096.0).attention)
@@ -158,7 +155,7 @@ def test_experts_traffic_hides_behind_another_micro_batch():
         experts_per_token=8,
     )
     recipe = replace(RECIPE, sequence_length=4096)
-    axes = axes_of(Layout(data=64, expert=64))
+    axes = Layout(data=64, expert=64)
     rates, shown = rates_of(H100, "bf16"), Coefficients(expert_exposed=1.0)
     waits, beside = (
         step_of(shape, rates, axes, training_of(replace(recipe, expert_overlap=dual)), shown)
@@ -184,12 +181,12 @@ def test_a_collective_drives_the_links_of_the_axes_that_it_lies_along():
         torus=3,
     )  # fmt: skip
     full, how = Coefficients(scale_up=1.0), training_of(RECIPE)
-    net = network_of(rates_of(v5p, "bf16"), axes_of(Layout(tensor=8, data=64)), full, how)
+    net = network_of(rates_of(v5p, "bf16"), Layout(tensor=8, data=64), full, how)
     assert float(net.tensor_rate) == pytest.approx(200e9)
     assert float(net.data_rate) == pytest.approx(400e9)
     # 16 chips of a v5e do not close to rings: half of their four links of 50 GB/s
     v5e = replace(v5p, devices=16, scale_up=200e9, scale_up_domain=256, torus=2)
-    net = network_of(rates_of(v5e, "bf16"), axes_of(Layout(data=16)), full, how)
+    net = network_of(rates_of(v5e, "bf16"), Layout(data=16), full, how)
     assert float(net.data_rate) == pytest.approx(100e9)
 
 
@@ -208,7 +205,7 @@ def test_bubble_is_megatrons():
 
 
 def test_layout_arrays_and_scalars_agree():
-    axes = Axes(
+    axes = Layout(
         data=np.array([2.0, 64.0, 8.0]), tensor=np.array([4.0, 1.0, 8.0]),
         pipeline=np.array([4.0, 1.0, 1.0]), context=np.array([2.0, 1.0, 1.0]),
         micro_batch=np.array([1.0, 2.0, 1.0]), zero=np.array([1.0, 3.0, 0.0]),
@@ -216,7 +213,9 @@ def test_layout_arrays_and_scalars_agree():
     )  # fmt: skip
     together = step_time(LLAMA70, H100, axes, RECIPE, load()).seconds
     for i in range(3):
-        one = Axes(**{n: float(np.broadcast_to(getattr(axes, n), 3)[i]) for n in Axes.__slots__})
+        one = Layout(
+            **{n: float(np.broadcast_to(getattr(axes, n), 3)[i]) for n in Layout.__slots__}
+        )
         alone = float(step_time(LLAMA70, H100, one, RECIPE, load()).seconds)
         assert alone == pytest.approx(together[i], rel=1e-12)
 

@@ -12,7 +12,6 @@ import pytest
 from throughput_models import machine, recipe
 
 from costcalc.base.errors import InputError
-from costcalc.throughput.axes import Axes
 from costcalc.throughput.coefficients import (
     CLASS,
     Coefficients,
@@ -21,7 +20,7 @@ from costcalc.throughput.coefficients import (
     coefficients_of,
     rates_of,
 )
-from costcalc.throughput.layout import StepRecipe, training_of
+from costcalc.throughput.layout import Layout, StepRecipe, training_of
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_of
 from costcalc.workload.work import Passes
@@ -43,7 +42,7 @@ LAYER = 3 * 2 * 1000 * 1e6 / 1e12
 
 
 def step(
-    axes: Axes,
+    axes: Layout,
     shape: dict[str, float] | None = None,
     c: dict[str, float] | None = None,
     rates: dict[str, float] | None = None,
@@ -62,10 +61,10 @@ def step(
 def test_micro_batches_of_a_step() -> None:
     # 20 sequences over 3 replicas, 2 at a time: 4 micro-batches, the last not full; two context
     # ranks have 1000 tokens each of 2 · 1000
-    found = step(Axes(data=3, micro_batch=2, context=2))
+    found = step(Layout(data=3, micro_batch=2, context=2))
     assert found.seconds == pytest.approx(4 * 10 * LAYER)
     assert found.compute == pytest.approx(4 * 10 * LAYER)
-    assert step(Axes(data=5)).seconds == pytest.approx(4 * 10 * LAYER)  # 20 / 5, no more
+    assert step(Layout(data=5)).seconds == pytest.approx(4 * 10 * LAYER)  # 20 / 5, no more
 
 
 @pytest.mark.parametrize(
@@ -78,12 +77,12 @@ def test_micro_batches_of_a_step() -> None:
 )
 def test_the_fullest_of_four_stages(head: float, busy: float) -> None:
     # ten layers on four stages: 3, 3, 3 and 1 with the logits
-    found = step(Axes(data=5, pipeline=4), {"head_weights": head})
+    found = step(Layout(data=5, pipeline=4), {"head_weights": head})
     assert found.compute == pytest.approx(4 * busy)
     assert found.bubble == pytest.approx(3 * busy)  # (p − 1) micro-batches
-    interleaved = step(Axes(data=5, pipeline=4, virtual_pipeline=3), {"head_weights": head})
+    interleaved = step(Layout(data=5, pipeline=4, virtual_pipeline=3), {"head_weights": head})
     assert interleaved.bubble == pytest.approx(3 / 3 * busy)
-    half = step(Axes(data=5, pipeline=4), {"head_weights": head}, {"bubble": 0.5})
+    half = step(Layout(data=5, pipeline=4), {"head_weights": head}, {"bubble": 0.5})
     assert half.bubble == pytest.approx(0.5 * 3 * busy)
     assert half.seconds == pytest.approx(5.5 * busy)
 
@@ -91,7 +90,7 @@ def test_the_fullest_of_four_stages(head: float, busy: float) -> None:
 def test_memory_counts_to_what_a_stage_is_busy_with() -> None:
     # ten passes over 1000 · 1000 elements of 2 bytes, five times, and logits of 16 bytes
     shape = {"attention_weights": 0.0, "vocabulary": 100.0, "layers": 2.0}
-    found = step(Axes(data=5, pipeline=2), shape, {"elementwise": 1.0}, {"bandwidth": 1e9})
+    found = step(Layout(data=5, pipeline=2), shape, {"elementwise": 1.0}, {"bandwidth": 1e9})
     layer, logits = 3 * 10 * 1e6 * 2 / 1e9, 1000 * 100 * 16 / 1e9
     assert found.memory == pytest.approx(4 * (layer + logits))
     assert found.bubble == pytest.approx(1 * (layer + logits))
@@ -99,7 +98,7 @@ def test_memory_counts_to_what_a_stage_is_busy_with() -> None:
 
 @pytest.mark.parametrize(("full", "times"), [(0.0, 2), (1.0, 3)])
 def test_tensor_traffic_of_each_pass(full: float, times: int) -> None:
-    axes = Axes(data=5, tensor=4, full=full)
+    axes = Layout(data=5, tensor=4, full=full)
     found = step(axes, {"attention_weights": 0.0}, rates={"scale_up": 1e9})
     one = 2 * 2 * (3 / 4 * 1000 * 1000 * 2 / 1e9)  # two all-reduces a pass
     assert found.tensor == pytest.approx(4 * 10 * times * one)
@@ -109,7 +108,7 @@ def test_tensor_traffic_of_each_pass(full: float, times: int) -> None:
 
 @pytest.mark.parametrize(("full", "times"), [(0.0, 3), (1.0, 4)])
 def test_keys_and_values_travel_with_their_gradients_backward(full: float, times: int) -> None:
-    axes = Axes(data=5, context=4, full=full)
+    axes = Layout(data=5, context=4, full=full)
     shape = {"attention_weights": 0.0, "kv_heads": 2.0, "head_dim": 100.0}
     found = step(axes, shape, rates={"scale_up": 1e9, "scale_out": 1e9})
     one = 3 / 4 * (2 * 250 * 4 * 200 * 2) / 1e9  # of 250 tokens each on four ranks
@@ -117,7 +116,7 @@ def test_keys_and_values_travel_with_their_gradients_backward(full: float, times
 
 
 def test_what_the_attention_core_hides_of_the_ring() -> None:
-    axes = Axes(data=5, context=4)
+    axes = Layout(data=5, context=4)
     shape = {"attention_weights": 0.0, "kv_heads": 2.0, "head_dim": 100.0, "score_width": 10.0}
     found = step(axes, shape, {"context_exposed": 0.5}, {"scale_up": 1e9, "scale_out": 1e9})
     core = (1 + 2.5) * 2 * 250 * 10 * 1 / 1e12
@@ -126,7 +125,7 @@ def test_what_the_attention_core_hides_of_the_ring() -> None:
 
 
 def test_experts_traffic_of_each_pass() -> None:
-    axes = Axes(data=4, expert=4)
+    axes = Layout(data=4, expert=4)
     shape = {"attention_weights": 0.0, "experts": 8.0, "experts_per_token": 2.0, "moe_share": 1.0}
     found = step(axes, shape, {"expert_kernels": 0.0}, {"scale_up": 1e9})
     one = 2 * 2 * (1000 * 1000 * 2 * 2 * (3 / 4) / 1e9)  # there and back, forward and backward
@@ -134,14 +133,14 @@ def test_experts_traffic_of_each_pass() -> None:
 
 
 def test_stages_hand_on_what_they_made() -> None:
-    axes = Axes(data=5, pipeline=4, virtual_pipeline=2)
+    axes = Layout(data=5, pipeline=4, virtual_pipeline=2)
     found = step(axes, {"attention_weights": 0.0}, rates={"scale_up": 2e9, "scale_out": 1e9})
     one = 2 * 2 * (1000 * 1000 * 2 / 1e9)  # forward and back, once a chunk
     assert found.pipeline == pytest.approx((4 + 3 / 2) * one)
 
 
 def test_sharded_weights_are_gathered_three_times_a_micro_batch() -> None:
-    axes = Axes(data=5, zero=3.0)
+    axes = Layout(data=5, zero=3.0)
     found = step(axes, {"attention_weights": 0.0, "parameters": 1e7}, rates={"scale_up": 1e9})
     one = 4 / 5 * 1e7 * 2 / 1e9
     assert found.data == pytest.approx(4 * 3 * one)
@@ -150,7 +149,7 @@ def test_sharded_weights_are_gathered_three_times_a_micro_batch() -> None:
     )
     assert frozen.data == pytest.approx(4 * 2 * one)
     staged = step(
-        Axes(data=5, zero=3.0, pipeline=2),
+        Layout(data=5, zero=3.0, pipeline=2),
         {"attention_weights": 0.0, "parameters": 1e7},
         rates={"scale_up": 1e9},
     )
@@ -160,26 +159,26 @@ def test_sharded_weights_are_gathered_three_times_a_micro_batch() -> None:
 
 def test_gradients_are_reduced_once() -> None:
     found = step(
-        Axes(data=5), {"attention_weights": 0.0, "parameters": 1e7}, rates={"scale_up": 1e9}
+        Layout(data=5), {"attention_weights": 0.0, "parameters": 1e7}, rates={"scale_up": 1e9}
     )
     assert found.data == pytest.approx(4 / 5 * 1e7 * 8 / 1e9)  # 32 bits there and back
 
 
 @pytest.mark.parametrize(("zero", "over"), [(0.0, 1), (1.0, 5 * 2)])
 def test_the_optimizer_passes_its_states_once_an_update(zero: float, over: int) -> None:
-    axes = Axes(data=5, context=2, tensor=2, pipeline=2, zero=zero)
+    axes = Layout(data=5, context=2, tensor=2, pipeline=2, zero=zero)
     found = step(
         axes, {"parameters": 8e9}, {"fixed": 5e-3, "meet": 2e-3}, {"bandwidth": 1e12},
         trainable=0.5, optimizer_bytes=30.0, updates=3.0,
     )  # fmt: skip
     own = 8e9 * 0.5 / (2 * 2) / over * 30 / 1e12
     assert found.optimizer == pytest.approx(3 * (own + 5e-3 + 2e-3 * log2(40 / 8)))
-    small = step(Axes(data=4), {"parameters": 0.0}, {"meet": 2e-3})
+    small = step(Layout(data=4), {"parameters": 0.0}, {"meet": 2e-3})
     assert small.optimizer == 0.0  # four devices of a node of eight
 
 
 def test_the_slowest_of_many_devices() -> None:
-    found = step(Axes(data=64), c={"jitter": 0.01})
+    found = step(Layout(data=64), c={"jitter": 0.01})
     whole = 10 * LAYER
     assert found.seconds == pytest.approx(whole * (1 + 0.01 * 3))  # three doublings of a node
     assert found.data == pytest.approx(whole * 0.03)

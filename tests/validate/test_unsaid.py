@@ -2,8 +2,7 @@
 
 import pytest
 
-from costcalc.throughput.axes import Axes
-from costcalc.throughput.layout import Machine, Recipe
+from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.shape import decoder_shape
 from costcalc.validate.rows import COLUMNS, Measured, case_for
 from costcalc.validate.unsaid import filled
@@ -19,31 +18,31 @@ LARGE = decoder_shape(layers=80, hidden=8192, heads=64, kv_heads=8, ffn=28672, v
                       sequence_length=8192)  # fmt: skip
 
 
-def kinds(axes: Axes) -> tuple[float, float, float]:
+def kinds(axes: Layout) -> tuple[float, float, float]:
     return float(axes.zero), float(axes.selective), float(axes.full)
 
 
 def test_optimizer_states_are_sharded_where_that_fits():
     # 8B: 4 bytes of weights and gradients a parameter are 30 GiB of 80
-    found = filled(Axes(data=64.0), SMALL, H100, RECIPE, sharding=True, recompute=True)
+    found = filled(Layout(data=64.0), SMALL, H100, RECIPE, sharding=True, recompute=True)
     assert kinds(found) == (1.0, 0.0, 0.0)
 
 
 def test_weights_are_sharded_where_they_do_not_fit():
     # 70B on one device each: 131 GiB of weights alone
-    found = filled(Axes(data=64.0), LARGE, H100, RECIPE, sharding=True, recompute=True)
+    found = filled(Layout(data=64.0), LARGE, H100, RECIPE, sharding=True, recompute=True)
     assert found.zero == 3.0
 
 
 def test_one_replica_shards_nothing():
-    found = filled(Axes(tensor=8.0), SMALL, H100, RECIPE, sharding=True, recompute=True)
+    found = filled(Layout(tensor=8.0), SMALL, H100, RECIPE, sharding=True, recompute=True)
     assert found.zero == 0.0
 
 
 def test_what_is_said_stays():
-    said = Axes(data=64.0, zero=3.0, full=1.0)
+    said = Layout(data=64.0, zero=3.0, full=1.0)
     assert filled(said, LARGE, H100, RECIPE, sharding=False, recompute=False) == said
-    found = filled(Axes(data=64.0, zero=1.0), LARGE, H100, RECIPE, sharding=False, recompute=True)
+    found = filled(Layout(data=64.0, zero=1.0), LARGE, H100, RECIPE, sharding=False, recompute=True)
     assert kinds(found) == (1.0, 0.0, 1.0)  # nothing fits: the last that was tried
 
 
