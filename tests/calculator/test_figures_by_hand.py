@@ -92,6 +92,8 @@ def test_a_limit_is_judged_on_the_value_and_its_chance_on_the_draws() -> None:
     assert made["text"] == "limit time 9.50 hours: PASSED, at 10.0 hours; chance of passing it 50 %"
     (made,) = judged(Limits(time="11 h"), None, {"wall_clock": hours}, draws)
     assert (made["passed"], made["chance"]) == (False, 0.25)  # 11 h are not more than 11 h
+    (made,) = judged(Limits(time="10 h"), None, {"wall_clock": hours}, draws)
+    assert (made["passed"], made["chance"]) == (False, 0.5)  # nor is the value more than itself
     (made,) = judged(Limits(time="9 h"), None, {"wall_clock": hours}, {})
     assert (made["passed"], made["chance"]) == (True, 1.0)
 

@@ -150,6 +150,7 @@ RANGES = {
 
 def spans(**more: Any) -> tuple[float, float]:
     low, high = prediction_range(RANGES, **{"generation": "hopper"} | more)
+    assert low < 1 < high
     return float(-np.log(low)), float(np.log(high))
 
 
@@ -166,6 +167,7 @@ def spans(**more: Any) -> tuple[float, float]:
         ({"kind": "vit"}, 0.2, 0.25),  # too few of its own: as encoders
         ({"kind": "diffusion"}, 0.15, 0.15),  # nothing like it is known: the few that there are
         ({"kind": "cnn"}, 0.3, 0.4),
+        ({"kind": "perceptron"}, 0.3, 0.4),
         ({"devices": 10752}, 0.3, 0.4),
         ({"devices": 2 * 10752}, np.hypot(0.3, 0.05), np.hypot(0.4, 0.05)),
     ],

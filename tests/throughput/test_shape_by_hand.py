@@ -263,4 +263,13 @@ def test_the_footprint_of_a_walk_is_a_mean_layer() -> None:
 def test_sizes_that_are_not_said_are_none() -> None:
     bare = ModelShape(layers=1.0, hidden=1.0)
     assert (bare.layer_weights, bare.expert_stored, bare.active_weights) == (0, 0, 0)
-    assert (bare.gated, bare.filled, bare.answered, bare.known) == (1, 1, 1, True)
+    ones = {"layers": 1, "hidden": 1, "gated": 1, "filled": 1, "answered": 1, "known": True}
+    ones |= {"sequence_length": 1, "kind": "decoder"}
+    for name in ModelShape.__slots__:
+        assert getattr(bare, name) == ones.get(name, 0), name
+    empty = Footprint(layers=1.0, dense=2.0)
+    sizes = {"layers": 1, "dense": 2, "spread": (1, 1), "basis": "shapes"}
+    for name in Footprint.__slots__:
+        assert getattr(empty, name) == sizes.get(name, 0), name
+    routed = decoder_shape(**SIZES, experts=8.0, experts_per_token=2.0)
+    assert (routed.moe_share, routed.mlp_weights, routed.shared_ffn) == (1, 0, 0)

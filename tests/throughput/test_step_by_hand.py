@@ -269,6 +269,13 @@ def test_coefficients_come_from_the_nearest_that_is_measured() -> None:
     assert (most.matmul, most.matmul_base) == (1.0, 1.0)  # nothing is faster than the peak
 
 
+def test_a_recipe_that_says_nothing() -> None:
+    bare = Training(sequence_length=1.0, global_batch=1.0)
+    once = ("flash", "overlap", "forward", "backward", "weights", "updates", "trainable")
+    assert [getattr(bare, name) for name in once] == [1.0] * 7
+    assert (bare.older, bare.expert_overlap, bare.head, bare.optimizer_bytes) == (0, 0, 2, 30)
+
+
 def test_precisions_that_share_a_deviation() -> None:
     assert {name: CLASS[name] for name in ("fp16", "bf16", "fp4", "nvfp4", "fp8", "mxfp8")} == {
         "fp16": "bf16", "bf16": "bf16", "fp4": "fp4", "nvfp4": "fp4", "fp8": "fp8",
