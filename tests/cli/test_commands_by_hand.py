@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 
 import costcalc
 from costcalc.base.reading import read_file
+from costcalc.catalog.files import data_root
 from costcalc.cli import run, when, wrapping
 from costcalc.decide.series import Series
 from costcalc.decide.waiting import Begun
@@ -344,6 +346,13 @@ def test_a_model_with_what_is_known_of_it_and_no_more(capsys):
     assert "hidden_size=4096" in config  # Meta's config.json
     (also,) = [line for line in lines if line.startswith("also: ")]
     assert "meta-llama" in also
+
+
+def test_a_model_as_json_has_the_keys_of_its_file(capsys):
+    _, out, _ = called(capsys, "models", "gpt2", "--json")
+    made = json.loads(out)
+    (path,) = (data_root() / "presets").rglob("gpt2.yaml")
+    assert set(made) == set(read_file(path, "gpt2").data)
 
 
 @pytest.mark.parametrize(

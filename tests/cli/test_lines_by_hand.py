@@ -332,6 +332,11 @@ def test_a_standing_in_tables():
     assert years[-1].split()[:2] == ["2025", str(made.divide[-1]["n"])]
     rules = lines(place._trend(made))
     assert len(rules) == 1 + len(made.doublings)
+    for line, one in zip(rules[1:], made.doublings, strict=True):
+        assert f" {one.months:.1f} " in line
+        told = "" if one.off is None else f"{100 * one.off:+.0f} %"  # a tenth more is +10 %
+        assert line.endswith(told)
+        assert ("%" in line.split("–")[-1]) is (one.off is not None)
 
 
 def test_a_target_that_is_known_and_one_that_is_not():

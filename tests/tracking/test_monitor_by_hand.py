@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from dataclasses import replace
@@ -13,9 +14,10 @@ import pytest
 
 import costcalc
 from costcalc.base.errors import InputError
-from costcalc.tracking import background, detect, guard, ranks, tracker
+from costcalc.calculator.result import Result
+from costcalc.tracking import background, detect, guard, progress, ranks, tracker
 from costcalc.tracking.counter import Counter
-from costcalc.tracking.forecast import Forecaster, Snapshot
+from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.limit_watch import LimitWatch
 from costcalc.tracking.monitor import JobMonitor
@@ -426,3 +428,33 @@ def test_what_a_framework_knows_is_added_where_the_file_is_silent() -> None:
     assert plan.written["training"]["tokens"] == "1e9"  # type: ignore[index]
     assert plan.written["model"] == {"preset": "gpt2"}
     assert "wue" in plan.written["site"]  # type: ignore[operator]
+
+
+# --- the line of progress -------------------------------------------------------------------------
+
+
+def test_a_line_is_one_line_however_long_and_told_when_due() -> None:
+    file = io.StringIO()
+    teller = progress.Teller(file)
+    teller.say("word " * 100)
+    assert file.getvalue().splitlines() == ["costcalc: " + "word " * 100]
+    spent = figures(None, 8, 5400.0, None)[0]
+    for elapsed in (19.0, 20.0, 59.0, 60.0, 3600.0, 7199.0, 7200.0):
+        teller.tell(elapsed, spent, None)
+    # due at 20 s, a minute, then an hour and each hour on
+    assert len(file.getvalue().splitlines()) == 1 + 4
+    assert file.getvalue().splitlines()[1] == "costcalc: time 1.50 hours"
+
+
+def test_a_line_of_figures_with_their_ranges_and_the_estimate() -> None:
+    """Half of the plan in an hour: 2 h in all (1.8 to 2.4), estimated 4 h."""
+    spent = {name: Result.exact(1.0, "h", "measured") for name in progress._SHOWN}
+    total = {name: Result.of(7200.0, 6480.0, 8640.0, "h", "modelled") for name in progress._SHOWN}
+    forecast = Forecast(share=0.5, spent=spent, total=total, draws={})
+    before = {name: Result.exact(4.0, "h", "modelled") for name in progress._SHOWN}
+    part = "1.00 of 2.00 [1.80 – 2.40] hours, estimated 4.00"
+    assert progress.line(spent, forecast, before) == (
+        f"50 % · time {part} · cost {part} · energy {part} · CO2e {part}"
+    )
+    plain = progress.line(spent, forecast).split(" · ")
+    assert plain[1] == "time 1.00 of 2.00 [1.80 – 2.40] hours"
