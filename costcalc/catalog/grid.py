@@ -101,18 +101,52 @@ def _stand_in(found: Table, row: Mapping[str, Any], code: str) -> GridFactor | N
     return replace(figure, why=STAND_IN) if figure else None
 
 
-def no_less(found: Table, default: GridFactor, direct: GridFactor) -> GridFactor:
-    """The high end raised to what a direct figure of the same place implies, where that is higher.
+def no_less(
+    found: Table, default: GridFactor, direct: GridFactor, *, own: bool = False
+) -> GridFactor:
+    """A lifecycle figure that is not below the direct one of the same place.
 
-    A grid emits more over its lifecycle than at its stacks alone; where the medians say otherwise,
-    its plants are worse than the median ones, or it consumes what others generate.
+    A grid emits more over its lifecycle than at its stacks alone.  Where the medians say otherwise,
+    its plants are worse than the median ones, or it consumes what others generate: then the direct
+    figure times the least ratio of both is taken.  Else the high end reaches that far, and of an
+    operator's ``own`` figure of its site the low end reaches down to it.
     """
     rule = found.section("ranges").get("grid", {}).get("no_less_than")
     if not rule:
         return default
-    lowest = rule["factor"] * direct.value
-    if lowest <= default.high:
+    least = rule["factor"] * direct.value
+    if default.value < direct.value:
+        return _raised(default, direct, rule["factor"], own=own)
+    low = min(default.low, direct.value) if own else default.low
+    if least <= default.high and low == default.low:
         return default
-    raised = f"raised to {rule['factor']:g} x {direct.value:g} g, the direct figure"
-    why = f"{default.range_why}; {raised}"
-    return replace(default, high=lowest, range_why=why)
+    whose = "the operator's own direct figure" if own else "the direct figure"
+    if least > default.high:
+        why = f"raised to {rule['factor']:g} x {direct.value:g} g, {whose}"
+    else:
+        why = f"down to {direct.value:g} g, {whose}"
+    why = f"{default.range_why}; {why}"
+    return replace(default, low=low, high=max(default.high, least), range_why=why)
+
+
+def _raised(default: GridFactor, direct: GridFactor, times: float, *, own: bool) -> GridFactor:
+    """A direct figure times the least ratio of lifecycle to direct, as the lifecycle one."""
+    value = times * direct.value
+    low, why = (default.low, "what the place generates") if own else (direct.low, "the direct one")
+    below = (
+        f"the lifecycle figure of {default.place}, {default.value:.4g} g, is below the direct one, "
+        f"{direct.value:.4g} g ({direct.source}): {times:g} times that is taken"
+    )
+    return replace(
+        default,
+        value=value,
+        low=low,
+        high=max(default.high, value * default.high / default.value),
+        year=direct.year,
+        flow=direct.flow,
+        how="computed",
+        source=f"{direct.source}; {default.source}",
+        url=direct.url,
+        why=f"{below}; {default.why}" if default.why else below,
+        range_why=f"{default.range_why}; down to {low:.4g} g, {why}",
+    )

@@ -160,7 +160,7 @@ def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
         label=row["location"],
         kind="cloud",
         provider=cloud,
-        grid=no_less(site, region.grid, own) if own and region.grid else region.grid,
+        grid=no_less(site, region.grid, own, own=True) if own and region.grid else region.grid,
         others=(*region.others, own) if own else region.others,
         pue=figures["pue"] or region.pue,
         wue=figures["wue"] or region.wue,

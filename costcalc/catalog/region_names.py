@@ -22,6 +22,10 @@ ZONES = {
     "SE": "regions/nordic.yaml",
     "NO": "regions/nordic.yaml",
     "DK": "regions/nordic.yaml",
+    "AU": "regions/au.yaml",
+    "IN": "regions/in.yaml",
+    "IT": "regions/it.yaml",
+    "JP": "regions/jp.yaml",
 }
 # What is no grid, though people write it, and what to write instead.
 _NO_GRID = {

@@ -116,16 +116,22 @@ def test_a_figure_as_an_assumption_says_its_own_why_unless_another_is_given() ->
 
 
 def test_a_lifecycle_figure_reaches_to_what_the_direct_one_implies() -> None:
-    """100 g (80 to 120): 1.1 × 90 = 99 is within; 1.1 × 120 = 132 is above its end."""
+    """100 g (80 to 120): 90 g are below; 120 g are not, and 1.1 × 120 = 132 takes the place."""
     within, raised = grid.grid(TABLE, "A"), grid.grid(TABLE, "B")
     assert within.default is not None
     assert raised.default is not None
     assert (within.default.low, within.default.high) == (80.0, 120.0)
     assert within.default.range_why == "w"
-    assert raised.default.high == pytest.approx(132.0)
-    assert raised.default.range_why == "w; raised to 1.1 x 120 g, the direct figure"
-    assert (raised.default.year, raised.default.why) == (2020, "a note")
     (direct,) = raised.others
+    assert raised.default.value == pytest.approx(132.0)
+    assert raised.default.low == direct.low
+    assert raised.default.high == pytest.approx(132.0 * 1.2)
+    assert raised.default.range_why == f"w; down to {direct.low:.4g} g, the direct one"
+    assert (raised.default.year, raised.default.how) == (2023, "computed")
+    assert raised.default.why.startswith(
+        "the lifecycle figure of B, 100 g, is below the direct one"
+    )
+    assert raised.default.why.endswith("1.1 times that is taken; a note")
     assert (direct.basis, direct.year, direct.why) == ("direct", 2023, "")
     assert direct.high == pytest.approx(1.1 * 120)
 

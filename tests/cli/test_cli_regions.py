@@ -14,7 +14,7 @@ def test_list_prints_one_line_a_region(capsys):
     lines = out.splitlines()
     assert lines[0].split() == ["Region", "Where", "Grid", "gCO2e/kWh", "Basis", "Year", "PUE"]
     assert any(
-        line.split() == ["aws:us-east-2", "Ohio", "US-OH", "475", "lifecycle", "2024", "1.12"]
+        line.split() == ["aws:us-east-2", "Ohio", "US-OH", "523", "lifecycle", "2023", "1.12"]
         for line in lines
     )
     assert all(line.startswith("aws:") for line in lines[1:])
@@ -51,9 +51,9 @@ def test_show_as_json_is_whole(capsys):
     assert run(["regions", "show", "gcp:us-central1", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["grid_zone"] == "US-IA"
-    assert shown["grid"]["value"] == 243.43
+    assert shown["grid"]["value"] == pytest.approx(1.08 * 431.95)
     assert shown["grid"]["low"] < shown["grid"]["value"] < shown["grid"]["high"]
-    assert [other["value"] for other in shown["grid_other_conventions"]] == [287.6, 412.72]
+    assert [other["value"] for other in shown["grid_other_conventions"]] == [287.6, 431.95]
     assert set(shown["data"]) == {"regions/gcp.yaml", "regions/us.yaml", "providers.yaml"}
 
 
