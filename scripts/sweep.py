@@ -25,8 +25,8 @@ from costcalc.workload.families import build
 PAGE = Path(__file__).parent.parent / "docs" / "architectures.md"
 #: which class stands for a family: the first of these tasks that it has
 TASKS = (
-    "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "MASKED_LM", "CAUSAL_LM", "MULTIMODAL_LM",
-    "IMAGE_TEXT_TO_TEXT", "CTC", "IMAGE_CLASSIFICATION", "SEMANTIC_SEGMENTATION",
+    "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "MASKED_LM", "IMAGE_TEXT_TO_TEXT", "CAUSAL_LM",
+    "MULTIMODAL_LM", "CTC", "IMAGE_CLASSIFICATION", "SEMANTIC_SEGMENTATION",
     "OBJECT_DETECTION", "MASK_GENERATION", "PRETRAINING",
 )  # fmt: skip
 #: what a class has no default of and cannot be built without
@@ -99,8 +99,8 @@ def page(found: list[Row], version: str) -> str:
         (
             "Written by `scripts/sweep.py`: every configuration class of transformers "
             f"{version} that can be built with its own defaults, and what costcalc counts from the "
-            f"same file. {len(exact)} of {len(found)} are exact, {len(near)} are counted in part (a "
-            "note says what is left out), the rest are refused by name."
+            f"same file. {len(exact)} of {len(found)} are exact, {len(near)} are counted in part "
+            "(a note says what is left out), the rest are refused by name."
         ),
         "",
         "| model_type | class | parameters | costcalc |",

@@ -281,7 +281,8 @@ def _add_block(
         total["last"] += block.repeat * _flops(last, length, sizes, document, convention)
     total["routing_layers"] += block.repeat * any(_routed(o) for o in linears)
     total["positions"] += block.repeat * length
-    for name, amount in kept(block, hidden, sizes).items():
+    width = next((o.n_in for o in linears), hidden)  # of this stream: a tower is narrower
+    for name, amount in kept(block, width, sizes).items():
         total[name] += block.repeat * amount
     total["largest"] = max(total["largest"], *(copy_parameters(o) for o in block.operators))
 

@@ -190,7 +190,7 @@ def test_an_unknown_family_names_those_there_are():
         build({"model_type": "qwen9"})
     text = str(caught.value)
     assert "model_type: no family qwen9; did you mean qwen" in text
-    assert all(name in text for name in supported())
+    assert f"{len(supported())} are counted (docs/architectures.md lists them)" in text
     with pytest.raises(InputError, match="model_type: expected the name of a family; got null"):
         build({})
 

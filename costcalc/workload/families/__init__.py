@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from costcalc.base.errors import InputError, Problem, listing, nearest
+from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.encoders import TEXT_ENCODERS, TEXT_TOPS
@@ -21,6 +21,7 @@ from costcalc.workload.families.heads import (
     DENSE,
     IMAGE,
     PLAIN,
+    TOWERS,
     Tops,
     asked,
     class_of,
@@ -31,7 +32,17 @@ from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
-from costcalc.workload.families.vision import resnet, vit
+from costcalc.workload.families.vision import resnet
+from costcalc.workload.families.vit import (
+    CLIP_VISION,
+    SIGLIP2_VISION,
+    SIGLIP_VISION,
+    VITS,
+    clip,
+    image_model,
+    masked_autoencoder,
+)
+from costcalc.workload.families.vlm import PAIRS, Pair, text_part, with_vision
 from costcalc.workload.families.whisper import whisper
 
 #: model_type of a config.json -> what makes an architecture of it
@@ -48,6 +59,18 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "mt5": partial(
         t5, name="mt5", heads=6, ffn=1024, vocabulary=250112, layers=8, act="gated-gelu"
     ),
+    **{name: partial(image_model, name=name, d=record) for name, record in VITS.items()},
+    "clip": partial(clip, name="clip", d=CLIP_VISION, projected=True, words=49408, positions=77),
+    "metaclip_2": partial(
+        clip, name="metaclip_2", d=CLIP_VISION, projected=True, words=49408, positions=77
+    ),
+    "siglip": partial(
+        clip, name="siglip", d=SIGLIP_VISION, projected=False, words=32000, positions=64
+    ),
+    "siglip2": partial(
+        clip, name="siglip2", d=SIGLIP2_VISION, projected=False, words=32000, positions=64
+    ),
+    "vit_mae": partial(masked_autoencoder, d=VITS["vit"]),
     "resnet": resnet,
     "longt5": partial(
         t5, name="longt5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu", local=True
@@ -63,13 +86,11 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         act="gated-gelu",
         each_layer=True,
     ),
-    "vit": vit,
     "whisper": whisper,
 }
 
 #: another spelling, or a model that wraps a text model: the family its text model has
 ALIASES: dict[str, str] = {
-    "gemma3": "gemma3_text",
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
     "llama4": "llama4_text",
@@ -82,15 +103,16 @@ NESTED = ("text_config", "llm_config", "language_config")
 
 def supported() -> list[str]:
     """Every ``model_type`` that can be counted, sorted."""
-    return sorted({*FAMILIES, *ALIASES}, key=str.lower)
+    return sorted({*FAMILIES, *ALIASES, *PAIRS}, key=str.lower)
 
 
 #: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
 TOPS: dict[str, Tops] = {
     **TEXT_TOPS,
     **dict.fromkeys((*SEQ2SEQ, "t5", "mt5", "umt5", "longt5", "whisper"), DENSE),
-    "resnet": IMAGE,
-    "vit": replace(IMAGE, pooler=True),
+    **dict.fromkeys((*VITS, "resnet", "vit_mae"), IMAGE),
+    **dict.fromkeys(("vit", "deit"), replace(IMAGE, pooler=True)),
+    **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), TOWERS),
 }
 
 
@@ -111,20 +133,38 @@ def build(
     Traceback (most recent call last):
     costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
     """
-    inner, prefix = _text_part(config)
+    if not isinstance(config, Mapping):
+        raise InputError(Problem(key="", message=f"expected a mapping; got {shown(config)}"))
+    pair = _pair(config)
+    inner, prefix = _text_part(config) if pair is None else (text_part(config, pair), "")
+    if pair is not None and isinstance(config.get("text_config"), Mapping):
+        prefix = "text_config."
     name = _family(inner, prefix)
     fields, wanted = Fields(inner, prefix), asked(config, head, labels)
-    fields.head = wanted
+    fields.head, whole = wanted, Fields(config)
     try:
         architecture = FAMILIES[name](fields)
         outputs = fields.labels() if wanted.labels is None else wanted.labels
         architecture = crowned(architecture, wanted, outputs, TOPS.get(name, PLAIN))
+        if pair is not None:
+            architecture = with_vision(whole, pair, architecture)
     finally:
+        fields.problems += whole.problems
         fields.check()
-    notes = [*architecture.notes, *_passed_over(config, fields, str(inner.get("model_type")))]
-    if prefix:
+    model_type = str(inner.get("model_type") if pair is None else config.get("model_type"))
+    notes = [*architecture.notes, *_passed_over(config, fields, model_type)]
+    if prefix and pair is None:
         notes.append("only the text model is counted; towers for images or sound are left out")
     return replace(architecture, notes=tuple(notes))
+
+
+def _pair(config: Mapping[str, object]) -> Pair | None:
+    """The vision-language family of a configuration that says more than its text model."""
+    name = config.get("model_type")
+    if not isinstance(name, str) or name not in PAIRS:
+        return None
+    alone = "text_config" in config and "vision_config" not in config
+    return None if alone else PAIRS[name]
 
 
 def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) -> list[str]:
@@ -141,8 +181,8 @@ def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) 
 
 
 def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
-    if not isinstance(config, Mapping):
-        raise InputError(Problem(key="", message=f"expected a mapping; got {shown(config)}"))
+    if config.get("model_type") in FAMILIES:
+        return config, ""
     for name in NESTED:
         inner = config.get(name)
         if isinstance(inner, Mapping):
@@ -153,17 +193,19 @@ def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]
 
 def _family(config: Mapping[str, object], prefix: str) -> str:
     name = config.get("model_type")
-    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if isinstance(name, str):
+        name = ALIASES.get(name, PAIRS[name].text if name in PAIRS else name)
     if isinstance(name, str) and name in FAMILIES:
         return name
-    known = listing(supported(), at_most=len(FAMILIES) + len(ALIASES))
+    known = f"{len(supported())} are counted (docs/architectures.md lists them)"
     if not isinstance(name, str):
-        message = f"expected the name of a family; got {shown(name)}. Supported: {known}"
+        message = f"expected the name of a family; got {shown(name)}: {known}"
     else:
         near = nearest(name, supported())
-        hint = f"; did you mean {', '.join(near)}?" if near else "."
+        hint = f"; did you mean {', '.join(near)}? " if near else ". "
         message = (
-            f"no family {name}{hint} Supported: {known}. Any other model: model.forward_flops, "
-            "model.parameters or model.architecture"
+            f"no family {name}{hint}{known[0].upper()}{known[1:]}. Any other model: "
+            "model.forward_flops (costcalc.count gives them), model.parameters or "
+            "model.architecture"
         )
     raise InputError(Problem(key=f"{prefix}model_type", message=message))

@@ -289,14 +289,15 @@ TEXT_ENCODERS: dict[str, Family] = {
 }
 
 _POOLERS = (
-    "bert", "albert", "big_bird", "camembert", "data2vec-text", "ernie", "esm", "gte", "ibert",
-    "jina_embeddings_v3", "layoutlm", "longformer", "megatron-bert", "mpnet", "nomic_bert",
-    "roberta", "roberta-prelayernorm", "squeezebert", "tapas", "xlm-roberta", "xlm-roberta-xl",
+    "bert", "albert", "camembert", "data2vec-text", "ernie", "esm", "gte", "ibert",
+    "jina_embeddings_v3", "longformer", "megatron-bert", "mpnet", "roberta",
+    "roberta-prelayernorm", "tapas", "xlm-roberta", "xlm-roberta-xl",
     "xmod",
 )  # fmt: skip
 TEXT_TOPS: dict[str, Tops] = {
     **dict.fromkeys(TEXT_ENCODERS, DENSE),
     **dict.fromkeys(_POOLERS, POOLED),
+    **dict.fromkeys(("layoutlm", "squeezebert"), Tops(dense=False)),  # a pooler in any case
     "electra": replace(DENSE, discriminates=True),
     "modernbert": replace(DENSE, each=True, dense_bias=False, norm=1),
     "modernbert-decoder": replace(DENSE, each=True, dense_bias=False, norm=1),

@@ -39,13 +39,14 @@ ENDINGS: dict[str, str] = {
     "ForMultipleChoice": "choice",
     "EncoderModel": "encoder",
     "Model": "none",
+    "VisionTransformer": "none",
     "ForCTC": "ctc",
     "ForObjectDetection": "detection",
     "ForSemanticSegmentation": "segmentation",
 }
 
 _CLASS = re.compile(
-    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model)$"
+    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model|VisionTransformer)$"
 )
 
 
@@ -56,10 +57,10 @@ class Tops:
     ``pooler``: the bare model ends in a dense layer over one position.  ``dense``: a classifier of
     sequences has one before its output, ``each`` a tagger of tokens too; ``norm``: parameters of
     the norm behind it, in widths; ``bias``: the classifier's output has one (taggers always have).
-    ``own``: the head that the family is built with.
+    ``own``: heads that the family is built with.
     """
 
-    own: str = LANGUAGE
+    own: tuple[str, ...] = ()
     discriminates: bool = False  # the head of pretraining is built by the family
     pooler: bool = False
     dense: bool = True
@@ -72,7 +73,8 @@ class Tops:
 PLAIN = Tops(dense=False, bias=False)  # decoders: one matrix
 POOLED = Tops(pooler=True)  # BERT and its kin
 DENSE = Tops()
-IMAGE = Tops(own="classifier")
+IMAGE = Tops(own=("classifier",))
+TOWERS = Tops(own=("classifier", "regression", "none"))
 
 
 def asked(config: Mapping[str, object], head: str | None, labels: int | None) -> Asked:
@@ -133,7 +135,7 @@ def crowned(
     """
     head, tops = wanted.head, tops or (PLAIN if model.kind == "decoder" else POOLED)
     plain = tops.discriminates or not tops.pooler
-    if head in (LANGUAGE, tops.own) or (head == "pretraining" and plain):
+    if head in (LANGUAGE, *tops.own) or (head == "pretraining" and plain):
         return model
     old = [o for b in model.blocks if b.name == "head" for o in b.operators]
     body = tuple(block for block in model.blocks if block.name != "head")

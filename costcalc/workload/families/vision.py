@@ -36,24 +36,6 @@ from costcalc.workload.families.fields import Fields
 FFN = ("fc1", "fc2")
 
 
-def vit(c: Fields) -> Architecture:
-    """ViT with a classifier on the class token; ``ViTForImageClassification``."""
-    hidden, heads = c.integer("hidden_size", 768), c.integer("num_attention_heads", 12)
-    c.divides("num_attention_heads", heads, "hidden_size", hidden)
-    image, patch = c.integer("image_size", 224), c.integer("patch_size", 16)
-    if image < patch:
-        c.problem("patch_size", f"expected at most image_size ({image}); got {patch}")
-    layers, ffn = c.layers("num_hidden_layers", 12), c.integer("intermediate_size", 3072)
-    return vision_transformer(
-        Shape(hidden=hidden, layers=layers, heads=heads, ffn=ffn),
-        patches=max(1, image // patch) ** 2,
-        patch=patch,
-        channels=c.integer("num_channels", 3),
-        classes=c.labels(),
-        qkv_bias=c.flag("qkv_bias", True),
-    )
-
-
 def vision_transformer(
     s: Shape,
     *,

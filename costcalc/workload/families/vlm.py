@@ -1,0 +1,341 @@
+"""Vision-language models: a tower, what projects its states, and a text model.
+
+LLaVA: Liu et al. 2023 (arXiv:2304.08485); Qwen2.5-VL: arXiv:2502.13923; Qwen3-VL:
+arXiv:2511.21631; Gemma 3: arXiv:2503.19786; PaliGemma: arXiv:2407.07726; Idefics 3 and SmolVLM:
+arXiv:2408.12637, arXiv:2504.05299.  A datum is a token of the sequence that the text model sees,
+the image's own tokens among them; each sequence has one image.  Defaults: transformers 5.24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from costcalc.workload.architecture import Architecture, Stream
+from costcalc.workload.families.common import Operators, beside, linear, weights
+from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.vit import (
+    CLIP_VISION,
+    PIXTRAL,
+    SIGLIP2_VISION,
+    SIGLIP_VISION,
+    VITS,
+    Tower,
+    Vit,
+    of_any_size,
+    tower,
+)
+
+Projector = Callable[[Fields, Fields, Tower, int], "Projected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What is between a tower and the text model, and how many tokens of an image come of it."""
+
+    operators: Operators
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A family: what its parts are by default."""
+
+    text: str
+    vision: Vit
+    projector: Projector
+    tied: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of a text model that no file says
+
+
+def dense(n_in: int, n_out: int, name: str, bias: bool = True) -> Operators:
+    """One layer of a projector."""
+    return (linear(n_in, n_out, "other", name, bias),)
+
+
+def _two_layers(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    """LLaVA: two layers; ``vision_feature_layer`` may list several states of the tower."""
+    listed = c.config.get("vision_feature_layer")
+    states = len(listed) if isinstance(listed, list | tuple) else 1
+    bias = c.flag("multimodal_projector_bias", True)
+    made = dense(states * t.shape.hidden, text, "linear_1", bias)
+    return Projected(made + dense(text, text, "linear_2", bias), t.patches)
+
+
+def _with_newline(c: Fields, v: Fields, t: Tower, text: int) -> Projected:
+    """LLaVA-NeXT: a token that ends a row."""
+    made = _two_layers(c, v, t, text)
+    return Projected(made.operators + weights(text, "embedding"), t.patches)
+
+
+def _gemma3(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    tokens = c.integer("mm_tokens_per_image", 256)
+    norm = weights(t.shape.hidden)
+    return Projected((*norm, *dense(t.shape.hidden, text, "mm_input_projection", False)), tokens)
+
+
+def _paligemma(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    width = c.integer("projection_dim", text)
+    return Projected(dense(t.shape.hidden, width, "linear"), t.patches)
+
+
+def _shuffled(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    """Idefics 3: blocks of pixels side by side, one layer without a bias."""
+    factor = c.integer("scale_factor", 2)
+    made = dense(t.shape.hidden * factor**2, text, "proj", False)
+    return Projected(made, max(1, t.patches // factor**2))
+
+
+def _mistral3(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    merge, bias = c.integer("spatial_merge_size", 2), c.flag("multimodal_projector_bias", False)
+    width = t.shape.hidden
+    made = (
+        *weights(width),
+        *dense(width * merge**2, width, "merging_layer", False),
+        *dense(width, text, "linear_1", bias),
+        *dense(text, text, "linear_2", bias),
+    )
+    return Projected(made, max(1, t.patches // merge**2))
+
+
+def _internvl(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    factor = round(1 / c.number("downsample_ratio", 0.5))
+    width = t.shape.hidden * factor**2
+    made = (*weights(2 * width), *dense(width, text, "linear_1"), *dense(text, text, "linear_2"))
+    return Projected(made, max(1, t.patches // factor**2))
+
+
+def _lfm2(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    factor = c.integer("downsample_factor", 2)
+    inner, bias = c.integer("projector_hidden_size", 2560), c.flag("projector_bias", True)
+    width = t.shape.hidden * factor**2
+    norm = weights(2 * width * c.flag("projector_use_layernorm", True))
+    made = (*norm, *dense(width, inner, "linear_1", bias), *dense(inner, text, "linear_2", bias))
+    return Projected(made, max(1, t.patches // factor**2))
+
+
+def _merged(norm: int, out: str, *, deep: int = 0) -> Projector:
+    """Qwen's merger: patches side by side, two layers; ``deep`` ones of states on the way."""
+
+    def projector(_: Fields, v: Fields, t: Tower, text: int) -> Projected:
+        merge, hidden = v.integer("spatial_merge_size", 2), t.shape.hidden
+        wide, to = hidden * merge**2, v.integer(out, 3584)
+        del text
+        layers = dense(wide, wide, "merger_1") + dense(wide, to, "merger_2")
+        made = weights(norm * hidden) + layers
+        if deep:
+            listed = v.integers("deepstack_visual_indexes")
+            made += (weights(2 * wide) + layers) * (deep if listed is None else len(listed))
+        return Projected(made, max(1, t.patches // merge**2))
+
+    return projector
+
+
+def _glm4v(_: Fields, v: Fields, t: Tower, text: int) -> Projected:
+    """GLM-4.1V: a convolution that merges, a layer and a gated feed-forward one."""
+    merge, to = v.integer("spatial_merge_size", 2), v.integer("out_hidden_size", 4096)
+    ffn, hidden = v.integer("intermediate_size", 13696), t.shape.hidden
+    del text
+    made = (
+        *dense(hidden * merge**2, to, "downsample"),
+        *dense(to, to, "proj", False),
+        *weights(2 * to + hidden),  # and a norm behind the convolution of the patches
+        *dense(to, 2 * ffn, "gate_up_proj", False),
+        *dense(ffn, to, "down_proj", False),
+    )
+    return Projected(made, max(1, t.patches // merge**2))
+
+
+def _kimi(c: Fields, v: Fields, t: Tower, text: int) -> Projected:
+    merge = (v.integers("merge_kernel_size", 2) or [2, 2])[0]
+    wide = t.shape.hidden * merge**2
+    del c
+    made = (
+        weights(2 * t.shape.hidden) + dense(wide, wide, "in_proj") + dense(wide, text, "out_proj")
+    )
+    return Projected(made, max(1, t.patches // merge**2))
+
+
+def _window(c: Fields, layers: int) -> list[int | None]:
+    """Qwen2.5-VL: windows of so many pixels but in the layers that are listed."""
+    side = c.integer("window_size", 112) // c.integer("patch_size", 14)
+    whole = c.integers("fullatt_block_indexes") or [7, 15, 23, 31]
+    return [None if i in whole else max(1, side) ** 2 for i in range(layers)]
+
+
+def _kimi_places(c: Fields) -> int:
+    return c.integer("pos_emb_height", 64) * c.integer("pos_emb_width", 64)
+
+
+QWEN2 = Vit(
+    width_key="embed_dim",
+    hidden=1280,
+    layers=32,
+    heads=16,
+    ffn=None,
+    image=None,
+    patch=14,
+    frames=2,
+    tokens=0,
+    patch_bias=False,
+    positions=False,
+    qkv_bias=True,
+    last_norm=False,
+)
+QWEN25 = Vit(
+    hidden=3584,
+    layers=32,
+    heads=16,
+    ffn=3420,
+    image=None,
+    patch=14,
+    frames=2,
+    tokens=0,
+    patch_bias=False,
+    positions=False,
+    qkv_bias=True,
+    gated=True,
+    norm=1,
+    last_norm=False,
+    windows=_window,
+)
+QWEN3 = Vit(
+    hidden=1152,
+    layers=27,
+    heads=16,
+    ffn=4304,
+    image=None,
+    frames=2,
+    tokens=0,
+    positions=("num_position_embeddings", 2304),
+    qkv_bias=True,
+    last_norm=False,
+)
+GLM4V = Vit(
+    hidden=1536,
+    layers=24,
+    heads=12,
+    ffn=13696,
+    image=336,
+    patch=14,
+    frames=2,
+    tokens=0,
+    qkv_bias=("attention_bias", False),
+    out_bias=False,
+    mlp_bias=False,
+    gated=True,
+    norm=1,
+    narrow=lambda c, _, __: c.integer("out_hidden_size", 4096),
+)
+KIMI = Vit(
+    hidden=1152,
+    layers=27,
+    heads=16,
+    ffn=4304,
+    image=None,
+    patch=14,
+    tokens=0,
+    qkv_bias=True,
+    positions=_kimi_places,
+)
+LLAVA = replace(CLIP_VISION, hidden=1024, layers=24, heads=16, ffn=4096, image=336, patch=14)
+PALI = replace(SIGLIP_VISION, hidden=1152, layers=27, heads=16, ffn=4096, patch=14, probe=False)
+ONE = replace(
+    SIGLIP_VISION,
+    hidden=1152,
+    layers=26,
+    heads=16,
+    ffn=4304,
+    image=384,
+    patch=14,
+    probe=("vision_use_head", False),
+)
+MISTRAL_SMALL = {
+    "vocab_size": 131072,
+    "hidden_size": 5120,
+    "intermediate_size": 32768,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+}
+GEMMA_2B = {
+    "vocab_size": 257152,
+    "hidden_size": 2048,
+    "intermediate_size": 16384,
+    "num_hidden_layers": 18,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 1,
+}
+
+PAIRS: dict[str, Pair] = {
+    "qwen2_vl": Pair(
+        text="qwen2_vl_text", vision=QWEN2, projector=_merged(2, "hidden_size"),
+    ),
+    "qwen2_5_vl": Pair(
+        text="qwen2_5_vl_text", vision=QWEN25, projector=_merged(1, "out_hidden_size"),
+    ),
+    "qwen3_vl": Pair(
+        text="qwen3_vl_text", vision=QWEN3, projector=_merged(2, "out_hidden_size", deep=3),
+    ),
+    "qwen3_vl_moe": Pair(
+        text="qwen3_vl_moe_text", vision=QWEN3, projector=_merged(2, "out_hidden_size", deep=3),
+    ),
+    "qwen3_5": Pair(
+        text="qwen3_5_text", vision=QWEN3, projector=_merged(2, "out_hidden_size"),
+    ),
+    "qwen3_5_moe": Pair(
+        text="qwen3_5_moe_text", vision=QWEN3, projector=_merged(2, "out_hidden_size"),
+    ),
+    "glm4v": Pair(text="glm4v_text", vision=GLM4V, projector=_glm4v),
+    "glm4v_moe": Pair(text="glm4v_moe_text", vision=GLM4V, projector=_glm4v),
+    "kimi_k25": Pair(text="deepseek_v3", vision=KIMI, projector=_kimi, tied=True),
+    "llava": Pair(text="llama", vision=LLAVA, projector=_two_layers),
+    "llava_next": Pair(text="llama", vision=LLAVA, projector=_with_newline),
+    "llava_next_video": Pair(text="llama", vision=LLAVA, projector=_with_newline),
+    "llava_onevision": Pair(text="qwen2", vision=ONE, projector=_with_newline),
+    "gemma3": Pair(text="gemma3_text", vision=SIGLIP_VISION, projector=_gemma3, tied=True),
+    "paligemma": Pair(
+        text="gemma", vision=PALI, projector=_paligemma, tied=True, sizes=GEMMA_2B,
+    ),
+    "idefics3": Pair(text="llama", vision=VITS["smolvlm_vision"], projector=_shuffled),
+    "smolvlm": Pair(text="llama", vision=VITS["smolvlm_vision"], projector=_shuffled),
+    "mistral3": Pair(
+        text="mistral", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3, tied=True,
+        sizes=MISTRAL_SMALL,
+    ),
+    "internvl": Pair(text="qwen2", vision=VITS["internvl_vision"], projector=_internvl, tied=True),
+    "lfm2_vl": Pair(text="lfm2", vision=SIGLIP2_VISION, projector=_lfm2, tied=True),
+}  # fmt: skip
+PAIRS["shieldgemma2"] = PAIRS["gemma3"]
+
+
+def text_part(config: Mapping[str, object], d: Pair) -> dict[str, object]:
+    """The configuration of the text model; what the whole says of tying wins.
+
+    Files of the first versions have its keys beside ``vision_config``, not under ``text_config``.
+    """
+    inner = config.get("text_config")
+    own = config if not isinstance(inner, Mapping) else inner
+    made = {key: value for key, value in own.items() if key not in ("vision_config", "model_type")}
+    found = inner.get("model_type") if isinstance(inner, Mapping) else None
+    tied = config.get("tie_word_embeddings")
+    if not made.keys() - {"tie_word_embeddings", "architectures"}:
+        made = dict(d.sizes)
+    return made | {
+        "model_type": found or d.text,
+        "tie_word_embeddings": d.tied if tied is None else tied,
+    }
+
+
+def with_vision(c: Fields, d: Pair, text: Architecture) -> Architecture:
+    """The text model with its tower before it: the image's tokens are among the sequence's."""
+    vision = c.within("vision_config")
+    named = vision.config.get("model_type")
+    made = tower(vision, VITS.get(named, d.vision) if isinstance(named, str) else d.vision)
+    projected = d.projector(c, vision, made, text.hidden)
+    before = (*made.blocks, beside("projector", projected.operators, "merged"))
+    streams = (*text.streams, *made.streams, Stream(name="merged", length=projected.tokens))
+    note = f"one image a sequence, {projected.tokens:,} of its tokens"
+    notes = (*text.notes, note, *of_any_size(made))
+    return replace(text, blocks=(*before, *text.blocks), streams=streams, notes=notes)
