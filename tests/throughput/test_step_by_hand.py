@@ -270,7 +270,7 @@ def test_coefficients_come_from_the_nearest_that_is_measured() -> None:
 
 
 def test_a_recipe_that_says_nothing() -> None:
-    bare = Training(sequence_length=1.0, global_batch=1.0)
+    bare = StepRecipe(sequence_length=1.0, global_batch=1.0)
     once = ("flash", "overlap", "forward", "backward", "weights", "updates", "trainable")
     assert [getattr(bare, name) for name in once] == [1.0] * 7
     assert (bare.older, bare.expert_overlap, bare.head, bare.optimizer_bytes) == (0, 0, 2, 30)
