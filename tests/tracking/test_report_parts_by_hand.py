@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from test_reporting import COUNTS, H100, RUN, elastic, job, made, two_nodes, value
 
-from costcalc.tracking import final_report, stopping
+from costcalc.tracking import final_report, meters, stopping
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.records import Device, Place, Start
 
@@ -262,3 +263,45 @@ def test_a_device_of_two_attempts_is_held_in_both() -> None:
     assert isinstance(whole.devices[0], Device)
     with pytest.raises(ValueError, match="expected the records of one job; got 0"):
         totals([])
+
+
+# --- the meter's settings -------------------------------------------------------------------------
+
+
+def test_codecarbon_is_told_to_write_call_and_lock_nothing(monkeypatch: Any) -> None:
+    asked: dict[str, Any] = {}
+
+    class Still:
+        """CodeCarbon's tracker, told what it is asked for."""
+
+        _hardware = ("cpu",)
+
+        def __init__(self, **given: Any) -> None:
+            asked.update(given)
+
+        def _ensure_hardware_ready(self) -> None:
+            asked["ready"] = (self._force_cpu_power, self._force_ram_power, self._gpu_ids)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("codecarbon.OfflineEmissionsTracker", Still)
+    monkeypatch.setattr(meters, "_devices_without_a_tool", lambda: ["gpu"])
+    assert list(meters._hardware()) == ["cpu", "gpu"]
+    assert asked["ready"] == (None, None, None)  # nothing that a configuration file forces
+    assert (asked["output_methods"], asked["output_handlers"]) == ([], [])
+    assert (asked["emissions_endpoint"], asked["api_key"], asked["api_call_interval"]) == (
+        None,
+        "",
+        -1,
+    )
+    assert asked["allow_multiple_runs"] is True  # so it takes no lock
+    # joules as they are read: no facility, no water, no carbon of its own
+    assert (asked["pue"], asked["wue"], asked["force_carbon_intensity_g_co2e_kwh"]) == (
+        1.0,
+        0.0,
+        0.0,
+    )
+    assert asked["tracking_mode"] == "machine"
+    assert asked["log_level"] == logging.CRITICAL
+    assert asked["measure_power_secs"] == 3600.0  # our thread reads, not its
+    # a counter where there is one; memory by its own model, not in the CPU's counter as well
+    for key in ("force_mode_cpu_load", "rapl_include_dram", "rapl_prefer_psys"):
+        assert asked[key] is False
