@@ -67,6 +67,11 @@ class InputError(CostcalcError, ValueError):
         return "\n".join(lines)
 
 
+def wrong(key: str, message: str) -> InputError:
+    """The error of one problem with a key."""
+    return InputError(Problem(key=key, message=message))
+
+
 class NotFoundError(InputError, LookupError):
     """Nothing of that name is known; the message names the nearest ones."""
 

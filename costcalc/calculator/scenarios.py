@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc import price
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, wrong
 from costcalc.base.units import unit
 from costcalc.calculator import formulas
 from costcalc.calculator.calculate import HardwareSide, hardware_side
@@ -313,6 +313,7 @@ def own_price(text: str) -> Money:
     except ValueError:
         found = None
     if found is None:
-        message = f'expected one of {", ".join(PLANS)} or a price such as 2.49 USD; got "{text}"'
-        raise InputError(Problem(key="plans", message=message))
+        raise wrong(
+            "plans", f'expected one of {", ".join(PLANS)} or a price such as 2.49 USD; got "{text}"'
+        )
     return found

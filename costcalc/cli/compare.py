@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from costcalc.decide.comparing import Comparison
     from costcalc.decide.plotting import Marks, Plot
-    from costcalc.decide.sweep import FigureName, Row
+    from costcalc.decide.sweep import FigureName, ScenarioRow
     from costcalc.decide.table_files import Rows
 
 SLOW = 1.0  # seconds after which a progress bar shows
@@ -188,7 +188,7 @@ def _show(made: Comparison, top: int) -> None:
     print_rest(console, made.notes, made.sources)
 
 
-def _said(row: Row) -> str:
+def _said(row: ScenarioRow) -> str:
     hardware = f"{row['count']} × {row['accelerator']} in {row['region']}, {row['plan']}"
     figures = ", ".join(human(row[name], unit) for name, _, unit in _FIGURES)
     return f"{hardware}: {figures}"
@@ -213,7 +213,7 @@ def _more(console: Console, number: int, top: int) -> None:
         console.print(f"  … {number - top} more: --top {number}")
 
 
-def _front(made: Comparison, rows: Sequence[Row]) -> Table:
+def _front(made: Comparison, rows: Sequence[ScenarioRow]) -> Table:
     """Two lines a row: the figures, and beneath them their ranges."""
     heads = ("Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else []))
     shown = table(*heads, whole=("Hardware", "Where"))
@@ -241,7 +241,7 @@ def _ends(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None or low == high else f"{digits(low)} – {digits(high)}"
 
 
-def _rest(rows: Sequence[Row]) -> Table:
+def _rest(rows: Sequence[ScenarioRow]) -> Table:
     heads = ("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
     shown = table(*heads, whole=("Hardware", "Where"))
     for row in rows:
@@ -262,7 +262,7 @@ def _rest(rows: Sequence[Row]) -> Table:
 def _plot(made: Comparison) -> Plot:
     from costcalc.decide.plotting import Marks, Plot
 
-    def series(rows: Sequence[Row], label: str, mark: str) -> Marks:
+    def series(rows: Sequence[ScenarioRow], label: str, mark: str) -> Marks:
         known = [(r["wall_clock"], r["cost"]) for r in rows if r["wall_clock"] and r["cost"]]
         hours, dollars = [x for x, _ in known if x], [y for _, y in known if y]
         return Marks(label=label, mark=mark, x=hours, y=dollars)

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from costcalc.catalog.region import CLOUDS
 from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
 from costcalc.decide.comparing import compare
-from costcalc.decide.sweep import Row, section, single
+from costcalc.decide.sweep import ScenarioRow, section, single
 
 AIMS = (("cheapest", "cost"), ("fastest", "time"), ("cleanest", "carbon"))
 
 
-def alternatives(raw: Mapping[str, object]) -> tuple[dict[str, object], dict[str, Row], list[str]]:
+def alternatives(
+    raw: Mapping[str, object],
+) -> tuple[dict[str, object], dict[str, ScenarioRow], list[str]]:
     """The run of the first way, every way's row, and what is to be said.
 
     Raises:

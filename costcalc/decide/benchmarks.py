@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from costcalc.base.errors import InputError, Problem, not_found
+from costcalc.base.errors import not_found, wrong
 from costcalc.catalog import accelerator as accelerators
 from costcalc.decide.history import THOMPSON, points
 from costcalc.decide.statistics import Fit, bootstrap, line
@@ -98,11 +98,11 @@ def law(benchmark: str, quantity: str = BURDEN, vintage: str = "2022") -> Law:
         raise not_found("benchmark", "benchmark", benchmark, known)
     chosen = _chosen(benchmark, quantity, vintage)
     if len(chosen) < LEAST_POINTS:
-        message = (
+        raise wrong(
+            "quantity",
             f"{benchmark} has {len(chosen)} points of {quantity} in the {vintage} data: "
-            f"fewer than {LEAST_POINTS} are not fitted"
+            f"fewer than {LEAST_POINTS} are not fitted",
         )
-        raise InputError(Problem(key="quantity", message=message))
     x = np.log10([flop for flop, _ in chosen])
     y = np.log10([error for _, error in chosen])
     metric = next(
@@ -167,8 +167,7 @@ def target(
         InputError: an error that is not between 0 and 1, or an unknown accelerator or region.
     """
     if not 0.0 < error < 1.0:
-        message = f"expected a share between 0 and 1, or 5%; got {error:g}"
-        raise InputError(Problem(key="--error", message=message))
+        raise wrong("--error", f"expected a share between 0 and 1, or 5%; got {error:g}")
     if found.exponent is None:
         return Target(
             law=found, error=error, flop=None, low=None, high=None, why=found.why, on=None

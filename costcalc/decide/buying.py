@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, wrong
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chunk import LIMITED
@@ -297,4 +297,4 @@ def unknown(found: Estimate, most: Mapping[str, float]) -> str:
 
 def nothing(why: str) -> InputError:
     """What is raised where nothing keeps the limits."""
-    return InputError(Problem(key="plan", message=f"nothing keeps the limits: {why}"))
+    return wrong("plan", f"nothing keeps the limits: {why}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.decide.pareto import front
-from costcalc.decide.sweep import FigureName, Row, Sweep
+from costcalc.decide.sweep import FigureName, ScenarioRow, Sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,9 +60,9 @@ class Piece:
 
     number: int
     feasible: int
-    front: list[Row]
-    rest: list[Row]
-    best: Row | None
+    front: list[ScenarioRow]
+    rest: list[ScenarioRow]
+    best: ScenarioRow | None
     why: dict[str, str]
     lacking: dict[FigureName, int]
     table: Columns | None
@@ -98,7 +98,7 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     at = front(costs)
     within = _within(figures, task.limits)
 
-    def rows(indices: NDArray[np.int64]) -> list[Row]:
+    def rows(indices: NDArray[np.int64]) -> list[ScenarioRow]:
         return [_row(int(i), shape, sweep, figures, bool(within[i])) for i in indices]
 
     others = _others(costs, at)
@@ -174,7 +174,7 @@ def _best(
 
 def _row(
     index: int, shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array], within: bool
-) -> Row:
+) -> ScenarioRow:
     a, c, r, p = (int(i) for i in np.unravel_index(index, shape))
 
     def known(name: FigureName) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, wrong
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
@@ -18,7 +18,7 @@ from costcalc.decide import sweep as sweeps
 from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Columns, Piece, Task, chunk
 from costcalc.decide.pareto import front
 from costcalc.decide.ranging import ranged
-from costcalc.decide.sweep import FigureName, Row, section
+from costcalc.decide.sweep import FigureName, ScenarioRow, section
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Request, Source, load
 
@@ -43,9 +43,9 @@ class Comparison:
     name: str
     sweep: sweeps.Sweep
     aims: tuple[str, ...]
-    front: tuple[Row, ...]
-    rest: tuple[Row, ...]
-    best: Row | None
+    front: tuple[ScenarioRow, ...]
+    rest: tuple[ScenarioRow, ...]
+    best: ScenarioRow | None
     minimize: str | None
     limits: Mapping[str, float]
     wins: Mapping[str, list[list[float]]]
@@ -119,8 +119,7 @@ def compare(
     {'FR'}
     """
     if minimize not in (None, *AIMS):
-        message = f'expected {", ".join(AIMS)}; got "{minimize}"'
-        raise InputError(Problem(key="minimize", message=message))
+        raise wrong("minimize", f'expected {", ".join(AIMS)}; got "{minimize}"')
     raw, axes = sweeps.read(
         source,
         {
@@ -306,9 +305,9 @@ def _run(
 
 def _merge(results: Iterable[Piece], task: Task) -> Piece:
     """One result of many: the front of their fronts holds the front of all."""
-    rows: list[Row] = []
-    rest: list[Row] = []
-    bests: list[Row] = []
+    rows: list[ScenarioRow] = []
+    rest: list[ScenarioRow] = []
+    bests: list[ScenarioRow] = []
     why: dict[str, str] = {}
     lacking = dict.fromkeys(AIMS.values(), 0)
     number = feasible = 0
@@ -335,7 +334,7 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
     )
 
 
-def _least(rows: list[Row], aim: FigureName) -> Row | None:
+def _least(rows: list[ScenarioRow], aim: FigureName) -> ScenarioRow | None:
     """The least of an aim, of those with a known cost if any has; of those alike the cheapest."""
     known = [row for row in rows if row["cost"] is not None] or rows
     if not known:
@@ -345,7 +344,9 @@ def _least(rows: list[Row], aim: FigureName) -> Row | None:
     return min(alike, key=lambda row: row["cost"] or 0.0)
 
 
-def _front_of(rows: list[Row], aims: tuple[str, ...]) -> tuple[list[Row], list[Row]]:
+def _front_of(
+    rows: list[ScenarioRow], aims: tuple[str, ...]
+) -> tuple[list[ScenarioRow], list[ScenarioRow]]:
     if not rows:
         return [], []
     at = set(front(np.array([[row[AIMS[aim]] for aim in aims] for row in rows])).tolist())
@@ -355,7 +356,7 @@ def _front_of(rows: list[Row], aims: tuple[str, ...]) -> tuple[list[Row], list[R
     )
 
 
-def _first(rows: list[Row], aims: tuple[str, ...], most: int = 20) -> list[Row]:
+def _first(rows: list[ScenarioRow], aims: tuple[str, ...], most: int = 20) -> list[ScenarioRow]:
     """The best of the rest by cost, then time."""
     names = [AIMS[aim] for aim in aims]
     rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))

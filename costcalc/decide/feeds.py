@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from costcalc.base.errors import InputError, Problem, not_found
+from costcalc.base.errors import InputError, not_found, wrong
 from costcalc.decide.series import Series, of_json
 
 BASES = {
@@ -113,7 +113,7 @@ def _base(name: str, base: str | None) -> str:
 
 
 def _problem(name: str, message: str) -> InputError:
-    return InputError(Problem(key=f"--source {name}", message=message))
+    return wrong(f"--source {name}", message)
 
 
 def _get(name: str, url: str, headers: Mapping[str, str], timeout: float) -> dict[str, object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import wrong
 
 SOURCES = (
     "Young 1974, CACM 17(9):530-531, https://doi.org/10.1145/361147.361115",
@@ -66,8 +66,9 @@ def interrupted(
         ("restart", restart, 0.0),
     ):
         if not (math.isfinite(value) and value >= least):
-            message = f"expected {'more than 0' if least else '0 or more'}; got {value:g}"
-            raise InputError(Problem(key=f"spot.{name}", message=message))
+            raise wrong(
+                f"spot.{name}", f"expected {'more than 0' if least else '0 or more'}; got {value:g}"
+            )
     if rate == 0:
         return Interrupted(work=work, interval=work, expected=work, without=work, interruptions=0.0)
     mean = 1.0 / rate

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.errors import nearest, wrong
 from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
@@ -19,7 +19,7 @@ from costcalc.runfile.loading import Source
 SCHEMA = "costcalc/place/v1"
 
 
-class Mark(TypedDict):
+class Threshold(TypedDict):
     """A compute that a rule or a habit names, and whether a run passes it."""
 
     flop: float
@@ -41,7 +41,7 @@ class Standing:
     above: tuple[Landmark, ...]
     rank: int
     number: int
-    marks: tuple[Mark, ...]
+    marks: tuple[Threshold, ...]
     purses: tuple[Held, ...]
     doublings: tuple[trend.Doubling, ...]
     divide: tuple[Year, ...]
@@ -120,7 +120,7 @@ def place(
         law = benchmarks.law(benchmark or "ImageNet", benchmarks.QUANTITIES[quantity])
         target = benchmarks.target(law, error, accelerator=accelerator, region=region)
     marks = tuple(
-        Mark(
+        Threshold(
             flop=row["flop"],
             name=row["name"],
             means=row["means"],
@@ -155,21 +155,20 @@ def _subject(
 ) -> tuple[str, float, datetime.date | None]:
     given = [item for item in (source, flop, landmark) if item is not None]
     if len(given) != 1:
-        message = "expected one of a run file, --flops or --landmark"
-        raise InputError(Problem(key="place", message=message))
+        raise wrong("place", "expected one of a run file, --flops or --landmark")
     if landmark is not None:
         one = find(landmark)
         return one.name, one.flop, one.date
     if flop is not None:
         if not (flop > 0 and math.isfinite(flop)):
-            raise InputError(Problem(key="--flops", message=f"expected FLOP above 0; got {flop:g}"))
+            raise wrong("--flops", f"expected FLOP above 0; got {flop:g}")
         return f"{_flop(flop)}", flop, None
     from costcalc.calculator.calculate import estimate
 
     made = estimate(source, changes=changes, ranges=False)  # type: ignore[arg-type]
     compute = made.results["total_compute"]
     if compute.value is None:
-        raise InputError(Problem(key="place", message=f"no compute to place: {compute.why}"))
+        raise wrong("place", f"no compute to place: {compute.why}")
     return made.name, compute.value, None
 
 
@@ -189,7 +188,7 @@ def find(name: str) -> Landmark:
             return found[0]
     listed = nearest(name, [one.name for one in known]) or [one.name for one in start[:3]]
     hint = f"; nearest: {', '.join(listed)}" if listed else ""
-    raise InputError(Problem(key="--landmark", message=f"no one landmark {name}{hint}"))
+    raise wrong("--landmark", f"no one landmark {name}{hint}")
 
 
 def _flop(value: float) -> str:

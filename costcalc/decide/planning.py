@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import wrong
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, scaling, trials
@@ -15,7 +15,7 @@ from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, filled, nearest
 from costcalc.decide.buying import alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
-from costcalc.decide.sweep import Row, section, split
+from costcalc.decide.sweep import ScenarioRow, section, split
 from costcalc.runfile.loading import Source
 from costcalc.runfile.schema import DATA_ONE_OF
 
@@ -67,7 +67,7 @@ class Planned:
     binding: str
     laws: tuple[scaling.Optimum, ...]
     preset: str | None
-    ways: Mapping[str, Row]  # of a fixed model: cheapest, fastest, cleanest
+    ways: Mapping[str, ScenarioRow]  # of a fixed model: cheapest, fastest, cleanest
     spot: SpotCosts | None
     search: Search | None
     notes: tuple[str, ...]
@@ -142,8 +142,7 @@ def plan(
         {**(changes or {}), **{f"limits.{key}": value for key, value in (limits or {}).items()}},
     )
     if not raw.get("limits"):
-        message = "nothing to plan with: give limits, as --limit cost=500USD"
-        raise InputError(Problem(key="limits", message=message))
+        raise wrong("limits", "nothing to plan with: give limits, as --limit cost=500USD")
     if not raw.get("model"):
         made = _free(raw, tokens_per_parameter, experts=experts)
     elif set(DATA_ONE_OF) & section(raw, "training").keys():
@@ -164,8 +163,7 @@ def _changed(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[s
 def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Planned:
     """The compute that the limits buy, the model that it should train, and the nearest real one."""
     if ratio is not None and not (math.isfinite(ratio) and ratio > 0):
-        message = f"expected a number above 0; got {ratio:g}"
-        raise InputError(Problem(key="--tokens-per-parameter", message=message))
+        raise wrong("--tokens-per-parameter", f"expected a number above 0; got {ratio:g}")
     most = bought(raw)
     run, found, preset = nearest(most, ratio, experts=experts)
     flop = float(found.results["training_compute"].value or 0.0)
@@ -214,7 +212,7 @@ def _plan(
     *,
     laws: tuple[scaling.Optimum, ...],
     preset: str | None,
-    ways: Mapping[str, Row],
+    ways: Mapping[str, ScenarioRow],
     notes: Sequence[str],
 ) -> Planned:
     left = {key: limit - (found.results[LIMITED[key]].value or 0.0) for key, limit in most.items()}

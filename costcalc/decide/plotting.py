@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from costcalc.base.errors import InputError, MissingExtraError, Problem
+from costcalc.base.errors import MissingExtraError, wrong
 
 LINE = "─"  # the mark of a series that is a line in a file
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -108,11 +108,11 @@ def save(plot: Plot, path: str | os.PathLike[str], *, force: bool = False) -> Pa
     """
     target = Path(path)
     if target.suffix.lower() not in SUFFIXES:
-        message = f"expected a name that ends in {', '.join(SUFFIXES)}; got {target.name}"
-        raise InputError(Problem(key="--plot", message=message))
+        raise wrong(
+            "--plot", f"expected a name that ends in {', '.join(SUFFIXES)}; got {target.name}"
+        )
     if target.exists() and not force:
-        message = f"{target} exists; --force overwrites it"
-        raise InputError(Problem(key="--plot", message=message))
+        raise wrong("--plot", f"{target} exists; --force overwrites it")
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -133,6 +133,5 @@ def save(plot: Plot, path: str | os.PathLike[str], *, force: bool = False) -> Pa
     try:
         figure.savefig(target, dpi=150)
     except OSError as error:
-        message = f"cannot write {target}: {error.strerror}"
-        raise InputError(Problem(key="--plot", message=message)) from error
+        raise wrong("--plot", f"cannot write {target}: {error.strerror}") from error
     return target

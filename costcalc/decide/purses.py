@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TypedDict
 
-from costcalc.base.errors import InputError, Problem, not_found
+from costcalc.base.errors import not_found, wrong
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.region_table import table
 from costcalc.decide.benchmarks import OPERATIONS, priced
@@ -93,8 +93,7 @@ def _own(purse: Purse, text: str) -> Purse:
         return replace(purse, device_hours=float(hours_only[1].replace(",", "")), cost=None)
     money = re.fullmatch(r"([\d.,e+]+) ?([kM]?)USD", text)
     if not money:
-        message = f'expected {FORMS}; got "{text}"'
-        raise InputError(Problem(key=f"--purse {purse.id}", message=message))
+        raise wrong(f"--purse {purse.id}", f'expected {FORMS}; got "{text}"')
     times = {"": 1.0, "k": 1e3, "M": 1e6}[money[2]]
     cost = float(money[1].replace(",", "")) * times
     return replace(purse, device_hours=None, cost=cost)

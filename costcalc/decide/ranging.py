@@ -14,7 +14,7 @@ from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import AIMS, Task
-from costcalc.decide.sweep import FigureName, Row, single
+from costcalc.decide.sweep import FigureName, ScenarioRow, single
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
 
@@ -28,13 +28,13 @@ RENT = "price.device_hour"
 
 
 def ranged(
-    raw: Mapping[str, object], rows: list[Row], task: Task
-) -> tuple[list[Row], dict[str, list[list[float]]]]:
+    raw: Mapping[str, object], rows: list[ScenarioRow], task: Task
+) -> tuple[list[ScenarioRow], dict[str, list[list[float]]]]:
     """Ranges of the front's members, and their shares of paired draws."""
     from costcalc.calculator.calculate import cost_of
 
     drawn: dict[str, list[ArrayLike]] = {aim: [] for aim in task.aims}
-    made: list[Row] = []
+    made: list[ScenarioRow] = []
     for row in rows[:SAMPLED]:
         request = load(single(raw, row), look_up, changes=task.changes)
         part = cost_of(request.parts[0], request, DRAWS)
@@ -51,7 +51,7 @@ def ranged(
     return [*made, *rows[SAMPLED:]], wins
 
 
-def _own_price(part: Calculated, row: Row) -> Number:
+def _own_price(part: Calculated, row: ScenarioRow) -> Number:
     """What turns the draws of the rent into those of this provider's rent of this device.
 
     Two prices are wrong each in its own way, unlike two uses of one model: a device of one provider

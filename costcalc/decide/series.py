@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, cast
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem, wrong
 from costcalc.base.units import to_si
 
 Signal = Literal["average", "marginal", "unknown"]
@@ -62,7 +62,7 @@ def instant(text: str, source: str = "series", key: str = "series") -> datetime:
     except ValueError:
         message = f'expected a time as 2026-01-01T00:00Z; got "{str(text)[:40]}"'
         if key != "series":
-            raise InputError(Problem(key=key, message=message)) from None
+            raise wrong(key, message) from None
         raise _problem(source, message) from None
     return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
-from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.errors import InputError, nearest, wrong
 from costcalc.base.reading import Document
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
@@ -22,7 +22,7 @@ from costcalc.runfile.schema import PLANS, PRECISIONS, Run
 FigureName = Literal["wall_clock", "device_hours", "cost", "energy", "carbon_total"]
 
 
-class Row(TypedDict):
+class ScenarioRow(TypedDict):
     """One scenario: its axes, and its figures in the units of a report; None: not known."""
 
     precision: str | None
@@ -102,7 +102,7 @@ def read(
     if unknown:
         near = nearest(unknown[0], AXES)
         hint = f"; did you mean {near[0]}?" if near else f"; expected {', '.join(AXES)}"
-        raise InputError(Problem(key=f"sweep.{unknown[0]}", message=f"unknown key{hint}"))
+        raise wrong(f"sweep.{unknown[0]}", f"unknown key{hint}")
     asked = {**block, **{key: value for key, value in given.items() if value is not None}}
     defaults = _defaults(raw, changes or {})
     made = Sweep(
@@ -186,8 +186,7 @@ def words(value: object, axis: str) -> list[str]:
     ['spot', 'on-demand']
     """
     if value is None:
-        message = f"nothing to compare over: give --{axis}, sweep.{axis} or the run's own"
-        raise InputError(Problem(key=axis, message=message))
+        raise wrong(axis, f"nothing to compare over: give --{axis}, sweep.{axis} or the run's own")
     listed = (
         value.split(",")
         if isinstance(value, str)
@@ -195,7 +194,7 @@ def words(value: object, axis: str) -> list[str]:
     )
     made = list(dict.fromkeys(str(item).strip() for item in listed if str(item).strip()))
     if not made:
-        raise InputError(Problem(key=axis, message="expected at least one value; got none"))
+        raise wrong(axis, "expected at least one value; got none")
     return made
 
 
@@ -209,12 +208,12 @@ def counts(value: object) -> tuple[int, ...]:
     for word in words(value, "counts"):
         found = re.fullmatch(r"(\d+)(?:\.\.(\d+)(?::(\d+))?)?", word)
         if not found or int(found[1]) < 1 or (found[3] and int(found[3]) < 1):
-            message = f'expected counts as 64..1024, 8..32:8 or 8,16; got "{word}"'
-            raise InputError(Problem(key="counts", message=message))
+            raise wrong("counts", f'expected counts as 64..1024, 8..32:8 or 8,16; got "{word}"')
         first, last = int(found[1]), int(found[2] or found[1])
         if last < first or last > 10_000_000:
-            message = f'expected a range from less to more, to 10 million; got "{word}"'
-            raise InputError(Problem(key="counts", message=message))
+            raise wrong(
+                "counts", f'expected a range from less to more, to 10 million; got "{word}"'
+            )
         if found[3]:
             made += range(first, last + 1, int(found[3]))
             continue
@@ -249,8 +248,7 @@ def _known(value: object, axis: str, known: Sequence[str]) -> tuple[str, ...]:
     made = list(known) if value == "all" else words(value, axis)
     for word in made:
         if word not in known:
-            message = f'expected {", ".join(known)}; got "{word}"'
-            raise InputError(Problem(key=axis, message=message))
+            raise wrong(axis, f'expected {", ".join(known)}; got "{word}"')
     return tuple(made)
 
 
@@ -262,7 +260,7 @@ def _precisions(value: object) -> tuple[str | None, ...]:
     return (None,) if value is None else _known(value, "precisions", PRECISIONS)
 
 
-def single(run: Mapping[str, object], row: Mapping[str, object] | Row) -> dict[str, object]:
+def single(run: Mapping[str, object], row: Mapping[str, object] | ScenarioRow) -> dict[str, object]:
     """The run file of one scenario: what :func:`costcalc.estimate` takes for the same figures."""
     made = copy.deepcopy(dict(run))
     hardware = section(made, "hardware")

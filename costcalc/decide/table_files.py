@@ -10,7 +10,7 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from costcalc.base.errors import InputError, MissingExtraError, Problem
+from costcalc.base.errors import MissingExtraError, wrong
 from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import SHOWN, Columns
 
@@ -33,19 +33,18 @@ class Rows:
     def __init__(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         self.path = Path(path)
         if self.path.suffix not in (".csv", ".parquet"):
-            message = f"expected a name that ends in .csv or .parquet; got {self.path.name}"
-            raise InputError(Problem(key="--output", message=message))
+            raise wrong(
+                "--output", f"expected a name that ends in .csv or .parquet; got {self.path.name}"
+            )
         if self.path.exists() and not force:
-            message = f"{self.path} exists; --force overwrites it"
-            raise InputError(Problem(key="--output", message=message))
+            raise wrong("--output", f"{self.path} exists; --force overwrites it")
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._writer: Any = None
         self._file: IO[str] | None = None
         try:
             self._open()
         except OSError as error:
-            message = f"cannot write {self.path}: {error.strerror}"
-            raise InputError(Problem(key="--output", message=message)) from error
+            raise wrong("--output", f"cannot write {self.path}: {error.strerror}") from error
 
     def _open(self) -> None:
         if self.path.suffix == ".csv":

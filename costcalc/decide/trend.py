@@ -21,7 +21,7 @@ LARGE_FROM = date(2015, 9, 1)
 _DEEP, _TO_2022 = date(2009, 12, 31), date(2022, 2, 1)
 
 
-class Published(TypedDict):
+class PublishedDoubling(TypedDict):
     """A doubling time that was published, by how much ours is off, and why."""
 
     months: float
@@ -61,7 +61,7 @@ class Doubling:
     high: float
     r2: float
     source: str
-    published: tuple[Published, ...]
+    published: tuple[PublishedDoubling, ...]
 
     @property
     def off(self) -> float | None:
@@ -243,7 +243,7 @@ def doublings() -> list[Doubling]:
     for row in found.data["eras"]:
         systems = _systems(row["id"])
         months, low, high, r2 = doubling(systems, f"trend.{row['id']}")
-        published: tuple[Published, ...] = tuple(
+        published: tuple[PublishedDoubling, ...] = tuple(
             {
                 "months": item["months"],
                 "low": item.get("low"),

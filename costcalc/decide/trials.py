@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict, cast
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import wrong
 
 SOURCES = (
     "Dodge et al. 2019, Show Your Work (EMNLP), https://arxiv.org/abs/1909.03004",
@@ -31,8 +31,7 @@ def expected_best(scores: Sequence[float], n: int) -> float:
     """
     number = len(scores)
     if not 1 <= n <= number or not all(math.isfinite(score) for score in scores):
-        message = f"expected 1 to {number} trials and finite scores; got {n}"
-        raise InputError(Problem(key="trials", message=message))
+        raise wrong("trials", f"expected 1 to {number} trials and finite scores; got {n}")
     total, weight = 0.0, 1.0  # C(i-1, n-1) / C(B, n), from the largest score down
     weight = n / number
     ordered = sorted(scores, reverse=True)
@@ -61,8 +60,7 @@ def plug_in(scores: Sequence[float], n: int) -> float:
     """
     number = len(scores)
     if n < 1 or not number or not all(math.isfinite(score) for score in scores):
-        message = f"expected 1 or more trials and finite scores; got {n}"
-        raise InputError(Problem(key="trials", message=message))
+        raise wrong("trials", f"expected 1 or more trials and finite scores; got {n}")
     ordered = sorted(scores)
     return sum(
         score * ((i / number) ** n - ((i - 1) / number) ** n)

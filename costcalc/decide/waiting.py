@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import wrong
 from costcalc.base.human import human, percent
 from costcalc.base.units import to_si
 from costcalc.decide import pausing
@@ -141,30 +141,30 @@ def when(
     from costcalc.calculator.calculate import estimate
 
     if pausing.checked(stretch):
-        raise InputError(Problem(key="--pause-within", message=pausing.checked(stretch)))
+        raise wrong("--pause-within", pausing.checked(stretch))
     made = estimate(source, changes=changes, ranges=False)
     taken, energy = made.results["wall_clock"], made.results["energy"]
     for figure in (taken, energy):
         if figure.value is None:
-            message = f"needs the run's time and energy: {figure.why}"
-            raise InputError(Problem(key="when", message=message))
+            raise wrong("when", f"needs the run's time and energy: {figure.why}")
     assert taken.value is not None and energy.value is not None  # noqa: PT018 - for mypy
     steps = taken.value * to_si(1.0, "h") / series.step
     first = _first(series, start)
     means = starts(np.array(series.values), steps)
     if first >= len(means):
-        message = (
+        raise wrong(
+            "series",
             f"the run takes {human(taken.value, 'h')}, the series holds {series.hours:g} h"
-            f" from {series.start.isoformat()}: a longer series is needed"
+            f" from {series.start.isoformat()}: a longer series is needed",
         )
-        raise InputError(Problem(key="series", message=message))
     last = (
         len(means) - 1 if window is None else min(first + int(window / series.step), len(means) - 1)
     )
     chosen = means[first : last + 1]
     if not np.isfinite(chosen[0]):
-        message = f"the series has a gap within a run from {series.at(first).isoformat()}"
-        raise InputError(Problem(key="series", message=message))
+        raise wrong(
+            "series", f"the series has a gap within a run from {series.at(first).isoformat()}"
+        )
 
     def at(index: int) -> Begun:
         return Begun(
@@ -224,11 +224,11 @@ def _first(series: Series, start: datetime | str | None) -> int:
     asked = instant(start, key="--start") if isinstance(start, str) else start
     index = (asked - series.start).total_seconds() / series.step
     if not 0 <= index < len(series.values):
-        message = (
+        raise wrong(
+            "--start",
             f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
-            f"{series.at(len(series.values)).isoformat()}"
+            f"{series.at(len(series.values)).isoformat()}",
         )
-        raise InputError(Problem(key="--start", message=message))
     return math.ceil(index)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from costcalc.base.errors import InputError, Problem, listing, nearest
+from costcalc.base.errors import InputError, listing, nearest, wrong
 from costcalc.catalog import accelerator, host, preset, provider, region
 from costcalc.catalog.index import plain
 from costcalc.catalog.loading import Record, names
@@ -104,4 +104,4 @@ def _provider(name: str) -> object:
         return name
     near = nearest(name, known)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(known)}, any"
-    raise InputError(Problem(key="price.provider", message=f"no provider {name}; {hint}"))
+    raise wrong("price.provider", f"no provider {name}; {hint}")

@@ -15,7 +15,7 @@ from costcalc.runfile.schema import Hardware, LayoutKeys, Training
 from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout, Recipe
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.stage import Given, Throughput, throughput
+from costcalc.throughput.stage import GivenSpeed, Throughput, throughput
 from costcalc.workload.work import Work
 
 TOKENS_A_STEP = 4e6  # pretraining
@@ -153,11 +153,11 @@ def _layout(
 
 def _given(
     given: Input, asked: Hardware, training: Training, has_layout: bool, free: Fixed | None
-) -> Given:
+) -> GivenSpeed:
     basis = asked.utilization_basis
     rate = asked.throughput
     key = "throughput" if rate else "utilization" if asked.utilization else "calibrate"
-    return Given(
+    return GivenSpeed(
         utilization=asked.utilization,
         throughput=rate.value if rate else None,
         throughput_unit=rate.unit if rate else "token/s",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from costcalc.base.assumption import Assumption, Choice
-from costcalc.base.errors import InputError, NotFoundError, Problem
+from costcalc.base.errors import InputError, NotFoundError, wrong
 from costcalc.catalog import preset as presets
 from costcalc.catalog.preset import Preset
 from costcalc.resolve.known import taken
@@ -129,8 +129,9 @@ def _with_head(model: Architecture, head: str | None, labels: int | None) -> Arc
 def _preset(found: Preset, head: str | None = None, labels: int | None = None) -> _Known:
     fields: dict[str, object] = {}
     if found.forward_flops is not None and head is not None:
-        message = f"{found.id} is known by its FLOPs alone: its head cannot be changed"
-        raise InputError(Problem(key="model.head", message=message))
+        raise wrong(
+            "model.head", f"{found.id} is known by its FLOPs alone: its head cannot be changed"
+        )
     if found.forward_flops is not None:
         fields = {"forward_flops": found.forward_flops.si, "parameters": found.parameters}
         if found.first_layer_flops is not None:
@@ -200,12 +201,12 @@ def _adapted(path: Path, found: Adapter, asked: Model) -> _Known:
     try:
         return replace(_preset(presets.find(found.base), asked.head, asked.labels), adapter=found)
     except NotFoundError:
-        message = (
+        raise wrong(
+            "model.config",
             f"holds an adapter whose base ({found.base or 'not named'}) is no preset: give the "
             f"base's config.json as model.config, and training.method: lora with "
-            f"lora: {{rank: {found.rank}}}"
-        )
-        raise InputError(Problem(key="model.config", message=message)) from None
+            f"lora: {{rank: {found.rank}}}",
+        ) from None
 
 
 def _teacher(asked: Model, given: Input) -> dict[str, object]:

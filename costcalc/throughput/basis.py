@@ -7,7 +7,7 @@ framework that reports fp8 runs against the bf16 peak) or count attention in ful
 
 from __future__ import annotations
 
-from costcalc.base.errors import InputError, Problem, listing
+from costcalc.base.errors import listing, wrong
 from costcalc.base.vocabulary import NARROW, PEAK_KEY
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.workload.work import Work
@@ -29,12 +29,7 @@ has: fp16, fp32
         known = (
             listing(sorted(name for name in machine.peak if name not in ("fp64", "int8"))) or "none"
         )
-        raise InputError(
-            Problem(
-                key=key,
-                message=f"{machine.accelerator} has no peak for {precision}; it has: {known}",
-            )
-        )
+        raise wrong(key, f"{machine.accelerator} has no peak for {precision}; it has: {known}")
     return found
 
 
@@ -88,12 +83,10 @@ def from_utilization(
 ) -> float:
     """A measured utilisation, over another peak or with attention counted in full, in ours."""
     if peak is None and precision in NARROW:
-        raise InputError(
-            Problem(
-                key="hardware.utilization_basis.peak",
-                message="expected the precision whose peak hardware.utilization refers to (reports "
-                f"of {precision} runs use bf16 or {precision}); got nothing",
-            )
+        raise wrong(
+            "hardware.utilization_basis.peak",
+            "expected the precision whose peak hardware.utilization refers to (reports "
+            f"of {precision} runs use bf16 or {precision}); got nothing",
         )
     against = peak_of(machine, peak or precision, "hardware.utilization_basis.peak")
     over = full_over_causal(work) if attention == "full" else 1.0
@@ -115,18 +108,14 @@ def from_throughput(
         return value / ours / (full_over_causal(work) if attention == "full" else 1.0)
     per_datum = work.model_flops / work.data if work.data else work.flops_per_datum
     if not per_datum:
-        raise InputError(
-            Problem(
-                key="hardware.throughput",
-                message=f"expected TFLOP/s a device, as nothing says how many FLOPs a "
-                f"{work.datum} takes; got {unit}",
-            )
+        raise wrong(
+            "hardware.throughput",
+            f"expected TFLOP/s a device, as nothing says how many FLOPs a "
+            f"{work.datum} takes; got {unit}",
         )
     if unit != f"{work.datum}/s":
         if not work.sequence_length:
-            raise InputError(
-                Problem(key="hardware.throughput", message=f"expected {work.datum}/s; got {unit}")
-            )
+            raise wrong("hardware.throughput", f"expected {work.datum}/s; got {unit}")
         length = float(work.sequence_length)
         value = value / length if work.datum == "sample" else value * length
     return value * per_datum / (ours * machine.devices)
@@ -137,12 +126,9 @@ def from_step_time(
 ) -> float:
     """One measured optimizer step as utilisation."""
     if recipe is None or not recipe.global_batch or not work.flops_per_datum:
-        raise InputError(
-            Problem(
-                key="hardware.calibrate.step_time",
-                message="expected training.global_batch and a model beside it: they say what a "
-                "step is",
-            )
+        raise wrong(
+            "hardware.calibrate.step_time",
+            "expected training.global_batch and a model beside it: they say what a step is",
         )
     flops = data_per_step(work, recipe) * work.flops_per_datum
     return flops / (seconds * peak_of(machine, precision) * machine.devices)

@@ -11,7 +11,7 @@ from costcalc.catalog.region_table import table
 Figures = Mapping[str, float]
 
 
-class Generation(TypedDict, total=False):
+class OfGeneration(TypedDict, total=False):
     """What measurements of a generation tell: coefficients of its own, deviations by precision."""
 
     own: Figures
@@ -28,19 +28,13 @@ class Stated(TypedDict):
     why: str
 
 
-class Source(TypedDict):
-    """Where a constant is from."""
-
-    title: str
-
-
 Constants = TypedDict(
     "Constants",
     {
-        "sources": Mapping[str, Source],
+        "sources": Mapping[str, Mapping[str, str]],
         "global": Figures,
         "kinds": Mapping[str, Figures],
-        "generations": Mapping[str, Generation],
+        "generations": Mapping[str, OfGeneration],
         "models": Mapping[str, Figures],
         "classes": Mapping[str, Figures],
         "samples": Figures,

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, wrong
 from costcalc.base.vocabulary import OFFLOADS, RECOMPUTES
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Memory, Range, memory
-from costcalc.throughput.search import fastest, search
+from costcalc.throughput.search import search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
 from costcalc.workload.work import Work
@@ -131,19 +131,23 @@ def _automatic(
     if shape is None:
         layout, walked = _data_parallel(footprint, machine, recipe, fixed)
         return Placed(layout=layout, by="auto", walked=walked)
-    found, walked = fastest(
-        shape, machine, _as_long(recipe, shape), footprint=footprint, constants=load(), fixed=fixed
+    found = search(
+        shape,
+        machine,
+        _as_long(recipe, shape),
+        footprint=footprint,
+        constants=load(),
+        top=1,
+        fixed=fixed,
     )
-    if found is None:
-        raise InputError(
-            Problem(
-                key="hardware.layout",
-                message=f"no layout of {machine.devices} devices keeps to what is fixed; "
-                "change the count or leave an axis out",
-            )
+    if found.first is None:
+        raise wrong(
+            "hardware.layout",
+            f"no layout of {machine.devices} devices keeps to what is fixed; "
+            "change the count or leave an axis out",
         )
     free = fixed.tensor is None and fixed.pipeline is None
-    return Placed(layout=found, by="auto", walked=walked, free=free)
+    return Placed(layout=found.first, by="auto", walked=found.walked, free=free)
 
 
 def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
@@ -203,11 +207,11 @@ def _too_large(
     )
     if placed.by == "given" and smallest and smallest <= machine.devices:
         hint = f"; with layout: auto it fits, on {smallest} such devices at least"
-    message = (
+    return wrong(
+        where,
         f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
-        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}"
+        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}",
     )
-    return InputError(Problem(key=where, message=message))
 
 
 def smallest_count(

@@ -6,8 +6,9 @@ space; every layout gets its memory and its step time from the same functions as
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class Ranked:
     breakdown: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """What a search found: the best layouts, fastest first, and how many were walked.
 
@@ -56,10 +57,36 @@ class Found:
     ordered by memory.  ``fitting``: how many of those walked fit.
     """
 
-    best: tuple[Ranked, ...]
+    problem: _Problem = field(repr=False, compare=False)
+    rows: Floats = field(repr=False, compare=False)
     walked: int
     fitting: int
     fits: str
+
+    @property
+    def first(self) -> Layout | None:
+        """The best layout, without timing it once more."""
+        return layout_at(self.rows[:, 0].tolist()) if self.rows.shape[1] else None
+
+    @functools.cached_property
+    def best(self) -> tuple[Ranked, ...]:
+        """The best layouts with their step time and memory."""
+        number = self.rows.shape[1]
+        if not number:
+            return ()
+        axes = layouts_at(self.rows)
+        held, step = self.problem.bytes(axes, VALUE), self.problem.step(axes)
+        took = np.broadcast_to(step.seconds, number)
+        parts = {name: np.broadcast_to(part, number) for name, part in step.breakdown().items()}
+        return tuple(
+            Ranked(
+                layout=layout_at(self.rows[:, i].tolist()),
+                seconds=float(took[i]),
+                memory=float(held[i]),
+                breakdown={name: float(part[i]) for name, part in parts.items()},
+            )
+            for i in range(number)
+        )
 
     @property
     def why(self) -> str:
@@ -74,7 +101,7 @@ class _Problem:
     machine: Machine
     recipe: Recipe
     rates: Rates
-    training: StepRecipe
+    numbers: StepRecipe
     coefficients: Coefficients
 
     def bytes(self, axes: Layout, level: int) -> Floats:
@@ -82,7 +109,7 @@ class _Problem:
         return np.broadcast_to(made, np.shape(axes.data))
 
     def step(self, axes: Layout) -> StepTime:
-        return step_of(self.shape, self.rates, axes, self.training, self.coefficients)
+        return step_of(self.shape, self.rates, axes, self.numbers, self.coefficients)
 
 
 def search(
@@ -102,84 +129,25 @@ def search(
     for the precision.  Ties go to the layout that comes first in the table: fewer tensor ranks,
     then fewer stages, and so on, so that the same question has the same answer.
     """
-    problem, best, fits = _searched(
-        shape,
-        machine,
-        recipe,
-        footprint=footprint,
-        constants=constants,
-        top=top,
-        full=full,
-        fixed=fixed,
-    )
-    return _found(problem, best, fits)
-
-
-def fastest(
-    shape: ModelShape,
-    machine: Machine,
-    recipe: Recipe,
-    *,
-    footprint: Footprint,
-    constants: Constants,
-    fixed: Fixed | None = None,
-) -> tuple[Layout | None, int]:
-    """The first layout of :func:`search` and how many were walked, without timing it once more."""
-    _, best, _ = _searched(
-        shape,
-        machine,
-        recipe,
-        footprint=footprint,
-        constants=constants,
-        top=1,
-        full=False,
-        fixed=fixed,
-    )
-    first = layout_at(best.rows[:, 0].tolist()) if best.rows.shape[1] else None
-    return first, best.walked
-
-
-def _searched(
-    shape: ModelShape,
-    machine: Machine,
-    recipe: Recipe,
-    *,
-    footprint: Footprint,
-    constants: Constants,
-    top: int,
-    full: bool,
-    fixed: Fixed | None,
-) -> tuple[_Problem, _Best, str]:
     problem = _Problem(
         footprint=footprint,
         shape=shape,
         machine=machine,
         recipe=recipe,
         rates=rates_of(machine, recipe.precision),
-        training=training_of(recipe),
+        numbers=training_of(recipe),
         coefficients=coefficients_of(constants, machine, recipe.precision, shape.kind),
     )
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf
-    best = _fastest(problem, _walk(asked), limit, top)
-    if best.fitting:
-        return problem, best, "central"
-    if not best.walked:
-        return problem, best, "none"
+    found = _fastest(problem, _walk(asked), limit, top)
+    if found.fitting or not found.walked:
+        return found
     least, fitting = _least(problem, _walk(asked), limit)
     if not fitting:
-        return problem, _smallest(problem, _walk(asked), top), "none"
-    best = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
-    return problem, replace(best, fitting=fitting), "low"
-
-
-@dataclass(frozen=True, slots=True)
-class _Best:
-    """Columns of the best layouts, best first, out of how many."""
-
-    rows: Floats
-    walked: int
-    fitting: int
+        return _smallest(problem, _walk(asked), top)
+    found = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
+    return replace(found, fitting=fitting, fits="low")
 
 
 def _walk(asked: Question) -> Iterable[Floats]:
@@ -188,7 +156,7 @@ def _walk(asked: Question) -> Iterable[Floats]:
 
 def _fastest(
     problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *, low_within: float = np.inf
-) -> _Best:
+) -> Found:
     """The fastest layouts whose central memory is within a limit (and their low end within its)."""
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
     walked = fitting = 0
@@ -205,7 +173,13 @@ def _fastest(
         first = _order(seconds)[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         took = np.concatenate([took, seconds[first]])
-    return _Best(kept[:, _order(took)[:top]], walked, fitting)
+    return Found(
+        problem=problem,
+        rows=kept[:, _order(took)[:top]],
+        walked=walked,
+        fitting=fitting,
+        fits="central" if fitting else "none",
+    )
 
 
 def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[float, int]:
@@ -219,7 +193,7 @@ def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[flo
     return least, fitting
 
 
-def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> _Best:
+def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> Found:
     """The layouts that take the least memory at the low end."""
     kept, held = np.empty((len(COLUMNS), 0)), np.empty(0)
     walked = 0
@@ -229,7 +203,8 @@ def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> _Best:
         first = np.argsort(low, kind="stable")[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         held = np.concatenate([held, low[first]])
-    return _Best(kept[:, np.argsort(held, kind="stable")[:top]], walked, 0)
+    rows = kept[:, np.argsort(held, kind="stable")[:top]]
+    return Found(problem=problem, rows=rows, walked=walked, fitting=0, fits="none")
 
 
 def _order(seconds: Floats) -> Places:
@@ -237,26 +212,6 @@ def _order(seconds: Floats) -> Places:
     digits = np.floor(np.log(seconds) / _EQUAL)
     order: Places = np.argsort(digits, kind="stable")
     return order
-
-
-def _found(problem: _Problem, best: _Best, fits: str) -> Found:
-    number = best.rows.shape[1]
-    if not number:
-        return Found(best=(), walked=best.walked, fitting=0, fits="none")
-    axes = layouts_at(best.rows)
-    held, step = problem.bytes(axes, VALUE), problem.step(axes)
-    took = np.broadcast_to(step.seconds, number)
-    parts = {name: np.broadcast_to(part, number) for name, part in step.breakdown().items()}
-    ranked = tuple(
-        Ranked(
-            layout=layout_at(best.rows[:, i].tolist()),
-            seconds=float(took[i]),
-            memory=float(held[i]),
-            breakdown={name: float(p[i]) for name, p in parts.items()},
-        )
-        for i in range(number)
-    )
-    return Found(best=ranked, walked=best.walked, fitting=best.fitting, fits=fits)
 
 
 def why_first(first: Ranked, second: Ranked) -> str:

@@ -61,11 +61,6 @@ class ModelShape:
     known: bool = True  # False: derived from a parameter count alone
 
     @property
-    def layer_weights(self) -> Number:
-        """Matrix elements stored in a mean layer, all experts counted."""
-        return self.attention_weights + self.mlp_weights + self.expert_stored
-
-    @property
     def expert_stored(self) -> Number:
         """Matrix elements of all routed experts of a mean layer."""
         return self.moe_share * self.experts * self.expert_weights

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from costcalc.base.assumption import Assumption, exact
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import wrong
 from costcalc.throughput import basis
 from costcalc.throughput.constants import load
 from costcalc.throughput.efficiency import efficiency
@@ -27,7 +27,7 @@ KEY = "hardware.utilization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class GivenSpeed:
     """What the user has measured or fixed, in SI; None where nothing is said.
 
     ``throughput`` is in ``throughput_unit``: token/s or sample/s of the whole job, or FLOP/s a
@@ -96,7 +96,7 @@ def throughput(
     recipe: Recipe | None,
     *,
     layout: Layout | None = None,
-    given: Given | None = None,
+    given: GivenSpeed | None = None,
 ) -> Throughput:
     """Seconds of one run, with MFU, layout and memory.
 
@@ -104,7 +104,7 @@ def throughput(
     cannot be read (its basis is asked for in 8 and 4 bits), or where the low end of the memory
     exceeds the device and nothing measured says otherwise.
     """
-    given = given or Given()
+    given = given or GivenSpeed()
     recipe = recipe and replace(recipe, passes=work.passes)
     precision = recipe.precision if recipe else _only_precision(machine)
     peak = basis.peak_of(machine, precision)
@@ -174,11 +174,9 @@ def _only_precision(machine: Machine) -> str:
     """The 16-bit precision of a machine, where no recipe states one."""
     known = [name for name in ("bf16", "fp16", "tf32", "fp32") if name in machine.peak]
     if not known:
-        raise InputError(
-            Problem(
-                key="hardware.accelerator",
-                message=f"{machine.accelerator} has no peak in its profile: say training.precision",
-            )
+        raise wrong(
+            "hardware.accelerator",
+            f"{machine.accelerator} has no peak in its profile: say training.precision",
         )
     return known[0]
 
@@ -191,7 +189,7 @@ def _step(work: Work, recipe: Recipe | None, rate: float | None) -> float | None
 
 
 def _measured(
-    work: Work, machine: Machine, recipe: Recipe | None, given: Given, precision: str
+    work: Work, machine: Machine, recipe: Recipe | None, given: GivenSpeed, precision: str
 ) -> Assumption | None:
     """What the user measured, as utilisation: throughput first, then utilization, then a step."""
     if given.throughput is not None:
@@ -234,7 +232,7 @@ def _again(measured: Assumption) -> Assumption:
     )
 
 
-def _passed_over(given: Given) -> tuple[str, ...]:
+def _passed_over(given: GivenSpeed) -> tuple[str, ...]:
     """What was measured and is not used, since something else was."""
     told = {
         "hardware.throughput": given.throughput,
@@ -245,14 +243,12 @@ def _passed_over(given: Given) -> tuple[str, ...]:
     return tuple(f"{key} is not used: {used} says how fast it trains" for key in others)
 
 
-def _given(value: float, key: str, given: Given) -> Assumption:
+def _given(value: float, key: str, given: GivenSpeed) -> Assumption:
     if not 0 < value <= 1:
-        raise InputError(
-            Problem(
-                key=key,
-                message=f"expected a share of the dense peak, more than 0 and at most 1; "
-                f"it comes to {value:.3g}: check the unit, the basis and the count",
-            )
+        raise wrong(
+            key,
+            f"expected a share of the dense peak, more than 0 and at most 1; "
+            f"it comes to {value:.3g}: check the unit, the basis and the count",
         )
     return exact(
         KEY,
@@ -281,7 +277,7 @@ def _from_cells(work: Work, machine: Machine, precision: str, workload: str | No
 
 
 def _generation(
-    work: Work, machine: Machine, recipe: Recipe | None, given: Given
+    work: Work, machine: Machine, recipe: Recipe | None, given: GivenSpeed
 ) -> tuple[Assumption | None, str]:
     """Decoding time of one run, or why it cannot be had; what is measured holds it already.
 

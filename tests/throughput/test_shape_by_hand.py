@@ -21,6 +21,10 @@ from costcalc.workload.stage import WorkloadInput, workload
 from costcalc.workload.work import Passes
 
 
+def layer_weights(shape):
+    return shape.attention_weights + shape.mlp_weights + shape.expert_stored
+
+
 @pytest.mark.parametrize(
     ("window", "causal", "keys"),
     [
@@ -47,7 +51,7 @@ def test_a_dense_decoder() -> None:
     mlp = 3 * 100 * 300
     assert (found.attention_weights, found.mlp_weights, found.expert_weights) == (36e3, 90e3, 0)
     assert (attention, mlp) == (36e3, 90e3)
-    assert found.layer_weights == 126e3
+    assert layer_weights(found) == 126e3
     assert found.head_weights == found.embedding_weights == 100e3
     assert found.parameters == 2 * 126e3 + 2 * 100e3
     assert found.active_weights == 2 * 126e3 + 100e3
@@ -113,7 +117,7 @@ def test_the_rule_for_a_parameter_count() -> None:
     assert float(found.hidden) == pytest.approx(2048)
     assert float(found.heads) == pytest.approx(16)
     assert float(found.ffn) == pytest.approx(4 * 2048)
-    assert float(found.layer_weights) == pytest.approx(12 * 2048**2)
+    assert float(layer_weights(found)) == pytest.approx(12 * 2048**2)
     assert found.parameters == 196608.0 * 16**3
     assert found.known is False
     assert float(found.vocabulary) == 50304
@@ -262,7 +266,7 @@ def test_the_footprint_of_a_walk_is_a_mean_layer() -> None:
 
 def test_sizes_that_are_not_said_are_none() -> None:
     bare = ModelShape(layers=1.0, hidden=1.0)
-    assert (bare.layer_weights, bare.expert_stored, bare.active_weights) == (0, 0, 0)
+    assert (layer_weights(bare), bare.expert_stored, bare.active_weights) == (0, 0, 0)
     ones = {"layers": 1, "hidden": 1, "gated": 1, "filled": 1, "answered": 1, "known": True}
     ones |= {"sequence_length": 1, "kind": "decoder"}
     for name in ModelShape.__slots__:

@@ -14,7 +14,7 @@ from costcalc.throughput.fitting import place, shape_for, smallest_count
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.stage import Given, throughput
+from costcalc.throughput.stage import GivenSpeed, throughput
 from costcalc.throughput.step import step_time
 from costcalc.workload.stage import WorkloadInput, workload
 
@@ -135,7 +135,7 @@ def test_a_reference_model_takes_a_forward_pass_more():
 
 
 def test_a_measured_utilization_wins_and_is_exact():
-    found = run(Given(utilization=0.41, where="run.yaml:3:2"))
+    found = run(GivenSpeed(utilization=0.41, where="run.yaml:3:2"))
     assert (found.utilization.value, found.utilization.low, found.utilization.high) == (
         0.41,
         0.41,
@@ -148,7 +148,7 @@ def test_a_measured_utilization_wins_and_is_exact():
 def test_attention_counted_in_full_by_hand():
     # Llama 3 8B at 8192: 57,912,852,480 FLOP a token in full, 51,470,401,536 causal
     assert full_over_causal(WORK) == pytest.approx(57_912_852_480 / 51_470_401_536)
-    found = run(Given(utilization=0.41, basis_attention="full"))
+    found = run(GivenSpeed(utilization=0.41, basis_attention="full"))
     assert found.utilization.value == pytest.approx(0.41 * 51_470_401_536 / 57_912_852_480)
 
 
@@ -170,13 +170,13 @@ def test_an_encoder_counts_the_same_either_way():
 
 def test_a_utilization_over_another_peak():
     eight = recipe(8192, 1024, precision="fp8")
-    found = run(Given(utilization=0.5, basis_peak="bf16"), made=eight)
+    found = run(GivenSpeed(utilization=0.5, basis_peak="bf16"), made=eight)
     assert found.utilization.value == pytest.approx(0.5 * 989.4 / 1978.9)
     assert found.peak == 1978.9e12
 
 
 def test_throughput_wins_over_utilization():
-    found = run(Given(utilization=0.1, throughput=9.6e6, throughput_unit="token/s"))
+    found = run(GivenSpeed(utilization=0.1, throughput=9.6e6, throughput_unit="token/s"))
     # 9.6e6 token/s · 51.47e9 FLOP / (1024 · 989.4e12)
     assert found.utilization.value == pytest.approx(9.6e6 * 51_470_401_536 / (1024 * 989.4e12))
     assert found.rate == pytest.approx(9.6e6)
@@ -184,16 +184,16 @@ def test_throughput_wins_over_utilization():
 
 
 def test_throughput_in_sequences_and_in_flops():
-    in_samples = run(Given(throughput=100.0, throughput_unit="sample/s"))
+    in_samples = run(GivenSpeed(throughput=100.0, throughput_unit="sample/s"))
     assert in_samples.rate == pytest.approx(100 * 8192)
-    in_flops = run(Given(throughput=400e12, throughput_unit="FLOP/s"))
+    in_flops = run(GivenSpeed(throughput=400e12, throughput_unit="FLOP/s"))
     assert in_flops.utilization.value == pytest.approx(400 / 989.4)
-    counted = run(Given(throughput=400e12, throughput_unit="FLOP/s", basis_attention="full"))
+    counted = run(GivenSpeed(throughput=400e12, throughput_unit="FLOP/s", basis_attention="full"))
     assert counted.utilization.value == pytest.approx(400 / 989.4 * 51_470_401_536 / 57_912_852_480)
 
 
 def test_one_measured_step_calibrates():
-    found = run(Given(step_time=2.0))
+    found = run(GivenSpeed(step_time=2.0))
     assert found.step_time == pytest.approx(2.0)
     use = found.utilization
     assert use.basis == "measured"
@@ -206,11 +206,11 @@ def test_one_measured_step_calibrates():
 
 
 def test_what_is_passed_over_is_said():
-    found = run(Given(utilization=0.4, step_time=2.0))
+    found = run(GivenSpeed(utilization=0.4, step_time=2.0))
     assert found.utilization.value == pytest.approx(0.4)
     told = "hardware.calibrate is not used: hardware.utilization says how fast it trains"
     assert found.warnings == (told,)
-    found = run(Given(utilization=0.4, throughput=1e6, step_time=2.0))
+    found = run(GivenSpeed(utilization=0.4, throughput=1e6, step_time=2.0))
     assert found.warnings == (
         "hardware.utilization is not used: hardware.throughput says how fast it trains",
         "hardware.calibrate is not used: hardware.throughput says how fast it trains",
@@ -235,7 +235,7 @@ def test_the_kind_of_a_bare_budget_may_be_said():
     budget = workload(WorkloadInput(flops=1e21))
     on = machine(64)
     kinds = {
-        kind: throughput(budget, on, None, given=Given(workload=kind)).utilization.value
+        kind: throughput(budget, on, None, given=GivenSpeed(workload=kind)).utilization.value
         for kind in ("cnn", "decoder")
     }
     assert kinds["cnn"] < kinds["decoder"]
@@ -243,7 +243,9 @@ def test_the_kind_of_a_bare_budget_may_be_said():
 
 def test_a_network_by_its_flops_is_modelled_by_its_class():
     images = workload(WorkloadInput(forward_flops=8.178e9, parameters=25.6e6, samples=1.15e8))
-    found = throughput(images, V100, recipe(1, 2048, precision="fp16"), given=Given(workload="cnn"))
+    found = throughput(
+        images, V100, recipe(1, 2048, precision="fp16"), given=GivenSpeed(workload="cnn")
+    )
     assert found.utilization.basis == "modelled"
     # measured: 8 V100 reach some 6,700 to 11,200 images/s on ResNet-50 with mixed precision
     # (NVIDIA DeepLearningExamples, ConvNets/resnet50v1.5 and MxNet RN50v1.5)
@@ -295,7 +297,7 @@ def test_generation_without_shapes_is_null_with_its_reason():
 def test_a_measured_throughput_holds_generation_already():
     work, made = rl()
     found = throughput(
-        work, machine(64), made, given=Given(throughput=1e5, throughput_unit="token/s")
+        work, machine(64), made, given=GivenSpeed(throughput=1e5, throughput_unit="token/s")
     )
     assert found.generation is None
     assert found.generation_why == ""
@@ -326,7 +328,11 @@ def test_a_layout_that_cannot_fit_is_told_of_auto():
 
 
 def test_measured_figures_are_never_refused():
-    for measured in (Given(utilization=0.4), Given(throughput=5e3), Given(step_time=10.0)):
+    for measured in (
+        GivenSpeed(utilization=0.4),
+        GivenSpeed(throughput=5e3),
+        GivenSpeed(step_time=10.0),
+    ):
         found = throughput(work_of(LLAMA70), machine(4), recipe(2048, 16), given=measured)
         assert found.memory.low > 80 * GIB
         assert found.warnings
@@ -344,7 +350,7 @@ def test_between_low_and_high_there_is_a_warning():
 
 def test_the_least_recompute_that_fits():
     layout = Layout(data=8, sharding="zero3", micro_batch=4)
-    free = Given(recompute_free=True)
+    free = GivenSpeed(recompute_free=True)
     kinds = [
         throughput(
             work_of(LLAMA8), machine(8, memory=gib * GIB), recipe(), layout=layout, given=free
@@ -355,7 +361,7 @@ def test_the_least_recompute_that_fits():
 
 
 def test_what_is_fixed_is_kept_and_offloaded():
-    fixed = Given(fixed=Fixed(tensor=8, micro_batch=1), offload="optimizer")
+    fixed = GivenSpeed(fixed=Fixed(tensor=8, micro_batch=1), offload="optimizer")
     found = throughput(work_of(LLAMA70), machine(8), recipe(2048, 8), given=fixed)
     assert (found.layout.tensor, found.layout.offload) == (8, "optimizer")
     assert found.memory_parts["optimizer"] == 0
@@ -363,7 +369,7 @@ def test_what_is_fixed_is_kept_and_offloaded():
 
 def test_what_is_fixed_and_cannot_be():
     with pytest.raises(InputError) as wrong:
-        throughput(work_of(LLAMA8), machine(8), recipe(), given=Given(fixed=Fixed(tensor=3)))
+        throughput(work_of(LLAMA8), machine(8), recipe(), given=GivenSpeed(fixed=Fixed(tensor=3)))
     assert str(wrong.value) == (
         "hardware.layout: no layout of 8 devices keeps to what is fixed; "
         "change the count or leave an axis out"
@@ -383,7 +389,7 @@ def test_a_precision_that_the_profile_lacks():
 
 def test_the_basis_is_asked_for_in_eight_bits():
     with pytest.raises(InputError) as wrong:
-        run(Given(utilization=0.4), made=recipe(8192, 1024, precision="fp8"))
+        run(GivenSpeed(utilization=0.4), made=recipe(8192, 1024, precision="fp8"))
     assert str(wrong.value) == (
         "hardware.utilization_basis.peak: expected the precision whose peak hardware.utilization "
         "refers to (reports of fp8 runs use bf16 or fp8); got nothing"
@@ -392,7 +398,7 @@ def test_the_basis_is_asked_for_in_eight_bits():
 
 def test_a_throughput_beyond_the_peak():
     with pytest.raises(InputError) as wrong:
-        run(Given(throughput=1e9, throughput_unit="token/s"))
+        run(GivenSpeed(throughput=1e9, throughput_unit="token/s"))
     assert str(wrong.value) == (
         "hardware.throughput: expected a share of the dense peak, more than 0 and at most 1; "
         "it comes to 50.8: check the unit, the basis and the count"
@@ -402,13 +408,13 @@ def test_a_throughput_beyond_the_peak():
 def test_a_rate_of_tokens_says_nothing_of_bare_flops():
     budget = workload(WorkloadInput(flops=1e21))
     with pytest.raises(InputError, match="expected TFLOP/s a device"):
-        throughput(budget, machine(8), None, given=Given(throughput=1e5))
+        throughput(budget, machine(8), None, given=GivenSpeed(throughput=1e5))
 
 
 def test_calibration_needs_a_step():
     with pytest.raises(InputError, match=r"expected training.global_batch and a model beside it"):
         throughput(
-            workload(WorkloadInput(flops=1e21)), machine(8), None, given=Given(step_time=1.0)
+            workload(WorkloadInput(flops=1e21)), machine(8), None, given=GivenSpeed(step_time=1.0)
         )
 
 
@@ -440,7 +446,7 @@ def test_an_older_kernel_is_slower_from_the_run_file_on():
 
 def test_a_layout_that_is_said_but_for_its_sharding_loses_nothing():
     said = Fixed(tensor=1, pipeline=1, context=1, expert=1, virtual_pipeline=1, data=1024)
-    found = run(Given(fixed=said), layout=None)
+    found = run(GivenSpeed(fixed=said), layout=None)
     assert found.layout_by == "auto"
     assert "runs lose" not in found.utilization.why
     assert "runs lose" in run(layout=None).utilization.why
