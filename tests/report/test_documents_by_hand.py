@@ -58,6 +58,7 @@ def test_bills_list_the_energy_of_each_part() -> None:
     """10 kWh of training with 4 kg, 1 kWh of fine-tuning without a figure; the third is unknown."""
     view = tuned_after_pretraining()
     made = json.loads(render(view, "cyclonedx"))
+    assert (made["specVersion"], made["version"]) == ("1.6", 1)  # the first of its kind
     card = made["components"][0]["modelCard"]["considerations"]["environmentalConsiderations"]
     said = [
         (one["activity"], one["activityEnergyCost"]["value"], one.get("co2CostEquivalent"))

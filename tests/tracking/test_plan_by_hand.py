@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import log
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +13,8 @@ import pytest
 from costcalc.base.errors import InputError
 from costcalc.base.reading import read_file
 from costcalc.runfile.rules import Lacking
-from costcalc.tracking import final_report
-from costcalc.tracking.ledger import Written
+from costcalc.tracking import final_report, forecast, progress, ranks
+from costcalc.tracking.ledger import Writer, Written, read
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.plan import Plan, predicted, prepare
 from costcalc.tracking.records import Place, Sample, Start
@@ -215,3 +218,36 @@ def test_records_that_are_none_of_a_jobs(tmp_path: Path) -> None:
         final_report.merged(str(tmp_path))
     with pytest.raises(InputError, match="none of x is there"):
         final_report.merged(str(tmp_path), job="x")
+
+
+# --- small edges ----------------------------------------------------------------------------------
+
+
+def test_of_samples_at_one_time_the_last_counts(tmp_path: Path) -> None:
+    start = Start(job="j", writer="w", time=0.0, boot="b", host="h", place=Place(job="j"))
+    writer = Writer(tmp_path, start)
+    running = Sample(time=5.0, elapsed=5.0, steps=3, status="running")
+    for record in (running, replace(running, status="completed"), replace(running, elapsed=4.0)):
+        writer.append(record)
+    (found,) = read(tmp_path)
+    assert found.last is not None
+    assert (found.last.status, found.last.elapsed) == ("completed", 5.0)
+
+
+def test_what_is_spent_is_told_in_its_own_unit() -> None:
+    # a quarter of an hour
+    spent = forecast.figures(None, 8, 900.0, None)[0]
+    assert progress.line(spent, None) == "time 15.0 min"
+
+
+def test_the_pace_of_the_rest_drifts_as_published_runs_do() -> None:
+    # of 75 to 99 % effective: half of the logarithm of their ratio over 1.645
+    assert log(0.99 / 0.75) / 2 / 1.6449 == pytest.approx(forecast.DRIFT, rel=1e-4)
+
+
+def test_a_torch_without_its_distributed_part_is_passed_over() -> None:
+    parts = {"is_available": lambda: False, "is_initialized": lambda: True}
+    parts |= {"get_rank": lambda: 3, "get_world_size": lambda: 4}
+    modules: Any = {"torch": SimpleNamespace(distributed=SimpleNamespace(**parts))}
+    assert ranks.detect({}, modules).world == 1
+    assert ranks.detect({}, {"torch": SimpleNamespace()}).world == 1  # type: ignore[dict-item]
