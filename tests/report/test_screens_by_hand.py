@@ -33,9 +33,9 @@ def estimate(known: dict[str, float | tuple[float, float, float]], **more: Any) 
     return Estimate(name="by hand", results=results, **more)
 
 
-def screen(made: Estimate, *, verbose: bool = False) -> list[str]:
+def screen(made: Estimate, *, verbose: bool = False, width: int = 160) -> list[str]:
     file = io.StringIO()
-    Console(file=file, width=160, highlight=False).print(table.render(made, verbose=verbose))
+    Console(file=file, width=width, highlight=False).print(table.render(made, verbose=verbose))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -70,6 +70,15 @@ def test_the_headline_says_what_a_figure_is_made_of() -> None:
     assert "30.0 kWh before the facility's share" in line(lines, "Energy")
     assert "3.00 kgCO2e electricity, 1.00 kgCO2e hardware" in line(lines, "CO2e")
     assert line(lines, "Cost").split() == ["Cost", "unknown", "not", "said"]
+
+
+def test_on_a_narrow_screen_notes_are_broken_and_figures_are_not() -> None:
+    known = {"cost": (12_345.0, 10_000.0, 15_000.0)}
+    lines = screen(estimate(known, details={"price": "word " * 20}), width=50)
+    found = line(lines, "Cost")
+    assert "12,300 USD" in found
+    assert "10,000 – 15,000" in found
+    assert sum("word" in each for each in lines) > 3
 
 
 def test_parts_that_are_not_known_are_not_told() -> None:
@@ -133,6 +142,8 @@ def test_of_many_parts_eight_are_drawn_largest_first() -> None:
     found = line(lines, "cost")
     assert "p10 18 %, p9 16 %" in found
     assert "p3 5.5 %" in found
+    # 52 of 55 are drawn, 22.7 of 24 letters; the fifth is filled as the first
+    assert sum(letter in table.FILLS for letter in found) == 23
     assert "p2" not in found
 
 
