@@ -107,16 +107,16 @@ def no_less(
     """A lifecycle figure that is not below the direct one of the same place.
 
     A grid emits more over its lifecycle than at its stacks alone.  Where the medians say otherwise,
-    its plants are worse than the median ones, or it consumes what others generate: then the direct
-    figure times the least ratio of both is taken.  Else the high end reaches that far, and of an
-    operator's ``own`` figure of its site the low end reaches down to it.
+    its plants are worse than the median ones: the direct figure times the least ratio of both is
+    taken.  An operator's ``own`` figure is of what its site consumes, and of another convention:
+    the range reaches to it, and the figure stays that of the grid.
     """
     rule = found.section("ranges").get("grid", {}).get("no_less_than")
     if not rule:
         return default
     least = rule["factor"] * direct.value
-    if default.value < direct.value:
-        return _raised(default, direct, rule["factor"], own=own)
+    if default.value < direct.value and not own:
+        return _raised(default, direct, rule["factor"])
     low = min(default.low, direct.value) if own else default.low
     if least <= default.high and low == default.low:
         return default
@@ -129,10 +129,9 @@ def no_less(
     return replace(default, low=low, high=max(default.high, least), range_why=why)
 
 
-def _raised(default: GridFactor, direct: GridFactor, times: float, *, own: bool) -> GridFactor:
+def _raised(default: GridFactor, direct: GridFactor, times: float) -> GridFactor:
     """A direct figure times the least ratio of lifecycle to direct, as the lifecycle one."""
     value = times * direct.value
-    low, why = (default.low, "what the place generates") if own else (direct.low, "the direct one")
     below = (
         f"the lifecycle figure of {default.place}, {default.value:.4g} g, is below the direct one, "
         f"{direct.value:.4g} g ({direct.source}): {times:g} times that is taken"
@@ -140,13 +139,12 @@ def _raised(default: GridFactor, direct: GridFactor, times: float, *, own: bool)
     return replace(
         default,
         value=value,
-        low=low,
+        low=direct.low,
         high=max(default.high, value * default.high / default.value),
         year=direct.year,
-        flow=direct.flow,
         how="computed",
         source=f"{direct.source}; {default.source}",
         url=direct.url,
         why=f"{below}; {default.why}" if default.why else below,
-        range_why=f"{default.range_why}; down to {low:.4g} g, {why}",
+        range_why=f"{default.range_why}; down to {direct.low:.4g} g, the direct one",
     )

@@ -27,6 +27,7 @@ EACH = {
     "validate": [],
     "models": ["llama-3-8b"],
     "hardware": ["show", "h100-sxm5-80"],
+    "prices": ["list", "t4"],
     "regions": ["show", "CA-QC"],
     "compare": ["examples/compare.yaml", "--top", "3"],
     "plan": ["examples/plan.yaml"],

@@ -275,9 +275,9 @@ def test_the_same_draws_tell_close_ones_apart():
 def test_two_providers_prices_are_wrong_each_in_its_own_way():
     found = compare(
         RUN,
-        accelerators="h100-sxm5-80,a100-sxm4-80",
+        accelerators="h100-sxm5-80,h200-sxm-141,a100-sxm4-80",
         counts=64,
-        plans="spot",
+        plans="on-demand",
         regions="aws:us-east-1,azure:eastus,gcp:us-central1",
     )
     rows = list(found.front)
