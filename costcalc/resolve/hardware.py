@@ -61,7 +61,7 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
     per_node = min(host.devices, count)
     nodes = -(-count // host.devices)
     mig = accelerators.mig_of(asked.accelerator or "")
-    share = asked.share or (mig.slices / MIG_SLICES if mig else 1.0)
+    share = asked.share or (mig.slices / _slices(accelerator) if mig else 1.0)
     machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
     if mig is not None and asked.share is None:
         machine, told = _part_of(machine, accelerator, mig)
@@ -92,16 +92,23 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
 MOST_IN_A_WORKSTATION = 4
 MIG_SLICES = 7
 """Compute slices of a partitioned board (NVIDIA, Multi-Instance GPU User Guide)."""
+MIG_SLICES_OF = {"a30": 4, "a30x": 4}
+"""Boards that are cut otherwise (the same guide)."""
+
+
+def _slices(board: Accelerator) -> int:
+    return MIG_SLICES_OF.get(board.id, MIG_SLICES)
 
 
 def _part_of(machine: Machine, board: Accelerator, mig: Mig) -> tuple[Machine, Choice]:
     """The machine of a MIG instance: its memory and bandwidth go by memory, the rest by slices."""
     memory = mig.gigabytes * 2**30  # named in GB, allotted in GiB
     part = memory / board.memory.si
-    why = f"{mig.slices} of {MIG_SLICES} compute slices, {mig.gigabytes:g} GB of memory"
+    slices = _slices(board)
+    why = f"{mig.slices} of {slices} compute slices, {mig.gigabytes:g} GB of memory"
     told = Choice(
         key="hardware.share",
-        value=mig.slices / MIG_SLICES,
+        value=mig.slices / slices,
         basis="given",
         source="the name of the device",
         why=why,

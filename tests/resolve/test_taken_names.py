@@ -40,3 +40,11 @@ def test_a_mig_instance_is_its_part_of_the_board():
     assert said.value == pytest.approx(3 / 7)
     assert said.why == "3 of 7 compute slices, 20 GB of memory"
     assert part.values["wall_clock"] > whole.values["wall_clock"] * 7 / 3 * 0.8
+
+
+def test_an_a30_is_cut_in_four():
+    # NVIDIA MIG user guide: 1g.6gb is a quarter of an A30, where other boards are cut in seven
+    part = costcalc.estimate(RUN, changes={"hardware.accelerator": "NVIDIA A30 MIG 1g.6gb"})
+    said = {item.key: item for item in part.assumptions}["hardware.share"]
+    assert said.value == pytest.approx(1 / 4)
+    assert said.why == "1 of 4 compute slices, 6 GB of memory"
