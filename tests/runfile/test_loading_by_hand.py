@@ -47,7 +47,7 @@ def test_places_of_a_stage(tmp_path: Path) -> None:
     first, second = read(path).parts
     assert first.place("hardware", "count") == f"{path}:2:38"
     assert second.place("hardware", "count") == f"{path}:7:21"  # its own
-    assert second.place("price", "device_hour") == f"{path}:3:21"  # that of all
+    assert second.place("price", "device_hour") == f"{path}:3:22"  # that of all
     assert second.place("site", "pue") is None
     assert first.problem(("hardware", "count"), "m").line == 2
     problem = second.problem(("hardware", "count"), "m")
