@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,33 @@ def test_bills_list_the_energy_of_each_part() -> None:
     assert [one["ai_energyQuantity"] for one in used["ai_finetuningEnergyConsumption"]] == ["1"]
     bare = json.loads(render(report(results()), "spdx"))["@graph"]
     assert not any("ai_energyConsumption" in item for item in bare)
+
+
+def test_properties_of_a_bill_say_what_is_not_known_and_why() -> None:
+    made = json.loads(render(report(results(cost=5.0), costcalc_version="1.2"), "cyclonedx"))
+    card = made["components"][0]["modelCard"]["considerations"]["environmentalConsiderations"]
+    said = {each["name"]: each["value"] for each in card["properties"]}
+    assert said["costcalc:cost"] == "5.0 USD"
+    assert said["costcalc:energy"] == "unknown: not said"
+    assert said["costcalc:kind"] == "estimated"
+    assert card["energyConsumptions"] == []  # the format has no way to say unknown
+    (tool,) = made["metadata"]["tools"]["components"]
+    assert tool["version"] == "1.2"
+    bare = json.loads(render(report(results()), "cyclonedx"))
+    assert "version" not in bare["metadata"]["tools"]["components"][0]
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "(a)"), (3, "(a, b, c)"), (4, "(a, b, c …)")])
+def test_up_to_three_files_whose_data_differ_are_named(
+    number: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = {"data": dict.fromkeys("abcd"[:number], "new")}
+    monkeypatch.setattr(
+        "costcalc.calculator.calculate.estimate", lambda run: SimpleNamespace(to_dict=lambda: again)
+    )
+    made = report(results(), run={"name": "n"}, data=dict.fromkeys("abcd", "old"))
+    found = recompute(made)  # type: ignore[arg-type]
+    assert found.reasons == (f"needs costcalc of its time: the data differ here {said}",)
 
 
 def test_a_row_of_csv_for_each_figure_of_each_part() -> None:

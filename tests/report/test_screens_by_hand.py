@@ -266,3 +266,105 @@ def test_devices_of_codecarbon(
 )
 def test_where_codecarbon_says_it_was(row: dict[str, str | None], region: str | None) -> None:
     assert codecarbon._region(row) == region
+
+
+# --- the whole screen -----------------------------------------------------------------------------
+
+SCREEN = """\
+by hand
+8 × A100 · FR
+
+  Time     10.0 hours               80.0 device-hours
+  Cost        160 USD  120 – 200    2 USD an hour
+  Energy     36.0 kWh  30.0 – 45.0  30.0 kWh before the facility's share
+  CO2e    4.00 kgCO2e  3.00 – 5.00  3.60 kgCO2e electricity, 400 gCO2e hardware
+  limit cost 100 USD: PASSED
+  limit time 1 d: kept
+
+Stages
+  by hand  4.00 hours  60.0 USD  unknown  unknown
+
+How it comes about
+  time  a ÷ b
+
+Where it goes
+  cost ██████████████████▓▓▓▓▓▓ rent 75 %, power 25 %
+  as much as  16 km by car
+
+What would narrow the range most
+  Cost  price.device_hour 90 %
+
+Assumed
+  site.pue  1.200  (default: S)
+note: w
+"""
+
+
+def whole() -> Estimate:
+    """10 h of 8 devices; 120 of 160 USD are 18 of 24 letters; 4 kg over 248.5 g a km are 16 km."""
+    known: dict[str, float | tuple[float, float, float]] = {
+        "wall_clock": 10.0,
+        "device_hours": 80.0,
+        "cost": (160.0, 120.0, 200.0),
+        "energy_it": 30.0,
+        "energy": (36.0, 30.0, 45.0),
+        "carbon_operational": 3.6,
+        "carbon_embodied": 0.4,
+        "carbon_total": (4.0, 3.0, 5.0),
+        "water": 10.0,
+    }
+    return estimate(
+        known,
+        details={
+            "hardware": {"count": 8, "name": "A100", "unit": "GPU"},
+            "region": "FR",
+            "price": "2 USD an hour",
+            "steps": [("time", "a ÷ b")],
+        },
+        limits=[
+            {"passed": True, "text": "limit cost 100 USD: PASSED"},
+            {"passed": False, "text": "limit time 1 d: kept"},
+        ],
+        breakdown={"cost": {"rent": 120.0, "power": 40.0}, "step": {"compute": 1.0}},
+        drivers=[{"of": "cost", "key": "price.device_hour", "share": 0.9}],
+        assumptions=[
+            assumption("site.pue", 1.2, why="because"),
+            assumption("hardware.count", 8.0, basis="given"),
+        ],
+        warnings=["w"],
+        stages=[estimate({"wall_clock": 4.0, "cost": 60.0})],
+    )
+
+
+def test_the_whole_screen() -> None:
+    assert screen(whole()) == SCREEN.splitlines()
+
+
+def test_verbose_adds_water_steps_and_every_input_with_its_reason() -> None:
+    more = SCREEN.replace("  limit cost", "  Water        10.0 L\n  limit cost", 1)
+    more = more.replace("  as much", f"  step {'█' * 24} compute 100 %\n  as much", 1)
+    before, _, after = more.partition("Assumed\n  site.pue  1.200  (default: S)\n")
+    inputs = (
+        "Every input, with its source\n"
+        "  site.pue        1.200  (default: S); because\n"
+        "  hardware.count  8.000  (given: S)\n"
+    )
+    assert screen(whole(), verbose=True) == f"{before}{inputs}{after}".splitlines()
+
+
+def test_limits_are_green_where_they_are_kept() -> None:
+    styles = [text.style for text in table._limits(whole().limits)]  # type: ignore[attr-defined]
+    assert styles == ["bold red", "green"]
+    unknown_ = [{"passed": None, "text": "cannot be judged"}]
+    assert [text.style for text in table._limits(unknown_)] == ["bold red"]  # type: ignore[attr-defined]
+
+
+def test_little_is_said_of_what_is_little_known() -> None:
+    assert screen(estimate({})) == [
+        "by hand",
+        "",
+        "  Time    unknown    not said",
+        "  Cost    unknown    not said",
+        "  Energy  unknown    not said",
+        "  CO2e    unknown    not said",
+    ]
