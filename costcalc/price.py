@@ -17,6 +17,7 @@ import numpy as np
 
 from costcalc.base.assumption import Assumption
 from costcalc.base.units import from_si, to_si
+from costcalc.catalog.index import index
 from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
 from costcalc.catalog.provider import canonical, markets
 
@@ -210,6 +211,20 @@ def sizes(accelerator: Accelerator, provider: str | None, plan: str) -> frozense
         if offer.plan == plan and (provider == ANY or offer.provider == canonical(provider or ""))
     ]
     return frozenset(offer.devices for offer in _whole(found))
+
+
+def rents(accelerator: Accelerator, provider: str) -> bool:
+    """Whether a provider is known to rent an accelerator: it has a price of it, or an instance.
+
+    >>> from costcalc.catalog.accelerator import find
+    >>> rents(find("tpu-v6e"), "gcp"), rents(find("tpu-v6e"), "aws")
+    (True, False)
+    """
+    whose = canonical(provider)
+    return any(offer.provider == whose for offer in offers(accelerator)) or any(
+        (head.provider, head.accelerator) == (whose, accelerator.id)
+        for head in index().heads("hosts")
+    )
 
 
 def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.errors import InputError, wrong
-from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chunk import LIMITED
+from costcalc.decide.renting import absent
 from costcalc.decide.sweep import section
-from costcalc.price import regions_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,14 +245,9 @@ def _anywhere(
 
 
 def _rented(accelerators: Sequence[str], regions: Sequence[str]) -> NDArray[np.bool_]:
-    """Whether a region's provider is known to rent an accelerator at all: it has a price of it."""
-    found = [accelerators_.find(name) for name in accelerators]
-    known = {
-        (a, cloud): bool(regions_of(one, cloud)) for a, one in enumerate(found) for cloud in CLOUDS
-    }
-    return np.array(
-        [[known[a, name.partition(":")[0]] for name in regions] for a in range(len(found))]
-    )
+    """Whether a region's provider is known to rent an accelerator at all."""
+    rented: NDArray[np.bool_] = ~absent({}, accelerators, regions)[:, :, 0]
+    return rented
 
 
 def _cleanest(shares: Array, carbon: Array, most: float) -> int:

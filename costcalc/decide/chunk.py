@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.decide.pareto import front
+from costcalc.decide.renting import absent
 from costcalc.decide.sweep import FigureName, ScenarioRow, Sweep
 
 if TYPE_CHECKING:
@@ -90,6 +91,16 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     )
     names = dict.fromkeys((*SHOWN, "carbon_operational", *LIMITED.values()))
     figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
+    missing = absent(task.run, sweep.accelerators, sweep.regions, sweep.plans, changes)
+    why = dict(found.why)
+    if missing.any():
+        beyond = np.repeat(missing[:, None], len(sweep.counts), axis=1).ravel()
+        figures = {name: np.where(beyond, np.nan, values) for name, values in figures.items()}
+        for a in np.flatnonzero(missing.all(axis=(1, 2))):
+            name = sweep.accelerators[a]
+            clouds = sorted({region.partition(":")[0] for region in sweep.regions})
+            text = f"{', '.join(clouds)}: not known to rent it"
+            why |= {(name, count): text for count in sweep.counts}
     _unrank(figures, sweep, task.unranked)
     shape = tuple(
         len(axis) for axis in (sweep.accelerators, sweep.counts, sweep.regions, sweep.plans)
@@ -111,7 +122,7 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
         best=rows(best)[0] if len(best) else None,
         why={
             f"{precision + ' ' if precision else ''}{count} × {name}": text
-            for (name, count), text in found.why.items()
+            for (name, count), text in why.items()
         },
         lacking={
             name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())

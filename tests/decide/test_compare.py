@@ -188,6 +188,19 @@ def test_what_no_provider_there_rents_is_not_the_best():
     assert found.best["region"] == "gcp:us-central1"
 
 
+def test_what_a_provider_does_not_rent_is_not_able_to_run():
+    axes = {"accelerators": "tpu-v6e", "counts": 64, "plans": "on-demand", "ranges": False}
+    both = compare(RUN, regions="aws:eu-north-1,gcp:us-central1", **axes)
+    assert (both.number, both.feasible) == (2, 1)
+    assert {row["region"] for row in (*both.front, *both.rest)} == {"gcp:us-central1"}
+    alone = compare(RUN, regions="aws:eu-north-1", minimize="time", **axes)
+    assert (alone.feasible, alone.best) == (0, None)
+    assert alone.why == {"64 × tpu-v6e": "aws: not known to rent it"}
+    # a price of one's own, or of any provider, makes the region a place like any other
+    own = compare({**RUN, "price": {"device_hour": "2 USD"}}, regions="aws:eu-north-1", **axes)
+    assert own.feasible == 1
+
+
 def test_a_long_front_says_how_many_are_drawn(monkeypatch):
     monkeypatch.setattr(ranging, "SAMPLED", 2)
     found = compare(
