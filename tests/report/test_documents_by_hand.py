@@ -225,6 +225,45 @@ def test_tables_of_the_page() -> None:
     assert [table.title for table in _tables(View(report(results())))] == ["Figures"]
 
 
+def small(**more: Any) -> dict[str, Any]:
+    known = results(
+        wall_clock=10.0,
+        device_hours=80.0,
+        cost=figure(160.0, "USD", low=120.0, high=200.0),
+        energy=36.0,
+        total_compute=7.2e21,
+    )
+    details = {"hardware": {"name": "A100", "count": 8}, "region": "FR"}
+    return report(known, assumed("site.pue", 1.2), details=details, **more)
+
+
+def test_the_eus_form_in_days_and_megawatt_hours() -> None:
+    """10 h are 0.42 days, 80 device-hours 3.3 device-days, 36 kWh 0.036 MWh; 7.2e21 is 10^21."""
+    made = render(small(), "annex-xi")
+    for said in (
+        "Training time: 0.42 wall-clock days (less than 1 month) a run",
+        "Hardware-days: 3.3 on 8 × A100, all runs",
+        "Energy used for training: 0.036 MWh (estimated)",
+        "7.2e+21",
+        "10^21",
+        "x PUE 1.20;",
+    ):
+        assert said in made, said
+    bare = render(report(results()), "annex-xi")
+    assert "Training compute: N/A: not said" in bare
+    assert "10^23 and 10^25 FLOP: cannot be judged, the compute is not known" in bare
+
+
+def test_figures_in_columns_for_people() -> None:
+    """Labels in 26, texts in 20 to the right, then range or reason."""
+    found = list(show(small()))
+    assert f"  {'Cost':26} {'160 USD':>20}  120 – 200" in found
+    assert f"  {'Energy':26} {'36.0 kWh':>20}" in found
+    assert f"  {'Water':26} {'unknown':>20}  not said" in found
+    staged = list(show(report(results(), stages=[stage("s", cost=4.0)])))
+    assert "  stage s: Time unknown, Cost 4.00 USD, Energy unknown, CO2e unknown" in staged
+
+
 # --- comparing ------------------------------------------------------------------------------------
 
 
@@ -245,6 +284,15 @@ def test_a_ratio_needs_both_figures(
     second = report(results(**({} if other is None else {"cost": other})))
     line = next(x for x in lines(first, second) if x.startswith("Cost"))
     assert line.partition("  ×")[2] == ("" if said is None else said.removeprefix("×"))
+
+
+def test_a_comparison_in_columns() -> None:
+    found = list(lines(small(), report(results(cost=320.0, wall_clock=5.0), kind="measured")))
+    assert found[:3] == ["A: by hand (estimated)", "B: by hand (measured)", ""]
+    assert f"{'Cost':26} {'160 USD':>18} -> {'320 USD':>18}  ×2.00, outside A's range" in found
+    time = f"{'Wall-clock time of one run':26} {'10.0 hours':>18} -> {'5.00 hours':>18}  ×0.500"
+    assert time in found
+    assert f"{'Energy':26} {'36.0 kWh':>18} -> {'unknown':>18}" in found
 
 
 def test_of_reports_of_stages_nothing_is_taken_apart() -> None:
