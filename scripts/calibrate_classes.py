@@ -16,9 +16,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from measured_cases import SampleCase, sample_case, sample_error
+
 from costcalc.throughput import by_flops
-from costcalc.validate.rows import Measured, SampleCase, sample_case, sample_error
-from costcalc.validate.throughput import all_measured
+from costcalc.validate.measurements import all_measured
 
 # Widths of the priors: of the logarithms of shares, then of PRIOR's constants.
 SHARES = 0.4
@@ -26,15 +27,14 @@ WIDTHS = {"tf32": 0.4, "fp32": 0.4, "passes": 0.4, "fused": 0.5, "light": 0.7, "
 NOISE = 0.15  # of a measurement, log: errors above count less and less
 
 
-def cases(measured: list[Measured], without: str | None = None) -> list[SampleCase]:
-    """The configurations that are known by FLOPs, but for those of a group."""
-    found = [case for case in map(sample_case, measured) if case is not None]
-    return [case for case in found if case.group != without]
+def known_by_flops() -> list[SampleCase]:
+    """The configurations that are known by FLOPs."""
+    return [case for case in map(sample_case, all_measured()) if case is not None]
 
 
-def samples_of(measured: list[Measured], without: str | None = None) -> dict[str, Any]:
-    """``classes`` and ``samples`` of :mod:`costcalc.throughput.by_flops`, fitted."""
-    given = cases(measured, without)
+def samples_of(known: list[SampleCase], without: str | None = None) -> dict[str, Any]:
+    """``classes`` and ``samples`` of :mod:`costcalc.throughput.by_flops`, one group left out."""
+    given = [case for case in known if case.group != without]
     kinds = sorted({case.kind for case in given})
     number = {g: sum(case.group == g for case in given) for g in {case.group for case in given}}
     weights = 3.0 * np.array([number[case.group] ** -0.5 for case in given])
@@ -68,12 +68,12 @@ def samples_of(measured: list[Measured], without: str | None = None) -> dict[str
 
 def main() -> None:
     """Print the constants, and how far off each group is that the fit has not seen."""
-    measured = all_measured()
-    print(samples_of(measured))
+    known = known_by_flops()
+    print(samples_of(known))
     errors: dict[str, list[float]] = {}
-    for group in sorted({case.group for case in cases(measured)}):
-        made = samples_of(measured, group)
-        for case in cases(measured):
+    for group in sorted({case.group for case in known}):
+        made = samples_of(known, group)
+        for case in known:
             if case.group == group:
                 errors.setdefault(f"{case.kind}, {group}", []).append(sample_error(case, made))
     for name, found in sorted(errors.items()):

@@ -1,6 +1,7 @@
 """Calibrates the step-time model on the shipped measurements and writes its constants.
 
-    python scripts/calibrate_throughput.py
+    python scripts/calibrate_throughput.py             # everything
+    python scripts/calibrate_throughput.py --goodput   # the goodput alone, of the constants kept
 
 A robust fit with partial pooling: every constant has a prior (its physical value and how far it
 may be off), every generation and precision a deviation from its measured matmul ceiling, and every
@@ -19,26 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibrate_classes import samples_of
+from calibrate_classes import known_by_flops, samples_of
 from encoder_scales import encoders_of
+from measured_cases import Case, case_of
 from scipy.optimize import least_squares
 from scipy.stats import norm
 from scipy.stats import t as student
 
 from costcalc.throughput.coefficients import CLASS, Coefficients, Rates, ceiling_of, rates_of
+from costcalc.throughput.constants import shipped as shipped_constants
 from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
 from costcalc.validate import published
-from costcalc.validate.rows import (
-    Measured,
-    case_for,
-    configurations,
-    sample_case,
-    sample_error,
-    shipped,
-)
-from costcalc.validate.throughput import predicted_rate
+from costcalc.validate.measurements import Measured, all_measured, workload
+from costcalc.validate.throughput import predicted
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTANTS = ROOT / "costcalc/data/throughput.yaml"
@@ -95,9 +91,7 @@ def stack(records: list[Any]) -> Any:
 class Fit:
     """The configurations as arrays, and the model as a function of what is fitted."""
 
-    def __init__(self, measured: list[Measured]) -> None:
-        cases = [(m, case_for(m)) for m in measured]
-        known = [(m, c) for m, c in cases if c is not None]
+    def __init__(self, known: list[tuple[Measured, Case]]) -> None:
         self.measured = [m for m, _ in known]
         self.shape: ModelShape = stack([c.shape for _, c in known])
         self.rates: Rates = stack([rates_of(c.machine, c.precision) for _, c in known])
@@ -292,26 +286,19 @@ def held_out(
     """Log of predicted over measured of every kind of range, with the group of each."""
     found: dict[str, list[tuple[float, str]]] = {}
     for one in measured:
-        own = constants.get(one.group, shipped_ones)
-        case = case_for(one)
-        workload = one.row["workload"]
-        if workload == "llm" and case is not None and case.shape.known:
+        own = {**constants.get(one.group, shipped_ones), "auto": {"value": 1.0}}
+        kind, names = one.row["workload"], list[str]()
+        if kind != "llm":
+            names = [CLASS_OF[kind]]
+        elif one.row["shape"]:
+            names = ["hidden"]
             if one.layout_given:
-                rate = predicted_rate(case, own, hidden=False)
-                found.setdefault("given", []).append((np.log(rate / one.rate), one.group))
-                if case.shape.experts:
-                    found.setdefault("experts", []).append((np.log(rate / one.rate), one.group))
-            rate = predicted_rate(case, own, hidden=True)
-            found.setdefault("hidden", []).append((np.log(rate / one.rate), one.group))
-        elif workload != "llm":
-            rate = None
-            if case is not None:
-                rate = predicted_rate(case, own, hidden=not one.layout_given)
-            elif (sample := sample_case(one)) is not None:
-                rate = np.exp(sample_error(sample, own)) * one.rate
-            if rate:
-                name = CLASS_OF[workload]
-                found.setdefault(name, []).append((np.log(rate / one.rate), one.group))
+                names += ["given", *(["experts"] if workload(one.row) == "experts" else [])]
+        for name in names:
+            point = predicted(one, own, hidden=name == "hidden", ranges=False)
+            if point.predicted is not None:
+                error = float(np.log(point.predicted / one.rate))
+                found.setdefault(name, []).append((error, one.group))
     return {n: (np.array([e for e, _ in v]), [g for _, g in v]) for n, v in found.items()}
 
 
@@ -361,7 +348,7 @@ def repeat(measured: list[Measured]) -> dict[str, Any]:
 
 def goodput(constants: dict[str, Any]) -> dict[str, Any]:
     """Goodput of published runs against the benchmarks' prediction."""
-    found = published.goodput_of(published.runs(constants))
+    found = published.goodput_of(published.goodputs(constants))
     values = {n: rounded(v) if n != "n" else int(v) for n, v in found.items()}
     why = (f"share of the allocated hours of {values['n']} published runs that the predicted step "
            "takes: restarts, evaluation, checkpoints, settings less than tuned")  # fmt: skip
@@ -373,24 +360,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=CONSTANTS)
     parser.add_argument("--folds", type=Path, default=FOLDS)
+    parser.add_argument("--goodput", action="store_true", help="keep all but the goodput")
     given = parser.parse_args()
-    everything = configurations(shipped("throughput"))
-    fit = Fit([m for m in everything
-               if m.layout_given and m.shape_given and m.row["workload"] == "llm"])  # fmt: skip
+    if given.goodput:
+        kept, old, _ = CONSTANTS.read_text(encoding="utf-8").partition("goodput: {")
+        assert old
+        made = yaml({"goodput": goodput(dict(shipped_constants()))})
+        given.output.write_text(f"{kept}{made}\n", encoding="utf-8")
+        return
+    everything, by_flops = all_measured(), known_by_flops()
+    cases = [(m, case) for m in everything if (case := case_of(m)) is not None]
+    fit = Fit([(m, case) for m, case in cases
+               if m.layout_given and m.row["shape"] and m.row["workload"] == "llm"])  # fmt: skip
     theta = fit.solve(fit.weights())
     report("in-sample (no prediction)", fit.errors(theta))
     every = np.ones(len(fit.rate), dtype=bool)
     same = {"stack": stack, "loss": loss}
     constants = constants_of(fit, theta, every)
-    constants |= samples_of(everything)
-    constants["models"] = {"encoder": encoders_of(everything, constants, None, **same)}
+    constants |= samples_of(by_flops)
+    constants["models"] = {"encoder": encoders_of(cases, constants, None, **same)}
     folds: dict[str, Any] = {}
     for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
         without = fit.solve(fit.weights(name)) if name in fit.groups else theta
         folds[name] = constants_of(fit, without, used)
-        folds[name] |= samples_of(everything, name)
-        scales = encoders_of(everything, folds[name], name, **same)
+        folds[name] |= samples_of(by_flops, name)
+        scales = encoders_of(cases, folds[name], name, **same)
         folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)
     errors["new"] = unseen_generations(fit)

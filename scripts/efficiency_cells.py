@@ -19,26 +19,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from measured_cases import side_of
 
-from costcalc.base.errors import NotFoundError
+from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.throughput.efficiency import SCALES, Key, chain, precision_class, scale_class
-from costcalc.validate.rows import (
-    Measured,
-    configurations,
-    machine_for,
-    models,
-    number,
-    shape_for,
-    shipped,
-)
+from costcalc.validate.measurements import Measured, all_measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from costcalc.calculator.calculate import HardwareSide
+
 OUT = Path(__file__).resolve().parents[1] / "costcalc/data/efficiency.yaml"
 MINIMUM = 6
 IMPOSSIBLE = 0.95  # nothing measured comes near: the row ran in another precision than it says
-_PEAKS = {"mxfp8": "fp8", "nvfp4": "fp4"}
 
 
 def main() -> None:
@@ -46,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=OUT)
     output = parser.parse_args().output
-    points = list(points_of(configurations(shipped("throughput"))))
+    points = list(points_of(all_measured()))
     rows = list(cells(points))
     output.write_text(render(rows), encoding="utf-8")
     print(f"{len(points)} configurations, {len(rows)} cells -> {output}")
@@ -79,16 +73,12 @@ def points_of(measured: list[Measured]) -> Iterator[tuple[Key, float, str]]:
 def utilization(measured: Measured) -> tuple[Key, float] | None:
     """The cell of a configuration and its MFU; None where FLOPs or peak are not known."""
     row = measured.row
-    flops = flops_of(measured)
-    if row["method"] == "lora" or not flops:  # other FLOPs a token than a whole model's training
+    side = side_of(measured) if measured.sized else None
+    if row["method"] == "lora" or side is None:  # other FLOPs a token than a whole model's training
         return None
-    try:
-        machine = machine_for(row)
-    except NotFoundError:  # an accelerator whose figures no second source confirms
-        return None
-    peak = machine.peak.get(_PEAKS.get(row["precision"], row["precision"]))
-    if not peak:
-        return None
+    machine = side.devices.machine
+    peak = machine.peak[PEAK_KEY.get(row["precision"], row["precision"])]
+    flops = flops_of(measured, side)
     key = (
         machine.generation,
         precision_class(row["precision"]),
@@ -99,17 +89,13 @@ def utilization(measured: Measured) -> tuple[Key, float] | None:
     return (key, mfu) if mfu < IMPOSSIBLE else None
 
 
-def flops_of(measured: Measured) -> float:
-    """FLOPs of a token or of a sample, forward and backward; 0 where they are not known."""
-    row = measured.row
-    known = models().get(row["shape"])
-    if known is not None and known["forward_gflop"]:
-        return 3e9 * number(known, "forward_gflop")
-    shape = shape_for(row)
-    if shape is None:
-        return 0.0
-    tokens = 1.0 if row["tokens_per_s"] else float(shape.sequence_length)
-    return 3.0 * float(shape.forward_flops) * tokens
+def flops_of(measured: Measured, side: HardwareSide) -> float:
+    """FLOPs of a token or of a sample, forward and backward, as its rate counts them."""
+    work = side.trained.work
+    assert work is not None
+    per_datum = work.flops_per_datum or 0.0
+    by_sequence = work.datum == "token" and not measured.row["tokens_per_s"]
+    return per_datum * (work.sequence_length or 1) if by_sequence else per_datum
 
 
 def cells(points: list[tuple[Key, float, str]]) -> Iterator[list[object]]:

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from measured_cases import Case
 from scipy.optimize import least_squares
 
 from costcalc.throughput.coefficients import Coefficients, coefficients_of, rates_of
 from costcalc.throughput.step import step_of
-from costcalc.validate.rows import Measured, case_for
+from costcalc.validate.measurements import Measured
 
 #: standard deviation of the logarithm of each scale, around 1
 PRIOR = {"matmul": 0.15, "elementwise": 0.4, "fixed": 0.7}
@@ -24,7 +25,7 @@ ROUND = 0.15  # below this error the loss is quadratic
 
 
 def encoders_of(
-    measured: list[Measured],
+    cases: list[tuple[Measured, Case]],
     constants: Mapping[str, Any],
     without: str | None,
     *,
@@ -32,8 +33,7 @@ def encoders_of(
     loss: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, float]:
     """The scales, fitted without one group; a group of n counts n^1/2."""
-    rows = [m for m in measured if m.row["workload"] == "bert" and m.group != without]
-    cases = [(m, c) for m in rows if (c := case_for(m)) is not None]
+    cases = [(m, c) for m, c in cases if m.row["workload"] == "bert" and m.group != without]
     known = [c for _, c in cases]
     plain = {key: value for key, value in constants.items() if key != "models"}
     each: Coefficients = stack([coefficients_of(plain, c.machine, c.precision) for c in known])

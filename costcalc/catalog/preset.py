@@ -65,6 +65,9 @@ class Preset(Record):
         None, description="FLOP of one sample forward, 2 a multiply-add"
     )
     first_layer_flops: Flops | None = None
+    activations: Count | None = Field(
+        None, description="elements that the layers put out for a sample, where they were counted"
+    )
     sample: str | None = Field(None, description="what one sample is, where FLOPs are a sample's")
     sequence_length: Tokens | None = Field(None, description="tokens a sequence, in pretraining")
     tested_parameters: Count

@@ -194,6 +194,7 @@ def _machine(
         )
     fabric = accelerator.scale_up
     domain = min(host.host.scale_up_domain, fabric.domain) if fabric else 1
+    domain = asked.scale_up_domain or domain
     machine = Machine(
         accelerator=accelerator.id,
         generation=accelerator.generation,

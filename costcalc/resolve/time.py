@@ -46,6 +46,7 @@ def timed(
     assumed: list[Assumption | Choice] = []
     recipe = replace(
         _recipe(training, work, devices, precision, assumed),
+        overlap=training.overlap is not False,
         expert_overlap=bool(asked.layout and asked.layout.expert_overlap),
     )
     layout, free = _layout(asked.layout, training, devices.count, assumed)
@@ -116,6 +117,7 @@ def fixed_by(given: Input) -> Fixed:
         sharding=_sharding(keys) if keys else None,
         micro_batch=training.micro_batch,
         recompute=_recompute(training),
+        sequence_parallel=keys is None or keys.sequence_parallel is not False,
     )
 
 
@@ -136,10 +138,12 @@ def _layout(
         return None, Fixed(micro_batch=micro_batch, recompute=recompute)
     axes = {name: getattr(keys, name) for name in AXES}
     axes["data"] = keys.data or count // (keys.tensor * keys.pipeline * keys.context)
-    sharding = _sharding(keys)
+    sharding, parallel = _sharding(keys), keys.sequence_parallel is not False
     if sharding is None:
         taken(assumed, "hardware.layout.sharding", "auto", "the fastest that fits")
-        return None, Fixed(**axes, micro_batch=micro_batch, recompute=recompute)
+        return None, Fixed(
+            **axes, micro_batch=micro_batch, recompute=recompute, sequence_parallel=parallel
+        )
     if micro_batch is None:
         micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
     return Layout(
@@ -148,6 +152,7 @@ def _layout(
         offload=keys.offload or "none",
         micro_batch=micro_batch,
         recompute=recompute or "none",
+        sequence_parallel=float(parallel),
     ), None
 
 

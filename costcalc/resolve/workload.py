@@ -116,8 +116,10 @@ def _known(asked: Model, given: Input) -> _Known:
             "active_parameters": asked.active_parameters,
             "forward_flops": asked.forward_flops,
             "flops": asked.flops,
+            "activations": asked.activations,
             "given": Given(**{name: value for name, value in beside.items() if value is not None}),
-        }
+        },
+        workload=asked.kind,
     )
 
 
@@ -136,6 +138,8 @@ def _preset(found: Preset, head: str | None = None, labels: int | None = None) -
         fields = {"forward_flops": found.forward_flops.si, "parameters": found.parameters}
         if found.first_layer_flops is not None:
             fields["first_layer_flops"] = found.first_layer_flops.si
+        if found.activations is not None:
+            fields["activations"] = found.activations.si
     else:
         fields["architecture"] = architecture_of(found, head, labels)
     length = found.sequence_length

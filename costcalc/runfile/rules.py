@@ -82,6 +82,9 @@ def _model(part: Part) -> Iterator[Fault]:
         for name in _given(part.model, ("head", "labels")):
             message = f"goes with preset, config or architecture; got {given[0]}"
             yield Fault(("model", name), message, about=_MODELS)
+    if "forward_flops" not in given:
+        for name in _given(part.model, ("kind", "activations")):
+            yield Fault(("model", name), "goes with model.forward_flops", about=_MODELS)
 
 
 def _data(part: Part) -> Iterator[Fault]:

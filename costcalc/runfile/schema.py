@@ -94,6 +94,12 @@ class Model(Section):
         description="what stands on top; default: what a config.json's architectures says",
     )
     labels: _Count | None = Field(default=None, description="outputs of a classifier's head")
+    kind: Annotated[str, choice("cnn", "vit", "diffusion")] | None = Field(
+        default=None, description="what model.forward_flops are of"
+    )
+    activations: _Amount | None = Field(
+        default=None, description="elements that the layers put out, a sample (forward_flops)"
+    )
     active_parameters: _Amount | None = None
     layers: _Count | None = None
     hidden: _Count | None = None
@@ -172,6 +178,9 @@ class Training(Section):
     recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
     attention: Annotated[str, choice("flash", "flash2", "standard")] | None = None
     kernels: Annotated[str, choice("plain", "fused")] | None = None
+    overlap: bool | None = Field(
+        default=None, description="false: software whose communication makes computation wait"
+    )
     optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
     runs: _Amount | None = None
     generation_time: Annotated[float, quantity("s", zero=True)] | None = None
@@ -196,6 +205,9 @@ class LayoutKeys(Section):
     ] = None
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = None
     expert_overlap: bool | None = None
+    sequence_parallel: bool | None = Field(
+        default=None, description="false: what tensor parallelism does not divide is not divided"
+    )
 
 
 def _layout(value: object) -> object:
@@ -236,6 +248,9 @@ class Hardware(Section):
     calibrate: Calibrate | None = None
     goodput: _Share | None = None
     scale_up: Annotated[float, quantity("B/s")] | None = None
+    scale_up_domain: _Count | None = Field(
+        default=None, description="devices that the fast fabric joins"
+    )
     scale_out: Annotated[float, quantity("B/s")] | None = None
     peak: Annotated[float, quantity("FLOP/s")] | None = Field(
         default=None, description="dense FLOP/s of a device at the precision of the training"

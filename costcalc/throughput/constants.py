@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import TypedDict, cast
 
@@ -47,10 +49,37 @@ Constants = TypedDict(
 )
 
 
-@cache
+_USED: ContextVar[Constants | None] = ContextVar("constants", default=None)
+
+
 def load() -> Constants:
-    """The constants; one copy in memory serves all calls.
+    """The constants that ship, or those of :func:`using`.
 
     Raises InputError if the file is damaged.
     """
+    return _USED.get() or shipped()
+
+
+@cache
+def shipped() -> Constants:
+    """The constants of ``data/throughput.yaml``; one copy in memory serves all calls."""
     return cast("Constants", dict(table("throughput.yaml").data))
+
+
+@contextmanager
+def using(constants: Constants) -> Iterator[None]:
+    """Whatever is estimated inside takes these constants; what they leave out is the shipped one's.
+
+    ``costcalc validate`` predicts a source with those that were fitted without it.
+
+    >>> with using({"auto": {"value": 0.5}}):
+    ...     load()["auto"]["value"], "goodput" in load()
+    (0.5, True)
+    >>> load()["auto"]["value"] == 0.5
+    False
+    """
+    before = _USED.set({**shipped(), **constants})
+    try:
+        yield
+    finally:
+        _USED.reset(before)

@@ -108,6 +108,7 @@ def _by_sample(work: Work, machine: Machine, recipe: Recipe, kind: str | None) -
         recipe.precision,
         constants,
         kind=taken,
+        elements=work.activations,
         fused=recipe.kernels == "fused",
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))

@@ -23,7 +23,7 @@ from costcalc.throughput.shape import ModelShape
 Floats = NDArray[np.float64]
 
 CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
-COLUMNS = (*AXES, "micro_batch", "zero", "hybrid", "full", "selective")
+COLUMNS = (*AXES, "micro_batch", "zero", "hybrid", "full", "selective", "sequence_parallel")
 _NODE = 8  # tensor parallelism is tried within a server of this size at least
 _MOST_MICRO_BATCH = 64
 _LEAST_TOKENS = 256  # of a sequence on one device under context parallelism
@@ -42,6 +42,7 @@ class Fixed:
     micro_batch: int | None = None
     recompute: str | None = None
     sharding: str | None = None
+    sequence_parallel: bool = True
 
 
 class Question(NamedTuple):
@@ -167,7 +168,7 @@ def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
 
 
 def _inner(q: Question) -> Floats:
-    """(micro_batch, zero, hybrid, full, selective): what every division is combined with."""
+    """(micro_batch, zero, … sequence_parallel): what every division is combined with."""
     limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
     batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
     shardings = list(SHARDINGS) if q.full else ["none", "zero1", "zero3"]
@@ -176,7 +177,7 @@ def _inner(q: Question) -> Floats:
     recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
     return np.array(
         [
-            (b, *SHARDINGS[s], *RECOMPUTES[r])
+            (b, *SHARDINGS[s], *RECOMPUTES[r], q.fixed.sequence_parallel)
             for b in _kept(batches, q.fixed.micro_batch)
             for s in shardings
             for r in recomputes
@@ -232,7 +233,7 @@ def layouts_at(rows: Floats) -> Layout:
 def layout_at(row: Sequence[float]) -> Layout:
     """One column of a table as a layout.
 
-    >>> layout_at([8, 2, 1, 1, 1, 1, 4, 3, 0, 1, 0]) == Layout(
+    >>> layout_at([8, 2, 1, 1, 1, 1, 4, 3, 0, 1, 0, 1]) == Layout(
     ...     data=8, tensor=2, sharding="zero3", micro_batch=4, recompute="full")
     True
     """

@@ -8,14 +8,26 @@ from their own inputs, and never counted as predictions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from costcalc.validate.rows import Measured, Row
-    from costcalc.validate.score import Point
-    from costcalc.validate.tables import Category, Report
+from costcalc.base.errors import InputError, Problem
+from costcalc.validate import (
+    baselines,
+    costs,
+    footprints,
+    measurements,
+    own,
+    power,
+    published,
+    throughput,
+)
+from costcalc.validate.measurements import Measured, Row
+from costcalc.validate.score import Point, noise, score
+from costcalc.validate.tables import Category, Report, category
 
 METHOD = (
     "Leave one group of sources out (the default); sources that republish each other count as "
@@ -28,18 +40,23 @@ _SPLITS = ("source", "accelerator", "precision", "scale")
 
 def validate() -> Report:
     """Scores of everything that ships."""
-    from costcalc.validate import score, tables
-    from costcalc.validate.throughput import all_measured
-
-    measured = all_measured()
-    language, others = _language(measured), _others(measured)
-    repeated = [*language[0].points, *others.points]
+    measured = measurements.all_measured()
+    text = [one for one in measured if one.row["workload"] == "llm"]
+    sized = [one for one in text if one.sized]
+    language = _language(sized)
+    others = category(
+        "Throughput of other models",
+        throughput.points(one for one in measured if one.row["workload"] != "llm"),
+        ("workload", *_SPLITS),
+        listed="workload",
+    )
     catalogue, stated = _costs()
-    return tables.report(
-        METHOD, [*language, others, _runs(), _power(), catalogue, _footprints(), stated],
-        noise=score.noise(repeated),
-        unsized=sum(one.row["workload"] == "llm" and not one.sized for one in measured),
-    )  # fmt: skip
+    return Report(
+        method=METHOD,
+        categories=[*language, others, _runs(), _power(), catalogue, _footprints(), stated],
+        noise=noise([*language[0].points, *others.points]),
+        unsized=len(text) - len(sized),
+    )
 
 
 def validate_own(file: TextIO, name: str = "measurements") -> Report:
@@ -49,101 +66,67 @@ def validate_own(file: TextIO, name: str = "measurements") -> Report:
     and what is known of parameters, sequence_length, global_batch, data, tensor, pipeline, ….
     Raises InputError for a table that cannot be read.
     """
-    from pathlib import PurePath
-
-    from costcalc.base.errors import InputError, Problem
-    from costcalc.validate import own, score, tables
-    from costcalc.validate.rows import configurations
-    from costcalc.validate.throughput import points
-
-    measured = configurations(own.read(file, name))
-    sized = [m for m in measured if m.sized or m.row["workload"] != "llm"]
+    measured = measurements.configurations(own.read(file, name))
+    sized = [one for one in measured if one.sized or one.row["workload"] != "llm"]
     if not sized:
         message = "expected rows with a rate and parameters; found none"
         raise InputError(Problem(key="parameters", message=message, file=name))
-    found = points(sized, own=True)
-    return tables.report(
-        OWN, [tables.category(PurePath(name).name, found, (*_SPLITS, "workload"))],
-        noise=score.noise(found), unsized=len(measured) - len(sized),
-    )  # fmt: skip
+    found = throughput.points(sized, own=True)
+    made = category(PurePath(name).name, found, (*_SPLITS, "workload"))
+    unsized = len(measured) - len(sized)
+    return Report(method=OWN, categories=[made], noise=noise(found), unsized=unsized)
 
 
-def _named(points: Iterable[Point], rows: Iterable[Row]) -> list[Point]:
+def _named(points: Sequence[Point], rows: Sequence[Row]) -> list[Point]:
     """Points of language models, each with what kind of workload its row is."""
-    from dataclasses import replace
-
-    from costcalc.validate.rows import workload
-
-    return [replace(p, workload=workload(row)) for p, row in zip(points, rows, strict=True)]
+    kinds = map(measurements.workload, rows)
+    return [replace(point, workload=kind) for point, kind in zip(points, kinds, strict=True)]
 
 
-def _language(measured: list[Measured]) -> list[Category]:
+def _language(text: Sequence[Measured]) -> list[Category]:
     """Language models: with the layout as given, with a guessed shape, with the layout hidden."""
-    from costcalc.validate import baselines
-    from costcalc.validate.tables import category
-    from costcalc.validate.throughput import points
-
     splits = (*_SPLITS, "workload")
-    text = [one for one in measured if one.row["workload"] == "llm" and one.sized]
-    given = [one for one in text if one.layout_given and one.shape_given]
-    guessed = [one for one in text if one.layout_given and not one.shape_given]
+    stated = [one for one in text if one.layout_given]
+    given = [one for one in stated if one.row["shape"]]
+    guessed = throughput.points(one for one in stated if not one.row["shape"])
+    known = _named(throughput.points(given), [one.row for one in given])
+    hidden = _named(throughput.points(text, hidden=True), [one.row for one in text])
     return [
         category(
-            "LLM throughput, layout given", _named(points(given), (m.row for m in given)), splits,
-            baselines=baselines.of_throughput(given), note=baselines.NOTE,
+            "LLM throughput, layout given", known, splits,
+            baselines=baselines.of_throughput(known), note=baselines.NOTE,
         ),
         category(
-            "LLM throughput, layout given, shapes guessed from the size", points(guessed),
-            ("source",), short="LLM, layout given, shape guessed",
+            "LLM throughput, layout given, shapes guessed from the size", guessed, ("source",),
+            short="LLM, layout given, shape guessed",
         ),
         category(
-            "LLM throughput, layout hidden (auto)",
-            _named(points(text, hidden=True), (m.row for m in text)), splits,
-            short="LLM, layout hidden (auto)", baselines=baselines.of_throughput(text),
+            "LLM throughput, layout hidden (auto)", hidden, splits,
+            short="LLM, layout hidden (auto)", baselines=baselines.of_throughput(hidden),
             note=baselines.NOTE,
         ),
     ]  # fmt: skip
 
 
-def _others(measured: list[Measured]) -> Category:
-    from costcalc.validate.tables import category
-    from costcalc.validate.throughput import points
-
-    found = points(one for one in measured if one.row["workload"] != "llm")
-    return category("Throughput of other models", found, ("workload", *_SPLITS), listed="workload")
-
-
 def _runs() -> Category:
-    from costcalc.throughput.constants import load
-    from costcalc.validate import baselines, published
-    from costcalc.validate.tables import category
-
-    runs = published.runs(load(), held_out=True)
+    found = _named(published.points(), measurements.shipped("published_runs"))
     return category(
-        "Published runs, FLOPs to device-hours",
-        _named(published.points(runs), (run.row for run in runs)),
+        "Published runs, FLOPs to device-hours", found,
         ("accelerator", "source", "precision", "workload", "scale"),
-        short="published runs, device-hours", baselines=baselines.of_runs(runs),
+        short="published runs, device-hours", baselines=baselines.of_runs(found),
         note="The goodput comes from the runs of the other organisations, and the step without "
         "the benchmarks of its own.",
     )  # fmt: skip
 
 
 def _power() -> Category:
-    from dataclasses import replace
-    from math import nan
-
-    from costcalc.validate import power
-    from costcalc.validate.score import score
-    from costcalc.validate.tables import category
-
     found = power.points()
     return category(
         "Power of a device, measured", found, ("kind", "source", "accelerator", "workload"),
         short="power of a device",
         baselines={
             "each team left out whole": score(power.points(teams=True)),
-            "the rating of the board": replace(score(power.rated(found)), inside=nan),
+            "the rating of the board": replace(score(power.rated(found)), inside=math.nan),
         },
         note="One team's traces on four devices leave out one device at a time: how convolutions "
         "draw at low utilization is known from that team alone. Chips of a generation that nobody "
@@ -154,18 +137,16 @@ def _power() -> Category:
 
 def _costs() -> tuple[Category, Category]:
     """At prices of the catalogue, and at those that the sources state."""
-    from costcalc.validate import costs
-    from costcalc.validate.tables import category
-
     catalogue, stated = costs.points()
-    bounds = costs.bounds()
-    kept = ", ".join(f"{name} ({'kept' if held else 'not kept'})" for name, held in bounds)
+    bounds = ", ".join(
+        f"{name} ({'kept' if held else 'not kept'})" for name, held in costs.bounds()
+    )
     return (
         category(
             "Published costs, hours as stated and prices of the catalogue", catalogue,
             ("source", "accelerator"), short="cost, hours stated, price ours",
             note="One figure a source, device, provider and plan; the catalogue's prices are years "
-            f"younger than many of the runs. Published upper bounds, not scored: {kept}.",
+            f"younger than many of the runs. Published upper bounds, not scored: {bounds}.",
         ),
         category(
             "Published costs from their own hours and prices", stated, ("source",),
@@ -175,9 +156,6 @@ def _costs() -> tuple[Category, Category]:
 
 
 def _footprints() -> Category:
-    from costcalc.validate import footprints
-    from costcalc.validate.tables import category
-
     return category(
         "Published energy and CO2e from their own inputs", footprints.points(),
         ("kind", "source", "figure"), listed="kind", arithmetic=True,

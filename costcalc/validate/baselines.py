@@ -6,13 +6,10 @@ A constant counts as held out where it comes from the other groups of sources al
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
-from costcalc.throughput.coefficients import rates_of
-from costcalc.validate import published
-from costcalc.validate.rows import Case, Measured, case_for, number
 from costcalc.validate.score import Point, Score, score
 
 #: the share of the dense peak that calculators assume where they assume one for all
@@ -21,67 +18,42 @@ NOTE = (
     "Below: the same rows with one efficiency for all, and with the median of what other sources "
     "reach on that accelerator in that precision."
 )
+_Chip = Callable[[Point], object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
-    """A point, and the share of the dense peak that its model FLOPs made of it."""
-
-    point: Point
-    share: float
-    group: str
-    chip: tuple[str, ...]  # accelerator, and precision where one is stated
-
-
-def peak_share(case: Case, rate: float) -> float:
-    """Model FLOPs (three forward passes, without recompute) a second over the dense peak.
-
-    ``rate`` is data a second and device.
-    """
-    tokens = rate * float(case.shape.sequence_length) * case.training.global_batch / case.per_step
-    flops = 3.0 * float(case.shape.forward_flops) * tokens
-    return float(flops / rates_of(case.machine, case.precision).peak)
-
-
-def of_throughput(measured: Iterable[Measured]) -> Mapping[str, Score]:
-    """Flat efficiency, and one by accelerator and precision, for what has shape or size."""
-    used = []
-    for one in measured:
-        case = case_for(one)
-        if case is None:
-            continue
-        row = one.row
-        used.append(Used(
-            point=Point(measured=one.rate, predicted=None), share=peak_share(case, one.rate),
-            group=one.group, chip=(row["accelerator"], row["precision"]),
-        ))  # fmt: skip
+def of_throughput(points: Sequence[Point]) -> Mapping[str, Score]:
+    """Flat efficiency, and one by accelerator and precision."""
     return {
-        f"flat {FLAT:.0%} of the peak": _scored(used, lambda one: FLAT / one.share),
-        "constant by chip and precision": _scored(used, lambda one: _others(one, used) / one.share),
+        f"flat {FLAT:.0%} of the peak": _scored(points, [FLAT] * len(points)),
+        "constant by chip and precision": _scored(
+            points, _of_others(points, lambda p: (p.accelerator, p.precision))
+        ),
     }
 
 
-def of_runs(runs: Sequence[published.Published]) -> Mapping[str, Score]:
+def of_runs(points: Sequence[Point]) -> Mapping[str, Score]:
     """Published runs with a constant efficiency by accelerator, organisations left out."""
-    used = []
-    for run in runs:
-        case = published.case_for(run.row)
-        rate = number(run.row, "tokens") / (run.hours * 3600.0)
-        used.append(Used(
-            point=Point(measured=run.hours, predicted=None), share=peak_share(case, rate),
-            group=run.row["organisation"], chip=(run.row["accelerator"],),
-        ))  # fmt: skip
-    return {"constant by chip": _scored(used, lambda one: one.share / _others(one, used))}
+    found = _of_others(points, lambda point: point.accelerator)
+    return {"constant by chip": _scored(points, found)}
 
 
-def _others(one: Used, used: Sequence[Used]) -> float:
-    """Median share of the other groups on this chip; where nobody else has one, on all chips."""
-    others = [other for other in used if other.group != one.group]
-    same = [other.share for other in others if other.chip == one.chip]
-    return median(same or [other.share for other in others])
+def _of_others(points: Sequence[Point], chip: _Chip) -> list[float]:
+    """For each, what the other sources reach on its chip; where there are none, on all chips."""
+    known = [(one.source, chip(one), share) for one in points if (share := one.share) is not None]
+    found = {}
+    for source, on in {(one.source, chip(one)) for one in points}:
+        others = [(where, share) for who, where, share in known if who != source]
+        same = [share for where, share in others if where == on]
+        found[source, on] = median(same or [share for _, share in others])
+    return [found[one.source, chip(one)] for one in points]
 
 
-def _scored(used: Sequence[Used], ratio: Callable[[Used], float]) -> Score:
-    """Scores of measured times ``ratio``, a prediction without a range."""
-    points = [replace(one.point, predicted=one.point.measured * ratio(one)) for one in used]
-    return replace(score(points), inside=math.nan)
+def _scored(points: Sequence[Point], shares: Sequence[float]) -> Score:
+    """Scores of constant shares of the peak; they have no range, and refuse what we refuse."""
+    found = []
+    for one, constant in zip(points, shares, strict=True):
+        ratio = None if one.share is None else constant / one.share
+        if ratio and one.is_time:
+            ratio = 1.0 / ratio
+        found.append(replace(one, predicted=ratio and one.measured * ratio))
+    return replace(score(found), inside=math.nan)

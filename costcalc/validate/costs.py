@@ -11,10 +11,10 @@ import math
 from typing import Any
 
 from costcalc.calculator import calculate as calculator
-from costcalc.validate import printed
+from costcalc.validate import rounding
 from costcalc.validate.footprints import device_hours
-from costcalc.validate.printed import Printed
-from costcalc.validate.rows import Row, shipped
+from costcalc.validate.measurements import Row, shipped
+from costcalc.validate.rounding import Printed
 from costcalc.validate.score import Point
 
 
@@ -50,7 +50,7 @@ def points() -> tuple[list[Point], list[Point]]:
         if row["kind"] == "stated":
             stated.append(_point(row))
         elif not row["most"]:
-            paid = f"{printed.read(row['printed_usd']).value / _hours(row).value:.3g}"
+            paid = f"{rounding.read(row['printed_usd']).value / _hours(row).value:.3g}"
             key = (row["source"], row["accelerator"], row["provider"], row["plan"], paid)
             found.setdefault(key, _point(row))
     return list(found.values()), stated
@@ -65,10 +65,10 @@ def bounds() -> list[tuple[str, bool]]:
 def _point(row: Row) -> Point:
     stated = row["kind"] == "stated"
     cost = calculator.estimate(run_of(row), ranges=not stated).results["cost"]
-    text = printed.read(row["printed_usd"])
+    text = rounding.read(row["printed_usd"])
     low, high = cost.low, cost.high
     if cost.value is not None and stated:
-        within = printed.tolerance(text, _hours(row))
+        within = rounding.tolerance(text, _hours(row))
         low, high = cost.value * (1.0 - within), cost.value * (1.0 + within)
     return Point(
         measured=text.value, predicted=cost.value,

@@ -15,9 +15,9 @@ from typing import Any
 from costcalc.base.units import from_si, to_si
 from costcalc.calculator import calculate as calculator
 from costcalc.calculator import formulas as pipeline
-from costcalc.validate import printed
-from costcalc.validate.printed import Printed
-from costcalc.validate.rows import Row, shipped
+from costcalc.validate import rounding
+from costcalc.validate.measurements import Row, shipped
+from costcalc.validate.rounding import Printed
 from costcalc.validate.score import Point
 
 POUND = 453.59237  # g, the international pound (NIST SP 811, appendix B)
@@ -70,16 +70,16 @@ def run_of(row: Row) -> dict[str, Any]:
 def device_hours(row: Row) -> Printed | None:
     """Device-hours as stated, or hours times devices; None where only energy is."""
     if row["device_hours"]:
-        return printed.read(row["device_hours"])
+        return rounding.read(row["device_hours"])
     if not row["hours"]:
         return None
-    hours = printed.read(row["hours"])
+    hours = rounding.read(row["hours"])
     return Printed(value=hours.value * int(row["devices"]), rounding=hours.rounding)
 
 
 def watts(row: Row) -> float:
     """Watts a device; of a whole job where ``power_of`` says so."""
-    power = printed.read(row["power_w"]).value
+    power = rounding.read(row["power_w"]).value
     return power / int(row["devices"]) if row["power_of"] == "job" else power
 
 
@@ -92,21 +92,21 @@ def _of(row: Row) -> Iterator[Point]:
     results = calculator.estimate(run_of(row), ranges=False).results
     inputs = [device_hours(row), *_stated(row, "power_w", "energy_it_mwh", "energy_mwh")]
     if row["printed_energy_mwh"]:
-        text = printed.read(row["printed_energy_mwh"])
+        text = rounding.read(row["printed_energy_mwh"])
         yield _point(
             row, "energy", "kWh", text.value * 1e3, results["energy"].value,
-            printed.tolerance(text, *inputs),
+            rounding.tolerance(text, *inputs),
         )  # fmt: skip
     if row["printed_carbon"]:
-        text = printed.read(row["printed_carbon"])
+        text = rounding.read(row["printed_carbon"])
         yield _point(
             row, "CO2e", "kgCO2e", text.value * GRAMS[row["carbon_unit"]] / 1e3,
-            results["carbon_operational"].value, printed.tolerance(text, *inputs),
+            results["carbon_operational"].value, rounding.tolerance(text, *inputs),
         )  # fmt: skip
 
 
 def _stated(row: Row, *names: str) -> list[Printed | None]:
-    return [printed.read(row[name]) if row[name] else None for name in names]
+    return [rounding.read(row[name]) if row[name] else None for name in names]
 
 
 def embodied() -> list[Point]:
@@ -115,7 +115,7 @@ def embodied() -> list[Point]:
 
 
 def _embodied(row: Row) -> Point:
-    text, hours = printed.read(row["printed_t"]), printed.read(row["device_hours"])
+    text, hours = rounding.read(row["printed_t"]), rounding.read(row["device_hours"])
     made = pipeline.run({
         "device_hours": to_si(hours.value, "device_hour"),
         "embodied_device": to_si(float(row["device_kg"]), "kgCO2e"),
@@ -126,7 +126,7 @@ def _embodied(row: Row) -> Point:
     return _point(
         {**row, "power": "assumed", "grid_from": ""}, "embodied CO2e", "kgCO2e",
         text.value * 1e3, from_si(made["carbon_embodied"], "kgCO2e"),
-        printed.tolerance(text, hours),
+        rounding.tolerance(text, hours),
     )  # fmt: skip
 
 

@@ -12,21 +12,23 @@ from typing import TextIO
 
 from costcalc.base import units
 from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
+from costcalc.base.vocabulary import AXES, RECOMPUTES
 from costcalc.catalog import accelerator as accelerators
+from costcalc.runfile.schema import SHARDINGS
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
-from costcalc.validate.rows import COLUMNS, Row, models
+from costcalc.validate.measurements import COLUMNS, Row, models
 
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
 REQUIRED = ("accelerator", "devices", "precision")
 RATES = ("tokens_per_s", "samples_per_s")
 _NUMBERS = (
-    "devices", *RATES, "parameters", "active", "sequence_length", "data", "tensor", "pipeline",
-    "virtual_pipeline", "context", "expert", "micro_batch", "global_batch", "scale_out", "domain",
+    "devices", *RATES, "parameters", "active", "sequence_length", *AXES, "micro_batch",
+    "global_batch", "scale_out", "domain",
 )  # fmt: skip
 _WORDS: Mapping[str, Sequence[str]] = {
     "precision": sorted(MACHINE_PRECISIONS),
-    "sharding": ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp"),
-    "recompute": ("none", "selective", "full"),
+    "sharding": SHARDINGS,
+    "recompute": tuple(RECOMPUTES),
     "attention": ("flash", "flash2", "standard"),
     "method": ("lora",),
     "workload": ("llm", "bert", "cnn", "vit", "diffusion"),

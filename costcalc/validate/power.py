@@ -14,26 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from costcalc import energy
 from costcalc.base.errors import NotFoundError
-from costcalc.base.reading import read as read_yaml
 from costcalc.catalog import accelerator, host
-from costcalc.catalog.files import data_root
-from costcalc.validate.rows import Row, number, shipped
+from costcalc.validate.measurements import Row, folds, number, shipped
 from costcalc.validate.score import Point
 
 _Range = tuple[float, float, float]  # value, low, high; watts
-
-
-@cache
-def folds() -> dict[str, Any]:
-    """Constants by the source that their fit left out."""
-    path = data_root() / "measurements" / "power_folds.yaml"
-    data: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"), path.name).data
-    return data
 
 
 def points(*, teams: bool = False) -> list[Point]:
@@ -45,7 +34,8 @@ def points(*, teams: bool = False) -> list[Point]:
     for row in shipped("power"):
         source = row["source"]
         team = source.partition("-")[0]
-        fold = folds().get(team if teams and team in folds() else source)
+        known = folds("power")
+        fold = known.get(team if teams and team in known else source)
         if fold is not None and f"ceiling.{row['workload']}" in fold:
             found.append(_point(row, fold))
     return found

@@ -8,20 +8,17 @@ the goodput in the wide sense: restarts, evaluations, checkpoints, and settings 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any, cast
 
-from costcalc.throughput.constants import Constants
-from costcalc.throughput.layout import Layout, StepRecipe
-from costcalc.throughput.ranges import prediction_range
-from costcalc.throughput.shape import ModelShape, decoder_shape, shape_from_parameters
-from costcalc.throughput.space import Fixed
-from costcalc.validate.rows import Case, Row, machine_for, number, shipped
+from costcalc.calculator.calculate import estimate
+from costcalc.throughput.constants import Constants, Stated, using
+from costcalc.throughput.constants import shipped as shipped_constants
+from costcalc.validate.measurements import Row, number, shipped
 from costcalc.validate.score import Point, percentile
-from costcalc.validate.throughput import constants_for, predicted_rate
+from costcalc.validate.throughput import constants_for
 
-#: tokens of a batch where none is published: 4 M, what most models of 7B to 70B use
-BATCH = 4.0e6
 #: devices where none is published
 DEVICES = 1024.0
 #: organisations that also published benchmarks, by their group in ``throughput.csv``
@@ -29,118 +26,78 @@ BENCHMARKS = {
     "BigScience": "bigscience", "Google": "google-maxtext", "Hugging Face": "nanotron",
     "MosaicML": "mosaic", "Tsinghua": "glm",
 }  # fmt: skip
+_SIZES = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocabulary")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A published run: allocated device-hours, and those that the model of the step predicts."""
-
-    row: Row
-    hours: float
-    predicted: float
-    low: float
-    high: float
-
-    @property
-    def goodput(self) -> float:
-        """Share of the allocated hours that the predicted step would take."""
-        return self.predicted / self.hours
+def run_of(row: Row) -> dict[str, Any]:
+    """The run file of a published run: its layout and its batch are left to the calculator."""
+    training: dict[str, Any] = {"tokens": float(row["tokens"]), "precision": row["precision"]}
+    if row["sequence_length"]:
+        training["sequence_length"] = int(number(row, "sequence_length"))
+    hardware = {"accelerator": row["accelerator"], "count": int(number(row, "devices", DEVICES))}
+    return {"model": model_of(row), "training": training, "hardware": hardware}
 
 
-def shape_for(row: Row) -> ModelShape:
-    """The shape as far as it is published, else the rule's for the active parameters."""
-    length = number(row, "sequence_length", 2048.0)
-    needed = ("layers", "hidden", "heads", "ffn", "vocabulary")
-    if all(row[name] for name in needed) and not row["active"]:
-        layers, hidden, heads, ffn, vocabulary = (number(row, name) for name in needed)
-        kv_heads = number(row, "kv_heads", heads)
-        weights = layers * hidden * (2.0 * hidden * (1.0 + kv_heads / heads) + 3.0 * ffn)
-        gated = 1.0 if weights < 1.05 * number(row, "parameters") else 0.0
-        return decoder_shape(
-            layers=layers, hidden=hidden, heads=heads, kv_heads=kv_heads, ffn=ffn, gated=gated,
-            vocabulary=vocabulary, sequence_length=length,
-        )  # fmt: skip
-    return shape_from_parameters(number(row, "active", number(row, "parameters")), length)
+def model_of(row: Row) -> dict[str, Any]:
+    """The shape as far as it is published, else the parameters, those of a token beside them."""
+    if row["active"] or not all(row[name] for name in _SIZES if name != "kv_heads"):
+        counts = {"parameters": row["parameters"], "active_parameters": row["active"]}
+        return {name: float(text) for name, text in counts.items() if text}
+    sizes = {name: int(number(row, name)) for name in _SIZES if row[name]}
+    layers, hidden, heads = (sizes[name] for name in ("layers", "hidden", "heads"))
+    shared = sizes.get("kv_heads", heads) / heads
+    gated = layers * hidden * (2.0 * hidden * (1.0 + shared) + 3.0 * sizes["ffn"])
+    return {"architecture": {**sizes, "gated": gated < 1.05 * number(row, "parameters")}}
 
 
-def case_for(row: Row) -> Case:
-    """The run as the step-time model takes it; its layout is left to the search."""
-    devices = number(row, "devices", DEVICES)
-    machine = machine_for({**row, "devices": str(int(devices))})
-    shape = shape_for(row)
-    length = float(shape.sequence_length)
-    batch = max(round(BATCH / length / devices), 1.0) * devices
-    return Case(
-        shape=shape,
-        machine=machine,
-        axes=Layout(data=devices, zero=3.0),
-        training=StepRecipe(sequence_length=length, global_batch=batch),
-        precision=row["precision"],
-        per_step=batch * length,
-        fixed=Fixed(),
-    )
-
-
-def runs(constants: Constants, *, held_out: bool = False) -> list[Published]:
-    """Every published run with its predicted device-hours, while it trains.
-
-    ``held_out``: an organisation whose benchmarks the fit has seen is predicted without them.
-    """
-    found = []
+def goodputs(constants: Constants) -> dict[str, list[float]]:
+    """Share of the allocated hours that each run would train, by organisation."""
+    found: dict[str, list[float]] = {}
     for row in shipped("published_runs"):
-        case = case_for(row)
-        group = BENCHMARKS.get(row["organisation"])
-        seen = constants_for(group) if held_out and group else constants
-        rate = predicted_rate(case, seen, hidden=True)
-        low, high = prediction_range(
-            seen, generation=case.machine.generation, layout_given=False,
-            shapes_known=case.shape.known, devices=case.machine.devices,
-            experts=float(case.shape.experts) > 0,
-        )  # fmt: skip
-        hours = number(row, "tokens") / rate / 3600.0
-        found.append(
-            Published(
-                row=row, hours=number(row, "device_hours"), predicted=hours, low=low, high=high
-            )
-        )
+        with using(constants):
+            trains = estimate(run_of(row), changes={"hardware.goodput": 1}, ranges=False)
+        share = (trains.results["device_hours"].value or math.nan) / number(row, "device_hours")
+        found.setdefault(row["organisation"], []).append(share)
     return found
 
 
-def goodput_of(published: list[Published]) -> dict[str, float]:
+def goodput_of(shares: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Median share of the allocated hours, each organisation counting once, and its range.
 
     The spread of the shares is that of the goodput and of the prediction together; it is kept
     whole, as settings less than tuned are part of both.  The high end is 1 at most.
     """
-    by_organisation: dict[str, list[Published]] = {}
-    for run in published:
-        by_organisation.setdefault(run.row["organisation"], []).append(run)
-    shares = [median(math.log(r.goodput) for r in rs) for rs in by_organisation.values()]
-    middle = median(shares)
-    half = (percentile(shares, 0.95) - percentile(shares, 0.05)) / 2.0
+    each = [median(math.log(share) for share in own) for own in shares.values()]
+    middle = median(each)
+    half = (percentile(each, 0.95) - percentile(each, 0.05)) / 2.0
     return {
         "value": min(math.exp(middle), 0.98),
         "low": math.exp(middle - half),
         "high": min(math.exp(middle + half), 1.0),
-        "n": len(published),
+        "n": sum(map(len, shares.values())),
     }
 
 
-def points(published: list[Published]) -> list[Point]:
-    """Device-hours predicted with a goodput from the other organisations' runs."""
-    found = []
-    for run in published:
-        others = [r for r in published if r.row["organisation"] != run.row["organisation"]]
-        goodput = goodput_of(others)
-        value = run.predicted / goodput["value"]
-        down = math.hypot(math.log(run.high), math.log(goodput["high"] / goodput["value"]))
-        up = math.hypot(math.log(run.low), math.log(goodput["low"] / goodput["value"]))
+def points() -> list[Point]:
+    """Device-hours predicted with a goodput from the other organisations' runs.
+
+    An organisation whose benchmarks the fit has seen is predicted without them.
+    """
+    shares, found = goodputs(shipped_constants()), []
+    for row in shipped("published_runs"):
+        who = row["organisation"]
+        others = goodput_of({name: own for name, own in shares.items() if name != who})
+        constants = constants_for(BENCHMARKS.get(who, ""))
+        goodput = cast("Stated", {**shipped_constants()["goodput"], **others})
+        with using({**constants, "goodput": goodput}):
+            results = estimate(run_of(row)).results
+        hours = results["device_hours"]
         found.append(Point(
-            measured=run.hours, predicted=value,
-            low=value * math.exp(-down), high=value * math.exp(up),
-            source=run.row["organisation"], accelerator=run.row["accelerator"],
-            precision=run.row["precision"], workload="llm",
-            devices=number(run.row, "devices", DEVICES), id=run.row["id"], name=run.row["model"],
-            unit="device_hour", note=run.row["note"],
+            measured=number(row, "device_hours"), predicted=hours.value,
+            low=hours.low or math.nan, high=hours.high or math.nan,
+            source=who, accelerator=row["accelerator"], precision=row["precision"],
+            workload="llm", devices=number(row, "devices", DEVICES), id=row["id"],
+            name=row["model"], unit="device_hour", note=row["note"],
+            utilization=(results["utilization"].value or math.nan) * others["value"],
         ))  # fmt: skip
     return found

@@ -18,12 +18,13 @@ LARGEST = "over 1024"
 class Point:
     """One configuration or figure: measured, predicted, the range, and what it is grouped by.
 
-    ``predicted`` None: the model refused it, which counts as a miss.  ``unit`` is that of measured
-    and predicted; a rate's is data a second and device.
+    ``predicted`` None: the calculator refused it, for the reason in ``refusal``, which counts as a
+    miss.  ``unit`` is that of measured and predicted; a rate's is data a second and device.
+    ``utilization``: the share of the dense peak at the predicted rate.
     """
 
     measured: float
-    predicted: float | None
+    predicted: float | None = None
     low: float = math.nan
     high: float = math.nan
     source: str = ""
@@ -37,6 +38,8 @@ class Point:
     kind: str = ""
     unit: str = ""
     note: str = ""
+    refusal: str = ""
+    utilization: float | None = None
 
     @property
     def error(self) -> float:
@@ -51,6 +54,23 @@ class Point:
     def inside(self) -> bool:
         """Whether what was measured lies in the range."""
         return self.predicted is not None and self.low <= self.measured <= self.high
+
+    @property
+    def is_time(self) -> bool:
+        """Whether more is slower."""
+        return self.unit == "device_hour"
+
+    @property
+    def share(self) -> float | None:
+        """The share of the dense peak that was measured; None where that of ours is not known.
+
+        >>> Point(measured=1.0, predicted=2.0, utilization=0.4).share
+        0.2
+        """
+        if self.predicted is None or self.utilization is None:
+            return None
+        ratio = self.measured / self.predicted
+        return self.utilization / ratio if self.is_time else self.utilization * ratio
 
     @property
     def scale(self) -> str:
@@ -120,7 +140,7 @@ def by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, Score]
     """Scores by a property of the points: its values in order, scales from small to large."""
     groups: dict[str, list[Point]] = {}
     for point in points:
-        groups.setdefault(key(point), []).append(point)
+        groups.setdefault(key(point) or "not stated", []).append(point)
     sizes = [name for _, name in SCALES]
     place = {name: f"{number}" for number, name in enumerate([*sizes, LARGEST])}
     return {

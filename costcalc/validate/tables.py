@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from costcalc.validate.score import Point, Score, by, score
 
@@ -28,17 +28,15 @@ class Table:
 
     ``arithmetic``: published figures from their own inputs, where nothing is predicted; ``inside``
     of a score is then the share that follows from its parts.  ``baselines`` score what others
-    assume, on the same points; ``listed`` are the rows that a summary lists, by default the whole.
+    assume, on the same points.
     """
 
     title: str
     by: str
     rows: Mapping[str, Score]
-    short: str = ""  # the title in a summary
-    arithmetic: bool = False
-    baselines: Mapping[str, Score] = field(default_factory=dict)
-    listed: bool = False  # a summary lists the parts rather than the whole
-    note: str = ""
+    arithmetic: bool
+    baselines: Mapping[str, Score]
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,98 +50,29 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All that ``costcalc validate`` prints; ``points`` by the title of their tables."""
-
-    method: str
-    tables: Sequence[Table]
-    points: Mapping[str, Sequence[Point]]
-    repeats: int
-    noise: float  # median share by which repeats of one configuration differ from their median
-    unsized: int  # configurations whose source states neither shape nor size
-
-    def lines(self) -> list[Line]:
-        """One line a category, each followed by what it has to beat."""
-        found: dict[str, Line] = {}
-        grouped = {table.title for table in self.tables if table.listed}
-        for table in self.tables:
-            parts = {name: one for name, one in table.rows.items() if name != "all"}
-            shown = parts if table.listed else {table.short or table.title: table.rows["all"]}
-            if table.title in grouped and not table.listed:
-                shown = {}
-            for name, one in shown.items():
-                found.setdefault(name, Line(name=name, score=one, arithmetic=table.arithmetic))
-            for name, one in table.baselines.items():
-                found[f"{table.title}: {name}"] = Line(
-                    name=name, score=one, arithmetic=table.arithmetic, baseline=True
-                )
-        return list(found.values())
-
-    def summary(self) -> list[tuple[str, Score]]:
-        """Name and score of every category, without baselines."""
-        return [(line.name, line.score) for line in self.lines() if not line.baseline]
-
-    @property
-    def unexplained(self) -> list[Point]:
-        """Published figures that do not follow from the inputs of their own source."""
-        titles = {table.title for table in self.tables if table.arithmetic}
-        return [
-            point for title, points in self.points.items() if title in titles
-            for point in points if not point.inside
-        ]  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; shares of 1.  ``docs/validate.md`` describes the keys."""
-        return {
-            "schema": SCHEMA,
-            "method": self.method,
-            "tables": [_table(table) for table in self.tables],
-            "points": {
-                title: [_point(point) for point in points] for title, points in self.points.items()
-            },
-            "unexplained": [_point(point) for point in self.unexplained],
-            "noise_floor": {"repeats": self.repeats, "median": _finite(self.noise)},
-            "unsized": self.unsized,
-        }
-
-
-def _table(table: Table) -> dict[str, Any]:
-    return {
-        "title": table.title,
-        "by": table.by,
-        "arithmetic": table.arithmetic,
-        "rows": {name: _score(one) for name, one in table.rows.items()},
-        "baselines": {name: _score(one) for name, one in table.baselines.items()},
-        "note": table.note,
-    }
-
-
-def _score(one: Score) -> dict[str, Any]:
-    values = {name: _finite(value) for name, value in asdict(one).items()}
-    return {**values, "claimed": one.claimed}
-
-
-def _point(point: Point) -> dict[str, Any]:
-    values = asdict(point)
-    del values["repeats"]
-    return {
-        **{name: _finite(value) for name, value in values.items() if value != ""},
-        "inside": point.inside,
-    }
-
-
-def _finite(value: Any) -> Any:
-    """What JSON can say: what is no number is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """Points of one kind, and the tables made of them."""
+    """Points of one kind, and the tables made of them.
+
+    A summary calls it ``short``, or lists the parts of one table, ``listed``, in its place.
+    """
 
     title: str
     points: Sequence[Point]
     tables: Sequence[Table]
+    short: str
+    listed: str
+
+    def lines(self) -> Iterator[Line]:
+        """What a summary says, followed by what it has to beat."""
+        first = self.tables[0]
+        shown = {self.short or self.title: first.rows["all"]}
+        for table in self.tables:
+            if table.by == self.listed:
+                shown = {name: one for name, one in table.rows.items() if name != "all"}
+        for name, one in shown.items():
+            yield Line(name=name, score=one, arithmetic=first.arithmetic)
+        for name, one in first.baselines.items():
+            yield Line(name=name, score=one, arithmetic=first.arithmetic, baseline=True)
 
 
 def category(
@@ -151,29 +80,90 @@ def category(
     baselines: Mapping[str, Score] | None = None, arithmetic: bool = False, listed: str = "",
     note: str = "",
 ) -> Category:  # fmt: skip
-    """Tables of the same points, split by each key; a summary lists the parts of ``listed``."""
+    """Tables of the same points, split by each key; baselines stand under the first."""
     whole = score(points)
     made = [
         Table(
-            title=title, by=key, rows={"all": whole, **_parts(points, key)}, short=short,
-            baselines=(baselines or {}) if key == keys[0] else {}, arithmetic=arithmetic,
-            listed=key == listed, note=note,
+            title=title, by=key, note=note, arithmetic=arithmetic,
+            rows={"all": whole, **by(points, KEYS[key])},
+            baselines=(baselines or {}) if key == keys[0] else {},
         )
         for key in keys
     ]  # fmt: skip
-    return Category(title=title, points=points, tables=made)
+    return Category(title=title, points=points, tables=made, short=short, listed=listed)
 
 
-def _parts(points: Sequence[Point], key: str) -> Mapping[str, Score]:
-    return by(points, lambda point: KEYS[key](point) or "not stated")
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that ``costcalc validate`` prints.
+
+    ``noise``: how many repeats there are, and the median share by which those of one configuration
+    differ from their median; ``unsized``: configurations of which neither shape nor size is known.
+    """
+
+    method: str
+    categories: Sequence[Category]
+    noise: tuple[int, float]
+    unsized: int
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """Every table of every category."""
+        return [table for one in self.categories for table in one.tables]
+
+    @cached_property
+    def points(self) -> Mapping[str, Sequence[Point]]:
+        """The points by the title of their tables."""
+        return {one.title: one.points for one in self.categories}
+
+    def lines(self) -> list[Line]:
+        """One line a category, each followed by what it has to beat."""
+        return [line for one in self.categories for line in one.lines()]
+
+    @property
+    def unexplained(self) -> list[Point]:
+        """Published figures that do not follow from the inputs of their own source."""
+        return [
+            point
+            for one in self.categories
+            if one.tables[0].arithmetic
+            for point in one.points
+            if not point.inside
+        ]
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values; shares of 1.  ``docs/validate.md`` describes the keys."""
+        return {
+            "schema": SCHEMA,
+            "method": self.method,
+            "tables": [_table(table) for table in self.tables],
+            "points": {title: [*map(_point, points)] for title, points in self.points.items()},
+            "unexplained": [*map(_point, self.unexplained)],
+            "noise_floor": {"repeats": self.noise[0], "median": _finite(self.noise[1])},
+            "unsized": self.unsized,
+        }
 
 
-def report(
-    method: str, categories: Sequence[Category], *, noise: tuple[int, float], unsized: int
-) -> Report:
-    """The report of some categories, in their order."""
-    return Report(
-        method=method, tables=[table for one in categories for table in one.tables],
-        points={one.title: one.points for one in categories}, repeats=noise[0], noise=noise[1],
-        unsized=unsized,
-    )  # fmt: skip
+def _table(table: Table) -> dict[str, object]:
+    scored = {name: getattr(table, name) for name in ("rows", "baselines")}
+    plain = {name: getattr(table, name) for name in ("title", "by", "arithmetic", "note")}
+    return plain | {
+        key: {
+            name: {k: _finite(v) for k, v in asdict(one).items()} | {"claimed": one.claimed}
+            for name, one in scores.items()
+        }
+        for key, scores in scored.items()
+    }
+
+
+def _point(point: Point) -> dict[str, object]:
+    """What is empty is left out; what only other tables are made of, too."""
+    values = {k: _finite(v) for k, v in asdict(point).items() if v != ""}
+    return {k: v for k, v in values.items() if k not in ("repeats", "utilization")} | {
+        "inside": point.inside
+    }
+
+
+def _finite(value: object) -> object:
+    """What JSON can say: what is no number is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

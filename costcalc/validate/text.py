@@ -164,8 +164,9 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    if report.repeats:
-        yield (f"Noise floor: {report.repeats} repeats differ by {report.noise:.1%} "
+    repeats, noise = report.noise
+    if repeats:
+        yield (f"Noise floor: {repeats} repeats differ by {noise:.1%} "
                "(median) from the median of their configuration.")  # fmt: skip
     if report.unsized:
         yield (f"Not counted: {report.unsized} configurations whose source states neither "

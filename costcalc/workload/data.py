@@ -47,6 +47,7 @@ class WorkloadInput:
     forward_flops: float | None = None
     first_layer_flops: float | None = None  # the part of forward_flops that has no input gradient
     flops: float | None = None
+    activations: float | None = None  # elements that the layers put out for a sample
     method: str = "pretrain"
     tokens: float | None = None
     samples: float | None = None

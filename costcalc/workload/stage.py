@@ -90,6 +90,7 @@ def workload(inputs: WorkloadInput) -> Work:
         model_flops=each * data,
         recompute=passes.recompute(one),
         convention=model.convention,
+        activations=inputs.activations,
         tally=model.walk,
         passes=passes,
         generation=generation,

@@ -153,6 +153,7 @@ class Work:
     model_flops: float
     recompute: Recompute
     convention: str
+    activations: float | None = None  # elements that the layers put out for a sample, if counted
     tally: Tally | None = None  # of one sequence, where the shapes are known
     passes: Passes = field(default_factory=Passes)  # of one sequence
     generation: Generation | None = None

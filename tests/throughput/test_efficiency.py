@@ -22,13 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from efficiency_cells import MINIMUM, flops_of, points_of, utilization  # noqa: E402
+from measured_cases import side_of  # noqa: E402
 
-from costcalc.validate.rows import configurations, shipped  # noqa: E402
+from costcalc.validate.measurements import all_measured  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def measured():
-    return configurations(shipped("throughput"))
+    return all_measured()
 
 
 def test_the_file_is_what_the_script_writes(tmp_path):
@@ -49,7 +50,7 @@ def test_one_row_by_hand(measured):
     # 6·80·8192·2048.  The source prints an MFU of 0.4125 with attention in full and all parameters.
     row = next(one for one in measured if one.row["id"] == "T0001")
     per_token = 6 * (80 * 12 * 8192**2 + 8192 * 50368) + 6 * 80 * 8192 * 2048
-    assert flops_of(row) == pytest.approx(per_token)
+    assert flops_of(row, side_of(row)) == pytest.approx(per_token)
     key, mfu = utilization(row)
     assert key == ("hopper", "16-bit", "llm", "65-1024")
     assert mfu == pytest.approx(1007 * per_token / 989.4e12, rel=1e-3)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from costcalc.validate import costs
-from costcalc.validate.rows import shipped
+from costcalc.validate.measurements import shipped
 from costcalc.validate.score import score
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from costcalc.calculator import calculate as calculator
 from costcalc.calculator import formulas as pipeline
-from costcalc.validate import footprints, printed
-from costcalc.validate.rows import shipped
+from costcalc.validate import footprints
+from costcalc.validate import rounding as rounded
+from costcalc.validate.measurements import shipped
 from costcalc.validate.score import score
 
 
@@ -144,12 +145,12 @@ def test_the_card_whose_factor_comes_from_its_own_total() -> None:
     ],
 )
 def test_printed_numbers(text: str, value: float, rounding: float) -> None:
-    found = printed.read(text)
+    found = rounded.read(text)
     assert found.value == pytest.approx(value)
     assert found.rounding == pytest.approx(rounding)
 
 
 def test_what_rounding_cannot_explain_is_two_per_cent_at_most() -> None:
-    exact = printed.Printed(value=1.0, rounding=0.0)
-    assert printed.tolerance(exact) == 0.02
-    assert printed.tolerance(exact, printed.Printed(value=1.0, rounding=0.05), None) == 0.05
+    exact = rounded.Printed(value=1.0, rounding=0.0)
+    assert rounded.tolerance(exact) == 0.02
+    assert rounded.tolerance(exact, rounded.Printed(value=1.0, rounding=0.05), None) == 0.05

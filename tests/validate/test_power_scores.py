@@ -9,7 +9,7 @@ import pytest
 from costcalc import energy
 from costcalc.catalog import accelerator, host
 from costcalc.validate import power
-from costcalc.validate.rows import shipped
+from costcalc.validate.measurements import folds, shipped
 from costcalc.validate.score import Point, score
 
 
@@ -19,7 +19,7 @@ def points() -> list[Point]:
 
 
 def test_each_source_has_constants_that_left_it_out(points) -> None:
-    assert {p.source for p in points} == set(power.folds()) - {"zeus", "perseus"}
+    assert {p.source for p in points} == set(folds("power")) - {"zeus", "perseus"}
     constants = energy.constants()
     full = {
         f"full.{name}.{unit}": constants["full"][name][unit]
@@ -27,7 +27,7 @@ def test_each_source_has_constants_that_left_it_out(points) -> None:
     }  # fmt: skip
     differ = [
         source
-        for source, fold in power.folds().items()
+        for source, fold in folds("power").items()
         if any(not math.isclose(fold[key], value, rel_tol=1e-2) for key, value in full.items())
     ]
     assert len(differ) >= 3  # leaving a source out changes what is known
@@ -37,7 +37,7 @@ def test_a_row_by_hand(points) -> None:
     # ResNet-50 at batch 64 on an A40 (Zeus): utilization 0.1061 is beyond the full one, so that
     # the board draws idle + (limit - idle) x ceiling = 84 + (300 - 84) x ceiling
     (row,) = [p for p in points if p.id == "zeus-a40-resnet50-b64"]
-    fold = power.folds()["zeus-a40"]
+    fold = folds("power")["zeus-a40"]
     assert fold["full.convolution.tensor"] < 0.1061
     by_hand = 84 + (300 - 84) * fold["ceiling.convolution"]
     assert row.predicted == pytest.approx(by_hand)
@@ -56,7 +56,7 @@ def test_the_targets_are_met(points) -> None:
 
 def test_a_team_left_out_whole_is_predicted_worse_and_that_is_shown(points) -> None:
     # without all four devices of Zeus nothing tells how convolutions ramp: as transformers do
-    fold = power.folds()["zeus"]
+    fold = folds("power")["zeus"]
     for unit in ("tensor", "vector"):
         near = fold[f"full.transformer.{unit}"]
         assert fold[f"full.convolution.{unit}"] == pytest.approx(near, rel=0.2)
