@@ -8,8 +8,8 @@ equality, a term or factor is dropped, `and` becomes `or`, a condition is negate
 what does not run (annotations, decorators, formats) and two keywords without a result of their own:
 ``strict`` of ``zip``, a guard that is silent where lengths are equal, and ``show_default``, of help
 for options whose default is nothing.  A file that runs a framework is left out where that is not
-installed.  Each is run against the tests of its room alone: ``tests/ROOM``, ``tests/test_MODULE.py``
-and the module's own examples, those that name the module first, up to the first that fails.
+installed.  Each is run against the tests of its room alone: ``tests/ROOM``,
+``tests/test_MODULE.py`` and the module's own examples, those that name the module first, up to the first that fails.
 Survivors are printed with file and line; the exit code is 3 where more than ``--allow`` of the
 sample survive.  The same seed on the same source draws the same mutants.
 """
@@ -109,7 +109,7 @@ def _is_text(node: ast.BinOp) -> bool:
 
 
 def _spoken(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run: no annotation, no docstring, no format, no decorator, no silent keyword."""
+    """The nodes that run: no annotation, no docstring, no format, nothing silent."""
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "format_spec"}:
             continue
