@@ -103,7 +103,7 @@ def scenarios(
     sides = _hardware(request, accelerators, counts, places, known, why)
     for r, region in enumerate(places):
         for name, item in place(base, region).known.items():
-            _set(known, name, (1, 1, shape[2], 1), (0, 0, r, 0), item.value)
+            known.setdefault(name, np.full((1, 1, shape[2], 1), np.nan))[0, 0, r, 0] = item.value
     _prices(sides, places, plans, known, shape)
     with np.errstate(invalid="ignore"):
         values = formulas.run(known)
@@ -118,14 +118,6 @@ def scenarios(
     asked: tuple[Sequence[str | int], ...] = (accelerators, counts, regions, plans)
     axes = {name: tuple(listed) for name, listed in zip(AXES, asked, strict=True)}
     return Scenarios(axes=axes, figures=figures, utilization=used, why=why)
-
-
-def _set(
-    known: dict[str, Array], name: str, shape: tuple[int, ...], at: tuple[int, ...], value: float
-) -> None:
-    if name not in known:
-        known[name] = np.full(shape, np.nan)
-    known[name][at] = value
 
 
 Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]

@@ -70,14 +70,11 @@ def landmarks() -> tuple[Landmark, ...]:
     """
     made = [
         Landmark(
-            name=row["name"],
-            organisation=row["organisation"],
+            **{name: row[name] for name in ("name", "organisation", "domain", "confidence")},
             kind=row["organisation_kind"],
             date=date.fromisoformat(row["date"]),
-            domain=row["domain"],
             flop=float(row["training_compute_flop"]),
             method=row["method_of_figure"],
-            confidence=row["confidence"],
             url=row["source_url"],
         )
         for row in rows("landmarks.csv")
@@ -100,6 +97,9 @@ class Reached:
     url: str
 
 
+_AS_IT_STANDS = ("benchmark", "vintage", "model", "year", "quantity", "metric")
+
+
 @cache
 def points() -> tuple[Reached, ...]:
     """The points behind the limits of deep learning.
@@ -109,13 +109,8 @@ def points() -> tuple[Reached, ...]:
     """
     return tuple(
         Reached(
-            benchmark=row["benchmark"],
-            vintage=row["vintage"],
-            model=row["model"],
-            year=row["year"],
-            quantity=row["quantity"],
+            **{name: row[name] for name in _AS_IT_STANDS},
             flop=float(row["flop"]),
-            metric=row["metric"],
             error=1.0 - float(row["value"]),
             url=row["source_url"],
         )

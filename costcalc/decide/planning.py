@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from costcalc.base.errors import wrong
@@ -13,7 +13,7 @@ from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, scaling, trials
 from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, filled, nearest
-from costcalc.decide.buying import alone, bought, most_of, share_of
+from costcalc.decide.buying import Bought, alone, bought, most_of, share_of
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.sweep import ScenarioRow, section, split
 from costcalc.runfile.loading import Source
@@ -61,16 +61,31 @@ class Planned:
 
     run: Mapping[str, object]
     estimate: Estimate
-    flop: float
     limits: Mapping[str, float]  # in the units of a report
-    left: Mapping[str, float]
-    binding: str
-    laws: tuple[scaling.Optimum, ...]
-    preset: str | None
-    ways: Mapping[str, ScenarioRow]  # of a fixed model: cheapest, fastest, cleanest
-    spot: SpotCosts | None
-    search: Search | None
-    notes: tuple[str, ...]
+    laws: tuple[scaling.Optimum, ...] = ()
+    preset: str | None = None
+    ways: Mapping[str, ScenarioRow] = field(default_factory=dict)  # of a fixed model
+    spot: SpotCosts | None = None
+    search: Search | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def flop(self) -> float:
+        """The compute of one run of it."""
+        return _flop(self.estimate)
+
+    @property
+    def left(self) -> dict[str, float]:
+        """What is left of each limit."""
+        figures = self.estimate.results
+        return {
+            key: most - (figures[LIMITED[key]].value or 0.0) for key, most in self.limits.items()
+        }
+
+    @property
+    def binding(self) -> str:
+        """The limit that binds."""
+        return share_of(self.estimate, self.limits)[1]
 
     @property
     def sources(self) -> list[str]:
@@ -86,7 +101,7 @@ class Planned:
             "training_compute": self.flop,
             "run": dict(self.run),
             "limits": dict(self.limits),
-            "left": dict(self.left),
+            "left": self.left,
             "binding": self.binding,
             "units": {key: UNITS[name] for key, name in LIMITED.items()},
             "scaling_laws": list(self.laws),
@@ -149,7 +164,11 @@ def plan(
         made = _fixed(raw)
     else:
         made = _endless(raw)
-    return _with(made, raw, spot, scores)
+    return replace(
+        made,
+        spot=None if spot is None else _spot(made, spot),
+        search=None if scores is None else _search(made, raw, scores),
+    )
 
 
 def _changed(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
@@ -166,7 +185,6 @@ def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Plan
         raise wrong("--tokens-per-parameter", f"expected a number above 0; got {ratio:g}")
     most = bought(raw)
     run, found, preset = nearest(most, ratio, experts=experts)
-    flop = float(found.results["training_compute"].value or 0.0)
     notes = list(most.notes)
     if experts:
         notes.append(
@@ -178,8 +196,25 @@ def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Plan
             "the model is the dense one nearest to what Besiroglu et al. make optimal; "
             "both fits are shown"
         )
-    laws = tuple(scaling.shown(law, flop, ratio) for law in scaling.laws())
-    return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
+    return _optimal(most, run, found, ratio, preset, notes)
+
+
+def _flop(found: Estimate) -> float:
+    return float(found.results["training_compute"].value or 0.0)
+
+
+def _optimal(
+    most: Bought,
+    run: Mapping[str, object],
+    found: Estimate,
+    ratio: float | None,
+    preset: str | None,
+    notes: Sequence[str],
+) -> Planned:
+    laws = tuple(scaling.shown(law, _flop(found), ratio) for law in scaling.laws())
+    return Planned(
+        run=run, estimate=found, limits=most.limits, laws=laws, preset=preset, notes=tuple(notes)
+    )
 
 
 def _endless(raw: dict[str, object]) -> Planned:
@@ -188,59 +223,19 @@ def _endless(raw: dict[str, object]) -> Planned:
     unit = {"model": model, "training": {**section(raw, "training"), "tokens": FIRST}}
     most = bought(raw, unit)
     run, found = filled(most, model)
-    flop = float(found.results["training_compute"].value or 0.0)
-    laws = tuple(scaling.shown(law, flop, None) for law in scaling.laws())
     preset = str(model["preset"]) if "preset" in model else None
     notes = [*most.notes, "no size of the data is given: as many tokens as the limits hold"]
-    return _plan(run, found, most.limits, laws=laws, preset=preset, ways={}, notes=notes)
+    return _optimal(most, run, found, None, preset, notes)
 
 
 def _fixed(raw: dict[str, object]) -> Planned:
     """A given model: its best ways, and the estimate of the first."""
     run, found, notes = alternatives(raw)
     made = alone(run)
-    return _plan(run, made, most_of(made), laws=(), preset=None, ways=found, notes=notes)
+    return Planned(run=run, estimate=made, limits=most_of(made), ways=found, notes=tuple(notes))
 
 
 # --- what is added -------------------------------------------------------------------------------
-
-
-def _plan(
-    run: Mapping[str, object],
-    found: Estimate,
-    most: Mapping[str, float],
-    *,
-    laws: tuple[scaling.Optimum, ...],
-    preset: str | None,
-    ways: Mapping[str, ScenarioRow],
-    notes: Sequence[str],
-) -> Planned:
-    left = {key: limit - (found.results[LIMITED[key]].value or 0.0) for key, limit in most.items()}
-    flop = float(found.results["training_compute"].value or 0.0)
-    return Planned(
-        run=run,
-        estimate=found,
-        flop=flop,
-        limits=most,
-        left=left,
-        binding=share_of(found, most)[1],
-        laws=laws,
-        preset=preset,
-        ways=ways,
-        spot=None,
-        search=None,
-        notes=tuple(notes),
-    )
-
-
-def _with(
-    made: Planned, raw: Mapping[str, object], spot: Spot | None, scores: Sequence[float] | None
-) -> Planned:
-    if spot is not None:
-        made = replace(made, spot=_spot(made, spot))
-    if scores is not None:
-        made = replace(made, search=_search(made, raw, scores))
-    return made
 
 
 def _spot(made: Planned, asked: Spot) -> SpotCosts:

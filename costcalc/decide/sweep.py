@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
@@ -44,7 +45,7 @@ AXES = ("precisions", "accelerators", "counts", "regions", "plans")
 MOST_IN_A_CHUNK = 250_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """The values of each axis; a precision of None is the run's own."""
 
@@ -57,13 +58,7 @@ class Sweep:
     @property
     def number(self) -> int:
         """How many scenarios."""
-        return (
-            len(self.precisions)
-            * len(self.accelerators)
-            * len(self.counts)
-            * len(self.regions)
-            * len(self.plans)
-        )
+        return math.prod(len(getattr(self, axis)) for axis in AXES)
 
     def chunks(self, most: int = MOST_IN_A_CHUNK) -> Iterator[Sweep]:
         """The same sweep in pieces of at most ``most`` scenarios, each of one precision."""
@@ -75,13 +70,7 @@ class Sweep:
             for names in _pieces(self.accelerators, devices):
                 for some in _pieces(self.counts, counts):
                     for places in _pieces(self.regions, regions):
-                        yield replace(
-                            self,
-                            precisions=(precision,),
-                            accelerators=names,
-                            counts=some,
-                            regions=places,
-                        )
+                        yield Sweep((precision,), names, some, places, self.plans)
 
 
 def _pieces(values: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
@@ -105,12 +94,13 @@ def read(
         raise wrong(f"sweep.{unknown[0]}", f"unknown key{hint}")
     asked = {**block, **{key: value for key, value in given.items() if value is not None}}
     defaults = _defaults(raw, changes or {})
+    precisions = asked.get("precisions")
     made = Sweep(
-        precisions=_precisions(asked.get("precisions")),
+        precisions=(None,) if precisions is None else _known(precisions, "precisions", PRECISIONS),
         accelerators=_accelerators(asked.get("accelerators", defaults["accelerator"]), raw),
         counts=counts(asked.get("counts", defaults["count"])),
         regions=_regions(asked.get("regions", defaults["region"])),
-        plans=_plans(asked.get("plans", defaults["plan"])),
+        plans=_known(asked.get("plans", defaults["plan"]), "plans", PLANS),
     )
     return raw, made
 
@@ -161,19 +151,15 @@ def _defaults(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[
         own = part.get(key) if isinstance(part, Mapping) else None
         return changes.get(f"{section}.{key}", own if own is not None else otherwise)
 
+    accelerator, count = of("hardware", "accelerator"), of("hardware", "count")
     instance, nodes = of("hardware", "instance"), of("hardware", "nodes", 1)
     if isinstance(instance, str) and str(nodes).isdecimal():  # else the run file's own check says
         host = hosts.find(instance, folders(raw, None))
-        named = of("hardware", "accelerator", host.accelerator)
-        return {
-            "accelerator": named,
-            "count": int(str(nodes)) * host.devices,
-            "region": of("site", "region"),
-            "plan": of("price", "plan", "on-demand"),
-        }
+        accelerator = of("hardware", "accelerator", host.accelerator)
+        count = int(str(nodes)) * host.devices
     return {
-        "accelerator": of("hardware", "accelerator"),
-        "count": of("hardware", "count"),
+        "accelerator": accelerator,
+        "count": count,
         "region": of("site", "region"),
         "plan": of("price", "plan", "on-demand"),
     }
@@ -250,14 +236,6 @@ def _known(value: object, axis: str, known: Sequence[str]) -> tuple[str, ...]:
         if word not in known:
             raise wrong(axis, f'expected {", ".join(known)}; got "{word}"')
     return tuple(made)
-
-
-def _plans(value: object) -> tuple[str, ...]:
-    return _known(value, "plans", PLANS)
-
-
-def _precisions(value: object) -> tuple[str | None, ...]:
-    return (None,) if value is None else _known(value, "precisions", PRECISIONS)
 
 
 def single(run: Mapping[str, object], row: Mapping[str, object] | ScenarioRow) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 
 from costcalc.catalog.region_table import table
-from costcalc.decide.history import EPOCH, Landmark, landmarks
+from costcalc.decide.history import EPOCH, Landmark, landmarks, years
 from costcalc.decide.statistics import bootstrap, line
 
 FILE = "trends.yaml"
@@ -134,7 +134,9 @@ def _openai() -> list[tuple[float, float]]:
     by_name = {one.name: one for one in landmarks()}
     return sorted(
         (
-            by_name[row["landmark"]].year if "landmark" in row else _year(row["date"]),
+            by_name[row["landmark"]].year
+            if "landmark" in row
+            else years(date.fromisoformat(str(row["date"]))),
             row["pfs_days"] * 8.64e19,
         )
         for row in found
@@ -148,12 +150,6 @@ def _records(systems: Sequence[tuple[float, float]]) -> list[tuple[float, float]
         if not kept or flop > kept[-1][1]:
             kept.append((year, flop))
     return kept
-
-
-def _year(text: object) -> float:
-    from costcalc.decide.history import years
-
-    return years(date.fromisoformat(str(text)))
 
 
 def _deep() -> list[Landmark]:

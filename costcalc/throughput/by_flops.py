@@ -86,9 +86,11 @@ def sample_time(
     rates = rates_of(machine, precision)
     own = {**PRIOR, **constants.get("samples", {})}
     count = elements or ELEMENTS * float(np.sqrt(forward_flops))
-    share = _share(constants, kind) * own.get(precision, 1.0)
+    kind = kind if kind in SHARE else _FALLBACK
+    share = constants.get("classes", {}).get(kind, {}).get("share", SHARE[kind])
+    share *= own.get(precision, 1.0)
     passes = own["passes"] * (own["fused"] if fused else 1.0)
-    sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if _class(kind) == "cnn" else 0.0
+    sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if kind == "cnn" else 0.0
     late = 1.0 + own["late"] * float(np.log2(max(machine.devices, 1.0)))
     time = sample_seconds(
         forward_flops,
@@ -103,12 +105,3 @@ def sample_time(
         compute=float(time.compute) * late,
         memory=float(time.memory) * late,
     )
-
-
-def _class(kind: str) -> str:
-    return kind if kind in SHARE else _FALLBACK
-
-
-def _share(constants: Constants, kind: str) -> float:
-    found = constants.get("classes", {}).get(_class(kind))
-    return float(found["share"]) if found else SHARE[_class(kind)]

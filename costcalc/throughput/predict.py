@@ -130,12 +130,8 @@ def counted_per_sequence(work: Work, shape: ModelShape) -> float | None:
     """FLOPs of a sequence (or sample) as counted, without those of generating it."""
     if not work.flops_per_datum:
         return None
-    data = 1.0 if work.datum == "sample" else _data_of(work, shape)
-    return work.flops_per_datum * data - work.passes.generated
-
-
-def _data_of(work: Work, shape: ModelShape) -> float:
-    return work.tally.tokens if work.tally is not None else float(shape.sequence_length)
+    data = float(shape.sequence_length) if work.tally is None else work.tally.tokens
+    return work.flops_per_datum * (1.0 if work.datum == "sample" else data) - work.passes.generated
 
 
 def _ranged(value: float, low: float, high: float, why: list[str]) -> Assumption:

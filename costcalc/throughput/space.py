@@ -145,15 +145,11 @@ def _kept(options: Iterable[int], fixed: int | None) -> list[int]:
     return list(options) if fixed is None else [fixed]
 
 
-def _grids(q: Question) -> list[tuple[int, ...]]:
+def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
     """(data, tensor, pipeline, virtual, context, expert) of every division of the devices.
 
-    Replicas that get no sequence of the batch are tried only where there is no other way.
+    ``idle``: with replicas that get no sequence of the batch, where there is no other way.
     """
-    return list(_divisions(q, idle=False)) or list(_divisions(q, idle=True))
-
-
-def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
     for t in _kept(_tensor(q, q.devices), q.fixed.tensor):
         for p in _kept(_pipeline(q, q.devices // t), q.fixed.pipeline):
             for c in _kept(_context(q, q.devices // (t * p) or 1), q.fixed.context):
@@ -197,7 +193,8 @@ def pruned(q: Question) -> Floats:
 
 def chunks(q: Question) -> Iterator[Floats]:
     """The layouts of a question in pieces of at most about :data:`CHUNK`."""
-    grids, inner = np.array(_grids(q), dtype=float), _inner(q)
+    divided = list(_divisions(q, idle=False)) or list(_divisions(q, idle=True))
+    grids, inner = np.array(divided, dtype=float), _inner(q)
     at_once = max(CHUNK // len(inner), 1)
     for at in range(0, len(grids), at_once):
         some = grids[at : at + at_once]
