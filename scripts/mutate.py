@@ -9,7 +9,8 @@ what does not run (annotations, decorators, formats) and two keywords without a 
 ``strict`` of ``zip``, a guard that is silent where lengths are equal, and ``show_default``, of help
 for options whose default is nothing.  A file that runs a framework is left out where that is not
 installed.  Each is run against the tests of its room alone: ``tests/ROOM``,
-``tests/test_MODULE.py`` and the module's own examples, those that name the module first, up to the first that fails.
+``tests/test_MODULE.py`` and the module's own examples, those that name the module first, up to the
+first that fails.
 Survivors are printed with file and line; the exit code is 3 where more than ``--allow`` of the
 sample survive.  The same seed on the same source draws the same mutants.
 """

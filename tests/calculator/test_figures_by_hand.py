@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import costcalc
 from costcalc import InputError
 from costcalc.base.assumption import Assumption, Choice, exact
+from costcalc.calculator import figures
 from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.document import kind, run_id, sections
 from costcalc.calculator.filled import filled, written
@@ -338,6 +340,43 @@ def test_why_a_figure_is_not_known(sections: dict[str, Any], name: str, why: str
     assert costcalc.estimate(given, ranges=False).results[name].why == why
 
 
+@pytest.mark.parametrize(
+    ("lacking", "why"),
+    [
+        (("generation",), "no shapes"),  # as the time stage says
+        (("generation", "utilization"), "no shapes"),
+        (("utilization",), "no model and size of the data given: nothing to calculate it from"),
+        (("peak",), "no model and size of the data given: nothing to calculate it from"),
+        (("goodput", "runs"), "needs goodput, runs"),
+    ],
+)
+def test_why_a_time_is_not_known(lacking: tuple[str, ...], why: str) -> None:
+    inputs = ("training_flops", "devices", "peak", "utilization", "generation", "goodput", "runs")
+    known = {name: 1.0 for name in inputs if name not in lacking}
+    said = SimpleNamespace(throughput=SimpleNamespace(generation_why="no shapes"))
+    part: Any = SimpleNamespace(values=known, why={}, timed=said)
+    assert figures._why("device_hours", part) == why
+    part = SimpleNamespace(values=known, why={lacking[0]: "told", "other": "not"}, timed=said)
+    assert figures._why("device_hours", part) == "told"
+
+
+def test_draws_of_stages_are_added_one_by_one() -> None:
+    known = {
+        "model": {"preset": "llama-3-8b"},
+        "training": {"tokens": "1B", "global_batch": 64},
+        "hardware": {**H100, "layout": {"sharding": "zero3"}},
+        "site": {"region": "FR"},
+    }
+    one = costcalc.estimate(known)
+    two = costcalc.estimate({**known, "stages": [{"name": "a"}, {"name": "b"}]})
+    # what is in doubt is in doubt of both alike: twice the range, to the last digit
+    for name in ("energy", "wall_clock", "carbon_total"):
+        single, both = one.results[name], two.results[name]
+        assert single.low is not None
+        assert single.high is not None
+        assert (both.low, both.high) == (2 * single.low, 2 * single.high)
+
+
 def test_rates_are_ranges_turned_round() -> None:
     made = costcalc.estimate(
         {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B", "global_batch": 64},
@@ -395,8 +434,8 @@ NAMES = ("wall_clock", "device_hours", "energy", "energy_it", "carbon_embodied",
 
 
 def document(results: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    figures = {name: figure(10.0) for name in NAMES} | (results or {})
-    return sections({"name": "n", "results": figures, **more})
+    made = {name: figure(10.0) for name in NAMES} | (results or {})
+    return sections({"name": "n", "results": made, **more})
 
 
 @pytest.mark.parametrize(
