@@ -71,7 +71,7 @@ def test_what_is_just_at_a_limit_is_within():
 
 def test_of_those_alike_in_the_aim_the_cheapest():
     figures = {
-        "wall_clock": np.array([2.0, 1.0, 1.0 + 0.9e-9, 1.0 + 3e-9]),
+        "wall_clock": np.array([2.0, 1.0, 1.0 + 0.9e-9, 1.0 + 1.1e-9]),
         "cost": np.array([1.0, 9.0, 7.0, 5.0]),
     }
     every = np.array([True] * 4)

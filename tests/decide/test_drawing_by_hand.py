@@ -130,7 +130,7 @@ def row(cost, hours=1.0, **given):
 
 
 def test_the_least_is_the_cheapest_of_those_alike():
-    rows = [row(9.0, 1.0), row(7.0, 1.0 + 0.9e-9), row(5.0, 1.0 + 3e-9), row(None, 0.5)]
+    rows = [row(9.0, 1.0), row(7.0, 1.0 + 0.9e-9), row(5.0, 1.0 + 1.1e-9), row(None, 0.5)]
     assert comparing._least(rows, "wall_clock") is rows[1]
     assert comparing._least(rows[3:], "wall_clock") is rows[3]
     assert comparing._least([], "wall_clock") is None
@@ -215,6 +215,48 @@ def test_the_best_interval_by_daly():
     expected = 100 * math.exp(0.01) * (math.exp((by_hand + 2) / 100) - 1) * pieces
     assert found.interval == pytest.approx(by_hand)
     assert found.expected == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("x", "finite"), [(699.9, True), (700.0, False), (700.5, False)])
+def test_from_e_to_the_700_on_a_time_is_without_end(x, finite):
+    # e^709.8 is the largest double; 700 leaves room for what it is multiplied by
+    assert interruptions._exp(x) == (pytest.approx(math.e**x) if finite else math.inf)
+    assert math.isfinite(interruptions._grown(x)) is finite
+    assert interruptions._grown(1e-9) == pytest.approx(1e-9)  # e^x - 1, its digits kept
+
+
+@pytest.mark.parametrize(("work", "fine"), [(1e-9, True), (0.9e-9, False)])
+def test_work_is_more_than_nothing(work, fine):
+    given = {"rate": 0.1, "checkpoint": 0.0, "restart": 0.0}
+    if fine:
+        assert interruptions.interrupted(work, **given).expected >= work
+        return
+    with pytest.raises(InputError, match="expected more than 0"):
+        interruptions.interrupted(work, **given)
+
+
+def test_a_piece_is_a_millisecond_at_least_and_the_work_at_most():
+    # no saving costs so little that it pays after each moment
+    given = {"rate": 0.1, "checkpoint": 0.0, "restart": 0.0}
+    assert interruptions.interrupted(10, **given, interval=1e-6).interval == 1e-3
+    assert interruptions.interrupted(10, **given, interval=99.0).interval == 10
+    # best for a checkpoint of a millisecond at least: sqrt(2 · 0.001 · 10) and its terms
+    x = 0.001 / 20
+    by_hand = math.sqrt(0.02) * (1 + math.sqrt(x) / 3 + x / 9) - 0.001
+    assert interruptions.interrupted(10, **given).interval == pytest.approx(by_hand)
+
+
+def test_no_reply_of_more_than_ten_megabytes_is_read():
+    from costcalc.decide import feeds
+
+    assert feeds.MAX_BYTES == 10 * 1000 * 1000
+    whole = b'{"a": 1}'.ljust(feeds.MAX_BYTES)
+    assert feeds._parsed("n", "/w", whole, None) == {"a": 1}
+    with pytest.raises(InputError, match="a reply of more than 10,000,000 bytes"):
+        feeds._parsed("n", "/w", whole + b" ", None)
+    with pytest.raises(InputError, match="the reply broke off"):
+        feeds._parsed("n", "/w", b"{}", 1)
+    assert feeds._parsed("n", "/w", b"{}", 0) == {}
 
 
 # --- files of tables ------------------------------------------------------------------------------
