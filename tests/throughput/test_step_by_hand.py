@@ -281,3 +281,23 @@ def test_precisions_that_share_a_deviation() -> None:
         "fp16": "bf16", "bf16": "bf16", "fp4": "fp4", "nvfp4": "fp4", "fp8": "fp8",
         "mxfp8": "mxfp8",
     }  # fmt: skip
+
+
+def test_the_prior_of_a_machine_that_nobody_measured() -> None:
+    # Set before any fit.  What the constants of throughput.yaml do not say falls back to these.
+    prior = Coefficients()
+    assert (prior.matmul, prior.matmul_base) == (0.70, 0.70)  # 0.9 of a ceiling of 0.77
+    assert (prior.attention, prior.attention_older) == (0.60, 1.0)
+    assert prior.softmax == 80.0  # an exponential at 1/256 of the rate, and some products hidden
+    assert prior.tile == 2 * 128  # tiles of 128 queries by 128 keys, cut by a diagonal at both ends
+    assert (prior.traffic, prior.bandwidth) == (0.5, 0.80)
+    assert (prior.elementwise, prior.cast, prior.bubble) == (1, 1, 1)  # as counted
+    assert (prior.kernel, prior.matmul_start) == (5e-6, 5e-6)  # a launch of 5 us
+    assert prior.expert_kernels == 2 + 2 + 2  # two matmuls, three passes and a gather
+    assert (prior.scale_up, prior.scale_out) == (0.75, 0.70)  # NCCL's bus bandwidth over the rate
+    assert (prior.latency_up, prior.latency_out) == (10e-6, 30e-6)
+    exposed = ("tensor", "context", "pipeline", "expert", "data", "shard")
+    shares = [getattr(prior, f"{name}_exposed") for name in exposed]
+    assert shares == [0.9, 0.5, 0.7, 0.8, 0.4, 0.15]
+    assert (prior.imbalance, prior.expert_matmul) == (1.1, 0.85)
+    assert (prior.jitter, prior.fixed, prior.meet) == (0.005, 5e-3, 2e-3)
