@@ -8,7 +8,7 @@ from costcalc import price
 from costcalc.base.assumption import Assumption, exact
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
-from costcalc.catalog.prices import UNIT, constants
+from costcalc.catalog.prices import UNIT, catalogue, constants
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds, dollars, stated
@@ -18,7 +18,7 @@ from costcalc.runfile.schema import Price
 from costcalc.runfile.values import Money
 
 
-@remembered("price", "hardware.instance")
+@remembered("price", "hardware.instance", on=catalogue)
 def prices(given: Input, devices: Devices, region: Region | None) -> Known:
     """The price of a device-second, what is billed, and electricity where the hardware is owned."""
     asked = given.part.price or Price()

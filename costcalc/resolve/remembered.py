@@ -28,12 +28,15 @@ class _Question:
     answer: Callable[[], object] = field(compare=False)
 
 
-def remembered(*keys: str, most: int = 256) -> Callable[[Stage[P, T]], Stage[P, T]]:
+def remembered(
+    *keys: str, on: Callable[[], object] = load, most: int = 256
+) -> Callable[[Stage[P, T]], Stage[P, T]]:
     """A stage that reads these keys of a part, and further records, which are never changed.
 
-    Texts are compared by value, other records by identity; where values stand in the file and the
-    constants of the time model belong to the question too.  A part that names a file is read anew
-    each time, and a fault is told anew each time.
+    Texts are compared by value, other records by identity.  To the question belong also where the
+    values stand in the file, and the data that may be exchanged while a program runs: ``on`` gives
+    them (the constants of the time model, or the catalogue of prices).  A part that names a file is
+    read anew each time, and a fault is told anew each time.
     """
     paths = [tuple(key.split(".")) for key in keys]
 
@@ -46,14 +49,14 @@ def remembered(*keys: str, most: int = 256) -> Callable[[Stage[P, T]], Stage[P, 
             answer = functools.partial(stage, given, *others, **named)
             if named or _names_a_file(given):
                 return answer()
-            constants, document = load(), given.document
+            data, document = on(), given.document
             read = (
                 *[value_at(given.part, path) for path in paths],
                 *[one if isinstance(one, str) else id(one) for one in others],
-                id(constants),
+                id(data),
                 *((given.own, document.name, *document.marks.items()) if document.marks else ()),
             )
-            return kept(_Question(read, (constants, *others), answer))
+            return kept(_Question(read, (data, *others), answer))
 
         return functools.update_wrapper(ask, stage)
 

@@ -10,10 +10,13 @@ import yaml
 
 import costcalc
 from costcalc.base.errors import InputError
+from costcalc.catalog import prices
 from costcalc.resolve.hardware import devices_of
 from costcalc.resolve.names import look_up
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input, load
+from costcalc.throughput.constants import load as load_constants
+from costcalc.throughput.constants import using
 
 RUN = {
     "model": {"preset": "llama-3-8b"},
@@ -45,6 +48,39 @@ def test_a_key_that_is_not_read_does_not_matter_and_one_that_is_does() -> None:
         assert count(given, "a") == "a"
     assert count(part(), "b") == "b"
     assert asked == [64, 8, 64]
+
+
+def test_other_data_are_another_question() -> None:
+    data, asked = [object()], []
+
+    @remembered("price", on=lambda: data[0])
+    def stage(given: Input) -> int:
+        asked.append(given)
+        return len(asked)
+
+    assert [stage(part()), stage(part())] == [1, 1]
+    data[0] = object()
+    assert [stage(part()), stage(part())] == [2, 2]
+
+
+def test_a_price_follows_its_catalogue_and_a_time_its_constants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = {**RUN, "price": {"provider": "aws"}}
+    before = costcalc.estimate(run, ranges=False)
+    with using({"global": {**load_constants()["global"], "sustained": 0.1}}):
+        slower = costcalc.estimate(run, ranges=False)
+    after = costcalc.estimate(run, ranges=False)
+    assert slower.results["wall_clock"].value > 2 * before.results["wall_clock"].value
+    assert after.results["wall_clock"] == before.results["wall_clock"]
+    monkeypatch.setattr(prices, "shipped", lambda: prices.Catalogue({}, {}))
+    prices.forget()
+    try:
+        assert costcalc.estimate(run, ranges=False).results["cost"] != before.results["cost"]
+    finally:
+        monkeypatch.undo()
+        prices.forget()
+    assert costcalc.estimate(run, ranges=False).results["cost"] == before.results["cost"]
 
 
 def test_faults_are_told_anew_with_their_own_place(tmp_path: Path) -> None:
