@@ -54,7 +54,7 @@ FLIPPED = {
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
 }
-SILENT = ("strict", "show_default")  # keywords
+SILENT = ("strict", "show_default", "include_url", "include_context", "include_input")  # keywords
 OPERATED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 
 

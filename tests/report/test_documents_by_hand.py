@@ -22,8 +22,8 @@ from costcalc.report.importing.build import report as recorded
 from costcalc.report.project import merge, runs_of
 from costcalc.report.recompute import Again, asked, recompute
 from costcalc.report.renderings import render
-from costcalc.report.renderings.html import _tables
-from costcalc.report.renderings.latex import number
+from costcalc.report.renderings.html import _ranges, _splits, _tables
+from costcalc.report.renderings.latex import number, quantity
 from costcalc.report.renderings.model_card import END, START, into
 from costcalc.report.view import View, listed, plain, shown
 
@@ -191,6 +191,33 @@ def test_a_report_for_people() -> None:
 )
 def test_numbers_of_latex(text: str, made: str) -> None:
     assert number(text) == made
+
+
+def test_bars_stand_34_below_one_another() -> None:
+    """From 8 on; two of them and 24 are 92 high; the third colour after six is the first again."""
+    ranged = {
+        key: figure(10.0, unit, low=5.0, high=15.0)
+        for key, unit in (("cost", "USD"), ("energy", "kWh"))
+    }
+    made = report(results(**ranged))
+    assert [(bar.y, bar.colour) for bar in _ranges(View(made))] == [(8, 0), (42, 1)]
+    assert "92" in render(made, "html")
+    parts = {f"p{n}": 9.0 - n for n in range(7)}
+    (split,) = _splits(View(report(results(), breakdown={"cost": parts})))
+    assert [share.colour for share in split.parts] == [0, 1, 2, 3, 4, 5, 0]
+    assert split.title == "Cost"
+    assert split.parts[0].amount == "9.00 USD"
+    (other,) = _splits(View(report(results(), breakdown={"x": {"a": 1.0}})))
+    assert (other.title, other.parts[0].amount) == ("x", "1.00")
+
+
+@pytest.mark.parametrize(
+    ("kwh", "said"), [(0.001, r"\SI{1}{\watt\hour}"), (0.0005, r"\SI{0.5}{\watt\hour}")]
+)
+def test_the_smallest_unit_is_for_all_that_is_smaller(kwh: float, said: str) -> None:
+    assert quantity(shown(report(results(energy=kwh)), "energy")) == said  # type: ignore[arg-type]
+    tiny = shown(report(results(carbon_total=kwh / 10)), "carbon_total")  # type: ignore[arg-type]
+    assert quantity(tiny).startswith(rf"\SI{{{kwh * 100:g}}}{{\gram}}")
 
 
 def test_tables_of_the_page() -> None:
@@ -474,6 +501,13 @@ def test_a_carbontracker_log_in_figures() -> None:
     silent = carbontracker.read(log.replace("PUE coefficient of 1.25\n", ""), "x.log")
     assert silent["results"]["energy_it"]["value"] == pytest.approx(1.0)
     assert "PUE shown as 1" in silent["warnings"][0]
+    # without energy there is nothing to go with the emissions; without emissions no grid
+    for lost in ("\tEnergy:\t3600000 J\n", "\tCO2eq:\t250 g\n"):
+        some = carbontracker.read(log.replace(lost, ""), "x.log")
+        assert some["results"]["carbon_operational"]["value"] is None
+    said = log.replace("\tCO2eq:\t250 g\n", "\tAverage carbon intensity: 300 gCO2/kWh\n")
+    some = carbontracker.read(said, "x.log")
+    assert some["results"]["carbon_operational"]["value"] == pytest.approx(0.3)  # of 1 kWh
     with pytest.raises(InputError, match="a prediction is not a measurement"):
         carbontracker.read(log.partition("Actual")[0], "x.log")
 

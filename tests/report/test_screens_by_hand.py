@@ -79,6 +79,9 @@ def test_on_a_narrow_screen_notes_are_broken_and_figures_are_not() -> None:
     assert "12,300 USD" in found
     assert "10,000 – 15,000" in found
     assert sum("word" in each for each in lines) > 3
+    parts = {f"a long name {n}": 1.0 for n in range(4)}
+    found = line(screen(estimate({}, breakdown={"cost": parts}), width=50), "cost")
+    assert sum(letter in table.FILLS for letter in found) == 24  # the bar in one piece
 
 
 def test_parts_that_are_not_known_are_not_told() -> None:
@@ -190,6 +193,24 @@ def test_steps_of_the_pipeline_are_shown_in_their_units() -> None:
 def test_a_step_goes_to_its_parts_largest_first() -> None:
     made = estimate({}, breakdown={"step": {"network": 1.0, "compute": 3.0, "wait": 0.0}})
     assert "  a step goes to: compute 75 %, network 25 %" in list(explain._workload(made))
+
+
+def test_what_worked_a_figure_out_and_why_another_is_unknown() -> None:
+    """Parameters are counted, not worked out by one function; a measured step by none."""
+    step = {"compute": 1.0}
+    made = estimate({"parameters": 8e9, "step_time": 2.0}, breakdown={"step": step})
+    lines = list(explain._workload(made))
+    at = lines.index("parameters = 8.00 B")
+    assert lines[at + 1] == ""
+    at = lines.index("step_time = 2.00 s")
+    assert lines[at + 1] == "  worked out by costcalc/throughput/step.py, step_time"
+    at = lines.index("training_compute = unknown")
+    assert lines[at + 1] == "  unknown: not said"
+    given = list(explain._workload(estimate({"step_time": 2.0})))  # by no model of a step
+    assert given[given.index("step_time = 2.00 s") + 1] == ""
+    assert "  worked out by costcalc/throughput/stage.py, throughput" in list(
+        explain._workload(estimate({"utilization": 0.4}))
+    )
 
 
 def test_five_drivers_are_told_of_a_figure() -> None:
