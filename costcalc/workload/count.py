@@ -4,11 +4,12 @@ A wrapper of ``torch.utils.flop_counter.FlopCounterMode`` that closes its known 
 
 * scaled-dot-product attention on the CPU has no formula there and counts zero: it gets one here;
 * so do matrix-vector products, dot and outer products, and grouped and integer matrix products;
+* fused LSTM, GRU and RNN kernels and pairwise distances (``torch.cdist``) get formulas too;
 * the fused kernels of ``nn.TransformerEncoderLayer`` and ``nn.MultiheadAttention`` are switched
   off while counting, so that their products are seen;
-* other operators that multiply matrices without a formula (fused LSTM and GRU kernels, quantised
-  and sparse products, linear algebra, FFT) are refused by name, and so are operators of other
-  libraries, of which nothing is known.
+* other operators that multiply matrices without a formula (quantised and sparse products, linear
+  algebra, FFT) are refused by name, and so are operators of other libraries, of which nothing is
+  known.
 
 What bypasses PyTorch's dispatcher (hand-written CUDA called through pybind) cannot be seen by
 anybody.  Attention counts in full, as FlopCounterMode counts it: not halved for a causal mask.
@@ -35,12 +36,15 @@ if TYPE_CHECKING:
 
 # Operators of ATen whose names say that they multiply and that no formula covers.
 _WORK = re.compile(
-    r"rnn|lstm|gru|linalg|fft|cdist|trilinear|triangular_solve|cholesky|lu_solve|ormqr|geqrf"
+    r"rnn|lstm|gru|linalg|fft|dist|trilinear|triangular_solve|cholesky|lu_solve|ormqr|geqrf"
     r"|mkldnn|quantized|sparse|attention|_transformer|transform_bias_rescale"
-    r"|conv|mm$|matmul|mv$|dot$|_linear|^linear$|addr$|^ger$|^outer$|_int4|_int8|histogramdd"
+    r"|conv|mm(_|$)|matmul|mv$|dot$|_linear|^linear$|addr$|^ger$|^outer$|_int4|_int8|histogramdd"
 )
 # … and those which such a name catches although they only move or convert.
-_LIGHT = re.compile(r"^(_?to_(dense|mkldnn)|_convert|convert|_thnn_fused_(lstm|gru)_cell)")
+_LIGHT = re.compile(
+    r"^(_?to_(dense|mkldnn)|_convert|convert|_thnn_fused_(lstm|gru)_cell|dist$"
+    r"|linalg_(vector_norm|cross)$)"
+)
 _LIBRARIES = ("aten", "prim", "prims", "profiler", "debugprims", "inductor", "quantized_decomposed")
 
 
@@ -236,6 +240,11 @@ def _formulas(torch: ModuleType) -> Formulas:
         "addbmm": lambda _, a, b, *__, **___: product_flops(a, b),
         "_int_mm": product_flops, "_grouped_mm": grouped_flops,
         "mkldnn_linear_pointwise": product_flops,
+        "_addmm_activation": lambda _, a, b, *__, **___: product_flops(a, b),
+        "mkldnn_rnn_layer": recurrent_flops, "_cudnn_rnn": recurrent_flops,
+        "miopen_rnn": recurrent_flops,
+        "_cdist_forward": distance_flops, "_euclidean_dist": distance_flops,
+        "_pdist_forward": lambda x, *_, **__: x[0] * (x[0] - 1) * x[1],
     }  # fmt: skip
     return {getattr(aten, name): rule for name, rule in wanted.items() if hasattr(aten, name)}
 
@@ -268,3 +277,30 @@ def attention_flops(query: Size, key: Size, value: Size, *_: object, **__: objec
     """
     *batch, queries, width = query
     return int(2 * prod(batch) * queries * key[-2] * (width + value[-1]))
+
+
+def recurrent_flops(given: Size, *weights: object, **_: object) -> int:
+    """Every step of a sequence meets each matrix once: 2·steps·batch·Σ of their elements.
+
+    Of the kernels' arguments, the matrices are the leading ones (CPU) or stand in a list (CUDA).
+
+    >>> recurrent_flops((10, 1, 16), (128, 16), (128, 32), (128,), (128,))   # LSTM of 16 to 32
+    122880
+    """
+    shapes = weights[0] if isinstance(weights[0], list) else weights
+    matrices = 0
+    for shape in shapes:
+        if isinstance(shape, Sequence) and len(shape) == 2:
+            matrices += prod(shape)
+        elif not isinstance(weights[0], list):
+            break  # biases and states follow
+    return int(2 * prod(given[:-1]) * matrices)
+
+
+def distance_flops(a: Size, b: Size, *_: object, **__: object) -> int:
+    """Distances of all pairs: 2 FLOP a pair and dimension, as by a product of matrices.
+
+    >>> distance_flops((1, 40, 5), (1, 40, 5))
+    16000
+    """
+    return int(2 * prod(a) * b[-2])

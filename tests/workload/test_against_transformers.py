@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from test_families import DEFAULTS
 
 from costcalc.workload.counting import parameters
-from costcalc.workload.families import FAMILIES, build
+from costcalc.workload.families import build
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
 torch = pytest.importorskip("torch", reason="needs torch: pip install costcalc[frameworks]")
@@ -37,7 +38,7 @@ def built(config):
 NEEDED = {"deepseek_v2": {"num_experts_per_tok": 6}}  # its class has no default
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(DEFAULTS))
 def test_the_defaults_of_a_family(family):
     """A file without keys, and the file that transformers itself would write."""
     config = {"model_type": family, **NEEDED.get(family, {})}
@@ -460,7 +461,7 @@ def randomised(family, rng):
     return {"model_type": family, **keys}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(DEFAULTS))
 def test_randomised_configurations(family):
     rng = random.Random(f"costcalc {family}")
     for _ in range(8):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from test_families import DEFAULTS
+from varied import VARIED
 
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import ALIASES, FAMILIES, PAIRS, build
@@ -25,7 +26,7 @@ TABLE = {
 }
 EXACT = [name for name, (_, _, says) in TABLE.items() if says == "exact"]
 #: counted, although transformers cannot build them with their own defaults, or knows them not
-UNBUILT = {"dbrx", "dots1", "internlm", "internlm2", "metaclip_2_vision_model"}
+UNBUILT = {"dbrx", "detr", "dots1", "internlm", "internlm2", "metaclip_2_vision_model"}
 
 
 def config(name):
@@ -41,6 +42,27 @@ def test_the_defaults_of_a_class(name):
     one = tally(model, sequence_length=64)
     assert one.stored == TABLE[name][1]
     assert one.forward > 0
+
+
+@pytest.mark.parametrize(("name", "task", "keys", "count"), VARIED)
+def test_what_keys_and_classes_change(name, task, keys, count):
+    model = build({"model_type": name, "architectures": [task], **keys})
+    assert parameters(model) == count
+    assert tally(model, sequence_length=64).stored == count
+
+
+@pytest.mark.frameworks
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "task", "keys", "count"), VARIED)
+def test_what_transformers_builds_of_them(name, task, keys, count):
+    torch = pytest.importorskip("torch", reason="needs torch")
+    transformers = pytest.importorskip("transformers", reason="needs transformers")
+    made = transformers.AutoConfig.for_model(name, **keys)
+    with torch.device("meta"):
+        module = getattr(transformers, task)._from_config(made)
+    module.tie_weights()
+    assert sum(p.numel() for p in module.parameters()) == count
+    assert parameters(build(made.to_dict() | {"architectures": [task]})) == count
 
 
 def test_every_family_is_held_to_a_count():

@@ -15,6 +15,7 @@ from functools import partial
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.decoder import decoder
+from costcalc.workload.families.detection import detr, sam, sam_encoder
 from costcalc.workload.families.encoders import TEXT_ENCODERS, TEXT_TOPS
 from costcalc.workload.families.fields import Fields, shown
 from costcalc.workload.families.heads import (
@@ -30,8 +31,11 @@ from costcalc.workload.families.heads import (
 )
 from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
+from costcalc.workload.families.speech import parakeet, wav2vec2
+from costcalc.workload.families.stages import convnext, segformer, swin
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
+from costcalc.workload.families.unlike import deepseek_v4, gemma3n, gemma4, nemotron_h, rwkv, zamba2
 from costcalc.workload.families.vision import resnet
 from costcalc.workload.families.vit import (
     CLIP_VISION,
@@ -71,7 +75,37 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         clip, name="siglip2", d=SIGLIP2_VISION, projected=False, words=32000, positions=64
     ),
     "vit_mae": partial(masked_autoencoder, d=VITS["vit"]),
+    "deepseek_v4": deepseek_v4,
+    "gemma3n_text": gemma3n,
+    "gemma4_text": gemma4,
+    "gemma4_unified_text": partial(gemma4, per_layer=0, window=1024),
+    "nemotron_h": nemotron_h,
+    "rwkv": rwkv,
+    "zamba2": zamba2,
+    "detr": detr,
+    "sam": sam,
+    "sam_vision_model": sam_encoder,
     "resnet": resnet,
+    "swin": partial(swin, name="swin"),
+    "swinv2": partial(swin, name="swinv2", version=2),
+    "convnext": partial(convnext, name="convnext"),
+    "convnextv2": partial(convnext, name="convnextv2", version=2),
+    "dinov3_convnext": partial(convnext, name="dinov3_convnext"),
+    "segformer": segformer,
+    **{
+        name: partial(wav2vec2, name=name, d=besides)
+        for name, besides in {
+            "wav2vec2": "",
+            "hubert": "",
+            "unispeech": "",
+            "unispeech-sat": "",
+            "wavlm": "buckets",
+            "data2vec-audio": "layers",
+            "sew": "squeeze",
+        }.items()
+    },
+    "parakeet_ctc": parakeet,
+    "parakeet_encoder": partial(parakeet, encoder=True),
     "longt5": partial(
         t5, name="longt5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu", local=True
     ),
@@ -91,6 +125,9 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
 
 #: another spelling, or a model that wraps a text model: the family its text model has
 ALIASES: dict[str, str] = {
+    "gemma3n": "gemma3n_text",
+    "gemma4": "gemma4_text",
+    "gemma4_unified": "gemma4_unified_text",
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
     "llama4": "llama4_text",
@@ -106,11 +143,18 @@ def supported() -> list[str]:
     return sorted({*FAMILIES, *ALIASES, *PAIRS}, key=str.lower)
 
 
+STAGES = ("swin", "swinv2", "convnext", "convnextv2", "dinov3_convnext", "segformer")
+SPEECH = ("wav2vec2", "hubert", "unispeech", "unispeech-sat", "wavlm", "data2vec-audio", "sew")
 #: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
 TOPS: dict[str, Tops] = {
     **TEXT_TOPS,
     **dict.fromkeys((*SEQ2SEQ, "t5", "mt5", "umt5", "longt5", "whisper"), DENSE),
-    **dict.fromkeys((*VITS, "resnet", "vit_mae"), IMAGE),
+    **dict.fromkeys((*VITS, "resnet", "vit_mae", *STAGES), IMAGE),
+    "segformer": replace(IMAGE, own=("classifier", "segmentation")),
+    "detr": Tops(own=("detection",)),
+    **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
+    "eurobert": DENSE,
+    **dict.fromkeys((*SPEECH, "parakeet_ctc", "parakeet_encoder"), Tops(own=("ctc",))),
     **dict.fromkeys(("vit", "deit"), replace(IMAGE, pooler=True)),
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), TOWERS),
 }

@@ -52,6 +52,7 @@ def one_attention(c: Fields, d: Decoder, s: Shape, window: int | None = None) ->
         extra=d.own_weights(s) if d.own_weights and wanted else 0,
         window=window,
         chunked=d.chunked and window is not None,
+        causal=d.causal,
         names=d.names,
     )
     return ((linear(s.hidden, gate, "attention", d.gate_name, bias),) if gate else ()) + made
@@ -130,6 +131,7 @@ class Decoder(Sizes):
     gate_name: str = "g_proj"
     more_weights: Callable[[Shape], int] | None = None  # of each layer, besides
     windows: Callable[[Fields, int], Sequence[int | None]] = no_window  # of each of so many layers
+    causal: bool = True
     chunked: bool = False  # the windows are chunks, which do not slide
     positions: int = 0  # max_position_embeddings or n_positions, where they are learned
     offset: int = 0  # rows of that table that are no position
@@ -183,6 +185,7 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
         embedding_norm=norm if d.embedding_norm else 0,
         head_bias=flag(c, d.head_bias),
         gated=d.gated,
+        kind="decoder" if d.causal else "encoder",
     )
     made = replace(
         made,

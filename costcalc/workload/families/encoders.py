@@ -269,7 +269,7 @@ def squeezebert(c: Fields) -> Architecture:
 
 
 ALBERT = Encoder(hidden=4096, heads=64, ffn=16384, vocabulary=30000, narrow=128)
-ELECTRA = Encoder(hidden=256, heads=4, ffn=1024, narrow=128)
+ELECTRA = Encoder(hidden=256, heads=4, ffn=1024, narrow=128, spare=False)
 DEBERTA = Encoder(vocabulary=50265)
 DEBERTA2 = Encoder(hidden=1536, layers=24, heads=24, ffn=6144, vocabulary=128100)
 
@@ -289,7 +289,7 @@ TEXT_ENCODERS: dict[str, Family] = {
 }
 
 _POOLERS = (
-    "bert", "albert", "camembert", "data2vec-text", "ernie", "esm", "gte", "ibert",
+    "bert", "albert", "camembert", "data2vec-text", "ernie", "esm", "ibert",
     "jina_embeddings_v3", "longformer", "megatron-bert", "mpnet", "roberta",
     "roberta-prelayernorm", "tapas", "xlm-roberta", "xlm-roberta-xl",
     "xmod",

@@ -40,13 +40,15 @@ ENDINGS: dict[str, str] = {
     "EncoderModel": "encoder",
     "Model": "none",
     "VisionTransformer": "none",
+    "Encoder": "none",
     "ForCTC": "ctc",
     "ForObjectDetection": "detection",
     "ForSemanticSegmentation": "segmentation",
+    "ForMaskGeneration": "masks",
 }
 
 _CLASS = re.compile(
-    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model|VisionTransformer)$"
+    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model|VisionTransformer|Encoder)$"
 )
 
 

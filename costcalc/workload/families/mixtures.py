@@ -126,7 +126,7 @@ MIXTURES: dict[str, Decoder] = {
     # ERNIE 4.5: experts from one layer to another, each load with a bias
     "ernie4_5_moe": Decoder(
         hidden=2560, layers=28, heads=20, kv_heads=4, ffn=12288, vocabulary=103424, tied=True,
-        bias=("use_bias", False), mlp_bias=("use_bias", False),
+        bias=("use_bias", False), mlp_bias=("use_bias", False), head_bias=("use_bias", False),
         mixture=Mixture(number=64, chosen=6, ffn=1536, shared=2, balance=True, sparse=ernie_sparse),
     ),
     "exaone_moe": Decoder(

@@ -106,7 +106,7 @@ def bart(c: Fields, name: str, d: Seq2Seq) -> Architecture:
         t, bias=d.bias, causal=False, over="source", names=(EACH[0], EACH[3]), keys_apart=True
     )
     masked += _feed(t) + weights(6 * hidden)
-    words = weights(vocabulary * hidden, "embedding")
+    words = weights(vocabulary * hidden * (1 if t.tied else 3), "embedding")  # untied, all apart
     place = weights(rows * hidden, "embedding") + norm * d.embedding_norm
     final = norm * d.last_norm
     blocks = (

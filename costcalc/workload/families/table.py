@@ -231,6 +231,11 @@ DECODERS: dict[str, Decoder] = {
         hidden=2048, heads=16, ffn=6144, vocabulary=128256, tied=True, bias=BIAS,
         shape=Latent().shape, mixers=Latent().mixers,
     ),
+    # encoders of Llama's shape
+    "eurobert": Decoder(
+        hidden=768, layers=12, heads=12, ffn=3072, vocabulary=128256, bias=BIAS, mlp_bias=MLP_BIAS,
+        causal=False,
+    ),
     # the text models of vision-language families
     "qwen2_vl_text": Decoder(
         hidden=8192, layers=80, heads=64, kv_heads=8, ffn=29568, vocabulary=152064, bias=True,

@@ -19,6 +19,7 @@ from costcalc.workload.architecture import (
     Linear,
     Operator,
     Stream,
+    Weights,
 )
 from costcalc.workload.families.common import (
     Operators,
@@ -66,46 +67,59 @@ def vision_transformer(
 
 def resnet(c: Fields) -> Architecture:
     """ResNet; ``ResNetForImageClassification``.  ``image_size`` (224) is no key of transformers."""
+    image, classes = c.integer("image_size", 224), c.labels()
+    stages, width, _ = residual_stages(c, (image, image))
+    head = (linear(width, classes, "head", "classifier", bias=True),) if classes else ()
+    blocks = [*stages, beside("head", head, "image")]
+    return _of_images("resnet", "vision", Shape(hidden=width), {"image": 1}, blocks)
+
+
+def residual_stages(
+    c: Fields, image: tuple[int, int], *, norms: bool = True
+) -> tuple[list[Block], int, tuple[int, int]]:
+    """The stages of a ResNet, the width that they end in and the grid; ``norms``: which learn."""
     depths = c.integers("depths") or [3, 4, 6, 3]
     widths = c.integers("hidden_sizes") or [256, 512, 1024, 2048]
     if len(depths) != len(widths) or min(depths + widths, default=0) < 1:
         c.problem("depths", f"expected as many numbers, 1 or more, as hidden_sizes; got {depths}")
         depths, widths = [1], [256]
     width, channels = c.integer("embedding_size", 64), c.integer("num_channels", 3)
-    image, classes = c.integer("image_size", 224), c.labels()
     bottleneck = c.text("layer_type", "bottleneck") == "bottleneck"
     for unread in ("downsample_in_first_stage", "downsample_in_bottleneck"):
         if c.flag(unread, False):
             c.problem(unread, "expected false, the only form that is counted; got true")
+
+    def learnt(operators: Iterable[Operator]) -> Operators:
+        return tuple(o for o in operators if norms or not isinstance(o, Weights))
+
     side = _half(image)
-    stem = tuple(_convolution(channels, width, 7, side, first=True))
-    blocks = [beside("stem", stem, "image")]
+    blocks = [beside("stem", learnt(_convolution(channels, width, 7, side, first=True)), "image")]
     side = _half(side)  # the max-pool
     for stage, (depth, out) in enumerate(zip(depths, widths, strict=True)):
         for index in range(depth):
             stride = 2 if stage and not index else 1
-            operators = tuple(_residual(width, out, side, stride, bottleneck=bottleneck))
+            operators = learnt(_residual(width, out, side, stride, bottleneck=bottleneck))
             blocks.append(alike(f"stage {stage + 1}", operators, "image"))
             side, width = side if stride == 1 else _half(side), out
-    head = (linear(width, classes, "head", "classifier", bias=True),) if classes else ()
-    blocks.append(beside("head", head, "image"))
-    return _of_images("resnet", "vision", Shape(hidden=width), {"image": 1}, blocks)
+    return blocks, width, side
 
 
-def _half(side: int) -> int:
-    return (side + 1) // 2
+def _half(side: tuple[int, int]) -> tuple[int, int]:
+    return (side[0] + 1) // 2, (side[1] + 1) // 2
 
 
 def _convolution(
-    c_in: int, c_out: int, kernel: int, side: int, *, first: bool = False
+    c_in: int, c_out: int, kernel: int, side: tuple[int, int], *, first: bool = False
 ) -> Iterator[Operator]:
     """A convolution and its batch norm: 2·H·W·C_out·C_in·k² FLOP."""
-    yield Convolution(c_in=c_in, c_out=c_out, kernel=kernel**2, positions=side * side, first=first)
+    yield Convolution(
+        c_in=c_in, c_out=c_out, kernel=kernel**2, positions=side[0] * side[1], first=first
+    )
     yield from weights(2 * c_out)
 
 
 def _residual(
-    c_in: int, c_out: int, side: int, stride: int, *, bottleneck: bool
+    c_in: int, c_out: int, side: tuple[int, int], stride: int, *, bottleneck: bool
 ) -> Iterator[Operator]:
     out = side if stride == 1 else _half(side)
     if c_in != c_out or stride != 1:

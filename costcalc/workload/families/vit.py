@@ -50,6 +50,7 @@ class Vit:
     registers: int | None = None  # the default of num_register_tokens, where there is such a key
     mask: bool | tuple[str, bool] = False  # a token for masked patches
     positions: bool | tuple[str, int] | Callable[[Fields], int] = True  # learned; or how many
+    relative: bool = False  # a table of relative places a layer, by choice
     token_positions: bool = True  # the class token has one too
     qkv_bias: bool | tuple[str, bool] = ("qkv_bias", True)
     key_bias: bool = True  # False: only where a key says so
@@ -125,6 +126,8 @@ def tower(c: Fields, d: Vit) -> Tower:
     rows = 0
     if callable(d.positions):
         rows = d.positions(c)
+    elif isinstance(d.positions, tuple) and isinstance(d.positions[1], bool):
+        rows = (patches + d.tokens) * c.flag(d.positions[0], d.positions[1])
     elif isinstance(d.positions, tuple):
         rows = c.integer(*d.positions)
     elif d.positions:
@@ -164,6 +167,9 @@ def _layer(c: Fields, d: Vit, s: Shape, window: int | None) -> Operators:
         )
     gated = flag(c, d.gated)
     scale = 2 * s.hidden * d.scale
+    if d.relative and c.flag("use_relative_position_bias", False):
+        side = sizes(c, "image_size", d.image or SIDE)[0] // sizes(c, "patch_size", d.patch)[0]
+        scale += ((2 * side - 1) ** 2 + 3) * s.heads
     ffn = d.narrow(c, s.ffn, gated) if d.narrow else s.ffn
     return (
         *operators,
@@ -315,9 +321,13 @@ CLIP_VISION = Vit(
 )  # fmt: skip
 SIGLIP_VISION = Vit(tokens=0, qkv_bias=True, probe=("vision_use_head", True))
 SIGLIP2_VISION = replace(SIGLIP_VISION, image=None, positions=("num_patches", 256))
+BEIT = Vit(
+    positions=("use_absolute_position_embeddings", False), relative=True, scale=True,
+    qkv_bias=True, key_bias=False, mask=("use_mask_token", False),
+)  # fmt: skip
 DINO2 = Vit(
-    ffn=None, patch=14, mask=True, scale=True, class_inputs=2, narrow=_two_thirds,
-    gated=("use_swiglu_ffn", False),
+    ffn=None, patch=14, mask=("use_mask_token", True), scale=True, class_inputs=2,
+    narrow=_two_thirds, gated=("use_swiglu_ffn", False),
 )  # fmt: skip
 PIXTRAL = Vit(
     hidden=1024, layers=24, heads=16, ffn=4096, image=1024, tokens=0, patch_bias=False,
@@ -337,6 +347,8 @@ VITS: dict[str, Vit] = {
         hidden=384, heads=6, ffn=1536, positions=False, mask=True, registers=0, scale=True,
         qkv_bias=("query_bias", True), key_bias=False, gated=("use_gated_mlp", False),
     ),
+    "beit": BEIT,
+    "data2vec-vision": BEIT,
     "clip_vision_model": CLIP_VISION,
     "metaclip_2_vision_model": CLIP_VISION,
     "siglip_vision_model": SIGLIP_VISION,

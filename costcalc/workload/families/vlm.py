@@ -119,8 +119,7 @@ def _merged(norm: int, out: str, *, deep: int = 0) -> Projector:
 
     def projector(_: Fields, v: Fields, t: Tower, text: int) -> Projected:
         merge, hidden = v.integer("spatial_merge_size", 2), t.shape.hidden
-        wide, to = hidden * merge**2, v.integer(out, 3584)
-        del text
+        wide, to = hidden * merge**2, v.integer(out, text if v.config else 3584)
         layers = dense(wide, wide, "merger_1") + dense(wide, to, "merger_2")
         made = weights(norm * hidden) + layers
         if deep:
@@ -301,8 +300,8 @@ PAIRS: dict[str, Pair] = {
     "idefics3": Pair(text="llama", vision=VITS["smolvlm_vision"], projector=_shuffled),
     "smolvlm": Pair(text="llama", vision=VITS["smolvlm_vision"], projector=_shuffled),
     "mistral3": Pair(
-        text="mistral", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3, tied=True,
-        sizes=MISTRAL_SMALL,
+        text="mistral", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3,
+        tied=True, sizes=MISTRAL_SMALL,
     ),
     "internvl": Pair(text="qwen2", vision=VITS["internvl_vision"], projector=_internvl, tied=True),
     "lfm2_vl": Pair(text="lfm2", vision=SIGLIP2_VISION, projector=_lfm2, tied=True),
