@@ -7,6 +7,7 @@ names find a profile.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -154,6 +155,15 @@ def find(name: str, folders: Sequence[Path] = ()) -> Accelerator:
     >>> find("v4-128").id
     'tpu-v4'
     """
+    return _found(name, folders) if folders else _of_ours(name, index())
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_ours(name: str, _: object) -> Accelerator:
+    return _found(name, ())
+
+
+def _found(name: str, folders: Sequence[Path]) -> Accelerator:
     own_ones = [mine for folder in folders for mine in own(Path(folder), Accelerator, hosts=False)]
     exact = named(own_ones, name)
     if exact is not None:

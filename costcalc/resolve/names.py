@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -49,22 +50,31 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
             yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
 
 
+_STANDS_FOR: Mapping[
+    tuple[str, str], Callable[[str, Sequence[Path]], tuple[str, Iterable[str]]]
+] = {
+    ("model", "preset"): lambda name, _: _entry(preset.find(name)),
+    ("hardware", "accelerator"): lambda name, own: _entry(accelerator.find(name, own)),
+    ("hardware", "instance"): lambda name, own: _entry(host.find(name, own)),
+    ("hardware", "host"): lambda name, own: _entry(host.find(name, own)),
+    ("site", "region"): lambda name, _: _place(region.find(name)),
+}
+
+
 def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
     """What a result says of names that stand for another: ``"rtx4090" is taken as rtx-4090``."""
-    found: tuple[tuple[tuple[str, ...], Callable[[str], tuple[str, Iterable[str]]]], ...] = (
-        (("model", "preset"), lambda name: _entry(preset.find(name))),
-        (("hardware", "accelerator"), lambda name: _entry(accelerator.find(name, own))),
-        (("hardware", "instance"), lambda name: _entry(host.find(name, own))),
-        (("hardware", "host"), lambda name: _entry(host.find(name, own))),
-        (("site", "region"), lambda name: _place(region.find(name))),
-    )
-    for path, entry in found:
+    for path in _STANDS_FOR:
         name = _text_at(raw, path)
         if name is None or (path[1] == "accelerator" and accelerator.slice_of(name)):
             continue
-        note = said(name, *entry(name))
+        note = said(name, *_STANDS_FOR[path](name, own)) if own else _said_of_ours(path, name)
         if note is not None:
             yield f"{'.'.join(path)}: {note}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _said_of_ours(path: tuple[str, str], name: str) -> str | None:
+    return said(name, *_STANDS_FOR[path](name, ()))
 
 
 def _entry(record: Record) -> tuple[str, Iterable[str]]:
