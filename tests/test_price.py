@@ -435,6 +435,17 @@ def test_owned_defaults_are_stated() -> None:
         assert item.why
 
 
+def test_a_cluster_has_its_network_beside_the_chips() -> None:
+    # Epoch: a server 1.64 times its chips, and the network 19 % of the cluster: 1.64 x 0.19 / 0.81
+    known = chip(purchase={"value": 30_000, "unit": "USD", "source": "list", "year": 2023})
+    one, many = purchase_of(known), purchase_of(known, cluster=True)
+    assert many.value - one.value == pytest.approx(30_000 * 1.64 * 0.19 / 0.81, rel=2e-3)
+    assert 0.19 * many.value == pytest.approx(many.value - one.value, rel=2e-3)
+    assert many.why.startswith(
+        "a device, 30,000 USD, and 19,200 USD for its server and 11,550 USD for its network"
+    )
+
+
 def test_a_chip_without_a_purchase_price_has_none() -> None:
     assert purchase_of(chip()) is None
 

@@ -60,7 +60,9 @@ def _price(part: Calculated) -> str:
     text = f"{digits(from_si(found.value, found.unit), 3)} USD a device-hour"
     asked = part.given.part.price
     plan = (asked.plan if asked else None) or "on-demand"
-    return f"{text}, {'yours' if found.basis == 'given' else plan}"
+    text = f"{text}, {'yours' if found.basis == 'given' else plan}"
+    others = found.why.rpartition("; ")[2].removesuffix(f" {found.unit}")
+    return f"{text}; {others}" if "other provider" in others else text
 
 
 def _assumption(part: Calculated, key: str) -> Assumption | None:

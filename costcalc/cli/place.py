@@ -133,7 +133,11 @@ def _show(made: Standing) -> None:
 
     console = screen()
     console.print(made.sentence)
-    console.print(f"Rank {made.rank} of {made.number} landmark systems.\n")
+    console.print(
+        f"Rank {made.rank} of {made.number} landmark systems, published until {made.until}.\n"
+    )
+    for note in made.notes:
+        console.print(note)
     for mark in made.marks:
         word = "above" if mark["passed"] else "below"
         times = digits(mark["times"])

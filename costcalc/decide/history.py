@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
 from costcalc.catalog.files import data_root
 
-EPOCH = (
-    "Epoch AI, Parameter, Compute and Data Trends in Machine Learning, https://epoch.ai/data "
-    "(CC BY 4.0), snapshot 2025-06"
-)
+EPOCH = "Epoch AI, Data on AI Models, https://epoch.ai/data (CC BY 4.0), table of 2026-05"
+EARLIER = "Epoch AI, the same table as of 2025-06"
 THOMPSON = (
     "Thompson, Greenewald, Lee and Manso, The Computational Limits of Deep Learning, "
     "https://arxiv.org/abs/2007.05558"
@@ -25,7 +23,7 @@ def rows(name: str) -> tuple[dict[str, str], ...]:
     """The rows of a shipped CSV file.
 
     >>> len(rows("landmarks.csv"))
-    469
+    499
     """
     text = (data_root() / name).read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
@@ -45,6 +43,8 @@ class Landmark:
     method: str
     confidence: str
     url: str
+    status: str = ""  # new, changed or withdrawn since the table of 2025-06
+    earlier: float | None = None  # what that table said, where it is another figure
 
     @property
     def year(self) -> float:
@@ -63,11 +63,33 @@ def years(day: date) -> float:
 
 @cache
 def landmarks() -> tuple[Landmark, ...]:
-    """Every landmark system, by date.
+    """Every landmark system of the newest table, by date.
 
-    >>> landmarks()[0].name
-    'Theseus'
+    >>> landmarks()[0].name, landmarks()[-1].date.isoformat()
+    ('Theseus', '2026-04-24')
     """
+    return tuple(one for one in _all() if one.status != "withdrawn")
+
+
+@cache
+def earlier() -> tuple[Landmark, ...]:
+    """The table as of 2025-06, with its figures: what was published then is recomputed from it.
+
+    >>> len(earlier())
+    469
+    """
+    return tuple(
+        replace(one, flop=one.earlier or one.flop) for one in _all() if one.status != "new"
+    )
+
+
+def until() -> date:
+    """The day of the last landmark: what came later is not known here."""
+    return landmarks()[-1].date
+
+
+@cache
+def _all() -> tuple[Landmark, ...]:
     made = [
         Landmark(
             **{name: row[name] for name in ("name", "organisation", "domain", "confidence")},
@@ -76,6 +98,8 @@ def landmarks() -> tuple[Landmark, ...]:
             flop=float(row["training_compute_flop"]),
             method=row["method_of_figure"],
             url=row["source_url"],
+            status=row["status"],
+            earlier=float(row["earlier_flop"]) if row["earlier_flop"] else None,
         )
         for row in rows("landmarks.csv")
     ]

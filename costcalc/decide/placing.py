@@ -12,11 +12,12 @@ from costcalc.base.errors import nearest, wrong
 from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
-from costcalc.decide.history import EPOCH, THOMPSON, Landmark, landmarks
+from costcalc.decide.history import EARLIER, EPOCH, THOMPSON, Landmark, landmarks, until
 from costcalc.decide.purses import Held, Year
 from costcalc.runfile.loading import Source
 
 SCHEMA = "costcalc/place/v1"
+SELF_PLAY = ("AlphaGo Master", "AlphaGo Zero", "AlphaZero")  # no longer counted by Epoch AI
 
 
 class Threshold(TypedDict):
@@ -47,11 +48,13 @@ class Standing:
     divide: tuple[Year, ...]
     target: benchmarks.Target | None
     sentence: str
+    until: datetime.date  # the last day of the table of landmarks
+    notes: tuple[str, ...] = ()
 
     @property
     def sources(self) -> list[str]:
         """Where the data stand."""
-        return [EPOCH, THOMPSON, *trend.sources()]
+        return [EPOCH, EARLIER, THOMPSON, *trend.sources()]
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, with sources."""
@@ -64,6 +67,8 @@ class Standing:
             "sentence": self.sentence,
             "rank": self.rank,
             "of": self.number,
+            "until": self.until.isoformat(),
+            "notes": list(self.notes),
             "neighbours": [_shown(one) for one in (*self.below, *self.above)],
             "marks": list(self.marks),
             "purses": [one.to_dict() for one in self.purses],
@@ -144,7 +149,19 @@ def place(
         divide=tuple(purses.by_year(chosen)),
         target=target,
         sentence=_sentence(name, compute, day, below, above, then, held),
+        until=until(),
+        notes=tuple(_other_figures(name)),
     )
+
+
+def _other_figures(name: str) -> list[str]:
+    """What else is said of a landmark: another figure before, or another definition."""
+    return [
+        f"{one.name}: {_flop(one.flop)} in the table of 2026, {_flop(one.earlier)} in that of 2025"
+        + (" with its self-play" if one.name in SELF_PLAY else "")
+        for one in landmarks()
+        if one.name == name and one.earlier is not None
+    ]
 
 
 def _subject(

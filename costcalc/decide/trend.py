@@ -11,7 +11,9 @@ from typing import TypedDict
 import numpy as np
 
 from costcalc.catalog.region_table import table
-from costcalc.decide.history import EPOCH, Landmark, landmarks, years
+from costcalc.decide.history import EARLIER, EPOCH, Landmark, years
+from costcalc.decide.history import earlier as landmarks
+from costcalc.decide.history import landmarks as newest
 from costcalc.decide.statistics import bootstrap, line
 
 FILE = "trends.yaml"
@@ -156,6 +158,11 @@ def _deep() -> list[Landmark]:
     return [one for one in landmarks() if one.date > _DEEP]
 
 
+def _newest() -> list[Landmark]:
+    """Since 2010, of the newest table."""
+    return [one for one in newest() if one.date > _DEEP]
+
+
 def _standing_out(number: int) -> list[Landmark]:
     found = sorted(_scale(large=True), key=lambda one: -one[0])[:number]
     return sorted((one for _, one in found), key=lambda one: one.date)
@@ -170,6 +177,8 @@ _RULES: Mapping[str, Callable[[], Sequence[Landmark]]] = {
     "2015-2022-large-16": lambda: _standing_out(16),
     "2010-2025": _deep,
     "2010-2025-top": lambda: top(_deep()),
+    "2010-2026": _newest,
+    "2010-2026-top": lambda: top(_newest()),
     "2012-2017-top": lambda: [
         one for one in top(_deep()) if date(2012, 1, 1) <= one.date < date(2018, 1, 1)
     ],
@@ -251,7 +260,9 @@ def doublings() -> list[Doubling]:
             }
             for item in row.get("published") or ()
         )
-        source = found.source("openai")[0] if row["id"].startswith("openai") else EPOCH
+        source = EPOCH if "2026" in row["id"] else EARLIER
+        if row["id"].startswith("openai"):
+            source = found.source("openai")[0]
         made.append(
             Doubling(
                 era=row["id"],

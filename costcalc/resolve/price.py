@@ -52,13 +52,11 @@ def _rented(given: Input, devices: Devices, region: Region | None) -> Known:
     if found.price is None:
         beside = f" (known: {found.known})" if found.known else ""
         return Known(known=known, why={"price": found.why_not + beside})
-    notes = [f"price: {found.price.why}"] if found.old else []
-    beside = _market(given, devices, found)
-    if beside:
-        notes.append(f"price: {beside}")
-        whole = f"{found.price.why}; {beside}"
-        known["price"] = replace(found.price, why=whole)
-    return Known(known={"price": found.price, **known}, why={}, notes=tuple(notes))
+    notes = (f"price: {found.price.why}",) if found.old else ()
+    market = _market(given, devices, found)
+    whole = f"{found.price.why}; {market}" if market else found.price.why
+    known["price"] = replace(found.price, why=whole)
+    return Known(known=known, why={}, notes=notes)
 
 
 def _market(given: Input, devices: Devices, found: price.Quote) -> str:
@@ -150,7 +148,8 @@ def _written_off(given: Input, asked: Price, devices: Devices) -> Known:
         quote = _own(given, asked, asked.device_hour, "device_hour", devices=1.0)
         return Known(known=known | ({"price": quote.price} if quote.price else {}), why={})
     paid = stated(given, "price.owned.purchase", "USD")
-    bought = paid or purchase_of(devices.accelerator)
+    cluster = devices.count > devices.host.devices
+    bought = paid or purchase_of(devices.accelerator, cluster=cluster)
     if bought is None:
         name = devices.accelerator.id
         why = f"no price.owned.purchase, and no purchase price of {name} is known"
@@ -173,6 +172,7 @@ def _of_purchase(
     why = (
         f"purchase {bought.value:,.6g} USD / ({devices:g} devices × lifetime "
         f"{lifetime.value / to_si(1.0, 'year'):.3g} years × utilization {used.value:.3g})"
+        + (f"; {bought.why}" if bought.basis == "profile" else "")
     )
     return Assumption(
         key="price.device_hour",
@@ -187,24 +187,41 @@ def _of_purchase(
     )
 
 
-def purchase_of(accelerator: Accelerator) -> Assumption | None:
-    """What a device costs with its share of a server; None where the profile knows no price."""
+def purchase_of(accelerator: Accelerator, *, cluster: bool = False) -> Assumption | None:
+    """What a device costs with its share of a server, and of the network of a ``cluster``.
+
+    None where the profile knows no price of the device.
+    """
     figure = accelerator.purchase
     if figure is None:
         return None
-    server = constants()["owned"]["server"]
+    beside = {"server": 1.0} | ({"interconnect": 0.0} if cluster else {})
+    parts = {name: _beside(name, chips) for name, chips in beside.items()}
     value, low, high = bounds(figure)
+    shown = [f"{value * part[0]:,.0f} USD for its {_OF[name]}" for name, part in parts.items()]
+    notes = "; ".join(constants()["owned"][name]["note"] for name in parts)
+    whole = [1.0 + sum(part[at] for part in parts.values()) for at in range(3)]
     return Assumption(
         key="price.owned.purchase",
-        value=value * server["value"],
+        value=value * whole[0],
         unit="USD",
-        low=low * server["low"],
-        high=high * server["high"],
+        low=low * whole[1],
+        high=high * whole[2],
         basis="profile",
         year=figure.year,
         source=accelerator.sources[figure.source].title,
-        why=f"a device, its price times {server['value']} for its server: {server['note']}",
+        why=f"a device, {value:,.0f} USD, and {' and '.join(shown)}: {notes}",
     )
+
+
+_OF = {"server": "server", "interconnect": "network between servers"}
+
+
+def _beside(name: str, of_which_chips: float) -> tuple[float, float, float]:
+    """What stands beside an accelerator, over its price: value, low and high."""
+    found = constants()["owned"][name]
+    value, low, high = (float(found[end]) - of_which_chips for end in ("value", "low", "high"))
+    return value, low, high
 
 
 def owned_default(name: str) -> Assumption:

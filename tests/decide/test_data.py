@@ -9,7 +9,7 @@ import pytest
 
 import costcalc
 from costcalc.catalog.region_table import table
-from costcalc.decide.history import landmarks, points
+from costcalc.decide.history import earlier, landmarks, points
 
 DATA = Path(costcalc.__file__).parent / "data"
 FILES = ("trends.yaml", "purses.yaml", "scaling_laws.yaml")
@@ -39,7 +39,11 @@ def test_epoch_is_credited():
 
 def test_every_landmark_has_a_source_and_a_kind():
     known = landmarks()
-    assert len(known) == 469
+    assert len(known) == 494  # 469, less 5 withdrawn, and 30 new
+    assert len(earlier()) == 469
+    zero = {one.name: one.flop for one in earlier()}["AlphaGo Zero"]
+    now = {one.name: one.flop for one in known}["AlphaGo Zero"]
+    assert (zero, now) == (3.41e23, 6.4944e20)  # with self-play, and without
     assert {one.kind for one in known} == {
         "academia",
         "industry",

@@ -111,7 +111,7 @@ def test_the_shipped_purses_in_hours():
     assert by_id["student"].device_hours == 1 * 14 * 24  # one device for two weeks
     assert by_id["academic-group"].device_hours == 4 * 18 * 24  # Khandelwal et al.: 4 for 18 days
     assert by_id["national-allocation"].device_hours == 199_999  # NHR, normal projects
-    assert (by_id["startup"].device_hours, by_id["startup"].cost) == (None, 13e6)
+    assert (by_id["startup"].device_hours, by_id["startup"].cost) == (None, 15.9e6)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ MONTHS = {
     "openai-2018": 3.3,
     "openai-2018-records": 3.4,
     "2010-2017-records": 3.3,
+    "2010-2026": 5.4,  # 448 systems of the table of 2026-05
+    "2010-2026-top": 5.2,
 }
 # Sevilla et al. 2022 (arXiv 2202.05924), table 2: 21.3, 5.7 and 9.9 months.
 PUBLISHED = {
@@ -156,14 +158,14 @@ def test_top_keeps_what_was_among_the_largest():
     kept = trend.top(list(landmarks()), 1)
     flops = [one.flop for one in kept]
     assert flops == sorted(flops)
-    assert kept[-1].name == "Grok-3"
+    assert kept[-1].name == "Grok 4"
 
 
 SENTENCES = {
     "GPT-3 175B": (
         "between ST-MoE (2022",
         "InstructGPT 175B (2022",
-        "AlphaGo Zero",
+        "times the largest by 2020 (Meena)",  # AlphaGo Zero without its self-play is smaller
         "a start-up can train it",  # with device-hours at today's price of a B200
         "what a national allocation holds",
     ),
@@ -178,6 +180,16 @@ def test_one_sentence_for_landmarks(name, words):
     assert "\n" not in said
     for word in words:
         assert word in said
+
+
+def test_the_table_says_until_when_it_reaches_and_what_changed():
+    made = costcalc.place(landmark="AlphaGo Zero")
+    assert made.to_dict()["until"] == "2026-04-24"
+    assert made.flop == 6.4944e20
+    assert made.notes == (
+        "AlphaGo Zero: 6.49e20 FLOP in the table of 2026, 3.41e23 FLOP in that of 2025 with its"
+        " self-play",
+    )
 
 
 def test_one_sentence_for_a_lora_run():
@@ -216,7 +228,7 @@ def test_purses_are_the_users_to_change():
 
 def test_divide_adds_up_and_purses_grow():
     made = purses.by_year(purses.purses())
-    assert [row["year"] for row in made] == list(range(2012, 2026))
+    assert [row["year"] for row in made] == list(range(2012, 2027))
     first, last = made[0], made[-1]
     assert first["academia"] == pytest.approx(5 / 7)
     assert last["academia"] == 0.0

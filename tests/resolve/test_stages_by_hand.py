@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -439,12 +440,13 @@ def test_a_share_of_a_device_of_an_instance_of_eight() -> None:
 
 
 def test_the_range_of_a_purchase_is_in_the_price() -> None:
-    # H100: 30,678 USD (25,000 to 45,000), times 1.64 (1.54 to 2.1) for its server
+    # H100: 30,678 USD (25,000 to 45,000), times 1.64 (1.54 to 1.69) for its server, and 0.385 (0.28
+    # to 0.57) for the network of more than one
     given = replace(part(), part=part().part.model_copy(update={"price": Price(plan="owned")}))
     price = prices(given, devices_of(part(), None, ()), None).known["price"]
-    assert price.value == pytest.approx(30_678 * 1.64 / (4 * YEAR * 0.7))
-    assert price.low == pytest.approx(25_000 * 1.54 / (6 * YEAR * 0.95))
-    assert price.high == pytest.approx(45_000 * 2.1 / (3 * YEAR * 0.35))
+    assert price.value == pytest.approx(30_678 * 2.025 / (4 * YEAR * 0.7))
+    assert price.low == pytest.approx(25_000 * 1.82 / (6 * YEAR * 0.95))
+    assert price.high == pytest.approx(45_000 * 2.26 / (3 * YEAR * 0.35))
     assert price.basis == "default"
     own = made(price={"owned": {"purchase": "160 kUSD", "lifetime": "5 year", "utilization": 1.0}})
     mine = listed(own, "price.device_hour")
@@ -495,8 +497,19 @@ def test_an_old_price_is_told() -> None:
     there = devices_of(part(), None, ())
     new = prices(part(price={"provider": "aws"}), there, region("aws:us-east-1"))
     assert new.notes == ()
+    assert re.search(
+        r"; list 6\.88; \d+ other providers ask [\d.]+ to [\d.]+ USD", new.known["price"].why
+    )
     chip = there.accelerator
-    old = [price.model_copy(update={"date": "2020-01-01"}) for price in chip.prices]
+    offer = {
+        "provider": "aws",
+        "region": "us-east-1",
+        "devices": 8,
+        "plan": "on-demand",
+        "value": 9,
+    }
+    own = {**offer, "unit": "USD/device_hour", "date": "2020-01-01", "source": "datasheet"}
+    old = [accelerators.Price.model_validate(own)]
     aged = replace(there, accelerator=chip.model_copy(update={"prices": old}))
     (note,) = prices(part(price={"provider": "aws"}), aged, region("aws:us-east-1")).notes
     assert note.startswith("price: aws us-east-1, on-demand")
