@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from costcalc.catalog import accelerator, grid, preset, prices, provider, region
+from costcalc.catalog import (
+    accelerator,
+    check,
+    grid,
+    host,
+    preset,
+    prices,
+    provider,
+    region,
+    region_names,
+)
 from costcalc.catalog.region_schema import AtLeast, Cell, End, Rule
 from costcalc.catalog.region_table import Table, bounds, cell, note, reason, sourced
 
@@ -283,3 +294,86 @@ def test_prices_newest_first_and_undated_last() -> None:
     own = prices.known(h100, "aws", "us-east-1", "on-demand")
     assert {(p.provider, p.regions, p.plan) for p in own} == {("aws", ("us-east-1",), "on-demand")}
     assert len(prices.known(h100, "aws")) > len(own)
+
+
+# --- ratios of rates, hosts of an open size, hints ------------------------------------------------
+
+
+EVERY = accelerator.all_accelerators(cpus=False)
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "generation", "ratio"),
+    [
+        (*pair, generation, ratio)
+        for pair, by_generation in check._VARIED.items()
+        for generation, ratios in by_generation.items()
+        for ratio in ratios
+    ],
+)
+def test_a_ratio_that_a_generation_may_have_is_one_that_a_board_of_it_has(
+    upper: str, lower: str, generation: str, ratio: float
+) -> None:
+    rates = [one.peak.rates() for one in EVERY if one.generation == generation]
+    found = [known[upper] / known[lower] for known in rates if {upper, lower} <= known.keys()]
+    assert any(abs(each / ratio - 1) <= 0.08 for each in found)
+
+
+def rated(generation: str, name: str, fp16: float) -> Any:
+    peak = SimpleNamespace(rates=lambda: {"fp16": fp16, "fp32": 10.0})
+    return SimpleNamespace(generation=generation, name=name, peak=peak)
+
+
+@pytest.mark.parametrize(
+    ("name", "generation", "fp16", "fine"),
+    [
+        # accumulating in fp32 at half rate: at most twice fp32 on Ada, four times on Turing
+        ("GeForce RTX 4090", "ada", 20.0, True),
+        ("GeForce RTX 4090", "ada", 20.0 * 1.079, True),
+        ("GeForce RTX 4090", "ada", 20.0 * 1.081, False),
+        ("GeForce RTX 2080", "turing", 40.0, True),
+        ("GeForce RTX 2080", "turing", 40.0 * 1.081, False),
+        ("RTX 6000 Ada", "ada", 40.0, True),  # no GeForce
+        ("GeForce RTX 4090", "ada", 30.0, False),
+    ],
+)
+def test_a_geforce_accumulates_at_half_rate(
+    name: str, generation: str, fp16: float, fine: bool
+) -> None:
+    assert (list(check._varied(rated(generation, name, fp16))) == []) is fine
+
+
+def test_a_host_of_an_open_size_shares_what_it_draws_itself() -> None:
+    """400 W (300 to none) and 50 W each (40 to 60): over four 100 + 50; low 75 + 40; no high."""
+    node = SimpleNamespace(si=400.0, si_low=300.0, si_high=None)
+    each = SimpleNamespace(si=50.0, si_low=40.0, si_high=60.0)
+    embodied = SimpleNamespace(si=800.0, si_low=None, si_high=None)
+    open_: Any = SimpleNamespace(
+        host_power=node, host_power_each=each, devices=8, embodied=embodied
+    )
+    found = host.HostChoice(host=open_, devices=4, why="")
+    assert found.power_per_device() == 400 / 4 + 50
+    assert found.power_per_device("low") == 300 / 4 + 40
+    assert found.power_per_device("high") is None
+    assert (found.embodied_per_device(), found.embodied_per_device("low")) == (200.0, None)
+    each.si_low = None
+    assert found.power_per_device("low") is None
+    open_.host_power_each = None  # of a fixed size: its own eight share it, however many are used
+    assert found.power_per_device() == 400 / 8
+    assert found.power_per_device("high") is None
+    assert found.embodied_per_device() == 800 / 8
+    open_.embodied = None
+    assert found.embodied_per_device() is None
+
+
+def test_what_to_write_instead_of_a_name_that_is_none() -> None:
+    assert region_names._within("FR") == []  # a country is no zone
+    assert region_names._within("XX-A") == []
+    found = region_names._within("us-xx")
+    assert found[0] == "US"
+    assert all(code.startswith("US-") for code in found[1:])
+    assert region_names.hint("aws:us-esat-1").startswith("nearest: aws:us-east-1, ")
+    assert region_names._closest("aws:us-esat-1")[0] == "aws:us-east-1"
+    assert all(code.startswith("aws:") for code in region_names._closest("aws:us-esat-1"))
+    assert not any(":" in code for code in region_names._closest("Frnce"))
+    assert region_names._plain(" The  Åland Islands ") == "aland-islands"

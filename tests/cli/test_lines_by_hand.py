@@ -6,6 +6,7 @@ import importlib
 import inspect
 import io
 import sys
+from contextlib import ExitStack
 from datetime import date
 from types import SimpleNamespace
 
@@ -125,6 +126,69 @@ def test_what_is_not_typed_is_off(name, command):
         if isinstance(one.default, bool)
     }
     assert not any(flags.values()), name
+
+
+@pytest.mark.parametrize(
+    ("name", "defaults"),
+    [
+        ("compare", {"top": 12, "workers": 0}),
+        ("layout", {"top": 10}),
+        ("plan", {"checkpoint": "1 min", "restart": "10 min"}),
+        ("place", {"quantity": "burden", "accelerator": "h100-sxm5-80"}),
+        ("track run", {"on_limit": "warn", "interval": 10.0}),  # as costcalc.track's own
+        ("estimate", {"output_format": "table"}),
+        ("report merge", {"name": "project"}),
+    ],
+)
+def test_what_is_taken_where_nothing_is_said(name, defaults):
+    found = inspect.signature(dict(commands())[name]).parameters
+    assert {key: found[key].default for key in defaults} == defaults
+
+
+def test_texts_that_cannot_be_read_are_shown_to_40_letters():
+    for read in (plan._scores, place._flop):
+        with pytest.raises(InputError) as caught:
+            read("x" * 41)
+        assert f'got "{"x" * 40}"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "shown"), [(True, 1.01, True), (True, 1.0, False), (False, 9.0, False)]
+)
+def test_progress_shows_on_a_terminal_after_a_second(terminal, seconds, shown, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    made = []
+
+    class Bar:
+        """A bar that is told what it shows."""
+
+        def __init__(self, console, transient):
+            self.told = [(console.stderr, transient)]
+            made.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def add_task(self, name, total):
+            self.told.append((name, total))
+            return 1
+
+        def update(self, task, completed):
+            self.told.append((task, completed))
+
+    monkeypatch.setattr("rich.progress.Progress", Bar)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: terminal))
+    with ExitStack() as stack:
+        progress = compare._progress(stack)
+        now[0] = seconds
+        progress(3, 9)
+        progress(6, 9)
+    told = [(True, True), ("scenarios", 9), (1, 3), (1, 6)]  # on stderr, gone afterwards
+    assert [bar.told for bar in made] == ([told] if shown else [])
 
 
 # --- compare --------------------------------------------------------------------------------------
