@@ -24,6 +24,8 @@ from costcalc.runfile.loading import Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from costcalc.calculator.result import Result
+
     Array = NDArray[np.float64]
 
 SCHEMA = "costcalc/when/v1"
@@ -143,54 +145,45 @@ def when(
     if pausing.checked(stretch):
         raise wrong("--pause-within", pausing.checked(stretch))
     made = estimate(source, changes=changes, ranges=False)
-    taken, energy = made.results["wall_clock"], made.results["energy"]
-    for figure in (taken, energy):
-        if figure.value is None:
-            raise wrong("when", f"needs the run's time and energy: {figure.why}")
-    assert taken.value is not None and energy.value is not None  # noqa: PT018 - for mypy
-    steps = taken.value * to_si(1.0, "h") / series.step
+    hours, energy = _known(made.results["wall_clock"]), _known(made.results["energy"])
+    steps = hours * to_si(1.0, "h") / series.step
     first = _first(series, start)
     means = starts(np.array(series.values), steps)
     if first >= len(means):
         raise wrong(
             "series",
-            f"the run takes {human(taken.value, 'h')}, the series holds {series.hours:g} h"
+            f"the run takes {human(hours, 'h')}, the series holds {series.hours:g} h"
             f" from {series.start.isoformat()}: a longer series is needed",
         )
-    last = (
-        len(means) - 1 if window is None else min(first + int(window / series.step), len(means) - 1)
-    )
+    last = len(means) - 1
+    if window is not None:
+        last = min(first + int(window / series.step), last)
     chosen = means[first : last + 1]
     if not np.isfinite(chosen[0]):
         raise wrong(
             "series", f"the series has a gap within a run from {series.at(first).isoformat()}"
         )
 
-    def at(index: int) -> Begun:
+    def begun(at: int, mean: float, elapsed: float, pauses: int = 0) -> Begun:
         return Begun(
-            start=series.at(index),
-            elapsed_hours=float(taken.value or 0.0),
-            emissions=float(means[index]) * float(energy.value or 0.0) / 1e3,
-            mean_intensity=float(means[index]),
+            start=series.at(at),
+            elapsed_hours=elapsed,
+            emissions=mean * energy / 1e3,
+            mean_intensity=mean,
+            pauses=pauses,
         )
-
-    now = at(first)
-    best, worst = at(first + int(np.nanargmin(chosen))), at(first + int(np.nanargmax(chosen)))
-    left = np.array(series.values[first:])
 
     def resumed(found: pausing.Paused | None) -> Begun | None:
-        return (
-            None
-            if found is None
-            else Begun(
-                start=series.at(first + found.first),
-                mean_intensity=found.mean,
-                pauses=found.pauses,
-                elapsed_hours=found.end * series.step / to_si(1.0, "h"),
-                emissions=found.mean * float(energy.value or 0.0) / 1e3,
-            )
-        )
+        if found is None:
+            return None
+        elapsed = found.end * series.step / to_si(1.0, "h")
+        return begun(first + found.first, found.mean, elapsed, found.pauses)
 
+    now, best, worst = (
+        begun(first + at, float(chosen[at]), hours)
+        for at in (0, int(np.nanargmin(chosen)), int(np.nanargmax(chosen)))
+    )
+    left = np.array(series.values[first:])
     paused = resumed(pausing.above(left, steps, threshold)) if threshold is not None else None
     cleanest = resumed(pausing.cleanest(left, steps, stretch)) if stretch is not None else None
     saving = 1.0 - best.emissions / now.emissions if now.emissions else 0.0
@@ -201,8 +194,8 @@ def when(
         )
     return Waiting(
         name=made.name,
-        hours=taken.value,
-        energy=energy.value,
+        hours=hours,
+        energy=energy,
         now=now,
         best=best,
         worst=worst,
@@ -211,11 +204,17 @@ def when(
         cleanest=cleanest,
         stretch=stretch,
         worth=saving >= worth,
-        sentence=_sentence(now, best, saving, worth, taken.value),
+        sentence=_sentence(now, best, saving, worth, hours),
         series=series,
         notes=tuple(notes),
         window_hours=(last - first) * series.step / to_si(1.0, "h"),
     )
+
+
+def _known(figure: Result) -> float:
+    if figure.value is None:
+        raise wrong("when", f"needs the run's time and energy: {figure.why}")
+    return figure.value
 
 
 def _first(series: Series, start: datetime | str | None) -> int:
