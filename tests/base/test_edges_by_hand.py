@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from costcalc import InputError
 from costcalc.base import reading, units
@@ -174,6 +175,10 @@ def test_where_a_key_stands() -> None:
     assert made.mark(("a", "x")) == Mark(1, 1)
     assert made.mark(("c", 0)) == Mark(3, 5)
     assert made.mark(("x",)) == Mark(1, 1)
+    told = made.problem(("a", "b"), "m")
+    assert (told.line, told.column, told.key, told.file) == (2, 6, "a.b", "f")
+    assert made.problem(("a", "b"), "m", at_key=True).column == 3
+    assert Document({}, "f").problem(("a",), "m").line is None
     assert Document({}, "f").mark(("x",)) is None
     assert made.place(("a", "b")) == "f:2:6"
     assert made.place(("a", "x")) is None
@@ -189,6 +194,31 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: 1\n")  # with a byte order mark
     assert read_file(file).data == {"a": 1}
+
+
+class _Inner(BaseModel):
+    size: int = 1
+
+
+class _Record(BaseModel):
+    inner: _Inner | None = None
+    listed: tuple[_Inner, ...] = ()
+    free: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ((), ["inner", "listed", "free"]),
+        (("inner",), ["size"]),
+        (("listed", 3), ["size"]),  # of each in a list
+        (("free",), []),  # any key is one
+        (("inner", "size"), []),
+        (("nothing",), []),
+    ],
+)
+def test_keys_that_a_mapping_takes(path: tuple[str | int, ...], keys: list[str]) -> None:
+    assert keys_at(_Record, path) == keys
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from costcalc.resolve import hardware as resolved
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import dollars, stated
 from costcalc.resolve.names import look_up
+from costcalc.resolve.place import region_named
 from costcalc.resolve.power import SLOWER
 from costcalc.resolve.price import owned_default, prices, quoted
 from costcalc.resolve.time import EFFECTIVE, fixed_by, goodput, time_inputs, timed
@@ -539,6 +540,31 @@ def test_what_the_run_file_says_of_an_assumption() -> None:
     assert paid.value == pytest.approx(0.2 / 3.6e6)
     assert stated(given, "site.wue", "L/kWh") is None
     assert stated(given, "training.method", "1") is None
+
+
+@pytest.mark.parametrize(
+    ("price", "name", "facilities"),
+    [
+        (None, "FR", None),
+        ({"provider": "any"}, "FR", None),  # of no provider in particular
+        ({"provider": "aws"}, "FR", "aws"),
+        ({"provider": "lambda"}, "gcp:us-central1", None),  # a region has its own
+    ],
+)
+def test_whose_facilities_a_country_has(price: Any, name: str, facilities: str | None) -> None:
+    found = region_named(part(price=price, site=None), name)
+    assert found == region(name, provider=facilities)
+    if facilities:
+        assert found.pue != region(name).pue
+
+
+def test_the_source_of_a_peak_is_its_own() -> None:
+    chip = accelerators.find("h100-sxm5-80")
+    figure = chip.peak.bf16
+    assert figure is not None
+    assert listed(made(), "hardware.peak").source == chip.sources[figure.source].title
+    own = made(hardware={**H100, "peak": "500 TFLOP/s"})
+    assert listed(own, "hardware.peak").source == "run file"
 
 
 # --- the making ----------------------------------------------------------------------------------
