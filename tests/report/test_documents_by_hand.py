@@ -220,6 +220,23 @@ def test_the_smallest_unit_is_for_all_that_is_smaller(kwh: float, said: str) -> 
     assert quantity(tiny).startswith(rf"\SI{{{kwh * 100:g}}}{{\gram}}")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("wall_clock", 48.0, r"\SI{2}{\day}"),
+        ("wall_clock", 23.0, r"\SI{23}{\hour}"),
+        ("wall_clock", 0.5, r"\SI{0.5}{\hour}"),
+        ("carbon_total", 2500.0, r"\SI{2.5}{\tonne}{\,CO$_2$e}"),
+        ("carbon_total", 999.0, r"\SI{999}{\kilogram}{\,CO$_2$e}"),
+        ("carbon_total", 0.25, r"\SI{250}{\gram}{\,CO$_2$e}"),
+        ("energy", 1e6, r"\SI{1}{\giga\watt\hour}"),
+        ("energy", 1.0, r"\SI{1}{\kilo\watt\hour}"),
+    ],
+)
+def test_quantities_in_the_largest_unit_that_they_reach(key: str, value: float, said: str) -> None:
+    assert quantity(shown(report(results(**{key: value})), key)) == said  # type: ignore[arg-type]
+
+
 def test_tables_of_the_page() -> None:
     drivers = [{"of": "cost", "key": f"k{n}", "share": 0.1} for n in range(6)]
     boundary = {

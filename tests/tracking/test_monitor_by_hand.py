@@ -150,6 +150,17 @@ def test_a_limit_that_is_passed_is_noted_and_called_back() -> None:
     assert called[0]["costcalc/cost_usd"] == pytest.approx(8.0)
 
 
+@pytest.mark.parametrize(("progress_", "told"), [(None, True), (False, False), (True, True)])
+def test_a_limit_is_told_on_any_stderr_unless_nothing_is_to_be(
+    progress_: bool | None, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {**RUN, "limits": {"cost": "7 USD"}}
+    looked(asked(run, progress=progress_), written(**HALF))
+    said = "limit cost 7.00 USD is PASSED: 8.00 USD are spent"
+    err = " ".join(capsys.readouterr().err.split())
+    assert (said in err) is told
+
+
 def test_each_thing_of_a_limit_is_said_once() -> None:
     watch = LimitWatch(
         asked({**RUN, "limits": {"time": "1 h", "cost": "1 USD"}}).plan.run.limits, None
