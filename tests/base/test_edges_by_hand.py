@@ -26,6 +26,7 @@ from costcalc.base.errors import (
     not_found,
     shown,
 )
+from costcalc.base.faults import keys_at
 from costcalc.base.ranges import DRAWS, _tails, draw, drivers, inverse_normal, normals, percentiles
 from costcalc.base.reading import (
     MAX_DIGITS,
