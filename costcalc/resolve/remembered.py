@@ -58,6 +58,7 @@ def remembered(
             )
             return kept(_Question(read, (data, *others), answer))
 
+        vars(ask)["reads"] = keys
         return functools.update_wrapper(ask, stage)
 
     return of

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 import costcalc
 from costcalc.base.errors import InputError
+from costcalc.calculator import calculate
 from costcalc.catalog import prices
+from costcalc.resolve.embodied import embodied
 from costcalc.resolve.hardware import devices_of
 from costcalc.resolve.names import look_up
+from costcalc.resolve.place import place, region_of
+from costcalc.resolve.price import prices as prices_of
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input, load
+from costcalc.runfile.schema import Section
 from costcalc.throughput.constants import load as load_constants
 from costcalc.throughput.constants import using
 
@@ -117,3 +125,49 @@ def test_a_config_that_was_changed_is_read_again(tmp_path: Path) -> None:
         run = {**RUN, "model": {"config": str(config)}, "training": {"tokens": "1B"}}
         found.append(costcalc.estimate(run).results["parameters"].value)
     assert found[1] > found[0]
+
+
+class Traced:
+    """A section that notes what is read of it, by its dotted key."""
+
+    def __init__(self, section: object, seen: set[str], above: str = "") -> None:
+        self.section, self.seen, self.above = section, seen, above
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self.section, name)
+        self.seen.add(self.above + name)
+        return (
+            Traced(value, self.seen, f"{self.above}{name}.")
+            if isinstance(value, Section)
+            else value
+        )
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("stage", [devices_of, embodied, place, prices_of, calculate._side])
+def test_a_stage_says_every_key_that_it_reads(stage: Any) -> None:
+    seen: set[str] = set()
+    known = []
+    for path in EXAMPLES:
+        try:
+            known += load(path, look_up).parts
+        except InputError:
+            continue  # a plan or a comparison, which lacks a part
+    for given in [*known, part(layout={"tensor": 8}, share=None), part(peak="500 TFLOP/s")]:
+        region = region_of(given)
+        there = devices_of(given, None, ())
+        rest = {
+            devices_of: (None, ()), embodied: (there,), place: (region,),
+            prices_of: (there, region), calculate._side: (None, ()),
+        }[stage]  # fmt: skip
+        with contextlib.suppress(InputError):
+            stage.__wrapped__(replace(given, part=Traced(given.part, seen)), *rest)
+    assert seen
+    unsaid = {
+        key for key in seen
+        if not any(key == own or f"{own}.".startswith(f"{key}.") or key.startswith(f"{own}.")
+                   for own in stage.reads)
+    }  # fmt: skip
+    assert unsaid == set()
