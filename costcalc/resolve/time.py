@@ -203,28 +203,22 @@ def goodput(given: Input) -> Assumption:
     if own is not None:
         return own
     if speed_is_measured(given):
-        value, low, high = EFFECTIVE
-        return Assumption(
-            key="hardware.goodput",
-            value=value,
-            low=low,
-            high=high,
-            unit="1",
-            basis="default",
-            source=EFFECTIVE_SOURCE,
-            why="restarts, checkpoints and waiting; the speed is measured",
-        )
-    constants = load()
-    found = constants["goodput"]
+        (value, low, high), source = EFFECTIVE, EFFECTIVE_SOURCE
+        why = "restarts, checkpoints and waiting; the speed is measured"
+    else:
+        constants = load()
+        found = constants["goodput"]
+        value, low, high, why = found["value"], found["low"], found["high"], found["why"]
+        source = constants["sources"][found["source"]]["title"]
     return Assumption(
         key="hardware.goodput",
-        value=found["value"],
-        low=found["low"],
-        high=found["high"],
+        value=value,
+        low=low,
+        high=high,
         unit="1",
         basis="default",
-        source=constants["sources"][found["source"]]["title"],
-        why=found["why"],
+        source=source,
+        why=why,
     )
 
 
