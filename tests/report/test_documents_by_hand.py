@@ -147,6 +147,23 @@ def test_a_figure_as_text() -> None:
     assert (none.label, none.text, none.value, none.why) == ("E", "unknown", None, "not said")
 
 
+def test_assumptions_are_listed_by_part() -> None:
+    parts = [
+        {"name": "s", "assumptions": [assumed("k", 2.0)]},
+        {"name": "t"},
+        {"assumptions": [assumed("k", 3.0)]},
+    ]
+    view = View(report(results(), assumed("k", 1.0), stages=parts))
+    assert [(part.name, part.whole, part.inputs[0].number) for part in view.inputs] == [
+        ("by hand", True, 1.0),
+        ("s", False, 2.0),
+        ("", False, 3.0),
+    ]
+    titles = [table.title for table in _tables(view) if table.title.startswith("Assum")]
+    assert titles == ["Assumptions", "Assumptions of s", "Assumptions of a stage"]
+    assert [item["value"] for item in view.every("k")] == [1.0, 2.0, 3.0]
+
+
 def test_runs_as_text() -> None:
     runs = [
         {"id": "a", "role": "final", "device_hours": 8.0, "hours": 1.0, "number": 3.0},
