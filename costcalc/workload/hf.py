@@ -18,6 +18,7 @@ from costcalc.workload.safetensors import read, refuse, stored
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 100
+PIPELINE = "model_index.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ def load(path: str | Path, *, head: str | None = None, labels: int | None = None
     folder = path if path.is_dir() else None
     if folder is not None:
         path = folder / "config.json"
+        if not path.is_file() and (folder / PIPELINE).is_file():
+            return _pipeline(folder)
         if not path.is_file() and (folder / FILE).is_file():
             refuse(folder, "holds an adapter only; its base is another folder")
     text = _text(path)
@@ -77,6 +80,18 @@ def load(path: str | Path, *, head: str | None = None, labels: int | None = None
         base_precision=precision,
         notes=notes,
     )
+
+
+def _pipeline(folder: Path) -> Checkpoint:
+    """The part of a pipeline of diffusers that is trained: its denoiser."""
+    index = parse(_text(folder / PIPELINE), str(folder / PIPELINE))
+    part = next((name for name in ("transformer", "unet") if name in index), None)
+    if part is None or not (folder / part / "config.json").is_file():
+        wanted = part or "transformer or unet"
+        refuse(folder, f"expected {wanted}/config.json of this pipeline of diffusers; got none")
+    found = load(folder / part)
+    note = f"of the pipeline, its {part} is trained; all else is frozen and not counted"
+    return replace(found, notes=(note, *found.notes))
 
 
 def load_adapter(path: str | Path) -> Adapter | None:

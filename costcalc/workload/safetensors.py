@@ -20,7 +20,8 @@ from costcalc.base.errors import InputError, Problem
 MAX_HEADER = 25_000_000
 MAX_SHARDS = 10_000
 FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0")
-INDEX = "model.safetensors.index.json"
+STEMS = ("model", "diffusion_pytorch_model")
+INDEX = f"{STEMS[0]}.safetensors.index.json"
 
 # Tensors that a checkpoint stores and nothing learns: masks, frequencies, running statistics,
 # routing biases that are set by rule, scales of quantised weights.
@@ -147,11 +148,12 @@ def count(tensors: Iterable[Tensor], *, tied: bool = False) -> Stored:
 
 def _files(folder: Path) -> Sequence[Path]:
     """The files of one copy of the model: by its index, else model.safetensors, else the shards."""
-    index, single = folder / INDEX, folder / "model.safetensors"
-    if index.is_file():
-        return [folder / name for name in _shards(index)]
-    if single.is_file():
-        return [single]
+    for name in STEMS:
+        index, single = folder / f"{name}.safetensors.index.json", folder / f"{name}.safetensors"
+        if index.is_file():
+            return [folder / name for name in _shards(index)]
+        if single.is_file():
+            return [single]
     found = sorted(folder.glob("*.safetensors"))[: MAX_SHARDS + 1]
     if shards := [file for file in found if re.search(r"-\d+-of-\d+\.safetensors$", file.name)]:
         return shards

@@ -1,4 +1,4 @@
-"""Configurations away from their defaults: class, keys, and parameters as transformers 5.24 builds them."""
+"""Configurations away from their defaults, and parameters as transformers 5.24 builds them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.detection import detr, sam, sam_encoder
+from costcalc.workload.families.diffusers import DIFFUSERS
 from costcalc.workload.families.encoders import TEXT_ENCODERS, TEXT_TOPS
 from costcalc.workload.families.fields import Fields, shown
 from costcalc.workload.families.heads import (
@@ -179,6 +180,8 @@ def build(
     """
     if not isinstance(config, Mapping):
         raise InputError(Problem(key="", message=f"expected a mapping; got {shown(config)}"))
+    if "_class_name" in config and "model_type" not in config:
+        return _of_diffusers(config)
     pair = _pair(config)
     inner, prefix = _text_part(config) if pair is None else (text_part(config, pair), "")
     if pair is not None and isinstance(config.get("text_config"), Mapping):
@@ -200,6 +203,24 @@ def build(
     if prefix and pair is None:
         notes.append("only the text model is counted; towers for images or sound are left out")
     return replace(architecture, notes=tuple(notes))
+
+
+def _of_diffusers(config: Mapping[str, object]) -> Architecture:
+    """The model of a configuration file of diffusers, which names its class."""
+    name = config["_class_name"]
+    family = DIFFUSERS.get(name) if isinstance(name, str) else None
+    if family is None:
+        known = ", ".join(DIFFUSERS)
+        message = (
+            f"{shown(name)} is a class of diffusers that is not counted; counted are {known}. Any "
+            "other: model.forward_flops (costcalc.count gives them) or model.parameters"
+        )
+        raise InputError(Problem(key="_class_name", message=message))
+    fields = Fields(config)
+    try:
+        return family(fields)
+    finally:
+        fields.check()
 
 
 def _pair(config: Mapping[str, object]) -> Pair | None:

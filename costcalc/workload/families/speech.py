@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from costcalc.workload.architecture import Architecture, Attention, Block, Convolution, Stream
 from costcalc.workload.families.common import (
@@ -172,11 +171,21 @@ def parakeet(c: Fields, *, encoder: bool = False) -> Architecture:
     bands, blocks, lengths = mel, [], {}
     for i in range(max(1, steps)):
         frames, bands = -(-frames // stride), -(-bands // stride)
-        over = partial(Convolution, kernel=size**2, bias=True, positions=bands)
-        made: Operators = (over(c_in=1, c_out=channels, first=True),)
+        made: Operators = (
+            Convolution(
+                c_in=channels if i else 1,
+                c_out=channels,
+                kernel=size**2,
+                groups=channels if i else 1,
+                bias=True,
+                positions=bands,
+                first=not i,
+            ),
+        )
         if i:
-            one = Convolution(c_in=channels, c_out=channels, kernel=1, bias=True, positions=bands)
-            made = (over(c_in=channels, c_out=channels, groups=channels), one)
+            made += (
+                Convolution(c_in=channels, c_out=channels, kernel=1, bias=True, positions=bands),
+            )
         lengths[f"mel {i + 1}"] = frames
         blocks.append(beside(f"mel {i + 1}", made, f"mel {i + 1}"))
     into = linear(channels * bands, hidden, "other", "linear", bias=True)
