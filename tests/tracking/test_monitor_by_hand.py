@@ -361,6 +361,26 @@ def test_the_first_progress_may_be_one() -> None:
     assert seen.total["wall_clock"].value == pytest.approx((45 + 50) / 3600)
 
 
+@pytest.mark.parametrize(("env", "seen"), [(None, ["G1"]), ({}, ["G0", "G1"])])
+def test_the_drivers_devices_are_those_that_the_process_may_use(
+    env: dict[str, str] | None, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUUID=lambda handle: f"G{handle}".encode(),
+        nvmlDeviceGetName=lambda handle: "H100",
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", driver)  # type: ignore[arg-type]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    found = detect.seen_by_driver(env)
+    assert [device.uuid for device in found] == seen
+    assert {device.name for device in found} == {"H100"}
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace())  # type: ignore[arg-type]
+    assert detect.seen_by_driver() == ()  # no driver
+
+
 # --- faults of ours -------------------------------------------------------------------------------
 
 
