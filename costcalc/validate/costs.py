@@ -7,12 +7,12 @@ hours and a date: the price is ours, of the catalogue's own date, and the two ar
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any
 
 from costcalc.calculator import calculate as calculator
 from costcalc.validate import rounding
-from costcalc.validate.footprints import device_hours
+from costcalc.validate.footprints import device_hours, figure_of, hardware_of
 from costcalc.validate.measurements import Row, shipped
 from costcalc.validate.rounding import Printed
 from costcalc.validate.score import Point
@@ -24,11 +24,8 @@ def run_of(row: Row) -> dict[str, Any]:
         {"device_hour": f"{row['price']} USD"} if row["kind"] == "stated"
         else {"provider": row["provider"], "plan": row["plan"]}
     )  # fmt: skip
-    return {
-        "measured": {"device_hours": _hours(row).value},
-        "hardware": {"accelerator": row["accelerator"], "count": int(row["devices"] or 1)},
-        "price": price,
-    }
+    measured = {"device_hours": _hours(row).value}
+    return {"measured": measured, "hardware": hardware_of(row), "price": price}
 
 
 def _hours(row: Row) -> Printed:
@@ -63,17 +60,12 @@ def bounds() -> list[tuple[str, bool]]:
 
 
 def _point(row: Row) -> Point:
-    stated = row["kind"] == "stated"
+    stated, text = row["kind"] == "stated", rounding.read(row["printed_usd"])
     cost = calculator.estimate(run_of(row), ranges=not stated).results["cost"]
-    text = rounding.read(row["printed_usd"])
-    low, high = cost.low, cost.high
-    if cost.value is not None and stated:
-        within = rounding.tolerance(text, _hours(row))
-        low, high = cost.value * (1.0 - within), cost.value * (1.0 + within)
-    return Point(
-        measured=text.value, predicted=cost.value,
-        low=math.nan if low is None else low, high=math.nan if high is None else high,
-        source=row["source"], accelerator=row["accelerator"], precision="", workload="cost",
-        devices=float(row["devices"] or 1), name=row["run"], id=row["id"], unit="USD",
-        kind=row["kind"], note=row["note"],
+    point = figure_of(
+        row, text.value, cost.value, workload="cost", unit="USD", kind=row["kind"],
+        within=rounding.tolerance(text, _hours(row)),
     )  # fmt: skip
+    if stated or cost.low is None or cost.high is None:
+        return point
+    return replace(point, low=cost.low, high=cost.high)

@@ -9,7 +9,8 @@ for the share of making the hardware.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from costcalc.base.units import from_si, to_si
@@ -60,11 +61,12 @@ def run_of(row: Row) -> dict[str, Any]:
     site: dict[str, Any] = {"pue": float(row["pue"])}
     if row["grid"]:
         site["grid"] = f"{float(row['grid']) * GRAMS[row['grid_unit']]!r} gCO2e/kWh"
-    return {
-        "measured": measured,
-        "hardware": {"accelerator": row["accelerator"], "count": int(row["devices"] or 1)},
-        "site": site,
-    }
+    return {"measured": measured, "hardware": hardware_of(row), "site": site}
+
+
+def hardware_of(row: Row) -> dict[str, Any]:
+    """What a row was computed on; one device where its source tells of device-hours alone."""
+    return {"accelerator": row["accelerator"], "count": int(row["devices"] or 1)}
 
 
 def device_hours(row: Row) -> Printed | None:
@@ -85,59 +87,56 @@ def watts(row: Row) -> float:
 
 def points() -> list[Point]:
     """Every printed figure against the calculator's from the same source's inputs."""
-    return [point for row in shipped("footprints") for point in _of(row)] + embodied()
+    footprints = [point for row in shipped("footprints") for point in _of(row)]
+    return footprints + [_embodied(row) for row in shipped("embodied")]
 
 
 def _of(row: Row) -> Iterator[Point]:
     results = calculator.estimate(run_of(row), ranges=False).results
-    inputs = [device_hours(row), *_stated(row, "power_w", "energy_it_mwh", "energy_mwh")]
-    if row["printed_energy_mwh"]:
-        text = rounding.read(row["printed_energy_mwh"])
-        yield _point(
-            row, "energy", "kWh", text.value * 1e3, results["energy"].value,
-            rounding.tolerance(text, *inputs),
-        )  # fmt: skip
-    if row["printed_carbon"]:
-        text = rounding.read(row["printed_carbon"])
-        yield _point(
-            row, "CO2e", "kgCO2e", text.value * GRAMS[row["carbon_unit"]] / 1e3,
-            results["carbon_operational"].value, rounding.tolerance(text, *inputs),
-        )  # fmt: skip
-
-
-def _stated(row: Row, *names: str) -> list[Printed | None]:
-    return [rounding.read(row[name]) if row[name] else None for name in names]
-
-
-def embodied() -> list[Point]:
-    """Published shares of making the hardware, through the pipeline's own formula."""
-    return [_embodied(row) for row in shipped("embodied")]
+    stated = ("power_w", "energy_it_mwh", "energy_mwh")
+    inputs = [device_hours(row), *(rounding.read(row[name]) for name in stated if row[name])]
+    figures = (
+        ("energy", "kWh", "printed_energy_mwh", 1e3, "energy"),
+        ("CO2e", "kgCO2e", "printed_carbon", GRAMS.get(row["carbon_unit"], 0.0) / 1e3,
+         "carbon_operational"),
+    )  # fmt: skip
+    for figure, unit, column, factor, result in figures:
+        if row[column]:
+            text = rounding.read(row[column])
+            yield figure_of(
+                row, text.value * factor, results[result].value, workload=figure, unit=unit,
+                kind=kind_of(row), within=rounding.tolerance(text, *inputs),
+            )  # fmt: skip
 
 
 def _embodied(row: Row) -> Point:
     text, hours = rounding.read(row["printed_t"]), rounding.read(row["device_hours"])
-    made = pipeline.run({
-        "device_hours": to_si(hours.value, "device_hour"),
-        "embodied_device": to_si(float(row["device_kg"]), "kgCO2e"),
-        "embodied_host": to_si(float(row["host_kg"]), "kgCO2e"),
-        "lifetime": to_si(float(row["life_years"]) * 8760.0, "h"),
-        "lifetime_utilization": float(row["life_share"]),
-    })  # fmt: skip
-    return _point(
-        {**row, "power": "assumed", "grid_from": ""}, "embodied CO2e", "kgCO2e",
-        text.value * 1e3, from_si(made["carbon_embodied"], "kgCO2e"),
-        rounding.tolerance(text, hours),
+    run = {
+        "measured": {"device_hours": hours.value},
+        "hardware": hardware_of(row),
+        "embodied": {
+            "device": f"{row['device_kg']} kgCO2e",
+            "host": f"{row['host_kg']} kgCO2e",
+            "lifetime": f"{float(row['life_years']) * 8760.0} h",
+            "utilization": float(row["life_share"]),
+        },
+    }
+    made = calculator.estimate(run, ranges=False).results["carbon_embodied"]
+    return figure_of(
+        row, text.value * 1e3, made.value, workload="embodied CO2e", unit="kgCO2e",
+        kind="embodied CO2e", within=rounding.tolerance(text, hours),
     )  # fmt: skip
 
 
-def _point(
-    row: Mapping[str, str], figure: str, unit: str, measured: float, ours: float | None,
-    within: float,
+def figure_of(
+    row: Row, measured: float, ours: float | None, *, within: float, workload: str, unit: str,
+    kind: str,
 ) -> Point:  # fmt: skip
-    made = ours if ours is not None else float("nan")
+    """A published figure and ours, which agree ``within`` a share."""
+    made = math.nan if ours is None else ours
     return Point(
         measured=measured, predicted=ours, low=made * (1.0 - within), high=made * (1.0 + within),
-        source=row["source"], accelerator=row["accelerator"], precision="", workload=figure,
-        devices=float(row.get("devices") or 1), name=row["run"], id=row["id"], unit=unit,
-        kind=figure if figure == "embodied CO2e" else kind_of(row), note=row["note"],
+        source=row["source"], accelerator=row["accelerator"], workload=workload, unit=unit,
+        kind=kind, devices=float(row["devices"] or 1), name=row["run"], id=row["id"],
+        note=row["note"],
     )  # fmt: skip

@@ -16,7 +16,7 @@ from costcalc.base.vocabulary import AXES, RECOMPUTES
 from costcalc.catalog import accelerator as accelerators
 from costcalc.runfile.schema import SHARDINGS
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
-from costcalc.validate.measurements import COLUMNS, Row, models
+from costcalc.validate.measurements import COLUMNS, models
 
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
 REQUIRED = ("accelerator", "devices", "precision")
@@ -53,7 +53,8 @@ def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
         problems.append(Problem(key="", message="expected rows under the header", file=name))
     rows = []
     for line, raw in found:
-        row = {**dict.fromkeys(COLUMNS, ""), **_texts(raw)}
+        cells = [(k.strip(), v.strip()) for k, v in raw.items() if k and isinstance(v, str)]
+        row = dict.fromkeys(COLUMNS, "") | dict(cells)
         problems += [
             Problem(key=key, message=message, file=name, line=line)
             for key, message in _faults(row, there=set(raw))
@@ -86,32 +87,25 @@ def _columns(names: Sequence[str], file: str, line: int) -> Iterator[Problem]:
         yield Problem(key="tokens_per_s", message=message, file=file)
 
 
-def _texts(raw: Mapping[str | None, object]) -> dict[str, str]:
-    """Cells without blanks, numbers in plain digits where they can be read."""
-    row = {
-        key.strip(): value.strip() for key, value in raw.items()
-        if isinstance(key, str) and isinstance(value, str)
-    }  # fmt: skip
-    for key in _NUMBERS:
-        number = _number(row.get(key, ""))
-        if number is not None and number > 0:
-            row[key] = repr(number)
-    return row
-
-
-def _number(text: str) -> float | None:
+def _number(text: str) -> float:
     try:
-        return units.number(text) if text else None
+        return units.number(text)
     except (ValueError, ZeroDivisionError, OverflowError):
-        return None
+        return math.nan
 
 
-def _faults(row: Row, *, there: Set[str | None]) -> Iterator[tuple[str, str]]:
-    """Key and message of each fault of a row; ``there`` are the columns of its table."""
+def _faults(row: dict[str, str], *, there: Set[str | None]) -> Iterator[tuple[str, str]]:
+    """Key and message of each fault of a row; ``there`` are the columns of its table.
+
+    Numbers that can be read are written in plain digits.
+    """
     if None in there:  # where the csv module puts cells beyond the header
         yield "", "expected as many cells as the header has columns; got more"
-    for key in _NUMBERS:
-        if row[key] and not 0 < (_number(row[key]) or -1.0) < math.inf:
+    for key in filter(row.__getitem__, _NUMBERS):
+        number = _number(row[key])
+        if 0 < number < math.inf:
+            row[key] = repr(number)
+        else:
             yield key, f'expected a positive number; got "{row[key]}"'
     for key, words in _WORDS.items():
         if row[key] and row[key] not in words:

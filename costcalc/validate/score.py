@@ -109,11 +109,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     """
     ordered = sorted(values)
     at = share * (len(ordered) - 1)
-    below = math.floor(at)
-    above = min(below + 1, len(ordered) - 1)
-    if at == below or math.isinf(ordered[above]):
-        return ordered[above] if at > below else ordered[below]
-    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+    below, rest = ordered[math.floor(at)], at % 1.0
+    return below if not rest else below * (1.0 - rest) + ordered[math.ceil(at)] * rest
 
 
 def score(points: Sequence[Point]) -> Score:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -23,6 +23,16 @@ KEYS: Mapping[str, Callable[[Point], str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a summary."""
+
+    name: str
+    score: Score
+    arithmetic: bool
+    baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One table of scores: the whole under the key ``all``, then its parts.
 
@@ -38,15 +48,13 @@ class Table:
     baselines: Mapping[str, Score]
     note: str
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of a summary."""
-
-    name: str
-    score: Score
-    arithmetic: bool
-    baseline: bool = False
+    def lines(self, shown: Mapping[str, Score]) -> list[Line]:
+        """Some scores of this table, followed by what they have to beat."""
+        return [
+            Line(name=name, score=one, arithmetic=self.arithmetic, baseline=scores is not shown)
+            for scores in (shown, self.baselines)
+            for name, one in scores.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +70,13 @@ class Category:
     short: str
     listed: str
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> list[Line]:
         """What a summary says, followed by what it has to beat."""
-        first = self.tables[0]
-        shown = {self.short or self.title: first.rows["all"]}
+        shown = {self.short or self.title: self.tables[0].rows["all"]}
         for table in self.tables:
             if table.by == self.listed:
                 shown = {name: one for name, one in table.rows.items() if name != "all"}
-        for name, one in shown.items():
-            yield Line(name=name, score=one, arithmetic=first.arithmetic)
-        for name, one in first.baselines.items():
-            yield Line(name=name, score=one, arithmetic=first.arithmetic, baseline=True)
+        return self.tables[0].lines(shown)
 
 
 def category(

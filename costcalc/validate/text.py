@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from costcalc.base.human import digits
 from costcalc.validate.score import Point, Score
-from costcalc.validate.tables import Line, Report, Table
+from costcalc.validate.tables import Line, Report
 
 WIDTH = 79
 NAME = 36
@@ -32,8 +32,10 @@ def brief(report: Report) -> Iterator[Styled]:
     yield from _wrapped(report.method)
     predicted = [line for line in report.lines() if not line.arithmetic]
     arithmetic = [line for line in report.lines() if line.arithmetic]
+    yield Styled("")
     yield from _block("Predictions against measurements", predicted, "inside")
     if arithmetic:
+        yield Styled("")
         yield from _block("Published, from its own inputs", arithmetic, "follows")
     yield Styled("")
     yield from _legend(report, predicted, arithmetic)
@@ -52,7 +54,8 @@ def full(report: Report) -> Iterator[Styled]:
             yield Styled(title, "bold")
             if table.note:
                 yield from _wrapped(table.note, "dim")
-        yield from _table(table)
+        last = "follows" if table.arithmetic else "inside"
+        yield from _block(f"by {table.by}", table.lines(table.rows), last)
     yield Styled("")
     yield from _listed(report)
     for remark in _remarks(report):
@@ -61,21 +64,10 @@ def full(report: Report) -> Iterator[Styled]:
 
 def _block(title: str, lines: list[Line], last: str) -> Iterator[Styled]:
     refused = any(line.score.refused for line in lines)
-    yield Styled("")
     yield Styled(_head(title, last, refused=refused), "bold")
     for line in lines:
         name = f"  {line.name}" if line.baseline else line.name
         yield _row(name, line.score, refused=refused, exact=line.arithmetic)
-
-
-def _table(table: Table) -> Iterator[Styled]:
-    last = "follows" if table.arithmetic else "inside"
-    refused = any(one.refused for one in table.rows.values())
-    yield Styled(_head(f"by {table.by}", last, refused=refused), "bold")
-    for name, one in table.rows.items():
-        yield _row(name, one, refused=refused, exact=table.arithmetic)
-    for name, one in table.baselines.items():
-        yield _row(f"  {name}", one, refused=refused, exact=table.arithmetic)
 
 
 def _head(title: str, last: str, *, refused: bool) -> str:
