@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc import price
+from costcalc import InputError, estimate, price
 from costcalc.base import units
 from costcalc.calculator.formulas import cost
 from costcalc.catalog import prices, provider
@@ -19,6 +20,7 @@ from costcalc.catalog.files import data_root
 from costcalc.catalog.index import index
 from costcalc.catalog.prices import Offer
 from costcalc.catalog.region_table import table
+from costcalc.report.check import verify
 from costcalc.resolve.price import owned_default, purchase_of
 from scripts import price_drift
 
@@ -416,6 +418,53 @@ def test_ones_own_price_is_exact() -> None:
     made = price.given(2.49 / HOUR, devices=8, where="run.yaml:9:3")
     assert hourly(made) == (2.49, 2.49, 2.49)
     assert (made.price.basis, made.price.where, made.devices) == ("given", "run.yaml:9:3", 8)
+
+
+# --- another currency ----------------------------------------------------------------------------
+
+EUROS = {
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+    "measured": {"wall_clock": "10 h"},
+    "price": {"device_hour": "2.16 USD", "rate": "1.08 USD/EUR", "currency": "EUR"},
+    "limits": {"cost": "216 USD"},
+}
+
+
+def test_all_money_of_the_result_in_another_currency(tmp_path: Path) -> None:
+    # 8 devices for 10 h at 2.16 USD are 172.80 USD, or 160 EUR at 1.08; the limit is 200 EUR
+    made = estimate(EUROS, ranges=False)
+    cost = made.results["cost"]
+    assert (cost.value, cost.unit) == (pytest.approx(160.0), "EUR")
+    (asked,) = [item for item in made.assumptions if item.key == "price.device_hour"]
+    assert (asked.value * HOUR, asked.unit) == (pytest.approx(2.0), "EUR/device_hour")
+    assert made.details["price"] == "2.00 EUR a device-hour, yours"
+    assert sum(made.breakdown["cost"].values()) == pytest.approx(160.0)
+    (limit,) = made.limits
+    assert (limit["limit"], limit["unit"], limit["passed"]) == (pytest.approx(200.0), "EUR", False)
+    listed = {item["key"]: item.get("unit") for item in made.to_dict()["assumptions"]}
+    assert not [key for key, unit in listed.items() if (unit or "").startswith("USD")]
+    estimate(EUROS).save(tmp_path / "costs.yaml")
+    assert verify(tmp_path / "costs.yaml").holds
+
+
+def test_a_catalogues_price_and_a_measured_cost_in_another_currency() -> None:
+    euros = {**EUROS["price"], "device_hour": None, "provider": "aws"}
+    run = {**EUROS, "price": {k: v for k, v in euros.items() if v}, "limits": {"cost": "1 EUR"}}
+    dollars = {**run, "price": {"provider": "aws"}, "limits": {"cost": "1 USD"}}
+    one, other = estimate(run), estimate(dollars)
+    assert other.results["cost"].value == pytest.approx(1.08 * one.results["cost"].value)
+    assert other.results["cost"].high == pytest.approx(1.08 * one.results["cost"].high)
+    paid = {**run, "measured": {"wall_clock": "10 h", "cost": "108 USD"}}
+    assert estimate(paid, ranges=False).results["cost"].value == pytest.approx(100.0)
+
+
+def test_a_currency_needs_a_rate_of_its_own() -> None:
+    for rate in ({}, {"rate": "1.3 USD/GBP"}):
+        run = {**EUROS, "price": {"currency": "EUR", **rate}}
+        with pytest.raises(InputError, match=r"price.currency: EUR needs an exchange rate"):
+            estimate(run)
+    with pytest.raises(InputError):  # dollars become euros by a rate that is given, or not at all
+        estimate(EUROS, ranges=False).results["cost"].to("USD")
 
 
 # --- owned ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem, nearest
+from costcalc.base.spellings import CURRENCIES, REFUSED
 
 if TYPE_CHECKING:
     import pint
@@ -66,6 +67,8 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "m": (1.0, {"length": 1}, {"k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9}),
 }
 
+_ATOMS |= {name: (1.0, {f"currency {name}": 1}, {}) for name in CURRENCIES}  # each its own
+
 # Other spellings of an atom; they take no prefix.
 _ALSO = {
     "s": "sec second seconds",
@@ -84,39 +87,9 @@ _ALSO = {
 }
 for _base, _words in _ALSO.items():
     _ATOMS |= {word: (*_ATOMS[_base][:2], {}) for word in _words.split()}
-
-# Spellings that other tools read as something nobody means here.
-_REFUSED = {
-    "Gb": "which reads as gilbert; write Gbit or GB",
-    "Mb": "write Mbit or MB",
-    "Kb": "write kbit or kB",
-    "kb": "write kbit or kB",
-    "Tb": "write Tbit or TB",
-    "b": "which reads as barn; write bit or B",
-    "ton": "which reads as the short ton; write tCO2e",
-    "tons": "write tCO2e",
-    "t": "write tCO2e",
-    "kg": "write kgCO2e",
-    "g": "write gCO2e",
-    "kgCO2": "write kgCO2e",
-    "gCO2": "write gCO2e",
-    "tCO2": "write tCO2e",
-    "FLOPS": "which may be a count or a rate; write FLOP or FLOP/s",
-    "FLOPs": "which may be a count or a rate; write FLOP or FLOP/s",
-    "month": "months differ in length; write days",
-    "months": "months differ in length; write days",
-    "a": "write year",
-    "T": "write 15T without a unit, or Ttoken, TFLOP, TB",
-    "M": "write M without a space: 50M",
-    "K": "write K without a space: 50K",
-    "GPUh": "write device_hour",
-    "GPU_hour": "write device_hour",
-    "€": "write EUR and give price.rate",
-    "$": "write USD",
-}
 for _p in _SI:
-    _REFUSED |= {f"{_p}{word}": f"write {_p}FLOP or {_p}FLOP/s" for word in ("FLOPS", "FLOPs")}
-    _REFUSED |= {f"{_p}bps": f"write {_p}bit/s", f"{_p}Bps": f"write {_p}B/s"}
+    REFUSED |= {f"{_p}{word}": f"write {_p}FLOP or {_p}FLOP/s" for word in ("FLOPS", "FLOPs")}
+    REFUSED |= {f"{_p}bps": f"write {_p}bit/s", f"{_p}Bps": f"write {_p}B/s"}
 
 
 @functools.cache
@@ -135,7 +108,7 @@ def _atom(spelling: str) -> Unit | None:
 def spellings() -> list[str]:
     """Every spelling of the table, prefixes included."""
     prefixed = [p + base for base, (_, _, ps) in _ATOMS.items() for p in ps]
-    return sorted({*_ATOMS, *prefixed})
+    return sorted({*_ATOMS, *prefixed}.difference(CURRENCIES))
 
 
 @functools.cache
@@ -160,8 +133,8 @@ def unit(text: str) -> Unit:
 
 
 def _known(name: str, whole: str) -> Unit:
-    if name in _REFUSED:
-        raise _bad(f'"{name}" is not a unit here: {_REFUSED[name]}')
+    if name in REFUSED:
+        raise _bad(f'"{name}" is not a unit here: {REFUSED[name]}')
     atom = _atom(name)
     if atom is None:
         atom = _from_pint(name)

@@ -57,12 +57,14 @@ def _price(part: Calculated) -> str:
     found = _assumption(part, "price.device_hour")
     if found is None:
         return ""
-    text = f"{digits(from_si(found.value, found.unit), 3)} USD a device-hour"
+    money = found.unit.partition("/")[0]
+    text = f"{digits(from_si(found.value, found.unit), 3)} {money} a device-hour"
     asked = part.given.part.price
     plan = (asked.plan if asked else None) or "on-demand"
     text = f"{text}, {'yours' if found.basis == 'given' else plan}"
-    others = found.why.rpartition("; ")[2].removesuffix(f" {found.unit}")
-    return f"{text}; {others}" if "other provider" in others else text
+    others = next((part for part in found.why.split("; ") if "other provider" in part), "")
+    plain = others.removesuffix("/device_hour").removesuffix(f" {money}")
+    return f"{text}; {plain}" if others else text
 
 
 def _assumption(part: Calculated, key: str) -> Assumption | None:

@@ -16,6 +16,7 @@ from costcalc.calculator.details import details
 from costcalc.calculator.filled import copied, data_files, filled
 from costcalc.calculator.limits import judged
 from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
+from costcalc.resolve.known import currency
 from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
 
@@ -120,15 +121,20 @@ def _results(part: Calculated) -> dict[str, Result]:
 
 def _figure(name: str, part: Calculated) -> Result:
     """A figure of the formulas, in its unit, with its range."""
-    key = _FORMULA.get(name, name)
+    key, shown = _FORMULA.get(name, name), _unit(name, part)
     if key not in part.values:
-        return unknown(UNITS[name], _why(name, part))
+        return unknown(shown, _why(name, part))
     basis: Basis = "measured" if name in part.measured else "modelled"
     if name in _OF_AN_INPUT:
         basis = part.known[key].basis
     value = float(part.values[key])
     low, high = percentiles(part.draws.get(key, value), value)
-    return Result.of(value, low, high, UNITS[name], basis)
+    return Result.of(value, low, high, shown, basis)
+
+
+def _unit(name: str, part: Calculated) -> str:
+    """The unit of a result: money in the currency that the run file asks for."""
+    return currency(part.given.part.price)[0] if name == "cost" else UNITS[name]
 
 
 _OF_AN_INPUT = ("training_compute", "utilization")
@@ -238,13 +244,16 @@ def _sum(
     lacking = [stage for stage in stages if stage.results[name].value is None]
     if lacking:
         names = ", ".join(stage.name for stage in lacking)
-        return unknown(UNITS[name], f"unknown for stage {names}: {lacking[0].results[name].why}")
+        return unknown(
+            _unit(name, parts[0]), f"unknown for stage {names}: {lacking[0].results[name].why}"
+        )
     key = _FORMULA.get(name, name)
     value = sum(float(part.values[key]) for part in parts)
     totals[name] = _added([part.draws.get(key, part.values[key]) for part in parts])
     low, high = percentiles(totals[name], value)
     measured = all(name in part.measured for part in parts)
-    made = Result.of(value, low, high, UNITS[name], "measured" if measured else "modelled")
+    shown = _unit(name, parts[0])
+    made = Result.of(value, low, high, shown, "measured" if measured else "modelled")
     return replace(made, convention=stages[0].results[name].convention)
 
 

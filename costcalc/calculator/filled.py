@@ -85,8 +85,7 @@ def written(item: Assumption | Choice) -> object:
     value = item.value / unit(item.unit).factor
     if item.unit == "1":
         return value
-    money = {"USD/device_hour": "USD"}
-    return f"{value!r} {money.get(item.unit, item.unit)}"
+    return f"{value!r} {item.unit.removesuffix('/device_hour')}"
 
 
 def copied(value: Mapping[str, object]) -> dict[str, object]:

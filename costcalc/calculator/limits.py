@@ -11,7 +11,7 @@ from costcalc.base.human import human, percent
 from costcalc.base.numbers import Number
 from costcalc.base.units import unit
 from costcalc.calculator.result import Result
-from costcalc.resolve.known import dollars
+from costcalc.resolve.known import currency, dollars
 from costcalc.runfile.schema import Limits, Price
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def judged(
         asked = getattr(limits, key)
         if asked is None:
             continue
-        most = dollars(asked, price) if key == "cost" else float(asked)
+        most = dollars(asked, price) / currency(price)[1] if key == "cost" else float(asked)
         result = results[name]
         made.append(_judge(key, most / unit(result.unit).factor, result, draws.get(name)))
     return made

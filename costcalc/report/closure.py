@@ -188,11 +188,20 @@ def _figures(prefix: str, part: AnyPart) -> Iterator[str]:
         key, value = f"{prefix}results.{name}", figure.get("value")
         if value is None and not figure.get("why"):
             yield f"{key}: null without a why"
-        unit = UNITS.get(name)
+        unit = _money(part) if name == "cost" else UNITS.get(name)
         if name != "throughput" and unit not in (None, figure.get("unit")):
             yield f"{key}: in {figure.get('unit')}; its unit is {unit}"
         if _is_number(value) and value < 0:
             yield f"{key}: negative"
+
+
+def _money(part: AnyPart) -> str:
+    """The currency that a part's run asks for."""
+    run: Mapping[str, object] = part.get("run") or {}
+    price = run.get("price")
+    asked = price.get("currency") if isinstance(price, Mapping) else None
+    own = asked or (_of(part)["cost"].get("unit") if "cost" in _of(part) and not run else None)
+    return str(own or UNITS["cost"])
 
 
 def _ranges(prefix: str, part: AnyPart) -> Iterator[str]:

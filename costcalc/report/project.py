@@ -196,6 +196,8 @@ def total(parts: Sequence[Mapping[str, Figure]]) -> dict[str, Figure]:
 
 
 def _total(key: str, found: Sequence[Figure]) -> Figure:
+    if len({figure.get("unit") for figure in found}) > 1 and key == "cost":
+        return _null(key, "in several currencies: merge reports of one")
     if key not in SUMS:
         alike = all(figure == found[0] for figure in found)
         return found[0].copy() if alike else _null(key, "differs from run to run: see stages")
@@ -210,7 +212,7 @@ def _total(key: str, found: Sequence[Figure]) -> Figure:
         "value": sum(_end(figure["value"], figure) for figure in found),
         "low": sum(_end(figure["low"], figure) for figure in found),
         "high": sum(_end(figure["high"], figure) for figure in found),
-        "unit": UNITS[key],
+        "unit": str(found[0].get("unit") or UNITS[key]) if key == "cost" else UNITS[key],
         "basis": "measured" if all(f["basis"] == "measured" for f in found) else "modelled",
     }
     conventions = list(dict.fromkeys(figure.get("convention") or "" for figure in found))

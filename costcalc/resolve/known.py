@@ -97,6 +97,17 @@ def dollars(money: Money, given: Price | None) -> float:
     return money.amount * rate / (unit(money.per).factor if money.per else 1.0)
 
 
+def currency(given: Price | None) -> tuple[str, float]:
+    """The currency of the result, and the dollars for one unit of it.
+
+    >>> currency(None)
+    ('USD', 1.0)
+    """
+    if given is None or given.currency in (None, "USD") or given.rate is None:
+        return "USD", 1.0
+    return given.rate.currency, given.rate.usd
+
+
 def bounds(figure: Figure) -> tuple[float, float, float]:
     """A figure's value, low and high in SI; without a range all three are the value."""
     value = figure.si

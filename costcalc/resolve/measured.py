@@ -13,7 +13,7 @@ from costcalc.base.assumption import Assumption, exact
 from costcalc.base.errors import InputError
 from costcalc.base.reading import Document
 from costcalc.base.units import to_si
-from costcalc.resolve.known import dollars
+from costcalc.resolve.known import currency, dollars
 from costcalc.runfile.loading import Input, Request
 from costcalc.runfile.rules import Lacking, faults
 from costcalc.runfile.schema import Hardware, Measured, Model, Run, Section, Training
@@ -40,7 +40,8 @@ def with_measured(
     if measured.energy_it is not None:
         found["energy_it"] = (measured.energy_it, "kWh", "energy_it")
     if measured.cost is not None:
-        found["cost"] = (dollars(measured.cost, given.part.price), "USD", "cost")
+        name, usd = currency(given.part.price)
+        found["cost"] = (dollars(measured.cost, given.part.price) / usd, name, "cost")
     added = {
         name: exact(
             f"measured.{key}",

@@ -11,7 +11,7 @@ from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.prices import UNIT, catalogue, constants
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
-from costcalc.resolve.known import Known, bounds, dollars, stated
+from costcalc.resolve.known import Known, bounds, currency, dollars, stated
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Price
@@ -26,7 +26,28 @@ def prices(given: Input, devices: Devices, region: Region | None) -> Known:
         found = _written_off(given, asked, devices)
     else:
         found = _rented(given, devices, region)
-    return found.said(given, billed="1", electricity="USD/kWh")
+    found = found.said(given, billed="1", electricity="USD/kWh")
+    name, usd = currency(given.part.price)
+    if name == "USD":
+        return found
+    known = {key: _in(item, name, usd) for key, item in found.known.items()}
+    return replace(found, known=known)
+
+
+def _in(item: Assumption, name: str, usd: float) -> Assumption:
+    """Money in another currency, ``usd`` dollars for one of it; what is no money as it is."""
+    if not item.unit.startswith("USD"):
+        return item
+    value, low, high = item.value / usd, item.low / usd, item.high / usd
+    at = f"at {usd:g} USD/{name}"
+    return replace(
+        item,
+        value=value,
+        low=low,
+        high=high,
+        unit=item.unit.replace("USD", name, 1),
+        why=f"{item.why}; {at}" if item.why else at,
+    )
 
 
 def owned_hardware(asked: Price) -> bool:

@@ -263,6 +263,9 @@ def _money(part: Part) -> Iterator[Fault]:
     price = part.price
     if price is None:
         return
+    if price.currency not in (None, "USD") and (rate is None or rate.currency != price.currency):
+        message = f"{price.currency} needs an exchange rate: price.rate: … USD/{price.currency}"
+        yield Fault(("price", "currency"), message, about=(("price", "rate"),))
     hourly = _under("price", ("device_hour", "instance_hour"))
     purchase: KeyPath = ("price", "owned", "purchase")
     if price.device_hour is not None and price.instance_hour is not None:

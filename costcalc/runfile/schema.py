@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from costcalc.base.spellings import CURRENCIES
 from costcalc.runfile import values as scalars
 from costcalc.runfile.values import (
     Money,
@@ -310,6 +311,9 @@ class Price(Section):
     instance_hour: Annotated[Money, money("a price an instance-hour", per=_HOURLY)] | None = None
     discount: Annotated[float, within("a share", 0, 1)] | None = None
     rate: scalars.ExchangeRate | None = None
+    currency: Annotated[str, choice("USD", *CURRENCIES)] | None = Field(
+        default=None, description="all money of the result in it, at `rate`"
+    )
     electricity: _Electricity | None = None
     billed_share: Annotated[float, within("devices billed over devices used", 1, 1000)] | None = (
         None

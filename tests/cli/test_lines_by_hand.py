@@ -393,7 +393,7 @@ def test_a_standing_in_tables():
     assert purses[5].startswith("a frontier lab")
     assert purses[5].split()[-3] == f"{made.purses[4].times:.2g}"
     years = lines(place._divide(made))
-    assert years[-1].split()[:2] == ["2025", str(made.divide[-1]["n"])]
+    assert years[-1].split()[:2] == ["2026", str(made.divide[-1]["n"])]
     rules = lines(place._trend(made))
     assert len(rules) == 1 + len(made.doublings)
     for line, one in zip(rules[1:], made.doublings, strict=True):

@@ -107,6 +107,7 @@ def _splits(view: View) -> Iterator[Split]:
         amounts = {name: float(value) for name, value in parts.items() if value > 0}
         total, x = sum(amounts.values()), 0.0
         title, unit = _SPLITS.get(of, (of, ""))
+        unit = view.figures["cost"].unit if of == "cost" else unit
         shares = []
         for index, (name, value) in enumerate(sorted(amounts.items(), key=lambda p: -p[1])):
             share = value / total

@@ -1,0 +1,39 @@
+"""Spellings of units: the currencies beside the dollar, and those that are refused."""
+
+from __future__ import annotations
+
+# By ISO 4217. Each is a dimension of its own: dollars become euros by a rate that somebody gives.
+CURRENCIES = (
+    *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "ILS", "INR", "JPY"),
+    *("KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "TWD", "ZAR"),
+)
+
+# Spellings that other tools read as something nobody means here.
+REFUSED = {
+    "Gb": "which reads as gilbert; write Gbit or GB",
+    "Mb": "write Mbit or MB",
+    "Kb": "write kbit or kB",
+    "kb": "write kbit or kB",
+    "Tb": "write Tbit or TB",
+    "b": "which reads as barn; write bit or B",
+    "ton": "which reads as the short ton; write tCO2e",
+    "tons": "write tCO2e",
+    "t": "write tCO2e",
+    "kg": "write kgCO2e",
+    "g": "write gCO2e",
+    "kgCO2": "write kgCO2e",
+    "gCO2": "write gCO2e",
+    "tCO2": "write tCO2e",
+    "FLOPS": "which may be a count or a rate; write FLOP or FLOP/s",
+    "FLOPs": "which may be a count or a rate; write FLOP or FLOP/s",
+    "month": "months differ in length; write days",
+    "months": "months differ in length; write days",
+    "a": "write year",
+    "T": "write 15T without a unit, or Ttoken, TFLOP, TB",
+    "M": "write M without a space: 50M",
+    "K": "write K without a space: 50K",
+    "GPUh": "write device_hour",
+    "GPU_hour": "write device_hour",
+    "€": "write EUR and give price.rate",
+    "$": "write USD",
+}
