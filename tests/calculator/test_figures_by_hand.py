@@ -524,6 +524,29 @@ def test_what_a_report_covers(results, listed, counted) -> None:
     assert made["boundary"]["functional_unit"]["amount"] == 1.0
 
 
+def test_a_report_that_says_no_runs_is_of_one() -> None:
+    made = document({"device_hours": figure(40.0)})["project"]
+    assert (made["reported_device_hours"], made["ratio"]) == (40, 1)
+    two = [{"name": "n", "results": {n: figure(v) for n in NAMES}} for v in (10.0, 30.0)]
+    two[1]["assumptions"] = [{"key": "training.runs", "value": 3}]
+    staged = document({"device_hours": figure(40.0)}, stages=two)["project"]
+    assert staged["reported_device_hours"] == 10 + 30 / 3
+
+
+@pytest.mark.parametrize(
+    ("hardware", "redone"),
+    [
+        ({}, 0.8),  # a default goodput is mostly slow training, which draws as training does
+        ({"goodput": 0.7}, 0.3),  # the user's is time lost, 0.3 of it on what is done again
+        ({"utilization": 0.4}, 0.3),
+    ],
+)
+def test_what_lost_time_draws(hardware: dict[str, Any], redone: float) -> None:
+    known = {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B"}}
+    made = costcalc.estimate({**known, "hardware": {**H100, **hardware}}, ranges=False)
+    assert made.values["redone"] == redone
+
+
 def test_the_subject_of_a_report() -> None:
     given = {"paper": "p", "code": None, "why": "no repository"}
     made = document(

@@ -327,6 +327,18 @@ def test_the_layout_that_is_left_open() -> None:
     assert kept.details["layout"]["recompute"] == "full"
 
 
+@pytest.mark.parametrize(("said", "parallel"), [(None, True), (True, True), (False, False)])
+def test_sequence_parallelism_is_usual(said: bool | None, parallel: bool) -> None:
+    axes = {"tensor": 8} | ({} if said is None else {"sequence_parallel": said})
+    for layout in ({**axes, "sharding": "zero1"}, axes):
+        given = part(hardware={**H100, "layout": layout})
+        work = trained(given)
+        assert work.work is not None
+        made = timed(given, work.work, devices_of(given, None, ()), "bf16").throughput.layout
+        assert made is not None
+        assert bool(made.sequence_parallel) is parallel
+
+
 # --- what is trained -----------------------------------------------------------------------------
 
 
@@ -401,6 +413,10 @@ def test_a_model_by_its_shape_in_the_run_file() -> None:
     # 2 layers of 4 · 256² + 3 · 256 · 512 + two norms; both embeddings; the last norm
     layer = 4 * 256**2 + 3 * 256 * 512 + 2 * 256
     assert found.work.parameters == 2 * layer + 2 * 1000 * 256 + 256
+    # a classifier of three in place of logits over a thousand words
+    other = trained(part(model={"architecture": shape, "head": "classifier", "labels": 3}))
+    assert other.work is not None
+    assert other.work.parameters == 2 * layer + 1000 * 256 + 256 + 3 * 256
     by_count = {"parameters": "1B", "layers": 24, "hidden": 2048}
     rough = trained(part(model=by_count, training={"tokens": "1B", "sequence_length": 1000}))
     assert rough.work is not None

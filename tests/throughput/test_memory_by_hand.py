@@ -164,6 +164,8 @@ def test_layers_held_whole_by_zero3() -> None:
     three = Layout(data=8, sharding="zero3")
     made = each("weights", layout=three, devices=8)
     assert made == pytest.approx([2 / 8 + n * 2 / 10 for n in (1, 2, 3)])
+    two = each("weights", layout=Layout(data=2, sharding="zero3"), devices=2)
+    assert two == pytest.approx([2 / 2 + n * 2 / 10 for n in (1, 2, 3)])
     alone = each("weights", layout=Layout(sharding="zero3"))
     assert alone == pytest.approx([2, 2, 2])  # one device gathers nothing
 
