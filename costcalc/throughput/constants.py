@@ -78,7 +78,8 @@ def using(constants: Constants) -> Iterator[None]:
     >>> load()["auto"]["value"] == 0.5
     False
     """
-    before = _USED.set({**shipped(), **constants})
+    whole = constants.keys() >= shipped().keys()
+    before = _USED.set(constants if whole else {**shipped(), **constants})
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 from costcalc.base.errors import InputError
 from costcalc.calculator.calculate import estimate
@@ -20,10 +21,11 @@ from costcalc.validate.run_files import SEQUENCE, run_of
 from costcalc.validate.score import Point
 
 
+@cache
 def constants_for(group: str) -> Constants:
     """Constants that have not seen a group; the shipped ones for a group that no fit knows."""
     fold: Constants | None = folds("throughput").get(group)
-    return fold or shipped_constants()
+    return {**shipped_constants(), **fold} if fold else shipped_constants()
 
 
 def points(measured: Iterable[Measured], *, hidden: bool = False, own: bool = False) -> list[Point]:
