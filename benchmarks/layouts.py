@@ -16,10 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import memory
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.search import search
 from costcalc.throughput.space import pruned
 from costcalc.throughput.step import step_time

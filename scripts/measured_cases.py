@@ -20,8 +20,8 @@ from costcalc.resolve.place import region_of
 from costcalc.runfile.loading import load
 from costcalc.throughput import by_flops
 from costcalc.throughput.basis import data_per_step
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.layout import Layout, Machine, StepRecipe, training_of
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.shape import ModelShape
 from costcalc.validate.measurements import Measured, models
 from costcalc.validate.run_files import run_of

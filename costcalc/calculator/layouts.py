@@ -11,8 +11,8 @@ from costcalc.resolve.place import region_of
 from costcalc.resolve.time import fixed_by
 from costcalc.runfile.loading import Source, load
 from costcalc.throughput.constants import load as constants
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.footprint import footprint_of
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.search import Found, search
 
 

@@ -9,8 +9,8 @@ from costcalc.base.assumption import Assumption
 from costcalc.throughput.basis import kind_of, peak_of
 from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import Placed, shape_for
 from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time

@@ -16,9 +16,9 @@ from costcalc.base.errors import wrong
 from costcalc.throughput import basis
 from costcalc.throughput.constants import load
 from costcalc.throughput.efficiency import efficiency
-from costcalc.throughput.fitting import place, shape_for
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Range
+from costcalc.throughput.placement import place, shape_for
 from costcalc.throughput.predict import Prediction, predict
 from costcalc.throughput.space import Fixed
 from costcalc.workload.work import Work

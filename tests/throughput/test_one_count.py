@@ -10,9 +10,9 @@ from throughput_models import LLAMA8, machine, recipe, work_of
 from costcalc.base.errors import InputError
 from costcalc.catalog.preset import all_presets
 from costcalc.throughput import basis
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.stage import throughput
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from throughput_models import GIB, GPT3, LLAMA8, LLAMA70, MIXTRAL, machine, recipe, work_of
 
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.memory import memory
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.search import Ranked, search, why_first
 from costcalc.throughput.space import Fixed, chunks, divisors, layout_at, pruned, question
 from costcalc.throughput.step import step_time

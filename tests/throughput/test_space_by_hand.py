@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from throughput_models import LLAMA8, machine, recipe, work_of
 
-from costcalc.throughput.fitting import shape_for
 from costcalc.throughput.layout import Layout
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.space import (
     CHUNK,

@@ -10,9 +10,9 @@ from throughput_models import GIB, GPT3, LLAMA8, LLAMA70, MIXTRAL, machine, reci
 from costcalc.base.errors import InputError
 from costcalc.throughput.basis import full_over_causal, kind_of
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import place, shape_for, smallest_count
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine
+from costcalc.throughput.placement import place, shape_for, smallest_count
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, throughput
 from costcalc.throughput.step import step_time

@@ -11,7 +11,7 @@ import pytest
 from throughput_models import GIB, LLAMA8, LLAMA70, MIXTRAL, decoder, machine, recipe, work_of
 
 from costcalc.base.errors import InputError
-from costcalc.throughput import fitting, predict, search
+from costcalc.throughput import predict, search
 from costcalc.throughput.basis import (
     convention,
     data_per_step,
@@ -22,10 +22,10 @@ from costcalc.throughput.basis import (
     kind_of,
 )
 from costcalc.throughput.constants import load
-from costcalc.throughput.fitting import place, shape_for, smallest_count
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.memory import memory
+from costcalc.throughput.placement import place, shape_for, smallest_count
 from costcalc.throughput.ranges import GUESSED, chosen, prediction_range
 from costcalc.throughput.search import Found, Ranked, why_first
 from costcalc.throughput.space import Fixed
@@ -391,14 +391,14 @@ def test_the_fewest_devices_that_fit(monkeypatch, least: int, found: int) -> Non
         tried.append(count)
         return count >= least
 
-    monkeypatch.setattr(fitting, "_fits", fits)
+    monkeypatch.setattr(placement, "_fits", fits)
     kept = Footprint(layers=1.0, dense=1.0)
     assert smallest_count(work_of(LLAMA8), kept, machine(8), recipe()) == found
     assert len(tried) == len(set(tried))
 
 
 def test_what_fits_on_no_number_of_devices(monkeypatch) -> None:
-    monkeypatch.setattr(fitting, "_fits", lambda *_: False)
+    monkeypatch.setattr(placement, "_fits", lambda *_: False)
     kept = Footprint(layers=1.0, dense=1.0)
     assert smallest_count(work_of(LLAMA8), kept, machine(8), recipe()) is None
     with pytest.raises(InputError, match="; no number of such devices fits"):
