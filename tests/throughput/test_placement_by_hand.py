@@ -11,7 +11,7 @@ import pytest
 from throughput_models import GIB, LLAMA8, LLAMA70, MIXTRAL, decoder, machine, recipe, work_of
 
 from costcalc.base.errors import InputError
-from costcalc.throughput import predict, search
+from costcalc.throughput import placement, predict, search
 from costcalc.throughput.basis import (
     convention,
     data_per_step,
