@@ -244,13 +244,13 @@ def starts(values: Array, steps: float) -> Array:
     number = len(values) - needed + 1
     if number <= 0:
         return np.array([])
-    missing = np.isnan(values)
-    total = np.concatenate([[0.0], np.cumsum(np.where(missing, 0.0, values))])
+    missing, known = np.isnan(values), np.nan_to_num(values)
+    total = np.concatenate([[0.0], np.cumsum(known)])
     gaps = np.concatenate([[0], np.cumsum(missing)])
     at = np.arange(number)
     sums = total[at + whole] - total[at]
     if rest:
-        sums = sums + rest * np.where(missing, 0.0, values)[at + whole]
+        sums = sums + rest * known[at + whole]
     return np.where(gaps[at + needed] > gaps[at], np.nan, sums / steps)
 
 

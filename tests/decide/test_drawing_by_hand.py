@@ -82,6 +82,15 @@ def test_counts_by_doubling_and_by_steps():
     assert sweep.counts("1..2:1") == (1, 2)
 
 
+def test_all_accelerators_are_no_processors():
+    from costcalc.catalog.accelerator import find
+
+    every = sweep._accelerators("all", {})
+    assert len(every) > 50
+    assert list(every) == sorted(every)
+    assert "cpu" not in {find(name).kind for name in every}
+
+
 def test_the_run_of_one_scenario():
     run = {"hardware": {"instance": "x", "nodes": 2, "goodput": 0.9}, "site": {"pue": 1.2}}
     row = {"accelerator": "a", "count": 4, "region": "FR", "plan": "spot", "precision": None}
