@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from costcalc.calculator.result import Result as Result
     from costcalc.calculator.scenarios import Scenarios as Scenarios
     from costcalc.calculator.scenarios import scenarios as scenarios
+    from costcalc.catalog.peak import mfu as mfu
+    from costcalc.catalog.peak import peak as peak
     from costcalc.decide.comparing import compare as compare
     from costcalc.decide.placing import place as place
     from costcalc.decide.planning import plan as plan
@@ -58,6 +60,8 @@ _PUBLIC = {
     "Tracker": "tracking.tracker",
     "compare": "decide.comparing",
     "count": "workload.count",
+    "mfu": "catalog.peak",
+    "peak": "catalog.peak",
     "estimate": "calculator.calculate",
     "layouts": "calculator.layouts",
     "load": "report.files",

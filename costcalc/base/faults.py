@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel
@@ -42,14 +43,18 @@ def translated(
     *,
     hint: bool = True,
     missing: str = "missing",
+    words: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Problem, list[KeyPath]]:
     """One of pydantic's findings as a problem at its line, and the keys that it speaks of.
 
-    ``hint`` looks for the key that an unknown one may have meant; ``missing`` is said of a key that
-    is not there.
+    ``hint`` looks for the key that an unknown one may have meant, ``words`` say what other tools
+    call ours; ``missing`` is said of a key that is not there.
     """
     path, kind = tuple(fault["loc"]), fault["type"]
     if kind == "extra_forbidden":
+        ours = words.get(str(path[-1]).lower())
+        if ours is not None:
+            return document.problem(path, f"unknown key; here that is {ours}", at_key=True), [path]
         near = nearest(str(path[-1]), keys_at(model, path[:-1]), at_most=1) if hint else []
         message = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
         about = [path, *((*path[:-1], name) for name in near)]

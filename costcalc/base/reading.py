@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem
@@ -44,7 +44,7 @@ class Document:
     ``("hardware", "count")`` to the place of its value, ``key_marks`` to the place of its key.
     ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
     them to whoever has more to say about the file.  ``changed`` are paths whose value is not the
-    file's but the command line's.
+    file's but the command line's; ``below`` is the file of defaults that this one is laid over.
     """
 
     data: Any
@@ -53,11 +53,19 @@ class Document:
     key_marks: dict[Key, Mark] = field(default_factory=dict)
     duplicates: tuple[Problem, ...] = ()
     changed: tuple[Key, ...] = ()
+    below: Document | None = None
+
+    def over(self, below: Document, data: object) -> Document:
+        """This document laid over another, with what both say: marks that it lacks are below."""
+        duplicates = (*below.duplicates, *self.duplicates)
+        return replace(self, data=data, below=below, duplicates=duplicates)
 
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
         """A problem at the place of ``path``, or of the nearest thing around it."""
         if any(tuple(path[: len(given)]) == given for given in self.changed):
             return Problem(key=dotted(path), message=message, file="command line")
+        if self.below is not None and not self._says(path) and self.below._says(path):
+            return self.below.problem(path, message, at_key=at_key)
         mark = self.mark(path, at_key=at_key)
         line, column = (mark.line, mark.column) if mark else (None, None)
         return Problem(key=dotted(path), message=message, file=self.name, line=line, column=column)
@@ -77,7 +85,12 @@ class Document:
     def place(self, path: Sequence[str | int]) -> str | None:
         """``file:line:column`` of a value that stands in the file, else None."""
         mark = self.marks.get(tuple(path))
+        if mark is None and self.below is not None:
+            return self.below.place(path)
         return f"{self.name}:{mark.line}:{mark.column}" if mark else None
+
+    def _says(self, path: Sequence[str | int]) -> bool:
+        return tuple(path) in self.marks or tuple(path) in self.key_marks
 
 
 def dotted(path: Sequence[str | int]) -> str:

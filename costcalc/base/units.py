@@ -15,7 +15,11 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem, nearest
+<<<<<<< HEAD
 from costcalc.base.spellings import CURRENCIES, REFUSED
+=======
+from costcalc.base.numerals import NUMBER, clock
+>>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
 
 if TYPE_CHECKING:
     import pint
@@ -54,6 +58,8 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "bit": (0.125, {"information": 1}, {**_SI, **_BINARY}),
     "FLOP": (1.0, {"computation": 1}, _SI),
     "OP": (1.0, {"computation": 1}, _SI),
+    "MAC": (2.0, {"computation": 1}, _SI),  # a multiplication and an addition
+    "MACs": (2.0, {"computation": 1}, _SI),
     "token": (1.0, {"token": 1}, _SI),
     "sample": (1.0, {"sample": 1}, _SI),
     "step": (1.0, {}, {}),
@@ -215,45 +221,6 @@ def name_of(dimension: Dimension) -> str:
     return "*".join(f"{d}^{p}" if p != 1 else d for d, p in dimension)
 
 
-_NUMBER = re.compile(
-    r"\s*(?P<number>[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>\S.*?)?\s*", re.ASCII
-)
-_SCALES = {"k": 3, "K": 3, "M": 6, "B": 9, "T": 12, "%": -2}  # powers of ten
-
-
-def number(text: str) -> float:
-    """A plain number as people write it: ``3e23``, ``15T``, ``8.03B``, ``12 %``, ``1/7``.
-
-    Raises:
-        ValueError: it is no such number.
-
-    >>> number("15T"), number("12 %"), number("1/4"), number("8.03B")
-    (15000000000000.0, 0.12, 0.25, 8030000000.0)
-    """
-    if len(text) > 60:
-        raise ValueError("too long for a number")
-    over, slash, under = text.partition("/")
-    if slash:
-        return _float(over) / _float(under)
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        raise ValueError("no number")
-    scale = match["unit"]
-    if scale is None:
-        return _float(match["number"])
-    if scale not in _SCALES:
-        raise ValueError(f'unknown scale "{scale}"')
-    mantissa, _, power = match["number"].lower().partition("e")
-    return _float(f"{mantissa}e{int(power or 0) + _SCALES[scale]}")  # 8.03B is 8.03e9 to the digit
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("not a finite number")
-    return value
-
-
 def parse(text: str, si_unit: str) -> float:
     """A quantity that a person wrote, in SI, its dimension checked against ``si_unit``.
 
@@ -267,7 +234,9 @@ def parse(text: str, si_unit: str) -> float:
     ...
     costcalc.base.errors.InputError: expected a power (W, kW, MW); got "400 Wh", which is an energy
     """
-    match = _NUMBER.fullmatch(text) if len(text) <= 80 else None
+    if si_unit == "s" and (seconds := clock(text)) is not None:
+        return seconds
+    match = NUMBER.fullmatch(text) if len(text) <= 80 and ":" not in text else None
     if match is None:
         raise _bad(f'expected {describe(si_unit)}; got "{text[:40]}"')
     found, wanted = match["unit"], unit(si_unit)
@@ -276,7 +245,7 @@ def parse(text: str, si_unit: str) -> float:
     got = unit(found or "1")
     if got.dimension != wanted.dimension:
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is {name_of(got.dimension)}')
-    value = float(match["number"]) * got.factor / wanted.factor
+    value = float(match["number"].replace(",", "")) * got.factor / wanted.factor
     if not math.isfinite(value):
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')
     return value
@@ -303,6 +272,7 @@ horsepower = 745.69987158227022 * watt = hp
 byte = [information] = B
 bit = byte / 8
 FLOP = [computation] = FLOP = OP
+MAC = 2 * FLOP = MAC = MACs
 token = [token]
 sample = [sample]
 device = [device]

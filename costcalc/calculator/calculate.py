@@ -21,7 +21,7 @@ from costcalc.resolve.embodied import embodied
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import Known
 from costcalc.resolve.measured import with_measured
-from costcalc.resolve.names import folders, look_up, taken
+from costcalc.resolve.names import folders, look_up, spelt, taken
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
@@ -100,6 +100,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         why={name: why for one in stages for name, why in one.why.items()},
         warnings=(
             *taken(given.raw, folders(request.raw, given.folder)),
+            *spelt(given.raw),
             *(time.throughput.warnings if time else ()),
             *notes,
         ),

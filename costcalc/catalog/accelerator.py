@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,17 +26,15 @@ from costcalc.catalog.figure import (
     Share,
     Source,
 )
-from costcalc.catalog.index import Head, index, plain
+from costcalc.catalog.index import Head, index
 from costcalc.catalog.loading import Record, head_of, named, own, shipped
 from costcalc.catalog.matching import counted, entries, refusal, shipped_as
+from costcalc.catalog.parts import KEY, SHIPPED, WAY_OUT, mig_of, slice_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PRECISIONS = ("fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4", "int8")
-SHIPPED = ("accelerators", "cpus")
-KEY = "hardware.accelerator"
-WAY_OUT = "costcalc hardware list has them all; profiles: takes a folder with one of your own"
 Plan = Literal["on-demand", "spot", "reserved-1y", "reserved-3y"]
 
 
@@ -213,54 +210,6 @@ def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list
         for head in index().heads(kind):
             found.setdefault(head.id, shipped(head.file, Accelerator))
     return list(found.values())
-
-
-_SLICE = re.compile(r"(?:tpu[- ]?)?v(2|3|4|5p|5e|5litepod|6e)-([1-9][0-9]{0,5})", re.ASCII)
-_CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2}  # names of the others count chips
-
-
-def slice_of(name: str) -> tuple[str, int] | None:
-    """The chip and the number of chips that the name of a TPU slice says; None for other names.
-
-    Names of v2, v3, v4 and v5p count TensorCores, two a chip; v5e and v6e count chips.
-    Source: Google Cloud, TPU configurations, https://docs.cloud.google.com/tpu/docs.
-
-    >>> slice_of("v4-128"), slice_of("v5litepod-16"), slice_of("h100")
-    (('tpu-v4', 64), ('tpu-v5e', 16), None)
-    """
-    match = _SLICE.fullmatch(plain(name))
-    if match is None:
-        return None
-    version, number = match[1], int(match[2])
-    cores = _CORES_A_CHIP.get(version, 1)
-    if number % cores:
-        return None
-    return f"tpu-v{version.replace('5litepod', '5e')}", number // cores
-
-
-class Mig(NamedTuple):
-    """An instance of a partitioned board: of its compute ``slices`` in seven, and memory in GB."""
-
-    board: str
-    slices: int
-    gigabytes: float
-
-
-_MIG = re.compile(r"(?P<board>.+?)[ -]+mig[ -]+(?P<slices>[1-7])g\.(?P<memory>\d+)gb(?:\+me)?")
-
-
-def mig_of(name: str) -> Mig | None:
-    """The board and the part of it that the name of a MIG instance says; None for other names.
-
-    Source: NVIDIA, Multi-Instance GPU User Guide, https://docs.nvidia.com/datacenter/tesla/mig-user-guide.
-
-    >>> mig_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")
-    Mig(board='nvidia a100-sxm4-40gb', slices=1, gigabytes=5.0)
-    """
-    match = _MIG.fullmatch(plain(name))
-    if match is None:
-        return None
-    return Mig(match["board"], int(match["slices"]), float(match["memory"]))
 
 
 def schema() -> dict[str, Any]:

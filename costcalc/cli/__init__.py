@@ -33,6 +33,7 @@ COMMANDS = {
         "List the models known by name; with a NAME, show one with its sources.",
     ),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
+    "peak": ("costcalc.cli.peak", "The dense peak of a device, to divide by."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
     "prices": ("costcalc.cli.prices", "The prices known: list; update takes a newer catalogue."),
     "compare": (

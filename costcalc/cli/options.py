@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.numerals import number
 from costcalc.base.reading import scalar
+from costcalc.catalog.parts import slice_of
 
 RunFile = Annotated[
     Path | None,
@@ -17,27 +19,112 @@ RunFile = Annotated[
 ]
 
 
-def option(name: str, help_text: str, *, short: str | None = None) -> Any:
-    """A text option without a default."""
+def option(
+    name: str,
+    help_text: str,
+    *,
+    short: str | None = None,
+    values: Callable[[str], list[str]] | None = None,
+) -> Any:
+    """A text option without a default; ``values`` completes what is typed of one."""
     names = [short, name] if short else [name]
-    return typer.Option(*names, help=help_text, show_default=False)
+    return typer.Option(*names, help=help_text, show_default=False, autocompletion=values)
 
 
-Model = Annotated[str | None, option("--model", "A preset, a config.json or its folder.")]
+def beginning(known: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """For the shell: the names that go on as what is typed begins."""
+
+    def complete(incomplete: str) -> list[str]:
+        return sorted(name for name in known() if name.startswith(incomplete.lower()))
+
+    return complete
+
+
+def ids(*kinds: str) -> Callable[[], Iterable[str]]:
+    """The ids of what ships, by kind of file."""
+
+    def known() -> Iterable[str]:
+        from costcalc.catalog.index import index
+
+        return [head.id for kind in kinds for head in index().heads(kind)]
+
+    return known
+
+
+def _regions(incomplete: str) -> list[str]:
+    from costcalc.catalog.region_names import codes
+
+    return [code for code in codes() if code.lower().startswith(incomplete.lower())]
+
+
+def _providers() -> Iterable[str]:
+    from costcalc.catalog.provider import names
+
+    return [*names(), "any"]
+
+
+def _words(name: str) -> Callable[[], Iterable[str]]:
+    def known() -> Iterable[str]:
+        from costcalc.runfile import section, workload
+
+        return {**vars(section), **vars(workload)}[name]  # type: ignore[no-any-return]
+
+    return known
+
+
+Model = Annotated[
+    str | None,
+    option("--model", "A preset, a config.json or its folder.", values=beginning(ids("presets"))),
+]
+Parameters = Annotated[str | None, option("--parameters", "Of a model that has no preset: 7B.")]
 Tokens = Annotated[str | None, option("--tokens", "Tokens to train on: 15T.")]
 Samples = Annotated[str | None, option("--samples", "Samples to train on.")]
+Steps = Annotated[str | None, option("--steps", "Optimizer steps.")]
+Epochs = Annotated[str | None, option("--epochs", "Passes over training.dataset_tokens.")]
+SequenceLength = Annotated[str | None, option("--sequence-length", "Tokens of a sequence.")]
+Batch = Annotated[str | None, option("--batch", "A step's batch over all devices: 4M.")]
+Runs = Annotated[str | None, option("--runs", "Runs of this size in all.")]
 Flops = Annotated[str | None, option("--flops", "The whole training budget: 3.1e23 FLOP.")]
-Method = Annotated[str | None, option("--method", "pretrain, finetune, lora, dpo, grpo, …")]
-Precision = Annotated[str | None, option("--precision", "fp32, tf32, fp16, bf16, fp8, fp4.")]
-Accelerator = Annotated[str | None, option("--accelerator", "See costcalc hardware list.")]
-Count = Annotated[str | None, option("--count", "How many, in the profile's unit.")]
-Instance = Annotated[str | None, option("--instance", "A cloud instance or a host.")]
-Nodes = Annotated[str | None, option("--nodes", "How many instances or hosts.")]
-Hours = Annotated[str | None, option("--hours", "Wall-clock hours of a run that is over.")]
-Region = Annotated[
-    str | None, option("--region", "aws:us-east-1, FR, US-CA; see costcalc regions.")
+Method = Annotated[
+    str | None,
+    option(
+        "--method", "pretrain, finetune, lora, dpo, grpo, …", values=beginning(_words("METHODS"))
+    ),
 ]
-Provider = Annotated[str | None, option("--provider", "Whose prices; any: the median over all.")]
+Precision = Annotated[
+    str | None,
+    option(
+        "--precision", "fp32, tf32, fp16, bf16, fp8, fp4.", values=beginning(_words("PRECISIONS"))
+    ),
+]
+Accelerator = Annotated[
+    str | None,
+    option(
+        "--accelerator",
+        "See costcalc hardware list.",
+        values=beginning(ids("accelerators", "cpus")),
+    ),
+]
+Count = Annotated[str | None, option("--count", "How many, in the profile's unit; 1 if not said.")]
+Power = Annotated[str | None, option("--power", "What a device's board draws: 300 W.")]
+Instance = Annotated[
+    str | None, option("--instance", "A cloud instance or a host.", values=beginning(ids("hosts")))
+]
+Nodes = Annotated[str | None, option("--nodes", "How many instances or hosts.")]
+Hours = Annotated[str | None, option("--hours", "Time of a run that is over: 36, 1.5d, 36:00:00.")]
+Energy = Annotated[str | None, option("--energy", "Energy of a run that is over, behind PUE.")]
+EnergyIt = Annotated[str | None, option("--energy-it", "The same at the plug, before PUE.")]
+Pue = Annotated[str | None, option("--pue", "Energy of the facility over its computers'.")]
+Grid = Annotated[str | None, option("--grid", "Emissions of electricity: 390 gCO2e/kWh.")]
+PricePerHour = Annotated[str | None, option("--price", "A device-hour: 2.49 USD, $2.49.")]
+Region = Annotated[
+    str | None,
+    option("--region", "aws:us-east-1, FR, US-CA; see costcalc regions.", values=_regions),
+]
+Provider = Annotated[
+    str | None,
+    option("--provider", "Whose prices; any: the median over all.", values=beginning(_providers)),
+]
 Plan = Annotated[str | None, option("--plan", "on-demand, spot, reserved-1y, reserved-3y, owned.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Any key: training.tokens=2T.", show_default=False)
@@ -55,16 +142,28 @@ def wrong(key: str, message: str) -> InputError:
 
 
 _KEYS = {
+    "parameters": "model.parameters",
     "tokens": "training.tokens",
     "samples": "training.samples",
+    "steps": "training.steps",
+    "epochs": "training.epochs",
+    "sequence_length": "training.sequence_length",
+    "batch": "training.global_batch",
+    "runs": "training.runs",
     "flops": "model.flops",
     "method": "training.method",
     "precision": "training.precision",
     "accelerator": "hardware.accelerator",
     "count": "hardware.count",
+    "power": "hardware.board_power",
     "instance": "hardware.instance",
     "nodes": "hardware.nodes",
     "region": "site.region",
+    "pue": "site.pue",
+    "grid": "site.grid",
+    "price": "price.device_hour",
+    "energy": "measured.energy",
+    "energy_it": "measured.energy_it",
     "provider": "price.provider",
     "plan": "price.plan",
 }
@@ -87,7 +186,9 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
             str(path.absolute()) if is_file else model
         )
     if given.get("hours") is not None:
-        made["measured.wall_clock"] = f"{given['hours']} h"
+        made["measured.wall_clock"] = _duration(str(given["hours"]))
+    if _alone(given):
+        made["hardware.count"] = 1
     for text in given.get("set") or ():
         key, value = pair(text, "--set")
         made[key] = _value(value)
@@ -95,6 +196,23 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
         key, value = pair(text, "--limit")
         made[f"limits.{key}"] = value
     return made
+
+
+def _duration(text: str) -> str:
+    """Hours, where no unit is said."""
+    try:
+        number(text)
+    except (ValueError, ZeroDivisionError):
+        return text
+    return f"{text} h"
+
+
+def _alone(given: Mapping[str, Any]) -> bool:
+    """Whether a run is told by options alone, and of its accelerator no number."""
+    named = given.get("accelerator")
+    said = given.get("run") or given.get("count") or given.get("nodes") or slice_of(str(named))
+    keys = [text.partition("=")[0].strip() for text in given.get("set") or ()]
+    return named is not None and not said and not {"hardware.count", "hardware.share"} & {*keys}
 
 
 def _value(text: str) -> Any:

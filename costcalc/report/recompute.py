@@ -83,7 +83,7 @@ def _one(report: Report) -> tuple[str, list[str]]:
     from costcalc.calculator.calculate import estimate
 
     try:
-        again = cast("Report", estimate(asked(report)).to_dict())
+        again = cast("Report", estimate({**asked(report), "defaults": None}).to_dict())
     except CostcalcError as error:
         return "", [f"run: this costcalc refuses it: {str(error).splitlines()[0]}"]
     changed = [name for name, digest in again["data"].items() if report["data"].get(name) != digest]
@@ -118,9 +118,6 @@ def _files(run: object) -> list[str]:
     if not isinstance(run, Mapping):
         return []
     found = [key for key in ("config", "profiles") if isinstance(run.get(key), str)]
-    preset = run.get("preset")
-    if isinstance(preset, str) and ("/" in preset or "\\" in preset):
-        found.append("preset")
     return found + [name for value in run.values() for name in _files(value)]
 
 

@@ -12,8 +12,9 @@ from costcalc.base.units import to_si
 from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
-from costcalc.catalog.accelerator import Accelerator, Mig
+from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
+from costcalc.catalog.parts import Mig, mig_of, slice_of, slices_of
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
@@ -60,8 +61,8 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
         host = replace(host, devices=min(count, MOST_IN_A_WORKSTATION))
     per_node = min(host.devices, count)
     nodes = -(-count // host.devices)
-    mig = accelerators.mig_of(asked.accelerator or "")
-    share = asked.share or (mig.slices / _slices(accelerator) if mig else 1.0)
+    mig = mig_of(asked.accelerator or "")
+    share = asked.share or (mig.slices / slices_of(accelerator.id) if mig else 1.0)
     machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
     if mig is not None and asked.share is None:
         machine, told = _part_of(machine, accelerator, mig)
@@ -90,21 +91,13 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
 
 
 MOST_IN_A_WORKSTATION = 4
-MIG_SLICES = 7
-"""Compute slices of a partitioned board (NVIDIA, Multi-Instance GPU User Guide)."""
-MIG_SLICES_OF = {"a30": 4, "a30x": 4}
-"""Boards that are cut otherwise (the same guide)."""
-
-
-def _slices(board: Accelerator) -> int:
-    return MIG_SLICES_OF.get(board.id, MIG_SLICES)
 
 
 def _part_of(machine: Machine, board: Accelerator, mig: Mig) -> tuple[Machine, Choice]:
     """The machine of a MIG instance: its memory and bandwidth go by memory, the rest by slices."""
     memory = mig.gigabytes * 2**30  # named in GB, allotted in GiB
     part = memory / board.memory.si
-    slices = _slices(board)
+    slices = slices_of(board.id)
     why = f"{mig.slices} of {slices} compute slices, {mig.gigabytes:g} GB of memory"
     told = Choice(
         key="hardware.share",
@@ -157,7 +150,7 @@ def _host(
 def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
     if asked.instance is not None:
         return (asked.nodes or 1) * host.devices
-    part = accelerators.slice_of(asked.accelerator or "")
+    part = slice_of(asked.accelerator or "")
     if part is not None and asked.count not in (None, part[1]):
         raise InputError(
             given.problem(
@@ -165,7 +158,7 @@ def _count(given: Input, asked: Hardware, host: HostChoice) -> int:
                 f"{asked.accelerator} says {part[1]} chips; count says {asked.count}",
             )
         )
-    whole = asked.share is None and accelerators.mig_of(asked.accelerator or "") is None
+    whole = asked.share is None and mig_of(asked.accelerator or "") is None
     if asked.count is None and part is None and whole:
         raise InputError(given.problem(("hardware",), "missing count: how many devices"))
     return asked.count or (part[1] if part else 1)

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from costcalc.base.errors import InputError, listing, nearest, wrong
+from costcalc.base.human import human
+from costcalc.base.units import parse
 from costcalc.catalog import accelerator, host, preset, provider, region
 from costcalc.catalog.index import plain
 from costcalc.catalog.loading import Record, names
 from costcalc.catalog.matching import said
+from costcalc.catalog.parts import slice_of
 from costcalc.runfile.rules import Fault
 
 ANY = "any"
@@ -65,7 +68,7 @@ def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
     """What a result says of names that stand for another: ``"rtx4090" is taken as rtx-4090``."""
     for path in _STANDS_FOR:
         name = _text_at(raw, path)
-        if name is None or (path[1] == "accelerator" and accelerator.slice_of(name)):
+        if name is None or (path[1] == "accelerator" and slice_of(name)):
             continue
         note = said(name, *_STANDS_FOR[path](name, own)) if own else _said_of_ours(path, name)
         if note is not None:
@@ -75,6 +78,15 @@ def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
 @functools.lru_cache(maxsize=1024)
 def _said_of_ours(path: tuple[str, str], name: str) -> str | None:
     return said(name, *_STANDS_FOR[path](name, ()))
+
+
+def spelt(raw: Mapping[str, object]) -> Iterator[str]:
+    """What a result says of amounts in another unit than ours: multiply-adds, which are 2 FLOP."""
+    for path in (("model", "forward_flops"), ("model", "flops"), ("training", "model_flops")):
+        text = _text_at(raw, path)
+        if text is not None and "MAC" in text:
+            flop = human(parse(text, "FLOP"), "FLOP")
+            yield f'{".".join(path)}: "{text}" is taken as {flop}: 2 FLOP a multiply-add'
 
 
 def _entry(record: Record) -> tuple[str, Iterable[str]]:

@@ -20,6 +20,7 @@ from costcalc.base.faults import KeyPath, translated
 from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
+from costcalc.runfile.words import KEYS
 
 LookUp = Callable[[Mapping[str, object], Path | None], Iterable[Fault]]
 
@@ -108,6 +109,7 @@ def check(
     if not isinstance(document.data, dict):
         found = shown(document.data)
         raise InputError(document.problem((), f"expected a mapping of keys; got {found}"))
+    document = with_defaults(document, folder)
     document, raw = _changed(document, changes or {})
     run, problems, bad, sound = _validated(raw, document)
     problems += document.duplicates
@@ -161,6 +163,43 @@ def _text_keys(value: object, path: KeyPath) -> None:
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):
             _text_keys(inner, (*path, index))
+
+
+DEFAULTS = "COSTCALC_DEFAULTS"
+"""The variable of the environment that names a file of defaults, where a run file names none."""
+
+
+def with_defaults(document: Document, folder: Path | None) -> Document:
+    """The document laid over its ``defaults``: a lab's prices, place and machines.
+
+    Of a value that the run file does not say, the place is in the file of defaults.  ``defaults:
+    null`` takes none, whatever the environment says.
+
+    Raises:
+        InputError: the file cannot be read, is no mapping, or names defaults of its own.
+    """
+    own = dict(document.data)
+    named = own.pop("defaults", None)
+    said = named if "defaults" in document.data else os.environ.get(DEFAULTS)
+    if said is None or said == "":
+        return replace(document, data=own)
+    if not isinstance(said, str):
+        return document  # the schema says what is wrong with it
+    path = (folder or Path()) / said if named is not None else Path(said)
+    try:
+        below, inner = document_of(path)
+    except InputError as error:
+        whence = "" if named is not None else f"{DEFAULTS}: "
+        raise InputError(
+            document.problem(("defaults",), f"{whence}{p.file}: {p.message}")
+            for p in error.problems
+        ) from None
+    if not isinstance(below.data, dict) or "defaults" in below.data or "stages" in below.data:
+        message = f"expected keys of a run file in {path}, without stages and defaults"
+        raise InputError(document.problem(("defaults",), message))
+    if isinstance(below.data.get("profiles"), str) and inner is not None:
+        below.data["profiles"] = os.path.relpath(inner / below.data["profiles"], folder or Path())
+    return document.over(below, lay_over(below.data, own))
 
 
 COMMAND_LINE = "command line"
@@ -247,7 +286,7 @@ def _validated(
     problems: list[Problem] = []
     bad: list[KeyPath] = []
     for number, item in enumerate(items):
-        problem, about = translated(item, document, Run, hint=number < MAX_HINTS)
+        problem, about = translated(item, document, Run, hint=number < MAX_HINTS, words=KEYS)
         problems.append(problem)
         bad += about
     return None, problems, bad, _without(raw, {_removed(item) for item in items})
@@ -277,7 +316,7 @@ def _without(value: object, bad: set[KeyPath], path: KeyPath = ()) -> Any:
 def _inputs(
     raw: Mapping[str, object], run: Run | None, document: Document, folder: Path | None
 ) -> Iterable[Input]:
-    own_only = ("stages", "limits", "subject", "profiles", "sweep")
+    own_only = ("stages", "limits", "subject", "profiles", "sweep", "defaults")
     shared = {key: value for key, value in raw.items() if key not in own_only}
     stages = raw.get("stages")
     if not isinstance(stages, (list, tuple)) or not stages:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from costcalc.base.spellings import CURRENCIES
 from costcalc.runfile import values as scalars
+from costcalc.runfile import words
+from costcalc.runfile.section import PRECISIONS, Count, Precision, Section, Share, key
 from costcalc.runfile.values import (
     Money,
     choice,
@@ -23,189 +25,72 @@ from costcalc.runfile.values import (
     whole,
     within,
 )
+from costcalc.runfile.workload import (
+    DATA_ONE_OF,
+    METHODS,
+    MODEL_ONE_OF,
+    REINFORCED,
+    SHAPE_KEYS,
+    Lora,
+    Model,
+    Training,
+)
 
-PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
-METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
+__all__ = [
+    "DATA_ONE_OF",
+    "METHODS",
+    "MODEL_ONE_OF",
+    "PLANS",
+    "PRECISIONS",
+    "REINFORCED",
+    "SHAPE_KEYS",
+    "Hardware",
+    "LayoutKeys",
+    "Limits",
+    "Lora",
+    "Measured",
+    "Model",
+    "Part",
+    "Price",
+    "Run",
+    "Section",
+    "Site",
+    "Stage",
+    "Training",
+    "schema",
+]
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
-REINFORCED = ("ppo", "grpo")
-HEADS = ("language-model", "classifier", "regression", "tokens", "none")
-OPTIMIZERS = ("adamw", "adamw-8bit", "adafactor", "sgd", "muon")
 SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
-
-_Count = Annotated[int, whole("a whole number")]
-_Amount = Annotated[float, positive("a number")]
-_Share = Annotated[float, within("a share", 0, 1, open_low=True)]
-_Flop = Annotated[float, quantity("FLOP", bare=True)]
-_Precision = Annotated[str, choice(*PRECISIONS)]
-
-
-class Section(BaseModel):
-    """A mapping of the run file; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+DEVICES = ("device", "gpu", "tpu", "chip", "accelerator", "card", "core")
 
 
 class Subject(Section):
     """What the run belongs to: goes into the report as it stands."""
 
-    paper: Annotated[str, text("a paper: DOI, arXiv number or URL")] | None = None
-    code: Annotated[str, text("a repository")] | None = None
-    commit: Annotated[str, text("a commit")] | None = None
-
-
-class Shape(Section):
-    """``model.architecture``: a model by its shape."""
-
-    kind: Annotated[str, choice("decoder", "encoder", "encoder-decoder", "vit", "dit")] = "decoder"
-    layers: _Count
-    hidden: _Count
-    heads: _Count | None = None
-    kv_heads: _Count | None = None
-    head_dim: _Count | None = None
-    ffn: _Count | None = None
-    vocabulary: _Count | None = None
-    gated: bool | None = None
-    tied: bool | None = None
-    biases: bool | None = None
-    experts: _Count | None = None
-    experts_per_token: _Count | None = None
-    shared_experts: Annotated[int, whole("a whole number", 0)] | None = None
-    expert_ffn: _Count | None = None
-    dense_layers: Annotated[int, whole("a whole number", 0)] | None = None
-    decoder_layers: _Count | None = None
-    window: _Count | None = None
-    positions: _Count | None = None
-    image_size: _Count | None = None
-    patch_size: _Count | None = None
-    channels: _Count | None = None
-    classes: _Count | None = None
-
-
-class Model(Section):
-    """``model``: one of preset, config, architecture, parameters, forward_flops, flops."""
-
-    preset: Annotated[str, text("the name of a preset (costcalc models lists them)")] | None = None
-    config: Annotated[str, text("the path of a config.json or of its folder")] | None = None
-    architecture: Shape | None = None
-    parameters: _Amount | None = None
-    forward_flops: _Flop | None = None
-    flops: _Flop | None = None
-    head: Annotated[str, choice(*HEADS)] | None = Field(
-        default=None,
-        description="what stands on top; default: what a config.json's architectures says",
+    paper: Annotated[str, text("a paper: DOI, arXiv number or URL")] | None = key(
+        "DOI, arXiv number or URL of the paper"
     )
-    labels: _Count | None = Field(default=None, description="outputs of a classifier's head")
-    kind: Annotated[str, choice("cnn", "vit", "diffusion")] | None = Field(
-        default=None, description="what model.forward_flops are of"
-    )
-    activations: _Amount | None = Field(
-        default=None, description="elements that the layers put out, a sample (forward_flops)"
-    )
-    active_parameters: _Amount | None = None
-    layers: _Count | None = None
-    hidden: _Count | None = None
-    heads: _Count | None = None
-    kv_heads: _Count | None = None
-    head_dim: _Count | None = None
-    ffn: _Count | None = None
-    vocabulary: _Count | None = None
-    experts: _Count | None = None
-    experts_per_token: _Count | None = None
-
-
-# What may stand beside model.parameters: what is given is used.
-SHAPE_KEYS = (
-    "layers",
-    "hidden",
-    "heads",
-    "kv_heads",
-    "head_dim",
-    "ffn",
-    "vocabulary",
-    "experts",
-    "experts_per_token",
-)
-MODEL_ONE_OF = ("preset", "config", "architecture", "parameters", "forward_flops", "flops")
-
-
-def _targets(value: object) -> tuple[str, ...]:
-    words = "all, attention, mlp or a list of projections"
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, (list, tuple)) or not names:
-        raise expected(words, value)
-    if not all(isinstance(name, str) for name in names):
-        raise expected(words, value)
-    return tuple(names)
-
-
-_Targets = Annotated[
-    tuple[str, ...],
-    scalars.Kind(_targets, {"type": ["string", "array"], "items": {"type": "string"}}, list),
-]
-
-
-class Lora(Section):
-    """``training.lora``: adapters on a frozen base."""
-
-    rank: _Count | None = None
-    targets: _Targets | None = None
-
-
-class Training(Section):
-    """``training``: on how much, and how."""
-
-    method: Annotated[str, choice(*METHODS)] | None = None
-    lora: Lora | None = None
-    teacher: Model | None = None
-    base_precision: Annotated[str, choice("nf4", "int8", "bf16", "fp16", "fp32")] | None = None
-    tokens: _Amount | None = None
-    samples: _Amount | None = None
-    sample_tokens: _Amount | None = None
-    steps: _Amount | None = None
-    epochs: _Amount | None = None
-    dataset_tokens: _Amount | None = None
-    dataset_samples: _Amount | None = None
-    prompts: _Amount | None = None
-    prompt_length: _Count | None = None
-    generation_length: _Count | None = None
-    group: _Count | None = None
-    inner_epochs: _Count | None = None
-    sequence_length: _Count | None = None
-    target_length: _Count | None = None
-    packing: Annotated[str, choice("packed", "padded")] | None = None
-    global_batch: _Amount | None = None
-    micro_batch: _Count | None = None
-    precision: _Precision | None = None
-    recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = None
-    attention: Annotated[str, choice("flash", "flash2", "standard")] | None = None
-    kernels: Annotated[str, choice("plain", "fused")] | None = None
-    overlap: bool | None = Field(
-        default=None, description="false: software whose communication makes computation wait"
-    )
-    optimizer: Annotated[str, choice(*OPTIMIZERS)] | None = None
-    runs: _Amount | None = None
-    generation_time: Annotated[float, quantity("s", zero=True)] | None = None
-    model_flops: _Flop | None = None
-
-
-DATA_ONE_OF = ("tokens", "samples", "steps", "epochs", "prompts")
+    code: Annotated[str, text("a repository")] | None = key("the repository")
+    commit: Annotated[str, text("a commit")] | None = key("the commit that was trained")
 
 
 class LayoutKeys(Section):
     """``hardware.layout``: data × tensor × pipeline × context = count; data is the rest."""
 
-    data: _Count | None = None
-    tensor: _Count = 1
-    pipeline: _Count = 1
-    virtual_pipeline: _Count = 1
-    context: _Count = 1
-    expert: _Count = 1
+    data: Count | None = key("data-parallel groups; default: what the others leave")
+    tensor: Count = Field(1, description="devices that share a layer's matrices")
+    pipeline: Count = Field(1, description="stages that layers are cut into")
+    virtual_pipeline: Count = Field(1, description="chunks of layers a stage has (interleaved)")
+    context: Count = Field(1, description="devices that share a sequence")
+    expert: Count = Field(1, description="devices that share the experts")
     sharding: Annotated[
-        Annotated[str, choice("auto", *SHARDINGS)] | None,
+        Annotated[str, choice("auto", *SHARDINGS, also=words.SHARDINGS)] | None,
         AfterValidator(lambda found: None if found == "auto" else found),
-    ] = None
-    offload: Annotated[str, choice("none", "optimizer", "all")] | None = None
-    expert_overlap: bool | None = None
+    ] = key("what data-parallel devices share: auto, ZeRO 1 to 3, FSDP, HSDP")
+    offload: Annotated[str, choice("none", "optimizer", "all")] | None = key(
+        "what is kept in the host's memory"
+    )
+    expert_overlap: bool | None = key("whether traffic of experts hides behind computing")
     sequence_parallel: bool | None = Field(
         default=None, description="false: what tensor parallelism does not divide is not divided"
     )
@@ -222,37 +107,57 @@ def _layout(value: object) -> object:
 class UtilizationBasis(Section):
     """Which peak and which attention count a measured utilization refers to."""
 
-    peak: _Precision | None = None
-    attention: Annotated[str, choice("causal", "full")] | None = None
+    peak: Precision | None = key("precision whose dense peak was divided by")
+    attention: Annotated[str, choice("causal", "full")] | None = key(
+        "whether attention was counted causal or full"
+    )
 
 
 class Calibrate(Section):
     """One measured step of this run: scales the time model."""
 
-    step_time: Annotated[float, quantity("s")]
+    step_time: Annotated[float, quantity("s")] = Field(
+        description="time of one step of this very run, as measured"
+    )
 
 
 class Hardware(Section):
     """``hardware``: on what."""
 
-    accelerator: Annotated[str, text("a profile (costcalc hardware list)")] | None = None
-    count: Annotated[int, whole("a whole number of devices")] | None = None
-    per_node: _Count | None = None
-    instance: Annotated[str, text("the name of an instance or host")] | None = None
-    host: Annotated[str, text("the name of a host")] | None = None
-    nodes: Annotated[int, whole("a whole number of nodes")] | None = None
-    share: _Share | None = None
-    layout: Annotated[LayoutKeys | None, BeforeValidator(_layout)] = None
-    utilization: _Share | None = None
-    utilization_basis: UtilizationBasis | None = None
-    throughput: scalars.Throughput | None = None
-    calibrate: Calibrate | None = None
-    goodput: _Share | None = None
-    scale_up: Annotated[float, quantity("B/s")] | None = None
-    scale_up_domain: _Count | None = Field(
+    accelerator: Annotated[str, text("a profile (costcalc hardware list)")] | None = key(
+        "the device: costcalc hardware list"
+    )
+    count: Annotated[int, whole("a whole number of devices", of=DEVICES)] | None = key(
+        "how many, in the profile's unit"
+    )
+    per_node: Count | None = key("devices in one node")
+    instance: Annotated[str, text("the name of an instance or host")] | None = key(
+        "a cloud instance, which says accelerator and devices a node"
+    )
+    host: Annotated[str, text("the name of a host")] | None = key(
+        "the server that the devices stand in"
+    )
+    nodes: (
+        Annotated[int, whole("a whole number of nodes", of=("node", "instance", "host"))] | None
+    ) = key("how many instances or hosts")
+    share: Share | None = key("share of one device (MIG, time slices)")
+    layout: Annotated[LayoutKeys | None, BeforeValidator(_layout)] = key(
+        "how the model is spread over the devices; auto: the fastest that fits"
+    )
+    utilization: Share | None = key("share of the dense peak that useful computation reaches (MFU)")
+    utilization_basis: UtilizationBasis | None = key("what utilization refers to")
+    throughput: scalars.Throughput | None = key(
+        "throughput as measured: token/s or sample/s of the job, FLOP/s a device"
+    )
+    calibrate: Calibrate | None = key("one measured step, to scale the time by")
+    goodput: Share | None = key("share of the allocated time in which training advances")
+    scale_up: Annotated[float, quantity("B/s")] | None = key("fast fabric, each way a device")
+    scale_up_domain: Count | None = Field(
         default=None, description="devices that the fast fabric joins"
     )
-    scale_out: Annotated[float, quantity("B/s")] | None = None
+    scale_out: Annotated[float, quantity("B/s")] | None = key(
+        "network between nodes, each way a device"
+    )
     peak: Annotated[float, quantity("FLOP/s")] | None = Field(
         default=None, description="dense FLOP/s of a device at the precision of the training"
     )
@@ -265,7 +170,9 @@ class Hardware(Section):
     host_power: Annotated[float, quantity("W", zero=True)] | None = Field(
         default=None, description="what a node draws beside its boards"
     )
-    network_power: Annotated[float, within("a share of what computers draw", 0, 10)] | None = None
+    network_power: Annotated[float, within("a share of what computers draw", 0, 10)] | None = key(
+        "switches and links, as a share of what computers draw"
+    )
     redone: Annotated[float, within("a share", 0, 1)] | None = Field(
         default=None,
         description="of the time that does not count, the share that draws as training does",
@@ -275,10 +182,16 @@ class Hardware(Section):
 class Site(Section):
     """``site``: where."""
 
-    region: Annotated[str, text("a region")] | None = None
-    grid: Annotated[float, quantity("gCO2e/J", zero=True)] | None = None
-    grid_basis: Annotated[str, choice("lifecycle", "direct")] | None = None
-    pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = None
+    region: Annotated[str, text("a region")] | None = key("where: aws:us-east-1, FR, US-CA, Spain")
+    grid: Annotated[float, quantity("gCO2e/J", zero=True)] | None = key(
+        "emissions of the electricity"
+    )
+    grid_basis: Annotated[str, choice("lifecycle", "direct")] | None = key(
+        "whether grid counts fuel supply and plants (lifecycle) or the stack only (direct)"
+    )
+    pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = key(
+        "energy of the facility over that of its computers"
+    )
     wue: Annotated[float, quantity("L/J", zero=True)] | None = Field(
         default=None, description="water used on site, by the energy of the computers"
     )
@@ -293,10 +206,12 @@ _Electricity = Annotated[Money, money("a price of electricity", per=("kWh",), re
 class Owned(Section):
     """``price.owned``: hardware that was bought."""
 
-    purchase: Annotated[Money, money("a purchase price")] | None = None
-    lifetime: Annotated[float, quantity("s")] | None = None
-    utilization: _Share | None = None
-    electricity: _Electricity | None = None
+    purchase: Annotated[Money, money("a purchase price")] | None = key(
+        "price of a device, with its share of the rest where it was bought so"
+    )
+    lifetime: Annotated[float, quantity("s")] | None = key("years over which it is written off")
+    utilization: Share | None = key("share of its life in which it works")
+    electricity: _Electricity | None = key("price of its electricity")
 
 
 _HOURLY = ("h", "device_hour", "hour")
@@ -305,6 +220,7 @@ _HOURLY = ("h", "device_hour", "hour")
 class Price(Section):
     """``price``: for how much."""
 
+<<<<<<< HEAD
     provider: Annotated[str, text("a provider, or any")] | None = None
     plan: Annotated[str, choice(*PLANS)] | None = None
     device_hour: Annotated[Money, money("a price a device-hour", per=_HOURLY)] | None = None
@@ -317,51 +233,84 @@ class Price(Section):
     electricity: _Electricity | None = None
     billed_share: Annotated[float, within("devices billed over devices used", 1, 1000)] | None = (
         None
+=======
+    provider: Annotated[str, text("a provider, or any")] | None = key(
+        "whose prices; any: the median of those known"
+>>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
     )
-    owned: Owned | None = None
+    plan: Annotated[str, choice(*PLANS, also=words.PLANS)] | None = key("terms of the price")
+    device_hour: Annotated[Money, money("a price a device-hour", per=_HOURLY)] | None = key(
+        "price of a device for an hour"
+    )
+    instance_hour: Annotated[Money, money("a price an instance-hour", per=_HOURLY)] | None = key(
+        "price of an instance for an hour"
+    )
+    discount: Annotated[float, within("a share", 0, 1)] | None = key(
+        "share taken off the list price"
+    )
+    rate: scalars.ExchangeRate | None = key("exchange rate of the prices given: 1.08 USD/EUR")
+    electricity: _Electricity | None = key(
+        "price of electricity, where it is paid beside the price of an hour"
+    )
+    billed_share: Annotated[float, within("devices billed over devices used", 1, 1000)] | None = (
+        key("devices billed over devices used")
+    )
+    owned: Owned | None = key("hardware that was bought")
 
 
 class Embodied(Section):
     """``embodied``: what it took to make the hardware, a device, and over how long it counts."""
 
-    device: Annotated[float, quantity("gCO2e", zero=True)] | None = None
+    device: Annotated[float, quantity("gCO2e", zero=True)] | None = key(
+        "emissions of making one device"
+    )
     host: Annotated[float, quantity("gCO2e", zero=True)] | None = Field(
         default=None, description="a device's share of its host"
     )
-    lifetime: Annotated[float, quantity("s")] | None = None
-    utilization: _Share | None = None
+    lifetime: Annotated[float, quantity("s")] | None = key("years over which they are spread")
+    utilization: Share | None = key("share of that life in which it works")
 
 
 class Limits(Section):
     """``limits``: what must not be passed; judged on the value."""
 
-    cost: Annotated[Money, money("an amount of money")] | None = None
-    time: Annotated[float, quantity("s")] | None = None
-    energy: Annotated[float, quantity("J")] | None = None
-    carbon: Annotated[float, quantity("gCO2e", zero=True)] | None = None
+    cost: Annotated[Money, money("an amount of money")] | None = key(
+        "money that must not be passed"
+    )
+    time: Annotated[float, quantity("s")] | None = key("duration that must not be passed")
+    energy: Annotated[float, quantity("J")] | None = key("energy that must not be passed")
+    carbon: Annotated[float, quantity("gCO2e", zero=True)] | None = key(
+        "emissions that must not be passed"
+    )
 
 
 class Measured(Section):
     """``measured``: figures of a run that is over, each in the place of its stage."""
 
-    wall_clock: Annotated[float, quantity("s")] | None = None
-    device_hours: Annotated[float, positive("a number of device-hours")] | None = None
-    energy: Annotated[float, quantity("J")] | None = None
-    energy_it: Annotated[float, quantity("J")] | None = None
-    cost: Annotated[Money, money("an amount of money")] | None = None
+    wall_clock: Annotated[float, quantity("s")] | None = key(
+        "duration of a run that is over: 36 h, 1.5d, 36:00:00"
+    )
+    device_hours: Annotated[float, positive("a number of device-hours")] | None = key(
+        "device-hours of a run that is over"
+    )
+    energy: Annotated[float, quantity("J")] | None = key("energy of a run that is over, behind PUE")
+    energy_it: Annotated[float, quantity("J")] | None = key(
+        "energy at the node or the plug, before PUE"
+    )
+    cost: Annotated[Money, money("an amount of money")] | None = key("what was paid")
 
 
 class Part(Section):
     """What the top level and each stage may say."""
 
-    name: Annotated[str, text("a name")] | None = None
-    model: Model | None = None
-    training: Training | None = None
-    measured: Measured | None = None
-    hardware: Hardware | None = None
-    site: Site | None = None
-    price: Price | None = None
-    embodied: Embodied | None = None
+    name: Annotated[str, text("a name")] | None = key("a name, for stages and reports")
+    model: Model | None = key("what is trained")
+    training: Training | None = key("on how much, and how")
+    measured: Measured | None = key("figures of a run that is over")
+    hardware: Hardware | None = key("on what")
+    site: Site | None = key("where")
+    price: Price | None = key("for how much")
+    embodied: Embodied | None = key("what it took to make the hardware")
 
 
 class Stage(Part):
@@ -377,10 +326,15 @@ class Run(Part):
     15000000000000.0
     """
 
-    subject: Subject | None = None
-    limits: Limits | None = None
-    profiles: Annotated[str, text("the path of a folder of profiles")] | None = None
-    stages: list[Stage] | None = None
+    subject: Subject | None = key("what the run belongs to")
+    limits: Limits | None = key("what must not be passed")
+    profiles: Annotated[str, text("the path of a folder of profiles")] | None = key(
+        "a folder with accelerators and hosts of your own"
+    )
+    defaults: Annotated[str, text("the path of a partial run file")] | None = key(
+        "a partial run file laid under this one: a lab's prices, PUE, region, hardware"
+    )
+    stages: list[Stage] | None = key("parts of a run, each laid over the top level")
     sweep: dict[str, object] | None = Field(None, description="the axes of costcalc compare")
 
 

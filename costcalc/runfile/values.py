@@ -11,11 +11,12 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic_core import PydanticCustomError, core_schema
 
-from costcalc.base import units
+from costcalc.base import numerals, units
 from costcalc.base.errors import InputError, nearest, shown
 
 
@@ -29,16 +30,22 @@ def refused(message: str) -> PydanticCustomError:
     return PydanticCustomError("costcalc", "{message}", {"message": message})
 
 
-def _number(value: object, what: str) -> float:
+def _number(value: object, what: str, of: Sequence[str] = ()) -> float:
     if isinstance(value, bool) or not isinstance(value, (Real, str)):
         raise expected(what, value)
     try:
-        number = units.number(value) if isinstance(value, str) else float(value)
+        number = numerals.number(_without(value, of)) if isinstance(value, str) else float(value)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise expected(what, value) from None
     if not math.isfinite(number):
         raise expected(what, value)
     return number
+
+
+def _without(text: str, nouns: Sequence[str]) -> str:
+    """An amount without the noun that says what it is of: ``2.5B tokens`` is ``2.5B``."""
+    amount, _, last = text.strip().rpartition(" ")
+    return amount if amount and last.lower().removesuffix("s") in nouns else text
 
 
 class Kind:
@@ -72,12 +79,12 @@ class Kind:
 _NUMBER_SCHEMA: dict[str, object] = {"type": ["number", "string"]}
 
 
-def whole(what: str, least: int = 1) -> Kind:
-    """A whole number, ``least`` or more; ``50k`` and ``1e6`` are fine."""
+def whole(what: str, least: int = 1, *, of: Sequence[str] = ()) -> Kind:
+    """A whole number, ``least`` or more: ``50k``, ``1e6``, or with a noun that it is ``of``."""
     words = f"{what}, {least} or more"
 
     def check(value: object) -> int:
-        number = _number(value, words)
+        number = _number(value, words, of)
         if number != int(number) or number < least or number > 1e18:
             raise expected(words, value)
         return int(number)
@@ -85,12 +92,12 @@ def whole(what: str, least: int = 1) -> Kind:
     return Kind(check, {"type": ["integer", "string"], "description": words})
 
 
-def positive(what: str) -> Kind:
-    """A number above zero; ``15T`` and ``1/7`` are fine."""
+def positive(what: str, *, of: Sequence[str] = ()) -> Kind:
+    """A number above zero: ``15T``, ``1/7``, or with a noun that it is ``of``: ``15T tokens``."""
     words = f"{what}, more than 0"
 
     def check(value: object) -> float:
-        number = _number(value, words)
+        number = _number(value, words, of)
         if not 0 < number <= 1e40:
             raise expected(words, value)
         return number
@@ -139,7 +146,7 @@ def quantity(si_unit: str, *, bare: bool = False, zero: bool = False) -> Kind:
 def _parsed(text: str, si_unit: str, *, bare: bool) -> float:
     if bare:
         try:
-            return units.number(text)
+            return numerals.number(text)
         except (ValueError, ZeroDivisionError):
             pass
     try:
@@ -148,13 +155,15 @@ def _parsed(text: str, si_unit: str, *, bare: bool) -> float:
         raise refused(error.problems[0].message) from None
 
 
-def choice(*names: str) -> Kind:
-    """One of a few words."""
+def choice(*names: str, also: Mapping[str, str] = MappingProxyType({})) -> Kind:
+    """One of a few words; ``also``: what other tools say, answered with ours."""
     words = f"one of {', '.join(names)}"
 
     def check(value: object) -> str:
         if isinstance(value, str) and value in names:
             return value
+        if isinstance(value, str) and value.lower() in also:
+            raise expected(words, value, f"; here that is {also[value.lower()]}")
         near = nearest(str(value), names, at_most=1) if isinstance(value, str) else []
         raise expected(words, value, f"; did you mean {near[0]}?" if near else "")
 
@@ -187,11 +196,37 @@ class Money(NamedTuple):
 
 
 _MONEY = re.compile(
-    r"(?P<number>[0-9.eE+_-]+)\s*(?P<prefix>[kMG]?)\s*(?P<currency>[A-Z]{3})"
-    r"(?:\s*/\s*(?P<per>\S+))?",
+    r"(?P<number>[0-9.,eE+_-]+)\s*(?P<prefix>[kMG]?)\s*(?P<currency>[A-Z]{3})"
+    r"(?:\s*(?:/|per )\s*(?P<per>\S.*))?",
     re.ASCII,
 )
+_SYMBOLS = {
+    "$": "USD",
+    "US$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "CHF": "CHF",
+    "USD": "USD",
+    "EUR": "EUR",
+}
+_BEFORE = re.compile(r"(US\$|[$€£]|CHF|USD|EUR)\s*([0-9][0-9.,]*\s*[kMG]?)(.*)", re.ASCII)
+_AFTER = re.compile(r"([0-9][0-9.,]*\s*[kMG]?)\s*([$€£])(.*)", re.ASCII)
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+_DEVICE_HOUR = re.compile(
+    r"(?:gpu|tpu|device|chip|accelerator)[-_ /·*]?(?:hour|hr|h)"
+    r"|(?:hour|hr|h)[ /](?:gpu|tpu|device|chip)",
+    re.IGNORECASE,
+)
+
+
+def _spelt(text: str) -> str:
+    """Money in our spelling: ``$2.49/h`` is ``2.49 USD/h``, ``2 EUR/GPU-hour`` has device_hour."""
+    bare = text.strip()
+    if before := _BEFORE.fullmatch(bare):
+        bare = f"{before[2]} {_SYMBOLS[before[1]]}{before[3]}"
+    elif after := _AFTER.fullmatch(bare):
+        bare = f"{after[1]} {_SYMBOLS[after[2]]}{after[3]}"
+    return _DEVICE_HOUR.sub("device_hour", bare)
 
 
 def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind:
@@ -206,12 +241,12 @@ def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind
     def check(value: object) -> Money:
         if isinstance(value, Money):
             return value
-        match = _MONEY.fullmatch(value.strip()) if isinstance(value, str) else None
+        match = _MONEY.fullmatch(_spelt(value)) if isinstance(value, str) else None
         if match is None:
             bare = isinstance(value, Real) and not isinstance(value, bool)
             raise expected(words, value, ", which has no currency" if bare else "")
         try:
-            amount = float(match["number"]) * _PREFIX[match["prefix"]]
+            amount = numerals.number(match["number"]) * _PREFIX[match["prefix"]]
         except ValueError:
             raise expected(words, value) from None
         if not 0 <= amount <= 1e15 or (required and match["per"] is None):

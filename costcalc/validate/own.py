@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TextIO
 
-from costcalc.base import units
+from costcalc.base import numerals
 from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
 from costcalc.base.vocabulary import AXES, RECOMPUTES
 from costcalc.catalog import accelerator as accelerators
@@ -89,7 +89,11 @@ def _columns(names: Sequence[str], file: str, line: int) -> Iterator[Problem]:
 
 def _number(text: str) -> float:
     try:
+<<<<<<< HEAD
         return units.number(text)
+=======
+        return numerals.number(text) if text else None
+>>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
     except (ValueError, ZeroDivisionError, OverflowError):
         return math.nan
 

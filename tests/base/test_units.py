@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc import InputError
-from costcalc.base import units
+from costcalc.base import numerals, units
 
 SPELLINGS = [name for name in units.spellings() if name not in ("1", "%")]
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_in_words(text: str, si_unit: str, message: str) -
     ],
 )
 def test_numbers_as_people_write_them(text: str, value: float) -> None:
-    assert units.number(text) == pytest.approx(value, rel=1e-15)
+    assert numerals.number(text) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_numbers_as_people_write_them(text: str, value: float) -> None:
 )
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        units.number(text)
+        numerals.number(text)
 
 
 def test_carbon_is_no_mass_and_dollars_are_no_carbon() -> None:

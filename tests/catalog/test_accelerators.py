@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from costcalc.base.errors import InputError, NotFoundError
 from costcalc.catalog import accelerator as catalogue
-from costcalc.catalog.accelerator import Accelerator, all_accelerators, find, slice_of
+from costcalc.catalog.accelerator import Accelerator, all_accelerators, find
 from costcalc.catalog.check import check, check_names, unconfirmed
 from costcalc.catalog.files import profiles_root
 from costcalc.catalog.loading import KINDS, load
+from costcalc.catalog.parts import slice_of
 from costcalc.catalog.prices import known as known_prices
 from costcalc.cli import run
 

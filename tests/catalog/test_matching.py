@@ -3,9 +3,10 @@
 import pytest
 
 from costcalc.base.errors import NotFoundError
-from costcalc.catalog.accelerator import Mig, find, mig_of
+from costcalc.catalog.accelerator import find
 from costcalc.catalog.index import Head
 from costcalc.catalog.matching import compact, counted, entries, words
+from costcalc.catalog.parts import Mig, mig_of
 
 BOARDS = (
     Head("a", "rtx-4060-laptop", ("NVIDIA GeForce RTX 4060 Laptop GPU",)),

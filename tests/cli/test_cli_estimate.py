@@ -221,3 +221,43 @@ def test_the_summaries_of_all_words_are_those_of_their_commands():
         if name not in GROUPS:
             told = " ".join(loaded.command.__doc__.split("\n\n")[0].split())
             assert told == summary, name
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (["--hours", "36"], "wall_clock", 36 * 3600),
+        (["--hours", "1.5d"], "wall_clock", 36 * 3600),
+        (["--hours", "36:00:00"], "wall_clock", 36 * 3600),
+        (["--hours", "36", "--accelerator", "h100"], "devices", 1),  # the last one wins
+        (["--hours", "36", "--count", "4"], "devices", 4),
+    ],
+)
+def test_a_run_told_by_options(capsys, words, key, value):
+    given = ["estimate", "--accelerator", "h100-sxm5-80", *words, "--json"]
+    assert run(given) == 0
+    made = json.loads(capsys.readouterr().out)
+    found = {
+        "wall_clock": made["results"]["wall_clock"]["value"] * 3600,
+        "devices": made["results"]["device_hours"]["value"] / 36,
+    }
+    assert found[key] == pytest.approx(value)
+
+
+def test_options_are_the_keys_they_stand_for(capsys):
+    given = [
+        *("--parameters", "7B", "--steps", "100", "--batch", "1M", "--sequence-length", "2048"),
+        *("--runs", "2", "--power", "300 W", "--price", "$2", "--pue", "1.1"),
+        *("--grid", "100 gCO2e/kWh", "--accelerator", "h100-sxm5-80", "--count", "8", "--json"),
+    ]
+    assert run(["estimate", *given]) == 0
+    told = {item["key"]: item for item in json.loads(capsys.readouterr().out)["assumptions"]}
+    for key, value in {
+        "training.runs": 2,
+        "hardware.board_power": 300,
+        "price.device_hour": 2,
+        "site.pue": 1.1,
+        "site.grid": 100,
+    }.items():
+        assert told[key]["value"] == pytest.approx(value), key
+        assert told[key]["basis"] == "given"

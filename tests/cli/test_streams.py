@@ -29,6 +29,7 @@ EACH = {
     "hardware": ["show", "h100-sxm5-80"],
     "prices": ["list", "t4"],
     "regions": ["show", "CA-QC"],
+    "peak": ["h100"],
     "compare": ["examples/compare.yaml", "--top", "3"],
     "plan": ["examples/plan.yaml"],
     "place": ["--flops", "1e24"],

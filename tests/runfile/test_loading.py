@@ -158,7 +158,7 @@ def test_what_is_wrong_is_said(sections: dict[str, Any], line: str) -> None:
         ({"tokens": "1T", "dataset_tokens": 4}, "dataset_tokens needs epochs"),
         ({"method": "grpo"}, "grpo needs prompts: how many prompts are trained on"),
         ({"method": "grpo", "prompts": "50k"}, "prompts need training.prompt_length beside them"),
-        ({"tokens": -1}, "training.tokens: expected a number, more than 0; got -1"),
+        ({"tokens": -1}, "training.tokens: expected a number of tokens, more than 0; got -1"),
     ],
 )
 def test_the_size_of_the_data(training: dict[str, Any], line: str) -> None:

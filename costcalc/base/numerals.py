@@ -1,0 +1,68 @@
+"""Plain numbers and durations as people, clocks and schedulers write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+NUMBER = re.compile(
+    r"\s*(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"\s*(?P<unit>\S.*?)?\s*",
+    re.ASCII,
+)
+# Powers of ten, in any case of letters: where a plain number is asked, no unit is spelt so.
+_SCALES = {"k": 3, "m": 6, "b": 9, "t": 12, "%": -2, "bn": 9, "mn": 6}
+_SCALES |= {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+
+
+def number(text: str) -> float:
+    """A plain number as people write it: ``15T``, ``20 billion``, ``2,500,000``, ``12 %``, ``1/7``.
+
+    Raises:
+        ValueError: it is no such number.
+
+    >>> number("15T"), number("12 %"), number("1/4"), number("8.03b"), number("2,500,000")
+    (15000000000000.0, 0.12, 0.25, 8030000000.0, 2500000.0)
+    """
+    if len(text) > 60:
+        raise ValueError("too long for a number")
+    over, slash, under = text.partition("/")
+    if slash:
+        return _float(over) / _float(under)
+    match = NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError("no number")
+    scale = match["unit"]
+    if scale is None:
+        return _float(match["number"])
+    if scale.lower() not in _SCALES:
+        raise ValueError(f'unknown scale "{scale}"')
+    mantissa, _, power = match["number"].lower().partition("e")
+    ten = int(power or 0) + _SCALES[scale.lower()]
+    return _float(f"{mantissa}e{ten}")  # 8.03B is 8.03e9 to the digit
+
+
+def _float(text: str) -> float:
+    value = float(text.replace(",", ""))  # the pattern lets through thousands only
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+_CLOCK = re.compile(r"\s*(?:(\d{1,5})-)?(\d{1,6}):([0-5]\d):([0-5]\d)\s*", re.ASCII)
+_SPAN = re.compile(
+    r"\s*(?:(\d{1,5}) ?d)? ?(?:(\d{1,6}) ?h)? ?(?:(\d{1,4}) ?min)? ?(?:(\d{1,5}) ?s)?\s*", re.ASCII
+)
+
+
+def clock(text: str) -> float | None:
+    """Seconds of ``36:00:00``, of Slurm's ``1-12:00:00`` and of ``1d 12h``; None for other text.
+
+    >>> clock("36:00:00"), clock("1-12:00:00"), clock("1d 12h"), clock("36 h")
+    (129600.0, 129600.0, 129600.0, None)
+    """
+    match = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
+    if match is None or sum(part is not None for part in match.groups()) < 2:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 86_400.0 * days + 3_600.0 * hours + 60.0 * minutes + seconds

@@ -1,0 +1,38 @@
+"""``costcalc peak``: what a device can do at best, to divide by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from costcalc.cli import OK
+from costcalc.cli.options import Json, beginning, ids
+from costcalc.cli.screen import print_json
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A device: h100, or what the driver calls it.",
+            autocompletion=beginning(ids("accelerators", "cpus")),
+        ),
+    ],
+    precision: Annotated[
+        str | None, typer.Argument(help="bf16, fp16, fp8, tf32, …; all if not said.")
+    ] = None,
+    json_: Json = False,
+) -> int:
+    """The dense peak of a device, to divide by."""
+    from costcalc.catalog.parts import part_of
+    from costcalc.catalog.peak import peak, rates_of
+
+    board, _ = part_of(name)
+    rates = {each: peak(name, each) for each in ([precision] if precision else rates_of(board))}
+    if json_:
+        print_json({"accelerator": board.id, "peak": rates, "unit": "FLOP/s"})
+        return OK
+    for each, rate in rates.items():
+        print(f"{board.id}  {each:5} {rate / 1e12:,.5g} {'TOP/s' if each == 'int8' else 'TFLOP/s'}")
+    return OK
