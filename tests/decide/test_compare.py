@@ -473,7 +473,7 @@ def test_a_file_is_refused_at_its_lines(tmp_path):
     with pytest.raises(InputError) as caught:
         compare(str(path))
     assert str(caught.value).splitlines() == [
-        f'{path}:2:20: training.tokens: expected a number, more than 0; got "lots"',
+        f'{path}:2:20: training.tokens: expected a number of tokens, more than 0; got "lots"',
         f"{path}:3:12: hardware.acelerator: unknown key; did you mean accelerator?",
         f"2 problems in {path}",
     ]

@@ -428,7 +428,7 @@ CARRIES: dict[str, Any] = {"data": {"b": "c"}}
         ({}, "it carries no run"),
         ({**CARRIES, "run": {"a": 1}, "model_version": 0}, "other formulas"),
         ({**CARRIES, "run": {"model": {"config": "x"}}}, "files that it does not carry (config)"),
-        ({**CARRIES, "run": {"model": {"preset": "a/b"}}}, "does not carry (preset)"),
+        ({**CARRIES, "run": {"profiles": "x"}}, "files that it does not carry (profiles)"),
     ],
 )
 def test_why_a_report_is_not_calculated_again(sections: dict[str, Any], said: str) -> None:
