@@ -15,11 +15,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem, nearest
-<<<<<<< HEAD
-from costcalc.base.spellings import CURRENCIES, REFUSED
-=======
 from costcalc.base.numerals import NUMBER, clock
->>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
+from costcalc.base.spellings import CURRENCIES, REFUSED
 
 if TYPE_CHECKING:
     import pint

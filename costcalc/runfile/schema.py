@@ -220,23 +220,8 @@ _HOURLY = ("h", "device_hour", "hour")
 class Price(Section):
     """``price``: for how much."""
 
-<<<<<<< HEAD
-    provider: Annotated[str, text("a provider, or any")] | None = None
-    plan: Annotated[str, choice(*PLANS)] | None = None
-    device_hour: Annotated[Money, money("a price a device-hour", per=_HOURLY)] | None = None
-    instance_hour: Annotated[Money, money("a price an instance-hour", per=_HOURLY)] | None = None
-    discount: Annotated[float, within("a share", 0, 1)] | None = None
-    rate: scalars.ExchangeRate | None = None
-    currency: Annotated[str, choice("USD", *CURRENCIES)] | None = Field(
-        default=None, description="all money of the result in it, at `rate`"
-    )
-    electricity: _Electricity | None = None
-    billed_share: Annotated[float, within("devices billed over devices used", 1, 1000)] | None = (
-        None
-=======
     provider: Annotated[str, text("a provider, or any")] | None = key(
         "whose prices; any: the median of those known"
->>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
     )
     plan: Annotated[str, choice(*PLANS, also=words.PLANS)] | None = key("terms of the price")
     device_hour: Annotated[Money, money("a price a device-hour", per=_HOURLY)] | None = key(
@@ -249,6 +234,9 @@ class Price(Section):
         "share taken off the list price"
     )
     rate: scalars.ExchangeRate | None = key("exchange rate of the prices given: 1.08 USD/EUR")
+    currency: Annotated[str, choice("USD", *CURRENCIES)] | None = Field(
+        default=None, description="all money of the result in it, at `rate`"
+    )
     electricity: _Electricity | None = key(
         "price of electricity, where it is paid beside the price of an hour"
     )

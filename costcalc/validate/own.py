@@ -89,11 +89,7 @@ def _columns(names: Sequence[str], file: str, line: int) -> Iterator[Problem]:
 
 def _number(text: str) -> float:
     try:
-<<<<<<< HEAD
-        return units.number(text)
-=======
-        return numerals.number(text) if text else None
->>>>>>> 579a7dc (Amounts, words and defaults as people write them; the peak of what a driver reports; every key says what it is)
+        return numerals.number(text)
     except (ValueError, ZeroDivisionError, OverflowError):
         return math.nan
 
