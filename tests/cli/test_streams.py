@@ -30,7 +30,6 @@ EACH = {
     "prices": ["list", "t4"],
     "regions": ["show", "CA-QC"],
     "peak": ["h100"],
-    "prices": ["list", "--search", "h100"],
     "compare": ["examples/compare.yaml", "--top", "3"],
     "plan": ["examples/plan.yaml"],
     "place": ["--flops", "1e24"],
