@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from costcalc.base.errors import InputError
 from costcalc.base.reading import Document
 from costcalc.report.closure import checked, discrepancies
 from costcalc.report.compare import lines, show
-from costcalc.report.files import schema_problems
+from costcalc.report.files import schema_problems, text
 from costcalc.report.importing import carbontracker, codecarbon, slurm
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
@@ -593,3 +594,11 @@ def test_a_card_keeps_its_own_line_ends_and_keys() -> None:
     assert empty.startswith("---\n# co2_eq_emissions")
     with pytest.raises(InputError, match="opened by --- and not closed"):
         into("---\na: 1\n", report(results()))
+
+
+def test_letters_stay_as_they_are_unless_a_stream_cannot_say_them() -> None:
+    made = report(results(), name="Zürich")
+    assert "Zürich" in text(made)
+    assert "Zürich" not in text(made, escape=True)
+    assert text(made, escape=True).isascii()
+    assert text(made, Path("r.json")).startswith("{")
