@@ -140,6 +140,7 @@ class Architecture:
     experts: int = 0
     experts_per_token: int = 0
     gated: bool = True
+    further: tuple[Block, ...] = ()  # layers that predict further tokens: pretraining alone
     notes: tuple[str, ...] = ()  # what was left out or assumed, for people
 
     @property

@@ -52,7 +52,7 @@ def workload(inputs: WorkloadInput) -> Work:
     >>> work.flops_per_datum, work.model_flops
     (51470401536.0, 7.7205602304e+23)
     """
-    inputs = _with_sequence(inputs)
+    inputs = _with_further(_with_sequence(inputs))
     if inputs.flops is not None:
         return _budget(inputs)
     model = _model(inputs)
@@ -112,6 +112,23 @@ def _with_sequence(inputs: WorkloadInput) -> WorkloadInput:
         raise InputError(Problem(key=f"training.{name}", message=message) for name in missing)
     length = (inputs.prompt_length or 0) + (inputs.generation_length or 0)
     return replace(inputs, sequence_length=length, sample_tokens=None)
+
+
+def _with_further(inputs: WorkloadInput) -> WorkloadInput:
+    """Layers that predict further tokens train in pretraining; later their weights are left."""
+    model = inputs.architecture
+    if model is None or not model.further:
+        return inputs
+    whole = replace(model, blocks=(*model.blocks, *model.further), further=())
+    more = f"{parameters(whole) - parameters(model):,} parameters"
+    if inputs.method == "pretrain":
+        note = f"layers that predict further tokens train too: {more}"
+        given = inputs.parameters
+        if given is not None:  # what the weights' files hold has them
+            inputs = replace(inputs, parameters=max(given, parameters(whole)))
+        return replace(inputs, architecture=replace(whole, notes=(*model.notes, note)))
+    note = f"layers that predict further tokens ({more}) are not trained in {inputs.method}"
+    return replace(inputs, architecture=replace(model, further=(), notes=(*model.notes, note)))
 
 
 def _length(inputs: WorkloadInput, architecture: Architecture | None) -> int | None:

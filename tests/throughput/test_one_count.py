@@ -65,8 +65,8 @@ def test_shape_and_step_are_what_was_counted(one):
                 )
                 made = float(shape.forward_flops * shape.sequence_length)
                 assert made == pytest.approx(counted, rel=1e-9), (method, packing)
-                assert float(shape.parameters) == parameters(model)
-            assert footprint_of(work).parameters == parameters(model)
+                assert float(shape.parameters) == parameters(work.architecture)
+            assert footprint_of(work).parameters == parameters(work.architecture)
             how = recipe(work.sequence_length or 1, 64, method=method)
             found = throughput(work, there, how, layout=Layout(data=8))
             if found.breakdown:

@@ -63,9 +63,9 @@ def test_sdpa_equals_eager_and_our_own_count_for_a_small_llama() -> None:
     assert found["sdpa"].forward_flops == pytest.approx(full.forward, rel=2e-3)
 
 
-def test_a_fused_lstm_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="known number of FLOPs; got aten::mkldnn_rnn_layer"):
-        costcalc.count(torch.nn.LSTM(4, 4), torch.zeros(1, 3, 4))
+def test_a_fused_lstm_is_counted() -> None:
+    counted = costcalc.count(torch.nn.LSTM(4, 4, batch_first=True), torch.zeros(1, 3, 4))
+    assert counted.forward_flops == 3 * 2 * 4 * 4 * (4 + 4)
 
 
 def test_a_gru_that_runs_as_plain_products_is_counted() -> None:

@@ -8,6 +8,7 @@ from costcalc import InputError
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
 from costcalc.workload.families.heads import HEADS
+from costcalc.workload.stage import WorkloadInput, workload
 
 SMALL = {
     "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -109,3 +110,34 @@ def test_what_is_not_read_is_told():
     # absent, off or without a say in the shape
     quiet = {"num_experts": None, "use_mtp": False, "rope_scaling": {"factor": 2}, "mtp_layers": 0}
     assert made("llama", "LlamaForCausalLM", **quiet, attention_dropout=0.1).notes == ()
+
+
+# -- layers that predict further tokens ------------------------------------------------------------
+
+
+def further(method, **keys):
+    config = {
+        "model_type": "glm4_moe", "hidden_size": 8, "intermediate_size": 12, "vocab_size": 10,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "num_hidden_layers": 2, "head_dim": 4,
+        "moe_intermediate_size": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, **keys,
+    }  # fmt: skip
+    return workload(
+        WorkloadInput(architecture=build(config), tokens=1e6, sequence_length=16, method=method)
+    )
+
+
+def test_further_tokens_are_predicted_in_pretraining_alone():
+    plain, whole = further("pretrain"), further("pretrain", num_nextn_predict_layers=1)
+    # one more sparse layer of 4·8² + 8·4 + 5 experts of 3·8·4 + two norms, a projection of 16 to 8
+    # and three norms
+    more = 4 * 64 + 32 + 5 * 96 + 16 + 128 + 24
+    assert whole.parameters - plain.parameters == more
+    assert f"layers that predict further tokens train too: {more:,} parameters" in whole.notes
+    # the layer with two of its experts and the shared one, the projection, and the head once more
+    multiplied = 4 * 64 + 32 + 3 * 96 + 128 + 80
+    core = 3 * 2 * 8 * 16
+    assert whole.flops_per_datum - plain.flops_per_datum == 6 * multiplied + core
+    assert whole.tally.stored == whole.parameters
+    tuned = further("finetune", num_nextn_predict_layers=1)
+    assert (tuned.parameters, tuned.flops_per_datum) == (plain.parameters, plain.flops_per_datum)
+    assert any("are not trained in finetune" in note for note in tuned.notes)

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from costcalc.workload.architecture import Architecture
+from costcalc.workload.architecture import Architecture, Block
 from costcalc.workload.families.common import (
     GATED,
     Operators,
     Shape,
     Sizes,
     attention,
+    beside,
     experts,
     language_model,
     linear,
     mlp,
+    output_head,
     shape,
     weights,
 )
@@ -193,7 +195,29 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
         experts_per_token=routed.chosen,
         ffn=routed.ffn if any(routed.sparse) else s.ffn,
     )
+    made = replace(made, further=_further(c, s, layers))
     return d.finish(c, s, made) if d.finish else made
+
+
+FURTHER = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
+
+
+def _further(c: Fields, s: Shape, layers: Sequence[Mixer]) -> tuple[Block, ...]:
+    """Layers that predict further tokens (DeepSeek V3, arXiv:2412.19437, section 2.2).
+
+    Each is one more layer of the last kind behind a projection of two states, with three norms; the
+    embedding and the head are the model's own.
+    """
+    number = c.integer(FURTHER[0], 0, *FURTHER[1:], low=0)
+    if not number:
+        return ()
+    both = linear(2 * s.hidden, s.hidden, "mlp", "eh_proj")
+    layer = (*layers[-1][1], both, *weights(3 * s.hidden))
+    head = output_head(replace(s, tied=True))
+    return (
+        Block(name="prediction layer", operators=layer, repeat=number),
+        beside("prediction head", (head,), repeat=number),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
