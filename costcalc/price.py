@@ -238,7 +238,7 @@ def _from_provider(
 ) -> Quote:
     named = [o for o in found if instance and (o.instance or "").lower() == instance.lower()]
     pool = named or found
-    here = _newest(o for o in pool if region is not None and region in o.regions)
+    here = _newest((o for o in pool if region is not None and region in o.regions), at=region)
     stated = here or _newest(pool)
     best = min(stated, key=lambda offer: _bill(offer, count))
     if here:
@@ -342,16 +342,20 @@ def _quote(offer: Offer, value: float, low: float, high: float, why: str) -> Quo
     )
 
 
-def _newest(found: Iterable[Offer]) -> list[Offer]:
-    """The newest price of each place, without old ones beside fresh ones of the same size there."""
+def _newest(found: Iterable[Offer], *, at: str | None = None) -> list[Offer]:
+    """The newest price of each place, without old ones beside fresh ones of the same size there.
+
+    ``at`` is the one place that all are of, though one may name others beside it.
+    """
     kept: dict[tuple[tuple[str, ...], str | None, float], Offer] = {}
     best: dict[tuple[tuple[str, ...], float], int] = {}
-    for offer in found:
-        key, size = (offer.regions, *_size(offer)), (offer.regions, offer.devices)
+    where = {offer: (at,) if at else offer.regions for offer in found}
+    for offer, place in where.items():
+        key, size = (place, *_size(offer)), (place, offer.devices)
         best[size] = max(best.get(size, 0), freshness(offer)[0])
         if key not in kept or freshness(offer) > freshness(kept[key]):
             kept[key] = offer
-    return [o for o in kept.values() if freshness(o)[0] == best[o.regions, o.devices]]
+    return [o for o in kept.values() if freshness(o)[0] == best[where[o], o.devices]]
 
 
 def _size(offer: Offer) -> tuple[str | None, float]:

@@ -73,7 +73,12 @@ class Offer:
     @property
     def day(self) -> Date | None:
         """The day of the price; of a month or a year, its first."""
-        return Date.fromisoformat((self.date + "-01-01")[:10]) if self.date else None
+        return _day(self.date) if self.date else None
+
+
+@functools.cache
+def _day(text: str) -> Date:
+    return Date.fromisoformat((text + "-01-01")[:10])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -39,6 +40,7 @@ def names() -> tuple[str, ...]:
     return tuple(_table().section("providers"))
 
 
+@functools.cache
 def canonical(name: str) -> str:
     """The id of a provider that goes by several names; any other name as it is.
 
@@ -52,6 +54,7 @@ def canonical(name: str) -> str:
     return name
 
 
+@functools.cache
 def markets() -> frozenset[str]:
     """Providers whose prices are not their own, or no prices: resellers and auctions.
 

@@ -60,8 +60,8 @@ def test_prices_of_the_catalogue_are_scored_apart(points) -> None:
     found = score(catalogue)
     assert not found.claimed  # fewer than 30
     assert 0.1 < found.median < 1.0  # the catalogue is years younger than the runs: no proof
-    # No price is known: the V100 of 32 GB at Azure, the GTX 1080 Ti, two V100 on spot at AWS
-    assert found.refused == 4
+    # no price is known of the GTX 1080 Ti, and of two V100 on spot at AWS
+    assert found.refused == 3
 
 
 def test_one_price_counts_once(points) -> None:
