@@ -285,6 +285,21 @@ def test_a_stream_is_seeded_by_the_name_of_its_key() -> None:
     assert float(inverse_normal(np.array([0.5]))[0]) == 0.0
 
 
+def test_no_draw_is_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ends:
+        def __init__(self, seed: int) -> None:
+            assert seed
+
+        def random_raw(self, number: int) -> Any:
+            return np.array([0, 2**64 - 1], dtype=np.uint64)[:number]
+
+    monkeypatch.setattr(np.random, "PCG64", Ends)
+    least, most = normals("a key of this test alone", 2).tolist()
+    # half a step of 2⁻⁵² from either end
+    assert least == pytest.approx(NormalDist().inv_cdf(2.0**-53))
+    assert most == pytest.approx(-least)
+
+
 @pytest.mark.parametrize("number", [3, 21, 1000, 1001, 1002, 4321])
 def test_percentiles_are_those_of_the_sorted_draws(number: int) -> None:
     rng = np.random.default_rng(number)
