@@ -15,7 +15,7 @@ from costcalc.throughput.layout import Layout
 from costcalc.throughput.placement import shape_for
 from costcalc.throughput.stage import throughput
 from costcalc.workload.counting import parameters, tally
-from costcalc.workload.families import build
+from costcalc.workload.families import FAMILIES, PAIRS, build
 from costcalc.workload.generic import Given, from_shape
 from costcalc.workload.stage import WorkloadInput, workload
 
@@ -74,6 +74,35 @@ def test_shape_and_step_are_what_was_counted(one):
                 assert total == pytest.approx(found.step_time, rel=1e-9), (method, packing)
             else:
                 assert shape is None
+
+
+NEEDED = {
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "dots1": {"n_routed_experts": 8, "num_experts_per_tok": 2},
+}
+
+
+@pytest.mark.parametrize("family", sorted({*FAMILIES, *PAIRS}))
+def test_every_family_is_counted_once(family):
+    """What the walk of a family's defaults counts is what time and memory rest on."""
+    model = build({"model_type": family, **NEEDED.get(family, {})})
+    assert tally(model, sequence_length=512).stored == parameters(model)
+    for method in ("finetune", "lora"):
+        try:
+            work = workload(asked(model, method, "packed"))
+        except InputError as refused:  # convolutions have no layer that LoRA adapts
+            assert refused.problems[0].key == "training.lora.targets"
+            continue
+        assert work.flops_per_datum > work.forward_flops_per_datum > 0
+        shape = shape_for(work)
+        if shape is not None:
+            counted = work.forward_flops_per_datum
+            counted *= work.tally.tokens if work.datum == "token" else 1
+            assert float(shape.forward_flops * shape.sequence_length) == pytest.approx(counted)
+        assert footprint_of(work).parameters == parameters(model)
+        how = recipe(work.sequence_length or 1, 64, method=method)
+        found = throughput(work, machine(8, memory=1e15), how, layout=Layout(data=8))
+        assert found.step_time > 0
 
 
 def test_every_stream_has_its_own_length():

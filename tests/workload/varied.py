@@ -498,6 +498,68 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
         343_394,
     ),
     (
+        "glm_moe_dsa",
+        "GlmMoeDsaForCausalLM",
+        {"num_hidden_layers": 6, "index_topk_freq": 2},
+        32_719_337_472,
+    ),
+    (
+        "glm_moe_dsa",
+        "GlmMoeDsaForCausalLM",
+        {"num_hidden_layers": 4, "index_topk_pattern": "FSSF"},
+        12_964_528_640,
+    ),
+    (
+        "deepseek_v4",
+        "DeepseekV4ForCausalLM",
+        {"num_hidden_layers": 4, "compress_ratios": [0, 4, 128, 4, 0]},
+        27_407_341_789,
+    ),
+    (
+        "minimax_m3_vl_text",
+        "MiniMaxM3VLForCausalLM",
+        {
+            "num_hidden_layers": 3,
+            "moe_layer_freq": [0, 1, 1],
+            "sparse_attention_config": {
+                "sparse_num_index_heads": 2,
+                "sparse_index_dim": 64,
+                "sparse_attention_freq": [0, 1, 1],
+            },
+        },
+        17_618_480_128,
+    ),
+    (
+        "internlm3",
+        "LlamaForCausalLM",
+        {"qkv_bias": True, "bias": True, "num_hidden_layers": 2},
+        1_375_818_752,
+    ),
+    (
+        "nemotron_h",
+        "NemotronHForCausalLM",
+        {"hybrid_override_pattern": "M-M*-", "mamba_n_groups": 4},
+        1_678_904_064,
+    ),
+    (
+        "mimo_v2_flash",
+        "MiMoV2FlashForCausalLM",
+        {"num_hidden_layers": 3, "sliding_window_size": 128},
+        14_616_129_664,
+    ),
+    (
+        "gemma4_text",
+        "Gemma4ForCausalLM",
+        {
+            "num_hidden_layers": 6,
+            "global_head_dim": 128,
+            "attention_k_eq_v": True,
+            "num_global_key_value_heads": 2,
+        },
+        1_475_617_536,
+    ),
+    ("jamba", "JambaForCausalLM", {"num_hidden_layers": 2, "mamba_dt_rank": "auto"}, 3_742_306_880),
+    (
         "deberta-v2",
         "DebertaV2ForSequenceClassification",
         {

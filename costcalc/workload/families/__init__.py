@@ -131,9 +131,17 @@ ALIASES: dict[str, str] = {
     "gemma4_unified": "gemma4_unified_text",
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
+    "minimax_m1": "minimax",
+    "minimax_text_01": "minimax",
     "llama4": "llama4_text",
     "RefinedWeb": "falcon",
     "RefinedWebModel": "falcon",
+}
+
+#: keys of a family's files that say what another key says elsewhere
+RENAMED: dict[str, dict[str, str]] = {
+    "internlm3": {"qkv_bias": "attention_bias", "bias": "mlp_bias"},
+    "mellum": {"num_mtp_layers": "num_nextn_predict_layers"},
 }
 
 NESTED = ("text_config", "llm_config", "language_config")
@@ -189,6 +197,9 @@ def build(
     name = _family(inner, prefix)
     fields, wanted = Fields(inner, prefix), asked(config, head, labels)
     fields.head, whole = wanted, Fields(config)
+    for old, new in RENAMED.get(name, {}).items():
+        if old in inner:
+            fields.put(new, fields.config[old])
     try:
         architecture = FAMILIES[name](fields)
         outputs = fields.labels() if wanted.labels is None else wanted.labels

@@ -277,4 +277,6 @@ def _routed(c: Fields, d: Mixture, s: Shape, shared_bias: bool) -> _Routed:
 def _sparse(c: Fields, d: Mixture, layers: int) -> Sequence[bool]:
     """Which layers have experts: as ``mlp_layer_types`` lists them, else the family's pattern."""
     listed = c.words("mlp_layer_types", layers, ("sparse", "dense"))
+    if listed is None and isinstance(c.config.get("moe_layer_freq"), list | tuple):
+        return [bool(each) for each in c.integers("moe_layer_freq", layers) or [1] * layers]
     return d.sparse(c, layers) if listed is None else [each == "sparse" for each in listed]

@@ -17,6 +17,15 @@ from costcalc.workload.families.decoder import Decoder, Mixer, flag
 from costcalc.workload.families.fields import Fields
 
 
+def _indexed(c: Fields, layers: int) -> list[str]:
+    """GLM-5: which layers find their keys themselves, by a pattern or each so-many-th."""
+    pattern = c.config.get("index_topk_pattern")
+    if isinstance(pattern, str) and len(pattern) == layers and not set(pattern) - set("FS"):
+        return ["full" if mark == "F" else "shared" for mark in pattern]
+    step, first = c.integer("index_topk_freq", 1), c.integer("index_skip_topk_offset", 2, low=0)
+    return ["shared" if max(i - first + 1, 0) % step else "full" for i in range(layers)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latent:
     """The ranks and widths that a family's class defaults to."""
@@ -53,7 +62,7 @@ class Latent:
         """The attention of each layer; where ``indexer_types`` says shared, it takes another's."""
         if self.indexer is None:
             return [("layer", self.one(c, d, s))] * s.layers
-        kinds = c.words("indexer_types", s.layers, ("full", "shared")) or ["full"] * s.layers
+        kinds = c.words("indexer_types", s.layers, ("full", "shared")) or _indexed(c, s.layers)
         made = {kind: self._operators(c, d, s, indexed=True, own=kind == "full") for kind in kinds}
         return [("layer", made[kind]) for kind in kinds]
 

@@ -46,6 +46,8 @@ def mimo_full(c: Fields, d: Decoder, s: Shape) -> Operators:
 def mimo_sliding(c: Fields, d: Decoder, s: Shape) -> Operators:
     """MiMo-V2's layer within a window: more key-value heads, and sinks."""
     window = c.optional("sliding_window", 129)
+    if c.config.get("sliding_window_size") is not None:  # which leaves the query itself out
+        window = c.integer("sliding_window_size", 128) + 1
     return _mimo(c, d, s, window, c.integer("swa_num_key_value_heads", 8), s.heads)
 
 
@@ -65,13 +67,18 @@ def _mimo(
 
 def minimax_kinds(c: Fields, layers: int) -> Sequence[str]:
     """MiniMax-M3: which layers choose blocks of keys."""
-    return c.words("layer_types", layers, (FULL, "minimax_m3_sparse")) or [FULL] * layers
+    told = c.within("sparse_attention_config").integers("sparse_attention_freq", layers)
+    pattern = ["minimax_m3_sparse" if each else FULL for each in told or [0] * layers]
+    return c.words("layer_types", layers, (FULL, "minimax_m3_sparse")) or pattern
 
 
 def minimax_sparse(c: Fields, d: Decoder, s: Shape) -> Operators:
     """Attention over the best blocks of keys, which a light one finds."""
-    heads, width = c.integer("index_n_heads", 4), c.integer("index_head_dim", 128)
-    seen = c.integer("index_topk_blocks", 16) * c.integer("index_block_size", 128)
+    old = c.within("sparse_attention_config")  # the checkpoint's own keys
+    heads = old.integer("sparse_num_index_heads", c.integer("index_n_heads", 4))
+    width = old.integer("sparse_index_dim", c.integer("index_head_dim", 128))
+    seen = old.integer("sparse_topk_blocks", c.integer("index_topk_blocks", 16))
+    seen *= old.integer("sparse_block_size", c.integer("index_block_size", 128))
     return (
         linear(s.hidden, heads * width, "attention", "index_q_proj"),
         linear(s.hidden, width, "attention", "index_k_proj"),

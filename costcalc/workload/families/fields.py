@@ -120,6 +120,8 @@ class Fields:
         name, value = self.find((key, *old))
         if value is None:
             return default
+        if isinstance(value, list | tuple) and value and all(each == value[0] for each in value):
+            value = value[0]  # a number for each layer, all of them the same
         whole = _whole(value)
         if whole is None or not low <= whole <= high:
             bound = f"{low} or more" if whole is None or whole < low else f"{high} or less"

@@ -169,4 +169,5 @@ def crowned(
         head, f"{outputs} outputs a sequence" if whole else f"{outputs} outputs a token"
     )
     note = f"head: {what}, no logits over words ({wanted.said_by})"
-    return replace(model, streams=streams, blocks=blocks, notes=(*model.notes, note))
+    notes = (*model.notes, note)
+    return replace(model, streams=streams, blocks=blocks, further=(), notes=notes)

@@ -328,6 +328,10 @@ def deepseek_v4(c: Fields) -> Architecture:
     out_rank, streams = c.integer("o_lora_rank", 1024), c.integer("hc_mult", 4)
     rates = c.within("compress_rates")
     pattern = [HCA if i < 2 or i % 2 == 0 else CSA for i in range(s.layers)]
+    told = c.integers("compress_ratios") or []  # the checkpoint's own key, a number a layer
+    if len(told) >= s.layers:
+        names = {0: SLIDING, 4: CSA, 128: HCA}
+        pattern = [names.get(rate, HCA) for rate in told[: s.layers]]
     kinds = c.words("layer_types", s.layers, (HCA, CSA, SLIDING)) or pattern
     number, chosen = c.integer("n_routed_experts", 256), c.integer("num_experts_per_tok", 6)
     ffn = s.ffn * c.integer("n_shared_experts", 1, low=0)
@@ -349,7 +353,7 @@ def deepseek_v4(c: Fields) -> Architecture:
             core(s.head_dim, window),
         )
         if kind == HCA:
-            rate = rates.integer(HCA, 128)
+            rate = rates.integer(HCA, c.integer("compress_rate_hca", 128))
             made += (
                 linear(s.hidden, s.head_dim, "attention", "compressor_kv"),
                 linear(s.hidden, s.head_dim, "attention", "compressor_gate"),
@@ -357,7 +361,7 @@ def deepseek_v4(c: Fields) -> Architecture:
                 core(max(1, s.head_dim // rate), None),
             )
         elif kind == CSA:
-            rate = rates.integer(CSA, 4)
+            rate = rates.integer(CSA, c.integer("compress_rate_csa", 4))
             heads, width = c.integer("index_n_heads", 64), c.integer("index_head_dim", 128)
             best = c.integer("index_topk", 512) * rate
             made += (
