@@ -35,9 +35,15 @@ _PRICES_SHOWN = 12
 
 
 @app.command("list")
-def list_hardware(profiles: Profiles = None, json: options.Json = False) -> None:
+def list_hardware(
+    profiles: Profiles = None, search: options.Search = None, json: options.Json = False
+) -> None:
     """List what can be computed on: dense peaks in TFLOP/s, memory in GiB, GB/s, watts."""
-    found = accelerators.all_accelerators(profiles or ())
+    found = [
+        one
+        for one in accelerators.all_accelerators(profiles or ())
+        if options.holds(search, one.id, one.name, one.generation, one.vendor, *one.aliases)
+    ]
     if json:
         print_json([_brief(profile) for profile in found])
         return

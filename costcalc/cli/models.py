@@ -23,21 +23,33 @@ _HEAD = ("Preset", "Family", "Parameters", "Model", "Sequence or sample", "Publi
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(help="A preset's id or alias: shows all of it.", show_default=False),
+        typer.Argument(
+            metavar="[list | show NAME | NAME]",
+            help="A preset's id or alias: shows all of it.",
+            show_default=False,
+        ),
     ] = None,
+    shown: Annotated[str | None, typer.Argument(hidden=True)] = None,
     family: Annotated[
         str | None,
         typer.Option("--family", help="Only these: dense, moe, cnn, vit, …", show_default=False),
     ] = None,
+    search: options.Search = None,
     json: options.Json = False,
 ) -> None:
     """List the models known by name; with a NAME, show one with its sources."""
+    name = shown if name == "show" else None if name == "list" else name
     if name is not None:
         one = presets.find(name)
         print_json(to_dict(one)) if json else _show(one)
         return
-    found = [one for one in presets.all_presets() if family in (None, one.family)]
-    if not found:
+    found = [
+        one
+        for one in presets.all_presets()
+        if family in (None, one.family)
+        and options.holds(search, one.id, one.name, one.family, one.organisation, *one.aliases)
+    ]
+    if not found and not search:
         _no_family(str(family))
     print_json([to_dict(one) for one in found]) if json else _list(found)
 
@@ -61,7 +73,7 @@ def _list(found: list[Preset]) -> None:
         row = (one.id, one.family, count(one.parameters), one.name, _datum(one), _training(one))
         shown.add_row(*row[: len(heads)])
     console.print(shown)
-    console.print(f"{len(found)} models; costcalc models NAME shows one with its sources.")
+    console.print(f"{len(found) or 'no'} models; costcalc models NAME shows one with its sources.")
 
 
 def count(value: float) -> str:

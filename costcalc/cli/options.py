@@ -133,7 +133,20 @@ Limit = Annotated[
     list[str] | None, typer.Option("--limit", help="A limit: cost=500USD.", show_default=False)
 ]
 
+Search = Annotated[
+    str | None, typer.Option("--search", help="Words in any column.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def holds(search: str | None, *columns: object) -> bool:
+    """Whether every word that is searched for stands in one of the columns, in any case.
+
+    >>> holds("ada nvidia", "rtx-6000-ada", "NVIDIA RTX 6000 Ada"), holds("amd", "l40s")
+    (True, False)
+    """
+    said = " ".join(str(column) for column in columns).lower()
+    return all(word in said for word in (search or "").lower().split())
 
 
 def wrong(key: str, message: str) -> InputError:

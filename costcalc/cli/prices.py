@@ -31,9 +31,7 @@ def list_prices(
     plan: Annotated[
         str | None, typer.Option("--plan", help="on-demand, spot, …", show_default=False)
     ] = None,
-    search: Annotated[
-        str | None, typer.Option("--search", help="A word in any column.", show_default=False)
-    ] = None,
+    search: options.Search = None,
     json: options.Json = False,
 ) -> None:
     """List prices of a device-hour: whose, where, when, and of how many regions the median."""
@@ -119,7 +117,7 @@ def _meets(offer: Offer, provider: str | None, plan: str | None, search: str | N
     return (
         (provider is None or offer.provider == canonical(provider))
         and (plan is None or offer.plan == plan)
-        and (search is None or search.lower() in " ".join(_cells(offer)).lower())
+        and options.holds(search, *_cells(offer))
     )
 
 

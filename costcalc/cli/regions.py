@@ -35,11 +35,16 @@ class Kinds(StrEnum):
 @app.command("list")
 def list_regions(
     which: Annotated[Kinds, typer.Argument(help="Which of them.")] = Kinds.ALL,
+    search: options.Search = None,
     json: options.Json = False,
 ) -> None:
     """List the regions: where they stand, on which grid, and its default figure."""
     wanted = [code for code in regions.codes() if _matches(code, which)]
-    found = [regions.find(code) for code in wanted]
+    found = [
+        region
+        for region in map(regions.find, wanted)
+        if options.holds(search, region.code, region.label, region.grid_zone)
+    ]
     if json:
         print_json([to_dict(region, brief=True) for region in found])
         return
