@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from costcalc import InputError
-from costcalc.base import reading, units
+from costcalc.base import numerals, reading, units
 from costcalc.base.assumption import Assumption
 from costcalc.base.blind import WITHHELD, blinded, nameless, subject
 from costcalc.base.errors import (
@@ -343,13 +343,13 @@ def test_drivers_by_hand() -> None:
     ],
 )  # fmt: skip
 def test_numbers(text: str, value: float) -> None:
-    assert units.number(text) == pytest.approx(value, rel=1e-15)
+    assert numerals.number(text) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize("text", ["9" * 61, "1e400", "2e400/1", "3 X", "1//2", "k", "1e308k"])
 def test_no_numbers(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        units.number(text)
+        numerals.number(text)
 
 
 def test_quantities_at_their_edges() -> None:
