@@ -18,11 +18,12 @@ import numpy as np
 from costcalc.base.assumption import Assumption
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.index import index
+from costcalc.catalog.newest import newest, size_of
 from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
 from costcalc.catalog.provider import canonical, markets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from costcalc.catalog.accelerator import Accelerator
 
@@ -238,13 +239,13 @@ def _from_provider(
 ) -> Quote:
     named = [o for o in found if instance and (o.instance or "").lower() == instance.lower()]
     pool = named or found
-    here = _newest((o for o in pool if region is not None and region in o.regions), at=region)
-    stated = here or _newest(pool)
+    here = newest((o for o in pool if region is not None and region in o.regions), at=region)
+    stated = here or newest(pool)
     best = min(stated, key=lambda offer: _bill(offer, count))
     if here:
         where = f"{best.provider} {region}, {best.plan}{_named(best)}"
         return _quote(best, best.value, best.low, best.high, f"{where}{_zones(best)}{dated(best)}")
-    return _median([o for o in stated if _size(o) == _size(best)], region)
+    return _median([o for o in stated if size_of(o) == size_of(best)], region)
 
 
 def _median(same: Sequence[Offer], region: str | None) -> Quote:
@@ -340,26 +341,6 @@ def _quote(offer: Offer, value: float, low: float, high: float, why: str) -> Quo
         provider=offer.provider,
         old=is_old(offer),
     )
-
-
-def _newest(found: Iterable[Offer], *, at: str | None = None) -> list[Offer]:
-    """The newest price of each place, without old ones beside fresh ones of the same size there.
-
-    ``at`` is the one place that all are of, though one may name others beside it.
-    """
-    kept: dict[tuple[tuple[str, ...], str | None, float], Offer] = {}
-    best: dict[tuple[tuple[str, ...], float], int] = {}
-    where = {offer: (at,) if at else offer.regions for offer in found}
-    for offer, place in where.items():
-        key, size = (place, *_size(offer)), (place, offer.devices)
-        best[size] = max(best.get(size, 0), freshness(offer)[0])
-        if key not in kept or freshness(offer) > freshness(kept[key]):
-            kept[key] = offer
-    return [o for o in kept.values() if freshness(o)[0] == best[where[o], o.devices]]
-
-
-def _size(offer: Offer) -> tuple[str | None, float]:
-    return offer.instance, offer.devices
 
 
 def _bill(offer: Offer, count: int) -> tuple[float, float, str]:

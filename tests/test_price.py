@@ -277,6 +277,26 @@ def test_age_widens_by_what_prices_did_in_as_much_time() -> None:
     )
 
 
+def test_a_day_that_is_only_the_latest_counts_a_quarter_of_a_year_more() -> None:
+    row = _ROW | {"date": "2026-11-26", "at_the_latest": True, "value": 10.0, "low": 10, "high": 10}
+    low, value, high = hourly(price._from_provider([Offer(**row)], None, None, 8))
+    # x 0.71 and x 1.39 to the power of sqrt(0.25)
+    assert (low, value, high) == pytest.approx((10 * 0.71**0.5, 10.0, 10 * 1.39**0.5))
+
+
+def test_an_old_nameless_price_gives_way_to_a_fresh_one_that_names_its_regions() -> None:
+    # Oracle's 8 H100: 10 USD in 2025, of no stated region; 8 USD now, in two
+    known = chip(
+        offer("oracle", None, 10.0, instance=None, date="2025-03-17"),
+        offer("oracle", "af", 8.0, instance="BM.GPU.H100.8"),
+        offer("oracle", None, 9.0, instance=None, date=None),
+        offer("oracle", "eu", 9.5, instance="BM.GPU.H100.8", date=None),
+    )
+    made = price.quote(known, provider="oracle", count=8)
+    assert made.instance == "BM.GPU.H100.8"
+    assert hourly(made)[1] == 8.75  # the median of 8 and the undated 9.5 of another region
+
+
 def test_the_factors_of_age_are_those_of_the_pairs_that_ship() -> None:
     drift = prices.constants()["drift"]
     found = price_drift.pairs(prices.shipped().every())

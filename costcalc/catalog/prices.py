@@ -36,6 +36,7 @@ HEAD = (
     *("regions", "zones", "date", "host", "source", "note"),
 )
 OLD = timedelta(days=365)
+FRESH = 2  # of `freshness`: dated within the year
 HIGHEST = 200.0
 """No device-hour of anything sold so far comes near this many dollars."""
 
@@ -348,14 +349,16 @@ def freshness(offer: Offer) -> tuple[int, str]:
     """Larger is newer: dated within the year; undated, from a list then kept up; dated before."""
     if offer.date is None:
         return 1, ""
-    return (0 if is_old(offer) else 2), offer.date
+    return (0 if is_old(offer) else FRESH), offer.date
 
 
 def years(offer: Offer) -> float:
-    """How old a price is on the day of the data; of an undated one, what is assumed."""
+    """How old a price is on the day of the data; what is assumed where its day is not known."""
+    drift = constants()["drift"]
     if offer.day is None:
-        return float(constants()["drift"]["undated"])
-    return max(0.0, (as_of() - offer.day).days / 365.25)
+        return float(drift["undated"])
+    found = max(0.0, (as_of() - offer.day).days / 365.25)
+    return found + float(drift["bounded"]) if offer.at_the_latest else found
 
 
 def is_old(offer: Offer) -> bool:

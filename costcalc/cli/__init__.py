@@ -35,7 +35,10 @@ COMMANDS = {
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "peak": ("costcalc.cli.peak", "The dense peak of a device, to divide by."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
-    "prices": ("costcalc.cli.prices", "The prices known: list; update takes a newer catalogue."),
+    "prices": (
+        "costcalc.cli.prices",
+        "The prices known: list, show; update takes a newer catalogue.",
+    ),
     "compare": (
         "costcalc.cli.compare",
         "Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.",

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.units import from_si
 from costcalc.catalog import prices
 from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
+from costcalc.price import quote
 
 if TYPE_CHECKING:
     from costcalc.catalog.price_update import Update
     from costcalc.catalog.prices import Offer
+    from costcalc.price import Quote
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _HEAD = ("Accelerator", "Provider", "Instance", "Devices", "Plan", "Where", "USD/device_hour")
@@ -51,6 +54,52 @@ def list_prices(
         f" {prices.as_of()}; a date after ≤ is the latest that the list can be of",
         soft_wrap=True,
     )
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="An accelerator.")],
+    count: Annotated[int, typer.Option("--count", help="How many are wanted.")] = 1,
+    plan: Annotated[str, typer.Option("--plan", help="on-demand, spot, …")] = "on-demand",
+    json: options.Json = False,
+) -> None:
+    """What each provider asks for an accelerator, and the median that `any` takes."""
+    from costcalc.catalog.accelerator import find
+
+    accelerator = find(name)
+    asked = {
+        provider: quote(accelerator, provider=provider, plan=plan, count=count)
+        for provider in sorted({offer.provider for offer in prices.offers(accelerator)})
+    }
+    asked["any"] = quote(accelerator, provider="any", plan=plan, count=count)
+    rows = [_quoted(provider, found) for provider, found in asked.items() if found.price]
+    if json:
+        print_json({"accelerator": accelerator.id, "plan": plan, "count": count, "prices": rows})
+        return
+    heads = ("Provider", "Instance", "USD/device_hour", "Low", "High", "What it is")
+    lines = table(*heads, right=_RIGHT, gap=2)
+    for row in rows:
+        numbers = (f"{row[key]:.4g}" for key in ("value", "low", "high"))
+        lines.add_row(str(row["provider"]), str(row["instance"] or ""), *numbers, str(row["why"]))
+    console = screen(170)
+    console.print(lines)
+    if not rows:
+        console.print(asked["any"].why_not)
+
+
+def _quoted(provider: str, found: Quote) -> dict[str, object]:
+    assert found.price is not None
+    figures = {
+        name: from_si(getattr(found.price, name), prices.UNIT) for name in ("value", "low", "high")
+    }
+    return {
+        "provider": provider,
+        "instance": found.instance,
+        **figures,
+        "unit": prices.UNIT,
+        "source": found.price.source,
+        "why": found.price.why,
+    }
 
 
 @app.command("update")

@@ -76,6 +76,22 @@ def test_the_list_as_json_and_searched(capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_one_accelerator_by_provider(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prices", "show", "gb300", "--count", "4", "--json"]) == OK
+    made = json.loads(capsys.readouterr().out)
+    # Oracle alone rents it out: 72 USD an hour for 4, and so is the median of any
+    assert [(row["provider"], row["value"]) for row in made["prices"]] == [
+        ("oracle", pytest.approx(18.0)),
+        ("any", pytest.approx(18.0)),
+    ]
+    assert run(["prices", "show", "h100", "--count", "8"]) == OK
+    out = capsys.readouterr().out
+    assert "price.provider: any: median over" in out
+    assert "with a price of the last twelve months" in out
+    assert run(["prices", "show", "gtx-580"]) == OK
+    assert "no on-demand price of gtx-580 is known" in capsys.readouterr().out
+
+
 def test_an_unknown_accelerator_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prices", "list", "h100000"]) == WRONG_USE
     assert "h100000" in capsys.readouterr().err
