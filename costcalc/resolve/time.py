@@ -70,6 +70,9 @@ def _recipe(
     batch = training.global_batch
     if batch is None:
         batch = taken(assumed, "training.global_batch", *_batch(work, devices))
+    base = training.base_precision
+    if base is None and work.method == "lora" and work.base_precision is not None:
+        base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
     share = 1.0
     if work.trainable_parameters is not None and work.parameters:
         share = min(work.trainable_parameters / work.parameters, 1.0)
@@ -86,9 +89,12 @@ def _recipe(
         optimizer=training.optimizer or taken(assumed, "training.optimizer", "adamw"),
         method=work.method,
         passes=work.passes,
-        base_precision=training.base_precision,
+        base_precision=base,
         trainable_share=share,
     )
+
+
+_QUANTISED = "quantization_config of its config.json says it"
 
 
 def _batch(work: Work, devices: Devices) -> tuple[int, str, str]:

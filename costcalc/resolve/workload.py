@@ -229,7 +229,10 @@ def _training(
         return taken(assumed, f"training.{key}", value, why, source)
 
     fields: dict[str, object] = {name: getattr(training, name) for name in _TRAINING_KEYS}
-    method = training.method or default("method", "pretrain")
+    method = training.method
+    if method is None and known.adapter is not None:
+        method = default("method", "lora", _ADAPTER)
+    method = method or default("method", "pretrain")
     fields["method"] = method
     fields["packing"] = training.packing or default("packing", "packed")
     fields["sequence_length"] = training.sequence_length
@@ -238,7 +241,7 @@ def _training(
         why = "" if known.sequence_length else "no sequence_length given, none known of the model"
         fields["sequence_length"] = default("sequence_length", length, source, why)
     if method == "lora":
-        asked = training.lora or Lora()
+        asked = _lora(training.lora or Lora(), known, assumed)
         fields["lora_rank"] = asked.rank or default(
             "lora.rank", 16, why="the cost hardly depends on it"
         )
@@ -254,6 +257,22 @@ def _training(
     return fields
 
 
+def _lora(asked: Lora, known: _Known, assumed: list[Assumption | Choice]) -> Lora:
+    """What is asked of LoRA; what is not, as the adapter's own file says it."""
+    found, model = known.adapter, known.fields.get("architecture")
+    if found is None or not isinstance(model, Architecture):
+        return asked
+    if asked.rank is None:
+        taken(assumed, "training.lora.rank", found.rank, source=_ADAPTER)
+        asked = asked.model_copy(update={"rank": found.rank})
+    if asked.targets is None:
+        names = found.names(model)
+        taken(assumed, "training.lora.targets", names, source=_ADAPTER)
+        asked = asked.model_copy(update={"targets": names})
+    return asked
+
+
+_ADAPTER = "adapter_config.json"
 _ALL_LINEAR = "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), section 4: all linear layers"
 
 

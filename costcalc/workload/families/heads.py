@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from costcalc.base.errors import InputError, Problem, listing
+from costcalc.base.errors import InputError, Problem
 from costcalc.workload.architecture import Architecture, Linear, Stream
 from costcalc.workload.families.common import Operators, beside, linear, weights
 from costcalc.workload.families.fields import LANGUAGE, Asked
@@ -95,9 +95,9 @@ def asked(config: Mapping[str, object], head: str | None, labels: int | None) ->
         return Asked(labels=labels)
     found = _CLASS.match(name)
     if found is None or found[2] not in ENDINGS:
-        known = listing(sorted(ENDINGS), at_most=len(ENDINGS))
         message = (
-            f"{name} is no class that is counted: its name ends in none of {known}. Where it is a "
+            f"{name} is no class that is counted: its name ends in no known task (ForCausalLM, "
+            "ForSequenceClassification, Model, …), so that its layers may be others. Where it is a "
             f"model of this family for all that, say its head: model.head: {', '.join(HEADS)}"
         )
         raise InputError(Problem(key="architectures", message=message))
