@@ -44,6 +44,7 @@ from costcalc.workload.families.vit import (
     SIGLIP_VISION,
     VITS,
     clip,
+    clip_text,
     image_model,
     masked_autoencoder,
 )
@@ -75,6 +76,7 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "siglip2": partial(
         clip, name="siglip2", d=SIGLIP2_VISION, projected=False, words=32000, positions=64
     ),
+    "clip_text_model": partial(clip_text, name="clip_text_model"),
     "vit_mae": partial(masked_autoencoder, d=VITS["vit"]),
     "deepseek_v4": deepseek_v4,
     "gemma3n_text": gemma3n,
@@ -132,6 +134,7 @@ ALIASES: dict[str, str] = {
     "gpt-sw3": "gpt2",
     "kimi_k2": "deepseek_v3",
     "minimax_m1": "minimax",
+    "new": "gte",
     "minimax_text_01": "minimax",
     "llama4": "llama4_text",
     "RefinedWeb": "falcon",
@@ -165,7 +168,8 @@ TOPS: dict[str, Tops] = {
     "eurobert": DENSE,
     **dict.fromkeys((*SPEECH, "parakeet_ctc", "parakeet_encoder"), Tops(own=("ctc",))),
     **dict.fromkeys(("vit", "deit"), replace(IMAGE, pooler=True)),
-    **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2"), TOWERS),
+    **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2", "clip_text_model"), TOWERS),
+    "clip_vision_model": replace(IMAGE, own=("classifier", "projected")),
 }
 
 

@@ -40,6 +40,7 @@ ENDINGS: dict[str, str] = {
     "EncoderModel": "encoder",
     "Model": "none",
     "VisionTransformer": "none",
+    "ModelWithProjection": "projected",
     "Encoder": "none",
     "ForCTC": "ctc",
     "ForObjectDetection": "detection",
@@ -48,7 +49,7 @@ ENDINGS: dict[str, str] = {
 }
 
 _CLASS = re.compile(
-    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model|VisionTransformer|Encoder)$"
+    r"^(\w+?)(For[A-Z]\w*|(?:With)?LMHeadModel|GenerationDecoder|(?:MT|Reward|Encoder)?Model|VisionTransformer|Encoder|ModelWithProjection)$"
 )
 
 
@@ -76,7 +77,7 @@ PLAIN = Tops(dense=False, bias=False)  # decoders: one matrix
 POOLED = Tops(pooler=True)  # BERT and its kin
 DENSE = Tops()
 IMAGE = Tops(own=("classifier",))
-TOWERS = Tops(own=("classifier", "regression", "none"))
+TOWERS = Tops(own=("classifier", "regression", "none", "projected"))
 
 
 def asked(config: Mapping[str, object], head: str | None, labels: int | None) -> Asked:

@@ -192,6 +192,9 @@ def image_model(c: Fields, name: str, d: Vit) -> Architecture:
     made = tower(c, d)
     s, classes = made.shape, c.labels()
     head = (linear(d.class_inputs * s.hidden, classes, "head", "classifier", bias=True),)
+    if c.head.head == "projected":
+        width = c.integer("projection_dim", 512)
+        classes, head = width, (linear(s.hidden, width, "head", "visual_projection"),)
     blocks = (*made.blocks, beside("head", head if classes else (), "class"))
     streams = (*made.streams, Stream(name="class", length=1))
     model = architecture(name, "vision", s, blocks, streams=streams, counts="sample")
@@ -268,6 +271,15 @@ def text_tower(c: Fields, *, heads: int, hidden: int, positions: int, words: int
 
 
 CLIP_WORDS = 49408
+
+
+def clip_text(c: Fields, name: str) -> Architecture:
+    """CLIP's text encoder alone, as diffusers uses it; with a projection by its class."""
+    model = text_tower(c, heads=8, hidden=512, positions=77, words=CLIP_WORDS)
+    width = c.integer("projection_dim", 512)
+    head = (linear(model.hidden, width, "head", "text_projection"),)
+    ends = (beside("head", head, "text"),) if c.head.head == "projected" else ()
+    return replace(model, name=name, blocks=(*model.blocks, *ends))
 
 
 def clip(

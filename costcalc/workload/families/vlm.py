@@ -303,10 +303,12 @@ PAIRS: dict[str, Pair] = {
         text="mistral", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3,
         tied=True, sizes=MISTRAL_SMALL,
     ),
+    "deepseek_vl": Pair(text="llama", vision=SIGLIP_VISION, projector=_two_layers, tied=True),
     "internvl": Pair(text="qwen2", vision=VITS["internvl_vision"], projector=_internvl, tied=True),
     "lfm2_vl": Pair(text="lfm2", vision=SIGLIP2_VISION, projector=_lfm2, tied=True),
 }  # fmt: skip
 PAIRS["shieldgemma2"] = PAIRS["gemma3"]
+PAIRS["glm46v"] = PAIRS["glmga"] = PAIRS["glm4v"]
 
 
 def text_part(config: Mapping[str, object], d: Pair) -> dict[str, object]:
