@@ -6,6 +6,8 @@ whether the README is up to date (a test does).  A block looks so::
     <!-- output: costcalc estimate examples/llama-3-8b.yaml -->
     ...
     <!-- end -->
+
+and between ``<!-- counts -->`` and ``<!-- end -->`` stands how much of each catalogue is known.
 """
 
 from __future__ import annotations
@@ -18,6 +20,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- output: (costcalc [^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+COUNTS = re.compile(r"(<!-- counts -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def counts() -> str:
+    """How many of each the catalogues hold."""
+    from costcalc.catalog import prices, region
+    from costcalc.catalog.index import index
+    from costcalc.workload.families import supported
+
+    every = list(prices.catalogue().every())
+    known = {
+        kind: len(index().heads(kind)) for kind in ("accelerators", "cpus", "hosts", "presets")
+    }
+    return (
+        f"Known by name: {known['accelerators']} accelerators and {known['cpus']} processors,"
+        f" {known['hosts']} hosts and cloud instances,\n{known['presets']} models and"
+        f" {len(supported())} families of a `config.json`, {len(list(region.codes()))} places,"
+        f" {len(every)} prices from\n{len({offer.provider for offer in every})} providers"
+        " ([all of them](docs/catalogue)).\n"
+    )
 
 
 def printed(command: str) -> str:
@@ -37,7 +61,8 @@ def printed(command: str) -> str:
 
 def updated(text: str) -> str:
     """The README with every block filled with what its command prints now."""
-    return BLOCK.sub(lambda m: f"{m[1]}```\n{printed(m[2])}```\n{m[3]}", text)
+    counted = COUNTS.sub(lambda m: f"{m[1]}{counts()}{m[2]}", text)
+    return BLOCK.sub(lambda m: f"{m[1]}```\n{printed(m[2])}```\n{m[3]}", counted)
 
 
 def main() -> int:
