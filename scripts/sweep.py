@@ -37,6 +37,8 @@ NEEDED: dict[str, dict[str, object]] = {
     "hunyuan_v1_moe": {"head_dim": 128},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "ministral": {"head_dim": 128},
+    "wav2vec2-bert": {"vocab_size": 32},
+    "wav2vec2-conformer": {"vocab_size": 32},
     "nemotron": {"num_key_value_heads": 8, "head_dim": 128},
 }
 

@@ -563,6 +563,19 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
     ("clip_vision_model", "CLIPVisionModelWithProjection", {"projection_dim": 64}, 87_505_152),
     ("clip_vision_model", "CLIPVisionModel", {}, 87_456_000),
     (
+        "wav2vec2-conformer",
+        "Wav2Vec2ConformerForCTC",
+        {"vocab_size": 32, "position_embeddings_type": "rotary", "num_hidden_layers": 2},
+        36_561_312,
+    ),
+    ("wav2vec2-bert", "Wav2Vec2BertModel", {"num_hidden_layers": 2}, 48_526_784),
+    (
+        "wav2vec2-bert",
+        "Wav2Vec2BertForCTC",
+        {"vocab_size": 32, "num_hidden_layers": 2, "position_embeddings_type": "relative"},
+        50_651_488,
+    ),
+    (
         "deberta-v2",
         "DebertaV2ForSequenceClassification",
         {

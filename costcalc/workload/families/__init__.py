@@ -31,8 +31,9 @@ from costcalc.workload.families.heads import (
     foreign,
 )
 from costcalc.workload.families.mamba import mamba, mamba2
+from costcalc.workload.families.mllama import mllama
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
-from costcalc.workload.families.speech import parakeet, wav2vec2
+from costcalc.workload.families.speech import parakeet, w2v_bert, wav2vec2
 from costcalc.workload.families.stages import convnext, segformer, swin
 from costcalc.workload.families.t5 import t5
 from costcalc.workload.families.table import DECODERS
@@ -105,9 +106,12 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
             "wavlm": "buckets",
             "data2vec-audio": "layers",
             "sew": "squeeze",
+            "wav2vec2-conformer": "conformer",
         }.items()
     },
+    "mllama": mllama,
     "parakeet_ctc": parakeet,
+    "wav2vec2-bert": w2v_bert,
     "parakeet_encoder": partial(parakeet, encoder=True),
     "longt5": partial(
         t5, name="longt5", heads=8, ffn=2048, vocabulary=32128, layers=6, act="relu", local=True
@@ -156,6 +160,7 @@ def supported() -> list[str]:
 
 
 STAGES = ("swin", "swinv2", "convnext", "convnextv2", "dinov3_convnext", "segformer")
+CONFORMERS = ("parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer")
 SPEECH = ("wav2vec2", "hubert", "unispeech", "unispeech-sat", "wavlm", "data2vec-audio", "sew")
 #: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
 TOPS: dict[str, Tops] = {
@@ -166,7 +171,10 @@ TOPS: dict[str, Tops] = {
     "detr": Tops(own=("detection",)),
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
     "eurobert": DENSE,
-    **dict.fromkeys((*SPEECH, "parakeet_ctc", "parakeet_encoder"), Tops(own=("ctc",))),
+    **dict.fromkeys(
+        (*SPEECH, "parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer"),
+        Tops(own=("ctc",)),
+    ),
     **dict.fromkeys(("vit", "deit"), replace(IMAGE, pooler=True)),
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2", "clip_text_model"), TOWERS),
     "clip_vision_model": replace(IMAGE, own=("classifier", "projected")),

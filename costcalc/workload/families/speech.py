@@ -35,7 +35,7 @@ def wav2vec2(c: Fields, name: str, *, d: str = "") -> Architecture:
     """Convolutions over the wave, then a transformer; ``ForCTC`` has letters a frame.
 
     ``d``: what the family has besides: WavLM's ``buckets``, data2vec's ``layers`` of positions,
-    SEW's ``squeeze``.
+    SEW's ``squeeze``, the ``conformer``'s layers.
     """
     hidden, heads = c.integer("hidden_size", 768), c.integer("num_attention_heads", 12)
     c.divides("num_attention_heads", heads, "hidden_size", hidden)
@@ -56,12 +56,14 @@ def wav2vec2(c: Fields, name: str, *, d: str = "") -> Architecture:
     if width != hidden or d != "squeeze":
         projection += (linear(width, hidden, "other", "projection", bias=True),)
     places = _places(c, hidden, d)
-    layer = (
+    layer: Operators = (
         *attention(s, bias=True, causal=False, names=EACH),
         *mlp(hidden, s.ffn, gated=False, bias=True, names=("intermediate_dense", "output_dense")),
         *weights(4 * hidden),
     )
     once = 0
+    if d == "conformer":
+        layer = _conformer(c, s, relative=c.text("position_embeddings_type", "relative"))
     if d == "buckets":  # a gate of 8 outputs on each head's place, and one table of places
         layer += weights(8 * (s.head_dim + 1) + heads)
         once = c.integer("num_buckets", 320) * heads
@@ -82,6 +84,60 @@ def wav2vec2(c: Fields, name: str, *, d: str = "") -> Architecture:
     lengths = {"frames": max(1, frames // squeeze), **_lengths(c, d), "all": frames}
     streams = tuple(Stream(name=n, length=length) for n, length in lengths.items())
     made = architecture(name, "speech", s, blocks, streams=streams, counts="sample")
+    return replace(made, notes=(NOTE,))
+
+
+def _conformer(c: Fields, s: Shape, *, relative: str) -> Operators:
+    """Half a feed-forward layer, attention, a convolution, the other half; five norms."""
+    d, kernel = s.hidden, c.integer("conv_depthwise_kernel_size", 31)
+    feed = mlp(d, s.ffn, gated=False, bias=True, names=("intermediate_dense", "output_dense"))
+    places: Operators = ()
+    if relative == "relative":  # sinusoids of all distances, projected once a layer
+        places = (linear(d, d, "attention", "linear_pos"), *weights(2 * d))
+    elif relative == "relative_key":
+        left, right = c.integer("left_max_position_embeddings", 64), 8
+        right = c.integer("right_max_position_embeddings", right)
+        places = weights((left + right + 1) * s.head_dim)
+    return (
+        *feed,
+        *attention(s, bias=True, causal=False, names=EACH),
+        *places,
+        linear(d, 2 * d, "other", "pointwise_conv1"),
+        Convolution(c_in=d, c_out=d, kernel=kernel, groups=d),
+        linear(d, d, "other", "pointwise_conv2"),
+        *feed,
+        *weights(12 * d),
+    )
+
+
+def w2v_bert(c: Fields) -> Architecture:
+    """Wav2Vec2-BERT: a conformer over mel spectra, two frames in one."""
+    heads, hidden = c.integer("num_attention_heads", 16), c.integer("hidden_size", 1024)
+    c.divides("num_attention_heads", heads, "hidden_size", hidden)
+    s = Shape(
+        hidden=hidden,
+        layers=c.layers("num_hidden_layers", 24),
+        heads=heads,
+        kv_heads=heads,
+        head_dim=max(1, hidden // heads),
+        ffn=c.integer("intermediate_size", 4096),
+        vocabulary=c.integer("vocab_size", 32),
+    )
+    if c.flag("add_adapter", False):
+        c.problem("add_adapter", "expected false, the only form that is counted; got true")
+    given = c.integer("feature_projection_input_dim", 160)
+    into: Operators = (
+        *weights(2 * given + hidden),
+        linear(given, hidden, "other", "projection", bias=True),
+    )
+    layer = _conformer(c, s, relative=c.text("position_embeddings_type", "relative_key"))
+    blocks = (
+        beside("projection", into, "frames"),
+        alike("layer", layer, "frames", s.layers),
+        beside("head", (linear(hidden, s.vocabulary, "head", "lm_head", bias=True),), "frames"),
+    )
+    streams = (Stream(name="frames", length=SECONDS * FRAMES_A_SECOND // 2),)
+    made = architecture("wav2vec2-bert", "speech", s, blocks, streams=streams, counts="sample")
     return replace(made, notes=(NOTE,))
 
 
