@@ -16,6 +16,7 @@ from costcalc.catalog.accelerator import all_accelerators
 from costcalc.catalog.figure import Figure
 from costcalc.catalog.preset import all_presets
 from costcalc.cli.models import count
+from costcalc.cli.prices import COLUMNS, cells
 
 DOCS = Path(__file__).parent.parent / "docs"
 Rows = Iterable[Sequence[str]]
@@ -76,14 +77,7 @@ def pages() -> dict[str, str]:
         for one in map(region.find, region.codes())
     )
     offers = (
-        (
-            f"`{one.accelerator}`",
-            one.provider,
-            one.instance or "",
-            one.plan,
-            digits(one.value),
-            str(one.date or ""),
-        )
+        (f"`{one.accelerator}`", *cells(one)[1:])
         for board in all_accelerators()
         for one in prices.offers(board)
     )
@@ -106,12 +100,7 @@ def pages() -> dict[str, str]:
             ("Code", "Where", "gCO2e/kWh", "Convention", "Year", "PUE"),
             places,
         ),
-        "prices.md": page(
-            "Prices of a device-hour",
-            "costcalc prices list NAME",
-            ("Accelerator", "Provider", "Instance", "Plan", "USD", "Date"),
-            offers,
-        ),
+        "prices.md": page("Prices of a device-hour", "costcalc prices show NAME", COLUMNS, offers),
     }
 
 

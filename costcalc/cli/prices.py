@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from costcalc.price import Quote
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-_HEAD = ("Accelerator", "Provider", "Instance", "Devices", "Plan", "Where", "USD/device_hour")
+COLUMNS = (
+    *("Accelerator", "Provider", "Instance", "Devices", "Plan", "Where", "USD/device_hour"),
+    *("Low", "High", "Date"),
+)
 _RIGHT = frozenset({"Devices", "USD/device_hour", "Low", "High"})
 _CHANGES_SHOWN = 12
 Name = Annotated[str | None, typer.Argument(help="An accelerator; none: all.", show_default=False)]
@@ -42,9 +45,9 @@ def list_prices(
     if json:
         print_json([to_dict(offer) for offer in found])
         return
-    lines = table(*_HEAD, "Low", "High", "Date", right=_RIGHT, gap=2)
+    lines = table(*COLUMNS, right=_RIGHT, gap=2)
     for offer in found:
-        lines.add_row(*_cells(offer))
+        lines.add_row(*cells(offer))
     console = screen(170)
     console.print(lines)
     providers = len({offer.provider for offer in found})
@@ -166,11 +169,12 @@ def _meets(offer: Offer, provider: str | None, plan: str | None, search: str | N
     return (
         (provider is None or offer.provider == canonical(provider))
         and (plan is None or offer.plan == plan)
-        and options.holds(search, *_cells(offer))
+        and options.holds(search, *cells(offer))
     )
 
 
-def _cells(offer: Offer) -> tuple[str, ...]:
+def cells(offer: Offer) -> tuple[str, ...]:
+    """An offer as a row of the list, and of its page in the docs."""
     where = " ".join(offer.regions)
     if not where or len(where) > 40:
         where = f"{offer.count} regions" if offer.count else "not stated"
