@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ settings.load_profile("costcalc")
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 # Prices are those that ship, also where somebody keeps newer ones of their own.
 os.environ["COSTCALC_PRICES"] = ""
+os.environ["COSTCALC_DEFAULTS"] = ""
+
+# A shell that runs the tests in the background has interrupts ignored, here and in what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 

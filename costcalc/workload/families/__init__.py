@@ -196,7 +196,7 @@ def build(
     2
     >>> build({"model_type": "lama"})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, llama4? ...
+    costcalc.base.errors.InputError: model_type: no family lama; did you mean llama, ...
     """
     if not isinstance(config, Mapping):
         raise InputError(Problem(key="", message=f"expected a mapping; got {shown(config)}"))
