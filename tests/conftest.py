@@ -20,7 +20,7 @@ os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 os.environ["COSTCALC_PRICES"] = ""
 os.environ["COSTCALC_DEFAULTS"] = ""
 
-# A shell that runs the tests in the background has interrupts ignored, here and in what tests start.
+# A shell that runs tests in the background has interrupts ignored, also in what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
