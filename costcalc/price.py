@@ -241,6 +241,7 @@ def _from_provider(
     pool = named or found
     here = newest((o for o in pool if region is not None and region in o.regions), at=region)
     stated = here or newest(pool)
+    stated = [offer for offer in stated if not is_old(offer)] or stated
     best = min(stated, key=lambda offer: _bill(offer, count))
     if here:
         where = f"{best.provider} {region}, {best.plan}{_named(best)}"
@@ -249,10 +250,13 @@ def _from_provider(
 
 
 def _median(same: Sequence[Offer], region: str | None) -> Quote:
-    """The whole list's median, where a list covers more regions than are named one by one."""
+    """The whole list's median, where a list covers more regions than are named one by one.
+
+    Where a list says of how many zones its median is, it goes before the median over regions.
+    """
     named = {name for offer in same for name in offer.regions}
     widest = max(same, key=lambda offer: (offer.count or 0, freshness(offer)))
-    if (widest.count or 0) > len(named):
+    if (widest.count or 0) >= len(named) + (widest.zones is None):
         same = [widest]
     values = [offer.value for offer in same for _ in offer.regions or ("",)]
     value = median(values)
@@ -263,7 +267,9 @@ def _median(same: Sequence[Offer], region: str | None) -> Quote:
     if number > 1:
         of = f"median over {number} regions" if low < high else f"the same in {number} regions"
     asked = f", not for {region}" if region else ", no region of it asked for"
-    why = f"{first.provider}, {first.plan}{_named(first)}: {of}{_zones(first)}{asked}"
+    if first is widest and (widest.zones or 0) > 1:
+        of = f"median over {widest.zones} zones of {number} regions"
+    why = f"{first.provider}, {first.plan}{_named(first)}: {of}{asked}"
     return _quote(first, value, low, high, why + dated(first))
 
 

@@ -258,7 +258,7 @@ def test_a_spot_price_says_over_how_many_zones_it_is_the_median() -> None:
     spot = {"plan": "spot", "value": 2.48, "low": 1.28, "high": 9.49, "count": 11, "zones": 29}
     made = price._from_provider([Offer(**_ROW | spot | {"date": "2026-11-26"})], None, None, 8)
     assert hourly(made) == (1.28, 2.48, 9.49)
-    assert "median over 11 regions, median over 29 zones" in made.price.why
+    assert "median over 29 zones of 11 regions" in made.price.why
 
 
 def test_age_widens_by_what_prices_did_in_as_much_time() -> None:
@@ -294,7 +294,7 @@ def test_an_old_nameless_price_gives_way_to_a_fresh_one_that_names_its_regions()
     )
     made = price.quote(known, provider="oracle", count=8)
     assert made.instance == "BM.GPU.H100.8"
-    assert hourly(made)[1] == 8.75  # the median of 8 and the undated 9.5 of another region
+    assert hourly(made)[1] == 8.0  # the undated 9.5 of another region gives way as well
 
 
 def test_the_factors_of_age_are_those_of_the_pairs_that_ship() -> None:
@@ -412,9 +412,44 @@ def test_a_named_instance_is_taken() -> None:
     assert hourly(price.quote(sizes, provider="aws", region="r", instance="B.BIG"))[1] == 2.0
 
 
+def test_an_old_price_of_a_fitting_size_gives_way_to_a_fresh_one_of_another() -> None:
+    # sixteen in one instance, of 2022, and eight, of now: 512 are 64 of the eight
+    sizes = chip(
+        offer("gcp", "r", 3.5, instance="sixteen", devices=16, date="2022-08-04"),
+        offer("gcp", "r", 3.7, instance="eight", devices=8),
+    )
+    for region in ("r", None):
+        made = price.quote(sizes, provider="gcp", region=region, count=512)
+        assert (made.instance, hourly(made)[1]) == ("eight", 3.7)
+
+
+def test_spot_is_the_median_over_zones_also_where_every_region_is_named() -> None:
+    # three zones at 1, 1 and 2 USD in a, one at 4 in b: 1.5 over zones, 2.5 over regions
+    row = _ROW | {"plan": "spot", "count": 1, "zones": 3}
+    zones = [
+        Offer(**row | {"regions": ("a",), "value": 1.0, "low": 1.0, "high": 1.0}),
+        Offer(**row | {"regions": ("b",), "value": 4.0, "low": 4.0, "high": 4.0, "zones": 1}),
+        Offer(
+            **row
+            | {"regions": (), "value": 1.5, "low": 1.0, "high": 4.0}
+            | {"count": 2, "zones": 4}
+        ),
+    ]
+    assert hourly(price._from_provider(zones, None, None, 8))[1] == 1.5
+    assert hourly(price._from_provider(zones, "b", None, 8))[1] == 4.0
+
+
+def test_tpu_prices_are_of_a_chip_by_hand() -> None:
+    # v3-8: 8 USD an hour for 4 chips; a slice of 32 cores: 32 USD for 16; v4-8: 12.88 for 4
+    for name, count, paid, chips in (("tpu-v3", 4, 8, 4), ("tpu-v3", 512, 32, 16),
+                                     ("tpu-v4", 512, 12.88, 4)):  # fmt: skip
+        made = price.quote(find(name), provider="gcp", count=count)
+        assert hourly(made)[1] == pytest.approx(paid / chips)
+
+
 def test_a_bare_device_gets_its_machine_added_and_says_so() -> None:
     made = price.quote(chip(offer("gcp", "r", 10.0, host="excluded")), provider="gcp", region="r")
-    assert hourly(made) == pytest.approx((11.2, 12.0, 12.7))
+    assert hourly(made) == pytest.approx((11.2, 12.0, 13.2))
     assert "price of the bare device, 10 USD/device_hour, times 1.2" in made.price.why
 
 
