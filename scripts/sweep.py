@@ -27,7 +27,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "architectures.md"
 TASKS = (
     "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "MASKED_LM", "IMAGE_TEXT_TO_TEXT", "CAUSAL_LM",
     "MULTIMODAL_LM", "CTC", "IMAGE_CLASSIFICATION", "SEMANTIC_SEGMENTATION",
-    "OBJECT_DETECTION", "MASK_GENERATION", "PRETRAINING",
+    "OBJECT_DETECTION", "MASK_GENERATION", "AUDIO_CLASSIFICATION", "VIDEO_CLASSIFICATION",
+    "PRETRAINING",
 )  # fmt: skip
 #: what a class has no default of and cannot be built without
 NEEDED: dict[str, dict[str, object]] = {

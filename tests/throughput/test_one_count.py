@@ -15,7 +15,7 @@ from costcalc.throughput.layout import Layout
 from costcalc.throughput.placement import shape_for
 from costcalc.throughput.stage import throughput
 from costcalc.workload.counting import parameters, tally
-from costcalc.workload.families import FAMILIES, PAIRS, build
+from costcalc.workload.families import BOTH, FAMILIES, build
 from costcalc.workload.generic import Given, from_shape
 from costcalc.workload.stage import WorkloadInput, workload
 
@@ -82,7 +82,7 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize("family", sorted({*FAMILIES, *PAIRS}))
+@pytest.mark.parametrize("family", sorted({*FAMILIES, *BOTH}))
 def test_every_family_is_counted_once(family):
     """What the walk of a family's defaults counts is what time and memory rest on."""
     model = build({"model_type": family, **NEEDED.get(family, {})})

@@ -14,6 +14,7 @@ from functools import partial
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.architecture import Architecture
+from costcalc.workload.families.clips import spectrum, video, vivit
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.detection import detr, sam, sam_encoder
 from costcalc.workload.families.diffusers import DIFFUSERS
@@ -50,7 +51,13 @@ from costcalc.workload.families.vit import (
     masked_autoencoder,
 )
 from costcalc.workload.families.vlm import PAIRS, Pair, text_part, with_vision
-from costcalc.workload.families.whisper import whisper
+from costcalc.workload.families.whisper import (
+    LISTENERS,
+    Listener,
+    sound_encoder,
+    whisper,
+    with_sound,
+)
 
 #: model_type of a config.json -> what makes an architecture of it
 FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
@@ -78,6 +85,9 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         clip, name="siglip2", d=SIGLIP2_VISION, projected=False, words=32000, positions=64
     ),
     "clip_text_model": partial(clip_text, name="clip_text_model"),
+    "audio-spectrogram-transformer": spectrum,
+    "videomae": video,
+    "vivit": vivit,
     "vit_mae": partial(masked_autoencoder, d=VITS["vit"]),
     "deepseek_v4": deepseek_v4,
     "gemma3n_text": gemma3n,
@@ -127,6 +137,10 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         act="gated-gelu",
         each_layer=True,
     ),
+    **{
+        f"{name}_encoder": partial(sound_encoder, name=f"{name}_encoder")
+        for name in ("audioflamingo3", "qwen2_audio", "voxtral")
+    },
     "whisper": whisper,
 }
 
@@ -151,14 +165,18 @@ RENAMED: dict[str, dict[str, str]] = {
     "mellum": {"num_mtp_layers": "num_nextn_predict_layers"},
 }
 
+#: a text model and what it sees or hears by
+BOTH: dict[str, Pair | Listener] = {**PAIRS, **LISTENERS}
+
 NESTED = ("text_config", "llm_config", "language_config")
 
 
 def supported() -> list[str]:
     """Every ``model_type`` that can be counted, sorted."""
-    return sorted({*FAMILIES, *ALIASES, *PAIRS}, key=str.lower)
+    return sorted({*FAMILIES, *ALIASES, *BOTH}, key=str.lower)
 
 
+CLIPS = ("audio-spectrogram-transformer", "videomae", "vivit")
 STAGES = ("swin", "swinv2", "convnext", "convnextv2", "dinov3_convnext", "segformer")
 CONFORMERS = ("parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer")
 SPEECH = ("wav2vec2", "hubert", "unispeech", "unispeech-sat", "wavlm", "data2vec-audio", "sew")
@@ -166,7 +184,7 @@ SPEECH = ("wav2vec2", "hubert", "unispeech", "unispeech-sat", "wavlm", "data2vec
 TOPS: dict[str, Tops] = {
     **TEXT_TOPS,
     **dict.fromkeys((*SEQ2SEQ, "t5", "mt5", "umt5", "longt5", "whisper"), DENSE),
-    **dict.fromkeys((*VITS, "resnet", "vit_mae", *STAGES), IMAGE),
+    **dict.fromkeys((*VITS, *CLIPS, "resnet", "vit_mae", *STAGES), IMAGE),
     "segformer": replace(IMAGE, own=("classifier", "segmentation")),
     "detr": Tops(own=("detection",)),
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
@@ -175,7 +193,7 @@ TOPS: dict[str, Tops] = {
         (*SPEECH, "parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer"),
         Tops(own=("ctc",)),
     ),
-    **dict.fromkeys(("vit", "deit"), replace(IMAGE, pooler=True)),
+    **dict.fromkeys(("vit", "deit", "vivit"), replace(IMAGE, pooler=True)),
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2", "clip_text_model"), TOWERS),
     "clip_vision_model": replace(IMAGE, own=("classifier", "projected")),
 }
@@ -216,8 +234,10 @@ def build(
         architecture = FAMILIES[name](fields)
         outputs = fields.labels() if wanted.labels is None else wanted.labels
         architecture = crowned(architecture, wanted, outputs, TOPS.get(name, PLAIN))
-        if pair is not None:
+        if isinstance(pair, Pair):
             architecture = with_vision(whole, pair, architecture)
+        elif pair is not None:
+            architecture = with_sound(whole, pair, architecture)
     finally:
         fields.problems += whole.problems
         fields.check()
@@ -246,13 +266,13 @@ def _of_diffusers(config: Mapping[str, object]) -> Architecture:
         fields.check()
 
 
-def _pair(config: Mapping[str, object]) -> Pair | None:
-    """The vision-language family of a configuration that says more than its text model."""
+def _pair(config: Mapping[str, object]) -> Pair | Listener | None:
+    """The family that sees or hears, of a configuration that says more than its text model."""
     name = config.get("model_type")
-    if not isinstance(name, str) or name not in PAIRS:
+    if not isinstance(name, str) or name not in BOTH:
         return None
-    alone = "text_config" in config and "vision_config" not in config
-    return None if alone else PAIRS[name]
+    tower = "vision_config" if name in PAIRS else "audio_config"
+    return None if "text_config" in config and tower not in config else BOTH[name]
 
 
 def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) -> list[str]:
@@ -282,7 +302,7 @@ def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]
 def _family(config: Mapping[str, object], prefix: str) -> str:
     name = config.get("model_type")
     if isinstance(name, str):
-        name = ALIASES.get(name, PAIRS[name].text if name in PAIRS else name)
+        name = ALIASES.get(name, BOTH[name].text if name in BOTH else name)
     if isinstance(name, str) and name in FAMILIES:
         return name
     known = f"{len(supported())} are counted (docs/architectures.md lists them)"

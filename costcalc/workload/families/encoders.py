@@ -268,6 +268,46 @@ def squeezebert(c: Fields) -> Architecture:
     return replace(made, blocks=(first, alike("layer", operators, "text", s.layers), *rest))
 
 
+def rembert(c: Fields) -> Architecture:
+    """RemBERT (arXiv:2010.12821): words go in narrow and come out wide."""
+    record = Encoder(hidden=1152, layers=32, heads=18, ffn=4608, vocabulary=250300, tied=False)
+    s = shape(c, record)
+    narrow, wide = c.integer("input_embedding_size", 256), c.integer("output_embedding_size", 1664)
+    rows = c.integer("max_position_embeddings", 512) + c.integer("type_vocab_size", 2, low=0)
+    made = encoder("rembert", s, rows, narrow=narrow)
+    first, *layers, _ = made.blocks
+    if narrow == s.hidden:
+        into = linear(narrow, s.hidden, "other", "embedding_projection", bias=True)
+        first = replace(first, operators=(*first.operators, into))
+    out: Operators = (
+        linear(s.hidden, wide, "other", "dense", bias=True),
+        *weights(2 * wide),
+        output_head(replace(s, hidden=wide, tied=False), "decoder", bias=True),
+    )
+    return replace(made, blocks=(first, *layers, beside("head", out)))
+
+
+def fnet(c: Fields) -> Architecture:
+    """FNet (arXiv:2105.03824): a Fourier transform in place of attention."""
+    s = shape(c, Encoder(vocabulary=32000))
+    rows = c.integer("max_position_embeddings", 512) + c.integer("type_vocab_size", 4, low=0)
+    made = encoder("fnet", s, rows, pooled=True, spare=True)
+    first, layer, *rest = made.blocks
+    feed = _without_attention(layer.operators)
+    into = linear(s.hidden, s.hidden, "other", "projection", bias=True)
+    first = replace(first, operators=(*first.operators, into))
+    note = "Fourier transforms are not counted: less than 1 % of the operations"
+    return replace(made, blocks=(first, replace(layer, operators=feed), *rest), notes=(note,))
+
+
+def _without_attention(operators: Operators) -> Operators:
+    return tuple(
+        o
+        for o in operators
+        if not isinstance(o, Attention) and not (isinstance(o, Linear) and o.part == "attention")
+    )
+
+
 ALBERT = Encoder(hidden=4096, heads=64, ffn=16384, vocabulary=30000, narrow=128)
 ELECTRA = Encoder(hidden=256, heads=4, ffn=1024, narrow=128, spare=False)
 DEBERTA = Encoder(vocabulary=50265)
@@ -283,8 +323,10 @@ TEXT_ENCODERS: dict[str, Family] = {
     "distilbert": distilbert,
     "electra": partial(electra, d=ELECTRA),
     "esm": esm,
+    "fnet": fnet,
     "modernbert": modernbert,
     "modernbert-decoder": partial(modernbert, causal=True),
+    "rembert": rembert,
     "squeezebert": squeezebert,
 }
 
@@ -297,7 +339,8 @@ _POOLERS = (
 TEXT_TOPS: dict[str, Tops] = {
     **dict.fromkeys(TEXT_ENCODERS, DENSE),
     **dict.fromkeys(_POOLERS, POOLED),
-    **dict.fromkeys(("layoutlm", "squeezebert"), Tops(dense=False)),  # a pooler in any case
+    "rembert": POOLED,
+    **dict.fromkeys(("fnet", "layoutlm", "squeezebert"), Tops(dense=False)),  # a pooler in any case
     "electra": replace(DENSE, discriminates=True),
     "modernbert": replace(DENSE, each=True, dense_bias=False, norm=1),
     "modernbert-decoder": replace(DENSE, each=True, dense_bias=False, norm=1),

@@ -32,6 +32,7 @@ ENDINGS: dict[str, str] = {
     "ForSequenceClassification": "classifier",
     "ForImageClassification": "classifier",
     "ForVideoClassification": "classifier",
+    "ForAudioClassification": "classifier",
     "ForRewardModel": "reward",
     "RewardModel": "reward",
     "ForTokenClassification": "tokens",
@@ -120,9 +121,10 @@ def foreign(name: str, model_type: str) -> bool:
     """
     found = _CLASS.match(name)
     own, family = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (
-        found[1] if found else name, model_type.removesuffix("_text"),
+        found[1] if found else name, re.sub("_(text|encoder)$", "", model_type),
     ))  # fmt: skip
-    return own not in (family, f"{family}text")
+    initials = "".join(part[0] for part in re.split("[-_]", model_type) if part)
+    return own not in (family, f"{family}text", initials)
 
 
 def crowned(

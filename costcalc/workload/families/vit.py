@@ -45,6 +45,8 @@ class Vit:
     patch: int = 16
     width_key: str = "hidden_size"
     frames: int = 1  # temporal_patch_size
+    channels: int = 3
+    grid: Callable[[Fields], int] | None = None  # patches, where no image_size says how many
     patch_bias: bool = True
     tokens: int = 1  # of no patch: class, distillation
     registers: int | None = None  # the default of num_register_tokens, where there is such a key
@@ -64,6 +66,7 @@ class Vit:
     probe: bool | tuple[str, bool] = False  # SigLIP's head: one query over all patches
     windows: Callable[[Fields, int], list[int | None]] | None = None  # patches that one sees
     class_inputs: int = 1  # widths that the classifier reads
+    class_norm: bool = False  # before the classifier
 
 
 def flag(c: Fields, asked: bool | tuple[str, bool]) -> bool:
@@ -115,11 +118,7 @@ def tower(c: Fields, d: Vit) -> Tower:
         ),
     )
     patch = sizes(c, "patch_size", d.patch)
-    side = (SIDE, SIDE) if d.image is None else sizes(c, "image_size", d.image)
-    if side[0] < patch[0] or side[1] < patch[1]:
-        message = f"expected at most image_size ({side[0]}); got {patch[0]}"
-        c.problem("patch_size", message)
-    patches = max(1, side[0] // patch[0]) * max(1, side[1] // patch[1])
+    patches = max(1, d.grid(c)) if d.grid else _patches(c, d, patch)
     registers = 0
     if d.registers is not None:
         registers = c.integer("num_register_tokens", d.registers, low=0)
@@ -133,8 +132,9 @@ def tower(c: Fields, d: Vit) -> Tower:
     elif d.positions:
         rows = patches + d.tokens * d.token_positions
     kernel = patch[0] * patch[1]
-    kernel *= c.integer("temporal_patch_size", d.frames) if d.frames > 1 else 1
-    channels = c.integer("num_channels", 3, "in_channels")
+    if d.frames > 1:
+        kernel *= c.integer("temporal_patch_size", d.frames, "tubelet_size")
+    channels = c.integer("num_channels", d.channels, "in_channels")
     stem = Convolution(c_in=channels, c_out=hidden, kernel=kernel, bias=d.patch_bias, first=True)
     table = rows + d.tokens + registers + flag(c, d.mask)
     norm = weights(d.norm * hidden)
@@ -151,7 +151,16 @@ def tower(c: Fields, d: Vit) -> Tower:
         *((_probe(s),) if flag(c, d.probe) else ()),
     )
     tokens = d.tokens + registers
-    return Tower(shape=s, blocks=blocks, patches=patches, tokens=tokens, assumed=d.image is None)
+    assumed = d.image is None and d.grid is None
+    return Tower(shape=s, blocks=blocks, patches=patches, tokens=tokens, assumed=assumed)
+
+
+def _patches(c: Fields, d: Vit, patch: tuple[int, int]) -> int:
+    side = (SIDE, SIDE) if d.image is None else sizes(c, "image_size", d.image)
+    if side[0] < patch[0] or side[1] < patch[1]:
+        message = f"expected at most image_size ({side[0]}); got {patch[0]}"
+        c.problem("patch_size", message)
+    return max(1, side[0] // patch[0]) * max(1, side[1] // patch[1])
 
 
 def _layer(c: Fields, d: Vit, s: Shape, window: int | None) -> Operators:
@@ -191,7 +200,10 @@ def image_model(c: Fields, name: str, d: Vit) -> Architecture:
     """A tower with a classifier on its class token, or on the mean of its patches."""
     made = tower(c, d)
     s, classes = made.shape, c.labels()
-    head = (linear(d.class_inputs * s.hidden, classes, "head", "classifier", bias=True),)
+    head: Operators = (
+        *(weights(2 * s.hidden) * d.class_norm),
+        linear(d.class_inputs * s.hidden, classes, "head", "classifier", bias=True),
+    )
     if c.head.head == "projected":
         width = c.integer("projection_dim", 512)
         classes, head = width, (linear(s.hidden, width, "head", "visual_projection"),)

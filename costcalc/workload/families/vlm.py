@@ -25,6 +25,7 @@ from costcalc.workload.families.vit import (
     of_any_size,
     tower,
 )
+from costcalc.workload.families.whisper import Listener
 
 Projector = Callable[[Fields, Fields, Tower, int], "Projected"]
 
@@ -311,14 +312,17 @@ PAIRS["shieldgemma2"] = PAIRS["gemma3"]
 PAIRS["glm46v"] = PAIRS["glmga"] = PAIRS["glm4v"]
 
 
-def text_part(config: Mapping[str, object], d: Pair) -> dict[str, object]:
+TOWERS = ("vision_config", "audio_config", "model_type")
+
+
+def text_part(config: Mapping[str, object], d: Pair | Listener) -> dict[str, object]:
     """The configuration of the text model; what the whole says of tying wins.
 
     Files of the first versions have its keys beside ``vision_config``, not under ``text_config``.
     """
     inner = config.get("text_config")
     own = config if not isinstance(inner, Mapping) else inner
-    made = {key: value for key, value in own.items() if key not in ("vision_config", "model_type")}
+    made = {key: value for key, value in own.items() if key not in TOWERS}
     found = inner.get("model_type") if isinstance(inner, Mapping) else None
     tied = config.get("tie_word_embeddings")
     if not made.keys() - {"tie_word_embeddings", "architectures"}:
