@@ -16,8 +16,10 @@ from costcalc.calculator.details import details
 from costcalc.calculator.filled import copied, data_files, filled
 from costcalc.calculator.limits import judged
 from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
+from costcalc.resolve.hardware import precision_of
 from costcalc.resolve.known import currency
 from costcalc.runfile.loading import Request
+from costcalc.runfile.workload import REINFORCED
 from costcalc.throughput.basis import data_per_step
 
 if TYPE_CHECKING:
@@ -171,10 +173,31 @@ def _of_the_model(part: Calculated) -> dict[str, Result]:
         convention = time.throughput.convention if time else ""
         made["utilization"] = replace(_figure("utilization", part), convention=convention)
     else:
-        made["utilization"] = unknown("1", "no model and size of the data given")
+        made["utilization"] = _achieved(part)
     made["throughput"], made["step_time"] = _rates(part)
     made["memory_per_device"] = _memory(part)
     return made
+
+
+_WHOLE_CLOCK = "only the whole wall clock was measured: how much of it trained is not known"
+
+
+def _achieved(part: Calculated) -> Result:
+    """The share of the peak that the whole of a measured wall clock comes to: MFU × goodput."""
+    work = part.trained.work
+    clock = part.known.get("wall_clock")
+    counted = part.known.get("model_flops")
+    if work is None or clock is None or counted is None or clock.basis != "measured":
+        return unknown("1", "no model and size of the data given")
+    if work.method in REINFORCED:
+        return unknown("1", "the time that went into generating was not measured apart")
+    precision, _ = precision_of(part.given, part.devices.accelerator)
+    peak = part.devices.machine.peak.get(precision)
+    if peak is None:
+        return unknown("1", f"{part.devices.accelerator.id} has no known peak in {precision}")
+    value = counted.value / (clock.value * part.devices.count * peak)
+    said = f"over the whole wall clock, lost time too, of {peak / 1e12:.4g} TFLOP/s ({precision})"
+    return replace(Result.exact(value, "1", "measured"), convention=said)
 
 
 def _rates(part: Calculated) -> tuple[Result, Result]:
@@ -183,7 +206,10 @@ def _rates(part: Calculated) -> tuple[Result, Result]:
     shown = f"{work.datum}/s" if work else "token/s"
     why = ""
     if work is None or time is None or "training_time" not in part.values:
-        why = (time.throughput.why if time else "") or "no model and size of the data given"
+        lacking = "no model and size of the data given"
+        if work is not None and "wall_clock" in part.measured:
+            lacking = _WHOLE_CLOCK
+        why = (time.throughput.why if time else "") or lacking
     elif not work.data:
         why = "the budget is given in FLOP: how many data it trains on is not known"
     if why or work is None or time is None or not work.data:
