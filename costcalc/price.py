@@ -268,7 +268,8 @@ def _median(same: Sequence[Offer], region: str | None) -> Quote:
         of = f"median over {number} regions" if low < high else f"the same in {number} regions"
     asked = f", not for {region}" if region else ", no region of it asked for"
     if first is widest and (widest.zones or 0) > 1:
-        of = f"median over {widest.zones} zones of {number} regions"
+        of = f"{number} regions" if number > 1 else ", ".join(sorted(named)) or "one region"
+        of = f"median over {widest.zones} zones of {of}"
     why = f"{first.provider}, {first.plan}{_named(first)}: {of}{asked}"
     return _quote(first, value, low, high, why + dated(first))
 

@@ -262,26 +262,26 @@ def test_a_spot_price_says_over_how_many_zones_it_is_the_median() -> None:
 
 
 def test_age_widens_by_what_prices_did_in_as_much_time() -> None:
-    # a year: x 0.68 to 1.39; four years: the square of both, by the root of the time
+    # a year: x 0.76 to 1.39; four years: the square of both, by the root of the time
     for date, years in (("2025-11-26", 1.0), ("2022-11-26", 4.0)):
         low, value, high = hourly(
             price.quote(chip(offer("aws", "r", 10.0, date=date)), provider="aws", region="r")
         )
         assert value == 10.0
-        assert low == pytest.approx(10.0 * 0.68**years**0.5, rel=1e-3)
+        assert low == pytest.approx(10.0 * 0.76**years**0.5, rel=1e-3)
         assert high == pytest.approx(10.0 * 1.39**years**0.5, rel=1e-3)
-    # no date: as of two years ago, 10 x 0.68^1.414 = 5.80 and 10 x 1.39^1.414 = 15.93
+    # no date: as of two years ago, 10 x 0.76^1.414 = 6.78 and 10 x 1.39^1.414 = 15.93
     undated = chip(offer("aws", "r", 10.0, date=None))
     assert hourly(price.quote(undated, provider="aws", region="r")) == pytest.approx(
-        (5.80, 10.0, 15.93), abs=0.01
+        (6.78, 10.0, 15.93), abs=0.01
     )
 
 
 def test_a_day_that_is_only_the_latest_counts_a_quarter_of_a_year_more() -> None:
     row = _ROW | {"date": "2026-11-26", "at_the_latest": True, "value": 10.0, "low": 10, "high": 10}
     low, value, high = hourly(price._from_provider([Offer(**row)], None, None, 8))
-    # x 0.68 and x 1.39 to the power of sqrt(0.25)
-    assert (low, value, high) == pytest.approx((10 * 0.68**0.5, 10.0, 10 * 1.39**0.5))
+    # x 0.76 and x 1.39 to the power of sqrt(0.25)
+    assert (low, value, high) == pytest.approx((10 * 0.76**0.5, 10.0, 10 * 1.39**0.5))
 
 
 def test_an_old_nameless_price_gives_way_to_a_fresh_one_that_names_its_regions() -> None:
@@ -635,5 +635,5 @@ def test_h100_at_aws_is_what_the_list_says() -> None:
     made = price.quote(find("h100"), provider="aws", region="us-east-1", count=1024)
     # 55.04 USD an hour for 8 (price list of 2026-07-28); 98.32 before the cut of June 2025
     assert (made.instance, made.price.year) == ("p5.48xlarge", 2026)
-    # 121 days to 2026-11-26: x 0.68 and 1.39 to the power of sqrt(121 / 365.25) = 0.576
-    assert hourly(made) == pytest.approx((6.88 * 0.801, 6.88, 6.88 * 1.209), rel=2e-3)
+    # 121 days to 2026-11-26: x 0.76 and 1.39 to the power of sqrt(121 / 365.25) = 0.576
+    assert hourly(made) == pytest.approx((6.88 * 0.854, 6.88, 6.88 * 1.209), rel=2e-3)
