@@ -43,7 +43,7 @@ def test_a_line_says_parameters_sequence_and_training(capsys):
 
 def test_a_family_alone(capsys):
     lines = _out(capsys, "--family", "dit").splitlines()
-    assert lines[-1].startswith("8 models;")
+    assert lines[-1].startswith("12 models;")
 
 
 def test_one_model_with_its_sources(capsys):
