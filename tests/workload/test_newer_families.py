@@ -8,7 +8,7 @@ import pytest
 
 from costcalc import InputError
 from costcalc.workload.architecture import Attention, Linear, Scan
-from costcalc.workload.counting import lengths, tally
+from costcalc.workload.counting import lengths, parameters, tally
 from costcalc.workload.families import build
 
 
@@ -223,3 +223,19 @@ def test_what_does_not_fit_is_named(family, keys, message):
     with pytest.raises(InputError) as caught:
         made(family, **keys)
     assert any(message in str(problem) for problem in caught.value.problems), caught.value
+
+
+def test_a_model_that_is_more_than_its_text_is_refused():
+    # what finds things in an image is no BERT, though its file has one
+    file = {"model_type": "grounding-dino", "text_config": {"model_type": "bert"}}
+    with pytest.raises(InputError, match="more than its text model"):
+        build({**file, "architectures": ["GroundingDinoModel"]})
+
+
+def test_a_clip_is_among_the_tokens_of_the_sequence():
+    # Qwen2-Audio: 3000 frames of mel, halved by a convolution and again by a mean
+    model = build({"model_type": "qwen2_audio"})
+    assert {s.name: s.length for s in model.streams}["heard"] == 750
+    assert "one clip of 30 seconds a sequence, 750 of its tokens" in model.notes
+    text = build({"model_type": "qwen2_audio", "text_config": {"model_type": "qwen2"}})
+    assert parameters(model) - parameters(text) == 636_968_960 + 4096 * 1281

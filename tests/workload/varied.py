@@ -662,6 +662,52 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
     ),
     ("qwen2_audio_encoder", "Qwen2AudioEncoder", {"encoder_layers": 2}, 46_684_160),
     (
+        "t5gemma",
+        "T5GemmaForConditionalGeneration",
+        {
+            "encoder": {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4},
+            "decoder": {"num_hidden_layers": 3},
+            "tie_word_embeddings": False,
+        },
+        1_462_414_656,
+    ),
+    (
+        "t5gemma",
+        "T5GemmaForSequenceClassification",
+        {"encoder": {"num_hidden_layers": 2}},
+        3_728_074_754,
+    ),
+    (
+        "jetmoe",
+        "JetMoeForCausalLM",
+        {
+            "num_hidden_layers": 2,
+            "num_local_experts": 4,
+            "kv_channels": 64,
+            "tie_word_embeddings": False,
+        },
+        449_890_304,
+    ),
+    (
+        "moonshine",
+        "MoonshineForConditionalGeneration",
+        {"attention_bias": True, "decoder_num_hidden_layers": 2, "tie_word_embeddings": False},
+        29_889_216,
+    ),
+    (
+        "vipllava",
+        "VipLlavaForConditionalGeneration",
+        {"vision_feature_layer": [-2, -5]},
+        7_067_101_184,
+    ),
+    (
+        "cohere2_vision",
+        "Cohere2VisionForConditionalGeneration",
+        {"alignment_intermediate_size": 512, "downsample_factor": 4},
+        35_341_633_792,
+    ),
+    ("lighton_ocr", "LightOnOcrForConditionalGeneration", {"spatial_merge_size": 4}, 1_018_230_784),
+    (
         "deberta-v2",
         "DebertaV2ForSequenceClassification",
         {

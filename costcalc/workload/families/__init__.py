@@ -19,7 +19,7 @@ from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.detection import detr, sam, sam_encoder
 from costcalc.workload.families.diffusers import DIFFUSERS
 from costcalc.workload.families.encoders import TEXT_ENCODERS, TEXT_TOPS
-from costcalc.workload.families.fields import Fields, shown
+from costcalc.workload.families.fields import LANGUAGE, Asked, Fields, shown
 from costcalc.workload.families.heads import (
     DENSE,
     IMAGE,
@@ -33,10 +33,12 @@ from costcalc.workload.families.heads import (
 )
 from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.mllama import mllama
+from costcalc.workload.families.moonshine import moonshine
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
 from costcalc.workload.families.speech import parakeet, w2v_bert, wav2vec2
 from costcalc.workload.families.stages import convnext, segformer, swin
 from costcalc.workload.families.t5 import t5
+from costcalc.workload.families.t5gemma import t5gemma
 from costcalc.workload.families.table import DECODERS
 from costcalc.workload.families.unlike import deepseek_v4, gemma3n, gemma4, nemotron_h, rwkv, zamba2
 from costcalc.workload.families.vision import resnet
@@ -120,6 +122,8 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
         }.items()
     },
     "mllama": mllama,
+    "moonshine": moonshine,
+    "t5gemma": t5gemma,
     "parakeet_ctc": parakeet,
     "wav2vec2-bert": w2v_bert,
     "parakeet_encoder": partial(parakeet, encoder=True),
@@ -189,6 +193,7 @@ TOPS: dict[str, Tops] = {
     "detr": Tops(own=("detection",)),
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
     "eurobert": DENSE,
+    "t5gemma": Tops(dense=False),
     **dict.fromkeys(
         (*SPEECH, "parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer"),
         Tops(own=("ctc",)),
@@ -244,6 +249,7 @@ def build(
     model_type = str(inner.get("model_type") if pair is None else config.get("model_type"))
     notes = [*architecture.notes, *_passed_over(config, fields, model_type)]
     if prefix and pair is None:
+        _worth(wanted)
         notes.append("only the text model is counted; towers for images or sound are left out")
     return replace(architecture, notes=tuple(notes))
 
@@ -288,14 +294,30 @@ def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) 
     return notes
 
 
+def _worth(wanted: Asked) -> None:
+    """Refuse a model that is no language model and whose text model is but a part of it."""
+    if wanted.head in OF_TEXT or wanted.said_by == "model.head":
+        return
+    message = (
+        f"{wanted.said_by or wanted.head} is more than its text model, and no family that is "
+        "counted: model.forward_flops (costcalc.count gives them) or model.parameters"
+    )
+    raise InputError(Problem(key="architectures", message=message))
+
+
+OF_TEXT = (LANGUAGE, "classifier", "regression", "tokens", "answers", "reward")
+
+
 def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
     if config.get("model_type") in FAMILIES:
         return config, ""
     for name in NESTED:
         inner = config.get(name)
         if isinstance(inner, Mapping):
-            kept = ("model_type", "tie_word_embeddings")
-            return {key: config[key] for key in kept if key in config} | dict(inner), f"{name}."
+            own = {key: config[key] for key in ("model_type",) if key in config} | dict(inner)
+            if config.get("tie_word_embeddings") is not None:  # what the whole says wins
+                own["tie_word_embeddings"] = config["tie_word_embeddings"]
+            return own, f"{name}."
     return config, ""
 
 

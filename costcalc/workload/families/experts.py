@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from costcalc.workload.architecture import Attention
-from costcalc.workload.families.common import Operators, Shape, Sizes, linear, weights
+from costcalc.workload.families.common import Operators, Shape, Sizes, linear, shape, weights
 from costcalc.workload.families.decoder import Decoder, Mixer, flag, one_attention
 from costcalc.workload.families.fields import Fields
 
@@ -106,3 +106,28 @@ def dbrx_shape(c: Fields, _: Sizes) -> Shape:
         vocabulary=c.integer("vocab_size", 32000),
         tied=c.flag("tie_word_embeddings", False),
     )
+
+
+def jetmoe_shape(c: Fields, d: Decoder) -> Shape:
+    """JetMoE: ``kv_channels`` wide, and as many queries a key as experts that a token passes."""
+    s = shape(c, d)
+    heads, width = c.integer("num_key_value_heads", 16), c.integer("kv_channels", 128)
+    chosen = c.integer("num_experts_per_tok", 2)
+    return replace(s, heads=heads * chosen, kv_heads=heads, head_dim=width)
+
+
+def jetmoe_attention(c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
+    """JetMoE (arXiv:2404.07413): queries and outputs are experts, keys and values are shared."""
+    number, chosen = c.integer("num_local_experts", 8), c.integer("num_experts_per_tok", 2)
+    inner = s.kv_heads * s.head_dim
+    into = linear(s.hidden, inner, "attention", "input_linear")
+    out = linear(inner, s.hidden, "attention", "output_linear")
+    del d
+    operators: Operators = (
+        linear(s.hidden, number, "router", "router"),
+        replace(into, copies=number, active=chosen),
+        linear(s.hidden, 2 * inner, "attention", "kv_proj"),
+        Attention(heads=s.heads, kv_heads=s.kv_heads, qk_dim=s.head_dim, v_dim=s.head_dim),
+        replace(out, copies=number, active=chosen),
+    )
+    return [("layer", operators)] * s.layers

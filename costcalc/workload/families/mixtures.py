@@ -8,6 +8,8 @@ from costcalc.workload.families.decoder import Decoder, Mixture, full_attention,
 from costcalc.workload.families.deepseek import Latent
 from costcalc.workload.families.experts import (
     dbrx_shape,
+    jetmoe_attention,
+    jetmoe_shape,
     laguna_attention,
     mimo_full,
     mimo_kinds,
@@ -52,6 +54,10 @@ MIXTURES: dict[str, Decoder] = {
     # Mixtral (Jiang et al. 2024, arXiv:2401.04088)
     "mixtral": Decoder(
         kv_heads=8, ffn=14336, windows=everywhere(None), mixture=Mixture(number=8, chosen=2),
+    ),
+    "jetmoe": Decoder(
+        hidden=2048, layers=12, ffn=5632, tied=True, shape=jetmoe_shape, mixers=jetmoe_attention,
+        more_weights=lambda s: 2 * s.hidden, mixture=Mixture(number=8, chosen=2),
     ),
     # gpt-oss (OpenAI 2025, arXiv:2508.10925): a sink a head, every other layer with a window
     "gpt_oss": Decoder(

@@ -99,6 +99,24 @@ def _mistral3(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
     return Projected(made, max(1, t.patches // merge**2))
 
 
+def _vip(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    """ViP-LLaVA: states of five layers side by side, behind a norm."""
+    listed = c.config.get("vision_feature_layer")
+    wide = t.shape.hidden * (len(listed) if isinstance(listed, list | tuple) else 5)
+    made = (*weights(2 * wide), *dense(wide, text, "linear_1"), *dense(text, text, "linear_2"))
+    return Projected(made, t.patches)
+
+
+def _aligned(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
+    """Command A Vision: blocks of patches, and a gated layer between."""
+    factor, inner = (
+        c.integer("downsample_factor", 2),
+        c.integer("alignment_intermediate_size", 36864),
+    )
+    made = dense(t.shape.hidden * factor**2, inner, "linear_1")
+    return Projected(made + dense(inner // 2, text, "linear_2"), max(1, t.patches // factor**2))
+
+
 def _internvl(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
     factor = round(1 / c.number("downsample_ratio", 0.5))
     width = t.shape.hidden * factor**2
@@ -259,6 +277,15 @@ MISTRAL_SMALL = {
     "num_key_value_heads": 8,
     "head_dim": 128,
 }
+QWEN3_SMALL = {
+    "vocab_size": 151936,
+    "hidden_size": 1024,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+}
 GEMMA_2B = {
     "vocab_size": 257152,
     "hidden_size": 2048,
@@ -308,6 +335,15 @@ PAIRS: dict[str, Pair] = {
     "internvl": Pair(text="qwen2", vision=VITS["internvl_vision"], projector=_internvl, tied=True),
     "lfm2_vl": Pair(text="lfm2", vision=SIGLIP2_VISION, projector=_lfm2, tied=True),
 }  # fmt: skip
+PAIRS["vipllava"] = Pair(text="llama", vision=LLAVA, projector=_vip)
+PAIRS["cohere2_vision"] = Pair(
+    text="cohere2", projector=_aligned, tied=True,
+    vision=replace(SIGLIP_VISION, hidden=1152, layers=27, image=512),
+)  # fmt: skip
+PAIRS["lighton_ocr"] = Pair(
+    text="qwen3", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3, tied=True,
+    sizes=QWEN3_SMALL,
+)  # fmt: skip
 PAIRS["shieldgemma2"] = PAIRS["gemma3"]
 PAIRS["glm46v"] = PAIRS["glmga"] = PAIRS["glm4v"]
 
@@ -325,8 +361,8 @@ def text_part(config: Mapping[str, object], d: Pair | Listener) -> dict[str, obj
     made = {key: value for key, value in own.items() if key not in TOWERS}
     found = inner.get("model_type") if isinstance(inner, Mapping) else None
     tied = config.get("tie_word_embeddings")
-    if not made.keys() - {"tie_word_embeddings", "architectures"}:
-        made = dict(d.sizes)
+    if not isinstance(inner, Mapping) or not inner:
+        made = {**d.sizes, **made}
     return made | {
         "model_type": found or d.text,
         "tie_word_embeddings": d.tied if tied is None else tied,
