@@ -708,6 +708,19 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
     ),
     ("lighton_ocr", "LightOnOcrForConditionalGeneration", {"spatial_merge_size": 4}, 1_018_230_784),
     (
+        "llama4",
+        "Llama4ForConditionalGeneration",
+        {
+            "vision_config": {
+                "num_hidden_layers": 2,
+                "intermediate_size": 3072,
+                "vision_output_dim": 4096,
+            },
+            "text_config": {"num_hidden_layers": 2, "num_local_experts": 2},
+        },
+        3_015_571_456,
+    ),
+    (
         "deberta-v2",
         "DebertaV2ForSequenceClassification",
         {

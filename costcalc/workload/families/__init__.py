@@ -158,7 +158,6 @@ ALIASES: dict[str, str] = {
     "minimax_m1": "minimax",
     "new": "gte",
     "minimax_text_01": "minimax",
-    "llama4": "llama4_text",
     "RefinedWeb": "falcon",
     "RefinedWebModel": "falcon",
 }

@@ -14,8 +14,18 @@ from dataclasses import dataclass, field, replace
 from costcalc.workload.architecture import Architecture, Stream
 from costcalc.workload.families.common import Operators, beside, linear, weights
 from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.towers import (
+    GLM4V,
+    KIMI,
+    LLAMA4,
+    LLAVA,
+    ONE,
+    PALI,
+    QWEN2,
+    QWEN3,
+    QWEN25,
+)
 from costcalc.workload.families.vit import (
-    CLIP_VISION,
     PIXTRAL,
     SIGLIP2_VISION,
     SIGLIP_VISION,
@@ -107,6 +117,22 @@ def _vip(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
     return Projected(made, t.patches)
 
 
+def _llama4(_: Fields, v: Fields, t: Tower, text: int) -> Projected:
+    """Llama 4: pixels side by side, two layers and one into the text."""
+    ratio, out = v.number("pixel_shuffle_ratio", 0.5), v.integer("projector_output_dim", 4096)
+    made = (
+        *dense(
+            v.integer("intermediate_size", 5632),
+            v.integer("projector_input_dim", 4096),
+            "fc1",
+            False,
+        ),
+        *dense(out, out, "fc2", False),
+        *dense(v.integer("vision_output_dim", 7680), text, "linear_1", False),
+    )
+    return Projected(made, max(1, int(t.patches * ratio**2)))
+
+
 def _aligned(c: Fields, _: Fields, t: Tower, text: int) -> Projected:
     """Command A Vision: blocks of patches, and a gated layer between."""
     factor, inner = (
@@ -174,100 +200,6 @@ def _kimi(c: Fields, v: Fields, t: Tower, text: int) -> Projected:
     return Projected(made, max(1, t.patches // merge**2))
 
 
-def _window(c: Fields, layers: int) -> list[int | None]:
-    """Qwen2.5-VL: windows of so many pixels but in the layers that are listed."""
-    side = c.integer("window_size", 112) // c.integer("patch_size", 14)
-    whole = c.integers("fullatt_block_indexes") or [7, 15, 23, 31]
-    return [None if i in whole else max(1, side) ** 2 for i in range(layers)]
-
-
-def _kimi_places(c: Fields) -> int:
-    return c.integer("pos_emb_height", 64) * c.integer("pos_emb_width", 64)
-
-
-QWEN2 = Vit(
-    width_key="embed_dim",
-    hidden=1280,
-    layers=32,
-    heads=16,
-    ffn=None,
-    image=None,
-    patch=14,
-    frames=2,
-    tokens=0,
-    patch_bias=False,
-    positions=False,
-    qkv_bias=True,
-    last_norm=False,
-)
-QWEN25 = Vit(
-    hidden=3584,
-    layers=32,
-    heads=16,
-    ffn=3420,
-    image=None,
-    patch=14,
-    frames=2,
-    tokens=0,
-    patch_bias=False,
-    positions=False,
-    qkv_bias=True,
-    gated=True,
-    norm=1,
-    last_norm=False,
-    windows=_window,
-)
-QWEN3 = Vit(
-    hidden=1152,
-    layers=27,
-    heads=16,
-    ffn=4304,
-    image=None,
-    frames=2,
-    tokens=0,
-    positions=("num_position_embeddings", 2304),
-    qkv_bias=True,
-    last_norm=False,
-)
-GLM4V = Vit(
-    hidden=1536,
-    layers=24,
-    heads=12,
-    ffn=13696,
-    image=336,
-    patch=14,
-    frames=2,
-    tokens=0,
-    qkv_bias=("attention_bias", False),
-    out_bias=False,
-    mlp_bias=False,
-    gated=True,
-    norm=1,
-    narrow=lambda c, _, __: c.integer("out_hidden_size", 4096),
-)
-KIMI = Vit(
-    hidden=1152,
-    layers=27,
-    heads=16,
-    ffn=4304,
-    image=None,
-    patch=14,
-    tokens=0,
-    qkv_bias=True,
-    positions=_kimi_places,
-)
-LLAVA = replace(CLIP_VISION, hidden=1024, layers=24, heads=16, ffn=4096, image=336, patch=14)
-PALI = replace(SIGLIP_VISION, hidden=1152, layers=27, heads=16, ffn=4096, patch=14, probe=False)
-ONE = replace(
-    SIGLIP_VISION,
-    hidden=1152,
-    layers=26,
-    heads=16,
-    ffn=4304,
-    image=384,
-    patch=14,
-    probe=("vision_use_head", False),
-)
 MISTRAL_SMALL = {
     "vocab_size": 131072,
     "hidden_size": 5120,
@@ -335,6 +267,7 @@ PAIRS: dict[str, Pair] = {
     "internvl": Pair(text="qwen2", vision=VITS["internvl_vision"], projector=_internvl, tied=True),
     "lfm2_vl": Pair(text="lfm2", vision=SIGLIP2_VISION, projector=_lfm2, tied=True),
 }  # fmt: skip
+PAIRS["llama4"] = Pair(text="llama4_text", vision=LLAMA4, projector=_llama4)
 PAIRS["vipllava"] = Pair(text="llama", vision=LLAVA, projector=_vip)
 PAIRS["cohere2_vision"] = Pair(
     text="cohere2", projector=_aligned, tied=True,
