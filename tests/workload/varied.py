@@ -720,6 +720,8 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
         },
         3_015_571_456,
     ),
+    ("mvp", "MvpForSequenceClassification", {}, 407_345_154),
+    ("bart", "BartForSequenceClassification", {"num_labels": 5}, 407_346_181),
     (
         "deberta-v2",
         "DebertaV2ForSequenceClassification",
@@ -752,6 +754,7 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
         826_743_298,
     ),
     ("albert", "AlbertModel", {}, 222_595_584),
+    ("bart", "BartForSequenceClassification", {}, 407_344_131),
     (
         "longt5",
         "LongT5ForConditionalGeneration",

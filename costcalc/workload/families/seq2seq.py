@@ -43,11 +43,12 @@ class Seq2Seq:
     embedding_norm: bool = True
     last_norm: bool = False
     bias: bool = True  # of attention
+    labels: int = 2  # of a classifier whose file names none
     global_tokens: int = 0  # of the encoder, with a norm of their own in each layer
 
 
 SEQ2SEQ: dict[str, Seq2Seq] = {
-    "bart": Seq2Seq(),
+    "bart": Seq2Seq(labels=3),
     "mbart": Seq2Seq(last_norm=True),
     "mvp": Seq2Seq(vocabulary=50267),
     "plbart": Seq2Seq(hidden=768, layers=(6, 6), heads=12, ffn=3072, vocabulary=50005),
@@ -75,6 +76,8 @@ SEQ2SEQ: dict[str, Seq2Seq] = {
 
 def bart(c: Fields, name: str, d: Seq2Seq) -> Architecture:
     """An encoder-decoder of BART's kind; the sizes of the result are those of its encoder."""
+    if not c.config.get("id2label"):
+        c.put("num_labels", c.integer("num_labels", d.labels))
     hidden = c.integer("d_model", d.hidden, "hidden_size")
     vocabulary = c.integer("vocab_size", d.vocabulary)
 
