@@ -27,7 +27,7 @@ COUNTS = re.compile(r"(<!-- counts -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def counts() -> str:
     """How many of each the catalogues hold."""
-    from costcalc.catalog import prices, region
+    from costcalc.catalog import instances, prices, region
     from costcalc.catalog.index import index
     from costcalc.workload.families import supported
 
@@ -37,10 +37,10 @@ def counts() -> str:
     }
     return (
         f"Known by name: {known['accelerators']} accelerators and {known['cpus']} processors,"
-        f" {known['hosts']} hosts and cloud instances,\n{known['presets']} models and"
-        f" {len(supported())} families of a `config.json`, {len(list(region.codes()))} places,"
-        f" {len(every)} prices from\n{len({offer.provider for offer in every})} providers"
-        " ([all of them](docs/catalogue)).\n"
+        f" {known['hosts']} hosts and\n{len(instances.sizes())} more cloud instances,"
+        f" {known['presets']} models and {len(supported())} families of a `config.json`,\n"
+        f"{len(list(region.codes()))} places, {len(every)} prices from"
+        f" {len({offer.provider for offer in every})} providers ([all of them](docs/catalogue)).\n"
     )
 
 

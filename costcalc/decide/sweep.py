@@ -14,7 +14,7 @@ from typing import Literal, NotRequired, TypedDict, TypeVar
 from costcalc.base.errors import InputError, nearest, wrong
 from costcalc.base.reading import Document
 from costcalc.catalog import accelerator as accelerators_
-from costcalc.catalog import host as hosts
+from costcalc.catalog import instances
 from costcalc.catalog import region as regions_
 from costcalc.resolve.names import folders
 from costcalc.runfile.loading import Source, load
@@ -162,7 +162,7 @@ def _defaults(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[
     accelerator, count = of("hardware", "accelerator"), of("hardware", "count")
     instance, nodes = of("hardware", "instance"), of("hardware", "nodes", 1)
     if isinstance(instance, str) and str(nodes).isdecimal():  # else the run file's own check says
-        host = hosts.find(instance, folders(raw, None))
+        host = instances.find(instance, folders(raw, None))
         accelerator = of("hardware", "accelerator", host.accelerator)
         count = int(str(nodes)) * host.devices
     return {

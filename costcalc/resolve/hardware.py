@@ -12,6 +12,7 @@ from costcalc.base.units import to_si
 from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
+from costcalc.catalog import instances
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
 from costcalc.catalog.parts import Mig, mig_of, slice_of, slices_of
@@ -113,7 +114,7 @@ def _part_of(machine: Machine, board: Accelerator, mig: Mig) -> tuple[Machine, C
 def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Accelerator:
     if asked.accelerator is not None:
         return accelerators.find(asked.accelerator, folders)
-    named = hosts.find(asked.instance or "", folders)
+    named = instances.find(asked.instance or "", folders)
     if named.accelerator is None:
         raise InputError(
             given.problem(
@@ -135,7 +136,7 @@ def _host(
         return hosts.choose(
             accelerator.id, provider=provider, per_node=asked.per_node, folders=folders
         )
-    host = hosts.find(asked.instance or asked.host or "", folders)
+    host = instances.find(asked.instance or asked.host or "", folders)
     if host.accelerator not in (None, accelerator.id):
         raise InputError(
             given.problem(

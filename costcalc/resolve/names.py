@@ -9,7 +9,7 @@ from pathlib import Path
 from costcalc.base.errors import InputError, listing, nearest, wrong
 from costcalc.base.human import human
 from costcalc.base.units import parse
-from costcalc.catalog import accelerator, host, preset, provider, region
+from costcalc.catalog import accelerator, instances, preset, provider, region
 from costcalc.catalog.index import plain
 from costcalc.catalog.loading import Record, names
 from costcalc.catalog.matching import said
@@ -38,8 +38,8 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
         (("model", "preset"), preset.find),
         (("training", "teacher", "preset"), preset.find),
         (("hardware", "accelerator"), lambda name: accelerator.find(name, own)),
-        (("hardware", "instance"), lambda name: host.find(name, own)),
-        (("hardware", "host"), lambda name: host.find(name, own)),
+        (("hardware", "instance"), lambda name: instances.find(name, own)),
+        (("hardware", "host"), lambda name: instances.find(name, own)),
         (("site", "region"), region.find),
         (("price", "provider"), _provider),
     )
@@ -58,8 +58,8 @@ _STANDS_FOR: Mapping[
 ] = {
     ("model", "preset"): lambda name, _: _entry(preset.find(name)),
     ("hardware", "accelerator"): lambda name, own: _entry(accelerator.find(name, own)),
-    ("hardware", "instance"): lambda name, own: _entry(host.find(name, own)),
-    ("hardware", "host"): lambda name, own: _entry(host.find(name, own)),
+    ("hardware", "instance"): lambda name, own: _entry(instances.find(name, own)),
+    ("hardware", "host"): lambda name, own: _entry(instances.find(name, own)),
     ("site", "region"): lambda name, _: _place(region.find(name)),
 }
 

@@ -1,0 +1,110 @@
+"""Instances by the clouds' own names: a host file, a size of one, or one that has a price."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from costcalc.base.errors import NotFoundError
+from costcalc.catalog import host as hosts
+from costcalc.catalog import prices
+from costcalc.catalog.figure import Figure
+from costcalc.catalog.host import Host
+from costcalc.catalog.index import plain
+from costcalc.catalog.region_table import table
+
+FILE = "instances.yaml"
+
+
+class Size(NamedTuple):
+    """An instance by name: whose it is, and what stands in it."""
+
+    name: str
+    provider: str
+    accelerator: str
+    devices: int
+
+
+def find(name: str, folders: Sequence[Path] = ()) -> Host:
+    """The host, or the cloud instance, of that name; ``folders`` are the user's own.
+
+    Of an instance without a file of its own, power and making follow from the usual host of the
+    same provider and accelerator, by the share of its devices.
+
+    Raises:
+        NotFoundError: there is none of that name; the message names the nearest.
+
+    >>> find("g5.24xlarge").devices, find("Standard_NC6s_v3").accelerator
+    (4, 'v100-pcie-16')
+    """
+    try:
+        return hosts.find(name, folders)
+    except NotFoundError:
+        size = sizes().get(_bare(name))
+        if size is None:
+            raise
+        return _sized(size, tuple(folders))
+
+
+@functools.lru_cache(maxsize=1)
+def _tabled() -> dict[str, Size]:
+    found = (
+        Size(name, provider, accelerator, devices)
+        for provider, by_accelerator in table(FILE).section("instances").items()
+        for accelerator, names in by_accelerator.items()
+        for name, devices in names.items()
+    )
+    return {_bare(size.name): size for size in found}
+
+
+def sizes() -> dict[str, Size]:
+    """Every instance that has no host file, by its name as it is compared."""
+    return {_bare(size.name): size for size in _priced()} | _tabled()
+
+
+def _priced() -> Iterator[Size]:
+    """Instances of the catalogue of prices that hold whole devices."""
+    for offer in prices.catalogue().every():
+        if offer.instance and offer.devices >= 1 and offer.devices == int(offer.devices):
+            yield Size(offer.instance, offer.provider, offer.accelerator, int(offer.devices))
+
+
+def _bare(name: str) -> str:
+    return plain(name).replace(" ", "_").removeprefix("standard_")
+
+
+@functools.lru_cache(maxsize=512)
+def _sized(size: Size, folders: tuple[Path, ...]) -> Host:
+    """The usual host of the same devices, cut to the instance's number of them."""
+    chosen = hosts.choose(
+        size.accelerator, provider=size.provider, per_node=size.devices, folders=folders
+    ).host
+    share = size.devices / chosen.devices if chosen.host_power_each is None else 1.0
+    made = chosen.model_copy(
+        update={
+            "id": plain(size.name).replace(" ", "_"),
+            "name": f"{size.provider} {size.name}",
+            "aliases": (size.name,),
+            "accelerator": size.accelerator,
+            "devices": size.devices,
+            "provider": size.provider,
+            "default_for": (),
+            "max_power": None,
+            "host_power": _part(chosen.host_power, share),
+            "embodied": chosen.embodied and _part(chosen.embodied, share),
+            "scale_up_domain": min(chosen.scale_up_domain, size.devices),
+            "note": f"{size.devices} of {chosen.devices} devices of {chosen.name}",
+        }
+    )
+    made._file, made._digest = chosen.file, chosen.digest
+    return made
+
+
+def _part(figure: Figure, share: float) -> Figure:
+    """A figure of a whole node, by the share of its devices."""
+    bounds = {name: getattr(figure, name) for name in ("value", "low", "high")}
+    return figure.model_copy(
+        update={name: bound * share for name, bound in bounds.items() if bound is not None}
+    )

@@ -1,0 +1,61 @@
+"""Instances by their exact names."""
+
+import pytest
+
+import costcalc
+from costcalc.base.errors import NotFoundError
+from costcalc.catalog import host as hosts
+from costcalc.catalog import instances
+from costcalc.catalog.accelerator import find as accelerator
+
+
+@pytest.mark.parametrize(
+    ("name", "chip", "devices"),
+    [
+        ("p3.8xlarge", "v100-sxm2-16", 4),
+        ("g5.24xlarge", "a10g", 4),
+        ("G6E.12XLARGE", "l40s", 4),
+        ("Standard_NC6s_v3", "v100-pcie-16", 1),
+        ("NC80adis_H100_v5", "h100-nvl-94", 2),
+        ("a3-highgpu-1g", "h100-sxm5-80", 1),
+        ("ct5lp-hightpu-8t", "tpu-v5e", 8),
+        ("g4-standard-384", "rtx-pro-6000-server", 8),
+        ("BM.GPU.H100.8", "h100-sxm5-80", 8),  # of the catalogue of prices
+        ("p5.48xlarge", "h100-sxm5-80", 8),  # a host file
+    ],
+)
+def test_an_instance_by_its_name(name, chip, devices):
+    found = instances.find(name)
+    assert (found.accelerator, found.devices) == (chip, devices)
+
+
+def test_its_host_is_its_share_of_the_whole():
+    whole, part = hosts.find("g5.48xlarge"), instances.find("g5.24xlarge")
+    chosen = hosts.choose("a10g", provider="aws", per_node=4).host
+    # 4 of the devices of the host that is taken for four
+    assert part.host_power.si == pytest.approx(chosen.host_power.si * 4 / chosen.devices)
+    assert part.host_power.si < whole.host_power.si
+    assert part.scale_up_domain <= 4
+
+
+def test_every_size_is_of_a_known_accelerator_and_hides_no_host_file():
+    for size in instances.sizes().values():
+        assert accelerator(size.accelerator).id == size.accelerator
+        assert instances.find(size.name).accelerator is not None
+
+
+def test_an_unknown_size_names_the_nearest():
+    with pytest.raises(NotFoundError, match=r"no host g5\.3xlarge; nearest: "):
+        instances.find("g5.3xlarge")
+
+
+def test_an_estimate_on_an_instance_without_a_file():
+    run = {
+        "model": {"preset": "gpt2"},
+        "training": {"tokens": "1B"},
+        "hardware": {"instance": "g5.24xlarge"},
+    }
+    made = costcalc.estimate(run)
+    told = {item.key: item for item in made.assumptions}
+    assert told["hardware.count"].value == 4
+    assert made.results["energy"].value > 0
