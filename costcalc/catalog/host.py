@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from costcalc.base.errors import InputError
 from costcalc.catalog.figure import Bandwidth, Emission, Figure, Power, Source, source_faults
 from costcalc.catalog.index import Head, index
 from costcalc.catalog.loading import Record, head_of, own, shipped
 from costcalc.catalog.matching import entries, refusal, shipped_as
+from costcalc.catalog.provider import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,6 +64,13 @@ class Host(Record):
     embodied: Emission | None = Field(None, description="to make the node without accelerators")
     note: str | None = None
     sources: dict[str, Source]
+
+    _part_of: str = PrivateAttr("")
+
+    @property
+    def part_of(self) -> str:
+        """Of an instance without a file of its own: of which host it is taken as a share."""
+        return self._part_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +150,7 @@ def choose(
     >>> choose("rtx-4090", per_node=2).devices
     2
     """
+    provider = canonical(provider) if provider else None
     own_heads = _own_heads(folders)
     heads = [*own_heads, *index().heads(KIND)]
     for reason, found in _candidates(heads, {head.id for head in own_heads}, accelerator, provider):

@@ -95,10 +95,10 @@ def _sized(size: Size, folders: tuple[Path, ...]) -> Host:
             "host_power": _part(chosen.host_power, share),
             "embodied": chosen.embodied and _part(chosen.embodied, share),
             "scale_up_domain": min(chosen.scale_up_domain, size.devices),
-            "note": f"{size.devices} of {chosen.devices} devices of {chosen.name}",
         }
     )
     made._file, made._digest = chosen.file, chosen.digest
+    made._part_of = f"{size.devices} of {chosen.devices} devices of {chosen.name}"
     return made
 
 

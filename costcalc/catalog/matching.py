@@ -34,7 +34,7 @@ _VARIANTS = {"ti", "super", "laptop", "mobile", "maxq", "d", "s", "a", "xt", "xt
 _VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell"}
 
 _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
-_GLUED = re.compile(r"(?<=\d)(ti|super|xt|xtx)\b")
+_GLUED = re.compile(r"\b(?:rtx|gtx|rx)(?=\d)|(?<=\d)(?=(?:ti|super|xt|xtx)\b)")
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 SHORTEST = 4  # of a name that is matched by its words; shorter ones say too little
 MOST = 6  # ids that a refusal names for their line or size
@@ -49,7 +49,7 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("NVIDIA GeForce RTX 4070Ti SUPER"), words("A100-SXM4-80GB")
     (('rtx', '4070', 'ti', 'super'), ('a100', 'sxm4', '80gb'))
     """
-    text = _GLUED.sub(r" \1", plain(name).replace("max-q", "maxq"))
+    text = _GLUED.sub(r"\g<0> ", plain(name).replace("max-q", "maxq"))
     text = _SIZE.sub(r"\1gb", re.sub(r"[-_/(),®™]+", " ", text))
     return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)
 
@@ -77,9 +77,9 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
 
 
 def _says(asked: set[str], head: Head) -> bool:
+    """Whether an entry says all of the words; and by one name at least, no other variant."""
     named = [set(words(each)) for each in head.names]
-    always = set.intersection(*named)
-    return asked <= set.union(*named) and not (always & _VARIANTS) - asked
+    return asked <= set.union(*named) and any(not (each & _VARIANTS) - asked for each in named)
 
 
 @lru_cache(maxsize=1024)

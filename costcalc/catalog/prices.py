@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 UNIT = "USD/device_hour"
 FILE = "costcalc/data/prices.csv"
 SOURCES = "price_sources.yaml"
-PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y")
+RENTED = ("on-demand", "spot", "reserved-1y", "reserved-3y")
 HEAD = (
     *("provider", "accelerator", "instance", "devices", "plan", "region", "value", "low", "high"),
     *("regions", "zones", "date", "host", "source", "note"),
@@ -249,8 +249,8 @@ def _fault(cells: Mapping[str, str]) -> tuple[str, str] | None:
     for name in ("provider", "accelerator"):
         if not cells[name]:
             return name, "missing; it has no default"
-    if cells["plan"] not in PLANS:
-        return "plan", f"expected {', '.join(PLANS)}; got {cells['plan']!r}"
+    if cells["plan"] not in RENTED:
+        return "plan", f"expected {', '.join(RENTED)}; got {cells['plan']!r}"
     for name in ("devices", "value", "low", "high", "regions", "zones"):
         if cells[name] and not _positive(cells[name]):
             return name, f"expected a number above 0; got {cells[name]!r}"

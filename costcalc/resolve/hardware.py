@@ -145,6 +145,8 @@ def _host(
             )
         )
     why = f"{host.name}, named in the run file"
+    if host.part_of:
+        why += f"; what it draws and embodies beside its devices: {host.part_of}"
     return HostChoice(host=host, devices=asked.per_node or host.devices, why=why)
 
 
@@ -175,7 +177,7 @@ def _machine(
     share: float,
 ) -> tuple[Machine, list[Assumption | Choice]]:
     assumed: list[Assumption | Choice] = []
-    if asked.instance is None:
+    if asked.instance is None or host.host.part_of:
         assumed.append(
             Choice(
                 key="hardware.host",

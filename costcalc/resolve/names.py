@@ -9,11 +9,12 @@ from pathlib import Path
 from costcalc.base.errors import InputError, listing, nearest, wrong
 from costcalc.base.human import human
 from costcalc.base.units import parse
-from costcalc.catalog import accelerator, instances, preset, provider, region
+from costcalc.catalog import accelerator, host, instances, preset, provider, region
 from costcalc.catalog.index import plain
-from costcalc.catalog.loading import Record, names
+from costcalc.catalog.loading import names
 from costcalc.catalog.matching import said
 from costcalc.catalog.parts import slice_of
+from costcalc.catalog.provider import Provider
 from costcalc.runfile.rules import Fault
 
 ANY = "any"
@@ -34,50 +35,41 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
         if not _is(place.is_dir):
             yield Fault(("profiles",), f"expected a folder of profiles; {place} is none")
             return
-    checks: tuple[tuple[tuple[str, ...], Callable[[str], object]], ...] = (
-        (("model", "preset"), preset.find),
-        (("training", "teacher", "preset"), preset.find),
-        (("hardware", "accelerator"), lambda name: accelerator.find(name, own)),
-        (("hardware", "instance"), lambda name: instances.find(name, own)),
-        (("hardware", "host"), lambda name: instances.find(name, own)),
-        (("site", "region"), region.find),
-        (("price", "provider"), _provider),
-    )
-    for path, find in checks:
+    for path, find in _FINDS.items():
         name = _text_at(raw, path)
         if name is not None:
-            yield from _tried(path, name, find)
+            yield from _tried(path, name, own, find)
     for path in (("model", "config"), ("training", "teacher", "config")):
         name = _text_at(raw, path)
         if name is not None and not _is(((folder or Path()) / name).exists):
             yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
 
 
-_STANDS_FOR: Mapping[
-    tuple[str, str], Callable[[str, Sequence[Path]], tuple[str, Iterable[str]]]
-] = {
-    ("model", "preset"): lambda name, _: _entry(preset.find(name)),
-    ("hardware", "accelerator"): lambda name, own: _entry(accelerator.find(name, own)),
-    ("hardware", "instance"): lambda name, own: _entry(instances.find(name, own)),
-    ("hardware", "host"): lambda name, own: _entry(instances.find(name, own)),
-    ("site", "region"): lambda name, _: _place(region.find(name)),
-}
-
-
 def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
     """What a result says of names that stand for another: ``"rtx4090" is taken as rtx-4090``."""
-    for path in _STANDS_FOR:
+    for path in _FINDS:
         name = _text_at(raw, path)
         if name is None or (path[1] == "accelerator" and slice_of(name)):
             continue
-        note = said(name, *_STANDS_FOR[path](name, own)) if own else _said_of_ours(path, name)
+        note = _said(path, name, own) if own else _said_of_ours(path, name)
         if note is not None:
             yield f"{'.'.join(path)}: {note}"
 
 
+def _said(path: tuple[str, ...], name: str, own: Sequence[Path]) -> str | None:
+    found = _FINDS[path](name, own)
+    if isinstance(found, region.Region):
+        return said(name, f"{found.code} ({found.label})", (plain(found.code),))
+    if isinstance(found, Provider):
+        return said(name, f"{found.id} ({found.name})", (found.id,))
+    if not isinstance(found, accelerator.Accelerator | host.Host | preset.Preset):
+        return None
+    return said(name, f"{found.id} ({found.name})", names(found))
+
+
 @functools.lru_cache(maxsize=1024)
-def _said_of_ours(path: tuple[str, str], name: str) -> str | None:
-    return said(name, *_STANDS_FOR[path](name, ()))
+def _said_of_ours(path: tuple[str, ...], name: str) -> str | None:
+    return _said(path, name, ())
 
 
 def spelt(raw: Mapping[str, object]) -> Iterator[str]:
@@ -87,14 +79,6 @@ def spelt(raw: Mapping[str, object]) -> Iterator[str]:
         if text is not None and "MAC" in text:
             flop = human(parse(text, "FLOP"), "FLOP")
             yield f'{".".join(path)}: "{text}" is taken as {flop}: 2 FLOP a multiply-add'
-
-
-def _entry(record: Record) -> tuple[str, Iterable[str]]:
-    return f"{getattr(record, 'id', '')} ({getattr(record, 'name', '')})", names(record)
-
-
-def _place(found: region.Region) -> tuple[str, Iterable[str]]:
-    return f"{found.code} ({found.label})", (plain(found.code),)
 
 
 def _is(there: Callable[[], bool]) -> bool:
@@ -111,19 +95,35 @@ def _text_at(raw: Mapping[str, object], path: tuple[str, ...]) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _tried(path: tuple[str, ...], name: str, find: Callable[[str], object]) -> Iterable[Fault]:
+_Find = Callable[[str, Sequence[Path]], object]
+
+
+def _tried(path: tuple[str, ...], name: str, own: Sequence[Path], find: _Find) -> Iterable[Fault]:
     try:
-        find(name)
+        find(name, own)
     except InputError as error:
         for problem in error.problems:
             place = f"{problem.file}:{problem.line}: " if problem.file else ""
             yield Fault(path, f"{place}{problem.message}")
 
 
-def _provider(name: str) -> object:
-    known = provider.names()
-    if name == ANY or name in known:
-        return name
-    near = nearest(name, known)
-    hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(known)}, any"
-    raise wrong("price.provider", f"no provider {name}; {hint}")
+def _provider(name: str, _: Sequence[Path]) -> Provider | None:
+    found = provider.find(name)
+    if found is None and name != ANY:
+        known = provider.names()
+        near = nearest(name, known)
+        hint = f"nearest: {', '.join(near)}" if near else f"known: {listing(known)}, any"
+        raise wrong("price.provider", f"no provider {name}; {hint}")
+    return found
+
+
+# Where a run file names an entry of the catalogue, and what finds it there.
+_FINDS: Mapping[tuple[str, ...], _Find] = {
+    ("model", "preset"): lambda name, _: preset.find(name),
+    ("training", "teacher", "preset"): lambda name, _: preset.find(name),
+    ("hardware", "accelerator"): accelerator.find,
+    ("hardware", "instance"): instances.find,
+    ("hardware", "host"): instances.find,
+    ("site", "region"): lambda name, _: region.find(name),
+    ("price", "provider"): _provider,
+}

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from costcalc.base.spellings import CURRENCIES
+from costcalc.base.vocabulary import SHARDINGS
 from costcalc.runfile import values as scalars
 from costcalc.runfile import words
 from costcalc.runfile.section import PRECISIONS, Count, Precision, Section, Share, key
@@ -60,7 +61,6 @@ __all__ = [
     "schema",
 ]
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
-SHARDINGS = ("none", "zero1", "zero2", "zero3", "fsdp", "hsdp")
 DEVICES = ("device", "gpu", "tpu", "chip", "accelerator", "card", "core")
 
 
@@ -84,7 +84,7 @@ class LayoutKeys(Section):
     context: Count = Field(1, description="devices that share a sequence")
     expert: Count = Field(1, description="devices that share the experts")
     sharding: Annotated[
-        Annotated[str, choice("auto", *SHARDINGS, also=words.SHARDINGS)] | None,
+        Annotated[str, choice("auto", *SHARDINGS, "fsdp", also=words.SHARDINGS)] | None,
         AfterValidator(lambda found: None if found == "auto" else found),
     ] = key("what data-parallel devices share: auto, ZeRO 1 to 3, FSDP, HSDP")
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = key(

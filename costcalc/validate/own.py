@@ -12,9 +12,8 @@ from typing import TextIO
 
 from costcalc.base import numerals
 from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
-from costcalc.base.vocabulary import AXES, RECOMPUTES
+from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
 from costcalc.catalog import accelerator as accelerators
-from costcalc.runfile.schema import SHARDINGS
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
 from costcalc.validate.measurements import COLUMNS, models
 
@@ -27,7 +26,7 @@ _NUMBERS = (
 )  # fmt: skip
 _WORDS: Mapping[str, Sequence[str]] = {
     "precision": sorted(MACHINE_PRECISIONS),
-    "sharding": SHARDINGS,
+    "sharding": (*SHARDINGS, "fsdp"),
     "recompute": tuple(RECOMPUTES),
     "attention": ("flash", "flash2", "standard"),
     "method": ("lora",),

@@ -59,3 +59,8 @@ def test_an_estimate_on_an_instance_without_a_file():
     told = {item.key: item for item in made.assumptions}
     assert told["hardware.count"].value == 4
     assert made.results["energy"].value > 0
+    # where its host comes from is said
+    assert told["hardware.host"].why == (
+        "aws g5.24xlarge, named in the run file; what it draws and embodies beside its devices:"
+        " 4 of 4 devices of Amazon EC2 g5.12xlarge"
+    )

@@ -9,7 +9,7 @@ from costcalc.catalog.matching import compact, counted, entries, words
 from costcalc.catalog.parts import Mig, mig_of
 
 BOARDS = (
-    Head("a", "rtx-4060-laptop", ("NVIDIA GeForce RTX 4060 Laptop GPU",)),
+    Head("a", "rtx-4060-laptop", ("NVIDIA GeForce RTX 4060 Laptop GPU", "RTX 4060 Mobile")),
     Head("b", "l40s", ("NVIDIA L40S 48GB",)),
     Head("c", "a100-pcie-40", ("NVIDIA A100-PCIE-40GB",)),
     Head("d", "a100-sxm4-40", ("NVIDIA A100-SXM4-40GB",)),
@@ -22,6 +22,7 @@ BOARDS = (
         ("rtx4060laptop", ["rtx-4060-laptop"]),  # blanks and hyphens
         ("GeForce RTX 4060 Laptop", ["rtx-4060-laptop"]),  # the maker
         ("RTX 4060", []),  # the desktop's chip is another one
+        ("4060", []),
         ("L40S 48 GB", ["l40s"]),
         ("A100 40GB", ["a100-pcie-40", "a100-sxm4-40"]),  # either
         ("A100 40GB PCIe", ["a100-pcie-40"]),
@@ -48,6 +49,12 @@ def test_a_number_in_a_name_is_told_about_count(written):
     assert str(caught.value) == (
         f'hardware.accelerator: "{written}" says how many too: write h100-sxm5-80 here and count: 8'
     )
+
+
+def test_a_name_glued_together_says_no_more_than_one_apart():
+    for written in ("RTX 6000", "RTX6000"):
+        with pytest.raises(NotFoundError, match="may be quadro-rtx-6000, rtx-6000-ada, rtx-pro"):
+            find(written)
 
 
 def test_words_of_a_name():

@@ -48,3 +48,18 @@ def test_an_a30_is_cut_in_four():
     said = {item.key: item for item in part.assumptions}["hardware.share"]
     assert said.value == pytest.approx(1 / 4)
     assert said.why == "1 of 4 compute slices, 6 GB of memory"
+
+
+@pytest.mark.parametrize("name", ["AWS", "Amazon Web Services", "amazon"])
+def test_a_provider_by_any_of_its_names_is_the_same(name):
+    ours = costcalc.estimate(RUN, changes={"price.provider": "aws"})
+    made = costcalc.estimate(RUN, changes={"price.provider": name})
+    for figure in ("cost", "energy", "carbon_total"):
+        assert made.results[figure].value == ours.results[figure].value
+    hosts = [
+        item.value
+        for one in (made, ours)
+        for item in one.assumptions
+        if item.key == "hardware.host"
+    ]
+    assert hosts[0] == hosts[1]
