@@ -18,6 +18,7 @@ import numpy as np
 from costcalc.base.assumption import Assumption
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.index import index
+from costcalc.catalog.instances import alike
 from costcalc.catalog.newest import newest, size_of
 from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
 from costcalc.catalog.provider import canonical, markets
@@ -151,11 +152,13 @@ def quote(
     plan: str = "on-demand",
     instance: str | None = None,
     count: int = 1,
+    exactly: bool = False,
 ) -> Quote:
     """The price of a device-second of ``accelerator``; ``region`` is the provider's own name of it.
 
     ``count`` devices are wanted: of instances of several sizes, the fewest that hold them are
-    taken, and of those the cheapest.
+    taken, and of those the cheapest.  ``exactly``: ``instance`` is one of the provider's, for which
+    the price of another does not stand in, but that of its line (`a2-highgpu`) or of a TPU chip.
 
     >>> from costcalc.catalog.accelerator import find
     >>> str(quote(find("h100"), provider=None).why_not)
@@ -176,6 +179,11 @@ def quote(
     if not found:
         why = f"no {plan} price of {accelerator.id} from {provider} is known"
         return Quote(price=None, why_not=why, known=_range(rented, f"{provider}, other plans"))
+    if exactly and instance and accelerator.kind != "tpu":
+        found = [offer for offer in found if alike(offer.instance, instance)]
+        if not found:
+            why = f"no {plan} price of {instance} is known"
+            return Quote(price=None, why_not=why, known=_range(rented, f"{provider}, others"))
     return _from_provider(found, region, instance, count)
 
 
@@ -237,7 +245,7 @@ def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str]
 def _from_provider(
     found: Sequence[Offer], region: str | None, instance: str | None, count: int
 ) -> Quote:
-    named = [o for o in found if instance and (o.instance or "").lower() == instance.lower()]
+    named = [o for o in found if instance and o.instance and alike(o.instance, instance)]
     pool = named or found
     here = newest((o for o in pool if region is not None and region in o.regions), at=region)
     stated = here or newest(pool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -108,3 +109,21 @@ def _part(figure: Figure, share: float) -> Figure:
     return figure.model_copy(
         update={name: bound * share for name, bound in bounds.items() if bound is not None}
     )
+
+
+def alike(offered: str | None, instance: str) -> bool:
+    """Whether a price of an instance is one of another: of its own name, or of its line.
+
+    >>> alike("NC6s_v3", "Standard_NC6s_v3"), alike("a2-highgpu-8g", "a2-highgpu-1g")
+    (True, True)
+    >>> alike("g6.xlarge", "g6.16xlarge")
+    False
+    """
+    if offered is None:
+        return True
+    named, asked = (_LINE.sub("", _SIGNS.sub("-", one.lower())) for one in (offered, instance))
+    return named.removeprefix("standard-") == asked.removeprefix("standard-")
+
+
+_SIGNS = re.compile(r"[^a-z0-9.]+")
+_LINE = re.compile(r"-\d+g$")  # Google's lines are priced by the device

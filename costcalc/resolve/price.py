@@ -9,6 +9,7 @@ from costcalc.base.assumption import Assumption, exact
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.prices import UNIT, catalogue, constants
+from costcalc.catalog.provider import canonical
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds, currency, dollars, stated
@@ -109,12 +110,15 @@ def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) 
             given, asked, asked.instance_hour, "instance_hour", devices=devices.host.devices
         )
     named = given.part.hardware.instance if given.part.hardware else None
+    of_host = devices.host.host.provider if named else None
+    provider = _provider(asked, region, of_host)
     return price.quote(
         devices.accelerator,
-        provider=_provider(asked, region, devices.host.host.provider if named else None),
+        provider=provider,
         region=region.code.partition(":")[2] if region and region.provider else None,
         plan=asked.plan or "on-demand",
         instance=named,
+        exactly=of_host is not None and canonical(provider or "") == of_host,
         count=devices.count,
     )
 

@@ -64,3 +64,27 @@ def test_an_estimate_on_an_instance_without_a_file():
         "aws g5.24xlarge, named in the run file; what it draws and embodies beside its devices:"
         " 4 of 4 devices of Amazon EC2 g5.12xlarge"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "dollars"),
+    [
+        ("Standard_NC6s_v3", 3.06),  # its own price, by another spelling of its name
+        ("a2-highgpu-2g", 3.6731),  # Google prices the line by the device
+        ("ct5lp-hightpu-4t", 1.32),  # TPUs by the chip
+        ("g6.16xlarge", None),  # 64 processors beside one board: no other size's price stands in
+    ],
+)
+def test_the_price_of_an_instance_is_its_own_or_unknown(name, dollars):
+    run = {
+        "model": {"preset": "gpt2"},
+        "training": {"tokens": "1B"},
+        "hardware": {"instance": name},
+    }
+    made = costcalc.estimate(run)
+    told = {item.key: item for item in made.assumptions}.get("price.device_hour")
+    if dollars is None:
+        assert told is None
+        assert made.results["cost"].why.startswith("no on-demand price of g6.16xlarge is known")
+    else:
+        assert told.value * 3600 == pytest.approx(dollars, rel=0.01)
