@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costcalc.base.errors import MissingExtraError as MissingExtraError
     from costcalc.base.errors import NotFoundError as NotFoundError
     from costcalc.calculator.calculate import estimate as estimate
+    from costcalc.calculator.calibrating import calibrate as calibrate
     from costcalc.calculator.layouts import layouts as layouts
     from costcalc.calculator.result import Estimate as Estimate
     from costcalc.calculator.result import Result as Result
@@ -58,6 +59,7 @@ _PUBLIC = {
     "Scenarios": "calculator.scenarios",
     "Series": "decide.series",
     "Tracker": "tracking.tracker",
+    "calibrate": "calculator.calibrating",
     "compare": "decide.comparing",
     "count": "workload.count",
     "mfu": "catalog.peak",
@@ -89,6 +91,7 @@ __all__ = [
     "Series",
     "Tracker",
     "__version__",
+    "calibrate",
     "compare",
     "count",
     "estimate",

@@ -17,6 +17,7 @@ from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.figures import combined, single
 from costcalc.calculator.result import Estimate
 from costcalc.catalog.region import Region
+from costcalc.resolve.calibration import measured_steps
 from costcalc.resolve.embodied import embodied
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import Known
@@ -145,7 +146,8 @@ def _side(
         if same is not None:
             time = same.timed
         elif not time_is_measured(given) or speed_is_given(given):
-            time = timed(given, work.work, devices, precision, work.workload)
+            steps = measured_steps(given, devices.accelerator)
+            time = timed(given, work.work, devices, precision, work.workload, steps)
     times = time_inputs(given, work, devices, time, precision)
     watts = power(
         given,

@@ -24,6 +24,10 @@ COMMANDS = {
         "costcalc.cli.layout",
         "Walk every layout of a run, and show the fastest that fit in memory.",
     ),
+    "calibrate": (
+        "costcalc.cli.calibrate",
+        "From measured steps, what a machine does: other estimates on it are scaled by that.",
+    ),
     "validate": (
         "costcalc.cli.validate",
         "Score the predictions on measurements that the fit has not seen.",

@@ -16,6 +16,7 @@ from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout, Recipe
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, Throughput, throughput
+from costcalc.throughput.transfer import MeasuredStep
 from costcalc.workload.work import Work
 
 TOKENS_A_STEP = 4e6  # pretraining
@@ -34,9 +35,14 @@ class Timed:
 
 
 def timed(
-    given: Input, work: Work, devices: Devices, precision: str, workload: str | None = None
+    given: Input,
+    work: Work,
+    devices: Devices,
+    precision: str,
+    workload: str | None = None,
+    steps: tuple[MeasuredStep, ...] = (),
 ) -> Timed:
-    """How fast a part trains.
+    """How fast a part trains; ``steps`` are other measured ones of its machine.
 
     Raises:
         InputError: it does not fit in memory, or a measured figure cannot be read.
@@ -52,7 +58,8 @@ def timed(
     layout, free = _layout(asked.layout, training, devices.count, assumed)
     if layout is None:
         taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
-    measured = replace(_given(given, asked, training, layout is not None, free), workload=workload)
+    said = _given(given, asked, training, layout is not None, free)
+    measured = replace(said, workload=workload, steps=steps)
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from costcalc.base.errors import InputError, Problem, shown
 from costcalc.base.faults import KeyPath, translated
 from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
+from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
 from costcalc.runfile.words import KEYS
@@ -110,7 +111,9 @@ def check(
         found = shown(document.data)
         raise InputError(document.problem((), f"expected a mapping of keys; got {found}"))
     document = with_defaults(document, folder)
-    document, raw = _changed(document, changes or {})
+    document = _changed(document, changes or {})
+    document = with_calibration(document, folder, document_of)
+    raw = document.data
     run, problems, bad, sound = _validated(raw, document)
     problems += document.duplicates
     inputs = list(_inputs(sound, run, document, folder))
@@ -197,6 +200,7 @@ def with_defaults(document: Document, folder: Path | None) -> Document:
     if not isinstance(below.data, dict) or "defaults" in below.data or "stages" in below.data:
         message = f"expected keys of a run file in {path}, without stages and defaults"
         raise InputError(document.problem(("defaults",), message))
+    below = with_calibration(below, inner, document_of)
     if isinstance(below.data.get("profiles"), str) and inner is not None:
         below.data["profiles"] = os.path.relpath(inner / below.data["profiles"], folder or Path())
     return document.over(below, lay_over(below.data, own))
@@ -205,20 +209,18 @@ def with_defaults(document: Document, folder: Path | None) -> Document:
 COMMAND_LINE = "command line"
 
 
-def _changed(
-    document: Document, changes: Mapping[str, object]
-) -> tuple[Document, Mapping[str, object]]:
+def _changed(document: Document, changes: Mapping[str, object]) -> Document:
     """The document with the changes laid over it; what they say stands nowhere in the file."""
     if not changes:
-        return document, document.data
+        return document
     paths = [steps(key) for key in changes]
     marks = {
         path: mark
         for path, mark in document.marks.items()
         if not any(path[: len(given)] == given for given in paths)
     }
-    changed = replace(document, marks=marks, changed=tuple(paths))
-    return changed, apply(document.data, changes)
+    made = apply(document.data, changes)
+    return replace(document, data=made, marks=marks, changed=tuple(paths))
 
 
 def steps(key: str) -> KeyPath:

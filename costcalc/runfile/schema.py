@@ -14,6 +14,7 @@ from costcalc.base.spellings import CURRENCIES
 from costcalc.base.vocabulary import SHARDINGS
 from costcalc.runfile import values as scalars
 from costcalc.runfile import words
+from costcalc.runfile.calibration import Calibrated
 from costcalc.runfile.section import PRECISIONS, Count, Precision, Section, Share, key
 from costcalc.runfile.values import (
     Money,
@@ -150,6 +151,7 @@ class Hardware(Section):
         "throughput as measured: token/s or sample/s of the job, FLOP/s a device"
     )
     calibrate: Calibrate | None = key("one measured step, to scale the time by")
+    calibration: Calibrated | None = key("what this machine did: the file of costcalc calibrate")
     goodput: Share | None = key("share of the allocated time in which training advances")
     scale_up: Annotated[float, quantity("B/s")] | None = key("fast fabric, each way a device")
     scale_up_domain: Count | None = Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from costcalc.base.assumption import Assumption
@@ -14,6 +15,7 @@ from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
+from costcalc.throughput.transfer import Likeness, MeasuredStep, carried, shares_of
 from costcalc.workload.work import Work
 
 KEY = "hardware.utilization"
@@ -22,26 +24,38 @@ SOURCE = "step-time model, calibrated (costcalc/data/throughput.yaml)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A modelled utilisation and where the step's seconds go."""
+    """A modelled utilisation, where the step's seconds go, and what its error depends on."""
 
     utilization: Assumption
     breakdown: Mapping[str, float]
+    run: Likeness
 
 
 def predict(
-    work: Work, machine: Machine, recipe: Recipe | None, placed: Placed, kind: str | None = None
+    work: Work,
+    machine: Machine,
+    recipe: Recipe | None,
+    placed: Placed,
+    kind: str | None = None,
+    measured: Sequence[MeasuredStep] = (),
 ) -> Prediction | None:
     """The modelled MFU; None where neither shapes, parameters nor a sample's FLOPs are known.
 
-    ``kind`` is that of a model whose architecture does not say it (cnn, vit, diffusion).
+    ``kind`` is that of a model whose architecture does not say it (cnn, vit, diffusion);
+    ``measured`` are other steps of the same machine, by which it is scaled.
     """
-    if recipe is None:
-        return None
+    made = None if recipe is None else _modelled(work, machine, recipe, placed, kind)
+    return scaled(made, measured) if made is not None and measured else made
+
+
+def _modelled(
+    work: Work, machine: Machine, recipe: Recipe, placed: Placed, kind: str | None
+) -> Prediction | None:
     shape = shape_for(work)
     if shape is not None and placed.layout is not None:
         return _by_step(work, machine, recipe, placed, shape=shape, layout=placed.layout)
     if work.datum == "sample" and work.forward_flops_per_datum and machine.memory_bandwidth:
-        return _by_sample(work, machine, recipe, kind or kind_of(work))
+        return _by_sample(work, machine, recipe, kind or kind_of(work), placed.layout)
     return None
 
 
@@ -63,10 +77,10 @@ def _by_step(
     constants = load()
     recipe = replace(recipe, sequence_length=int(shape.sequence_length))
     step = step_time(shape, machine, layout, recipe, constants)
-    run = float(shape.sequence_length * shape.flops_of(work.passes))
-    counted = counted_per_sequence(work, shape) or run
+    walked = float(shape.sequence_length * shape.flops_of(work.passes))
+    counted = counted_per_sequence(work, shape) or walked
     share = chosen(constants, machine.devices) if placed.free else 1.0
-    stretch = (counted - work.passes.adapters) / run / share
+    stretch = (counted - work.passes.adapters) / walked / share
     seconds = float(step.seconds) * stretch
     value = (
         counted
@@ -91,10 +105,16 @@ def _by_step(
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
         why.append(f"not calibrated on {machine.generation}")
-    return Prediction(utilization=_ranged(value, low, high, why), breakdown=_seconds(step, stretch))
+    parts = _seconds(step, stretch)
+    run = _likeness(
+        shape.kind, walked / float(shape.sequence_length), machine, recipe, parts, layout
+    )
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
 
 
-def _by_sample(work: Work, machine: Machine, recipe: Recipe, kind: str | None) -> Prediction:
+def _by_sample(
+    work: Work, machine: Machine, recipe: Recipe, kind: str | None, layout: Layout | None
+) -> Prediction:
     """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone.
 
     Methods other than training all of it go at the same utilisation.
@@ -119,7 +139,51 @@ def _by_sample(work: Work, machine: Machine, recipe: Recipe, kind: str | None) -
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
     parts = {"compute": float(time.compute) * steps, "memory": float(time.memory) * steps}
-    return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts)
+    run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
+    return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
+
+
+def _likeness(
+    kind: str,
+    flops: float,
+    machine: Machine,
+    recipe: Recipe,
+    breakdown: Mapping[str, float],
+    layout: Layout | None,
+) -> Likeness:
+    """What the error of this step depends on; ``flops``: of training on a token or a sample."""
+    axes = layout or Layout(micro_batch=max(recipe.global_batch / machine.devices, 1.0))
+    sizes = (flops, machine.devices, recipe.sequence_length, axes.micro_batch, axes.tensor,
+             axes.pipeline)  # fmt: skip
+    return Likeness(
+        sizes=tuple(math.log2(max(float(size), 1e-9)) for size in sizes),
+        words=(recipe.precision, kind, recipe.method, ""),
+        shares=shares_of(breakdown),
+    )
+
+
+#: correlation with the nearest measured step below which it says little
+FAR = 0.3
+
+
+def scaled(made: Prediction, measured: Sequence[MeasuredStep]) -> Prediction:
+    """A modelled rate scaled by measured steps of its machine, and its range narrowed by them."""
+    found = carried(measured, made.run)
+    factor, spread = math.exp(found.mean), 1.645 * found.spread
+    before = made.utilization
+    value = min(before.value * factor, 1.0)
+    # measured steps never make a range wider than it was without them
+    low = max(before.low / before.value, math.exp(-spread))
+    high = min(before.high / before.value, math.exp(spread)) if before.value < 1 else 1.0
+    steps = f"{len(measured)} measured step{'s' * (len(measured) > 1)}"
+    far = "; little like this run" if found.alike < FAR else ""
+    why = f"{before.why}; × {factor:.3g} after {steps} of this machine{far}"
+    utilization = replace(
+        before, value=value, low=value * low, high=max(value, min(value * high, 1.0)), why=why
+    )
+    slower = before.value / value
+    parts = {name: seconds * slower for name, seconds in made.breakdown.items()}
+    return replace(made, utilization=utilization, breakdown=parts)
 
 
 def _seconds(step: StepTime, stretch: float) -> dict[str, float]:

@@ -21,6 +21,7 @@ from costcalc.throughput.memory import Range
 from costcalc.throughput.placement import place, shape_for
 from costcalc.throughput.predict import Prediction, predict
 from costcalc.throughput.space import Fixed
+from costcalc.throughput.transfer import MeasuredStep
 from costcalc.workload.work import Work
 
 KEY = "hardware.utilization"
@@ -33,10 +34,11 @@ class GivenSpeed:
     ``throughput`` is in ``throughput_unit``: token/s or sample/s of the whole job, or FLOP/s a
     device.  ``basis_peak`` and ``basis_attention``: the peak and the attention count that a
     measured utilization or FLOP/s refers to (default: the stated precision, causal).
-    ``step_time``: one measured step (``hardware.calibrate``).  ``fixed`` and ``offload``: what an
-    automatic layout must keep.  ``recompute_free``: the layout given leaves recompute open.
-    ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
-    llm, bert, t5, speech).
+    ``step_time``: one measured step (``hardware.calibrate``).  ``steps``: other measured steps of
+    this machine (``hardware.calibration``), which scale what is modelled.  ``fixed`` and
+    ``offload``: what an automatic layout must keep.  ``recompute_free``: the layout given leaves
+    recompute open.  ``workload``: the kind of model where the architecture does not say it (cnn,
+    vit, diffusion, llm, bert, t5, speech).
     """
 
     utilization: float | None = None
@@ -45,6 +47,7 @@ class GivenSpeed:
     basis_peak: str | None = None
     basis_attention: str | None = None
     step_time: float | None = None
+    steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
     offload: str | None = None
     recompute_free: bool = False
@@ -65,6 +68,7 @@ class Throughput:
     seconds of decoding in one run (PPO, GRPO; None where there is none or it cannot be had).
     ``training_flops`` / (devices · peak · utilization) + generation = ``seconds`` of one run.
     ``rate``: token/s or sample/s; ``step_time`` in s; None with a reason in ``why``.
+    ``modelled``: what is predicted, also where something measured takes its place.
     ``layout_by``: given, auto or none; ``breakdown``: seconds of the modelled step by cause.
     """
 
@@ -85,6 +89,7 @@ class Throughput:
     layouts_walked: int
     memory: Range | None
     memory_why: str
+    modelled: Prediction | None = None
     memory_parts: Mapping[str, float] = field(default_factory=dict)
     breakdown: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -118,7 +123,7 @@ def throughput(
         recompute_free=given.recompute_free,
         must_fit=not given.measured,
     )
-    predicted = predict(work, machine, recipe, placed, given.workload)
+    predicted = predict(work, machine, recipe, placed, given.workload, given.steps)
     measured = _measured(work, machine, recipe, given, precision)
     utilization = (
         measured
@@ -154,6 +159,7 @@ def throughput(
         layouts_walked=placed.walked,
         memory=placed.memory,
         memory_why=placed.memory_why,
+        modelled=predicted,
         memory_parts=placed.parts,
         breakdown={} if measured or not predicted else _parts(work, recipe, predicted, generation),
         warnings=(*placed.warnings, *_passed_over(given)),

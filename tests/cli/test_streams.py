@@ -24,6 +24,7 @@ EACH = {
     "estimate": [RUN],
     "explain": [RUN],
     "layout": [RUN, "--top", "2"],
+    "calibrate": ["REPORT", "--step-time", "20 s"],
     "validate": [],
     "models": ["llama-3-8b"],
     "hardware": ["show", "h100-sxm5-80"],

@@ -1,0 +1,103 @@
+"""What measured steps say of others: small cases by hand, and properties of all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costcalc.throughput.transfer import (
+    Carried,
+    Likeness,
+    MeasuredStep,
+    Spreads,
+    carried,
+    shares_of,
+    spreads,
+)
+
+ALIKE = Likeness(
+    sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0),
+    words=("bf16", "decoder", "pretrain", ""),
+    shares=(1.0, 0.0, 0.0),
+)
+# one spread of the machine, so that the arithmetic can be followed
+PLAIN = Spreads(
+    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4), alike=0.1, noise=0.05, lengths=(2.0,) * 10
+)
+
+
+def test_the_same_step_by_hand() -> None:
+    # 0.3² + 0.2²·1·1 + 0.1²·exp(0) = 0.14, and 0.05² of noise: of an error of -0.5 remains
+    # 0.14 / 0.1425 · -0.5 = -0.491228; the variance is 0.14 - 0.14²/0.1425 + 0.0025 = 0.004956
+    found = carried([MeasuredStep(run=ALIKE, error=-0.5)], ALIKE, PLAIN)
+    assert found.mean == pytest.approx(-0.4912281, abs=1e-7)
+    assert found.spread == pytest.approx(math.sqrt(0.00495614), rel=1e-5)
+    assert found.alike == pytest.approx(1.0)
+
+
+def test_another_step_by_hand() -> None:
+    # twice the micro-batch (1 doubling / 2) in another precision (1 / 2): exp(-1) of 0.1² is
+    # alike; half of its time is the network's: 0.2²·0.5 shared; 0.3² of the machine:
+    # (0.09 + 0.02 + 0.01·0.3678794) / 0.1425 · -0.5 = -0.3988730
+    sizes = (34.0, 3.0, 12.0, 1.0, 0.0, 0.0)
+    words = ("fp8", "decoder", "pretrain", "")
+    other = Likeness(sizes=sizes, words=words, shares=(0.5, 0.0, 0.5))
+    found = carried([MeasuredStep(run=ALIKE, error=-0.5)], other, PLAIN)
+    assert found.mean == pytest.approx(-0.3988730, abs=1e-7)
+
+
+def test_a_part_that_is_slow_is_told_apart_by_two_steps() -> None:
+    computing = MeasuredStep(run=ALIKE, error=0.0)
+    waiting = MeasuredStep(run=replace(ALIKE, shares=(0.0, 0.0, 1.0)), error=-0.6)
+    found = carried([computing, waiting], ALIKE, PLAIN)
+    assert found.parts["network"] < -0.3 < -0.05 < found.parts["compute"]
+
+
+def test_a_machine_far_off_is_off_in_all_it_does() -> None:
+    # the shipped spreads are of machines mostly right: a little off stays with runs alike
+    far = replace(ALIKE, sizes=(40.0, 9.0, 15.0, 4.0, 3.0, 0.0), words=("fp8", "decoder", "", ""))
+    little = carried([MeasuredStep(run=ALIKE, error=-0.05)], far).mean / -0.05
+    much = carried([MeasuredStep(run=ALIKE, error=-1.0)], far).mean / -1.0
+    assert 0 < little < 0.6 < much < 1.0
+
+
+def test_shares_of_a_breakdown_by_part() -> None:
+    parts = {"compute": 4.0, "bubble": 1.0, "memory": 2.0, "optimizer": 1.0, "tensor": 1.0,
+             "data": 1.0}  # fmt: skip
+    assert shares_of(parts) == (0.5, 0.3, 0.2)
+    assert shares_of({}) == (0.0, 0.0, 0.0)
+
+
+sizes = st.tuples(*[st.floats(0, 40) for _ in range(6)])
+runs = st.builds(
+    lambda at, share, word: replace(
+        ALIKE, sizes=at, shares=(share, 1 - share, 0.0), words=(word, "decoder", "", "")
+    ),
+    sizes, st.floats(0, 1), st.sampled_from(["bf16", "fp8"]),
+)  # fmt: skip
+steps = st.builds(lambda run, error: MeasuredStep(run=run, error=error), runs, st.floats(-2, 2))
+
+
+@given(st.lists(steps, min_size=1, max_size=5), runs)
+def test_what_is_said_lies_between_nothing_and_what_was_measured(
+    measured: list[MeasuredStep], to: Likeness
+) -> None:
+    found = carried(measured, to)
+    assert isinstance(found, Carried)
+    assert abs(found.mean) <= 3 * max(abs(one.error) for one in measured) + 1e-9
+    assert found.spread >= spreads().noise
+    assert -1e-9 <= found.alike <= 1 + 1e-9
+
+
+@given(steps, runs)
+def test_more_measurements_say_no_less_of_a_machine_as_modelled(
+    first: MeasuredStep, to: Likeness
+) -> None:
+    right = replace(first, error=0.0)
+    once, twice = carried([right], to), carried([right, right], to)
+    assert twice.spread <= once.spread + 1e-9
+    assert once.mean == twice.mean == 0.0
