@@ -25,14 +25,16 @@ Row = Mapping[str, str]
 COLUMNS = (
     "id", "group", "source", "workload", "model", "shape", "parameters", "active", "accelerator",
     "devices", "precision", "sequence_length", *AXES, "sharding", "micro_batch", "global_batch",
-    "recompute", "attention", "method", "sequence_parallel", "scale_out", "domain", "overlap",
-    "tokens_per_s", "samples_per_s", "note",
+    "recompute", "attention", "kernels", "method", "base_precision", "lora_rank", "lora_targets",
+    "optimizer", "offload", "software", "compiled", "states", "logits", "sequence_parallel",
+    "scale_out", "domain", "overlap", "tokens_per_s", "samples_per_s", "note",
 )  # fmt: skip
 #: rows that agree in these measure one configuration
 _SAME = (
     "group", "workload", "model", "shape", "accelerator", "devices", "precision",
     "sequence_length", *AXES, "sharding", "micro_batch", "global_batch", "recompute", "attention",
-    "method",
+    "method", "base_precision", "lora_rank", "lora_targets", "optimizer", "offload", "software",
+    "compiled", "states", "logits",
 )  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from typing import TextIO
 
 from costcalc.base import numerals
 from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
-from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
+from costcalc.base.vocabulary import AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.catalog import accelerator as accelerators
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
+from costcalc.throughput.layout import OPTIMIZER_BYTES
 from costcalc.validate.measurements import COLUMNS, models
 
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
@@ -22,14 +23,18 @@ REQUIRED = ("accelerator", "devices", "precision")
 RATES = ("tokens_per_s", "samples_per_s")
 _NUMBERS = (
     "devices", *RATES, "parameters", "active", "sequence_length", *AXES, "micro_batch",
-    "global_batch", "scale_out", "domain",
+    "global_batch", "lora_rank", "scale_out", "domain",
 )  # fmt: skip
 _WORDS: Mapping[str, Sequence[str]] = {
     "precision": sorted(MACHINE_PRECISIONS),
     "sharding": (*SHARDINGS, "fsdp"),
     "recompute": tuple(RECOMPUTES),
     "attention": ("flash", "flash2", "standard"),
-    "method": ("lora",),
+    "method": ("pretrain", "finetune", "lora", "frozen"),
+    "base_precision": ("nf4", "int8", "bf16", "fp16", "fp32"),
+    "optimizer": tuple(OPTIMIZER_BYTES),
+    "offload": tuple(OFFLOADS),
+    "compiled": ("0", "1"),
     "workload": ("llm", "bert", "cnn", "vit", "diffusion"),
 }
 

@@ -13,6 +13,7 @@ from costcalc.validate.measurements import Row, models, number
 SEQUENCE = 2048
 _SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
           "experts_per_token", "dense_layers", "window")  # fmt: skip
+_WORDS = ("attention", "kernels", "method", "recompute", "base_precision", "optimizer")
 _KINDS = {"decoder": "decoder", "encoder": "encoder", "vision": "vit"}
 _IMAGE = 224  # pixels a side, of which the measured transformers make their patches
 
@@ -36,12 +37,7 @@ def run_of(row: Row, *, hidden: bool = False) -> dict[str, Any]:
     training: dict[str, Any] = {"precision": precision, "tokens" if text else "samples": 1e9}
     if text:
         training["sequence_length"] = _whole(row, "sequence_length", SEQUENCE)
-    if row["overlap"]:
-        training["overlap"] = row["overlap"] != "0"
-    for name in ("attention", "kernels", "method", "recompute"):
-        if row.get(name):
-            training[name] = row[name]
-    training |= _batches(row)
+    training |= _recipe(row) | _batches(row)
     if row["tensor"] and not hidden:
         hardware["layout"] = _layout(row)
     elif not row["micro_batch"] or any(_whole(row, a) > 1 for a in ("tensor", "pipeline")):
@@ -82,6 +78,17 @@ def _architecture(known: Row, row: Row) -> dict[str, Any]:
     return made
 
 
+def _recipe(row: Row) -> dict[str, Any]:
+    made: dict[str, Any] = {name: row[name] for name in _WORDS if row.get(name)}
+    if row["overlap"]:
+        made["overlap"] = row["overlap"] != "0"
+    if row.get("lora_rank"):
+        made["lora"] = {"rank": _whole(row, "lora_rank")}
+        if row.get("lora_targets"):
+            made["lora"]["targets"] = row["lora_targets"].split()
+    return made
+
+
 def _batches(row: Row) -> dict[str, Any]:
     """Batch and micro-batch, those that follow by rule where the layout is stated."""
     batch, micro = number(row, "global_batch", 0.0), _whole(row, "micro_batch", 0)
@@ -108,6 +115,8 @@ def _layout(row: Row) -> dict[str, Any]:
         made.setdefault("virtual_pipeline", stages)
     if row["sharding"]:
         made["sharding"] = row["sharding"]
+    if row.get("offload"):
+        made["offload"] = row["offload"]
     if row["sequence_parallel"]:
         made["sequence_parallel"] = row["sequence_parallel"] != "0"
     return made
