@@ -24,6 +24,7 @@ from costcalc.validate import (
     power,
     published,
     throughput,
+    transfer,
 )
 from costcalc.validate.measurements import Measured, Row
 from costcalc.validate.score import Point, noise, score
@@ -53,7 +54,16 @@ def validate() -> Report:
     catalogue, stated = _costs()
     return Report(
         method=METHOD,
-        categories=[*language, others, _runs(), _power(), catalogue, _footprints(), stated],
+        categories=[
+            *language,
+            others,
+            _another_step(measured),
+            _runs(),
+            _power(),
+            catalogue,
+            _footprints(),
+            stated,
+        ],
         noise=noise([*language[0].points, *others.points]),
         unsized=len(text) - len(sized),
     )
@@ -106,6 +116,15 @@ def _language(text: Sequence[Measured]) -> list[Category]:
             note=baselines.NOTE,
         ),
     ]  # fmt: skip
+
+
+def _another_step(measured: Sequence[Measured]) -> Category:
+    return category(
+        "Another step of a machine, after one was measured", transfer.points(measured),
+        ("source", "accelerator", "workload"), short="another step, one measured",
+        note="A machine is one team's rows on one accelerator, whatever their models, software and "
+        "precision; the step in the middle of its table is the one that is measured.",
+    )  # fmt: skip
 
 
 def _runs() -> Category:
