@@ -20,6 +20,13 @@ RECOMPUTES = {"none": (0.0, 0.0), "selective": (0.0, 1.0), "full": (1.0, 0.0)}
 #: what lives in host memory: nothing, optimizer states, the weights too
 OFFLOADS = {"none": 0.0, "optimizer": 1.0, "all": 2.0}
 
+#: precision of master weights and optimizer states; what of the logits stays in memory; whether the
+#: optimizer steps in backward, where each gradient is freed; where activations are kept
+STATES = ("fp32", "bf16")
+LOGITS = ("full", "chunked", "fused")
+GRADIENTS = ("kept", "freed")
+ACTIVATIONS = {"device": 0.0, "host": 1.0}
+
 #: precisions whose weights and activations take four bytes
 WIDE = ("fp32", "tf32")
 #: precisions of 8 and 4 bits

@@ -31,6 +31,7 @@ def command(
     flops: options.Flops = None,
     method: options.Method = None,
     precision: options.Precision = None,
+    software: options.Software = None,
     accelerator: options.Accelerator = None,
     count: options.Count = None,
     power: options.Power = None,

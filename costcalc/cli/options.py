@@ -97,6 +97,7 @@ Precision = Annotated[
         "--precision", "fp32, tf32, fp16, bf16, fp8, fp4.", values=beginning(_words("PRECISIONS"))
     ),
 ]
+Software = Annotated[str | None, option("--software", "What runs the step: transformers, …")]
 Accelerator = Annotated[
     str | None,
     option(
@@ -166,6 +167,7 @@ _KEYS = {
     "flops": "model.flops",
     "method": "training.method",
     "precision": "training.precision",
+    "software": "training.software",
     "accelerator": "hardware.accelerator",
     "count": "hardware.count",
     "power": "hardware.board_power",

@@ -9,6 +9,7 @@ from costcalc.base.errors import InputError
 from costcalc.base.vocabulary import AXES, PEAK_KEY
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
+from costcalc.resolve.recipe import recipe_of
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
@@ -18,11 +19,6 @@ from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, Throughput, throughput
 from costcalc.throughput.transfer import MeasuredStep
 from costcalc.workload.work import Work
-
-TOKENS_A_STEP = 4e6  # pretraining
-_SAMPLES_A_DEVICE = 32
-_FINETUNE_BATCH = 128
-_FUSED = "fused: normalization, activation and addition in one kernel, as in tuned benchmarks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +46,8 @@ def timed(
     training = given.part.training or Training()
     asked = given.part.hardware or Hardware()
     assumed: list[Assumption | Choice] = []
-    recipe = replace(
-        _recipe(training, work, devices, precision, assumed),
-        overlap=training.overlap is not False,
-        expert_overlap=bool(asked.layout and asked.layout.expert_overlap),
-    )
-    layout, free = _layout(asked.layout, training, devices.count, assumed)
+    recipe = recipe_of(given, work, devices, precision, assumed)
+    layout, free = _layout(given, devices.count, assumed)
     if layout is None:
         taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
     said = _given(given, asked, training, layout is not None, free)
@@ -67,70 +59,26 @@ def timed(
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
 
-def _recipe(
-    training: Training,
-    work: Work,
-    devices: Devices,
-    precision: str,
-    assumed: list[Assumption | Choice],
-) -> Recipe:
-    batch = training.global_batch
-    if batch is None:
-        batch = taken(assumed, "training.global_batch", *_batch(work, devices))
-    base = training.base_precision
-    if base is None and work.method == "lora" and work.base_precision is not None:
-        base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
-    share = 1.0
-    if work.trainable_parameters is not None and work.parameters:
-        share = min(work.trainable_parameters / work.parameters, 1.0)
-    attention = training.attention or taken(assumed, "training.attention", "flash")
-    kernels = training.kernels or "plain"
-    if training.kernels is None and work.datum == "sample":
-        taken(assumed, "training.kernels", kernels, _FUSED)
-    return Recipe(
-        sequence_length=work.sequence_length or 1,
-        global_batch=float(batch),
-        precision=precision,
-        attention=attention,
-        kernels=kernels,
-        optimizer=training.optimizer or taken(assumed, "training.optimizer", "adamw"),
-        method=work.method,
-        passes=work.passes,
-        base_precision=base,
-        trainable_share=share,
-    )
-
-
-_QUANTISED = "quantization_config of its config.json says it"
-
-
-def _batch(work: Work, devices: Devices) -> tuple[int, str, str]:
-    """Sequences (or samples) a step where none are given: value, why, source."""
-    if work.datum == "sample":
-        source = "Goyal et al. 2017 (arXiv 1706.02677): 32 images a device"
-        return _SAMPLES_A_DEVICE * devices.count, f"{_SAMPLES_A_DEVICE} samples a device", source
-    if work.method == "pretrain":
-        sequences = max(round(TOKENS_A_STEP / (work.sequence_length or 1)), 1)
-        rounded = max(-(-sequences // devices.count), 1) * devices.count
-        source = "Touvron et al. 2023 (Llama 2, arXiv 2307.09288): 4M tokens a step"
-        return rounded, "about 4M tokens a step, at least a sequence a device", source
-    rounded = max(-(-_FINETUNE_BATCH // devices.count), 1) * devices.count
-    source = "Taori et al. 2023 (Stanford Alpaca): batch of 128"
-    return rounded, "128 sequences a step, at least one a device", source
-
-
 def fixed_by(given: Input) -> Fixed:
-    """What the run file fixes of the layout; the rest is open to a search."""
+    """What the run file fixes of the layout; the rest is open to a search.
+
+    Where it says an axis or a sharding, an axis that it leaves out is 1 and data is the rest.
+    """
     training = given.part.training or Training()
     keys = given.part.hardware.layout if given.part.hardware else None
-    written = keys.model_fields_set if keys else ()
-    fixed = {name: getattr(keys, name) for name in AXES if name in written}
+    micro_batch, recompute = training.micro_batch, _recompute(training)
+    if keys is None:
+        return Fixed(micro_batch=micro_batch, recompute=recompute)
+    divided = {"sharding", *AXES} & keys.model_fields_set
+    axes = {name: getattr(keys, name) for name in AXES} if divided else {}
     return Fixed(
-        **fixed,
-        sharding=_sharding(keys) if keys else None,
-        micro_batch=training.micro_batch,
-        recompute=_recompute(training),
-        sequence_parallel=keys is None or keys.sequence_parallel is not False,
+        **axes,
+        sharding=_sharding(keys),
+        micro_batch=micro_batch,
+        recompute=recompute,
+        sequence_parallel=keys.sequence_parallel is not False,
+        offload=keys.offload or "none",
+        activations=keys.activations or "device",
     )
 
 
@@ -143,29 +91,29 @@ def _sharding(keys: LayoutKeys) -> str | None:
 
 
 def _layout(
-    keys: LayoutKeys | None, training: Training, count: int, assumed: list[Assumption | Choice]
+    given: Input, count: int, assumed: list[Assumption | Choice]
 ) -> tuple[Layout | None, Fixed | None]:
     """The layout given, or what an automatic one must keep."""
-    micro_batch, recompute = training.micro_batch, _recompute(training)
-    if keys is None:
-        return None, Fixed(micro_batch=micro_batch, recompute=recompute)
-    axes = {name: getattr(keys, name) for name in AXES}
-    axes["data"] = keys.data or count // (keys.tensor * keys.pipeline * keys.context)
-    sharding, parallel = _sharding(keys), keys.sequence_parallel is not False
-    if sharding is None:
-        taken(assumed, "hardware.layout.sharding", "auto", "the fastest that fits")
-        return None, Fixed(
-            **axes, micro_batch=micro_batch, recompute=recompute, sequence_parallel=parallel
-        )
+    fixed = fixed_by(given)
+    keys = given.part.hardware.layout if given.part.hardware else None
+    if fixed.tensor is None or fixed.sharding is None:
+        if fixed.tensor is not None:
+            taken(assumed, "hardware.layout.sharding", "auto", "the fastest that fits")
+        return None, fixed
+    assert keys is not None
+    micro_batch = fixed.micro_batch
     if micro_batch is None:
         micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
+    axes = {name: getattr(keys, name) for name in AXES}
+    axes["data"] = keys.data or count // (keys.tensor * keys.pipeline * keys.context)
     return Layout(
         **axes,
-        sharding=sharding,
-        offload=keys.offload or "none",
+        sharding=fixed.sharding,
+        offload=fixed.offload,
+        activations=fixed.activations,
         micro_batch=micro_batch,
-        recompute=recompute or "none",
-        sequence_parallel=float(parallel),
+        recompute=fixed.recompute or "none",
+        sequence_parallel=float(fixed.sequence_parallel),
     ), None
 
 
@@ -183,7 +131,6 @@ def _given(
         basis_attention=basis.attention if basis else None,
         step_time=asked.calibrate.step_time if asked.calibrate else None,
         fixed=free,
-        offload=asked.layout.offload if asked.layout else None,
         recompute_free=has_layout and training.recompute in (None, "auto"),
         where=given.place("hardware", key),
     )

@@ -229,6 +229,7 @@ def _training(
         return taken(assumed, f"training.{key}", value, why, source)
 
     fields: dict[str, object] = {name: getattr(training, name) for name in _TRAINING_KEYS}
+    fields["sample_tokens"] = training.sample_tokens or training.documents
     method = training.method
     if method is None and known.adapter is not None:
         method = default("method", "lora", _ADAPTER)

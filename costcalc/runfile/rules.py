@@ -122,6 +122,10 @@ def _data_needs(training: Training, given: list[str]) -> Iterator[Fault]:
     if sets and "epochs" not in given:
         message = f"{sets[0]} needs epochs: how often it is passed"
         yield Fault(("training", sets[0]), message, about=(("training", "epochs"),))
+    if training.documents is not None and training.sample_tokens is not None:
+        message = "expected documents or sample_tokens, the mean length of a sample; got both"
+        about = _under("training", ("sample_tokens",))
+        yield Fault(("training", "documents"), message, about=about)
     if "prompts" in given:
         for name in ("prompt_length", "generation_length"):
             if getattr(training, name) is None:

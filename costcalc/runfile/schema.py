@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from costcalc.base.spellings import CURRENCIES
-from costcalc.base.vocabulary import SHARDINGS
+from costcalc.base.vocabulary import ACTIVATIONS, SHARDINGS
 from costcalc.runfile import values as scalars
 from costcalc.runfile import words
 from costcalc.runfile.calibration import Calibrated
@@ -90,6 +90,9 @@ class LayoutKeys(Section):
     ] = key("what data-parallel devices share: auto, ZeRO 1 to 3, FSDP, HSDP")
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = key(
         "what is kept in the host's memory"
+    )
+    activations: Annotated[str, choice(*ACTIVATIONS)] | None = key(
+        "where activations are kept for the backward pass"
     )
     expert_overlap: bool | None = key("whether traffic of experts hides behind computing")
     sequence_parallel: bool | None = Field(

@@ -84,6 +84,21 @@ KEYS = {
     "target_modules": "training.lora.targets",
     "lora_target": "training.lora.targets",
     "attn_implementation": "training.attention",
+    "framework": "training.software",
+    "library": "training.software",
+    "trainer": "training.software",
+    "stack": "training.software",
+    "torch_compile": "training.compiled",
+    "compile": "training.compiled",
+    "jit": "training.compiled",
+    "use_liger_kernel": "training.logits: fused",
+    "use_liger": "training.logits: fused",
+    "optimizer_in_bwd": "training.gradients: freed",
+    "optimizer_in_backward": "training.gradients: freed",
+    "document_length": "training.documents",
+    "mean_length": "training.documents (of packed or padded data) or training.sample_tokens",
+    "activation_offloading": "hardware.layout.activations: host",
+    "cpu_offload": "hardware.layout.offload: optimizer (or all)",
     "flash_attention": "training.attention: flash",
     # model
     "model_name": _MODEL,
@@ -180,6 +195,8 @@ ATTENTION = {
     "sdpa": "flash (its kernel where the data allow it)",
     "eager": "standard",
 }
+STATES = {"float32": "fp32", "bfloat16": "bf16", "pure-bf16": "bf16", "mixed": "fp32"}
+LOGITS = {"liger": "fused", "cut-cross-entropy": "fused", "linear-cross-entropy": "fused"}
 PLANS = {
     "ondemand": "on-demand",
     "on_demand": "on-demand",

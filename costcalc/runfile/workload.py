@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from costcalc.base.vocabulary import GRADIENTS, LOGITS, STATES
 from costcalc.runfile import words
 from costcalc.runfile.section import (
     Amount,
@@ -159,6 +160,7 @@ class Training(Section):
     tokens: Tokens | None = key("tokens trained on, repeats counted")
     samples: Samples | None = key("samples trained on, repeats counted")
     sample_tokens: Tokens | None = key("mean tokens of a sample")
+    documents: Tokens | None = key("mean tokens of a document, in packed or padded data")
     steps: Steps | None = key("optimizer steps")
     epochs: Epochs | None = key("passes over the data")
     dataset_tokens: Tokens | None = key("tokens of the data, for epochs")
@@ -180,6 +182,21 @@ class Training(Section):
     )
     micro_batch: Count | None = key("sequences that one device takes at once")
     precision: Precision | None = key("precision of the matrix products")
+    software: Annotated[str, text("software that trains (costcalc software)")] | None = key(
+        "what runs the step: costcalc software; sets the defaults of the next four keys"
+    )
+    compiled: bool | None = key(
+        "torch.compile, jit or fused kernels throughout; false: kernels launched one by one"
+    )
+    states: Annotated[str, choice(*STATES, also=words.STATES)] | None = key(
+        "precision of master weights and optimizer states"
+    )
+    logits: Annotated[str, choice(*LOGITS, also=words.LOGITS)] | None = key(
+        "what of the logits stays in memory"
+    )
+    gradients: Annotated[str, choice(*GRADIENTS)] | None = key(
+        "freed: the optimizer steps in backward"
+    )
     recompute: Annotated[str, choice("auto", "none", "selective", "full")] | None = key(
         "which activations are computed again instead of kept"
     )

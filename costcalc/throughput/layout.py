@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from costcalc.base.numbers import Number
-from costcalc.base.vocabulary import AXES, OFFLOADS, RECOMPUTES, SHARDINGS
+from costcalc.base.vocabulary import ACTIVATIONS, AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.workload.work import Passes
 
 #: dimensions of a fabric by its topology in a profile; a switch has none
@@ -21,8 +21,9 @@ class Layout:
     million are evaluated by the same code.  ``zero``: 0 none, 1 optimizer states, 2 gradients, 3
     weights sharded over the data axis; ``hybrid``: 1 where weights are sharded inside the scale-up
     domain only (HSDP); ``full`` and ``selective`` say what is recomputed; ``hosted``: 1 where the
-    optimizer states live in host memory, 2 where the weights do too.  Words say the same of one
-    layout, when it is made and when it is read.
+    optimizer states live in host memory, 2 where the weights do too; ``activations``: 1 where those
+    kept for the backward pass do.  Words say the same of one layout, when it is made and when it is
+    read.
 
     >>> made = Layout(data=4, sharding="zero3", recompute="full")
     >>> made.zero, made.devices, made.sharding, made.offload
@@ -42,6 +43,7 @@ class Layout:
     selective: Number
     sequence_parallel: Number
     hosted: Number
+    activations: Number
 
     def __init__(
         self,
@@ -49,9 +51,11 @@ class Layout:
         sharding: str | None = None,
         recompute: str | None = None,
         offload: str | None = None,
+        activations: str | Number = 0.0,
         **numbers: Number,
     ) -> None:
-        values = _ALONE | numbers
+        kept = ACTIVATIONS[activations] if isinstance(activations, str) else activations
+        values = _ALONE | numbers | {"activations": kept}
         if sharding is not None:
             values["zero"], values["hybrid"] = SHARDINGS[sharding]
         if recompute is not None:
@@ -122,6 +126,14 @@ class Recipe:
     kernels written for Hopper there.  ``overlap``: communication runs beside computation;
     ``expert_overlap``: so does the experts', beside another micro-batch (DualPipe).  ``kernels``:
     fused where normalization, activation and addition of a convolutional net are one.
+
+    ``software``: the id of the stack that was named, None where none was; what follows from it
+    stands in the other fields all the same, as usual for method and size.  ``compiled``: by
+    torch.compile or jit, or kernels fused throughout.  ``states``: precision of master weights and
+    optimizer states.  ``logits``: what of them stays in memory.  ``gradients``: freed where the
+    optimizer steps in backward.  ``cast``: how operands get their 8 or 4 bits, by tensor or by row
+    (or block); None where the precision has more bits.  ``experts``: looped where the matrix
+    products of experts are launched one by one.
     """
 
     sequence_length: int
@@ -136,6 +148,13 @@ class Recipe:
     passes: Passes = field(default_factory=Passes)  # of a sequence, as the method runs them
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)
     trainable_share: float = 1.0
+    software: str | None = None
+    compiled: bool = True
+    states: str = "fp32"  # fp32 | bf16
+    logits: str = "full"  # full | chunked | fused
+    gradients: str = "kept"  # kept | freed
+    cast: str | None = None  # tensor | row
+    experts: str = "grouped"  # grouped | looped
 
 
 #: bytes a parameter that the update reads and writes

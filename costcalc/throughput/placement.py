@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from costcalc.base.errors import InputError, wrong
-from costcalc.base.vocabulary import OFFLOADS, RECOMPUTES
+from costcalc.base.vocabulary import RECOMPUTES
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
@@ -64,7 +64,6 @@ def place(
     layout: Layout | None,
     fixed: Fixed | None,
     *,
-    offload: str | None,
     recompute_free: bool,
     must_fit: bool,
 ) -> Placed:
@@ -89,9 +88,6 @@ def place(
         placed = _automatic(work, footprint, machine, recipe, fixed or Fixed())
     if placed.layout is None:
         return placed
-    if offload:
-        placed = replace(placed, layout=replace(placed.layout, hosted=OFFLOADS[offload]))
-    assert placed.layout is not None
     held = memory(footprint, machine, placed.layout, recipe)
     if must_fit and machine.memory and held.total.low > machine.memory:
         raise _too_large(work, footprint, machine, recipe, placed=placed, low=float(held.total.low))
@@ -171,7 +167,12 @@ def _data_parallel(
         for size in sizes:
             walked += 1
             layout = Layout(
-                data=machine.devices, micro_batch=size, sharding=sharding, recompute=recompute
+                data=machine.devices,
+                micro_batch=size,
+                sharding=sharding,
+                recompute=recompute,
+                offload=fixed.offload,
+                activations=fixed.activations,
             )
             held = float(memory(footprint, machine, layout, recipe).total.value)
             if held <= limit:

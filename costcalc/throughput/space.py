@@ -16,14 +16,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from costcalc.base.vocabulary import AXES, RECOMPUTES, SHARDINGS
+from costcalc.base.vocabulary import ACTIVATIONS, AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.shape import ModelShape
 
 Floats = NDArray[np.float64]
 
 CHUNK = 1 << 15  # layouts evaluated at once: their temporaries stay in the second-level cache
-COLUMNS = (*AXES, "micro_batch", "zero", "hybrid", "full", "selective", "sequence_parallel")
+COLUMNS = (
+    *AXES, "micro_batch", "zero", "hybrid", "full", "selective", "sequence_parallel", "hosted",
+    "activations",
+)  # fmt: skip
 _NODE = 8  # tensor parallelism is tried within a server of this size at least
 _MOST_MICRO_BATCH = 64
 _LEAST_TOKENS = 256  # of a sequence on one device under context parallelism
@@ -43,6 +46,8 @@ class Fixed:
     recompute: str | None = None
     sharding: str | None = None
     sequence_parallel: bool = True
+    offload: str = "none"
+    activations: str = "device"
 
 
 class Question(NamedTuple):
@@ -164,16 +169,17 @@ def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
 
 
 def _inner(q: Question) -> Floats:
-    """(micro_batch, zero, … sequence_parallel): what every division is combined with."""
+    """(micro_batch, zero, … activations): what every division is combined with."""
     limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
     batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
     shardings = list(SHARDINGS) if q.full else ["none", "zero1", "zero3"]
     recomputes = ["none", "selective", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings
     recomputes = [q.fixed.recompute] if q.fixed.recompute else recomputes
+    kept = (q.fixed.sequence_parallel, OFFLOADS[q.fixed.offload], ACTIVATIONS[q.fixed.activations])
     return np.array(
         [
-            (b, *SHARDINGS[s], *RECOMPUTES[r], q.fixed.sequence_parallel)
+            (b, *SHARDINGS[s], *RECOMPUTES[r], *kept)
             for b in _kept(batches, q.fixed.micro_batch)
             for s in shardings
             for r in recomputes
@@ -230,7 +236,7 @@ def layouts_at(rows: Floats) -> Layout:
 def layout_at(row: Sequence[float]) -> Layout:
     """One column of a table as a layout.
 
-    >>> layout_at([8, 2, 1, 1, 1, 1, 4, 3, 0, 1, 0, 1]) == Layout(
+    >>> layout_at([8, 2, 1, 1, 1, 1, 4, 3, 0, 1, 0, 1, 0, 0]) == Layout(
     ...     data=8, tensor=2, sharding="zero3", micro_batch=4, recompute="full")
     True
     """

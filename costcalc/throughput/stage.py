@@ -35,10 +35,10 @@ class GivenSpeed:
     device.  ``basis_peak`` and ``basis_attention``: the peak and the attention count that a
     measured utilization or FLOP/s refers to (default: the stated precision, causal).
     ``step_time``: one measured step (``hardware.calibrate``).  ``steps``: other measured steps of
-    this machine (``hardware.calibration``), which scale what is modelled.  ``fixed`` and
-    ``offload``: what an automatic layout must keep.  ``recompute_free``: the layout given leaves
-    recompute open.  ``workload``: the kind of model where the architecture does not say it (cnn,
-    vit, diffusion, llm, bert, t5, speech).
+    this machine (``hardware.calibration``), which scale what is modelled.  ``fixed``: what an
+    automatic layout must keep.  ``recompute_free``: the layout given leaves recompute open.
+    ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
+    llm, bert, t5, speech).
     """
 
     utilization: float | None = None
@@ -49,7 +49,6 @@ class GivenSpeed:
     step_time: float | None = None
     steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
-    offload: str | None = None
     recompute_free: bool = False
     workload: str | None = None
     where: str | None = None
@@ -119,7 +118,6 @@ def throughput(
         recipe,
         layout,
         given.fixed,
-        offload=given.offload,
         recompute_free=given.recompute_free,
         must_fit=not given.measured,
     )

@@ -114,7 +114,13 @@ def test_adapters_train_their_share_of_the_parameters() -> None:
 def test_what_a_layout_says_is_fixed_and_the_rest_is_open() -> None:
     asked = {**RUN["hardware"], "layout": {"tensor": 8, "sharding": "fsdp"}}
     found = fixed_by(part(hardware=asked))
-    assert (found.tensor, found.sharding, found.pipeline, found.context) == (8, "zero3", None, None)
+    # an axis that is left out of a layout is 1, and data is the rest
+    assert (found.tensor, found.sharding, found.pipeline, found.context) == (8, "zero3", 1, 1)
+    assert found.data is None
+    aside = {"offload": "optimizer", "activations": "host", "sequence_parallel": False}
+    kept = fixed_by(part(hardware={**RUN["hardware"], "layout": aside}))
+    assert (kept.offload, kept.activations, kept.sequence_parallel) == ("optimizer", "host", False)
+    assert (kept.tensor, kept.pipeline, kept.sharding) == (None, None, None)
     free = fixed_by(part())
     assert (free.tensor, free.sharding, free.recompute) == (None, None, None)
 

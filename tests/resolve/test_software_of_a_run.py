@@ -97,3 +97,30 @@ def test_a_preset_carries_its_activations() -> None:
     like = {**NET, "model": {"forward_flops": 601548544, "activations": 6.7e6, "kind": "cnn"}}
     ours, by_hand = (costcalc.estimate(one, ranges=False).results for one in (run, like))
     assert ours["throughput"].value == pytest.approx(by_hand["throughput"].value, rel=0.02)
+
+
+def test_what_the_software_does_reaches_the_recipe() -> None:
+    said = {
+        "software": "transformers", "compiled": False, "states": "bf16", "logits": "fused",
+        "gradients": "freed",
+    }  # fmt: skip
+    timed = side(**{f"training__{key}": value for key, value in said.items()}).timed
+    assert timed is not None
+    assert {key: getattr(timed.recipe, key) for key in said} == said
+
+
+@pytest.mark.parametrize("layout", [{}, {"tensor": 8, "sharding": "zero1"}])
+def test_activations_kept_on_the_host_are_so_in_any_layout(layout: dict[str, object]) -> None:
+    timed = side(hardware__layout={**layout, "activations": "host"}).timed
+    assert timed is not None
+    assert timed.throughput.layout is not None
+    assert timed.throughput.layout.activations == 1.0
+
+
+def test_the_mean_document_is_told_once() -> None:
+    with pytest.raises(InputError) as wrong:
+        costcalc.estimate(RUN, changes={"training.documents": 210, "training.sample_tokens": 200})
+    assert str(wrong.value) == (
+        "command line: training.documents: expected documents or sample_tokens, the mean length "
+        "of a sample; got both"
+    )

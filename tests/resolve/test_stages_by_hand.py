@@ -23,6 +23,7 @@ from costcalc.resolve.names import look_up
 from costcalc.resolve.place import region_named
 from costcalc.resolve.power import SLOWER
 from costcalc.resolve.price import owned_default, prices, quoted
+from costcalc.resolve.recipe import recipe_of
 from costcalc.resolve.time import EFFECTIVE, fixed_by, goodput, time_inputs, timed
 from costcalc.resolve.workload import architecture_of, trained
 from costcalc.runfile.loading import Input, load
@@ -304,9 +305,7 @@ def test_about_four_million_tokens_a_step(length: int, count: int, batch: int) -
 
 
 def resolved_recipe(given: Input, work: Any) -> Any:
-    from costcalc.resolve.time import _recipe
-
-    return _recipe(given.part.training, work, devices_of(given, None, ()), "bf16", [])
+    return recipe_of(given, work, devices_of(given, None, ()), "bf16", [])
 
 
 def test_the_layout_that_is_left_open() -> None:

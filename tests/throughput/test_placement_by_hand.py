@@ -295,7 +295,7 @@ def test_what_fits_only_at_its_low_end() -> None:
 
 
 def placed(work: Work, on: Any, made: Any, layout: Layout | None = None, **more: Any) -> Any:
-    asked = {"fixed": None, "offload": None, "recompute_free": False, "must_fit": True} | more
+    asked = {"fixed": None, "recompute_free": False, "must_fit": True} | more
     return place(work, on, made, layout, asked.pop("fixed"), **asked)
 
 

@@ -228,12 +228,12 @@ def test_pieces_hold_what_the_whole_holds() -> None:
 
 
 def test_a_column_is_a_layout() -> None:
-    row = [2, 4, 8, 16, 32, 64, 3, 3, 1, 0, 1, 1]
+    row = [2, 4, 8, 16, 32, 64, 3, 3, 1, 0, 1, 1, 1, 1]
     assert layout_at(row) == Layout(
         data=2, tensor=4, pipeline=8, virtual_pipeline=16, context=32, expert=64, micro_batch=3,
-        sharding="hsdp", recompute="selective",
+        sharding="hsdp", recompute="selective", offload="optimizer", activations="host",
     )  # fmt: skip
-    assert layout_at([*row[:-1], 0]).sequence_parallel == 0
+    assert layout_at([*row[:-3], 0, 0, 0]).sequence_parallel == 0
     assert Layout(data=2, tensor=3, pipeline=5, context=7).devices == 2 * 3 * 5 * 7
     axes = layouts_at(np.array([row], dtype=float).T)
     assert (axes.data[0], axes.virtual_pipeline[0], axes.selective[0]) == (2, 16, 1)

@@ -62,9 +62,7 @@ def test_the_step_is_the_models_step():
 
 
 def test_a_chosen_layout_loses_to_the_fastest_found():
-    placed = place(
-        WORK, machine(1024), BIG, None, None, offload=None, recompute_free=False, must_fit=True
-    )
+    placed = place(WORK, machine(1024), BIG, None, None, recompute_free=False, must_fit=True)
     share = load()["auto"]["value"]
     assert 0.8 < share < 1
     step = step_time(shape_for(WORK), machine(1024), placed.layout, BIG, load())
@@ -361,9 +359,10 @@ def test_the_least_recompute_that_fits():
 
 
 def test_what_is_fixed_is_kept_and_offloaded():
-    fixed = GivenSpeed(fixed=Fixed(tensor=8, micro_batch=1), offload="optimizer")
-    found = throughput(work_of(LLAMA70), machine(8), recipe(2048, 8), given=fixed)
+    fixed = Fixed(tensor=8, micro_batch=1, offload="optimizer", activations="host")
+    found = throughput(work_of(LLAMA70), machine(8), recipe(2048, 8), given=GivenSpeed(fixed=fixed))
     assert (found.layout.tensor, found.layout.offload) == (8, "optimizer")
+    assert found.layout.activations == 1.0
     assert found.memory_parts["optimizer"] == 0
 
 
