@@ -122,5 +122,5 @@ def test_the_mean_document_is_told_once() -> None:
         costcalc.estimate(RUN, changes={"training.documents": 210, "training.sample_tokens": 200})
     assert str(wrong.value) == (
         "command line: training.documents: expected documents or sample_tokens, the mean length "
-        "of a sample; got both"
+        "of a sample; got both\n1 problem in command line"
     )
