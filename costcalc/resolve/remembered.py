@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from costcalc.runfile.loading import Input
 from costcalc.runfile.rules import value_at
+from costcalc.runfile.workload import Inline
 from costcalc.throughput.constants import load
 
 P = ParamSpec("P")
@@ -67,4 +68,5 @@ def remembered(
 def _names_a_file(given: Input) -> bool:
     model, training = given.part.model, given.part.training
     teacher = training.teacher if training else None
-    return any(one is not None and one.config is not None for one in (model, teacher))
+    named = [one.config for one in (model, teacher) if one is not None]
+    return any(name is not None and not isinstance(name, Inline) for name in named)

@@ -14,6 +14,7 @@ from costcalc.catalog.preset import Preset
 from costcalc.resolve.known import taken
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Lora, Model, Training
+from costcalc.runfile.workload import Inline
 from costcalc.workload import hf
 from costcalc.workload.adapter import Adapter
 from costcalc.workload.architecture import Architecture
@@ -22,6 +23,7 @@ from costcalc.workload.families import build
 from costcalc.workload.families.heads import asked as asked_head
 from costcalc.workload.families.heads import crowned
 from costcalc.workload.generic import Given, from_shape
+from costcalc.workload.hf import Checkpoint
 from costcalc.workload.stage import workload
 from costcalc.workload.work import Work
 
@@ -104,6 +106,8 @@ def _sized(training: Training, model: Model) -> bool:
 def _known(asked: Model, given: Input) -> _Known:
     if asked.preset is not None:
         return _preset(presets.find(asked.preset), asked.head, asked.labels)
+    if isinstance(asked.config, Inline):
+        return _inline(asked.config, asked, given)
     if asked.config is not None:
         return _config((given.folder or Path()) / asked.config, asked)
     if asked.architecture is not None:
@@ -181,11 +185,26 @@ def architecture_of(
     return _BUILT[key]
 
 
+def _inline(text: Inline, asked: Model, given: Input) -> _Known:
+    """The model of a config.json that stands in the run file; faults at its keys there."""
+    try:
+        return _checkpoint(hf.load_text(text, head=asked.head, labels=asked.labels))
+    except InputError as error:
+        raise InputError(
+            given.problem(("model", "config", *filter(None, p.key.split("."))), p.message)
+            for p in error.problems
+        ) from None
+
+
 def _config(path: Path, asked: Model) -> _Known:
     found = hf.load_adapter(path)
     if found is not None and not (path / "config.json").is_file():
         return _adapted(path, found, asked)
     checkpoint = hf.load(path, head=asked.head, labels=asked.labels)
+    return _checkpoint(checkpoint, found)
+
+
+def _checkpoint(checkpoint: Checkpoint, found: Adapter | None = None) -> _Known:
     fields: dict[str, object] = {"architecture": checkpoint.architecture}
     if checkpoint.basis == "weights":
         fields["parameters"] = float(checkpoint.parameters)

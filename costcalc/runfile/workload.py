@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -68,14 +70,38 @@ class Shape(Section):
     classes: Count | None = key("outputs of the classifier's head")
 
 
+class Inline(str):
+    """What stands in a config.json, as JSON text, where a run file holds it and not its path."""
+
+    __slots__ = ()
+
+
+def _config(value: object) -> str:
+    if isinstance(value, Mapping):
+        return Inline(json.dumps(value, sort_keys=True))
+    if not isinstance(value, str) or not value:
+        raise expected("the path of a config.json or of its folder, or its mapping", value)
+    return value
+
+
+Config = Annotated[
+    str,
+    Kind(
+        _config,
+        {"type": ["string", "object"], "description": "a path, or what stands in the file"},
+        lambda made: json.loads(made) if isinstance(made, Inline) else made,
+    ),
+]
+
+
 class Model(Section):
     """``model``: one of preset, config, architecture, parameters, forward_flops, flops."""
 
     preset: Annotated[str, text("the name of a preset (costcalc models lists them)")] | None = key(
         "a known model by name: costcalc models lists them"
     )
-    config: Annotated[str, text("the path of a config.json or of its folder")] | None = key(
-        "path of a config.json of the Hugging Face kind, or of its folder"
+    config: Config | None = key(
+        "path of a config.json of the Hugging Face kind, or of its folder; or what stands in it"
     )
     architecture: Shape | None = key("the model by its shape")
     parameters: Parameters | None = key("number of parameters, where nothing else is known")

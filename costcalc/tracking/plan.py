@@ -14,6 +14,7 @@ from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Input, Request, Source, load
 from costcalc.runfile.rules import Lacking
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run, Training
+from costcalc.runfile.workload import Inline
 
 _DATA_KEYS = (*DATA_ONE_OF, "sample_tokens")
 
@@ -125,8 +126,9 @@ def _lacks(part: Part) -> list[Lacking]:
 def _absolute(job: JobRun, folder: Path | None) -> JobRun:
     """Paths of the file made absolute: the script may change its folder."""
     base = (folder or Path()).absolute()
-    if job.run.model is not None and job.run.model.config is not None:
-        job = job.changed("model", config=str(base / job.run.model.config))
+    named = job.run.model.config if job.run.model is not None else None
+    if named is not None and not isinstance(named, Inline):
+        job = job.changed("model", config=str(base / named))
     if job.run.profiles is not None:
         profiles = str(base / job.run.profiles)
         run = job.run.model_copy(update={"profiles": profiles})

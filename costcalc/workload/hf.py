@@ -51,12 +51,27 @@ def load(path: str | Path, *, head: str | None = None, labels: int | None = None
             return _pipeline(folder)
         if not path.is_file() and (folder / FILE).is_file():
             refuse(folder, "holds an adapter only; its base is another folder")
-    text = _text(path)
-    config = parse(text, str(path))
+    return load_text(_text(path), str(path), folder, head=head, labels=labels)
+
+
+def load_text(
+    text: str,
+    name: str = "model.config",
+    folder: Path | None = None,
+    *,
+    head: str | None = None,
+    labels: int | None = None,
+) -> Checkpoint:
+    """The model that a ``config.json`` says; ``folder`` is where its weights may lie.
+
+    Raises:
+        InputError: with the line of ``name``, for whatever is wrong with the text.
+    """
+    config = parse(text, name)
     try:
         architecture = build(config, head=head, labels=labels)
     except InputError as error:
-        raise InputError(_placed(problem, text, str(path)) for problem in error.problems) from None
+        raise InputError(_placed(problem, text, name) for problem in error.problems) from None
     architecture = replace(architecture, name=_name(config, architecture.name))
     built = parameters(architecture)
     found = stored(folder, tied=_tied(architecture)) if folder is not None else None
