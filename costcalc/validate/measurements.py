@@ -26,15 +26,15 @@ COLUMNS = (
     "id", "group", "source", "workload", "model", "shape", "parameters", "active", "accelerator",
     "devices", "precision", "sequence_length", *AXES, "sharding", "micro_batch", "global_batch",
     "recompute", "attention", "kernels", "method", "base_precision", "lora_rank", "lora_targets",
-    "optimizer", "offload", "software", "compiled", "states", "logits", "sequence_parallel",
-    "scale_out", "domain", "overlap", "tokens_per_s", "samples_per_s", "note",
+    "optimizer", "offload", "activations", "gradients", "software", "compiled", "states", "logits",
+    "sequence_parallel", "scale_out", "domain", "overlap", "tokens_per_s", "samples_per_s", "note",
 )  # fmt: skip
 #: rows that agree in these measure one configuration
 _SAME = (
     "group", "workload", "model", "shape", "accelerator", "devices", "precision",
     "sequence_length", *AXES, "sharding", "micro_batch", "global_batch", "recompute", "attention",
-    "method", "base_precision", "lora_rank", "lora_targets", "optimizer", "offload", "software",
-    "compiled", "states", "logits",
+    "method", "base_precision", "lora_rank", "lora_targets", "optimizer", "offload",
+    "activations", "gradients", "software", "compiled", "states", "logits",
 )  # fmt: skip
 
 
@@ -120,6 +120,13 @@ def configurations(rows: Iterable[Row]) -> list[Measured]:
     ]
 
 
+@cache
+def rows() -> list[dict[str, str]]:
+    """Every shipped row: benchmarks, then ordinary runs; a column that a table lacks is empty."""
+    empty = dict.fromkeys(COLUMNS, "")
+    return [empty | row for name in ("throughput", "ordinary") for row in shipped(name)]
+
+
 def all_measured() -> list[Measured]:
     """The shipped configurations, repeats counted once."""
-    return configurations(shipped("throughput"))
+    return configurations(rows())
