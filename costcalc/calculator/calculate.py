@@ -102,6 +102,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         warnings=(
             *taken(given.raw, folders(request.raw, given.folder)),
             *spelt(given.raw),
+            *(f"model: {note}" for note in side.trained.notes),
             *(time.throughput.warnings if time else ()),
             *notes,
         ),

@@ -29,7 +29,7 @@ from costcalc.catalog.figure import (
 from costcalc.catalog.index import Head, index
 from costcalc.catalog.loading import Record, head_of, named, own, shipped
 from costcalc.catalog.matching import counted, entries, refusal, shipped_as
-from costcalc.catalog.parts import KEY, SHIPPED, WAY_OUT, mig_of, slice_of
+from costcalc.catalog.parts import KEY, SHIPPED, WAY_OUT, mig_of, mig_part, slice_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +170,9 @@ def _found(name: str, folders: Sequence[Path]) -> Accelerator:
         return find(part[0], folders)
     mig = mig_of(name)
     if mig is not None:
-        return find(mig.board, folders)
+        board = find(mig.board, folders)
+        mig_part(mig, board.id)
+        return board
     own_heads = [head_of(mine) for mine in own_ones]
     mine_too = entries(name, own_heads, by_words=True)
     candidates = [*mine_too, *shipped_as(name, SHIPPED, by_words=True)]

@@ -79,9 +79,7 @@ def _bare(name: str) -> str:
 @functools.lru_cache(maxsize=512)
 def _sized(size: Size, folders: tuple[Path, ...]) -> Host:
     """The usual host of the same devices, cut to the instance's number of them."""
-    chosen = hosts.choose(
-        size.accelerator, provider=size.provider, per_node=size.devices, folders=folders
-    ).host
+    chosen = _whole(size, folders)
     share = size.devices / chosen.devices if chosen.host_power_each is None else 1.0
     made = chosen.model_copy(
         update={
@@ -101,6 +99,16 @@ def _sized(size: Size, folders: tuple[Path, ...]) -> Host:
     made._file, made._digest = chosen.file, chosen.digest
     made._part_of = f"{size.devices} of {chosen.devices} devices of {chosen.name}"
     return made
+
+
+def _whole(size: Size, folders: tuple[Path, ...]) -> Host:
+    """The host that the instance is a part of: of its number of devices, or the largest.
+
+    A smaller one says too little of it: the network of one device alone is no share of eight.
+    """
+    one = functools.partial(hosts.choose, size.accelerator, provider=size.provider, folders=folders)
+    nearest = one(per_node=size.devices).host
+    return nearest if nearest.devices == size.devices else one().host
 
 
 def _part(figure: Figure, share: float) -> Figure:

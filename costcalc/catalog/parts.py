@@ -6,19 +6,16 @@ Here stands what finds a device without reading its profile whole.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.matching import refusal, shipped_as
 
 SHIPPED = ("accelerators", "cpus")
 KEY = "hardware.accelerator"
 WAY_OUT = "costcalc hardware list has them all; profiles: takes a folder with one of your own"
-MIG_SLICES = 7
-"""Compute slices of a partitioned board (NVIDIA, Multi-Instance GPU User Guide)."""
-MIG_SLICES_OF = {"a30": 4, "a30x": 4}
-"""Boards that are cut otherwise (the same guide)."""
-
 _SLICE = re.compile(r"(?:tpu[- ]?)?v(2|3|4|5p|5e|5litepod|6e)-([1-9][0-9]{0,5})", re.ASCII)
 _CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2}  # names of the others count chips
 
@@ -43,37 +40,143 @@ def slice_of(name: str) -> tuple[str, int] | None:
 
 
 class Mig(NamedTuple):
-    """An instance of a partitioned board: of its compute ``slices`` in seven, and memory in GB."""
+    """An instance of a partitioned board, as its name says it: compute slices and memory in GB."""
 
     board: str
     slices: int
-    gigabytes: float
+    gigabytes: int
+
+    @property
+    def profile(self) -> str:
+        """What nvidia-smi calls it: ``1g.10gb``."""
+        return f"{self.slices}g.{self.gigabytes}gb"
 
 
-_MIG = re.compile(r"(?P<board>.+?)[ -]+mig[ -]+(?P<slices>[1-7])g\.(?P<memory>\d+)gb(?:\+me)?")
+class Part(NamedTuple):
+    """What an instance has of its board, each as a share of the whole."""
+
+    slices: float  # of the compute slices: what is allotted, and paid for
+    compute: float  # of the multiprocessors: what it reaches of the peak
+    memory: float  # of the memory, and so of its bandwidth
+    why: str
+
+
+class Chip(NamedTuple):
+    """How a chip is cut: the multiprocessors of a profile, by its slices of compute and memory."""
+
+    multiprocessors: int
+    cuts: Mapping[tuple[int, int], int]
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        """The slices of the whole board."""
+        return max(self.cuts)
+
+
+# Multiprocessors a profile. They are fewer than slices over seven where the chip has some that fill
+# no slice (A100: 7 x 14 of 108). Which profiles there are: NVIDIA, Multi-Instance GPU User Guide,
+# https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-mig-profiles.html. Their
+# multiprocessors: the same guide's lists by nvidia-smi, and NVIDIA/mig-parted's threads 120 (H200),
+# 139 (GH200), 166 and 187 (B200), 227 (GB200), all as of 2026-11. What those threads were not read
+# for, 3g and 4g of B200 and GB200, goes by H100: 4g is twice 2g, 3g a pair less than that.
+_SEVEN = ((1, 1), (1, 2), (2, 2), (3, 4), (4, 4), (7, 8))
+_FOUR = ((1, 1), (2, 2), (4, 4))
+A100 = Chip(108, dict(zip(_SEVEN, (14, 14, 28, 42, 56, 98), strict=True)))
+A30 = Chip(56, dict(zip(_FOUR, (14, 28, 56), strict=True)))
+H100_PCIE = Chip(114, dict(zip(_SEVEN, (14, 14, 30, 46, 62, 114), strict=True)))
+H100 = Chip(132, dict(zip(_SEVEN, (16, 26, 32, 60, 64, 132), strict=True)))
+B200 = Chip(148, dict(zip(_SEVEN, (18, 30, 36, 70, 72, 148), strict=True)))
+GB200 = Chip(152, dict(zip(_SEVEN, (18, 32, 38, 74, 76, 152), strict=True)))
+RTX_PRO_6000 = Chip(188, dict(zip(_FOUR, (46, 94, 188), strict=True)))
+# By board: its chip, and the GB that its profiles are named by, from the least memory up.
+MIG: Mapping[str, tuple[Chip, tuple[int, ...]]] = {
+    **dict.fromkeys(("a100-pcie-40", "a100-sxm4-40"), (A100, (5, 10, 20, 40))),
+    **dict.fromkeys(("a100-pcie-80", "a100-sxm4-80", "a100x"), (A100, (10, 20, 40, 80))),
+    **dict.fromkeys(("a30", "a30x"), (A30, (6, 12, 24))),
+    "h100-pcie-80": (H100_PCIE, (10, 20, 40, 80)),
+    "h100-sxm5-80": (H100, (10, 20, 40, 80)),
+    **dict.fromkeys(("h100-nvl-94", "h100-sxm5-94"), (H100, (12, 24, 47, 94))),
+    **dict.fromkeys(("h100-sxm5-96", "gh200-96"), (H100, (12, 24, 48, 96))),
+    "gh200-144": (H100, (18, 36, 72, 144)),
+    **dict.fromkeys(("h200-sxm-141", "h200-nvl-141"), (H100, (18, 35, 71, 141))),
+    "b200-sxm-180": (B200, (23, 45, 90, 180)),
+    "gb200": (GB200, (23, 47, 93, 186)),
+    **dict.fromkeys(
+        ("rtx-pro-6000-server", "rtx-pro-6000-ws", "rtx-pro-6000-max-q"),
+        (RTX_PRO_6000, (24, 48, 96)),
+    ),
+}
+_MIG = re.compile(
+    r"(?P<board>.+?)[ -]+mig[ -]+(?P<slices>[1-7])g\.(?P<memory>\d{1,3})gb(?:[+-][a-z.]+)?"
+)
 
 
 def mig_of(name: str) -> Mig | None:
     """The board and the part of it that the name of a MIG instance says; None for other names.
 
-    Source: NVIDIA, Multi-Instance GPU User Guide, https://docs.nvidia.com/datacenter/tesla/mig-user-guide.
-
     >>> mig_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")
-    Mig(board='nvidia a100-sxm4-40gb', slices=1, gigabytes=5.0)
+    Mig(board='nvidia a100-sxm4-40gb', slices=1, gigabytes=5)
     """
     match = _MIG.fullmatch(plain(name))
     if match is None:
         return None
-    return Mig(match["board"], int(match["slices"]), float(match["memory"]))
+    return Mig(match["board"], int(match["slices"]), int(match["memory"]))
 
 
-def slices_of(board: str) -> int:
-    """Compute slices that a board of this id is cut into."""
-    return MIG_SLICES_OF.get(board, MIG_SLICES)
+def mig_part(mig: Mig, board: str) -> Part:
+    """What a MIG instance has of the board of this id.
+
+    Raises:
+        NotFoundError: the board has no such profile; the message names those that it has.
+
+    >>> round(mig_part(Mig("h100", 1, 10), "h100-sxm5-80").compute, 4)  # 16 of 132
+    0.1212
+    """
+    if board not in MIG:
+        message = f"no MIG profiles of {board} are known: write {board}, and hardware.share"
+        raise NotFoundError(Problem(key=KEY, message=message))
+    chip, _ = MIG[board]
+    for name, cut in _profiles(board).items():
+        if name == mig.profile:
+            return _part(chip, cut)
+    message = f"no MIG profile {mig.profile} of {board}; it has {', '.join(_profiles(board))}"
+    raise NotFoundError(Problem(key=KEY, message=message))
+
+
+def share_part(share: float, board: str) -> Part | None:
+    """The MIG profile that a share of a board is, where it is one: 1/7 is its least of one slice.
+
+    >>> share_part(1 / 7, "a100-sxm4-80").why, share_part(0.5, "a100-sxm4-80")
+    ('1 of 7 compute slices: 14 of 108 multiprocessors, 1/8 of the memory', None)
+    """
+    if board not in MIG:
+        return None
+    chip, _ = MIG[board]
+    cut = next((cut for cut in chip.cuts if abs(cut[0] / chip.whole[0] - share) < 1e-4), None)
+    return None if cut is None or share >= 1 else _part(chip, cut)
+
+
+def _profiles(board: str) -> dict[str, tuple[int, int]]:
+    chip, sizes = MIG[board]
+    memories = sorted({memory for _, memory in chip.cuts})
+    named = dict(zip(memories, sizes, strict=True))
+    return {f"{cut[0]}g.{named[cut[1]]}gb": cut for cut in chip.cuts}
+
+
+def _part(chip: Chip, cut: tuple[int, int]) -> Part:
+    (slices, memory), (of_slices, of_memory) = cut, chip.whole
+    processors = chip.cuts[cut]
+    return Part(
+        slices / of_slices,
+        processors / chip.multiprocessors,
+        memory / of_memory,
+        f"{slices} of {of_slices} compute slices: {processors} of {chip.multiprocessors} "
+        f"multiprocessors, {memory}/{of_memory} of the memory",
+    )
 
 
 def part_of(name: str) -> tuple[Head, float]:
-    """What finds the device of a name among those that ship, and the share of it that is meant.
+    """What finds the device of a name among those that ship, and the share of its peak.
 
     Raises:
         NotFoundError: the name stands for none, or for several.
@@ -87,4 +190,4 @@ def part_of(name: str) -> tuple[Head, float]:
     if len(found) != 1:
         known = [head for kind in SHIPPED for head in index().heads(kind)]
         raise refusal(KEY, "accelerator", name, known, found, WAY_OUT)
-    return found[0], mig.slices / slices_of(found[0].id) if mig else 1.0
+    return found[0], mig_part(mig, found[0].id).compute if mig else 1.0

@@ -15,7 +15,7 @@ from costcalc.catalog import host as hosts
 from costcalc.catalog import instances
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
-from costcalc.catalog.parts import Mig, mig_of, slice_of, slices_of
+from costcalc.catalog.parts import Part, mig_of, mig_part, share_part, slice_of
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
@@ -62,23 +62,29 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
         host = replace(host, devices=min(count, MOST_IN_A_WORKSTATION))
     per_node = min(host.devices, count)
     nodes = -(-count // host.devices)
-    mig = mig_of(asked.accelerator or "")
-    share = asked.share or (mig.slices / slices_of(accelerator.id) if mig else 1.0)
-    machine, assumed = _machine(given, asked, accelerator, host, count, per_node, share)
-    if mig is not None and asked.share is None:
-        machine, told = _part_of(machine, accelerator, mig)
-        assumed.append(told)
+    part = _part(asked, accelerator)
+    machine, assumed = _machine(given, asked, accelerator, host, count, per_node, part)
+    if part.why:
+        assumed.append(
+            Choice(
+                key="hardware.share",
+                value=part.slices,
+                basis="given",
+                source="NVIDIA, Multi-Instance GPU User Guide",
+                why=part.why,
+            )
+        )
     return Devices(
         accelerator=accelerator,
         host=host,
         machine=machine,
         count=count,
-        share=share,
+        share=part.slices,
         nodes=nodes,
         assumptions=(
             exact(
                 "hardware.count",
-                count * share,
+                count * part.slices,
                 "device",
                 basis="given",
                 source="run file",
@@ -94,21 +100,13 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
 MOST_IN_A_WORKSTATION = 4
 
 
-def _part_of(machine: Machine, board: Accelerator, mig: Mig) -> tuple[Machine, Choice]:
-    """The machine of a MIG instance: its memory and bandwidth go by memory, the rest by slices."""
-    memory = mig.gigabytes * 2**30  # named in GB, allotted in GiB
-    part = memory / board.memory.si
-    slices = slices_of(board.id)
-    why = f"{mig.slices} of {slices} compute slices, {mig.gigabytes:g} GB of memory"
-    told = Choice(
-        key="hardware.share",
-        value=mig.slices / slices,
-        basis="given",
-        source="the name of the device",
-        why=why,
-    )
-    bandwidth = board.memory_bandwidth.si * part
-    return replace(machine, memory=memory, memory_bandwidth=bandwidth), told
+def _part(asked: Hardware, board: Accelerator) -> Part:
+    """What of a device is asked for: a MIG instance, a share of its time, or all of it."""
+    mig = mig_of(asked.accelerator or "")
+    if asked.share is not None:
+        found = share_part(asked.share, board.id)
+        return found or Part(asked.share, asked.share, asked.share, "")
+    return mig_part(mig, board.id) if mig else Part(1.0, 1.0, 1.0, "")
 
 
 def _accelerator(given: Input, asked: Hardware, folders: Sequence[Path]) -> Accelerator:
@@ -174,7 +172,7 @@ def _machine(
     host: HostChoice,
     count: int,
     per_node: int,
-    share: float,
+    part: Part,
 ) -> tuple[Machine, list[Assumption | Choice]]:
     assumed: list[Assumption | Choice] = []
     if asked.instance is None or host.host.part_of:
@@ -197,9 +195,9 @@ def _machine(
         kind=accelerator.kind,
         devices=count,
         per_node=per_node,
-        peak={name: rate * share for name, rate in _peaks(given, accelerator).items()},
-        memory=accelerator.memory.si * share,
-        memory_bandwidth=accelerator.memory_bandwidth.si * share,
+        peak={name: rate * part.compute for name, rate in _peaks(given, accelerator).items()},
+        memory=accelerator.memory.si * part.memory,
+        memory_bandwidth=accelerator.memory_bandwidth.si * part.memory,
         scale_up=asked.scale_up or (fabric.bandwidth.si if fabric else _host_link(accelerator)),
         scale_up_domain=max(domain, 1),
         torus=TORUS.get(fabric.topology, 0) if fabric and not asked.scale_up else 0,

@@ -120,8 +120,11 @@ def _bits(config: Mapping[str, object], method: str) -> int | None:
         weights = group.get("weights") if isinstance(group, Mapping) else None
         if isinstance(weights, Mapping) and isinstance(weights.get("num_bits"), int):
             return int(weights["num_bits"])
-    bits = config.get("bits")
-    return bits if isinstance(bits, int) else None
+    inner = config.get("quant_config")
+    params = inner.get("weight_quant_params") if isinstance(inner, Mapping) else None  # hqq
+    found = [config.get("bits"), config.get("w_bit"), config.get("nbits")]
+    found += [params.get("nbits")] if isinstance(params, Mapping) else []
+    return next((bits for bits in found if isinstance(bits, int)), None)
 
 
 def folder_of(path: Path) -> Path | None:

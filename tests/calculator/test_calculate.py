@@ -294,10 +294,14 @@ def test_a_share_of_a_device_is_that_share_of_it() -> None:
             }
         )
 
-    part, whole = run("1/7"), run(None)
-    assert value(part, "wall_clock") == pytest.approx(7 * value(whole, "wall_clock"))
+    part, whole = run("1/5"), run(None)
+    assert value(part, "wall_clock") == pytest.approx(5 * value(whole, "wall_clock"))
     assert value(part, "device_hours") == pytest.approx(value(whole, "device_hours"))
     assert value(part, "cost") == pytest.approx(value(whole, "cost"))
+    # a seventh is MIG's 1g.5gb: 14 of 108 multiprocessors, for a seventh of the device
+    part = run("1/7")
+    assert value(part, "wall_clock") == pytest.approx(108 / 14 * value(whole, "wall_clock"))
+    assert value(part, "cost") == pytest.approx(108 / 14 / 7 * value(whole, "cost"))
 
 
 def test_instances_are_billed_whole() -> None:

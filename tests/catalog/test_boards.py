@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from test_accelerators import written
 
+from costcalc.base.errors import NotFoundError
 from costcalc.catalog.accelerator import Accelerator, find
 from costcalc.catalog.check import check
 from costcalc.catalog.loading import load
+from costcalc.catalog.parts import MIG, mig_of, mig_part
+from costcalc.catalog.peak import peak
 
 # What nvidia-smi, torch, rocm-smi, jax, npu-smi and macOS call a device, and its profile.
 NAMES = {
@@ -289,3 +292,51 @@ def test_a_geforce_accumulates_in_fp32_at_half_rate(
         f"half rate; got {2 * most} x"
     )
     assert said(tmp_path, "fp16", "fp32", 2 * most, generation, "My RTX") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("NVIDIA A30 MIG 1g.5gb", "no MIG profile 1g.5gb of a30; it has 1g.6gb, 2g.12gb, 4g.24gb"),
+        (
+            "NVIDIA A100-SXM4-80GB MIG 5g.40gb",
+            "no MIG profile 5g.40gb of a100-sxm4-80; it has 1g.10gb, 1g.20gb, 2g.20gb, 3g.40gb, "
+            "4g.40gb, 7g.80gb",
+        ),
+        (
+            "RTX 4090 MIG 1g.6gb",
+            "no MIG profiles of rtx-4090 are known: write rtx-4090, and hardware.share",
+        ),
+    ],
+)
+def test_a_part_that_no_board_is_cut_into_is_refused(name: str, message: str) -> None:
+    for ask in (find, peak):
+        with pytest.raises(NotFoundError) as caught:
+            ask(name)
+        assert str(caught.value) == f"hardware.accelerator: {message}"
+
+
+@pytest.mark.parametrize(
+    ("name", "processors", "memory"),
+    [  # nvidia-smi mig -lgip
+        ("NVIDIA A100 80GB PCIe MIG 3g.40gb", 42 / 108, 4 / 8),
+        ("NVIDIA H100 PCIe MIG 2g.20gb", 30 / 114, 2 / 8),
+        ("NVIDIA H200 MIG 4g.71gb", 64 / 132, 4 / 8),
+        ("NVIDIA B200 MIG 1g.45gb", 30 / 148, 2 / 8),
+        ("NVIDIA GB200 MIG 2g.47gb", 38 / 152, 2 / 8),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition MIG 1g.24gb+me", 46 / 188, 1 / 4),
+        ("NVIDIA A30 MIG 2g.12gb", 28 / 56, 2 / 4),
+    ],
+)
+def test_what_a_part_has_of_its_board(name: str, processors: float, memory: float) -> None:
+    mig = mig_of(name)
+    assert mig is not None
+    part = mig_part(mig, find(name).id)
+    assert (part.compute, part.memory) == (pytest.approx(processors), pytest.approx(memory))
+
+
+def test_every_board_that_is_cut_has_a_profile_and_names_that_fit_its_memory() -> None:
+    for board, (chip, sizes) in MIG.items():
+        whole = find(board).memory.si / 1e9
+        assert sizes[-1] == pytest.approx(whole, rel=0.08)
+        assert all(processors <= chip.multiprocessors for processors in chip.cuts.values())

@@ -38,6 +38,22 @@ def test_its_host_is_its_share_of_the_whole():
     assert part.scale_up_domain <= 4
 
 
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("g6e.12xlarge", "g6e.48xlarge"),  # 4 of 8; the size of one device was nearer by its number
+        ("a2-highgpu-2g", "a2-megagpu-16g"),
+    ],
+)
+def test_a_size_between_others_is_a_part_of_the_largest(name, whole):
+    part, largest = instances.find(name), hosts.find(whole)
+    share = part.devices / largest.devices
+    assert part.part_of == f"{part.devices} of {largest.devices} devices of {largest.name}"
+    assert part.host_power.si == pytest.approx(largest.host_power.si * share)
+    assert part.embodied.si == pytest.approx(largest.embodied.si * share)
+    assert part.scale_out == largest.scale_out  # a device
+
+
 def test_every_size_is_of_a_known_accelerator_and_hides_no_host_file():
     for size in instances.sizes().values():
         assert accelerator(size.accelerator).id == size.accelerator

@@ -66,6 +66,6 @@ def test_words_of_a_name():
 
 def test_a_mig_instance_says_its_board_and_its_part():
     # NVIDIA MIG user guide: 3g.20gb of an A100 40 GB has 3 of 7 compute slices and 20 GB
-    assert mig_of("NVIDIA A100-SXM4-40GB MIG 3g.20gb") == Mig("nvidia a100-sxm4-40gb", 3, 20.0)
+    assert mig_of("NVIDIA A100-SXM4-40GB MIG 3g.20gb") == Mig("nvidia a100-sxm4-40gb", 3, 20)
     assert find("NVIDIA A100-SXM4-40GB MIG 3g.20gb").id == "a100-sxm4-40"
     assert mig_of("NVIDIA A100-SXM4-40GB") is None

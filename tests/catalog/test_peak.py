@@ -15,7 +15,8 @@ from costcalc import InputError
         ("NVIDIA H100 80GB HBM3", "bf16", 989.4),  # datasheet: 1978.9 with sparsity
         ("NVIDIA A100-SXM4-80GB", "bf16", 312.0),
         ("Tesla V100-SXM2-32GB", "fp16", 125.0),
-        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "bf16", 312.0 / 7),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "bf16", 312.0 * 14 / 108),  # 14 of 108 SMs
+        ("NVIDIA H100 80GB HBM3 MIG 1g.20gb", "bf16", 989.4 * 26 / 132),
         ("h100", "fp8", 1978.9),
     ],
 )

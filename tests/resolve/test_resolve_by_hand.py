@@ -77,10 +77,15 @@ def test_nodes_are_filled_one_after_another() -> None:
 
 def test_a_share_of_a_device_has_its_share_of_everything() -> None:
     whole = machine(accelerator="h100-sxm5-80", count=1)
+    part = machine(accelerator="h100-sxm5-80", share="1/3")
+    assert part.memory == pytest.approx(whole.memory / 3)
+    assert part.memory_bandwidth == pytest.approx(whole.memory_bandwidth / 3)
+    assert part.peak["bf16"] == pytest.approx(whole.peak["bf16"] / 3)
+    # a seventh is MIG's 1g.10gb: 16 of 132 multiprocessors, an eighth of the memory
     part = machine(accelerator="h100-sxm5-80", share="1/7")
-    assert part.memory == pytest.approx(whole.memory / 7)
-    assert part.memory_bandwidth == pytest.approx(whole.memory_bandwidth / 7)
-    assert part.peak["bf16"] == pytest.approx(whole.peak["bf16"] / 7)
+    assert part.memory == pytest.approx(whole.memory / 8)
+    assert part.memory_bandwidth == pytest.approx(whole.memory_bandwidth / 8)
+    assert part.peak["bf16"] == pytest.approx(whole.peak["bf16"] * 16 / 132)
 
 
 # --- price ---------------------------------------------------------------------------------------

@@ -38,8 +38,22 @@ def test_a_mig_instance_is_its_part_of_the_board():
     )
     said = {item.key: item for item in part.assumptions}["hardware.share"]
     assert said.value == pytest.approx(3 / 7)
-    assert said.why == "3 of 7 compute slices, 20 GB of memory"
-    assert part.values["wall_clock"] > whole.values["wall_clock"] * 7 / 3 * 0.8
+    assert said.why == "3 of 7 compute slices: 42 of 108 multiprocessors, 4/8 of the memory"
+    assert part.values["wall_clock"] > whole.values["wall_clock"] * 108 / 42 * 0.8
+
+
+def test_a_seventh_of_a_board_is_its_profile_of_one_slice():
+    board = {"hardware.accelerator": "h100-sxm5-80"}
+    share = costcalc.estimate(RUN, changes=board | {"hardware.share": "1/7"})
+    named = costcalc.estimate(RUN, changes={"hardware.accelerator": "H100-SXM5-80GB MIG 1g.10gb"})
+    assert share.values["wall_clock"] == named.values["wall_clock"]
+    assert share.values["device_hours"] == pytest.approx(share.values["wall_clock"] / 7)
+    assert {item.key: item.why for item in share.assumptions}["hardware.share"] == (
+        "1 of 7 compute slices: 16 of 132 multiprocessors, 1/8 of the memory"
+    )
+    # half of the time of a board is half of it all
+    half = costcalc.estimate(RUN, changes=board | {"hardware.share": "1/2"})
+    assert "hardware.share" not in {item.key for item in half.assumptions if item.why}
 
 
 def test_an_a30_is_cut_in_four():
@@ -47,7 +61,7 @@ def test_an_a30_is_cut_in_four():
     part = costcalc.estimate(RUN, changes={"hardware.accelerator": "NVIDIA A30 MIG 1g.6gb"})
     said = {item.key: item for item in part.assumptions}["hardware.share"]
     assert said.value == pytest.approx(1 / 4)
-    assert said.why == "1 of 4 compute slices, 6 GB of memory"
+    assert said.why == "1 of 4 compute slices: 14 of 56 multiprocessors, 1/4 of the memory"
 
 
 @pytest.mark.parametrize("name", ["AWS", "Amazon Web Services", "amazon"])

@@ -64,6 +64,8 @@ def test_all_faults_at_once():
     ({"quant_method": "bitsandbytes", "_load_in_8bit": True}, "int8"),
     ({"quant_method": "gptq", "bits": 4}, "nf4"), ({"quant_method": "awq", "bits": 8}, "int8"),
     ({"quant_method": "mxfp4"}, "nf4"), ({"quant_method": "fp8"}, "int8"),
+    ({"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4}}}, "nf4"),
+    ({"quant_method": "awq", "w_bit": 4}, "nf4"), ({"quant_method": "hqq", "nbits": 8}, "int8"),
     ({"config_groups": {"g": {"weights": {"num_bits": 4}}}}, "nf4"),
     ({"quant_method": "gptq", "bits": 3}, None), ({"quant_method": "odd"}, None),
 ])  # fmt: skip

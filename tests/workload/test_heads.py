@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from costcalc import InputError
+from costcalc import InputError, estimate
+from costcalc.catalog.preset import find
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
 from costcalc.workload.families.heads import HEADS
@@ -110,6 +113,46 @@ def test_what_is_not_read_is_told():
     # absent, off or without a say in the shape
     quiet = {"num_experts": None, "use_mtp": False, "rope_scaling": {"factor": 2}, "mtp_layers": 0}
     assert made("llama", "LlamaForCausalLM", **quiet, attention_dropout=0.1).notes == ()
+
+
+@pytest.mark.parametrize(("config", "note"), [
+    # transformers 5.23: LlamaConfig() has 32 layers of 4096 and 32 heads, 11008 wide, 32000 words
+    ({"model_type": "llama", "hidden_size": 512},
+     "not in the configuration, so the default of llama: num_attention_heads 32, num_hidden_layers "
+     "32, intermediate_size 11008, vocab_size 32000"),
+    # a part that is not there at all is its class's own
+    ({"model_type": "qwen2_5_vl", **SMALL},
+     "not in the configuration, so the default of qwen2_5_vl: vision_config as its class has it"),
+    ({"model_type": "gpt2", "n_embd": 8, "n_head": 2, "n_layer": 1, "vocab_size": 9,
+      "add_cross_attention": True}, "not read, and may change the model: add_cross_attention"),
+    # what no layer has is not missed: all feed-forwards are experts
+    ({"model_type": "qwen3_moe", **{k: v for k, v in SMALL.items() if k != "intermediate_size"},
+      "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 4}, None),
+])  # fmt: skip
+def test_what_a_class_fills_in_is_told(config, note):
+    told = [each for each in build(config).notes if "not " in each]
+    assert told == ([] if note is None else [note])
+
+
+def test_a_run_warns_of_what_was_not_read(tmp_path):
+    config = {"model_type": "llama", **SMALL, "auto_map": {"AutoModel": "x.Y"},
+              "quantization_config": {"quant_method": "gptq", "bits": 4}}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    run = {"model": {"config": str(tmp_path)}, "training": {"method": "lora", "tokens": "1M"},
+           "hardware": {"accelerator": "h100-sxm5-80", "count": 1}}  # fmt: skip
+    assert [line for line in estimate(run).warnings if line.startswith("model: ")] == [
+        "model: quantization_config: a base of 4 bits a weight (gptq), counted as nf4",
+        "model: its own code (auto_map) is not read: counted as a model of llama",
+    ]
+
+
+def test_a_tower_of_other_spellings_is_read():
+    config = find("kimi-k2.5").config
+    tower = config["vision_config"] | {"vt_num_hidden_layers": 26}
+    # attention and two norms of 1152, a feed-forward of 4304, all with biases
+    layer = 4 * 1152 * 1153 + 1152 * 4304 * 2 + 4304 + 1152 + 4 * 1152
+    less = parameters(build(config)) - parameters(build(config | {"vision_config": tower}))
+    assert less == layer
 
 
 # -- layers that predict further tokens ------------------------------------------------------------

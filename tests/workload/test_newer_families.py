@@ -167,7 +167,7 @@ def test_lengths_of_streams(config, expected):
 
 def test_an_image_before_the_text_is_told():
     model = made("qwen2_5_vl")
-    assert model.notes == (
+    assert model.notes[:2] == (
         "one image a sequence, 256 of its tokens",
         "an image of 448 x 448 pixels: 1,024 patches",
     )
@@ -176,7 +176,7 @@ def test_an_image_before_the_text_is_told():
     alone = made("qwen2_5_vl", text_config={"hidden_size": 64, "num_attention_heads": 4,
                                             "num_key_value_heads": 2})  # fmt: skip
     assert alone.streams == model.streams[:1]
-    assert alone.notes[-1].startswith("only the text model is counted")
+    assert any(note.startswith("only the text model is counted") for note in alone.notes)
 
 
 def test_windows_of_swin_do_not_pass_a_small_grid():

@@ -247,6 +247,9 @@ def build(
         fields.check()
     model_type = str(inner.get("model_type") if pair is None else config.get("model_type"))
     notes = [*architecture.notes, *_passed_over(config, fields, model_type)]
+    if filled := fields.defaults | whole.defaults:
+        said = ", ".join(f"{key} {value}" for key, value in filled.items())
+        notes.append(f"not in the configuration, so the default of {model_type}: {said}")
     if prefix and pair is None:
         _worth(wanted)
         notes.append("only the text model is counted; towers for images or sound are left out")

@@ -16,7 +16,9 @@ T = TypeVar("T")
 _SHAPING = re.compile(
     r"adapter|draft|eagle|medusa|expert|layer|size|dim|head|rank|width|depth|channel|mtp|nextn"
     r"|kernel|tower|project|codebook|lora|quant|bottleneck|block|window|expan|prun|early_exit"
+    r"|^add_cross_attention$"
 )
+_ADDING = ("add_cross_attention",)  # true adds parameters
 _HARMLESS = re.compile(
     r"_size_feed_forward|layer_?norm|layerdrop|^layer_types$|_eps$|batch_size|beam|max_length"
     r"|^rope|scal|router|num_labels|head_mask|logits|initializer|_token|_loss|quantization_config"
@@ -24,6 +26,11 @@ _HARMLESS = re.compile(
     r"|pretraining_tp|topk_group|n_group|cache|chunk_size|summary|norm_head|pruned_heads|rotary_dim"
     r"|^qk_head_dim$|median_filter|classifier_proj_size|time_step|pooler_output"
 )
+
+# The sizes that every configuration says; one that does not has the shape of its class's default.
+_SIZES = {"hidden_size", "d_model", "n_embd", "num_hidden_layers", "n_layer", "num_layers"}
+_SIZES |= {"num_attention_heads", "n_head", "intermediate_size", "vocab_size"}
+_PARTS = ("text_config", "vision_config", "audio_config")
 
 LANGUAGE = "language-model"
 
@@ -72,6 +79,8 @@ class Fields:
         self.config = _Noted(config)
         self.prefix, self.head = prefix, Asked()
         self.problems: list[Problem] = []
+        self.defaults: dict[str, str] = {}  # what the file does not say, and how it was filled
+        self.absent = False  # a part that the file does not have: all of it is its class's default
 
     def unread(self) -> list[str]:
         """Keys that sound as if they shaped the model and that no one asked for."""
@@ -79,7 +88,7 @@ class Fields:
             key
             for key, value in self.config.within.items()
             if key not in self.config.seen
-            and value not in (None, False, 0, 1, "", [], {})
+            and (value not in (None, False, 0, 1, "", [], {}) or (key in _ADDING and value))
             and not isinstance(value, Mapping)
             and _SHAPING.search(key)
             and not _HARMLESS.search(key)
@@ -95,7 +104,10 @@ class Fields:
         """The mapping that stands under a key, none if there is none; its problems are ours."""
         found = self.config.get(key)
         inner = Fields(found if isinstance(found, Mapping) else {}, f"{self.prefix}{key}.")
-        inner.problems, inner.head = self.problems, self.head
+        inner.problems, inner.head, inner.defaults = self.problems, self.head, self.defaults
+        inner.absent = not inner.config
+        if inner.absent and key in _PARTS:
+            self.defaults[self.prefix + key] = "as its class has it"
         return inner
 
     def put(self, key: str, value: object) -> None:
@@ -119,6 +131,7 @@ class Fields:
         """A whole number in ``low`` … ``high``; ``old``: other names of the key."""
         name, value = self.find((key, *old))
         if value is None:
+            self._filled(key, default)
             return default
         if isinstance(value, list | tuple) and value and all(each == value[0] for each in value):
             value = value[0]  # a number for each layer, all of them the same
@@ -128,6 +141,13 @@ class Fields:
             self.problem(name, f"expected a whole number, {bound}; got {shown(value)}")
             return default
         return whole
+
+    def _filled(self, key: str, default: int) -> None:
+        """Remember a size that the file should say and does not; null says the class's own."""
+        within = self.config.within
+        dense = key != "intermediate_size" or not any("expert" in each for each in within)
+        if key in _SIZES and key not in within and dense and not self.absent:
+            self.defaults[self.prefix + key] = str(default)
 
     def optional(self, key: str, default: int | None, *old: str, low: int = 1) -> int | None:
         """A whole number, or None where the key is null (or absent with the default None)."""

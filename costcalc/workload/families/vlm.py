@@ -305,6 +305,8 @@ def text_part(config: Mapping[str, object], d: Pair | Listener) -> dict[str, obj
 def with_vision(c: Fields, d: Pair, text: Architecture) -> Architecture:
     """The text model with its tower before it: the image's tokens are among the sequence's."""
     vision = c.within("vision_config")
+    for key in [each for each in vision.config if each.startswith("vt_")]:  # as Kimi spells them
+        vision.put(key.removeprefix("vt_"), vision.config[key])
     named = vision.config.get("model_type")
     made = tower(vision, VITS.get(named, d.vision) if isinstance(named, str) else d.vision)
     projected = d.projector(c, vision, made, text.hidden)
