@@ -49,17 +49,43 @@ def _float(text: str) -> float:
     return value
 
 
+_COMMA = re.compile(r"\s*(\d+),(?!\d{3}(?!\d))(\d+)(?![\d,])(.*)", re.ASCII)
+_GIGA = re.compile(r"\s*([\d.,]+) ?G", re.ASCII)
+
+
+def comma(text: str) -> str:
+    """What to write instead of a comma that parts no thousands; empty where there is none.
+
+    >>> comma("36,5 h"), comma("1,500 kWh")
+    ('; a comma parts thousands: write 36.5 h', '')
+    """
+    match = _COMMA.fullmatch(text)
+    return f"; a comma parts thousands: write {match[1]}.{match[2]}{match[3]}" if match else ""
+
+
+def hint(text: str) -> str:
+    """What to write instead of a plain number that is none; empty if nothing is known.
+
+    >>> hint("1G"), hint("1,5B"), hint("eight")
+    ('; write 1B, or 1e9', '; a comma parts thousands: write 1.5B', '')
+    """
+    match = _GIGA.fullmatch(text)
+    return f"; write {match[1]}B, or {match[1]}e9" if match else comma(text)
+
+
 _CLOCK = re.compile(r"\s*(?:(\d{1,5})-)?(\d{1,6}):([0-5]\d):([0-5]\d)\s*", re.ASCII)
 _SPAN = re.compile(
-    r"\s*(?:(\d{1,5}) ?d)? ?(?:(\d{1,6}) ?h)? ?(?:(\d{1,4}) ?min)? ?(?:(\d{1,5}) ?s)?\s*", re.ASCII
+    r"\s*(?:(\d{1,5}) ?d(?:ays?)?)? ?(?:(\d{1,6}) ?h(?:ours?|rs?)?)? ?(?:(\d{1,4}) ?m(?:in)?)?"
+    r" ?(?:(\d{1,5}) ?s)?\s*",
+    re.ASCII,
 )
 
 
 def clock(text: str) -> float | None:
-    """Seconds of ``36:00:00``, of Slurm's ``1-12:00:00`` and of ``1d 12h``; None for other text.
+    """Seconds of ``36:00:00``, Slurm's ``1-12:00:00``, ``1d 12h`` and ``1h30m``; else None.
 
-    >>> clock("36:00:00"), clock("1-12:00:00"), clock("1d 12h"), clock("36 h")
-    (129600.0, 129600.0, 129600.0, None)
+    >>> clock("36:00:00"), clock("1-12:00:00"), clock("1d 12h"), clock("1h30m"), clock("36 h")
+    (129600.0, 129600.0, 129600.0, 5400.0, None)
     """
     match = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
     if match is None or sum(part is not None for part in match.groups()) < 2:

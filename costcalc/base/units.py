@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem, nearest
-from costcalc.base.numerals import NUMBER, clock
+from costcalc.base.numerals import NUMBER, clock, comma
 from costcalc.base.spellings import CURRENCIES, REFUSED
 
 if TYPE_CHECKING:
@@ -237,11 +237,15 @@ def parse(text: str, si_unit: str) -> float:
     if match is None:
         raise _bad(f'expected {describe(si_unit)}; got "{text[:40]}"')
     found, wanted = match["unit"], unit(si_unit)
+    if hinted := comma(text):
+        raise _bad(f'expected {describe(si_unit)}; got "{text}"{hinted}')
     if found is None and wanted.dimension:
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which has no unit')
     got = unit(found or "1")
     if got.dimension != wanted.dimension:
-        raise _bad(f'expected {describe(si_unit)}; got "{text}", which is {name_of(got.dimension)}')
+        minutes = "; write min" if si_unit == "s" and found == "m" else ""
+        is_one = f"which is {name_of(got.dimension)}{minutes}"
+        raise _bad(f'expected {describe(si_unit)}; got "{text}", {is_one}')
     value = float(match["number"].replace(",", "")) * got.factor / wanted.factor
     if not math.isfinite(value):
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')

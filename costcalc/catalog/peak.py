@@ -6,16 +6,18 @@ loop may ask at every step.
 
 from __future__ import annotations
 
+import math
+import re
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, SupportsFloat, cast
 
-from costcalc.base.errors import InputError, Problem, listing
+from costcalc.base.errors import listing, shown, wrong
 from costcalc.base.units import to_si
+from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog.index import Head, index
-from costcalc.catalog.parts import part_of
+from costcalc.catalog.parts import KEY, part_of
 
 
-@lru_cache(maxsize=256)
 def peak(name: str, precision: str = "bf16") -> float:
     """Dense peak of one device in FLOP/s (OP/s for int8), as its vendor states it.
 
@@ -29,12 +31,40 @@ def peak(name: str, precision: str = "bf16") -> float:
     >>> peak("NVIDIA H100 80GB HBM3") / 1e12
     989.4
     """
+    if not isinstance(name, str):
+        raise wrong(KEY, f"expected the name of a device; got {shown(name)}")
+    return _peak(name, str(getattr(precision, "__name__", precision)))
+
+
+@lru_cache(maxsize=256)
+def _peak(name: str, precision: str) -> float:
     board, share = part_of(name)
     rates = rates_of(board)
-    if precision not in rates:
-        message = f"{board.id} has no {precision}; its profile has {listing(sorted(rates))}"
-        raise InputError(Problem(key="precision", message=message))
-    return rates[precision] * share
+    key = _key(precision)
+    if key not in rates:
+        message = f"{board.id} has no {shown(precision)}; its profile has {listing(sorted(rates))}"
+        raise wrong("precision", message)
+    return rates[key] * share
+
+
+_SPELT = {"float": "fp32", "half": "fp16", "double": "fp64", "tensorfloat32": "tf32"}
+_BITS = re.compile(r"(?:bfloat(?=16)|float|fp|f)(\d{1,3})")
+
+
+def _key(precision: str) -> str:
+    """The key of a profile that a precision is spelt for: ``torch.bfloat16``, ``FP8_E4M3``.
+
+    >>> [_key(each) for each in ("torch.bfloat16", "float16", "TF32", "fp8_e4m3fn", "int8")]
+    ['bf16', 'fp16', 'tf32', 'fp8', 'int8']
+    """
+    text = precision.lower().rpartition(".")[2].replace("-", "_")  # a dtype of torch or numpy
+    bare = text.partition("_")[0]
+    if bare in _SPELT or text in PEAK_KEY:
+        return _SPELT.get(bare) or PEAK_KEY[text]
+    match = _BITS.fullmatch(bare)
+    if match is None:
+        return bare
+    return f"{'bf' if bare.startswith('b') else 'fp'}{match[1]}"
 
 
 def mfu(
@@ -45,15 +75,26 @@ def mfu(
     Source: Chowdhery et al. 2022, PaLM, appendix B, https://arxiv.org/abs/2204.02311.
 
     Raises:
-        InputError: as :func:`peak`; or seconds or devices are not above 0.
+        InputError: as :func:`peak`; or seconds or devices are no numbers above 0, flops none of 0
+            or more.
 
     >>> round(mfu(3.2e15, 8.1, "NVIDIA A100-SXM4-80GB", devices=8), 3)
     0.158
     """
-    if not seconds > 0 or not devices > 0:
-        message = f"expected seconds and devices above 0; got {seconds:g} and {devices:g}"
-        raise InputError(Problem(key="mfu", message=message))
+    for key, value in (("seconds", seconds), ("devices", devices)):
+        if not 0 < _number(value) < math.inf:
+            raise wrong(key, f"expected a number above 0; got {shown(value)}")
+    if not 0 <= _number(flops) < math.inf:
+        raise wrong("flops", f"expected a number of 0 or more; got {shown(flops)}")
     return flops / (seconds * devices * peak(name, precision))
+
+
+def _number(value: object) -> float:
+    """A number of any library as Python's own, nan for what is none."""
+    try:
+        return math.nan if isinstance(value, str | bool) else float(cast("SupportsFloat", value))
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def rates_of(board: Head) -> dict[str, float]:

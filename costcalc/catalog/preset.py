@@ -8,17 +8,15 @@ pass.  Matching is by id (the file's name) or by a declared alias, exact but for
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
 from costcalc.catalog.index import index
 from costcalc.catalog.loading import Record, shipped
 from costcalc.catalog.matching import refusal, shipped_as
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
@@ -106,37 +104,80 @@ class Preset(Record):
 def find(name: str) -> Preset:
     """The preset that a name stands for: an id, an alias, or one of those with other dressing.
 
-    ``Qwen/Qwen2.5-7B-Instruct`` finds ``qwen2.5-7b``: who uploaded it and how it was tuned
-    afterwards leave the shape as it is.
+    ``Qwen/Qwen2.5-7B-Instruct`` finds ``qwen2.5-7b``: how it was tuned or quantised leaves the
+    shape as it is (:func:`stored_as` says the precision). Who uploaded it is passed over where it
+    is its maker, or one who copies models as they are; another's of the same name may be another.
 
     Raises:
         NotFoundError: no preset of that name; the message names the nearest.
 
     >>> find("llama-3-8b").name
     'Llama 3 8B'
-    >>> find("meta-llama/Meta-Llama-3-8B-Instruct").id
-    'llama-3-8b'
+    >>> find("meta-llama/Meta-Llama-3-8B-Instruct").id, find("unsloth/llama-3-8b-bnb-4bit").id
+    ('llama-3-8b', 'llama-3-8b')
     """
+    owner, _, bare = name.rpartition("/")
+    for one in (name, _TUNED.sub("", name)):
+        if len(found := shipped_as(one, (KIND,))) == 1:
+            return shipped(found[0].file, Preset)
+    shape = _QUANTISED.sub("", bare)
     candidates = next(
-        (found for one in _undressed(name) if (found := shipped_as(one, (KIND,)))), ()
-    )
+        (found for one in (bare, shape, _TUNED.sub("", shape))
+         if (found := shipped_as(one, (KIND,)))), ()
+    )  # fmt: skip
     if len(candidates) == 1:
-        return shipped(candidates[0].file, Preset)
+        made = shipped(candidates[0].file, Preset)
+        if not owner or _same(owner, made):
+            return made
+        message = (
+            f"no preset {name[:60]}; {made.id} is another's model of that name, write it if the "
+            f"shapes are equal, {WAY_OUT}"
+        )
+        raise NotFoundError(Problem(key="model.preset", message=message))
     heads = index().heads(KIND)
     raise refusal("model.preset", "preset", name, heads, candidates, WAY_OUT)
 
 
+def _same(owner: str, made: Preset) -> bool:
+    """Whether an uploader's model of a preset's name is that preset."""
+    makers = {alias.rpartition("/")[0].lower() for alias in made.aliases} | {made.organisation}
+    return owner.lower() in COPYISTS or _letters(owner) in set(map(_letters, makers))
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def stored_as(name: str) -> tuple[str | None, str] | None:
+    """What a name says that its weights are quantised to, and the words that say it; None: nothing.
+
+    The precision is one of a frozen base (``nf4`` for any of 4 bits, ``int8`` for any of 8), None
+    where the words leave it open.
+
+    >>> stored_as("Qwen/Qwen2.5-7B-Instruct-AWQ"), stored_as("org/model-GPTQ-Int8")
+    (('nf4', 'AWQ'), ('int8', 'GPTQ-Int8'))
+    >>> stored_as("bartowski/model-GGUF"), stored_as("llama-3-8b")
+    ((None, 'GGUF'), None)
+    """
+    match = _QUANTISED.search(name)
+    if match is None or shipped_as(name, (KIND,)):
+        return None
+    words = match[0].strip("-_")
+    if re.search(r"8bit|int8|fp8|w8a", words, re.I):
+        return "int8", words
+    return (None if words.lower() == "gguf" else "nf4"), words
+
+
 WAY_OUT = "or give model.config, the config.json of its repository, or model.parameters"
+# Who uploads the models of others as they are, or quantised.
+COPYISTS = {"unsloth", "nousresearch", "huggyllama", "mlx-community", "redhatai", "neuralmagic"}
+COPYISTS |= {"thebloke", "bartowski", "hugging-quants", "lmstudio-community", "casperhansen"}
 _TUNED = re.compile(r"(?:[-_](?:instruct|chat|it|base|pt|hf|sft|dpo|2507|thinking))+$", re.I)
-
-
-def _undressed(name: str) -> Iterator[str]:
-    """A name as it stands, without its uploader, and without how it was tuned."""
-    yield name
-    bare = name.rpartition("/")[2]
-    yield bare
-    yield _TUNED.sub("", name)
-    yield _TUNED.sub("", bare)
+_QUANTISED = re.compile(
+    r"[-_](?:gptq(?:[-_]int[48])?|awq(?:[-_]int4)?|gguf|fp8(?:[-_]dynamic)?|nvfp4|fp4|int[48]|hqq"
+    r"|quantized\.w[48]a\d+|(?:unsloth[-_])?bnb[-_][48]bit|[48]bit)$",
+    re.I,
+)
 
 
 def all_presets() -> list[Preset]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.numerals import number
+from costcalc.base.numerals import NUMBER
 from costcalc.base.reading import scalar
 from costcalc.catalog.parts import slice_of
 
@@ -214,12 +214,9 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _duration(text: str) -> str:
-    """Hours, where no unit is said."""
-    try:
-        number(text)
-    except (ValueError, ZeroDivisionError):
-        return text
-    return f"{text} h"
+    """Hours, where no unit is said: of a bare number."""
+    match = NUMBER.fullmatch(text)
+    return text if match is None or match["unit"] else f"{text} h"
 
 
 def _alone(given: Mapping[str, Any]) -> bool:

@@ -105,9 +105,13 @@ def _sized(training: Training, model: Model) -> bool:
 
 def _known(asked: Model, given: Input) -> _Known:
     if asked.preset is not None:
+<<<<<<< HEAD
         return _preset(presets.find(asked.preset), asked.head, asked.labels)
     if isinstance(asked.config, Inline):
         return _inline(asked.config, asked, given)
+=======
+        return _named(asked.preset, asked)
+>>>>>>> c1812ee (Quantised copies are their preset with a quantised base, another maker's namesake is refused; precisions as frameworks spell them; amounts told how to be written)
     if asked.config is not None:
         return _config((given.folder or Path()) / asked.config, asked)
     if asked.architecture is not None:
@@ -130,6 +134,23 @@ def _known(asked: Model, given: Input) -> _Known:
 def _with_head(model: Architecture, head: str | None, labels: int | None) -> Architecture:
     """A model that no configuration describes, with the head that the run file asks for."""
     return model if head is None else crowned(model, asked_head({}, head, labels), labels or 2)
+
+
+def _named(name: str, asked: Model) -> _Known:
+    """A preset by a name that may say what its weights are quantised to."""
+    known = _preset(presets.find(name), asked.head, asked.labels)
+    stored = presets.stored_as(name)
+    if stored is None:
+        return known
+    precision, words = stored
+    note = f"{words} in its name: " + (
+        "of which precision is not said, so the weights count in the run's"
+        if precision is None
+        else f"a base that is frozen counts as {precision}"
+    )
+    return replace(
+        known, fields=known.fields | {"base_precision": precision}, notes=(*known.notes, note)
+    )
 
 
 def _preset(found: Preset, head: str | None = None, labels: int | None = None) -> _Known:
@@ -222,7 +243,7 @@ def _adapted(path: Path, found: Adapter, asked: Model) -> _Known:
         if found.base and (folder / "config.json").is_file():
             return replace(_config(folder, asked), adapter=found)
     try:
-        return replace(_preset(presets.find(found.base), asked.head, asked.labels), adapter=found)
+        return replace(_named(found.base, asked), adapter=found)
     except NotFoundError:
         raise wrong(
             "model.config",

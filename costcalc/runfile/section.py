@@ -16,14 +16,15 @@ Amount = Annotated[float, positive("a number")]
 Share = Annotated[float, within("a share", 0, 1, open_low=True)]
 Flop = Annotated[float, quantity("FLOP", bare=True)]
 Precision = Annotated[str, choice(*PRECISIONS, also=words.PRECISIONS)]
+TOKENS = ("token", "tok")
 SAMPLES = ("sample", "example", "image", "sequence", "row")
 Parameters = Annotated[float, positive("a number", of=("parameter", "param", "weight"))]
-Tokens = Annotated[float, positive("a number of tokens", of=("token",))]
+Tokens = Annotated[float, positive("a number of tokens", of=TOKENS)]
 Samples = Annotated[float, positive("a number of samples", of=SAMPLES)]
 Steps = Annotated[float, positive("a number of steps", of=("step", "iteration"))]
 Epochs = Annotated[float, positive("a number of epochs", of=("epoch",))]
-Batch = Annotated[float, positive("a number", of=("token", *SAMPLES))]
-Length = Annotated[int, whole("a whole number of tokens", of=("token",))]
+Batch = Annotated[float, positive("a number", of=(*TOKENS, *SAMPLES))]
+Length = Annotated[int, whole("a whole number of tokens", of=TOKENS)]
 
 
 class Section(BaseModel):

@@ -36,7 +36,7 @@ def _number(value: object, what: str, of: Sequence[str] = ()) -> float:
     try:
         number = numerals.number(_without(value, of)) if isinstance(value, str) else float(value)
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise expected(what, value) from None
+        raise expected(what, value, numerals.hint(str(value))) from None
     if not math.isfinite(number):
         raise expected(what, value)
     return number

@@ -32,6 +32,9 @@ def test_each_spelling_of_the_table_is_what_pint_says(spelling: str) -> None:
         ("0.08 USD/kWh", "USD/J", 0.08 / 3.6e6),
         ("5.2 s", "s", 5.2),
         ("7 d", "s", 7 * 86400.0),
+        ("1h30m", "s", 5400.0),
+        ("2 days 3 hours", "s", 2 * 86400.0 + 3 * 3600),
+        ("1,500 kWh", "J", 1500 * 3.6e6),
         ("5 year", "s", 5 * 365.25 * 86400),
         ("8.18 GFLOP", "FLOP", 8.18e9),
         ("7.2e23 FLOP", "FLOP", 7.2e23),
@@ -57,6 +60,20 @@ def test_quantities_as_people_write_them(text: str, si_unit: str, value: float) 
         ("3 TFLOPS", "FLOP/s", '"TFLOPS" is not a unit here: write TFLOP or TFLOP/s'),
         ("3 kW/h", "W", 'expected a power (W, kW, MW); got "3 kW/h", which is energy*time^-2'),
         ("3 kWhh", "J", 'unknown unit "kWhh"; did you mean kWh?'),
+        (
+            "36,5 h",
+            "s",
+            'expected a time (s, min, h, d, year); got "36,5 h"; a comma parts thousands: write '
+            "36.5 h",
+        ),
+        ("1.5y", "s", '"y" is not a unit here: write year'),
+        ("2 wk", "s", '"wk" is not a unit here: write week'),
+        ("3 mo", "s", '"mo" is not a unit here: months differ in length; write days'),
+        (
+            "90m",
+            "s",
+            'expected a time (s, min, h, d, year); got "90m", which is a distance; write min',
+        ),
         ("4 kg", "gCO2e", '"kg" is not a unit here: write kgCO2e'),
     ],
 )

@@ -42,6 +42,14 @@ def test_a_name_of_several_is_refused_with_all_of_them():
     )
 
 
+def test_xavier_is_two_modules():
+    with pytest.raises(NotFoundError) as caught:
+        find("Xavier")
+    assert str(caught.value) == (
+        'hardware.accelerator: "Xavier" may be jetson-agx-xavier, jetson-xavier-nx: write which'
+    )
+
+
 @pytest.mark.parametrize("written", ["8xH100", "8 x H100", "8×H100", "H100 x8", "H100:8"])
 def test_a_number_in_a_name_is_told_about_count(written):
     with pytest.raises(NotFoundError) as caught:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 import costcalc
@@ -33,9 +34,43 @@ def test_utilization_by_hand():
 def test_what_it_has_not_is_said():
     with pytest.raises(InputError) as caught:
         costcalc.peak("Tesla V100-SXM2-32GB", "fp8")
-    assert str(caught.value).startswith("precision: v100-sxm2-32 has no fp8; its profile has fp")
-    with pytest.raises(InputError, match="expected seconds and devices above 0; got 0 and 8"):
-        costcalc.mfu(1e15, 0, "h100", devices=8)
+    assert str(caught.value).startswith('precision: v100-sxm2-32 has no "fp8"; its profile')
+
+
+@pytest.mark.parametrize(
+    ("spelt", "tflops"),
+    [  # B200: 2250 of bf16 and fp16, 1125 of tf32, 75 of fp32, 4500 of fp8, 9000 of fp4
+        *((each, 2250) for each in ("torch.bfloat16", "BF16", "float16", "half", "torch.half")),
+        *((each, 1125) for each in ("TF32", "tensorfloat32")),
+        *((each, 75) for each in ("float32", "torch.float", "f32")),
+        *((each, 4500) for each in ("fp8_e4m3", "float8_e5m2", "torch.float8_e4m3fn", "mxfp8")),
+        ("nvfp4", 9000),
+        (numpy.float16, 2250),
+        (numpy.dtype("float32"), 75),
+    ],
+)
+def test_a_precision_as_frameworks_spell_it(spelt, tflops):
+    assert costcalc.peak("NVIDIA B200", spelt) == tflops * 1e12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1e15, 0, "h100"), "seconds: expected a number above 0; got 0"),
+        ((1e15, -2.5, "h100"), "seconds: expected a number above 0; got -2.5"),
+        ((1e15, float("nan"), "h100"), "seconds: expected a number above 0; got a number out of"),
+        ((1e15, "2", "h100"), 'seconds: expected a number above 0; got "2"'),
+        ((1e15, 1, "h100", 0), "devices: expected a number above 0; got 0"),
+        ((float("inf"), 1, "h100"), "flops: expected a number of 0 or more; got a number out of"),
+        ((1e15, 1, None), "hardware.accelerator: expected the name of a device; got nothing"),
+        ((1e15, 1, ["h100"]), "hardware.accelerator: expected the name of a device; got a list"),
+        ((1e15, 1, "h100", 1, "mixed"), 'precision: h100-sxm5-80 has no "mixed"; its profile has'),
+    ],
+)
+def test_what_is_no_figure_is_refused(arguments, message):
+    with pytest.raises(InputError) as caught:
+        costcalc.mfu(*arguments)
+    assert str(caught.value).startswith(message)
 
 
 def test_nothing_beyond_our_own_is_imported():

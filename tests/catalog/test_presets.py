@@ -8,9 +8,10 @@ from math import log10
 import pytest
 from pydantic import ValidationError
 
+import costcalc
 from costcalc.base.errors import NotFoundError
 from costcalc.catalog import preset as presets
-from costcalc.catalog.preset import Preset, all_presets, find, names
+from costcalc.catalog.preset import Preset, all_presets, find, names, stored_as
 from costcalc.workload.counting import active_parameters, parameters, tally
 from costcalc.workload.families import build
 
@@ -301,7 +302,12 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest(name, message):
     ("written", "found"),
     [
         ("Qwen/Qwen2.5-7B-Instruct", "qwen2.5-7b"),
-        ("someone-else/Qwen2.5-7B", "qwen2.5-7b"),
+        ("unsloth/Qwen2.5-7B", "qwen2.5-7b"),
+        ("mlx-community/Llama-3.2-3B-Instruct-4bit", "llama-3.2-3b"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8", "llama-3.1-8b"),
+        ("TheBloke/Llama-2-7B-GPTQ", "llama-2-7b"),
+        ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", "qwen2.5-7b"),
+        ("qwen3-8b-fp8", "qwen3-8b"),
         ("google/gemma-3-4b-it", "gemma-3-4b"),
         ("Llama 3 8B", "llama-3-8b"),
         ("FacebookAI/roberta-base", "roberta-base"),
@@ -309,6 +315,53 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest(name, message):
 )
 def test_who_uploaded_it_and_how_it_was_tuned_leave_the_shape(written, found):
     assert find(written).id == found
+
+
+@pytest.mark.parametrize("name", ["klue/roberta-base", "someone/Roberta-base-AWQ"])
+def test_another_makers_model_of_the_same_name_is_not_taken(name):
+    with pytest.raises(NotFoundError) as caught:
+        find(name)
+    assert str(caught.value) == (
+        f"model.preset: no preset {name}; roberta-base is another's model of that name, write it "
+        f"if the shapes are equal, {WAY_OUT}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("unsloth/Meta-Llama-3.1-8B-bnb-4bit", ("nf4", "bnb-4bit")),
+        ("unsloth/Meta-Llama-3.1-8B-unsloth-bnb-4bit", ("nf4", "unsloth-bnb-4bit")),
+        ("org/model-GPTQ-Int8", ("int8", "GPTQ-Int8")),
+        ("org/model-FP8-dynamic", ("int8", "FP8-dynamic")),
+        ("org/model-quantized.w4a16", ("nf4", "quantized.w4a16")),
+        ("org/model-GGUF", (None, "GGUF")),
+        ("org/model", None),
+    ],
+)
+def test_what_a_name_says_of_its_weights(name, stored):
+    assert stored_as(name) == stored
+
+
+def test_a_quantised_base_counts_as_what_its_name_says(tmp_path):
+    run = {
+        "model": {"preset": "unsloth/Meta-Llama-3.1-8B-bnb-4bit"},
+        "training": {"method": "lora", "tokens": "1M"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 1},
+    }
+    named = costcalc.estimate(run)
+    plain = costcalc.estimate(
+        run, changes={"model.preset": "llama-3.1-8b", "training.base_precision": "nf4"}
+    )
+    assert named.values["memory_per_device"] == plain.values["memory_per_device"]
+    assert "model: bnb-4bit in its name: a base that is frozen counts as nf4" in named.warnings
+    # and the same of the base that an adapter names
+    (tmp_path / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "r": 16, "target_modules": "all-linear", '
+        '"base_model_name_or_path": "unsloth/Meta-Llama-3.1-8B-bnb-4bit"}'
+    )
+    adapter = costcalc.estimate(run | {"model": {"config": str(tmp_path)}})
+    assert adapter.values["memory_per_device"] == plain.values["memory_per_device"]
 
 
 def _plain() -> dict:

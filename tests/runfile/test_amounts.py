@@ -9,6 +9,7 @@ import pytest
 
 import costcalc
 from costcalc import InputError
+from costcalc.cli.options import _duration
 from costcalc.runfile.loading import load
 from costcalc.runfile.schema import Run, schema
 from costcalc.runfile.words import KEYS
@@ -33,6 +34,7 @@ def said(section: str, key: str, value: object) -> Any:
         ("training", "tokens", "2,500,000,000", 2.5e9),
         ("training", "tokens", "20 billion", 20e9),
         ("training", "tokens", "1.5 trillion tokens", 1.5e12),
+        ("training", "tokens", "15T tok", 15e12),
         ("training", "samples", "52k samples", 52_000),
         ("training", "samples", "1,281,167 images", 1_281_167),
         ("training", "steps", "1000 steps", 1000),
@@ -69,6 +71,38 @@ def test_an_amount_as_people_write_it(section, key, written, value):
 def test_what_could_be_two_things_is_refused(section, key, written):
     with pytest.raises(ValueError, match="expected"):
         said(section, key, written)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "written", "message"),
+    [
+        ("training", "tokens", "1G", 'a number of tokens, more than 0; got "1G"; write 1B, or 1e9'),
+        (
+            "training",
+            "tokens",
+            "36,5B",
+            'a number of tokens, more than 0; got "36,5B"; a comma parts thousands: write 36.5B',
+        ),
+        (
+            "measured",
+            "wall_clock",
+            "36,5 h",
+            'a time (s, min, h, d, year); got "36,5 h"; a comma parts thousands: write 36.5 h',
+        ),
+    ],
+)
+def test_a_number_of_another_spelling_is_told_ours(section, key, written, message):
+    with pytest.raises(ValueError, match="expected ") as caught:
+        said(section, key, written)
+    assert f"expected {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [("36", "36 h"), ("1e1", "1e1 h"), ("90 m", "90 m"), ("1h30m", "1h30m"), ("12 %", "12 %")],
+)
+def test_hours_are_meant_by_a_bare_number_alone(text, hours):
+    assert _duration(text) == hours
 
 
 @pytest.mark.parametrize(
