@@ -105,13 +105,9 @@ def _sized(training: Training, model: Model) -> bool:
 
 def _known(asked: Model, given: Input) -> _Known:
     if asked.preset is not None:
-<<<<<<< HEAD
-        return _preset(presets.find(asked.preset), asked.head, asked.labels)
+        return _named(asked.preset, asked)
     if isinstance(asked.config, Inline):
         return _inline(asked.config, asked, given)
-=======
-        return _named(asked.preset, asked)
->>>>>>> c1812ee (Quantised copies are their preset with a quantised base, another maker's namesake is refused; precisions as frameworks spell them; amounts told how to be written)
     if asked.config is not None:
         return _config((given.folder or Path()) / asked.config, asked)
     if asked.architecture is not None:

@@ -353,7 +353,7 @@ def test_a_quantised_base_counts_as_what_its_name_says(tmp_path):
     plain = costcalc.estimate(
         run, changes={"model.preset": "llama-3.1-8b", "training.base_precision": "nf4"}
     )
-    assert named.values["memory_per_device"] == plain.values["memory_per_device"]
+    assert named.results["memory_per_device"].value == plain.results["memory_per_device"].value
     assert "model: bnb-4bit in its name: a base that is frozen counts as nf4" in named.warnings
     # and the same of the base that an adapter names
     (tmp_path / "adapter_config.json").write_text(
@@ -361,7 +361,7 @@ def test_a_quantised_base_counts_as_what_its_name_says(tmp_path):
         '"base_model_name_or_path": "unsloth/Meta-Llama-3.1-8B-bnb-4bit"}'
     )
     adapter = costcalc.estimate(run | {"model": {"config": str(tmp_path)}})
-    assert adapter.values["memory_per_device"] == plain.values["memory_per_device"]
+    assert adapter.results["memory_per_device"].value == plain.results["memory_per_device"].value
 
 
 def _plain() -> dict:
