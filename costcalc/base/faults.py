@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 
+MOST_WITHIN = 3  # sections within each other
 _NUMBER, _WHOLE, _TEXT = "expected a number", "expected a whole number", "expected text"
 _LIST, _TRUTH, _MAPPING = "expected a list", "expected true or false", "expected a mapping"
 _EXPECTED = {
@@ -52,10 +53,11 @@ def translated(
     """
     path, kind = tuple(fault["loc"]), fault["type"]
     if kind == "extra_forbidden":
-        ours = words.get(str(path[-1]).lower())
-        if ours is not None:
+        name = str(path[-1])
+        ours = words.get(name.lower()) or " or ".join(homes(model, name.lower()))
+        if ours:
             return document.problem(path, f"unknown key; here that is {ours}", at_key=True), [path]
-        near = nearest(str(path[-1]), keys_at(model, path[:-1]), at_most=1) if hint else []
+        near = nearest(name, keys_at(model, path[:-1]), at_most=1) if hint else []
         message = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
         about = [path, *((*path[:-1], name) for name in near)]
         return document.problem(path, message, at_key=True), about
@@ -92,6 +94,19 @@ def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
             return []
         model = inner
     return list(model.model_fields)
+
+
+def homes(model: type[BaseModel], name: str, within: tuple[str, ...] = ()) -> list[str]:
+    """Where a key of that name stands in the sections of a file, that of stages left out."""
+    found: list[str] = []
+    for key, field in model.model_fields.items():
+        inner = model_in(field.annotation)
+        if inner is None or key in ("stages", "teacher") or len(within) >= MOST_WITHIN:
+            continue
+        if name in inner.model_fields:
+            found.append(".".join((*within, key, name)))
+        found += homes(inner, name, (*within, key))
+    return found
 
 
 def model_in(annotation: object) -> type[BaseModel] | None:

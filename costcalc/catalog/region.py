@@ -114,8 +114,9 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     costcalc.base.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: \
 aws:us-east-1, aws:us-west-1, aws:us-east-2
     """
-    cloud, colon, code = name.partition(":")
-    if colon:
+    if ":" in name:
+        name = name.lower()
+        cloud, _, code = name.partition(":")
         return _cloud(cloud, code, name, key)
     place = _place(name)
     if place is not None:
@@ -147,7 +148,10 @@ def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
     site = table(f"regions/{cloud}.yaml")
     row = site.row(code)
     if row is None:
-        raise _unknown(name, key)
+        several = meant(name)
+        if len(several) != 1:
+            raise _unknown(name, key, several)
+        return find(several[0], key=key)
     place = _place(row["grid"])
     if place is None:
         raise KeyError(row["grid"])
@@ -224,10 +228,11 @@ def _site(name: str | None, column: providers.Column) -> Sourced:
 
 
 def _no_cloud(cloud: str, name: str, key: str) -> NotFoundError:
-    if cloud in providers.names():
+    known = providers.find(cloud)
+    if known is not None:
         message = (
-            f"no region {name}: costcalc knows no regions of {cloud}; give the place"
-            f" (US, US-CA, FI, …) here and price.provider: {cloud}"
+            f"no region {name}: costcalc knows no regions of {known.id}; give the place"
+            f" (US, US-CA, FI, …) here and price.provider: {known.id}"
         )
         return NotFoundError(Problem(key=key, message=message))
     meant = nearest(cloud, CLOUDS, at_most=1)

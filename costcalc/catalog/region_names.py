@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from costcalc.catalog.region_table import table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-AT_MOST, MOST = 3, 5
+AT_MOST, MOST, LONGEST_ZONE = 3, 5, 3
 CLOUDS = ("aws", "azure", "gcp")
 COUNTRIES = "regions/countries.yaml"
 ZONES = {
@@ -51,10 +52,37 @@ def codes() -> Iterator[str]:
 def meant(name: str) -> tuple[str, ...]:
     """The codes that a name stands for: a code in any case, or an English name; none, or several.
 
+    A cloud's region is known by its zones too, and without its signs.
+
     >>> meant("spain"), meant("us-east-1"), meant("Georgia")
     (('ES',), ('aws:us-east-1',), ('GE', 'US-GA'))
+    >>> meant("uk-south"), meant("europe-west4-a"), meant("useast1")
+    (('azure:uksouth',), ('gcp:europe-west4',), ('aws:us-east-1', 'gcp:us-east1'))
     """
-    return _by_name().get(_plain(name), ())
+    plain = _plain(name)
+    zoned = _ZONE.fullmatch(plain)
+    return (
+        _by_name().get(plain)
+        or (_by_name().get(zoned[1], ()) if zoned else ())
+        or _by_letters().get(_letters(name), ())
+    )
+
+
+_ZONE = re.compile(r"((?:[a-z]+:)?[a-z]+-[a-z]+(?:-[a-z]+)?-?\d+)-?[a-h]")  # us-east-1a, us-east1-b
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+@functools.cache
+def _by_letters() -> dict[str, tuple[str, ...]]:
+    """The clouds' regions by their letters and digits, with the cloud and without."""
+    found: dict[str, tuple[str, ...]] = {}
+    for code in (each for each in codes() if ":" in each):
+        for written in (code, code.partition(":")[2]):
+            found[_letters(written)] = (*found.get(_letters(written), ()), code)
+    return found
 
 
 @functools.cache
@@ -94,8 +122,22 @@ def hint(name: str) -> str:
     plain = _plain(name)
     if plain in _NO_GRID:
         return _NO_GRID[plain]
-    near = _sited(plain) or _within(name) or _closest(name)
+    near = _sited(plain) or _state(name) or _within(name)
+    oracles = _ORACLES.fullmatch(plain)
+    if not near and oracles and not nearest(oracles[1], _COMPASS):
+        return f"it reads as Oracle's, of whose regions none is known here: {_GIVE_PLACE}"
+    near = near or list(_closest(name))
     return f"nearest: {', '.join(near)}" if near else ""
+
+
+_ORACLES = re.compile(r"[a-z]{2}-([a-z]{4,})-\d")
+_COMPASS = ("north", "east", "south", "west", "central", "northeast", "southeast", "southwest")
+_GIVE_PLACE = "give the place (US, US-VA, DE, …) here and price.provider: oracle"
+
+
+def _state(name: str) -> list[str]:
+    """The zones of countries that two or three letters end, as in ``TX``."""
+    return [code for code in codes() if code.endswith(f"-{name.upper()}") and ":" not in code]
 
 
 def _sited(plain: str) -> list[str]:
@@ -104,14 +146,21 @@ def _sited(plain: str) -> list[str]:
         f"{cloud}:{code}"
         for cloud in CLOUDS
         for code, row in table(f"regions/{cloud}.yaml").section("regions").items()
-        if plain and plain in _plain(row["location"]).split(",")[0].split("-or-")
-    ]
+        if plain and plain in map(_plain, row["location"].split(",")[0].split(" or "))
+    ] or list(_TOWNS.get(plain, ()))
+
+
+# Towns that the clouds' own lists leave out.
+_TOWNS = {
+    "dublin": ("IE", "aws:eu-west-1", "azure:northeurope"),
+    "ashburn": ("US-VA", "aws:us-east-1", "gcp:us-east4"),
+}
 
 
 def _within(name: str) -> list[str]:
     """The country of a zone that is not known, and its zones that are: all, or the nearest."""
-    head, dash, _ = name.upper().partition("-")
-    if not dash or head not in table(COUNTRIES).section("regions"):
+    head, dash, rest = name.upper().partition("-")
+    if not dash or len(rest) > LONGEST_ZONE or head not in table(COUNTRIES).section("regions"):
         return []
     zones = [code for code in codes() if code.startswith(f"{head}-")]
     return [head, *(zones if len(zones) <= MOST else nearest(name, zones, at_most=AT_MOST - 1))]
@@ -122,4 +171,9 @@ def _closest(name: str) -> Sequence[str]:
     pool = [code for code in codes() if code.partition(":")[1] == colon]
     if colon:
         pool = [code for code in pool if code.startswith(f"{cloud}:")] or pool
-    return nearest(name, pool, at_most=AT_MOST)
+        return nearest(name, pool, at_most=AT_MOST)
+    bare: dict[str, list[str]] = {}
+    for code in codes():
+        bare.setdefault(code.partition(":")[2] or code, []).append(code)
+    found = [code for one in nearest(name, bare, at_most=AT_MOST) for code in bare[one]]
+    return found[:AT_MOST]

@@ -184,9 +184,9 @@ def with_defaults(document: Document, folder: Path | None) -> Document:
     own = dict(document.data)
     named = own.pop("defaults", None)
     said = named if "defaults" in document.data else os.environ.get(DEFAULTS)
-    if said is None or said == "":
+    if said is None or (said == "" and named is None):
         return replace(document, data=own)
-    if not isinstance(said, str):
+    if not isinstance(said, str) or not said:
         return document  # the schema says what is wrong with it
     path = (folder or Path()) / said if named is not None else Path(said)
     try:
@@ -197,13 +197,23 @@ def with_defaults(document: Document, folder: Path | None) -> Document:
             document.problem(("defaults",), f"{whence}{p.file}: {p.message}")
             for p in error.problems
         ) from None
-    if not isinstance(below.data, dict) or "defaults" in below.data or "stages" in below.data:
-        message = f"expected keys of a run file in {path}, without stages and defaults"
-        raise InputError(document.problem(("defaults",), message))
+    if fault := _no_defaults(below.data):
+        raise InputError(document.problem(("defaults",), f"{path} {fault}"))
     below = with_calibration(below, inner, document_of)
     if isinstance(below.data.get("profiles"), str) and inner is not None:
         below.data["profiles"] = os.path.relpath(inner / below.data["profiles"], folder or Path())
     return document.over(below, lay_over(below.data, own))
+
+
+def _no_defaults(data: object) -> str:
+    """What keeps a file from lying under another; empty if nothing does."""
+    if not data:
+        return "is empty; expected keys of a run file"
+    if not isinstance(data, dict):
+        return f"holds {shown(data)}; expected keys of a run file"
+    if "defaults" in data:
+        return "names defaults of its own; one file lies under a run file, and none under that"
+    return "has stages; they stand in the run file alone" if "stages" in data else ""
 
 
 COMMAND_LINE = "command line"

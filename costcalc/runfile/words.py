@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _MODEL = "model.preset (or model.config, a config.json)"
+_HOURLY = "price.device_hour or price.instance_hour"
+_ACCUMULATED = "training.global_batch: micro_batch x data-parallel devices x steps accumulated"
 _BATCH = "training.global_batch (of all devices, a step) or training.micro_batch (of one device)"
 
 KEYS = {
@@ -41,6 +43,7 @@ KEYS = {
     "zero_stage": "hardware.layout.sharding (zero1, zero2, zero3)",
     "fsdp": "hardware.layout.sharding",
     # training
+    "seqlen": "training.sequence_length",
     "seq_len": "training.sequence_length",
     "seq_length": "training.sequence_length",
     "max_length": "training.sequence_length",
@@ -56,6 +59,10 @@ KEYS = {
     "micro_batch_size": "training.micro_batch",
     "per_device_train_batch_size": "training.micro_batch",
     "per_gpu_batch_size": "training.micro_batch",
+    "gradient_accumulation": _ACCUMULATED,
+    "gradient_accumulation_steps": _ACCUMULATED,
+    "accumulate_grad_batches": _ACCUMULATED,
+    "grad_accum": _ACCUMULATED,
     "max_steps": "training.steps",
     "num_steps": "training.steps",
     "iterations": "training.steps",
@@ -121,9 +128,8 @@ KEYS = {
     "carbon_intensity": "site.grid",
     "cloud": "price.provider",
     "cloud_provider": "price.provider",
-    "cost_per_hour": "price.device_hour or price.instance_hour",
-    "price_per_hour": "price.device_hour or price.instance_hour",
-    "hourly_price": "price.device_hour or price.instance_hour",
+    **dict.fromkeys(("cost_per_hour", "price_per_hour", "hourly_price", "hourly_rate"), _HOURLY),
+    **dict.fromkeys(("hourly", "per_hour", "usd_per_hour", "rate_per_hour"), _HOURLY),
     "spot": "price.plan: spot",
     "budget": "limits.cost",
     "max_cost": "limits.cost",
@@ -165,11 +171,12 @@ BASES = {
 PRECISIONS = {
     "half": "fp16",
     "float16": "fp16",
-    "16-mixed": "fp16",
+    **dict.fromkeys(("16-mixed", "fp16-mixed", "16-true", "16"), "fp16"),
     "amp": "fp16 or bf16",
     "mixed": "fp16 or bf16",
     "bfloat16": "bf16",
-    "bf16-mixed": "bf16",
+    **dict.fromkeys(("bf16-mixed", "bf16-true"), "bf16"),
+    **dict.fromkeys(("32-true", "32"), "fp32"),
     "float32": "fp32",
     "full": "fp32",
     "single": "fp32",

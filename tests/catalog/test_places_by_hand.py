@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from costcalc.base.errors import NotFoundError
 from costcalc.catalog import (
     accelerator,
     check,
@@ -280,7 +281,7 @@ def test_the_figure_of_another_basis() -> None:
     [
         ("meta-llama/Llama-2-7b-chat-hf", "llama-2-7b"),
         ("LLAMA-3-8B", "llama-3-8b"),
-        ("somebody/llama-3-8b", "llama-3-8b"),
+        ("unsloth/llama-3-8b", "llama-3-8b"),
     ],
 )
 def test_who_uploaded_a_model_and_how_it_was_tuned_leave_it_as_it_is(name: str, found: str) -> None:
@@ -377,3 +378,54 @@ def test_what_to_write_instead_of_a_name_that_is_none() -> None:
     assert all(code.startswith("aws:") for code in region_names._closest("aws:us-esat-1"))
     assert not any(":" in code for code in region_names._closest("Frnce"))
     assert region_names._plain(" The  Åland Islands ") == "aland-islands"
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("uk-south", "azure:uksouth"),
+        ("azure:uk-south", "azure:uksouth"),
+        ("West Europe", "azure:westeurope"),
+        ("europe-west4-a", "gcp:europe-west4"),
+        ("gcp:us-east1-b", "gcp:us-east1"),
+        ("us-east-1a", "aws:us-east-1"),
+        ("us-gov-west-1a", "aws:us-gov-west-1"),
+        ("aws-us-east-1", "aws:us-east-1"),
+        ("AWS:US-EAST-1", "aws:us-east-1"),
+    ],
+)
+def test_a_region_of_a_cloud_as_people_write_it(written: str, code: str) -> None:
+    assert region.find(written).code == code
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("useast1", "useast1 may be aws:us-east-1, gcp:us-east1: write which"),
+        ("The Dalles", "no region The Dalles; nearest: gcp:us-west1"),
+        ("Council Bluffs", "no region Council Bluffs; nearest: gcp:us-central1"),
+        ("Dublin", "no region Dublin; nearest: IE, aws:eu-west-1, azure:northeurope"),
+        ("TX", "no region TX; nearest: US-TX"),
+        ("QC", "no region QC; nearest: CA-QC"),
+        (
+            "us-ashburn-1",
+            "no region us-ashburn-1; it reads as Oracle's, of whose regions none is known here: "
+            "give the place (US, US-VA, DE, …) here and price.provider: oracle",
+        ),
+        (
+            "oci:us-ashburn-1",
+            "no region oci:us-ashburn-1: costcalc knows no regions of oracle; give the place "
+            "(US, US-CA, FI, …) here and price.provider: oracle",
+        ),
+        (
+            "ap-southeast-9",
+            "no region ap-southeast-9; nearest: aws:ap-southeast-1, aws:ap-southeast-2, "
+            "aws:ap-southeast-3",
+        ),
+        ("us-esat-1", "no region us-esat-1; nearest: aws:us-east-1, aws:us-west-1, gcp:us-east1"),
+    ],
+)
+def test_a_name_of_no_region_is_told_the_nearest(written: str, message: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        region.find(written)
+    assert str(caught.value) == f"site.region: {message}"

@@ -288,8 +288,8 @@ def test_other_spellings_of_the_same_place(written, code):
             " gcp:europe-west3",
         ),
         (
-            "gcp:us-east-1",
-            "no region gcp:us-east-1; nearest: gcp:us-east1, gcp:us-east4, gcp:us-east5",
+            "gcp:us-east-9",
+            "no region gcp:us-east-9; nearest: gcp:us-east1, gcp:us-east4, gcp:us-east5",
         ),
         (
             "awz:us-east-1",

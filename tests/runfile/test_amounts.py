@@ -237,8 +237,13 @@ def test_a_report_with_defaults_holds_whatever_the_environment_says(tmp_path, mo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a\n", "expected keys of a run file in {path}, without stages and defaults"),
-        ("defaults: x\n", "expected keys of a run file in {path}, without stages and defaults"),
+        ("- a\n", "{path} holds a list; expected keys of a run file"),
+        ("", "{path} is empty; expected keys of a run file"),
+        (
+            "defaults: x\n",
+            "{path} names defaults of its own; one file lies under a run file, and none under that",
+        ),
+        ("stages: [{name: a}]\n", "{path} has stages; they stand in the run file alone"),
         ("site: {region: [\n", "{path}: no YAML: "),
     ],
 )
@@ -248,6 +253,39 @@ def test_defaults_that_are_none(tmp_path, text, message):
         costcalc.estimate(run)
     path = run.parent / "../lab.yaml"
     assert str(caught.value).startswith(f"{run}:1:11: defaults: {message.format(path=path)}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"region": "FR"}, "region: unknown key; here that is site.region"),
+        ({"hardware.region": "FR"}, "hardware.region: unknown key; here that is site.region"),
+        ({"tensor": 2}, "tensor: unknown key; here that is hardware.layout.tensor"),
+        (
+            {"price.hourly": "2 USD"},
+            "price.hourly: unknown key; here that is price.device_hour or price.instance_hour",
+        ),
+        (
+            {"training.seqlen": 512},
+            "training.seqlen: unknown key; here that is training.sequence_length",
+        ),
+        (
+            {"training.gradient_accumulation_steps": 4},
+            "training.gradient_accumulation_steps: unknown key; here that is training.global_batch:"
+            " micro_batch x data-parallel devices x steps accumulated",
+        ),
+        (
+            {"training.precision": "fp16-mixed"},
+            "training.precision: expected one of fp32, tf32, fp16, bf16, fp8, mxfp8, fp4; got "
+            '"fp16-mixed"; here that is fp16',
+        ),
+        ({"defaults": ""}, 'defaults: expected the path of a partial run file; got ""'),
+    ],
+)
+def test_a_key_or_a_word_of_another_tool_is_answered_with_ours(changes, message):
+    with pytest.raises(InputError) as caught:
+        costcalc.estimate(RUN, changes=changes)
+    assert str(caught.value).splitlines()[0] == f"command line: {message}"
 
 
 def test_a_fault_in_the_defaults_is_told_at_its_line(tmp_path):
