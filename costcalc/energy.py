@@ -1,15 +1,16 @@
 """What boards, hosts and the network draw.
 
-Board power follows utilization up to where the workload keeps the device busy, and is flat beyond
-(:func:`board_power`); `ceiling` and `full` are fitted to measured boards and systems by
-`scripts/calibrate_power.py`.
+A board draws by what it does with its time (:func:`board_power`): computing or moving memory, held
+up in a collective, or waiting for its host.  Where only a utilization is known, it is busy in
+proportion up to a full one (:func:`busy_share`).  `ceiling` and `full` are fitted to measured
+boards and systems by `scripts/calibrate_power.py`; `waiting` is read off metered nodes.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,22 +24,49 @@ if TYPE_CHECKING:
     from costcalc.catalog.host import HostChoice
 
 Number = Any
+Constants: TypeAlias = "Mapping[str, Any]"
 """A float, a NumPy array of draws, or (in the tests) a pint quantity."""
 
 
 def board_power(
-    *, utilization: Number, limit: Number, idle: Number, ceiling: Number, full: Number
+    *,
+    busy: Number,
+    limit: Number,
+    idle: Number,
+    ceiling: Number,
+    held_up: Number = 0.0,
+    waiting: Number = 0.0,
 ) -> Number:
     """What one accelerator's board draws while it trains; watts.
 
-    ``utilization`` is model FLOP/s over the dense peak of the precision; ``limit`` and ``idle`` the
-    board's rated and in-use idle watts; ``ceiling`` the share of the span between them that the
-    workload reaches at most; ``full`` the utilization from which it draws that.
+    ``busy`` and ``held_up`` are shares of the time: computing or moving memory, and waiting for
+    other devices, of which a board draws the share ``waiting`` of what it draws when busy.  What is
+    left of the time it waits for its host, and idles.  ``limit`` and ``idle`` are the board's rated
+    and in-use idle watts; ``ceiling`` the share of the span between them that a busy one draws.
 
-    >>> float(board_power(utilization=0.1, limit=700, idle=100, ceiling=0.8, full=0.2))
-    340.0
+    >>> float(board_power(busy=0.5, held_up=0.5, limit=700, idle=100, ceiling=0.8, waiting=0.25))
+    400.0
     """
-    return idle + (limit - idle) * ceiling * np.minimum(1.0, utilization / full)
+    return idle + (limit - idle) * ceiling * (busy + waiting * held_up)
+
+
+def busy_share(utilization: Number, full: Number) -> Number:
+    """The share of the time that a device is busy, of its utilization alone.
+
+    ``utilization`` is model FLOP/s over the dense peak of the precision, ``full`` the one from
+    which the workload keeps it busy all the time.
+
+    >>> float(busy_share(0.1, 0.2)), float(busy_share(0.4, 0.2))
+    (0.5, 1.0)
+    """
+    return np.minimum(1.0, utilization / full)
+
+
+class Activity(NamedTuple):
+    """Shares of the time of a step: computing or moving memory, and waiting for other devices."""
+
+    busy: float
+    held_up: float
 
 
 def board_range(
@@ -94,12 +122,16 @@ def power_assumptions(
     utilization: float | None,
     precision: str = "bf16",
     nodes: int = 1,
+    does: Activity | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Power:
     """The assumptions of the power model for one kind of device, workload and host.
 
     ``kind`` is the workload's (decoder, vision, cnn, ...; one that nobody measured counts as
     other); ``utilization`` the share of the dense peak of ``precision`` that the device runs at,
-    with what it recomputes, None where it is not known; ``nodes`` how many hosts the job spans.
+    with what it recomputes, None where it is not known; ``nodes`` how many hosts the job spans;
+    ``does`` what a device does with its time, which says more than its utilization; ``data`` other
+    constants than those that ship.
 
     >>> from costcalc.catalog import accelerator, host
     >>> chip = accelerator.find("h100-sxm5-80")
@@ -107,7 +139,7 @@ def power_assumptions(
     >>> 550 < power.board.value < 700
     True
     """
-    data = constants()
+    data = constants() if data is None else data
     limit = _limit(accelerator, data)
     host = _host(choice)
     network = _network(accelerator, nodes, data)
@@ -123,8 +155,12 @@ def power_assumptions(
         kind=kind,
         utilization=utilization,
         precision=precision,
+        does=does,
         data=data,
     )
+    if does is not None:
+        most = _most(accelerator, limit, idle, kind, data)
+        host = _follows(host, board.value / most, data)
     return Power(board=board, idle=idle, host=host, network=network, redone=redone)
 
 
@@ -154,17 +190,24 @@ def _board(
     kind: str,
     utilization: float | None,
     precision: str,
+    does: Activity | None,
     data: Mapping[str, Any],
 ) -> Assumption:
     workload = workload_class(kind, data)
-    family = "tpu" if accelerator.kind == "tpu" else accelerator.generation
-    ceiling = min(1.0, data["ceiling"][workload] * data["family"].get(family, 1.0))
     full = data["full"][workload][_unit(accelerator, precision, data)]
     use = full if utilization is None else utilization
+    shares = does or Activity(float(busy_share(use, full)), 0.0)
     value = float(
-        board_power(utilization=use, limit=limit.value, idle=idle.value, ceiling=ceiling, full=full)
+        board_power(
+            busy=shares.busy,
+            held_up=shares.held_up,
+            limit=limit.value,
+            idle=idle.value,
+            ceiling=_ceiling(accelerator, workload, data),
+            waiting=data["waiting"]["value"],
+        )
     )
-    errors = data["held_out"]["unknown" if utilization is None else "known"]
+    errors = data["held_out"]["unknown" if utilization is None and does is None else "known"]
     measured = accelerator.generation in data["measured"]
     widen = 1.0 if measured else data["unvalidated"]["factor"]
     low, high = board_range(
@@ -175,6 +218,9 @@ def _board(
         high=_joined(errors["high"] * widen, limit.high / limit.value),
     )
     said = "a busy device" if utilization is None else f"utilization {use:.2g}"
+    if does is not None:
+        said = f"{100 * does.busy:.0f} % of the time busy"
+        said += f", {100 * does.held_up:.0f} % held up by others" if does.held_up >= 0.005 else ""
     state = "modelled"
     if not measured:
         state += f", not validated: no measured draw of {accelerator.generation} in training"
@@ -187,6 +233,32 @@ def _board(
         high=high,
         source="costcalc power model, fitted to measured boards and systems (data/power.yaml)",
         why=f"{state}; {said}, {workload}, of {limit.value:.0f} W {limit.why}",
+    )
+
+
+def _ceiling(accelerator: Accelerator, workload: str, data: Mapping[str, Any]) -> float:
+    """The share of the span that a busy board draws at this work."""
+    family = "tpu" if accelerator.kind == "tpu" else accelerator.generation
+    return float(min(1.0, data["ceiling"][workload] * data["family"].get(family, 1.0)))
+
+
+def _most(
+    accelerator: Accelerator, limit: _Limit, idle: Assumption, kind: str, data: Mapping[str, Any]
+) -> float:
+    """What a board draws that is busy all the time; watts."""
+    ceiling = _ceiling(accelerator, workload_class(kind, data), data)
+    return float(board_power(busy=1.0, limit=limit.value, idle=idle.value, ceiling=ceiling))
+
+
+def _follows(host: Assumption, draw: float, data: Mapping[str, Any]) -> Assumption:
+    """The host of boards that draw the share ``draw`` of busy ones: fans and conversion follow."""
+    share = data["host"]["follows"]
+    scale = 1.0 - share * (1.0 - min(draw, 1.0))
+    if scale > 0.995:
+        return host
+    why = f"{host.why}; x {scale:.2g}: fans and conversion follow the boards"
+    return replace(
+        host, value=host.value * scale, low=host.low * scale, high=host.high * scale, why=why
     )
 
 

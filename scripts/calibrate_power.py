@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from costcalc.energy import board_power
+from costcalc.energy import board_power, busy_share
 
 DATA = Path(__file__).parents[1] / "costcalc" / "data"
 CLASSES = ("transformer", "convolution", "recurrent")
@@ -97,7 +97,7 @@ def board(row: Row, p: dict[str, float]) -> float:
     use = full if row.utilization is None else row.utilization
     return float(
         board_power(
-            utilization=use, limit=row.limit, idle=row.idle, ceiling=min(ceiling, 1.0), full=full
+            busy=busy_share(use, full), limit=row.limit, idle=row.idle, ceiling=min(ceiling, 1.0)
         )
     )
 

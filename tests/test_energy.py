@@ -20,6 +20,7 @@ from costcalc.base import units
 from costcalc.base.reading import read
 from costcalc.calculator import formulas
 from costcalc.catalog import accelerator, host
+from costcalc.resolve.power import activity
 
 ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "costcalc" / "data" / "measurements" / "power.csv"
@@ -56,9 +57,43 @@ def power(chip: str, kind: str = "decoder", **kwargs) -> energy.Power:
         (0.5, 100 + 600 * 0.8),  # flat beyond
     ],
 )
-def test_board_power(utilization: float, expected: float) -> None:
-    made = energy.board_power(utilization=utilization, limit=700, idle=100, ceiling=0.8, full=0.2)
+def test_board_power_of_a_utilization(utilization: float, expected: float) -> None:
+    busy = energy.busy_share(utilization, 0.2)
+    made = energy.board_power(busy=busy, limit=700, idle=100, ceiling=0.8)
     assert made == pytest.approx(expected, rel=1e-12)
+
+
+def test_board_power_of_what_a_device_does() -> None:
+    # 60 % busy and 30 % held up, which draws a quarter as much; 10 % it waits for its host
+    made = energy.board_power(busy=0.6, held_up=0.3, limit=700, idle=100, ceiling=0.8, waiting=0.25)
+    assert made == pytest.approx(100 + 600 * 0.8 * (0.6 + 0.25 * 0.3))  # 424 W
+
+
+PARTS = {
+    "compute": 40.0, "memory": 20.0, "launch": 8.0, "tensor": 10.0, "pipeline": 3.0, "data": 5.0,
+    "expert": 2.0, "bubble": 4.0, "optimizer": 6.0, "generation": 2.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pace", "nodes", "busy", "held_up"),
+    [
+        # of 100 s: 40 + 20 + 2 and the optimizer's 6 busy; 10 + 3 + 5 + 2 + 4 held up; 8 launching
+        (1.0, 1, 0.68, 0.24),
+        (1.0, 2, 0.62, 0.30),  # an optimizer that is spread over nodes waits for them
+        (1.3, 1, 0.68, 0.24),  # faster than modelled: the same shares
+        (0.6, 1, 0.68, 0.24),  # slower kernels draw the same
+        (0.25, 1, 0.34, 0.12),  # half of that time it waits for its host
+    ],
+)
+def test_what_a_device_does_with_its_time(pace, nodes, busy, held_up) -> None:
+    made = activity(PARTS, pace, nodes=nodes)
+    assert made == pytest.approx((busy, held_up))
+
+
+def test_nothing_modelled_is_no_activity() -> None:
+    assert activity({}) is None
+    assert activity({"compute": 0.0}) is None
 
 
 def test_a_run_by_hand() -> None:
@@ -95,8 +130,9 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
     ureg = units.registry()
     watt = ureg.Quantity(1.0, "W/device")
     board = energy.board_power(
-        utilization=ureg.Quantity(0.3, ""), limit=700 * watt, idle=100 * watt, ceiling=0.8, full=0.2
-    )
+        busy=ureg.Quantity(0.7, ""), held_up=ureg.Quantity(0.2, ""), waiting=0.3,
+        limit=700 * watt, idle=100 * watt, ceiling=0.8,
+    )  # fmt: skip
     lost = formulas.lost_power(board_power=board, idle_power=100 * watt, redone=0.3)
     mean = formulas.mean_power(board_power=board, lost_power=lost, goodput=0.9)
     it = formulas.energy_it(
@@ -120,11 +156,9 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
 
 def test_arrays_equal_single_calls() -> None:
     draws = np.linspace(0.0, 0.6, 7)
-    many = energy.board_power(utilization=draws, limit=400.0, idle=60.0, ceiling=0.85, full=0.21)
-    one = [
-        energy.board_power(utilization=u, limit=400.0, idle=60.0, ceiling=0.85, full=0.21)
-        for u in draws
-    ]
+    of = {"limit": 400.0, "idle": 60.0, "ceiling": 0.85}
+    many = energy.board_power(busy=energy.busy_share(draws, 0.21), **of)
+    one = [energy.board_power(busy=energy.busy_share(u, 0.21), **of) for u in draws]
     assert many.tolist() == [float(value) for value in one]
 
 
@@ -132,13 +166,13 @@ WATTS = st.floats(10, 2000)
 SHARES = st.floats(0.01, 1.0)
 
 
-@given(limit=WATTS, idle=SHARES, ceiling=SHARES, full=SHARES, low=SHARES, high=SHARES)
-def test_board_power_rises_and_stays_in_bounds(limit, idle, ceiling, full, low, high) -> None:
+@given(limit=WATTS, idle=SHARES, ceiling=SHARES, waiting=SHARES, low=SHARES, high=SHARES)
+def test_board_power_rises_and_stays_in_bounds(limit, idle, ceiling, waiting, low, high) -> None:
     low, high = sorted((low, high))
-    of = {"limit": limit, "idle": idle * limit, "ceiling": ceiling, "full": full}
-    less = energy.board_power(utilization=low, **of)
-    more = energy.board_power(utilization=high, **of)
-    assert idle * limit <= less <= more <= limit * (1 + 1e-12)
+    of = {"limit": limit, "idle": idle * limit, "ceiling": ceiling, "waiting": waiting}
+    less, more = (energy.board_power(busy=b, held_up=1.0 - b, **of) for b in (low, high))
+    assert idle * limit <= less <= more * (1 + 1e-12)
+    assert more <= limit * (1 + 1e-12)
 
 
 @given(training=WATTS, idle=WATTS, redone=st.floats(0, 1), goodput=st.floats(0, 1))
@@ -338,6 +372,8 @@ ROUND = {
         "gpu": {"value": 0.2, "low": 0.1, "high": 0.3, "source": "s"},
         "tpu": {"value": 0.5, "low": 0.4, "high": 0.6, "source": "s"},
     },
+    "waiting": {"value": 0.25, "low": 0.0, "high": 0.5, "source": "s", "note": "waiting"},
+    "host": {"follows": 0.4, "source": "s", "note": "fans"},
     "lost": {"redone": 0.3, "low": 0.05, "high": 0.7, "source": "s", "note": "lost"},
     "network": {
         "switched": {"value": 0.08, "low": 0.02, "high": 0.16, "source": "s", "note": "switched"},
@@ -361,14 +397,16 @@ def rounded(monkeypatch):
     monkeypatch.setattr(energy, "constants", lambda: ROUND)
 
     def made(
-        workload="decoder", *, utilization=0.1, stand_ins=None, precision="bf16", nodes=1, **more
-    ):
+        workload="decoder", *, utilization=0.1, stand_ins=None, precision="bf16", nodes=1,
+        does=None, **more,
+    ):  # fmt: skip
         if stand_ins:
             monkeypatch.setattr(energy, "constants", lambda: {**ROUND, "stand_ins": stand_ins})
         here = host.choose("h100-sxm5-80")
         return energy.power_assumptions(
-            chip(**more), here, workload, utilization=utilization, precision=precision, nodes=nodes
-        )
+            chip(**more), here, workload, utilization=utilization, precision=precision,
+            nodes=nodes, does=does,
+        )  # fmt: skip
 
     return made
 
@@ -392,6 +430,29 @@ def rounded(monkeypatch):
 )
 def test_the_draw_of_a_board_by_hand(rounded, kind, precision, more, watts) -> None:
     assert rounded(kind, precision=precision, **more).board.value == pytest.approx(watts)
+
+
+def test_what_a_device_does_says_more_than_its_utilization(rounded) -> None:
+    does = energy.Activity(busy=0.6, held_up=0.2)
+    found = rounded(utilization=0.01, does=does)
+    # 200 W idle; busy 0.8 of the other 800, held up a quarter of that
+    board = 200 + 800 * 0.8 * (0.6 + 0.25 * 0.2)  # 616 W, of the 840 W of a busy one
+    assert found.board.value == pytest.approx(board)
+    assert (found.board.low, found.board.high) == pytest.approx((board * 0.9, board * 1.05))
+    assert found.board.why == (
+        "modelled; 60 % of the time busy, 20 % held up by others, transformer, of 1000 W rated"
+    )
+    # two fifths of what the host draws follow the boards
+    scale = 1 - 0.4 * (1 - board / 840)
+    whole = rounded(utilization=0.01).host
+    host = found.host
+    assert (host.value, host.low, host.high) == pytest.approx(
+        (whole.value * scale, whole.low * scale, whole.high * scale)
+    )
+    assert host.why == f"{whole.why}; x {scale:.2g}: fans and conversion follow the boards"
+    busy = rounded(does=energy.Activity(1.0, 0.0))
+    assert (busy.board.value, busy.host) == (pytest.approx(840), whole)
+    assert busy.board.why == "modelled; 100 % of the time busy, transformer, of 1000 W rated"
 
 
 def test_the_range_of_a_draw_by_hand(rounded) -> None:

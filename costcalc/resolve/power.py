@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from costcalc import energy
@@ -28,14 +29,7 @@ def power(
     slower: bool,
 ) -> Known:
     """Watts a device, and shares; ``slower``: goodput holds time that trains slowly."""
-    found = energy.power_assumptions(
-        devices.accelerator,
-        devices.host,
-        work.workload or (kind_of(work.work) if work.work else None) or "other",
-        utilization=_hardware_utilization(work, time),
-        precision=precision,
-        nodes=devices.nodes,
-    )
+    found = watts(devices, work, time, precision=precision)
     known = {
         "host_power": _host(given, devices) or found.host,
         "network_share": found.network,
@@ -46,9 +40,9 @@ def power(
         known |= {"board_power": found.board, "idle_power": found.idle}
     else:
         why["board_power"] = why["idle_power"] = found.why_not
-    notes: tuple[str, ...] = ()
+    notes = _held_down(given, found)
     if devices.share < 1.0:
-        notes = ("energy of a shared device is its share of the whole device's",)
+        notes = (*notes, "energy of a shared device is its share of the whole device's")
     made = Known(known=known, why=why, notes=notes)
     return made.said(given, board_power="W", idle_power="W", network_share="1", redone="1")
 
@@ -60,6 +54,79 @@ def _hardware_utilization(work: Trained, time: Timed | None) -> float | None:
     layout = time.throughput.layout
     again = getattr(work.work.recompute, layout.recompute) if layout else 0.0
     return min(time.throughput.utilization.value * (1.0 + again), 1.0)
+
+
+def watts(
+    devices: Devices,
+    work: Trained,
+    time: Timed | None,
+    *,
+    precision: str,
+    data: energy.Constants | None = None,
+) -> energy.Power:
+    """The power model's word on a part, by the shipped constants or by ``data``."""
+    return energy.power_assumptions(
+        devices.accelerator,
+        devices.host,
+        work.workload or (kind_of(work.work) if work.work else None) or "other",
+        utilization=_hardware_utilization(work, time),
+        precision=precision,
+        nodes=devices.nodes,
+        does=_activity(time, devices.nodes),
+        data=data,
+    )
+
+
+def _held_down(given: Input, found: energy.Power) -> tuple[str, ...]:
+    """What is to be said where a board is given less than the work would draw."""
+    asked = given.part.hardware.board_power if given.part.hardware else None
+    if asked is None or found.board is None or asked >= HELD_DOWN * found.board.value:
+        return ()
+    said = f"hardware.board_power: {asked:g} W is less than the {found.board.value:.0f} W that this"
+    said += " work would draw; a board held to it computes more slowly, which the time does not say"
+    return (f"{said}: give hardware.throughput, as measured",)
+
+
+HELD_DOWN = 0.9  # nearer than the model can tell
+
+
+SLOWER_KERNELS = 0.5
+#: the parts of a modelled step in which a device is busy, and in which it waits for its host
+_BUSY, _HOST = ("compute", "memory", "generation"), ("launch",)
+
+
+def activity(
+    parts: Mapping[str, float], pace: float = 1.0, *, nodes: int = 1
+) -> energy.Activity | None:
+    """What a device does with a step's time, by the modelled seconds of its parts.
+
+    ``pace`` is the measured speed over the modelled one.  Down to half of it the kernels are taken
+    to be slower and to draw the same (full utilizations as fitted are a third to six tenths of what
+    is modelled of tuned ones); what is slower still waits for its host.  An optimizer that is
+    spread over several ``nodes`` mostly waits for them.  None where nothing is modelled.
+
+    >>> activity({"compute": 6.0, "memory": 2.0, "data": 2.0})
+    Activity(busy=0.8, held_up=0.2)
+    >>> activity({"compute": 8.0, "launch": 2.0}, pace=0.25)
+    Activity(busy=0.4, held_up=0.0)
+    """
+    total = sum(parts.values())
+    if total <= 0:
+        return None
+    alone = _BUSY if nodes > 1 else (*_BUSY, "optimizer")
+    busy = sum(parts.get(name, 0.0) for name in alone) / total
+    host = sum(parts.get(name, 0.0) for name in _HOST) / total
+    slower = min(1.0, pace / SLOWER_KERNELS)
+    return energy.Activity(busy * slower, max(1.0 - busy - host, 0.0) * slower)
+
+
+def _activity(time: Timed | None, nodes: int) -> energy.Activity | None:
+    """What a device does with its time, by the modelled step and how it was measured to go."""
+    if time is None or time.throughput.modelled is None:
+        return None
+    modelled = time.throughput.modelled
+    pace = time.throughput.utilization.value / modelled.utilization.value
+    return activity(modelled.breakdown, pace, nodes=nodes)
 
 
 def _slower(redone: Assumption) -> Assumption:

@@ -40,11 +40,15 @@ _FALLBACK = "cnn"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleTime:
-    """Device-seconds of a training sample; ``compute`` and ``memory`` add up to ``seconds``."""
+    """Device-seconds of a training sample; the parts add up to ``seconds``.
+
+    ``late``: what more devices add, which wait for each other.
+    """
 
     seconds: Number
     compute: Number
     memory: Number
+    late: Number = 0.0
 
 
 def sample_seconds(
@@ -91,7 +95,7 @@ def sample_time(
     share *= own.get(precision, 1.0)
     passes = own["passes"] * (own["fused"] if fused else 1.0)
     sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if kind == "cnn" else 0.0
-    late = 1.0 + own["late"] * float(np.log2(max(machine.devices, 1.0)))
+    late = own["late"] * float(np.log2(max(machine.devices, 1.0)))
     time = sample_seconds(
         forward_flops,
         rates.peak * ceiling_of(machine, precision) * share,
@@ -101,7 +105,8 @@ def sample_time(
         machine.peak.get("fp32", rates.peak),
     )
     return SampleTime(
-        seconds=float(time.seconds) * late,
-        compute=float(time.compute) * late,
-        memory=float(time.memory) * late,
+        seconds=float(time.seconds) * (1.0 + late),
+        compute=float(time.compute),
+        memory=float(time.memory),
+        late=float(time.seconds) * late,
     )

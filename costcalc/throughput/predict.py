@@ -138,7 +138,8 @@ def _by_sample(
     )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
-    parts = {"compute": float(time.compute) * steps, "memory": float(time.memory) * steps}
+    of = {"compute": time.compute, "memory": time.memory, "data": time.late}
+    parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
     run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
 

@@ -60,6 +60,7 @@ def validate() -> Report:
             _another_step(measured),
             _runs(),
             _power(),
+            _nodes(),
             catalogue,
             _footprints(),
             stated,
@@ -151,6 +152,15 @@ def _power() -> Category:
         "draw at low utilization is known from that team alone. Chips of a generation that nobody "
         "measured in training are not in this table: costcalc explain marks them modelled, not "
         "validated, with a wider range.",
+    )  # fmt: skip
+
+
+def _nodes() -> Category:
+    return category(
+        "Power of a node, metered", power.nodes(), ("workload", "scale"),
+        short="power of a node",
+        note="One system of a host without fans, left out whole; the host is the catalogue's, with "
+        "fans. Switches are metered apart. Runs of two minutes are half starting and evaluating.",
     )  # fmt: skip
 
 

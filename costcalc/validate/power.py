@@ -18,7 +18,11 @@ from typing import Any
 
 from costcalc import energy
 from costcalc.base.errors import NotFoundError
+from costcalc.calculator.calculate import cost_of
 from costcalc.catalog import accelerator, host
+from costcalc.resolve.names import look_up
+from costcalc.resolve.power import watts
+from costcalc.runfile.loading import load
 from costcalc.validate.measurements import Row, folds, number, shipped
 from costcalc.validate.score import Point
 
@@ -63,9 +67,9 @@ def _board(row: Row, fold: Mapping[str, Any]) -> _Range:
     family = "tpu" if row["generation"].startswith("tpu") else row["generation"]
     ceiling = fold[f"ceiling.{row['workload']}"] * fold.get(f"family.{family}", 1.0)
     full = fold.get(f"full.{row['workload']}.{row['unit']}", 1.0)
+    busy = energy.busy_share(number(row, "utilization", full), full)
     value = float(energy.board_power(
-        utilization=number(row, "utilization", full), limit=limit, idle=idle,
-        ceiling=min(ceiling, 1.0), full=full,
+        busy=busy, limit=limit, idle=idle, ceiling=min(ceiling, 1.0)
     ))  # fmt: skip
     spread = fold["known" if row["utilization"] else "unknown"]
     low, high = energy.board_range(
@@ -101,3 +105,72 @@ def rated(found: list[Point]) -> list[Point]:
         replace(point, predicted=number(rows[point.id], "limit_w") + _host(rows[point.id])[0])
         for point in found
     ]
+
+
+def nodes() -> list[Point]:
+    """Metered nodes, as a user would ask for them, by constants that have not seen their system.
+
+    The host is that of the catalogue; switches are metered apart.
+    """
+    return [_node(row) for row in shipped("power_nodes")]
+
+
+def _node(row: Row) -> Point:
+    data = without(row["source"])
+    if row["preset"] or row["forward_gflop"]:
+        request = load(run_of(row), look_up)
+        part = cost_of(request.parts[0], request, 0)
+        drawn = watts(part.devices, part.trained, part.timed, precision=row["precision"], data=data)
+    else:
+        found = accelerator.find(row["accelerator"])
+        here = host.choose(found.id)
+        drawn = energy.power_assumptions(found, here, row["kind"], utilization=None, data=data)
+    if drawn.board is None:
+        raise ValueError(row["id"])
+    each = number(row, "per_node")
+    value = drawn.board.value + drawn.host.value
+    low = math.hypot(drawn.board.value - drawn.board.low, drawn.host.value - drawn.host.low)
+    high = math.hypot(drawn.board.high - drawn.board.value, drawn.host.high - drawn.host.value)
+    return Point(
+        measured=number(row, "node_w"), predicted=value * each, low=(value - low) * each,
+        high=(value + high) * each, source=row["source"], accelerator=row["accelerator"],
+        precision=row["precision"], workload=row["preset"] or row["kind"], kind="node",
+        devices=number(row, "devices"), id=row["id"], name=row["id"], unit="W", note=row["note"],
+    )  # fmt: skip
+
+
+def without(source: str) -> dict[str, Any]:
+    """The constants of the power model that a fit without a source gives."""
+    fold, data = folds("power")[source], dict(energy.constants())
+    for name in ("ceiling", "family"):
+        data[name] = {key: fold.get(f"{name}.{key}", old) for key, old in data[name].items()}
+    data["full"] = {
+        work: {unit: fold.get(f"full.{work}.{unit}", old) for unit, old in units.items()}
+        for work, units in data["full"].items()
+    }
+    data["held_out"] = {**data["held_out"], "known": fold["known"], "unknown": fold["unknown"]}
+    if source == WAITING_FROM:
+        data["waiting"] = {**data["waiting"], "value": data["waiting"]["unseen"]}
+    return data
+
+
+#: whose nodes say what a board draws that waits for others
+WAITING_FROM = "smc"
+
+
+def run_of(row: Row) -> dict[str, Any]:
+    """The run file of a metered node's row."""
+    training: dict[str, Any] = {
+        "method": row["method"], "precision": row["precision"],
+        "global_batch": int(number(row, "global_batch")),
+    }  # fmt: skip
+    if row["sequence_length"]:
+        training |= {"tokens": 1e9, "sequence_length": int(number(row, "sequence_length"))}
+    else:
+        training |= {"samples": 1e7}
+    flops = {"forward_flops": number(row, "forward_gflop") * 1e9, "kind": row["kind"]}
+    return {
+        "model": {"preset": row["preset"]} if row["preset"] else flops,
+        "training": training,
+        "hardware": {"accelerator": row["accelerator"], "count": int(number(row, "devices"))},
+    }

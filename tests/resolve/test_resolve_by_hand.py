@@ -182,8 +182,8 @@ def test_recompute_raises_power_as_it_raises_hardware_flops() -> None:
     work = trained(load(RUN, look_up).parts[0]).work
     assert work is not None
     assert 0.28 < work.recompute.full < 1 / 3  # the layers' forward pass again, of three passes
-    # far below the utilization from which power is flat: what is above idle is in proportion
-    assert drawn("full")[0] / drawn("none")[0] == pytest.approx(1 + work.recompute.full)
+    # far below half of what is modelled: a step that computes more is the busier for it
+    assert drawn("full")[0] / drawn("none")[0] == pytest.approx(1 + work.recompute.full, rel=0.1)
 
 
 def test_one_node_has_no_network_power_and_two_have() -> None:

@@ -245,6 +245,15 @@ def test_what_a_user_says_of_power_is_a_nodes_and_a_boards() -> None:
     assert listed(found, "hardware.host_power").value == 2400 / 8
     assert listed(found, "hardware.host_power").why == "2400 W a node / 8 devices"
     assert listed(found, "hardware.board_power").value == 500
+    capped = made(hardware={**H100, "board_power": "300 W"})
+    free = listed(made(), "hardware.board_power").value
+    assert (
+        f"hardware.board_power: 300 W is less than the {free:.0f} W that this work would draw; a "
+        "board held to it computes more slowly, which the time does not say: give "
+        "hardware.throughput, as measured"
+    ) in capped.warnings
+    near = made(hardware={**H100, "board_power": f"{0.91 * free} W"})
+    assert not any("board_power" in warning for warning in near.warnings)
     share = {"accelerator": "h100-sxm5-80", "share": "1/7"}
     told = made(hardware=share, measured={"wall_clock": "1 h"}, model=None, training=None)
     assert "energy of a shared device is its share of the whole device's" in told.warnings

@@ -103,7 +103,7 @@ def test_chips_without_measurements_say_so_and_have_a_wider_range(chip, measured
 
 @pytest.mark.parametrize(("chip", "said"), [
     ("b200", "modelled, not validated: no measured draw of blackwell in training"),
-    ("h100", "modelled; utilization"),
+    ("h100", "modelled; 83 % of the time busy"),
 ])  # fmt: skip
 def test_explain_says_which_power_is_not_validated(chip, said, tmp_path, capsys) -> None:
     from costcalc.cli import run
@@ -115,3 +115,26 @@ def test_explain_says_which_power_is_not_validated(chip, said, tmp_path, capsys)
     )
     assert run(["explain", str(path)]) == 0
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_nodes_are_predicted_without_their_system() -> None:
+    found = {point.id: point for point in power.nodes()}
+    assert len(found) == len(shipped("power_nodes")) >= 11
+    errors = sorted(abs(p.predicted / p.measured - 1.0) for p in found.values())
+    assert errors[len(errors) // 2] < 0.08
+    assert errors[-1] < 0.15
+    assert all(p.low < p.measured < p.high for p in found.values())
+    # the same batch on eight times the devices: they wait for each other, and draw less
+    for one, many in (("smc-resnet-8", "smc-resnet-64"), ("smc-lora-8", "smc-lora-64")):
+        assert found[many].predicted < 0.95 * found[one].predicted
+
+
+def test_a_node_of_which_nothing_is_modelled_by_hand() -> None:
+    # a busy board: 105 W idle of 700, and the catalogue's 2.2 kW of host a node of 8
+    (row,) = [p for p in power.nodes() if p.id == "smc-dlrm-8"]
+    fold = power.without("smc")
+    idle = accelerator.find("h100-sxm5-80").idle_power.si
+    board = idle + (700 - idle) * fold["ceiling"]["other"]
+    assert row.predicted == pytest.approx(8 * (board + 2200 / 8))
+    assert fold["waiting"]["value"] == 0.17
+    assert power.without("olmo")["waiting"]["value"] == energy.constants()["waiting"]["value"]
