@@ -53,6 +53,9 @@ def recipe_of(
         states=training.states or "fp32",
         logits=training.logits or "full",
         gradients=training.gradients or "kept",
+        told=frozenset(
+            name for name in ("states", "logits", "gradients") if getattr(training, name)
+        ),
     )
 
 

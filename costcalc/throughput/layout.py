@@ -133,7 +133,8 @@ class Recipe:
     optimizer states.  ``logits``: what of them stays in memory.  ``gradients``: freed where the
     optimizer steps in backward.  ``cast``: how operands get their 8 or 4 bits, by tensor or by row
     (or block); None where the precision has more bits.  ``experts``: looped where the matrix
-    products of experts are launched one by one.
+    products of experts are launched one by one.  ``told``: which of states, logits and gradients
+    somebody stated; the others are what is usual.
     """
 
     sequence_length: int
@@ -155,6 +156,7 @@ class Recipe:
     gradients: str = "kept"  # kept | freed
     cast: str | None = None  # tensor | row
     experts: str = "grouped"  # grouped | looped
+    told: frozenset[str] = frozenset()
 
 
 #: bytes a parameter that the update reads and writes

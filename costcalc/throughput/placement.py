@@ -157,13 +157,17 @@ _ALONE = (("none", "none"), ("none", "full"))
 def _data_parallel(
     footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
 ) -> tuple[Layout, int]:
-    """Data parallelism only: the largest micro-batch that fits, as little sharded as can be."""
+    """Data parallelism only: as little sharded as can be, the largest micro-batch with room.
+
+    The time of a sample does not depend on the micro-batch here.
+    """
     share = max(int(recipe.global_batch / machine.devices), 1)
     sizes = [fixed.micro_batch] if fixed.micro_batch else _halvings(share)
     steps = _ALONE if machine.devices == 1 else _STEPS
     limit = machine.memory or float("inf")
     best, least, walked = None, float("inf"), 0
     for sharding, recompute in steps:
+        near = None
         for size in sizes:
             walked += 1
             layout = Layout(
@@ -174,11 +178,15 @@ def _data_parallel(
                 offload=fixed.offload,
                 activations=fixed.activations,
             )
-            held = float(memory(footprint, machine, layout, recipe).total.value)
-            if held <= limit:
+            held = memory(footprint, machine, layout, recipe).total
+            if float(held.high) <= limit:
                 return layout, walked
-            if held < least:
-                best, least = layout, held
+            if near is None and float(held.value) <= limit:
+                near = layout
+            if float(held.value) < least:
+                best, least = layout, float(held.value)
+        if near is not None:
+            return near, walked
     assert best is not None
     return best, walked
 
@@ -201,13 +209,15 @@ def _too_large(
 ) -> InputError:
     smallest = smallest_count(work, footprint, machine, recipe)
     where = "hardware.count" if placed.by == "auto" else "hardware.layout"
-    hint = (
-        f"; {smallest} such devices are the fewest that fit"
-        if smallest
-        else "; no number of such devices fits"
-    )
-    if placed.by == "given" and smallest and smallest <= machine.devices:
-        hint = f"; with layout: auto it fits, on {smallest} such devices at least"
+    such = f"{smallest} such device{'s' if smallest != 1 else ''}"
+    if not smallest:
+        hint = "; no number of such devices fits"
+    elif smallest > machine.devices:
+        hint = f"; {such} are the fewest that fit"
+    elif placed.by == "given":
+        hint = f"; with layout: auto it fits, on {such} at least"
+    else:
+        hint = f"; with micro_batch, recompute and layout left open it fits, on {such} at least"
     return wrong(
         where,
         f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "

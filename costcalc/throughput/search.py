@@ -17,7 +17,7 @@ from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_o
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
-from costcalc.throughput.memory import LOW, VALUE, bytes_at
+from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.space import (
     COLUMNS,
@@ -36,6 +36,8 @@ Places = NDArray[np.intp]
 
 # Steps that differ by less are equal, and the simpler layout comes first.
 _EQUAL = 1e-9
+# A step that is slower by no more than this is taken where it has room to spare in memory.
+_AS_FAST = 1.01
 _HARDLY_MORE = 1.05
 
 
@@ -141,7 +143,9 @@ def search(
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf
     found = _fastest(problem, _walk(asked), limit, top)
-    if found.fitting or not found.walked:
+    if found.fitting:
+        return _with_room(found, _walk(asked), limit, top)
+    if not found.walked:
         return found
     least, fitting = _least(problem, _walk(asked), limit)
     if not fitting:
@@ -155,14 +159,20 @@ def _walk(asked: Question) -> Iterable[Floats]:
 
 
 def _fastest(
-    problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *, low_within: float = np.inf
+    problem: _Problem,
+    walk: Iterable[Floats],
+    limit: float,
+    top: int,
+    *,
+    level: int = VALUE,
+    low_within: float = np.inf,
 ) -> Found:
-    """The fastest layouts whose central memory is within a limit (and their low end within its)."""
+    """The fastest layouts whose memory at a level is within a limit (their low end within its)."""
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
     walked = fitting = 0
     for part in walk:
         walked += part.shape[1]
-        within = problem.bytes(layouts_at(part), VALUE) <= limit
+        within = problem.bytes(layouts_at(part), level) <= limit
         if low_within < np.inf:
             within &= problem.bytes(layouts_at(part), LOW) <= low_within
         rows = part[:, within]
@@ -180,6 +190,22 @@ def _fastest(
         fitting=fitting,
         fits="central" if fitting else "none",
     )
+
+
+def _with_room(found: Found, walk: Iterable[Floats], limit: float, top: int) -> Found:
+    """The same, headed by a layout whose high end fits too, where one is about as fast."""
+    problem, first = found.problem, found.rows[:, :1]
+    if problem.bytes(layouts_at(first), HIGH)[0] <= limit:
+        return found
+    roomy = _fastest(problem, walk, limit, 1, level=HIGH).rows
+    if not roomy.shape[1]:
+        return found
+    both = layouts_at(np.concatenate([first, roomy], axis=1))
+    took = np.broadcast_to(problem.step(both).seconds, 2)
+    if took[1] > _AS_FAST * took[0]:
+        return found
+    others = found.rows[:, (found.rows != roomy).any(axis=0)]
+    return replace(found, rows=np.concatenate([roomy, others], axis=1)[:, :top])
 
 
 def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[float, int]:

@@ -104,6 +104,19 @@ def lora_parameters(architecture: Architecture, rank: int, targets: Sequence[str
     )
 
 
+def lora_parameters_guessed(parameters: float, rank: int) -> float:
+    """The adapters of all matrices where only a parameter count is known.
+
+    Of 12·h² parameters a layer, with h = 128 · layers (as :mod:`costcalc.throughput.footprint` has
+    it), adapters of four square matrices and two of h × 4h take 18·r·h.
+
+    >>> round(lora_parameters_guessed(6.74e9, 16) / 1e6)  # LLaMA 7B has 40.0 million
+    39
+    """
+    hidden: float = (parameters * 128 / 12) ** (1 / 3)
+    return 1.5 * rank * parameters / hidden
+
+
 def adapter_flops(
     architecture: Architecture, rank: int, targets: Sequence[str], sizes: dict[str, int]
 ) -> float:

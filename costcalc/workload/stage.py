@@ -310,8 +310,9 @@ def _preference(inputs: WorkloadInput, one: Tally) -> Passes:
 def _lora(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:
     architecture, rank, targets = model.architecture, inputs.lora_rank, inputs.lora_targets
     if architecture is None:
-        note = "the adapters' own FLOPs and parameters are not counted: the shape is not known"
-        return methods.lora(model.one, None, rank, targets), None, (note,)
+        note = "the adapters' own FLOPs are not counted: the shape is not known"
+        own = methods.lora_parameters_guessed(model.parameters, rank) if model.parameters else None
+        return methods.lora(model.one, None, rank, targets), own, (note,)
     methods.check_targets(architecture, targets)
     passes = methods.lora(
         model.one,
@@ -328,7 +329,7 @@ def _frozen(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None,
     architecture = model.architecture
     if architecture is None:
         note = "the head's own FLOPs and parameters are not counted: the shape is not known"
-        return methods.frozen(model.one), None, (note,)
+        return methods.frozen(model.one), 0.0, (note,)
     head = methods.head_parameters(architecture)
     if not head and not inputs.last_layers:
         message = f"frozen trains the output head, and {architecture.name} has none"

@@ -193,31 +193,35 @@ def test_a_base_of_8_and_of_16_bits():
         p: memory(model, machine(1), Layout(), replace(tuned, base_precision=p)).parts.weights
         for p in (None, "int8", "bf16")
     }
-    assert by[None] == by["bf16"] == pytest.approx(2e9 + 0.02e9)
-    assert by["int8"] == pytest.approx(1.01e9 + 0.02e9)
+    assert by[None] == by["bf16"] == pytest.approx(2e9 + 0.04e9)  # adapters in 32 bits
+    assert by["int8"] == pytest.approx(1.01e9 + 0.04e9)
 
 
 # --- activations ---------------------------------------------------------------------------------
 
 
+KERNELS = 1.1 * 0.9  # what the allocator holds, and fused kernels keep: 0.99 of what is counted
+
+
 def kept(layout: Layout, **more) -> float:
-    return memory(GPT3_PRINT, machine(layout.devices), layout, recipe(**more)).parts.activations
+    model = replace(GPT3_PRINT, logits=0.0)  # in the layers, not at the loss
+    return memory(model, machine(layout.devices), layout, recipe(**more)).parts.activations
 
 
 def test_activations_by_hand_without_recompute():
     # 96 layers of 32·s·b·h bytes, and half a layer of gradients in flight
-    assert kept(Layout(), batch=1) == pytest.approx((96 + 0.5) * 32 * 2048 * 12288)
+    assert kept(Layout(), batch=1) == pytest.approx(KERNELS * (96 + 0.5) * 32 * 2048 * 12288)
 
 
 def test_full_recompute_keeps_inputs_and_one_layer():
     layer = 32 * 2048 * 12288
-    by_hand = 96 * 2 * 2048 * 12288 + 1.5 * layer
+    by_hand = 1.1 * 96 * 2 * 2048 * 12288 + 1.5 * KERNELS * layer
     assert kept(Layout(recompute="full"), batch=1) == pytest.approx(by_hand)
 
 
 def test_standard_attention_keeps_scores_unless_recomputed():
     flash = kept(Layout(), batch=1)
-    scores = 5 * 96 * 2048 * 2048  # 5·a·s²·b bytes a layer
+    scores = 1.1 * 5 * 96 * 2048 * 2048  # 5·a·s²·b bytes a layer
     assert kept(Layout(), batch=1, attention="standard") == pytest.approx(flash + 96 * scores)
     again = kept(Layout(recompute="selective"), batch=1, attention="standard")
     assert again == pytest.approx(flash + scores)
@@ -225,14 +229,14 @@ def test_standard_attention_keeps_scores_unless_recomputed():
 
 def test_tensor_parallelism_with_and_without_sequence_parallelism():
     # 8 of the 32 bytes are split only by sequence parallelism (arXiv:2205.05198, equation 2)
-    per = 2048 * 12288 * 96.5
+    per = KERNELS * 2048 * 12288 * 96.5
     assert kept(Layout(tensor=8), batch=1) == pytest.approx(32 / 8 * per)
     apart = kept(Layout(tensor=8, sequence_parallel=False), batch=1)
     assert apart == pytest.approx((8 + 24 / 8) * per)
 
 
 def test_the_first_stage_holds_as_many_micro_batches_as_there_are_stages():
-    layer = 32 * 2048 * 12288
+    layer = KERNELS * 32 * 2048 * 12288
     deep = kept(Layout(pipeline=8), batch=64)
     assert deep == pytest.approx((12 * 8 + 0.5) * layer)  # p · L/p layers: all of them
     few = kept(Layout(pipeline=8), batch=2)

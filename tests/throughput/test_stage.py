@@ -307,12 +307,12 @@ def test_a_measured_throughput_holds_generation_already():
 
 def test_what_cannot_fit_is_refused_with_the_smallest_count():
     with pytest.raises(InputError) as refused:
-        throughput(work_of(LLAMA70), machine(4), recipe(2048, 16))
+        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
     assert refused.match(
         r"^hardware.count: expected at most 80 GiB a device, which is what h100 has; "
         r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$"
     )
-    work, on = work_of(LLAMA70), machine(4)
+    work, on = work_of(LLAMA70), machine(4, per_node=8)
     fewest = smallest_count(work, footprint_of(work), on, recipe(2048, 16))
     assert f"; {fewest} such" in str(refused.value)
     assert throughput(work, machine(fewest), recipe(2048, fewest)).memory.low <= 80 * GIB
