@@ -147,7 +147,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     """What the software of a recipe holds at one level (LOW, VALUE or HIGH).
 
     ``alone``: on one device.  Where no software is told, the low end is that of the most sparing
-    one: states of 16 bits, inputs of layers on the host, and in tuning no logits and gradients freed.
+    one: states of 16 bits, inputs of layers on the host; in tuning, no logits and gradients freed.
     """
     untold = recipe.software is None and level == LOW
     spares = untold and recipe.method != "pretrain"

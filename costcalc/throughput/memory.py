@@ -199,12 +199,13 @@ def _states(split: _Split, held: Held, ends: Number) -> _Made:
     here, states_here = axes.hosted < 2, axes.hosted < 1
     layer = model.dense / axes.tensor + model.expert / split.experts_over
     share = split.recipe.trainable_share
+    stored = held.weight if share == 1 else held.frozen
+    weights: Number
     if share < 1:
         weights = held.frozen + (held.frozen_ends - held.frozen) * outside + held.adapter * share
         gradients = held.adapter * share * in_weights * here
         optimizer = 2 * held.adapter * share * in_states * states_here
         update = held.adapter / 4 * held.update * share * in_states * states_here
-        stored = held.frozen
     else:
         weights = held.weight * held.trained + held.copies
         gradients = held.gradient * held.trained * in_gradients * here
@@ -214,7 +215,6 @@ def _states(split: _Split, held: Held, ends: Number) -> _Made:
         each = held.optimizer + (held.optimizer_ends - held.optimizer) * outside
         optimizer = each * held.trained * in_states * states_here
         update = held.update * held.trained * in_states * states_here
-        stored = held.weight
     gathers = np.maximum((axes.zero >= 3) * (split.group > 1), axes.hosted >= 2)
     whole = held.gathered * stored * layer * gathers
     if split.recipe.base_precision in QUANTISED:  # one matrix at a time
@@ -231,7 +231,7 @@ def _activations(split: _Split, held: Held, in_flight: Number) -> tuple[Number, 
     kept = layer * (1 - axes.full + (held.selective - 1) * axes.selective) + scores * (1 - again)
     kept = kept + held.stream * samples * model.stream / split.sequence * axes.full
     once = layer * axes.full + scores * again
-    layers = split.layers * in_flight
+    layers: Number = split.layers * in_flight
     hosted = np.maximum(axes.activations, axes.full * held.on_host)
     stored = (layers + (np.minimum(layers, held.on_device) - layers) * hosted) * kept
     if split.recipe.method == "frozen":  # nothing before the head learns: nothing is kept for it

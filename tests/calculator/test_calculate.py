@@ -203,7 +203,7 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count() -> None:
         costcalc.estimate(run)
     message = str(caught.value)
     assert "hardware.count" in message
-    assert "96 such devices are the fewest that fit" in message
+    assert "64 such devices are the fewest that fit" in message
     measured = {**run, "hardware": {**run["hardware"], "utilization": 0.3}}
     assert value(costcalc.estimate(measured), "wall_clock") > 0
 

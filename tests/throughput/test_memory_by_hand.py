@@ -128,28 +128,37 @@ def test_deepspeed_sums_gradients_beside_them() -> None:
     assert each("gradients", **how | {"precision": "fp32"}) == pytest.approx([4, 4, 4])
 
 
-@pytest.mark.parametrize("software", [None, "transformers", "trl", "llama-factory", "axolotl"])
-def test_states_that_nobody_states_may_be_of_16_or_32_bits(software: str | None) -> None:
-    how = {"software": software, "states": None, "optimizer": "sgd", "gradients": "freed"}
-    # of 16 bits at the least, of 32 at the most; between, as they usually are: when tuning on one
-    # device those of the weights, else 32
-    made = each("optimizer", **how)
-    assert made == pytest.approx([0, 4 + 4, (4 + 4) * STAYS])
-    tuned = each("optimizer", **how, method="finetune")
-    assert tuned == pytest.approx([0, 2, (4 + 4) * STAYS])
-    two = each("optimizer", **how, method="finetune", layout=Layout(data=2), devices=2)
-    assert two[VALUE] == pytest.approx(4 + 4)
+TRAINERS = ["transformers", "trl", "llama-factory", "axolotl", "ms-swift"]
+
+
+@pytest.mark.parametrize("software", [None, *TRAINERS])
+@pytest.mark.parametrize(("states", "between"), [("bf16", 2), ("fp32", 4 + 4)])
+def test_states_that_nobody_tells_may_be_of_16_or_32_bits(
+    software: str | None, states: str, between: float
+) -> None:
+    how = {"software": software, "states": states, "optimizer": "sgd"}
+    # of 16 bits at the least, of 32 at the most; between, as they usually are
+    assert each("optimizer", **how) == pytest.approx([0, between, (4 + 4) * STAYS])
+    told = each("optimizer", **how, told=frozenset({"states"}))
+    assert told[HIGH] == pytest.approx(between * STAYS)
+    assert told[LOW] == (0 if states == "bf16" else 4)
+    other = each("optimizer", **how | {"software": "torchtune"})  # whose states are known
+    assert other == pytest.approx(told)
 
 
 def test_where_no_software_is_told_the_low_end_is_that_of_the_most_sparing_one() -> None:
     full = Layout(recompute="full")
     model = replace(KEPT, dense=1e8, logits=1e8)
-    how: dict[str, Any] = {"software": None, "states": None, "method": "finetune"}
+    how: dict[str, Any] = {"software": None, "method": "finetune"}
     low = at(LOW, model, full, **how)
     # gradients of one layer in 16 bits; no logits; inputs of layers on the host, so one at work
     assert low.gradients == pytest.approx(2 * 1e8)
     assert low.logits == 0.0
     assert low.activations == pytest.approx(0.7 * 2 * 1e7)
+    for key in ("gradients", "logits"):  # unless they are told
+        said = at(LOW, model, full, batch=2, **how, told=frozenset({key}))
+        assert said.gradients == pytest.approx(2e9 if key == "gradients" else 2 * 1e8)
+        assert said.logits == pytest.approx(2 * 1e8 if key == "logits" else 0.0)
     # in pretraining but the states are, and the inputs
     first = at(LOW, model, full, batch=2, **how | {"method": "pretrain"})
     assert (first.gradients, first.logits) == (pytest.approx(2e9), pytest.approx(2 * 1e8))
@@ -377,14 +386,13 @@ def test_a_tied_head_is_stored_once_on_one_stage_and_twice_on_two() -> None:
         # in 16 bits, in 32, their softmax and the gradients of each
         ("full", False, [5, 13, 20]),
         ("full", True, [2, 8, 14]),
-        (None, True, [2, 8, 14]),
         ("chunked", False, [0.2, 2.5, 5]),  # in 16 bits and a chunk in 32; or but a chunk
         ("chunked", True, [0.2, 2.5, 5]),
         ("fused", False, [0, 0.5, 2]),
         ("fused", True, [0, 0.5, 2]),
     ],
 )
-def test_bytes_a_logit(logits: str | None, compiled: bool, bytes_each: list) -> None:
+def test_bytes_a_logit(logits: str, compiled: bool, bytes_each: list) -> None:
     model = replace(BARE, dense=0.0, logits=1e9)
     made = each("logits", model=model, logits=logits, compiled=compiled)
     lost = PASSES if compiled else EAGER
