@@ -20,6 +20,7 @@ from costcalc.validate import (
     costs,
     footprints,
     measurements,
+    memory,
     own,
     power,
     published,
@@ -136,6 +137,27 @@ def _runs() -> Category:
         short="published runs, device-hours", baselines=baselines.of_runs(found),
         note="The goodput comes from the runs of the other organisations, and the step without "
         "the benchmarks of its own.",
+    )  # fmt: skip
+
+
+def _memory() -> tuple[Category, Category]:
+    """Peaks of memory, with the software as told and without."""
+    ended = memory.bounds()
+    note = (
+        "What was allocated, reserved or in use on the board, against what is predicted in use. Of "
+        f"{len(ended)} runs that ended out of memory {sum(held for _, held in ended)} are held to "
+        "be possibly too large. The few fitted constants have seen these rows."
+    )
+    splits = ("kind", "source", "workload")
+    return (
+        category(
+            "Peak memory a device, software told", memory.points(), splits,
+            short="peak memory, software told", note=note,
+        ),
+        category(
+            "Peak memory a device, software not told", memory.points(told=False), splits,
+            short="peak memory, software not told",
+        ),
     )  # fmt: skip
 
 

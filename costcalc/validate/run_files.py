@@ -13,7 +13,8 @@ from costcalc.validate.measurements import Row, models, number
 SEQUENCE = 2048
 _SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocabulary", "experts",
           "experts_per_token", "dense_layers", "window")  # fmt: skip
-_WORDS = ("attention", "kernels", "method", "recompute", "base_precision", "optimizer")
+_WORDS = ("attention", "kernels", "method", "recompute", "base_precision", "optimizer", "software",
+          "states", "logits", "gradients")  # fmt: skip
 _KINDS = {"decoder": "decoder", "encoder": "encoder", "vision": "vit"}
 _IMAGE = 224  # pixels a side, of which the measured transformers make their patches
 
@@ -48,13 +49,13 @@ def run_of(row: Row, *, hidden: bool = False) -> dict[str, Any]:
 
 def model_of(row: Row) -> dict[str, Any]:
     """The preset of the name of the row's shape, else its sizes, its FLOPs or its parameters."""
+    if row["shape"] in preset.names():
+        return {"preset": row["shape"]}
     known = models().get(row["shape"])
     if known is None:
         active = row["active"] if row["active"] != row["parameters"] else ""
         counts = {"parameters": row["parameters"] or active, "active_parameters": active}
         return {name: float(text) for name, text in counts.items() if text}
-    if row["shape"] in preset.names():
-        return {"preset": row["shape"]}
     if known["forward_gflop"]:
         counted = {"activations": number(known, "activations_m") * 1e6}
         return {"forward_flops": number(known, "forward_gflop") * 1e9, "kind": known["kind"],
@@ -82,6 +83,8 @@ def _recipe(row: Row) -> dict[str, Any]:
     made: dict[str, Any] = {name: row[name] for name in _WORDS if row.get(name)}
     if row["overlap"]:
         made["overlap"] = row["overlap"] != "0"
+    if row.get("compiled"):
+        made["compiled"] = row["compiled"] != "0"
     if row.get("lora_rank"):
         made["lora"] = {"rank": _whole(row, "lora_rank")}
         if row.get("lora_targets"):
@@ -115,8 +118,7 @@ def _layout(row: Row) -> dict[str, Any]:
         made.setdefault("virtual_pipeline", stages)
     if row["sharding"]:
         made["sharding"] = row["sharding"]
-    if row.get("offload"):
-        made["offload"] = row["offload"]
+    made |= {name: row[name] for name in ("offload", "activations") if row.get(name)}
     if row["sequence_parallel"]:
         made["sequence_parallel"] = row["sequence_parallel"] != "0"
     return made
