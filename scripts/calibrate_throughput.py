@@ -350,8 +350,10 @@ def goodput(constants: dict[str, Any]) -> dict[str, Any]:
     """Goodput of published runs against the benchmarks' prediction."""
     found = published.goodput_of(published.goodputs(constants))
     values = {n: rounded(v) if n != "n" else int(v) for n, v in found.items()}
-    why = (f"share of the allocated hours of {values['n']} published runs that the predicted step "
-           "takes: restarts, evaluation, checkpoints, settings less than tuned")  # fmt: skip
+    why = (
+        f"share of the allocated hours of {values['n']} published runs on more than a node that "
+        "the predicted step takes: restarts, evaluation, checkpoints, settings less than tuned"
+    )
     return values | {"source": "published_runs", "why": f'"{why}"'}
 
 

@@ -19,6 +19,7 @@ from costcalc.calculator.result import Estimate
 from costcalc.catalog.region import Region
 from costcalc.resolve.calibration import measured_steps
 from costcalc.resolve.embodied import embodied
+from costcalc.resolve.goodput import speed_is_given, speed_is_measured
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import Known
 from costcalc.resolve.measured import with_measured
@@ -27,14 +28,7 @@ from costcalc.resolve.place import place, region_of
 from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
 from costcalc.resolve.remembered import remembered
-from costcalc.resolve.time import (
-    Timed,
-    speed_is_given,
-    speed_is_measured,
-    time_inputs,
-    time_is_measured,
-    timed,
-)
+from costcalc.resolve.time import Timed, time_inputs, time_is_measured, timed
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.loading import Input, Request, Source, load
 

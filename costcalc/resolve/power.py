@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from costcalc import energy
 from costcalc.base.assumption import Assumption, exact
+from costcalc.resolve.goodput import EFFECTIVE_SOURCE
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known
-from costcalc.resolve.time import EFFECTIVE_SOURCE, Timed
+from costcalc.resolve.time import Timed
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.throughput.basis import kind_of

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.base.vocabulary import AXES, PEAK_KEY
+from costcalc.resolve.goodput import goodput
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
 from costcalc.resolve.recipe import recipe_of
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
-from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout, Recipe
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, Throughput, throughput
@@ -136,52 +136,6 @@ def _given(
     )
 
 
-# The share of the time that trains, where the speed while it trains is measured.
-EFFECTIVE = (0.9, 0.75, 0.99)
-EFFECTIVE_SOURCE = (
-    "Grattafiori et al. 2024 (Llama 3, arXiv 2407.21783), section 3.3.4: over 90 % effective time"
-)
-
-
-def speed_is_given(given: Input) -> bool:
-    """Whether the run file says how fast it trains."""
-    asked = given.part.hardware or Hardware()
-    said = (asked.utilization, asked.throughput, asked.calibrate)
-    return any(item is not None for item in said)
-
-
-def speed_is_measured(given: Input) -> bool:
-    """Whether the run file says how fast it trains, or how long it took."""
-    measured = given.part.measured
-    took = (measured.wall_clock, measured.device_hours) if measured else ()
-    return speed_is_given(given) or any(item is not None for item in took)
-
-
-def goodput(given: Input) -> Assumption:
-    """The share of the allocated time that trains."""
-    own = stated(given, "hardware.goodput", "1")
-    if own is not None:
-        return own
-    if speed_is_measured(given):
-        (value, low, high), source = EFFECTIVE, EFFECTIVE_SOURCE
-        why = "restarts, checkpoints and waiting; the speed is measured"
-    else:
-        constants = load()
-        found = constants["goodput"]
-        value, low, high, why = found["value"], found["low"], found["high"], found["why"]
-        source = constants["sources"][found["source"]]["title"]
-    return Assumption(
-        key="hardware.goodput",
-        value=value,
-        low=low,
-        high=high,
-        unit="1",
-        basis="default",
-        source=source,
-        why=why,
-    )
-
-
 def time_is_measured(given: Input) -> bool:
     """Whether the run file says how long it took."""
     measured = given.part.measured
@@ -206,7 +160,7 @@ def time_inputs(
             where=given.place("hardware", "count"),
         ),
         "runs": runs or exact("training.runs", 1.0, "1", basis="default", source="costcalc"),
-        "goodput": goodput(given),
+        "goodput": goodput(given, devices.count, time.throughput.seconds if time else None),
     }
     if work.work is not None:
         known |= _flops(given, work.work, time)

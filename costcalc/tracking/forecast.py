@@ -21,7 +21,7 @@ from costcalc.base.ranges import Z95, draw, normals, percentiles
 from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.result import UNITS, Estimate, Result, unknown
-from costcalc.resolve.time import EFFECTIVE, EFFECTIVE_SOURCE
+from costcalc.resolve.goodput import EFFECTIVE, EFFECTIVE_SOURCE
 
 if TYPE_CHECKING:
     from costcalc.base.ranges import Array

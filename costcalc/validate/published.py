@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, cast
 
 from costcalc.calculator.calculate import estimate
+from costcalc.resolve.goodput import FEW
 from costcalc.throughput.constants import Constants, Stated, using
 from costcalc.throughput.constants import shipped as shipped_constants
 from costcalc.validate.measurements import Row, number, shipped
@@ -51,9 +52,14 @@ def model_of(row: Row) -> dict[str, Any]:
 
 
 def goodputs(constants: Constants) -> dict[str, list[float]]:
-    """Share of the allocated hours that each run would train, by organisation."""
+    """Share of the allocated hours that each run on more than a node would train.
+
+    What few devices lose is a constant of its own (:mod:`costcalc.resolve.goodput`).
+    """
     found: dict[str, list[float]] = {}
     for row in shipped("published_runs"):
+        if number(row, "devices", DEVICES) <= FEW:
+            continue
         with using(constants):
             trains = estimate(run_of(row), changes={"hardware.goodput": 1}, ranges=False)
         share = (trains.results["device_hours"].value or math.nan) / number(row, "device_hours")

@@ -17,6 +17,15 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
 from costcalc.catalog.region import find as region
 from costcalc.resolve import hardware as resolved
+from costcalc.resolve.goodput import (
+    EFFECTIVE,
+    EFFECTIVE_SOURCE,
+    FEW,
+    MANY,
+    SMALL,
+    STARTING,
+    goodput,
+)
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import dollars, stated
 from costcalc.resolve.names import look_up
@@ -24,7 +33,7 @@ from costcalc.resolve.place import region_named
 from costcalc.resolve.power import SLOWER
 from costcalc.resolve.price import owned_default, prices, quoted
 from costcalc.resolve.recipe import recipe_of
-from costcalc.resolve.time import EFFECTIVE, fixed_by, goodput, time_inputs, timed
+from costcalc.resolve.time import fixed_by, time_inputs, timed
 from costcalc.resolve.workload import architecture_of, trained
 from costcalc.runfile.loading import Input, load
 from costcalc.runfile.schema import Price
@@ -220,13 +229,46 @@ def test_goodput_where_the_speed_is_measured_and_where_it_is_modelled() -> None:
         {"measured": {"wall_clock": "1 h"}},
         {"measured": {"device_hours": 16}},
     ):
-        found = goodput(part(**sections))
+        found = goodput(part(**sections), 1024, None)
         assert (found.value, found.low, found.high) == (0.9, 0.75, 0.99), sections
-    modelled = goodput(part())
+        assert found.source == EFFECTIVE_SOURCE
+    modelled = goodput(part(), 1024, None)
     assert modelled.low < modelled.value < 0.9
-    assert "69 published runs" in modelled.why
-    assert goodput(part(measured={"energy": "1 kWh"})) == modelled
-    assert goodput(part(hardware={**H100, "goodput": 0.5})).value == 0.5
+    assert "published runs on more than a node" in modelled.why
+    assert goodput(part(measured={"energy": "1 kWh"}), 1024, None) == modelled
+    assert goodput(part(hardware={**H100, "goodput": 0.5}), 1024, None).value == 0.5
+
+
+def test_goodput_follows_the_devices() -> None:
+    assert SMALL == (0.97, 0.8, 1.0)
+    assert (FEW, MANY) == (8, 128)
+    few = [goodput(part(), devices, None) for devices in (1, 8)]
+    assert [(one.value, one.low, one.high) for one in few] == [SMALL, SMALL]
+    assert "few devices lost almost nothing" in few[0].why
+    large = goodput(part(), 128, None)
+    # 32 devices are two doublings of the four from 8 to 128: half way
+    between = goodput(part(), 32, None)
+    assert between.value == pytest.approx((0.97 + large.value) / 2)
+    assert (between.low, between.high) == pytest.approx(
+        ((0.8 + large.low) / 2, (1.0 + large.high) / 2)
+    )
+    assert between.why.startswith("of 32 devices: ")
+    # Llama 3: 419 interruptions in 54 days of 16,384 devices, a quarter of an hour each
+    hours = 419 * 0.25 / (54 * 24)  # the share lost there, of which 15/16 are beyond 1,024 devices
+    most = goodput(part(), 16_384, None)
+    assert most.value == pytest.approx(large.value * (1 - hours * 15 / 16))
+    assert most.why.endswith("; interruptions take 7.6 % more on so many")
+
+
+def test_goodput_follows_the_length_of_a_run() -> None:
+    assert STARTING == (120.0, 20.0, 600.0)
+    short = goodput(part(), 1, 49 * 60)  # two minutes to start, at most ten
+    assert short.value == pytest.approx(0.97 * 49 / 51)
+    assert short.low == pytest.approx(0.8 * 49 / 59)
+    assert short.high == pytest.approx(2940 / 2960)
+    assert short.why.endswith("; starting takes 3.9 % of a run this short")
+    assert 1 / short.value < 1.08  # a 49-minute run is not half as long again
+    assert "starting" not in goodput(part(), 1, 86_400.0).why
 
 
 def test_lost_time_draws_as_training_does_where_it_is_mostly_slow() -> None:
