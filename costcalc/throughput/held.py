@@ -146,11 +146,11 @@ class Held:
 def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     """What the software of a recipe holds at one level (LOW, VALUE or HIGH).
 
-    ``alone``: on one device.  Where no software is told, the low end is that of the most sparing
-    one: states of 16 bits, inputs of layers on the host; in tuning, no logits and gradients freed.
+    ``alone``: on one device.  At the least, states that nobody tells are of 16 bits and recompute
+    has the inputs of layers on the host; in tuning with software that nobody tells, no logits are
+    kept and gradients are freed.
     """
-    untold = recipe.software is None and level == LOW
-    spares = untold and recipe.method != "pretrain"
+    spares = recipe.software is None and level == LOW and recipe.method != "pretrain"
     width = "wide" if recipe.precision in WIDE else "half"
     width = "narrow" if recipe.precision in NARROW else width
     states = _states(recipe, width, level)
@@ -190,7 +190,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
         selective=(_SELECTIVE_FUSED if flash else _SELECTIVE)[level],
         moving=_MOVING[level],
         on_device=_ON_DEVICE[level],
-        on_host=untold or recipe.software in _HOSTS,
+        on_host=level == LOW or recipe.software in _HOSTS,
         gathered=_GATHERED[level],
         lost=_LOST[not eager][level],
         lost_fixed=_LOST_FIXED[level],
@@ -200,10 +200,10 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
 
 
 def _states(recipe: Recipe, width: str, level: int) -> str:
-    """Of how many bits states are; where nobody says, and the software leaves it open, either."""
+    """Of how many bits states are; 16 at the least and, where the software leaves it open, 32."""
     if width == "wide":
         return "wide"
-    open_ = recipe.software is None or recipe.software in TRAINERS
-    if "states" in recipe.told or not open_:
+    if "states" in recipe.told:
         return recipe.states
-    return ("bf16", recipe.states, "fp32")[level]
+    open_ = recipe.software is None or recipe.software in TRAINERS
+    return ("bf16", recipe.states, "fp32" if open_ else recipe.states)[level]

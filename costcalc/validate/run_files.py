@@ -39,8 +39,11 @@ def run_of(row: Row, *, hidden: bool = False) -> dict[str, Any]:
     if text:
         training["sequence_length"] = _whole(row, "sequence_length", SEQUENCE)
     training |= _recipe(row) | _batches(row)
+    kept = {name: row[name] for name in ("offload", "activations") if row.get(name)}
+    if kept:
+        hardware["layout"] = kept
     if row["tensor"] and not hidden:
-        hardware["layout"] = _layout(row)
+        hardware["layout"] = _layout(row) | kept
     elif not row["micro_batch"] or any(_whole(row, a) > 1 for a in ("tensor", "pipeline")):
         # micro-batches of another layout say something only where every device holds all
         training.pop("micro_batch", None)
@@ -118,7 +121,6 @@ def _layout(row: Row) -> dict[str, Any]:
         made.setdefault("virtual_pipeline", stages)
     if row["sharding"]:
         made["sharding"] = row["sharding"]
-    made |= {name: row[name] for name in ("offload", "activations") if row.get(name)}
     if row["sequence_parallel"]:
         made["sequence_parallel"] = row["sequence_parallel"] != "0"
     return made
