@@ -15,8 +15,10 @@ from costcalc.catalog import prices, region
 from costcalc.catalog.accelerator import all_accelerators
 from costcalc.catalog.figure import Figure
 from costcalc.catalog.preset import all_presets
+from costcalc.catalog.software import FACTS, all_software
 from costcalc.cli.models import count
 from costcalc.cli.prices import COLUMNS, cells
+from costcalc.cli.software import said
 
 DOCS = Path(__file__).parent.parent / "docs"
 Rows = Iterable[Sequence[str]]
@@ -81,7 +83,16 @@ def pages() -> dict[str, str]:
         for board in all_accelerators()
         for one in prices.offers(board)
     )
+    stacks = (
+        (f"`{one.id}`", one.name, *(said(one, name) for name in FACTS)) for one in all_software()
+    )
     return {
+        "software.md": page(
+            "Software",
+            "costcalc software NAME",
+            ("Id", "Name", *(name.replace("_", " ").capitalize() for name in FACTS)),
+            stacks,
+        ),
         "accelerators.md": page(
             "Accelerators",
             "costcalc hardware show NAME",

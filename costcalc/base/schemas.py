@@ -20,6 +20,7 @@ _MADE_BY: dict[str, tuple[str, tuple[str, ...]]] = {
     "accelerator": ("costcalc.catalog.accelerator", ()),
     "host": ("costcalc.catalog.host", ()),
     "preset": ("costcalc.catalog.preset", ()),
+    "software": ("costcalc.catalog.software", ()),
     "regions": ("costcalc.catalog.region_schema", ("regions",)),
     "cloud_regions": ("costcalc.catalog.region_schema", ("cloud_regions",)),
     "providers": ("costcalc.catalog.region_schema", ("providers",)),

@@ -32,6 +32,7 @@ FOLDERS = {
     "hosts": "hardware_profiles/hosts",
     "presets": "costcalc/data/presets",
     "regions": "costcalc/data/regions",
+    "software": "costcalc/data/software",
     "tables": "costcalc/data",
 }
 """Each kind of file, and its folder as messages and reports show it."""
@@ -148,12 +149,12 @@ def _head(told: Mapping[str, object]) -> Head:
 
 def _folders() -> Iterator[tuple[str, str, Traversable]]:
     for kind, shown in FOLDERS.items():
-        inside = {
-            "tables": data_root(),
-            "presets": data_root() / kind,
-            "regions": data_root() / kind,
-        }
-        yield kind, shown, inside.get(kind) or profiles_root() / kind
+        if kind == "tables":
+            yield kind, shown, data_root()
+        elif shown.startswith("costcalc/data/"):
+            yield kind, shown, data_root() / kind
+        else:
+            yield kind, shown, profiles_root() / kind
 
 
 def _sources() -> Iterator[tuple[str, str, Traversable]]:

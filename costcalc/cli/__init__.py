@@ -36,6 +36,10 @@ COMMANDS = {
         "costcalc.cli.models",
         "List the models known by name; with a NAME, show one with its sources.",
     ),
+    "software": (
+        "costcalc.cli.software",
+        "List the software known to run a step; with a NAME, show one with its sources.",
+    ),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
     "peak": ("costcalc.cli.peak", "The dense peak of a device, to divide by."),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),

@@ -97,7 +97,12 @@ Precision = Annotated[
         "--precision", "fp32, tf32, fp16, bf16, fp8, fp4.", values=beginning(_words("PRECISIONS"))
     ),
 ]
-Software = Annotated[str | None, option("--software", "What runs the step: transformers, …")]
+Software = Annotated[
+    str | None,
+    option(
+        "--software", "What runs the step: costcalc software.", values=beginning(ids("software"))
+    ),
+]
 Accelerator = Annotated[
     str | None,
     option(

@@ -9,7 +9,7 @@ from pathlib import Path
 from costcalc.base.errors import InputError, listing, nearest, wrong
 from costcalc.base.human import human
 from costcalc.base.units import parse
-from costcalc.catalog import accelerator, host, instances, preset, provider, region
+from costcalc.catalog import accelerator, host, instances, preset, provider, region, software
 from costcalc.catalog.index import plain
 from costcalc.catalog.loading import names
 from costcalc.catalog.matching import said
@@ -56,13 +56,18 @@ def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
             yield f"{'.'.join(path)}: {note}"
 
 
+_NAMED = (accelerator.Accelerator, host.Host, preset.Preset, software.Software)
+
+
 def _said(path: tuple[str, ...], name: str, own: Sequence[Path]) -> str | None:
     found = _FINDS[path](name, own)
     if isinstance(found, region.Region):
         return said(name, f"{found.code} ({found.label})", (plain(found.code),))
     if isinstance(found, Provider):
         return said(name, f"{found.id} ({found.name})", (found.id,))
-    if not isinstance(found, accelerator.Accelerator | host.Host | preset.Preset):
+    if not isinstance(
+        found, accelerator.Accelerator | host.Host | preset.Preset | software.Software
+    ):
         return None
     return said(name, f"{found.id} ({found.name})", names(found))
 
@@ -121,6 +126,7 @@ def _provider(name: str, _: Sequence[Path]) -> Provider | None:
 _FINDS: Mapping[tuple[str, ...], _Find] = {
     ("model", "preset"): lambda name, _: preset.find(name),
     ("training", "teacher", "preset"): lambda name, _: preset.find(name),
+    ("training", "software"): lambda name, _: software.find(name),
     ("hardware", "accelerator"): accelerator.find,
     ("hardware", "instance"): instances.find,
     ("hardware", "host"): instances.find,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
+from costcalc.resolve.software import cast_of, stack_of
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, Training
 from costcalc.throughput.layout import Recipe
@@ -23,6 +24,8 @@ def recipe_of(
     """The recipe of a part; what it does not say is a default, listed in ``assumed``."""
     training = given.part.training or Training()
     layout = (given.part.hardware or Hardware()).layout
+    stack = stack_of(training, work, devices, assumed)
+    experts = stack.fact("experts")
     batch = training.global_batch
     if batch is None:
         batch = taken(assumed, "training.global_batch", *_batch(work, devices))
@@ -39,8 +42,8 @@ def recipe_of(
         sequence_length=work.sequence_length or 1,
         global_batch=float(batch),
         precision=precision,
-        attention=training.attention or taken(assumed, "training.attention", "flash"),
-        overlap=training.overlap is not False,
+        attention=stack.default(assumed, "attention", training.attention, "flash"),
+        overlap=stack.default(assumed, "overlap", training.overlap, True),
         expert_overlap=bool(layout and layout.expert_overlap),
         kernels=kernels,
         optimizer=training.optimizer or taken(assumed, "training.optimizer", "adamw"),
@@ -48,11 +51,13 @@ def recipe_of(
         passes=work.passes,
         base_precision=base,
         trainable_share=share,
-        software=training.software,
-        compiled=training.compiled is not False,
-        states=training.states or "fp32",
-        logits=training.logits or "full",
-        gradients=training.gradients or "kept",
+        software=stack.software.id if stack.told else None,
+        compiled=stack.default(assumed, "compiled", training.compiled, True),
+        states=stack.default(assumed, "states", training.states, "fp32"),
+        logits=stack.default(assumed, "logits", training.logits, "full"),
+        gradients=stack.default(assumed, "gradients", training.gradients, "kept"),
+        cast=cast_of(stack, precision),
+        experts=str(experts.value) if experts else "grouped",
         told=frozenset(
             name for name in ("states", "logits", "gradients") if getattr(training, name)
         ),

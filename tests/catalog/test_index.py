@@ -51,7 +51,7 @@ FILE = "hardware_profiles/hosts/a.yaml"
 def test_the_index_says_what_every_file_says() -> None:
     made = Index(build())
     files = list(compiled._sources())
-    assert len({kind for kind, *_ in files}) == 6
+    assert len({kind for kind, *_ in files}) == 7
     for _, shown, path in files:
         raw = path.read_bytes()
         assert made.data(shown) == read(raw, shown).data, shown

@@ -27,6 +27,7 @@ EACH = {
     "calibrate": ["REPORT", "--step-time", "20 s"],
     "validate": [],
     "models": ["llama-3-8b"],
+    "software": ["litgpt"],
     "hardware": ["show", "h100-sxm5-80"],
     "prices": ["list", "t4"],
     "regions": ["show", "CA-QC"],

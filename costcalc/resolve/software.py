@@ -1,0 +1,99 @@
+"""What runs the step: the stack that is named, else what is usual for method and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.vocabulary import NARROW
+from costcalc.catalog import software as stacks
+from costcalc.catalog.software import Fact, Software
+from costcalc.resolve.hardware import Devices
+from costcalc.resolve.known import taken
+from costcalc.runfile.schema import REINFORCED, Training
+from costcalc.workload.work import Work
+
+T = TypeVar("T", bool, str)
+LARGE = 64  # devices from which fine-tuning is taken to be of a cluster's software
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack as it runs one part; ``told``: the run file names it."""
+
+    software: Software
+    told: bool
+    method: str
+    generation: str
+    devices: int
+
+    def fact(self, name: str) -> Fact | None:
+        """What it does in this run; None where nothing is known."""
+        return self.software.fact(name, self.method, self.generation, self.devices)
+
+    def default(self, assumed: list[Assumption | Choice], name: str, given: T | None, last: T) -> T:
+        """What the run file says of a key, else what the stack does, listed in ``assumed``.
+
+        ``last``: where nothing is known of the stack.
+        """
+        if given is not None:
+            return given
+        fact = self.fact(name)
+        if fact is None:
+            return last
+        why = f"as {self.software.name} does" + (f": {fact.note}" if fact.note else "")
+        source = self.software.sources[fact.source].title
+        taken(assumed, f"training.{name}", fact.value, why, source)
+        return type(last)(fact.value)
+
+
+def stack_of(
+    training: Training, work: Work, devices: Devices, assumed: list[Assumption | Choice]
+) -> Stack:
+    """The stack of a part; one that is not named is listed in ``assumed``."""
+    if training.software is not None:
+        found = stacks.find(training.software)
+    else:
+        name, why = usual(work, devices)
+        found = stacks.find(name)
+        taken(assumed, "training.software", name, f"not told: {why}; the range is wider for it")
+    return Stack(
+        software=found,
+        told=training.software is not None,
+        method=work.method,
+        generation=devices.machine.generation,
+        devices=devices.count,
+    )
+
+
+def usual(work: Work, devices: Devices) -> tuple[str, str]:
+    """What usually runs a method at a size, and of what that is usual."""
+    machine, method = devices.machine, work.method
+    several = devices.count > machine.per_node
+    if work.datum == "sample":
+        name, what = "pytorch", "models of images, sound and the like"
+    elif method in ("dpo", *REINFORCED):
+        name, what = "trl", method
+    elif method == "pretrain":
+        name = "megatron" if several else "pytorch"
+        name = "primus" if several and machine.generation.startswith("cdna") else name
+        what = f"pretraining {'on several nodes' if several else 'inside one node'}"
+    elif method == "lora" or devices.count < LARGE:
+        name, what = "transformers", f"{method}, LoRA at any size and others below {LARGE} devices"
+    else:
+        name, what = "nemo", f"{method} on {LARGE} devices or more"
+    if machine.kind == "tpu":
+        name = "maxtext" if work.datum == "token" else "jax"
+        what = f"{what}, on TPU"
+    return name, f"usual for {what}"
+
+
+def cast_of(stack: Stack, precision: str) -> str | None:
+    """How operands get their 8 or 4 bits: mxfp8 and 4 bits by block, fp8 as the stack does."""
+    if precision not in NARROW:
+        return None
+    fact = stack.fact("cast") if precision == "fp8" else None
+    if fact is not None:
+        return str(fact.value)
+    return "tensor" if precision == "fp8" else "row"
