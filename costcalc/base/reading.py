@@ -60,6 +60,12 @@ class Document:
         duplicates = (*below.duplicates, *self.duplicates)
         return replace(self, data=data, below=below, duplicates=duplicates)
 
+    def inside(self, key: str) -> Document:
+        """What stands under a key, as a document of its own with its places."""
+        marks = {path[1:]: mark for path, mark in self.marks.items() if path[:1] == (key,)}
+        keys = {path[1:]: mark for path, mark in self.key_marks.items() if path[:1] == (key,)}
+        return replace(self, data=self.data[key], marks=marks, key_marks=keys)
+
     def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
         """A problem at the place of ``path``, or of the nearest thing around it."""
         if any(tuple(path[: len(given)]) == given for given in self.changed):

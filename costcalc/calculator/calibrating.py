@@ -14,7 +14,7 @@ from costcalc.base.writing import save, to_yaml
 from costcalc.resolve.calibration import Held, held_of
 from costcalc.resolve.names import look_up
 from costcalc.runfile.calibration import MAX_STEPS, SCHEMA, SPEEDS
-from costcalc.runfile.loading import Request, Source, check, document_of
+from costcalc.runfile.loading import Request, Source, check, document_of, own_run
 from costcalc.throughput.transfer import SIZES, WORDS, Carried, Likeness, carried
 
 #: sections that say what a step was; where it ran and what it cost are not the machine's
@@ -165,9 +165,8 @@ def _step(
     speed: Mapping[str, object] | None,
     named: object = None,
 ) -> Step:
+    document = own_run(document)
     data = document.data if isinstance(document.data, Mapping) else {}
-    if str(data.get("schema", "")).startswith("costcalc/report/"):
-        data = data.get("run") or {}
     if speed is not None and isinstance(data.get("hardware"), Mapping):
         kept = _without(data["hardware"], (*SPEEDS, "utilization_basis"))
         data = {**data, "hardware": {**kept, **speed}}

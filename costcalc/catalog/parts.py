@@ -156,6 +156,20 @@ def share_part(share: float, board: str) -> Part | None:
     return None if cut is None or share >= 1 else _part(chip, cut)
 
 
+def slices_of_profile(profile: str, named: str = "") -> int:
+    """Compute slices of the boards that have a MIG profile; ``named`` tells them apart.
+
+    Where boards differ that the name does not tell apart, seven, as most have.
+
+    >>> slices_of_profile("1g.10gb"), slices_of_profile("2g.12gb"), slices_of_profile("9g.9gb")
+    (7, 4, 7)
+    """
+    boards = [board for board in MIG if profile in _profiles(board)]
+    meant = [board for board in boards if named and board.startswith(plain(named))] or boards
+    wholes = {MIG[board][0].whole[0] for board in meant}
+    return wholes.pop() if len(wholes) == 1 else 7
+
+
 def _profiles(board: str) -> dict[str, tuple[int, int]]:
     chip, sizes = MIG[board]
     memories = sorted({memory for _, memory in chip.cuts})

@@ -109,18 +109,61 @@ def render(
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="codecarbon, carbontracker or slurm.")],
-    file: Annotated[Path, typer.Argument(help="emissions.csv, a log, a sacct -P table.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="codecarbon, carbontracker, slurm, nvidia-smi, dcgm, wandb, mlflow or zeus."
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(help="What the tool wrote: a table, a log, a folder.")],
+    region: options.Region = None,
+    pue: options.Pue = None,
+    grid: options.Grid = None,
+    price: options.PricePerHour = None,
+    provider: options.Provider = None,
+    plan: options.Plan = None,
+    set_: options.Set = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device", help="What a name of the tool is: a100=a100-sxm4-80.", show_default=False
+        ),
+    ] = None,
+    ranks: Annotated[
+        str | None,
+        options.option("--ranks", "codecarbon: rows of one time and machine are one, or each."),
+    ] = None,
+    interval: Annotated[
+        str | None, options.option("--interval", "dcgm: time between its rows: 1 s.")
+    ] = None,
     identify: Annotated[
         bool, typer.Option("--identify", help="Keep names of projects, jobs, hosts.")
     ] = False,
     output: Output = None,
     force: Force = False,
 ) -> None:
-    """What another tool measured, as a report."""
+    """What another tool measured, as a report; with a place and a price, its money and CO2e too."""
+    from costcalc.base.units import parse
     from costcalc.report.importing import read
+    from costcalc.report.importing.costed import Costing
 
-    _write_report(read(source, file, identify=identify), output, force=force)
+    said = {"region": region, "pue": pue, "grid": grid, "price": price, "provider": provider,
+            "plan": plan, "set": set_}  # fmt: skip
+    costing = Costing(
+        changes=options.changes(said),
+        devices=dict(options.pair(text, "--device") for text in device or ()),
+    )
+    if ranks not in (None, "one", "each"):
+        raise options.wrong("--ranks", f'expected one or each; got "{ranks}"')
+    made = read(
+        source,
+        file,
+        identify=identify,
+        costing=costing,
+        ranks=ranks,
+        interval=parse(interval, "s") if interval else None,
+    )
+    _write_report(made, output, force=force)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -11,6 +10,7 @@ from costcalc.base.errors import CostcalcError
 from costcalc.calculator.result import MODEL_VERSION
 from costcalc.report.closure import same
 from costcalc.report.view import figures
+from costcalc.runfile.asked import asked as asked_for
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Part, Report, Stage
@@ -122,24 +122,8 @@ def _files(run: object) -> list[str]:
 
 
 def asked(report: Report) -> dict[str, object]:
-    """The run as it was asked for: without the keys that costcalc filled in itself.
-
-    >>> asked({"run": {"site": {"region": "FR", "pue": 1.3}},
-    ...        "assumptions": [{"key": "site.pue", "basis": "default"}]})
-    {'site': {'region': 'FR'}}
-    """
-    run = copy.deepcopy(dict(report["run"]))
-    if run.get("stages"):
-        return run  # written as it was read
-    for item in report["assumptions"]:
-        if item["basis"] not in ("given", "measured"):
-            *groups, last = item["key"].split(".")
-            holder: object = run
-            for group in groups:
-                holder = holder.get(group) if isinstance(holder, dict) else None
-            if isinstance(holder, dict):
-                holder.pop(last, None)
-    return {key: value for key, value in run.items() if value != {}}
+    """The run of a report as it was asked for."""
+    return asked_for(report["run"], report["assumptions"])
 
 
 def _differences(prefix: str, report: Report | Stage, again: Report | Stage) -> Iterator[str]:

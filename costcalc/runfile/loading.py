@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from costcalc.base.errors import InputError, Problem, shown
 from costcalc.base.faults import KeyPath, translated
 from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
+from costcalc.runfile.asked import asked, is_report
 from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF, Part, Run
@@ -95,7 +96,19 @@ def load(
         InputError: every problem of the file, in its order.
     """
     document, folder = document_of(source)
-    return check(document, folder, look_up, changes=changes, may_lack=may_lack)
+    return check(own_run(document), folder, look_up, changes=changes, may_lack=may_lack)
+
+
+def own_run(document: Document) -> Document:
+    """Of a report, the run that was asked for; any other document as it is."""
+    if not is_report(document.data):
+        return document
+    run, listed = document.data.get("run"), document.data.get("assumptions")
+    if not isinstance(run, Mapping) or not run:
+        message = "this report holds no run of its own to estimate again: it was merged or imported"
+        raise InputError(document.problem(("run",), message))
+    items = [item for item in listed or () if isinstance(item, Mapping)]
+    return replace(document.inside("run"), data=asked(run, items))
 
 
 def check(

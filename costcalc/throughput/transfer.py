@@ -4,7 +4,7 @@ The error of the time model, the logarithm of the measured over the modelled rat
 machine's (its clocks, its software), in part that of what a step spends its time on (computing,
 moving memory, the network), and in part that of runs alike.  Two runs' errors are correlated by
 
-    machine² + Σ part²·aₚ·bₚ + alike²·exp(−Σ|difference| / length)
+    machine² + Σ part²·aₚ·bₚ + alike²·exp(−Σ|difference| / length) + own²·(the same run)
 
 with aₚ the share of a run's step that goes to a part, and differences in doublings of sizes and in
 words.  What measured steps say of another follows by kriging (Rasmussen and Williams 2006, Gaussian
@@ -85,6 +85,7 @@ class Spreads:
     machine: tuple[tuple[float, float], ...]
     parts: tuple[float, ...]
     alike: float
+    own: float
     noise: float
     lengths: tuple[float, ...]
 
@@ -102,6 +103,7 @@ def spreads_of(found: Mapping[str, Any]) -> Spreads:  # type: ignore[explicit-an
         machine=tuple(zip(machine["spread"], machine["weight"], strict=True)),
         parts=tuple(found["parts"][name] for name in NAMES),
         alike=found["alike"],
+        own=found["own"],
         noise=found["noise"],
         lengths=tuple(found["lengths"][name] for name in (*SIZES, *WORDS)),
     )
@@ -170,6 +172,7 @@ def covariance(runs: Sequence[Likeness], found: Spreads) -> Floats:
         apart = apart + (words[:, None] != words[None]) / length
     shares = np.array([run.shares for run in runs]) * found.parts
     made: Floats = shares @ shares.T + found.alike**2 * np.exp(-apart)
+    made += found.own**2 * (apart == 0.0)
     return made
 
 

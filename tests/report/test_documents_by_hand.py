@@ -510,7 +510,7 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
     assert [run["device_hours"] for run in made["runs"]] == [2.0, 2.0, 1.0, 0.0]
     said = " ".join(made["warnings"])
     assert "energy of batch scripts and of their srun steps is added" in said
-    assert "jobs that still run are counted so far" in said
+    assert "jobs that wait in the queue are not counted: 1" in said
     assert "without sacct -D" in said
     twice = slurm.read(SACCT + "1|REQUEUED|60|gres/gpu=1|0\n1|COMPLETED|60|gres/gpu=1|0\n", "s")
     assert "without sacct -D" not in " ".join(twice["warnings"])

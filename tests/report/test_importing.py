@@ -105,7 +105,7 @@ def test_slurm_attempts_are_runs_and_steps_are_not(tmp_path: Path) -> None:
     ],
 )
 def test_typed_and_untyped_gpus_are_not_added(tres: str, number: float | None) -> None:
-    assert slurm.accelerators(tres) == number
+    assert slurm.accelerators(tres).count == number
 
 
 def test_gcds_are_said() -> None:
@@ -196,7 +196,9 @@ def test_a_real_carbontracker_log_whichever_of_the_two_is_named(which: str, tmp_
     assert value(report, "carbon_operational") == pytest.approx(0.000140623889)
     assert value(report, "wall_clock") == pytest.approx(12 / 3600)
     assert report["measurement"]["meters"][0]["version"] == "2.4.7"
-    assert report["results"]["device_hours"]["why"] == "the log names no GPU"
+    assert report["results"]["device_hours"]["why"] == (
+        "carbontracker found processors alone, no GPU"
+    )
 
 
 def test_an_output_log_alone_says_that_its_pue_is_not_known(tmp_path: Path) -> None:

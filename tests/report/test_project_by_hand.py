@@ -10,8 +10,9 @@ from byhand import assumed, figure, report, results
 from costcalc.base.errors import InputError
 from costcalc.report.compare import lines
 from costcalc.report.importing import carbontracker, codecarbon, slurm
-from costcalc.report.importing.build import Recorded, number
+from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
+from costcalc.report.importing.cells import number
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render

@@ -26,7 +26,12 @@ ALIKE = Likeness(
 )
 # one spread of the machine, so that the arithmetic can be followed
 PLAIN = Spreads(
-    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4), alike=0.1, noise=0.05, lengths=(2.0,) * 10
+    machine=((0.3, 1.0),),
+    parts=(0.2, 0.1, 0.4),
+    alike=0.1,
+    own=0.0,
+    noise=0.05,
+    lengths=(2.0,) * 10,
 )
 
 
@@ -37,6 +42,16 @@ def test_the_same_step_by_hand() -> None:
     assert found.mean == pytest.approx(-0.4912281, abs=1e-7)
     assert found.spread == pytest.approx(math.sqrt(0.00495614), rel=1e-5)
     assert found.alike == pytest.approx(1.0)
+
+
+def test_what_is_a_runs_own_is_shared_by_the_same_run_alone() -> None:
+    # own 0.4² more in the variance of both: (0.14 + 0.16) / 0.3025 for the same run; of another
+    # (one doubling of the micro-batch: exp(-0.5) of 0.1²) (0.13 + 0.0060653) / 0.3025
+    spreads_ = replace(PLAIN, own=0.4)
+    measured = [MeasuredStep(run=ALIKE, error=-0.5)]
+    other = replace(ALIKE, sizes=(34.0, 3.0, 12.0, 1.0, 0.0, 0.0))
+    assert carried(measured, ALIKE, spreads_).mean == pytest.approx(-0.4958678, abs=1e-7)
+    assert carried(measured, other, spreads_).mean == pytest.approx(-0.2249013, abs=1e-7)
 
 
 def test_another_step_by_hand() -> None:

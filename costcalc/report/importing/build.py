@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from costcalc import __version__
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.writing import digest
 from costcalc.calculator.result import UNITS
-from costcalc.report.project import assembled, total
+from costcalc.report.importing.costed import Costing, estimates
+from costcalc.report.project import assembled, merge, total
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Assumed, Boundary, Figure, Report, Stage
+    from costcalc.calculator.report_schema import (
+        Assumed,
+        Boundary,
+        Figure,
+        Measurement,
+        Report,
+        Role,
+        Stage,
+    )
 
-Row = dict[str, str | None]
 _WORK = {"E": "FLOP", "D": "1"}
 
 
@@ -39,7 +44,7 @@ class Recorded:
     energy_it: float | None = None
     pue: float | None = None
     grid: float | None = None
-    role: str = "final"
+    role: Role = "final"
     hardware: str | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,8 +59,28 @@ def report(
     region: str | None = None,
     gaps: float | None = None,
     warnings: Sequence[str] = (),
+    costing: Costing | None = None,
 ) -> Report:
-    """One report of several recorded runs; ``boundary`` says what the tool's energy covers."""
+    """One report of several recorded runs; ``boundary`` says what the tool's energy covers.
+
+    ``costing``: what the user adds, so that energy, cost and CO2e follow.
+
+    Raises:
+        InputError: a run that cannot be costed.
+    """
+    measurement: Measurement = {
+        "meters": [{"name": tool, "version": version, "what": boundary}],
+        "gaps": gaps,
+        "nodes": None,
+        "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say",
+    }
+    software: list[dict[str, str | None]] = [
+        {"name": "costcalc", "version": __version__}, {"name": tool, "version": version},
+    ]  # fmt: skip
+    if costing:
+        runs, left_out = _with_devices(runs)
+        warnings = [*warnings, *left_out]
+        return _costed(runs, costing, name, tool, warnings, measurement, software)
     parts = [_part(run, tool, region) for run in runs]
     results = total([figures(part) for part in parts]) if len(parts) > 1 else figures(parts[0])
     alone = {key: parts[0][key] for key in ("assumptions", "details")} if len(parts) == 1 else {}
@@ -77,14 +102,45 @@ def report(
         runs=[_entry(run, part, tool) for run, part in zip(runs, parts, strict=True)],
         boundary=_boundary(boundary, results["energy_it"]["value"] is not None),
         work=work | {"H": {"value": float(len(runs)), "unit": "1"}},
-        measurement={
-            "meters": [{"name": tool, "version": version, "what": boundary}],
-            "gaps": gaps,
-            "nodes": None,
-            "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say",
-        },
-        software=[{"name": "costcalc", "version": __version__}, {"name": tool, "version": version}],
+        measurement=measurement,
+        software=software,
     )
+
+
+def _costed(
+    runs: Sequence[Recorded],
+    costing: Costing,
+    name: str,
+    tool: str,
+    warnings: Sequence[str],
+    measurement: Measurement,
+    software: list[dict[str, str | None]],
+) -> Report:
+    """The report of runs that were estimated from what was recorded of them."""
+    made = [cast("Report", one.to_dict()) for one in estimates(runs, costing)]
+    for run, report in zip(runs, made, strict=True):
+        (entry,) = report["runs"]
+        entry["id"], entry["name"], entry["role"] = _id(tool, run), run.name, run.role
+        entry["measured_by"] = tool
+    whole = made[0] if len(made) == 1 else merge([("", one) for one in made], name=name)
+    told = [*whole["warnings"], *warnings]
+    sections = {**whole, "warnings": list(dict.fromkeys(told)), "measurement": measurement,
+                "software": software}  # fmt: skip
+    sections["digest"] = digest(sections)
+    return cast("Report", sections)
+
+
+def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[str]]:
+    """The runs on accelerators, where there are others too; what a processor costs is not known."""
+    kept = [run for run in runs if run.devices != 0]
+    if not kept or len(kept) == len(runs):
+        return runs, []
+    without = len(runs) - len(kept)
+    return kept, [f"{without} runs without an accelerator are left out: their price is not known"]
+
+
+def _id(tool: str, run: Recorded) -> str:
+    return "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12]
 
 
 def _part(run: Recorded, tool: str, region: str | None) -> Stage:
@@ -150,7 +206,7 @@ def _assumed(key: str, value: float, unit: str, tool: str) -> Assumed:
 def _entry(run: Recorded, part: Stage, tool: str) -> dict[str, object]:
     results = part["results"]
     made = {
-        "id": "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12],
+        "id": _id(tool, run),
         "name": run.name,
         "role": run.role,
         "number": 1.0,
@@ -173,36 +229,3 @@ def _boundary(energy: str, counted: bool) -> Boundary:
         ],
         "functional_unit": {"name": "the runs recorded", "amount": 1.0},
     }
-
-
-def table(
-    text: str, name: str, needed: Sequence[Sequence[str]], what: str, *, said: str, **dialect: Any
-) -> list[Row]:
-    """The rows of a table with a header; of each group of ``needed`` one column must be there.
-
-    Raises:
-        InputError: it is no table (``said``), or a column of ``what`` is missing.
-    """
-    rows = csv.DictReader(io.StringIO(text.replace("\0", "")), **dialect)
-    try:
-        fields = set(rows.fieldnames or ())
-        lacking = [columns[0] for columns in needed if not fields & set(columns)]
-        if lacking:
-            raise refuse(name, f"expected {what}; missing: {', '.join(lacking)}", 1)
-        return list(rows)
-    except csv.Error as error:
-        raise refuse(name, f"{said}: {error}", rows.line_num) from None
-
-
-def number(text: str | None) -> float | None:
-    """A number of a table; None where the cell is empty or none, or not finite, or negative."""
-    try:
-        value = float((text or "").strip())
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and 0 <= value < 1e15 else None
-
-
-def refuse(name: str, message: str, line: int | None = None) -> InputError:
-    """The error of a file that is none of its kind."""
-    return InputError(Problem(key="", message=message, file=name, line=line))

@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from costcalc.report.importing.build import Recorded, number, refuse, report
+from costcalc.report.importing.build import Recorded, report
+from costcalc.report.importing.cells import number, refuse
+from costcalc.report.importing.costed import Costing
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
-_ACTUAL = re.compile(r"Actual consumption for (\d+) epoch")
+_ACTUAL = re.compile(r"Actual consumption(?: for \d+ epoch\(?s?\)?)?:")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
 _FIELD = re.compile(r"^\s*(Time|Duration|Energy|CO2eq):\s*(.+?)\s*$")
 _INTENSITY = re.compile(r"(\d+(?:\.\d+)?)\s*gCO2(?:eq)?/kWh")
+_CPUS = re.compile(r"\bCPU with device\(s\)")
 _PUE = re.compile(r"PUE(?: coefficient)?(?: of|:)?\s+(\d+(?:\.\d+)?)")
 _GPUS = re.compile(r"\bGPU with device\(s\) ([^\n]{1,2000}?)\.(?: |$)", re.MULTILINE)
 _VERSION = re.compile(r"carbontracker version (\S+)", re.IGNORECASE)
@@ -26,7 +29,13 @@ _ENERGY = {"J": 1 / 3.6e6, "Wh": 1e-3, "kWh": 1.0, "MWh": 1e3}
 _MASS = {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3}
 
 
-def read(text: str, name: str, *, identify: bool = False) -> Report:  # noqa: ARG001
+def read(
+    text: str,
+    name: str,
+    *,
+    identify: bool = False,  # noqa: ARG001
+    costing: Costing | None = None,
+) -> Report:
     """The report of a log; of several actual blocks the last one counts.
 
     Raises:
@@ -36,8 +45,7 @@ def read(text: str, name: str, *, identify: bool = False) -> Report:  # noqa: AR
     if not fields:
         raise refuse(
             name,
-            'expected "Actual consumption for N epoch(s)"; the log has none: '
-            "a prediction is not a measurement",
+            'expected "Actual consumption"; the log has none: a prediction is not a measurement',
         )
     energy = _amount(fields.get("Energy"), _ENERGY)
     emitted = _amount(fields.get("CO2eq"), _MASS)
@@ -61,7 +69,9 @@ def read(text: str, name: str, *, identify: bool = False) -> Report:  # noqa: AR
         pue=factor,
         grid=grid,
         why={
-            "device_hours": "the log names no GPU",
+            "device_hours": "carbontracker found processors alone, no GPU"
+            if _CPUS.search(text) and not names
+            else "the log names no GPU",
             "energy": "the log has no energy",
             "energy_it": "the log has no energy",
         },
@@ -83,6 +93,7 @@ def read(text: str, name: str, *, identify: bool = False) -> Report:  # noqa: AR
         version=version[1] if version else None,
         boundary="GPU, CPU and memory as carbontracker's components saw them",
         warnings=notes,
+        costing=costing,
     )
 
 

@@ -1,58 +1,172 @@
 """CodeCarbon's ``emissions.csv``: a row a run; a run that was flushed has several, the last counts.
 
-CodeCarbon multiplies power and energy by its ``pue`` itself (default 1), and its emissions are
-``energy_consumed`` times its own grid factor: both are taken as recorded.
+A file of tasks (``task_name``) has a row a task: those of a run add up.  CodeCarbon multiplies
+power and energy by its ``pue`` itself (default 1), and its emissions are ``energy_consumed`` times
+its own grid factor: both are taken as recorded.  In its mode ``machine`` every process meters all
+of the machine: rows of the same time and machine may be one energy written by several ranks.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from costcalc.report.importing.build import Recorded, Row, number, refuse, report, table
+from costcalc.base.errors import InputError, Problem
+from costcalc.report.importing.build import Recorded, report
+from costcalc.report.importing.cells import Row, at, number, refuse, table
+from costcalc.report.importing.costed import Costing
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 _NEEDED = ("duration", "energy_consumed", "emissions")
 _COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")
+_MACHINE = ("cpu_model", "cpu_count", "gpu_model", "gpu_count", "ram_total_size",
+            "country_iso_code", "region", "cloud_region")  # fmt: skip
+#: rows that meter one machine at the same time agree to this share in their energy and their hours
+_ALIKE = 0.05
+_ENERGY = "CodeCarbon recorded no energy"
 
 
-def read(text: str, name: str, *, identify: bool = False) -> Report:
+def read(
+    text: str,
+    name: str,
+    *,
+    identify: bool = False,
+    costing: Costing | None = None,
+    ranks: str | None = None,
+) -> Report:
     """The report of an ``emissions.csv``.
 
+    ``ranks`` says of rows that look like several ranks metering one machine at once: ``one`` that
+    they are, and count once; ``each`` that each had a machine of its own.
+
     Raises:
-        InputError: a column is missing, or no row can be read.
+        InputError: a column is missing, a cell cannot be read, no row is there, or rows may be one
+            machine's energy several times and ``ranks`` does not say.
     """
     rows = table(
-        text, name, [[column] for column in _NEEDED], "the columns of CodeCarbon", said="no CSV"
+        text,
+        name,
+        [[column] for column in _NEEDED],
+        "the columns of CodeCarbon",
+        said="no CSV",
+        also=("task_name", "run_id", "experiment_id", "timestamp"),
     )
-    last: dict[str, Row] = {}
+    _readable(rows, name)
+    found: dict[str, list[Row]] = {}
     for index, row in enumerate(rows):
-        key = "|".join(row.get(column) or "" for column in ("run_id", "experiment_id"))
-        last[key if key.strip("|") else f"row {index}"] = row
-    if not last:
+        key = "|".join(row.get(column, "") for column in ("run_id", "experiment_id"))
+        found.setdefault(key if key.strip("|") else f"row {index}", []).append(row)
+    if not found:
         raise refuse(name, "holds no run")
-    runs = [_run(key, index, row, identify) for index, (key, row) in enumerate(last.items(), 1)]
-    first = next(iter(last.values()))
+    whole = {key: _whole(same) for key, same in found.items()}
+    kept, notes = _once(whole, name, ranks)
+    runs = [_run(key, index, row, identify) for index, (key, row) in enumerate(kept.items(), 1)]
+    first = next(iter(kept.values()))
     return report(
         runs,
-        name=str(first.get("project_name") or "codecarbon") if identify else "CodeCarbon",
+        name=first.get("project_name") or "codecarbon" if identify else "CodeCarbon",
         tool="CodeCarbon",
-        version=str(first.get("codecarbon_version") or "") or None,
+        version=first.get("codecarbon_version") or None,
         boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
         region=_region(first),
-        warnings=("grid factor: CodeCarbon's own, emissions over energy as recorded",),
+        warnings=("grid factor: CodeCarbon's own, emissions over energy as recorded", *notes),
+        costing=costing,
     )
+
+
+def _readable(rows: Sequence[Row], name: str) -> None:
+    problems: list[Problem] = []
+    for row in rows:
+        problems += [
+            at(name, row, column, "a number")
+            for column in _NEEDED
+            if row.get(column, "") and number(row[column]) is None and row[column] != "nan"
+        ]
+    if problems:
+        raise InputError(problems)
+
+
+def _whole(rows: Sequence[Row]) -> Row:
+    """One row of a run's: the sum of its tasks, else the last that was flushed."""
+    tasks = [row for row in rows if row.get("task_name")]
+    if not tasks:
+        return rows[-1]
+    made = Row(tasks[-1])
+    made.line = tasks[0].line
+    for column in _NEEDED:
+        made[column] = repr(sum(number(row.get(column)) or 0.0 for row in tasks))
+    return made
+
+
+def _once(
+    rows: Mapping[str, Row], name: str, ranks: str | None
+) -> tuple[Mapping[str, Row], list[str]]:
+    """The rows without those of further ranks on one machine, and what was left out."""
+    machines: list[list[str]] = []
+    for key, row in rows.items():
+        own = next((m for m in machines if _same_time_and_machine(rows[m[0]], row)), None)
+        if own is None:
+            machines.append([key])
+        else:
+            own.append(key)
+    several = [keys for keys in machines if len(keys) > 1]
+    if not several or ranks == "each":
+        return rows, []
+    if ranks != "one":
+        problems = []
+        for keys in several:
+            lines = ", ".join(str(rows[key].line) for key in keys)
+            message = (
+                f"rows of lines {lines} meter the same kind of machine at the same time: one "
+                "machine's energy written by several ranks, or as many machines; say --ranks one "
+                "or --ranks each"
+            )
+            line = rows[keys[-1]].line
+            problems.append(Problem(key="tracking_mode", message=message, file=name, line=line))
+        raise InputError(problems)
+    dropped = {key for keys in several for key in keys[1:]}
+    lines = ", ".join(str(rows[key].line) for key in rows if key in dropped)
+    note = f"rows of lines {lines} meter a machine that another row counts already: left out"
+    return {key: row for key, row in rows.items() if key not in dropped}, [note]
+
+
+def _same_time_and_machine(a: Row, b: Row) -> bool:
+    """Whether two rows may be two ranks that metered one machine at once."""
+    if "process" in (a.get("tracking_mode"), b.get("tracking_mode")):
+        return False
+    if any(a.get(column) != b.get(column) for column in _MACHINE):
+        return False
+    times = [_span(a), _span(b)]
+    if None in times:
+        return False
+    (begin, end), (start, stop) = times  # type: ignore[misc]
+    both, longest = min(end, stop) - max(begin, start), max(end - begin, stop - start)
+    energies = [number(row.get("energy_consumed")) or 0.0 for row in (a, b)]
+    alike = max(energies) > 0 and min(energies) >= (1 - 2 * _ALIKE) * max(energies)
+    return longest > 0 and both >= (1 - _ALIKE) * longest and alike
+
+
+def _span(row: Row) -> tuple[float, float] | None:
+    """Begin and end of a row, in seconds."""
+    seconds = number(row.get("duration"))
+    try:
+        end = datetime.fromisoformat(row.get("timestamp", "")).timestamp()
+    except ValueError:
+        return None
+    return None if seconds is None else (end - seconds, end)
 
 
 def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
-    seconds, energy = number(row["duration"]), number(row["energy_consumed"])
-    emissions = number(row["emissions"])
+    seconds, energy = number(row.get("duration")), number(row.get("energy_consumed"))
+    emissions = number(row.get("emissions"))
     pue = number(row.get("pue")) or 1.0
     energy = energy or None  # 0 is a meter that saw nothing
     grid = emissions / energy * 1000 if emissions is not None and energy else None
-    why = {"energy": "CodeCarbon recorded no energy", "energy_it": "CodeCarbon recorded no energy"}
+    why = {"energy": _ENERGY, "energy_it": _ENERGY}
     if energy is None:
         why["carbon_operational"] = "no energy to go with it"
     devices, model = _hardware(row)
@@ -73,15 +187,15 @@ def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
 
 def _hardware(row: Row) -> tuple[float | None, str | None]:
     """Devices and what they are: ``2 x NVIDIA A100-SXM4-80GB``."""
-    model = str(row.get("gpu_model") or "").strip()
+    model = row.get("gpu_model", "")
     found = _COUNT.match(model)
     count = number(row.get("gpu_count")) or (float(found[1]) if found else None)
     return count or None, (found[2] if found else model) or None
 
 
 def _region(row: Row) -> str | None:
-    parts = [str(row.get(c) or "").strip() for c in ("cloud_provider", "cloud_region")]
+    parts = [row.get(column, "") for column in ("cloud_provider", "cloud_region")]
     if all(parts):
         return ":".join(parts)
-    parts = [str(row.get(c) or "").strip() for c in ("region", "country_name")]
+    parts = [row.get(column, "") for column in ("region", "country_name")]
     return ", ".join(part for part in parts if part) or None

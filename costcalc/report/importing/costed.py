@@ -1,0 +1,99 @@
+"""What a tool recorded, costed: the time and energy that it measured, with a place and a price.
+
+Each run becomes a run file whose ``measured:`` holds what the tool recorded, and goes through
+:func:`costcalc.estimate` like any other; what the tool did not measure is modelled, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.calculate import estimate
+from costcalc.runfile.loading import apply
+
+if TYPE_CHECKING:
+    from costcalc.calculator.result import Estimate
+    from costcalc.report.importing.build import Recorded
+
+_OWN_GRID = ("site.region", "site.grid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costing:
+    """What the user says of recorded runs: keys of the run file, and profiles of named devices.
+
+    ``changes``: dotted keys, such as ``site.region``; ``devices``: what a tool calls a device, and
+    the profile that it is.
+    """
+
+    changes: Mapping[str, object] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.devices)
+
+
+def estimates(runs: Sequence[Recorded], costing: Costing) -> list[Estimate]:
+    """The estimate of each recorded run.
+
+    Raises:
+        InputError: every run that cannot be costed, a problem a kind.
+    """
+    made, problems = [], []
+    for run in runs:
+        try:
+            made.append(estimate(run_file(run, costing)))
+        except InputError as error:
+            problems += [
+                Problem(key=p.key, message=f"{run.name}: {p.message}") for p in error.problems
+            ]
+    if problems:
+        kinds = {(p.key, p.message.partition(": ")[2]): p for p in reversed(problems)}
+        raise InputError([*reversed(kinds.values())])
+    return made
+
+
+def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
+    """The run file that says what was recorded.
+
+    Raises:
+        InputError: the tool names no device, or several kinds, and nothing says which.
+    """
+    measured: dict[str, object] = {}
+    if run.device_hours is not None:
+        measured["device_hours"] = run.device_hours
+    elif run.hours is not None:
+        measured["wall_clock"] = f"{run.hours!r} h"
+    if run.energy_it is not None:
+        measured["energy_it"] = f"{run.energy_it!r} kWh"
+    whole = max(math.ceil((run.devices or 0.0) - 1e-9), 1)
+    hardware: dict[str, object] = {"count": whole}
+    name = _device(run, costing)
+    if name is not None:
+        hardware["accelerator"] = name
+    if run.devices and run.devices < whole:
+        hardware["share"] = run.devices / whole
+    made: dict[str, object] = {"name": run.name, "measured": measured, "hardware": hardware}
+    site: dict[str, object] = {}
+    if run.pue is not None and "site.pue" not in costing.changes:
+        site["pue"] = run.pue
+    if run.grid is not None and not any(key in costing.changes for key in _OWN_GRID):
+        site["grid"] = f"{run.grid!r} gCO2e/kWh"
+    return apply({**made, **({"site": site} if site else {})}, costing.changes)
+
+
+def _device(run: Recorded, costing: Costing) -> str | None:
+    if any(key in costing.changes for key in ("hardware.accelerator", "hardware.instance")):
+        return None
+    named = (run.hardware or "").strip()
+    if not named or not run.devices:
+        message = (
+            "no device is recorded, so that its price and power are not known; give "
+            "--set hardware.accelerator=NAME"
+        )
+        raise InputError(Problem(key="hardware.accelerator", message=message))
+    return costing.devices.get(named, named)

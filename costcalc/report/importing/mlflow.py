@@ -1,0 +1,64 @@
+"""System metrics of an MLflow run: ``metrics/system/gpu_0_power_usage_watts`` of its folder.
+
+Each file of the store holds ``milliseconds value step`` a line; the folder of a run and its
+``metrics/system`` are both taken.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.reading import read_bytes
+from costcalc.report.importing.cells import number, refuse
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.power import Samples, of_samples
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+_GPU = re.compile(r"gpu_(\d+)_power_usage_watts")
+
+
+def read_folder(
+    folder: Path,
+    *,
+    identify: bool = False,  # noqa: ARG001
+    costing: Costing | None = None,
+) -> Report:
+    """The report of a run's folder.
+
+    Raises:
+        InputError: it holds no power of a GPU, or a line of it cannot be read.
+    """
+    name = str(folder)
+    if folder.is_file():
+        folder = folder.parent
+    devices: dict[str, Samples] = {}
+    for place in (folder, folder / "system", folder / "metrics" / "system"):
+        for file in sorted(place.glob("gpu_*_power_usage_watts")):
+            found = _GPU.fullmatch(file.name)
+            if found:
+                devices[found[1]] = _samples(file)
+    if not devices:
+        raise refuse(
+            name,
+            "expected metrics/system/gpu_0_power_usage_watts, as mlflow.enable_system_metrics_"
+            "logging() writes it; there is none",
+        )
+    return of_samples(devices, name, tool="MLflow", name="run", costing=costing)
+
+
+def _samples(file: Path) -> Samples:
+    made = Samples()
+    text = read_bytes(file, str(file)).decode("utf-8", errors="replace")
+    for place, line in enumerate(text.splitlines(), 1):
+        cells = line.split()
+        stamp, watts = (number(cell) for cell in cells[:2]) if len(cells) > 1 else (None, None)
+        if stamp is None or watts is None:
+            message = f'expected "milliseconds watts step"; got "{line[:80]}"'
+            raise InputError(Problem(key="", message=message, file=str(file), line=place))
+        made.add(stamp / 1000, watts)
+    return made

@@ -1,0 +1,90 @@
+"""``nvidia-smi --query-gpu=timestamp,index,name,power.draw --format=csv -l 1 > gpu.csv``.
+
+Needed: timestamp and one of power.draw, power.draw.average, power.draw.instant; index, uuid or
+pci.bus_id tell devices apart, name says which they are.  Units may stand in the cells or be left
+out (``nounits``); a file without a header cannot be read, since nothing says what its columns are.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.report.importing.cells import at, number, table
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.power import Samples, of_samples
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+_POWER = ("power.draw", "power.draw.average", "power.draw.instant")
+_UNIT = re.compile(r"\s*\[[^\]]*\]\s*$")
+_DEVICE = ("uuid", "pci.bus_id", "index")
+_STAMPS = ("%Y/%m/%d %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S")
+_NOT_KNOWN = ("n/a", "not supported", "unknown error", "insufficient permissions", "gpu is lost")
+
+
+def read(
+    text: str,
+    name: str,
+    *,
+    identify: bool = False,  # noqa: ARG001
+    costing: Costing | None = None,
+) -> Report:
+    """The report of a log: energy is the integral of the power drawn.
+
+    Raises:
+        InputError: a column is missing, or a cell cannot be read.
+    """
+    first, newline, rest = text.lstrip().partition("\n")
+    head = ",".join(_UNIT.sub("", column).strip() for column in first.split(","))
+    rows = table(
+        f"{head}{newline}{rest}",
+        name,
+        [["timestamp"], _POWER],
+        "a log of nvidia-smi --query-gpu=timestamp,index,name,power.draw --format=csv",
+        said="no CSV",
+    )
+    problems: list[Problem] = []
+    devices: dict[str, Samples] = {}
+    unknown = 0
+    for row in rows:
+        if row["timestamp"] == "timestamp":
+            continue
+        column = next(column for column in _POWER if column in row)
+        watts = _watts(row[column])
+        second = _second(row["timestamp"])
+        if second is None:
+            problems.append(at(name, row, "timestamp", "a time such as 2026/11/27 10:00:00.000"))
+        elif watts is None and not _is_unknown(row[column]):
+            problems.append(at(name, row, column, "watts"))
+        elif watts is None:
+            unknown += 1
+        else:
+            key = next((row[column] for column in _DEVICE if row.get(column)), "0")
+            devices.setdefault(key, Samples(row.get("name", ""))).add(second, watts)
+    if problems:
+        raise InputError(problems[:20])
+    notes = [f"{unknown} samples without a power are left out"] if unknown else []
+    return of_samples(
+        devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes
+    )
+
+
+def _watts(text: str) -> float | None:
+    return number(text.removesuffix("W").strip())
+
+
+def _is_unknown(text: str) -> bool:
+    return any(word in text.lower() for word in _NOT_KNOWN)
+
+
+def _second(text: str) -> float | None:
+    for stamp in _STAMPS:
+        try:
+            return datetime.strptime(text, stamp).timestamp()
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,119 @@
+"""Power sampled over time, device by device, to energy: the integral, with its gaps named.
+
+Between two samples power is taken to go straight from one to the other (the trapezoidal rule).  An
+interval far longer than the usual one is a gap: nothing was metered there, and nothing is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from costcalc.report.importing.build import Recorded, report
+from costcalc.report.importing.cells import refuse
+from costcalc.report.importing.costed import Costing
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+#: an interval of more than so many usual ones is a gap
+GAP = 5.0
+BOUNDARY = "the boards, as their driver reports their power; not the host, nor cooling"
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one device: seconds and watts, in their order."""
+
+    name: str = ""
+    seconds: list[float] = field(default_factory=list)
+    watts: list[float] = field(default_factory=list)
+
+    def add(self, second: float, watt: float) -> None:
+        """One more sample; one that steps back in time (a clock set) is left out."""
+        if not self.seconds or second > self.seconds[-1]:
+            self.seconds.append(second)
+            self.watts.append(watt)
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Joules over the seconds that were metered, and the seconds of gaps between."""
+
+    joules: float
+    seconds: float
+    gaps: float
+
+
+def integrated(samples: Samples) -> Metered:
+    """The energy of one device.
+
+    >>> integrated(Samples("a", [0.0, 1.0, 2.0], [100.0, 200.0, 100.0]))
+    Metered(joules=300.0, seconds=2.0, gaps=0.0)
+    """
+    steps = list(zip(samples.seconds, samples.seconds[1:], strict=False))
+    usual = median(end - start for start, end in steps) if steps else 0.0
+    joules = seconds = gaps = 0.0
+    for number, (start, end) in enumerate(steps):
+        if end - start > GAP * usual:
+            gaps += end - start
+            continue
+        seconds += end - start
+        joules += (samples.watts[number] + samples.watts[number + 1]) / 2 * (end - start)
+    return Metered(joules, seconds, gaps)
+
+
+def of_samples(
+    devices: Mapping[str, Samples],
+    file: str,
+    *,
+    tool: str,
+    name: str,
+    costing: Costing | None,
+    warnings: Iterable[str] = (),
+    version: str | None = None,
+) -> Report:
+    """The report of one run whose devices' power was sampled.
+
+    Raises:
+        InputError: no device has two samples.
+    """
+    found = {key: one for key, one in devices.items() if len(one.seconds) > 1}
+    if not found:
+        raise refuse(file, f"expected the power of a device at two times or more; {tool} has none")
+    metered = [integrated(one) for one in found.values()]
+    start = min(one.seconds[0] for one in found.values())
+    end = max(one.seconds[-1] for one in found.values())
+    gaps = sum(one.gaps for one in metered) / max((end - start) * len(metered), 1e-9)
+    notes = [f"energy: {BOUNDARY}"]
+    if gaps:
+        longest = max(one.gaps for one in metered)
+        notes.append(
+            f"nothing was sampled for {100 * gaps:.2g} % of the time (up to {longest:,.0f} s a "
+            "device): that energy is not in the figure, which is a lower bound"
+        )
+    kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
+    run = Recorded(
+        key=f"{file}|{start!r}|{end!r}",
+        name="run 1",
+        hours=(end - start) / 3600,
+        devices=float(len(found)),
+        hardware=", ".join(kinds) or None,
+        energy_it=sum(one.joules for one in metered) / 3.6e6,
+        why={
+            "energy": "the PUE is not known",
+            "carbon_operational": "neither PUE nor grid is recorded",
+        },
+    )
+    return report(
+        [run],
+        name=name,
+        tool=tool,
+        version=version,
+        boundary=BOUNDARY,
+        gaps=gaps,
+        warnings=[*notes, *warnings],
+        costing=costing,
+    )

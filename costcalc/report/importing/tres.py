@@ -1,0 +1,80 @@
+"""What Slurm's TRES strings say of accelerators: whole ones, MIG instances, shares of unknown size.
+
+``gres/gpu=4`` counts devices, ``gres/gpu:a100=4`` says again which, also with colons in the type
+(``gres/gpu:tesla:v100=2``); a MIG instance stands as a type of its own (``gres/gpu:a100_1g.5gb``).
+How many shards make one device, and how many per cent of ``mps``, is in ``gres.conf`` only (Slurm
+documentation, gres.html).  ``gpumem`` and ``gpuutil`` are what a job used, no devices.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from costcalc.catalog.parts import slices_of_profile
+from costcalc.report.importing.cells import number
+
+#: generic resources that sites count accelerators by, other than gpu
+OTHERS = ("npu", "tpu", "hpu", "xpu", "dcu", "mlu", "gcu", "ipu", "neuron")
+SHARES = ("shard", "mps")
+#: what of a GPU's own use Slurm accounts for, under names of sites too
+_USED = re.compile(r"gres/gpu[_-]?(mem|util)")
+_MIG = re.compile(r"(?:(?P<board>[\w.-]*?)[_:.-])?(?P<slices>[1-7])g\.(?P<memory>\d+)gb")
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerators:
+    """How many devices a job held, a MIG instance as its share of one; None with the reason."""
+
+    count: float | None
+    kinds: tuple[str, ...] = ()
+    why: str = ""
+
+
+def accelerators(tres: str) -> Accelerators:
+    """The accelerators of a TRES string, none counted twice.
+
+    >>> accelerators("cpu=64,gres/gpu:a100=4,gres/gpu=4,node=1").count
+    4.0
+    >>> round(accelerators("gres/gpu:a100_1g.5gb=1,gres/gpu=1").count, 4)
+    0.1429
+    >>> accelerators("gres/shard=2").why
+    'Slurm counts shares of a device (shard) and not how many of them make one'
+    """
+    whole: float | None = None
+    typed: dict[str, float] = {}
+    others, shares = 0.0, []
+    for item in tres.split(","):
+        key, _, amount = item.strip().partition("=")
+        value = number(amount)
+        if value is None or not key.startswith("gres/") or _USED.match(key):
+            continue
+        name, _, kind = key.removeprefix("gres/").partition(":")
+        if name == "gpu":
+            if kind:
+                typed[kind] = typed.get(kind, 0.0) + value
+            else:
+                whole = value
+        elif name in OTHERS and not kind:
+            others += value
+        elif name in SHARES and value:
+            shares.append(name)
+    named = sum(typed.values())
+    untyped = max((whole or 0.0) - named, 0.0)
+    count = untyped + others + sum(n * _share(kind) for kind, n in typed.items())
+    if count:
+        return Accelerators(count, tuple(typed))
+    if shares:
+        told = " and ".join(dict.fromkeys(shares))
+        why = f"Slurm counts shares of a device ({told}) and not how many of them make one"
+        return Accelerators(None, (), why)
+    return Accelerators(None)
+
+
+def _share(kind: str) -> float:
+    """What one of a type is of a device: all of it, or a MIG instance's share of its slices."""
+    found = _MIG.search(kind.lower())
+    if found is None:
+        return 1.0
+    profile = f"{found['slices']}g.{found['memory']}gb"
+    return int(found["slices"]) / slices_of_profile(profile, found["board"] or "")

@@ -1,0 +1,75 @@
+"""System metrics of a Weights & Biases run: power of each GPU over time.
+
+``run.history(stream="system").to_csv()`` of its Python API, or the same as JSON lines, with the
+columns ``_timestamp`` or ``_runtime`` and ``system.gpu.0.powerWatts``; the process's own share of a
+device (``gpu.process.0.powerWatts``) says the same again and is not added.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from costcalc.report.importing.cells import number, refuse, table
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.power import Samples, of_samples
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+_TIMES = ("_timestamp", "_runtime", "Relative Time (Process)")
+_GPU = re.compile(r"(?:.*\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
+
+
+def read(
+    text: str,
+    name: str,
+    *,
+    identify: bool = False,  # noqa: ARG001
+    costing: Costing | None = None,
+) -> Report:
+    """The report of an export.
+
+    Raises:
+        InputError: it holds no power over time.
+    """
+    devices: dict[str, Samples] = {}
+    for row in _rows(text, name):
+        second = next((number(str(row[key])) for key in _TIMES if row.get(key)), None)
+        if second is None:
+            continue
+        for column, cell in row.items():
+            found = _GPU.fullmatch(column)
+            watts = number(str(cell)) if found and cell not in (None, "") else None
+            if found and watts is not None:
+                devices.setdefault(found[1], Samples()).add(second, watts)
+    if not devices:
+        raise refuse(
+            name,
+            "expected system metrics of W&B: _timestamp and system.gpu.0.powerWatts, as "
+            'run.history(stream="system").to_csv() writes them',
+        )
+    return of_samples(devices, name, tool="Weights & Biases", name="run", costing=costing)
+
+
+def _rows(text: str, name: str) -> Iterator[Mapping[str, object]]:
+    start = text.lstrip()[:1]
+    if start in ("{", "["):
+        yield from _objects(text, start)
+        return
+    head = text.lstrip().partition("\n")[0]
+    times = [key for key in _TIMES if key in head]
+    if times:
+        yield from table(text, name, [times], "system metrics of W&B", said="no CSV")
+
+
+def _objects(text: str, start: str) -> Iterable[Mapping[str, object]]:
+    try:
+        found = (
+            json.loads(text) if start == "[" else [json.loads(x) for x in text.splitlines() if x]
+        )
+    except (json.JSONDecodeError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, dict)]

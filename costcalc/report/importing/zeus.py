@@ -1,0 +1,87 @@
+"""``ZeusMonitor(log_file=…)``: a row a window, with the energy of each GPU in joules.
+
+Windows may lie in one another: those inside a longer one are in its energy already.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.report.importing.build import Recorded, report
+from costcalc.report.importing.cells import Row, at, number, refuse, table
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.power import BOUNDARY
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+_GPU = re.compile(r"gpu(\d+)_energy")
+
+
+def read(text: str, name: str, *, identify: bool = False, costing: Costing | None = None) -> Report:
+    """The report of a log: each outermost window is a run.
+
+    Raises:
+        InputError: a column is missing, or a cell cannot be read.
+    """
+    rows = table(
+        text,
+        name,
+        [["start_time"], ["window_name"], ["elapsed_time"]],
+        "the log of a ZeusMonitor",
+        said="no CSV",
+    )
+    columns = [column for column in (rows[0] if rows else ()) if _GPU.fullmatch(column)]
+    if not columns:
+        raise refuse(name, "expected columns gpu0_energy, …; the log has none")
+    problems: list[Problem] = []
+    for row in rows:
+        problems += [
+            at(name, row, column, "a number")
+            for column in ("start_time", "elapsed_time", *columns)
+            if number(row.get(column)) is None
+        ]
+    if problems:
+        raise InputError(problems[:20])
+    windows = _outermost(rows)
+    runs = [_run(row, columns, i, identify) for i, row in enumerate(windows, 1)]
+    inner = len(rows) - len(windows)
+    notes = [f"{inner} windows lie in others and are in their energy already"] if inner else []
+    return report(
+        runs, name="Zeus windows", tool="Zeus", version=None, boundary=BOUNDARY,
+        warnings=[f"energy: {BOUNDARY}", *notes], costing=costing,
+    )  # fmt: skip
+
+
+def _span(row: Row) -> tuple[float, float]:
+    start = number(row["start_time"]) or 0.0
+    return start, start + (number(row["elapsed_time"]) or 0.0)
+
+
+def _outermost(rows: list[Row]) -> list[Row]:
+    """Rows whose window lies in no other; of equal ones the first."""
+    ordered = sorted(rows, key=lambda row: (_span(row)[0], -_span(row)[1]))
+    kept: list[Row] = []
+    end = float("-inf")
+    for row in ordered:
+        if _span(row)[1] > end:
+            kept.append(row)
+            end = _span(row)[1]
+    return kept
+
+
+def _run(row: Row, columns: list[str], index: int, identify: bool) -> Recorded:
+    joules = sum(number(row[column]) or 0.0 for column in columns)
+    return Recorded(
+        key=f"{row['start_time']}|{row['window_name']}",
+        name=row["window_name"] if identify else f"window {index}",
+        hours=(number(row["elapsed_time"]) or 0.0) / 3600,
+        devices=float(len(columns)),
+        energy_it=joules / 3.6e6,
+        why={
+            "energy": "the PUE is not known",
+            "carbon_operational": "neither PUE nor grid is recorded",
+        },
+    )

@@ -1,0 +1,191 @@
+"""Logs of power over time: integrals by hand, gaps, and the forms of five tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costcalc.base.errors import InputError
+from costcalc.report.importing import carbontracker, dcgm, nvidia_smi, read, wandb, zeus
+from costcalc.report.importing.power import Samples, integrated
+
+
+def value(report: Any, key: str) -> float | None:
+    found: float | None = report["results"][key]["value"]
+    return found
+
+
+def test_the_integral_by_hand() -> None:
+    # 0-2 s: (100 + 300)/2 x 2 = 400 J; 2-3 s: (300 + 100)/2 = 200 J
+    found = integrated(Samples("a", [0.0, 2.0, 3.0], [100.0, 300.0, 100.0]))
+    assert (found.joules, found.seconds, found.gaps) == (600.0, 3.0, 0.0)
+
+
+def test_a_gap_is_not_filled_and_named() -> None:
+    # a sample a second; then nothing for 100 s
+    seconds = [0.0, 1.0, 2.0, 3.0, 103.0, 104.0]
+    found = integrated(Samples("a", seconds, [200.0] * 6))
+    assert (found.joules, found.seconds, found.gaps) == (800.0, 4.0, 100.0)
+
+
+@given(st.lists(st.floats(0, 1000), min_size=2, max_size=50), st.floats(0.1, 60))
+def test_energy_lies_between_least_and_most_power(watts: list[float], step: float) -> None:
+    samples = Samples("a", [i * step for i in range(len(watts))], watts)
+    found = integrated(samples)
+    assert min(watts) * found.seconds <= found.joules * (1 + 1e-9) + 1e-9
+    assert found.joules <= max(watts) * found.seconds * (1 + 1e-9) + 1e-9
+
+
+SMI = "timestamp, index, name, power.draw [W]\n"
+
+
+def smi(*rows: str, head: str = SMI) -> Any:
+    return nvidia_smi.read(head + "\n".join(rows) + "\n", "gpu.csv")
+
+
+def test_nvidia_smi() -> None:
+    rows = [
+        f"2026/11/27 10:00:0{second}.000, {device}, NVIDIA A100-SXM4-80GB, {watts} W"
+        for second in range(3)
+        for device, watts in ((0, "360.00"), (1, "180.00"))
+    ]
+    made = smi(*rows)
+    # (360 + 180) W x 2 s = 1,080 J = 3e-4 kWh, on two devices
+    assert value(made, "energy_it") == pytest.approx(3e-4)
+    assert value(made, "device_hours") == pytest.approx(2 * 2 / 3600)
+    assert made["details"]["hardware"]["name"] == "NVIDIA A100-SXM4-80GB"
+    assert made["measurement"]["gaps"] == 0
+    assert "not the host" in made["boundary"]["components"][0]["name"]
+
+
+def test_nvidia_smi_without_units_in_mean_power_and_with_what_is_not_known() -> None:
+    rows = ("2026/11/27 10:00:00.000, 0000:01:00.0, 300.5",
+            "2026/11/27 10:00:01.000, 0000:01:00.0, [N/A]",
+            "2026/11/27 10:00:02.000, 0000:01:00.0, 299.5")  # fmt: skip
+    made = smi(*rows, head="timestamp, pci.bus_id, power.draw.average\n")
+    assert value(made, "energy_it") == pytest.approx(600 / 3.6e6)
+    assert "1 samples without a power are left out" in made["warnings"]
+
+
+def test_nvidia_smi_names_its_gaps() -> None:
+    times = ["10:00:00", "10:00:01", "10:00:02", "10:00:03", "10:16:43"]
+    made = smi(*[f"2026/11/27 {time}.000, 0, T4, 70 W" for time in times])
+    # 1,000 of 1,003 s
+    assert made["measurement"]["gaps"] == pytest.approx(1000 / 1003)
+    assert any("lower bound" in note for note in made["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (
+            "yesterday, 0, T4, 70 W",
+            "gpu.csv:2: timestamp: expected a time such as 2026/11/27 10:00:00.000; "
+            'got "yesterday"',
+        ),
+        ("2026/11/27 10:00:00, 0, T4, hot", 'gpu.csv:2: power.draw: expected watts; got "hot"'),
+        (
+            "2026/11/27 10:00:00, 0, T4, 70 W",
+            "gpu.csv: expected the power of a device at two times or more; nvidia-smi has none",
+        ),
+    ],
+)
+def test_nvidia_smi_refusals(row: str, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        smi(row)
+    assert str(caught.value).splitlines()[0] == text
+
+
+DMON = """#Entity   POWER    TOTEC
+ID        W        mJ
+GPU 0     100.0    1000000
+GPU 1     200.0    5000000
+GPU 0     100.0    1300000
+GPU 1     200.0    5400000
+#Entity   POWER    TOTEC
+GPU 0     100.0    1600000
+GPU 1     200.0    5800000
+"""
+
+
+def test_dcgmi_takes_the_counter_before_the_samples() -> None:
+    # 600 J and 800 J by the counters, whatever the time between rows
+    for interval in (None, 1.0, 2.0):
+        made = dcgm.read(DMON, "dcgm.txt", interval=interval)
+        assert value(made, "energy_it") == pytest.approx(1400 / 3.6e6)
+    assert value(made, "wall_clock") == pytest.approx(2 * 2 / 3600)
+
+
+def test_dcgmi_without_a_counter_says_what_it_takes_for_the_time() -> None:
+    text = "\n".join(" ".join(line.split()[:-1]) for line in DMON.splitlines() if "ID" not in line)
+    made = dcgm.read(text + "\n", "dcgm.txt")
+    assert value(made, "energy_it") == pytest.approx(300 * 2 / 3.6e6)
+    assert any("say --interval" in note for note in made["warnings"])
+
+
+def test_zeus_counts_outer_windows_once() -> None:
+    text = (
+        "start_time,window_name,elapsed_time,gpu0_energy,gpu1_energy\n"
+        "10.0,step,1.0,300,300\n"
+        "0.0,epoch,100.0,36000,36000\n"
+        "200.0,epoch,50.0,18000,18000\n"
+    )
+    made = zeus.read(text, "zeus.csv")
+    # 72 kJ and 36 kJ of the two epochs: 0.03 kWh; 150 s on two devices
+    assert value(made, "energy_it") == pytest.approx(0.03)
+    assert value(made, "device_hours") == pytest.approx(2 * 150 / 3600)
+    assert "1 windows lie in others and are in their energy already" in made["warnings"]
+
+
+def test_wandb_as_csv_and_as_json_lines() -> None:
+    csv = (
+        "_runtime,_timestamp,system.gpu.0.powerWatts,system.gpu.process.0.powerWatts\n"
+        "1,1000,100,100\n2,1010,,\n3,1020,300,300\n"
+    )
+    lines = "\n".join(
+        f'{{"_timestamp": {second}, "system.gpu.0.powerWatts": {watts}}}'
+        for second, watts in ((1000, 100), (1020, 300))
+    )
+    for text in (csv, lines):
+        # (100 + 300)/2 x 20 s = 4,000 J
+        assert value(wandb.read(text, "run"), "energy_it") == pytest.approx(4000 / 3.6e6)
+    with pytest.raises(InputError, match=r"expected system metrics of W&B"):
+        wandb.read("loss,step\n1,2\n", "run")
+
+
+def test_mlflow_reads_the_folder_of_a_run(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics" / "system"
+    folder.mkdir(parents=True)
+    for device in (0, 1):
+        file = folder / f"gpu_{device}_power_usage_watts"
+        file.write_text("1000 100 0\n11000 300 1\n", encoding="utf-8")
+    # 2 x (100 + 300)/2 x 10 s = 4,000 J
+    for path in (tmp_path, folder, folder / "gpu_0_power_usage_watts"):
+        assert value(read("mlflow", path), "energy_it") == pytest.approx(4000 / 3.6e6)
+    (folder / "gpu_0_power_usage_watts").write_text("now hot\n", encoding="utf-8")
+    with pytest.raises(InputError, match='expected "milliseconds watts step"; got "now hot"'):
+        read("mlflow", tmp_path)
+
+
+def test_carbontracker_around_a_command() -> None:
+    text = (
+        "CarbonTracker: The following components were found: CPU with device(s) cpu:0.\n"
+        "CarbonTracker: Average carbon intensity during training was 150 gCO2/kWh at detected "
+        "location: Copenhagen, DK.\nCarbonTracker: \nActual consumption:\n\tTime:\t0:01:00\n"
+        "\tEnergy:\t0.002 kWh\n\tCO2eq:\t0.3 g\nCarbonTracker: Finished monitoring.\n"
+    )
+    made = carbontracker.read(text, "log")
+    assert value(made, "energy") == pytest.approx(0.002)
+    assert value(made, "carbon_operational") == pytest.approx(0.0003)
+    assert value(made, "wall_clock") == pytest.approx(1 / 60)
+
+
+def test_a_log_of_powershell_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"2026/11/27 10:00:0{i}.000, 0, T4, 70 W\r\n" for i in range(3))
+    file = tmp_path / "gpu.csv"
+    file.write_bytes((SMI + rows).encode("utf-16"))
+    assert value(read("nvidia-smi", file), "energy_it") == pytest.approx(140 / 3.6e6)

@@ -1,0 +1,251 @@
+"""Tables as people have them: Slurm's devices and joules, CodeCarbon's ranks and tasks, by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from costcalc.base.errors import InputError
+from costcalc.report.check import verify
+from costcalc.report.files import text
+from costcalc.report.importing import codecarbon, read, slurm
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.tres import accelerators
+
+HEAD = "JobID|JobName|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
+
+
+def jobs(*rows: str, head: str = HEAD, **said: Any) -> Any:
+    return slurm.read(head + "\n".join(rows) + "\n", "sacct.txt", **said)
+
+
+def value(report: Any, key: str) -> float | None:
+    found: float | None = report["results"][key]["value"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tres", "count"),
+    [
+        ("billing=8,cpu=8,gres/gpu:a100=2,gres/gpu=2,mem=32G", 2.0),
+        ("cpu=4,gres/gpu:tesla:v100=2,mem=1G", 2.0),
+        ("cpu=4,gres/gpumem=20G,gres/gpuutil=90,gres/gpu=1,mem=1G", 1.0),
+        ("cpu=4,gres/gpu_mem=2,gres/npu=8,mem=1G", 8.0),
+        # MIG: one of the seven compute slices of an A100, and of the four of an A30
+        ("gres/gpu:a100_1g.5gb=1,gres/gpu=1", 1 / 7),
+        ("gres/gpu:3g.40gb=2,gres/gpu=2", 6 / 7),
+        ("gres/gpu:a30_1g.6gb=1", 1 / 4),
+        ("gres/gpu:2g.12gb=1", 2 / 4),
+        # one whole device and one instance, of two that gres/gpu counts in all
+        ("gres/gpu:a100_1g.5gb=1,gres/gpu=2", 1 + 1 / 7),
+        ("cpu=4,mem=1G", None),
+        ("cpu=4,gres/shard=2", None),
+        ("cpu=4,gres/mps=50", None),
+    ],
+)
+def test_devices_of_a_tres_string(tres: str, count: float | None) -> None:
+    assert accelerators(tres).count == pytest.approx(count)
+
+
+@pytest.mark.parametrize("kind", ["shard", "mps"])
+def test_a_share_of_unknown_size_is_unknown_and_said(kind: str) -> None:
+    made = jobs(f"1|a|COMPLETED|3600|cpu=4,gres/{kind}=2|")
+    why = f"Slurm counts shares of a device ({kind}) and not how many of them make one"
+    assert value(made, "device_hours") is None
+    assert made["results"]["device_hours"]["why"] == why
+    assert f"{why}: 1 jobs" in made["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kwh"),
+    # 10.16 M joules / 3.6e6 = 2.8222; sacct counts by thousands
+    [("10.16M", 10.16 / 3.6), ("3600000", 1.0), ("3600K", 1.0), ("0.0036g", 1.0), ("0", None),
+     ("", None)],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["ConsumedEnergyRaw", "ConsumedEnergy"])
+def test_joules(cell: str, kwh: float | None, column: str) -> None:
+    head = HEAD.replace("ConsumedEnergyRaw", column)
+    made = jobs(f"1|a|COMPLETED|7200|gres/gpu=4|{cell}", head=head)
+    assert value(made, "energy_it") == pytest.approx(kwh)
+
+
+@pytest.mark.parametrize("cell", ["4294967294", "4294967295", "18446744073709551614"])
+def test_slurms_sign_for_no_value_is_unknown(cell: str) -> None:
+    assert value(jobs(f"1|a|COMPLETED|3600|gres/gpu=4|{cell}"), "energy_it") is None
+
+
+def test_energy_that_no_node_can_draw_is_unknown_and_said() -> None:
+    # 2.9e9 J in an hour over 4 devices: 201 kW each
+    made = jobs("1|a|COMPLETED|3600|gres/gpu=4|2900000000")
+    assert value(made, "energy_it") is None
+    assert made["warnings"][0] == (
+        "job 1: 806 kWh would be 201 kW a device; a counter that wrapped, taken as unknown"
+    )
+
+
+def test_cells_that_cannot_be_read_are_problems_at_their_place() -> None:
+    with pytest.raises(InputError) as caught:
+        jobs("1|a|COMPLETED|3600|gres/gpu=4|lots", "2|b|COMPLETED|soon|gres/gpu=4|")
+    assert str(caught.value).splitlines() == [
+        'sacct.txt:2: ConsumedEnergyRaw: expected joules, such as 3600000 or 3.60M; got "lots"',
+        'sacct.txt:3: ElapsedRaw: expected a time, such as 3600 or 1-02:03:04; got "soon"',
+        "2 problems in sacct.txt",
+    ]
+
+
+def test_other_heads_and_files_put_together() -> None:
+    head = " jobidraw |state|elapsed|alloctres|consumedenergy\n"
+    rows = ("7|COMPLETED|01:00:00|gres/gpu=1|3.60M", head.strip(), "8|PENDING|00:00:00||",
+            "9|RUNNING|00:30:00|gres/gpu=2|")  # fmt: skip
+    made = jobs(*rows, head=head)
+    assert value(made, "device_hours") == 1 * 1 + 2 * 0.5
+    assert "jobs that wait in the queue are not counted: 1" in made["warnings"]
+    assert "jobs that still run are counted so far" in made["warnings"]
+
+
+# --- CodeCarbon ----------------------------------------------------------------------------------
+
+COLUMNS = (
+    "timestamp,project_name,run_id,duration,emissions,energy_consumed,country_iso_code,"
+    "cpu_model,gpu_count,gpu_model,tracking_mode,pue"
+)
+MACHINE = "DEU,AMD EPYC 7713,8,8 x NVIDIA A100-SXM4-80GB,machine,1.0"
+
+
+def carbon(*rows: str, head: str = COLUMNS, **said: Any) -> Any:
+    return codecarbon.read("\n".join([head, *rows]) + "\n", "emissions.csv", **said)
+
+
+TWO = (
+    f"2026-05-05T04:04:43,job,aaa,36000,20.0,33.725,{MACHINE}",
+    f"2026-05-05T04:04:44,job,bbb,36001,20.0,33.725,{MACHINE}",
+)
+
+
+def test_ranks_that_metered_one_machine_are_refused_until_it_is_said() -> None:
+    with pytest.raises(InputError) as caught:
+        carbon(*TWO)
+    assert str(caught.value).splitlines()[0] == (
+        "emissions.csv:3: tracking_mode: rows of lines 2, 3 meter the same kind of machine at the "
+        "same time: one machine's energy written by several ranks, or as many machines; say "
+        "--ranks one or --ranks each"
+    )
+    once = carbon(*TWO, ranks="one")
+    assert value(once, "energy_it") == 33.725
+    assert value(once, "device_hours") == 80
+    note = "rows of lines 3 meter a machine that another row counts already: left out"
+    assert note in once["warnings"]
+    assert value(carbon(*TWO, ranks="each"), "energy_it") == pytest.approx(67.45)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TWO[1].replace("2026-05-05", "2026-05-06"),  # another day
+        TWO[1].replace("7713", "9654"),  # another processor
+        TWO[1].replace("machine", "process"),  # its own processes alone
+        TWO[1].replace("33.725", "20.0"),  # another energy
+    ],
+)
+def test_rows_of_their_own_are_added(other: str) -> None:
+    assert len(carbon(TWO[0], other)["runs"]) == 2
+
+
+def test_tasks_of_a_run_add_up() -> None:
+    head = f"task_name,{COLUMNS}"
+    rows = (f"load,2026-05-05T01:00:00,job,aaa,600,1.0,2.0,{MACHINE}",
+            f"train,2026-05-05T02:00:00,job,aaa,3000,4.0,8.0,{MACHINE}")  # fmt: skip
+    made = carbon(*rows, head=head)
+    assert len(made["runs"]) == 1
+    assert value(made, "wall_clock") == 1.0
+    assert value(made, "energy_it") == 10.0
+    assert value(made, "carbon_operational") == 5.0
+
+
+def test_heads_repeated_and_aligned() -> None:
+    head = COLUMNS.replace(",", " , ")
+    other = TWO[1].replace("2026-05-05", "2026-05-07")
+    assert len(carbon(TWO[0], head, other, head=head)["runs"]) == 2
+
+
+def test_a_cell_that_is_no_number() -> None:
+    with pytest.raises(InputError) as caught:
+        carbon(TWO[0].replace("33.725", "a lot"))
+    assert str(caught.value).splitlines()[0] == (
+        'emissions.csv:2: energy_consumed: expected a number; got "a lot"'
+    )
+
+
+# --- a place and a price beside what was recorded ---------------------------------------------
+
+
+def test_recorded_jobs_are_costed(tmp_path: Path) -> None:
+    costing = Costing(
+        changes={"site.region": "DE", "site.pue": 1.2, "price.device_hour": "1.5 USD"},
+        devices={"a100": "a100-sxm4-80"},
+    )
+    rows = ("1|a|COMPLETED|7200|gres/gpu:a100=4|10.08M", "2|b|FAILED|3600|gres/gpu:a100=2|1.44M",
+            "3|c|COMPLETED|3600|cpu=16|")  # fmt: skip
+    made = jobs(*rows, costing=costing)
+    # 4 x 2 h + 2 x 1 h = 10 device-hours at 1.5 USD; 2.8 + 0.4 kWh metered, times PUE 1.2
+    assert value(made, "device_hours") == pytest.approx(10)
+    assert value(made, "cost") == pytest.approx(15)
+    assert value(made, "energy_it") == pytest.approx(3.2)
+    assert value(made, "energy") == pytest.approx(3.84)
+    assert value(made, "carbon_operational")
+    assert [run["role"] for run in made["runs"]] == ["final", "failed"]
+    assert {run["measured_by"] for run in made["runs"]} == {"Slurm accounting"}
+    assert (
+        "1 runs without an accelerator are left out: their price is not known" in made["warnings"]
+    )
+    file = tmp_path / "report.yaml"
+    file.write_text(text(made, file), encoding="utf-8")
+    assert verify(file).holds, verify(file).lines()
+
+
+def test_a_tools_own_grid_and_pue_stand_unless_the_user_says_others() -> None:
+    own = carbon(TWO[0], costing=Costing(changes={"price.device_hour": "1 USD"}))
+    assert value(own, "cost") == pytest.approx(80)
+    assert value(own, "carbon_operational") == pytest.approx(20.0)
+    theirs = carbon(TWO[0], costing=Costing(changes={"site.grid": "100 gCO2e/kWh"}))
+    assert value(theirs, "carbon_operational") == pytest.approx(33.725 * 0.1)
+
+
+def test_a_device_that_no_profile_is_called_is_told_once() -> None:
+    rows = [f"{i}|a|COMPLETED|3600|gres/gpu:bigcard=1|" for i in range(5)]
+    with pytest.raises(InputError) as caught:
+        jobs(*rows, costing=Costing(changes={"site.region": "DE"}))
+    assert len(caught.value.problems) == 1
+    assert "job 1: no accelerator bigcard" in str(caught.value)
+
+
+def test_what_is_said_of_another_tool_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sacct.txt"
+    file.write_text(HEAD, encoding="utf-8")
+    with pytest.raises(InputError, match="--ranks: goes with codecarbon, not slurm"):
+        read("slurm", file, ranks="one")
+
+
+def test_a_report_is_estimated_again_from_its_run(tmp_path: Path) -> None:
+    import costcalc
+
+    run = {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B"},
+           "hardware": {"accelerator": "h100", "count": 8}, "site": {"region": "FR"}}  # fmt: skip
+    made = costcalc.estimate(run)
+    made.save(tmp_path / "report.yaml")
+    again = costcalc.estimate(tmp_path / "report.yaml", changes={"site.region": "SE"})
+    assert again.results["energy"].value == made.results["energy"].value
+    assert again.results["energy"].low == made.results["energy"].low
+    assert again.results["carbon_operational"].value != made.results["carbon_operational"].value
+
+
+def test_a_merged_report_has_no_run_to_estimate(tmp_path: Path) -> None:
+    import costcalc
+
+    file = tmp_path / "jobs.yaml"
+    file.write_text(text(jobs("1|a|COMPLETED|3600|gres/gpu=4|"), file), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        costcalc.estimate(file)
+    assert "run: this report holds no run of its own to estimate again" in str(caught.value)
