@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc import InputError, Run
-from costcalc.runfile.loading import Request, apply, lay_over, load
+from costcalc.runfile.laying import apply, lay_over
+from costcalc.runfile.loading import Request, load
 
 RUN: dict[str, Any] = {
     "model": {"flops": "1e21 FLOP"},

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from costcalc import InputError
-from costcalc.runfile.loading import MAX_STAGES, Request, apply, lay_over, load, steps
+from costcalc.runfile.laying import apply, lay_over, steps
+from costcalc.runfile.loading import MAX_STAGES, Request, load
 from costcalc.runfile.rules import Fault, Lacking
 
 RUN: dict[str, Any] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.calculate import estimate
-from costcalc.runfile.loading import apply
+from costcalc.runfile.laying import apply
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
