@@ -28,6 +28,7 @@ Which = Literal["value", "low", "high"]
 
 KIND = "hosts"
 GENERIC_SERVER = "server-8-gpu"
+WAY_OUT = "costcalc hardware list has them all"
 
 
 class Cpu(BaseModel):
@@ -129,8 +130,7 @@ p5.48xlarge, p5e.48xlarge, p5.4xlarge; costcalc hardware list has them all
     if len(candidates) == 1:
         return _shipped(candidates[0].file)
     known = [*own_heads, *index().heads(KIND)]
-    way_out = "costcalc hardware list has them all"
-    raise refusal("hardware.instance", "host", name, known, candidates, way_out)
+    raise refusal("hardware.instance", "host", name, known, candidates, WAY_OUT)
 
 
 def choose(

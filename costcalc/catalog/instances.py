@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from costcalc.base.errors import NotFoundError
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog import host as hosts
 from costcalc.catalog import prices
 from costcalc.catalog.figure import Figure
 from costcalc.catalog.host import Host
-from costcalc.catalog.index import plain
+from costcalc.catalog.index import Head, index, plain
+from costcalc.catalog.matching import refusal
 from costcalc.catalog.region_table import table
 
 FILE = "instances.yaml"
@@ -44,9 +45,18 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
         return hosts.find(name, folders)
     except NotFoundError:
         size = sizes().get(_bare(name))
-        if size is None:
-            raise
+    if size is not None:
         return _sized(size, tuple(folders))
+    for accelerator, parts in table(FILE).section("parts").items():
+        for one, number in parts.items():
+            if _bare(one) == _bare(name):
+                message = (
+                    f"{one} holds a part of one device: write hardware.accelerator: {accelerator} "
+                    f"and hardware.share: 1/{number} in its place"
+                )
+                raise NotFoundError(Problem(key="hardware.instance", message=message))
+    known = [*index().heads(hosts.KIND), *(Head("", one.name) for one in sizes().values())]
+    raise refusal("hardware.instance", "host", name, known, (), hosts.WAY_OUT)
 
 
 @functools.lru_cache(maxsize=1)

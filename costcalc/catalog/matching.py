@@ -37,9 +37,9 @@ _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
 _GLUED = re.compile(r"\b(?:rtx|gtx|rx)(?=\d)|(?<=\d)(?=(?:ti|super|xt|xtx)\b)")
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 SHORTEST = 4  # of a name that is matched by its words; shorter ones say too little
-MOST = 6  # ids that a refusal names for their line or size
+MOST, CLOSE, LONGEST = 4, 12, 200  # ids that a refusal names; names and letters looked at
+RARE = 6  # entries that a word may stand in to tell one from another
 
-_AMOUNT = re.compile(r"[\d.]+(gb|b|m)")
 _COUNTED = re.compile(r"(\d{1,7}) ?[x×*] ?(?=\D*\S)(.+)|(.+?)(?: ?[×*:] ?| x ?)(\d{1,7})")
 
 
@@ -131,14 +131,21 @@ def refusal(
 
 
 def alike(name: str, heads: Sequence[Head]) -> list[str]:
-    """Ids most like a name that is none: of like spelling, else of the same line or size."""
+    """Ids most like a name that is none: spelt alike, the more so for words that few others say."""
+    from difflib import SequenceMatcher
+
     ids = {each: head.id for head in heads for each in head.names}
-    near = nearest(name, ids)
-    if near:
-        return list(dict.fromkeys(ids[each] for each in near))
     by_id = {head.id: {word for each in head.names for word in words(each)} for head in heads}
     common = Counter(word for said in by_id.values() for word in said)
-    asked = {word for word in words(name) if common[word] <= MOST or _AMOUNT.fullmatch(word)}
-    shared = {each: len(asked & said) for each, said in by_id.items()}
-    most = max(shared.values(), default=0)
-    return sorted(each for each, number in shared.items() if number == most)[:MOST] if most else []
+    asked, wanted = set(words(name)), plain(name)[:LONGEST]
+    shared = {
+        each: min(1.0, sum(1 / common[word] for word in asked & said))
+        for each, said in by_id.items()
+    }
+    likeness: dict[str, float] = {}
+    near = set(nearest(name, ids, at_most=CLOSE))
+    for each, one in ids.items():
+        if each in near or shared[one] >= 1 / RARE:
+            score = SequenceMatcher(None, each, wanted).ratio() + shared[one] / 2
+            likeness[one] = max(likeness.get(one, 0.0), score)
+    return sorted(likeness, key=lambda one: (-likeness[one], one))[:MOST]

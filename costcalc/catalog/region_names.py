@@ -168,12 +168,14 @@ def _within(name: str) -> list[str]:
 
 def _closest(name: str) -> Sequence[str]:
     cloud, colon, _ = name.partition(":")
-    pool = [code for code in codes() if code.partition(":")[1] == colon]
-    if colon:
-        pool = [code for code in pool if code.startswith(f"{cloud}:")] or pool
-        return nearest(name, pool, at_most=AT_MOST)
-    bare: dict[str, list[str]] = {}
-    for code in codes():
-        bare.setdefault(code.partition(":")[2] or code, []).append(code)
-    found = [code for one in nearest(name, bare, at_most=AT_MOST) for code in bare[one]]
-    return found[:AT_MOST]
+    if not colon:
+        return _named(name)
+    pool = [code for code in codes() if ":" in code]
+    return nearest(name, [each for each in pool if each.startswith(f"{cloud}:")] or pool)
+
+
+def _named(name: str) -> list[str]:
+    """The codes of places and of clouds' regions that are called like it."""
+    called = [each for each in _by_name() if ":" not in each]
+    found = [code for one in nearest(_plain(name), called) for code in _by_name()[one]]
+    return list(dict.fromkeys(found))[:AT_MOST]

@@ -333,8 +333,9 @@ def test_an_unknown_name_names_the_nearest() -> None:
     with pytest.raises(NotFoundError) as caught:
         find("h100-sxm5-8")
     assert str(caught.value) == (
-        "hardware.accelerator: no accelerator h100-sxm5-8; nearest: h100-sxm5-80; costcalc"
-        " hardware list has them all; profiles: takes a folder with one of your own"
+        "hardware.accelerator: no accelerator h100-sxm5-8; nearest: h100-sxm5-80,"
+        " h100-sxm5-64, h100-sxm5-94, h100-sxm5-96; costcalc hardware list has them"
+        " all; profiles: takes a folder with one of your own"
     )
 
 

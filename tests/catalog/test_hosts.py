@@ -137,7 +137,7 @@ def test_an_unknown_host_names_the_nearest() -> None:
         host.find("p5en.48xlrge")
     assert str(caught.value) == (
         "hardware.instance: no host p5en.48xlrge; nearest: p5en.48xlarge, p5e.48xlarge,"
-        " p5.48xlarge; costcalc hardware list has them all"
+        " p5.48xlarge, p5.4xlarge; costcalc hardware list has them all"
     )
 
 

@@ -20,6 +20,11 @@ from costcalc.catalog.accelerator import find as accelerator
         ("a3-highgpu-1g", "h100-sxm5-80", 1),
         ("ct5lp-hightpu-8t", "tpu-v5e", 8),
         ("g4-standard-384", "rtx-pro-6000-server", 8),
+        ("g5g.16xlarge", "t4g", 2),
+        ("inf1.6xlarge", "inferentia1", 4),
+        ("tpu7x-standard-4t", "tpu-v7", 4),
+        ("Standard_NCC40ads_H100_v5", "h100-nvl-94", 1),
+        ("NC24s_v2", "p100-pcie-16", 4),
         ("BM.GPU.H100.8", "h100-sxm5-80", 8),  # of the catalogue of prices
         ("p5.48xlarge", "h100-sxm5-80", 8),  # a host file
     ],
@@ -104,3 +109,16 @@ def test_the_price_of_an_instance_is_its_own_or_unknown(name, dollars):
         assert made.results["cost"].why.startswith("no on-demand price of g6.16xlarge is known")
     else:
         assert told.value * 3600 == pytest.approx(dollars, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator", "part"),
+    [("g6f.large", "l4", "1/8"), ("Standard_NV12ads_A10_v5", "a10", "1/3")],
+)
+def test_a_size_with_a_part_of_a_device_says_how_to_write_it(name, accelerator, part):
+    with pytest.raises(NotFoundError) as caught:
+        instances.find(name)
+    assert str(caught.value) == (
+        f"hardware.instance: {name.removeprefix('Standard_')} holds a part of one device: write "
+        f"hardware.accelerator: {accelerator} and hardware.share: {part} in its place"
+    )

@@ -77,3 +77,18 @@ def test_a_mig_instance_says_its_board_and_its_part():
     assert mig_of("NVIDIA A100-SXM4-40GB MIG 3g.20gb") == Mig("nvidia a100-sxm4-40gb", 3, 20)
     assert find("NVIDIA A100-SXM4-40GB MIG 3g.20gb").id == "a100-sxm4-40"
     assert mig_of("NVIDIA A100-SXM4-40GB") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("A100 60GB", "a100-sxm-64, a100-sxm4-40, a100-sxm4-80, a100-pcie-80"),
+        ("Gaudi4", "gaudi2, gaudi3"),
+        ("MI355", "mi355x, mi325x, mi350x, mi455x"),
+        ("Quadro X", "quadro-k620, quadro-p400, quadro-p600, quadro-p620"),
+    ],
+)
+def test_a_name_that_is_none_is_told_those_like_it(name, near):
+    with pytest.raises(NotFoundError) as caught:
+        find(name)
+    assert f"; nearest: {near}; " in str(caught.value)

@@ -286,8 +286,8 @@ WAY_OUT = "or give model.config, the config.json of its repository, or model.par
     [
         (
             "llama-3-9b",
-            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-33b; "
-            + WAY_OUT,
+            "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-13b, "
+            "llama-33b; " + WAY_OUT,
         ),
         ("../../errors", "model.preset: no preset ../../errors; " + WAY_OUT),
     ],
@@ -309,6 +309,8 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest(name, message):
         ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", "qwen2.5-7b"),
         ("qwen3-8b-fp8", "qwen3-8b"),
         ("google/gemma-3-4b-it", "gemma-3-4b"),
+        ("karpathy/nanochat", "nanochat-d20"),
+        ("meta-llama/Llama-3.2-11B-Vision-Instruct", "llama-3.2-11b-vision"),
         ("Llama 3 8B", "llama-3-8b"),
         ("FacebookAI/roberta-base", "roberta-base"),
     ],

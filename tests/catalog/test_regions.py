@@ -277,7 +277,7 @@ def test_other_spellings_of_the_same_place(written, code):
             "aws:us-esat-1",
             "no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1, aws:us-east-2",
         ),
-        ("FRR", "no region FRR; nearest: FR"),
+        ("FRR", "no region FRR; nearest: FR, FO"),
         ("DE-BE", "no region DE-BE; nearest: DE"),
         ("SE-AB", "no region SE-AB; nearest: SE, SE-SE1, SE-SE2, SE-SE3, SE-SE4"),
         ("EU", "no region EU; no such grid; nearest is a country: DE, FR, …"),
