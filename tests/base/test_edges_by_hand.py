@@ -97,7 +97,7 @@ def test_lists_of_names_and_what_was_found() -> None:
     assert listing(["a", "b", "c"], at_most=2) == "a, b, … (3 in all)"
     assert listing([str(n) for n in range(12)]).endswith("10, 11")
     assert listing([str(n) for n in range(13)]).endswith("11, … (13 in all)")
-    assert str(not_found("k", "region", "FRR", ["FR"])) == "k: no region FRR; nearest: FR, FO"
+    assert str(not_found("k", "region", "FRR", ["FR"])) == "k: no region FRR; nearest: FR"
     assert str(not_found("k", "region", "x", ["FR", "DE"])) == "k: no region x; known: FR, DE"
     for value, text in (
         (None, "nothing"), (True, "true"), (False, "false"), ([], "a list"), ((1,), "a list"),

@@ -67,8 +67,8 @@ def test_json_is_what_the_file_says(capsys):
 def test_unknown_names_are_wrong_use(capsys):
     assert run(["models", "llama-3-9b"]) == 2
     assert capsys.readouterr().err == (
-        "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-13b, llama-33b; or"
-        " give model.config, the config.json of its repository, or model.parameters\n"
+        "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-13b, "
+        "llama-33b; or give model.config, the config.json of its repository, or model.parameters\n"
     )
     assert run(["models", "--family", "vitt"]) == 2
     assert capsys.readouterr().err == "--family: no family vitt; nearest: vit\n"
