@@ -127,7 +127,7 @@ def _figure(name: str, part: Calculated) -> Result:
     if key not in part.values:
         return unknown(shown, _why(name, part))
     basis: Basis = "measured" if name in part.measured else "modelled"
-    if name in _OF_AN_INPUT:
+    if name in _OF_AN_INPUT and key in part.known:
         basis = part.known[key].basis
     value = float(part.values[key])
     low, high = percentiles(part.draws.get(key, value), value)
@@ -166,7 +166,7 @@ def _of_the_model(part: Calculated) -> dict[str, Result]:
     if work is None:
         made |= dict.fromkeys(("training_compute", "total_compute"), unknown("FLOP", nothing))
     else:
-        counted = part.known["model_flops"]
+        counted = part.known.get("model_flops") or part.known["counted_flops"]
         published = counted.why or "as given in the run file"
         made["training_compute"] = replace(_figure("training_compute", part), convention=published)
     if "utilization" in part.values:
@@ -186,7 +186,7 @@ def _achieved(part: Calculated) -> Result:
     """The share of the peak that the whole of a measured wall clock comes to: MFU × goodput."""
     work = part.trained.work
     clock = part.known.get("wall_clock")
-    counted = part.known.get("model_flops")
+    counted = part.values.get("model_flops")
     if work is None or clock is None or counted is None or clock.basis != "measured":
         return unknown("1", "no model and size of the data given")
     if work.method in REINFORCED:
@@ -195,7 +195,7 @@ def _achieved(part: Calculated) -> Result:
     peak = part.devices.machine.peak.get(precision)
     if peak is None:
         return unknown("1", f"{part.devices.accelerator.id} has no known peak in {precision}")
-    value = counted.value / (clock.value * part.devices.count * peak)
+    value = float(counted) / (clock.value * part.devices.count * peak)
     said = f"over the whole wall clock, lost time too, of {peak / 1e12:.4g} TFLOP/s ({precision})"
     return replace(Result.exact(value, "1", "measured"), convention=said)
 
@@ -215,7 +215,10 @@ def _rates(part: Calculated) -> tuple[Result, Result]:
     if why or work is None or time is None or not work.data:
         return unknown(shown, why), unknown("s", why)
     seconds = float(part.values["training_time"])
-    low, high = percentiles(part.draws.get("training_time", seconds), seconds)
+    took = part.draws.get("training_time", seconds)
+    if "sample_tokens" in part.draws:  # as much longer as there is more to train on
+        took = took * part.known["sample_tokens"].value / part.draws["sample_tokens"]
+    low, high = percentiles(took, seconds)
     basis: Basis = "modelled" if time.throughput.utilization.basis == "modelled" else "measured"
     each = data_per_step(work, time.recipe) / work.data
     return (

@@ -23,6 +23,20 @@ N = TypeVar("N", bound=V)  # floats give floats
 __all__ = ["INPUTS", "formula", "missing", "needs", "run"]
 
 
+def model_flops(counted_flops: V, sample_tokens: V, counted_tokens: V) -> V:
+    """FLOPs of one run, where nobody says how long its samples are.
+
+    They were counted for samples of ``counted_tokens``.  The count is an input of its own, without
+    this formula, where the length is known.
+    """
+    return counted_flops * sample_tokens / counted_tokens
+
+
+def training_flops(counted_flops: V, sample_tokens: V, counted_tokens: V) -> V:
+    """Those of them whose time the utilization says: all, as nothing is generated there."""
+    return counted_flops * sample_tokens / counted_tokens
+
+
 def total_compute(model_flops: V, runs: V) -> V:
     """FLOPs of all runs."""
     return model_flops * runs
@@ -119,6 +133,8 @@ def water(energy_it: V, wue: V, energy: V, grid_water: V) -> V:
 
 
 FIGURES: tuple[Callable[..., V], ...] = (
+    model_flops,
+    training_flops,
     total_compute,
     training_time,
     wall_clock,
@@ -200,5 +216,6 @@ def missing(name: str, known: Mapping[str, object]) -> list[str]:
     for need in needs(by_name[name]):
         if need in known:
             continue
-        lacking += missing(need, known) if need in by_name else [need]
+        follows = need in by_name and need not in INPUTS
+        lacking += missing(need, known) if follows else [need]
     return list(dict.fromkeys(lacking))

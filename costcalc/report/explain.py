@@ -35,7 +35,10 @@ def explain(estimate: Estimate) -> Iterator[str]:
     yield from _workload(estimate)
     shown: set[str] = set()
     for figure in formulas.FIGURES:
-        if figure.__name__ in estimate.values or figure.__name__ in estimate.results:
+        name = figure.__name__
+        if name in formulas.INPUTS and not estimate.values.keys() >= set(formulas.needs(figure)):
+            continue  # given as it is
+        if name in estimate.values or name in estimate.results:
             yield ""
             yield from _figure(figure, estimate, listed, shown)
     yield from _rest(estimate, shown)

@@ -24,6 +24,9 @@ T = TypeVar("T")
 INPUTS = {
     "model_flops": "training.model_flops",
     "training_flops": "training.model_flops",
+    "counted_flops": "training.model_flops",
+    "sample_tokens": "training.sample_tokens",
+    "counted_tokens": "training.sample_tokens",
     "peak": "hardware.peak",
     "devices": "hardware.count",
     "utilization": "hardware.utilization",

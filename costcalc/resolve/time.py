@@ -163,7 +163,7 @@ def time_inputs(
         "goodput": goodput(given, devices.count, time.throughput.seconds if time else None),
     }
     if work.work is not None:
-        known |= _flops(given, work.work, time)
+        known |= _flops(given, work, work.work, time)
     if time is None:
         return Known(known=known, why={})
     found = time.throughput
@@ -193,7 +193,7 @@ _NOTHING_GENERATED = exact(
 )
 
 
-def _flops(given: Input, work: Work, time: Timed | None) -> dict[str, Assumption]:
+def _flops(given: Input, trained: Trained, work: Work, time: Timed | None) -> dict[str, Assumption]:
     """The model FLOPs, and those of them whose time the utilization says."""
     total, spread = work.model_flops, work.spread
     published = given.part.model is not None and given.part.model.flops is not None
@@ -207,6 +207,10 @@ def _flops(given: Input, work: Work, time: Timed | None) -> dict[str, Assumption
         source="run file" if published else "counted by costcalc",
         why=work.convention,
     )
+    length = trained.assumed("training.sample_tokens")
+    if isinstance(length, Assumption) and not length.exact and counted.basis == "modelled":
+        counted_for = replace(length, low=length.value, high=length.value)
+        return {"counted_flops": counted, "sample_tokens": length, "counted_tokens": counted_for}
     if time is None:
         return {"model_flops": counted}
     share = time.throughput.training_flops / total if total else 1.0

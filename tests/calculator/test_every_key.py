@@ -47,6 +47,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "training": {"tokens": "1B"},
         "hardware": {"accelerator": "h100-sxm5-80", "share": "1/7"},
     },
+    "instructions": {"training": {"samples": "52k", "method": "finetune"}},
     "images": {"model": {"preset": "resnet-50"}, "training": {"samples": "1M"}},
     "an instance": {"hardware": {"instance": "p5.48xlarge", "nodes": 2}},
 }

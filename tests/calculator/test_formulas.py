@@ -216,7 +216,15 @@ def test_explain_names_the_file_and_the_function_of_each_formula() -> None:
     example = Path(__file__).parents[2] / "examples" / "llama-3-8b.yaml"
     lines = list(explain(estimate(example)))
     named = [found for line in lines for found in re.findall(r"(costcalc/\S+)\.py, (\w+)", line)]
-    assert {name for _, name in named} >= {f.__name__ for f in pipeline.FIGURES}
+    alone = {"model_flops", "training_flops"}  # which follow only from samples of any length
+    assert {name for _, name in named} >= {f.__name__ for f in pipeline.FIGURES} - alone
+    assert not {name for _, name in named} & alone
+    samples = {"training.tokens": None, "training.samples": 52000}
+    told = list(explain(estimate(example, changes=samples)))
+    assert (
+        "  = counted_flops × sample_tokens / counted_tokens  (costcalc/calculator/formulas.py, "
+        "model_flops)" in told
+    )
     assert {"workload", "throughput", "step_time", "memory", "board_power"} <= {
         name for _, name in named
     }
