@@ -38,6 +38,10 @@ def command(
     ] = None,
     zone: Annotated[str | None, options.option("--zone", "The API's zone or region.")] = None,
     base_url: Annotated[str | None, options.option("--base-url", "Another address of it.")] = None,
+    timezone: Annotated[
+        str | None,
+        options.option("--timezone", "Of times in the series without one: Europe/Berlin."),
+    ] = None,
     signal: Annotated[
         Signals | None, typer.Option("--signal", show_default=False, help="What the series is.")
     ] = None,
@@ -72,7 +76,7 @@ def command(
 
     made = when(
         str(run) if run else {},
-        _series(series, source, zone, base_url, signal),
+        _series(series, source, zone, base_url, signal, timezone),
         start=start,
         window=_amount(window, "s", "--window"),
         threshold=_amount(pause_above, "gCO2e/kWh", "--pause-above"),
@@ -92,13 +96,18 @@ def _series(
     zone: str | None,
     base: str | None,
     signal: Signals | None,
+    timezone: str | None,
 ) -> Series:
     if (path is None) == (source is None):
         raise options.wrong("when", "expected one of --series FILE or --source NAME")
     if path is not None:
-        from costcalc.decide.series import read
+        from costcalc.decide.clock import zone as named
+        from costcalc.decide.series_files import read
 
-        return read(path, signal=signal.value if signal else None)
+        own = named(timezone) if timezone else None
+        return read(path, signal=signal.value if signal else None, timezone=own)
+    if timezone is not None:
+        raise options.wrong("--timezone", "goes with --series FILE; an API says its own times")
     from costcalc.decide.feeds import fetch
 
     return fetch(str(source), zone=zone, base=base)

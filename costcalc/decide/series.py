@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from costcalc.base.errors import InputError, Problem, wrong
 from costcalc.base.units import to_si
@@ -23,8 +21,6 @@ MEANING = {
 }
 LB_A_MWH = 0.45359237  # gCO2 a kWh: 453.59237 g a pound over 1000 kWh
 MOST = 2_000_000
-_TIME = ("time", "datetime", "timestamp", "point_time", "from", "date", "utc")
-_VALUE = ("intensity", "carbon_intensity", "carbonintensity", "value", "gco2e_per_kwh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +32,7 @@ class Series:
     values: tuple[float, ...]
     signal: Signal
     source: str
+    notes: tuple[str, ...] = ()
 
     @property
     def hours(self) -> float:
@@ -75,7 +72,15 @@ def of_points(
     Raises:
         InputError: fewer than two points, doubled times, uneven steps, or a value that is none.
     """
-    listed = sorted((instant(time, source), _number(value, source)) for time, value in points)
+    timed = ((instant(time, source), value) for time, value in points)
+    return of_instants(timed, signal=signal, source=source, factor=factor)
+
+
+def of_instants(
+    points: Iterable[tuple[datetime, object]], *, signal: Signal, source: str, factor: float = 1.0
+) -> Series:
+    """The same of times that are read already."""
+    listed = sorted((time, _number(value, source)) for time, value in points)
     if len(listed) < 2:
         raise _problem(source, f"expected two points in time or more; got {len(listed)}")
     times = [time for time, _ in listed]
@@ -107,56 +112,6 @@ def _number(value: object, source: str) -> float:
         shown = str(value)[:40]
         raise _problem(source, f'expected an intensity of 0 gCO2e/kWh or more; got "{shown}"')
     return made
-
-
-def read(path: str | Path, *, signal: Signal | None = None) -> Series:
-    """A series from a CSV file (columns time and intensity, gCO2e/kWh) or a JSON file.
-
-    The signal is ``signal``, else what the file says: ``# signal: marginal`` at the head of a CSV.
-
-    Raises:
-        InputError: the file cannot be read as a series.
-    """
-    name = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise _problem(name, f"cannot be read: {why}") from None
-    if name.endswith(".json"):
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
-            raise _problem(name, "expected JSON; it does not parse") from None
-        return of_json(data, name, signal=signal)
-    return _of_csv(text, name, signal)
-
-
-def _of_csv(text: str, name: str, signal: Signal | None) -> Series:
-    comments = [line for line in text.splitlines() if line.startswith("#")]
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    said = next(
-        (line.partition("signal:")[2].strip() for line in comments if "signal:" in line), "unknown"
-    )
-    if signal is None and said not in MEANING:
-        raise _problem(name, f'expected signal: average or marginal; got "{said[:20]}"')
-    rows = list(csv.DictReader(lines))
-    columns: list[str] = [column for column in rows[0] if column] if rows else []
-    time = _column(columns, _TIME, name)
-    value = _column(columns, _VALUE, name)
-    return of_points(
-        ((row[time], row[value]) for row in rows),
-        source=name,
-        signal=signal or cast("Signal", said),
-    )
-
-
-def _column(columns: Sequence[str], known: Sequence[str], name: str) -> str:
-    for column in columns:
-        if column.strip().lower() in known:
-            return column
-    shown = ", ".join(str(column) for column in columns) or "none"
-    raise _problem(name, f"expected a column {known[0]} (or {', '.join(known[1:])}); got {shown}")
 
 
 def of_json(data: object, source: str, *, signal: Signal | None = None) -> Series:

@@ -274,6 +274,7 @@ def _sentence(now: Begun, best: Begun, saving: float, worth: float, hours: float
 def _notes(series: Series, chosen: Array) -> list[str]:
     notes = [
         MEANING[series.signal],
+        *series.notes,
         "operational emissions at the mean power of the run; making the hardware not counted",
     ]
     gaps = int(np.isnan(chosen).sum())

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from costcalc.decide import benchmarks, placing, purses, series, statistics, trend
+from costcalc.decide import benchmarks, placing, purses, series, series_files, statistics, trend
 from costcalc.decide.history import Landmark
 
 
@@ -262,7 +262,7 @@ def test_a_file_of_json(tmp_path):
     path = tmp_path / "s.json"
     points = [{"time": f"2026-01-01T0{h}:00Z", "value": h} for h in (1, 0)]
     path.write_text(json.dumps({"signal": "marginal", "data": points}))
-    found = series.read(path)
+    found = series_files.read(path)
     assert (found.values, found.signal) == ((0.0, 1.0), "marginal")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import costcalc
 from costcalc.base.errors import InputError
-from costcalc.decide import feeds, series, waiting
+from costcalc.decide import feeds, series, series_files, waiting
 
 RUN = {
     "measured": {"wall_clock": "2 h", "energy": "10 kWh"},
@@ -165,7 +165,7 @@ def test_csv_and_json_files(tmp_path):
         "# signal: marginal\ntime,intensity\n2026-01-01T01:00Z,200\n"
         "2026-01-01T00:00Z,100\n2026-01-01T03:00Z,300\n"
     )
-    found = series.read(path)
+    found = series_files.read(path)
     assert found.signal == "marginal"
     assert found.values[:2] == (100.0, 200.0)
     assert np.isnan(found.values[2])
@@ -182,14 +182,14 @@ def test_csv_and_json_files(tmp_path):
             }
         )
     )
-    assert (series.read(other).signal, series.read(other).step) == ("average", 1800.0)
+    assert (series_files.read(other).signal, series_files.read(other).step) == ("average", 1800.0)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("time,intensity\n2026-01-01T00:00Z,1\n", "expected two points in time or more; got 1"),
-        ("hour,intensity\n0,1\n", "expected a column time"),
+        ("hour,intensity\n0,1\n", "expected a column of times"),
         ("time,intensity\nnoon,1\nnight,2\n", 'expected a time as 2026-01-01T00:00Z; got "n'),
         (
             "time,intensity\n2026-01-01T00:00Z,-1\n2026-01-01T01:00Z,1\n",
@@ -201,14 +201,14 @@ def test_csv_and_json_files(tmp_path):
             "is not a whole step",
         ),
         ("# signal: both\ntime,intensity\n2026-01-01T00:00Z,1\n", "expected signal: average or"),
-        ("", "expected a column time"),
+        ("", "expected a column of times"),
     ],
 )
 def test_bad_series(tmp_path, text, message):
     path = tmp_path / "grid.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        series.read(path)
+        series_files.read(path)
 
 
 # --- the APIs, each on a local server that speaks its documented shape -------------------------

@@ -1,0 +1,140 @@
+"""Series as people have them: columns, dates, zones, decimal commas."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from costcalc.base.errors import InputError
+from costcalc.decide.clock import instants, zone
+from costcalc.decide.series_files import read
+
+
+def written(tmp_path: Path, text: str, name: str = "series.csv", encoding: str = "utf-8") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+MAPS = (
+    "Datetime (UTC),Country,Zone id,Carbon intensity gCO₂eq/kWh (direct),"
+    "Carbon intensity gCO₂eq/kWh ({}),Data source\n"
+    "2024-01-01 00:00:00,Germany,DE,145.86,195.86,x\n"
+    "2024-01-01 01:00:00,Germany,DE,172.92,222.92,x\n"
+)
+
+
+@pytest.mark.parametrize("word", ["Life cycle", "LCA", "life cycle"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_electricity_maps_life_cycle_column_average(
+    tmp_path: Path, word: str, encoding: str
+) -> None:
+    found = read(written(tmp_path, MAPS.format(word), encoding=encoding))
+    assert found.values == (195.86, 222.92)
+    assert (found.signal, found.step) == ("average", 3600)
+    assert found.start == datetime(2024, 1, 1, tzinfo=UTC)
+    column = f"Carbon intensity gCO₂eq/kWh ({word})"
+    assert found.notes == (f'taken from the column "{column}": life cycle',)
+
+
+def test_great_britain_takes_what_came_before_what_was_forecast(tmp_path: Path) -> None:
+    text = (
+        "Datetime (UTC),Actual Carbon Intensity (gCO2/kWh),Forecast Carbon Intensity (gCO2/kWh),"
+        "Index\n2024-01-01T00:00:00Z,195.86,100,low\n2024-01-01T00:30:00Z,222.92,100,low\n"
+    )
+    found = read(written(tmp_path, text))
+    assert (found.values, found.signal, found.step) == ((195.86, 222.92), "average", 1800)
+    assert "direct" in found.notes[0]
+
+
+def test_entsoe_intervals_begin_in_the_zone_of_their_head(tmp_path: Path) -> None:
+    text = (
+        "MTU (CET/CEST),intensity\n01.01.2024 00:00 - 01.01.2024 01:00,195.86\n"
+        "01.01.2024 01:00 - 01.01.2024 02:00,222.92\n"
+    )
+    found = read(written(tmp_path, text))
+    # midnight in Brussels in winter is 23:00 UTC
+    assert found.start == datetime(2023, 12, 31, 23, tzinfo=UTC)
+    assert found.notes == ("its times are in Europe/Brussels, and shown in UTC",)
+
+
+def test_semicolons_with_decimal_commas_in_latin_1(tmp_path: Path) -> None:
+    text = "Zeit;Intensität\n".replace("Zeit", "Time").replace("Intensität", "Intensity £")
+    text += "2024-01-01 00:00;1.234,5\n2024-01-01 01:00;200,25\n"
+    assert read(written(tmp_path, text, encoding="latin-1")).values == (1234.5, 200.25)
+
+
+def test_times_without_a_zone_are_utc_and_said_or_what_the_user_says(tmp_path: Path) -> None:
+    path = written(tmp_path, "time,intensity\n2024-07-01 00:00,1\n2024-07-01 01:00,2\n")
+    plain = read(path)
+    assert plain.start == datetime(2024, 7, 1, tzinfo=UTC)
+    assert plain.notes == (
+        "its times name no zone: taken as UTC; --timezone Europe/Berlin says another",
+    )
+    berlin = read(path, timezone=zone("Europe/Berlin"))  # summer time: two hours ahead
+    assert berlin.start == datetime(2024, 6, 30, 22, tzinfo=UTC)
+
+
+def test_the_hour_that_stands_twice_where_clocks_go_back(tmp_path: Path) -> None:
+    hours = ["00:00", "01:00", "02:00", "02:00", "03:00"]
+    text = "MTU (CET/CEST),intensity\n" + "".join(
+        f"27.10.2024 {h},{i}\n" for i, h in enumerate(hours)
+    )
+    found = read(written(tmp_path, text))
+    assert found.values == (0, 1, 2, 3, 4)
+    assert found.step == 3600
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["13/01/2024 00:00", "14/01/2024 00:00"], (1, 13)),
+        (["01/13/2024 12:00 AM", "01/14/2024 1:00 PM"], (1, 13)),
+        (["13-01-2024", "14-01-2024"], (1, 13)),
+        (["02.01.2024 00:00", "03.01.2024 00:00"], (1, 2)),
+    ],
+)
+def test_dates_that_read_one_way(texts: list[str], first: tuple[int, int]) -> None:
+    made = instants(texts, "x", UTC)
+    assert (made[0].month, made[0].day) == first
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (
+            ["01/02/2024 00:00", "02/02/2024 00:00"],
+            'x: series: "01/02/2024 00:00" reads two ways, day or month first, and no date of the '
+            "file tells which; write 2026-01-31",
+        ),
+        (["soon"], 'x: series: expected a time as 2026-01-01T00:00Z; got "soon"'),
+        (["32.01.2024"], 'x: series: expected a date; got "32.01.2024"'),
+    ],
+)
+def test_dates_that_do_not(texts: list[str], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        instants(texts, "x", UTC)
+    assert str(caught.value).splitlines()[0] == message
+
+
+def test_a_bare_list_of_json(tmp_path: Path) -> None:
+    points = [{"datetime": f"2024-01-01T0{i}:00:00Z", "carbonIntensity": 100 + i} for i in range(3)]
+    found = read(written(tmp_path, json.dumps(points), "points.json"))
+    assert (found.values, found.signal) == ((100, 101, 102), "average")
+
+
+def test_a_daily_series(tmp_path: Path) -> None:
+    text = "date,value\n2024-01-01,1\n2024-01-02,2\n2024-01-04,4\n"
+    assert read(written(tmp_path, text)).step == 86400
+
+
+def test_what_has_no_such_columns_is_told_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a column of intensities .* got load"):
+        read(written(tmp_path, "time,load\n2024-01-01,1\n"))
+    with pytest.raises(InputError, match=r"expected a column of times .* got zone, intensity"):
+        read(written(tmp_path, "zone,intensity\nDE,1\n"))
+    with pytest.raises(InputError, match=r'expected a time zone, such as .*; got "Mars"'):
+        zone("Mars")
