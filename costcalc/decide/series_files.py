@@ -102,9 +102,7 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None
     return replace(made, notes=tuple(_notes(value, convention, zone, texts)))
 
 
-def _notes(
-    columns: Sequence[str], value: str, convention: str, zone: tzinfo | None, texts: Sequence[str]
-) -> list[str]:
+def _notes(value: str, convention: str, zone: tzinfo | None, texts: Sequence[str]) -> list[str]:
     """What was taken where a file says several things, or too little."""
     notes = []
     if convention:
