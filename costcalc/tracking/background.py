@@ -10,29 +10,36 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from costcalc.tracking import ledger, ranks
+from costcalc.tracking import carrying, ranks
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
 from costcalc.tracking.ledger import Written
+from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
+from costcalc.tracking.own_records import OwnRecords
 from costcalc.tracking.plan import Plan
-from costcalc.tracking.records import Place, Sample, Start, Status
+from costcalc.tracking.records import Carried, Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
     from costcalc.tracking.detect import Neighbours
     from costcalc.tracking.forecast import Forecast
+    from costcalc.tracking.merge import Totals
     from costcalc.tracking.meters import Meters
     from costcalc.tracking.monitor import JobMonitor
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
+# Looks at the whole job take so much of a core at the most, but are at most that many intervals
+# apart; one that takes less than so many seconds of a core is repeated with each interval.
+_SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
+_LONGEST = 3600.0  # seconds between samples at the most, whatever was asked
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 
 
@@ -46,12 +53,11 @@ class Background:
         self.predicted: Estimate | None = None
         self.report: dict[str, Any] | None = None
         self.written: Path | None = None
-        self.notes: dict[str, None] = {}
+        self.notes = Notes()
         self.began, self.began_at = monotonic(), time.time()
-        self.earlier: list[Written] = []
         self._place = ranks.detect(job=options.job)
         self._boot = ranks.boot_id()
-        self._start = Start(
+        start = Start(
             job=self._place.job,
             writer=uuid.uuid4().hex[:8],
             time=self.began_at,
@@ -61,20 +67,24 @@ class Background:
             interval=options.interval,
             pid=os.getpid(),
             run=options.plan.written if self._place.rank == 0 else {},
+            clock=self.began if sys.platform == "linux" else None,
         )
-        self._writer = ledger.Writer(options.folder, self._start) if options.folder else None
+        self._records = OwnRecords(options.folder, start, self.note)
         self.stopping = self._new_stopping()
         self._meters: Meters | None = None
         self._neighbours: Neighbours | None = None
         self._monitor: JobMonitor | None = None
-        self._why_not, self._replanned, self._asked_once = "", False, False
+        self._why_not, self._asked_once = "", False
+        # What the tracker is told meanwhile, and the thread takes up with its next interval.
+        self._new_plan: Plan | None = None
+        self._adopted: tuple[str, tuple[Carried, ...]] | None = None
+        self._looked: tuple[Totals, Written] | None = None
+        self._due = 0.0
         self._over = threading.Event()
         self._status: Status = "completed"
-        self._lock = threading.Lock()
-        self._own = Written(start=self._start)
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
 
-    # --- what the tracker calls -------------------------------------------------------------------
+    # --- what the tracker calls: no disk, no driver, no lock that is held for long ----------------
 
     @property
     def place(self) -> Place:
@@ -94,34 +104,35 @@ class Background:
             self.note("the record was not ended in time: a disk or a driver does not answer")
 
     def note(self, text: str) -> None:
-        """Remember what went wrong or was taken for granted; each thing once."""
-        self.notes[text] = None
+        """Remember what went wrong or was taken for granted; each kind of thing once."""
+        self.notes.add(text)
 
-    def adopt(self, job: str, earlier: Sequence[Written]) -> None:
+    def adopt(self, job: str, earlier: Iterable[Carried]) -> None:
         """Go on with a job that began elsewhere, with what it had done."""
-        with self._lock:
-            known = {item.start.writer for item in self.earlier}
-            self.earlier += [item for item in earlier if item.start.writer not in known]
-            if not self.options.job and job != self._place.job:
-                self._rename(replace(self._place, job=job))
+        self._adopted = (job, tuple(earlier))
 
     def replan(self, plan: Plan) -> None:
         """Go on with more known of the job; the estimate is made again with the next interval."""
         self.options = replace(self.options, plan=plan)
-        self._start = replace(self._start, run=plan.written if self._place.rank == 0 else {})
-        self._replanned = True
+        self._new_plan = plan
 
-    def known(self) -> list[Written]:
-        """What is known of the job by now, its own newest counts included."""
-        last = self._own.last or self._counted()
-        now = replace(self._counted(), energy=last.energy, gaps=last.gaps, notes=last.notes)
-        own = replace(self._own, last=now)
-        return [*(w for w in self._all() if w.start.writer != self._start.writer), own]
+    def state(self) -> dict[str, object]:
+        """The job by now, for a checkpoint: what the thread saw last, and our counts since."""
+        looked, own = self._looked, self._records.own
+        now = replace(own, last=self._counted(own.last))
+        job, brought = self._adopted or (self._place.job, ())
+        known = {item.id for item in now.start.earlier}
+        new = (*now.start.earlier, *(item for item in brought if item.id not in known))
+        now = replace(now, start=replace(now.start, earlier=new))
+        return {
+            "job": self.options.job or job,
+            "attempts": [asdict(item) for item in carrying.by_now(looked, now, self.options.plan)],
+        }
 
     # --- the thread -------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        self._append(self._start)
+        self._records.append(self._records.start)
         self._prepare()
         wait = _FIRST
         while not self._pause(wait):
@@ -131,6 +142,7 @@ class Background:
 
     def _pause(self, seconds: float) -> bool:
         """Wait; devices without a counter are read once a second meanwhile."""
+        seconds = min(seconds, _LONGEST)
         if self._meters is None or not self._meters.needs_samples:
             return self._over.wait(seconds)
         until = monotonic() + seconds
@@ -148,8 +160,7 @@ class Background:
 
             found = detect.host()
             self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
-        self._start = replace(
-            self._start,
+        self._records.change(
             versions=_versions(),
             machine={
                 "cpu": found.cpu,
@@ -165,7 +176,7 @@ class Background:
                     "the host's energy counts"
                 )
             self._meter(host=True)
-        self._append(self._start)
+        self._records.append(self._records.start)
         self._look_ahead()
 
     def _meter(self, *, host: bool) -> None:
@@ -185,9 +196,7 @@ class Background:
             )
             meters.start()
         self._meters = meters
-        self._start = replace(
-            self._start, devices=meters.picked, meters=meters.keys, versions=_versions()
-        )
+        self._records.change(devices=meters.picked, meters=meters.keys, versions=_versions())
 
     def _meter_what_nobody_does(self) -> None:
         """A rank that sees a device which its node's first rank does not list meters it."""
@@ -201,12 +210,12 @@ class Background:
             for w in self._all()
             if w.start.boot == self._boot
             and w.start.place.local_rank == 0
-            and w.start.writer != self._start.writer
+            and w.start.writer != self._records.start.writer
         ]
         listed = {device.uuid for start in first for device in start.devices}
         if {device.uuid for device in detect.seen_by_driver()} - listed:
             self._meter(host=False)
-            self._append(self._start)
+            self._records.append(self._records.start)
 
     @never_raises(None)
     def _look_ahead(self) -> None:
@@ -222,46 +231,59 @@ class Background:
 
     @never_raises(None)
     def _interval(self) -> None:
-        self._find_place()
-        self._plan_again()
+        self._take_up()
         if self._place.local_rank != 0 and self._elapsed() >= self.options.interval:
             self._meter_what_nobody_does()
-        self._append(self._sample("running"))
+        self._records.append(self._sample("running"))
         self._observe()
 
-    def _plan_again(self) -> None:
-        if self._replanned:
-            self._replanned = False
-            self._append(self._start)
+    def _take_up(self) -> None:
+        """What the tracker was told meanwhile, and a process group that is there now."""
+        self._find_place()
+        if self._adopted is not None:
+            (job, earlier), self._adopted = self._adopted, None
+            if not self.options.job and job != self._place.job:
+                self._move(replace(self._place, job=job))
+            self._records.adopt(earlier)
+        if self._new_plan is not None:
+            plan, self._new_plan = self._new_plan, None
+            self._records.change(run=plan.written if self._place.rank == 0 else {})
+            self._records.append(self._records.start)
             self._look_ahead()
 
     @never_raises(None)
     def _observe(self) -> None:
-        """Look at the whole job: metrics, forecast, limits, progress."""
+        """Look at the whole job: metrics, forecast, limits, progress; as often as it is cheap."""
         if self._monitor is None:
             self.stopping.follow()
             return
+        if monotonic() < self._due:
+            return
+        before = time.thread_time() + self._records.cpu
         written = self._all()
         seen = self._monitor.look(written, self.note)
         self.metrics, self.forecast = seen.metrics, seen.forecast
+        self._looked = (seen.whole, written[-1])
         if seen.passed:
             everyone = len({w.start.place.rank for w in written}) >= self._place.world
             self.note(self.stopping.order(self.counter.steps, self._elapsed(), everyone=everyone))
+        spent = time.thread_time() + self._records.cpu - before
+        if spent > _CHEAP:
+            self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
 
     def _sample(self, status: Status) -> Sample:
         self.counter.settle()
-        with self._lock:
-            reading = self._meters.read() if self._meters else None
-            return replace(
-                self._counted(),
-                energy=reading.energy if reading else {},
-                gaps=reading.gaps if reading else 0.0,
-                status=status,
-                notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
-            )
+        reading = self._meters.read() if self._meters else None
+        return replace(
+            self._counted(None),
+            energy=reading.energy if reading else {},
+            gaps=reading.gaps if reading else 0.0,
+            status=status,
+            notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
+        )
 
-    def _counted(self) -> Sample:
-        """How far the job is by its own counts; no meter is read."""
+    def _counted(self, metered: Sample | None) -> Sample:
+        """How far the job is by its own counts; no meter is read, what was ``metered`` stands."""
         counter = self.counter
         return Sample(
             time=time.time(),
@@ -272,69 +294,46 @@ class Background:
             tokens=counter.tokens,
             samples=counter.samples,
             total_tokens=counter.total_tokens,
+            energy=metered.energy if metered else {},
+            gaps=metered.gaps if metered else 0.0,
         )
 
     def _elapsed(self) -> float:
         return monotonic() - self.began
 
-    def _append(self, record: Start | Sample) -> None:
-        """Into the ledger; a disk that is full or gone is noted, and tried again with the next."""
-        if isinstance(record, Sample):
-            self._own = Written(start=self._start, last=record)
-        if self._writer is None:
-            return
-        try:
-            self._writer.append(record)
-        except OSError as error:
-            self.note(f"the ledger cannot be written: {error.strerror or error}")
-
     def _all(self) -> list[Written]:
-        """What all writers of the job have left, with our own newest and what came before."""
-        found: list[Written] = []
-        if self.options.folder:
-            try:
-                found = ledger.read(self.options.folder, job=self._place.job)
-            except OSError as error:
-                self.note(f"the ledger cannot be read: {error.strerror or error}")
-        others = [w for w in found if w.start.writer != self._start.writer]
-        known = {w.start.writer for w in others}
-        return [*others, *(w for w in self.earlier if w.start.writer not in known), self._own]
+        """What all writers of the job have left; our own newest stands last."""
+        return self._records.all()
 
     def _find_place(self) -> None:
         """The process group may be initialised after tracking began."""
         found = ranks.detect(job=self.options.job)
         moved = (found.rank, found.world) != (self._place.rank, self._place.world)
         if moved and found.world > 1:  # not when the group is taken down again
-            with self._lock:
-                self._rename(replace(found, notes=self._place.notes + found.notes))
+            self._move(replace(found, notes=self._place.notes + found.notes))
             self._look_ahead()
 
-    def _rename(self, place: Place) -> None:
-        """Go on under another name of the job or rank; the file of the old name is ours to move."""
-        old, self._place = self._writer, place
-        self._start = replace(self._start, place=place, job=place.job)
+    def _move(self, place: Place) -> None:
+        self._place = place
+        self._records.rename(place)
         self.stopping = self._new_stopping()
-        if old is None or self.options.folder is None:
-            return
-        self._writer = ledger.Writer(self.options.folder, self._start)
-        self._append(self._start)
-        old.remove()
 
     def _new_stopping(self) -> Stopping:
         enabled = self.options.on_limit == "stop"
-        return Stopping(self.options.folder, self._start, enabled=enabled)
+        return Stopping(self.options.folder, self._records.start, enabled=enabled)
 
     @never_raises(None)
     def _end(self) -> None:
-        self._find_place()
-        self._plan_again()
+        self._take_up()
         stopped = self.stopping.stops(self.counter.steps)
-        self._append(self._sample("stopped" if stopped else self._status))
+        self._records.append(self._sample("stopped" if stopped else self._status))
         if self._neighbours is not None:
             self._neighbours.leave()
         if self._place.rank == 0:
             self._wait_for_others()
             self._conclude()
+        if not self._records.settle(_PATIENCE):
+            self.note("the record was not ended in time: the ledger's disk does not answer")
 
     @never_raises(None)
     def _conclude(self) -> None:
@@ -352,7 +351,7 @@ class Background:
             mine = [w for w in running if w.start.time >= self.began_at - 60.0]
             if not mine:
                 return
-            time.sleep(0.1)
+            time.sleep(0.2)
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,8 @@ from collections import deque
 from time import perf_counter
 from typing import SupportsFloat
 
+from costcalc.tracking.notes import Notes
+
 PAUSE = 10.0  # a step of so many times the usual time holds a pause: evaluation, a checkpoint
 _SMOOTH = 0.05
 _LARGE = 2**63  # a greater whole number is no count, and may be no float
@@ -47,7 +49,7 @@ class Counter:
         self.tokens: float | None = None
         self.samples: float | None = None
         self.total_tokens: float | None = None
-        self.notes: dict[str, None] = {}  # in order, each once
+        self.notes = Notes()
         self._last: float | None = None
         self._usual = 0.0
         self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
@@ -109,4 +111,4 @@ class Counter:
         setattr(self, name, number + (getattr(self, name) or 0.0))
 
     def _note(self, text: str) -> None:
-        self.notes[text] = None
+        self.notes.add(text)

@@ -11,7 +11,8 @@ from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.human import human, span
 from costcalc.base.reading import read_file
 from costcalc.calculator.result import SCHEMA, Estimate
-from costcalc.tracking.ledger import Written, read
+from costcalc.tracking.follow import read
+from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.options import Options
 from costcalc.tracking.plan import predicted, prepare

@@ -37,7 +37,7 @@ def measured_job(totals: Totals, plan: Plan, seen: Achieved) -> tuple[JobRun | N
         return None, notes
     job, more = _data(job.lacking("measured"), totals, plan, seen)
     notes += more
-    if len({len(attempt.devices) for attempt in totals.attempts}) == 1:
+    if len({attempt.held for attempt in totals.attempts}) == 1:
         return job.changed("measured", wall_clock=totals.elapsed), notes
     notes.append(
         "attempts had different numbers of devices: their device-hours are added, and the wall "
@@ -96,7 +96,7 @@ def _hardware(totals: Totals, plan: Plan) -> tuple[JobRun | None, list[str]]:
 def _detected(totals: Totals, plan: Plan, accelerator: str, shown: str) -> tuple[JobRun, list[str]]:
     """The run on what was detected, where that has a profile."""
     job = plan.job.changed("hardware", without=_PLANNED_SPEED)
-    count, share = len(totals.devices), totals.devices[0].share
+    count, share = round(totals.attempts[-1].held), totals.devices[0].share
     asked = _named(plan)
     if asked == (accelerator, count):
         return job, []

@@ -1,44 +1,42 @@
 """From the records of all writers to the totals of the job: everything once, nothing twice.
 
 Writers (processes) form attempts (launches of the job); energy is counted by what drew it, tokens
-by data-parallel replica, time by attempt.
+by data-parallel replica, time by attempt.  One pass over the writers, however many they are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
+from costcalc.tracking.attempts import grouped, last, span
+from costcalc.tracking.drawn import Drawn, drawn
 from costcalc.tracking.ledger import Written
-from costcalc.tracking.records import Basis, Component, Device, Energy, Sample
+from costcalc.tracking.notes import Notes
+from costcalc.tracking.records import Carried, Component, Counts, Device, Energy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What one attempt did, of all its ranks; ``busy`` are the seconds of the ``timed`` steps.
-
-    ``gaps`` are the seconds that a meter missed at the most.
-    """
-
-    steps: int
-    timed: int
-    busy: float
-    tokens: float | None
-    samples: float | None
-    gaps: float
-    notes: tuple[str, ...]
+_NOTES = 60  # kinds of notes of a whole job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One launch of a job: when it began (s since the epoch), how long it held what, its counts."""
+    """One launch of a job: when it began (s since the epoch), how long it held what, its counts.
 
+    ``held`` devices are those that were seen, and as many a node on nodes without records; the
+    seconds for which no meter saw one are ``unseen``, of all devices together.
+    """
+
+    id: str
     began: float
     elapsed: float
     writers: int
     devices: tuple[Device, ...]
+    kinds: Mapping[str, int]
+    held: float
+    metered: int
+    unseen: float
     world: int
     nodes: int
     nodes_expected: int | None
@@ -46,6 +44,13 @@ class Attempt:
     duplicate: tuple[int, ...]
     status: str
     counts: Counts
+    energy: Mapping[str, Energy]
+    cpus: tuple[str, ...]
+
+    @property
+    def all_nodes(self) -> int:
+        """The nodes of the attempt, those without records among them."""
+        return self.nodes + len(self.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +86,17 @@ class Totals:
 
     def device_seconds(self, otherwise: float) -> float:
         """Seconds times devices; ``otherwise`` is the number where none were detected."""
-        return sum(a.elapsed * (len(a.devices) or otherwise) for a in self.attempts)
+        return sum(a.elapsed * (a.held or otherwise) for a in self.attempts)
 
     def joules(self, component: Component | None = None) -> float | None:
         """Joules of one component, or of all; None where nothing of it was metered."""
         found = [e.joules for e in self.energy.values() if component in (None, e.component)]
         return sum(found) if found else None
+
+    @property
+    def metered(self) -> bool:
+        """Whether every device that was seen has a meter's reading."""
+        return bool(self.devices) and all(a.metered >= sum(a.kinds.values()) for a in self.attempts)
 
 
 def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = None) -> Totals:
@@ -102,11 +112,20 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
     jobs = {w.start.job for w in writers}
     if len(jobs) != 1:
         raise ValueError(f"expected the records of one job; got {len(jobs)}")
-    shared = prod((layout or {}).get(axis, 1) for axis in ("tensor", "pipeline", "context"))
-    made = [_attempt(group, shared) for group in attempts(writers)]
+    groups = grouped(writers)
+    by_attempt = drawn(groups)
+    made = [
+        *_carried(writers),
+        *(_attempt(group, shared(layout), by_attempt[n]) for n, group in enumerate(groups)),
+    ]
     counts = [attempt.counts for attempt in made]
-    notes = [note for w in writers for note in (*w.start.place.notes, *_last(w).notes, *w.faults)]
-    notes += [note for count in counts for note in count.notes]
+    notes = Notes(most=_NOTES)
+    for w in writers:
+        for note in (*w.start.place.notes, *last(w).notes, *w.faults):
+            notes.add(note)
+    for count in counts:
+        for note in count.notes:
+            notes.add(note)
     return Totals(
         job=jobs.pop(),
         attempts=tuple(made),
@@ -116,68 +135,111 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         busy=sum(c.busy for c in counts),
         tokens=_added(c.tokens for c in counts),
         samples=_added(c.samples for c in counts),
-        energy=energy(writers),
+        energy=_energy(made, by_attempt),
         gaps=sum(c.gaps for c in counts),
-        cpus=tuple(sorted({str(cpu) for w in writers if (cpu := w.start.machine.get("cpu"))})),
-        notes=tuple(dict.fromkeys(notes)),
+        cpus=tuple(sorted({cpu for attempt in made for cpu in attempt.cpus})),
+        notes=tuple(notes),
     )
 
 
-def _last(writer: Written) -> Sample:
-    return writer.last or Sample(time=writer.start.time, elapsed=0.0)
+def shared(layout: Mapping[str, int] | None) -> int:
+    """How many ranks share a replica."""
+    return prod((layout or {}).get(axis, 1) for axis in ("tensor", "pipeline", "context"))
 
 
-def _ends(writer: Written) -> float:
-    """When a writer was last heard of, by the clock that it began with: a jump moves nothing."""
-    return writer.start.time + _last(writer).elapsed
+def carried(attempt: Attempt) -> Carried:
+    """An attempt as a checkpoint carries it."""
+    return Carried(
+        id=attempt.id,
+        began=attempt.began,
+        elapsed=attempt.elapsed,
+        writers=attempt.writers,
+        world=attempt.world,
+        nodes=attempt.all_nodes,
+        status=attempt.status,
+        counts=attempt.counts,
+        kinds=attempt.kinds,
+        held=attempt.held,
+        metered=attempt.metered,
+        energy=attempt.energy,
+        cpus=attempt.cpus,
+    )
 
 
-# --- attempts ------------------------------------------------------------------------------------
+def _carried(writers: Sequence[Written]) -> list[Attempt]:
+    """Attempts that came with checkpoints and have no records here."""
+    here = {w.start.writer for w in writers}
+    found = {item.id: item for w in writers for item in w.start.earlier if item.id not in here}
+    return [
+        Attempt(
+            id=item.id,
+            began=item.began,
+            elapsed=item.elapsed,
+            writers=item.writers,
+            devices=(),
+            kinds=item.kinds,
+            held=item.held,
+            metered=item.metered,
+            unseen=0.0,
+            world=item.world,
+            nodes=item.nodes,
+            nodes_expected=None,
+            missing=(),
+            duplicate=(),
+            status=item.status,
+            counts=item.counts,
+            energy=item.energy,
+            cpus=item.cpus,
+        )
+        for item in sorted(found.values(), key=lambda item: item.began)
+    ]
 
 
-def attempts(writers: Sequence[Written]) -> list[list[Written]]:
-    """Writers by launch: a rank that begins again, or a new count of restarts, begins a new one.
-
-    A rank that begins while it runs is a tracker within a tracker, of the same launch.
-    """
-    groups: list[list[Written]] = []
-    until: dict[tuple[str, int], float] = {}
-    label: str | None = None
-    for writer in sorted(writers, key=lambda w: (w.start.time, w.start.writer)):
-        place = writer.start.place
-        who = (writer.start.boot, place.rank)
-        again = who in until and writer.start.time >= until[who]
-        counted = None not in (place.attempt, label) and place.attempt != label
-        if not groups or again or counted:
-            groups.append([])
-            until, label = {}, None
-        label = place.attempt or label  # a tracker around the launcher knows of no restarts
-        groups[-1].append(writer)
-        until[who] = max(until.get(who, _ends(writer)), _ends(writer))
-    return groups
+def _energy(made: Sequence[Attempt], by_attempt: Sequence[Drawn]) -> dict[str, Energy]:
+    """Joules by what drew them, over all attempts."""
+    found: dict[str, Energy] = {}
+    for number, attempt in enumerate(made[: len(made) - len(by_attempt)]):
+        for name, item in attempt.energy.items():
+            found[f"{item.component}:earlier {number}: {name}"] = item
+    for each in by_attempt:
+        for key, item in each.energy.items():
+            found[key] = found[key].plus(item) if key in found else item
+    return dict(sorted(found.items()))
 
 
-def _attempt(group: Sequence[Written], shared: int) -> Attempt:
-    began = min(w.start.time for w in group)
-    boots = {w.start.boot for w in group}
+# --- one attempt ---------------------------------------------------------------------------------
+
+
+def _attempt(group: Sequence[Written], parts: int, seen: Drawn) -> Attempt:
     by_node: dict[int, set[str]] = {}
     for w in group:
         if w.start.place.node is not None:
             by_node.setdefault(w.start.place.node, set()).add(w.start.boot)
     expected = max((w.start.place.nodes or 0 for w in group), default=0) or None
     first = min(group, key=lambda w: (w.start.place.rank, w.start.time))
+    devices, nodes = _devices(group), len(by_node) or len({w.start.boot for w in group})
+    missing = tuple(n for n in range(expected or 0) if by_node and n not in by_node)
+    elapsed, note = span(group)
+    held = len(devices) * (nodes + len(missing)) / nodes
     return Attempt(
-        began=began,
-        elapsed=max(_ends(w) for w in group) - began,
+        id=first.start.writer,
+        began=min(w.start.time for w in group),
+        elapsed=elapsed,
         writers=len(group),
-        devices=_devices(group),
+        devices=devices,
+        kinds=named(devices),
+        held=held,
+        metered=sum(f"gpu:{device.uuid}" in seen.energy for device in devices),
+        unseen=max(held * elapsed - seen.device_seconds, 0.0) if devices else 0.0,
         world=max(w.start.place.world for w in group),
-        nodes=len(by_node) or len(boots),
+        nodes=nodes,
         nodes_expected=expected,
-        missing=tuple(n for n in range(expected or 0) if by_node and n not in by_node),
+        missing=missing,
         duplicate=tuple(sorted(n for n, found in by_node.items() if len(found) > 1)),
-        status=_last(first).status,
-        counts=_counted(group, shared),
+        status=last(first).status,
+        counts=_counted(group, parts, note),
+        energy=seen.by_meter(),
+        cpus=tuple(sorted({str(cpu) for w in group if (cpu := w.start.machine.get("cpu"))})),
     )
 
 
@@ -187,92 +249,42 @@ def _devices(group: Sequence[Written]) -> tuple[Device, ...]:
     return tuple(found[uuid] for uuid in sorted(found))
 
 
-# --- what was done -------------------------------------------------------------------------------
-
-
-def _counted(group: Sequence[Written], shared: int) -> Counts:
+def _counted(group: Sequence[Written], parts: int, note: str) -> Counts:
     """Tokens and steps of one attempt, from what its ranks counted."""
-    first = min(group, key=lambda w: (w.start.place.rank, -_last(w).timed))
-    tokens, notes = _whole("tokens", group, shared)
-    samples, more = _whole("samples", group, shared)
-    told = [t for w in group if (t := _last(w).total_tokens) is not None]
+    first = min(group, key=lambda w: (w.start.place.rank, -last(w).timed))
+    tokens, notes = _whole("tokens", group, parts)
+    samples, more = _whole("samples", group, parts)
+    told = [t for w in group if (t := last(w).total_tokens) is not None]
     return Counts(
-        steps=max(_last(w).steps for w in group),
-        timed=_last(first).timed,
-        busy=_last(first).busy,
+        steps=max(last(w).steps for w in group),
+        timed=last(first).timed,
+        busy=last(first).busy,
         tokens=max(told) if told else tokens,
         samples=samples,
-        gaps=max(_last(w).gaps for w in group),
-        notes=(*(() if told else notes), *more),
+        gaps=max(last(w).gaps for w in group),
+        notes=(*(() if told else notes), *more, *([note] if note else ())),
     )
 
 
-def _whole(
-    name: str, group: Sequence[Written], shared: int
-) -> tuple[float | None, tuple[str, ...]]:
+def _whole(name: str, group: Sequence[Written], parts: int) -> tuple[float | None, tuple[str, ...]]:
     """The job's count from those of its ranks: each replica once."""
-    counted = [value for w in group if (value := getattr(_last(w), name)) is not None]
+    counted = [value for w in group if (value := getattr(last(w), name)) is not None]
     world = max(w.start.place.world for w in group)
     if not counted:
         return None, ()
     if len(counted) >= world:
-        return sum(counted) / min(shared, world), ()
+        return sum(counted) / min(parts, world), ()
     mean = sum(counted) / len(counted)
     note = (
         f"{name}: {len(counted)} of {world} ranks counted; the others are taken to have seen "
         "as many"
     )
-    return mean * world / min(shared, world), (note,)
+    return mean * world / min(parts, world), (note,)
 
 
 def _added(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
-
-
-# --- energy --------------------------------------------------------------------------------------
-
-
-def energy(writers: Sequence[Written]) -> dict[str, Energy]:
-    """Joules by what drew them: writers that metered the same thing at once count once.
-
-    Of those whose times overlap the one that saw most is taken; those apart in time add up.  What a
-    meter missed is taken at the mean power of what it saw, where that was most of the time.
-    """
-    made: dict[str, Energy] = {}
-    for key in sorted({key for w in writers for key in _last(w).energy}):
-        spans = sorted(
-            ((w.start.time, _ends(w), _filled(w, key)) for w in writers if key in _last(w).energy),
-            key=lambda span: span[:2],
-        )
-        total, gap, most, until = 0.0, 0.0, spans[0][2], spans[0][1]
-        for began, ended, found in spans[1:]:
-            if began >= until:
-                total, gap = total + most.joules, gap + most.gap
-                most, until = found, ended
-            else:
-                most, until = max(most, found, key=lambda e: e.joules), max(until, ended)
-        made[key] = replace(
-            most,
-            joules=total + most.joules,
-            gap=gap + most.gap,
-            basis=_weakest(s[2] for s in spans),
-        )
-    return made
-
-
-def _filled(writer: Written, key: str) -> Energy:
-    """What a writer metered, with what its meter missed at the mean power of the rest."""
-    found, seconds = _last(writer).energy[key], _last(writer).elapsed
-    if not 0 < found.gap <= seconds / 2:
-        return found
-    return replace(found, joules=found.joules * seconds / (seconds - found.gap))
-
-
-def _weakest(found: Iterable[Energy]) -> Basis:
-    """What a sum may be called whose parts were had in these ways."""
-    order: tuple[Basis, ...] = ("assumed", "modelled", "measured")
-    return min((item.basis for item in found), key=order.index)
 
 
 def named(devices: Sequence[Device]) -> dict[str, int]:

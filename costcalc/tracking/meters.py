@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from costcalc.tracking.notes import Notes
 from costcalc.tracking.records import Basis, Component, Device, Energy
 
 # How CodeCarbon says that it reads a counter rather than a model (external/hardware.py of 3.3).
@@ -68,7 +69,7 @@ class Meters:
         self.picked: tuple[Device, ...] = ()
         self._boot, self._host, self._pick, self._share = boot, host, devices, share
         self._meters: list[_Meter] = []
-        self._notes: dict[str, None] = {}
+        self._notes = Notes()
         self._began = perf_counter()
         self._gpus: Any = None
 
@@ -186,7 +187,7 @@ class Meters:
             )
 
     def _note(self, text: str) -> None:
-        self._notes[text] = None
+        self._notes.add(text)
 
 
 def _gpu_meter(item: object) -> str:

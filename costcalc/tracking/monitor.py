@@ -35,6 +35,7 @@ class Overview:
     metrics: dict[str, float]
     forecast: Forecast | None
     passed: bool
+    whole: Totals
 
 
 class JobMonitor:
@@ -79,7 +80,10 @@ class JobMonitor:
         if self._options.callback is not None:
             self._options.callback(dict(metrics))
         return Overview(
-            metrics=metrics, forecast=forecast, passed=bool(self._watch and self._watch.passed)
+            metrics=metrics,
+            forecast=forecast,
+            passed=bool(self._watch and self._watch.passed),
+            whole=whole,
         )
 
     def _say(self, text: str) -> None:

@@ -48,7 +48,7 @@ _LAUNCHERS: Mapping[str, Sequence[str]] = {
 
 # Schedulers' names of the job, the nearest to the process first.
 _JOBS = {"SLURM_JOB_ID": "slurm", "LSB_JOBID": "lsf", "PBS_JOBID": "pbs"}
-_RESTARTS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+_RESTARTS = {"slurm": "SLURM_RESTART_COUNT", "torchrun": "TORCHELASTIC_RESTART_COUNT"}
 
 
 def detect(
@@ -69,8 +69,8 @@ def detect(
     found = _torch(env, modules) or _launcher(env) or _jax(modules) or Place()
     found = _per_node(found, env)
     name, notes = (job, ()) if job else _job(env, found)
-    attempt = next((env[key] for key in _RESTARTS if env.get(key)), None)
-    return replace(found, job=name, attempt=attempt, notes=(*found.notes, *notes))
+    counted = [f"{who}={env[key]}" for who, key in _RESTARTS.items() if env.get(key)]
+    return replace(found, job=name, attempt=" ".join(counted) or None, notes=(*found.notes, *notes))
 
 
 def _torch(env: Env, modules: Modules) -> Place | None:

@@ -7,7 +7,7 @@ that the last whole line tells all that came before it: a torn line or a kill lo
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
@@ -19,6 +19,16 @@ Basis = Literal["measured", "modelled", "assumed"]
 Component = Literal["device", "cpu", "memory"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)  # in the order of a report
 Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
+
+
+def weakest(found: Iterable[Basis]) -> Basis:
+    """What a sum may be called whose parts were had in these ways.
+
+    >>> weakest(["measured", "modelled"])
+    'modelled'
+    """
+    order: tuple[Basis, ...] = ("assumed", "modelled", "measured")
+    return min(found, key=order.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +74,64 @@ class Energy:
     component: Component
     gap: float = 0.0
 
+    def plus(self, other: Energy) -> Energy:
+        """Both together; called what the weaker of them may be called."""
+        return Energy(
+            joules=self.joules + other.joules,
+            basis=weakest((self.basis, other.basis)),
+            meter=self.meter,
+            component=self.component,
+            gap=self.gap + other.gap,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What one attempt did, of all its ranks; ``busy`` are the seconds of the ``timed`` steps.
+
+    ``gaps`` are the seconds that a meter missed at the most.
+    """
+
+    steps: int
+    timed: int
+    busy: float
+    tokens: float | None
+    samples: float | None
+    gaps: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What one attempt came to, as a checkpoint carries it: of the attempt, not of its writers.
+
+    ``id`` is its first writer; ``kinds`` are its devices by name and ``held`` how many they are,
+    those of nodes without records among them; ``metered`` how many of them a meter saw.  ``energy``
+    is by component and meter.
+    """
+
+    id: str
+    began: float
+    elapsed: float
+    writers: int
+    world: int
+    nodes: int
+    status: str
+    counts: Counts
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    held: float = 0.0
+    metered: int = 0
+    energy: Mapping[str, Energy] = field(default_factory=dict)
+    cpus: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The first line of a writer; written again when detection ends: the later one counts.
 
     ``machine`` holds what was detected (cpu, cores, host_share), ``meters`` the keys that this
-    writer meters, ``run`` (rank 0) the run file.
+    writer meters, ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
+    never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.
     """
 
     job: str
@@ -86,6 +147,8 @@ class Start:
     run: Mapping[str, object] = field(default_factory=dict)
     interval: float = 0.0
     pid: int = 0
+    clock: float | None = None
+    earlier: tuple[Carried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +208,23 @@ def from_line(line: Mapping[str, object]) -> Record:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         raise ValueError(f"a line of kind {kind!r}: {where}: {first['msg']}") from None
+
+
+def of_checkpoint(data: object) -> Carried:
+    """An attempt of a checkpoint.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return _attempt_reader().validate_python(data)
+    except ValidationError as error:
+        raise ValueError(f"expected an attempt; got {error.error_count()} faults") from None
+
+
+@functools.cache
+def _attempt_reader() -> TypeAdapter[Carried]:
+    return TypeAdapter(Carried)
 
 
 @functools.cache

@@ -129,7 +129,7 @@ def _with_energy(
     if first is None:
         return estimated_without_profile(totals, plan, joules, seen), metered
     job, made = first
-    if joules is None or not _devices_metered(totals):
+    if joules is None or not totals.metered:
         split = made.breakdown.get("energy", {})
         modelled = [EnergyPart(component=n, energy=split[n]) for n in _DRAWN if n in split]
         return made, [*modelled, *(replace(part, counted=False) for part in metered)]
@@ -163,12 +163,6 @@ def _metered(totals: Totals) -> list[EnergyPart]:
     ]
 
 
-def _devices_metered(totals: Totals) -> bool:
-    """Whether every device of the job was seen by a meter."""
-    keys = {f"gpu:{device.uuid}" for a in totals.attempts for device in a.devices}
-    return bool(keys) and keys <= set(totals.energy)
-
-
 # --- the sections around the figures -------------------------------------------------------------
 
 
@@ -194,7 +188,7 @@ def _measurement(
         found["why"] = "nodes without records are not counted: the figures are lower bounds"
     if last.duplicate:
         found["duplicate_nodes"] = list(last.duplicate)
-    if totals.devices and not _devices_metered(totals):
+    if totals.devices and not totals.metered:
         found["why"] = "no meter saw the devices: their energy is modelled from time and power"
     return found
 
@@ -235,7 +229,7 @@ def _attempt(attempt: Attempt, totals: Totals) -> dict[str, object]:
         "processes": attempt.writers,
         "ranks": attempt.world,
         "nodes": attempt.nodes,
-        "devices": len(attempt.devices),
+        "devices": round(attempt.held),
         "status": attempt.status,
     }
 

@@ -16,7 +16,7 @@ from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import never_raises, watch_forks
-from costcalc.tracking.ledger import Written
+from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ T = TypeVar("T")
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
 _NO_FIGURES: dict[str, float] = {}
 _NO_STATE: dict[str, object] = {}
-_KEPT = 64  # writers that a checkpoint carries at the most
 
 
 class Tracker:
@@ -42,7 +41,7 @@ class Tracker:
         self._thread: Background | None = None
         self._armed = False
         self._early: Mapping[str, object] | None = None
-        self._notes: dict[str, None] = {}
+        self._notes = Notes()
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -199,17 +198,14 @@ class Tracker:
 
     def note(self, text: str) -> None:
         """Remember something for the report."""
-        (self._thread.notes if self._thread else self._notes)[text] = None
+        (self._thread.notes if self._thread else self._notes).add(text)
 
     @never_raises(_NO_STATE)
     def state_dict(self) -> dict[str, object]:
         """For a checkpoint: the job, and what it had done by now."""
         if self._thread is None:
             return dict(self._early or {})
-        return {
-            "job": self._thread.place.job,
-            "records": [w.to_lines() for w in self._thread.known()[-_KEPT:]],
-        }
+        return self._thread.state()
 
     @never_raises(None)
     def load_state_dict(self, state: Mapping[str, object]) -> None:
@@ -217,12 +213,10 @@ class Tracker:
         if self._thread is None:
             self._early = state
             return
-        records = state.get("records") or ()
-        if not isinstance(records, (list, tuple)):
-            raise TypeError(f"expected a list of records; got {type(records).__name__}")
         if state.get("job"):
-            written = [Written.from_lines(lines) for lines in records]
-            self._thread.adopt(str(state["job"]), written)
+            from costcalc.tracking.carrying import of_state
+
+            self._thread.adopt(str(state["job"]), of_state(state))
 
 
 def _status(

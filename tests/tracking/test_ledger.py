@@ -6,14 +6,17 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc.tracking import ledger
-from costcalc.tracking.ledger import Writer, Written, read
+from costcalc.tracking import follow, ledger
+from costcalc.tracking.follow import Follower, read
+from costcalc.tracking.ledger import Writer, Written
 from costcalc.tracking.records import Energy, Place, Sample, Start, to_line
 
 
@@ -109,15 +112,6 @@ def test_a_full_disk_raises_and_the_next_line_tells_all(tmp_path: Path) -> None:
     assert read(tmp_path)[0].last == sample(3)
 
 
-def test_long_files_are_rotated_and_read_as_one(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, start(), rotate=1000)
-    for number in range(1, 20):
-        writer.append(sample(number))
-    assert len(list(tmp_path.iterdir())) > 3
-    (found,) = read(tmp_path)
-    assert found.last == sample(19)
-
-
 def test_two_jobs_in_one_folder_do_not_mix(tmp_path: Path) -> None:
     for job in ("a", "b"):
         for rank in (0, 1):
@@ -135,7 +129,9 @@ def test_files_of_others_and_files_that_vanish_are_passed_over(
     (tmp_path / "other.jsonl").write_text('{"kind": "start", "schema": "other/v1"}\n[]\n')
     (tmp_path / "deep.jsonl").write_text("[" * 100_000)
     listed = [*(path.name for path in tmp_path.iterdir()), "gone.jsonl"]
-    monkeypatch.setattr(ledger, "_listed", lambda _: listed)
+    monkeypatch.setattr(
+        Follower, "_listed_files", lambda _: iter([(name, (1, 2, 3)) for name in listed])
+    )
     assert len(read(tmp_path)) == 1
 
 
@@ -176,30 +172,6 @@ def test_a_kill_loses_at_most_the_line_that_was_being_written(tmp_path: Path) ->
     assert last.steps >= said[-1]
 
 
-def test_a_file_is_named_after_its_writer_and_how_often_it_was_begun(tmp_path: Path) -> None:
-    stem = f"{ledger.job_hash('a')}-n0-r3-w"
-    writer = Writer(tmp_path, start(rank=3), rotate=1)  # each line is more than a byte
-    for number in (1, 2, 3):
-        writer.append(sample(number))
-    names = {f"{stem}.jsonl", f"{stem}.1.jsonl", f"{stem}.2.jsonl"}
-    assert {path.name for path in tmp_path.iterdir()} == names
-    place = Place(rank=3, node=None, job="a")
-    nameless = Start(job="a", writer="w", time=0.0, place=place, boot="b", host="h")
-    assert Writer(tmp_path, nameless).name == f"{ledger.job_hash('a')}-nx-r3-w.jsonl"
-
-
-def test_a_file_is_left_alone_when_it_is_longer_than_said(tmp_path: Path) -> None:
-    Writer(tmp_path / "one", start()).append(sample(1))
-    (first,) = (tmp_path / "one").iterdir()
-    for less, files in ((0, 1), (1, 2)):  # as long as said, and a byte longer
-        folder = tmp_path / str(files)
-        writer = Writer(folder, start(), rotate=first.stat().st_size - less)
-        writer.append(sample(1))
-        writer.append(sample(2))
-        assert len(list(folder.iterdir())) == files
-    assert ledger.ROTATE == 16 * 1024 * 1024
-
-
 def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_not(tmp_path: Path) -> None:
     Writer(tmp_path, start()).append(sample(1))
     (path,) = tmp_path.iterdir()
@@ -223,9 +195,115 @@ def test_only_a_last_line_may_be_unfinished(tmp_path: Path) -> None:
     assert read(tmp_path)[0].faults == (f"{path.name}: line 3 cannot be read",)
 
 
-def test_a_checkpoint_carries_a_writer_and_refuses_what_is_none() -> None:
-    for written in (Written(start=start(), last=sample(3)), Written(start=start())):
-        assert Written.from_lines(json.loads(json.dumps(written.to_lines()))) == written
+def test_a_long_file_is_folded_and_its_last_line_is_kept(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start(), fold=4000)
+    line = len(ledger.encoded(sample(10)))
+    for number in range(1, 1001):
+        writer.append(sample(number))
+        (path,) = tmp_path.iterdir()
+        assert path.stat().st_size <= 4000 + line + 10
+        assert read(tmp_path)[0].last == sample(number)
+    steps = [json.loads(text).get("steps") for text in path.read_text().splitlines()[1:]]
+    assert steps == sorted(steps)
+    assert steps[0] < 980  # something of the past is there, ever more widely spaced
+    assert path.name == f"{ledger.job_hash('a')}-n0-r0-w.jsonl"
+    assert ledger.FOLD == 64 * 1024  # a month of eight ranks: half a megabyte a node
+
+
+def test_a_file_that_cannot_be_folded_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    writer = Writer(tmp_path, start(), fold=1)
+    monkeypatch.setattr(Path, "replace", full)
+    for number in (1, 2, 3):
+        writer.append(sample(number))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".jsonl"]
+    assert read(tmp_path)[0].last == sample(3)
+
+
+def test_files_of_an_earlier_version_that_began_a_new_one_are_read_as_one(tmp_path: Path) -> None:
+    for part, numbers in (("", (1, 2)), (".1", (3, 4))):
+        lines = [ledger.encoded(item) for item in (start(), *map(sample, numbers))]
+        (tmp_path / f"{ledger.job_hash('a')}-n0-r0-w{part}.jsonl").write_bytes(b"".join(lines))
+    (found,) = read(tmp_path)
+    assert found.last == sample(4)
+
+
+def test_each_byte_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers = [Writer(tmp_path, start(writer=f"w{rank}", rank=rank)) for rank in range(4)]
+    for writer in writers:
+        for number in (1, 2, 3):
+            writer.append(sample(number))
+    taken: list[tuple[str, int]] = []
+    real = Follower._take
+
+    def counting(self: Follower, name: str, known: Any, data: bytes, *, whole: bool) -> None:
+        taken.append((name, len(data)))
+        real(self, name, known, data, whole=whole)
+
+    monkeypatch.setattr(Follower, "_take", counting)
+    follower = Follower(tmp_path, job="a")
+    assert len(follower.look()) == 4
+    assert sum(size for _, size in taken) == sum(p.stat().st_size for p in tmp_path.iterdir())
+    taken.clear()
+    assert len(follower.look()) == 4
+    assert taken == []  # nothing is new
+    writers[2].append(sample(4))
+    assert [w.last.steps for w in follower.look() if w.last] == [3, 3, 4, 3]
+    assert taken == [(writers[2].name, len(ledger.encoded(sample(4))))]
+
+
+def test_a_file_of_gigabytes_is_read_at_its_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_PIECE", 3000)
+    writer = Writer(tmp_path, start(), fold=2**40)
+    for number in range(1, 100):
+        writer.append(sample(number))
+    taken: list[int] = []
+    real = Follower._take
+
+    def counting(self: Follower, name: str, known: Any, data: bytes, *, whole: bool) -> None:
+        taken.append(len(data))
+        real(self, name, known, data, whole=whole)
+
+    monkeypatch.setattr(Follower, "_take", counting)
+    (found,) = read(tmp_path)
+    assert (found.last, found.faults) == (sample(99), ())
+    assert sum(taken) <= 6000
+
+
+def test_a_follower_sees_a_folded_file_anew(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, start(), fold=2000)
+    follower = Follower(tmp_path)
+    for number in range(1, 60):
+        writer.append(sample(number))
+        (found,) = follower.look()
+        assert (found.last, found.faults) == (sample(number), ())
+
+
+def test_a_rank_looks_at_its_own_node(tmp_path: Path) -> None:
+    for node in (0, 1):
+        place = Place(rank=node, node=node, world=2, job="a")
+        one = replace(start(), place=place, writer=f"w{node}")
+        Writer(tmp_path, one).append(sample(1))
+    assert [w.start.writer for w in Follower(tmp_path, job="a", node=1).look()] == ["w1"]
+    assert len(Follower(tmp_path, job="a").look()) == 2
+
+
+def test_a_protocol_that_nobody_knows_is_a_fault_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"rotocol|fsspec"):
+        read("nosuch://bucket/ledger")
+
+
+def test_checkpoints_of_an_earlier_version_are_read() -> None:
+    lines = [to_line(start()), to_line(sample(3))]
+    written = Written(start=start(), last=sample(3))
+    assert Written.from_lines(json.loads(json.dumps(lines))) == written
+    assert Written.from_lines([to_line(start())]) == Written(start=start())
     for records in ([sample(1)], [sample(1), sample(2)], [start(), start()]):
         with pytest.raises(ValueError, match="expected a start and a sample"):
             Written.from_lines([to_line(record) for record in records])

@@ -265,9 +265,10 @@ def test_of_meters_at_once_the_one_that_saw_most_counts() -> None:
     both = [writer(r, world=2, energy={"gpu:a": gpu(10.0 + r)}) for r in range(2)]
     after = writer(at=100.0, energy={"gpu:a": gpu(5.0)})
     assert totals([*both, after]).joules() == 11.0 + 5.0
-    # One that overlaps both ends of them is of the same time: no more than the most.
+    # One that overlaps both ends of them is of the same time: no more than the most, 20 J in 100 s,
+    # which is 0.2 W; the launch holds the device for 190 s, of which it missed 90.
     over = writer(2, world=3, at=90.0, energy={"gpu:a": gpu(20.0)})
-    assert totals([*both, over]).joules() == 20.0
+    assert totals([*both, over]).joules() == pytest.approx(0.2 * 190)
 
 
 def test_an_overlap_lasts_until_the_last_of_it_ends() -> None:
@@ -279,7 +280,8 @@ def test_an_overlap_lasts_until_the_last_of_it_ends() -> None:
             for rank, (at, seconds, joules) in enumerate(spans)
         ]
     )
-    assert found.joules() == 9.0
+    # 9 J in 100 s; the launch holds the device for 150 s
+    assert found.joules() == pytest.approx(9.0 / 100 * 150)
 
 
 def test_where_nobody_says_how_many_nodes_there_are_none_is_missing() -> None:
@@ -291,7 +293,9 @@ def test_where_nobody_says_how_many_nodes_there_are_none_is_missing() -> None:
 
 def test_a_rank_that_begins_as_it_ends_is_a_new_attempt() -> None:
     assert len(totals([writer(at=0.0), writer(at=100.0)]).attempts) == 2
-    assert len(totals([writer(at=0.0), writer(at=99.9)]).attempts) == 1
+    # a clock may be set back by seconds between one process and the next
+    assert len(totals([writer(at=0.0), writer(at=95.0)]).attempts) == 2
+    assert len(totals([writer(at=0.0), writer(at=94.9)]).attempts) == 1
     # The tracker within lives longer: what begins while it does is of the same launch.
     nested = [writer(at=0.0), writer(at=50.0, seconds=100.0), writer(at=120.0)]
     assert len(totals(nested).attempts) == 1

@@ -20,6 +20,7 @@ from costcalc.tracking.counter import Counter
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.limit_watch import LimitWatch
+from costcalc.tracking.merge import carried, totals
 from costcalc.tracking.monitor import JobMonitor
 from costcalc.tracking.options import LEDGER, Options
 from costcalc.tracking.plan import predicted
@@ -231,23 +232,26 @@ def behind(**options: Any) -> background.Background:
 def test_what_came_before_is_taken_up_once() -> None:
     thread = behind()
     (old,) = written(**HALF)
-    thread.adopt("j", [old])
-    thread.adopt("j", [old])
-    assert [item.start.writer for item in thread.known()][:-1] == ["w"]
+    attempts = [carried(attempt) for attempt in totals([old]).attempts]
+    for _ in range(2):
+        thread.adopt("j", attempts)
+        assert thread.state()["job"] == "j"
+        assert [item["id"] for item in thread.state()["attempts"]][:-1] == ["w"]  # type: ignore[attr-defined]
+        thread._take_up()
+    assert [item.id for item in thread._records.start.earlier] == ["w"]
     assert thread.place.job == "j"
     named = behind(job="mine")
-    named.adopt("j", [old])
+    named.adopt("j", attempts)
+    named._take_up()
     assert named.place.job == "mine"  # what the user named stays
 
 
 def test_own_counts_are_the_newest_and_stand_last() -> None:
     thread = behind()
     thread.counter.step(512)
-    own = thread.known()[-1]
-    assert own.last is not None
-    assert (own.last.steps, own.last.tokens) == (1, 512.0)
-    assert 0.0 <= own.last.elapsed < 60.0
-    assert own.start.interval == 10.0
+    (own,) = thread.state()["attempts"]  # type: ignore[misc]
+    assert (own["counts"]["steps"], own["counts"]["tokens"]) == (1, 512.0)
+    assert 0.0 <= own["elapsed"] < 60.0
 
 
 def test_devices_without_a_counter_are_sampled_meanwhile() -> None:
@@ -348,7 +352,12 @@ def test_a_nodes_first_rank_meters_its_host(
     assert any("0.25 of its host by cores" in note for note in thread.notes) is (
         noted and bool(hosts)
     )
-    assert thread._start.machine == {"cpu": "c", "cores": 8, "all_cores": 8, "host_share": share}
+    assert thread._records.start.machine == {
+        "cpu": "c",
+        "cores": 8,
+        "all_cores": 8,
+        "host_share": share,
+    }
 
 
 def test_the_first_progress_may_be_one() -> None:

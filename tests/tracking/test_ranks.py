@@ -123,9 +123,11 @@ def test_all_ranks_of_one_launcher_are_one_job_and_processes_alone_are_not() -> 
     assert detect({}, {}).job != detect({}, {}).job
 
 
-@pytest.mark.parametrize("key", ["SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"])
-def test_restarts_are_counted_by_who_restarts(key: str) -> None:
-    assert detect({key: "2"}, {}).attempt == "2"
+def test_restarts_are_counted_by_who_restarts() -> None:
+    slurm, torchrun = {"SLURM_RESTART_COUNT": "2"}, {"TORCHELASTIC_RESTART_COUNT": "0"}
+    assert detect(slurm, {}).attempt == "slurm=2"
+    assert detect(torchrun, {}).attempt == "torchrun=0"
+    assert detect({**slurm, **torchrun}, {}).attempt == "slurm=2 torchrun=0"
     assert detect({}, {}).attempt is None
 
 

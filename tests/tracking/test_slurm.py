@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from costcalc.base.reading import read_file
-from costcalc.tracking.ledger import read
+from costcalc.tracking.follow import read
 
 sys.path.insert(0, str(Path(__file__).parent))
 import slurm_cluster

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from costcalc.base.reading import read_file
-from costcalc.tracking.ledger import read
+from costcalc.tracking.follow import read
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

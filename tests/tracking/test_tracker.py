@@ -19,7 +19,8 @@ import pytest
 import costcalc
 from costcalc.base.reading import read_file
 from costcalc.tracking import background, tracker
-from costcalc.tracking.ledger import Writer, read
+from costcalc.tracking.follow import read
+from costcalc.tracking.ledger import Writer
 from costcalc.tracking.records import Energy, Sample
 
 RUN: dict[str, Any] = {

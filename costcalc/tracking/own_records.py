@@ -1,0 +1,99 @@
+"""The records of a job as one of its processes writes and sees them; no disk is waited for long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from costcalc.tracking import ledger
+from costcalc.tracking.aside import Aside
+from costcalc.tracking.follow import Follower
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.records import Carried, Place, Sample, Start
+
+_WAIT = 2.0  # seconds that a look at the others may take; then what was seen last is taken
+
+
+class OwnRecords:
+    """What this process leaves in the ledger, and what the others have left there.
+
+    Used by the tracker's thread alone; what touches the folder is done aside.
+    """
+
+    def __init__(self, folder: str | None, start: Start, note: Callable[[str], None]) -> None:
+        self.start, self.own = start, Written(start=start)
+        self.cpu = 0.0  # seconds of a core that reading has taken
+        self._folder, self._note = folder, note
+        self._disk = Aside("costcalc-disk")
+        self._others: Sequence[Written] = ()
+        self._open()
+
+    def _open(self) -> None:
+        self._writer = ledger.Writer(self._folder, self.start) if self._folder else None
+        # Only the first rank looks at all nodes; the others at what their own has left.
+        all_nodes = self.start.place.rank == 0
+        node = None if all_nodes else self.start.place.node
+        self._follower = (
+            Follower(self._folder, job=self.start.job, node=node) if self._folder else None
+        )
+
+    def change(self, **changes: object) -> None:
+        """Say more of who writes; the ledger has it with the next :meth:`append`."""
+        self.start = replace(self.start, **changes)  # type: ignore[arg-type]
+        self.own = replace(self.own, start=self.start)
+
+    def append(self, record: Start | Sample) -> None:
+        """Into the ledger; a disk that is full or gone is noted, and tried again with the next."""
+        if isinstance(record, Sample):
+            self.own = Written(start=self.start, last=record)
+        if self._writer is None:
+            return
+        writer, kind = self._writer, "start" if isinstance(record, Start) else "sample"
+        self._disk.do(kind, lambda: self._write(writer, record))
+
+    def _write(self, writer: ledger.Writer, record: Start | Sample) -> None:
+        try:
+            writer.append(record)
+        except Exception as error:  # noqa: BLE001  (an object store raises what it likes)
+            said = getattr(error, "strerror", None) or error
+            self._note(f"the ledger cannot be written: {said}")
+
+    def rename(self, place: Place) -> None:
+        """Go on under another name of the job or rank; the file of the old name is ours to move."""
+        old = self._writer
+        self.change(place=place, job=place.job)
+        self._open()
+        self.append(self.start)
+        if old is not None:
+            self._disk.do("remove", old.remove)
+
+    def adopt(self, earlier: Sequence[Carried]) -> None:
+        """Attempts that a checkpoint brought."""
+        known = {item.id for item in self.start.earlier}
+        new = tuple(item for item in earlier if item.id not in known)
+        if new:
+            self.change(earlier=(*self.start.earlier, *new))
+            self.append(self.start)
+
+    def all(self) -> list[Written]:
+        """What all writers of the job have left by now, and our own newest, which stands last."""
+        if self._follower is not None:
+            self._disk.do("look", self._look)
+            if not self._disk.wait(_WAIT):
+                self._note("the ledger does not answer: what others have left is as of before")
+        own = self.own.start.writer
+        return [*(w for w in self._others if w.start.writer != own), self.own]
+
+    def _look(self) -> None:
+        before = time.thread_time()
+        try:
+            if self._follower is not None:
+                self._others = self._follower.look()
+        except Exception as error:  # noqa: BLE001  (an object store raises what it likes)
+            self._note(f"the ledger cannot be read: {getattr(error, 'strerror', None) or error}")
+        self.cpu += time.thread_time() - before
+
+    def settle(self, seconds: float) -> bool:
+        """Wait for the disk, so long at most; whether all is on it."""
+        return self._disk.wait(seconds)
