@@ -517,3 +517,51 @@ def test_a_small_decoder_has_a_shape() -> None:
     assert shape_for(replace(bare, parameters=None, active_parameters=None)) is None
     tiny = decoder(layers=1, hidden=8, heads=1, ffn=8, vocabulary=9)
     assert shape_for(work_of(tiny, 16)) is not None
+
+
+# --- adapters and frozen bodies of a model without shapes ----------------------------------------
+
+
+def without_shapes(method: str, **more: Any) -> Work:
+    return workload(WorkloadInput(method=method, lora_rank=16, **more))
+
+
+def tuned(work: Work, on: Any) -> Any:
+    share = 1.0
+    if work.trainable_parameters is not None and work.parameters:
+        share = work.trainable_parameters / work.parameters
+    made = recipe(2048, 1, method=work.method, trainable_share=share)
+    return placed(work, on, made)
+
+
+def test_adapters_of_a_parameter_count_are_no_full_training() -> None:
+    card = machine(1, memory=24 * GIB)
+    work = without_shapes("lora", parameters=7e9, tokens=1e6, sequence_length=2048)
+    # hidden (7e9 · 128 / 12)^(1/3) = 4211; 1.5 · 16 / 4211 of the parameters
+    assert work.trainable_parameters == pytest.approx(7e9 * 1.5 * 16 / 4211, rel=1e-3)
+    found = tuned(work, card)
+    # 14 GB of weights, 16 bytes each of 40 million, and what is kept: within the card
+    assert 14e9 / GIB < found.memory.value / GIB < 24
+    with pytest.raises(InputError):
+        tuned(without_shapes("finetune", parameters=7e9, tokens=1e6, sequence_length=2048), card)
+
+
+def test_adapters_and_frozen_bodies_of_a_flop_count() -> None:
+    sdxl = {"forward_flops": 6.76e12, "parameters": 2.57e9, "samples": 1e3}
+    full, lora, frozen = (
+        tuned(without_shapes(method, **sdxl), machine(1)).memory.value
+        for method in ("finetune", "lora", "frozen")
+    )
+    assert full - lora > 10 * 2.57e9  # weights stay, gradients and states go
+    assert frozen < lora
+
+
+def test_a_refusal_of_one_device_that_would_do_says_what_to_leave_open() -> None:
+    work = work_of(LLAMA8, 8192)
+    made = recipe(8192, 64, method="lora", trainable_share=0.01)
+    fixed = Fixed(micro_batch=64, recompute="none")
+    with pytest.raises(InputError) as caught:
+        placed(work, machine(1), made, fixed=fixed)
+    assert str(caught.value).endswith(
+        "; with micro_batch, recompute and layout left open it fits, on 1 such device at least"
+    )

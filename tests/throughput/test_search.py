@@ -176,3 +176,28 @@ def test_why_the_first_is_first_names_the_greatest_difference():
 def test_divisors():
     assert divisors(64) == [1, 2, 4, 8, 16, 32, 64]
     assert divisors(97) == [1, 97]
+
+
+def test_where_one_is_as_fast_the_layout_with_room_is_taken(monkeypatch):
+    # the fastest that fits, and the fastest whose high end fits too, from the same walk
+    plain = find(LLAMA8, 8, 8192, 16, memory=80 * GIB)
+    model, how = footprint_of(work_of(LLAMA8, 8192)), recipe(8192, 16)
+    held = [memory(model, machine(8), ranked.layout, how).total for ranked in plain.best]
+    roomy = [r for r, m in zip(plain.best, held, strict=True) if float(m.high) <= 80 * GIB]
+    assert plain.best[0] in roomy or roomy[0].seconds > 1.01 * plain.best[0].seconds
+    # where any time is as fast, the first has room though it is slower than the second
+    monkeypatch.setattr("costcalc.throughput.search._AS_FAST", 100.0)
+    any_ = find(LLAMA8, 8, 8192, 16, memory=80 * GIB)
+    first = memory(model, machine(8), any_.best[0].layout, how).total
+    assert float(first.high) <= 80 * GIB
+    fastest = min(r.seconds for r in any_.best)
+    assert any_.best[0].seconds >= fastest
+    assert len({r.layout.micro_batch + 100 * r.layout.zero for r in any_.best}) > 1
+    # where none may be slower, the fastest is taken
+    monkeypatch.setattr("costcalc.throughput.search._AS_FAST", 1.0)
+    strict = find(LLAMA8, 8, 8192, 16, memory=80 * GIB)
+    assert strict.best[0].seconds == pytest.approx(fastest)
+    # with room everywhere nothing changes
+    wide = find(LLAMA8, 8, 8192, 16, memory=1e15)
+    seconds = [r.seconds for r in wide.best]
+    assert seconds == sorted(seconds)
