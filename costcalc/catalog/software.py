@@ -29,6 +29,7 @@ FACTS: Mapping[str, tuple[bool | str, ...]] = {
     "logits": LOGITS,
     "gradients": GRADIENTS,
     "overlap": YES_OR_NO,
+    "parallel": ("data", "all"),
     "sequence_parallel": YES_OR_NO,
     "cast": ("tensor", "row"),
     "experts": ("grouped", "looped"),
@@ -80,6 +81,9 @@ class Software(Record):
     logits: Facts = Field(description="full, chunked or fused: what of them stays in memory")
     gradients: Facts = Field(description="kept, or freed where the optimizer steps in backward")
     overlap: Facts = Field(description="true: communication runs beside computation")
+    parallel: Facts = Field(
+        description="data: only the batch is divided; all: layers, stages and sequences too"
+    )
     sequence_parallel: Facts = Field(
         description="true: what tensor parallelism does not divide is divided"
     )

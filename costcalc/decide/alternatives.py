@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from costcalc.catalog.region import CLOUDS
-from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
+from costcalc.decide.buying import CANDIDATES, counts_for, nothing, placed
 from costcalc.decide.comparing import compare
 from costcalc.decide.sweep import ScenarioRow, section, single
 
@@ -24,7 +24,7 @@ def alternatives(
     region = section(raw, "site").get("region")
     anywhere = not placed(raw)
     devices = [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES)
-    counts = [asked["count"]] if "count" in asked else list(COUNTS[:11])
+    counts = [asked["count"]] if "count" in asked else list(counts_for(raw)[:11])
     regions = list(CLOUDS) if anywhere else [region or "world"]
     notes = []
     if anywhere:

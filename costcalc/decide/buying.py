@@ -14,6 +14,7 @@ from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import section
+from costcalc.resolve.batch import TUNED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def bought(raw: Mapping[str, object], unit: Mapping[str, object] = FLOPS) -> Bou
     asked = section(raw, "hardware")
     fixed = bool({"accelerator", "instance"} & set(asked))
     names: Sequence[str | None] = (None,) if fixed else CANDIDATES
-    counts = (None,) if {"count", "nodes", "instance"} & set(asked) else COUNTS
+    counts = (None,) if {"count", "nodes", "instance"} & set(asked) else counts_for(raw)
     notes = [] if fixed else [f"hardware: the most compute among {', '.join(CANDIDATES)}"]
     best = None
     if not placed(raw) and "instance" not in asked:
@@ -96,6 +97,19 @@ def bought(raw: Mapping[str, object], unit: Mapping[str, object] = FLOPS) -> Bou
     if best.region is not None:
         run["site"] = {**section(raw, "site"), "region": best.region}
     return Bought(flop=(best.share or 0.0) * ONE, limits=most, run=run, notes=tuple(notes))
+
+
+def counts_for(raw: Mapping[str, object]) -> tuple[int, ...]:
+    """The numbers of devices that are tried: in tuning, as many as a usual batch has sequences.
+
+    >>> counts_for({"training": {"method": "lora"}})
+    (1, 2, 4, 8, 16)
+    """
+    training = section(raw, "training")
+    usual = TUNED.get(str(training.get("method")))
+    if usual is None or "global_batch" in training:
+        return COUNTS
+    return tuple(count for count in COUNTS if count <= usual.size)
 
 
 def placed(raw: Mapping[str, object]) -> bool:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.resolve.batch import usual_batch
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
-from costcalc.resolve.software import cast_of, stack_of
+from costcalc.resolve.software import Stack, cast_of
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, Training
 from costcalc.throughput.layout import Recipe
 from costcalc.workload.work import Work
 
-TOKENS_A_STEP = 4e6  # pretraining
-_SAMPLES_A_DEVICE = 32
-_FINETUNE_BATCH = 128
 _FUSED = "fused: normalization, activation and addition in one kernel, as in tuned benchmarks"
 _QUANTISED = "quantization_config of its config.json says it"
 
 
 def recipe_of(
-    given: Input, work: Work, devices: Devices, precision: str, assumed: list[Assumption | Choice]
+    given: Input,
+    work: Work,
+    devices: Devices,
+    precision: str,
+    assumed: list[Assumption | Choice],
+    *,
+    stack: Stack,
+    workload: str | None = None,
 ) -> Recipe:
     """The recipe of a part; what it does not say is a default, listed in ``assumed``."""
     training = given.part.training or Training()
     layout = (given.part.hardware or Hardware()).layout
-    stack = stack_of(training, work, devices, assumed)
     experts = stack.fact("experts")
     batch = training.global_batch
     if batch is None:
-        batch = taken(assumed, "training.global_batch", *_batch(work, devices))
+        usual = usual_batch(work, devices, precision, workload)
+        batch = taken(assumed, "training.global_batch", *usual)
     base = training.base_precision
     if base is None and work.method == "lora" and work.base_precision is not None:
         base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
@@ -62,18 +67,3 @@ def recipe_of(
             name for name in ("states", "logits", "gradients") if getattr(training, name)
         ),
     )
-
-
-def _batch(work: Work, devices: Devices) -> tuple[int, str, str]:
-    """Sequences (or samples) a step where none are given: value, why, source."""
-    if work.datum == "sample":
-        source = "Goyal et al. 2017 (arXiv 1706.02677): 32 images a device"
-        return _SAMPLES_A_DEVICE * devices.count, f"{_SAMPLES_A_DEVICE} samples a device", source
-    if work.method == "pretrain":
-        sequences = max(round(TOKENS_A_STEP / (work.sequence_length or 1)), 1)
-        rounded = max(-(-sequences // devices.count), 1) * devices.count
-        source = "Touvron et al. 2023 (Llama 2, arXiv 2307.09288): 4M tokens a step"
-        return rounded, "about 4M tokens a step, at least a sequence a device", source
-    rounded = max(-(-_FINETUNE_BATCH // devices.count), 1) * devices.count
-    source = "Taori et al. 2023 (Stanford Alpaca): batch of 128"
-    return rounded, "128 sequences a step, at least one a device", source

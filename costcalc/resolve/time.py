@@ -11,6 +11,7 @@ from costcalc.resolve.goodput import goodput
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
 from costcalc.resolve.recipe import recipe_of
+from costcalc.resolve.software import Stack, stack_of
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
@@ -46,29 +47,55 @@ def timed(
     training = given.part.training or Training()
     asked = given.part.hardware or Hardware()
     assumed: list[Assumption | Choice] = []
-    recipe = recipe_of(given, work, devices, precision, assumed)
-    layout, free = _layout(given, devices.count, assumed)
+    stack = stack_of(training, work, devices, assumed)
+    recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
+    layout, free = _layout(given, stack, devices.count, assumed)
     if layout is None:
         taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
     said = _given(given, asked, training, layout is not None, free)
     measured = replace(said, workload=workload, steps=steps)
+    usual = None if free is None else _of_the_stack(free, stack, recipe, devices)
     try:
-        found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
+        found = _usually(work, devices, recipe, measured, usual) or throughput(
+            work, devices.machine, recipe, layout=layout, given=measured
+        )
     except InputError as error:
         raise given.placed(error) from None
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
 
-def fixed_by(given: Input) -> Fixed:
+def _of_the_stack(free: Fixed, stack: Stack, recipe: Recipe, devices: Devices) -> Fixed | None:
+    """What is left to a search where the stack divides nothing but the batch; None: all is."""
+    fact = stack.fact("parallel")
+    open_ = free.tensor is None and recipe.global_batch >= devices.count
+    if fact is None or fact.value == "all" or not open_:
+        return None
+    return replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
+
+
+def _usually(
+    work: Work, devices: Devices, recipe: Recipe, given: GivenSpeed, fixed: Fixed | None
+) -> Throughput | None:
+    """In the layouts that the stack has; None where it has all, or none that fits."""
+    if fixed is None:
+        return None
+    try:
+        return throughput(work, devices.machine, recipe, given=replace(given, fixed=fixed))
+    except InputError:
+        return None  # others may fit, and if not, they say so
+
+
+def fixed_by(given: Input, *, parallel: bool = True) -> Fixed:
     """What the run file fixes of the layout; the rest is open to a search.
 
     Where it says an axis or a sharding, an axis that it leaves out is 1 and data is the rest.
+    ``parallel``: whether sequences are divided over tensor ranks where it does not say so.
     """
     training = given.part.training or Training()
     keys = given.part.hardware.layout if given.part.hardware else None
     micro_batch, recompute = training.micro_batch, _recompute(training)
     if keys is None:
-        return Fixed(micro_batch=micro_batch, recompute=recompute)
+        return Fixed(micro_batch=micro_batch, recompute=recompute, sequence_parallel=parallel)
     divided = {"sharding", *AXES} & keys.model_fields_set
     axes = {name: getattr(keys, name) for name in AXES} if divided else {}
     return Fixed(
@@ -76,7 +103,7 @@ def fixed_by(given: Input) -> Fixed:
         sharding=_sharding(keys),
         micro_batch=micro_batch,
         recompute=recompute,
-        sequence_parallel=keys.sequence_parallel is not False,
+        sequence_parallel=parallel if keys.sequence_parallel is None else keys.sequence_parallel,
         offload=keys.offload or "none",
         activations=keys.activations or "device",
     )
@@ -91,10 +118,11 @@ def _sharding(keys: LayoutKeys) -> str | None:
 
 
 def _layout(
-    given: Input, count: int, assumed: list[Assumption | Choice]
+    given: Input, stack: Stack, count: int, assumed: list[Assumption | Choice]
 ) -> tuple[Layout | None, Fixed | None]:
     """The layout given, or what an automatic one must keep."""
-    fixed = fixed_by(given)
+    fact = stack.fact("sequence_parallel") if stack.told else None
+    fixed = fixed_by(given, parallel=fact is None or bool(fact.value))
     keys = given.part.hardware.layout if given.part.hardware else None
     if fixed.tensor is None or fixed.sharding is None:
         if fixed.tensor is not None:

@@ -68,8 +68,8 @@ def test_a_name_that_is_none() -> None:
     with pytest.raises(NotFoundError) as wrong:
         find("torchtitn")
     assert str(wrong.value) == (
-        "training.software: no software torchtitn; nearest: torchtitan; or leave "
-        "training.software out: what is usual for method and size is taken"
+        "training.software: no software torchtitn; nearest: torchtitan, torchtune, pytorch, "
+        "lightning; or leave training.software out: what is usual for method and size is taken"
     )
     with pytest.raises(NotFoundError) as wrong:
         find("qqq")
