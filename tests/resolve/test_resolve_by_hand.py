@@ -223,7 +223,7 @@ def test_measured_device_hours_are_of_all_runs_and_all_devices() -> None:
         ("finetune", 8, 128),  # 16 each
         ("finetune", 48, 144),  # 128 / 48 = 2.7: 3 each
         ("finetune", 200, 200),  # one each
-        ("lora", 4, 128),
+        ("lora", 4, 16),
         ("pretrain", 64, 512),  # 4M / 8192 = 488 sequences; 488 / 64 = 7.6: 8 each
         ("pretrain", 1000, 1000),
     ],
