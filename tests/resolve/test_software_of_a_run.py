@@ -74,7 +74,8 @@ def test_activations_are_what_memory_moves() -> None:
 def test_the_kind_of_what_is_known_by_its_flops() -> None:
     # the share of the matmul ceiling of its class: seconds of compute go as one over it
     classes = {kind: costcalc.estimate(NET, changes={
-        "model.kind": kind, "model.activations": 1e6, "training.global_batch": 32}, ranges=False).breakdown["step"]["compute"]
+        "model.kind": kind, "model.activations": 1e6, "training.global_batch": 32},
+        ranges=False).breakdown["step"]["compute"]
         for kind in ("cnn", "vit", "diffusion")}  # fmt: skip
     from costcalc.throughput.constants import shipped
 
