@@ -23,6 +23,12 @@ def command(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Every split, not the summary alone.")
     ] = False,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Print so many rows, the worst predictions first.", show_default=False
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -47,7 +53,10 @@ def command(
     else:
         from costcalc.validate import text
 
-        _print(text.full(report) if verbose else text.brief(report))
+        if worst is not None:
+            _print(text.worst(report, worst))
+        else:
+            _print(text.full(report) if verbose else text.brief(report))
 
 
 def _own(path: Path) -> Report:

@@ -57,7 +57,9 @@ def validate() -> Report:
         method=METHOD,
         categories=[
             *language,
+            *_untold(sized),
             others,
+            *_memory(),
             _another_step(measured),
             _runs(),
             _power(),
@@ -103,6 +105,7 @@ def _language(text: Sequence[Measured]) -> list[Category]:
     guessed = throughput.points(one for one in stated if not one.row["shape"])
     known = _named(throughput.points(given), [one.row for one in given])
     hidden = _named(throughput.points(text, hidden=True), [one.row for one in text])
+    open_ = [point for one, point in zip(text, hidden, strict=True) if not one.layout_given]
     return [
         category(
             "LLM throughput, layout given", known, splits,
@@ -116,6 +119,23 @@ def _language(text: Sequence[Measured]) -> list[Category]:
             "LLM throughput, layout hidden (auto)", hidden, splits,
             short="LLM, layout hidden (auto)", baselines=baselines.of_throughput(hidden),
             note=baselines.NOTE,
+        ),
+        category(
+            "LLM throughput by user", [*known, *guessed, *open_], ("user", "source"),
+            short="LLM, {}", listed="user",
+            note="The same points, layouts and software as far as their sources tell them.",
+        ),
+    ]  # fmt: skip
+
+
+def _untold(text: Sequence[Measured]) -> list[Category]:
+    """Ordinary runs whose source names the software, predicted without the name."""
+    named = [one for one in text if any(one.row[key] for key in measurements.SOFTWARE)]
+    ordinary = [one for one in named if one.group not in measurements.VENDORS]
+    return [
+        category(
+            "LLM throughput by user, software not told", throughput.points(ordinary, told=False),
+            ("user", "source"), short="LLM, {}, software not told", listed="user",
         ),
     ]  # fmt: skip
 
@@ -148,7 +168,7 @@ def _memory() -> tuple[Category, Category]:
         f"{len(ended)} runs that ended out of memory {sum(held for _, held in ended)} are held to "
         "be possibly too large. The few fitted constants have seen these rows."
     )
-    splits = ("kind", "source", "workload")
+    splits = ("user", "source", "kind", "workload")
     return (
         category(
             "Peak memory a device, software told", memory.points(), splits,

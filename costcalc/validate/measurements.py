@@ -38,6 +38,16 @@ _SAME = (
 )  # fmt: skip
 
 
+#: what the software of a run says of its step: left out where it is not told
+SOFTWARE = ("software", "compiled", "states", "logits", "gradients")
+#: groups that tune and publish benchmarks of what they sell; all others ran for themselves
+VENDORS = frozenset(
+    ("amd-primus", "google-maxtext", "habana", "lambda", "mlperf", "mosaic", "mosaic-diffusion",
+     "nvidia-examples", "nvidia-megatron")
+)  # fmt: skip
+_NODE = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """One configuration and its measured rate; ``rate`` in tokens or samples a second and device.
@@ -97,6 +107,23 @@ def workload(row: Row) -> str:
     known = models().get(row.get("shape", ""))
     sparse = known["experts"] if known is not None else row["active"]
     return "experts" if sparse and sparse != row["parameters"] else "dense"
+
+
+def user(row: Row) -> str:
+    """Who runs such a thing, as tables are split by it: one of ``score.USERS``.
+
+    >>> user({"group": "torchtune", "devices": "1"}), user({"group": "mlperf", "devices": "8"})
+    ('one GPU', 'vendor benchmark')
+    """
+    if row["group"] in VENDORS:
+        return "vendor benchmark"
+    devices = number(row, "devices", 1.0)
+    return "one GPU" if devices == 1 else "one node" if devices <= _NODE else "cluster"
+
+
+def untold(row: Row) -> Row:
+    """A row as of somebody who does not say what software runs the step."""
+    return {**row, **dict.fromkeys(SOFTWARE, "")}
 
 
 def number(row: Row, key: str, default: float = math.nan) -> float:

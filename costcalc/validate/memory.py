@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from costcalc.base.errors import InputError
 from costcalc.calculator import calculate as calculator
 from costcalc.catalog import accelerator
-from costcalc.validate.measurements import COLUMNS, Row, shipped
+from costcalc.validate.measurements import COLUMNS, SOFTWARE, Row, shipped, user
 from costcalc.validate.run_files import run_of
 from costcalc.validate.score import Point
 
 TABLES = ("ordinary", "memory")
 #: of a run file, what is left out where the software is not told
-SOFTWARE = ("software", "compiled", "states", "logits", "gradients", "activations")
+_UNTOLD = (*SOFTWARE, "activations")
 
 
 def rows() -> Iterator[Row]:
@@ -46,7 +46,7 @@ def bounds() -> list[tuple[str, bool]]:
 
 
 def _point(row: Row, *, told: bool) -> Point:
-    known = row if told else {**row, **dict.fromkeys(SOFTWARE, "")}
+    known = row if told else {**row, **dict.fromkeys(_UNTOLD, "")}
     devices = float(row["devices"])
     ours: float | None = None
     low = high = math.nan
@@ -61,20 +61,12 @@ def _point(row: Row, *, told: bool) -> Point:
         measured=float(row["peak_memory_gib"] or _room(row)),
         predicted=ours, low=low, high=high, refusal=refusal,
         source=row["group"], accelerator=row["accelerator"], precision=row["precision"],
-        workload=row["base_precision"] or row["method"], kind=user(devices), devices=devices,
+        workload=row["base_precision"] or row["method"], kind=row["memory_of"], devices=devices,
         id=row["id"], name=row["model"], unit="GiB", note=row["note"],
+        user=user(row), reference=row["source"],
     )  # fmt: skip
 
 
 def _room(row: Row) -> float:
     """GiB of a device of the row."""
     return accelerator.find(row["accelerator"]).memory.si / 2.0**30
-
-
-def user(devices: float) -> str:
-    """Whose run that is, by its devices.
-
-    >>> user(1), user(8), user(64)
-    ('one GPU', 'one node', 'cluster')
-    """
-    return "one GPU" if devices == 1 else "one node" if devices <= 8 else "cluster"

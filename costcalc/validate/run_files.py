@@ -84,10 +84,7 @@ def _architecture(known: Row, row: Row) -> dict[str, Any]:
 
 def _recipe(row: Row) -> dict[str, Any]:
     made: dict[str, Any] = {name: row[name] for name in _WORDS if row.get(name)}
-    if row["overlap"]:
-        made["overlap"] = row["overlap"] != "0"
-    if row.get("compiled"):
-        made["compiled"] = row["compiled"] != "0"
+    made |= {name: row[name] != "0" for name in ("overlap", "compiled") if row.get(name)}
     if row.get("lora_rank"):
         made["lora"] = {"rank": _whole(row, "lora_rank")}
         if row.get("lora_targets"):

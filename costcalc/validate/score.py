@@ -9,6 +9,8 @@ from statistics import median
 
 #: a figure on fewer independent rows is printed with its n and not claimed
 ENOUGH = 30
+#: who runs what is measured, from small to large
+USERS = ("one GPU", "one node", "cluster", "vendor benchmark")
 #: the buckets of scale: at most so many devices
 SCALES = ((1, "1 device"), (8, "2-8"), (64, "9-64"), (1024, "65-1024"))
 LARGEST = "over 1024"
@@ -20,7 +22,8 @@ class Point:
 
     ``predicted`` None: the calculator refused it, for the reason in ``refusal``, which counts as a
     miss.  ``unit`` is that of measured and predicted; a rate's is data a second and device.
-    ``utilization``: the share of the dense peak at the predicted rate.
+    ``utilization``: the share of the dense peak at the predicted rate.  ``reference``: where the
+    figure was published; ``user``: who runs such a thing.
     """
 
     measured: float
@@ -39,6 +42,8 @@ class Point:
     unit: str = ""
     note: str = ""
     refusal: str = ""
+    user: str = ""
+    reference: str = ""
     utilization: float | None = None
 
     @property
@@ -134,12 +139,12 @@ def score(points: Sequence[Point]) -> Score:
 
 
 def by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, Score]:
-    """Scores by a property of the points: its values in order, scales from small to large."""
+    """Scores by a property of the points: its values in order, scales and users from small up."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(key(point) or "not stated", []).append(point)
-    sizes = [name for _, name in SCALES]
-    place = {name: f"{number}" for number, name in enumerate([*sizes, LARGEST])}
+    order = [name for _, name in SCALES] + [LARGEST, *USERS]
+    place = {name: f"{number:02}" for number, name in enumerate(order)}
     return {
         name: score(groups[name]) for name in sorted(groups, key=lambda name: place.get(name, name))
     }

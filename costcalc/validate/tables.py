@@ -18,6 +18,7 @@ KEYS: Mapping[str, Callable[[Point], str]] = {
     "workload": lambda p: p.workload,
     "scale": lambda p: p.scale,
     "kind": lambda p: p.kind,
+    "user": lambda p: p.user,
     "figure": lambda p: p.workload,
 }
 
@@ -61,7 +62,8 @@ class Table:
 class Category:
     """Points of one kind, and the tables made of them.
 
-    A summary calls it ``short``, or lists the parts of one table, ``listed``, in its place.
+    A summary calls it ``short``, or lists the parts of one table, ``listed``, in its place: by
+    their names, or as ``short`` says with ``{}`` where the name goes.
     """
 
     title: str
@@ -75,7 +77,9 @@ class Category:
         shown = {self.short or self.title: self.tables[0].rows["all"]}
         for table in self.tables:
             if table.by == self.listed:
-                shown = {name: one for name, one in table.rows.items() if name != "all"}
+                parts = {name: one for name, one in table.rows.items() if name != "all"}
+                called = self.short or "{}"
+                shown = {called.format(name): one for name, one in parts.items()}
         return self.tables[0].lines(shown)
 
 
@@ -135,6 +139,14 @@ class Report:
             if not point.inside
         ]
 
+    def worst(self, number: int) -> list[Point]:
+        """The predictions that are farthest off, each row once; refused ones come first."""
+        found: dict[tuple[str, str], Point] = {}
+        for one in self.categories:
+            for point in one.points if not one.tables[0].arithmetic else ():
+                found.setdefault((point.id, point.unit), point)
+        return sorted(found.values(), key=_distance, reverse=True)[:number]
+
     def to_dict(self) -> dict[str, object]:
         """Plain values; shares of 1.  ``docs/validate.md`` describes the keys."""
         return {
@@ -146,6 +158,11 @@ class Report:
             "noise_floor": {"repeats": self.noise[0], "median": _finite(self.noise[1])},
             "unsized": self.unsized,
         }
+
+
+def _distance(point: Point) -> float:
+    """How far a prediction is off, as a factor either way; refused ones farthest."""
+    return math.inf if not point.predicted else abs(math.log(point.predicted / point.measured))
 
 
 def _table(table: Table) -> dict[str, object]:

@@ -62,6 +62,31 @@ def full(report: Report) -> Iterator[Styled]:
         yield from _wrapped(remark)
 
 
+def worst(report: Report, number: int) -> Iterator[Styled]:
+    """The predictions farthest from what was measured: refused ones, then by their ratio."""
+    yield Styled(f"{'':<49}{'measured':>10}{'predicted':>10}{'off':>8}", "bold")
+    for point in report.worst(number):
+        ours = "refused" if point.predicted is None else digits(point.predicted)
+        what = f"{point.id} {point.name}"[:25]
+        chip = f"{point.accelerator} × {point.devices:,.0f}"[:22]
+        text = f"{what:<26}{chip:<23}{digits(point.measured):>10}{ours:>10}"
+        yield Styled(f"{text}{_off(point):>8}", "" if point.inside else "bold red")
+        said = ", ".join(filter(None, (point.unit, point.user, point.reference or point.source)))
+        yield from _wrapped(f"  {point.refusal or said}", "dim", rest="  ")
+
+
+def _off(point: Point) -> str:
+    """By how much a prediction is off: a share, or a factor where it is large.
+
+    >>> _off(Point(measured=2.0, predicted=1.0)), _off(Point(measured=1.0, predicted=30.0))
+    ('-50%', '×30')
+    """
+    if point.predicted is None:
+        return ""
+    ratio = point.predicted / point.measured
+    return f"×{ratio:.0f}" if ratio > 10.995 else _percent(ratio - 1.0, 0, "+")
+
+
 def _block(title: str, lines: list[Line], last: str) -> Iterator[Styled]:
     refused = any(line.score.refused for line in lines)
     yield Styled(_head(title, last, refused=refused), "bold")

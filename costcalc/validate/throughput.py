@@ -16,7 +16,7 @@ from costcalc.base.errors import InputError
 from costcalc.calculator.calculate import estimate
 from costcalc.throughput.constants import Constants, using
 from costcalc.throughput.constants import shipped as shipped_constants
-from costcalc.validate.measurements import Measured, folds, number
+from costcalc.validate.measurements import Measured, folds, number, untold, user
 from costcalc.validate.run_files import SEQUENCE, run_of
 from costcalc.validate.score import Point
 
@@ -28,13 +28,20 @@ def constants_for(group: str) -> Constants:
     return {**shipped_constants(), **fold} if fold else shipped_constants()
 
 
-def points(measured: Iterable[Measured], *, hidden: bool = False, own: bool = False) -> list[Point]:
+def points(
+    measured: Iterable[Measured], *, hidden: bool = False, own: bool = False, told: bool = True
+) -> list[Point]:
     """Every configuration predicted: layout as given, or ``hidden`` and chosen by the calculator.
 
-    ``own``: a user's measurements, which the shipped constants predict.
+    ``own``: a user's measurements, which the shipped constants predict.  ``told``: with the
+    software of the run, as far as the source names it.
     """
     return [
-        predicted(one, shipped_constants() if own else constants_for(one.group), hidden=hidden)
+        predicted(
+            one if told else replace(one, row=untold(one.row)),
+            shipped_constants() if own else constants_for(one.group),
+            hidden=hidden,
+        )
         for one in measured
     ]
 
@@ -56,6 +63,8 @@ def predicted(
         id=row["id"],
         name=row["model"],
         unit="tokens/s/device" if tokens else "samples/s/device",
+        user=user(row),
+        reference=row["source"],
     )
     try:
         with using(constants):

@@ -46,7 +46,3 @@ def test_runs_that_ended_out_of_memory_are_held_to_be_possibly_too_large() -> No
     # litgpt's two devices under FSDP held the base of Llama 2 13B whole, which nobody told
     assert [name for name, held in ended.items() if not held] == ["N0230m"]
     assert len(ended) >= 6
-
-
-def test_whose_run_it_is() -> None:
-    assert [memory.user(n) for n in (1, 2, 8, 9)] == ["one GPU", "one node", "one node", "cluster"]
