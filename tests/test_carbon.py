@@ -38,6 +38,7 @@ def test_operational_emissions_of_bloom():
 )
 def test_embodied_emissions_of_one_hour(device, host, grams_per_hour):
     share = carbon_embodied(
+        billed=1.0,
         embodied_device=device,
         embodied_host=host,
         device_hours=HOUR,
@@ -49,6 +50,7 @@ def test_embodied_emissions_of_one_hour(device, host, grams_per_hour):
 
 def test_a_device_used_all_its_life_carries_all_that_it_took_to_make():
     share = carbon_embodied(
+        billed=1.0,
         embodied_device=164e3,
         embodied_host=712e3,
         device_hours=0.8 * 5 * YEAR,
@@ -75,6 +77,7 @@ def test_the_kernels_take_arrays():
     emitted = carbon_operational(energy, np.array([100.0, 50.0]) / KWH)
     assert emitted == pytest.approx([100.0, 100.0])
     made = carbon_embodied(
+        billed=1.0,
         embodied_device=np.array([164e3, 0.0]),
         embodied_host=712e3,
         device_hours=HOUR,
@@ -91,6 +94,7 @@ def test_the_dimensions_are_those_of_the_results():
     operational = carbon_operational(2.0 * kwh, 400.0 * unit("gCO2e") / kwh)
     assert operational.to("gCO2e").magnitude == pytest.approx(800.0)
     embodied = carbon_embodied(
+        billed=1.0,
         embodied_device=164e3 * unit("gCO2e / device"),
         embodied_host=712e3 * unit("gCO2e / device"),
         device_hours=1.0 * unit("device_hour"),
@@ -129,6 +133,7 @@ def test_emissions_scale_with_energy(energy, intensity, times):
 def test_longer_and_busier_lives_share_out_more(device, time, utilization):
     def share(lifetime, busy):
         return carbon_embodied(
+            billed=1.0,
             embodied_device=device,
             embodied_host=0.0,
             device_hours=time,

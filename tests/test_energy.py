@@ -96,12 +96,24 @@ def test_nothing_modelled_is_no_activity() -> None:
     assert activity({"compute": 0.0}) is None
 
 
+ALONE = {"idle_power": 100.0, "billed": 1.0}  # no device is held that is not used
+
+
+def test_devices_held_and_not_used_idle_beside_their_share_of_the_host() -> None:
+    # 2 of 8 devices for an hour: each holds four; 3 idle at 100 W, and 4 shares of 250 W of host
+    it = formulas.energy_it(
+        device_hours=2 * 3600, mean_power=600.0, idle_power=100.0, host_power=250.0, billed=4.0,
+        network_share=0.1,
+    )  # fmt: skip
+    assert it == pytest.approx(7200 * (600 + 300 + 1000) * 1.1)
+
+
 def test_a_run_by_hand() -> None:
     # 8 devices, 10 h, of which 9 train at 600 W and 1 is lost, half of it redone: 350 W
     lost = formulas.lost_power(board_power=600.0, idle_power=100.0, redone=0.5)
     board = formulas.mean_power(board_power=600.0, lost_power=lost, goodput=0.9)  # 575 W
     it = formulas.energy_it(
-        device_hours=8 * 36_000, mean_power=board, host_power=275.0, network_share=0.07
+        device_hours=8 * 36_000, mean_power=board, host_power=275.0, network_share=0.07, **ALONE
     )
     facility = formulas.energy(energy_it=it, pue=1.15)
     assert lost == 350.0
@@ -113,7 +125,11 @@ def test_a_run_by_hand() -> None:
 def test_patterson_gpt3_from_its_own_inputs() -> None:
     # Patterson et al. 2021, table 4: 10,000 V100, 14.8 days, 330 W of system, PUE 1.10: 1,287 MWh
     it = formulas.energy_it(
-        device_hours=10_000 * 14.8 * 86_400, mean_power=330.0, host_power=0.0, network_share=0.0
+        device_hours=10_000 * 14.8 * 86_400,
+        mean_power=330.0,
+        host_power=0.0,
+        network_share=0.0,
+        **ALONE,
     )
     assert formulas.energy(energy_it=it, pue=1.1) / 3.6e9 == pytest.approx(1287, rel=0.005)
 
@@ -121,7 +137,11 @@ def test_patterson_gpt3_from_its_own_inputs() -> None:
 def test_strubell_transformer_big_from_its_own_inputs() -> None:
     # Strubell et al. 2019, table 3: 1515.43 W, 84 h, PUE 1.58: 201 kWh
     it = formulas.energy_it(
-        device_hours=8 * 84 * 3600, mean_power=1515.43 / 8, host_power=0.0, network_share=0.0
+        device_hours=8 * 84 * 3600,
+        mean_power=1515.43 / 8,
+        host_power=0.0,
+        network_share=0.0,
+        **ALONE,
     )
     assert formulas.energy(energy_it=it, pue=1.58) / 3.6e6 == pytest.approx(201, abs=0.5)
 
@@ -140,6 +160,8 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
         mean_power=mean,
         host_power=275 * watt,
         network_share=0.07,
+        idle_power=100 * watt,
+        billed=1,
     )
     facility = formulas.energy(energy_it=it, pue=ureg.Quantity(1.2, ""))
     floats = formulas.energy(
@@ -148,6 +170,7 @@ def test_kernels_on_pint_quantities_have_the_right_dimensions() -> None:
             mean_power=float(mean.magnitude),
             host_power=275.0,
             network_share=0.07,
+            **ALONE,
         ),
         pue=1.2,
     )

@@ -52,10 +52,15 @@ def _cost(values: Mapping[str, float], *, lost: bool) -> dict[str, float]:
 def _energy(values: Mapping[str, float]) -> dict[str, float]:
     time = values["device_hours"]
     boards = time * values["mean_power"]
-    hosts = time * values["host_power"]
-    network = (boards + hosts) * values["network_share"]
-    facility = values["energy"] - values["energy_it"]
-    made = {"accelerators": boards, "hosts": hosts, "network": network, "facility": facility}
+    idle = time * values["idle_power"] * (values["billed"] - 1.0)
+    hosts = time * values["host_power"] * values["billed"]
+    made = {
+        "accelerators": boards,
+        "unused devices": idle,
+        "hosts": hosts,
+        "network": (boards + idle + hosts) * values["network_share"],
+        "facility": values["energy"] - values["energy_it"],
+    }
     return {name: from_si(joules, "kWh") for name, joules in made.items()}
 
 

@@ -77,7 +77,8 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
     """
     region = region_of(given)
     side = hardware_side(given, request, region)
-    stages = (side.inputs, place(given, region), prices(given, side.devices, region))
+    there = place(given, region, side.devices.host.host.id)
+    stages = (side.inputs, there, prices(given, side.devices, region))
     known, measured = with_measured(given, {k: v for one in stages for k, v in one.known.items()})
     time = side.timed
     notes = [note for one in stages for note in one.notes]

@@ -97,14 +97,7 @@ def _steps(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[st
     if "device_hours" in part.values:
         yield "time", _time(part, results)
     if "mean_power" in part.values and "energy_it" not in part.measured:
-        board, host = float(part.values["mean_power"]), float(part.values["host_power"])
-        yield (
-            "power",
-            (
-                f"{digits(board)} W a board + {digits(host)} W of its host, "
-                f"PUE {digits(float(part.values['pue']))}"
-            ),
-        )
+        yield "power", _power(part)
     grid = _assumption(part, "site.grid")
     if grid is not None:
         year = f", {grid.year}" if grid.year else ""
@@ -158,6 +151,16 @@ def _layout_words(part: Calculated) -> str:
         words.append(f"{digits(float(found.memory.value) / 2**30)} of {digits(have)} GiB")
     how = f" (auto: best of {found.layouts_walked:,})" if found.layout_by == "auto" else ""
     return ", ".join(words) + how
+
+
+def _power(part: Calculated) -> str:
+    names = ("mean_power", "host_power", "billed", "idle_power", "pue")
+    board, host, billed, idle, pue = (float(part.values[name]) for name in names)
+    beside = ""
+    if billed > 1.0:
+        beside = f" + {digits((billed - 1.0) * idle)} W of unused devices"
+    hosts = f"{digits(host * billed)} W of its host, PUE {digits(pue)}"
+    return f"{digits(board)} W a board{beside} + {hosts}"
 
 
 def _time(part: Calculated, results: Mapping[str, Result]) -> str:

@@ -78,9 +78,19 @@ def mean_power(board_power: V, lost_power: V, goodput: V) -> V:
     return board_power * goodput + lost_power * (1 - goodput)
 
 
-def energy_it(device_hours: V, mean_power: V, host_power: V, network_share: V) -> V:
-    """Joules of the computing equipment; ``network_share`` is what switches add to both."""
-    return device_hours * (mean_power + host_power) * (1 + network_share)
+def energy_it(
+    device_hours: V, mean_power: V, idle_power: V, host_power: V, billed: V, network_share: V
+) -> V:
+    """Joules of the computing equipment; ``network_share`` is what switches add to the rest.
+
+    ``billed`` are the devices held over those used: the others of a whole instance idle, beside
+    their share of the host.
+    """
+    return (
+        device_hours
+        * (mean_power + idle_power * (billed - 1) + host_power * billed)
+        * (1 + network_share)
+    )
 
 
 def energy(energy_it: V, pue: V) -> V:
@@ -107,15 +117,25 @@ def carbon_operational(energy: V, grid: V) -> V:
 
 
 def carbon_embodied(
-    device_hours: V, embodied_device: V, embodied_host: V, lifetime: V, lifetime_utilization: V
+    device_hours: V,
+    billed: V,
+    embodied_device: V,
+    embodied_host: V,
+    lifetime: V,
+    lifetime_utilization: V,
 ) -> V:
     """Grams of CO2e: the run's share of what it took to make the devices and their hosts.
 
-    M = TE × TS × RS of the SCI specification, ISO/IEC 21031:2024.  ``lifetime_utilization`` is the
-    time that a device is allocated to anybody in its life: what it idles is shared out over those
-    who use it.
+    M = TE × TS × RS of the SCI specification, ISO/IEC 21031:2024.  ``billed`` are the devices held
+    over those used.  ``lifetime_utilization`` is the time that a device is allocated to anybody in
+    its life: what it idles is shared out over those who use it.
     """
-    return device_hours * (embodied_device + embodied_host) / (lifetime * lifetime_utilization)
+    return (
+        device_hours
+        * billed
+        * (embodied_device + embodied_host)
+        / (lifetime * lifetime_utilization)
+    )
 
 
 def carbon_total(carbon_operational: V, carbon_embodied: V) -> V:

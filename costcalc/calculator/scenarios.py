@@ -27,7 +27,7 @@ from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import stated
 from costcalc.resolve.names import folders, look_up
-from costcalc.resolve.place import place, region_named
+from costcalc.resolve.place import DESKS, place, region_named
 from costcalc.resolve.price import billed, owned_hardware, prices, quoted
 from costcalc.runfile.loading import Input, Request, Source, load
 from costcalc.runfile.schema import PLANS, Hardware, Price
@@ -101,9 +101,7 @@ def scenarios(
     known: dict[str, Array] = {}
     why: dict[tuple[str, int], str] = {}
     sides = _hardware(request, accelerators, counts, places, known, why)
-    for r, region in enumerate(places):
-        for name, item in place(base, region).known.items():
-            known.setdefault(name, np.full((1, 1, shape[2], 1), np.nan))[0, 0, r, 0] = item.value
+    known |= _places(base, places, sides, len(accelerators))
     _prices(sides, places, plans, known, shape)
     with np.errstate(invalid="ignore"):
         values = formulas.run(known)
@@ -121,6 +119,23 @@ def scenarios(
 
 
 Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
+
+
+def _places(
+    base: Input, places: Sequence[Region], sides: Sides, accelerators: int
+) -> dict[str, Array]:
+    """What depends on the place; its PUE also on whether the devices stand at a desk."""
+    hosts = {(a, at): devices.host.host.id for (a, _, at), (_, devices) in sides.items()}
+    rows = accelerators if not DESKS.isdisjoint(hosts.values()) else 1
+    made: dict[str, Array] = {}
+    for r, region in enumerate(places):
+        for a in range(rows):
+            host = hosts.get((a, region.provider), "")
+            for name, item in place(base, region, host).known.items():
+                size = rows if name == "pue" else 1
+                column = made.setdefault(name, np.full((size, 1, len(places), 1), np.nan))
+                column[min(a, size - 1), 0, r, 0] = item.value
+    return made
 
 
 def _hardware(

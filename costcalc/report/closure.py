@@ -77,8 +77,8 @@ def known(part: AnyPart, report: Report) -> dict[str, float]:
     found = {name: value for name, value in si.items() if value is not None}
     # Published cards give one power a device: the boards at it, nothing beside them.
     if "board_power" in found and not {"idle_power", "host_power", "redone"} & found.keys():
-        alone = {"mean_power": found["board_power"], "host_power": 0.0, "network_share": 0.0}
-        found = {**alone, **found}
+        nothing = dict.fromkeys(("idle_power", "host_power", "network_share"), 0.0)
+        found = {"mean_power": found["board_power"], "billed": 1.0, **nothing, **found}
     if found.get("generation"):  # its FLOPs stand apart
         found.pop("training_flops", None)
         apart = ((part.get("details") or {}).get("work") or {}).get("training_flops")

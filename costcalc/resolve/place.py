@@ -30,10 +30,10 @@ def region_named(given: Input, name: str) -> Region:
     return regions.find(name, provider=named)
 
 
-@remembered("site")
-def place(given: Input, region: Region | None) -> Known:
-    """PUE, grid factor and water of the place."""
-    known: dict[str, Assumption] = {"pue": _pue(region)}
+@remembered("site", "price.provider")
+def place(given: Input, region: Region | None, host: str = "") -> Known:
+    """PUE, grid factor and water of the place; ``host`` is the id of what the devices stand in."""
+    known: dict[str, Assumption] = {"pue": _pue(given, region, host)}
     why: dict[str, str] = {}
     grid = _grid(given, region)
     if grid is not None:
@@ -52,7 +52,24 @@ def place(given: Input, region: Region | None) -> Known:
     return found.said(given, pue="1", wue="L/kWh", grid_water="L/kWh")
 
 
-def _pue(region: Region | None) -> Assumption:
+# What stands at a desk or in a bag: nobody cools it but the room that it heats.
+DESKS = frozenset({"workstation", "desktop-cpu", "laptop", "apple-mac", "jetson", "dgx-spark"})
+AT_A_DESK = 1.1  # at the most: the share of an air-conditioned room
+
+
+def _pue(given: Input, region: Region | None, host: str) -> Assumption:
+    rented = given.part.price is not None and given.part.price.provider not in (None, "any")
+    if host in DESKS and not rented and (region is None or region.provider is None):
+        return Assumption(
+            key="site.pue",
+            value=1.0,
+            low=1.0,
+            high=AT_A_DESK,
+            unit="1",
+            basis="default",
+            source="ISO/IEC 30134-2: the energy of the facility over that of IT; a desk is none",
+            why=f"{host}, and no cloud named: no data centre is around it",
+        )
     if region is not None:
         return region.pue.assumption("site.pue")
     from costcalc.catalog.provider import survey

@@ -55,13 +55,15 @@ def run_of(row: Row) -> dict[str, Any]:
     elif hours is not None:
         joules = pipeline.energy_it(
             device_hours=to_si(hours.value, "device_hour"), mean_power=watts(row),
-            host_power=0.0, network_share=0.0,
+            idle_power=0.0, host_power=0.0, billed=1.0, network_share=0.0,
         )  # fmt: skip
         measured["energy_it"] = f"{from_si(float(joules), 'kWh')!r} kWh"
     site: dict[str, Any] = {"pue": float(row["pue"])}
     if row["grid"]:
         site["grid"] = f"{float(row['grid']) * GRAMS[row['grid_unit']]!r} gCO2e/kWh"
-    return {"measured": measured, "hardware": hardware_of(row), "site": site}
+    # its device-hours are all that it held
+    price = {"billed_share": 1}
+    return {"measured": measured, "hardware": hardware_of(row), "site": site, "price": price}
 
 
 def hardware_of(row: Row) -> dict[str, Any]:

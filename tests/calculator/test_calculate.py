@@ -283,7 +283,9 @@ def test_stages_add_up() -> None:
 
 def test_a_share_of_a_device_is_that_share_of_it() -> None:
     def run(share: str | None) -> Estimate:
-        hardware: dict[str, Any] = {"accelerator": "a100-sxm4-40", "utilization": 0.3}
+        hardware: dict[str, Any] = {
+            "accelerator": "a100-sxm4-40", "utilization": 0.3, "goodput": 0.9,
+        }  # fmt: skip
         hardware |= {"share": share} if share else {"count": 1}
         return costcalc.estimate(
             {

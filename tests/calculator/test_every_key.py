@@ -150,13 +150,17 @@ def test_given_water_embodied_and_bill() -> None:
     assert hours is not None
     assert it is not None
     assert made.results["water"].value == pytest.approx(it * 2 + it * 1.25 * 3)
-    assert made.results["carbon_embodied"].value == pytest.approx(150 * hours / 8766)
+    assert made.results["carbon_embodied"].value == pytest.approx(1.5 * 150 * hours / 8766)
     assert made.results["cost"].value == pytest.approx(hours * 1.5 * 2 + it * 1.25 * 0.1)
 
 
 def test_a_given_peak_is_the_machines() -> None:
-    slow = estimate(with_key("hardware", peak="500 TFLOP/s", utilization=0.4), ranges=False)
-    fast = estimate(with_key("hardware", peak="1000 TFLOP/s", utilization=0.4), ranges=False)
+    slow = estimate(
+        with_key("hardware", peak="500 TFLOP/s", utilization=0.4, goodput=1), ranges=False
+    )
+    fast = estimate(
+        with_key("hardware", peak="1000 TFLOP/s", utilization=0.4, goodput=1), ranges=False
+    )
     one, two = slow.results["wall_clock"].value, fast.results["wall_clock"].value
     assert one is not None
     assert two is not None

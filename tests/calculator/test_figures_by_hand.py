@@ -120,13 +120,14 @@ def test_limits_that_cannot_be_judged() -> None:
 
 # --- where it goes -------------------------------------------------------------------------------
 
-# 10 device-hours at 2 USD, three quarters of them training, twelve billed of eight; 100 W a board,
-# 50 W a host, a tenth of both for switches; PUE 1.5; electricity of 0.1 USD/kWh
+# 10 device-hours at 2 USD, three quarters of them training, 12 billed for 8; 100 W a board,
+# half of one at 40 W idle, 1.5 of 50 W of host: 195 W, a tenth for switches; PUE 1.5; electricity of
+# 0.1 USD/kWh
 HOUR, KWH = 3600.0, 3.6e6
 VALUES = {
     "device_hours": 10 * HOUR, "price": 2 / HOUR, "goodput": 0.75, "billed": 1.5,
-    "mean_power": 100.0, "host_power": 50.0, "network_share": 0.1,
-    "energy_it": 10 * 0.15 * 1.1 * KWH, "energy": 10 * 0.15 * 1.1 * 1.5 * KWH,
+    "mean_power": 100.0, "idle_power": 40.0, "host_power": 50.0, "network_share": 0.1,
+    "energy_it": 10 * 0.195 * 1.1 * KWH, "energy": 10 * 0.195 * 1.1 * 1.5 * KWH,
     "electricity": 0.1 / KWH, "cost": 1.0,
     "carbon_operational": 3000.0, "carbon_embodied": 500.0, "carbon_total": 3500.0,
 }  # fmt: skip
@@ -139,11 +140,17 @@ def test_where_money_energy_and_carbon_go() -> None:
             "training": 10 * 2 * 0.75,
             "shortfall": 10 * 2 * 0.25,
             "unused devices": 10 * 2 * 0.5,
-            "electricity": 10 * 0.15 * 1.1 * 1.5 * 0.1,
+            "electricity": 10 * 0.195 * 1.1 * 1.5 * 0.1,
         }
     )
     assert made["energy"] == pytest.approx(
-        {"accelerators": 1.0, "hosts": 0.5, "network": 0.15, "facility": 1.65 * 0.5}
+        {
+            "accelerators": 1.0,
+            "unused devices": 0.2,
+            "hosts": 0.75,
+            "network": 0.195,
+            "facility": 2.145 * 0.5,
+        }
     )
     assert made["carbon"] == pytest.approx({"electricity": 3.0, "making the hardware": 0.5})
     assert "step" not in made
@@ -152,11 +159,21 @@ def test_where_money_energy_and_carbon_go() -> None:
 @pytest.mark.parametrize(
     ("measured", "lacking", "energy"),
     [
-        ({"energy_it"}, (), {"computers": 1.65, "facility": 0.825}),
-        ({"energy"}, (), {"accelerators": 1, "hosts": 0.5, "network": 0.15, "facility": 0.825}),
+        ({"energy_it"}, (), {"computers": 2.145, "facility": 1.0725}),
+        (
+            {"energy"},
+            (),
+            {
+                "accelerators": 1,
+                "unused devices": 0.2,
+                "hosts": 0.75,
+                "network": 0.195,
+                "facility": 1.0725,
+            },
+        ),
         ({"energy", "energy_it"}, (), None),  # measured as a whole: nothing splits it
-        ((), ("mean_power",), {"computers": 1.65, "facility": 0.825}),
-        ((), ("device_hours",), {"computers": 1.65, "facility": 0.825}),
+        ((), ("mean_power",), {"computers": 2.145, "facility": 1.0725}),
+        ((), ("device_hours",), {"computers": 2.145, "facility": 1.0725}),
         ((), ("energy_it",), None),
         ((), ("energy",), None),
     ],

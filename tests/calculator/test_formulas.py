@@ -81,6 +81,7 @@ def test_what_lacks_an_input_is_left_out_and_named() -> None:
         "idle_power",
         "redone",
         "host_power",
+        "billed",
         "network_share",
         "pue",
     ]
@@ -198,10 +199,12 @@ def test_printed_formulas_by_hand() -> None:
         "idle_power + (board_power − idle_power) × redone"
     )
     assert pipeline.formula(pipeline.energy_it) == (
-        "device_hours × (mean_power + host_power) × (1 + network_share)"
+        "device_hours × (mean_power + idle_power × (billed − 1) + host_power × billed)"
+        " × (1 + network_share)"
     )
     assert pipeline.formula(pipeline.carbon_embodied) == (
-        "device_hours × (embodied_device + embodied_host) / (lifetime × lifetime_utilization)"
+        "device_hours × billed × (embodied_device + embodied_host)"
+        " / (lifetime × lifetime_utilization)"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from costcalc.catalog import host
 from costcalc.catalog.accelerator import (
     SHIPPED,
     Accelerator,
@@ -348,6 +349,30 @@ def test_derived_embodied_carbon(
     assert embodied.high == pytest.approx(low * BOAVIZTA_H100 / H100_SUM, abs=0.6)
     assert embodied.note is not None
     assert "without its server" in embodied.note
+
+
+def test_one_method_in_the_column_of_embodied_carbon() -> None:
+    """Dies by area and memory by size, times NVIDIA's H100 over the same sum, or NVIDIA's own."""
+    own = {"hgx-h100-pcf", "hgx-b200-pcf"}
+    for profile in PROFILES.values():
+        embodied = profile.embodied
+        assert embodied is not None
+        assert embodied.source in {"llmcarbon", *own}, profile.id
+        if embodied.source in own:
+            continue
+        (made,) = re.findall(r"make ([\d.]+) kg", embodied.note or "")
+        expected = float(made) * NVIDIA_H100 / H100_SUM
+        assert embodied.value == pytest.approx(expected, rel=0.03), profile.id
+
+
+def test_tpu_machines_come_to_their_makers_own_study() -> None:
+    # Schneider et al. 2025: kg a chip with its share of trays, host and rack
+    for chip, kilograms in (("tpu-v5p", 1101), ("tpu-v6e", 692)):
+        share = host.choose(chip).embodied_per_device()
+        embodied = PROFILES[chip].embodied
+        assert share is not None
+        assert embodied is not None
+        assert share / 1e3 + embodied.value == pytest.approx(kilograms, rel=0.005)
 
 
 def test_every_accelerator_has_embodied_carbon_with_a_range() -> None:

@@ -304,6 +304,44 @@ def test_what_a_user_says_of_power_is_a_nodes_and_a_boards() -> None:
     assert not any("shared" in warning for warning in whole.warnings)
 
 
+@pytest.mark.parametrize(
+    ("chip", "site", "price", "pue"),
+    [
+        ("rtx-4090", {"region": "DE"}, {}, (1.0, 1.0, 1.1)),  # at a desk
+        ("m2-max", None, {}, (1.0, 1.0, 1.1)),
+        ("rtx-4090", {"region": "aws:us-east-1"}, {}, (1.15, 1.09, 1.24)),  # in a cloud's region
+        ("rtx-4090", {"region": "DE"}, {"provider": "runpod"}, (1.54, 1.2, 1.9)),  # rented
+        ("h100-sxm5-80", {"region": "DE"}, {}, (1.54, 1.2, 1.9)),  # in a server
+        ("rtx-4090", {"region": "DE", "pue": 1.3}, {}, (1.3, 1.3, 1.3)),
+    ],
+)
+def test_no_data_centre_is_around_a_desk(chip, site, price, pue) -> None:
+    there = {"site": site, "price": price or None}
+    small = made(model={"parameters": 1e8}, hardware={"accelerator": chip, "count": 1}, **there)
+    found = listed(small, "site.pue")
+    assert (found.value, found.low, found.high) == pue
+    assert ("no data centre is around it" in found.why) is (pue[0] == 1.0)
+
+
+def test_devices_of_a_whole_instance_that_are_not_used_draw_and_embody() -> None:
+    a100 = {"accelerator": "a100-sxm4-80", "count": 1, "goodput": 1}
+    sections = {"hardware": a100, "site": {"region": "aws:us-east-1"}}
+    whole = made(**sections)
+    part_ = made(**sections, price={"billed_share": 1})
+    assert listed(whole, "price.billed_share").value == 8  # p4de.24xlarge
+    watts = {
+        key: listed(whole, f"hardware.{key}").value
+        for key in ("board_power", "idle_power", "host_power")
+    }
+    board, idle, host = watts.values()
+    ratio = whole.results["energy_it"].value / part_.results["energy_it"].value
+    assert ratio == pytest.approx((board + 7 * idle + 8 * host) / (board + host))
+    of = [one.results["carbon_embodied"].value for one in (whole, part_)]
+    assert of[0] / of[1] == pytest.approx(8)
+    steps = dict(whole.details["steps"])
+    assert " W of unused devices + " in steps["power"]
+
+
 def test_what_is_published_counts_as_given() -> None:
     budget = part(model={"flops": "1e21 FLOP"}, training=None)
     work = trained(budget)
