@@ -121,8 +121,7 @@ def test_limits_that_cannot_be_judged() -> None:
 # --- where it goes -------------------------------------------------------------------------------
 
 # 10 device-hours at 2 USD, three quarters of them training, 12 billed for 8; 100 W a board,
-# half of one at 40 W idle, 1.5 of 50 W of host: 195 W, a tenth for switches; PUE 1.5; electricity of
-# 0.1 USD/kWh
+# half of one at 40 W idle, 1.5 of 50 W of host: 195 W, a tenth for switches; PUE 1.5; 0.1 USD a kWh
 HOUR, KWH = 3600.0, 3.6e6
 VALUES = {
     "device_hours": 10 * HOUR, "price": 2 / HOUR, "goodput": 0.75, "billed": 1.5,
