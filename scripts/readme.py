@@ -33,13 +33,15 @@ def counts() -> str:
 
     every = list(prices.catalogue().every())
     known = {
-        kind: len(index().heads(kind)) for kind in ("accelerators", "cpus", "hosts", "presets")
+        kind: len(index().heads(kind))
+        for kind in ("accelerators", "cpus", "hosts", "presets", "software")
     }
     return (
         f"Known by name: {known['accelerators']} accelerators and {known['cpus']} processors,"
         f" {known['hosts']} hosts and\n{len(instances.sizes())} more cloud instances,"
         f" {known['presets']} models and {len(supported())} families of a `config.json`,\n"
-        f"{len(list(region.codes()))} places, {len(every)} prices from"
+        f"{known['software']} stacks of software, {len(list(region.codes()))} places,"
+        f" {len(every)} prices from"
         f" {len({offer.provider for offer in every})} providers ([all of them](docs/catalogue)).\n"
     )
 
