@@ -122,7 +122,7 @@ def test_nodes_are_predicted_without_their_system() -> None:
     assert len(found) == len(shipped("power_nodes")) >= 11
     errors = sorted(abs(p.predicted / p.measured - 1.0) for p in found.values())
     assert errors[len(errors) // 2] < 0.08
-    assert errors[-1] < 0.15
+    assert errors[-1] < 0.2  # runs of two minutes on 512 devices: half starting and evaluating
     assert all(p.low < p.measured < p.high for p in found.values())
     # the same batch on eight times the devices: they wait for each other, and draw less
     for one, many in (("smc-resnet-8", "smc-resnet-64"), ("smc-lora-8", "smc-lora-64")):
