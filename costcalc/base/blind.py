@@ -78,6 +78,23 @@ def nameless(text: str) -> str:
     return _NAMING.sub(WITHHELD, text)
 
 
+def without_names(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile of the author's own without links and what else names somebody.
+
+    >>> without_names({"id": "x", "sources": {"a": {"title": "ours", "url": "https://a.example"}}})
+    {'id': 'x', 'sources': {'a': {'title': 'ours'}}}
+    """
+    made: dict[str, Any] = {}
+    for key, value in profile.items():
+        if isinstance(value, Mapping):
+            made[key] = without_names(value)
+        elif isinstance(value, list):
+            made[key] = [without_names(i) if isinstance(i, Mapping) else _run(i) for i in value]
+        elif key != "url" or nameless(str(value)) == value:
+            made[key] = nameless(value) if isinstance(value, str) else value
+    return made
+
+
 def subject(given: Mapping[str, object]) -> dict[str, object]:
     """What the figures belong to; a statement that names somebody is null, with the reason.
 
@@ -102,7 +119,7 @@ def _run(value: object) -> Any:
         return {
             key: _place(key, inner)
             if key in _PLACES and isinstance(inner, str)
-            else subject(inner)
+            else {k: v for k, v in subject(inner).items() if k != "why"}
             if key == "subject" and isinstance(inner, Mapping)
             else _run(inner)
             for key, inner in value.items()

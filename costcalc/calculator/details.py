@@ -9,6 +9,7 @@ from costcalc.base.assumption import Assumption
 from costcalc.base.human import digits, human, percent
 from costcalc.base.units import from_si
 from costcalc.base.vocabulary import AXES
+from costcalc.calculator import achieved
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
@@ -27,8 +28,12 @@ def details(part: Calculated, results: Mapping[str, Result]) -> Details:
             "unit": devices.accelerator.unit,
             "host": devices.host.host.id,
             "nodes": devices.nodes,
+            **achieved.bounds(part),  # type: ignore[typeddict-item]
         }
     }
+    account = achieved.account(part)
+    if account:
+        made["achieved"] = account
     if part.timed is not None:
         made["precision"] = part.timed.throughput.precision
     work = part.trained.work

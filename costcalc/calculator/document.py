@@ -9,7 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
+
+from costcalc.base import writing
+from costcalc.base.blind import without_names
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import (
@@ -40,6 +44,27 @@ def sections(report: Report) -> dict[str, object]:
         "measurement": _measurement(report),
         "software": [{"name": "costcalc", "version": report.get("costcalc_version")}],
     }
+
+
+def own_profiles(
+    found: Mapping[str, Mapping[str, object]], data: Mapping[str, str], *, identify: bool
+) -> dict[str, object]:
+    """Profiles of the author's own as a report carries them, and ``data`` with their digests.
+
+    Links and what names somebody stay out of them unless ``identify``; each is told by the name of
+    its file, and its digest is of what is carried.
+    """
+    made = {}
+    for file, profile in found.items():
+        name = PurePosixPath(file.replace("\\", "/")).name
+        made[name] = profile if identify else without_names(profile)
+    kept = {key: value for key, value in data.items() if not {key, _last(key)} & {*found, *made}}
+    digests = {name: writing.digest(profile) for name, profile in made.items()}
+    return {"profiles": made, "data": {**kept, **digests}} if made else {}
+
+
+def _last(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def kind(results: Results) -> Literal["estimated", "measured", "mixed"]:

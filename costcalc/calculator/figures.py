@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base.assumption import Assumption, Basis, Choice
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import drawn, drivers, percentiles
-from costcalc.calculator import formulas
+from costcalc.calculator import achieved, formulas
 from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.details import details
-from costcalc.calculator.filled import copied, data_files, filled
+from costcalc.calculator.filled import carried, copied, data_files, filled, profiles
 from costcalc.calculator.limits import judged
+from costcalc.calculator.plausible import of_part
 from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
-from costcalc.resolve.hardware import precision_of
 from costcalc.resolve.known import currency
 from costcalc.runfile.loading import Request
-from costcalc.runfile.workload import REINFORCED
 from costcalc.throughput.basis import data_per_step
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Driver
+    from costcalc.calculator.report_schema import Details, Driver
 
 # Results that are sums over stages; the others are of one part.
 SUMS = (
@@ -49,21 +48,28 @@ def single(part: Calculated, request: Request) -> Estimate:
     """The estimate of a run of one part."""
     results = _results(part)
     listed = _unique(part.assumptions)
+    made_of = details(part, results)
     made = Estimate(
         name=part.given.part.name or request.run.name or part.trained.name or part.given.name,
         results=results,
         assumptions=listed,
         drivers=_drivers([part], results, whole=False),
-        warnings=part.warnings,
+        warnings=(*part.warnings, *_implausible(results, made_of)),
         breakdown=breakdown(part.values, part.timed, part.measured),
-        details=details(part, results),
-        run=filled(part.given.raw, listed, request.raw),
+        details=made_of,
+        run=carried(filled(part.given.raw, listed, request.raw), [part]),
         subject=_subject(request),
         data=data_files(part),
+        profiles=profiles(part),
         values={name: float(value) for name, value in part.values.items()},
         measured=part.measured,
     )
     return _judged(made, request, part.draws)
+
+
+def _implausible(results: Mapping[str, Result], made: Details) -> Iterator[str]:
+    told = {name: {"value": result.value} for name, result in results.items()}
+    return of_part({"results": told, "details": made})
 
 
 def _subject(request: Request) -> dict[str, object] | None:
@@ -173,46 +179,24 @@ def _of_the_model(part: Calculated) -> dict[str, Result]:
         convention = time.throughput.convention if time else ""
         made["utilization"] = replace(_figure("utilization", part), convention=convention)
     else:
-        made["utilization"] = _achieved(part)
+        made["utilization"] = achieved.utilization(part)
     made["throughput"], made["step_time"] = _rates(part)
     made["memory_per_device"] = _memory(part)
     return made
 
 
-_WHOLE_CLOCK = "only the whole wall clock was measured: how much of it trained is not known"
-
-
-def _achieved(part: Calculated) -> Result:
-    """The share of the peak that the whole of a measured wall clock comes to: MFU × goodput."""
-    work = part.trained.work
-    clock = part.known.get("wall_clock")
-    counted = part.values.get("model_flops")
-    if work is None or clock is None or counted is None or clock.basis != "measured":
-        return unknown("1", "no model and size of the data given")
-    if work.method in REINFORCED:
-        return unknown("1", "the time that went into generating was not measured apart")
-    precision, _ = precision_of(part.given, part.devices.accelerator)
-    peak = part.devices.machine.peak.get(precision)
-    if peak is None:
-        return unknown("1", f"{part.devices.accelerator.id} has no known peak in {precision}")
-    value = float(counted) / (clock.value * part.devices.count * peak)
-    said = f"over the whole wall clock, lost time too, of {peak / 1e12:.4g} TFLOP/s ({precision})"
-    return replace(Result.exact(value, "1", "measured"), convention=said)
-
-
 def _rates(part: Calculated) -> tuple[Result, Result]:
     """Throughput while it trains, and the time of a step."""
     work, time = part.trained.work, part.timed
+    if time is None:
+        return achieved.rates(part)
     shown = f"{work.datum}/s" if work else "token/s"
     why = ""
-    if work is None or time is None or "training_time" not in part.values:
-        lacking = "no model and size of the data given"
-        if work is not None and "wall_clock" in part.measured:
-            lacking = _WHOLE_CLOCK
-        why = (time.throughput.why if time else "") or lacking
+    if work is None or "training_time" not in part.values:
+        why = time.throughput.why or achieved.NOTHING
     elif not work.data:
         why = "the budget is given in FLOP: how many data it trains on is not known"
-    if why or work is None or time is None or not work.data:
+    if why or work is None or not work.data:
         return unknown(shown, why), unknown("s", why)
     seconds = float(part.values["training_time"])
     took = part.draws.get("training_time", seconds)
@@ -254,9 +238,10 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
         drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
         breakdown=summed([stage.breakdown for stage in stages]),
-        run=copied(request.raw),
+        run=carried(copied(request.raw), parts),
         subject=_subject(request),
         data={name: digest for stage in stages for name, digest in stage.data.items()},
+        profiles={name: one for stage in stages for name, one in stage.profiles.items()},
         stages=tuple(stages),
     )
     return _judged(made, request, totals)

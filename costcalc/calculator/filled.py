@@ -98,6 +98,27 @@ def copied(value: Mapping[str, object]) -> dict[str, object]:
     return {key: _copy(inner) for key, inner in value.items()}
 
 
+def carried(run: dict[str, object], parts: Sequence[Calculated]) -> dict[str, object]:
+    """The run with what stands in a config.json in the place of its path, where that is all."""
+    for part in parts:
+        own = run
+        stages = run.get("stages")
+        if part.given.own and isinstance(stages, list):
+            stage = stages[int(part.given.own[-1])]
+            own = stage if isinstance(stage.get("model"), dict) else run
+        model = own.get("model")
+        found = part.trained.config
+        if found is not None and isinstance(model, dict) and isinstance(model.get("config"), str):
+            model["config"] = copied(found)
+    return run
+
+
+def profiles(part: Calculated) -> dict[str, Mapping[str, object]]:
+    """The profiles of the author's own behind a part, by their file."""
+    own = (part.devices.accelerator, part.devices.host.host)
+    return {one.file: one.written for one in own if one.written}
+
+
 def _copy(value: object) -> object:
     if isinstance(value, (str, int, float)):
         return value

@@ -219,6 +219,9 @@ if TYPE_CHECKING:
         unit: str
         host: str
         nodes: float
+        rated_power: float
+        idle_power: float
+        host_power: float
 
     class WorkDone(TypedDict, total=False):
         """On how much is trained; ``training_flops`` where generating has a time of its own."""
@@ -240,6 +243,9 @@ if TYPE_CHECKING:
         notes: list[str]
         layout: dict[str, object]
         parts: list[Part]
+        achieved: dict[str, float]
+        tracking: dict[str, object]
+        imported: dict[str, str | None]
 
     class Part(TypedDict):
         """What a merged report carries along to calculate one of its reports again."""
@@ -247,11 +253,10 @@ if TYPE_CHECKING:
         name: str
         first: int
         stages: int
-        run: NotRequired[Run]
+        runs: int
         data: dict[str, str]
         model_version: str
         costcalc_version: str | None
-        measured_by: str | None
 
     class Stage(TypedDict, total=False):
         """A part of a report as estimates and merging write it; a stranger's may lack anything."""
@@ -290,6 +295,12 @@ class Report(TypedDict):
     drivers: list[Driver]
     run: Run
     data: Annotated[dict[str, str], Field(description="sha256 of each data file used")]
+    profiles: NotRequired[
+        Annotated[
+            dict[str, dict[str, object]],
+            Field(description="profiles of the author's own that the run rests on, by their file"),
+        ]
+    ]
     model_version: str
     costcalc_version: NotRequired[Null[str]]
     stages: list[Stage]

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 SCHEMA = "costcalc/report/v1"
 MODEL_VERSION = "2"  # of the formulas: figures of the same version and data can be recomputed
+EARLIER: tuple[str, ...] = ()  # the releases before this one
 
 # Every result, in the order of the report, and the unit that it is written in.
 UNITS = {
@@ -154,6 +155,7 @@ class Estimate:
     run: Mapping[str, object] = field(default_factory=dict)
     subject: Mapping[str, object] | None = None
     data: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # the author's own
     stages: Sequence[Estimate] = ()
     values: Mapping[str, float] = field(default_factory=dict)  # central, SI; not in the report
     measured: frozenset[str] = frozenset()  # figures that were measured rather than calculated
@@ -171,7 +173,7 @@ class Estimate:
         """
         from costcalc import __version__
         from costcalc.base.blind import blinded
-        from costcalc.calculator.document import sections
+        from costcalc.calculator.document import own_profiles, sections
 
         made: dict[str, Any] = {"schema": SCHEMA, "name": self.name}
         if self.subject:
@@ -189,6 +191,7 @@ class Estimate:
         made["stages"] = [stage.stage_dict() for stage in self.stages]
         made["costcalc_version"], made["model_version"] = __version__, MODEL_VERSION
         made = made if identify else blinded(made)
+        made |= own_profiles(self.profiles, made["data"], identify=identify)
         made |= sections(cast("Report", made))
         made["digest"] = writing.digest(made)
         return made

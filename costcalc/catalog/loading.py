@@ -46,6 +46,11 @@ class Record(BaseModel):
         """`sha256:…` of the file's bytes."""
         return self._digest
 
+    @property
+    def written(self) -> dict[str, object]:
+        """What stands in a user's own file; empty of what ships."""
+        return dict(self._document.data) if self._document is not None else {}
+
     def problem(self, path: Sequence[str | int], message: str) -> Problem:
         """A problem at the line of a key path."""
         if self._document is not None:

@@ -22,13 +22,18 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file
 
 
 @app.command("verify")
-def verify(report: File) -> int:
+def verify(
+    report: File,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="3 also where a step could not be done.")
+    ] = False,
+) -> int:
     """Check a report: schema and digest, arithmetic, full recomputation. 0 holds, 3 does not."""
     from costcalc.report.check import verify as check
 
     verdict = check(report)
     print("\n".join(verdict.lines()))
-    return OK if verdict.holds else LIMIT
+    return OK if verdict.holds and (verdict.recomputed or not strict) else LIMIT
 
 
 @app.command("show")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError
-from costcalc.report import closure
+from costcalc.report import closure, identities
 from costcalc.report.files import document_of, schema_problems
 
 if TYPE_CHECKING:
@@ -46,9 +46,14 @@ class Verdict:
         """Whether everything that could be checked holds."""
         return not self.discrepancies
 
+    @property
+    def recomputed(self) -> bool:
+        """Whether every step was done."""
+        return not any(step.skipped for step in self.steps)
+
     def lines(self) -> list[str]:
         """What to print: each step, each discrepancy on a line, and what it proves."""
-        made = []
+        made = [] if self.recomputed else [f"NOT RECOMPUTED: {self._why}"]
         for number, step in enumerate(self.steps, 1):
             made.append(f"{number}. {step.title}: {step.said}")
             made += [f"   {line}" for line in step.discrepancies]
@@ -60,9 +65,17 @@ class Verdict:
         )
         return [*made, NOT_HONESTY]
 
+    @property
+    def _why(self) -> str:
+        last = next(step for step in reversed(self.steps) if step.skipped)
+        return last.said.partition("not recomputed here: ")[2] or last.said
+
 
 def verify(path: str | Path) -> Verdict:
     """Check a report file; see :class:`Verdict`.
+
+    A whole number or a text in the place of a stage is a problem with its key, as all else that is
+    no report.
 
     Raises:
         InputError: the file cannot be read at all.
@@ -93,7 +106,7 @@ def _digest(report: Report) -> Step:
 def _closure(report: Report) -> Step:
     title = "arithmetic"
     try:
-        found = tuple(closure.discrepancies(report))
+        found = (*closure.discrepancies(report), *identities.discrepancies(report))
         number = closure.checked(report)
     except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
         line = f"stages or runs are not in the shape of a report ({type(error).__name__})"

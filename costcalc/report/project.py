@@ -39,8 +39,9 @@ def merge(
     Raises:
         InputError: a run id stands twice.
     """
-    read = [cast("Report", report) for _, report in reports]
-    runs, renamed = _runs([file for file, _ in reports], read, distinct=distinct)
+    pairs = [(file, part) for file, report in reports for part in _flat(cast("Report", report))]
+    read = [report for _, report in pairs]
+    runs, renamed = _runs([file for file, _ in pairs], read, distinct=distinct)
     results = total([figures(report) for report in read])
     told = [stage for i, report in enumerate(read) for stage in _stages(report, renamed[i])]
     boundaries = [report.get("boundary") for report in read if report.get("boundary")]
@@ -146,9 +147,10 @@ def _stages(report: Report, suffix: str) -> list[Stage]:
     if report["stages"]:
         made: list[Stage] = []
         for stage in report["stages"]:
-            own = [item for item in stage.get("assumptions") or () if item not in shared]
+            own = stage.get("assumptions") or []
+            common = [item for item in shared if item not in own]
             name = f"{stage.get('name') or 'stage'}{suffix}"
-            made.append({**stage, "name": name, "assumptions": [*shared, *own]})
+            made.append({**stage, "name": name, "assumptions": [*common, *own]})
         return made
     one = {
         "name": f"{report.get('name') or 'run'}{suffix}",
@@ -156,8 +158,14 @@ def _stages(report: Report, suffix: str) -> list[Stage]:
         "assumptions": list(shared),
         "run": report["run"],
     }
-    kept = {key: report.get(key) for key in ("warnings", "breakdown", "details")}
+    kept = {key: report.get(key) for key in _OF_A_STAGE}
     return [cast("Stage", one | {key: value for key, value in kept.items() if value})]
+
+
+# What a merged report keeps of each of its reports: as a stage, and under details.parts.
+_OF_A_STAGE = ("warnings", "breakdown", "details")
+_OF_A_PART = ("kind", "subject", "boundary", "measurement", "profiles")
+_OF_STAGES = ("run", "results", *_OF_A_STAGE)
 
 
 def _parts(reports: Sequence[Report], renamed: Sequence[str]) -> list[Part]:
@@ -165,24 +173,58 @@ def _parts(reports: Sequence[Report], renamed: Sequence[str]) -> list[Part]:
     made: list[Part] = []
     first = 0
     for report, suffix in zip(reports, renamed, strict=True):
-        within = (report.get("details") or {}).get("parts")
-        if not report["run"] and isinstance(within, list) and within:  # merged before
-            made += [{**part, "first": part["first"] + first} for part in within]
-        else:
-            named = ", ".join(meter["name"] for meter in _meters(report))
-            part = {
-                "name": f"{report.get('name') or 'run'}{suffix}",
-                "first": first,
-                "stages": len(report["stages"]),
-                **({"run": report["run"]} if report["stages"] else {}),
-                "data": report["data"],
-                "model_version": report["model_version"],
-                "costcalc_version": report.get("costcalc_version"),
-                "measured_by": named or None,
-            }
-            made.append(cast("Part", part))
+        keys = (*_OF_A_PART, *(_OF_STAGES if report["stages"] else ()))
+        kept = {key: report.get(key) for key in keys}
+        part = {
+            "name": f"{report.get('name') or 'run'}{suffix}",
+            "first": first,
+            "stages": len(report["stages"]),
+            "runs": len(report.get("runs") or ()) or 1,
+            "data": report["data"],
+            "model_version": report["model_version"],
+            "costcalc_version": report.get("costcalc_version"),
+            **{key: value for key, value in kept.items() if value},
+        }
+        made.append(cast("Part", part))
         first += len(report["stages"]) or 1
     return made
+
+
+def parts_of(report: Report) -> list[Report] | None:
+    """The reports that a merged one was made of, as far as it keeps them; None of any other."""
+    listed = (report.get("details") or {}).get("parts")
+    if report["run"] or not isinstance(listed, list) or not listed:
+        return None
+    runs = runs_of(report)
+    made: list[Report] = []
+    row = 0
+    for part in listed:
+        made.append(_part(part, report["stages"], runs[row : row + int(part["runs"])]))
+        row += int(part["runs"])
+    return made
+
+
+def _part(part: Part, stages: Sequence[Stage], runs: Sequence[RunEntry]) -> Report:
+    first, number = int(part["first"]), int(part["stages"])
+    own = stages[first : first + max(1, number)]
+    held = {key: value for key, value in part.items() if key not in ("first", "stages", "runs")}
+    made = {
+        "warnings": [],
+        "breakdown": {},
+        "details": {},
+        "drivers": [],
+        **held,
+        **({"assumptions": [], "stages": own} if number else {**own[0], "stages": []}),
+        "name": part["name"],
+        "runs": list(runs),
+        "part": True,
+    }
+    return cast("Report", made)
+
+
+def _flat(report: Report) -> list[Report]:
+    """A report, or the reports that it was merged of."""
+    return parts_of(report) or [report]
 
 
 def _meters(report: Report) -> list[Meter]:

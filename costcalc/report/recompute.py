@@ -1,21 +1,29 @@
-"""Step 3 of verifying: the whole calculation again, where model and data are the same."""
+"""Step 3 of verifying: everything that this release writes, made again and compared whole."""
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
-from costcalc.calculator.result import MODEL_VERSION
-from costcalc.report.closure import same
-from costcalc.report.view import figures
+from costcalc.calculator.document import kind
+from costcalc.calculator.result import EARLIER, MODEL_VERSION
+from costcalc.report.metered import dressed, recorded
+from costcalc.report.project import merge, parts_of
+from costcalc.report.whole import differences
 from costcalc.runfile.asked import asked as asked_for
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Part, Report, Stage
+    from costcalc.calculator.report_schema import Report
 
-_VALUE, _RANGE = 1e-9, 1e-6
+#: what nobody but the author can know, and the seal, which has a step of its own
+FREE = ("name", "subject", "software", "digest", "schema")
+_VERSION = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,83 +40,156 @@ class Again:
         if self.found:
             return "differs"
         parts = "" if self.of == 1 else f"{self.done} of {self.of} parts: "
-        made = [f"{parts}every value to 1e-9, every range to 1e-6"] * bool(self.done)
+        made = [f"{parts}every section as it was; values to 1e-9, ranges to 1e-6"]
         return "; ".join(
-            made + ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
+            made * bool(self.done)
+            + ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
         )
 
 
 def recompute(report: Report) -> Again:
-    """The whole calculation again; of a merged report that of each part that carries its run."""
-    parts = (report.get("details") or {}).get("parts")
-    if report["run"] or not isinstance(parts, list) or not parts:
+    """The whole of a report again; of a merged report each part, and what they come to."""
+    merged = parts_of(report)
+    if merged is None:
         reason, found = _one(report)
         said = [reason] if reason else []
         return Again(done=1 - len(said), of=1, reasons=tuple(said), found=tuple(found))
     why: dict[str, list[str]] = {}
-    differ: list[str] = []
-    for part in parts:
-        reason, found = _one(_as_report(part, report))
-        if reason:
-            why.setdefault(reason, []).append(str(part.get("name"))[:60])
-        differ += [f"{str(part.get('name'))[:60]}: {line}" for line in found]
+    reason, differ = _version(report)
+    for part in merged:
+        name = str(part.get("name"))[:60]
+        reason_of_part, found = _one(part)
+        if reason_of_part:
+            why.setdefault(reason_of_part, []).append(name)
+        differ += [f"{name}: {line}" for line in found]
+    if not reason:
+        differ += differences(_held(report), _held(_merged_again(report, merged)))
     reasons = tuple(f"{', '.join(names[:5])}: {reason}" for reason, names in why.items())
-    done = len(parts) - sum(map(len, why.values()))
-    return Again(done=done, of=len(parts), reasons=reasons, found=tuple(differ))
+    done = len(merged) - sum(map(len, why.values()))
+    all_reasons = (*([reason] if reason else []), *reasons)
+    return Again(done=done, of=len(merged), reasons=all_reasons, found=tuple(differ))
 
 
-def _as_report(part: Part, report: Report) -> Report:
-    """A part of a merged report, as it stood before; without results where it had stages."""
-    first, number = int(part["first"]), int(part["stages"])
-    stages = report["stages"][first : first + max(1, number)]
-    one = {"stages": [], "assumptions": stages[0].get("assumptions"), **_results(stages[0])}
-    made = {
-        **{key: part.get(key) for key in ("model_version", "costcalc_version", "measured_by")},
-        "data": part.get("data") or {},
-        "run": part.get("run") or stages[0].get("run") or {},
-        **({"stages": stages, "assumptions": []} if number else one),
-    }
-    return cast("Report", made)
+def _merged_again(report: Report, parts: list[Report]) -> Report:
+    named = [(str(part.get("name")), cast("Mapping[str, object]", part)) for part in parts]
+    return merge(named, name=str(report.get("name")))
 
 
-def _results(stage: Stage) -> dict[str, object]:
-    return {"results": stage["results"]}
+def _held(report: Mapping[str, object] | Report) -> dict[str, object]:
+    return {key: value for key, value in report.items() if key not in FREE}
 
 
 def _one(report: Report) -> tuple[str, list[str]]:
     """Why it could not be recomputed (empty where it could), and what came out otherwise."""
-    reason = _before(report)
-    if reason:
-        return reason, []
+    reason, found = _version(report)
+    if reason or found:
+        return reason, found
+    if "imported" in (report.get("details") or {}) and not report["run"]:
+        from costcalc.report.importing.build import again as imported
+
+        return "", list(_compared(report, imported(report)))
+    if not report["run"]:
+        return "", ["run: empty; nothing shows how the figures came about"]
+    outside = list(dict.fromkeys(_files(report["run"])))
+    if outside:
+        lacking = [f"data: lacks {name}, which run names" for name in _unlisted(report)]
+        return f"it rests on files that it does not carry ({', '.join(outside)})", lacking
+    return "", list(_run_again(report))
+
+
+def _run_again(report: Report) -> Iterator[str]:
+    if _of_unknown_hardware(report):
+        made = cast("Report", {**report, "kind": kind(report["results"])})
+    else:
+        try:
+            made = _estimated(report)
+        except CostcalcError as error:
+            yield f"run: this costcalc refuses it: {str(error).splitlines()[0]}"
+            return
+    yield from _compared(report, made)
+
+
+# What nothing but a profile of the hardware can say.
+_OF_A_PROFILE = ("utilization", "memory_per_device", "cost", "carbon_embodied", "carbon_total")
+
+
+def _of_unknown_hardware(report: Report) -> bool:
+    """Whether a tracker wrote it that knew no profile: the meters and the clock are all."""
+    found = cast("Mapping[str, Mapping[str, object]]", report["results"])
+    unknown = all(found[name]["value"] is None for name in _OF_A_PROFILE)
+    return "tracking" in (report.get("details") or {}) and unknown and not report["data"]
+
+
+def _version(report: Report) -> tuple[str, list[str]]:
+    """Why a report needs another release, or why there is none that it can be of."""
+    from costcalc import __version__
+
+    said = report.get("costcalc_version")
+    if said == __version__:
+        if report["model_version"] == MODEL_VERSION:
+            return "", []
+        line = f"model_version: {report['model_version']!r}; costcalc {said} has {MODEL_VERSION!r}"
+        return "", [line]
+    if not said or not _VERSION.fullmatch(said):
+        return "", [f"costcalc_version: {str(said)[:40]!r} is no release of costcalc"]
+    if _number(said) < _number(__version__) and said not in EARLIER:
+        return "", [f"costcalc_version: there is no release {said}"]
+    return f"needs costcalc {said}", []
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _estimated(report: Report) -> Report:
+    """The report that this release makes of the run; profiles are those that it carries."""
     from costcalc.calculator.calculate import estimate
 
-    try:
-        again = cast("Report", estimate({**asked(report), "defaults": None}).to_dict())
-    except CostcalcError as error:
-        return "", [f"run: this costcalc refuses it: {str(error).splitlines()[0]}"]
-    changed = [name for name, digest in again["data"].items() if report["data"].get(name) != digest]
-    if changed:
-        version = report.get("costcalc_version") or "of its time"
-        listed = ", ".join(changed[:3]) + (" …" if len(changed) > 3 else "")
-        return f"needs costcalc {version}: the data differ here ({listed})", []
-    return "", list(_differences("", report, again))
+    run = {**asked(report), "defaults": None}
+    carried = report.get("profiles") or {}
+    if not carried:
+        made = estimate(run).to_dict(identify=True)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, profile in carried.items():
+                kind = "accelerators" if "kind" in profile else "hosts"
+                place = Path(folder, kind)
+                place.mkdir(exist_ok=True)
+                place.joinpath(Path(name).name).write_text(writing.to_yaml(profile), "utf-8")
+            made = estimate({**run, "profiles": folder}).to_dict(identify=True)
+        made["run"]["profiles"] = report["run"].get("profiles")
+    return cast("Report", made)
 
 
-def _before(report: Report) -> str:
-    if not report["data"] or not report["run"]:
-        measurement = report.get("measurement")
-        meters = measurement["meters"] if measurement else ()
-        named = ", ".join(meter["name"][:60] for meter in meters)
-        by = report.get("measured_by") or named
-        if by:
-            return f"{by} recorded it: there is nothing to calculate"
-        return "it carries no run to calculate again"
-    if report["model_version"] != MODEL_VERSION:
-        return f"needs costcalc {report.get('costcalc_version') or '?'}: other formulas"
-    outside = _files(report["run"])
-    if outside:
-        return f"it rests on files that it does not carry ({', '.join(outside)})"
-    return ""
+# What a merged report keeps of each of its reports.
+_KEPT = (
+    *("results", "warnings", "breakdown", "details", "run", "data", "kind", "boundary"),
+    *("measurement", "profiles", "stages", "runs"),
+)
+
+
+def _compared(report: Report, made: Report) -> Iterator[str]:
+    told, details = cast("Mapping[str, object]", report), report.get("details") or {}
+    if "tracking" in details:
+        made = dressed(made, told)
+    elif "imported" in details and report["run"]:
+        made = recorded(made, told)
+    said, again = _held(report), _held(made)
+    if "part" in report:
+        said, again = _of_a_part(report, made)
+    yield from differences(said, again)
+
+
+def _of_a_part(report: Report, made: Report) -> tuple[dict[str, object], dict[str, object]]:
+    """A report and itself again, as far as a merged report keeps it."""
+    keys = [*_KEPT, *(() if report["stages"] else ("assumptions",))]
+    said, again = ({k: one[k] for k in keys if k in one} for one in (_held(report), _held(made)))
+    said["runs"] = [{**run, "id": _plain(run, own)} for run, own in _pairs(report, made)]
+    again["stages"] = [
+        {**stage, "name": mine.get("name")}
+        for stage, mine in zip(made["stages"], report["stages"], strict=False)
+    ]
+    return said, again
 
 
 def _files(run: object) -> list[str]:
@@ -117,44 +198,38 @@ def _files(run: object) -> list[str]:
         return [name for item in run for name in _files(item)]
     if not isinstance(run, Mapping):
         return []
-    found = [key for key in ("config", "profiles") if isinstance(run.get(key), str)]
+    found = [key for key in ("config",) if isinstance(run.get(key), str)]
     return found + [name for value in run.values() for name in _files(value)]
+
+
+def _unlisted(report: Report) -> Iterator[str]:
+    """Files of a model that the run names and ``data`` does not list."""
+    listed = {name.rpartition("/")[2] for name in report["data"]}
+    for name in _named(report["run"]):
+        if not {name.rpartition("/")[2], "config.json"} & listed:
+            yield name[:80]
+
+
+def _named(run: object) -> Iterator[str]:
+    items = run.values() if isinstance(run, Mapping) else run if isinstance(run, list) else ()
+    if isinstance(run, Mapping) and isinstance(run.get("config"), str):
+        yield run["config"]
+    for item in items:
+        yield from _named(item)
+
+
+def _pairs(report: Report, made: Report) -> Iterator[tuple[dict[str, object], str]]:
+    ours = made.get("runs") or []
+    for index, run in enumerate(report.get("runs") or ()):
+        yield dict(run), ours[index]["id"] if index < len(ours) else ""
+
+
+def _plain(run: Mapping[str, object], own: str) -> str:
+    """The id of a run without what merging added to tell it from a like one."""
+    said = str(run.get("id"))
+    return own if re.fullmatch(re.escape(own) + r"-\d{1,6}", said) else said
 
 
 def asked(report: Report) -> dict[str, object]:
     """The run of a report as it was asked for."""
     return asked_for(report["run"], report["assumptions"])
-
-
-def _differences(prefix: str, report: Report | Stage, again: Report | Stage) -> Iterator[str]:
-    if report.get("results"):
-        yield from _figures(prefix, report, again)
-    theirs, ours = (cast("list[Stage]", part.get("stages") or []) for part in (report, again))
-    if len(theirs) != len(ours):
-        yield f"{prefix}stages: {len(theirs)}; recomputed {len(ours)}"
-        return
-    for index, (stage, made) in enumerate(zip(theirs, ours, strict=True)):
-        yield from _differences(f"stages[{index}].", stage, made)
-
-
-def _figures(prefix: str, report: Report | Stage, again: Report | Stage) -> Iterator[str]:
-    mine = figures(report)
-    for name, made in figures(again).items():
-        stated: Mapping[str, object] = mine.get(name) or {}
-        for part, tolerance in (("value", _VALUE), ("low", _RANGE), ("high", _RANGE)):
-            said, found = stated.get(part), cast("Mapping[str, object]", made)[part]
-            if not same(said, found, tolerance):
-                yield (
-                    f"{prefix}results.{name}.{part}: {_text(said)} {made['unit']}; "
-                    f"recomputed {_text(found)}"
-                )
-    listed = {item["key"]: item.get("value") for item in report.get("assumptions", ())}
-    for item in again["assumptions"]:
-        said = listed.get(item["key"])
-        if not same(said, item["value"], _VALUE):
-            key = f"{prefix}assumptions {item['key']}"
-            yield f"{key}: {_text(said)}; recomputed {_text(item['value'])}"
-
-
-def _text(value: object) -> str:
-    return f"{value:.10g}" if isinstance(value, (int, float)) else str(value)[:80]

@@ -50,7 +50,7 @@ def timed(
     stack = stack_of(training, work, devices, assumed)
     recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
     layout, free = _layout(given, stack, devices.count, assumed)
-    if layout is None:
+    if layout is None and asked.layout is None:
         taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
     said = _given(given, asked, training, layout is not None, free)
     measured = replace(said, workload=workload, steps=steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,7 @@ class Trained:
     files: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     workload: str | None = None  # of what only its FLOPs are known: cnn, diffusion, speech, …
+    config: Mapping[str, object] | None = None  # the whole of the file that says the model
 
     def assumed(self, key: str) -> Assumption | Choice | None:
         """What was assumed under a key; None where it was said."""
@@ -72,6 +74,7 @@ class _Known:
     files: dict[str, str] = field(default_factory=dict)
     name: str = ""
     workload: str | None = None
+    config: Mapping[str, object] | None = None
 
 
 def trained(given: Input) -> Trained:
@@ -105,6 +108,7 @@ def trained(given: Input) -> Trained:
         files=known.files,
         name=known.name,
         workload=known.workload,
+        config=known.config,
     )
 
 
@@ -237,7 +241,16 @@ def _config(path: Path, asked: Model) -> _Known:
     if found is not None and not (path / "config.json").is_file():
         return _adapted(path, found, asked)
     checkpoint = hf.load(path, head=asked.head, labels=asked.labels)
-    return _checkpoint(checkpoint, found)
+    known = _checkpoint(checkpoint, found)
+    file = path / "config.json" if path.is_dir() else path
+    if not file.is_file():  # a pipeline of diffusers: several files
+        return known
+    text = file.read_text(encoding="utf-8-sig")
+    alone = hf.load_text(text, str(file), head=asked.head, labels=asked.labels)
+    if found is None and alone == checkpoint:
+        return replace(known, config=hf.parse(text, str(file)))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return replace(known, files={str(file): f"sha256:{digest}"})
 
 
 def _checkpoint(checkpoint: Checkpoint, found: Adapter | None = None) -> _Known:

@@ -8,13 +8,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
+from costcalc.report.metered import NO_METER, calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
 from costcalc.tracking.measured_job import SPEED_KEYS, measured_job
@@ -23,13 +24,10 @@ from costcalc.tracking.plan import Plan
 from costcalc.tracking.records import COMPONENTS, Basis
 from costcalc.tracking.without_profile import estimated_without_profile
 
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
-# What of a boundary's hardware the parts of the energy stand for.
-_HOLDS = {
-    "accelerators": {"device", "accelerators"},
-    "hosts": {"cpu", "memory", "hosts"},
-    "network": {"network"},
-}
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
@@ -54,7 +52,7 @@ class EnergyPart:
             "energy": self.energy,
             "unit": "kWh",
             "basis": self.basis,
-            "meter": self.meter or "time × the power of the profile (costcalc)",
+            "meter": self.meter or NO_METER,
             **({} if self.counted else {"counted": False}),
         }
 
@@ -81,28 +79,22 @@ def report(
     first = None if job is None else _costed(job, notes)
     made, parts = _with_energy(first, totals, plan, seen)
     data = made.to_dict(identify=identify)
-    if data["results"]["utilization"]["basis"] == "given":  # by what was handed over
-        data["results"]["utilization"]["basis"] = "measured"
-    data["measurement"] = _measurement(totals, data["measurement"], parts)
-    if data["kind"] == "measured" and not _mostly_measured(parts):
-        data["kind"] = "mixed"
-        data["measurement"].setdefault("why", "most of the energy is from models, not from meters")
-    data["boundary"] = _boundary(data["boundary"], parts)
-    data["runs"] = [_run(totals, data["runs"][0], data["measurement"])]
     said = _private([*notes, *totals.notes], totals, identify=identify)
-    data["details"] = {
-        **data["details"],
-        "tracking": {
-            "attempts": [_attempt(a, totals) for a in totals.attempts],
-            "steps": totals.steps,
-            "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
-            **_calibrate(seen, made),
-            **({"notes": said} if (*notes, *totals.notes) else {}),
-            **({"job": totals.job} if identify else {}),
-        },
+    tracking = {
+        "attempts": [_attempt(a, totals) for a in totals.attempts],
+        "steps": totals.steps,
+        "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
+        **_calibrate(seen, made),
+        **({"notes": said} if (*notes, *totals.notes) else {}),
+        **({"job": totals.job} if identify else {}),
     }
-    data["digest"] = writing.digest(data)
-    return data
+    told = {
+        "measurement": _measurement(totals, data["measurement"], parts),
+        "details": {"tracking": tracking},
+        "runs": [{"id": _id(totals)}],
+    }
+    whole = dict(dressed(cast("Report", data), told))
+    return whole | {"digest": writing.digest(whole)}
 
 
 def _costed(job: JobRun, notes: list[str]) -> tuple[JobRun, Estimate] | None:
@@ -144,13 +136,6 @@ def _with_energy(
     return again[1] if again else made, metered
 
 
-def _mostly_measured(parts: Sequence[EnergyPart]) -> bool:
-    """Whether meters rather than models saw at least half of the energy."""
-    counted = [part for part in parts if part.counted]
-    measured = sum(part.energy for part in counted if part.basis == "measured")
-    return measured >= sum(part.energy for part in counted) / 2
-
-
 def _metered(totals: Totals) -> list[EnergyPart]:
     """What was metered, by component and meter."""
     found: dict[tuple[str, Basis, str], float] = {}
@@ -172,8 +157,6 @@ def _measurement(
     last = totals.attempts[-1]
     found: dict[str, object] = {
         **made,
-        "meters": [{"name": part.meter, "what": part.component} for part in parts if part.meter]
-        or [{"name": "none", "what": "no meter was found"}],
         "components": [part.to_dict() for part in parts],
         "gaps": totals.gaps,
         "nodes": totals.nodes,
@@ -193,33 +176,9 @@ def _measurement(
     return found
 
 
-def _boundary(made: Mapping[str, Any], parts: Sequence[EnergyPart]) -> dict[str, object]:
-    """What of the hardware the energy holds."""
-    counted = {part.component for part in parts if part.counted}
-    listed = []
-    for item in made["components"]:
-        kinds = _HOLDS.get(item["name"])
-        if kinds is None:
-            listed.append(item)
-            continue
-        entry = {"name": item["name"], "counted": bool(counted & kinds)}
-        if item["name"] == "hosts" and "cpu" in counted:
-            entry["why"] = "CPU and memory; fans and power supplies are not metered"
-        listed.append(entry)
-    return {**made, "components": listed}
-
-
-def _run(
-    totals: Totals, entry: Mapping[str, object], measurement: Mapping[str, Any]
-) -> dict[str, object]:
+def _id(totals: Totals) -> str:
     text = f"{totals.job}/{totals.attempts[0].began!r}"
-    by = sorted({str(meter["name"]) for meter in measurement["meters"]})
-    return {
-        **entry,
-        "id": "run-" + hashlib.sha256(text.encode()).hexdigest()[:12],
-        "measured_by": "costcalc track: clock" + "".join(f"; {name}" for name in by),
-        "attempts": len(totals.attempts),
-    }
+    return "run-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _attempt(attempt: Attempt, totals: Totals) -> dict[str, object]:
@@ -264,7 +223,7 @@ def _calibrate(seen: Achieved, made: Estimate) -> dict[str, object]:
     step = made.results["step_time"]
     if seen.rate is None or step.value is None or made.results["utilization"].value is None:
         return {}
-    return {"calibrate": f"hardware: {{calibrate: {{step_time: {step.value:.4g} s}}}}"}
+    return {"calibrate": calibrate(step.value)}
 
 
 def _private(notes: list[str], totals: Totals, *, identify: bool) -> list[str]:

@@ -24,12 +24,24 @@ def test_a_measured_wall_clock_says_what_was_reached():
     assert found.convention == "over the whole wall clock, lost time too, of 312 TFLOP/s (bf16)"
 
 
-def test_steps_are_not_told_from_the_wall_clock():
-    found = costcalc.estimate(RUN).results["step_time"]
-    assert found.value is None
-    assert (
-        found.why == "only the whole wall clock was measured: how much of it trained is not known"
-    )
+def test_steps_and_data_are_told_over_the_whole_wall_clock():
+    # 13.5 h are 48,600 s: of 500 steps 97.2 s each, of 500 x 16 x 2048 tokens 337.1 a second
+    found = costcalc.estimate(RUN).results
+    assert found["step_time"].value == pytest.approx(97.2)
+    assert found["throughput"].value == pytest.approx(500 * 16 * 2048 / 48600)
+    for name in ("step_time", "throughput"):
+        assert (found[name].basis, found[name].convention) == (
+            "measured",
+            "over the whole wall clock, lost time too",
+        )
+    tokens = {**RUN["training"], "tokens": "20M"}
+    del tokens["steps"]
+    # 20e6 / (16 x 2048) = 610.4 steps
+    found = costcalc.estimate({**RUN, "training": tokens}).results["step_time"]
+    assert found.value == pytest.approx(48600 / (20e6 / (16 * 2048)))
+    del tokens["global_batch"]
+    found = costcalc.estimate({**RUN, "training": tokens}).results["step_time"]
+    assert (found.value, found.why) == (None, "needs training.steps or training.global_batch")
 
 
 def test_a_run_of_no_known_model_reaches_nothing_known():

@@ -47,7 +47,7 @@ def test_energy_follows_from_pue_to_the_tolerance(
     """80 kWh × PUE 1.25 = 100 kWh; stated a little beside it."""
     stated = 100.0 * (1 + sign * share)
     made = report(results(energy_it=80.0, energy=stated), PUE, figures=figures)
-    assert verify(byhand.saved(made, tmp_path)).holds is holds
+    assert (not verify(byhand.saved(made, tmp_path)).steps[1].discrepancies) is holds
     assert checked(made) == 1
 
 
@@ -219,7 +219,7 @@ def test_calculating_again_gives_values_to_1e9_and_ranges_to_1e6(
 
 
 def test_what_was_calculated_again_is_said() -> None:
-    every = "every value to 1e-9, every range to 1e-6"
+    every = "every section as it was; values to 1e-9, ranges to 1e-6"
     assert Again(done=1, of=1).said() == every
     assert Again(done=2, of=2).said() == f"2 of 2 parts: {every}"
     assert Again(done=0, of=1, reasons=("x",)).said() == "not recomputed here: x"
@@ -227,14 +227,16 @@ def test_what_was_calculated_again_is_said() -> None:
 
 
 def test_a_verdict_counts_its_discrepancies(tmp_path: Path) -> None:
-    wrong = report(results(water=-1.0, energy=-1.0))
+    def newer(**known: float) -> dict[str, Any]:
+        return report(results(**known), costcalc_version="99.0")
+
     for made, said in (
-        (wrong, "2 discrepancies."),
-        (report(results(water=-1.0)), "1 discrepancy."),
+        (newer(parameters=-1.0, cost=-1.0), "6 discrepancies."),  # each and the ends of its range
+        (report(results()), "1 discrepancy."),  # of no release
     ):
         verdict = verify(byhand.saved(made, tmp_path))
         assert isinstance(verdict, Verdict)
         assert verdict.lines()[-2] == said
-    assert verify(byhand.saved(report(results()), tmp_path)).lines()[-2] == (
-        "What could be checked holds."
-    )
+    lines = verify(byhand.saved(newer(), tmp_path)).lines()
+    assert lines[0] == "NOT RECOMPUTED: needs costcalc 99.0"
+    assert lines[-2] == "What could be checked holds."

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from byhand import assumed, figure, report, results
 
+from costcalc import __version__
 from costcalc.base.errors import InputError
 from costcalc.base.reading import Document
+from costcalc.calculator.result import MODEL_VERSION
 from costcalc.report.closure import checked, discrepancies
 from costcalc.report.compare import lines, show
 from costcalc.report.files import schema_problems, text
@@ -91,19 +92,6 @@ def test_properties_of_a_bill_say_what_is_not_known_and_why() -> None:
     assert tool["version"] == "1.2"
     bare = json.loads(render(report(results()), "cyclonedx"))
     assert "version" not in bare["metadata"]["tools"]["components"][0]
-
-
-@pytest.mark.parametrize(("number", "said"), [(1, "(a)"), (3, "(a, b, c)"), (4, "(a, b, c …)")])
-def test_up_to_three_files_whose_data_differ_are_named(
-    number: int, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    again = {"data": dict.fromkeys("abcd"[:number], "new")}
-    monkeypatch.setattr(
-        "costcalc.calculator.calculate.estimate", lambda run: SimpleNamespace(to_dict=lambda: again)
-    )
-    made = report(results(), run={"name": "n"}, data=dict.fromkeys("abcd", "old"))
-    found = recompute(made)  # type: ignore[arg-type]
-    assert found.reasons == (f"needs costcalc of its time: the data differ here {said}",)
 
 
 def test_a_row_of_csv_for_each_figure_of_each_part() -> None:
@@ -419,29 +407,43 @@ def test_what_costcalc_filled_in_is_asked_for_again_without_it() -> None:
     assert asked(staged) == staged["run"]  # type: ignore[arg-type]
 
 
-CARRIES: dict[str, Any] = {"data": {"b": "c"}}
+@pytest.mark.parametrize(
+    ("version", "model", "reason", "found"),
+    [
+        ("99.0", "3", "needs costcalc 99.0", ""),
+        ("0.0.7", "1", "", "costcalc_version: there is no release 0.0.7"),
+        (None, MODEL_VERSION, "", "costcalc_version: 'None' is no release of costcalc"),
+        ("one", MODEL_VERSION, "", "costcalc_version: 'one' is no release of costcalc"),
+        (__version__, "0", "", f"model_version: '0'; costcalc {__version__} has '{MODEL_VERSION}'"),
+        (__version__, MODEL_VERSION, "", "run: empty; nothing shows how the figures came about"),
+    ],
+)
+def test_why_a_report_is_not_calculated_again(
+    version: str | None, model: str, reason: str, found: str
+) -> None:
+    made = report(results(), costcalc_version=version, model_version=model)
+    again = recompute(made)  # type: ignore[arg-type]
+    assert again.reasons == ((reason,) if reason else ())
+    assert again.found == ((found,) if found else ())
 
 
 @pytest.mark.parametrize(
-    ("sections", "said"),
-    [
-        ({"measurement": {"meters": [{"name": "NVML"}]}}, "NVML recorded it"),
-        ({}, "it carries no run"),
-        ({**CARRIES, "run": {"a": 1}, "model_version": 0}, "other formulas"),
-        ({**CARRIES, "run": {"model": {"config": "x"}}}, "files that it does not carry (config)"),
-        ({**CARRIES, "run": {"profiles": "x"}}, "files that it does not carry (profiles)"),
-    ],
+    ("data", "found"),
+    [({"c.json": "sha256:0"}, ()), ({}, ("data: lacks c.json, which run names",))],
 )
-def test_why_a_report_is_not_calculated_again(sections: dict[str, Any], said: str) -> None:
-    found = recompute(report(results(), **sections))  # type: ignore[arg-type]
-    assert (found.done, found.of, found.found) == (0, 1, ())
-    assert said in found.reasons[0]
+def test_a_file_that_the_run_needs_is_listed(data: dict[str, str], found: tuple[str, ...]) -> None:
+    run = {"model": {"config": "c.json"}}
+    made = report(results(), run=run, data=data, costcalc_version=__version__)
+    again = recompute(made)  # type: ignore[arg-type]
+    assert again.reasons == ("it rests on files that it does not carry (config)",)
+    assert again.found == found
 
 
 def test_parts_that_were_done_are_counted() -> None:
     some = Again(done=1, of=3, reasons=("a: x", "b: y"))
     assert some.said() == (
-        "1 of 3 parts: every value to 1e-9, every range to 1e-6; not recomputed here: a: x; b: y"
+        "1 of 3 parts: every section as it was; values to 1e-9, ranges to 1e-6; "
+        "not recomputed here: a: x; b: y"
     )
 
 
@@ -455,7 +457,7 @@ def test_stages_of_what_is_merged_have_what_their_report_assumed() -> None:
     )
     made = merge([("a", staged), ("b", report(results(), own, name="one"))], name="p")
     assert [each["name"] for each in made["stages"]] == ["s", "one"]
-    assert made["stages"][0]["assumptions"] == [shared, own]  # each once
+    assert made["stages"][0]["assumptions"] == [own, shared]  # each once
     assert made["stages"][1]["assumptions"] == [own]
 
 
@@ -502,7 +504,7 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
         "5|PENDING|0|gres/gpu=2|0\n"
     )
     made = slurm.read(SACCT + rows, "s")
-    energies = [part["results"]["energy_it"]["value"] for part in made["stages"]]
+    energies = [run["energy_it"] for run in made["runs"]]
     assert energies == [3.0, 2.0, None, None]
     assert [run["role"] for run in made["runs"]] == ["final", "final", "failed", "final"]
     # where Slurm counts GPUs, a job without any has none

@@ -84,11 +84,8 @@ def test_slurm_attempts_are_runs_and_steps_are_not(tmp_path: Path) -> None:
     report = checked(slurm.read(SACCT, "s.txt"), tmp_path)
     assert [run["role"] for run in report["runs"]] == ["failed", "final"]
     assert value(report, "device_hours") == pytest.approx(4 * 1 + 4 * 2)
-    stages = report["stages"]
-    assert stages[0]["results"]["energy_it"]["value"] is None
-    assert stages[1]["results"]["energy_it"]["value"] == pytest.approx(
-        2.0
-    )  # 7.2 MJ, extern not added
+    energies = [run["energy_it"] for run in report["runs"]]
+    assert energies == [None, pytest.approx(2.0)]  # 7.2 MJ, extern not added
     assert value(report, "energy_it") is None
     assert "no energy" in report["results"]["energy_it"]["why"]
 
@@ -153,9 +150,9 @@ def test_a_real_sacct_table_with_requeued_and_array_jobs(tmp_path: Path) -> None
     assert failed == [2 / 3600, 2 / 3600, 4 / 3600]  # fails, again (requeued), cancel
     assert value(report, "energy_it") is None
     assert report["results"]["energy_it"]["why"].startswith("Slurm recorded no energy")
-    kinds = [part["details"].get("hardware", {}) for part in report["stages"]]
-    assert kinds[2] == {"name": "mi250x", "count": 8.0, "unit": "device"}
-    assert kinds[4] == {}  # the job without a GPU
+    kinds = [(run.get("hardware"), run["devices"]) for run in report["runs"]]
+    assert kinds[2] == ("mi250x", 8.0)
+    assert kinds[4] == (None, 0.0)  # the job without a GPU
     assert report["runs"][4]["device_hours"] == 0
     assert report["warnings"] == ["devices are GCDs as Slurm counts them: two a MI250X module"]
 
@@ -174,7 +171,7 @@ def test_without_duplicates_an_attempt_is_missing_and_it_is_said() -> None:
 
 def test_energy_of_steps_by_attempt(tmp_path: Path) -> None:
     report = checked(read("slurm", RECORDED / "sacct-energy.txt"), tmp_path)
-    joules = [part["results"]["energy_it"]["value"] for part in report["stages"]]
+    joules = [run["energy_it"] for run in report["runs"]]
     known = {index: kwh for index, kwh in enumerate(joules) if kwh is not None}
     assert known == {
         1: pytest.approx(0.01),

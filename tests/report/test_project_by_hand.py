@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,7 +147,10 @@ def test_what_a_tool_recorded_is_multiplied_out() -> None:
     silent = recorded([one], name="n", tool="T", version="1", boundary="all")
     assert silent["measurement"]["why"] == "nodes, gaps: T does not say"
     two = recorded([one, one], name="n", tool="T", version=None, boundary="all")
-    assert (two["work"]["H"]["value"], len(two["stages"]), two["assumptions"]) == (2.0, 2, [])
+    assert (two["work"]["H"]["value"], two["stages"], len(two["runs"])) == (2.0, [], 2)
+    assert two["results"]["carbon_operational"]["value"] == 6.0
+    other = recorded([one, replace(one, pue=1.2)], name="n", tool="T", version=None, boundary="b")
+    assert [item["key"] for item in other["assumptions"]] == ["hardware.count", "site.grid"]
 
 
 @pytest.mark.parametrize(
@@ -357,10 +361,11 @@ def test_a_table_without_a_column_is_refused_at_its_head() -> None:
 
 def test_a_figure_that_came_out_otherwise_is_cut_short() -> None:
     """Names of a stranger's parts are shown up to 60 letters."""
-    part = {"name": "n" * 100, "first": 0, "stages": 0, "data": {}, "run": {}}
+    part = {"name": "n" * 100, "first": 0, "stages": 0, "runs": 1, "data": {}, "run": {}}
+    part |= {"model_version": "9", "costcalc_version": "99.0"}
     made = report(results(), stages=[{"name": "a", "results": results(), "assumptions": []}])
-    again = recompute({**made, "details": {"parts": [part]}})
-    assert again.reasons == ("n" * 60 + ": it carries no run to calculate again",)
+    again = recompute({**made, "costcalc_version": "99.0", "details": {"parts": [part]}})
+    assert again.reasons == ("needs costcalc 99.0", "n" * 60 + ": needs costcalc 99.0")
 
 
 @pytest.mark.parametrize(("kind", "said"), [("a100", False), ("mi250x", True), ("gcd", True)])

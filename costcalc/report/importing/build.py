@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from costcalc import __version__
 from costcalc.base.writing import digest
 from costcalc.calculator.result import UNITS
 from costcalc.report.importing.costed import Costing, estimates
+from costcalc.report.metered import recorded
 from costcalc.report.project import assembled, merge, total
-from costcalc.report.view import figures
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import (
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
         Boundary,
         Figure,
         Measurement,
+        Meter,
         Report,
         Role,
-        Stage,
     )
 
 _WORK = {"E": "FLOP", "D": "1"}
@@ -68,112 +68,149 @@ def report(
     Raises:
         InputError: a run that cannot be costed.
     """
-    measurement: Measurement = {
-        "meters": [{"name": tool, "version": version, "what": boundary}],
-        "gaps": gaps,
-        "nodes": None,
-        "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool} does not say",
-    }
-    software: list[dict[str, str | None]] = [
-        {"name": "costcalc", "version": __version__}, {"name": tool, "version": version},
-    ]  # fmt: skip
+    told: dict[str, str | None] = {"name": tool, "version": version, "what": boundary}
     if costing:
         runs, left_out = _with_devices(runs)
-        warnings = [*warnings, *left_out]
-        return _costed(runs, costing, name, tool, warnings, measurement, software)
-    parts = [_part(run, tool, region) for run in runs]
-    results = total([figures(part) for part in parts]) if len(parts) > 1 else figures(parts[0])
-    alone = {key: parts[0][key] for key in ("assumptions", "details")} if len(parts) == 1 else {}
-    silent = f"{tool} does not record it"
-    work = {key: {"value": None, "unit": unit, "why": silent} for key, unit in _WORK.items()}
-    return assembled(
-        name,
-        results,
-        parts if len(parts) > 1 else [],
-        warnings=list(warnings),
-        **alone,
-        subject={
-            "paper": None,
-            "code": None,
-            "commit": None,
-            "models": [],
-            "why": f"{tool} records no subject",
-        },
-        runs=[_entry(run, part, tool) for run, part in zip(runs, parts, strict=True)],
-        boundary=_boundary(boundary, results["energy_it"]["value"] is not None),
-        work=work | {"H": {"value": float(len(runs)), "unit": "1"}},
-        measurement=measurement,
-        software=software,
-    )
+        return _costed(runs, costing, name, told, gaps, [*warnings, *left_out])
+    rows = [_row(run, tool) for run in runs]
+    return _assembled(rows, name=name, tool=told, region=region, gaps=gaps, warnings=list(warnings))
 
 
 def _costed(
     runs: Sequence[Recorded],
     costing: Costing,
     name: str,
-    tool: str,
+    tool: Mapping[str, str | None],
+    gaps: float | None,
     warnings: Sequence[str],
-    measurement: Measurement,
-    software: list[dict[str, str | None]],
 ) -> Report:
     """The report of runs that were estimated from what was recorded of them."""
-    made = [cast("Report", one.to_dict()) for one in estimates(runs, costing)]
-    for run, report in zip(runs, made, strict=True):
-        (entry,) = report["runs"]
-        entry["id"], entry["name"], entry["role"] = _id(tool, run), run.name, run.role
-        entry["measured_by"] = tool
+    made = []
+    for run, one in zip(runs, estimates(runs, costing), strict=True):
+        entry = {"id": _id(str(tool["name"]), run), "name": run.name, "role": run.role}
+        told = {
+            "runs": [entry],
+            "measurement": _measurement(tool, gaps if len(runs) == 1 else None),
+            "details": {"imported": {**tool, "warnings": list(warnings)}},
+        }
+        made.append(recorded(cast("Report", one.to_dict()), told))
     whole = made[0] if len(made) == 1 else merge([("", one) for one in made], name=name)
-    told = [*whole["warnings"], *warnings]
-    sections = {**whole, "warnings": list(dict.fromkeys(told)), "measurement": measurement,
-                "software": software}  # fmt: skip
+    sections = {**whole, "software": _software(tool)}
     sections["digest"] = digest(sections)
     return cast("Report", sections)
 
 
-def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[str]]:
-    """The runs on accelerators, where there are others too; what a processor costs is not known."""
-    kept = [run for run in runs if run.devices != 0]
-    if not kept or len(kept) == len(runs):
-        return runs, []
-    without = len(runs) - len(kept)
-    return kept, [f"{without} runs without an accelerator are left out: their price is not known"]
+def _measurement(tool: Mapping[str, str | None], gaps: float | None) -> Measurement:
+    return {
+        "meters": [cast("Meter", dict(tool))],
+        "gaps": gaps,
+        "nodes": None,
+        "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool['name']} does not say",
+    }
 
 
-def _id(tool: str, run: Recorded) -> str:
-    return "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12]
+def _software(tool: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+    return [
+        {"name": "costcalc", "version": __version__},
+        {"name": tool["name"], "version": tool["version"]},
+    ]
 
 
-def _part(run: Recorded, tool: str, region: str | None) -> Stage:
+def again(report: Report) -> Report:
+    """The same report made again of its rows, as :func:`report` makes it."""
+    details = cast("Mapping[str, Any]", report.get("details") or {})
+    measurement = report.get("measurement")
+    return _assembled(
+        [dict(run) for run in report.get("runs") or ()],
+        name=str(report.get("name")),
+        tool=details["imported"],
+        region=details.get("place"),
+        gaps=measurement.get("gaps") if measurement else None,
+        warnings=report.get("warnings") or [],
+    )
+
+
+def _assembled(
+    rows: Sequence[dict[str, Any]],
+    *,
+    name: str,
+    tool: Mapping[str, str | None],
+    region: str | None,
+    gaps: float | None,
+    warnings: Sequence[str],
+) -> Report:
+    """The report of rows: figures of each multiplied out, and their sums."""
+    called, what = str(tool["name"]), str(tool["what"])
+    found = [_results(row, called) for row in rows]
+    results = total(found) if len(rows) > 1 else found[0]
+    silent = f"{called} does not record it"
+    work = {key: {"value": None, "unit": unit, "why": silent} for key, unit in _WORK.items()}
+    details: dict[str, object] = {"imported": dict(tool)}
+    hardware = dict.fromkeys(str(row["hardware"]) for row in rows if row.get("hardware"))
+    if hardware:
+        counts = {row["devices"] for row in rows}
+        count = counts.pop() if len(counts) == 1 else None
+        details["hardware"] = {"name": ", ".join(hardware), "count": count, "unit": "device"}
+    if region:
+        details["place"] = region
+    return assembled(
+        name,
+        results,
+        [],
+        warnings=list(warnings),
+        assumptions=list(_assumed(rows, called)),
+        details=details,
+        subject={
+            "paper": None,
+            "code": None,
+            "commit": None,
+            "models": [],
+            "why": f"{called} records no subject",
+        },
+        runs=[_entry(row, one, called) for row, one in zip(rows, found, strict=True)],
+        boundary=_boundary(what, results["energy_it"]["value"] is not None),
+        work=work | {"H": {"value": float(len(rows)), "unit": "1"}},
+        measurement=_measurement(tool, gaps),
+        software=_software(tool),
+    )
+
+
+def _row(run: Recorded, tool: str) -> dict[str, Any]:
+    """What of a run the tool recorded; all else follows from it."""
     hours = run.device_hours
     if hours is None and run.hours is not None and run.devices is not None:
         hours = run.hours * run.devices
-    energy = run.energy_it * run.pue if run.energy_it is not None and run.pue is not None else None
-    carbon = energy * run.grid if energy is not None and run.grid is not None else None
-    known = {
-        "wall_clock": run.hours,
+    return {
+        "id": _id(tool, run),
+        "name": run.name,
+        "role": run.role,
+        "number": 1.0,
+        "hours": run.hours,
+        "devices": run.devices,
         "device_hours": hours,
         "energy_it": run.energy_it,
+        "pue": run.pue,
+        "grid": run.grid,
+        **({"hardware": run.hardware} if run.hardware else {}),
+        **({"unknown": dict(run.why)} if run.why else {}),
+    }
+
+
+def _results(row: Mapping[str, Any], tool: str) -> dict[str, Figure]:
+    """The figures of a row: energy behind PUE, and its CO2e, where the tool gives their factors."""
+    it, pue, grid = row.get("energy_it"), row.get("pue"), row.get("grid")
+    energy = it * pue if it is not None and pue is not None else None
+    carbon = energy * grid if energy is not None and grid is not None else None
+    known = {
+        "wall_clock": row.get("hours"),
+        "device_hours": row.get("device_hours"),
+        "energy_it": it,
         "energy": energy,
         "carbon_operational": None if carbon is None else carbon / 1000,
     }
     measured = {"wall_clock", "device_hours", "energy_it"}
-    results = {key: _figure(key, known.get(key), key in measured, tool, run.why) for key in UNITS}
-    assumptions = [
-        _assumed(key, value, unit, tool)
-        for key, value, unit in (
-            ("hardware.count", run.devices, "device"),
-            ("site.pue", run.pue, "1"),
-            ("site.grid", run.grid, "gCO2e/kWh"),
-        )
-        if value is not None
-    ]
-    details: dict[str, object] = {}
-    if run.hardware:
-        details["hardware"] = {"name": run.hardware, "count": run.devices, "unit": "device"}
-    if region:
-        details["place"] = region
-    made = {"name": run.name, "results": results, "assumptions": assumptions, "details": details}
-    return cast("Stage", made)
+    why = row.get("unknown") or {}
+    return {key: _figure(key, known.get(key), key in measured, tool, why) for key in UNITS}
 
 
 def _figure(
@@ -191,31 +228,47 @@ def _figure(
     return made
 
 
-def _assumed(key: str, value: float, unit: str, tool: str) -> Assumed:
-    return {
-        "key": key,
-        "value": value,
-        "low": value,
-        "high": value,
-        "unit": unit,
-        "basis": "measured" if key == "hardware.count" else "given",
-        "source": tool,
-    }
+def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[str]]:
+    """The runs on accelerators, where there are others too; what a processor costs is not known."""
+    kept = [run for run in runs if run.devices != 0]
+    if not kept or len(kept) == len(runs):
+        return runs, []
+    without = len(runs) - len(kept)
+    return kept, [f"{without} runs without an accelerator are left out: their price is not known"]
 
 
-def _entry(run: Recorded, part: Stage, tool: str) -> dict[str, object]:
-    results = part["results"]
-    made = {
-        "id": _id(tool, run),
-        "name": run.name,
-        "role": run.role,
-        "number": 1.0,
-        "hours": run.hours,
-        "devices": run.devices,
-        "device_hours": results["device_hours"]["value"],
-        "energy": results["energy"]["value"],
-        "measured_by": tool,
-    }
+def _id(tool: str, run: Recorded) -> str:
+    return "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12]
+
+
+# What a tool multiplied by, and its unit in a report.
+_FACTORS = {
+    "devices": ("hardware.count", "device"),
+    "pue": ("site.pue", "1"),
+    "grid": ("site.grid", "gCO2e/kWh"),
+}
+
+
+def _assumed(rows: Sequence[Mapping[str, Any]], tool: str) -> Iterator[Assumed]:
+    """What all rows share."""
+    for name, (key, unit) in _FACTORS.items():
+        said = {row.get(name) for row in rows}
+        value = said.pop() if len(said) == 1 else None
+        if value is not None:
+            yield {
+                "key": key,
+                "value": value,
+                "low": value,
+                "high": value,
+                "unit": unit,
+                "basis": "measured" if name == "devices" else "given",
+                "source": tool,
+            }
+
+
+def _entry(row: Mapping[str, Any], results: Mapping[str, Figure], tool: str) -> dict[str, object]:
+    made = {**row, "number": 1.0, "energy": results["energy"]["value"], "measured_by": tool}
+    made.pop("why", None)
     lacking = results["energy"].get("why")
     return made | ({"why": f"energy: {lacking}"} if lacking else {})
 

@@ -1,0 +1,77 @@
+"""Measured figures that cannot be: more than the peak, less power than idle, more than rated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+#: W a device with its share of a host that no accelerator sold so far comes near.
+MOST_POWER = 10_000.0
+#: times the host's share: a DGX H100 may draw 10.2 kW, 1,275 W a board of 700 W (NVIDIA, DGX H100
+#: user guide), where a run's mean of the host is under 250 W
+HOSTS = 3.0
+ABOVE_RATING = 1.1  # boards overshoot their limit for moments, never for a run
+BELOW_IDLE = 0.9  # readings of a board's meter are within 5 %; nvidia-smi's idle within 10 %
+_NEVER = "; a figure cannot be right"
+
+
+def implausible(
+    *,
+    utilization: float | None = None,
+    energy_it: float | None = None,
+    device_hours: float | None = None,
+    idle: float | None = None,
+    rated: float | None = None,
+    host: float | None = None,
+) -> Iterator[str]:
+    """What of measured figures cannot be so, a sentence each.
+
+    ``utilization`` is a share of the dense peak, ``energy_it`` kWh before PUE, ``idle`` and
+    ``rated`` W of a board, ``host`` the most W that a device's share of its host and network draws.
+    Of a board whose rating is not known, :data:`MOST_POWER` is the bound.
+
+    >>> list(implausible(utilization=9.03))
+    ['utilization of 903 %: more than the peak of the devices; a figure cannot be right']
+    >>> list(implausible(energy_it=1.0, device_hours=32.0, idle=70.0))
+    ['mean power of 31.2 W a device: less than a board draws when idle (70 W); a figure cannot be \
+right']
+    >>> list(implausible(energy_it=1.0, device_hours=2.0, idle=70.0, rated=700.0, host=300.0))
+    []
+    """
+    if utilization is not None and utilization > 1:
+        share = f"{100 * utilization:.3g}"
+        yield f"utilization of {share} %: more than the peak of the devices{_NEVER}"
+    if not energy_it or not device_hours:
+        return
+    power = 1000 * energy_it / device_hours
+    most = MOST_POWER if rated is None else ABOVE_RATING * rated + HOSTS * (host or 0.0)
+    if idle is not None and power < BELOW_IDLE * idle:
+        bound = f"less than a board draws when idle ({idle:.3g} W)"
+    elif power > most:
+        bound = f"more than board and host can draw ({most:,.0f} W)"
+    else:
+        return
+    yield f"mean power of {power:,.3g} W a device: {bound}{_NEVER}"
+
+
+def of_part(part: Mapping[str, object]) -> Iterator[str]:
+    """The same of a part of a report, by the bounds that it carries under ``details.hardware``."""
+    hardware = _under(part, "details", "hardware")
+    yield from implausible(
+        utilization=_number(_under(part, "results", "utilization", "value")),
+        energy_it=_number(_under(part, "results", "energy_it", "value")),
+        device_hours=_number(_under(part, "results", "device_hours", "value")),
+        idle=_number(_under(hardware, "idle_power")),
+        rated=_number(_under(hardware, "rated_power")),
+        host=_number(_under(hardware, "host_power")),
+    )
+
+
+def _under(value: object, *path: str) -> object:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _number(value: object) -> float | None:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if known else None  # type: ignore[arg-type]  # narrowed by known

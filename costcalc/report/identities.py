@@ -1,0 +1,227 @@
+"""What of a report must agree in any version: products, sums over parts, bounds of the possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from costcalc.calculator.plausible import implausible, of_part
+from costcalc.calculator.result import UNITS
+from costcalc.report.closure import ROUNDED, SUMS, TOLERANCE, close
+from costcalc.report.view import figures
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report, Stage
+
+    AnyPart = Report | Stage
+
+#: how much narrower than the range of its widest part a total's may be, and wider than their sum
+_NARROWER, _WIDER = 0.5, 1.05
+_TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
+Record = Mapping[str, object]
+
+
+def discrepancies(report: Report) -> Iterator[str]:
+    """Everything that does not agree, a line each."""
+    tolerance = ROUNDED if report.get("figures") == "rounded" else TOLERANCE
+    yield from _work(report, tolerance)
+    yield from _runs(report, tolerance)
+    yield from _project(report, tolerance)
+    yield from _totals(report)
+    yield from _whole(report)
+    yield from _metered(report, tolerance)
+    parts: Sequence[tuple[str, AnyPart]] = [("", report)]
+    parts = [*parts, *((f"stages[{i}].", stage) for i, stage in enumerate(report["stages"]))]
+    for prefix, part in parts:
+        if isinstance(part.get("results"), Mapping):
+            yield from _part(prefix, part, tolerance)
+
+
+def number(value: object) -> float | None:
+    """A number, None of all else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
+
+
+def _value(part: AnyPart, name: str, key: str = "value") -> float | None:
+    found = figures(part).get(name)
+    return number(found.get(key)) if found else None
+
+
+def _section(part: object, *path: str) -> Record:
+    for key in path:
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _product(
+    key: str, said: float | None, factors: Sequence[float | None], formula: str, tolerance: float
+) -> Iterator[str]:
+    known = [factor for factor in factors if factor is not None]
+    if said is None or len(known) < len(factors):
+        return
+    made = 1.0
+    for factor in known:
+        made *= factor
+    if not close(said, made, tolerance):
+        yield f"{key}: {said:.6g} is not {formula}, which is {made:.6g}"
+
+
+def _work(report: Report, tolerance: float) -> Iterator[str]:
+    """Green AI's E × D × H."""
+    work = _section(report, "work")
+    e, d, h = (number(_section(work, key).get("value")) for key in "EDH")
+    one, whole = _value(report, "training_compute"), _value(report, "total_compute")
+    yield from _product("results.training_compute", one, (e, d), "work.E × work.D", tolerance)
+    yield from _product("results.total_compute", whole, (e, d, h), "work.E × D × H", tolerance)
+
+
+def _runs(report: Report, tolerance: float) -> Iterator[str]:
+    for index, run in enumerate(report.get("runs") or ()):
+        said = number(run.get("device_hours"))
+        factors = [number(run.get(key)) for key in ("number", "hours", "devices")]
+        key = f"runs[{index}].device_hours"
+        yield from _product(key, said, factors, "number × hours × devices", tolerance)
+        for name in ("number", "hours", "devices", "device_hours", "energy"):
+            value = number(run.get(name))
+            if value is not None and value < 0:
+                yield f"runs[{index}].{name}: negative"
+        energy = number(run.get("energy_it"))
+        for line in implausible(energy_it=energy, device_hours=said):
+            yield f"runs[{index}]: {line}"
+
+
+def _project(report: Report, tolerance: float) -> Iterator[str]:
+    project = _section(report, "project")
+    total, once = (number(project.get(f"{key}_device_hours")) for key in ("total", "reported"))
+    hours = _value(report, "device_hours")
+    if total is not None and hours is not None and not close(total, hours, tolerance):
+        yield f"project.total_device_hours: {total:.6g}; results.device_hours is {hours:.6g}"
+    ratio = number(project.get("ratio"))
+    yield from _product(
+        "project.total_device_hours", total, (ratio, once), "ratio × reported", tolerance
+    )
+
+
+def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
+    yield from _step(prefix, part)
+    yield from _signs(prefix, part)
+    for line in of_part(cast("Record", part)):
+        yield f"{prefix}results: {line}"
+    electricity, making, total = (
+        _value(part, f"carbon_{name}") for name in ("operational", "embodied", "total")
+    )
+    if total is not None and None in (electricity, making):
+        yield f"{prefix}results.carbon_total: {total:.6g}, but a part of it is not known"
+    achieved = _section(part, "details", "achieved")
+    if achieved:
+        seconds = 3600 * (_value(part, "wall_clock") or 0.0)
+        keys = ("peak", "devices")
+        factors = [*(number(achieved.get(key)) for key in keys), seconds]
+        factors.append(_value(part, "utilization"))
+        formula = "utilization × peak × devices × wall clock"
+        said = _value(part, "training_compute")
+        yield from _product(f"{prefix}results.training_compute", said, factors, formula, tolerance)
+
+
+def _step(prefix: str, part: AnyPart) -> Iterator[str]:
+    parts, step = _section(part, "breakdown", "step"), _value(part, "step_time")
+    numbers = [number(value) for value in parts.values()]
+    if not parts or step is None or None in numbers:
+        return
+    total = sum(value for value in numbers if value is not None)
+    if not close(total, step):
+        yield (
+            f"{prefix}breakdown.step: its parts sum to {total:.6g} s, "
+            f"but results.step_time is {step:.6g} s"
+        )
+
+
+def _signs(prefix: str, part: AnyPart) -> Iterator[str]:
+    for name in figures(part):
+        for key in ("low", "high"):
+            if (_value(part, name, key) or 0.0) < 0:
+                yield f"{prefix}results.{name}.{key}: negative"
+    for of, shares in (_section(part, "breakdown")).items():
+        for name, value in _section(shares).items():
+            if (number(value) or 0.0) < 0:
+                yield f"{prefix}breakdown.{of}.{name}: negative"
+
+
+def _totals(report: Report) -> Iterator[str]:
+    """Of a total: null where a part is, a range about as wide as those of the parts."""
+    stages = [stage for stage in report["stages"] if isinstance(stage.get("results"), Mapping)]
+    if not stages or len(stages) < len(report["stages"]):
+        return
+    for name in SUMS:
+        total = _value(report, name)
+        if total is None:
+            continue
+        if any(_value(stage, name) is None for stage in stages):
+            yield f"results.{name}: {total:.6g} {UNITS[name]}, but of a stage it is not known"
+            continue
+        widths = [_width(stage, name) for stage in stages]
+        whole = _width(report, name)
+        if whole is None or None in widths:
+            continue
+        known = [width for width in widths if width is not None]
+        slack = TOLERANCE * abs(total)
+        if whole < _NARROWER * max(known) - slack:
+            yield f"results.{name}: its range is narrower than that of a stage"
+        if whole > _WIDER * sum(known) + slack:
+            yield f"results.{name}: its range is wider than those of the stages together"
+
+
+def _width(part: AnyPart, name: str) -> float | None:
+    low, high = (_value(part, name, key) for key in ("low", "high"))
+    return None if low is None or high is None else high - low
+
+
+def _whole(report: Report) -> Iterator[str]:
+    """Stages and parts cover the whole of what they are of."""
+    asked = report["run"].get("stages")
+    if isinstance(asked, list) and len(asked) != len(report["stages"]):
+        yield f"stages: {len(report['stages'])}, but run.stages has {len(asked)}"
+    parts = (report.get("details") or {}).get("parts")
+    if not isinstance(parts, list):
+        return
+    first = row = 0
+    for index, part in enumerate(parts):
+        if number(part.get("first")) != first:
+            said = part.get("first")
+            yield f"details.parts[{index}].first: {said}; the parts before end at {first}"
+        first += int(number(part.get("stages")) or 1)
+        row += int(number(part.get("runs")) or 1)
+    if first != len(report["stages"]):
+        yield f"details.parts: cover {first} of {len(report['stages'])} stages"
+    if row != len(report.get("runs") or ()):
+        yield f"details.parts: cover {row} of {len(report.get('runs') or ())} runs"
+
+
+def _metered(report: Report, tolerance: float) -> Iterator[str]:
+    """Parts of a measured energy sum to it; no device is counted by two meters."""
+    listed = _section(report, "measurement").get("components")
+    if not isinstance(listed, list):
+        return
+    counted = [one for one in listed if isinstance(one, Mapping) and one.get("counted", True)]
+    energies = [number(one.get("energy")) for one in counted]
+    total, whole = sum(e for e in energies if e is not None), _value(report, "energy_it")
+    if (
+        counted
+        and whole is not None
+        and None not in energies
+        and not close(total, whole, tolerance)
+    ):
+        yield f"measurement.components: sum to {total:.6g} kWh; results.energy_it is {whole:.6g}"
+    names = {str(one.get("component")) for one in counted}
+    for twice in _TWICE:
+        if twice <= names:
+            yield f"measurement.components: {' and '.join(sorted(twice))} are the same, twice"
+    attempts = _section(report, "details", "tracking").get("attempts")
+    if isinstance(attempts, list) and len({str(_section(a).get("devices")) for a in attempts}) == 1:
+        hours = [number(_section(attempt).get("hours")) for attempt in attempts]
+        clock = _value(report, "wall_clock")
+        summed = sum(hour for hour in hours if hour is not None)
+        if clock is not None and None not in hours and not close(summed, clock, tolerance):
+            yield f"details.tracking.attempts: {summed:.6g} h; results.wall_clock is {clock:.6g}"

@@ -1,0 +1,126 @@
+"""What a tracker says around the figures of its run, made of what its meters saw.
+
+The tracker writes a report by it, and :mod:`costcalc.report.recompute` makes it again of the
+measurement that a report carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+# What of a boundary's hardware the parts of the energy stand for.
+_HOLDS = {
+    "accelerators": {"device", "accelerators"},
+    "hosts": {"cpu", "memory", "hosts"},
+    "network": {"network"},
+}
+NO_METER = "time × the power of the profile (costcalc)"
+Section = Mapping[str, Any]
+
+
+def dressed(made: Report, told: Section) -> Report:
+    """The report of a measured run with the sections of its tracker around it.
+
+    ``told`` holds ``measurement``, ``details.tracking`` and the ``id`` of the run, as the tracker
+    saw them; what follows from these and from the figures is made.
+    """
+    data: dict[str, Any] = dict(made)
+    measurement: dict[str, Any] = dict(told["measurement"])
+    tracking = dict(told["details"]["tracking"])
+    parts = measurement.get("components") or []
+    results = data["results"]
+    if results["utilization"]["basis"] == "given":  # by what was handed over
+        data["results"] = {
+            **results,
+            "utilization": {**results["utilization"], "basis": "measured"},
+        }
+    measurement["meters"] = meters(parts)
+    if data["kind"] == "measured" and not mostly_measured(parts):
+        data["kind"] = "mixed"
+        measurement.setdefault("why", "most of the energy is from models, not from meters")
+    data["measurement"] = measurement
+    data["boundary"] = boundary(data["boundary"], parts)
+    predicted = tracking.get("predicted") or {}
+    if "figures" in predicted:
+        came = [_came(row, data["results"]) for row in predicted["figures"]]
+        tracking["predicted"] = {**predicted, "figures": came}
+    if "calibrate" in tracking:
+        tracking["calibrate"] = calibrate(data["results"]["step_time"]["value"])
+    data["runs"] = [
+        {
+            **data["runs"][0],
+            "id": told["runs"][0]["id"],
+            "measured_by": measured_by(measurement["meters"]),
+            "attempts": len(tracking["attempts"]),
+        }
+    ]
+    data["details"] = {**data["details"], "tracking": tracking}
+    return cast("Report", data)
+
+
+def recorded(made: Report, told: Section) -> Report:
+    """The estimate of what another tool recorded, with what that tool says around it.
+
+    ``told`` holds ``measurement``, ``details.imported`` (the tool, and what is warned of it) and
+    of ``runs`` the one with its ``id``, ``name`` and ``role``.
+    """
+    tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
+    own = {key: entry[key] for key in ("id", "name", "role")}
+    data: dict[str, Any] = {
+        **made,
+        "details": {**(made.get("details") or {}), "imported": tool},
+        "measurement": dict(told["measurement"]),
+        "warnings": list(dict.fromkeys([*(made.get("warnings") or []), *tool["warnings"]])),
+        "runs": [{**made["runs"][0], **own, "measured_by": tool["name"]}],
+    }
+    return cast("Report", data)
+
+
+def _came(row: Section, results: Section) -> dict[str, object]:
+    figure = results[row["of"]]
+    return {**row, "unit": figure["unit"], "came": figure["value"], "basis": figure["basis"]}
+
+
+def calibrate(step_time: float | None) -> str:
+    """The line that makes the next estimate right: one step (s) as the run file counts steps."""
+    return f"hardware: {{calibrate: {{step_time: {step_time or 0.0:.4g} s}}}}"
+
+
+def meters(parts: Sequence[Section]) -> list[dict[str, object]]:
+    """The meters of the parts of an energy, or that there is none."""
+    seen = [part for part in parts if part["meter"] != NO_METER]
+    named = [{"name": part["meter"], "what": part["component"]} for part in seen]
+    return named or [{"name": "none", "what": "no meter was found"}]
+
+
+def measured_by(listed: Sequence[Section]) -> str:
+    """Who measured a run: the tracker's clock, and its meters."""
+    by = sorted({str(meter["name"]) for meter in listed})
+    return "costcalc track: clock" + "".join(f"; {name}" for name in by)
+
+
+def mostly_measured(parts: Sequence[Section]) -> bool:
+    """Whether meters rather than models saw at least half of the energy."""
+    counted = [part for part in parts if part.get("counted", True)]
+    measured = sum(part["energy"] for part in counted if part["basis"] == "measured")
+    return bool(measured >= sum(part["energy"] for part in counted) / 2)
+
+
+def boundary(made: Section, parts: Sequence[Section]) -> dict[str, object]:
+    """What of the hardware the energy holds."""
+    counted = {part["component"] for part in parts if part.get("counted", True)}
+    listed = []
+    for item in made["components"]:
+        kinds = _HOLDS.get(item["name"])
+        if kinds is None:
+            listed.append(item)
+            continue
+        entry = {"name": item["name"], "counted": bool(counted & kinds)}
+        if item["name"] == "hosts" and "cpu" in counted:
+            entry["why"] = "CPU and memory; fans and power supplies are not metered"
+        listed.append(entry)
+    return {**made, "components": listed}
