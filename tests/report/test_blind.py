@@ -72,10 +72,14 @@ def test_nothing_in_it_names_anybody(named: Path, tmp_path: Path) -> None:
         "models": [],
         "why": "paper, code: tells who wrote it; --identify keeps it",
     }
-    assert report["run"]["model"]["config"] == "config.json"
+    assert report["run"]["model"]["config"]["hidden_size"] == 576  # the model itself, no path
     assert report["run"]["profiles"] == "profiles"
     assert "my-h100.yaml" in report["data"]
-    assert verify(out).discrepancies == ()
+    assert report["profiles"]["my-h100.yaml"]["id"] == "h100-sxm5-80"
+    assert "url" not in report["profiles"]["my-h100.yaml"]["sources"]["datasheet"]
+    verdict = verify(out)
+    assert verdict.discrepancies == ()
+    assert verdict.recomputed  # with the profile that it carries
     for shape in FORMATS:
         shown = render(report, shape).lower()
         assert [name for name in NAMES if name in shown] == []
@@ -95,7 +99,8 @@ def test_identify_keeps_all_as_typed(
     report = load(out)
     assert report["name"] == typed["name"]
     assert {key: report["subject"][key] for key in typed["subject"]} == typed["subject"]
-    assert report["run"]["model"] == typed["model"]
+    assert report["run"]["stages"] == typed["stages"]
+    assert report["profiles"]["my-h100.yaml"]["sources"]["datasheet"]["url"].startswith("https")
     assert verify(out).discrepancies == ()
 
 
