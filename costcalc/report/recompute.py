@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
-from costcalc.calculator.document import kind
+from costcalc.calculator.document import kind, sections
 from costcalc.calculator.result import EARLIER, MODEL_VERSION
 from costcalc.report.metered import dressed, recorded
 from costcalc.report.project import merge, parts_of
@@ -157,7 +157,8 @@ def _estimated(report: Report) -> Report:
                 place.mkdir(exist_ok=True)
                 place.joinpath(Path(name).name).write_text(writing.to_yaml(profile), "utf-8")
             made = estimate({**run, "profiles": folder}).to_dict(identify=True)
-        made["run"]["profiles"] = report["run"].get("profiles")
+        made["run"]["profiles"] = report["run"].get("profiles")  # its folder, as it was
+        made |= sections(cast("Report", made))
     return cast("Report", made)
 
 
