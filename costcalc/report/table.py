@@ -38,7 +38,7 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     parts += _limits(estimate.limits)
     if estimate.stages:
         parts += [_heading("Stages"), _stages(estimate.stages)]
-    how = list(estimate.details.get("steps", ()))
+    how = [*estimate.details.get("steps", ()), *_measured(estimate)]
     if how:
         parts += [_heading("How it comes about"), _pairs(how)]
     shown = {of: split for of, split in estimate.breakdown.items() if of != "step" or verbose}
@@ -53,6 +53,16 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     parts += _assumed(estimate, verbose=verbose)
     parts += [Text(f"note: {warning}", style="yellow") for warning in estimate.warnings]
     return Group(*parts)
+
+
+def _measured(estimate: Estimate) -> Iterator[tuple[str, str]]:
+    """The nearest run that was measured, where one is near."""
+    from costcalc.calculator.nearby import nearest
+
+    found = nearest(estimate)
+    if found is not None:
+        run, speed = found
+        yield "measured nearby", run.words(speed)
 
 
 def _heading(text: str) -> RenderableType:

@@ -1,0 +1,110 @@
+"""The measured run that is nearest to an estimate, so that a reader sees what the figure rests on.
+
+``measurements/nearby.csv`` (written by ``scripts/nearby.py``) lists the measured rates of language
+models with what a run is compared by.  It is read when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache
+from math import inf, log
+from typing import TYPE_CHECKING, NamedTuple
+
+from costcalc.catalog.files import data_root
+
+if TYPE_CHECKING:
+    from costcalc.calculator.result import Estimate
+
+#: how far a run may be off and still be near, as factors either way
+PARAMETERS, DEVICES, LENGTH = 1.5, 4.0, 4.0
+_NUMBERS = ("devices", "parameters", "sequence_length", "rate")
+
+
+class Nearby(NamedTuple):
+    """A measured run: tokens a second and device, and what it ran."""
+
+    id: str
+    model: str
+    accelerator: str
+    devices: float
+    parameters: float
+    sequence_length: float
+    method: str
+    precision: str
+    rate: float
+    source: str
+
+    def words(self, speed: float) -> str:
+        """One line: what ran, how fast against ``speed`` (1: as fast as the estimate), and where.
+
+        >>> run = Nearby("a", "Llama 3 8B", "h100", 8.0, 8e9, 8192.0, "full", "bf16", 9e3, "paper")
+        >>> run.words(1.1)
+        '8 × h100, Llama 3 8B, 8,192 tokens: 1.1 × of this (paper)'
+        """
+        what = f"{self.devices:,.0f} × {self.accelerator}, {self.model}"
+        return f"{what}, {self.sequence_length:,.0f} tokens: {speed:.2g} × of this ({self.source})"
+
+
+def kind(training: Mapping[str, object]) -> str:
+    """What of the weights is trained: runs of another kind are not near.
+
+    >>> kind({"method": "lora", "base_precision": "nf4"}), kind({"method": "finetune"}), kind({})
+    ('lora nf4', 'full', 'full')
+    """
+    method = training.get("method") or "pretrain"
+    if method not in ("pretrain", "finetune"):
+        base = training.get("base_precision")
+        return f"{method} {base}" if base in ("nf4", "int8") else str(method)
+    return "full"
+
+
+@cache
+def measured() -> Mapping[tuple[str, str, str], tuple[Nearby, ...]]:
+    """The measured runs by accelerator, precision and kind."""
+    found: dict[tuple[str, str, str], list[Nearby]] = {}
+    path = data_root() / "measurements" / "nearby.csv"
+    with path.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            words = {name: row[name] for name in Nearby._fields if name not in _NUMBERS}
+            numbers = {name: float(row[name]) for name in _NUMBERS}
+            run = Nearby(**words, **numbers)  # type: ignore[arg-type]  # by their names
+            found.setdefault((run.accelerator, run.precision, run.method), []).append(run)
+    return {key: tuple(runs) for key, runs in found.items()}
+
+
+def distance(run: Nearby, parameters: float, devices: float, length: float) -> float:
+    """How far a run is from what is asked for: 0 the same, infinite where it is not near."""
+    pairs = (
+        (run.parameters / parameters, PARAMETERS),
+        (run.devices / devices, DEVICES),
+        (run.sequence_length / length, LENGTH),
+    )
+    parts = [abs(log(ratio)) / log(most) for ratio, most in pairs]
+    return sum(parts) if max(parts) <= 1.0 + 1e-9 else inf
+
+
+def nearest(estimate: Estimate) -> tuple[Nearby, float] | None:
+    """The nearest measured run, and its speed over the estimate's, each by FLOP; None: none is.
+
+    Speeds are compared as tokens a second, device and parameter, so that models that differ a
+    little in size can be.
+    """
+    training = estimate.run.get("training")
+    hardware = estimate.details.get("hardware")
+    rate, parameters = (estimate.results[name] for name in ("throughput", "active_parameters"))
+    if not (isinstance(training, Mapping) and hardware and rate.unit == "token/s"):
+        return None
+    length = training.get("sequence_length")
+    if not (rate.value and parameters.value and isinstance(length, (int, float))):
+        return None
+    key = (hardware["id"], str(estimate.details.get("precision")), kind(training))
+    asked = (parameters.value, float(hardware["count"]), float(length))
+    near = [(distance(run, *asked), number) for number, run in enumerate(measured().get(key, ()))]
+    far, at = min(near, default=(inf, 0))
+    if far == inf:
+        return None
+    run = measured()[key][at]
+    own = rate.value / asked[1] * asked[0]
+    return run, run.rate * run.parameters / own
