@@ -99,8 +99,8 @@ def nearest(estimate: Estimate) -> tuple[Nearby, float] | None:
     length = training.get("sequence_length")
     if not (rate.value and parameters.value and isinstance(length, (int, float))):
         return None
-    key = (hardware["id"], str(estimate.details.get("precision")), kind(training))
-    asked = (parameters.value, float(hardware["count"]), float(length))
+    key = (str(hardware.get("id")), str(estimate.details.get("precision")), kind(training))
+    asked = (parameters.value, float(hardware.get("count") or 1), float(length))
     near = [(distance(run, *asked), number) for number, run in enumerate(measured().get(key, ()))]
     far, at = min(near, default=(inf, 0))
     if far == inf:
