@@ -79,6 +79,10 @@ def known(part: AnyPart, report: Report) -> dict[str, float]:
     if "board_power" in found and not {"idle_power", "host_power", "redone"} & found.keys():
         nothing = dict.fromkeys(("idle_power", "host_power", "network_share"), 0.0)
         found = {"mean_power": found["board_power"], "billed": 1.0, **nothing, **found}
+    # A report that lists no devices held beside those used tells of none.
+    found.setdefault("billed", 1.0)
+    if "mean_power" in found:
+        found.setdefault("idle_power", 0.0)
     if found.get("generation"):  # its FLOPs stand apart
         found.pop("training_flops", None)
         apart = ((part.get("details") or {}).get("work") or {}).get("training_flops")
