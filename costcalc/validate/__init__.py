@@ -62,7 +62,6 @@ def validate() -> Report:
             *_memory(),
             _another_step(measured),
             _runs(),
-            *_memory(),
             _power(),
             _nodes(),
             catalogue,
