@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 # What of a boundary's hardware the parts of the energy stand for.
 _HOLDS = {
     "accelerators": {"device", "accelerators"},
-    "hosts": {"cpu", "memory", "hosts"},
+    "hosts": {"cpu", "memory", "hosts", "host_rest"},
     "network": {"network"},
 }
-NO_METER = "time × the power of the profile (costcalc)"
+_TIME = "time × "  # so begins what is no meter
+NO_METER = f"{_TIME}the power of the profile (costcalc)"
 Section = Mapping[str, Any]
 
 
@@ -38,6 +39,11 @@ def dressed(made: Report, told: Section) -> Report:
             **results,
             "utilization": {**results["utilization"], "basis": "measured"},
         }
+    if results["energy_it"]["basis"] == "measured" and not mostly_measured(parts):
+        modelled = {
+            name: {**results[name], "basis": "modelled"} for name in ("energy_it", "energy")
+        }
+        data["results"] = {**data["results"], **modelled}
     measurement["meters"] = meters(parts)
     if data["kind"] == "measured" and not mostly_measured(parts):
         data["kind"] = "mixed"
@@ -92,7 +98,7 @@ def calibrate(step_time: float | None) -> str:
 
 def meters(parts: Sequence[Section]) -> list[dict[str, object]]:
     """The meters of the parts of an energy, or that there is none."""
-    seen = [part for part in parts if part["meter"] != NO_METER]
+    seen = [part for part in parts if not part["meter"].startswith(_TIME)]
     named = [{"name": part["meter"], "what": part["component"]} for part in seen]
     return named or [{"name": "none", "what": "no meter was found"}]
 
@@ -120,7 +126,7 @@ def boundary(made: Section, parts: Sequence[Section]) -> dict[str, object]:
             listed.append(item)
             continue
         entry = {"name": item["name"], "counted": bool(counted & kinds)}
-        if item["name"] == "hosts" and "cpu" in counted:
+        if item["name"] == "hosts" and "cpu" in counted and "host_rest" not in counted:
             entry["why"] = "CPU and memory; fans and power supplies are not metered"
         listed.append(entry)
     return {**made, "components": listed}

@@ -62,6 +62,12 @@ def with_measured(
             low=it.value * pue.value / pue.high,
             high=it.value * pue.value / pue.low,
         )
+    if measured.energy_it is not None:
+        added["energy_it"] = replace(
+            added["energy_it"],
+            low=min(measured.energy_it, measured.energy_it_low or measured.energy_it),
+            high=max(measured.energy_it, measured.energy_it_high or measured.energy_it),
+        )
     return {**known, **added}, frozenset(found)
 
 

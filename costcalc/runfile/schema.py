@@ -290,6 +290,12 @@ class Measured(Section):
     energy_it: Annotated[float, quantity("J")] | None = key(
         "energy at the node or the plug, before PUE"
     )
+    energy_it_low: Annotated[float, quantity("J")] | None = key(
+        "5th percentile of energy_it, where a part of it was not metered"
+    )
+    energy_it_high: Annotated[float, quantity("J")] | None = key(
+        "95th percentile of energy_it, where a part of it was not metered"
+    )
     cost: Annotated[Money, money("an amount of money")] | None = key("what was paid")
 
 

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from costcalc.tracking import carrying, ranks
+from costcalc.tracking.attempts import grouped
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
 from costcalc.tracking.ledger import Written
@@ -39,7 +40,6 @@ _FIRST = 1.0  # seconds after which the first sample is taken: a short job leave
 # Looks at the whole job take so much of a core at the most, but are at most that many intervals
 # apart; one that takes less than so many seconds of a core is repeated with each interval.
 _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
-_LONGEST = 3600.0  # seconds between samples at the most, whatever was asked
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 
 
@@ -133,6 +133,7 @@ class Background:
 
     def _work(self) -> None:
         self._records.append(self._records.start)
+        self.stopping.forget()
         self._prepare()
         wait = _FIRST
         while not self._pause(wait):
@@ -142,7 +143,6 @@ class Background:
 
     def _pause(self, seconds: float) -> bool:
         """Wait; devices without a counter are read once a second meanwhile."""
-        seconds = min(seconds, _LONGEST)
         if self._meters is None or not self._meters.needs_samples:
             return self._over.wait(seconds)
         until = monotonic() + seconds
@@ -265,11 +265,25 @@ class Background:
         self.metrics, self.forecast = seen.metrics, seen.forecast
         self._looked = (seen.whole, written[-1])
         if seen.passed:
-            everyone = len({w.start.place.rank for w in written}) >= self._place.world
-            self.note(self.stopping.order(self.counter.steps, self._elapsed(), everyone=everyone))
+            self.note(
+                self.stopping.order(
+                    self.counter.steps,
+                    self._elapsed(),
+                    everyone=self._everyone(written),
+                    pace=self.counter.pace,
+                )
+            )
         spent = time.thread_time() + self._records.cpu - before
         if spent > _CHEAP:
             self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
+
+    def _everyone(self, written: Sequence[Written]) -> bool:
+        """Whether all ranks of this launch have been seen, those of earlier ones aside."""
+        mine = self._records.start.writer
+        group = next(
+            (g for g in reversed(grouped(written)) if any(w.start.writer == mine for w in g)), ()
+        )
+        return len({w.start.place.rank for w in group}) >= self._place.world
 
     def _sample(self, status: Status) -> Sample:
         self.counter.settle()
@@ -294,6 +308,7 @@ class Background:
             tokens=counter.tokens,
             samples=counter.samples,
             total_tokens=counter.total_tokens,
+            pauses=dict(counter.pauses),
             energy=metered.energy if metered else {},
             gaps=metered.gaps if metered else 0.0,
         )

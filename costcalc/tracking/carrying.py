@@ -45,6 +45,7 @@ def _gone_on(attempt: Carried, then: Written, now: Written, parts: int) -> Carri
         samples=_more(was.samples, old.samples, new.samples, times),
         gaps=was.gaps,
         notes=was.notes,
+        pauses=new.pauses,
     )
     on = 1 + seconds / attempt.elapsed if attempt.elapsed > 0 else 1.0
     energy = {

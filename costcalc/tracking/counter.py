@@ -1,7 +1,8 @@
 """The counts behind ``tracker.step``: no file, no system call but the clock, no exception.
 
-What cannot be counted at once, such as a tensor on a device, whose value would have to be waited
-for, is put aside for the thread that may wait.
+A number that is there is read at once, since its owner may fill the buffer anew.  One on a device,
+whose value would have to be waited for, is added up on the device, and read by the thread that may
+wait.
 """
 
 from __future__ import annotations
@@ -9,15 +10,26 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import perf_counter
-from typing import SupportsFloat
+from typing import Protocol, SupportsFloat
 
 from costcalc.tracking.notes import Notes
 
 PAUSE = 10.0  # a step of so many times the usual time holds a pause: evaluation, a checkpoint
+RARE = 0.02  # unless such steps are more than so many of all: then they are how the job goes
 _SMOOTH = 0.05
-_LARGE = 2**63  # a greater whole number is no count, and may be no float
 _ASIDE = 10_000  # values that wait to be counted; more are dropped, and told
+
+
+class _Torch(Protocol):
+    """As much of a tensor on a device as is used: adding waits for nothing."""
+
+    def __add__(self, other: object) -> _Torch: ...
+    def __float__(self) -> float: ...
+    def double(self) -> _Torch: ...
+    def clone(self) -> _Torch: ...
 
 
 class Counter:
@@ -30,30 +42,43 @@ class Counter:
     (2, 1024.0)
     """
 
-    __slots__ = (
-        "_aside",
-        "_last",
-        "_lock",
-        "_usual",
-        "busy",
-        "notes",
-        "samples",
-        "steps",
-        "timed",
-        "tokens",
-        "total_tokens",
-    )
-
     def __init__(self) -> None:
-        self.steps, self.timed, self.busy = 0, 0, 0.0
+        self.steps = 0
         self.tokens: float | None = None
         self.samples: float | None = None
         self.total_tokens: float | None = None
+        self.pauses: dict[str, float] = {}  # seconds, by the name that was given
         self.notes = Notes()
         self._last: float | None = None
         self._usual = 0.0
+        # Steps and their seconds: as usual, and longer.
+        self._short, self._short_seconds, self._long, self._long_seconds = 0, 0.0, 0, 0.0
+        self._paused = 0.0  # seconds since the last step
+        self._sums: dict[tuple[str, str], _Torch] = {}
         self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
         self._lock = threading.Lock()
+
+    @property
+    def timed(self) -> int:
+        """Steps whose time is known and holds no pause."""
+        return self._short + (0 if self._long_are_pauses else self._long)
+
+    @property
+    def busy(self) -> float:
+        """Seconds of the :attr:`timed` steps."""
+        return self._short_seconds + (0.0 if self._long_are_pauses else self._long_seconds)
+
+    @property
+    def _long_are_pauses(self) -> bool:
+        """Long steps are pauses as long as they are few: else a loss is read now and then."""
+        return self._long <= max(1.0, RARE * (self._long + self._short))
+
+    @property
+    def pace(self) -> float:
+        """Steps a second at the most, of late; 0 where none is known."""
+        return max(
+            1 / self._usual if self._usual else 0.0, self.timed / self.busy if self.busy else 0
+        )
 
     def step(
         self,
@@ -62,53 +87,100 @@ class Counter:
         total_tokens: SupportsFloat | None = None,
     ) -> None:
         """Count one step; called once an optimizer step, or once a batch: both add up."""
-        now = perf_counter()
         with self._lock:
+            now = perf_counter()
             self.steps += 1
             last, self._last = self._last, now
             if last is not None:
-                self._time(now - last)
-            for name, value in (
-                ("tokens", tokens),
-                ("samples", samples),
-                ("total_tokens", total_tokens),
-            ):
-                if value is not None:
-                    self._count(name, value)
+                self._time(max(now - last - self._paused, 0.0))
+            self._paused = 0.0
+            if tokens is not None:
+                self._count("tokens", tokens)
+            if samples is not None:
+                self._count("samples", samples)
+            if total_tokens is not None:
+                self._count("total_tokens", total_tokens)
+
+    @contextmanager
+    def pause(self, name: str) -> Iterator[None]:
+        """What is done within is no step's time."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            seconds = perf_counter() - began
+            with self._lock:
+                self._paused += seconds
+                self.pauses[name] = self.pauses.get(name, 0.0) + seconds
 
     def _time(self, seconds: float) -> None:
         if self._usual and seconds > PAUSE * self._usual:
+            self._long += 1
+            self._long_seconds += seconds
             return
         self._usual += (seconds - self._usual) * (_SMOOTH if self._usual else 1.0)
-        self.timed += 1
-        self.busy += seconds
+        self._short += 1
+        self._short_seconds += seconds
 
     def _count(self, name: str, value: SupportsFloat) -> None:
-        """A plain number is counted; what may have to be waited for is put aside."""
-        if isinstance(value, float) or (type(value) is int and 0 <= value < _LARGE):
-            self._add(name, value)
+        """A number that is there is counted; what has to be waited for is put aside."""
+        kind = type(value)
+        if kind is int or kind is float or not _on_a_device(value):
+            try:
+                number = float(value.item() if kind.__module__ == "numpy" else value)  # type: ignore[attr-defined]
+            except Exception as error:  # noqa: BLE001  (whatever a stranger's type raises)
+                self.notes.add(f"{name}: expected a number; got {kind.__name__} ({error})")
+                return
+            self._add(name, number)
             return
-        if len(self._aside) == _ASIDE:
-            self._note(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
-        self._aside.append((name, value))
+        try:
+            self._add_on_device(name, value)
+        except Exception:  # noqa: BLE001  (a device that cannot add so)
+            if len(self._aside) == _ASIDE:
+                self.notes.add(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
+            self._aside.append((name, value))
+
+    def _add_on_device(self, name: str, value: SupportsFloat) -> None:
+        tensor: _Torch = value.detach() if hasattr(value, "detach") else value  # type: ignore[assignment]
+        key = (name, str(getattr(value, "device", "")))
+        held = self._sums.get(key)
+        if held is not None:
+            self._sums[key] = held + tensor
+        elif hasattr(tensor, "clone"):  # torch: a sum that no later filling of a buffer changes
+            with suppress(Exception):
+                tensor = tensor.double()  # not on all devices
+            self._sums[key] = tensor.clone()
+        else:
+            self._sums[key] = tensor
 
     def settle(self) -> None:
         """Count what was put aside; waits for devices, so never in the training loop."""
+        with self._lock:
+            sums, self._sums = self._sums, {}
+        waiting: list[tuple[str, SupportsFloat]] = [(name, sums[name, at]) for name, at in sums]
         while self._aside:
-            name, value = self._aside.popleft()
+            waiting.append(self._aside.popleft())
+        for name, value in waiting:
             try:
                 number = float(value)
             except Exception as error:  # noqa: BLE001  (whatever a stranger's type raises)
-                self._note(f"{name}: expected a number; got {type(value).__name__} ({error})")
+                self.notes.add(f"{name}: expected a number; got {type(value).__name__} ({error})")
                 continue
             with self._lock:
                 self._add(name, number)
 
     def _add(self, name: str, number: float) -> None:
         if not (math.isfinite(number) and number >= 0):
-            self._note(f"{name}: expected a number, 0 or more; got {number}")
+            self.notes.add(f"{name}: expected a number, 0 or more; got {number}")
             return
         setattr(self, name, number + (getattr(self, name) or 0.0))
 
-    def _note(self, text: str) -> None:
-        self.notes.add(text)
+
+def _on_a_device(value: object) -> bool:
+    """Whether reading a value may have to wait: it is no number, nor in the host's memory."""
+    module = type(value).__module__.partition(".")[0]
+    if module in ("numpy", "builtins", "decimal", "fractions"):
+        return False
+    where = getattr(value, "device", None)
+    kind = getattr(where, "type", None)  # torch
+    return bool(kind != "cpu")

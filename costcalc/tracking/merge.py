@@ -88,6 +88,14 @@ class Totals:
         """Seconds times devices; ``otherwise`` is the number where none were detected."""
         return sum(a.elapsed * (a.held or otherwise) for a in self.attempts)
 
+    @property
+    def pauses(self) -> dict[str, float]:
+        """Seconds of the pauses that were named, by name."""
+        found: Counter[str] = Counter()
+        for attempt in self.attempts:
+            found.update(attempt.counts.pauses)
+        return dict(found)
+
     def joules(self, component: Component | None = None) -> float | None:
         """Joules of one component, or of all; None where nothing of it was metered."""
         found = [e.joules for e in self.energy.values() if component in (None, e.component)]
@@ -263,6 +271,7 @@ def _counted(group: Sequence[Written], parts: int, note: str) -> Counts:
         samples=samples,
         gaps=max(last(w).gaps for w in group),
         notes=(*(() if told else notes), *more, *([note] if note else ())),
+        pauses=last(first).pauses,
     )
 
 

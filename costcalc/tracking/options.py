@@ -14,6 +14,8 @@ from costcalc.tracking.plan import Plan, prepare
 
 LEDGER = "COSTCALC_LEDGER"  # where the records of a job go that does not say it
 
+_LONGEST = 3600.0  # seconds between samples at the most, whatever is asked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -58,7 +60,8 @@ class Options:
             ledger = str(output.with_suffix(".ledger"))
         if ledger is not None and "://" not in ledger:
             ledger = str(Path(ledger).absolute())
-        return replace(self, output=output, ledger=ledger, plan=self.planned({}))
+        interval = min(self.interval, _LONGEST)
+        return replace(self, output=output, ledger=ledger, interval=interval, plan=self.planned({}))
 
     def planned(self, found: Mapping[str, object]) -> Plan:
         """The run file with what was ``found`` of the job (dotted keys) laid over it.

@@ -99,6 +99,7 @@ class Counts:
     samples: float | None
     gaps: float
     notes: tuple[str, ...] = ()
+    pauses: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +157,9 @@ class Sample:
     """How far a writer has got since its start.
 
     ``time`` is seconds since the epoch, ``elapsed`` seconds of a clock that never jumps;
-    ``busy`` those of the ``timed`` steps, pauses and the first step left out; ``energy`` by
-    ``gpu:<uuid>``, ``cpu:<boot>``, ``memory:<boot>``; ``gaps`` seconds that no meter saw.
+    ``busy`` those of the ``timed`` steps, pauses and the first step left out, ``pauses`` those that
+    were named; ``energy`` by ``gpu:<uuid>``, ``cpu:<boot>``, ``memory:<boot>``; ``gaps`` seconds
+    that no meter saw.
     """
 
     time: float
@@ -170,6 +172,7 @@ class Sample:
     total_tokens: float | None = None
     energy: Mapping[str, Energy] = field(default_factory=dict)
     gaps: float = 0.0
+    pauses: Mapping[str, float] = field(default_factory=dict)
     status: Status = "running"
     notes: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from costcalc.base import writing
@@ -15,13 +15,13 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
-from costcalc.report.metered import NO_METER, calibrate, dressed
+from costcalc.report.metered import calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
+from costcalc.tracking.energy_parts import EnergyPart, completed, metered
 from costcalc.tracking.measured_job import SPEED_KEYS, measured_job
 from costcalc.tracking.merge import Attempt, Totals
 from costcalc.tracking.plan import Plan
-from costcalc.tracking.records import COMPONENTS, Basis
 from costcalc.tracking.without_profile import estimated_without_profile
 
 if TYPE_CHECKING:
@@ -30,31 +30,6 @@ if TYPE_CHECKING:
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnergyPart:
-    """Energy of one component (kWh), and the meter that saw it; None: the profile's power.
-
-    What was metered and is not ``counted`` stands beside the figure and is no part of it.
-    """
-
-    component: str
-    energy: float
-    basis: Basis = "modelled"
-    meter: str | None = None
-    counted: bool = True
-
-    def to_dict(self) -> dict[str, object]:
-        """As the report lists it."""
-        return {
-            "component": self.component,
-            "energy": self.energy,
-            "unit": "kWh",
-            "basis": self.basis,
-            "meter": self.meter or NO_METER,
-            **({} if self.counted else {"counted": False}),
-        }
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -83,6 +58,7 @@ def report(
     tracking = {
         "attempts": [_attempt(a, totals) for a in totals.attempts],
         "steps": totals.steps,
+        **_speed(totals, seen),
         "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
         **_calibrate(seen, made),
         **({"notes": said} if (*notes, *totals.notes) else {}),
@@ -112,40 +88,25 @@ def _with_energy(
 ) -> tuple[Estimate, list[EnergyPart]]:
     """The estimate with the energy that was metered in it, and the parts of that energy.
 
-    What no meter sees of a job whose devices are metered is modelled as an estimate has it: the
-    network between nodes, and the host where even CodeCarbon's models fail.  Where nobody saw the
-    devices, all of the energy is modelled, and what was metered stands beside it.
+    What no meter saw of a job whose devices were metered is modelled as an estimate has it, each
+    part with its range.  Where nobody saw the devices, all of the energy is modelled, and what was
+    metered stands beside it.
     """
-    metered = _metered(totals)
-    joules = totals.joules()
+    seen_by_meters = metered(totals)
     if first is None:
-        return estimated_without_profile(totals, plan, joules, seen), metered
+        return estimated_without_profile(totals, plan, totals.joules(), seen), seen_by_meters
     job, made = first
-    if joules is None or not totals.metered:
+    if not totals.joules("device"):
         split = made.breakdown.get("energy", {})
         modelled = [EnergyPart(component=n, energy=split[n]) for n in _DRAWN if n in split]
-        return made, [*modelled, *(replace(part, counted=False) for part in metered)]
-    host = 0.0
-    if not any(part.component == "cpu" for part in metered):
-        host = made.values.get("host_power", 0.0) * totals.device_seconds(len(totals.devices))
-        metered.append(EnergyPart(component="hosts", energy=host / unit("kWh").factor))
-    network = (joules + host) * made.values.get("network_share", 0.0)
-    if network:
-        metered.append(EnergyPart(component="network", energy=network / unit("kWh").factor))
-    again = _costed(job.changed("measured", energy_it=joules + host + network), [])
-    return again[1] if again else made, metered
-
-
-def _metered(totals: Totals) -> list[EnergyPart]:
-    """What was metered, by component and meter."""
-    found: dict[tuple[str, Basis, str], float] = {}
-    for item in sorted(totals.energy.values(), key=lambda e: COMPONENTS.index(e.component)):
-        key = (item.component, item.basis, item.meter)
-        found[key] = found.get(key, 0.0) + item.joules / unit("kWh").factor
-    return [
-        EnergyPart(component=name, energy=kwh, basis=basis, meter=meter)
-        for (name, basis, meter), kwh in found.items()
-    ]
+        return made, [*modelled, *(replace(part, counted=False) for part in seen_by_meters)]
+    parts = completed(seen_by_meters, totals, made)
+    counted = [part for part in parts if part.counted]
+    energy, low, high = (sum(getattr(p, k) for p in counted) for k in ("energy", "least", "most"))
+    kwh = unit("kWh").factor
+    bounds = {"energy_it_low": low * kwh, "energy_it_high": high * kwh} if low < high else {}
+    again = _costed(job.changed("measured", energy_it=energy * kwh, **bounds), [])
+    return again[1] if again else made, parts
 
 
 # --- the sections around the figures -------------------------------------------------------------
@@ -162,17 +123,24 @@ def _measurement(
         "nodes": totals.nodes,
     }
     found.pop("why", None)
+    why = []
     if totals.gaps:
-        found["why"] = "energy in the gaps is taken at the mean power of the rest"
-        if totals.gaps > totals.elapsed / 2:
-            found["why"] = "the gaps are most of the job: energy is what was seen, a lower bound"
+        most = ", and they are most of the job" if totals.gaps > totals.elapsed / 2 else ""
+        why.append(f"energy in the gaps is taken at the mean power of the rest{most}")
     if last.missing:
         found["missing_nodes"] = list(last.missing)
-        found["why"] = "nodes without records are not counted: the figures are lower bounds"
+        why.append(
+            "nodes without records are taken to have held as many devices as the others, at their "
+            "mean power"
+        )
     if last.duplicate:
         found["duplicate_nodes"] = list(last.duplicate)
-    if totals.devices and not totals.metered:
-        found["why"] = "no meter saw the devices: their energy is modelled from time and power"
+    if totals.devices and not totals.joules("device"):
+        why = ["no meter saw the devices: their energy is modelled from time and power"]
+    elif totals.devices and not totals.metered:
+        why.append("some devices were not metered: they are taken at the mean power of the others")
+    if why:
+        found["why"] = "; ".join(why)
     return found
 
 
@@ -224,6 +192,17 @@ def _calibrate(seen: Achieved, made: Estimate) -> dict[str, object]:
     if seen.rate is None or step.value is None or made.results["utilization"].value is None:
         return {}
     return {"calibrate": calibrate(step.value)}
+
+
+def _speed(totals: Totals, seen: Achieved) -> dict[str, object]:
+    """The named pauses, and how fast the job was over all of its time, they and waits included."""
+    found: dict[str, object] = {"pauses": totals.pauses} if totals.pauses else {}
+    if seen.amount and totals.elapsed:
+        found["throughput_of_wall_clock"] = {
+            "value": seen.amount / totals.elapsed,
+            "unit": f"{seen.unit}/s",
+        }
+    return found
 
 
 def _private(notes: list[str], totals: Totals, *, identify: bool) -> list[str]:

@@ -27,15 +27,34 @@ class Stopping:
         if folder and "://" not in folder:
             self._path = Path(folder, f"{job_hash(start.job)}.stop")
         self._at: int | None = None
+        self._since: float | None = None  # by the disk's clock, when this launch began
 
     def stops(self, steps: int) -> bool:
         """Whether that was the last step."""
         return self._at is not None and steps >= self._at
 
-    def order(self, steps: int, elapsed: float, *, everyone: bool) -> str:
+    def forget(self) -> None:
+        """Rank 0, as it begins: an order of an earlier launch is none, and when this one began.
+
+        The times of files are those of the disk's one clock: an order that is older than what this
+        process has written is of an earlier launch, whatever the clocks of the nodes say.
+        """
+        if self._path is None:
+            return
+        with suppress(OSError):
+            if self._start.place.rank == 0:
+                self._path.unlink(missing_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            mark = self._path.with_name(f".{self._start.writer}.begun")
+            mark.write_bytes(b"")
+            self._since = mark.stat().st_mtime
+            mark.unlink()
+
+    def order(self, steps: int, elapsed: float, *, everyone: bool, pace: float = 0.0) -> str:
         """Rank 0: have the job stop; what is done about it, in words.
 
-        ``everyone``: all ranks have been seen in the ledger.
+        ``everyone``: all ranks of this launch have been seen in the ledger; ``pace``: steps a
+        second at the most, where loading took part of the ``elapsed`` seconds.
         """
         if not self._enabled:
             return "a limit is passed; on_limit is warn: the job goes on"
@@ -51,8 +70,10 @@ class Stopping:
             )
         told = float(os.environ.get("COSTCALC_STOP_AHEAD", _AHEAD))
         ahead = max(told, 3 * self._start.interval)
-        at = steps + ceil(steps / max(elapsed, 1.0) * ahead) + 1 if steps else 0
-        data = {"step": at, "began": self._start.time}
+        if not steps:
+            return "a limit is passed: the job stops once its first steps have shown its pace"
+        at = steps + ceil(max(steps / max(elapsed, 1.0), pace) * ahead) + 1
+        data = {"step": at}
         beside = self._path.with_suffix(".stop.tmp")
         beside.write_text(json.dumps(data), encoding="ascii")
         beside.replace(self._path)
@@ -64,6 +85,6 @@ class Stopping:
         if not self._enabled or self._path is None or self._at is not None:
             return
         with suppress(OSError, ValueError, KeyError, TypeError):
-            data = json.loads(self._path.read_text(encoding="ascii"))
-            if data["began"] >= self._start.time - 600.0:  # not what an earlier attempt was told
-                self._at = int(data["step"])
+            if self._since is None or self._path.stat().st_mtime < self._since:
+                return  # what an earlier launch was told
+            self._at = int(json.loads(self._path.read_text(encoding="ascii"))["step"])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import functools
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar
@@ -107,23 +106,9 @@ class Tracker:
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Track each call of a function; one with a parameter ``tracker`` is given it."""
-        wants = "tracker" in inspect.signature(function).parameters
+        from costcalc.tracking.decorating import decorated
 
-        @functools.wraps(function)
-        def called(*args: P.args, **named: P.kwargs) -> T:
-            with Tracker(self._asked) as one:
-                if wants:
-                    named.setdefault("tracker", one)
-                return function(*args, **named)
-
-        @functools.wraps(function)
-        async def awaited(*args: P.args, **named: P.kwargs) -> object:
-            with Tracker(self._asked) as one:
-                if wants:
-                    named.setdefault("tracker", one)
-                return await function(*args, **named)  # type: ignore[misc]
-
-        return awaited if inspect.iscoroutinefunction(function) else called  # type: ignore[return-value]
+        return decorated(function, lambda: Tracker(self._asked))
 
     def disarm(self) -> None:
         """In a forked child: it is no part of the job's record."""
@@ -147,6 +132,10 @@ class Tracker:
         """
         if self._armed:
             self._counter.step(tokens, samples, total_tokens)
+
+    def pause(self, name: str = "pause") -> AbstractContextManager[None]:
+        """What is done within (``with tracker.pause("evaluation"):``) is no step's time."""
+        return self._counter.pause(name)
 
     @property
     def should_stop(self) -> bool:

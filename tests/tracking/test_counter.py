@@ -137,6 +137,107 @@ def test_a_pause_is_more_than_ten_times_the_usual_step(clock: list[float]) -> No
     # The usual moves by a twentieth: 1, then 1 + (5 - 1) / 20 = 1.2; 12 s is no pause of it.
     assert after(9.0, 1.0, 5.0, 11.9) == (3, pytest.approx(17.9))
     assert after(9.0, 1.0, 5.0, 12.1) == (2, pytest.approx(6.0))
+    # One long step is a pause, two of four are how the job goes; of 200 steps 2 % are 4.
+    assert after(9.0, 1.0, 20.0, 1.0, 20.0) == (4, pytest.approx(42.0))
+    steps = [9.0, *[1.0] * 196, *[30.0] * 4]
+    assert after(*steps) == (196, pytest.approx(196.0))
+    assert after(*steps[:-5], *[30.0] * 5) == (200, pytest.approx(195.0 + 150.0))
+
+
+def test_a_loss_that_is_read_each_ten_steps_is_no_pause(clock: list[float]) -> None:
+    """Nine launches of 2 ms, and one that waits for all of them until a second is over."""
+    counter = Counter()
+    for _ in range(30):
+        for seconds in (*[0.002] * 9, 0.982):
+            clock[0] += seconds
+            counter.step(tokens=100)
+    assert counter.busy == pytest.approx(30.0 - 0.002)
+    assert counter.tokens / (counter.busy + 0.002) == pytest.approx(1000.0)  # type: ignore[operator]
+
+
+def test_quick_calls_at_first_do_not_make_pauses_of_the_rest(clock: list[float]) -> None:
+    counter = Counter()
+    for seconds in (*[0.001] * 4, *[2.0] * 100):
+        clock[0] += seconds
+        counter.step()
+    assert counter.timed == 103
+    assert counter.busy / counter.timed == pytest.approx(200.003 / 103)
+    assert counter.pace == pytest.approx(1000.0)  # at the most: a stop is told far enough ahead
+
+
+def test_a_pause_with_a_name_is_no_steps_time(clock: list[float]) -> None:
+    counter = Counter()
+    for number in range(5):
+        clock[0] += 1.0
+        counter.step()
+        with counter.pause("evaluation"):
+            clock[0] += 3.0
+        if number == 2:
+            with counter.pause("checkpoint"):
+                clock[0] += 0.5
+    assert (counter.timed, counter.busy) == (4, pytest.approx(4.0))
+    assert counter.pauses == {"evaluation": 15.0, "checkpoint": 0.5}
+
+
+def test_the_clock_of_threads_does_not_run_backwards(clock: list[float]) -> None:
+    counter = Counter()
+    for at in (10.0, 9.0, 8.0, 11.0):
+        clock[0] = at
+        counter.step()
+    assert counter.busy >= 0
+
+
+class Tensor:
+    """As torch's on a device: ``float`` waits, adding does not, and a buffer is filled in place."""
+
+    waited = 0
+
+    def __init__(self, value: float, kind: str = "cuda") -> None:
+        self.value, self.device = value, type("D", (), {"type": kind})()
+
+    def __add__(self, other: Tensor) -> Tensor:
+        return Tensor(self.value + other.value)
+
+    def __float__(self) -> float:
+        Tensor.waited += 1
+        return self.value
+
+    def detach(self) -> Tensor:
+        return self
+
+    def double(self) -> Tensor:
+        return self
+
+    def clone(self) -> Tensor:
+        return Tensor(self.value)
+
+
+def test_a_buffer_that_is_filled_in_place_counts_what_it_held() -> None:
+    counter, buffer = Counter(), Tensor(0.0)
+    Tensor.waited = 0
+    for number in (10.0, 20.0, 30.0, 40.0):
+        buffer.value = number
+        counter.step(tokens=buffer)
+    assert Tensor.waited == 0
+    counter.settle()
+    assert counter.tokens == 100.0
+    assert Tensor.waited == 1  # of all of them together
+
+
+def test_tensors_of_the_host_and_numpys_buffers_are_read_at_once() -> None:
+    counter, buffer, array = Counter(), Tensor(0.0, "cpu"), np.zeros(())
+    for number in (10.0, 20.0, 30.0):
+        buffer.value, array[...] = number, number
+        counter.step(tokens=buffer, samples=array)
+    assert (counter.tokens, counter.samples) == (60.0, 60.0)
+    assert not counter.notes
+
+
+def test_none_of_many_steps_of_numpy_is_lost() -> None:
+    counter = Counter()
+    for _ in range(40_000):
+        counter.step(tokens=np.int64(1))
+    assert counter.tokens == 40_000
 
 
 def test_a_number_that_is_no_float_is_noted() -> None:
@@ -148,10 +249,17 @@ def test_a_number_that_is_no_float_is_noted() -> None:
     assert counter.tokens is None
 
 
+class Waiting:
+    """A number of a kind that cannot be added."""
+
+    def __float__(self) -> float:
+        return 1.0
+
+
 def test_values_that_wait_are_bounded_and_what_is_lost_is_told() -> None:
     counter = Counter()
-    for _ in range(10_001):
-        counter.step(tokens=np.int64(1))
+    for _ in range(10_002):
+        counter.step(tokens=Waiting())
     counter.settle()
-    assert counter.tokens == 10_000
+    assert counter.tokens == 10_001  # one stands where a sum would
     assert list(counter.notes) == ["tokens: over 10000 values waited to be counted: some are lost"]

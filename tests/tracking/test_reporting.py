@@ -21,17 +21,17 @@ RUN: dict[str, Any] = {
     "name": "small",
     "model": {"preset": "gpt2"},
     "training": {"tokens": "1e9", "sequence_length": 1024, "global_batch": 64},
-    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8, "host_power": "0 W"},
     "site": {"grid": "100 gCO2e/kWh", "pue": 1.2},
     "price": {"device_hour": "2 USD"},
 }
 H100 = "NVIDIA H100 80GB HBM3"
 
 
-def two_nodes() -> Totals:
+def two_nodes(heard: int = 2) -> Totals:
     """Two nodes of eight, each metered by its own first rank: 500 W a board, 200 W of CPU."""
     written = []
-    for node in range(2):
+    for node in range(heard):
         found = tuple(Device(uuid=f"{node}.{n}", name=H100) for n in range(8))
         energy = {
             f"gpu:{d.uuid}": Energy(
@@ -254,10 +254,11 @@ def elastic(*numbers: int, hours: float = 10.0) -> Totals:
 @pytest.mark.parametrize("numbers", [(8, 4), (4, 8)])
 def test_attempts_on_different_numbers_of_devices_add_up(numbers: tuple[int, ...]) -> None:
     # 8 x 10 h + 4 x 10 h = 120 device-hours; at 2 USD 240 USD; at 500 W 60 kWh
-    data = made(elastic(*numbers), {**RUN, "model": RUN["model"]})
+    hardware = {**RUN["hardware"], "count": numbers[-1]}
+    data = made(elastic(*numbers), {**RUN, "hardware": hardware})
     assert value(data, "device_hours") == pytest.approx(120.0)
     assert value(data, "cost") == pytest.approx(240.0)
-    assert value(data, "energy_it") == pytest.approx(60.0)
+    assert value(data, "energy_it") == pytest.approx(120 * 0.5)
 
 
 def test_one_nodes_gap_is_not_anothers() -> None:
@@ -292,18 +293,61 @@ def test_one_nodes_gap_is_not_anothers() -> None:
     assert totals(written).joules() == pytest.approx(whole.joules())
 
 
-def test_a_node_without_records_makes_lower_bounds_that_say_so() -> None:
-    whole = two_nodes()
-    first = replace(whole.attempts[0], missing=(1,), devices=whole.devices[:8])
-    data = made(replace(whole, attempts=(first,)))
+def test_a_node_without_records_counts_as_the_others() -> None:
+    """16 boards for an hour at 500 W, of which 8 were metered: 8 kWh and 16 device-hours."""
+    data = made(two_nodes(heard=1), {**RUN, "hardware": {**RUN["hardware"], "count": 16}})
     assert data["measurement"]["missing_nodes"] == [1]
     assert data["measurement"]["why"] == (
-        "nodes without records are not counted: the figures are lower bounds"
+        "nodes without records are taken to have held as many devices as the others, at their "
+        "mean power"
     )
+    assert value(data, "device_hours") == pytest.approx(16.0)
+    assert value(data, "cost") == pytest.approx(32.0)
+    device, filled, cpu, network = data["measurement"]["components"]
+    assert (cpu["component"], network["component"]) == ("cpu", "network")
+    assert (device["energy"], filled["energy"]) == (pytest.approx(4.0), pytest.approx(4.0))
+    assert (filled["low"], filled["high"]) == (pytest.approx(8 * 0.068), pytest.approx(8 * 0.7))
+    assert cpu["energy"] == pytest.approx(0.2)
+    assert data["details"]["tracking"]["attempts"][0]["devices"] == 16
+
+
+def test_a_first_rank_that_dies_leaves_a_gap_to_the_end() -> None:
+    """It metered 8 boards for 25 min; another rank hangs until two hours are over."""
+    dead, hanging = two_ranks(seconds=(1500.0, 7200.0))
+    data = made(totals([dead, hanging]))
+    assert value(data, "device_hours") == pytest.approx(16.0)
+    energy = data["results"]["energy_it"]
+    assert energy["value"] == pytest.approx(8.0)
+    assert energy["low"] < 4.0 < 8.0 < energy["high"]
+
+
+def two_ranks(seconds: tuple[float, float]) -> list[Written]:
+    """Of one node with 8 boards of 500 W, which the first meters."""
+    found = tuple(Device(uuid=f"G{n}", name=H100) for n in range(8))
+    written = []
+    for rank, each in enumerate(seconds):
+        metered = {
+            f"gpu:G{n}": Energy(
+                joules=500.0 * each, basis="measured", meter="NVML", component="device"
+            )
+            for n in range(8)
+        }
+        start = Start(
+            job="j",
+            writer=str(rank),
+            time=0.0,
+            boot="b",
+            host="h",
+            devices=found if rank == 0 else (),
+            place=Place(job="j", rank=rank, world=2, node=0, nodes=1),
+        )
+        last = Sample(time=each, elapsed=each, energy=metered if rank == 0 else {})
+        written.append(Written(start=start, last=last))
+    return written
 
 
 def test_energy_that_is_mostly_modelled_is_not_called_measured() -> None:
-    data = made(job(host=7000.0, **COUNTS))  # 4 kW of boards by counter, 7 kW of CPU by a model
+    data = made(job(watts=100.0, host=900.0, **COUNTS))  # 800 W by counter, 900 W by a model
     assert data["kind"] == "mixed"
     assert data["measurement"]["why"] == "most of the energy is from models, not from meters"
 
@@ -345,23 +389,27 @@ def test_the_components_say_how_each_was_had() -> None:
 
 def test_what_no_meter_sees_is_modelled_and_named() -> None:
     # Without a meter of the host its profile's power stands in: 8 kWh and 16 device-hours of it.
-    data = made(job(host=None, **COUNTS))
+    data = made(
+        job(host=None, **COUNTS), {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    )
     device, host = data["measurement"]["components"]
     assert (device["basis"], host["component"], host["basis"]) == ("measured", "hosts", "modelled")
     assert value(data, "energy_it") == pytest.approx(8.0 + host["energy"])
     assert 0.5 < host["energy"] / 16 * 1000 / 275 < 2  # p5.48xlarge: about 275 W a device
-    # Between nodes there is a network, a share of the rest: 16 x 0.5 + 2 x 0.2 = 8.4 kWh.
+    # Between nodes there is a network, a share of the rest: 16 x 0.5 + 2 x 0.2 = 8.4 kWh, and what
+    # the hosts draw beside their processors.
     data = made(two_nodes(), {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 16}})
-    *_, network = data["measurement"]["components"]
-    assert network["component"] == "network"
-    assert value(data, "energy_it") == pytest.approx(8.4 + network["energy"])
-    assert 0.01 < network["energy"] / 8.4 < 0.2
+    *_, hosts, network = data["measurement"]["components"]
+    assert (hosts["component"], network["component"]) == ("host_rest", "network")
+    rest = 8.4 + hosts["energy"]
+    assert value(data, "energy_it") == pytest.approx(rest + network["energy"])
+    assert 0.01 < network["energy"] / rest < 0.2
 
 
 def test_without_a_run_file_time_and_energy_are_told_and_the_rest_is_null() -> None:
     data = made(job(), None)
     assert value(data, "device_hours") == pytest.approx(16.0)
-    assert value(data, "energy_it") == pytest.approx(8.0)
+    assert value(data, "energy_it") == pytest.approx(16 * 0.775)  # 500 W, and 275 W of host
     for name in ("training_compute", "carbon_operational", "cost"):
         assert value(data, name) is None
         assert data["results"][name]["why"]

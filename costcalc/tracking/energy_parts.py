@@ -1,0 +1,146 @@
+"""The parts that a job's energy is made of: what meters saw, and what stands in for the rest.
+
+A model is not a meter: what CodeCarbon's models say of a host gives way to the profile of the node,
+with its range.  RAPL sees processors and memory; the rest of the node is what the profile has
+beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from costcalc.base.assumption import Assumption
+from costcalc.base.errors import CostcalcError
+from costcalc.base.units import unit
+from costcalc.calculator.result import Estimate
+from costcalc.catalog import accelerator as accelerators
+from costcalc.report.metered import NO_METER
+from costcalc.tracking.merge import Totals, named
+from costcalc.tracking.records import COMPONENTS, Basis
+
+_KWH = unit("kWh").factor
+_HOST = ("cpu", "memory")
+_ENOUGH = 0.05  # of the time metered, from which its mean power is taken for the rest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyPart:
+    """Energy of one component (kWh), and the meter that saw it; None: the profile's power.
+
+    What was metered and is not ``counted`` stands beside the figure and is no part of it.
+    """
+
+    component: str
+    energy: float
+    basis: Basis = "modelled"
+    meter: str | None = None
+    counted: bool = True
+    low: float | None = None
+    high: float | None = None
+    of: str = NO_METER
+
+    @property
+    def least(self) -> float:
+        """The low end."""
+        return self.energy if self.low is None else self.low
+
+    @property
+    def most(self) -> float:
+        """The high end."""
+        return self.energy if self.high is None else self.high
+
+    def to_dict(self) -> dict[str, object]:
+        """As the report lists it."""
+        return {
+            "component": self.component,
+            "energy": self.energy,
+            **({} if self.low is None else {"low": self.low, "high": self.high}),
+            "unit": "kWh",
+            "basis": self.basis,
+            "meter": self.meter or self.of,
+            **({} if self.counted else {"counted": False}),
+        }
+
+
+def metered(totals: Totals) -> list[EnergyPart]:
+    """What was metered, by component and meter."""
+    found: dict[tuple[str, Basis, str], float] = {}
+    for item in sorted(totals.energy.values(), key=lambda e: COMPONENTS.index(e.component)):
+        key = (item.component, item.basis, item.meter)
+        found[key] = found.get(key, 0.0) + item.joules / _KWH
+    return [
+        EnergyPart(component=name, energy=kwh, basis=basis, meter=meter)
+        for (name, basis, meter), kwh in found.items()
+    ]
+
+
+def completed(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:
+    """The parts of a job whose devices were metered, and what no meter saw, with its range."""
+    found = [part for part in parts if part.component == "device"]
+    found += _unseen(found, totals, made)
+    found += _hosts(parts, totals, made)
+    share = made.values.get("network_share", 0.0)
+    if share:
+        beside = [p for p in found if p.counted]
+        low, high = (sum(getattr(p, end) for p in beside) * share for end in ("least", "most"))
+        energy = sum(p.energy for p in beside) * share
+        found.append(EnergyPart(component="network", energy=energy, low=low, high=high))
+    return found
+
+
+def _unseen(devices: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:
+    """Devices while no meter saw them: at the mean power of the rest, else at the profile's.
+
+    Between the power of an idle device and the most that its board may draw.
+    """
+    seconds = sum(attempt.unseen for attempt in totals.attempts)
+    held = totals.device_seconds(0.0)
+    if seconds <= 1e-3 * held:  # the ranks of a launch begin one after the other
+        return []
+    watts = made.values.get("mean_power", 0.0)
+    how = NO_METER
+    if seconds <= (1 - _ENOUGH) * held:
+        watts = sum(part.energy for part in devices) * _KWH / (held - seconds)
+        how = "time × the mean power that was metered (costcalc)"
+    low = min(_bounds(made, "hardware.idle_power", watts)[0], watts)
+    high = max(_rating(totals), _bounds(made, "hardware.board_power", watts)[1], watts)
+    energy, low, high = (seconds * each / _KWH for each in (watts, low, high))
+    return [EnergyPart(component="device", energy=energy, low=low, high=high, of=how)]
+
+
+def _rating(totals: Totals) -> float:
+    """The most that one of the devices may draw; 0 where no profile says it."""
+    try:
+        power = accelerators.find(next(iter(named(totals.devices)), ""), ()).board_power
+    except CostcalcError:
+        return 0.0
+    return power.value if power else 0.0
+
+
+def _hosts(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:
+    """The hosts: what counters saw of them, and what the profile has beyond."""
+    seen = [p for p in parts if p.component in _HOST and p.basis == "measured"]
+    models = [replace(p, counted=False) for p in parts if p.component in _HOST and p not in seen]
+    watts = made.values.get("host_power")
+    if not watts:
+        return [p for p in parts if p.component in _HOST]
+    hours = totals.device_seconds(len(totals.devices)) / _KWH
+    low, high = _bounds(made, "hardware.host_power", watts)
+    known = sum(part.energy for part in seen)
+    rest = EnergyPart(
+        component="host_rest" if seen else "hosts",
+        energy=max(hours * watts - known, 0.0),
+        low=max(hours * low - known, 0.0),
+        high=max(hours * high - known, 0.0),
+        of=NO_METER + (", less what its processors and memory drew" if seen else ""),
+    )
+    return [*seen, rest, *models]
+
+
+def _bounds(made: Estimate, key: str, otherwise: float) -> tuple[float, float]:
+    """The low and the high end of an assumption."""
+    for item in made.assumptions:
+        if isinstance(item, Assumption) and item.key == key:
+            return item.low, item.high
+    return otherwise, otherwise

@@ -1,0 +1,134 @@
+"""Launches told apart by time, on the clock of each machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_merge import gpu, writer
+
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import totals
+
+HOUR = 3600.0
+
+
+def node(number: int, *, at: float = 0.0, boot: str = "", nodes: int = 1, **more: Any) -> Written:
+    """A node of eight boards of 500 W, for an hour unless said."""
+    seconds = more.pop("seconds", HOUR)
+    boot = boot or f"boot{number}"
+    return writer(
+        number,
+        at=at,
+        seconds=seconds,
+        node=number,
+        nodes=nodes,
+        world=nodes,
+        boot=boot,
+        devices="abcdefgh",
+        energy={f"gpu:{boot}/{name}": gpu(500.0 * seconds) for name in "abcdefgh"},
+        **more,
+    )
+
+
+def test_a_requeue_on_another_machine_does_not_count_the_wait() -> None:
+    """An hour on one machine, ten in the queue, an hour on another: 2 h and 16 device-hours."""
+    found = totals([node(0, boot="first"), node(0, at=11 * HOUR, boot="second")])
+    assert len(found.attempts) == 2
+    assert found.elapsed == 2 * HOUR
+    assert found.device_seconds(0.0) == 16 * HOUR
+    assert found.joules() == pytest.approx(2 * 8 * 500.0 * HOUR)
+
+
+def test_a_node_whose_clock_is_two_hours_ahead_is_of_the_same_hour() -> None:
+    found = totals([node(0, nodes=2), node(1, at=2 * HOUR, nodes=2)])
+    (attempt,) = found.attempts
+    assert attempt.elapsed == HOUR
+    assert found.device_seconds(0.0) == 16 * HOUR
+    assert found.joules() == pytest.approx(16 * 500.0 * HOUR)
+    assert found.notes == (
+        "the clocks of the nodes disagree by 120 minutes: the job is taken to have lasted as long "
+        "as its longest node",
+    )
+
+
+@pytest.mark.parametrize("clocks", [(None, None), (1000.0, 1000.0 + HOUR + 1.0)])
+def test_a_clock_that_steps_back_between_attempts_halves_nothing(clocks: tuple[Any, ...]) -> None:
+    first, second = node(0), node(0, at=HOUR - 0.5)
+    pair = [
+        replace(one, start=replace(one.start, clock=clock))
+        for one, clock in zip((first, second), clocks, strict=True)
+    ]
+    found = totals(pair)
+    assert len(found.attempts) == 2
+    assert found.joules() == pytest.approx(2 * 8 * 500.0 * HOUR)
+
+
+def test_a_clock_that_never_is_set_tells_trackers_within_trackers() -> None:
+    """By the wall an hour apart, by the machine's own clock at once: the wall's was set."""
+    outer, inner = node(0), node(0, at=HOUR)
+    pair = [
+        replace(outer, start=replace(outer.start, clock=100.0)),
+        replace(inner, start=replace(inner.start, clock=160.0)),
+    ]
+    found = totals(pair)
+    assert len(found.attempts) == 1
+
+
+def test_after_a_time_in_which_nobody_lives_a_new_attempt_begins() -> None:
+    """Rank 0 of the first has left no record, rank 1 of the second neither."""
+    first = node(1, nodes=2, boot="b")
+    later = node(0, nodes=2, boot="b", at=HOUR + 61.0)
+    sooner = node(0, nodes=2, boot="b", at=HOUR + 59.0)
+    assert len(totals([first, later]).attempts) == 2
+    assert len(totals([first, sooner]).attempts) == 1
+
+
+def test_a_world_of_another_size_is_a_new_attempt_after_a_pause() -> None:
+    small, large = node(0, nodes=1), node(1, nodes=2, at=2 * HOUR)
+    assert len(totals([small, large]).attempts) == 2
+
+
+def test_restarts_are_told_by_each_who_counts_them() -> None:
+    same = [node(0, attempt="slurm=1"), node(1, attempt="slurm=1 torchrun=0", at=1.0)]
+    assert len(totals(same).attempts) == 1  # a wrapper knows of no restarts of torchrun's
+    again = [*same, node(2, attempt="slurm=1 torchrun=1", at=2.0)]
+    assert len(totals(again).attempts) == 2
+
+
+def test_a_dead_first_ranks_meter_is_a_gap_to_the_end() -> None:
+    """Metered for half an hour of an hour and a half, by a rank that then died."""
+    dead = node(0, seconds=HOUR / 2, boot="b")
+    hanging = writer(1, seconds=1.5 * HOUR, world=2, boot="b")
+    found = totals([dead, hanging])
+    assert found.device_seconds(0.0) == 8 * 1.5 * HOUR
+    assert found.attempts[0].unseen == pytest.approx(8 * HOUR)
+    assert found.joules() == pytest.approx(8 * 500.0 * HOUR / 2)  # most was missed: as seen
+
+
+def test_nodes_without_records_hold_as_many_devices() -> None:
+    found = totals([node(0, nodes=4, tokens=100.0), node(2, nodes=4, tokens=100.0)])
+    (attempt,) = found.attempts
+    assert (attempt.missing, attempt.held, attempt.all_nodes) == ((1, 3), 32.0, 4)
+    assert found.tokens == 400.0  # of the same nodes as the devices
+    assert attempt.unseen == pytest.approx(16 * HOUR)
+
+
+def test_four_thousand_nodes_take_one_pass() -> None:
+    """Each writer's energy is asked for a few times, not once for every other writer."""
+    asked = [0]
+
+    class Counting(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            asked[0] += 1
+            return super().__getitem__(key)
+
+    def counted(number: int) -> Written:
+        one = node(number, nodes=500)
+        assert one.last is not None
+        return replace(one, last=replace(one.last, energy=Counting(one.last.energy)))
+
+    found = totals([counted(number) for number in range(500)])
+    assert found.device_seconds(0.0) == 4000 * HOUR
+    assert asked[0] <= 6 * 4000
