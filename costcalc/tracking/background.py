@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from costcalc.tracking import carrying, ranks
+from costcalc.tracking.aside import Aside
 from costcalc.tracking.attempts import grouped
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
@@ -40,6 +41,7 @@ _FIRST = 1.0  # seconds after which the first sample is taken: a short job leave
 # Looks at the whole job take so much of a core at the most, but are at most that many intervals
 # apart; one that takes less than so many seconds of a core is repeated with each interval.
 _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
+_LOGGER = 30.0  # seconds after which a callback that has not returned is told of
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 
 
@@ -80,6 +82,7 @@ class Background:
         self._adopted: tuple[str, tuple[Carried, ...]] | None = None
         self._looked: tuple[Totals, Written] | None = None
         self._due = 0.0
+        self._logger = Aside("costcalc-callback")
         self._over = threading.Event()
         self._status: Status = "completed"
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
@@ -157,9 +160,8 @@ class Background:
         """Imports, detection, meters and the estimate made before: what takes seconds."""
         with importing():
             from costcalc.tracking import detect
-
-            found = detect.host()
-            self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
+        found = detect.host()
+        self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
         self._records.change(
             versions=_versions(),
             machine={
@@ -181,20 +183,19 @@ class Background:
 
     def _meter(self, *, host: bool) -> None:
         """Begin to meter the job's devices that this process sees, and its host."""
-        with importing():
+        with importing():  # a fork waits for imports of ours, never for drivers
             from costcalc.tracking import detect
-            from costcalc.tracking.meters import Meters
+            from costcalc.tracking.meters import Meters, load
 
-            share = self._neighbours.share if self._neighbours else lambda: 1.0
-            meters = Meters(
-                boot=self._boot,
-                host=host,
-                share=share,
-                devices=lambda all_: detect.of_the_job(
-                    detect.visible(all_, os.environ), self._place
-                ),
-            )
-            meters.start()
+            load()
+        share = self._neighbours.share if self._neighbours else lambda: 1.0
+        meters = Meters(
+            boot=self._boot,
+            host=host,
+            share=share,
+            devices=lambda all_: detect.of_the_job(detect.visible(all_, os.environ), self._place),
+        )
+        meters.start()
         self._meters = meters
         self._records.change(devices=meters.picked, meters=meters.keys, versions=_versions())
 
@@ -225,9 +226,8 @@ class Background:
         with importing():
             from costcalc.tracking.monitor import JobMonitor
             from costcalc.tracking.plan import predicted
-
-            self.predicted, self._why_not = predicted(self.options.plan)
-            self._monitor = JobMonitor(self.options, self.predicted)
+        self.predicted, self._why_not = predicted(self.options.plan)
+        self._monitor = JobMonitor(self.options, self.predicted)
 
     @never_raises(None)
     def _interval(self) -> None:
@@ -273,9 +273,26 @@ class Background:
                     pace=self.counter.pace,
                 )
             )
+        self._hand_over(dict(seen.metrics))
         spent = time.thread_time() + self._records.cpu - before
         if spent > _CHEAP:
             self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
+
+    def _hand_over(self, metrics: dict[str, float]) -> None:
+        """Give the metrics to the user's callback, which may raise or hang, on its own thread."""
+        callback = self.options.callback
+        if callback is None:
+            return
+        if self._logger.taken > _LOGGER:
+            self.note(f"the callback does not return for {_LOGGER:.0f} s: it is not waited for")
+
+        def call() -> None:
+            try:
+                callback(metrics)
+            except Exception as error:  # noqa: BLE001  (it is the user's)
+                self.note(f"the callback failed: {type(error).__name__}: {error}")
+
+        self._logger.do("metrics", call)
 
     def _everyone(self, written: Sequence[Written]) -> bool:
         """Whether all ranks of this launch have been seen, those of earlier ones aside."""
@@ -347,6 +364,7 @@ class Background:
         if self._place.rank == 0:
             self._wait_for_others()
             self._conclude()
+        self._logger.wait(_PATIENCE if self.options.callback else 0.0)  # the last metrics
         if not self._records.settle(_PATIENCE):
             self.note("the record was not ended in time: the ledger's disk does not answer")
 

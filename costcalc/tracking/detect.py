@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,16 +149,55 @@ def host(env: Mapping[str, str] | None = None) -> HostShare:
     )
 
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU in each period of microseconds
+_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def _quota() -> float | None:
-    """Cores that the control group may use, None where it sets no bound."""
+    """Cores that the control groups allow, the least of those around; None without a bound.
+
+    A process's group and every group above it may set one (cgroups(7)): ``cpu.max`` of version 2,
+    ``cpu.cfs_quota_us`` of version 1.  Within a container the mount is often the group itself.
+    """
+    found = [_bound(folder) for folder in _groups()]
+    return min((cores for cores in found if cores is not None), default=None)
+
+
+def _groups() -> Iterator[Path]:
+    """The folders of this process's control groups and of those above, then the mounts' own."""
+    mounts = {"": _CGROUPS}
     try:
-        text = _QUOTA.read_text(encoding="ascii").split()
-        return None if text[0] == "max" else int(text[0]) / int(text[1])
-    except (OSError, ValueError, IndexError):
+        lines = _OWN.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, names, path = line.split(":", 2)
+        if names and "cpu" not in names.split(","):
+            continue
+        mount = _CGROUPS if not names else _CGROUPS / names
+        if names and not mount.is_dir():
+            mount = _CGROUPS / "cpu"
+        mounts[names] = mount
+        below = Path(path.lstrip("/"))
+        yield from (mount / each for each in (below, *below.parents))
+    yield from mounts.values()
+    yield _CGROUPS / "cpu"
+
+
+def _bound(folder: Path) -> float | None:
+    """Microseconds of CPU in each period of microseconds, as cores."""
+    try:
+        limit, period = (folder / "cpu.max").read_text(encoding="ascii").split()[:2]
+    except (OSError, ValueError):
+        try:
+            limit = (folder / "cpu.cfs_quota_us").read_text(encoding="ascii").strip()
+            period = (folder / "cpu.cfs_period_us").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+    try:
+        cores = int(limit) / int(period)
+    except (ValueError, ZeroDivisionError):  # max
         return None
+    return cores if cores > 0 else None  # -1 of version 1
 
 
 def _cpu_name() -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -238,6 +238,12 @@ def _host_meter(hardware: Any, boot: str) -> _Meter | None:
         meter=f"{meter} (CodeCarbon)",
         read=read,
     )
+
+
+def load() -> None:
+    """Import what :meth:`Meters.start` needs; detection itself imports little."""
+    with suppress(Exception):  # it is told when it is needed
+        import codecarbon  # noqa: F401
 
 
 def _hardware() -> Sequence[Any]:

@@ -77,8 +77,6 @@ class JobMonitor:
             before = self._predicted.results if self._predicted else None
             self._teller.tell(whole.elapsed, spent, forecast, before)
         metrics = self._metrics(whole, counted, spent, forecast)
-        if self._options.callback is not None:
-            self._options.callback(dict(metrics))
         return Overview(
             metrics=metrics,
             forecast=forecast,

@@ -101,6 +101,8 @@ def _launcher(env: Env) -> Place | None:
         if name == "Slurm" and not (env.get("SLURM_STEP_ID") or env.get("SLURM_STEPID")):
             continue  # a batch script: its variables are set though nothing was launched
         at, of = _number(env, rank), _number(env, world)
+        if name == "Slurm":  # a step of fewer tasks than the allocation: an interactive one has one
+            of = _number(env, "SLURM_STEP_NUM_TASKS") or of
         if at is None or of is None or not 0 <= at < of:
             continue
         return Place(

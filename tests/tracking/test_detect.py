@@ -122,13 +122,64 @@ def test_the_cores_of_a_job(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(bound)), raising=False)
-    monkeypatch.setattr(detect, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(detect, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(detect, "_OWN", tmp_path / "none")
     if quota is not None:
         (tmp_path / "cpu.max").write_text(quota)
     found = host(env)
     assert (found.all_cores, found.cores) == (8, frozenset(range(bound)))
     assert found.allotted == allotted
     assert found.share == allotted / 8
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "cores"),
+    [
+        # Slurm, systemd-run and Kubernetes nest: the bound may be above the process's own group.
+        (
+            "0::/system.slice/slurmstepd.scope/job_7/step_0\n",
+            {"system.slice/slurmstepd.scope/job_7/cpu.max": "400000 100000\n"},
+            4.0,
+        ),
+        (
+            "0::/kubepods.slice/pod1/box\n",
+            {
+                "kubepods.slice/cpu.max": "max 100000\n",
+                "kubepods.slice/pod1/cpu.max": "600000 100000\n",
+                "kubepods.slice/pod1/box/cpu.max": "250000 100000\n",
+            },
+            2.5,
+        ),
+        # version 1: a mount a controller, -1 where there is no bound
+        (
+            "12:memory:/a\n4:cpu,cpuacct:/slurm/job_7\n",
+            {
+                "cpu,cpuacct/slurm/job_7/cpu.cfs_quota_us": "-1\n",
+                "cpu,cpuacct/slurm/job_7/cpu.cfs_period_us": "100000\n",
+                "cpu,cpuacct/slurm/cpu.cfs_quota_us": "150000\n",
+                "cpu,cpuacct/slurm/cpu.cfs_period_us": "50000\n",
+            },
+            3.0,
+        ),
+        ("0::/none\n", {}, None),
+        ("0::/torn\n", {"torn/cpu.max": "100000 0\n", "cpu.max": "words\n"}, None),
+    ],
+)
+def test_quotas_of_nested_groups_count(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+    files: dict[str, str],
+    cores: float | None,
+) -> None:
+    (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(detect, "_CGROUPS", tmp_path / "fs")
+    monkeypatch.setattr(detect, "_OWN", tmp_path / "own")
+    assert detect._quota() == cores
 
 
 def test_a_machine_without_affinity_has_all_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:

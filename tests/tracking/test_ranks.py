@@ -123,6 +123,23 @@ def test_all_ranks_of_one_launcher_are_one_job_and_processes_alone_are_not() -> 
     assert detect({}, {}).job != detect({}, {}).job
 
 
+def test_an_interactive_step_has_one_rank_and_not_the_allocations_eight() -> None:
+    """srun --pty within salloc -n 8: the step's own number counts (srun(1))."""
+    env = {
+        "SLURM_JOB_ID": "42",
+        "SLURM_STEP_ID": "4294967290",
+        "SLURM_PROCID": "0",
+        "SLURM_LOCALID": "0",
+        "SLURM_NTASKS": "8",
+        "SLURM_STEP_NUM_TASKS": "1",
+        "SLURM_STEP_NUM_NODES": "1",
+        "SLURM_NODEID": "0",
+    }
+    found = detect(env, {})
+    assert (found.rank, found.world, found.nodes) == (0, 1, 1)
+    assert detect({**env, "SLURM_STEP_NUM_TASKS": "8"}, {}).world == 8
+
+
 def test_restarts_are_counted_by_who_restarts() -> None:
     slurm, torchrun = {"SLURM_RESTART_COUNT": "2"}, {"TORCHELASTIC_RESTART_COUNT": "0"}
     assert detect(slurm, {}).attempt == "slurm=2"

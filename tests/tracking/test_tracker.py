@@ -18,7 +18,7 @@ import pytest
 
 import costcalc
 from costcalc.base.reading import read_file
-from costcalc.tracking import background, tracker
+from costcalc.tracking import background, guard, tracker
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Writer
 from costcalc.tracking.records import Energy, Sample
@@ -139,6 +139,26 @@ def test_a_function_is_tracked_at_each_call(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.yaml")) == ["costs.2.yaml", "costs.yaml"]
 
 
+def test_a_generator_is_tracked_while_it_yields(tmp_path: Path) -> None:
+    @tracked(tmp_path)
+    def train(tracker: Any = None) -> Any:
+        for number in range(3):
+            tracker.step(tokens=5)
+            yield number
+        return "done"
+
+    assert list(train()) == [0, 1, 2]
+    data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
+    assert data["details"]["tracking"]["steps"] == 3
+
+
+def test_an_interval_without_end_is_an_hour(tmp_path: Path) -> None:
+    with tracked(tmp_path, interval=float("inf")) as job:
+        job.step(tokens=1)
+    assert job.report["details"]["tracking"]["steps"] == 1
+    assert read(tmp_path / "costs.ledger")[0].start.interval == 3600.0
+
+
 def test_a_coroutine_is_tracked_in_a_notebooks_loop(tmp_path: Path) -> None:
     @tracked(tmp_path)
     async def train() -> str:
@@ -241,7 +261,39 @@ def test_a_callback_that_fails_is_a_note(tmp_path: Path) -> None:
 
     with tracked(tmp_path, callback=fails) as job:
         time.sleep(0.2)
-    assert "observe failed: RuntimeError: the logger is gone" in job.notes
+    assert "the callback failed: RuntimeError: the logger is gone" in job.notes
+    assert job.report is not None
+
+
+def test_a_callback_that_hangs_holds_neither_limits_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_LOGGER", 0.1)
+    monkeypatch.setattr(background, "_PATIENCE", 0.2)
+    released = threading.Event()
+    run = {**RUN, "limits": {"time": "0.2 s"}}
+    with tracked(tmp_path, run, callback=lambda _: released.wait(30), on_limit="stop") as job:
+        for _ in range(2000):
+            time.sleep(0.01)
+            job.step(tokens=1)
+            if job.should_stop:
+                break
+    released.set()
+    assert job.report["details"]["tracking"]["attempts"][0]["status"] == "stopped"
+    assert any(note.startswith("the callback does not return for ") for note in job.notes)
+
+
+def test_a_fork_waits_for_no_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+
+    class Slow(StillMeters):
+        def start(self) -> None:
+            held.append(guard.importing().locked())
+
+    monkeypatch.setattr("costcalc.tracking.meters.Meters", Slow)
+    with tracked(tmp_path) as job:
+        time.sleep(0.1)
+    assert held == [False]
     assert job.report is not None
 
 
