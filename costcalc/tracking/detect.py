@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from costcalc.tracking.records import Device, Place
 
 # Which devices of a node a process may see; the first that is set counts.
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
-_STALE = 60.0  # seconds after which a neighbour that gave no sign is gone
 _SLICES = 7  # of a whole MIG device (NVIDIA MIG user guide: seven compute slices)
 
 
@@ -213,29 +211,30 @@ def _cpu_name() -> str:
 class Neighbours:
     """Jobs on one node that know of each other: a core that several may use is split evenly.
 
-    Each leaves a small file in a folder of the node; one that gives no sign is gone.  So two jobs
-    never claim more of a host than there is.  Best effort: without the folder a job counts alone.
+    Each leaves a small file in a folder of the node and holds a lock on it, which the kernel takes
+    away with the process, however it ends and whatever its namespaces.  So two jobs never claim
+    more of a host than there is.  Best effort: without the folder a job counts alone.
     """
 
     def __init__(
         self, job: str, boot: str, found: HostShare, *, folder: Path | None = None
     ) -> None:
-        root = folder or Path(tempfile.gettempdir())
-        self._folder = root / f"costcalc-{job_hash(boot)}"
-        self._own = job_hash(job)
-        self._file = self._folder / f"{self._own}-{os.getpid()}.json"
-        self._host = found
+        self._own, self._host = job_hash(job), found
+        self._folder: Path | None = None
+        with suppress(OSError):  # no temporary folder
+            self._folder = (folder or Path(tempfile.gettempdir())) / f"costcalc-{job_hash(boot)}"
+        self._sign: Path | None = None
+        self._held = -1  # the descriptor that holds the lock
 
     def share(self) -> float:
         """The job's share of its host now; a sign of life is left."""
         host_, others = self._host, []
+        if self._folder is None:
+            return host_.share
         try:
-            self._folder.mkdir(mode=0o1777, exist_ok=True)
-            with suppress(OSError):
-                self._folder.chmod(0o1777)  # other users' jobs too
-            data = {"cores": sorted(host_.cores), "time": time.time()}
-            self._file.write_text(json.dumps(data), encoding="ascii")
-            others = self._others()
+            if self._sign is None:
+                self._sign = self._signed(self._folder)
+            others = self._others(self._folder)
         except OSError:
             return host_.share
         if not others:
@@ -243,21 +242,51 @@ class Neighbours:
         each = sum(1.0 / (1 + sum(core in cores for cores in others)) for core in host_.cores)
         return min(each * host_.allotted / max(len(host_.cores), 1) / host_.all_cores, host_.share)
 
-    def _others(self) -> list[set[int]]:
+    def _signed(self, folder: Path) -> Path:
+        """A file of our own, locked as long as we live."""
+        folder.mkdir(mode=0o1777, exist_ok=True)
+        with suppress(OSError):
+            folder.chmod(0o1777)  # other users' jobs too
+        name = f"{self._own}-{os.getpid()}-{id(self):x}"
+        beside = folder / f"{name}.new"
+        self._held = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o644)
+        _lock(self._held)
+        os.write(self._held, json.dumps({"cores": sorted(self._host.cores)}).encode())
+        return beside.rename(folder / f"{name}.json")  # seen once it is locked and whole
+
+    def _others(self, folder: Path) -> list[set[int]]:
         """The cores of each other job that lives."""
         by_job: dict[str, set[int]] = {}
-        for path in self._folder.glob("*.json"):
+        for path in folder.glob("*.json"):
             name = path.name.partition("-")[0]
             if name == self._own:
                 continue
             with suppress(OSError, ValueError, KeyError, TypeError):
-                data = json.loads(path.read_text(encoding="ascii"))
-                if time.time() - data["time"] < _STALE:
+                with path.open(encoding="ascii") as sign:
+                    lives, data = not _lock(sign.fileno()), json.load(sign)
+                if lives:
                     by_job.setdefault(name, set()).update(int(core) for core in data["cores"])
+                else:
+                    path.unlink(missing_ok=True)
         return list(by_job.values())
 
     def leave(self) -> None:
         """Take the sign away; the last one takes the folder too."""
+        if self._sign is None or self._folder is None:
+            return
         with suppress(OSError):
-            self._file.unlink(missing_ok=True)
+            self._sign.unlink(missing_ok=True)
+            os.close(self._held)
+            self._sign = None
             self._folder.rmdir()
+
+
+def _lock(sign: int) -> bool:
+    """Lock a file for oneself; whether nobody else holds it."""
+    try:
+        import fcntl
+
+        fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True

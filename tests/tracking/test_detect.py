@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,8 @@ def test_jobs_never_claim_more_than_the_node(
     for job in jobs:
         job.share()
     assert sum(job.share() for job in jobs) <= 1.0 + 1e-9
+    for job in jobs:
+        job.leave()
 
 
 def test_ranks_of_one_job_are_no_neighbours(tmp_path: Path) -> None:
@@ -189,15 +192,38 @@ def test_a_machine_without_affinity_has_all_its_cores(monkeypatch: pytest.Monkey
     assert (found.all_cores, found.cores) == (1, frozenset({0}))
 
 
-@pytest.mark.parametrize(("age", "share"), [(0.0, 0.5), (59.0, 0.5), (61.0, 1.0)])
-def test_a_neighbour_without_a_sign_for_a_minute_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, share: float
-) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(detect.time, "time", lambda: now[0])
-    Neighbours("a", "b", cores(*range(8)), folder=tmp_path).share()
-    now[0] += age
-    assert Neighbours("c", "b", cores(*range(8)), folder=tmp_path).share() == share
+def test_neighbours_are_those_that_live_however_old_their_sign(tmp_path: Path) -> None:
+    """A job that is killed takes its share with it; one that is silent for hours does not."""
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from costcalc.tracking.detect import HostShare, Neighbours\n"
+        "eight = frozenset(range(8))\n"
+        "host = HostShare(name='h', cpu='c', cores=eight, all_cores=8, allotted=8.0)\n"
+        "Neighbours('other', 'b', host, folder=Path(sys.argv[1])).share()\n"
+        "print('there', flush=True); time.sleep(60)\n"
+    )
+    mine = Neighbours("mine", "b", cores(*range(8)), folder=tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout
+        assert child.stdout.readline() == "there\n"
+        for path in tmp_path.rglob("*.json"):
+            os.utime(path, (0, 0))
+        assert mine.share() == 0.5
+        child.kill()
+        child.wait()
+    assert mine.share() == 1.0
+
+
+def test_no_temporary_folder_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(detect.tempfile, "gettempdir", none)
+    alone = Neighbours("a", "b", cores(0))
+    assert alone.share() == 1 / 8
+    alone.leave()
 
 
 def test_other_users_leave_their_signs_too(tmp_path: Path) -> None:
