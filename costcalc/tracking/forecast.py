@@ -3,7 +3,8 @@ what has been seen, with a range that narrows.
 
 Pace is seconds of the allocation a datum (or a step).  The estimate made before says it with its
 range, the job itself says it better with every interval; both are taken as log-normal and weighted
-by their precision.  What is over is exact; what remains is (planned - done) x pace.
+by their precision, that of the estimate being no better than the two agree.  What is over is exact;
+what remains is (planned - done) x pace.
 """
 
 from __future__ import annotations
@@ -166,7 +167,11 @@ class Forecaster:
 
     def _pace(self) -> tuple[float, float] | None:
         """Seconds a datum of what remains, and the spread of its logarithm."""
-        known = [found for found in (self._before(), self._seen()) if found is not None]
+        before, seen = self._before(), self._seen()
+        if before is not None and seen is not None:
+            # The estimate is at least as unsure as it has been seen to be wrong.
+            before = (before[0], max(before[1], abs(log(before[0] / seen[0]))))
+        known = [found for found in (before, seen) if found is not None]
         if not known:
             return None
         weights = [1.0 / (sigma * sigma) for _, sigma in known]

@@ -81,7 +81,8 @@ def test_two_sources_are_weighted_by_their_precision(predicted: costcalc.Estimat
     assert before.low
     assert before.high
     prior = before.value * 3600 / 1e9
-    sigma = log(before.high / before.low) / (2 * Z95)
+    # The job takes twice as long as estimated: so unsure the estimate is at least.
+    sigma = max(log(before.high / before.low) / (2 * Z95), log(2))
     pace = 2 * prior
     found = follow(Forecaster(predicted), pace, [0.001, 0.002, 0.003])[-1]
     weights = (1 / sigma**2, 1 / DRIFT**2)
@@ -98,7 +99,8 @@ def test_two_sources_are_weighted_by_their_precision(predicted: costcalc.Estimat
 def test_the_range_narrows_and_ends_at_what_it_took(predicted: costcalc.Estimate) -> None:
     found = follow(Forecaster(predicted), 1e-4, [0.01, 0.1, 0.3, 0.6, 0.9, 1.0])
     widths = [f.total["cost"].high / f.total["cost"].low for f in found]  # type: ignore[operator]
-    assert widths == sorted(widths, reverse=True)
+    # at first the estimate's own, which the job then contradicts
+    assert widths[1:] == sorted(widths[1:], reverse=True)
     last = found[-1]
     assert last.total["wall_clock"].value == pytest.approx(1e9 * 1e-4 / 3600)
     assert last.total["wall_clock"].low == last.total["wall_clock"].high
