@@ -63,6 +63,7 @@ class Scenarios:
     axes: Mapping[str, tuple[str | int, ...]]
     figures: Mapping[str, Array]
     utilization: Array  # accelerator × count
+    nodes: Array  # accelerator × count × region: instances or hosts
     why: Mapping[tuple[str, int], str]
 
     @property
@@ -115,7 +116,9 @@ def scenarios(
     used = known["utilization"][:, :, 0, 0] if "utilization" in known else nothing
     asked: tuple[Sequence[str | int], ...] = (accelerators, counts, regions, plans)
     axes = {name: tuple(listed) for name, listed in zip(AXES, asked, strict=True)}
-    return Scenarios(axes=axes, figures=figures, utilization=used, why=why)
+    return Scenarios(
+        axes=axes, figures=figures, utilization=used, nodes=_nodes(sides, places, shape), why=why
+    )
 
 
 Sides = Mapping[tuple[int, int, str | None], tuple[Input, Devices]]
@@ -177,6 +180,17 @@ def _hardware(
                     for p in columns:
                         found[key][a, c, p] = item.value
     known |= {key: _over_regions(values, of_region) for key, values in found.items()}
+    return made
+
+
+def _nodes(sides: Sides, places: Sequence[Region], shape: tuple[int, int, int, int]) -> Array:
+    """How many instances or hosts each hardware takes at each place."""
+    of: dict[str | None, list[int]] = {}
+    for r, region in enumerate(places):
+        of.setdefault(region.provider, []).append(r)
+    made = np.ones(shape[:3])
+    for (a, c, provider), (_, devices) in sides.items():
+        made[a, c, of[provider]] = devices.nodes
     return made
 
 

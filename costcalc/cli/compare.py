@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SLOW = 1.0  # seconds after which a progress bar shows
 _BETTER = {"time": "faster", "cost": "cheaper", "carbon": "cleaner"}
+_RANKED = {"time": "time", "carbon": "CO2e"}
 _FIGURES: tuple[tuple[FigureName, str, str], ...] = (
     ("wall_clock", "Time", "h"),
     ("cost", "Cost", "USD"),
@@ -62,6 +63,7 @@ def command(
         str | None, options.option("--minimize", "time, cost or carbon, within the limits.")
     ] = None,
     limit: options.Limit = None,
+    no_interruptions: options.NoInterruptions = False,
     set_: options.Set = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")] = 12,
     output: Annotated[
@@ -104,6 +106,7 @@ def command(
             progress=_progress(stack),
             write=_writer(stack, output, force=force),
             client=_client(stack, workers, cluster),
+            interruptions=not no_interruptions,
         )
     if output is not None:
         print(f"wrote {output}", file=sys.stderr)
@@ -167,7 +170,7 @@ def _show(made: Comparison, top: int) -> None:
         f"{len(made.front)} on the front of {', '.join(made.aims)}"
     )
     if made.minimize is not None:
-        said = _said(made.best) if made.best else "nothing meets the limits"
+        said = _said(made.best, made.currency) if made.best else "nothing meets the limits"
         console.print(f"least {made.minimize} within the limits: {said}")
     console.print("\nThe front: nothing is better in all" + (" (5 – 95 %)" if made.wins else ""))
     console.print(_front(made, made.front[:top]))
@@ -179,8 +182,13 @@ def _show(made: Comparison, top: int) -> None:
         )
     if made.rest:
         console.print("\nThe rest, cheapest first")
-        console.print(_rest(made.rest[:top]))
+        console.print(_rest(made.rest[:top], made.currency))
         _more(console, len(made.rest), top)
+    if made.unpriced:
+        ranked = " and ".join(_RANKED[aim] for aim in made.aims[::-1] if aim != "cost")
+        console.print(f"\nWithout a known price: nothing is better in {ranked}")
+        console.print(_rest(made.unpriced[:top], made.currency))
+        _more(console, len(made.unpriced), top)
     if len(made.front) > 1:
         console.print(text(_plot(made)), soft_wrap=True)
     for line in _cannot(made.why)[:top]:
@@ -188,9 +196,11 @@ def _show(made: Comparison, top: int) -> None:
     print_rest(console, made.notes, made.sources)
 
 
-def _said(row: ScenarioRow) -> str:
+def _said(row: ScenarioRow, currency: str = "USD") -> str:
     hardware = f"{row['count']} × {row['accelerator']} in {row['region']}, {row['plan']}"
-    figures = ", ".join(human(row[name], unit) for name, _, unit in _FIGURES)
+    figures = ", ".join(
+        human(row[name], currency if name == "cost" else unit) for name, _, unit in _FIGURES
+    )
     return f"{hardware}: {figures}"
 
 
@@ -215,7 +225,14 @@ def _more(console: Console, number: int, top: int) -> None:
 
 def _front(made: Comparison, rows: Sequence[ScenarioRow]) -> Table:
     """Two lines a row: the figures, and beneath them their ranges."""
-    heads = ("Hardware", "Where", "Time", "USD", "kgCO2e", *(["beats 1st"] if made.wins else []))
+    heads = (
+        "Hardware",
+        "Where",
+        "Time",
+        made.currency,
+        "kgCO2e",
+        *(["beats 1st"] if made.wins else []),
+    )
     shown = table(*heads, whole=("Hardware", "Where"))
     for at, row in enumerate(rows):
         ranges = row.get("ranges") or {}
@@ -241,8 +258,8 @@ def _ends(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None or low == high else f"{digits(low)} – {digits(high)}"
 
 
-def _rest(rows: Sequence[ScenarioRow]) -> Table:
-    heads = ("Hardware", "Where", "Plan", "Time", "USD", "kWh", "kgCO2e")
+def _rest(rows: Sequence[ScenarioRow], currency: str = "USD") -> Table:
+    heads = ("Hardware", "Where", "Plan", "Time", currency, "kWh", "kgCO2e")
     shown = table(*heads, whole=("Hardware", "Where"))
     for row in rows:
         precision = f" {row['precision']}" if row["precision"] else ""
@@ -270,9 +287,9 @@ def _plot(made: Comparison) -> Plot:
     return Plot(
         title=f"{made.name}: time against cost",
         x_label="hours",
-        y_label="USD",
+        y_label=made.currency,
         log_x=True,
         x_text="{:.3g} h".format,
-        y_text="{:,.0f} USD".format,
+        y_text=f"{{:,.0f}} {made.currency}".format,
         series=[series(made.rest, "the rest", "·"), series(made.front, "front", "●")],
     )

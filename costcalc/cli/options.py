@@ -139,6 +139,9 @@ Limit = Annotated[
     list[str] | None, typer.Option("--limit", help="A limit: cost=500USD.", show_default=False)
 ]
 
+NoInterruptions = Annotated[
+    bool, typer.Option("--no-interruptions", help="Leave those of spot instances out.")
+]
 Search = Annotated[
     str | None, typer.Option("--search", help="Words in any column.", show_default=False)
 ]

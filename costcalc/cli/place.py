@@ -165,6 +165,7 @@ def _show(made: Standing) -> None:
     console.print(_laws())
     console.print("By year: the share of academia, and what each purse could have trained")
     console.print(_divide(made))
+    console.print(f"  * until {made.until}, where the data end")
     print_rest(console, (), made.sources)
 
 
@@ -238,7 +239,7 @@ def _divide(made: Standing) -> Table:
     for row in made.divide:
         shares = [row["could_train"][name] for name in ids]
         shown.add_row(
-            str(row["year"]),
+            str(row["year"]) + (" *" if row["year"] == made.until.year else ""),
             str(row["n"]),
             percent(row["academia"]),
             percent(row["joint"]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costcalc.base.human import bare, digits, human, span
+from costcalc.base.human import bare, digits, human, percent, span
 from costcalc.cli import OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from costcalc.decide.planning import Planned, Search, Spot, SpotCosts
+    from costcalc.decide.planning import Planned, Search, SpotCosts
+    from costcalc.decide.preempted import Spot
+    from costcalc.decide.scaling import Predicted
 
 
 ROWS = 12  # of a curve of expected scores; a longer one is thinned
@@ -46,15 +48,19 @@ def command(
     experts: Annotated[
         bool, typer.Option("--experts", help="The nearest mixture of experts, not a dense model.")
     ] = False,
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="The chance that each limit is kept with.")
+    ] = 0.8,
     interruptions: Annotated[
         float | None,
         typer.Option(
             "--interruptions-per-day",
             show_default=False,
             min=0,
-            help="Of the whole job, on spot instances.",
+            help="Of the whole job, on spot instances; else what public traces say.",
         ),
     ] = None,
+    no_interruptions: options.NoInterruptions = False,
     checkpoint: Annotated[str, typer.Option("--checkpoint-time", help="To save.")] = "1 min",
     restart: Annotated[str, typer.Option("--restart-time", help="To start again.")] = "10 min",
     interval: Annotated[
@@ -94,6 +100,8 @@ def command(
         experts=experts,
         scores=_scores(scores),
         spot=_spot(interruptions, checkpoint, restart, interval),
+        confidence=confidence,
+        interruptions=not no_interruptions,
     )
     if output is not None:
         from costcalc.base.writing import save, to_yaml
@@ -121,7 +129,7 @@ def _scores(text: str | None) -> list[float] | None:
 
 def _spot(a_day: float | None, checkpoint: str, restart: str, interval: str | None) -> Spot | None:
     from costcalc.base.units import parse, to_si
-    from costcalc.decide.planning import Spot
+    from costcalc.decide.preempted import Spot
 
     if a_day is None:
         return None
@@ -134,9 +142,6 @@ def _spot(a_day: float | None, checkpoint: str, restart: str, interval: str | No
 
 
 def _show(made: Planned) -> None:
-
-    from costcalc.calculator.result import UNITS
-    from costcalc.decide.chunk import LIMITED
     from costcalc.decide.sweep import section
 
     console = screen()
@@ -154,15 +159,11 @@ def _show(made: Planned) -> None:
     layout = made.estimate.details.get("layout")
     if layout:
         console.print(f"layout: {_layout(layout)}")
-    used = table("Limit", "holds", "used", "left")
-    for key, most in made.limits.items():
-        unit, left = UNITS[LIMITED[key]], made.left[key]
-        word = "closest" if made.ways else "binding"
-        binding = f" ({word})" if key == made.binding else ""
-        used.add_row(
-            f"{key}{binding}", human(most, unit), human(most - left, unit), human(left, unit)
-        )
-    console.print(used)
+    _show_limits(console, made)
+    console.print("What it takes (5 – 95 %)")
+    console.print(_headline(made))
+    if made.predicted:
+        console.print(f"Predicted loss, nats a token: {'; '.join(map(_loss, made.predicted))}")
     if made.laws:
         console.print("What the compute should train")
         console.print(_laws(made))
@@ -173,10 +174,57 @@ def _show(made: Planned) -> None:
         console.print("Ways within the limits")
         console.print(_ways(made))
     if made.spot:
-        _show_spot(console, made.spot)
+        _show_spot(console, made.spot, made.currency)
     if made.search:
         _show_search(console, made.search)
     print_rest(console, made.notes, made.sources)
+
+
+def _show_limits(console: Console, made: Planned) -> None:
+    """Each limit, what is used of it, and the chance of keeping it."""
+    from costcalc.decide.chunk import LIMITED
+
+    console.print(f"Within the limits with a chance of {percent(made.confidence)} each")
+    used = table("Limit", "holds", "used", "left", "kept")
+    for key, most in made.limits.items():
+        unit, left = made.estimate.results[LIMITED[key]].unit, made.left[key]
+        word = "closest" if made.ways else "binding"
+        binding = f" ({word})" if key == made.binding else ""
+        chance = made.chances.get(key)
+        used.add_row(
+            f"{key}{binding}",
+            human(most, unit),
+            human(most - left, unit),
+            human(left, unit),
+            "unknown" if chance is None else percent(chance),
+        )
+    console.print(used)
+
+
+HEADLINE = (
+    ("wall_clock", "Time"),
+    ("device_hours", "Device-hours"),
+    ("cost", "Cost"),
+    ("energy", "Energy"),
+    ("water", "Water"),
+    ("carbon_total", "CO2e"),
+)
+
+
+def _headline(made: Planned) -> Table:
+    """Every headline figure with its range, whatever the limits are of; why where unknown."""
+    shown = table("Figure", "Value", "Range")
+    for name, head in HEADLINE:
+        one = made.estimate.results[name]
+        said = span(one.low, one.high, one.value, one.unit) if one.value is not None else one.why
+        shown.add_row(head, human(one.value, one.unit), said)
+    return shown
+
+
+def _loss(one: Predicted) -> str:
+    low, high = one["low"], one["high"]
+    ends = f" ({low:.3f} – {high:.3f})" if low is not None and high is not None else ""
+    return f"{digits(one['value'], 4)}{ends} by {one['law'].replace(' et al. ', ' ')}"
 
 
 def _tokens(value: object) -> str:
@@ -223,7 +271,7 @@ def _layout(layout: Mapping[str, Any]) -> str:
 
 
 def _ways(made: Planned) -> Table:
-    heads = ("", "Hardware", "Where", "Time", "USD", "kWh", "kgCO2e")
+    heads = ("", "Hardware", "Where", "Time", made.currency, "kWh", "kgCO2e")
     shown = table(*heads, whole=("", "Hardware", "Where"))
     for name, row in made.ways.items():
         shown.add_row(
@@ -238,7 +286,7 @@ def _ways(made: Planned) -> Table:
     return shown
 
 
-def _show_spot(console: Console, spot: SpotCosts) -> None:
+def _show_spot(console: Console, spot: SpotCosts, currency: str = "USD") -> None:
     often = (
         f"a checkpoint every {digits(spot['interval_minutes'])} min"
         if spot["interval_minutes"] < 60 * spot["work_hours"] * (1 - 1e-9)
@@ -247,8 +295,8 @@ def _show_spot(console: Console, spot: SpotCosts) -> None:
     console.print(
         f"Spot: {human(spot['expected_hours'], 'h')} billed for {human(spot['work_hours'], 'h')} "
         f"of work ({digits(spot['interruptions'])} interruptions; {often}); "
-        f"{human(spot['spot_cost'], 'USD')} against "
-        f"{human(spot['on_demand_cost'], 'USD')} on demand"
+        f"{human(spot['spot_cost'], currency)} against "
+        f"{human(spot['on_demand_cost'], currency)} on demand"
     )
     without = spot["without_checkpoints_hours"]
     console.print(f"  without checkpoints: {human(without, 'h') if without else 'never done'}")

@@ -14,6 +14,7 @@ from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
+    from costcalc.decide.plotting import Plot
     from costcalc.decide.series import Series
     from costcalc.decide.waiting import Waiting
 
@@ -126,7 +127,7 @@ def _amount(text: str | None, dimension: str, key: str) -> float | None:
 
 
 def _show(made: Waiting) -> None:
-    from costcalc.decide.plotting import Marks, Plot, text
+    from costcalc.decide.plotting import text
 
     console = screen()
     console.print(f"{made.name}: {human(made.hours, 'h')}, {human(made.energy, 'kWh')}")
@@ -152,26 +153,33 @@ def _show(made: Waiting) -> None:
             percent(saved) if saved >= 0 else f"-{percent(-saved)}",
         )
     console.print(shown)
-    known = [(i, v) for i, v in enumerate(made.series.values) if not isnan(v)]
-    console.print(
-        text(
-            Plot(
-                title="Grid intensity",
-                x_label=f"hours from {made.series.start:%Y-%m-%d %H:%M} UTC",
-                y_label="gCO2e/kWh",
-                log_y=False,
-                x_text="{:.0f}".format,
-                series=[
-                    Marks(
-                        label=made.series.signal,
-                        mark="·",
-                        x=[i * made.series.step / 3600 for i, _ in known],
-                        y=[v for _, v in known],
-                    )
-                ],
-            ),
-            height=10,
-        ),
-        soft_wrap=True,
-    )
+    console.print(text(_plot(made), height=10), soft_wrap=True)
     print_rest(console, made.notes, made.sources)
+
+
+def _plot(made: Waiting) -> Plot:
+    """The intensity, the hours in which a run may start, and the best start with its run."""
+    from costcalc.decide.plotting import Marks, Plot
+
+    step, series = made.series.step / 3600, made.series
+    known = [(i * step, value) for i, value in enumerate(series.values) if not isnan(value)]
+    earliest = (made.now.start - series.start).total_seconds() / 3600
+    latest = earliest + made.window_hours
+    best = (made.best.start - series.start).total_seconds() / 3600
+
+    def among(label: str, mark: str, first: float, last: float) -> Marks:
+        some = [(x, y) for x, y in known if first - 1e-9 <= x <= last + 1e-9]
+        return Marks(label=label, mark=mark, x=[x for x, _ in some], y=[y for _, y in some])
+
+    return Plot(
+        title="Grid intensity",
+        x_label=f"hours from {series.start:%Y-%m-%d %H:%M} UTC",
+        y_label="gCO2e/kWh",
+        log_y=False,
+        x_text="{:.0f}".format,
+        series=[
+            among(series.signal, "·", -1.0, float("inf")),
+            among("may start", "○", earliest, latest),
+            among("best run", "●", best, best + max(made.best.elapsed_hours - step, 0.0)),
+        ],
+    )

@@ -1,62 +1,107 @@
-"""The real model nearest to what a compute should train, on as many tokens as limits hold."""
+"""The real model that limits train best, on as many tokens as they hold."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
-from costcalc.decide.buying import Bought, alone, nothing, share_of, unknown
+from costcalc.decide.buying import Bought, alone, nothing
+from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.sweep import section
 
-if TYPE_CHECKING:
-    from costcalc.calculator.result import Estimate
-
-MARGIN = 0.999
 FIRST = 1e9  # tokens, to start from: what they cost is all but proportional to them
-SMALLEST = 5e6  # parameters: below it no other model will do either
+CLOSE = 5e-4  # by so much more than a run the limits are left with
+EXACT = 1e-6  # of the tokens, so that rounding passes no limit
+BETTER = 1.15  # how many times the compute of the best model yet another is thought able to use
+NEAR = 2e-3  # nats: models whose probes are so close to the best are planned whole
 
 
-def nearest(
-    bought: Bought, ratio: float | None, *, experts: bool = False
-) -> tuple[dict[str, object], Estimate, str]:
-    """The run, its estimate and the preset: the model nearest to the optimum of the compute.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A run that the limits hold, and how good a choice it is: less is better."""
 
-    ``ratio`` (tokens a parameter) over-trains.  With ``experts`` a mixture of experts is taken, by
-    its active parameters: they are what a token's compute goes through.
+    run: dict[str, object]
+    judged: Judged
+    preset: str | None
+    badness: float = 0.0
+
+
+def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool = False) -> Trained:
+    """The model of least predicted loss among those that the limits train.
+
+    With ``ratio`` the one whose tokens a parameter come nearest to it.  With ``experts`` a mixture
+    of experts is taken, the nearest to the optimum by its active parameters: they are what a
+    token's compute goes through, and the laws are not of them.
 
     Raises:
         InputError: no model keeps the limits.
     """
-    flop = bought.flop
-    made: tuple[dict[str, object], Estimate, str] | None = None
-    for _ in range(4):  # the real model's utilization changes what the limits buy
-        before = made[2] if made else None
-        made = _nearest(bought, flop, ratio, experts=experts)
-        flop = float(made[1].results["training_compute"].value or 0.0)
-        if made[2] == before:
+    flop = most = bought.flop
+    sizes = sorted(
+        _sizes("moe" if experts else "dense"),
+        key=lambda one: abs(math.log(one[0] / _wanted(flop, ratio))),
+    )
+    probes: list[tuple[float, str, float]] = []
+    why = "no model is known"
+    for parameters, preset in sizes:
+        # The best that it could come to; what is bought of bare FLOPs is a first guess only.
+        hope = _badness(parameters, BETTER * most / (6 * parameters), ratio, experts=experts)
+        if probes and ratio is None and not experts and hope > min(probes)[0] + NEAR:
+            continue
+        if probes and (ratio is not None or experts) and len(probes) >= _ENOUGH:
             break
-    assert made is not None
-    return made
+        try:
+            tokens, used = _probe(bought, preset, flop / (6 * parameters), chance)
+        except InputError as error:
+            why = error.problems[0].message
+            continue
+        most = max(used, most if probes else used)
+        probes.append((_badness(parameters, tokens, ratio, experts=experts), preset, tokens))
+    made: list[Trained] = []
+    for badness, preset, tokens in sorted(probes):
+        if made and badness > min(probes)[0] + NEAR:
+            break
+        try:
+            made.append(_whole(bought, preset, tokens, ratio, chance, experts=experts))
+        except InputError as error:
+            why = error.problems[0].message
+    if not made:
+        raise nothing(why)
+    return min(made, key=lambda one: one.badness)
 
 
-def filled(bought: Bought, model: Mapping[str, object]) -> tuple[dict[str, object], Estimate]:
+_ENOUGH = 12  # models nearest to what is wanted: the others are further from it
+
+
+def filled(bought: Bought, model: Mapping[str, object], chance: Chance) -> Trained:
     """A given model on as many tokens as the limits hold.
 
     Raises:
         InputError: the model takes no tokens, or none keep the limits.
     """
     run = {**bought.run, "model": dict(model), "training": section(bought.run, "training")}
-    return _filled(run, FIRST, bought.limits)
+    made, judged = _filled(run, FIRST, bought.limits, chance)
+    preset = str(model["preset"]) if "preset" in model else None
+    return Trained(run=made, judged=judged, preset=preset)
 
 
 def _wanted(flop: float, ratio: float | None) -> float:
     """Parameters: of the ratio, else of the later fit."""
     return scaling.by_ratio(flop, ratio)[0] if ratio else scaling.laws()[-1].optimum(flop)[0]
+
+
+def _badness(parameters: float, tokens: float, ratio: float | None, *, experts: bool) -> float:
+    """The predicted loss; or how far the ratio, or the size that is optimal, is off."""
+    if ratio is not None:
+        return abs(math.log(tokens / parameters / ratio))
+    if experts:
+        return abs(math.log(parameters / _wanted(6 * parameters * tokens, None)))
+    return scaling.laws()[-1].loss(parameters, tokens)
 
 
 @cache
@@ -79,45 +124,52 @@ def _active(name: str) -> float:
     return float(found.results["active_parameters"].value or math.inf)
 
 
-def _by_size(wanted: float, *, experts: bool) -> Iterator[tuple[float, str]]:
-    found = _sizes("moe" if experts else "dense")
-    yield from sorted(found, key=lambda one: abs(math.log(one[0] / wanted)))
+def _on(bought: Bought, preset: str) -> dict[str, object]:
+    own = section(bought.run, "training")
+    return {**bought.run, "model": {"preset": preset}, "training": own}
 
 
-def _nearest(
-    bought: Bought, flop: float, ratio: float | None, *, experts: bool
-) -> tuple[dict[str, object], Estimate, str]:
-    why = "no model is known"
-    for parameters, preset in _by_size(_wanted(flop, ratio), experts=experts):
-        tokens = flop / (6 * parameters)
-        if ratio is not None:
-            tokens = min(tokens, ratio * parameters)
-        own = section(bought.run, "training")
-        run = {**bought.run, "model": {"preset": preset}, "training": own}
-        try:
-            return (*_filled(run, tokens, bought.limits), preset)
-        except InputError as error:
-            why = error.problems[0].message
-            if parameters < SMALLEST:
-                break
-    raise nothing(why)
+def _probe(bought: Bought, preset: str, tokens: float, chance: Chance) -> tuple[float, float]:
+    """The tokens that the limits hold of a model, from one run of it, and their compute."""
+    run = _on(bought, preset)
+    run["training"] = {**section(run, "training"), "tokens": float(f"{tokens:.6g}")}
+    found = chance.judged(run)
+    share, _ = found.share(bought.limits)
+    if share is None:
+        raise nothing(found.unknown(bought.limits))
+    flop = float(found.estimate.results["training_compute"].value or 0.0)
+    return tokens * share, flop * share
+
+
+def _whole(
+    bought: Bought,
+    preset: str,
+    tokens: float,
+    ratio: float | None,
+    chance: Chance,
+    *,
+    experts: bool,
+) -> Trained:
+    run, judged = _filled(_on(bought, preset), tokens, bought.limits, chance)
+    size = float(judged.estimate.results["active_parameters"].value or math.inf)
+    badness = _badness(size, float(str(section(run, "training")["tokens"])), ratio, experts=experts)
+    return Trained(run=run, judged=judged, preset=preset, badness=badness)
 
 
 def _filled(
-    run: Mapping[str, object], tokens: float, most: Mapping[str, float]
-) -> tuple[dict[str, object], Estimate]:
+    run: Mapping[str, object], tokens: float, most: Mapping[str, float], chance: Chance
+) -> tuple[dict[str, object], Judged]:
     """The run on as many tokens as its limits hold, estimated again until they are kept."""
-    made: dict[str, object] = dict(run)
-    found: Estimate | None = None
-    for _ in range(8):
-        made = {**run, "training": {**section(run, "training"), "tokens": float(f"{tokens:.6g}")}}
-        found = alone(made)
-        share, _ = share_of(found, most)
+    share: float | None = 0.0
+    for _ in range(12):
+        made = {**run, "training": {**section(run, "training"), "tokens": float(f"{tokens:.8g}")}}
+        found = chance.judged(made)
+        share, _ = found.share(most)
         if share is None:
-            raise nothing(unknown(found, most))
-        if share * MARGIN >= 0.99 and found.within_limits and share < 1.01:
-            break
-        tokens *= share * MARGIN
-    if found is None or not found.within_limits:
-        raise nothing("no number of tokens keeps them")
-    return made, found
+            raise nothing(found.unknown(most))
+        if 1.0 <= share < 1.0 + CLOSE:
+            return made, found
+        tokens *= share * (1.0 - EXACT if share < 1.0 else 1.0 - CLOSE / 2)
+    if share and share >= 1.0:
+        return made, found
+    raise nothing("no number of tokens keeps them")

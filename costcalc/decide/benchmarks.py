@@ -7,6 +7,7 @@ log10 compute.  Operations done and hardware burden (processors × peak × time)
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TypedDict
@@ -156,12 +157,18 @@ class Target:
 
 
 def target(
-    found: Law, error: float, *, accelerator: str = "h100-sxm5-80", region: str | None = None
+    found: Law,
+    error: float,
+    *,
+    accelerator: str = "h100-sxm5-80",
+    region: str | None = None,
+    money: Mapping[str, object] | None = None,
 ) -> Target:
     """What reaching an error would take if the law went on, and what the calculator makes of it.
 
-    ``error`` is a share (0.05).  With an accelerator the compute becomes device-hours, dollars and
-    CO2e; an operation is run at the predicted utilization, a burden at the peak that it counts.
+    ``error`` is a share (0.05).  With an accelerator the compute becomes device-hours, dollars
+    (``money``: another currency and its rate) and CO2e; an operation is run at the predicted
+    utilization, a burden at the peak that it counts.
 
     Raises:
         InputError: an error that is not between 0 and 1, or an unknown accelerator or region.
@@ -191,7 +198,7 @@ def target(
         low=_power(min(low, at)),
         high=_power(max(high, at)),
         why=why,
-        on=priced(_power(at), found.quantity, accelerator, region),
+        on=priced(_power(at), found.quantity, accelerator, region, money),
     )
 
 
@@ -221,7 +228,13 @@ class Priced(TypedDict):
     figures: dict[str, Amount]
 
 
-def priced(flop: float, quantity: str, accelerator: str, region: str | None = None) -> Priced:
+def priced(
+    flop: float,
+    quantity: str,
+    accelerator: str,
+    region: str | None = None,
+    money: Mapping[str, object] | None = None,
+) -> Priced:
     """Device-hours, dollars, kWh and kgCO2e of a compute on one device type, by the calculator.
 
     All are proportional to the compute, so that a compute beyond any run is scaled from 1e21 FLOP.
@@ -231,7 +244,7 @@ def priced(flop: float, quantity: str, accelerator: str, region: str | None = No
     profile = accelerators.find(accelerator)
     run: dict[str, object] = {
         "hardware": {"accelerator": profile.id, "count": 1},
-        "price": {"provider": "any"},
+        "price": {**(money or {}), "provider": "any"},
     }
     if region:
         run["site"] = {"region": region}

@@ -11,6 +11,7 @@ import numpy as np
 
 from costcalc.base.errors import InputError, wrong
 from costcalc.catalog.region import CLOUDS, codes
+from costcalc.decide.chance import Chance
 from costcalc.decide.chunk import LIMITED
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import section
@@ -64,11 +65,16 @@ class _Choice:
     why: str = ""
 
 
-def bought(raw: Mapping[str, object], unit: Mapping[str, object] = FLOPS) -> Bought:
+def bought(
+    raw: Mapping[str, object],
+    unit: Mapping[str, object] = FLOPS,
+    chance: Chance = Chance(),  # noqa: B008 - it is frozen
+) -> Bought:
     """The most compute on the given hardware and place, or on the best of those tried.
 
     ``unit`` is the work that is bought many times over, as sections of a run file: by default bare
-    FLOPs; a model of a given size is tried only where it fits.
+    FLOPs; a model of a given size is tried only where it fits.  Each limit is kept with the
+    ``chance``.
 
     More than a node is taken only where time binds: that published runs on many devices use them
     better is which runs are published, no reason to take many.
@@ -83,11 +89,11 @@ def bought(raw: Mapping[str, object], unit: Mapping[str, object] = FLOPS) -> Bou
     notes = [] if fixed else [f"hardware: the most compute among {', '.join(CANDIDATES)}"]
     best = None
     if not placed(raw) and "instance" not in asked:
-        best, most = _anywhere(raw, unit, names, counts, notes)
+        best, most = _anywhere(raw, unit, names, counts, notes, chance)
     if best is None:
         raw, said = _priced(raw)
         notes += said
-        best, most = _here(raw, unit, names, counts)
+        best, most = _here(raw, unit, names, counts, chance)
     hardware = {
         **asked,
         **({"accelerator": best.accelerator} if best.accelerator else {}),
@@ -135,13 +141,14 @@ def _here(
     unit: Mapping[str, object],
     names: Sequence[str | None],
     counts: Sequence[int | None],
+    chance: Chance,
 ) -> tuple[_Choice, dict[str, float]]:
     """The best of the hardware, where the run file says it is."""
     limits = most_of(alone(_unit(raw, FLOPS, names[0], counts[0])))
 
     def judged(name: str | None, count: int | None) -> _Choice:
         try:
-            found = alone(_unit(raw, unit, name, count))
+            found = chance.judged(_unit(raw, unit, name, count))
         except InputError as error:
             if unit is FLOPS or error.problems[0].key == "training.samples":
                 raise  # no other hardware will make it right
@@ -152,8 +159,8 @@ def _here(
                 binding="time",
                 why=error.problems[0].message,
             )
-        share, binding = share_of(found, limits)
-        why = "" if share is not None else unknown(found, limits)
+        share, binding = found.share(limits)
+        why = "" if share is not None else found.unknown(limits)
         return _Choice(accelerator=name, count=count, share=share, binding=binding, why=why)
 
     return _best(names, counts, judged), limits
@@ -202,10 +209,11 @@ def _anywhere(
     names: Sequence[str | None],
     counts: Sequence[int | None],
     notes: list[str],
+    chance: Chance,
 ) -> tuple[_Choice | None, dict[str, float]]:
     """The best of hardware and region; None where no region can be judged."""
     from costcalc.calculator.scenarios import scenarios
-    from costcalc.decide.comparing import conventions
+    from costcalc.decide.conventions import conventions
     from costcalc.resolve.names import look_up
     from costcalc.runfile.loading import load
 
@@ -229,8 +237,19 @@ def _anywhere(
 
     def judged(name: str | None, count: int | None) -> _Choice:
         at = names.index(name), counts.index(count)
-        row = least[at]
+        row, now = least[at], {key: values[at] for key, values in shares.items()}
         share = float(row.max())
+        if share > 0 and math.isfinite(share):
+            first = _cleanest(row, carbon[at], share)
+            there = {"site": {**section(raw, "site"), "region": regions[first]}}
+            needs = chance.judged({**_unit(raw, unit, name, count), **there}).needs
+            # What one place needs to be sure of its limits, the others need alike.
+            now = {
+                key: values / values[first] * limits[key] / (needs[key] or math.inf)
+                for key, values in now.items()
+            }
+            row = np.where(row > 0, np.minimum.reduce(list(now.values())), row)
+            share = float(np.nanmax(row))
         if not share > 0 or not math.isfinite(share):
             fits = (listed[at[0]], numbers[at[1]]) not in found.why
             return _Choice(
@@ -241,7 +260,7 @@ def _anywhere(
                 why=found.why.get((listed[at[0]], numbers[at[1]]), ""),
             )
         r = _cleanest(row, carbon[at], share)
-        binding = min(shares, key=lambda key: shares[key][(*at, r)])
+        binding = min(now, key=lambda key: now[key][r])
         return _Choice(
             accelerator=name, count=count, share=share, binding=binding, region=regions[r]
         )
@@ -283,24 +302,6 @@ def alone(run: Mapping[str, object]) -> Estimate:
 def most_of(found: Estimate) -> dict[str, float]:
     """Each limit in the unit of its figure."""
     return {str(limit["key"]).partition(".")[2]: float(limit["limit"]) for limit in found.limits}
-
-
-def share_of(found: Estimate, most: Mapping[str, float]) -> tuple[float | None, str]:
-    """How many times the run the limits hold, and which binds; None where one cannot be judged."""
-    times = {}
-    for key, limit in most.items():
-        value = found.results[LIMITED[key]].value
-        if value is None:
-            return None, key
-        times[key] = limit / value if value else math.inf
-    binding = min(times, key=lambda key: times[key])
-    return times[binding], binding
-
-
-def unknown(found: Estimate, most: Mapping[str, float]) -> str:
-    """Why a limit cannot be judged."""
-    _, key = share_of(found, most)
-    return f"limit {key} cannot be judged: {found.results[LIMITED[key]].why}"
 
 
 def nothing(why: str) -> InputError:

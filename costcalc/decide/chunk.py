@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from costcalc.base.units import to_si
 from costcalc.decide.pareto import front
+from costcalc.decide.preempted import LONGER, NEVER, PLAN, Spot
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import FigureName, ScenarioRow, Sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from costcalc.calculator.scenarios import Scenarios
 
     Array = NDArray[np.float64]
 
@@ -43,6 +47,7 @@ class Task:
     minimize: str | None
     unranked: frozenset[str]  # regions whose carbon is of another convention
     everything: bool  # whether all rows are wanted
+    spot: Spot | None = None  # what happens to spot instances; None: interruptions are left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ class Piece:
     best: ScenarioRow | None
     why: dict[str, str]
     lacking: dict[FigureName, int]
+    unpriced: list[ScenarioRow]  # the front of what no price is known of, without prices
+    no_price: dict[tuple[str, str], list[str]]  # accelerator and plan: the regions
     table: Columns | None
 
 
@@ -91,8 +98,10 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     )
     names = dict.fromkeys((*SHOWN, "carbon_operational", *LIMITED.values()))
     figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
-    missing = absent(task.run, sweep.accelerators, sweep.regions, sweep.plans, changes)
     why = dict(found.why)
+    if task.spot is not None and PLAN in sweep.plans:
+        _interrupt(figures, found, sweep, task.spot, why)
+    missing = absent(task.run, sweep.accelerators, sweep.regions, sweep.plans, changes)
     if missing.any():
         beyond = np.repeat(missing[:, None], len(sweep.counts), axis=1).ravel()
         figures = {name: np.where(beyond, np.nan, values) for name, values in figures.items()}
@@ -107,6 +116,7 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     )
     costs = np.column_stack([figures[AIMS[aim]] for aim in task.aims])
     at = front(costs)
+    no_price, without = _unpriced(figures, shape, sweep, task.aims)
     within = _within(figures, task.limits)
 
     def rows(indices: NDArray[np.int64]) -> list[ScenarioRow]:
@@ -128,8 +138,51 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
             name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())
             for name in AIMS.values()
         },
+        unpriced=rows(without),
+        no_price=no_price,
         table=_whole(shape, sweep, figures) if task.everything else None,
     )
+
+
+def _interrupt(
+    figures: dict[str, Array],
+    found: Scenarios,
+    sweep: Sweep,
+    spot: Spot,
+    why: dict[tuple[str, int], str],
+) -> None:
+    """The time that interruptions take, on every figure of spot instances that goes with it."""
+    shape = tuple(len(axis) for axis in found.axes.values())
+    p = sweep.plans.index(PLAN)
+    work = figures["wall_clock"].reshape(shape)[..., p] * to_si(1.0, "h")
+    rate = spot.taken(1).value * (found.nodes if spot.rate is None else 1.0)
+    by = np.asarray(spot.longer(work, rate))
+    by = np.where(by < NEVER, by, np.nan)
+    for name in [name for name in figures if name in LONGER]:
+        values = figures[name].reshape(shape).copy()
+        values[..., p] *= by
+        figures[name] = values.ravel()
+    undone = np.isnan(by).all(axis=2) & np.isfinite(work).any(axis=2)
+    if sweep.plans == (PLAN,):
+        for a, c in np.argwhere(undone).tolist():
+            why[sweep.accelerators[a], sweep.counts[c]] = (
+                "spot instances are taken away faster than it gets on (--no-interruptions)"
+            )
+
+
+def _unpriced(
+    figures: Mapping[str, Array], shape: tuple[int, ...], sweep: Sweep, aims: tuple[str, ...]
+) -> tuple[dict[tuple[str, str], list[str]], NDArray[np.int64]]:
+    """What no price is known of, by name, and the best of it in the other aims."""
+    lacks = np.isnan(figures["cost"]) & np.isfinite(figures["wall_clock"])
+    others = [AIMS[aim] for aim in aims if aim != "cost"]
+    if "cost" not in aims or not lacks.any():
+        return {}, np.array([], dtype=np.int64)
+    by_name: dict[tuple[str, str], list[str]] = {}
+    for a, r, p in np.argwhere(lacks.reshape(shape).any(axis=1)).tolist():
+        by_name.setdefault((sweep.accelerators[a], sweep.plans[p]), []).append(sweep.regions[r])
+    at = np.flatnonzero(lacks)
+    return by_name, at[front(np.column_stack([figures[name][at] for name in others]))]
 
 
 def _unrank(figures: dict[str, Array], sweep: Sweep, unranked: frozenset[str]) -> None:

@@ -13,12 +13,16 @@ from costcalc.base.errors import InputError, wrong
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
-from costcalc.decide import ranging
+from costcalc.decide import preempted, ranging
 from costcalc.decide import sweep as sweeps
 from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Columns, Piece, Task, chunk
+from costcalc.decide.conventions import conventions
+from costcalc.decide.money import converted, money_of
 from costcalc.decide.pareto import front
+from costcalc.decide.preempted import Spot
 from costcalc.decide.ranging import ranged
 from costcalc.decide.sweep import FigureName, ScenarioRow, section
+from costcalc.decide.unpriced import less_still, named
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Request, Source, load
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 SCHEMA = "costcalc/compare/v1"
+_MONEY = {"price.currency": "currency", "price.rate": "rate"}
 _HINTS = {"cost": " (price.provider, or a provider's regions, would say)"}
 Progress = Callable[[int, int], None]
 Writer = Callable[[Columns], None]
@@ -45,6 +50,8 @@ class Comparison:
     aims: tuple[str, ...]
     front: tuple[ScenarioRow, ...]
     rest: tuple[ScenarioRow, ...]
+    unpriced: tuple[ScenarioRow, ...]  # without a price: their front in the other aims
+    no_price: Mapping[tuple[str, str], list[str]]  # accelerator and plan: the regions
     best: ScenarioRow | None
     minimize: str | None
     limits: Mapping[str, float]
@@ -54,6 +61,7 @@ class Comparison:
     why: Mapping[str, str]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
+    currency: str = "USD"
 
     @property
     def met(self) -> bool:
@@ -69,13 +77,23 @@ class Comparison:
             "name": self.name,
             "aims": list(self.aims),
             "units": {
-                name: UNITS[name]
+                name: self.currency if name == "cost" else UNITS[name]
                 for name in ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
             },
             "scenarios": self.number,
             "feasible": self.feasible,
             "front": list(self.front),
             "rest": list(self.rest),
+            "unpriced": list(self.unpriced),
+            "no_price": [
+                {
+                    "accelerator": accelerator,
+                    "plan": plan,
+                    "number": len(names),
+                    "regions": names[:50],
+                }
+                for (accelerator, plan), names in self.no_price.items()
+            ],
             "minimize": self.minimize,
             "best": self.best,
             "limits": dict(self.limits),
@@ -101,12 +119,14 @@ def compare(
     write: Writer | None = None,
     client: object = None,
     chunk_size: int = sweeps.MOST_IN_A_CHUNK,
+    interruptions: bool = True,
 ) -> Comparison:
     """A run across accelerators, counts, regions, price plans and precisions.
 
     An axis is a list or words (``"64..1024"``, ``"all"``); one left out is the run's own.
     ``minimize`` (time, cost or carbon) asks for the least within the run's limits.  ``write``
     gets every chunk's rows; ``client`` is a Dask client, on whose workers the chunks then run.
+    On spot ``interruptions`` are counted.  Money is in the run's currency; ``write`` gets dollars.
 
     Raises:
         InputError: the run file, an axis or the aim cannot be read.
@@ -131,6 +151,9 @@ def compare(
         },
         changes,
     )
+    changes = dict(changes or {})
+    own = {short: changes.pop(key) for key, short in _MONEY.items() if key in changes}
+    raw, money = money_of({**raw, "price": {**section(raw, "price"), **own}} if own else raw)
     _check_file(source, raw, axes, changes or {})
     request = _checked(raw, axes, changes or {})
     unranked, notes = conventions(axes.regions, request)
@@ -142,6 +165,7 @@ def compare(
         minimize=minimize,
         unranked=unranked,
         everything=write is not None,
+        spot=Spot() if interruptions else None,
     )
     merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
     known = tuple(aim for aim in task.aims if merged.lacking[AIMS[aim]] < merged.feasible)
@@ -167,21 +191,33 @@ def compare(
         for aim in AIMS
         if aim not in task.aims
     ]
+    if merged.no_price:
+        notes.append(named(merged.no_price))
+        notes += less_still(merged, minimize)
+    on_spot = preempted.PLAN in axes.plans
+    if task.spot is not None and on_spot:
+        notes.append(preempted.note(task.spot))
     return Comparison(
         name=request.run.name or "run",
         sweep=axes,
         aims=task.aims,
-        front=tuple(rows),
-        rest=tuple(merged.rest),
-        best=merged.best,
+        front=tuple(converted(row, money) for row in rows),
+        rest=tuple(converted(row, money) for row in merged.rest),
+        unpriced=tuple(merged.unpriced[: ranging.SAMPLED]),
+        no_price=merged.no_price,
+        best=converted(merged.best, money) if merged.best else None,
+        currency=money.name,
         minimize=minimize,
-        limits=task.limits,
+        limits={k: money.of(most) if k == "cost" else most for k, most in task.limits.items()},
         wins=wins,
         number=merged.number,
         feasible=merged.feasible,
         why=merged.why,
         notes=tuple(notes),
-        sources=_sources(axes, unranked),
+        sources=(
+            *_sources(axes, unranked),
+            *(preempted.sources() if task.spot is not None and on_spot else ()),
+        ),
     )
 
 
@@ -222,47 +258,6 @@ def _checked(
     if len(request.parts) != 1:
         raise InputError(request.document.problem(("stages",), "compare takes one stage"))
     return request
-
-
-def conventions(names: tuple[str, ...], request: Request) -> tuple[frozenset[str], list[str]]:
-    """Regions that cannot be ranked with the others, and what is to be said of it.
-
-    Grid factors of several conventions are never ranked together: the most common one is kept.  Of
-    lifecycle factors what a place consumes stands beside what others generate, and is said: trade
-    is in their ranges.
-    """
-    site = request.parts[0].part.site
-    if site is not None and site.grid is not None:
-        return frozenset(), ["one grid factor, yours, for every region"]
-    by_kind: dict[tuple[str, ...], list[str]] = {}
-    unknown: list[str] = []
-    consumed: list[str] = []
-    for name in names:
-        grid = regions_.find(name).grid
-        if grid is None:
-            unknown.append(name)
-            continue
-        flow = grid.flow
-        if (grid.basis, flow) == ("lifecycle", "consumption"):
-            consumed.append(name)
-            flow = "production"
-        kind = (grid.basis, flow, grid.signal, grid.accounting)
-        by_kind.setdefault(kind, []).append(name)
-    if not by_kind:
-        return frozenset(names), ["no grid factor of these regions is known: carbon not compared"]
-    kept = max(by_kind, key=lambda kind: len(by_kind[kind]))
-    others = {name: kind for kind, listed in by_kind.items() if kind != kept for name in listed}
-    notes = [f"regions ranked by grid factors that are {', '.join(kept)}-based"]
-    if others:
-        shown = ", ".join(list(others)[:8]) + (", …" if len(others) > 8 else "")
-        kinds = "; ".join(sorted({", ".join(kind) for kind in others.values()}))
-        notes.append(f"not ranked with them, for their factors are {kinds}: {shown}")
-    if consumed and len(consumed) < len(names):
-        shown = ", ".join(consumed[:8]) + (", …" if len(consumed) > 8 else "")
-        notes.append(f"ranked with them by what they consume, trade included: {shown}")
-    if unknown:
-        notes.append(f"{len(unknown)} regions have no known grid factor")
-    return frozenset(others), notes
 
 
 def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tuple[str, ...]:
@@ -320,6 +315,9 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
     bests: list[ScenarioRow] = []
     why: dict[str, str] = {}
     lacking = dict.fromkeys(AIMS.values(), 0)
+    unpriced: list[ScenarioRow] = []
+    no_price: dict[tuple[str, str], list[str]] = {}
+    others = tuple(aim for aim in task.aims if aim != "cost")
     number = feasible = 0
     for found in results:
         number, feasible = number + found.number, feasible + found.feasible
@@ -329,6 +327,9 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
         bests += [found.best] if found.best else []
         rows, beaten = _front_of([*rows, *found.front], task.aims)
         rest = _first([*rest, *beaten, *found.rest], task.aims)
+        unpriced, _ = _front_of([*unpriced, *found.unpriced], others)
+        for key, names in found.no_price.items():
+            no_price[key] = list(dict.fromkeys((*no_price.get(key, ()), *names)))
     aim = AIMS[task.minimize or "cost"]
     first = AIMS["cost"]
     rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
@@ -339,6 +340,8 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
         rest=rest,
         why=why,
         lacking=lacking,
+        unpriced=sorted(unpriced, key=lambda row: [row[AIMS[aim]] or 0.0 for aim in others[::-1]]),
+        no_price=no_price,
         best=_least(bests, aim),
         table=None,
     )

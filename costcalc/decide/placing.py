@@ -13,6 +13,7 @@ from costcalc.base.human import digits
 from costcalc.catalog.region_table import table
 from costcalc.decide import benchmarks, purses, trend
 from costcalc.decide.history import EARLIER, EPOCH, THOMPSON, Landmark, landmarks, until
+from costcalc.decide.money import shown_in
 from costcalc.decide.purses import Held, Year
 from costcalc.runfile.loading import Source
 
@@ -123,7 +124,8 @@ def place(
     target = None
     if error is not None:
         law = benchmarks.law(benchmark or "ImageNet", benchmarks.QUANTITIES[quantity])
-        target = benchmarks.target(law, error, accelerator=accelerator, region=region)
+        money = shown_in(source, changes)
+        target = benchmarks.target(law, error, accelerator=accelerator, region=region, money=money)
     marks = tuple(
         Threshold(
             flop=row["flop"],
@@ -150,8 +152,16 @@ def place(
         target=target,
         sentence=_sentence(name, compute, day, below, above, then, held),
         until=until(),
-        notes=tuple(_other_figures(name)),
+        notes=(*_other_figures(name), *_beyond(day)),
     )
+
+
+def _beyond(day: datetime.date) -> list[str]:
+    """Of a day after the last landmark: what is not known."""
+    if day <= until():
+        return []
+    said = f"the data reach until {until()}: what came between then and {day}, systems and hardware"
+    return [f"{said}, is not known here"]
 
 
 def _other_figures(name: str) -> list[str]:
@@ -232,7 +242,11 @@ def _sentence(
     sentence = " ".join(parts)
     if then:
         largest = max(then, key=lambda one: one.flop)
-        sentence += f", {_ratio(compute, largest.flop)} the largest by {day.year} ({largest.name})"
+        ratio = _ratio(compute, largest.flop)
+        if day < until():
+            sentence += f", {ratio} the largest by {day.year} ({largest.name})"
+        else:
+            sentence += f", {ratio} the largest known ({largest.name}; the data end on {until()})"
     return f"{sentence}; {_who(held, day.year)}."
 
 

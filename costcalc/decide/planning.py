@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, TypedDict
 from costcalc.base.errors import wrong
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
-from costcalc.decide import interruptions, scaling, trials
+from costcalc.decide import interruptions, preempted, scaling, trials
 from costcalc.decide.alternatives import alternatives
-from costcalc.decide.architectures import FIRST, filled, nearest
-from costcalc.decide.buying import Bought, alone, bought, most_of, share_of
+from costcalc.decide.architectures import FIRST, Trained, best, filled
+from costcalc.decide.buying import Bought, alone, bought, most_of
+from costcalc.decide.chance import CONFIDENCE, Chance, Judged, checked
 from costcalc.decide.chunk import LIMITED
+from costcalc.decide.money import Money, converted, money_of
+from costcalc.decide.preempted import Spot
 from costcalc.decide.sweep import ScenarioRow, section, split
 from costcalc.runfile.loading import Source
 from costcalc.runfile.schema import DATA_ONE_OF
@@ -34,6 +37,8 @@ class SpotCosts(TypedDict):
     interval_minutes: float
     interruptions: float
     without_checkpoints_hours: float | None
+    usual: bool
+    counted: bool
     spot_cost: float | None
     spot_cost_why: str | None
     on_demand_cost: float | None
@@ -60,14 +65,27 @@ class Planned:
     """A run that keeps its limits: its run file, its estimate, and what is left over."""
 
     run: Mapping[str, object]
-    estimate: Estimate
+    judged: Judged
     limits: Mapping[str, float]  # in the units of a report
+    confidence: float
+    currency: str = "USD"
+    predicted: tuple[scaling.Predicted, ...] = ()  # the loss of this model on these tokens
     laws: tuple[scaling.Optimum, ...] = ()
     preset: str | None = None
     ways: Mapping[str, ScenarioRow] = field(default_factory=dict)  # of a fixed model
     spot: SpotCosts | None = None
     search: Search | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate:
+        """What it takes and costs, with ranges; interruptions of spot instances are counted."""
+        return self.judged.estimate
+
+    @property
+    def chances(self) -> dict[str, float | None]:
+        """The chance that each limit is kept."""
+        return self.judged.chances
 
     @property
     def flop(self) -> float:
@@ -85,13 +103,14 @@ class Planned:
     @property
     def binding(self) -> str:
         """The limit that binds."""
-        return share_of(self.estimate, self.limits)[1]
+        return self.judged.share(self.limits)[1]
 
     @property
     def sources(self) -> list[str]:
         """The papers that it rests on."""
         found = [f"{law['source']} {law['url']}" for law in self.laws]
         found += interruptions.SOURCES if self.spot else ()
+        found += preempted.sources() if self.spot and self.spot["usual"] else ()
         return [*found, *(trials.SOURCES if self.search else ())]
 
     def to_dict(self) -> dict[str, object]:
@@ -102,8 +121,14 @@ class Planned:
             "run": dict(self.run),
             "limits": dict(self.limits),
             "left": self.left,
+            "confidence": self.confidence,
+            "chances": self.chances,
             "binding": self.binding,
-            "units": {key: UNITS[name] for key, name in LIMITED.items()},
+            "units": {
+                key: self.currency if key == "cost" else UNITS[name]
+                for key, name in LIMITED.items()
+            },
+            "predicted_loss": list(self.predicted),
             "scaling_laws": list(self.laws),
             "preset": self.preset,
             "ways": {name: dict(way) for name, way in self.ways.items()},
@@ -115,16 +140,6 @@ class Planned:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """How often instances are taken (a second), and what saving and restarting take (seconds)."""
-
-    rate: float
-    checkpoint: float
-    restart: float
-    interval: float | None = None
-
-
 def plan(
     source: Source | None = None,
     *,
@@ -134,12 +149,16 @@ def plan(
     spot: Spot | None = None,
     scores: Sequence[float] | None = None,
     experts: bool = False,
+    confidence: float = CONFIDENCE,
+    interruptions: bool = True,
 ) -> Planned:
     """The run that limits buy: compute-optimal, over-trained, or a fixed model's best ways.
 
     ``source`` is a run file in which the model, its data and the hardware may be missing (a model
     without data gets as many tokens as the limits hold);
-    ``limits`` (cost, time, energy, carbon) are laid over it; ``tokens_per_parameter`` over-trains.
+    ``limits`` (cost, time, energy, carbon) are laid over it, and each is kept with the chance
+    ``confidence``, by the draws of the estimate; ``tokens_per_parameter`` over-trains.
+    On spot instances ``interruptions`` are counted: at ``spot``'s rate, else the usual one.
     ``scores`` are past trials' scores, the larger the better.  Without a model ``experts`` takes
     the nearest mixture of experts, by its active parameters, in place of a dense decoder.
 
@@ -158,17 +177,36 @@ def plan(
     )
     if not raw.get("limits"):
         raise wrong("limits", "nothing to plan with: give limits, as --limit cost=500USD")
+    raw, money = money_of(raw)
+    asked = (spot or Spot()) if interruptions else None
+    chance = Chance(confidence=checked(confidence), spot=asked)
     if not raw.get("model"):
-        made = _free(raw, tokens_per_parameter, experts=experts)
+        made = _free(raw, tokens_per_parameter, chance, experts=experts)
     elif set(DATA_ONE_OF) & section(raw, "training").keys():
-        made = _fixed(raw)
+        made = _fixed(raw, chance)
     else:
-        made = _endless(raw)
+        made = _endless(raw, chance)
+    made = _shown_in(money, made, chance)
+    on_spot = section(made.run, "price").get("plan") == preempted.PLAN
+    if asked is not None and on_spot:
+        made = replace(made, notes=(*made.notes, preempted.note(asked)))
+    told = spot if spot is not None else Spot() if on_spot and interruptions else None
     return replace(
         made,
-        spot=None if spot is None else _spot(made, spot),
+        spot=None if told is None else _spot(made, told, counted=on_spot and interruptions),
         search=None if scores is None else _search(made, raw, scores),
     )
+
+
+def _shown_in(money: Money, made: Planned, chance: Chance) -> Planned:
+    """The plan in the user's currency: it is made in dollars."""
+    if money.name == "USD":
+        return made
+    run = _changed(made.run, {"price.currency": money.name})
+    ways = {name: converted(row, money) for name, row in made.ways.items()}
+    limits = {key: money.of(most) if key == "cost" else most for key, most in made.limits.items()}
+    judged = chance.judged(run)
+    return replace(made, run=run, judged=judged, limits=limits, ways=ways, currency=money.name)
 
 
 def _changed(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
@@ -179,12 +217,12 @@ def _changed(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[s
     return made
 
 
-def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Planned:
-    """The compute that the limits buy, the model that it should train, and the nearest real one."""
+def _free(raw: dict[str, object], ratio: float | None, chance: Chance, *, experts: bool) -> Planned:
+    """The compute that the limits buy, the model that it should train, and the best real one."""
     if ratio is not None and not (math.isfinite(ratio) and ratio > 0):
         raise wrong("--tokens-per-parameter", f"expected a number above 0; got {ratio:g}")
-    most = bought(raw)
-    run, found, preset = nearest(most, ratio, experts=experts)
+    most = bought(raw, chance=chance)
+    found = best(most, ratio, chance, experts=experts)
     notes = list(most.notes)
     if experts:
         notes.append(
@@ -193,10 +231,10 @@ def _free(raw: dict[str, object], ratio: float | None, *, experts: bool) -> Plan
         )
     elif ratio is None:
         notes.append(
-            "the model is the dense one nearest to what Besiroglu et al. make optimal; "
-            "both fits are shown"
+            "the model is the dense one of least predicted loss (Besiroglu et al.) among those "
+            "that the limits train; both fits are shown"
         )
-    return _optimal(most, run, found, ratio, preset, notes)
+    return _optimal(most, found, ratio, chance, notes, foretold=not experts)
 
 
 def _flop(found: Estimate) -> float:
@@ -205,53 +243,75 @@ def _flop(found: Estimate) -> float:
 
 def _optimal(
     most: Bought,
-    run: Mapping[str, object],
-    found: Estimate,
+    found: Trained,
     ratio: float | None,
-    preset: str | None,
+    chance: Chance,
     notes: Sequence[str],
+    *,
+    foretold: bool,
 ) -> Planned:
-    laws = tuple(scaling.shown(law, _flop(found), ratio) for law in scaling.laws())
+    made = found.judged.estimate
+    laws = tuple(scaling.shown(law, _flop(made), ratio) for law in scaling.laws())
+    size, tokens = made.results["parameters"].value, section(found.run, "training").get("tokens")
     return Planned(
-        run=run, estimate=found, limits=most.limits, laws=laws, preset=preset, notes=tuple(notes)
+        run=found.run,
+        judged=found.judged,
+        limits=most.limits,
+        confidence=chance.confidence,
+        laws=laws,
+        predicted=tuple(scaling.predicted(size, float(str(tokens)))) if foretold and size else (),
+        preset=found.preset,
+        notes=tuple(notes),
     )
 
 
-def _endless(raw: dict[str, object]) -> Planned:
+def _endless(raw: dict[str, object], chance: Chance) -> Planned:
     """A given model and no size of its data: as many tokens as the limits hold."""
     model = section(raw, "model")
     unit = {"model": model, "training": {**section(raw, "training"), "tokens": FIRST}}
-    most = bought(raw, unit)
-    run, found = filled(most, model)
-    preset = str(model["preset"]) if "preset" in model else None
+    most = bought(raw, unit, chance)
+    found = filled(most, model, chance)
     notes = [*most.notes, "no size of the data is given: as many tokens as the limits hold"]
-    return _optimal(most, run, found, None, preset, notes)
+    known = found.judged.estimate.results
+    dense = known["parameters"].value == known["active_parameters"].value
+    whole = section(raw, "training").get("method", "pretrain") == "pretrain"
+    return _optimal(most, found, None, chance, notes, foretold=dense and whole)
 
 
-def _fixed(raw: dict[str, object]) -> Planned:
+def _fixed(raw: dict[str, object], chance: Chance) -> Planned:
     """A given model: its best ways, and the estimate of the first."""
-    run, found, notes = alternatives(raw)
-    made = alone(run)
-    return Planned(run=run, estimate=made, limits=most_of(made), ways=found, notes=tuple(notes))
+    run, judged, found, notes = alternatives(raw, chance)
+    return Planned(
+        run=run,
+        judged=judged,
+        limits=most_of(judged.estimate),
+        confidence=chance.confidence,
+        ways=found,
+        notes=tuple(notes),
+    )
 
 
 # --- what is added -------------------------------------------------------------------------------
 
 
-def _spot(made: Planned, asked: Spot) -> SpotCosts:
+def _instances(found: Estimate) -> float:
+    """The instances that one run is on."""
+    return float(found.details.get("hardware", {}).get("nodes") or 1)
+
+
+def _spot(made: Planned, asked: Spot, *, counted: bool) -> SpotCosts:
     """Expected billed hours and cost on spot instances, against on-demand."""
     hour = unit("h").factor
-    hours = made.estimate.results["wall_clock"].value or 0.0
+    on = {name: alone(_changed(made.run, {"price.plan": name})) for name in ("spot", "on-demand")}
+    hours = on["spot"].results["wall_clock"].value or 0.0
     found = interruptions.interrupted(
         hours * hour,
-        rate=asked.rate,
+        rate=asked.taken(_instances(on["spot"])).value,
         checkpoint=asked.checkpoint,
         restart=asked.restart,
         interval=asked.interval,
     )
-    costs = {}
-    for name in ("spot", "on-demand"):
-        costs[name] = alone(_changed(made.run, {"price.plan": name})).results["cost"]
+    costs = {name: one.results["cost"] for name, one in on.items()}
     spot_cost = costs["spot"].value
     shown = None if spot_cost is None else spot_cost * found.factor
     demand = costs["on-demand"].value
@@ -262,6 +322,8 @@ def _spot(made: Planned, asked: Spot) -> SpotCosts:
         "interval_minutes": found.interval / 60,
         "interruptions": found.interruptions,
         "without_checkpoints_hours": found.without / hour if math.isfinite(found.without) else None,
+        "usual": asked.rate is None,
+        "counted": counted,
         "spot_cost": shown,
         "spot_cost_why": costs["spot"].why,
         "on_demand_cost": demand,

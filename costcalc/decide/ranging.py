@@ -14,6 +14,7 @@ from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide.chunk import AIMS, Task
+from costcalc.decide.preempted import counted
 from costcalc.decide.sweep import FigureName, ScenarioRow, single
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
@@ -37,7 +38,7 @@ def ranged(
     made: list[ScenarioRow] = []
     for row in rows[:SAMPLED]:
         request = load(single(raw, row), look_up, changes=task.changes)
-        part = cost_of(request.parts[0], request, DRAWS)
+        part = counted(cost_of(request.parts[0], request, DRAWS), task.spot)
         ranges: dict[FigureName, list[float]] = {}
         for aim in task.aims:
             name = AIMS[aim]

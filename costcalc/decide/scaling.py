@@ -14,6 +14,7 @@ from costcalc.catalog.region_table import table
 FILE = "scaling_laws.yaml"
 _DRAWS = 4000
 FIGURES = ("parameters", "tokens", "loss")
+NO_SPREAD = "no interval of E, A and B is published: the loss has no spread"
 Spread = dict[str, tuple[float, float]]
 
 
@@ -101,6 +102,36 @@ def laws() -> list[ScalingLaw]:
     return made
 
 
+class Predicted(TypedDict):
+    """The loss that a law predicts of one model on so many tokens, nats a token."""
+
+    law: str
+    value: float
+    low: float | None
+    high: float | None
+    why: NotRequired[str]
+
+
+def predicted(parameters: float, tokens: float) -> list[Predicted]:
+    """The loss of a model by each law; a range only where standard errors are published.
+
+    >>> [round(one["value"], 3) for one in predicted(7e9, 140e9)]
+    [2.264, 2.195]
+    """
+    made: list[Predicted] = []
+    for law in laws():
+        value = law.loss(parameters, tokens)
+        one: Predicted = {"law": law.name, "value": value, "low": None, "high": None}
+        if law.errors is None:
+            one["why"] = NO_SPREAD
+        else:
+            drawn = np.array([each.loss(parameters, tokens) for each in _varied(law)])
+            low, high = np.quantile(drawn, (0.05, 0.95))
+            one["low"], one["high"] = min(float(low), value), max(float(high), value)
+        made.append(one)
+    return made
+
+
 def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> Optimum:
     """What a law makes of a compute: parameters, tokens and loss, each with its spread.
 
@@ -121,7 +152,7 @@ def shown(law: ScalingLaw, flop: float, tokens_per_parameter: float | None) -> O
             f"authors, laid through this fit at {law.pivot:.3g} FLOP, the middle of their budgets"
         )
     if "loss" not in spread:
-        said["spread_why"] = "no interval of E, A and B is published: the loss has no spread"
+        said["spread_why"] = NO_SPREAD
     figures: dict[str, float | None] = {}
     for name, value in zip(FIGURES, values, strict=True):
         low, high = spread.get(name, (None, None))
@@ -165,6 +196,17 @@ def by_ratio(flop: float, ratio: float) -> tuple[float, float]:
 
 
 def _varied(law: ScalingLaw) -> list[ScalingLaw]:
+    """The law at every draw of its constants."""
+    key = repr(law)
+    if key not in _DRAWN:
+        _DRAWN[key] = _draw(law)
+    return _DRAWN[key]
+
+
+_DRAWN: dict[str, list[ScalingLaw]] = {}
+
+
+def _draw(law: ScalingLaw) -> list[ScalingLaw]:
     from dataclasses import replace
 
     errors = law.errors or {}

@@ -114,7 +114,7 @@ def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
     from costcalc.runfile import loading as request
 
     if isinstance(source, Run):
-        return _in_dollars(source.model_dump(exclude_none=True)), {}
+        return source.model_dump(exclude_none=True), {}
     document: Document
     document, folder = request.document_of(source)  # the file itself is checked when it is run
     data = document.data
@@ -124,15 +124,7 @@ def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
     block = raw.pop("sweep", None) or {}
     if not isinstance(block, Mapping):
         raise InputError(document.problem(("sweep",), "expected a mapping of axes"))
-    return _in_dollars(_absolute(raw, folder)), dict(block)
-
-
-def _in_dollars(raw: dict[str, object]) -> dict[str, object]:
-    """What is compared is compared in dollars, whatever the result of one run is shown in."""
-    price = raw.get("price")
-    if isinstance(price, Mapping) and "currency" in price:
-        raw["price"] = {key: value for key, value in price.items() if key != "currency"}
-    return raw
+    return _absolute(raw, folder), dict(block)
 
 
 def section(raw: Mapping[str, object], name: str) -> dict[str, object]:

@@ -178,6 +178,7 @@ def test_starts_side_by_side(capsys, monkeypatch):
         paused=begun(1, 5.0, hours=4.0, pauses=2),
         cleanest=begun(2, 4.0, hours=6.0, pauses=1),
         threshold=300.0,
+        window_hours=0.5,
         stretch=3.0,
         series=series,
         notes=("a note",),
@@ -186,8 +187,11 @@ def test_starts_side_by_side(capsys, monkeypatch):
     plots = []
     monkeypatch.setattr("costcalc.decide.plotting.text", lambda plot, height: plots.append(plot))
     when._show(made)
-    (drawn,) = plots[0].series  # the gap is not drawn; two half hours are an hour
-    assert (list(drawn.x), list(drawn.y), drawn.label) == ([0.0, 1.0], [100.0, 60.0], "average")
+    # the gap is not drawn; two half hours are an hour
+    drawn, window, run_ = ((list(one.x), list(one.y), one.label) for one in plots[0].series)
+    assert drawn == ([0.0, 1.0], [100.0, 60.0], "average")
+    assert window == ([0.0], [100.0], "may start")  # half an hour from the start of the series
+    assert run_ == ([], [], "best run")  # from three hours on: after the series
     assert plots[0].x_text(1.4) == "1"
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     at_once, best, worst, paused, cleanest = (

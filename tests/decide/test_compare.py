@@ -58,7 +58,7 @@ def test_rows_with_unknown_figures_are_left_out():
 
 @pytest.fixture(scope="module")
 def made():
-    return compare(RUN, **AXES, ranges=False)
+    return compare(RUN, **AXES, ranges=False, interruptions=False)
 
 
 def test_every_row_equals_a_single_estimate(made):
@@ -102,7 +102,7 @@ def test_a_sample_of_the_benchmark_equals_single_estimates():
 
 def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
     with Rows(tmp_path / "all.csv") as rows:
-        compare(RUN, **AXES, ranges=False, write=rows)
+        compare(RUN, **AXES, ranges=False, write=rows, interruptions=False)
     with (tmp_path / "all.csv").open() as file:
         written = list(csv.DictReader(file))
     assert len(written) == made.number == 2 * 2 * 3 * 2
@@ -129,7 +129,7 @@ def test_no_scenario_on_the_front_is_dominated_by_any(made, tmp_path):
 
 @pytest.mark.parametrize("size", [1, 5, 7])
 def test_chunks_change_nothing(made, size):
-    small = compare(RUN, **AXES, ranges=False, chunk_size=size)
+    small = compare(RUN, **AXES, ranges=False, interruptions=False, chunk_size=size)
     assert small.front == made.front
     assert (small.number, small.feasible) == (made.number, made.feasible)
 
@@ -167,6 +167,7 @@ def test_of_scenarios_as_clean_the_cheapest_is_the_best():
         accelerators="h100-sxm5-80",
         minimize="carbon",
         ranges=False,
+        interruptions=False,
     )
     assert found.best["plan"] == "spot"
     rows = [*found.front, *found.rest]

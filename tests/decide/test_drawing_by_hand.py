@@ -11,6 +11,7 @@ import pytest
 
 from costcalc.base.errors import InputError
 from costcalc.decide import architectures, comparing, interruptions, ranging, scaling, sweep
+from costcalc.decide.chance import Judged
 from costcalc.decide.plotting import COLUMNS, Marks, Plot, text
 from costcalc.decide.table_files import HEAD, Rows
 
@@ -188,30 +189,32 @@ def test_a_ratio_splits_a_compute():
     assert scaling.by_ratio(1.2e22, 20.0) == (pytest.approx(1e10), pytest.approx(2e11))
 
 
-def test_the_model_nearest_in_size_comes_first(monkeypatch):
-    sizes = ((1e9, "s"), (4e9, "m"), (20e9, "l"))
-    monkeypatch.setattr(architectures, "_sizes", lambda family: sizes)
-    # 2.1 billion: a factor 2.1 above s, 1.9 below m
-    assert [name for _, name in architectures._by_size(2.1e9, experts=False)] == ["m", "s", "l"]
-    assert [name for _, name in architectures._by_size(1.9e9, experts=False)] == ["s", "m", "l"]
+def test_how_good_a_choice_a_model_is():
+    law = scaling.laws()[-1]
+    # by its loss; with a ratio by how far off it is; of experts by the optimum of its compute
+    assert architectures._badness(1e9, 2e10, None, experts=False) == law.loss(1e9, 2e10)
+    assert architectures._badness(1e9, 4e10, 20.0, experts=False) == pytest.approx(math.log(2))
+    assert architectures._badness(1e9, 1e10, 20.0, experts=False) == pytest.approx(math.log(2))
+    optimal = law.optimum(6e20)[0]
+    off = architectures._badness(1e9, 1e11, None, experts=True)
+    assert off == pytest.approx(abs(math.log(1e9 / optimal)))
     assert architectures._wanted(6e20, 20.0) == pytest.approx(math.sqrt(6e20 / 6 / 20))
 
 
-def test_tokens_are_as_many_as_the_limits_hold(monkeypatch):
-    # 1 USD a billion of tokens; 50 USD hold 50 billion, of which 0.1 % is left for rounding
-    def alone(run):
+def test_tokens_are_as_many_as_the_limits_hold():
+    # 1 USD a billion of tokens: 50 USD hold 50 billion, all but a two-thousandth
+    def judged(run):
         dollars = run["training"]["tokens"] / 1e9
-        figure = SimpleNamespace(value=dollars, why="")
-        return SimpleNamespace(results={"cost": figure}, within_limits=dollars <= 50.0)
+        return Judged(estimate=None, needs={"cost": dollars})
 
-    monkeypatch.setattr(architectures, "alone", alone)
-    run, found = architectures._filled({}, 1e9, {"cost": 50.0})
-    assert run["training"]["tokens"] == pytest.approx(50e9 * 0.999, rel=1e-6)
-    assert found.within_limits
-    # what starts within a hundredth below stays as it is
-    assert architectures._filled({}, 49.8e9, {"cost": 50.0})[0]["training"]["tokens"] == 49.8e9
-    # what starts above is brought down
-    assert architectures._filled({}, 80e9, {"cost": 50.0})[0]["training"]["tokens"] < 50e9
+    chance = SimpleNamespace(judged=judged)
+    for start in (1e9, 49.8e9, 80e9):
+        run, found = architectures._filled({}, start, {"cost": 50.0}, chance)
+        assert 50e9 * (1 - 6e-4) <= run["training"]["tokens"] <= 50e9
+        assert found.share({"cost": 50.0})[0] >= 1.0
+    # what fits to less than a two-thousandth stays as it is
+    near = architectures._filled({}, 49.99e9, {"cost": 50.0}, chance)[0]
+    assert near["training"]["tokens"] == 49.99e9
 
 
 def test_the_best_interval_by_daly():

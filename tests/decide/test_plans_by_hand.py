@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from costcalc.decide import alternatives, buying, pausing, planning, ranging, scaling, waiting
+from costcalc.decide.chance import Chance
 from costcalc.decide.planning import Spot, plan
 from costcalc.decide.series import Series, instant
 from costcalc.decide.statistics import bootstrap, resampled
@@ -23,7 +24,7 @@ RUN = {
 
 def estimated(**figures):
     results = {name: SimpleNamespace(value=value, why="unsaid") for name, value in figures.items()}
-    return SimpleNamespace(results=results)
+    return SimpleNamespace(results=results, details={})
 
 
 # --- spot -----------------------------------------------------------------------------------------
@@ -33,11 +34,12 @@ def estimated(**figures):
 def test_spot_costs_what_it_takes_longer(monkeypatch, demand, cheaper):
     # 10 h at one interruption in 10 h, pieces of 30 min saved in 1 min, 6 min to start again:
     # expected hours of work w: M e^(R/M) (e^((t+d)/M) - 1) w / t, with M 10, t 0.5, R 0.1, d 1/60
-    costs = {"spot": estimated(cost=40.0), "on-demand": estimated(cost=demand)}
+    costs = {"spot": estimated(cost=40.0, wall_clock=10.0), "on-demand": estimated(cost=demand)}
     monkeypatch.setattr(planning, "alone", lambda run: costs[run["price"]["plan"]])
-    made = SimpleNamespace(estimate=estimated(wall_clock=10.0), run={"price": {"provider": "x"}})
+    made = SimpleNamespace(run={"price": {"provider": "x"}})
     asked = Spot(rate=0.1 / 3600, checkpoint=60.0, restart=360.0, interval=1800.0)
-    found = planning._spot(made, asked)
+    found = planning._spot(made, asked, counted=False)
+    assert (found["usual"], found["counted"]) == (False, False)
     hours = 10 * math.exp(0.01) * (math.exp((0.5 + 1 / 60) / 10) - 1) * 10 / 0.5
     assert found["work_hours"] == 10.0
     assert found["expected_hours"] == pytest.approx(hours)
@@ -51,10 +53,11 @@ def test_spot_costs_what_it_takes_longer(monkeypatch, demand, cheaper):
 
 
 def test_without_a_spot_price_none_is_made_up(monkeypatch):
-    costs = {"spot": estimated(cost=None), "on-demand": estimated(cost=100.0)}
+    costs = {"spot": estimated(cost=None, wall_clock=10.0), "on-demand": estimated(cost=100.0)}
     monkeypatch.setattr(planning, "alone", lambda run: costs[run["price"]["plan"]])
-    made = SimpleNamespace(estimate=estimated(wall_clock=10.0), run={})
-    found = planning._spot(made, Spot(rate=1e-3, checkpoint=60.0, restart=0.0, interval=60.0))
+    made = SimpleNamespace(run={})
+    asked = Spot(rate=1e-3, checkpoint=60.0, restart=0.0, interval=60.0)
+    found = planning._spot(made, asked, counted=True)
     assert (found["spot_cost"], found["spot_cost_why"], found["cheaper"]) == (None, "unsaid", None)
     assert found["on_demand_cost"] == 100.0
 
@@ -100,7 +103,7 @@ def test_each_way_is_the_least_in_its_aim(made):
 )
 def test_without_a_region_carbon_is_not_compared(site, notes, aims):
     raw = {**RUN, "site": site, "price": {"device_hour": "2 USD"}, "limits": {"cost": "100 USD"}}
-    run, ways, said = alternatives.alternatives(raw)
+    run, _, ways, said = alternatives.alternatives(raw, Chance())
     assert (said, len(ways)) == (notes, aims)
     assert run["site"] == site if "grid" in site else run["site"]["region"] == "FR"
 
