@@ -24,7 +24,7 @@ ORDER = [
     ("calculator",),
     ("report",),
     ("tracking",),
-    ("decide",),
+    ("decide", "change"),
     ("validate",),
     ("integrations",),
     ("cli",),

@@ -47,6 +47,11 @@ COMMANDS = {
         "costcalc.cli.prices",
         "The prices known: list, show; update takes a newer catalogue.",
     ),
+    "diff": (
+        "costcalc.cli.diff",
+        "What a change of run files costs: two files, folders or revisions of git.",
+    ),
+    "check": ("costcalc.cli.check", "Run files are valid and within their limits: for pre-commit."),
     "compare": (
         "costcalc.cli.compare",
         "Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.",

@@ -32,6 +32,8 @@ EACH = {
     "prices": ["list", "t4"],
     "regions": ["show", "CA-QC"],
     "peak": ["h100"],
+    "diff": [RUN, RUN],
+    "check": [RUN],
     "compare": ["examples/compare.yaml", "--top", "3"],
     "plan": ["examples/plan.yaml"],
     "place": ["--flops", "1e24"],

@@ -1,0 +1,1 @@
+"""What a change of run files costs: ``costcalc diff`` and ``costcalc check``."""

@@ -1,0 +1,159 @@
+"""A change of run files as one comment in Markdown: a sentence, a table, details folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from costcalc.base.human import digits, human, percent
+from costcalc.change.difference import FIGURES, Change, Effect, Moved
+
+#: the mark by which a comment is found again, to be written anew
+MARK = "<!-- costcalc diff -->"
+#: GitHub refuses comments of more than 65,536 characters
+MOST = 60_000
+_SAID = {
+    "added": "is new",
+    "removed": "is gone",
+    "same": "costs the same",
+    "invalid": "cannot be read",
+}
+
+
+def headline(made: Sequence[Change]) -> str:
+    """The whole change in one sentence.
+
+    >>> headline([])
+    'No run file changed.'
+    """
+    if not made:
+        return "No run file changed."
+    invalid = [one for one in made if one.status == "invalid"]
+    passed = [one for one in made if one.passed]
+    told = []
+    if len(made) == 1:
+        told.append(f"{made[0].path} {one_line(made[0])}.")
+    else:
+        told.append(f"{len(made)} run files changed{_total(made)}.")
+    if invalid and len(made) > 1:
+        told.append(f"{len(invalid)} cannot be read.")
+    if passed:
+        told.append(f"{len(passed)} pass{'es' if len(passed) == 1 else ''} a limit.")
+    return " ".join(told)
+
+
+def _total(made: Sequence[Change]) -> str:
+    """What all of them cost before and after, where that is known in one currency."""
+    before = after = 0.0
+    units = set()
+    for one in made:
+        cost = one.moved("cost")
+        if cost is None:
+            continue
+        for result in (cost.before, cost.after):
+            if result is not None and result.value is None:
+                return ""
+        units.add(cost.unit)
+        before += (cost.before.value or 0.0) if cost.before else 0.0
+        after += (cost.after.value or 0.0) if cost.after else 0.0
+    if len(units) != 1:
+        return ""
+    shown = units.pop()
+    return f": {human(before, shown)} → {human(after, shown)} in all"
+
+
+def one_line(one: Change) -> str:
+    """What became of one file: its cost, or its time where no price is known."""
+    if one.status != "changed":
+        return _SAID[one.status]
+    for name in ("cost", "wall_clock"):
+        moved = one.moved(name)
+        if moved is None or moved.ratio is None:
+            continue
+        word = "costs" if name == "cost" else "takes"
+        if moved.ratio == 1.0:
+            return f"{word} the same"
+        return f"{word} {arrow(moved)}{chance(moved)}"
+    return "changed; neither its time nor its cost is known"
+
+
+def arrow(moved: Moved) -> str:
+    """A figure before and after, and by how much: ``100 USD → 150 USD (+50 %)``."""
+    before, after = (
+        human(result.value, moved.unit) if result is not None else "–"
+        for result in (moved.before, moved.after)
+    )
+    if moved.before is None or moved.after is None:
+        return f"{before} → {after}"
+    if moved.before == moved.after:
+        return after
+    return f"{before} → {after}{_by(moved.ratio)}"
+
+
+def _by(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    if ratio >= 2 or ratio <= 0.5:
+        return f" (× {digits(ratio)})"
+    return f" ({'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))})"
+
+
+def chance(moved: Moved) -> str:
+    """How sure it is that it is more, or less."""
+    if moved.more is None or moved.ratio == 1.0:
+        return ""
+    word = "more" if moved.more >= 0.5 else "less"
+    sure = moved.more if moved.more >= 0.5 else 1 - moved.more
+    return f", {word} with {percent(sure)}" if sure < 0.995 else f", {word} for certain"
+
+
+def effect(one: Effect) -> str:
+    """What a changed key alone does: ``hardware.count: 8 → 16: cost × 1.02``."""
+    word = {"wall_clock": "time"}.get(one.of, one.of)
+    return f"{one.key}: {_value(one.before)} → {_value(one.after)}: {word} × {digits(one.factor)}"
+
+
+def _value(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def markdown(made: Sequence[Change]) -> str:
+    """The comment, of at most ``MOST`` characters: what does not fit is left out and counted."""
+    for number in range(len(made), -1, -1):
+        text = _filled(made, made[:number])
+        if len(text) <= MOST:
+            return text
+    return _filled(made, ())
+
+
+def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown: cell() escapes
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cell=cell, arrow=arrow, effect=effect, one_line=one_line)
+    return environment.get_template("comment.md.j2").render(
+        mark=MARK,
+        headline=headline(made),
+        changes=shown,
+        figures=FIGURES,
+        left_out=len(made) - len(shown),
+    )
+
+
+def cell(text: object) -> str:
+    """Text in a cell of a table: no markup of its author, no mention of anybody.
+
+    >>> cell("a|b @all <img>")
+    'a\\\\|b @\\u200ball &lt;img>'
+    """
+    made = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    made = made.replace("`", "'").replace("@", "@\u200b").replace("[", "\\[")
+    return " ".join(made.split())

@@ -1,0 +1,250 @@
+"""The cost of a change: figures before and after, the chance of more, and what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from costcalc.base.errors import InputError
+from costcalc.base.numbers import Number
+from costcalc.base.ranges import DRAWS
+from costcalc.base.reading import Document
+from costcalc.calculator.calculate import cost_of, estimated
+from costcalc.calculator.result import Estimate, Result
+from costcalc.change.run_files import Pair, run_in
+from costcalc.resolve.names import look_up
+from costcalc.runfile.laying import apply
+from costcalc.runfile.loading import Request, check
+
+Status = Literal["added", "removed", "changed", "same", "invalid"]
+#: what a change is told in: the figure, and what people call it
+FIGURES = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
+LIMITED = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
+#: changes of fewer than so many keys are taken apart, each an estimate of its own
+MOST_KEYS = 12
+#: an effect below is not told
+LITTLE = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """One figure before and after; ``more``: the chance that it is more after than before."""
+
+    name: str
+    unit: str
+    before: Result | None
+    after: Result | None
+    more: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """After over before, None where one is unknown or nothing."""
+        one, two = (r.value if r is not None else None for r in (self.before, self.after))
+        return two / one if one and two is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A key that was changed, and what it alone does to a figure (a factor)."""
+
+    key: str
+    before: object
+    after: object
+    of: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one run file."""
+
+    path: str
+    name: str
+    status: Status
+    figures: tuple[Moved, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    limits: tuple[str, ...] = ()  # what is said of each limit that is passed
+    passed: bool = False
+    problems: tuple[str, ...] = ()
+
+    def moved(self, name: str) -> Moved | None:
+        """A figure by its name."""
+        return next((one for one in self.figures if one.name == name), None)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "status": self.status,
+            "figures": {
+                one.name: {
+                    "unit": one.unit,
+                    "before": None if one.before is None else one.before.to_dict(),
+                    "after": None if one.after is None else one.after.to_dict(),
+                    "ratio": one.ratio,
+                    "chance_of_more": one.more,
+                }
+                for one in self.figures
+            },
+            "explained_by": [
+                {"key": e.key, "before": e.before, "after": e.after, "of": e.of, "factor": e.factor}
+                for e in self.effects
+            ],
+            "limits_passed": list(self.limits),
+            "problems": list(self.problems),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    request: Request
+    estimate: Estimate
+    draws: Mapping[str, Number] = field(default_factory=dict)
+
+
+def changes(pairs: Iterable[Pair]) -> list[Change]:
+    """The change of every pair that is or carries a run file, the dearest first."""
+    found = [made for made in map(change, pairs) if made is not None]
+    return sorted(found, key=lambda one: (-_weight(one), one.path))
+
+
+def _weight(one: Change) -> float:
+    cost = one.moved("cost")
+    if one.status == "invalid":
+        return float("inf")
+    if cost is None:
+        return 0.0
+    before, after = (r.value or 0.0 if r is not None else 0.0 for r in (cost.before, cost.after))
+    return abs(after - before)
+
+
+def change(pair: Pair) -> Change | None:
+    """What became of one path; None where no side holds a run."""
+    problems: list[str] = []
+    sides: list[_Side | None] = []
+    held = 0
+    for path in (pair.before, pair.after):
+        try:
+            document = run_in(path, pair.path) if path is not None else None
+            held += document is not None
+            sides.append(_side(document, path) if document is not None and path else None)
+        except InputError as error:
+            held += 1
+            sides.append(None)
+            if path is pair.after:
+                problems += [str(problem) for problem in error.problems]
+    if not held:
+        return None
+    before, after = sides
+    if problems or (before is None and after is None):
+        return Change(path=pair.path, name=pair.path, status="invalid", problems=tuple(problems))
+    return _compared(pair.path, before, after)
+
+
+def _side(document: Document, path: Path) -> _Side:
+    request = check(document, path.parent, look_up)
+    parts = [cost_of(given, request, DRAWS) for given in request.parts]
+    draws: dict[str, Number] = {}
+    for name in FIGURES:
+        if all(name in part.draws for part in parts):
+            total: Number = 0.0
+            for part in parts:
+                total = total + part.draws[name]
+            draws[name] = total
+    return _Side(request=request, estimate=estimated(request), draws=draws)
+
+
+def _compared(path: str, before: _Side | None, after: _Side | None) -> Change:
+    here = after or before
+    assert here is not None
+    status: Status = "added" if before is None else "removed" if after is None else "changed"
+    figures = tuple(_moved(name, before, after) for name in FIGURES)
+    if before and after and all(m.ratio == 1.0 or m.before == m.after for m in figures):
+        status = "same"
+    passed = [one for one in (after.estimate.limits if after else ()) if one["passed"]]
+    return Change(
+        path=path,
+        name=here.estimate.name,
+        status=status,
+        figures=figures,
+        effects=tuple(_effects(before, after)) if before and after else (),
+        limits=tuple(one["text"] for one in passed),
+        passed=bool(passed),
+    )
+
+
+def _moved(name: str, before: _Side | None, after: _Side | None) -> Moved:
+    results = [side.estimate.results[name] if side else None for side in (before, after)]
+    shown = next(result.unit for result in reversed(results) if result is not None)
+    if results[0] is not None and results[0].unit != shown:  # of two currencies
+        return Moved(name=name, unit=shown, before=None, after=results[1], more=None)
+    more = None
+    if before and after and name in before.draws and name in after.draws:
+        one, two = np.asarray(before.draws[name]), np.asarray(after.draws[name])
+        more = float(np.mean(two > one * (1 + 1e-9)))
+    return Moved(name=name, unit=shown, before=results[0], after=results[1], more=more)
+
+
+def _effects(before: _Side, after: _Side) -> list[Effect]:
+    """What each changed key alone does to the cost, or to the time where no price is known."""
+    if before.request.run.stages or after.request.run.stages:
+        return []
+    one, two = (dict(side.request.parts[0].raw) for side in (before, after))
+    changed = list(_changed(one, two))
+    if not 0 < len(changed) <= MOST_KEYS:
+        return []
+    known = before.estimate.results["cost"].value and after.estimate.results["cost"].value
+    of = "cost" if known else "wall_clock"
+    base = before.estimate.results[of].value
+    made = []
+    for key, old, new in changed:
+        factor = _alone(before, one, key, new, of)
+        if base and factor is not None and abs(factor / base - 1) >= LITTLE:
+            made.append(Effect(key=key, before=old, after=new, of=of, factor=factor / base))
+    return sorted(made, key=lambda e: (-abs(np.log(e.factor)), e.key))
+
+
+def _alone(
+    side: _Side, raw: Mapping[str, object], key: str, value: object, of: str
+) -> float | None:
+    try:
+        given = side.request.parts[0]
+        document = Document(apply(raw, {key: value}), given.document.name)
+        return estimated(check(document, given.folder, look_up), ranges=False).results[of].value
+    except InputError:
+        return None  # alone it says nothing: it needs what was changed beside it
+
+
+def _changed(
+    one: Mapping[str, object], two: Mapping[str, object], above: str = ""
+) -> Iterable[tuple[str, object, object]]:
+    for key in dict.fromkeys([*one, *two]):
+        old, new = one.get(key), two.get(key)
+        if old == new or (not above and key == "name"):
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _changed(old, new, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", old, new
+
+
+def over(made: Sequence[Change], policy: Mapping[str, float]) -> list[str]:
+    """What rises by more than a policy allows: ``{"cost": 0.1}`` is a tenth.
+
+    >>> over([], {"cost": 0.1})
+    []
+    """
+    told = []
+    for one in made:
+        for key, most in policy.items():
+            moved = one.moved(LIMITED[key])
+            if moved is not None and moved.ratio is not None and moved.ratio > 1 + most:
+                told.append(
+                    f"{one.path}: {key} × {moved.ratio:.3g}, more than {100 * most:g} % over"
+                )
+    return told

@@ -1,0 +1,202 @@
+"""Run files, and files that carry one: found in two files, two folders, or two revisions of git.
+
+A YAML or TOML file of another tool carries a run under ``costcalc:`` (``[tool.costcalc]`` or
+``[costcalc]`` in TOML), any text file in comments that begin with ``# costcalc:``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from costcalc.base.errors import InputError, Problem, wrong
+from costcalc.base.reading import Document, read_all, read_bytes
+
+SUFFIXES = (".yaml", ".yml", ".toml")
+MARK = "# costcalc:"
+#: what of a revision is taken out of git: run files, and what they may name
+_TAKEN = (*[f":(glob)**/*{suffix}" for suffix in SUFFIXES], ":(glob)**/*.json")
+_SECONDS = 60.0
+#: a mapping with one of each of these is a run file
+_WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One path before and after; None where it is not there."""
+
+    path: str
+    before: Path | None
+    after: Path | None
+
+
+def run_in(path: Path, shown: str) -> Document | None:
+    """The run that a file is or carries, with its places; None where it holds none.
+
+    Raises:
+        InputError: it is no text, or what it carries is no strict YAML.
+    """
+    raw = read_bytes(path, shown)
+    text = raw.decode("utf-8-sig", errors="replace")
+    if MARK in text:
+        return read_all(_commented(text).encode(), shown)
+    if path.suffix == ".toml":
+        return _toml(text, shown)
+    document = read_all(raw, shown)
+    data = document.data
+    if not isinstance(data, Mapping):
+        return None
+    if "costcalc" in data and isinstance(data["costcalc"], Mapping):
+        return document.inside("costcalc")
+    is_run = any(key in data for key in _WHAT) and any(key in data for key in _WHERE)
+    return document if is_run else None
+
+
+def _commented(text: str) -> str:
+    """The YAML in comments, each line at its own line of the file.
+
+    >>> _commented("lr: 1\\n# costcalc:\\n#   name: a\\n# other\\n")
+    '\\n\\n  name: a\\n'
+    """
+    made: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith(MARK):
+            inside = True
+            made.append(stripped.removeprefix(MARK).strip())
+        elif inside and stripped.startswith("#") and stripped[1:].startswith("  "):
+            made.append(stripped[1:])
+        else:
+            inside = False
+            made.append("")
+    while made and not made[-1]:
+        made.pop()
+    return "\n".join(made) + "\n"
+
+
+def _toml(text: str, shown: str) -> Document | None:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(Problem(key="", message=f"no TOML: {error}", file=shown)) from None
+    tool = data.get("tool")
+    found = data.get("costcalc") or (tool.get("costcalc") if isinstance(tool, Mapping) else None)
+    return Document(found, shown) if isinstance(found, Mapping) else None
+
+
+@contextmanager
+def pairs(base: str, head: str, only: Sequence[str] = ()) -> Iterator[list[Pair]]:
+    """The files of two files, folders or revisions that differ; ``only`` of these paths.
+
+    Raises:
+        InputError: they are neither, or git cannot say.
+    """
+    one, two = Path(base), Path(head)
+    if one.is_file() and two.is_file():
+        yield [Pair(path=str(two), before=one, after=two)]
+    elif one.is_dir() and two.is_dir():
+        yield list(_between(one, two, only))
+    elif one.exists() != two.exists():
+        there, lacking = (base, head) if one.exists() else (head, base)
+        message = f"{there} is there, {lacking} is not: give two files, folders or revisions"
+        raise wrong("diff", message)
+    else:
+        with tempfile.TemporaryDirectory(prefix="costcalc-") as folder:
+            names = _changed(base, head, only)
+            before, after = (
+                _taken(revision, Path(folder) / name)
+                for revision, name in ((base, "before"), (head, "after"))
+            )
+            yield [_pair(name, before, after) for name in names]
+
+
+def files(paths: Iterable[str]) -> list[Path]:
+    """Every file that may be or carry a run file, of files and folders.
+
+    Raises:
+        InputError: a path is not there.
+    """
+    made: list[Path] = []
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            made += sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+        elif path.is_file():
+            made.append(path)
+        else:
+            raise InputError(Problem(key="", message="is not there", file=name))
+    return made
+
+
+def _between(one: Path, two: Path, only: Sequence[str]) -> Iterator[Pair]:
+    names = {
+        str(path.relative_to(folder))
+        for folder in (one, two)
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES and path.is_file()
+    }
+    for name in sorted(names):
+        if not only or any(Path(name).is_relative_to(path) for path in only):
+            found = _pair(name, one, two)
+            if not (found.before and found.after and _same(found.before, found.after)):
+                yield found
+
+
+def _pair(name: str, before: Path, after: Path) -> Pair:
+    there = [folder / name if (folder / name).is_file() else None for folder in (before, after)]
+    return Pair(path=name, before=there[0], after=there[1])
+
+
+def _same(one: Path, two: Path) -> bool:
+    return one.stat().st_size == two.stat().st_size and one.read_bytes() == two.read_bytes()
+
+
+def _changed(base: str, head: str, only: Sequence[str]) -> list[str]:
+    for revision in (base, head):
+        if revision.startswith("-"):
+            raise wrong("diff", f'expected a revision; got "{revision}"')
+    listed = _git("diff", "--name-only", "-z", "--no-renames", base, head, "--", *only)
+    names = [name for name in listed.decode("utf-8", "replace").split("\0") if name]
+    return sorted(name for name in names if name.endswith(SUFFIXES))
+
+
+def _taken(revision: str, folder: Path) -> Path:
+    """The files of a revision that a run may rest on, in a folder."""
+    folder.mkdir()
+    names = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision)
+    if not any(name.endswith((*SUFFIXES, ".json")) for name in names.decode().split("\0")):
+        return folder
+    archive = folder.with_suffix(".tar")
+    archive.write_bytes(_git("archive", "--format=tar", revision, "--", *_TAKEN, top=True))
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def _git(*arguments: str, top: bool = False) -> bytes:
+    where = Path()
+    if top:
+        where = Path(_git("rev-parse", "--show-toplevel").decode().strip())
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell; revisions do not begin with a dash
+            ["git", *arguments],  # noqa: S607
+            capture_output=True,
+            check=False,
+            cwd=where,
+            timeout=_SECONDS,
+        )
+    except FileNotFoundError:
+        raise wrong("diff", "git is not installed: give two files or folders") from None
+    except subprocess.TimeoutExpired:
+        raise wrong("diff", f"git {arguments[0]} took longer than {_SECONDS:g} s") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise wrong("diff", f"git {arguments[0]}: {said[0] if said else 'failed'}")
+    return done.stdout

@@ -1,0 +1,44 @@
+"""``costcalc check``: run files are valid and within their limits; for pre-commit."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from costcalc.base.errors import InputError
+from costcalc.cli import LIMIT, OK
+
+
+def command(
+    paths: Annotated[list[str], typer.Argument(help="Run files, or folders of them.")],
+) -> int:
+    """Check that run files are valid and keep their limits; files that hold no run are passed over.
+
+    Exit 3 where one does not.
+    """
+    from costcalc.calculator.calculate import estimated
+    from costcalc.change.run_files import files, run_in
+    from costcalc.resolve.names import look_up
+    from costcalc.runfile.loading import check
+
+    valid = bad = 0
+    for path in files(paths):
+        try:
+            document = run_in(path, str(path))
+            if document is None:
+                continue
+            made = estimated(check(document, path.parent, look_up))
+        except InputError as error:
+            print(error, file=sys.stderr)
+            bad += 1
+            continue
+        passed = [one["text"] for one in made.limits if one["passed"] is not False]
+        for text in passed:
+            print(f"{path}: {text}", file=sys.stderr)
+        bad += bool(passed)
+        valid += not passed
+    others = f", {bad} not" if bad else ""
+    print(f"{valid} run file{'s' * (valid != 1)} valid and within limits{others}")
+    return LIMIT if bad else OK

@@ -1,0 +1,263 @@
+"""``costcalc diff`` and ``costcalc check``: files, folders and revisions, and the comment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import costcalc
+from costcalc.base.errors import InputError
+from costcalc.change.comment import MOST, cell, headline, markdown
+from costcalc.change.difference import Change, changes, over
+from costcalc.change.run_files import Pair, files, pairs, run_in
+from costcalc.cli import run as command
+
+RUN: dict[str, Any] = {
+    "name": "tune",
+    "model": {"parameters": 1e9},
+    "training": {"method": "finetune", "tokens": "10B", "sequence_length": 2048},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8, "utilization": 0.4, "goodput": 1},
+    "site": {"region": "FR", "pue": 1.2},
+    "price": {"device_hour": "2 USD"},
+}
+
+
+def with_(**changed: object) -> dict[str, Any]:
+    """The run with sections or, as ``training__tokens``, keys of them changed."""
+    made = json.loads(json.dumps(RUN))
+    for key, value in changed.items():
+        section, _, name = key.partition("__")
+        if name:
+            made[section][name] = value
+        else:
+            made[section] = value
+    return made
+
+
+def put(folder: Path, name: str, run: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(run if isinstance(run, str) else json.dumps(run), encoding="utf-8")
+    return path
+
+
+def compared(tmp_path: Path, before: dict[str, object], after: dict[str, object]) -> list[Change]:
+    for side, runs in (("before", before), ("after", after)):
+        (tmp_path / side).mkdir(exist_ok=True)
+        for name, run in runs.items():
+            put(tmp_path / side, name, run)
+    with pairs(str(tmp_path / "before"), str(tmp_path / "after")) as found:
+        return changes(found)
+
+
+def test_figures_before_and_after_by_hand(tmp_path: Path) -> None:
+    (made,) = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": with_(training__tokens="15B")})
+    cost = made.moved("cost")
+    assert cost is not None
+    assert cost.before is not None
+    # 6·1e9·10e9 FLOP / (8 · 989.4e12 · 0.4) s: 5.266 h on 8 devices at 2 USD
+    hours = 6e19 / (8 * 989.4e12 * 0.4) / 3600
+    assert cost.before.value == pytest.approx(hours * 8 * 2, rel=2e-3)
+    assert cost.ratio == pytest.approx(1.5)
+    assert cost.more == 1.0
+    assert [(e.key, round(e.factor, 9)) for e in made.effects] == [("training.tokens", 1.5)]
+
+
+def test_what_both_sides_share_is_drawn_alike(tmp_path: Path) -> None:
+    # the same unknown grid and power on both sides: 1 % more tokens are more, however wide both are
+    (made,) = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": with_(training__tokens="10.1B")})
+    energy = made.moved("energy")
+    assert energy is not None
+    assert energy.before is not None
+    assert energy.before.low != energy.before.high
+    assert energy.more == 1.0
+
+
+def test_two_keys_are_told_by_what_each_does_alone(tmp_path: Path) -> None:
+    after = with_(training__tokens="20B", price__device_hour="1 USD")
+    (made,) = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": after})
+    factors = {e.key: round(e.factor, 9) for e in made.effects}
+    assert factors == {"training.tokens": 2.0, "price.device_hour": 0.5}
+    assert made.moved("cost").ratio == pytest.approx(1.0)  # type: ignore[union-attr]
+
+
+def test_policy() -> None:
+    with pytest.raises(KeyError):
+        over([Change(path="a", name="a", status="changed")], {"loss": 0.1})
+    assert over([Change(path="a", name="a", status="changed")], {"cost": 0.1}) == []
+
+
+SITUATIONS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "added": ({}, {"runs/new.yaml": RUN}),
+    "removed": ({"runs/old.yaml": RUN}, {}),
+    "cheaper": ({"a.yaml": RUN}, {"a.yaml": with_(price__device_hour="1.5 USD")}),
+    "dearer": ({"a.yaml": RUN}, {"a.yaml": with_(training__tokens="25B")}),
+    "limit": ({"a.yaml": RUN}, {"a.yaml": with_(limits={"cost": "50 USD"})}),
+    "invalid": ({"a.yaml": RUN}, {"a.yaml": with_(hardware__accelerator="h1000")}),
+    "same": ({"a.yaml": RUN}, {"a.yaml": with_(name="another name")}),
+    "many": (
+        {f"{i}.yaml": RUN for i in range(4)},
+        {f"{i}.yaml": with_(training__tokens=f"{10 + i}B") for i in range(4)},
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_the_comment_in_eight_situations(situation: str, tmp_path: Path) -> None:
+    before, after = SITUATIONS[situation]
+    for side, runs in (("before", before), ("after", after)):
+        (tmp_path / side / "runs").mkdir(parents=True)
+        for name, run in runs.items():
+            put((tmp_path / side / name).parent, Path(name).name, run)
+    with pairs(str(tmp_path / "before"), str(tmp_path / "after")) as found:
+        text = markdown(changes(found))
+    golden = Path(__file__).parent / "comments" / f"{situation}.md"
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def test_a_comment_is_never_too_long_for_its_host() -> None:
+    many = [Change(path=f"{i:05}.yaml", name="x", status="added") for i in range(5000)]
+    text = markdown(many)
+    assert len(text) <= MOST
+    assert "more are left out here; `costcalc diff` shows them." in text
+
+
+def test_a_comment_mentions_nobody_and_holds_no_markup_of_a_file() -> None:
+    assert cell("@org/all <script>|`x` [a](b)") == "@\u200borg/all &lt;script>\\|'x' \\[a](b)"
+    made = Change(path="<b>@all</b>.yaml", name="x", status="invalid", problems=("| @me",))
+    assert "<b>" not in markdown([made])
+    assert "@all" not in markdown([made])
+
+
+def test_nothing_changed() -> None:
+    assert headline([]) == "No run file changed."
+    assert markdown([]).splitlines()[1] == "**No run file changed.**"
+
+
+# --- where runs are found ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yaml", "learning_rate: 1e-4\ncostcalc:\n  model: {preset: llama-3-8b}\n"),
+        ("a.yaml", "lr: 1e-4\n# costcalc:\n#   model: {preset: llama-3-8b}\nx: 1\n"),
+        ("a.yaml", "lr: 1e-4\n# costcalc: {model: {preset: llama-3-8b}}\n"),
+        ("a.toml", "lr = 1\n[tool.costcalc]\nmodel = {preset = 'llama-3-8b'}\n"),
+        ("a.toml", "[costcalc.model]\npreset = 'llama-3-8b'\n"),
+    ],
+)
+def test_files_that_carry_a_run(name: str, text: str, tmp_path: Path) -> None:
+    found = run_in(put(tmp_path, name, text), name)
+    assert found is not None
+    assert found.data == {"model": {"preset": "llama-3-8b"}}
+
+
+@pytest.mark.parametrize("text", ["a: 1\n", "- 1\n", "model: {a: 1}\n", "hardware: {}\n", ""])
+def test_other_files_are_passed_over(text: str, tmp_path: Path) -> None:
+    assert run_in(put(tmp_path, "a.yaml", text), "a.yaml") is None
+
+
+def test_a_fault_in_comments_has_its_line(tmp_path: Path) -> None:
+    text = "x: 1\n# costcalc:\n#   model: {flops: 1e20 FLOP}\n#   hardware: {count: eight}\n"
+    path = put(tmp_path, "a.yaml", text)
+    (made,) = changes([Pair(path="a.yaml", before=None, after=path)])
+    assert made.status == "invalid"
+    assert made.problems[0].startswith("a.yaml:4:")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.email", "a@example.org")
+    git(folder, "config", "user.name", "a")
+    put(folder, "lab.yaml", {"price": {"device_hour": "2 USD"}, "site": RUN["site"]})
+    run = {key: value for key, value in RUN.items() if key not in ("price", "site")}
+    put(folder / "runs", "a.yaml", {**run, "defaults": "../lab.yaml"})
+    put(folder, "other.yaml", "unrelated: 1\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "one")
+    put(folder / "runs", "a.yaml", {**run, "defaults": "../lab.yaml",
+                                    "training": {**run["training"], "tokens": "20B"}})  # fmt: skip
+    put(folder, "other.yaml", "unrelated: 2\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "two")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_two_revisions_with_the_files_that_runs_name(repository: Path) -> None:
+    with pairs("HEAD~1", "HEAD") as found:
+        (made,) = changes(found)
+    assert (made.path, made.status) == ("runs/a.yaml", "changed")
+    assert made.moved("cost").ratio == pytest.approx(2.0)  # type: ignore[union-attr]
+    with pairs("HEAD~1", "HEAD", ["other.yaml"]) as found:
+        assert changes(found) == []
+
+
+def test_revisions_that_are_none(repository: Path) -> None:
+    for base, head, text in (
+        ("nowhere", "HEAD", "diff: git diff: "),
+        ("--output=x", "HEAD", 'expected a revision; got "--output=x"'),
+        ("lab.yaml", "HEAD", "lab.yaml is there, HEAD is not: give two files"),
+    ):
+        with pytest.raises(InputError) as caught, pairs(base, head):
+            pass
+        assert text in str(caught.value)
+
+
+# --- the commands --------------------------------------------------------------------------------
+
+
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = put(tmp_path, "one.yaml", RUN)
+    two = put(tmp_path, "two.yaml", with_(training__tokens="12B"))
+    limited = put(tmp_path, "limited.yaml", with_(limits={"cost": "1 USD"}))
+    assert command(["diff", str(one), str(two)]) == 0
+    assert command(["diff", str(one), str(two), "--fail-over", "cost=10%"]) == 3
+    assert "cost × 1.2, more than 10 % over" in capsys.readouterr().err
+    assert command(["diff", str(one), str(two), "--fail-over", "cost=25%"]) == 0
+    assert command(["diff", str(one), str(limited)]) == 3
+    assert command(["diff", str(one), str(two), "--fail-over", "loss=1"]) == 2
+    assert command(["diff", str(one), str(two), "--json"]) == 0
+
+
+def test_json_is_one_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = put(tmp_path, "one.yaml", RUN)
+    two = put(tmp_path, "two.yaml", with_(training__tokens="20B"))
+    command(["diff", str(one), str(two), "--json"])
+    made = json.loads(capsys.readouterr().out)
+    assert made["schema"] == "costcalc/diff/v1"
+    assert made["changes"][0]["figures"]["cost"]["ratio"] == pytest.approx(2.0)
+
+
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "runs", "good.yaml", RUN)
+    put(tmp_path / "runs", "no-run.yaml", "a: 1\n")
+    assert command(["check", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out == "1 run file valid and within limits\n"
+    put(tmp_path / "runs", "dear.yaml", with_(limits={"cost": "1 USD"}))
+    put(tmp_path / "runs", "bad.yaml", with_(hardware__count="eight"))
+    assert command(["check", str(tmp_path / "runs")]) == 3
+    out, err = capsys.readouterr()
+    assert out == "1 run file valid and within limits, 2 not\n"
+    assert "hardware.count: expected a whole number of devices" in err
+    assert "dear.yaml: limit cost 1.00 USD: PASSED" in err
+    assert command(["check", str(tmp_path / "nowhere")]) == 2
+
+
+def test_files_of_folders_and_of_their_own(tmp_path: Path) -> None:
+    one, two = put(tmp_path, "a.yaml", RUN), put(tmp_path / "b", "c.toml", "")
+    put(tmp_path, "notes.md", "")
+    assert files([str(tmp_path)]) == [one, two]
+    assert costcalc.estimate(one).results["cost"].value
