@@ -21,7 +21,7 @@ from costcalc.base.reading import Document, read_all, read_bytes
 SUFFIXES = (".yaml", ".yml", ".toml")
 MARK = "# costcalc:"
 #: what of a revision is taken out of git: run files, and what they may name
-_TAKEN = (*[f":(glob)**/*{suffix}" for suffix in SUFFIXES], ":(glob)**/*.json")
+_TAKEN = (*SUFFIXES, ".json")
 _SECONDS = 60.0
 #: a mapping with one of each of these is a run file
 _WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
@@ -170,11 +170,14 @@ def _changed(base: str, head: str, only: Sequence[str]) -> list[str]:
 def _taken(revision: str, folder: Path) -> Path:
     """The files of a revision that a run may rest on, in a folder."""
     folder.mkdir()
-    names = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision)
-    if not any(name.endswith((*SUFFIXES, ".json")) for name in names.decode().split("\0")):
+    listed = _git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision).decode()
+    names = listed.split("\0")
+    kinds = [kind for kind in _TAKEN if any(name.endswith(kind) for name in names)]
+    if not kinds:
         return folder
     archive = folder.with_suffix(".tar")
-    archive.write_bytes(_git("archive", "--format=tar", revision, "--", *_TAKEN, top=True))
+    globs = [f":(glob)**/*{kind}" for kind in kinds]
+    archive.write_bytes(_git("archive", "--format=tar", revision, "--", *globs, top=True))
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return folder
