@@ -26,6 +26,16 @@ MAX_NODES = 50_000
 MAX_SCALAR = 100_000
 MAX_KEY = 200
 
+
+class Bounds(NamedTuple):
+    """How much a file may hold: bytes, and values with aliases expanded."""
+
+    size: int
+    nodes: int
+
+
+OURS = Bounds(MAX_BYTES, MAX_NODES)
+
 Key = tuple[str | int, ...]
 
 
@@ -111,31 +121,31 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
-def read_file(path: Path | Traversable, name: str | None = None) -> Document:
+def read_file(path: Path | Traversable, name: str | None = None, bounds: Bounds = OURS) -> Document:
     """The document in a file.
 
     Raises:
         InputError: the file is missing, too large, not UTF-8, or no strict YAML.
     """
     shown = name or str(path)
-    return read(read_bytes(path, shown), shown)
+    return read(read_bytes(path, shown, bounds), shown, bounds)
 
 
-def read_bytes(path: Path | Traversable, name: str) -> bytes:
-    """The bytes of a file, one more than :data:`MAX_BYTES` at most.
+def read_bytes(path: Path | Traversable, name: str, bounds: Bounds = OURS) -> bytes:
+    """The bytes of a file, one more than its bounds at most.
 
     Raises:
         InputError: it is missing or cannot be read.
     """
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(bounds.size + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=name)) from None
 
 
-def read(text: str | bytes, name: str) -> Document:
+def read(text: str | bytes, name: str, bounds: Bounds = OURS) -> Document:
     """The document that a YAML text holds.
 
     Raises:
@@ -144,33 +154,33 @@ def read(text: str | bytes, name: str) -> Document:
     >>> read("region: NO\\ntokens: 3e23", "run.yaml").data
     {'region': 'NO', 'tokens': 3e+23}
     """
-    document = read_all(text, name)
+    document = read_all(text, name, bounds)
     if document.duplicates:
         raise InputError(document.duplicates)
     return document
 
 
-def read_all(text: str | bytes, name: str) -> Document:
+def read_all(text: str | bytes, name: str, bounds: Bounds = OURS) -> Document:
     """The document that a YAML text holds, its duplicate keys told in ``duplicates``.
 
     Raises:
         InputError: with the first fault of the YAML itself.
     """
-    decoded = _decoded(text, name)
+    decoded = _decoded(text, name, bounds.size)
     directive = _DIRECTIVE.search(decoded)
     if directive:  # the C parser compares each with all before it: a megabyte of them is minutes
         line = decoded.count("\n", 0, directive.start()) + 1
         message = f"expected plain YAML; got the directive {directive[0]}"
         raise InputError(Problem(key="", message=message, file=name, line=line, column=1))
-    return _Reader(decoded, name).document()
+    return _Reader(decoded, name, bounds.nodes).document()
 
 
 _DIRECTIVE = re.compile(r"^%(?!YAML\b)\w*", re.MULTILINE | re.ASCII)
 
 
-def _decoded(text: str | bytes, name: str) -> str:
-    if len(text) > MAX_BYTES:
-        message = f"larger than {MAX_BYTES // 1_000_000} MB, which no file of costcalc is"
+def _decoded(text: str | bytes, name: str, most: int) -> str:
+    if len(text) > most:
+        message = f"larger than {most // 1_000_000} MB, which no file of costcalc is"
         raise InputError(Problem(key="", message=message, file=name))
     if isinstance(text, str):
         return text
@@ -218,8 +228,8 @@ _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 class _Reader:
     """Builds values from the event stream of one document, with bounds on everything."""
 
-    def __init__(self, text: str, name: str) -> None:
-        self.text, self.name = text, name
+    def __init__(self, text: str, name: str, most: int = MAX_NODES) -> None:
+        self.text, self.name, self.most = text, name, most
         self.marks: dict[Key, Mark] = {}
         self.key_marks: dict[Key, Mark] = {}
         self.problems: list[Problem] = []
@@ -294,8 +304,8 @@ class _Reader:
 
     def _count(self, event: Any, number: int = 1) -> None:
         self.nodes += number
-        if self.nodes > MAX_NODES:
-            raise self._refuse(event, f"more than {MAX_NODES} values, aliases expanded")
+        if self.nodes > self.most:
+            raise self._refuse(event, f"more than {self.most} values, aliases expanded")
 
     def _reach(self, event: Any, depth: int) -> None:
         if depth > MAX_DEPTH:

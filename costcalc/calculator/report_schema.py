@@ -7,6 +7,7 @@ sections after ``digest`` are additive, and a report without them is still one.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
@@ -344,6 +345,18 @@ class Report(TypedDict):
 def shape() -> TypeAdapter[Report]:
     """What checks a report: only whether it is one, its values stay as they were read."""
     return TypeAdapter(Report)
+
+
+@functools.cache
+def sections_of_a_stage() -> Mapping[str, TypeAdapter[object]]:
+    """What checks the sections of a stage, each of which may lack."""
+    return {
+        "results": TypeAdapter(Results),
+        "assumptions": TypeAdapter(list[Assumed]),
+        "breakdown": TypeAdapter(dict[str, dict[str, Number]]),
+        "details": TypeAdapter(dict[str, object]),
+        "run": TypeAdapter(dict[str, object]),
+    }
 
 
 def schema() -> dict[str, object]:

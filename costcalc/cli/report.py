@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from costcalc.base.errors import InputError, Problem
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import in_utf8
 
@@ -65,10 +66,13 @@ def merge(
     force: Force = False,
 ) -> None:
     """Runs, nodes or stages into one project report; the same run id twice is refused."""
-    from costcalc.report.files import load
+    from costcalc.report.files import BROKEN, intact, load
     from costcalc.report.project import merge as join
 
     pairs = [(str(path), load(path)) for path in reports]
+    broken = [Problem(key="digest", message=BROKEN, file=f) for f, one in pairs if not intact(one)]
+    if broken:  # a sum of them would be sealed anew
+        raise InputError(broken)
     _write_report(join(pairs, name=name, distinct=distinct), output, force=force)
 
 
@@ -93,10 +97,12 @@ def render(
     force: Force = False,
 ) -> None:
     """Turn a report into what a venue asks for."""
-    from costcalc.report.files import load
+    from costcalc.report.files import BROKEN, intact, load
     from costcalc.report.renderings import render as turn
 
     data = load(report)
+    if not intact(data):
+        print(f"{report}: {BROKEN}", file=sys.stderr)
     if card is None:
         _write(turn(data, shape), output, force=force)
         return

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
-from costcalc.base.reading import MAX_BYTES, Document, read, read_file
+from costcalc.base.reading import Bounds, Document, read, read_file
 from costcalc.calculator.result import SCHEMA
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
+
+
+BOUNDS = Bounds(size=32_000_000, nodes=1_000_000)
+"""A project of hundreds of runs is one report; what costcalc writes it can read."""
 
 
 def load(path: str | Path) -> Report:
@@ -34,8 +38,8 @@ def document_of(path: str | Path) -> Document:
     if str(path) == "-":
         import sys
 
-        return read(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin")
-    return read_file(Path(path), str(path))
+        return read(sys.stdin.buffer.read(BOUNDS.size + 1), "stdin", BOUNDS)
+    return read_file(Path(path), str(path), BOUNDS)
 
 
 def schema_problems(document: Document) -> list[Problem]:
@@ -60,7 +64,33 @@ def schema_problems(document: Document) -> list[Problem]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return [document.problem(item["loc"], item["msg"]) for item in found[:MAX_LISTED]]
-    return []
+    return list(_in_stages(document))[:MAX_LISTED]
+
+
+def _in_stages(document: Document) -> Iterator[Problem]:
+    """What of the stages is malformed, of what they say at all."""
+    from pydantic import ValidationError
+
+    from costcalc.calculator.report_schema import sections_of_a_stage
+
+    for index, stage in enumerate(document.data["stages"]):
+        for key, shape in sections_of_a_stage().items():
+            if key not in stage:
+                continue
+            try:
+                shape.validate_python(stage[key])
+            except ValidationError as error:
+                found = error.errors(include_url=False, include_context=False, include_input=False)
+                for item in found:
+                    yield document.problem(("stages", index, key, *item["loc"]), item["msg"])
+
+
+BROKEN = "the digest is broken: the report was changed since it was written"
+
+
+def intact(report: Mapping[str, object]) -> bool:
+    """Whether a report is as it was written: its digest is that of its content."""
+    return writing.digest(report) == report.get("digest")
 
 
 def _too_large(document: Document) -> list[Problem]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from costcalc.base import writing
 from costcalc.base.human import digits, human, span
 from costcalc.calculator.document import kind as kind_of
+from costcalc.report.files import BROKEN
 from costcalc.report.table import HEADLINE
 
 if TYPE_CHECKING:
@@ -94,12 +96,13 @@ class View:
         self.report = cast("Report", report)
         self.stages = self.report["stages"]
         self.parts: list[AnyPart] = [self.report, *self.stages]
-        self.digest = self.report["digest"]
+        self.broken = writing.digest(report) != self.report["digest"]
+        self.digest = self.report["digest"] + (" (BROKEN: changed since written)" * self.broken)
         self.name = self.report.get("name") or "training run"
         self.kind = KINDS[self.report.get("kind") or kind_of(self.report["results"])]
         self.version = self.report.get("costcalc_version") or ""
         self.software = f"costcalc {self.version}" if self.version else "costcalc"
-        self.warnings = self.report.get("warnings") or []
+        self.warnings = [*([BROKEN] * self.broken), *(self.report.get("warnings") or [])]
 
     @cached_property
     def figures(self) -> dict[str, Shown]:

@@ -80,7 +80,7 @@ def _properties(view: View) -> Iterator[dict[str, str]]:
 
 def spdx(view: View) -> str:
     """The document as JSON-LD; deterministic, its identifiers made from the report's digest."""
-    root = "urn:costcalc:" + view.digest.partition(":")[2]
+    root = "urn:costcalc:" + view.report["digest"].partition(":")[2]
 
     def element(kind: str, name: str, said: str) -> dict[str, object]:
         made: dict[str, object] = {"type": kind, "spdxId": f"{root}#{name}"}

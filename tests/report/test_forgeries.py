@@ -1,0 +1,221 @@
+"""Edits with a digest made anew: each kind is found, and so is that of any leaf."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import costcalc
+from costcalc.base import writing
+from costcalc.base.reading import Document
+from costcalc.report.check import _again, _closure, verify
+from costcalc.report.files import schema_problems, text
+from costcalc.report.importing.build import Recorded
+from costcalc.report.importing.build import report as recorded
+from costcalc.report.project import merge
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = {
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "20B", "runs": 2},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    "site": {"region": "aws:us-east-1"},
+    "limits": {"cost": "500 USD"},
+}
+Report = dict[str, Any]
+# What nobody but the author knows, and the seal itself.
+FREE = ("name", "subject", "software", "digest")
+# What only a meter, or the tool that recorded it, could know.
+METERS = ("id", "name", "role", "hardware", "unknown", "pue", "grid", "energy_it")
+
+
+def results(made: Report, key: str, **values: float) -> None:
+    made["results"][key] |= values
+
+
+def narrowed(made: Report) -> None:
+    for figure in made["results"].values():
+        figure |= {"low": figure["value"], "high": figure["value"]}
+
+
+def measured(made: Report) -> None:
+    made["kind"] = "measured"
+    for figure in made["results"].values():
+        figure["basis"] = "measured"
+
+
+def everything(made: Report) -> None:
+    for item in made["boundary"]["components"]:
+        item["counted"] = True
+
+
+def halved(made: Report) -> None:
+    made["data"][next(iter(made["data"]))] = "sha256:" + "0" * 64
+    results(made, "parameters", value=4e9, low=4e9, high=4e9)
+
+
+def part_moved(made: Report) -> None:
+    cost = made["breakdown"]["cost"]
+    cost["training"], cost["shortfall"] = cost["shortfall"], cost["training"]
+
+
+KINDS: dict[str, Callable[[Report], object]] = {
+    "region": lambda made: made["run"]["site"].update(region="SE"),
+    "accelerator": lambda made: made["run"]["hardware"].update(accelerator="rtx-4090"),
+    "no data": lambda made: made["data"].clear(),
+    "a digest of data": halved,
+    "name of the hardware": lambda made: made["details"]["hardware"].update(name="RTX 4090"),
+    "place": lambda made: made["details"].update(place="Sweden"),
+    "measured": measured,
+    "meters": lambda made: made["measurement"]["meters"].append({"name": "NVML"}),
+    "ranges": narrowed,
+    "E": lambda made: made["work"]["E"].update(value=made["work"]["E"]["value"] / 2),
+    "hours": lambda made: made["runs"][0].update(hours=made["runs"][0]["hours"] / 10),
+    "no runs": lambda made: made["runs"].clear(),
+    "breakdown": part_moved,
+    "shares": lambda made: made["drivers"][0].update(share=0.0),
+    "low": lambda made: made["assumptions"][-1].update(low=made["assumptions"][-1]["value"]),
+    "an assumption": lambda made: made["assumptions"].append(
+        {"key": "site.solar", "value": 1.0, "basis": "given", "source": "us"}
+    ),
+    "boundary": everything,
+    "judgement": lambda made: made["limits"][0].update(passed=False),
+    "market": lambda made: made["results"].update(
+        carbon_operational_market={
+            **made["results"]["carbon_operational"],
+            **dict.fromkeys(("value", "low", "high"), 0.0),
+        }
+    ),
+    "unknown key": lambda made: made.update(approved_by="the editor"),
+    "model version": lambda made: made.update(model_version="1"),
+    "no release": lambda made: made.update(costcalc_version="0.0.1"),
+    "no version": lambda made: made.pop("costcalc_version"),
+    "no run": lambda made: made.update(run={}, data={}),
+}
+
+
+@pytest.fixture(scope="module")
+def estimate() -> Report:
+    return costcalc.estimate(RUN).to_dict()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_each_kind_of_forgery_is_found(kind: str, estimate: Report, tmp_path: Path) -> None:
+    made = copy.deepcopy(estimate)
+    KINDS[kind](made)
+    made["digest"] = writing.digest(made)
+    path = tmp_path / "r.yaml"
+    path.write_text(text(made), encoding="utf-8")
+    verdict = verify(path)
+    assert verdict.steps[0].said == "valid costcalc/report/v1, digest intact"
+    assert verdict.discrepancies
+
+
+def test_a_part_removed_of_a_merged_report_is_found(estimate: Report) -> None:
+    made = merge([("a", estimate), ("b", estimate)], name="p", distinct=True)
+    assert holds(made)
+    made = copy.deepcopy(made)
+    made["details"]["parts"].pop()
+    assert not holds(made)
+    assert "details.parts: cover 1 of 2 stages" in _closure(made).discrepancies
+
+
+def test_what_cannot_be_is_warned_of_and_found() -> None:
+    """20e9 tokens x 51.5 GFLOP in 0.5 h of 64 H100 of 989 TFLOP/s are 9.03 of the peak."""
+    run = {
+        **RUN,
+        "measured": {"wall_clock": "0.5 h", "energy": "1 kWh"},
+        "training": {"tokens": "20B"},
+    }
+    made = costcalc.estimate(run).to_dict()
+    assert any(line.startswith("utilization of 903 %") for line in made["warnings"])
+    assert any("W a device: less than a board draws when idle" in line for line in made["warnings"])
+    assert len([line for line in _closure(made).discrepancies if "cannot be right" in line]) == 2
+
+
+def test_an_honest_report_with_a_layout_left_open_holds() -> None:
+    """Sharding is open, the axes are given: they are kept, and not listed as found."""
+    hardware = {"accelerator": "a100-sxm4-80", "count": 4, "layout": {"data": 2, "tensor": 2}}
+    run = {
+        "model": {"preset": "gpt2"},
+        "training": {"global_batch": 4, "sequence_length": 64, "tokens": 10240},
+        "hardware": {**hardware, "throughput": "2444 token/s", "goodput": 0.5},
+    }
+    made = costcalc.estimate(run).to_dict()
+    assert "hardware.layout" not in [item["key"] for item in made["assumptions"]]
+    assert holds(made)
+
+
+# --- any leaf -------------------------------------------------------------------------------------
+
+
+def leaves(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    listed = enumerate(value) if isinstance(value, list) else ()
+    inner = value.items() if isinstance(value, dict) else listed
+    found = False
+    for key, item in inner:
+        found = True
+        yield from leaves(item, (*path, key))
+    if not found:
+        yield path
+
+
+def edited(report: Report, path: tuple[Any, ...]) -> Report:
+    made = copy.deepcopy(report)
+    holder: Any = made
+    for key in path[:-1]:
+        holder = holder[key]
+    old = holder[path[-1]]
+    if isinstance(old, bool):
+        new: object = not old
+    elif isinstance(old, (int, float)):
+        new = old * 1.1 if old else 1.0
+    elif isinstance(old, str):
+        new = f"{old}x"
+    else:
+        new = "forged" if old is None else {"forged": 1.0} if old == {} else [{"forged": 1.0}]
+    holder[path[-1]] = new
+    return made
+
+
+def holds(report: Report) -> bool:
+    if schema_problems(Document(report, "r")):
+        return False
+    return not (_closure(report).discrepancies or _again(report).discrepancies)
+
+
+def imported() -> Report:
+    rows = [
+        Recorded(key=k, name=k, hours=2.0, devices=4.0, energy_it=3.0, pue=1.5, grid=200.0)
+        for k in "ab"
+    ]
+    return dict(recorded(rows, name="n", tool="T", version="1", boundary="all"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["estimate", "stages", "merged", "imported"])
+def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
+    stages = ROOT / "examples" / "project.yaml"
+    made = {
+        "estimate": lambda: estimate,
+        "stages": lambda: costcalc.estimate(stages).to_dict(),
+        "merged": lambda: merge([("a", estimate), ("b", imported())], name="p"),
+        "imported": imported,
+    }[kind]()
+    assert holds(made)
+    found = [path for path in leaves(made) if path[0] not in FREE and not only_a_meter(path)]
+    for path in random.Random(seed).sample(found, min(25, len(found))):
+        assert not holds(edited(made, path)), path
+
+
+def only_a_meter(path: tuple[Any, ...]) -> bool:
+    if path[0] == "runs" and path[-1] in METERS:
+        return True
+    kept = ("subject", "name", "warnings")
+    parts = path[:2] == ("details", "parts") and any(key in kept for key in path[2:])
+    return parts or path[-1] in ("gaps", "nodes") or path[:2] == ("details", "imported")
