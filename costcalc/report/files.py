@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 
-BOUNDS = Bounds(size=32_000_000, nodes=1_000_000)
+BOUNDS = Bounds(size=16_000_000, nodes=400_000)
 """A project of hundreds of runs is one report; what costcalc writes it can read."""
 
 
