@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
+from costcalc.cli.tree import Tree
 from costcalc.tracking.options import LEDGER
 from costcalc.tracking.tracker import Tracker
 
@@ -79,6 +81,7 @@ def _wait(
 ) -> bool:
     """Wait for the command, pass signals on, stop it at a limit; whether a limit did."""
     asked: float | None = None
+    tree = Tree(child.pid)
     while child.poll() is None:
         found = signal.sigtimedwait({*passed, signal.SIGCHLD}, _LOOK)
         if found is not None and found.si_signo != signal.SIGCHLD:
@@ -91,10 +94,36 @@ def _wait(
                 child.send_signal(number)
         if asked is None and tracker.should_stop:
             asked = time.monotonic()
+            below = tree.below()
             child.terminate()
+            _tell(signal.SIGTERM, below)
         elif asked is not None and time.monotonic() - asked > _GRACE:
+            print(f"costcalc: not ended in {_GRACE:.0f} s: killed", file=sys.stderr)
+            below = tree.below()
             child.kill()
+            _tell(signal.SIGKILL, below)
+    if asked is not None:
+        _end_the_rest(tree, asked + _GRACE)
     return asked is not None
+
+
+def _end_the_rest(tree: Tree, until: float) -> None:
+    """What the command began and left behind is ended as it was, and what still lives is told."""
+    while (left := tree.below()) and time.monotonic() < until:
+        time.sleep(_LOOK / 5)
+    if left:
+        print(f"costcalc: {len(left)} processes not ended in time: killed", file=sys.stderr)
+        _tell(signal.SIGKILL, left)
+        time.sleep(_LOOK)
+    if left := tree.below():
+        listed = ", ".join(map(str, sorted(left)))
+        print(f"costcalc: still there, for the kernel to end: {listed}", file=sys.stderr)
+
+
+def _tell(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def _in_front() -> bool:

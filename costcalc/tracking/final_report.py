@@ -11,6 +11,7 @@ from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.human import human, span
 from costcalc.base.reading import read_file
 from costcalc.calculator.result import SCHEMA, Estimate
+from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
@@ -18,6 +19,7 @@ from costcalc.tracking.options import Options
 from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report
 
+_PATIENCE = 3.0  # seconds that writing the report may take
 _WORDS = {
     "wall_clock": "time",
     "cost": "cost",
@@ -37,14 +39,31 @@ def conclude(
     """Make the report, write it, and say on stderr what came of the job."""
     whole = totals(written, layout=options.plan.layout)
     made = report(whole, options.plan, before, identify=options.identify, why_not=why_not)
-    path = _save(made, options, note) if options.output else None
-    if options.progress is not False and (options.progress or path):
+    path = _save_in_time(made, options, note) if options.output else None
+    if options.progress is not False and (options.progress or options.output):
         from costcalc.tracking.progress import Teller
 
         teller = Teller()
         for line in summary(made, path):
             teller.say(line)
+        if options.output and path is None:
+            teller.say(f"the report could not be written to {options.output}", warn=True)
     return made, path
+
+
+def _save_in_time(
+    made: Mapping[str, Any], options: Options, note: Callable[[str], None]
+) -> Path | None:
+    """Write the report, where the disk answers; the figures are told in any case."""
+    disk, found = Aside("costcalc-report"), list[Path]()
+
+    def save_it() -> None:
+        found.extend(path for path in [_save(made, options, note)] if path)
+
+    disk.do("report", save_it)
+    if not disk.wait(_PATIENCE):
+        note("the report cannot be written: the disk does not answer")
+    return found[0] if found else None
 
 
 def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from costcalc.base.reading import read_file
+from costcalc.cli.tree import _processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,6 +160,35 @@ def test_a_limit_stops_the_command_with_3(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert "limit time 1.00 s is PASSED" in done.stderr
+
+
+def test_a_limit_stops_the_whole_tree(tmp_path: Path) -> None:
+    """A script with two children, one of them in a session of its own."""
+    code = "import os, sys, time; {}open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(100)"
+    lines = [
+        f'{sys.executable} -c "{code.format("os.setsid(); ")}" one.pid &',
+        f'{sys.executable} -c "{code.format("")}" two.pid',
+        "echo over",
+    ]
+    (tmp_path / "train.sh").write_text("\n".join(lines))
+    began = time.monotonic()
+    done = track(
+        tmp_path,
+        *("--limit", "time=1s", "--on-limit", "stop", "--interval", "0.3"),
+        *("--", "bash", "train.sh"),
+    )
+    assert done.returncode == 3
+    assert time.monotonic() - began < 60
+    pids = [int(path.read_text()) for path in tmp_path.glob("*.pid")]
+    assert len(pids) == 2
+    assert not set(pids) & set(_processes())
+
+
+def test_a_report_that_cannot_be_written_is_told_with_its_figures(tmp_path: Path) -> None:
+    done = track(tmp_path, "-o", "/proc/none/costs.yaml", *python("import time; time.sleep(0.1)"))
+    assert done.returncode == 0
+    assert "the report could not be written to /proc/none/costs.yaml" in done.stderr
+    assert "time " in done.stderr
 
 
 def test_a_command_that_tracks_itself_counts_once(tmp_path: Path) -> None:
