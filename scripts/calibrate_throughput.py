@@ -15,7 +15,7 @@ the same output.
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ from scipy.stats import t as student
 from costcalc.throughput.coefficients import CLASS, Coefficients, Rates, ceiling_of, rates_of
 from costcalc.throughput.constants import shipped as shipped_constants
 from costcalc.throughput.layout import Layout, StepRecipe
+from costcalc.throughput.ranges import place_of
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
 from costcalc.validate import published
-from costcalc.validate.measurements import Measured, all_measured, workload
+from costcalc.validate.measurements import Measured, Row, all_measured, workload
+from costcalc.validate.memory import SOFTWARE
 from costcalc.validate.throughput import predicted
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,8 +55,16 @@ PRIOR = {
     "cast": (1.0, 0.5),
     "matmul_start": (5e-6, 0.7),
     "kernel": (5e-6, 0.4),
+    "hooked_exposed": (0.7, 0.3),
+    "launch": (1.5e-5, 0.3),
+    "hook": (2e-3, 0.5),
+    "plain_traffic": (2.5, 0.4),
+    "unpack": (1.0, 0.5),
+    "adapter": (1.0, 0.5),
+    "expert_launch": (5e-6, 0.4),
     "expert_kernels": (6.0, 0.3),
     "scale_up": (0.70, 0.15),
+    "scale_host": (0.25, 0.1),
     "scale_out": (0.75, 0.20),
     "tensor_exposed": (0.5, 0.3),
     "context_exposed": (0.4, 0.4),
@@ -68,8 +78,9 @@ PRIOR = {
     "fixed": (0.01, 0.7),
     "meet": (0.003, 0.7),
 }
-ATMOST = {"bandwidth": 0.95, "scale_up": 0.95, "scale_out": 1.0, "tensor_exposed": 1.0,
-          "pipeline_exposed": 1.0, "expert_exposed": 1.0, "data_exposed": 1.0}  # fmt: skip
+ATMOST = {"bandwidth": 0.95, "scale_up": 0.95, "scale_host": 1.0, "scale_out": 1.0,
+          "tensor_exposed": 1.0, "pipeline_exposed": 1.0, "expert_exposed": 1.0,
+          "hooked_exposed": 1.0, "data_exposed": 1.0}  # fmt: skip
 #: generations whose tensor cores FlashAttention-2 was not written for: it reaches 35 % of an H100
 #: where kernels written for it reach 75 % (Shah et al. 2024, arXiv 2407.08608, abstract)
 NEWER = {"hopper", "blackwell", "blackwell-ultra"}
@@ -145,16 +156,50 @@ class Fit:
         step = step_of(self.shape, self.rates, self.axes, self.training, self.coefficients(theta))
         return np.log(self.per_step / step.seconds / self.rate)
 
-    def solve(self, weights: np.ndarray) -> np.ndarray:
+    def solve(self, weights: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
         """The constants with the least weighted loss, the priors counted in."""
 
-        def residuals(theta: np.ndarray) -> np.ndarray:
+        def scaled(theta: np.ndarray) -> np.ndarray:
             offset = self.part(theta, 3)[self.group] * OFFSET
             offset = offset + self.part(theta, 4)[self.place] * OFFSET_MACHINE
-            e = (self.errors(theta) - offset) / ROUND
-            return np.concatenate([weights * loss(e), theta])
+            return (self.errors(theta) - offset) / ROUND
 
-        return least_squares(residuals, np.zeros(self.ends[-1]), max_nfev=60).x
+        def residuals(theta: np.ndarray) -> np.ndarray:
+            return np.concatenate([weights * loss(scaled(theta)), theta])
+
+        def slopes(theta: np.ndarray) -> np.ndarray:
+            each = weights * slope(scaled(theta)) / ROUND
+            return np.vstack([each[:, None] * self.gradient(theta), np.eye(len(theta))])
+
+        start = np.zeros(self.ends[-1]) if start is None else start
+        return least_squares(residuals, start, jac=slopes, max_nfev=40).x
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """How the errors, less the offsets, change with each constant.
+
+        A configuration has one cell, one generation and one source, so that one step in all of them
+        at once tells its slope for each.
+        """
+        made = np.zeros((len(self.rate), len(theta)))
+        here, step, rows = self.errors(theta), 1e-4, np.arange(len(self.rate))
+
+        def moved(columns: Any) -> np.ndarray:
+            there = theta.copy()
+            there[columns] += step
+            return (self.errors(there) - here) / step
+
+        for j in range(self.ends[1]):
+            made[:, j] = moved(j)
+        cells, wide = self.ends[1], [i for i, cell in enumerate(self.cells) if cell[1] == "bf16"]
+        narrow = [i for i in range(len(self.cells)) if i not in wide]
+        own, known = np.isin(self.cell, narrow), self.base >= 0
+        by_wide, by_own = (moved([cells + i for i in some]) for some in (wide, narrow))
+        made[rows[known], cells + self.base[known]] = by_wide[known]
+        made[rows[own], cells + self.cell[own]] = by_own[own]
+        made[rows, self.ends[2] + self.generation] = moved(slice(self.ends[2], self.ends[3]))
+        made[rows, self.ends[3] + self.group] = -OFFSET
+        made[rows, self.ends[4] + self.place] = -OFFSET_MACHINE
+        return made
 
     def weights(self, without: str | None = None) -> np.ndarray:
         """Square root of the weight of each configuration: n^-1/2 within a group of n."""
@@ -168,6 +213,13 @@ class Fit:
 def loss(e: np.ndarray) -> np.ndarray:
     """Root of the pseudo-Huber loss: e²/2 near zero, |e| far away."""
     return np.sign(e) * np.sqrt(2.0 * (np.sqrt(1.0 + e * e) - 1.0))
+
+
+def slope(e: np.ndarray) -> np.ndarray:
+    """Of :func:`loss`."""
+    small = np.abs(e) < 1e-6
+    safe = np.where(small, 1.0, e)
+    return np.where(small, 1.0, np.abs(safe) / np.sqrt(1.0 + safe * safe) / np.abs(loss(safe)))
 
 
 def index(labels: list[Any]) -> tuple[list[Any], np.ndarray]:
@@ -293,13 +345,21 @@ def held_out(
         elif one.row["shape"]:
             names = ["hidden"]
             if one.layout_given:
-                names += ["given", *(["experts"] if workload(one.row) == "experts" else [])]
+                place = place_of(float(one.row["devices"]))
+                names += ["given", place, f"{place}_untold"]
+                names += ["experts"] if workload(one.row) == "experts" else []
         for name in names:
-            point = predicted(one, own, hidden=name == "hidden", ranges=False)
+            asked = replace(one, row=untold(one.row)) if name.endswith("_untold") else one
+            point = predicted(asked, own, hidden=name == "hidden", ranges=False)
             if point.predicted is not None:
                 error = float(np.log(point.predicted / one.rate))
                 found.setdefault(name, []).append((error, one.group))
     return {n: (np.array([e for e, _ in v]), [g for _, g in v]) for n, v in found.items()}
+
+
+def untold(row: Row) -> Row:
+    """A row whose source does not say what software ran."""
+    return {**row, **dict.fromkeys(SOFTWARE, "")}
 
 
 def tuned(e: np.ndarray, groups: list[str], without: str | None = None) -> dict[str, Any]:
@@ -330,10 +390,10 @@ def ranges(
 
 def unseen_generations(fit: Fit) -> tuple[np.ndarray, list[str]]:
     """Errors on every generation, predicted by a fit that saw none of its configurations."""
-    e = np.zeros(len(fit.rate))
+    e, start = np.zeros(len(fit.rate)), fit.solve(fit.weights())
     for i in range(len(fit.generations)):
         here = fit.generation == i
-        theta = fit.solve(fit.weights() * ~here)
+        theta = fit.solve(fit.weights() * ~here, start)
         e[here] = fit.errors(theta)[here]
     return e, [fit.groups[g] for g in fit.group]
 
@@ -379,14 +439,15 @@ def main() -> None:
     every = np.ones(len(fit.rate), dtype=bool)
     same = {"stack": stack, "loss": loss}
     constants = constants_of(fit, theta, every)
-    constants |= samples_of(by_flops)
+    samples, by_samples = samples_of(by_flops), {case.group for case in by_flops}
+    constants |= samples
     constants["models"] = {"encoder": encoders_of(cases, constants, None, **same)}
     folds: dict[str, Any] = {}
     for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
-        without = fit.solve(fit.weights(name)) if name in fit.groups else theta
+        without = fit.solve(fit.weights(name), theta) if name in fit.groups else theta
         folds[name] = constants_of(fit, without, used)
-        folds[name] |= samples_of(by_flops, name)
+        folds[name] |= samples if name not in by_samples else samples_of(by_flops, name)
         scales = encoders_of(cases, folds[name], name, **same)
         folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)

@@ -186,9 +186,7 @@ def _machine(
                 where=given.place("hardware", "host"),
             )
         )
-    fabric = accelerator.scale_up
-    domain = min(host.host.scale_up_domain, fabric.domain) if fabric else 1
-    domain = asked.scale_up_domain or domain
+    fabric = _fabric(asked, accelerator, host, per_node)
     machine = Machine(
         accelerator=accelerator.id,
         generation=accelerator.generation,
@@ -198,12 +196,14 @@ def _machine(
         peak={name: rate * part.compute for name, rate in _peaks(given, accelerator).items()},
         memory=accelerator.memory.si * part.memory,
         memory_bandwidth=accelerator.memory_bandwidth.si * part.memory,
-        scale_up=asked.scale_up or (fabric.bandwidth.si if fabric else _host_link(accelerator)),
-        scale_up_domain=max(domain, 1),
-        torus=TORUS.get(fabric.topology, 0) if fabric and not asked.scale_up else 0,
+        scale_up=fabric.rate,
+        scale_up_domain=fabric.domain,
+        torus=fabric.torus,
         scale_out=asked.scale_out or _scale_out(accelerator, host, count > per_node, assumed),
         matmul_ceiling={name: s.si for name, s in accelerator.matmul_ceiling.items()},
         sub_devices=accelerator.sub_devices.count,
+        host_link=accelerator.host_link.si if accelerator.host_link else 0.0,
+        through_host=fabric.through_host,
     )
     assumed += [
         exact(
@@ -241,6 +241,40 @@ def _peaks(given: Input, accelerator: Accelerator) -> Mapping[str, float]:
         return peaks
     precision, _ = precision_of(given, accelerator)
     return {**peaks, PEAK_KEY.get(precision, precision): own}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fabric:
+    """What joins devices faster than the network: byte/s each way, and how many of them."""
+
+    rate: float
+    domain: int
+    torus: int = 0
+    through_host: bool = False
+
+
+def _fabric(asked: Hardware, accelerator: Accelerator, host: HostChoice, per_node: int) -> _Fabric:
+    """The fabric of a machine; cards that none joins talk through the host that holds them.
+
+    A fabric inside a node joins no more devices than the node has; that of a rack does.
+    """
+    known = accelerator.scale_up
+    domain = min(host.host.scale_up_domain, known.domain) if known else 1
+    if asked.per_node and domain <= host.host.devices:
+        domain = min(domain, asked.per_node)
+    joined = known is not None and known.topology != "host" and domain > 1
+    if asked.scale_up:
+        return _Fabric(rate=asked.scale_up, domain=max(asked.scale_up_domain or domain, 1))
+    if known is None or not joined:
+        rate = known.bandwidth.si if known and known.topology == "host" else _host_link(accelerator)
+        return _Fabric(
+            rate=rate, domain=max(asked.scale_up_domain or per_node, 1), through_host=True
+        )
+    return _Fabric(
+        rate=known.bandwidth.si,
+        domain=max(asked.scale_up_domain or domain, 1),
+        torus=TORUS.get(known.topology, 0),
+    )
 
 
 def _host_link(accelerator: Accelerator) -> float:

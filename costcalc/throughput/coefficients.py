@@ -46,9 +46,16 @@ class Coefficients:
     elementwise: Number = 1.0  # scale of the elementwise traffic of a layer
     cast: Number = 1.0  # scale of the traffic that quantizing to 8 or 4 bits costs
     kernel: Number = 5e-6  # launching one kernel, host side
+    launch: Number = 1.5e-5  # the same where a framework's modules launch an operation each
+    hook: Number = 2.0e-3  # what DeepSpeed's sharding of weights does on the host, a layer and pass
+    plain_traffic: Number = 2.5  # elementwise traffic of such modules against that of fused ones
+    unpack: Number = 1.0  # scale of the traffic that unpacking quantised weights costs
+    adapter: Number = 1.0  # scale of that of adapters
+    expert_launch: Number = 5e-6  # launching a kernel of an expert
     expert_kernels: Number = 6.0  # launches a routed expert of a layer: two matmuls, three passes
     matmul_start: Number = 5e-6  # a matmul's ramp-up and tail (wave quantisation), device side
     scale_up: Number = 0.75  # share of the fabric's rate that a collective reaches
+    scale_host: Number = 0.25  # the same of cards that talk through their host's PCIe
     scale_out: Number = 0.70  # share of the network's rate
     latency_up: Number = 1.0e-5  # a collective inside the domain
     latency_out: Number = 3.0e-5  # a collective or message between nodes, a hop
@@ -57,6 +64,7 @@ class Coefficients:
     pipeline_exposed: Number = 0.7
     expert_exposed: Number = 0.8
     data_exposed: Number = 0.4  # of the gradient reduction
+    hooked_exposed: Number = 0.7  # the same of DeepSpeed's
     shard_exposed: Number = 0.15  # of the gathers of sharded weights, though compute could hide it
     imbalance: Number = 1.1  # fullest expert over mean expert
     expert_matmul: Number = 0.85  # grouped matmul against a plain one of the same size
@@ -81,6 +89,10 @@ class Rates:
     low: Number = 0.0  # 1 where the matmuls run in 8 or 4 bits
     torus: Number = 0.0  # dimensions of the fabric where it is a torus, 0 where it switches
     eager: Number = 1.0  # 1 where a host launches kernels, 0 where a compiler fused the step
+    host_link: Number = 25e9  # to host memory, a device, each way
+    host_memory: Number = 25e9  # of its host's memory bandwidth, a device
+    through_host: Number = 0.0  # 1 where cards have no fabric of their own
+    vector_bound: Number = 1.0  # time of attention against that of a chip with whole matrix units
 
 
 def rates_of(machine: Machine, precision: str) -> Rates:
@@ -107,7 +119,40 @@ def rates_of(machine: Machine, precision: str) -> Rates:
         low=1.0 if low else 0.0,
         torus=float(machine.torus),
         eager=0.0 if machine.kind in ("tpu", "asic") else 1.0,
+        host_link=HOST_SHARE * (machine.host_link or HOST_LINK),
+        host_memory=HOST_MEMORY / max(machine.per_node, 1),
+        through_host=1.0 if machine.through_host else 0.0,
+        vector_bound=1.0 - VECTOR_SHARE * (1.0 - cut_of(machine)),
     )
+
+
+#: of a link to the host where none is known (PCIe 4.0), and what copies reach of one
+HOST_LINK, HOST_SHARE = 31.5e9, 0.8
+#: memory bandwidth of a node that an optimizer on the host reaches: half of two sockets' rate
+HOST_MEMORY = 200e9
+#: 16-bit matrix FLOP a vector FLOP: of chips made for training (A100 16, H100 14.8), and below
+#: which a kernel waits for the matrix units (GeForce 2, H20 3.4; L40S, A10 and RTX A5000 have 4)
+WHOLE, CUT = 15.0, 3.5
+#: of fused attention's time on a whole chip, what goes to exponentials and to all that is no
+#: product: 0.43 of the peak is reached where the products alone would reach 0.9
+VECTOR_SHARE = 0.6
+#: a chip whose matrix units are cut waits for them alone, at clocks above the rated: 168 of 165
+#: TFLOP/s on an RTX 4090 (tinygrad pull request 11390)
+CUT_CEILING = 0.96
+
+
+def cut_of(machine: Machine) -> float:
+    """Matrix FLOP a vector FLOP where the matrix units are cut, against whole chips; else 1.
+
+    >>> h20 = Machine(accelerator="h20", generation="hopper", kind="gpu", devices=8, per_node=8,
+    ...               peak={"bf16": 148e12, "fp32": 44e12})
+    >>> round(cut_of(h20), 2)
+    0.22
+    """
+    wide = machine.peak.get("bf16", machine.peak.get("fp16", 0.0))
+    vector = machine.peak.get("fp32", 0.0)
+    ratio = wide / vector if vector else WHOLE
+    return ratio / WHOLE if machine.kind == "gpu" and 1.0 < ratio < CUT else 1.0
 
 
 #: share of the peak of a large matmul where no measured one is known, by kind of device
@@ -125,6 +170,8 @@ def ceiling_of(machine: Machine, precision: str) -> float:
         known = machine.matmul_ceiling.get("bf16")
     if known is not None:
         return float(known)
+    if not machine.matmul_ceiling and cut_of(machine) < 1.0:
+        return CUT_CEILING * NARROW_CEILING.get(key, 1.0)
     wide = machine.matmul_ceiling.get("bf16", CEILINGS.get(machine.kind, CEILINGS["gpu"]))
     return float(wide) * NARROW_CEILING.get(key, 1.0)
 

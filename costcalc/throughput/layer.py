@@ -10,10 +10,10 @@ from costcalc.base.numbers import Number
 from costcalc.throughput.coefficients import Coefficients, Rates
 from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
+from costcalc.throughput.style import ADAPTER_KERNELS, GATED_KERNELS, UNPACK_KERNELS
 
-#: kernels that a framework launches a layer, forward and backward (24 and 40 in Megatron-LM's
-#: unfused decoder layer; a profile of any eager framework shows the same order)
-KERNELS_FORWARD, KERNELS_BACKWARD = 24.0, 40.0
+#: how sharply the slower of host and device decides: a layer has stretches where either is
+SHARP = 4.0
 #: elementwise traffic forward: passes over the hidden state (norms, residuals, dropout, rotary)
 HIDDEN_PASSES = 10.0
 #: and over the MLP's inner state (activation function: read and write)
@@ -24,10 +24,9 @@ CAST_KERNELS = 4.0
 SELECTIVE_PASSES = 0.5
 #: a routed token's hidden state: written by rank, sorted by expert, back, and summed
 PERMUTE_PASSES = 6.0
-#: passes over the score matrix where attention is not fused: scale, mask, softmax, dropout
-SCORE_PASSES = 8.0
-#: bytes a logit: written and read in 16 and 32 bits, forward and backward
-LOGIT_BYTES = 16.0
+#: passes over the score matrix where attention is not fused: scale, mask, softmax, dropout, in one
+#: kernel or (more by half) in one each
+SCORE_PASSES, SCORE_PLAIN = 8.0, 0.5
 #: reading in 16 bits, writing the quantized operand and its transpose
 CAST_BYTES = 4.0
 #: fused attention runs 2.5 forward passes' FLOPs backward (recomputed scores; Dao 2023)
@@ -36,10 +35,14 @@ FLASH_BACKWARD, PLAIN_BACKWARD = 2.5, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Seconds a layer and micro-batch, recompute included; ``attention`` is the core's share."""
+    """Seconds a layer and micro-batch, recompute included; ``attention`` is the core's share.
+
+    ``launch``: what the device waits for its host, beside ``compute`` and ``memory``.
+    """
 
     compute: Number
     memory: Number
+    launch: Number
     attention: Number
     head_compute: Number
     head_memory: Number
@@ -60,29 +63,70 @@ def layer_times(
     routed, routed_traffic = _experts(shape, rates, axes, c, tokens)
     core, core_traffic = _attention(shape, rates, axes, how, c, tokens)
     bandwidth = rates.bandwidth * c.bandwidth
-    touched = _elementwise(shape, rates, axes, c, tokens)
+    touched = _elementwise(shape, rates, axes, how, c, tokens)
     memory = weights_passes * traffic + other_passes * touched / bandwidth
     memory = memory + core_traffic / bandwidth
     compute = weights_passes * linear + core
+    extra, extra_memory = _adapters(shape, rates, axes, how, c, tokens)
+    compute = compute + (again + 2.0 * backward) * extra
+    memory = memory + (again + 2.0 * backward) * extra_memory
+    memory = memory + (again + backward) * _unpacking(shape, rates, axes, how, c)
     # the host runs ahead of the device unless the device is the faster of the two
-    kernels = KERNELS_FORWARD * again + KERNELS_BACKWARD * backward
-    launch = rates.eager * c.kernel
-    memory = np.maximum(memory, kernels * launch - compute)
+    device = compute + memory
+    host = _host(shape, rates, axes, how, c, again)
+    launch = (device**SHARP + host**SHARP) ** (1.0 / SHARP) - device
     # it waits for the router to say how many tokens each expert gets, and launches these one after
     # the other: each its matmuls, in 8 and 4 bits with casts of their operands
     local = shape.moe_share * shape.experts / axes.expert
     kernels = local * c.expert_kernels * (1.0 + CAST_KERNELS * rates.low)
     experts = weights_passes * routed
     compute = compute + experts
-    memory = memory + np.maximum(weights_passes * routed_traffic, kernels * launch - experts)
+    memory = memory + weights_passes * routed_traffic
+    waits = rates.eager * c.expert_launch * kernels - experts - weights_passes * routed_traffic
+    launch = launch + np.maximum(waits, 0.0)
     head_compute, head_memory = _logits(shape, rates, axes, how, c, tokens)
     return Layer(
         compute=compute,
         memory=memory,
+        launch=launch,
         attention=core,
         head_compute=head_compute,
         head_memory=head_memory,
     )
+
+
+def _host(
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, again: Number
+) -> Number:
+    """Seconds of the host a layer: launching its kernels, and what sharding does around it."""
+    backward = how.backward
+    rough, (there, back) = how.plain * shape.gated, GATED_KERNELS
+    kernels = (how.kernels_forward + rough * there) * again
+    kernels = kernels + (how.kernels_backward + rough * back) * backward
+    adapted, (there, back) = how.adapted / shape.layers, ADAPTER_KERNELS
+    kernels = kernels + adapted * (there * again + back * backward)
+    kernels = kernels + UNPACK_KERNELS * np.minimum(how.unpack_bytes, 1.0) * (again + backward)
+    each = c.kernel + how.framework * (c.launch - c.kernel)
+    hooks = how.hooks * np.where(axes.zero > 2.5, 1.0, 0.0) * c.hook * (again + backward)
+    return rates.eager * (kernels * each + hooks)
+
+
+def _adapters(
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, tokens: Number
+) -> tuple[Number, Number]:
+    """Seconds of a layer's adapters, a pass: products of few columns, and what they move."""
+    here = tokens * shape.filled / (shape.layers * axes.tensor)
+    seconds = here * how.adapter_flops / (rates.peak_base * c.matmul_base * 0.5)
+    return seconds, here * how.adapter_bytes * c.adapter / (rates.bandwidth * c.bandwidth)
+
+
+def _unpacking(
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients
+) -> Number:
+    """Seconds of writing a layer's quantised weights out in 16 bits, a pass."""
+    held = shape.attention_weights + shape.mlp_weights + shape.expert_stored / axes.expert
+    moved = held / axes.tensor * how.unpack_bytes * c.unpack
+    return moved / (rates.bandwidth * c.bandwidth)
 
 
 def _linear(
@@ -141,16 +185,18 @@ def _attention(
     flops = flops * (1.0 + plain * (shape.keys_unfused / shape.keys - 1.0))
     fused = c.attention * (1.0 + how.older * (c.attention_older - 1.0))
     again = np.maximum(axes.full, axes.selective * plain)
+    fused = fused / rates.vector_bound
     rate = rates.peak_base * (fused * how.flash + 0.6 * c.matmul_base * plain)
     passes = how.forward + how.backward * (backward + again)
     scores = plain * tokens * shape.heads / t * shape.keys_unfused
     written = how.forward + how.backward * (1.0 + again)
-    moved = scores * rates.activation_bytes * SCORE_PASSES * written
+    moved = scores * rates.activation_bytes * SCORE_PASSES * (1.0 + SCORE_PLAIN * how.plain)
+    moved = moved * written
     return passes * flops / rate, moved
 
 
 def _elementwise(
-    shape: ModelShape, rates: Rates, axes: Layout, c: Coefficients, tokens: Number
+    shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, tokens: Number
 ) -> Number:
     """Bytes of norms, residuals, activation functions, routing and casts, forward."""
     t = axes.tensor
@@ -164,7 +210,8 @@ def _elementwise(
     wide = (shape.heads + shape.kv_heads) * shape.head_dim / t + 3.0 * shape.hidden
     wide = wide + 2.0 * routed * shape.hidden  # what experts get, and the gradient of their output
     cast = rates.low * c.cast * CAST_BYTES * (wide + (2.0 + shape.gated) * inner / t)
-    return tokens * shape.filled * (states * rates.activation_bytes * c.elementwise + cast)
+    scale = c.elementwise * (1.0 + how.plain * shape.gated * (c.plain_traffic - 1.0))
+    return tokens * shape.filled * (states * rates.activation_bytes * scale + cast)
 
 
 def _logits(
@@ -174,6 +221,6 @@ def _logits(
     t = axes.tensor
     passes = how.forward + how.head
     seconds = passes * 2.0 * tokens * shape.head_weights / t / (rates.peak_base * c.matmul_base)
-    moved = tokens * shape.answered * shape.vocabulary / t * LOGIT_BYTES
+    moved = tokens * shape.answered * shape.vocabulary / t * how.logit_bytes
     moved = moved * (how.forward + np.minimum(how.head, how.updates)) / 2.0
     return seconds, moved / (rates.bandwidth * c.bandwidth)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from costcalc.base.numbers import Number
 from costcalc.base.vocabulary import ACTIVATIONS, AXES, OFFLOADS, RECOMPUTES, SHARDINGS
+from costcalc.throughput.style import style_of
 from costcalc.workload.work import Passes
 
 #: dimensions of a fabric by its topology in a profile; a switch has none
@@ -116,6 +117,8 @@ class Machine:
     scale_out: float = 0.0
     matmul_ceiling: Mapping[str, float] = field(default_factory=dict)
     sub_devices: int = 1
+    host_link: float = 0.0
+    through_host: bool = False  # whether scale_up is no fabric of its own but the host's PCIe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +162,6 @@ class Recipe:
     told: frozenset[str] = frozenset()
 
 
-#: bytes a parameter that the update reads and writes
-OPTIMIZER_BYTES = {"adamw": 30.0, "adamw-8bit": 20.0, "adafactor": 20.0, "sgd": 18.0, "muon": 34.0}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecipe:
     """The recipe as numbers.
@@ -173,6 +172,12 @@ class StepRecipe:
     ``older``: 1 where fused attention is not written for the generation of the device.
     ``overlap``: 1 where communication runs beside computation, 0 where it waits;
     ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
+    ``plain``: 1 where each operation is a kernel of its own; ``kernels_forward`` and
+    ``kernels_backward``: those of a layer; ``framework``: 1 where its modules launch them;
+    ``hooks``: 1 where DeepSpeed shards; ``packed``: bytes of a frozen weight on the wire, over
+    those of 16 bits.  ``logit_bytes``, ``optimizer_bytes``: moved a logit, a parameter that learns
+    (``state_bytes`` on the host); ``unpack_bytes``: a quantised parameter and pass.  ``adapted``:
+    matrices with an adapter, in all layers; ``adapter_bytes``, ``adapter_flops``: a token and pass.
     """
 
     sequence_length: Number
@@ -188,10 +193,32 @@ class StepRecipe:
     updates: Number = 1.0
     trainable: Number = 1.0
     optimizer_bytes: Number = 30.0
+    state_bytes: Number = 30.0
+    plain: Number = 0.0
+    framework: Number = 0.0
+    kernels_forward: Number = 24.0
+    kernels_backward: Number = 40.0
+    logit_bytes: Number = 16.0
+    hooks: Number = 0.0
+    packed: Number = 1.0
+    unpack_bytes: Number = 0.0
+    adapted: Number = 0.0
+    adapter_bytes: Number = 0.0
+    adapter_flops: Number = 0.0
 
 
 def training_of(recipe: Recipe) -> StepRecipe:
     """The numbers of a recipe."""
+    passes = recipe.passes
+    style = style_of(
+        recipe.software,
+        compiled=recipe.compiled,
+        optimizer=recipe.optimizer,
+        states=recipe.states,
+        logits=recipe.logits,
+        base_precision=recipe.base_precision,
+        precision=recipe.precision,
+    )
     return StepRecipe(
         sequence_length=float(recipe.sequence_length),
         global_batch=float(recipe.global_batch),
@@ -205,5 +232,17 @@ def training_of(recipe: Recipe) -> StepRecipe:
         head=recipe.passes.head,
         updates=recipe.passes.updates,
         trainable=float(recipe.trainable_share),
-        optimizer_bytes=OPTIMIZER_BYTES.get(recipe.optimizer, OPTIMIZER_BYTES["adamw"]),
+        optimizer_bytes=style.optimizer_bytes,
+        state_bytes=style.state_bytes,
+        plain=style.plain,
+        framework=style.framework,
+        kernels_forward=style.kernels_forward,
+        kernels_backward=style.kernels_backward,
+        logit_bytes=style.logit_bytes,
+        hooks=style.hooks,
+        packed=style.wire,
+        unpack_bytes=style.unpack_bytes,
+        adapted=passes.adapted,
+        adapter_bytes=passes.adapted_width * style.adapter_bytes,
+        adapter_flops=passes.adapters / 3.0 / recipe.sequence_length,
     )

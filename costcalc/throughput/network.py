@@ -61,7 +61,8 @@ class Network:
 def network_of(rates: Rates, axes: Layout, c: Coefficients, how: StepRecipe) -> Network:
     """Who talks to whom over which link, and what of it shows."""
     overlap, dual = how.overlap, how.expert_overlap
-    up, out = rates.scale_up * c.scale_up, rates.scale_out * c.scale_out
+    share = c.scale_up + rates.through_host * (c.scale_host - c.scale_up)
+    up, out = rates.scale_up * share, rates.scale_out * c.scale_out
     t, cp = axes.tensor, axes.context
     domain = rates.domain
     up_tensor, up_context, up_data, up_expert = _fabric(rates, axes, up)
@@ -95,7 +96,8 @@ def network_of(rates: Rates, axes: Layout, c: Coefficients, how: StepRecipe) -> 
         - dual * (1.0 - EXPERT_BESIDE),
         expert_bytes=rates.activation_bytes * (1.0 - dual * rates.low * NARROW),
         tensor_bytes=rates.activation_bytes * (1.0 - NARROW * rates.low),
-        shard_exposed=1.0 - overlap * (1.0 - c.shard_exposed),
+        shard_exposed=1.0
+        - overlap * (1.0 - c.shard_exposed - how.hooks * (c.hooked_exposed - c.shard_exposed)),
     )
 
 

@@ -94,7 +94,9 @@ def _by_step(
         layout_given=placed.by == "given",
         shapes_known=shape.known,
         devices=machine.devices,
+        per_node=machine.per_node,
         experts=bool(shape.experts > 0),
+        told=recipe.software is not None,
     )
     why = ["modelled step"]
     if placed.by == "auto":

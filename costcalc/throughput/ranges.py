@@ -47,7 +47,9 @@ def prediction_range(
     layout_given: bool = True,
     shapes_known: bool = True,
     devices: float = 1.0,
+    per_node: float = 8.0,
     experts: bool = False,
+    told: bool = True,
 ) -> tuple[float, float]:
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
 
@@ -63,6 +65,8 @@ def prediction_range(
     ranges = constants.get("range", {})
     base = ranges.get("given", PRIOR)
     own = _own(ranges, _CLASS.get(kind, "decoder"), base)
+    if own is base:
+        own = _of_users(ranges, place_of(devices, per_node), told, base)
     extra = []
     if not layout_given:
         extra.append(_more(ranges.get("hidden", base), base))
@@ -79,6 +83,23 @@ def prediction_range(
     low = math.hypot(own["low"], *(part["low"] for part in extra))
     high = math.hypot(own["high"], *(part["high"] for part in extra))
     return math.exp(-low), math.exp(high)
+
+
+def place_of(devices: float, per_node: float = 8.0) -> str:
+    """Whose errors a range takes: those of one device, one node, or several.
+
+    >>> place_of(1), place_of(8), place_of(16)
+    ('one', 'node', 'cluster')
+    """
+    if devices <= 1:
+        return "one"
+    return "node" if devices <= max(per_node, 8.0) else "cluster"
+
+
+def _of_users(ranges: Mapping[str, Figures], place: str, told: bool, base: Figures) -> Figures:
+    """Errors of runs of this size, with the software told or not; of all where they are few."""
+    found = ranges.get(place if told else f"{place}_untold")
+    return base if found is None or found.get("n", ENOUGH) < ENOUGH else found
 
 
 def _own(ranges: Mapping[str, Figures], name: str, base: Figures) -> Figures:

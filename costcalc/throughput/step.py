@@ -33,13 +33,15 @@ from costcalc.throughput.shape import ModelShape
 class StepTime:
     """Seconds of an optimizer step and what they are spent on; the parts add up to ``seconds``.
 
-    ``compute``: matmuls and attention at their rate; ``memory``: everything bound by memory or by
-    launching kernels.  The others are what computation does not hide; ``bubble``: the pipeline's.
+    ``compute``: matmuls and attention at their rate; ``memory``: everything bound by memory;
+    ``launch``: waiting for the host to launch kernels.  The others are what computation does not
+    hide; ``bubble``: the pipeline's.
     """
 
     seconds: Number
     compute: Number
     memory: Number
+    launch: Number
     tensor: Number
     pipeline: Number
     data: Number
@@ -82,26 +84,32 @@ def step_of(
     passes = micro_batches + stage["shift"]
     bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
     compute, memory = micro_batches * stage["compute"], micro_batches * stage["memory"]
+    launch = micro_batches * stage["launch"]
     tensor, expert = micro_batches * stage["tensor"], micro_batches * stage["expert"]
     pipeline = passes * stage["pipeline"]
-    busy = stage["compute"] + stage["memory"] + stage["tensor"] + stage["expert"]
-    gathered = training.forward + training.backward + training.weights
-    held = shard_time(shape, axes, net, busy, gathered)
+    busy = stage["compute"] + stage["memory"] + stage["launch"]
+    busy = busy + stage["tensor"] + stage["expert"]
+    # DeepSpeed lets go of what recompute gathered and gathers it again
+    gathered = training.forward + training.backward * (1.0 + training.hooks * axes.full)
+    gathered = gathered + training.weights
+    held = shard_time(shape, axes, net, busy, gathered * training.packed)
     reduced = gradient_time(shape, axes, net, busy, training)
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
     spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
     doublings = np.log2(np.maximum(axes.devices / 8.0, 1.0))
     update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth)
+    update = np.where(axes.hosted > 0, _on_host(rates, training, local / spread), update)
     update = training.updates * (update + c.fixed + c.meet * doublings)
     idle = bubble * (busy + held)
-    total = compute + memory + tensor + expert + pipeline + data + idle + update
+    total = compute + memory + launch + tensor + expert + pipeline + data + idle + update
     late = c.jitter * doublings
     data = data + total * late
     return StepTime(
         seconds=total * (1.0 + late),
         compute=compute,
         memory=memory,
+        launch=launch,
         tensor=tensor,
         pipeline=pipeline,
         data=data,
@@ -109,6 +117,14 @@ def step_of(
         bubble=idle,
         optimizer=update,
     )
+
+
+def _on_host(rates: Rates, how: StepRecipe, parameters: Number) -> Number:
+    """Seconds of an update in host memory: gradients there, weights back, states read and written.
+
+    Ren et al. 2021 (ZeRO-Offload, arXiv:2101.06840, section 3): 2 bytes each way and parameter.
+    """
+    return parameters * (4.0 / rates.host_link + how.state_bytes / rates.host_memory)
 
 
 def _stage(
@@ -129,7 +145,7 @@ def _stage(
     ring = through + back  # gradients of keys and values travel beside them
     tensor = tensor + context_time(shape, axes, net, c, tokens, ring, layer.attention)
     expert = expert_time(shape, axes, net, c, tokens, through, layer.compute + layer.memory)
-    a_layer = layer.compute + layer.memory + tensor + expert
+    a_layer = layer.compute + layer.memory + layer.launch + tensor + expert
     # the last stage holds the logits: it is the slowest unless it holds fewer layers
     ends = (full - last) * a_layer < layer.head_compute + layer.head_memory
     held = np.where(ends, last, full)
@@ -137,6 +153,7 @@ def _stage(
     return {
         "compute": held * layer.compute + heads * layer.head_compute,
         "memory": held * layer.memory + heads * layer.head_memory,
+        "launch": held * layer.launch,
         "tensor": held * tensor,
         "expert": held * expert,
         "pipeline": pipeline_time(shape, axes, net, tokens, training.forward + back),

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 #: the parts of a step whose errors differ, by the names that its breakdown has
 PARTS = {
     "compute": "compute", "bubble": "compute",
-    "memory": "memory", "optimizer": "memory",
+    "memory": "memory", "launch": "memory", "optimizer": "memory",
     "tensor": "network", "pipeline": "network", "data": "network", "expert": "network",
 }  # fmt: skip
 NAMES = ("compute", "memory", "network")

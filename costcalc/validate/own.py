@@ -15,7 +15,7 @@ from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
 from costcalc.base.vocabulary import AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.catalog import accelerator as accelerators
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
-from costcalc.throughput.layout import OPTIMIZER_BYTES
+from costcalc.throughput.style import UPDATE
 from costcalc.validate.measurements import COLUMNS, models
 
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
@@ -32,7 +32,7 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "attention": ("flash", "flash2", "standard"),
     "method": ("pretrain", "finetune", "lora", "frozen"),
     "base_precision": ("nf4", "int8", "bf16", "fp16", "fp32"),
-    "optimizer": tuple(OPTIMIZER_BYTES),
+    "optimizer": tuple(UPDATE["fp32"]),
     "offload": tuple(OFFLOADS),
     "compiled": ("0", "1"),
     "workload": ("llm", "bert", "cnn", "vit", "diffusion"),

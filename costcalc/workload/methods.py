@@ -152,7 +152,15 @@ def lora(
         return Passes(flops=base, weights=0, head=1)
     sizes = lengths(architecture, sequence_length, target_length)
     adapters = 3 * adapter_flops(architecture, rank, targets, sizes)
-    return Passes(flops=base + adapters, adapters=adapters, weights=0, head=1)
+    found = [
+        (block.repeat * min(operator.active, operator.copies), operator.n_in + operator.n_out)
+        for block, operator in _adapted(architecture, targets)
+    ]
+    return Passes(
+        flops=base + adapters, adapters=adapters, weights=0, head=1,
+        adapted=sum(number for number, _ in found),
+        adapted_width=sum(number * width for number, width in found),
+    )  # fmt: skip
 
 
 # -- the others ----------------------------------------------------------------------------------

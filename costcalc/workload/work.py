@@ -92,7 +92,8 @@ class Passes:
     """What a method runs for one sequence (or sample).
 
     ``flops``: of all of it; ``generated``: the part of it that generates the sequence;
-    ``adapters``: that of LoRA's own matrices.
+    ``adapters``: that of LoRA's own matrices.  ``adapted``: how many matrices have an adapter;
+    ``adapted_width``: elements that go in and come out of them for a position.
     ``forward``: passes through the whole model, other models in units of it, generation left out.
     ``backward``: passes back through the layers, before each of which they may be recomputed;
     ``weights``: those with gradients of the weights; ``head``: passes back through the output head,
@@ -102,6 +103,8 @@ class Passes:
     flops: float = 0.0
     generated: float = 0.0
     adapters: float = 0.0
+    adapted: float = 0.0
+    adapted_width: float = 0.0
     forward: float = 1.0
     backward: float = 1.0
     weights: float = 1.0

@@ -17,7 +17,8 @@ from costcalc.throughput.shape import ModelShape
 NOTHING = {
     "matmul": 1.0, "matmul_base": 1.0, "attention": 1.0, "softmax": 0.0, "tile": 0.0,
     "traffic": 0.0, "bandwidth": 1.0, "elementwise": 0.0, "cast": 0.0, "kernel": 0.0,
-    "matmul_start": 0.0, "imbalance": 1.0, "expert_matmul": 1.0,
+    "matmul_start": 0.0, "imbalance": 1.0, "expert_matmul": 1.0, "launch": 0.0, "hook": 0.0,
+    "expert_launch": 0.0,
 }  # fmt: skip
 TERA, GIGA = 1e12, 1e9
 TOKENS = 1000.0
@@ -186,16 +187,68 @@ def test_casts_to_8_bits() -> None:
     assert layer(WIDE, {"cast": 0.5}).memory == 0.0  # none in 16 bits
 
 
+def late(host: float, device: float) -> float:
+    """Host and device are added in their fourth powers; what is beyond the device is waited for."""
+    return float((host**4 + device**4) ** 0.25 - device)
+
+
 def test_kernels_that_the_host_launches_late() -> None:
     # 24 forward and 40 backward of 10 us each; compute hides them as long as it lasts
-    some = {"mlp_weights": 1e4}
+    some = {"mlp_weights": 1e4, "gated": 1.0}
     took = 6 * 2 * 1000 * 1e4 / 1e12
     made = layer(some, {"kernel": 1e-5}, {}, PASSES)
-    assert made.memory == pytest.approx((24 * 1 + 40 * 2) * 1e-5 - took)
+    assert made.launch == pytest.approx(late((24 * 1 + 40 * 2) * 1e-5, took))
+    assert (made.compute, made.memory) == (pytest.approx(took), 0.0)
     made = layer(some, {"kernel": 1e-5}, {"full": 1.0}, PASSES)
-    assert made.memory == pytest.approx((24 * 3 + 40 * 2) * 1e-5 - took * 8 / 6)
-    assert layer(some, {"kernel": 1e-5}, {}, PASSES, {"eager": 0.0}).memory == 0.0
-    assert layer({"mlp_weights": 1e7}, {"kernel": 1e-6}, {}, PASSES).memory == 0.0
+    assert made.launch == pytest.approx(late((24 * 3 + 40 * 2) * 1e-5, took * 8 / 6))
+    assert layer(some, {"kernel": 1e-5}, {}, PASSES, {"eager": 0.0}).launch == 0.0
+    assert layer({"mlp_weights": 1e7}, {"kernel": 1e-6}, {}, PASSES).launch < 1e-9
+
+
+def test_modules_of_a_framework_launch_more_and_slower() -> None:
+    # of 20 us, and of a gated layer 25 and 44 more: norms and rotation an operation at a time
+    how = {**PASSES, "plain": 1.0, "framework": 1.0, "kernels_forward": 20.0,
+           "kernels_backward": 36.0}  # fmt: skip
+    made = layer({"gated": 1.0}, {"kernel": 1e-5, "launch": 2e-5}, {}, how)
+    assert made.launch == pytest.approx((45 * 1 + 80 * 2) * 2e-5)
+    bare = layer({"gated": 0.0}, {"kernel": 1e-5, "launch": 2e-5}, {}, how)
+    assert bare.launch == pytest.approx((20 * 1 + 36 * 2) * 2e-5)
+
+
+def test_sharding_by_deepspeed_works_on_the_host() -> None:
+    how = {**PASSES, "hooks": 1.0, "kernels_forward": 0.0, "kernels_backward": 0.0}
+    assert layer({}, {"hook": 1e-3}, {"zero": 3.0}, how).launch == pytest.approx((1 + 2) * 1e-3)
+    assert layer({}, {"hook": 1e-3}, {"zero": 2.0}, how).launch == 0.0
+
+
+@pytest.mark.parametrize(("full", "passes"), [(0.0, 1 + 2 * 2), (1.0, (1 + 2) + 2 * 2)])
+def test_adapters(full: float, passes: int) -> None:
+    how = {**PASSES, "adapted": 7.0, "adapter_bytes": 3e4, "adapter_flops": 2e6,
+           "kernels_forward": 0.0, "kernels_backward": 0.0}  # fmt: skip
+    c = {"adapter": 0.5, "matmul_base": 0.8, "bandwidth": 0.8, "kernel": 1e-9}
+    made = layer({"filled": 0.9}, c, {"tensor": 2.0, "full": full}, how)
+    # products of few columns at half of 0.8 of 0.5 TFLOP/s
+    here = 1000 * 0.9 / 2
+    assert made.compute == pytest.approx(passes * here * 2e6 / (0.5e12 * 0.8 * 0.5))
+    assert made.memory == pytest.approx(passes * here * 3e4 * 0.5 / 0.8e9)
+    some = layer({}, {"kernel": 1e-3, "adapter": 0.0}, {"full": full}, how | {"adapter_flops": 0.0})
+    assert some.launch == pytest.approx(7 * (6 * (1 + 2 * full) + 9 * 2) * 1e-3)
+
+
+@pytest.mark.parametrize(("full", "passes"), [(0.0, 1 + 2), (1.0, (1 + 2) + 2)])
+def test_quantised_weights_are_unpacked_each_pass(full: float, passes: int) -> None:
+    how = {**PASSES, "unpack_bytes": 3.5}
+    made = layer(
+        {"attention_weights": 2e6, "mlp_weights": 6e6}, {"bandwidth": 0.8, "unpack": 1.2},
+        {"tensor": 2.0, "full": full}, how,
+    )  # fmt: skip
+    assert made.memory == pytest.approx(passes * 4e6 * 3.5 * 1.2 / 0.8e9)
+
+
+def test_attention_where_matrix_units_are_cut() -> None:
+    whole = layer(HEADS, {"attention": 0.5}, {}, PASSES)
+    cut = layer(HEADS, {"attention": 0.5}, {}, PASSES, {"vector_bound": 0.55})
+    assert cut.attention == pytest.approx(whole.attention * 0.55)
 
 
 # --- experts -------------------------------------------------------------------------------------
@@ -242,13 +295,13 @@ def test_experts_are_launched_one_after_another(low: float, launches: int) -> No
     # a layer has 8 / 4 experts here, half of the layers have any; in 8 bits four casts a matmul
     made = layer(
         {**EXPERTS, "expert_weights": 1e3, "mlp_weights": 1e8},
-        {"kernel": 1e-5, "expert_kernels": 6.0},
+        {"expert_launch": 1e-5, "expert_kernels": 6.0},
         {"expert": 4.0},
         PASSES,
         {"low": low},
     )
     took = 6 * 2 * 1000 * 0.5 * 2 * 1e3 / 1e12
-    assert made.memory == pytest.approx(0.5 * 2 * launches * 1e-5 - took)
+    assert made.launch == pytest.approx(0.5 * 2 * launches * 1e-5 - took)
 
 
 # --- logits --------------------------------------------------------------------------------------

@@ -502,7 +502,7 @@ def test_all_of_the_peak_is_a_share() -> None:
 def test_experts_widen_a_prediction() -> None:
     mixture = throughput(work_of(MIXTRAL), machine(16), recipe(), layout=Layout(data=16, expert=8,
                          sharding="zero3"))  # fmt: skip
-    low, high = prediction_range(load(), generation="hopper", experts=True)
+    low, high = prediction_range(load(), generation="hopper", experts=True, devices=16, told=False)
     use = mixture.utilization
     assert (use.low / use.value, use.high / use.value) == pytest.approx((low, high))
 

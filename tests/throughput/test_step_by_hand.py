@@ -177,6 +177,15 @@ def test_the_optimizer_passes_its_states_once_an_update(zero: float, over: int) 
     assert small.optimizer == 0.0  # four devices of a node of eight
 
 
+def test_an_update_on_the_host() -> None:
+    # two bytes there and two back, and the states through the host's memory
+    rates = {"host_link": 20e9, "host_memory": 10e9, "bandwidth": 1e12}
+    found = step(
+        Layout(data=5, zero=1.0, hosted=1.0), {"parameters": 1e9}, {}, rates, state_bytes=30.0
+    )
+    assert found.optimizer == pytest.approx(1e9 / 5 * (4 / 20e9 + 30 / 10e9))
+
+
 def test_the_slowest_of_many_devices() -> None:
     found = step(Layout(data=64), c={"jitter": 0.01})
     whole = 10 * LAYER
