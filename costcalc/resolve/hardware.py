@@ -243,6 +243,9 @@ def _peaks(given: Input, accelerator: Accelerator) -> Mapping[str, float]:
     return {**peaks, PEAK_KEY.get(precision, precision): own}
 
 
+IN_A_NODE = 16  # devices that a fabric inside a node joins at most (DGX-2); more are a rack or a pod
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fabric:
     """What joins devices faster than the network: byte/s each way, and how many of them."""
@@ -260,7 +263,7 @@ def _fabric(asked: Hardware, accelerator: Accelerator, host: HostChoice, per_nod
     """
     known = accelerator.scale_up
     domain = min(host.host.scale_up_domain, known.domain) if known else 1
-    if asked.per_node and domain <= host.host.devices:
+    if asked.per_node and domain <= IN_A_NODE:
         domain = min(domain, asked.per_node)
     joined = known is not None and known.topology != "host" and domain > 1
     if asked.scale_up:

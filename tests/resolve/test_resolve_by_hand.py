@@ -51,13 +51,23 @@ def machine(**hardware: Any) -> Any:
     return devices_of(given, None, ()).machine
 
 
-def test_cards_without_a_fabric_talk_one_by_one_through_their_host() -> None:
+def test_cards_without_a_fabric_talk_through_their_host() -> None:
     card = machine(accelerator="rtx-4090", count=8)
-    assert card.scale_up_domain == 1
+    assert card.scale_up_domain == card.per_node == 4  # as many as a workstation holds
+    assert card.through_host
     assert card.torus == 0
     assert card.scale_up <= to_si(32, "GB/s")  # PCIe 4.0 × 16
     board = machine(accelerator="h100-sxm5-80", count=8)
     assert (board.scale_up_domain, board.scale_up) == (8, to_si(450, "GB/s"))
+    assert not board.through_host
+
+
+def test_a_fabric_inside_a_node_joins_no_more_than_the_node_has() -> None:
+    halves = machine(accelerator="v100-sxm2-32", count=64, per_node=4)
+    assert halves.scale_up_domain == 4
+    rack = machine(accelerator="gb300", count=64, per_node=4)
+    assert rack.scale_up_domain == 72
+    assert rack.scale_out == pytest.approx(to_si(800, "Gbit/s"))
 
 
 def test_a_card_without_a_stated_link_has_16_gb_a_second() -> None:

@@ -74,12 +74,12 @@ def listed(found: Any, key: str) -> Any:
 @pytest.mark.parametrize(
     ("hardware", "domain", "link"),
     [
-        # NVLink of 450 GB/s joins 8; cards join nobody, and talk over PCIe 4.0 × 16
+        # NVLink of 450 GB/s joins 8; cards talk over the PCIe of their host, 4.0 × 16
         ({"accelerator": "h100-sxm5-80", "count": 8}, 8, 450.0),
-        ({"accelerator": "l40s", "count": 8}, 1, 31.5),
-        ({"accelerator": "rtx-2050-laptop", "count": 8, "host": "server-8-gpu"}, 1, 7.88),
-        # an NVLink bridge joins two of the eight cards of a server
-        ({"accelerator": "h100-pcie-80", "count": 8}, 1, 300.0),
+        ({"accelerator": "l40s", "count": 8}, 8, 31.5),
+        ({"accelerator": "rtx-2050-laptop", "count": 8, "host": "server-8-gpu"}, 8, 7.88),
+        # an NVLink bridge would join two of the eight cards of a server: PCIe 5.0 joins all
+        ({"accelerator": "h100-pcie-80", "count": 8}, 8, 63.0),
         ({"accelerator": "l40s", "count": 8, "scale_up": "100 GB/s"}, 1, 100.0),
     ],
 )
@@ -107,7 +107,7 @@ def test_the_domain_is_the_smaller_of_what_chip_and_host_have(monkeypatch) -> No
         return devices_of.__wrapped__(given, None, ()).machine.scale_up_domain
 
     assert [domain(8, 8), domain(8, 4), domain(2, 8), domain(None, 8), domain(8, 0)] == [
-        8, 4, 2, 1, 1,
+        8, 4, 2, 8, 8,
     ]  # fmt: skip
 
 
