@@ -243,7 +243,9 @@ def _peaks(given: Input, accelerator: Accelerator) -> Mapping[str, float]:
     return {**peaks, PEAK_KEY.get(precision, precision): own}
 
 
-IN_A_NODE = 16  # devices that a fabric inside a node joins at most (DGX-2); more are a rack or a pod
+IN_A_NODE = (
+    16  # devices that a fabric inside a node joins at most (DGX-2); more are a rack or a pod
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +290,9 @@ def _host_link(accelerator: Accelerator) -> float:
 def _scale_out(
     accelerator: Accelerator, host: HostChoice, needed: bool, assumed: list[Assumption | Choice]
 ) -> float:
-    known = host.host.scale_out or accelerator.scale_out
+    box = host.host
+    own = box.scale_out if box.accelerator in (None, accelerator.id) else None
+    known = own or accelerator.scale_out or box.scale_out
     if known is not None:
         return known.si
     if needed:
