@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,11 +121,12 @@ def _value(value: object) -> str:
 
 def markdown(made: Sequence[Change]) -> str:
     """The comment, of at most ``MOST`` characters: what does not fit is left out and counted."""
-    for number in range(len(made), -1, -1):
-        text = _filled(made, made[:number])
-        if len(text) <= MOST:
-            return text
-    return _filled(made, ())
+    whole = _filled(made, made)
+    if len(whole) <= MOST:
+        return whole
+    numbers = range(1, len(made) + 1)
+    fits = bisect_left(numbers, True, key=lambda n: len(_filled(made, made[:n])) > MOST)
+    return _filled(made, made[:fits])
 
 
 def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
