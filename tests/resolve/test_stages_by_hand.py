@@ -28,6 +28,7 @@ from costcalc.resolve.goodput import (
 )
 from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import dollars, stated
+from costcalc.resolve.model import architecture_of
 from costcalc.resolve.names import look_up
 from costcalc.resolve.place import region_named
 from costcalc.resolve.power import SLOWER
@@ -35,7 +36,7 @@ from costcalc.resolve.price import owned_default, prices, quoted
 from costcalc.resolve.recipe import recipe_of
 from costcalc.resolve.software import stack_of
 from costcalc.resolve.time import fixed_by, time_inputs, timed
-from costcalc.resolve.workload import architecture_of, trained
+from costcalc.resolve.workload import trained
 from costcalc.runfile.loading import Input, load
 from costcalc.runfile.schema import Price
 from costcalc.runfile.values import Money
