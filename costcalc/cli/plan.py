@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from costcalc.base.human import bare, digits, human, percent, span
-from costcalc.cli import OK, options
+from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def command(
 
     With --limit cost=500USD --limit time=7d alone, hardware and model are chosen.
     """
+    from costcalc.decide.buying import UnmetError
     from costcalc.decide.planning import plan as planned
 
     given = {
@@ -93,16 +94,20 @@ def command(
         "limit": limit,
         "set": set_,
     }
-    made = planned(
-        str(run) if run else None,
-        changes=options.changes(given),
-        tokens_per_parameter=tokens_per_parameter,
-        experts=experts,
-        scores=_scores(scores),
-        spot=_spot(interruptions, checkpoint, restart, interval),
-        confidence=confidence,
-        interruptions=not no_interruptions,
-    )
+    try:
+        made = planned(
+            str(run) if run else None,
+            changes=options.changes(given),
+            tokens_per_parameter=tokens_per_parameter,
+            experts=experts,
+            scores=_scores(scores),
+            spot=_spot(interruptions, checkpoint, restart, interval),
+            confidence=confidence,
+            interruptions=not no_interruptions,
+        )
+    except UnmetError as error:
+        print(error, file=sys.stderr)
+        return LIMIT
     if output is not None:
         from costcalc.base.writing import save, to_yaml
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
-from costcalc.decide.buying import CANDIDATES, COUNTS, nothing, placed
+from costcalc.decide.buying import CANDIDATES, COUNTS, placed, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.chunk import ALIKE, LIMITED, Columns
 from costcalc.decide.comparing import compare
@@ -65,7 +65,7 @@ def alternatives(
         why = "no hardware and count that were tried trains this model within them"
         if tried.number:
             why += f" with a chance of {chance.confidence:g}"
-        raise nothing(why)
+        raise unmet(why)
     row, judged = next(iter(made.values()))
     return tried.run(row), judged, {name: way for name, (way, _) in made.items()}, notes
 

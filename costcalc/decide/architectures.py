@@ -10,7 +10,7 @@ from functools import cache
 from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
-from costcalc.decide.buying import Bought, alone, nothing
+from costcalc.decide.buying import Bought, alone, nothing, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.sweep import section
 
@@ -172,4 +172,4 @@ def _filled(
         tokens *= share * (1.0 - EXACT if share < 1.0 else 1.0 - CLOSE / 2)
     if share and share >= 1.0:
         return made, found
-    raise nothing("no number of tokens keeps them")
+    raise unmet("no number of tokens keeps them")

@@ -304,6 +304,15 @@ def most_of(found: Estimate) -> dict[str, float]:
     return {str(limit["key"]).partition(".")[2]: float(limit["limit"]) for limit in found.limits}
 
 
+class UnmetError(InputError):
+    """Everything could be judged, and nothing that was tried keeps the limits."""
+
+
 def nothing(why: str) -> InputError:
-    """What is raised where nothing keeps the limits."""
+    """What is raised where nothing can be judged by the limits."""
     return wrong("plan", f"nothing keeps the limits: {why}")
+
+
+def unmet(why: str) -> UnmetError:
+    """What is raised where nothing keeps the limits."""
+    return UnmetError(nothing(why).problems)

@@ -269,3 +269,21 @@ def test_bootstrap_is_the_same_everywhere():
     assert not np.array_equal(one, other)
     assert one.min() >= 0
     assert one.max() <= 4
+
+
+@pytest.mark.parametrize("day", ["2026-04-24", "2026-12-31", "2031-01-01"])
+def test_of_a_day_beyond_the_data_nothing_is_the_largest_by_that_year(day):
+    from datetime import date
+
+    from costcalc.decide.history import until
+
+    assert until() == date(2026, 4, 24)
+    made = place(flop=1e25, date=date.fromisoformat(day))
+    assert "the largest by" not in made.sentence
+    assert "of the largest known (Grok 4; the data end on 2026-04-24)" in made.sentence
+    said = f"the data reach until 2026-04-24: what came between then and {day}, systems and "
+    said += "hardware, is not known here"
+    assert (said in made.notes) is (day != "2026-04-24")
+    before = place(flop=1e25, date=date(2024, 6, 1))
+    assert "the largest by 2024" in before.sentence
+    assert before.notes == ()

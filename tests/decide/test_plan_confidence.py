@@ -98,6 +98,20 @@ def test_nothing_is_sure_enough():
     )
 
 
+def test_limits_that_nothing_keeps_exit_3(capsys):
+    words = ["plan", "--model", "llama-3-8b", "--tokens", "15T", "--limit", "cost=1USD"]
+    assert called(words) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "plan: nothing keeps the limits: no hardware and count that were tried trains this model "
+        "within them\n"
+    )
+    # what cannot be judged is wrong use: carbon without a place
+    words = ["plan", "--accelerator", "h100-sxm5-80", "--provider", "lambda"]
+    assert called([*words, "--limit", "carbon=1kgCO2e"]) == 2
+
+
 # --- the model -----------------------------------------------------------------------------------
 
 
