@@ -13,7 +13,7 @@ from costcalc.base.errors import Problem, nearest, shown
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from costcalc.base.reading import Document
+    from costcalc.base.document import Document
 
 KeyPath = tuple[str | int, ...]
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.reading import Document
 from costcalc.base.writing import save, to_yaml
 from costcalc.resolve.calibration import Held, held_of
 from costcalc.resolve.names import look_up

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
+from costcalc.base.document import Document, dotted
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.faults import translated
-from costcalc.base.reading import Document, dotted, read, read_bytes
+from costcalc.base.reading import read, read_bytes
 from costcalc.catalog.index import Head, index, plain
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS
-from costcalc.base.reading import Document
 from costcalc.calculator.calculate import cost_of, estimated
 from costcalc.calculator.result import Estimate, Result
 from costcalc.change.run_files import Pair, run_in

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem, wrong
-from costcalc.base.reading import Document, read_all, read_bytes
+from costcalc.base.reading import read_all, read_bytes
 
 SUFFIXES = (".yaml", ".yml", ".toml")
 MARK = "# costcalc:"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError, nearest, wrong
-from costcalc.base.reading import Document
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import instances
 from costcalc.catalog import region as regions_

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
+from costcalc.base.document import Document
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
-from costcalc.base.reading import Bounds, Document, read, read_file
+from costcalc.base.reading import Bounds, read, read_file
 from costcalc.calculator.result import SCHEMA
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from costcalc.base.assumption import Assumption, exact
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError
-from costcalc.base.reading import Document
 from costcalc.base.units import to_si
 from costcalc.resolve.known import currency, dollars
 from costcalc.runfile.loading import Input, Request

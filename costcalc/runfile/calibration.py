@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError
-from costcalc.base.reading import Document
 from costcalc.runfile.values import Kind, expected, refused
 
 SCHEMA = "costcalc/calibration/v1"

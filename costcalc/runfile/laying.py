@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from costcalc.base.document import dotted
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.faults import KeyPath
-from costcalc.base.reading import dotted
 from costcalc.runfile.schema import DATA_ONE_OF, MODEL_ONE_OF
 
 COMMAND_LINE = "command line"

@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from costcalc.base.document import Document, dotted
 from costcalc.base.errors import InputError, Problem, shown
 from costcalc.base.faults import KeyPath, translated
-from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, Document, dotted, read_all, read_bytes
+from costcalc.base.reading import MAX_BYTES, MAX_DEPTH, read_all, read_bytes
 from costcalc.runfile.asked import asked, is_report
 from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.laying import apply, lay_over, steps

@@ -17,6 +17,7 @@ from costcalc import InputError
 from costcalc.base import numerals, reading, units
 from costcalc.base.assumption import Assumption
 from costcalc.base.blind import WITHHELD, blinded, nameless, subject
+from costcalc.base.document import Document, Mark, dotted
 from costcalc.base.errors import (
     MAX_LISTED,
     MissingExtraError,
@@ -33,9 +34,6 @@ from costcalc.base.reading import (
     MAX_KEY,
     MAX_NODES,
     MAX_SCALAR,
-    Document,
-    Mark,
-    dotted,
     read,
     read_file,
     scalar,

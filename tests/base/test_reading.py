@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc import InputError
-from costcalc.base.reading import MAX_DEPTH, Document, Mark, read
+from costcalc.base.document import Document, Mark
+from costcalc.base.reading import MAX_DEPTH, read
 
 
 def refused(text: str | bytes) -> str:

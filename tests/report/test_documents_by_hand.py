@@ -12,8 +12,8 @@ import pytest
 from byhand import assumed, figure, report, results
 
 from costcalc import __version__
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError
-from costcalc.base.reading import Document
 from costcalc.calculator.result import MODEL_VERSION
 from costcalc.report.closure import checked, discrepancies
 from costcalc.report.compare import lines, show

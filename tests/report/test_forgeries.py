@@ -12,7 +12,7 @@ import pytest
 
 import costcalc
 from costcalc.base import writing
-from costcalc.base.reading import Document
+from costcalc.base.document import Document
 from costcalc.report.check import _again, _closure, verify
 from costcalc.report.files import schema_problems, text
 from costcalc.report.importing.build import Recorded
