@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-MAX_DEPTH = 100
-MAX_BYTES = 4_000_000
-MAX_NODES = 50_000
-MAX_SCALAR = 100_000
-MAX_KEY = 200
+MAX_DEPTH, MAX_BYTES, MAX_NODES = 100, 4_000_000, 50_000
+MAX_SCALAR, MAX_KEY = 100_000, 200
 
 
 class Bounds(NamedTuple):

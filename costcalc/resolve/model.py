@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -158,15 +157,9 @@ def _config(path: Path, asked: Model) -> Described:
         return _adapted(path, found, asked)
     checkpoint = hf.load(path, head=asked.head, labels=asked.labels)
     known = _checkpoint(checkpoint, found)
-    file = path / "config.json" if path.is_dir() else path
-    if not file.is_file():  # a pipeline of diffusers: several files
-        return known
-    text = file.read_text(encoding="utf-8-sig")
-    alone = hf.load_text(text, str(file), head=asked.head, labels=asked.labels)
-    if found is None and alone == checkpoint:
-        return replace(known, config=hf.parse(text, str(file)))
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return replace(known, files={str(file): f"sha256:{digest}"})
+    told = None if found else checkpoint  # with an adapter beside it there are more files
+    config, files = hf.carried(path, told, head=asked.head, labels=asked.labels)
+    return replace(known, config=config, files=files)
 
 
 def _checkpoint(checkpoint: Checkpoint, found: Adapter | None = None) -> Described:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -95,6 +96,19 @@ def load_text(
         base_precision=precision,
         notes=notes,
     )
+
+
+def carried(
+    path: Path, checkpoint: Checkpoint | None, *, head: str | None, labels: int | None
+) -> tuple[Mapping[str, object] | None, dict[str, str]]:
+    """What stands in the config.json, where it alone says the model; else the file's digest."""
+    file = path / "config.json" if path.is_dir() else path
+    if not file.is_file():  # a pipeline of diffusers: several files
+        return None, {}
+    text = _text(file)
+    if load_text(text, str(file), head=head, labels=labels) == checkpoint:
+        return parse(text, str(file)), {}
+    return None, {str(file): f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"}
 
 
 def _pipeline(folder: Path) -> Checkpoint:

@@ -604,3 +604,12 @@ def test_letters_stay_as_they_are_unless_a_stream_cannot_say_them() -> None:
     assert "Zürich" not in text(made, escape=True)
     assert text(made, escape=True).isascii()
     assert text(made, Path("r.json")).startswith("{")
+
+
+@pytest.mark.parametrize("start", ["\ufeff", "\n\n", "\ufeff\r\n", " \n"])
+def test_what_stands_before_the_front_matter_stays_and_is_no_second_one(start: str) -> None:
+    card = f"{start}---\nlicense: mit\n---\n# A model\n"
+    made = into(card, report(results(carbon_operational=1.0)))
+    assert made.startswith(f"{start}---\nlicense: mit\nco2_eq_emissions:\n")
+    assert made.count("---\n") == 2
+    assert into(made, report(results(carbon_operational=1.0))) == made

@@ -61,11 +61,15 @@ def into(card: str, report: Mapping[str, object]) -> str:
     Raises:
         InputError: the front matter is opened and not closed.
     """
-    crlf = "\r\n" in card
-    text = card.replace("\r\n", "\n") if crlf else card
+    start = card[: len(card) - len(card.lstrip("\ufeff\r\n \t"))]  # before the front matter
+    rest = card[len(start) :]
+    if not rest.startswith("---"):
+        start, rest = "", card
+    crlf = "\r\n" in rest
+    text = rest.replace("\r\n", "\n") if crlf else rest
     front, section = _parts(View(report))
     made = _with_section(_with_front(text, front), section)
-    return made.replace("\n", "\r\n") if crlf else made
+    return start + (made.replace("\n", "\r\n") if crlf else made)
 
 
 def _with_front(card: str, block: str) -> str:
