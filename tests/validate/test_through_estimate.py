@@ -113,7 +113,8 @@ def test_a_whole_row() -> None:
             "ffn": 32768, "vocabulary": 50368, "gated": False, "tied": True,
         }},
         "training": {
-            "precision": "bf16", "tokens": 1e9, "sequence_length": 2048, "software": "pytorch", "compiled": False, "attention": "flash2",
+            "precision": "bf16", "tokens": 1e9, "sequence_length": 2048, "attention": "flash2",
+            "software": "pytorch", "compiled": False,
             "recompute": "full", "global_batch": 4096.0, "micro_batch": 8,
         },
         "hardware": {
