@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
-from costcalc.decide.buying import Bought, alone, nothing, unmet
+from costcalc.decide.buying import CANDIDATES, Bought, alone, bought, nothing, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.sweep import section
 
@@ -31,7 +31,9 @@ class Trained:
     badness: float = 0.0
 
 
-def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool = False) -> Trained:
+def best(
+    most_compute: Bought, ratio: float | None, chance: Chance, *, experts: bool = False
+) -> Trained:
     """The model of least predicted loss among those that the limits train.
 
     With ``ratio`` the one whose tokens a parameter come nearest to it.  With ``experts`` a mixture
@@ -41,7 +43,7 @@ def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool =
     Raises:
         InputError: no model keeps the limits.
     """
-    flop = most = bought.flop
+    flop = most = most_compute.flop
     sizes = sorted(
         _sizes("moe" if experts else "dense"),
         key=lambda one: abs(math.log(one[0] / _wanted(flop, ratio))),
@@ -56,7 +58,7 @@ def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool =
         if probes and (ratio is not None or experts) and len(probes) >= _ENOUGH:
             break
         try:
-            tokens, used = _probe(bought, preset, flop / (6 * parameters), chance)
+            tokens, used = _probe(most_compute, preset, flop / (6 * parameters), chance)
         except InputError as error:
             why = error.problems[0].message
             continue
@@ -67,7 +69,7 @@ def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool =
         if made and badness > min(probes)[0] + NEAR:
             break
         try:
-            made.append(_whole(bought, preset, tokens, ratio, chance, experts=experts))
+            made.append(_whole(most_compute, preset, tokens, ratio, chance, experts=experts))
         except InputError as error:
             why = error.problems[0].message
     if not made:
@@ -75,6 +77,38 @@ def best(bought: Bought, ratio: float | None, chance: Chance, *, experts: bool =
     return min(made, key=lambda one: one.badness)
 
 
+def on_best(
+    raw: Mapping[str, object], ratio: float | None, chance: Chance, *, experts: bool = False
+) -> tuple[Bought, Trained]:
+    """What the limits buy, and the best model of it; of several devices that of the best model.
+
+    Raises:
+        InputError: nothing can be judged by the limits, or nothing keeps them.
+    """
+    asked = section(raw, "hardware")
+    given = bool({"accelerator", "instance"} & set(asked))
+    if given or ratio is not None or experts:  # not ranked by a loss: the most compute
+        most = bought(raw, chance=chance)
+        return most, best(most, ratio, chance, experts=experts)
+    listed: list[Bought] = []
+    for name in CANDIDATES:
+        try:
+            listed.append(
+                bought({**raw, "hardware": {**asked, "accelerator": name}}, chance=chance)
+            )
+        except InputError:
+            continue
+    if not listed:
+        most = bought(raw, chance=chance)  # says why
+        return most, best(most, ratio, chance)
+    first = sorted(listed, key=lambda one: -one.flop)[:TRIED]
+    made = [(most, best(most, ratio, chance)) for most in first]
+    most, found = min(made, key=lambda one: one[1].badness)
+    said = f"hardware: the least predicted loss, of the {len(first)} that compute most of "
+    return replace(most, notes=(said + ", ".join(CANDIDATES), *most.notes)), found
+
+
+TRIED = 2  # devices, by what is bought of bare FLOPs, whose models are looked at
 _ENOUGH = 12  # models nearest to what is wanted: the others are further from it
 
 

@@ -12,7 +12,7 @@ from costcalc.base.units import unit
 from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, preempted, scaling, trials
 from costcalc.decide.alternatives import alternatives
-from costcalc.decide.architectures import FIRST, Trained, best, filled
+from costcalc.decide.architectures import FIRST, Trained, filled, on_best
 from costcalc.decide.buying import Bought, alone, bought, most_of
 from costcalc.decide.chance import CONFIDENCE, Chance, Judged, checked
 from costcalc.decide.chunk import LIMITED
@@ -221,8 +221,7 @@ def _free(raw: dict[str, object], ratio: float | None, chance: Chance, *, expert
     """The compute that the limits buy, the model that it should train, and the best real one."""
     if ratio is not None and not (math.isfinite(ratio) and ratio > 0):
         raise wrong("--tokens-per-parameter", f"expected a number above 0; got {ratio:g}")
-    most = bought(raw, chance=chance)
-    found = best(most, ratio, chance, experts=experts)
+    most, found = on_best(raw, ratio, chance, experts=experts)
     notes = list(most.notes)
     if experts:
         notes.append(

@@ -142,6 +142,15 @@ def test_no_preset_and_tokens_have_less_predicted_loss(dollars):
     assert tried > 20
 
 
+def test_of_several_devices_that_of_the_least_loss_is_taken():
+    limits = {"cost": "500 USD", "time": "7 d"}
+    made = plan(limits=limits)
+    assert made.notes[0].startswith("hardware: the least predicted loss, of the 2 that compute")
+    for name in ("tpu-v5e", "tpu-v6e", "h100-sxm5-80"):
+        other = plan({"hardware": {"accelerator": name}}, limits=limits)
+        assert made.predicted[1]["value"] <= other.predicted[1]["value"] + 1e-12, name
+
+
 def test_the_loss_of_a_model_by_hand():
     hoffmann, besiroglu = scaling.predicted(1e9, 2e10)
     # e^0.5267228 + e^6.0073404 / (1e9)^0.33917084 + e^6.0179186 / (2e10)^0.2849083
