@@ -483,7 +483,7 @@ def test_a_file_is_refused_at_its_lines(tmp_path):
 def test_the_sweep_may_hold_all_the_hardware(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(
-        "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+        "model: {preset: llama-3-8b}\ntraining: {tokens: 1B, software: megatron}\n"
         "sweep: {counts: 8..16, regions: 'aws:us-east-1', accelerators: h100}\n"
     )
     assert len(compare(path, ranges=False).front) == 2

@@ -25,7 +25,11 @@ H100 = {
     "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
     "site": {"region": "aws:us-east-1"},
 }
-FINE = {**H100, "model": {"preset": "llama-3-8b"}, "training": {"tokens": "2B"}}
+FINE = {
+    **H100,
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "2B", "software": "megatron"},
+}
 DAY = 86_400.0
 
 
