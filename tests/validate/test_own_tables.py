@@ -50,8 +50,8 @@ def test_all_faults_of_a_table_at_once_with_their_lines() -> None:
         ' got "bf61"; did you mean bf16?\n'
         "mine.csv:4: tokens_per_s: expected a rate in tokens_per_s; got none\n"
         "mine.csv:4: accelerator: no accelerator h100-sxm5-81;"
-        " nearest: h100-sxm5-80; costcalc hardware list has them all; profiles: takes a folder with"
-        " one of your own\n"
+        " nearest: h100-sxm5-80, h100-sxm5-64, h100-sxm5-94, h100-sxm5-96; costcalc hardware list"
+        " has them all; profiles: takes a folder with one of your own\n"
         'mine.csv:5: tokens_per_s: expected a positive number; got "-5"\n'
         "mine.csv:5: devices: expected a value; the cell is empty\n"
         "6 problems in mine.csv"

@@ -103,7 +103,7 @@ def test_chips_without_measurements_say_so_and_have_a_wider_range(chip, measured
 
 @pytest.mark.parametrize(("chip", "said"), [
     ("b200", "modelled, not validated: no measured draw of blackwell in training"),
-    ("h100", "modelled; 83 % of the time busy"),
+    ("h100", "modelled; 81 % of the time busy, 19 % held up by others"),
 ])  # fmt: skip
 def test_explain_says_which_power_is_not_validated(chip, said, tmp_path, capsys) -> None:
     from costcalc.cli import run
