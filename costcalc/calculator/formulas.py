@@ -229,7 +229,7 @@ def missing(name: str, known: Mapping[str, object]) -> list[str]:
     """The inputs that a figure lacks, down through the figures it follows from.
 
     >>> missing("energy", {"pue": 1.1, "device_hours": 3.6e6, "mean_power": 500.0})
-    ['host_power', 'network_share']
+    ['idle_power', 'host_power', 'billed', 'network_share']
     """
     by_name = {figure.__name__: figure for figure in FIGURES}
     lacking: list[str] = []

@@ -119,7 +119,7 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
     >>> find("p5.48large")
     Traceback (most recent call last):
     costcalc.base.errors.NotFoundError: hardware.instance: no host p5.48large; nearest: \
-p5.48xlarge, p5e.48xlarge, p5.4xlarge; costcalc hardware list has them all
+p5.48xlarge, p5e.48xlarge, p5.4xlarge, p5en.48xlarge; costcalc hardware list has them all
     """
     own_ones = [mine for folder in folders for mine in _own(folder)]
     own_heads = [head_of(mine) for mine in own_ones]

@@ -63,7 +63,7 @@ def _commented(text: str) -> str:
     """The YAML in comments, each line at its own line of the file.
 
     >>> _commented("lr: 1\\n# costcalc:\\n#   name: a\\n# other\\n")
-    '\\n\\n  name: a\\n'
+    '\\n\\n   name: a\\n'
     """
     made: list[str] = []
     inside = False
@@ -72,7 +72,7 @@ def _commented(text: str) -> str:
         if stripped.startswith(MARK):
             inside = True
             made.append(stripped.removeprefix(MARK).strip())
-        elif inside and stripped.startswith("#") and stripped[1:].startswith("  "):
+        elif inside and stripped.startswith("#  "):
             made.append(stripped[1:])
         else:
             inside = False

@@ -49,9 +49,9 @@ COMMANDS = {
     ),
     "diff": (
         "costcalc.cli.diff",
-        "What a change of run files costs: two files, folders or revisions of git.",
+        "What a change of run files costs: time, money, energy, CO2e, before and after.",
     ),
-    "check": ("costcalc.cli.check", "Run files are valid and within their limits: for pre-commit."),
+    "check": ("costcalc.cli.check", "Check that run files are valid and keep their limits."),
     "compare": (
         "costcalc.cli.compare",
         "Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.",

@@ -14,9 +14,9 @@ from costcalc.cli import LIMIT, OK
 def command(
     paths: Annotated[list[str], typer.Argument(help="Run files, or folders of them.")],
 ) -> int:
-    """Check that run files are valid and keep their limits; files that hold no run are passed over.
+    """Check that run files are valid and keep their limits.
 
-    Exit 3 where one does not.
+    Files that hold no run are passed over.  Exit 3 where one does not.
     """
     from costcalc.calculator.calculate import estimated
     from costcalc.change.run_files import files, run_in

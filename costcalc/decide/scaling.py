@@ -116,7 +116,7 @@ def predicted(parameters: float, tokens: float) -> list[Predicted]:
     """The loss of a model by each law; a range only where standard errors are published.
 
     >>> [round(one["value"], 3) for one in predicted(7e9, 140e9)]
-    [2.264, 2.195]
+    [2.154, 2.173]
     """
     made: list[Predicted] = []
     for law in laws():

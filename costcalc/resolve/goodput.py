@@ -56,7 +56,7 @@ def started(seconds: float | None) -> Range:
     """The share of a run of so many training seconds that is not its start: value, low, high.
 
     >>> [round(share, 3) for share in started(49 * 60)]
-    [0.961, 0.83, 0.993]
+    [0.961, 0.831, 0.993]
     """
     if seconds is None:
         return 1.0, 1.0, 1.0

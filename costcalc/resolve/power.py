@@ -106,8 +106,8 @@ def activity(
     is modelled of tuned ones); what is slower still waits for its host.  An optimizer that is
     spread over several ``nodes`` mostly waits for them.  None where nothing is modelled.
 
-    >>> activity({"compute": 6.0, "memory": 2.0, "data": 2.0})
-    Activity(busy=0.8, held_up=0.2)
+    >>> activity({"compute": 4.0, "memory": 2.0, "data": 2.0})
+    Activity(busy=0.75, held_up=0.25)
     >>> activity({"compute": 8.0, "launch": 2.0}, pace=0.25)
     Activity(busy=0.4, held_up=0.0)
     """
