@@ -106,10 +106,19 @@ def carried(run: dict[str, object], parts: Sequence[Calculated]) -> dict[str, ob
         if part.given.own and isinstance(stages, list):
             stage = stages[int(part.given.own[-1])]
             own = stage if isinstance(stage.get("model"), dict) else run
-        model = own.get("model")
-        found = part.trained.config
-        if found is not None and isinstance(model, dict) and isinstance(model.get("config"), str):
-            model["config"] = copied(found)
+        inlined(own, part.trained.config)
+    return run
+
+
+def inlined(run: dict[str, object], config: Mapping[str, object] | None) -> dict[str, object]:
+    """The run with a config.json, where there is one, in the place of its path.
+
+    >>> inlined({"model": {"config": "a/config.json"}}, {"model_type": "llama"})
+    {'model': {'config': {'model_type': 'llama'}}}
+    """
+    model = run.get("model")
+    if config is not None and isinstance(model, dict) and isinstance(model.get("config"), str):
+        model["config"] = copied(config)
     return run
 
 

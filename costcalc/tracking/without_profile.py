@@ -14,6 +14,7 @@ from costcalc.base.assumption import Assumption, Basis, exact
 from costcalc.base.errors import CostcalcError
 from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.filled import copied, inlined
 from costcalc.calculator.result import UNITS, Estimate, Result, unknown
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.workload import Trained, trained
@@ -58,7 +59,8 @@ def estimated_without_profile(
         name=plan.run.name or (work.name if work else "") or "job",
         results={name: results[name] for name in UNITS},
         assumptions=(*(work.assumptions if work else ()), *known.values()),
-        run=job.written,
+        run=inlined(copied(job.written), work.config if work else None),
+        data=dict(work.files) if work else {},
         details=_details(totals, plan, work),
         measured=frozenset(known) & set(UNITS),
     )
