@@ -613,3 +613,13 @@ def test_what_stands_before_the_front_matter_stays_and_is_no_second_one(start: s
     assert made.startswith(f"{start}---\nlicense: mit\nco2_eq_emissions:\n")
     assert made.count("---\n") == 2
     assert into(made, report(results(carbon_operational=1.0))) == made
+
+
+def test_a_unit_that_no_report_of_ours_has_is_text_in_latex() -> None:
+    from costcalc.report.renderings.latex import quantity
+    from costcalc.report.view import Shown
+
+    made = Shown.__new__(Shown)
+    for name, value in {"value": 2.0, "unit": "stone_", "text": "2 stone_"}.items():
+        object.__setattr__(made, name, value)
+    assert quantity(made) == r"2 stone\_"

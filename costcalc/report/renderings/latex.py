@@ -115,7 +115,9 @@ def quantity(figure: Shown) -> str:
     value = figure.value
     if value is None:
         return "unknown"
-    choices = _UNITS[figure.unit]
+    choices = _UNITS.get(figure.unit)
+    if choices is None:  # a unit that no report of ours has
+        return escape(figure.text)
     macro, factor = next((c for c in choices if value >= c[1]), choices[-1])
     unit, _, rest = macro.partition("{}")
     return f"\\SI{{{plain(value / factor)}}}{{{unit}}}" + (f"{{\\,{rest}}}" if rest else "")
