@@ -40,7 +40,7 @@ def test_the_same_step_comes_out_as_measured() -> None:
     made = calibrate(RUN, step_time=f"{2 * modelled} s")
     assert made.steps[0].ratio == pytest.approx(0.5)
     run = with_("hardware.calibration", made.to_dict())
-    assert step_of(run) == pytest.approx(2 * modelled, rel=0.1)
+    assert step_of(run) == pytest.approx(2 * modelled, rel=0.02)
 
 
 def test_another_step_of_the_machine_follows_and_its_range_narrows() -> None:
