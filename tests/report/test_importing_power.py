@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +74,46 @@ def test_nvidia_smi_without_units_in_mean_power_and_with_what_is_not_known() -> 
 
 
 def test_nvidia_smi_names_its_gaps() -> None:
-    times = ["10:00:00", "10:00:01", "10:00:02", "10:00:03", "10:16:43"]
-    made = smi(*[f"2026/11/27 {time}.000, 0, T4, 70 W" for time in times])
+    stamps = ["10:00:00", "10:00:01", "10:00:02", "10:00:03", "10:16:43"]
+    made = smi(*[f"2026/11/27 {stamp}.000, 0, T4, 70 W" for stamp in stamps])
     # 1,000 of 1,003 s
     assert made["measurement"]["gaps"] == pytest.approx(1000 / 1003)
     assert any("lower bound" in note for note in made["warnings"])
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the zone of whoever reads."""
+
+    def put(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield put
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_nvidia_smi_does_not_hang_on_the_zone_of_its_reader(zone: Callable[[str], None]) -> None:
+    # the clocks of Berlin go from 02:00 to 03:00 on this night, those of the log do not
+    stamps = [f"{h:02}:{m:02}:00" for h in (1, 2, 3, 4) for m in range(0, 60, 10)]
+    rows = [f"2026/03/29 {stamp}.000, 0, T4, 60 W" for stamp in stamps]
+    made = []
+    for name in ("UTC", "Europe/Berlin"):
+        zone(name)
+        made.append(smi(*rows))
+    # 60 W from 01:00 to 04:50: 23 steps of 600 s
+    for one in made:
+        assert value(one, "energy_it") == pytest.approx(60 * 23 * 600 / 3.6e6)
+    assert made[0]["digest"] == made[1]["digest"]
+
+
+def test_samples_that_step_back_in_time_are_counted() -> None:
+    # a clock set back by two seconds after the third sample; 2 samples of it stand before that
+    seconds = (0, 1, 2, 0, 1, 3)
+    made = smi(*[f"2026/11/27 10:00:0{second}.000, 0, T4, 70 W" for second in seconds])
+    assert value(made, "energy_it") == pytest.approx(70 * 3 / 3.6e6)
+    assert "2 samples step back in time and are left out: a lower bound" in made["warnings"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ out (``nounits``); a file without a header cannot be read, since nothing says wh
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
@@ -82,9 +82,10 @@ def _is_unknown(text: str) -> bool:
 
 
 def _second(text: str) -> float | None:
+    """Seconds of a stamp, taken as UTC: it names no zone, and the reader's is none of the log's."""
     for stamp in _STAMPS:
         try:
-            return datetime.strptime(text, stamp).timestamp()
+            return datetime.strptime(text, stamp).replace(tzinfo=UTC).timestamp()
         except ValueError:
             continue
     return None

@@ -30,12 +30,15 @@ class Samples:
     name: str = ""
     seconds: list[float] = field(default_factory=list)
     watts: list[float] = field(default_factory=list)
+    dropped: int = 0  # samples that step back in time
 
     def add(self, second: float, watt: float) -> None:
-        """One more sample; one that steps back in time (a clock set) is left out."""
+        """One more sample; one that steps back in time (a clock set) is left out and counted."""
         if not self.seconds or second > self.seconds[-1]:
             self.seconds.append(second)
             self.watts.append(watt)
+        elif second < self.seconds[-1]:
+            self.dropped += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ def of_samples(
             f"nothing was sampled for {100 * gaps:.2g} % of the time (up to {longest:,.0f} s a "
             "device): that energy is not in the figure, which is a lower bound"
         )
+    dropped = sum(one.dropped for one in devices.values())
+    if dropped:
+        notes.append(f"{dropped} samples step back in time and are left out: a lower bound")
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     run = Recorded(
         key=f"{file}|{start!r}|{end!r}",
