@@ -116,6 +116,18 @@ def test_samples_that_step_back_in_time_are_counted() -> None:
     assert "2 samples step back in time and are left out: a lower bound" in made["warnings"]
 
 
+def test_a_run_is_told_apart_by_its_samples_wherever_the_file_lies(tmp_path: Path) -> None:
+    rows = [f"2026/11/27 10:00:0{second}.000, 0, T4, 70 W" for second in range(3)]
+    ids = []
+    for folder, text in (("a", "70 W"), ("b", "70 W"), ("c", "71 W")):
+        (tmp_path / folder).mkdir()
+        file = tmp_path / folder / "gpu.csv"
+        file.write_text(SMI + "\n".join(rows).replace("70 W", text), encoding="utf-8")
+        made: Any = read("nvidia-smi", file)
+        ids.append(made["runs"][0]["id"])
+    assert ids[0] == ids[1] != ids[2]
+
+
 @pytest.mark.parametrize(
     ("row", "text"),
     [

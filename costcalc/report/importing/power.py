@@ -6,6 +6,7 @@ interval far longer than the usual one is a gap: nothing was metered there, and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
@@ -102,7 +103,7 @@ def of_samples(
         notes.append(f"{dropped} samples step back in time and are left out: a lower bound")
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     run = Recorded(
-        key=f"{file}|{start!r}|{end!r}",
+        key=_fingerprint(found),
         name="run 1",
         hours=(end - start) / 3600,
         devices=float(len(found)),
@@ -123,3 +124,9 @@ def of_samples(
         warnings=[*notes, *warnings],
         costing=costing,
     )
+
+
+def _fingerprint(devices: Mapping[str, Samples]) -> str:
+    """What tells a log apart: its samples, not where it lies."""
+    told = [(key, one.seconds, one.watts) for key, one in sorted(devices.items())]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
