@@ -1,4 +1,4 @@
-"""Reading a ledger as it grows: of each file only what is new, and of that only the last line.
+"""Reading a ledger as it grows: of each file only what is new, and of that only the last lines.
 
 Reading tolerates what a kill, a full disk or a stale listing leaves behind.
 """
@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -148,8 +149,10 @@ class Follower:
         ]
         known.faults = (*known.faults, *faults)[:_FAULTS]
         candidates = [*lines, rest] if whole else lines
-        known.start = _last(candidates, Start) or known.start
-        last = _last(candidates, Sample)
+        known.start = next(_from_the_end(candidates, Start), known.start)
+        # The farthest of the last two: a straggler may stand behind the end.
+        newest = islice(_from_the_end(candidates, Sample), 2)
+        last = max(newest, key=lambda sample: sample.elapsed, default=None)
         if last is not None and (known.last is None or last.elapsed >= known.last.elapsed):
             known.last = last
 
@@ -200,15 +203,14 @@ def _sound(line: bytes) -> bool:
     return len(line) <= MAX_LINE and line.startswith(b"{") and line.rstrip().endswith(b"}")
 
 
-def _last(lines: list[bytes], wanted: type[R]) -> R | None:
-    """The last line that is a whole record of a kind."""
+def _from_the_end(lines: list[bytes], wanted: type[R]) -> Iterator[R]:
+    """The whole records of a kind, the last first."""
     for line in reversed(lines):
         looks = is_sample(line) if wanted is Sample else line.startswith(b'{"kind":"start"')
         if looks or (_sound(line) and not line.startswith(b'{"kind":"')):
             record = _record(line)
             if isinstance(record, wanted):
-                return record
-    return None
+                yield record
 
 
 def _record(line: bytes) -> Record | None:

@@ -144,6 +144,7 @@ def test_a_limit_that_is_passed_is_noted() -> None:
         run = {**RUN, "limits": {"cost": f"{most} USD"}}
         seen, notes = looked(asked(run), written(**HALF))
         assert seen.passed is passed
+        assert seen.metrics["costcalc/cost_usd"] == pytest.approx(8.0)
         told = [note for note in notes if "is PASSED" in note]
         assert told == (["limit cost 7.00 USD is PASSED: 8.00 USD are spent"] if passed else [])
 
@@ -249,6 +250,7 @@ def test_own_counts_are_the_newest_and_stand_last() -> None:
     (own,) = thread.state()["attempts"]  # type: ignore[misc]
     assert (own["counts"]["steps"], own["counts"]["tokens"]) == (1, 512.0)
     assert 0.0 <= own["elapsed"] < 60.0
+    assert thread._records.start.interval == 10.0
 
 
 def test_devices_without_a_counter_are_sampled_meanwhile() -> None:

@@ -228,7 +228,7 @@ def test_of_samples_at_one_time_the_last_counts(tmp_path: Path) -> None:
     start = Start(job="j", writer="w", time=0.0, boot="b", host="h", place=Place(job="j"))
     writer = Writer(tmp_path, start)
     running = Sample(time=5.0, elapsed=5.0, steps=3, status="running")
-    for record in (running, replace(running, status="completed")):
+    for record in (running, replace(running, status="completed"), replace(running, elapsed=4.0)):
         writer.append(record)
     (found,) = read(tmp_path)
     assert found.last is not None
