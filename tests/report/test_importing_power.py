@@ -176,6 +176,40 @@ def test_dcgmi_without_a_counter_says_what_it_takes_for_the_time() -> None:
     assert any("say --interval" in note for note in made["warnings"])
 
 
+def dmon(*rows: str) -> Any:
+    head = "#Entity   POWER    TOTEC\nID        W        mJ\n"
+    return dcgm.read(head + "\n".join(rows) + "\n", "dcgm.txt", interval=1.0)
+
+
+def test_a_counter_of_dcgmi_that_is_reset_gives_no_negative_energy() -> None:
+    # 900 -> 1,000 J, a new start of the driver, 10 -> 110 -> 210 J: 100 + 100 + 100 J of 4 steps
+    rows = [f"GPU 0  100.0  {joules}000" for joules in (900, 1000, 10, 110, 210)]
+    made = dmon(*rows)
+    assert value(made, "energy_it") == pytest.approx(300 / 3.6e6)
+    assert value(made, "wall_clock") == pytest.approx(4 / 3600)
+    assert (
+        "the counter of energy was reset 1 times: what was used from its last row before to its "
+        "first after is not in the figure, which is a lower bound"
+    ) in made["warnings"]
+    assert not any("reset" in note for note in dmon(*rows[2:])["warnings"])
+
+
+def test_a_counter_of_dcgmi_counts_for_the_rows_that_know_it() -> None:
+    # 100 W from row 0 to 2; the counter knows rows 2 to 4: 400 J in 2 s. Before, (0, 1): 100 W;
+    # (1, 2) from 100 W to the mean of 200 W: 150 J. 100 + 150 + 400 J in 4 s
+    made = dmon("GPU 0  100.0  N/A", "GPU 0  100.0  N/A", "GPU 0  N/A  1000000",
+                "GPU 0  N/A  1100000", "GPU 0  N/A  1400000")  # fmt: skip
+    assert value(made, "energy_it") == pytest.approx(650 / 3.6e6)
+    assert value(made, "wall_clock") == pytest.approx(4 / 3600)
+
+
+def test_rows_of_dcgmi_that_know_nothing_take_their_time() -> None:
+    # 100 W at 0 s and 300 W at 2 s: 400 J
+    made = dmon("GPU 0  100.0  N/A", "GPU 0  N/A  N/A", "GPU 0  300.0  N/A")
+    assert value(made, "energy_it") == pytest.approx(400 / 3.6e6)
+    assert value(made, "wall_clock") == pytest.approx(2 / 3600)
+
+
 def test_zeus_counts_outer_windows_once() -> None:
     text = (
         "start_time,window_name,elapsed_time,gpu0_energy,gpu1_energy\n"

@@ -7,7 +7,9 @@ a device (TOTEC, field 156) needs none, and wins.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
@@ -36,8 +38,7 @@ def read(
         InputError: it has no header with power or energy.
     """
     fields: list[str] = []
-    devices: dict[str, Samples] = {}
-    counters: dict[str, list[float]] = {}
+    devices: dict[str, list[_Row]] = {}
     for line in text.splitlines():
         words = line.lstrip("#").split()
         if line.lstrip().lower().startswith(("#entity", "# entity")):
@@ -49,13 +50,8 @@ def read(
         cells = dict(zip(fields, found[2].split(), strict=False))
         watts = next((number(cells[key]) for key in _POWER if key in cells), None)
         total = next((number(cells[key]) for key in _TOTAL if key in cells), None)
-        own = devices.setdefault(found[1], Samples())
-        counters.setdefault(found[1], [])
-        if total is not None:
-            counters[found[1]].append(total / 1000)  # mJ
-        if watts is not None or total is not None:
-            own.seconds.append(len(own.seconds) * (interval or USUAL))
-            own.watts.append(watts or 0.0)
+        joules = None if total is None else total / 1000  # mJ
+        devices.setdefault(found[1], []).append(_Row(watts, joules))
     if not fields or not ({*_POWER, *_TOTAL} & {*fields}):
         raise refuse(name, "expected the table of dcgmi dmon -e 155,156, with its header")
     notes = []
@@ -63,9 +59,45 @@ def read(
         notes.append(
             f"dcgmi writes no times: a row is taken as {USUAL:g} s, its default; say --interval"
         )
-    for key, joules in counters.items():
-        if len(joules) > 1:  # the counter says what the samples between could not
-            span = devices[key].seconds[-1] - devices[key].seconds[0]
-            mean = (joules[-1] - joules[0]) / span
-            devices[key].watts = [mean] * len(devices[key].seconds)
-    return of_samples(devices, name, tool="dcgmi", name="GPU log", costing=costing, warnings=notes)
+    resets = sum(_resets(rows) for rows in devices.values())
+    if resets:
+        notes.append(
+            f"the counter of energy was reset {resets} times: what was used from its last row "
+            "before to its first after is not in the figure, which is a lower bound"
+        )
+    samples = {key: _samples(rows, interval or USUAL) for key, rows in devices.items()}
+    return of_samples(samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=notes)
+
+
+class _Row(NamedTuple):
+    """What a row says of a device; None is not known."""
+
+    watts: float | None
+    joules: float | None  # of the counter
+
+
+def _counter(rows: Sequence[_Row]) -> list[tuple[int, float]]:
+    """The rows that know the counter, by their number."""
+    return [(at, row.joules) for at, row in enumerate(rows) if row.joules is not None]
+
+
+def _steps(rows: Sequence[_Row]) -> list[float]:
+    return [after - before for (_, before), (_, after) in pairwise(_counter(rows))]
+
+
+def _resets(rows: Sequence[_Row]) -> int:
+    return sum(step < 0 for step in _steps(rows))
+
+
+def _samples(rows: Sequence[_Row], interval: float) -> Samples:
+    """Power by the rows, and from the first to the last row of the counter the mean by it."""
+    made = Samples()
+    counted = _counter(rows)
+    first, last = (counted[0][0], counted[-1][0]) if counted else (0, 0)
+    joules = sum(step for step in _steps(rows) if step > 0)
+    for at, row in enumerate(rows):
+        inside = first < last and first <= at <= last
+        watts = joules / ((last - first) * interval) if inside else row.watts
+        if watts is not None:
+            made.add(at * interval, watts)
+    return made
