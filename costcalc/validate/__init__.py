@@ -1,8 +1,9 @@
 """Scores the calculator against published measurements: nothing here is fitted or chosen.
 
-Figures are for groups of sources that the fit had not seen.  Repeats of one configuration count
-once; a refused row is a miss; rows whose source states neither a shape nor a parameter count can
-be predicted by nobody and are counted apart.  Published footprints and costs are worked out again
+Figures are for groups of sources that the fit had not seen; where constants have seen the rows, as
+for peaks of memory, the name of the table is marked.  Repeats of one configuration count once; a
+refused row is a miss; rows whose source states neither a shape nor a parameter count can be
+predicted by nobody and are counted apart.  Published footprints and costs are worked out again
 from their own inputs, and never counted as predictions.
 """
 
@@ -29,7 +30,7 @@ from costcalc.validate import (
 )
 from costcalc.validate.measurements import Measured, Row
 from costcalc.validate.score import Point, noise, score
-from costcalc.validate.tables import Category, Report, category
+from costcalc.validate.tables import SEEN, Category, Report, category
 
 METHOD = (
     "Leave one group of sources out (the default); sources that republish each other count as "
@@ -161,22 +162,23 @@ def _runs() -> Category:
 
 
 def _memory() -> tuple[Category, Category]:
-    """Peaks of memory, with the software as told and without."""
+    """Peaks of memory, with the software as told and without: of all tables the one in-sample."""
     ended = memory.bounds()
+    seen = "Not held out: the few fitted constants and the low ends of ranges have seen these rows."
     note = (
         "What was allocated, reserved or in use on the board, against what is predicted in use. Of "
         f"{len(ended)} runs that ended out of memory {sum(held for _, held in ended)} are held to "
-        "be possibly too large. The few fitted constants have seen these rows."
+        f"be possibly too large. {seen}"
     )
     splits = ("user", "source", "kind", "workload")
     return (
         category(
             "Peak memory a device, software told", memory.points(), splits,
-            short="peak memory, software told", note=note,
+            short=f"peak memory, software told {SEEN}", note=note,
         ),
         category(
             "Peak memory a device, software not told", memory.points(told=False), splits,
-            short="peak memory, software not told",
+            short=f"peak memory, software not told {SEEN}", note=seen,
         ),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from costcalc.validate.score import Point, Score, by, score
 
 SCHEMA = "costcalc/validation/v1"
+SEEN = "†"  # after a name: the constants that predict have seen these rows
 #: properties of a point that tables are split by
 KEYS: Mapping[str, Callable[[Point], str]] = {
     "source": lambda p: p.source,

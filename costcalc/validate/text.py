@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from costcalc.base.human import digits
 from costcalc.validate.score import Point, Score
-from costcalc.validate.tables import Line, Report
+from costcalc.validate.tables import SEEN, Line, Report
 
 WIDTH = 79
 NAME = 36
@@ -125,6 +125,8 @@ def _legend(report: Report, predicted: list[Line], arithmetic: list[Line]) -> It
     every = [*predicted, *arithmetic]
     if any(not line.score.claimed for line in every):
         yield Styled("* fewer than 30 configurations: not claimed")
+    if any(SEEN in line.name for line in every):
+        yield Styled(f"{SEEN} its constants have seen these rows: not held out")
     yield from _wrapped("inside: share of the measurements inside the predicted 90 % range")
     if arithmetic:
         yield from _wrapped(
