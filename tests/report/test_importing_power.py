@@ -195,7 +195,7 @@ def test_a_counter_of_dcgmi_that_is_reset_gives_no_negative_energy() -> None:
 
 
 def test_a_counter_of_dcgmi_counts_for_the_rows_that_know_it() -> None:
-    # 100 W from row 0 to 2; the counter knows rows 2 to 4: 400 J in 2 s. Before, (0, 1): 100 W;
+    # 100 W at rows 0 and 1; the counter knows rows 2 to 4: 400 J in 2 s. Before, (0, 1): 100 W;
     # (1, 2) from 100 W to the mean of 200 W: 150 J. 100 + 150 + 400 J in 4 s
     made = dmon("GPU 0  100.0  N/A", "GPU 0  100.0  N/A", "GPU 0  N/A  1000000",
                 "GPU 0  N/A  1100000", "GPU 0  N/A  1400000")  # fmt: skip
@@ -222,6 +222,19 @@ def test_zeus_counts_outer_windows_once() -> None:
     assert value(made, "energy_it") == pytest.approx(0.03)
     assert value(made, "device_hours") == pytest.approx(2 * 150 / 3600)
     assert "1 windows lie in others and are in their energy already" in made["warnings"]
+
+
+def test_zeus_refuses_windows_that_overlap_in_part() -> None:
+    head = "start_time,window_name,elapsed_time,gpu0_energy\n"
+    with pytest.raises(InputError) as caught:
+        zeus.read(f"{head}0.0,epoch,100.0,36000\n60.0,evaluate,100.0,36000\n", "zeus.csv")
+    assert str(caught.value).splitlines()[0] == (
+        'zeus.csv:3: window "evaluate" overlaps "epoch" of line 2 in part: the energy of both '
+        "counts twice; keep one of them"
+    )
+    # windows that follow one another touch, but for the rounding of their clock
+    made = zeus.read(f"{head}0.0,one,100.0004,36000\n100.0,two,100.0,36000\n", "zeus.csv")
+    assert value(made, "energy_it") == pytest.approx(0.02)
 
 
 def test_wandb_as_csv_and_as_json_lines() -> None:

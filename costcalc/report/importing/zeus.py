@@ -17,6 +17,7 @@ from costcalc.report.importing.power import BOUNDARY
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
+CLOSE = 1e-3  # seconds by which windows may touch: starts and lengths are rounded
 _GPU = re.compile(r"gpu(\d+)_energy")
 
 
@@ -24,7 +25,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     """The report of a log: each outermost window is a run.
 
     Raises:
-        InputError: a column is missing, or a cell cannot be read.
+        InputError: a column is missing, a cell cannot be read, or windows overlap in part.
     """
     rows = table(
         text,
@@ -45,7 +46,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         ]
     if problems:
         raise InputError(problems[:20])
-    windows = _outermost(rows)
+    windows = _outermost(rows, name)
     runs = [_run(row, columns, i, identify) for i, row in enumerate(windows, 1)]
     inner = len(rows) - len(windows)
     notes = [f"{inner} windows lie in others and are in their energy already"] if inner else []
@@ -60,16 +61,30 @@ def _span(row: Row) -> tuple[float, float]:
     return start, start + (number(row["elapsed_time"]) or 0.0)
 
 
-def _outermost(rows: list[Row]) -> list[Row]:
-    """Rows whose window lies in no other; of equal ones the first."""
+def _outermost(rows: list[Row], name: str) -> list[Row]:
+    """Rows whose window lies in no other; of equal ones the first.
+
+    Raises:
+        InputError: windows overlap in part: what they share would count twice.
+    """
     ordered = sorted(rows, key=lambda row: (_span(row)[0], -_span(row)[1]))
     kept: list[Row] = []
-    end = float("-inf")
     for row in ordered:
-        if _span(row)[1] > end:
-            kept.append(row)
-            end = _span(row)[1]
+        start, end = _span(row)
+        before = _span(kept[-1])[1] if kept else float("-inf")
+        if end <= before + CLOSE:
+            continue
+        if start < before - CLOSE:
+            raise refuse(name, _overlap(row, kept[-1]), row.line)
+        kept.append(row)
     return kept
+
+
+def _overlap(row: Row, other: Row) -> str:
+    return (
+        f'window "{row["window_name"]}" overlaps "{other["window_name"]}" of line {other.line} in '
+        "part: the energy of both counts twice; keep one of them"
+    )
 
 
 def _run(row: Row, columns: list[str], index: int, identify: bool) -> Recorded:
