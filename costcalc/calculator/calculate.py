@@ -6,11 +6,12 @@ Read :func:`cost_of`: what is trained, on what, where, how fast, what it draws, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, drawn
 from costcalc.calculator import formulas
 from costcalc.calculator.calculated import Calculated
@@ -59,11 +60,39 @@ def estimated(request: Request, *, ranges: bool = True) -> Estimate:
     Raises:
         InputError: it does not fit, or a figure of it cannot be read.
     """
-    number = DRAWS if ranges else 0
+    return whole(request, DRAWS if ranges else 0).estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """An estimate, and the parts that it is made of."""
+
+    estimate: Estimate
+    parts: Sequence[Calculated]
+
+    def drawn(self, name: str) -> Number | None:
+        """The draws of a figure that adds up over parts, in SI; None where a part has none."""
+        total: Number = 0.0
+        for part in self.parts:
+            if name not in part.values:
+                return None
+            total = total + part.draws.get(name, part.values[name])
+        return total
+
+
+def whole(
+    request: Request, number: int, each: Callable[[Calculated], Calculated] | None = None
+) -> Whole:
+    """A request that is checked, estimated on ``number`` draws; ``each`` changes a part first.
+
+    Raises:
+        InputError: it does not fit, or a figure of it cannot be read.
+    """
     parts = [cost_of(given, request, number) for given in request.parts]
-    if not request.run.stages:
-        return single(parts[0], request)
-    return combined(parts, request)
+    if each:
+        parts = [each(part) for part in parts]
+    made = combined(parts, request) if request.run.stages else single(parts[0], request)
+    return Whole(estimate=made, parts=parts)
 
 
 # --- one part ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from costcalc.base.document import Document
 from costcalc.base.errors import InputError
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS
-from costcalc.calculator.calculate import cost_of, estimated
+from costcalc.calculator.calculate import estimated, whole
 from costcalc.calculator.result import Estimate, Result
 from costcalc.change.run_files import Pair, run_in
 from costcalc.resolve.names import look_up
@@ -148,15 +148,10 @@ def change(pair: Pair) -> Change | None:
 
 def _side(document: Document, path: Path) -> _Side:
     request = check(document, path.parent, look_up)
-    parts = [cost_of(given, request, DRAWS) for given in request.parts]
-    draws: dict[str, Number] = {}
-    for name in FIGURES:
-        if all(name in part.draws for part in parts):
-            total: Number = 0.0
-            for part in parts:
-                total = total + part.draws[name]
-            draws[name] = total
-    return _Side(request=request, estimate=estimated(request), draws=draws)
+    made = whole(request, DRAWS)
+    found = {name: made.drawn(name) for name in FIGURES}
+    draws = {name: one for name, one in found.items() if one is not None}
+    return _Side(request=request, estimate=made.estimate, draws=draws)
 
 
 def _compared(path: str, before: _Side | None, after: _Side | None) -> Change:

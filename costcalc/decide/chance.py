@@ -75,25 +75,20 @@ class Chance:
         Raises:
             InputError: the run file has problems.
         """
-        from costcalc.calculator.calculate import cost_of
-        from costcalc.calculator.figures import combined, single
+        from costcalc.calculator.calculate import whole
         from costcalc.resolve.names import look_up
         from costcalc.runfile.loading import load
 
         request = load(run, look_up)
-        parts = [counted(cost_of(given, request, DRAWS), self.spot) for given in request.parts]
-        made = combined(parts, request) if request.run.stages else single(parts[0], request)
+        made = whole(request, DRAWS, lambda part: counted(part, self.spot))
         needs: dict[str, float | None] = {}
         for key, name in LIMITED.items():
-            result = made.results[name]
+            result, draws = made.estimate.results[name], made.drawn(name)
             needs[key] = None
-            if result.value is not None:
-                draws: Number = 0.0
-                for part in parts:
-                    draws = draws + part.draws.get(name, part.values[name])
+            if result.value is not None and draws is not None:
                 sure = held(draws, self.confidence) / unit(result.unit).factor
                 needs[key] = max(sure, result.value)
-        return Judged(estimate=made, needs=needs)
+        return Judged(estimate=made.estimate, needs=needs)
 
 
 def held(draws: Number, confidence: float) -> float:

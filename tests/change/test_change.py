@@ -11,6 +11,10 @@ import pytest
 
 import costcalc
 from costcalc.base.errors import InputError
+from costcalc.base.ranges import DRAWS
+from costcalc.calculator import calculate
+from costcalc.calculator.calculate import cost_of
+from costcalc.change import difference
 from costcalc.change.comment import MOST, cell, headline, markdown
 from costcalc.change.difference import Change, changes, over
 from costcalc.change.run_files import Pair, files, pairs, run_in
@@ -83,6 +87,21 @@ def test_two_keys_are_told_by_what_each_does_alone(tmp_path: Path) -> None:
     factors = {e.key: round(e.factor, 9) for e in made.effects}
     assert factors == {"training.tokens": 2.0, "price.device_hour": 0.5}
     assert made.moved("cost").ratio == pytest.approx(1.0)  # type: ignore[union-attr]
+
+
+def test_each_part_of_a_side_is_calculated_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def noted(given: Any, request: Any, number: int) -> Any:
+        asked.append(number)
+        return cost_of(given, request, number)
+
+    monkeypatch.setattr(calculate, "cost_of", noted)
+    monkeypatch.setattr(difference, "cost_of", noted, raising=False)
+    compared(tmp_path, {}, {"a.yaml": RUN})
+    assert asked == [DRAWS]
 
 
 def test_policy() -> None:
