@@ -54,7 +54,7 @@ def _total(made: Sequence[Change]) -> str:
         for result in (cost.before, cost.after):
             if result is not None and result.value is None:
                 return ""
-        units.add(cost.unit)
+        units |= {result.unit for result in (cost.before, cost.after) if result is not None}
         before += (cost.before.value or 0.0) if cost.before else 0.0
         after += (cost.after.value or 0.0) if cost.after else 0.0
     if len(units) != 1:
@@ -69,9 +69,11 @@ def one_line(one: Change) -> str:
         return _SAID[one.status]
     for name in ("cost", "wall_clock"):
         moved = one.moved(name)
+        word = "costs" if name == "cost" else "takes"
+        if moved is not None and moved.in_two_units:
+            return f"{word} {arrow(moved)}"
         if moved is None or moved.ratio is None:
             continue
-        word = "costs" if name == "cost" else "takes"
         if moved.ratio == 1.0:
             return f"{word} the same"
         return f"{word} {arrow(moved)}{chance(moved)}"
@@ -81,7 +83,7 @@ def one_line(one: Change) -> str:
 def arrow(moved: Moved) -> str:
     """A figure before and after, and by how much: ``100 USD → 150 USD (+50 %)``."""
     before, after = (
-        human(result.value, moved.unit) if result is not None else "–"
+        human(result.value, result.unit) if result is not None else "–"
         for result in (moved.before, moved.after)
     )
     if moved.before is None or moved.after is None:

@@ -42,9 +42,34 @@ class Moved:
 
     @property
     def ratio(self) -> float | None:
-        """After over before, None where one is unknown or nothing."""
+        """After over before, None where one is unknown or nothing, or they are of two units."""
+        if not _like(self.before, self.after):
+            return None
         one, two = (r.value if r is not None else None for r in (self.before, self.after))
         return two / one if one and two is not None else None
+
+    @property
+    def in_two_units(self) -> bool:
+        """Whether both are known, in two currencies."""
+        sides = (self.before, self.after)
+        return all(r is not None and r.value is not None for r in sides) and not _like(*sides)
+
+    @property
+    def unjudged(self) -> str:
+        """Why it cannot be said whether it rises; nothing where it can, or one side is not there.
+
+        >>> made = Result.exact(0.0, "USD")
+        >>> Moved(name="cost", unit="USD", before=made, after=made, more=None).unjudged
+        ''
+        """
+        one, two = self.before, self.after
+        if one is None or two is None or self.ratio is not None:
+            return ""
+        if one.value is None or two.value is None:
+            return f"before: {one.why}" if one.value is None else two.why
+        if self.in_two_units:
+            return f"before in {one.unit}, after in {two.unit}"
+        return "it was 0 before" if two.value else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +201,16 @@ def _compared(path: str, before: _Side | None, after: _Side | None) -> Change:
 def _moved(name: str, before: _Side | None, after: _Side | None) -> Moved:
     results = [side.estimate.results[name] if side else None for side in (before, after)]
     shown = next(result.unit for result in reversed(results) if result is not None)
-    if results[0] is not None and results[0].unit != shown:  # of two currencies
-        return Moved(name=name, unit=shown, before=None, after=results[1], more=None)
     more = None
-    if before and after and name in before.draws and name in after.draws:
+    if before and after and name in before.draws and name in after.draws and _like(*results):
         one, two = np.asarray(before.draws[name]), np.asarray(after.draws[name])
         more = float(np.mean(two > one * (1 + 1e-9)))
     return Moved(name=name, unit=shown, before=results[0], after=results[1], more=more)
+
+
+def _like(one: Result | None, two: Result | None) -> bool:
+    """Whether two figures are there and in one unit: costs may be in two currencies."""
+    return one is not None and two is not None and one.unit == two.unit
 
 
 def _effects(before: _Side, after: _Side) -> list[Effect]:
@@ -193,8 +221,8 @@ def _effects(before: _Side, after: _Side) -> list[Effect]:
     changed = list(_changed(one, two))
     if not 0 < len(changed) <= MOST_KEYS:
         return []
-    known = before.estimate.results["cost"].value and after.estimate.results["cost"].value
-    of = "cost" if known else "wall_clock"
+    costs = [side.estimate.results["cost"] for side in (before, after)]
+    of = "cost" if all(cost.value for cost in costs) and _like(*costs) else "wall_clock"
     base = before.estimate.results[of].value
     made = []
     for key, old, new in changed:
@@ -210,7 +238,8 @@ def _alone(
     try:
         given = side.request.parts[0]
         document = Document(apply(raw, {key: value}), given.document.name)
-        return estimated(check(document, given.folder, look_up), ranges=False).results[of].value
+        made = estimated(check(document, given.folder, look_up), ranges=False).results[of]
+        return made.value if _like(made, side.estimate.results[of]) else None
     except InputError:
         return None  # alone it says nothing: it needs what was changed beside it
 
@@ -229,7 +258,7 @@ def _changed(
 
 
 def over(made: Sequence[Change], policy: Mapping[str, float]) -> list[str]:
-    """What rises by more than a policy allows: ``{"cost": 0.1}`` is a tenth.
+    """What rises by more than a policy allows, or cannot be judged: ``{"cost": 0.1}`` is a tenth.
 
     >>> over([], {"cost": 0.1})
     []
@@ -238,7 +267,11 @@ def over(made: Sequence[Change], policy: Mapping[str, float]) -> list[str]:
     for one in made:
         for key, most in policy.items():
             moved = one.moved(LIMITED[key])
-            if moved is not None and moved.ratio is not None and moved.ratio > 1 + most:
+            if moved is None:
+                continue
+            if moved.unjudged:
+                told.append(f"{one.path}: {key} cannot be judged: {moved.unjudged}")
+            elif moved.ratio is not None and moved.ratio > 1 + most:
                 told.append(
                     f"{one.path}: {key} × {moved.ratio:.3g}, more than {100 * most:g} % over"
                 )

@@ -110,6 +110,41 @@ def test_policy() -> None:
     assert over([Change(path="a", name="a", status="changed")], {"cost": 0.1}) == []
 
 
+EURO = with_(price={"device_hour": "2 EUR", "currency": "EUR", "rate": "1.25 USD/EUR"})
+
+
+def test_a_policy_names_what_it_cannot_judge(tmp_path: Path) -> None:
+    unpriced = with_(price={}, hardware={"accelerator": "gb300", "count": 4, "utilization": 0.4})
+    free = with_(price={"device_hour": "0 USD"})
+    runs: dict[str, tuple[object, object]] = {
+        "euro.yaml": (RUN, EURO),
+        "free.yaml": (free, with_(price={"device_hour": "0 USD"}, training__tokens="20B")),
+        "priced.yaml": (free, RUN),
+        "unpriced.yaml": (RUN, unpriced),
+    }
+    before, after = ({name: pair[side] for name, pair in runs.items()} for side in (0, 1))
+    made = compared(tmp_path, before, {**after, "new.yaml": RUN})
+    why = next(one for one in made if one.path == "unpriced.yaml").moved("cost")
+    assert why is not None
+    assert why.after is not None
+    assert sorted(over(made, {"cost": 0.1})) == [
+        "euro.yaml: cost cannot be judged: before in USD, after in EUR",
+        "priced.yaml: cost cannot be judged: it was 0 before",
+        f"unpriced.yaml: cost cannot be judged: {why.after.why}",
+    ]
+
+
+def test_two_currencies_are_both_shown_and_not_compared(tmp_path: Path) -> None:
+    (made,) = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": EURO})
+    cost = made.moved("cost")
+    assert cost is not None
+    assert (cost.ratio, cost.more, made.status) == (None, None, "changed")
+    # 5.27 h on 8 devices at 2 USD, then 2 EUR an hour: 84.2 of each
+    assert headline([made]) == "a.yaml costs 84.2 USD → 84.2 EUR."
+    assert headline([made, made]) == "2 run files changed."
+    assert [e for e in made.effects if e.of == "cost"] == []
+
+
 # every input given, so that the golden comments change with their text alone
 _POWER = {"board_power": "600 W", "idle_power": "100 W", "host_power": "200 W",
           "network_power": 0.05, "redone": 0.5}  # fmt: skip
