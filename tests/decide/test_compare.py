@@ -132,6 +132,9 @@ def test_chunks_change_nothing(made, size):
     small = compare(RUN, **AXES, ranges=False, interruptions=False, chunk_size=size)
     assert small.front == made.front
     assert (small.number, small.feasible) == (made.number, made.feasible)
+    whole, pieces = (compare(RUN, **AXES, ranges=False, chunk_size=n) for n in (10_000, size))
+    assert pieces.front == whole.front  # interruptions counted, as they are by default
+    assert whole.front != made.front
 
 
 def test_chunks_are_bounded_and_cover_everything():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,8 @@ def test_nothing_in_it_names_anybody(named: Path, tmp_path: Path) -> None:
         "models": [],
         "why": "paper, code: tells who wrote it; --identify keeps it",
     }
-    assert report["run"]["model"]["config"]["hidden_size"] == 576  # the model itself, no path
+    small = json.loads((ROOT / "examples/configs/smollm2-135m.json").read_text(encoding="utf-8"))
+    assert report["run"]["model"] == {"config": small}  # the model itself, no path
     assert report["run"]["profiles"] == "profiles"
     assert "my-h100.yaml" in report["data"]
     assert report["profiles"]["my-h100.yaml"]["id"] == "h100-sxm5-80"
@@ -99,6 +101,8 @@ def test_identify_keeps_all_as_typed(
     report = load(out)
     assert report["name"] == typed["name"]
     assert {key: report["subject"][key] for key in typed["subject"]} == typed["subject"]
+    config = json.loads(Path(typed["model"]["config"]).read_text(encoding="utf-8"))
+    assert report["run"]["model"] == {"config": config}  # carried, in the place of its path
     assert report["run"]["stages"] == typed["stages"]
     assert report["profiles"]["my-h100.yaml"]["sources"]["datasheet"]["url"].startswith("https")
     assert verify(out).discrepancies == ()

@@ -400,11 +400,15 @@ def test_the_parts_of_a_merged_report_are_calculated_again(
     step = verify(file(tmp_path, whole)).steps[2]
     assert step.discrepancies == ()
     assert step.said == ("3 of 3 parts: every section as it was; values to 1e-9, ranges to 1e-6")
-    for index in (1, 2):  # the report of one run, and the first stage of the project
+    # the report of one run, and the first stage of the project
+    for index, where in ((1, "one: "), (2, f"{staged['name']}: stages pretraining.")):
         wrong = copy.deepcopy(whole)
         wrong["stages"][index]["results"]["memory_per_device"]["high"] *= 1.01
         found = verify(file(tmp_path, wrong)).steps[2].discrepancies
-        assert any("results.memory_per_device.high" in line for line in found)
+        high = whole["stages"][index]["results"]["memory_per_device"]["high"]
+        assert found == (
+            f"{where}results.memory_per_device.high: {high * 1.01:.10g}; recomputed {high:.10g}",
+        )
 
 
 def test_merging_with_an_unknown_is_unknown(made: dict[str, Any]) -> None:

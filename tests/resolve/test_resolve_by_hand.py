@@ -16,6 +16,7 @@ from costcalc.calculator.calculate import estimate
 from costcalc.catalog import accelerator
 from costcalc.resolve.hardware import devices_of
 from costcalc.resolve.names import look_up
+from costcalc.resolve.time import timed
 from costcalc.resolve.workload import trained
 from costcalc.runfile.loading import load
 
@@ -182,18 +183,38 @@ def test_a_tpu_v2_draws_what_was_measured_of_its_successor_not_its_rating() -> N
 
 
 def test_recompute_raises_power_as_it_raises_hardware_flops() -> None:
-    def drawn(recompute: str) -> tuple[float, float]:
+    def drawn(recompute: str) -> tuple[float, Any]:
         training = {"tokens": "1B", "recompute": recompute, "global_batch": 64, "micro_batch": 1}
         hardware = {**H100, "utilization": 0.05, "layout": {"sharding": "zero3"}}
-        made = estimate(run(training=training, hardware=hardware), ranges=False)
+        asked = run(training=training, hardware=hardware)
+        made = estimate(asked, ranges=False)
         idle = listed(made, "hardware.idle_power").value
-        return listed(made, "hardware.board_power").value - idle, idle
+        given = load(asked, look_up).parts[0]
+        work = trained(given).work
+        assert work is not None
+        step = timed(given, work, devices_of(given, None, ()), "bf16").throughput.modelled
+        return listed(made, "hardware.board_power").value - idle, step
+
+    def by_hand(step: Any) -> float:
+        # 0.85 of the 629 W between idle (71) and rated (700), computing and moving memory; 0.27 of
+        # that waiting for others; both more rarely by how far below half of the modelled it runs
+        parts = dict(step.breakdown)
+        whole, launching = sum(parts.values()), parts["launch"]
+        busy = parts["compute"] + parts["memory"]
+        others = whole - busy - launching
+        slower = 0.05 / (0.5 * step.utilization.value)
+        return 629 * 0.85 * (busy + 0.27 * others) / whole * slower
 
     work = trained(load(RUN, look_up).parts[0]).work
     assert work is not None
     assert 0.28 < work.recompute.full < 1 / 3  # the layers' forward pass again, of three passes
-    # far below half of what is modelled: a step that computes more is the busier for it
-    assert drawn("full")[0] / drawn("none")[0] == pytest.approx(1 + work.recompute.full, rel=0.1)
+    (full, again), (none, once) = drawn("full"), drawn("none")
+    assert full == pytest.approx(by_hand(again), rel=1e-6)
+    assert none == pytest.approx(by_hand(once), rel=1e-6)
+    # a step that computes the layers' forward pass again is the busier for it, by about its share
+    seconds = [step.breakdown["compute"] for step in (again, once)]
+    assert seconds[0] / seconds[1] == pytest.approx(1 + work.recompute.full, rel=0.01)
+    assert full > 1.15 * none
 
 
 def test_one_node_has_no_network_power_and_two_have() -> None:

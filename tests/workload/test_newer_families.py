@@ -167,16 +167,23 @@ def test_lengths_of_streams(config, expected):
 
 def test_an_image_before_the_text_is_told():
     model = made("qwen2_5_vl")
-    assert model.notes[:2] == (
+    assert model.notes == (
         "one image a sequence, 256 of its tokens",
         "an image of 448 x 448 pixels: 1,024 patches",
+        "not in the configuration, so the default of qwen2_5_vl: hidden_size 8192, "
+        "num_attention_heads 64, num_hidden_layers 80, intermediate_size 29568, vocab_size 152064, "
+        "vision_config as its class has it",
     )
     assert windows(model)[-64] == 28  # of 8 x 8 patches, but in four layers
     assert model.streams[0].name == "text"
     alone = made("qwen2_5_vl", text_config={"hidden_size": 64, "num_attention_heads": 4,
                                             "num_key_value_heads": 2})  # fmt: skip
     assert alone.streams == model.streams[:1]
-    assert any(note.startswith("only the text model is counted") for note in alone.notes)
+    assert alone.notes == (
+        "not in the configuration, so the default of qwen2_5_vl: text_config.num_hidden_layers 80, "
+        "text_config.intermediate_size 29568, text_config.vocab_size 152064",
+        "only the text model is counted; towers for images or sound are left out",
+    )
 
 
 def test_windows_of_swin_do_not_pass_a_small_grid():
