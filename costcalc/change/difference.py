@@ -153,7 +153,7 @@ def change(pair: Pair) -> Change | None:
     problems: list[str] = []
     sides: list[_Side | None] = []
     held = 0
-    for path in (pair.before, pair.after):
+    for path, side in ((pair.before, "before: "), (pair.after, "")):
         try:
             document = run_in(path, pair.path) if path is not None else None
             held += document is not None
@@ -161,12 +161,11 @@ def change(pair: Pair) -> Change | None:
         except InputError as error:
             held += 1
             sides.append(None)
-            if path is pair.after:
-                problems += [str(problem) for problem in error.problems]
+            problems += [f"{side}{problem}" for problem in error.problems]
     if not held:
         return None
     before, after = sides
-    if problems or (before is None and after is None):
+    if problems:
         return Change(path=pair.path, name=pair.path, status="invalid", problems=tuple(problems))
     return _compared(pair.path, before, after)
 

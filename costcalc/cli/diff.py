@@ -30,7 +30,7 @@ def command(
         list[str] | None,
         typer.Option(
             "--fail-over",
-            help="Exit 3 where a figure rises by more: cost=10%, time=1/4.",
+            help="Exit 3 where a figure rises by more, or cannot be judged: cost=10%, time=1/4.",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +38,8 @@ def command(
 ) -> int:
     """What a change of run files costs: time, money, energy, CO2e, before and after.
 
-    Exit 3 where a limit of a run file is passed, or a rise that --fail-over names.
+    Exit 3 where a limit of a run file is passed, a run file cannot be read before or after, a
+    figure rises by more than --fail-over allows, or it cannot be judged whether it does.
     """
     from costcalc.change.difference import changes, over
     from costcalc.change.run_files import pairs

@@ -110,6 +110,35 @@ def test_policy() -> None:
     assert over([Change(path="a", name="a", status="changed")], {"cost": 0.1}) == []
 
 
+def test_a_base_that_cannot_be_read_is_not_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = with_(hardware__count="eight")
+    (made,) = compared(tmp_path, {"a.yaml": wrong}, {"a.yaml": RUN})
+    assert made.status == "invalid"
+    assert made.problems == (
+        "before: a.yaml:1:188: hardware.count: expected a whole number of devices, 1 or more; "
+        'got "eight"',
+    )
+    assert headline([made]) == "a.yaml cannot be read."
+    assert command(["diff", str(tmp_path / "before"), str(tmp_path / "after")]) == 3
+    # both sides, and a file that is gone
+    (both,) = compared(tmp_path, {"a.yaml": wrong}, {"a.yaml": wrong | {"name": "other"}})
+    assert [text.startswith("before: ") for text in both.problems] == [True, False]
+    (tmp_path / "after" / "a.yaml").unlink()
+    (gone,) = compared(tmp_path, {"a.yaml": wrong}, {})
+    assert (gone.status, len(gone.problems)) == ("invalid", 1)
+    assert "cannot be read" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_help_says_all_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    command(["diff", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in ("limit of a run file is passed", "cannot be read before or after",
+                 "more than --fail-over allows", "cannot be judged"):  # fmt: skip
+        assert part in told
+
+
 EURO = with_(price={"device_hour": "2 EUR", "currency": "EUR", "rate": "1.25 USD/EUR"})
 
 
