@@ -117,7 +117,8 @@ def _of_unknown_hardware(report: Report) -> bool:
     """Whether a tracker wrote it that knew no profile: the meters and the clock are all."""
     found = cast("Mapping[str, Mapping[str, object]]", report["results"])
     unknown = all(found[name]["value"] is None for name in _OF_A_PROFILE)
-    return "tracking" in (report.get("details") or {}) and unknown and not report["data"]
+    described = any("accelerators/" in name for name in report["data"])
+    return "tracking" in (report.get("details") or {}) and unknown and not described
 
 
 def _version(report: Report) -> tuple[str, list[str]]:

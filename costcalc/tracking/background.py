@@ -26,7 +26,7 @@ from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
 from costcalc.tracking.own_records import OwnRecords
 from costcalc.tracking.plan import Plan
-from costcalc.tracking.records import Carried, Place, Sample, Start, Status
+from costcalc.tracking.records import Attempt, Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Background:
         self._why_not, self._asked_once = "", False
         # What the tracker is told meanwhile, and the thread takes up with its next interval.
         self._new_plan: Plan | None = None
-        self._adopted: tuple[str, tuple[Carried, ...]] | None = None
+        self._adopted: tuple[str, tuple[Attempt, ...]] | None = None
         self._looked: tuple[Totals, Written] | None = None
         self._due = 0.0
         self._logger = Aside("costcalc-callback")
@@ -110,7 +110,7 @@ class Background:
         """Remember what went wrong or was taken for granted; each kind of thing once."""
         self.notes.add(text)
 
-    def adopt(self, job: str, earlier: Iterable[Carried]) -> None:
+    def adopt(self, job: str, earlier: Iterable[Attempt]) -> None:
         """Go on with a job that began elsewhere, with what it had done."""
         self._adopted = (job, tuple(earlier))
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from costcalc.tracking.attempts import last
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, carried, shared, totals
-from costcalc.tracking.records import Carried, Counts, of_checkpoint
+from costcalc.tracking.records import Attempt, Counts, of_checkpoint
 
 if TYPE_CHECKING:
     from costcalc.tracking.plan import Plan
 
 
-def by_now(looked: tuple[Totals, Written] | None, now: Written, plan: Plan) -> Iterator[Carried]:
+def by_now(looked: tuple[Totals, Written] | None, now: Written, plan: Plan) -> Iterator[Attempt]:
     """The attempts as the thread saw them last, with our own counts since; no file is read.
 
     ``looked`` is what was seen, and our own record at that moment.
@@ -31,7 +31,7 @@ def by_now(looked: tuple[Totals, Written] | None, now: Written, plan: Plan) -> I
     yield _gone_on(current, then, now, shared(plan.layout))
 
 
-def _gone_on(attempt: Carried, then: Written, now: Written, parts: int) -> Carried:
+def _gone_on(attempt: Attempt, then: Written, now: Written, parts: int) -> Attempt:
     """The attempt with what this process did since, the other ranks taken to have done as much."""
     old, new = last(then), last(now)
     seconds = new.elapsed - old.elapsed
@@ -49,17 +49,27 @@ def _gone_on(attempt: Carried, then: Written, now: Written, parts: int) -> Carri
     )
     on = 1 + seconds / attempt.elapsed if attempt.elapsed > 0 else 1.0
     energy = {
-        key: replace(item, joules=item.joules * on, gap=item.gap + seconds)
+        key: replace(
+            item,
+            joules=item.joules * (1.0 if item.component == "device" else on),
+            gap=item.gap + seconds,
+        )
         for key, item in attempt.energy.items()
     }
-    return replace(attempt, elapsed=attempt.elapsed + seconds, counts=counts, energy=energy)
+    return replace(
+        attempt,
+        elapsed=attempt.elapsed + seconds,
+        unseen=attempt.unseen + attempt.held * seconds,
+        counts=counts,
+        energy=energy,
+    )
 
 
 def _more(whole: float | None, old: float | None, new: float | None, times: float) -> float | None:
     return whole if new is None else (whole or 0.0) + (new - (old or 0.0)) * times
 
 
-def of_state(state: Mapping[str, object]) -> list[Carried]:
+def of_state(state: Mapping[str, object]) -> list[Attempt]:
     """The attempts of a checkpoint, also of one that an earlier version wrote.
 
     Raises:

@@ -15,7 +15,7 @@ _EARLY, _EARLY_SECONDS = 0.01, 1.0
 
 @dataclass(slots=True)
 class Drawn:
-    """Energy by what drew it, what was missed filled in; seconds that meters stand for."""
+    """Energy by what drew it; seconds of devices that meters stand for."""
 
     energy: dict[str, Energy] = field(default_factory=dict)
     device_seconds: float = 0.0
@@ -33,8 +33,9 @@ def drawn(groups: Sequence[Sequence[Written]]) -> list[Drawn]:
     """What each launch drew.
 
     Of writers whose times overlap the one that saw most is taken, and counted with the launch in
-    which the first of them began; those apart in time add up.  What a meter missed is taken at the
-    mean power of what it saw, where that was most of the time.
+    which the first of them began; those apart in time add up.  What a meter of a host missed is
+    taken at the mean power of what it saw, where that was most of the time; of devices it is left
+    out, and stands in with a range (``energy_parts``).
     """
     found = [Drawn() for _ in groups]
     lasted = [span(group)[0] for group in groups]
@@ -72,14 +73,14 @@ def _runs(key: str, spans: Sequence[tuple[Written, int]]) -> list[tuple[int, Wri
 
 
 def _filled(key: str, writers: Sequence[Written], lasted: float) -> tuple[Energy, float]:
-    """What was metered, with what was missed at its mean power, and the seconds that it is of."""
+    """What was metered, of hosts with what was missed, and the seconds that it is of."""
     first, *others = writers
     whole, covered = last(first).energy[key], last(first).elapsed
     for writer in others:
         whole, covered = whole.plus(last(writer).energy[key]), covered + last(writer).elapsed
     if lasted - covered > max(_EARLY * lasted, _EARLY_SECONDS):
         whole, covered = replace(whole, gap=whole.gap + lasted - covered), lasted
-    seen = covered - whole.gap
-    if not 0 < whole.gap <= covered / 2:
+    seen = max(covered - whole.gap, 0.0)
+    if whole.component == "device" or not 0 < whole.gap <= covered / 2:
         return whole, seen
     return replace(whole, joules=whole.joules * covered / seen), covered

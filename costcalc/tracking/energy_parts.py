@@ -22,6 +22,10 @@ from costcalc.tracking.records import COMPONENTS, Basis
 _KWH = unit("kWh").factor
 _HOST = ("cpu", "memory")
 _ENOUGH = 0.05  # of the time metered, from which its mean power is taken for the rest
+# Of an unknown device: what trains draws half of its rating or more in the mean, so that no more
+# than twice the mean is possible; and it may have been switched off.
+_UNKNOWN = (0.0, 2.0)
+_MEAN = "time × the mean power that was metered (costcalc)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ def metered(totals: Totals) -> list[EnergyPart]:
 def completed(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:
     """The parts of a job whose devices were metered, and what no meter saw, with its range."""
     found = [part for part in parts if part.component == "device"]
-    found += _unseen(found, totals, made)
+    found += unseen(totals, made)
     found += _hosts(parts, totals, made)
     share = made.values.get("network_share", 0.0)
     if share:
@@ -89,22 +93,34 @@ def completed(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> li
     return found
 
 
-def _unseen(devices: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:
+def summed(parts: Sequence[EnergyPart]) -> tuple[float, float, float] | None:
+    """Joules of what counts, and their low and high end; None where there is nothing."""
+    counted = [part for part in parts if part.counted]
+    energy, low, high = (
+        sum(getattr(part, end) for part in counted) * _KWH for end in ("energy", "least", "most")
+    )
+    return (energy, low, high) if counted else None
+
+
+def unseen(totals: Totals, made: Estimate | None) -> list[EnergyPart]:
     """Devices while no meter saw them: at the mean power of the rest, else at the profile's.
 
-    Between the power of an idle device and the most that its board may draw.
+    Between the power of an idle device and the most that its board may draw; where no profile says
+    these (``made`` is None) between nothing and twice the mean.
     """
-    seconds = sum(attempt.unseen for attempt in totals.attempts)
-    held = totals.device_seconds(0.0)
+    seconds, held = totals.unseen, totals.device_seconds(0.0)
     if seconds <= 1e-3 * held:  # the ranks of a launch begin one after the other
         return []
-    watts = made.values.get("mean_power", 0.0)
-    how = NO_METER
-    if seconds <= (1 - _ENOUGH) * held:
-        watts = sum(part.energy for part in devices) * _KWH / (held - seconds)
-        how = "time × the mean power that was metered (costcalc)"
-    low = min(_bounds(made, "hardware.idle_power", watts)[0], watts)
-    high = max(_rating(totals), _bounds(made, "hardware.board_power", watts)[1], watts)
+    watts, how = totals.device_watts, _MEAN
+    if made is not None and (watts is None or seconds > (1 - _ENOUGH) * held):
+        watts, how = made.values.get("mean_power", 0.0), NO_METER
+    if watts is None:
+        return []
+    if made is None:
+        low, high = (watts * share for share in _UNKNOWN)
+    else:
+        low = min(_bounds(made, "hardware.idle_power", watts)[0], watts)
+        high = max(_rating(totals), _bounds(made, "hardware.board_power", watts)[1], watts)
     energy, low, high = (seconds * each / _KWH for each in (watts, low, high))
     return [EnergyPart(component="device", energy=energy, low=low, high=high, of=how)]
 

@@ -182,7 +182,7 @@ def _counted(whole: Totals) -> list[str]:
             listed = ", ".join(str(node) for node in attempt.missing)
             said.append(
                 f"attempt {number}: no records of node {listed} of "
-                f"{attempt.nodes_expected}: what they drew is not counted"
+                f"{attempt.nodes_expected}: taken to have held as many devices as the others"
             )
         if attempt.duplicate:
             listed = ", ".join(str(node) for node in attempt.duplicate)

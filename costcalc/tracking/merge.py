@@ -8,71 +8,66 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from costcalc.tracking.attempts import grouped, last, span
 from costcalc.tracking.drawn import Drawn, drawn
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.notes import Notes
-from costcalc.tracking.records import Carried, Component, Counts, Device, Energy
+from costcalc.tracking.records import Attempt, Component, Counts, Device, Energy
 
 _NOTES = 60  # kinds of notes of a whole job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One launch of a job: when it began (s since the epoch), how long it held what, its counts.
-
-    ``held`` devices are those that were seen, and as many a node on nodes without records; the
-    seconds for which no meter saw one are ``unseen``, of all devices together.
-    """
-
-    id: str
-    began: float
-    elapsed: float
-    writers: int
-    devices: tuple[Device, ...]
-    kinds: Mapping[str, int]
-    held: float
-    metered: int
-    unseen: float
-    world: int
-    nodes: int
-    nodes_expected: int | None
-    missing: tuple[int, ...]
-    duplicate: tuple[int, ...]
-    status: str
-    counts: Counts
-    energy: Mapping[str, Energy]
-    cpus: tuple[str, ...]
-
-    @property
-    def all_nodes(self) -> int:
-        """The nodes of the attempt, those without records among them."""
-        return self.nodes + len(self.missing)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """A job, summed over its attempts; seconds, tokens, joules.
-
-    ``tokens`` are of the whole job; ``energy`` is by what drew it; ``gaps`` are the seconds
-    that a meter missed at the most; ``cpus`` are the kinds of processor of the hosts.
-    """
+    """A job: its attempts, and the joules by what drew them; the rest follows."""
 
     job: str
     attempts: tuple[Attempt, ...]
-    elapsed: float
-    steps: int
-    timed: int
-    busy: float
-    tokens: float | None
-    samples: float | None
     energy: Mapping[str, Energy]
-    gaps: float
-    cpus: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of all attempts."""
+        return sum(a.elapsed for a in self.attempts)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all attempts."""
+        return sum(a.counts.steps for a in self.attempts)
+
+    @property
+    def timed(self) -> int:
+        """The steps that were timed."""
+        return sum(a.counts.timed for a in self.attempts)
+
+    @property
+    def busy(self) -> float:
+        """Seconds of the timed steps."""
+        return sum(a.counts.busy for a in self.attempts)
+
+    @property
+    def tokens(self) -> float | None:
+        """Tokens of the whole job; None where none were counted."""
+        return _added(a.counts.tokens for a in self.attempts)
+
+    @property
+    def samples(self) -> float | None:
+        """Samples of the whole job; None where none were counted."""
+        return _added(a.counts.samples for a in self.attempts)
+
+    @property
+    def gaps(self) -> float:
+        """Seconds that a meter missed at the most."""
+        return sum(a.counts.gaps for a in self.attempts)
+
+    @property
+    def cpus(self) -> tuple[str, ...]:
+        """The kinds of processor of the hosts."""
+        return tuple(sorted({cpu for a in self.attempts for cpu in a.cpus}))
 
     @property
     def devices(self) -> tuple[Device, ...]:
@@ -89,6 +84,17 @@ class Totals:
         return sum(a.elapsed * (a.held or otherwise) for a in self.attempts)
 
     @property
+    def unseen(self) -> float:
+        """Seconds times devices for which no meter saw one."""
+        return sum(a.unseen for a in self.attempts)
+
+    @property
+    def device_watts(self) -> float | None:
+        """The mean power of a device while a meter saw it; None where none did."""
+        joules, seen = self.joules("device"), self.device_seconds(0.0) - self.unseen
+        return joules / seen if joules and seen > 0 else None
+
+    @property
     def pauses(self) -> dict[str, float]:
         """Seconds of the pauses that were named, by name."""
         found: Counter[str] = Counter()
@@ -100,6 +106,16 @@ class Totals:
         """Joules of one component, or of all; None where nothing of it was metered."""
         found = [e.joules for e in self.energy.values() if component in (None, e.component)]
         return sum(found) if found else None
+
+    def joules_of_all(self) -> float | None:
+        """Joules with those of devices while no meter saw them, at the mean power of the rest.
+
+        None where nothing was metered, or devices were held and none of them was.
+        """
+        joules, watts = self.joules(), self.device_watts
+        if not self.devices or joules is None:
+            return joules
+        return None if watts is None else joules + watts * self.unseen
 
     @property
     def metered(self) -> bool:
@@ -126,27 +142,15 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         *_carried(writers),
         *(_attempt(group, shared(layout), by_attempt[n]) for n, group in enumerate(groups)),
     ]
-    counts = [attempt.counts for attempt in made]
     notes = Notes(most=_NOTES)
     for w in writers:
         for note in (*w.start.place.notes, *last(w).notes, *w.faults):
             notes.add(note)
-    for count in counts:
-        for note in count.notes:
+    for attempt in made:
+        for note in attempt.counts.notes:
             notes.add(note)
     return Totals(
-        job=jobs.pop(),
-        attempts=tuple(made),
-        elapsed=sum(a.elapsed for a in made),
-        steps=sum(c.steps for c in counts),
-        timed=sum(c.timed for c in counts),
-        busy=sum(c.busy for c in counts),
-        tokens=_added(c.tokens for c in counts),
-        samples=_added(c.samples for c in counts),
-        energy=_energy(made, by_attempt),
-        gaps=sum(c.gaps for c in counts),
-        cpus=tuple(sorted({cpu for attempt in made for cpu in attempt.cpus})),
-        notes=tuple(notes),
+        job=jobs.pop(), attempts=tuple(made), energy=_energy(made, by_attempt), notes=tuple(notes)
     )
 
 
@@ -155,22 +159,10 @@ def shared(layout: Mapping[str, int] | None) -> int:
     return prod((layout or {}).get(axis, 1) for axis in ("tensor", "pipeline", "context"))
 
 
-def carried(attempt: Attempt) -> Carried:
-    """An attempt as a checkpoint carries it."""
-    return Carried(
-        id=attempt.id,
-        began=attempt.began,
-        elapsed=attempt.elapsed,
-        writers=attempt.writers,
-        world=attempt.world,
-        nodes=attempt.all_nodes,
-        status=attempt.status,
-        counts=attempt.counts,
-        kinds=attempt.kinds,
-        held=attempt.held,
-        metered=attempt.metered,
-        energy=attempt.energy,
-        cpus=attempt.cpus,
+def carried(attempt: Attempt) -> Attempt:
+    """An attempt as a checkpoint carries it: as long however many nodes it had."""
+    return replace(
+        attempt, nodes=attempt.all_nodes, nodes_expected=None, devices=(), missing=(), duplicate=()
     )
 
 
@@ -178,29 +170,7 @@ def _carried(writers: Sequence[Written]) -> list[Attempt]:
     """Attempts that came with checkpoints and have no records here."""
     here = {w.start.writer for w in writers}
     found = {item.id: item for w in writers for item in w.start.earlier if item.id not in here}
-    return [
-        Attempt(
-            id=item.id,
-            began=item.began,
-            elapsed=item.elapsed,
-            writers=item.writers,
-            devices=(),
-            kinds=item.kinds,
-            held=item.held,
-            metered=item.metered,
-            unseen=0.0,
-            world=item.world,
-            nodes=item.nodes,
-            nodes_expected=None,
-            missing=(),
-            duplicate=(),
-            status=item.status,
-            counts=item.counts,
-            energy=item.energy,
-            cpus=item.cpus,
-        )
-        for item in sorted(found.values(), key=lambda item: item.began)
-    ]
+    return sorted(found.values(), key=lambda item: item.began)
 
 
 def _energy(made: Sequence[Attempt], by_attempt: Sequence[Drawn]) -> dict[str, Energy]:

@@ -61,7 +61,7 @@ class JobMonitor:
             elapsed=whole.elapsed,
             done=counted.amount or 0.0,
             devices=self._devices(whole),
-            joules=whole.joules(),
+            joules=whole.joules_of_all(),
         )
         forecast = self._forecaster.look(now)
         spent = (

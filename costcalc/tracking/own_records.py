@@ -10,7 +10,7 @@ from costcalc.tracking import ledger
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import Follower
 from costcalc.tracking.ledger import Written
-from costcalc.tracking.records import Carried, Place, Sample, Start
+from costcalc.tracking.records import Attempt, Place, Sample, Start
 
 _WAIT = 2.0  # seconds that a look at the others may take; then what was seen last is taken
 
@@ -68,7 +68,7 @@ class OwnRecords:
         if old is not None:
             self._disk.do("remove", old.remove)
 
-    def adopt(self, earlier: Sequence[Carried]) -> None:
+    def adopt(self, earlier: Sequence[Attempt]) -> None:
         """Attempts that a checkpoint brought."""
         known = {item.id for item in self.start.earlier}
         new = tuple(item for item in earlier if item.id not in known)

@@ -103,12 +103,13 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """What one attempt came to, as a checkpoint carries it: of the attempt, not of its writers.
+class Attempt:
+    """One launch of a job: when it began (s since the epoch), how long it held what, its counts.
 
     ``id`` is its first writer; ``kinds`` are its devices by name and ``held`` how many they are,
-    those of nodes without records among them; ``metered`` how many of them a meter saw.  ``energy``
-    is by component and meter.
+    as many a node on nodes without records; ``metered`` how many of them a meter saw.  The seconds
+    for which no meter saw one are ``unseen``, of all devices together.  ``energy`` is by component
+    and meter.  A checkpoint carries it without its ``devices`` and who is ``missing``.
     """
 
     id: str
@@ -122,8 +123,18 @@ class Carried:
     kinds: Mapping[str, int] = field(default_factory=dict)
     held: float = 0.0
     metered: int = 0
+    unseen: float = 0.0
     energy: Mapping[str, Energy] = field(default_factory=dict)
     cpus: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    nodes_expected: int | None = None
+    missing: tuple[int, ...] = ()
+    duplicate: tuple[int, ...] = ()
+
+    @property
+    def all_nodes(self) -> int:
+        """The nodes of the attempt, those without records among them."""
+        return self.nodes + len(self.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +160,7 @@ class Start:
     interval: float = 0.0
     pid: int = 0
     clock: float | None = None
-    earlier: tuple[Carried, ...] = ()
+    earlier: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +224,7 @@ def from_line(line: Mapping[str, object]) -> Record:
         raise ValueError(f"a line of kind {kind!r}: {where}: {first['msg']}") from None
 
 
-def of_checkpoint(data: object) -> Carried:
+def of_checkpoint(data: object) -> Attempt:
     """An attempt of a checkpoint.
 
     Raises:
@@ -226,8 +237,8 @@ def of_checkpoint(data: object) -> Carried:
 
 
 @functools.cache
-def _attempt_reader() -> TypeAdapter[Carried]:
-    return TypeAdapter(Carried)
+def _attempt_reader() -> TypeAdapter[Attempt]:
+    return TypeAdapter(Attempt)
 
 
 @functools.cache

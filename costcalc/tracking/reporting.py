@@ -18,10 +18,11 @@ from costcalc.calculator.result import Estimate
 from costcalc.report.metered import calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
-from costcalc.tracking.energy_parts import EnergyPart, completed, metered
+from costcalc.tracking.energy_parts import EnergyPart, completed, metered, summed, unseen
 from costcalc.tracking.measured_job import SPEED_KEYS, measured_job
-from costcalc.tracking.merge import Attempt, Totals
+from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan
+from costcalc.tracking.records import Attempt
 from costcalc.tracking.without_profile import estimated_without_profile
 
 if TYPE_CHECKING:
@@ -94,18 +95,21 @@ def _with_energy(
     """
     seen_by_meters = metered(totals)
     if first is None:
-        return estimated_without_profile(totals, plan, totals.joules(), seen), seen_by_meters
+        parts = [*seen_by_meters, *unseen(totals, None)]
+        return estimated_without_profile(totals, plan, summed(parts), seen), parts
     job, made = first
     if not totals.joules("device"):
         split = made.breakdown.get("energy", {})
         modelled = [EnergyPart(component=n, energy=split[n]) for n in _DRAWN if n in split]
         return made, [*modelled, *(replace(part, counted=False) for part in seen_by_meters)]
     parts = completed(seen_by_meters, totals, made)
-    counted = [part for part in parts if part.counted]
-    energy, low, high = (sum(getattr(p, k) for p in counted) for k in ("energy", "least", "most"))
-    kwh = unit("kWh").factor
-    bounds = {"energy_it_low": low * kwh, "energy_it_high": high * kwh} if low < high else {}
-    again = _costed(job.changed("measured", energy_it=energy * kwh, **bounds), [])
+    joules = summed(parts)
+    assert joules is not None
+    energy, low, high = joules
+    job = job.changed("measured", energy_it=energy)
+    if low < high:
+        job = job.changed("measured", energy_it_low=low, energy_it_high=high)
+    again = _costed(job, [])
     return again[1] if again else made, parts
 
 

@@ -42,14 +42,14 @@ _WORK = (
 
 
 def estimated_without_profile(
-    totals: Totals, plan: Plan, joules: float | None, seen: Achieved
+    totals: Totals, plan: Plan, joules: tuple[float, float, float] | None, seen: Achieved
 ) -> Estimate:
-    """What can be said of the job without a profile."""
+    """What can be said of the job without a profile; ``joules`` with their low and high end."""
     known, why = _known(totals, plan, joules)
     values = pipeline.run({name: item.value for name, item in known.items()})
     draws = pipeline.run({name: draw(item, DRAWS) for name, item in known.items()})
     measured = {"wall_clock", "device_hours"}
-    if all(item.basis == "measured" for item in totals.energy.values()):
+    if "energy_it" in known and known["energy_it"].basis == "measured":
         measured.add("energy_it")
     results = {name: _result(name, values, draws, why, measured) for name in UNITS}
     work = _trained(plan, seen)
@@ -86,7 +86,7 @@ def _details(totals: Totals, plan: Plan, work: Trained | None) -> Details:
 
 
 def _known(
-    totals: Totals, plan: Plan, joules: float | None
+    totals: Totals, plan: Plan, joules: tuple[float, float, float] | None
 ) -> tuple[dict[str, Assumption], dict[str, str]]:
     """The place, and what was measured."""
     known: dict[str, Assumption] = {}
@@ -97,13 +97,20 @@ def _known(
     measured = {"wall_clock": totals.elapsed}
     if totals.devices:
         measured["device_hours"] = totals.device_seconds(0)
-    if joules is not None:
-        measured["energy_it"] = joules
-    else:
+    if joules is None:
         why["energy_it"] = "no meter saw any energy"
+    elif totals.devices and totals.device_watts is None:
+        why["energy_it"] = "no meter saw the devices"
+    else:
+        measured["energy_it"] = joules[0]
     for name, value in measured.items():
         key, source = f"measured.{name}", "costcalc track"
         known[name] = exact(key, value, UNITS[name], basis="measured", source=source)
+    if joules is not None and "energy_it" in known:
+        _, low, high = joules
+        by_meters = all(item.basis == "measured" for item in totals.energy.values())
+        basis: Basis = "measured" if by_meters and low == high else "modelled"
+        known["energy_it"] = replace(known["energy_it"], low=low, high=high, basis=basis)
     return known, why
 
 
@@ -117,7 +124,8 @@ def _result(
     if name not in values:
         reasons = []
         if name in _ENERGY:
-            reasons = [why[need] for need in pipeline.missing(name, values) if need in why]
+            needs = ("energy_it", *pipeline.missing(name, values))
+            reasons = [why[need] for need in needs if need in why]
         if name == "device_hours":
             reasons = ["no accelerator was detected"]
         return unknown(UNITS[name], "; ".join(dict.fromkeys(reasons)) or _WHY)

@@ -76,8 +76,17 @@ def test_the_state_goes_on_between_looks() -> None:
     now = replace(then, last=replace(then.last, elapsed=120.0, tokens=150.0, steps=15))
     (found,) = carrying.by_now((totals(seen), then), now, Plan())
     assert (found.elapsed, found.counts.steps, found.counts.tokens) == (120.0, 15, 600.0)
-    joules = sum(item.joules for item in found.energy.values())
-    assert joules == pytest.approx(4 * 2.5e3 * 1.2)  # at the mean power so far
+    joules = {key.split(",")[0]: item.joules for key, item in found.energy.items()}
+    # of hosts at the mean power so far; of devices as seen, and 8 of them for 20 s unseen
+    assert joules == {"device": pytest.approx(4 * 2e3), "cpu": pytest.approx(4 * 5e2 * 1.2)}
+    assert found.unseen == 8 * 20.0
+    state = moved([found])
+    (own,) = attempt(9_000.0, 1)
+    later = totals([replace(own, start=replace(own.start, earlier=state))])
+    # 4 x 2.5 kJ at the mean power so far, and the 2.5 kJ of the attempt after
+    assert later.unseen == 160.0
+    assert later.device_watts == pytest.approx(10.0)
+    assert later.joules_of_all() == pytest.approx(4 * 2.5e3 * 1.2 + 2.5e3)
     assert {item.gap for item in found.energy.values()} == {20.0}
 
 

@@ -238,36 +238,36 @@ def test_neither_the_order_nor_who_metered_matters(
     ],
 )
 def test_a_gap_is_filled_at_the_mean_power_up_to_half(gap: float, joules: float) -> None:
-    found = totals([writer(energy={"gpu:a": replace(gpu(1000.0), gap=gap)})])
+    found = totals([writer(energy={"cpu:a": replace(cpu(1000.0), gap=gap)})])
     assert found.joules() == pytest.approx(joules, rel=1e-12)
-    assert found.energy["gpu:a"].gap == gap
+    assert found.energy["cpu:a"].gap == gap
 
 
 def test_gaps_above_half_of_one_meter_leave_the_other_alone() -> None:
     # 1000 J with 80 of 100 s missed stay 1000 J; 500 J with 20 of 100 s missed become 625 J.
-    energy = {"gpu:a": replace(gpu(1000.0), gap=80.0), "gpu:b": replace(gpu(500.0), gap=20.0)}
+    energy = {"cpu:a": replace(cpu(1000.0), gap=80.0), "cpu:b": replace(cpu(500.0), gap=20.0)}
     assert totals([writer(energy=energy, gaps=80.0)]).joules() == pytest.approx(1000.0 + 625.0)
 
 
 def test_gaps_of_attempts_add_up_and_of_writers_at_once_do_not() -> None:
-    first = writer(gaps=3.0, energy={"gpu:a": replace(gpu(97.0), gap=3.0)})
+    first = writer(gaps=3.0, energy={"cpu:a": replace(cpu(97.0), gap=3.0)})
     beside = writer(1, world=2, gaps=2.0)
-    later = writer(at=200.0, gaps=4.0, energy={"gpu:a": replace(gpu(96.0), gap=4.0)})
+    later = writer(at=200.0, gaps=4.0, energy={"cpu:a": replace(cpu(96.0), gap=4.0)})
     found = totals([first, beside, later])
     assert found.gaps == max(3.0, 2.0) + 4.0
     # 97 J in 97 s and 96 J in 96 s: 1 W, so 100 J each.
-    assert found.energy["gpu:a"].joules == pytest.approx(200.0)
-    assert found.energy["gpu:a"].gap == 3.0 + 4.0
+    assert found.energy["cpu:a"].joules == pytest.approx(200.0)
+    assert found.energy["cpu:a"].gap == 3.0 + 4.0
 
 
 def test_of_meters_at_once_the_one_that_saw_most_counts() -> None:
     # Both over the same 100 s; the third begins as they end, and adds.
-    both = [writer(r, world=2, energy={"gpu:a": gpu(10.0 + r)}) for r in range(2)]
-    after = writer(at=100.0, energy={"gpu:a": gpu(5.0)})
+    both = [writer(r, world=2, energy={"cpu:a": cpu(10.0 + r)}) for r in range(2)]
+    after = writer(at=100.0, energy={"cpu:a": cpu(5.0)})
     assert totals([*both, after]).joules() == 11.0 + 5.0
     # One that overlaps both ends of them is of the same time: no more than the most, 20 J in 100 s,
     # which is 0.2 W; the launch holds the device for 190 s, of which it missed 90.
-    over = writer(2, world=3, at=90.0, energy={"gpu:a": gpu(20.0)})
+    over = writer(2, world=3, at=90.0, energy={"cpu:a": cpu(20.0)})
     assert totals([*both, over]).joules() == pytest.approx(0.2 * 190)
 
 
@@ -276,12 +276,32 @@ def test_an_overlap_lasts_until_the_last_of_it_ends() -> None:
     spans = [(0.0, 100.0, 7.0), (10.0, 10.0, 1.0), (50.0, 100.0, 9.0)]
     found = totals(
         [
-            writer(rank, world=3, at=at, seconds=seconds, energy={"gpu:a": gpu(joules)})
+            writer(rank, world=3, at=at, seconds=seconds, energy={"cpu:a": cpu(joules)})
             for rank, (at, seconds, joules) in enumerate(spans)
         ]
     )
     # 9 J in 100 s; the launch holds the device for 150 s
     assert found.joules() == pytest.approx(9.0 / 100 * 150)
+
+
+def test_a_gap_of_a_device_is_unseen_and_no_joule_is_added() -> None:
+    # 7 s of one and 20 s of the other: 27 device-seconds of 200, at 3000 J in the 173 s
+    energy = {
+        "gpu:boot0/a": replace(gpu(1000.0), gap=7.0),
+        "gpu:boot0/b": replace(gpu(2000.0), gap=20.0),
+        "cpu:boot0": cpu(500.0),
+    }
+    found = totals([writer(devices="ab", energy=energy, gaps=20.0)])
+    assert found.joules("device") == 3000.0
+    assert found.unseen == pytest.approx(27.0)
+    assert found.device_watts == pytest.approx(3000 / 173)
+    assert found.joules_of_all() == pytest.approx(3500 + 27 * 3000 / 173)
+
+
+def test_devices_that_no_meter_saw_leave_the_whole_unknown() -> None:
+    found = totals([writer(devices="ab", energy={"cpu:boot0": cpu(500.0)})])
+    assert (found.joules(), found.joules_of_all(), found.device_watts) == (500.0, None, None)
+    assert totals([writer(energy={"cpu:boot0": cpu(500.0)})]).joules_of_all() == 500.0
 
 
 def test_where_nobody_says_how_many_nodes_there_are_none_is_missing() -> None:

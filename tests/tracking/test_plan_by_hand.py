@@ -151,7 +151,7 @@ def test_who_is_there_and_who_is_not() -> None:
     assert final_report._counted(whole(attempts=2)) == ["2 attempts"]
     assert final_report._counted(whole(missing=(1, 2))) == [
         "1 attempt",
-        "attempt 1: no records of node 1, 2 of 3: what they drew is not counted",
+        "attempt 1: no records of node 1, 2 of 3: taken to have held as many devices as the others",
     ]
 
 

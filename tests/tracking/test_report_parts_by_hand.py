@@ -39,6 +39,46 @@ def test_a_gap_that_is_most_of_the_job_has_a_range() -> None:
     assert part["meter"] == "time × the mean power that was metered (costcalc)"
 
 
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.25, 0.5])
+def test_a_gap_of_devices_has_a_range_however_short(share: float) -> None:
+    """8 boards at 500 W for two hours, 8 kWh; of the share that no meter saw 68 to 700 W."""
+    data = made(job(gaps=share * 7200, **COUNTS))
+    energy = data["results"]["energy_it"]
+    assert energy["value"] == pytest.approx(8.0)
+    seen, hours = 8.0 * (1 - share), 16 * share
+    device, filled = data["measurement"]["components"][:2]
+    assert (device["basis"], device["energy"]) == ("measured", pytest.approx(seen))
+    assert (filled["basis"], filled["energy"]) == ("modelled", pytest.approx(8.0 * share))
+    assert filled["low"] == pytest.approx(hours * 0.068)
+    assert filled["high"] == pytest.approx(hours * 0.7)
+    assert energy["low"] < energy["value"] < energy["high"]
+    assert energy["low"] == pytest.approx(seen + hours * 0.068, rel=1e-2)
+    assert energy["high"] == pytest.approx(seen + hours * 0.7, rel=1e-2)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.25, 0.75])
+def test_a_gap_of_unknown_devices_has_a_range(share: float) -> None:
+    """8 kWh, of which the share was not seen: between nothing and twice the mean power."""
+    data = made(job(name="Abacus 9000", host=None, gaps=share * 7200, **COUNTS), None)
+    energy = data["results"]["energy_it"]
+    assert energy["value"] == pytest.approx(8.0)
+    assert energy["low"] == pytest.approx(8.0 * (1 - share), rel=1e-2)
+    assert energy["high"] == pytest.approx(8.0 * (1 + share), rel=1e-2)
+    assert energy["basis"] == "modelled"
+    device, filled = data["measurement"]["components"]
+    assert (device["basis"], filled["basis"]) == ("measured", "modelled")
+    assert filled["energy"] == pytest.approx(8.0 * share)
+
+
+def test_unknown_devices_that_no_meter_saw_have_no_energy() -> None:
+    """The CPU's alone is not the job's."""
+    found = job(name="Abacus 9000", watts=None)
+    cpu = next(iter(job(host=100.0).energy.values()))
+    cpu = replace(cpu, component="cpu", joules=100.0 * 7200, meter="RAPL", basis="measured")
+    energy = made(replace(found, energy={"cpu:b": cpu}), None)["results"]["energy_it"]
+    assert (energy["value"], energy["why"]) == (None, "no meter saw the devices")
+
+
 def test_the_host_is_the_profiles_with_its_range_and_no_model_of_its_load() -> None:
     """16 device-hours of host beside 8 kWh of boards; a model's 50 W stand beside and count not."""
     run = {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
@@ -74,11 +114,11 @@ def test_without_gaps_nothing_is_said_of_them() -> None:
 
 @pytest.mark.parametrize(
     ("watts", "kind"),
-    [(799.0, "measured"), (799.9, "measured"), (800.1, "mixed"), (1000.0, "mixed")],
+    [(999.0, "measured"), (1000.0, "measured"), (1000.1, "mixed"), (1250.0, "mixed")],
 )
 def test_what_meters_saw_half_of_is_measured(watts: float, kind: str) -> None:
-    """8 boards at 100 W by counter are 800 W, beside so much of CPU by a model."""
-    data = made(job(watts=100.0, host=watts, **COUNTS))
+    """8 boards at 125 W by counter are 1000 W, beside so much of CPU by a model."""
+    data = made(job(watts=125.0, host=watts, **COUNTS))
     assert data["kind"] == kind
     assert ("why" in data["measurement"]) is (kind == "mixed")
 
@@ -206,7 +246,9 @@ def test_what_measured_everything_measures_the_sum() -> None:
 def test_without_an_accelerator_the_hosts_are_counted() -> None:
     bare = made(job(devices=0, watts=None), None)["details"]["hardware"]
     assert bare == {"name": "Abacus 16-core, no accelerator", "nodes": 1, "count": 1}
-    unnamed = made(replace(job(devices=0, watts=None), cpus=()), None)["details"]["hardware"]
+    found = job(devices=0, watts=None)
+    found = replace(found, attempts=(replace(found.attempts[0], cpus=()),))
+    unnamed = made(found, None)["details"]["hardware"]
     assert (unnamed["name"], unnamed["count"]) == (None, None)
 
 

@@ -147,6 +147,34 @@ def test_hours_power_pue_and_grid() -> None:
     assert data["kind"] == "measured"
 
 
+def test_the_host_of_the_profile_counts_in_every_figure() -> None:
+    """8 kWh of boards, and 16 device-hours of what the profile says of the host: 100 to 243 W."""
+    run = {**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    data = made(job(host=None, **COUNTS), run)
+    host = next(a for a in data["assumptions"] if a["key"] == "hardware.host_power")
+    assert 100 < host["low"] < host["value"] < host["high"] < 243
+    whole, low, high = (8.0 + 16 * host[key] / 1000 for key in ("value", "low", "high"))
+    energy = data["results"]["energy_it"]
+    assert energy["value"] == pytest.approx(whole)
+    assert (energy["low"], energy["high"]) == (
+        pytest.approx(low, rel=1e-2),
+        pytest.approx(high, rel=1e-2),
+    )
+    assert energy["basis"] == "measured"  # 8 of 11 kWh
+    assert value(data, "energy") == pytest.approx(whole * 1.2)
+    assert value(data, "carbon_operational") == pytest.approx(whole * 1.2 * 0.1)
+    assert value(data, "cost") == pytest.approx(32.0)
+
+
+def test_a_host_of_the_run_file_counts_in_every_figure() -> None:
+    """8 kWh of boards and two hours of 2.2 kW: 12.4 kWh, by PUE 1.2 and 100 g 1.488 kg."""
+    hardware = {**RUN["hardware"], "host_power": "2.2 kW"}
+    data = made(job(host=None, **COUNTS), {**RUN, "hardware": hardware})
+    assert value(data, "energy_it") == pytest.approx(12.4)
+    assert value(data, "energy") == pytest.approx(14.88)
+    assert value(data, "carbon_operational") == pytest.approx(1.488)
+
+
 def test_speed_follows_from_the_timed_steps() -> None:
     data = made(job(**COUNTS))
     # 1e9 tokens in 1000 steps of 6 s: 166,667 token/s; MFU over 8 x 989.4 TFLOP/s
@@ -290,7 +318,20 @@ def test_one_nodes_gap_is_not_anothers() -> None:
         )
         for n in range(2)
     ]
-    assert totals(written).joules() == pytest.approx(whole.joules())
+    found = totals(written)
+    assert found.joules_of_all() == pytest.approx(whole.joules())
+    # 8 of 16 boards were not seen for a quarter of an hour: 2 device-hours of 68 to 700 W
+    assert found.unseen == 8 * 900.0
+    run = {**RUN, "hardware": {**RUN["hardware"], "count": 16}}
+    data = made(found, run)
+    device, filled, cpu, network = data["measurement"]["components"]
+    assert (device["energy"], filled["energy"]) == (pytest.approx(7.0), pytest.approx(1.0))
+    share = network["energy"] / (8.0 + 0.4)
+    energy = data["results"]["energy_it"]
+    assert cpu["energy"] == pytest.approx(0.4)
+    assert energy["value"] == pytest.approx(8.4 * (1 + share))
+    for end, watts in (("low", 68), ("high", 700)):
+        assert energy[end] == pytest.approx((7.4 + 2 * watts / 1000) * (1 + share), rel=1e-2)
 
 
 def test_a_node_without_records_counts_as_the_others() -> None:
@@ -308,6 +349,10 @@ def test_a_node_without_records_counts_as_the_others() -> None:
     assert (device["energy"], filled["energy"]) == (pytest.approx(4.0), pytest.approx(4.0))
     assert (filled["low"], filled["high"]) == (pytest.approx(8 * 0.068), pytest.approx(8 * 0.7))
     assert cpu["energy"] == pytest.approx(0.2)
+    energy, share = data["results"]["energy_it"], network["energy"] / 8.2
+    assert energy["value"] == pytest.approx(8.2 * (1 + share))
+    assert energy["low"] == pytest.approx((4.2 + 8 * 0.068) * (1 + share), rel=1e-2)
+    assert energy["high"] == pytest.approx((4.2 + 8 * 0.7) * (1 + share), rel=1e-2)
     assert data["details"]["tracking"]["attempts"][0]["devices"] == 16
 
 
