@@ -44,11 +44,22 @@ def run_in(path: Path, shown: str) -> Document | None:
         InputError: it is no text, or what it carries is no strict YAML.
     """
     raw = read_bytes(path, shown)
-    text = raw.decode("utf-8-sig", errors="replace")
-    if MARK in text:
-        return read_all(_commented(text).encode(), shown)
+    carried = _commented(raw.decode("utf-8-sig", errors="replace"))
+    try:
+        found = _own(path, raw, shown)
+    except InputError:
+        if not carried:
+            raise
+        found = None  # a file of any kind may carry a run in its comments
+    if found is None and carried:
+        return read_all(carried, shown)
+    return found
+
+
+def _own(path: Path, raw: bytes, shown: str) -> Document | None:
+    """The run that the document itself is or holds."""
     if path.suffix == ".toml":
-        return _toml(text, shown)
+        return _toml(raw.decode("utf-8-sig", errors="replace"), shown)
     document = read_all(raw, shown)
     data = document.data
     if not isinstance(data, Mapping):
@@ -60,26 +71,30 @@ def run_in(path: Path, shown: str) -> Document | None:
 
 
 def _commented(text: str) -> str:
-    """The YAML in comments, each line at its own line of the file.
+    """The YAML in comments, each line at its own line of the file; empty where there is none.
+
+    The mark stands alone on its line, or a mapping in braces follows it.
 
     >>> _commented("lr: 1\\n# costcalc:\\n#   name: a\\n# other\\n")
     '\\n\\n   name: a\\n'
+    >>> _commented("lr: 1\\n# costcalc: estimate with care\\n")
+    ''
     """
     made: list[str] = []
     inside = False
     for line in text.splitlines():
         stripped = line.strip()
-        if stripped.startswith(MARK):
+        rest = stripped.removeprefix(MARK).strip()
+        if stripped.startswith(MARK) and rest[:1] in ("", "{"):
             inside = True
-            made.append(stripped.removeprefix(MARK).strip())
+            made.append(rest)
         elif inside and stripped.startswith("#  "):
             made.append(stripped[1:])
         else:
             inside = False
             made.append("")
-    while made and not made[-1]:
-        made.pop()
-    return "\n".join(made) + "\n"
+    found = "\n".join(made).rstrip()
+    return f"{found}\n" if found else ""
 
 
 def _toml(text: str, shown: str) -> Document | None:

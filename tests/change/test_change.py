@@ -265,6 +265,40 @@ def test_other_files_are_passed_over(text: str, tmp_path: Path) -> None:
     assert run_in(put(tmp_path, "a.yaml", text), "a.yaml") is None
 
 
+@pytest.mark.parametrize(
+    "comment",
+    ["# costcalc: estimate with costcalc estimate run.yaml", "# costcalc:", "# costcalc: {a: 1}",
+     "# costcalc: see https://example.org: a page"],
+)  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
+def test_a_comment_does_not_stand_in_for_the_run_of_its_file(
+    comment: str, first: bool, tmp_path: Path
+) -> None:
+    run = "model: {preset: llama-3-8b}\nhardware: {count: 8}\n"
+    text = f"{comment}\n{run}" if first else f"{run}{comment}\n"
+    found = run_in(put(tmp_path, "a.yaml", text), "a.yaml")
+    assert found is not None
+    assert found.data == {"model": {"preset": "llama-3-8b"}, "hardware": {"count": 8}}
+    toml = f"{comment}\n[tool.costcalc]\nname = 'a'\n"
+    found = run_in(put(tmp_path, "a.toml", toml), "a.toml")
+    assert found is not None
+    assert found.data == {"name": "a"}
+
+
+def test_words_after_the_mark_are_no_run(tmp_path: Path) -> None:
+    text = "lr: 1\n# costcalc: estimate with care\n#  and again\n"
+    assert run_in(put(tmp_path, "a.yaml", text), "a.yaml") is None
+
+
+def test_comments_of_a_file_that_is_no_yaml_carry_a_run(tmp_path: Path) -> None:
+    text = "lr = {{ rate }}: [\n# costcalc:\n#   name: a\n"
+    found = run_in(put(tmp_path, "a.yaml", text), "a.yaml")
+    assert found is not None
+    assert found.data == {"name": "a"}
+    with pytest.raises(InputError, match="no YAML"):
+        run_in(put(tmp_path, "b.yaml", "lr = {{ rate }}: [\n# costcalc: a run\n"), "b.yaml")
+
+
 def test_a_fault_in_comments_has_its_line(tmp_path: Path) -> None:
     text = "x: 1\n# costcalc:\n#   model: {flops: 1e20 FLOP}\n#   hardware: {count: eight}\n"
     path = put(tmp_path, "a.yaml", text)
