@@ -16,7 +16,7 @@ from costcalc.calculator.details import details
 from costcalc.calculator.filled import carried, copied, data_files, filled, profiles
 from costcalc.calculator.limits import judged
 from costcalc.calculator.plausible import of_part
-from costcalc.calculator.result import UNITS, Estimate, Result, WhenRead, unknown
+from costcalc.calculator.result import SUMS, UNITS, Estimate, Result, WhenRead, unknown
 from costcalc.resolve.known import currency
 from costcalc.runfile.loading import Request
 from costcalc.throughput.basis import data_per_step
@@ -24,20 +24,6 @@ from costcalc.throughput.basis import data_per_step
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Details, Driver
 
-# Results that are sums over stages; the others are of one part.
-SUMS = (
-    "training_compute",
-    "total_compute",
-    "wall_clock",
-    "device_hours",
-    "cost",
-    "energy",
-    "energy_it",
-    "water",
-    "carbon_operational",
-    "carbon_embodied",
-    "carbon_total",
-)
 # The formulas' name of a result, where it is another.
 _FORMULA = {"training_compute": "model_flops"}
 

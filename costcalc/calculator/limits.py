@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from costcalc.base.human import human, percent
 from costcalc.base.numbers import Number
 from costcalc.base.units import unit
-from costcalc.calculator.result import Result
+from costcalc.calculator.result import UNITS, Estimate, Result
 from costcalc.resolve.known import currency, dollars
 from costcalc.runfile.schema import Limits, Price
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Limit
 
-_RESULTS = {"cost": "cost", "time": "wall_clock", "energy": "energy", "carbon": "carbon_total"}
+#: what can be limited, and the figure that each limit is set on
+LIMITED: dict[str, Literal["wall_clock", "cost", "energy", "carbon_total"]] = {
+    "cost": "cost",
+    "time": "wall_clock",
+    "energy": "energy",
+    "carbon": "carbon_total",
+}
+
+
+def amounts(limits: Limits | None, price: Price | None) -> dict[str, float]:
+    """Each limit that is given, in the unit of its figure; money in the currency of the result.
+
+    >>> amounts(Limits.model_validate({"time": "2 d"}), None)
+    {'time': 48.0}
+    """
+    made = {}
+    for key, name in LIMITED.items():
+        asked = getattr(limits, key, None)
+        if asked is not None:
+            most = dollars(asked, price) / currency(price)[1] if key == "cost" else float(asked)
+            made[key] = most / unit(UNITS[name]).factor
+    return made
+
+
+def most_of(found: Estimate) -> dict[str, float]:
+    """The limits that an estimate was judged by, each in the unit of its figure."""
+    return {limit["key"].partition(".")[2]: limit["limit"] for limit in found.limits}
 
 
 def judged(
     limits: Limits, price: Price | None, results: Mapping[str, Result], draws: Mapping[str, Number]
 ) -> list[Limit]:
     """Each limit with the figure it is set on: passed or not (on the value), and the chance."""
-    made: list[Limit] = []
-    for key, name in _RESULTS.items():
-        asked = getattr(limits, key)
-        if asked is None:
-            continue
-        most = dollars(asked, price) / currency(price)[1] if key == "cost" else float(asked)
-        result = results[name]
-        made.append(_judge(key, most / unit(result.unit).factor, result, draws.get(name)))
-    return made
+    return [
+        _judge(key, most, results[LIMITED[key]], draws.get(LIMITED[key]))
+        for key, most in amounts(limits, price).items()
+    ]
 
 
 def _judge(key: str, most: float, result: Result, draws: Number | None) -> Limit:

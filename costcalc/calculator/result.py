@@ -40,6 +40,20 @@ UNITS = {
     "carbon_embodied": "kgCO2e",
     "carbon_total": "kgCO2e",
 }
+# Of them, what grows as the run takes longer, ...
+BY_TIME = (
+    "wall_clock",
+    "device_hours",
+    "cost",
+    "energy",
+    "energy_it",
+    "water",
+    "carbon_operational",
+    "carbon_embodied",
+    "carbon_total",
+)
+# ... and what a run of stages has the sum of; the others are of one part.
+SUMS = ("training_compute", "total_compute", *BY_TIME)
 
 
 class WhenRead(Sequence[T]):

@@ -20,7 +20,7 @@ from costcalc.base.errors import InputError, wrong
 from costcalc.base.units import unit
 from costcalc.calculator import formulas
 from costcalc.calculator.calculate import HardwareSide, hardware_side
-from costcalc.calculator.result import UNITS
+from costcalc.calculator.result import BY_TIME, UNITS
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
 from costcalc.catalog.region import Region
@@ -39,17 +39,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 AXES = ("accelerator", "count", "region", "plan")
-FIGURES = (
-    "wall_clock",
-    "device_hours",
-    "cost",
-    "energy",
-    "energy_it",
-    "water",
-    "carbon_operational",
-    "carbon_embodied",
-    "carbon_total",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +99,7 @@ def scenarios(
         name: np.broadcast_to(values[name] / unit(UNITS[name]).factor, shape)
         if name in values
         else np.full(shape, np.nan)
-        for name in FIGURES
+        for name in BY_TIME
     }
     nothing = np.full((shape[0], shape[1]), np.nan)
     used = known["utilization"][:, :, 0, 0] if "utilization" in known else nothing

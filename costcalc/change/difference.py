@@ -14,6 +14,7 @@ from costcalc.base.errors import InputError
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS
 from costcalc.calculator.calculate import estimated, whole
+from costcalc.calculator.limits import LIMITED
 from costcalc.calculator.result import Estimate, Result
 from costcalc.change.run_files import Pair, run_in
 from costcalc.resolve.names import look_up
@@ -23,7 +24,6 @@ from costcalc.runfile.loading import Request, check
 Status = Literal["added", "removed", "changed", "same", "invalid"]
 #: what a change is told in: the figure, and what people call it
 FIGURES = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
-LIMITED = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 #: changes of fewer than so many keys are taken apart, each an estimate of its own
 MOST_KEYS = 12
 #: an effect below is not told

@@ -66,7 +66,7 @@ def command(
 
 def _policy(text: str) -> tuple[str, float]:
     from costcalc.base.numerals import number
-    from costcalc.change.difference import LIMITED
+    from costcalc.calculator.limits import LIMITED
 
     key, value = options.pair(text, "--fail-over")
     try:

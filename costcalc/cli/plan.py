@@ -187,7 +187,7 @@ def _show(made: Planned) -> None:
 
 def _show_limits(console: Console, made: Planned) -> None:
     """Each limit, what is used of it, and the chance of keeping it."""
-    from costcalc.decide.chunk import LIMITED
+    from costcalc.calculator.limits import LIMITED
 
     console.print(f"Within the limits with a chance of {percent(made.confidence)} each")
     used = table("Limit", "holds", "used", "left", "kept")

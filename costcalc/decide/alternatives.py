@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from costcalc.calculator.limits import LIMITED
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
 from costcalc.decide.buying import CANDIDATES, COUNTS, placed, unmet
 from costcalc.decide.chance import Chance, Judged
-from costcalc.decide.chunk import ALIKE, LIMITED, Columns
+from costcalc.decide.chunk import ALIKE, Columns
 from costcalc.decide.comparing import compare
 from costcalc.decide.sweep import FigureName, ScenarioRow, section, single
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.errors import InputError, wrong
+from costcalc.calculator.limits import LIMITED, most_of
 from costcalc.catalog.region import CLOUDS, codes
 from costcalc.decide.chance import Chance
-from costcalc.decide.chunk import LIMITED
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import section
 from costcalc.resolve.batch import TUNED
@@ -297,11 +297,6 @@ def alone(run: Mapping[str, object]) -> Estimate:
     from costcalc.calculator.calculate import estimate
 
     return estimate(run, ranges=False)
-
-
-def most_of(found: Estimate) -> dict[str, float]:
-    """Each limit in the unit of its figure."""
-    return {str(limit["key"]).partition(".")[2]: float(limit["limit"]) for limit in found.limits}
 
 
 class UnmetError(InputError):

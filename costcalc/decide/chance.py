@@ -12,7 +12,7 @@ import numpy as np
 from costcalc.base.errors import wrong
 from costcalc.base.ranges import DRAWS
 from costcalc.base.units import unit
-from costcalc.decide.chunk import LIMITED
+from costcalc.calculator.limits import LIMITED
 from costcalc.decide.preempted import Spot, counted
 
 if TYPE_CHECKING:

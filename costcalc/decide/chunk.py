@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.units import to_si
+from costcalc.calculator.limits import LIMITED
+from costcalc.calculator.result import BY_TIME
 from costcalc.decide.pareto import front
-from costcalc.decide.preempted import LONGER, NEVER, PLAN, Spot
+from costcalc.decide.preempted import NEVER, PLAN, Spot
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import FigureName, ScenarioRow, Sweep
 
@@ -25,12 +27,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 AIMS: dict[str, FigureName] = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
-LIMITED: dict[str, FigureName] = {
-    "time": "wall_clock",
-    "cost": "cost",
-    "energy": "energy",
-    "carbon": "carbon_total",
-}
 SHOWN: tuple[FigureName, ...] = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 KEPT = 20  # of the rest, for each aim
 ALIKE = 1e-9  # figures that differ by less are the same
@@ -158,7 +154,7 @@ def _interrupt(
     rate = spot.taken(1).value * (found.nodes if spot.rate is None else 1.0)
     by = np.asarray(spot.longer(work, rate))
     by = np.where(by < NEVER, by, np.nan)
-    for name in [name for name in figures if name in LONGER]:
+    for name in [name for name in figures if name in BY_TIME]:
         values = figures[name].reshape(shape).copy()
         values[..., p] *= by
         figures[name] = values.ravel()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.errors import InputError, wrong
-from costcalc.base.units import unit
+from costcalc.calculator.limits import amounts
 from costcalc.calculator.result import UNITS
 from costcalc.catalog import region as regions_
 from costcalc.decide import preempted, ranging
 from costcalc.decide import sweep as sweeps
-from costcalc.decide.chunk import AIMS, ALIKE, LIMITED, Columns, Piece, Task, chunk
+from costcalc.decide.chunk import AIMS, ALIKE, Columns, Piece, Task, chunk
 from costcalc.decide.conventions import conventions
 from costcalc.decide.money import converted, money_of
 from costcalc.decide.pareto import front
@@ -161,7 +161,7 @@ def compare(
         run=_hardware(raw, axes),
         changes=dict(changes or {}),
         aims=_aims(axes, request, unranked),
-        limits=_limits(request),
+        limits=amounts(request.run.limits, request.run.price),
         minimize=minimize,
         unranked=unranked,
         everything=write is not None,
@@ -267,20 +267,6 @@ def _aims(axes: sweeps.Sweep, request: Request, unranked: frozenset[str]) -> tup
         regions_.find(name).grid is not None and name not in unranked for name in axes.regions
     )
     return ("time", "cost", "carbon") if known else ("time", "cost")
-
-
-def _limits(request: Request) -> dict[str, float]:
-    """The run's limits, in the units of a report."""
-    from costcalc.resolve.known import dollars
-
-    asked = request.run.limits
-    made = {}
-    for key, name in LIMITED.items():
-        value = getattr(asked, key, None) if asked else None
-        if value is not None:
-            most = dollars(value, request.run.price) if key == "cost" else float(value)
-            made[key] = most / unit(UNITS[name]).factor
-    return made
 
 
 def _run(

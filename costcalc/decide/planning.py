@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from costcalc.base.errors import wrong
 from costcalc.base.units import unit
+from costcalc.calculator.limits import LIMITED, most_of
 from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, preempted, scaling, trials
 from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, Trained, filled, on_best
-from costcalc.decide.buying import Bought, alone, bought, most_of
+from costcalc.decide.buying import Bought, alone, bought
 from costcalc.decide.chance import CONFIDENCE, Chance, Judged, checked
-from costcalc.decide.chunk import LIMITED
 from costcalc.decide.money import Money, converted, money_of
 from costcalc.decide.preempted import Spot
 from costcalc.decide.sweep import ScenarioRow, section, split

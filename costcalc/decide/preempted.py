@@ -14,6 +14,7 @@ from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, draw
 from costcalc.base.units import to_si
 from costcalc.calculator.calculated import Calculated
+from costcalc.calculator.result import BY_TIME
 from costcalc.catalog.region_table import table
 from costcalc.decide.interruptions import stretched
 
@@ -21,18 +22,6 @@ T = TypeVar("T", bound=Number)
 FILE = "spot.yaml"
 KEY = "price.interruptions"
 PLAN = "spot"
-# What takes as much longer as the run does.
-LONGER = (
-    "wall_clock",
-    "device_hours",
-    "cost",
-    "energy",
-    "energy_it",
-    "water",
-    "carbon_operational",
-    "carbon_embodied",
-    "carbon_total",
-)
 NEVER = 100.0  # a run that takes so many times its work is not done
 MOST = 1e6  # no draw of how much longer is above it, so that figures stay numbers
 
@@ -126,4 +115,4 @@ def counted(part: Calculated, spot: Spot | None) -> Calculated:
 
 
 def _times(figures: Mapping[str, T], by: Number) -> dict[str, T]:
-    return {name: cast("T", figures[name] * by) for name in LONGER if name in figures}
+    return {name: cast("T", figures[name] * by) for name in BY_TIME if name in figures}

@@ -13,7 +13,7 @@ from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.base.numbers import Number
 from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.result import UNITS
+from costcalc.calculator.result import SUMS, UNITS
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6  # relative; figures are written with all their digits
 ROUNDED = 0.006  # of a figure whose parts were published rounded to three digits
-SUMS = (
-    "training_compute",
-    "total_compute",
-    "wall_clock",
-    "device_hours",
-    "cost",
-    "energy",
-    "energy_it",
-    "water",
-    "carbon_operational",
-    "carbon_embodied",
-    "carbon_total",
-)
 _BREAKDOWN = {"cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 # What a meter or a bill can say, and the measured figure that it would have to agree with.
 _METERED = {

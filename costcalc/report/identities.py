@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from costcalc.calculator.plausible import implausible, of_part
-from costcalc.calculator.result import UNITS
-from costcalc.report.closure import ROUNDED, SUMS, TOLERANCE, close
+from costcalc.calculator.result import SUMS, UNITS
+from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:

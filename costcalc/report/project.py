@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.document import kind, run_id
-from costcalc.calculator.result import MODEL_VERSION, SCHEMA, UNITS
-from costcalc.report.closure import SUMS
+from costcalc.calculator.result import MODEL_VERSION, SCHEMA, SUMS, UNITS
 from costcalc.report.view import figures
 
 if TYPE_CHECKING:

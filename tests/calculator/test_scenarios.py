@@ -11,7 +11,8 @@ import pytest
 
 import costcalc
 from costcalc import InputError
-from costcalc.calculator.scenarios import FIGURES, own_price, scenarios
+from costcalc.calculator.result import BY_TIME
+from costcalc.calculator.scenarios import own_price, scenarios
 
 RUN: dict[str, Any] = {
     "model": {"preset": "llama-3-8b"},
@@ -73,7 +74,7 @@ def test_each_scenario_equals_its_single_estimate(price: dict[str, Any]) -> None
             assert found.why[asked[0], asked[1]] in str(error)
             assert np.isnan(found.figures["cost"][a, c, r, p])
             continue
-        for name in FIGURES:
+        for name in BY_TIME:
             value, ours = one.results[name].value, found.figures[name][a, c, r, p]
             if value is None:
                 assert np.isnan(ours), (name, asked)
