@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH, MAX_BYTES, MAX_NODES = 100, 4_000_000, 50_000
 MAX_SCALAR, MAX_KEY = 100_000, 200
+#: a table or log of another tool: eight devices' power each second of half a day
+MAX_TEXT = 32_000_000
 
 
 class Bounds(NamedTuple):
@@ -58,6 +60,38 @@ def read_bytes(path: Path | Traversable, name: str, bounds: Bounds = OURS) -> by
         raise InputError(Problem(key="", message=f"cannot be read: {reason}", file=name)) from None
 
 
+def read_text(path: Path, name: str) -> str:
+    """The text of another tool's file, of at most ``MAX_TEXT`` bytes; ``-`` is standard input.
+
+    Raises:
+        InputError: it is missing, cannot be read, or is too large.
+    """
+    if name == "-":
+        import sys
+
+        raw = sys.stdin.buffer.read(MAX_TEXT + 1)
+    else:
+        raw = read_bytes(path, name, Bounds(MAX_TEXT, MAX_NODES))
+    if len(raw) > MAX_TEXT:
+        message = f"larger than {MAX_TEXT // 1_000_000} MB"
+        raise InputError(Problem(key="", message=message, file=name))
+    return decoded(raw)
+
+
+def decoded(raw: bytes) -> str:
+    """Text as other tools write it: UTF-8, UTF-16 by its mark (a PowerShell ``>``), or Latin-1.
+
+    >>> [decoded("grün".encode(name)) for name in ("utf-8", "utf-16", "latin-1")]
+    ['grün', 'grün', 'grün']
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def read(text: str | bytes, name: str, bounds: Bounds = OURS) -> Document:
     """The document that a YAML text holds.
 
@@ -79,19 +113,19 @@ def read_all(text: str | bytes, name: str, bounds: Bounds = OURS) -> Document:
     Raises:
         InputError: with the first fault of the YAML itself.
     """
-    decoded = _decoded(text, name, bounds.size)
-    directive = _DIRECTIVE.search(decoded)
+    plain = _strict(text, name, bounds.size)
+    directive = _DIRECTIVE.search(plain)
     if directive:  # the C parser compares each with all before it: a megabyte of them is minutes
-        line = decoded.count("\n", 0, directive.start()) + 1
+        line = plain.count("\n", 0, directive.start()) + 1
         message = f"expected plain YAML; got the directive {directive[0]}"
         raise InputError(Problem(key="", message=message, file=name, line=line, column=1))
-    return _Reader(decoded, name, bounds.nodes).document()
+    return _Reader(plain, name, bounds.nodes).document()
 
 
 _DIRECTIVE = re.compile(r"^%(?!YAML\b)\w*", re.MULTILINE | re.ASCII)
 
 
-def _decoded(text: str | bytes, name: str, most: int) -> str:
+def _strict(text: str | bytes, name: str, most: int) -> str:
     if len(text) > most:
         message = f"larger than {most // 1_000_000} MB, which no file of costcalc is"
         raise InputError(Problem(key="", message=message, file=name))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.reading import read_text
 from costcalc.decide.clock import instants, zone_of
 from costcalc.decide.series import MEANING, Series, Signal, of_instants, of_json
 
@@ -33,7 +34,6 @@ _VALUES = (
     (re.compile(r".*forecast.*intensity.*"), "forecast", "average"),
     (re.compile(r"value|gco2e?q?[_ /]*(per_?|/)kwh.*|carbonintensity"), "", ""),
 )
-_ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def read(
@@ -50,9 +50,9 @@ def read(
     """
     name = str(path)
     try:
-        text = _decoded(Path(path).read_bytes())
-    except OSError as error:
-        raise _problem(name, f"cannot be read: {error.strerror}") from None
+        text = read_text(Path(path), name)
+    except InputError as error:
+        raise _problem(name, error.problems[0].message) from None
     if name.endswith(".json") or text.lstrip()[:1] in ("{", "["):
         try:
             data = json.loads(text)
@@ -65,16 +65,6 @@ def read(
 
 def _problem(source: str, message: str) -> InputError:
     return InputError(Problem(key="series", message=message, file=source))
-
-
-def _decoded(raw: bytes) -> str:
-    for start, encoding in _ENCODINGS:
-        if raw.startswith(start):
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None) -> Series:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from costcalc.base import reading
 from costcalc.base.errors import InputError
 from costcalc.decide.clock import instants, zone
 from costcalc.decide.series_files import read
@@ -138,3 +139,14 @@ def test_what_has_no_such_columns_is_told_what_it_has(tmp_path: Path) -> None:
         read(written(tmp_path, "zone,intensity\nDE,1\n"))
     with pytest.raises(InputError, match=r'expected a time zone, such as .*; got "Mars"'):
         zone("Mars")
+
+
+def test_a_file_is_there_and_of_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # eight devices, a row of 75 bytes each second, for half a day: 26 MB
+    assert 8 * 43_200 * 75 < reading.MAX_TEXT == 32_000_000
+    path = written(tmp_path, MAPS.format("LCA"))
+    monkeypatch.setattr(reading, "MAX_TEXT", 20)
+    with pytest.raises(InputError, match=r"series\.csv: series: larger than 0 MB"):
+        read(path)
+    with pytest.raises(InputError, match=r"nowhere\.csv: series: cannot be read: No such file"):
+        read(tmp_path / "nowhere.csv")

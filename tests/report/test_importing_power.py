@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costcalc.base import reading
 from costcalc.base.errors import InputError
 from costcalc.report.importing import carbontracker, dcgm, nvidia_smi, read, wandb, zeus
 from costcalc.report.importing.power import Samples, integrated
@@ -285,3 +286,14 @@ def test_a_log_of_powershell_is_read(tmp_path: Path) -> None:
     file = tmp_path / "gpu.csv"
     file.write_bytes((SMI + rows).encode("utf-16"))
     assert value(read("nvidia-smi", file), "energy_it") == pytest.approx(140 / 3.6e6)
+
+
+def test_a_folder_of_mlflow_in_utf_16_is_read_and_one_too_large_is_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gpu_0_power_usage_watts"
+    file.write_bytes("1000 100 0\n11000 300 1\n".encode("utf-16"))
+    assert value(read("mlflow", tmp_path), "energy_it") == pytest.approx(2000 / 3.6e6)
+    monkeypatch.setattr(reading, "MAX_TEXT", 20)
+    with pytest.raises(InputError, match="larger than 0 MB"):
+        read("mlflow", tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base.errors import InputError, Problem, nearest
-from costcalc.base.reading import MAX_BYTES, read_bytes
+from costcalc.base.reading import read_text
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -49,32 +49,8 @@ def read(
     told |= {"identify": identify, "costing": costing}
     if hasattr(module, "read_folder"):
         return cast("Report", module.read_folder(path, **told))
-    text = _text(path)
+    text = read_text(path, str(path))
     other = module.beside(str(path)) if hasattr(module, "beside") else None
     if other is not None and Path(other).is_file():
-        text = f"{_text(Path(other))}\n{text}"
+        text = f"{read_text(Path(other), other)}\n{text}"
     return cast("Report", module.read(text, str(path), **told))
-
-
-def _text(path: Path) -> str:
-    if str(path) == "-":
-        import sys
-
-        raw = sys.stdin.buffer.read(MAX_BYTES + 1)
-    else:
-        raw = read_bytes(path, str(path))
-    if len(raw) > MAX_BYTES:
-        message = f"larger than {MAX_BYTES // 1_000_000} MB"
-        raise InputError(Problem(key="", message=message, file=str(path)))
-    return _decoded(raw)
-
-
-def _decoded(raw: bytes) -> str:
-    """Text of a tool: UTF-8 or UTF-16 by its mark (a PowerShell ``>``), else Latin-1."""
-    for start, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if raw.startswith(start):
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.reading import read_bytes
+from costcalc.base.reading import read_text
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, of_samples
@@ -53,8 +53,7 @@ def read_folder(
 
 def _samples(file: Path) -> Samples:
     made = Samples()
-    text = read_bytes(file, str(file)).decode("utf-8", errors="replace")
-    for place, line in enumerate(text.splitlines(), 1):
+    for place, line in enumerate(read_text(file, str(file)).splitlines(), 1):
         cells = line.split()
         stamp, watts = (number(cell) for cell in cells[:2]) if len(cells) > 1 else (None, None)
         if stamp is None or watts is None:
