@@ -109,6 +109,28 @@ def test_metrics_of_half_an_hour() -> None:
     assert (notes, seen.passed) == ([], False)
 
 
+def test_energy_so_far_holds_what_no_meter_saw_of_the_devices() -> None:
+    """Of the half hour a third was missed: 500 W in the rest, so the 2.4 kWh of a whole one."""
+    (one,) = written(**HALF)
+    assert one.last is not None
+    energy = {
+        key: replace(item, joules=item.joules * 2 / 3, gap=600.0)
+        for key, item in one.last.energy.items()
+    }
+    seen, _ = looked(asked(), [replace(one, last=replace(one.last, energy=energy))])
+    assert seen.metrics["costcalc/energy_kwh"] == pytest.approx(2.4)
+
+
+def test_a_meter_of_the_host_alone_is_not_the_energy_of_the_job() -> None:
+    """Half an hour of 100 W of CPU, 0.06 kWh with PUE: what the estimate says of all counts."""
+    (one,) = written(**HALF)
+    assert one.last is not None
+    cpu = Energy(joules=100.0 * 1800, basis="measured", meter="RAPL", component="cpu")
+    alone, _ = looked(asked(), [replace(one, last=replace(one.last, energy={"cpu:b": cpu}))])
+    unmetered, _ = looked(asked(), [replace(one, last=replace(one.last, energy={}))])
+    assert alone.metrics["costcalc/energy_kwh"] == unmetered.metrics["costcalc/energy_kwh"] > 1.0
+
+
 def test_without_a_run_file_only_what_was_seen_is_told() -> None:
     seen, _ = looked(asked(None), written(**HALF))
     found = {key.removeprefix("costcalc/") for key in seen.metrics}

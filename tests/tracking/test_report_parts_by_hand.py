@@ -56,6 +56,12 @@ def test_a_gap_of_devices_has_a_range_however_short(share: float) -> None:
     assert energy["high"] == pytest.approx(seen + hours * 0.7, rel=1e-2)
 
 
+@pytest.mark.parametrize(("seconds", "parts"), [(7.2, 1), (7.3, 2)])
+def test_up_to_a_thousandth_ranks_begin_one_after_the_other(seconds: float, parts: int) -> None:
+    found = made(job(host=None, gaps=seconds, **COUNTS))["measurement"]["components"]
+    assert len([part for part in found if part["component"] == "device"]) == parts
+
+
 @pytest.mark.parametrize("share", [0.02, 0.25, 0.75])
 def test_a_gap_of_unknown_devices_has_a_range(share: float) -> None:
     """8 kWh, of which the share was not seen: between nothing and twice the mean power."""
