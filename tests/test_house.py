@@ -96,13 +96,24 @@ def test_files_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-def test_pint_is_imported_by_units_alone() -> None:
+def users_of(library: str) -> set[str]:
+    """The files that import a library, in any of its modules."""
+    found = set()
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if any(name.split(".")[0] == "pint" for name in names):
-                assert path.name == "units.py", path
+            if any(name.split(".")[0] == library for name in names):
+                found.add(path.name)
+    return found
+
+
+def test_pint_is_imported_by_units_alone() -> None:
+    assert users_of("pint") <= {"units.py"}
+
+
+def test_templates_are_read_in_one_place() -> None:
+    assert users_of("jinja2") == {"filling.py"}
 
 
 HEAVY = (

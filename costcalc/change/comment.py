@@ -132,18 +132,11 @@ def markdown(made: Sequence[Change]) -> str:
 
 
 def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
-    import jinja2
+    from costcalc.report.renderings.filling import environment
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown: cell() escapes
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(cell=cell, arrow=arrow, effect=effect, one_line=one_line)
-    return environment.get_template("comment.md.j2").render(
+    made_by = environment(Path(__file__).parent)
+    made_by.filters.update(cell=cell, arrow=arrow, effect=effect, one_line=one_line)
+    return made_by.get_template("comment.md.j2").render(
         mark=MARK,
         headline=headline(made),
         changes=shown,

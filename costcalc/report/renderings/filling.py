@@ -37,20 +37,29 @@ def fill(
 
     ``escape`` makes text harmless in the format; what ``filters`` return is taken as it is.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER, encoding="utf-8"),
+    made = environment(
+        FOLDER, finalize=lambda value: value if isinstance(value, Markup) else escape(str(value))
+    )
+    for name, mark in _LATEX.items() if template.endswith(".tex.j2") else ():
+        setattr(made, name, mark)
+    for name, one in {"plain": plain, **(filters or {})}.items():
+        made.filters[name] = _raw(one)
+    return made.get_template(template).render(v=view, **more)
+
+
+def environment(
+    folder: Path, finalize: Callable[[object], object] | None = None
+) -> jinja2.Environment:
+    """How every template is read: what is not there is an error, a line of a block leaves none."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - finalize escapes, by the rules of each format
-        finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
+        autoescape=False,  # noqa: S701 - no HTML alone: finalize or filters escape, by each format
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name, mark in _LATEX.items() if template.endswith(".tex.j2") else ():
-        setattr(environment, name, mark)
-    for name, made in {"plain": plain, **(filters or {})}.items():
-        environment.filters[name] = _raw(made)
-    return environment.get_template(template).render(v=view, **more)
 
 
 def _raw(made: Callable[..., str]) -> Callable[..., Markup]:
