@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SOURCES = (
     "Young 1974, CACM 17(9):530-531, https://doi.org/10.1145/361147.361115",
     "Daly 2006, FGCS 22(3):303-312, https://doi.org/10.1016/j.future.2004.11.016",
 )
+_MOMENT = 1e-3  # seconds: nothing is saved faster, or more often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +39,43 @@ class Interrupted:
         return self.expected / self.work
 
 
-def best_interval(mean_time: float, checkpoint: float) -> float:
-    """Seconds of work between checkpoints that lose least (Daly 2006, equation 37).
+def best_interval(mean_time: Number, checkpoint: float) -> Number:
+    """Seconds of work between checkpoints that lose least (Daly 2006, equation 37), also of arrays.
 
     Young's is sqrt(2 · checkpoint · mean_time): 1,200 s for a checkpoint of 60 s every 12,000 s.
 
-    >>> round(best_interval(12_000.0, 60.0))
+    >>> round(float(best_interval(12_000.0, 60.0)))
     1160
     """
-    if checkpoint >= 2 * mean_time:
-        return mean_time
     x = checkpoint / (2 * mean_time)
-    return math.sqrt(2 * checkpoint * mean_time) * (1 + math.sqrt(x) / 3 + x / 9) - checkpoint
+    daly = np.sqrt(2 * checkpoint * mean_time) * (1 + np.sqrt(x) / 3 + x / 9) - checkpoint
+    found: Number = np.where(x >= 1, mean_time, daly)
+    return found
+
+
+class _Taken(NamedTuple):
+    """Seconds that a run is expected to take, what it takes unsaved, and between checkpoints."""
+
+    expected: Number
+    without: Number
+    interval: Number
+
+
+def _taken(
+    work: Number, rate: Number, *, checkpoint: float, restart: float, interval: float | None
+) -> _Taken:
+    """Daly's expected time; without end where it is beyond what a double holds."""
+    mean = 1.0 / np.maximum(rate, 1e-30)
+    best = best_interval(mean, max(checkpoint, _MOMENT)) if interval is None else interval
+    chosen = np.clip(best, _MOMENT, work)
+    with np.errstate(over="ignore", invalid="ignore"):
+        again = mean * np.exp(restart / mean)
+        expected = again * np.expm1((chosen + checkpoint) / mean) * work / chosen
+        without = again * np.expm1(work / mean)
+    if interval is None:  # so short that no checkpoint pays
+        chosen = np.where(without <= expected, work, chosen)
+        expected = np.minimum(expected, without)
+    return _Taken(np.maximum(expected, work), without, chosen)
 
 
 def interrupted(
@@ -74,29 +101,14 @@ def interrupted(
             )
     if rate == 0:
         return Interrupted(work=work, interval=work, expected=work, without=work, interruptions=0.0)
-    mean = 1.0 / rate
-    chosen = interval if interval is not None else best_interval(mean, max(checkpoint, 1e-3))
-    chosen = min(max(chosen, 1e-3), work)
-    pieces = work / chosen
-    expected = mean * _exp(restart / mean) * _grown((chosen + checkpoint) / mean) * pieces
-    without = mean * _exp(restart / mean) * _grown(work / mean)
-    if interval is None and without <= expected:  # so short that no checkpoint pays
-        chosen, expected = work, without
+    found = _taken(work, rate, checkpoint=checkpoint, restart=restart, interval=interval)
     return Interrupted(
         work=work,
-        interval=chosen,
-        expected=max(expected, work),
-        without=without,
-        interruptions=max(expected, work) * rate,
+        interval=float(found.interval),
+        expected=float(found.expected),
+        without=float(found.without),
+        interruptions=float(found.expected) * rate,
     )
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 700 else math.inf
-
-
-def _grown(x: float) -> float:
-    return math.expm1(x) if x < 700 else math.inf
 
 
 def stretched(
@@ -109,16 +121,5 @@ def stretched(
     >>> round(float(stretched(3.6e5, 1 / 36_000, checkpoint=60, restart=300)), 3)
     1.069
     """
-    mean = 1.0 / np.maximum(rate, 1e-30)
-    with np.errstate(over="ignore", invalid="ignore"):
-        save = max(checkpoint, 1e-3)
-        x = save / (2 * mean)
-        best = np.sqrt(2 * save * mean) * (1 + np.sqrt(x) / 3 + x / 9) - save
-        best = np.where(save >= 2 * mean, mean, best)
-        chosen = np.clip(best if interval is None else interval, 1e-3, work)
-        again = mean * np.exp(restart / mean)
-        expected = again * np.expm1((chosen + checkpoint) / mean) * work / chosen
-        if interval is None:  # so short that no checkpoint pays
-            expected = np.minimum(expected, again * np.expm1(work / mean))
-        made: Number = np.maximum(expected / work, 1.0)
-    return made
+    found = _taken(work, rate, checkpoint=checkpoint, restart=restart, interval=interval)
+    return found.expected / work

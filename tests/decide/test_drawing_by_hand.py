@@ -229,12 +229,14 @@ def test_the_best_interval_by_daly():
     assert found.expected == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("x", "finite"), [(699.9, True), (700.0, False), (700.5, False)])
-def test_from_e_to_the_700_on_a_time_is_without_end(x, finite):
-    # e^709.8 is the largest double; 700 leaves room for what it is multiplied by
-    assert interruptions._exp(x) == (pytest.approx(math.e**x) if finite else math.inf)
-    assert math.isfinite(interruptions._grown(x)) is finite
-    assert interruptions._grown(1e-9) == pytest.approx(1e-9)  # e^x - 1, its digits kept
+@pytest.mark.parametrize(("work", "finite"), [(1e-9, True), (709.0, True), (710.0, False)])
+def test_what_no_double_holds_is_a_time_without_end(work, finite):
+    # mean time 1, nothing to restart: e^work - 1; e^709.8 is the largest double
+    found = interruptions.interrupted(work, rate=1.0, checkpoint=0.0, restart=0.0)
+    by_hand = math.expm1(work) if finite else math.inf  # its digits kept where it is small
+    assert found.without == pytest.approx(by_hand, rel=1e-12)
+    assert math.isfinite(found.expected)
+    assert math.isinf(interruptions.stretched(1.0, 1.0, checkpoint=0.0, restart=710.0))
 
 
 @pytest.mark.parametrize(("work", "fine"), [(1e-9, True), (0.9e-9, False)])
