@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import inspect
 import io
 import math
 import time
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from costcalc import cli
 from costcalc.base.errors import InputError
+from costcalc.report import importing
 from costcalc.report.check import verify
 from costcalc.report.files import text
 from costcalc.report.importing import carbontracker, codecarbon, read, slurm
@@ -270,3 +273,11 @@ def test_noise_is_refused_or_read_never_a_crash(noise: str, source: Any) -> None
             source.read(start + noise, "x")
         except InputError:
             continue
+
+
+@pytest.mark.parametrize("source", importing.SOURCES)
+def test_an_importer_is_asked_for_names_where_its_files_hold_some(source: str) -> None:
+    name = f"costcalc.report.importing.{source.replace('-', '_')}"
+    module = importlib.import_module(name)
+    read = getattr(module, "read_folder", None) or module.read
+    assert ("identify" in inspect.signature(read).parameters) == (source in importing.NAMING)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 SOURCES = (
     "codecarbon", "carbontracker", "slurm", "nvidia-smi", "dcgm", "wandb", "mlflow", "zeus",
 )  # fmt: skip
-# What one tool's files leave open, and the option that says it.
+#: tools whose files name projects or jobs, which stay out of a report but for ``identify``
+NAMING = ("codecarbon", "slurm", "zeus")
+#: what one tool's files leave open, and the option that says it
 OPTIONS = {"codecarbon": "ranks", "dcgm": "interval"}
 
 
@@ -46,7 +48,9 @@ def read(
             owner = next(name for name, option in OPTIONS.items() if option == key)
             raise InputError(Problem(key=f"--{key}", message=f"goes with {owner}, not {source}"))
     module = importlib.import_module(f"costcalc.report.importing.{source.replace('-', '_')}")
-    told |= {"identify": identify, "costing": costing}
+    told["costing"] = costing
+    if source in NAMING:
+        told["identify"] = identify
     if hasattr(module, "read_folder"):
         return cast("Report", module.read_folder(path, **told))
     text = read_text(path, str(path))

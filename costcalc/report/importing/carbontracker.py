@@ -29,13 +29,7 @@ _ENERGY = {"J": 1 / 3.6e6, "Wh": 1e-3, "kWh": 1.0, "MWh": 1e3}
 _MASS = {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3}
 
 
-def read(
-    text: str,
-    name: str,
-    *,
-    identify: bool = False,  # noqa: ARG001
-    costing: Costing | None = None,
-) -> Report:
+def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     """The report of a log; of several actual blocks the last one counts.
 
     Raises:

@@ -25,12 +25,7 @@ USUAL = 1.0  # seconds between rows where -d was left out (dcgmi dmon --help)
 
 
 def read(
-    text: str,
-    name: str,
-    *,
-    identify: bool = False,  # noqa: ARG001
-    costing: Costing | None = None,
-    interval: float | None = None,
+    text: str, name: str, *, costing: Costing | None = None, interval: float | None = None
 ) -> Report:
     """The report of a log; ``interval``: seconds between its rows.
 

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 _GPU = re.compile(r"gpu_(\d+)_power_usage_watts")
 
 
-def read_folder(
-    folder: Path,
-    *,
-    identify: bool = False,  # noqa: ARG001
-    costing: Costing | None = None,
-) -> Report:
+def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
     """The report of a run's folder.
 
     Raises:

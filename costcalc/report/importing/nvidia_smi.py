@@ -26,13 +26,7 @@ _STAMPS = ("%Y/%m/%d %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S")
 _NOT_KNOWN = ("n/a", "not supported", "unknown error", "insufficient permissions", "gpu is lost")
 
 
-def read(
-    text: str,
-    name: str,
-    *,
-    identify: bool = False,  # noqa: ARG001
-    costing: Costing | None = None,
-) -> Report:
+def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     """The report of a log: energy is the integral of the power drawn.
 
     Raises:

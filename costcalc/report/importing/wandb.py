@@ -23,13 +23,7 @@ _TIMES = ("_timestamp", "_runtime", "Relative Time (Process)")
 _GPU = re.compile(r"(?:.*\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
 
 
-def read(
-    text: str,
-    name: str,
-    *,
-    identify: bool = False,  # noqa: ARG001
-    costing: Costing | None = None,
-) -> Report:
+def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     """The report of an export.
 
     Raises:
