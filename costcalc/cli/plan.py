@@ -61,8 +61,12 @@ def command(
         ),
     ] = None,
     no_interruptions: options.NoInterruptions = False,
-    checkpoint: Annotated[str, typer.Option("--checkpoint-time", help="To save.")] = "1 min",
-    restart: Annotated[str, typer.Option("--restart-time", help="To start again.")] = "10 min",
+    checkpoint: Annotated[
+        str | None, options.option("--checkpoint-time", "To save; else a minute.")
+    ] = None,
+    restart: Annotated[
+        str | None, options.option("--restart-time", "To start again; else ten minutes.")
+    ] = None,
     interval: Annotated[
         str | None, options.option("--checkpoint-interval", "Else the best one.")
     ] = None,
@@ -132,18 +136,18 @@ def _scores(text: str | None) -> list[float] | None:
     return found
 
 
-def _spot(a_day: float | None, checkpoint: str, restart: str, interval: str | None) -> Spot | None:
+def _spot(
+    a_day: float | None, checkpoint: str | None, restart: str | None, interval: str | None
+) -> Spot | None:
+    """What is said of spot instances; None where nothing is."""
     from costcalc.base.units import parse, to_si
     from costcalc.decide.preempted import Spot
 
-    if a_day is None:
-        return None
-    return Spot(
-        rate=a_day / to_si(1.0, "d"),
-        checkpoint=parse(checkpoint, "s"),
-        restart=parse(restart, "s"),
-        interval=parse(interval, "s") if interval else None,
-    )
+    given = {"checkpoint": checkpoint, "restart": restart, "interval": interval}
+    said = {name: parse(text, "s") for name, text in given.items() if text is not None}
+    if a_day is not None:
+        said["rate"] = a_day / to_si(1.0, "d")
+    return Spot(**said) if said else None
 
 
 def _show(made: Planned) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -30,12 +30,13 @@ MOST = 1e6  # no draw of how much longer is above it, so that figures stay numbe
 class Spot:
     """How often a job's instances are taken (a second), and what saving and restarting take (s).
 
-    Without a ``rate`` every instance is taken as often as public traces say, with their range.
+    Without a ``rate`` every instance is taken as often as public traces say, with their range; what
+    is not said of saving and restarting stands in ``data/spot.yaml``.
     """
 
     rate: float | None = None
-    checkpoint: float = 60.0
-    restart: float = 600.0
+    checkpoint: float = field(default_factory=lambda: _seconds("checkpoint"))
+    restart: float = field(default_factory=lambda: _seconds("restart"))
     interval: float | None = None
 
     def taken(self, instances: float) -> Assumption:
@@ -58,6 +59,15 @@ class Spot:
         return stretched(
             work, rate, checkpoint=self.checkpoint, restart=self.restart, interval=self.interval
         )
+
+
+def _seconds(name: str) -> float:
+    """What saving or restarting takes where nobody says.
+
+    >>> _seconds("checkpoint"), _seconds("restart")
+    (60.0, 600.0)
+    """
+    return float(table(FILE).data[name]["value"])
 
 
 @functools.cache

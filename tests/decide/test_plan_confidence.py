@@ -252,6 +252,19 @@ def test_spot_takes_longer_in_every_figure():
     assert any("spot-traces" in one for one in with_.sources)
 
 
+def test_what_is_not_said_of_spot_is_what_the_data_say():
+    from costcalc.catalog.region_table import table
+    from costcalc.cli.plan import _spot
+
+    shipped = table(preempted.FILE).data
+    assert (shipped["checkpoint"]["value"], shipped["restart"]["value"]) == (60, 600)
+    assert Spot() == Spot(rate=None, checkpoint=60.0, restart=600.0, interval=None)
+    assert _spot(None, None, None, None) is None
+    assert _spot(2.0, None, None, None) == Spot(rate=2 / DAY)
+    assert _spot(None, "5 min", None, None) == Spot(checkpoint=300.0)  # at the usual rate
+    assert _spot(1.0, None, "1 min", "2 h") == Spot(rate=1 / DAY, restart=60.0, interval=7200.0)
+
+
 def test_a_plan_on_spot_counts_them():
     raw = {**H100, "price": {"plan": "spot"}}
     counted, told = plan(raw, limits={"cost": "500 USD"}), None
