@@ -252,14 +252,15 @@ def _most(
 
 def _follows(host: Assumption, draw: float, data: Mapping[str, Any]) -> Assumption:
     """The host of boards that draw the share ``draw`` of busy ones: fans and conversion follow."""
-    share = data["host"]["follows"]
-    scale = 1.0 - share * (1.0 - min(draw, 1.0))
+    share, less = data["host"], 1.0 - min(draw, 1.0)
+    scale, most, least = (1.0 - share[key] * less for key in ("follows", "low", "high"))
     if scale > 0.995:
         return host
     why = f"{host.why}; x {scale:.2g}: fans and conversion follow the boards"
-    return replace(
-        host, value=host.value * scale, low=host.low * scale, high=host.high * scale, why=why
-    )
+    value = host.value * scale
+    low = value * _joined(host.low / host.value, least / scale)
+    high = value * _joined(host.high / host.value, most / scale)
+    return replace(host, value=value, low=low, high=high, why=why)
 
 
 def _unit(accelerator: Accelerator, precision: str, data: Mapping[str, Any]) -> str:

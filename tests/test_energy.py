@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import math
 import re
 import sys
 from dataclasses import replace
@@ -396,7 +397,7 @@ ROUND = {
         "tpu": {"value": 0.5, "low": 0.4, "high": 0.6, "source": "s"},
     },
     "waiting": {"value": 0.25, "low": 0.0, "high": 0.5, "source": "s", "note": "waiting"},
-    "host": {"follows": 0.4, "source": "s", "note": "fans"},
+    "host": {"follows": 0.4, "low": 0.3, "high": 0.6, "source": "s", "note": "fans"},
     "lost": {"redone": 0.3, "low": 0.05, "high": 0.7, "source": "s", "note": "lost"},
     "network": {
         "switched": {"value": 0.08, "low": 0.02, "high": 0.16, "source": "s", "note": "switched"},
@@ -465,13 +466,17 @@ def test_what_a_device_does_says_more_than_its_utilization(rounded) -> None:
     assert found.board.why == (
         "modelled; 60 % of the time busy, 20 % held up by others, transformer, of 1000 W rated"
     )
-    # two fifths of what the host draws follow the boards
-    scale = 1 - 0.4 * (1 - board / 840)
+    # two fifths of what the host draws follow the boards, three tenths to three fifths
+    less = 1 - board / 840
+    scale, most, least = 1 - 0.4 * less, 1 - 0.3 * less, 1 - 0.6 * less
     whole = rounded(utilization=0.01).host
     host = found.host
-    assert (host.value, host.low, host.high) == pytest.approx(
-        (whole.value * scale, whole.low * scale, whole.high * scale)
-    )
+    assert host.value == pytest.approx(whole.value * scale)
+    # two doubts on a side: their logarithms add in squares
+    low = math.hypot(math.log(whole.low / whole.value), math.log(least / scale))
+    high = math.hypot(math.log(whole.high / whole.value), math.log(most / scale))
+    assert host.low == pytest.approx(whole.value * scale * math.exp(-low))
+    assert host.high == pytest.approx(whole.value * scale * math.exp(high))
     assert host.why == f"{whole.why}; x {scale:.2g}: fans and conversion follow the boards"
     busy = rounded(does=energy.Activity(1.0, 0.0))
     assert (busy.board.value, busy.host) == (pytest.approx(840), whole)
