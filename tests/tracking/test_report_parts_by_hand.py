@@ -91,7 +91,8 @@ def test_the_host_is_the_profiles_with_its_range_and_no_model_of_its_load() -> N
     data = made(job(host=50.0, **COUNTS), run)
     device, hosts, model = data["measurement"]["components"]
     assert (device["energy"], device["basis"]) == (pytest.approx(8.0), "measured")
-    assert 16 * 0.1 < hosts["low"] < hosts["energy"] < hosts["high"] < 16 * 0.4
+    # from 98 W a device: with the doubt of how far a host follows its boards
+    assert 16 * 0.098 < hosts["low"] < hosts["energy"] < hosts["high"] < 16 * 0.4
     assert hosts["basis"] == "modelled"
     assert (model["energy"], model["counted"]) == (pytest.approx(0.1), False)
     energy = data["results"]["energy_it"]
