@@ -10,13 +10,12 @@ from costcalc.base.human import digits, scale
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
 from costcalc.cli import options
-from costcalc.cli.screen import print_json, screen, table
+from costcalc.cli.screen import WIDE, print_entry, print_json, screen, table
 
 if TYPE_CHECKING:
     from costcalc.catalog.figure import Figure
     from costcalc.catalog.preset import Preset
 
-_WIDE = 120  # columns of the whole list
 _HEAD = ("Preset", "Family", "Parameters", "Model", "Sequence or sample", "Published training")
 
 
@@ -66,8 +65,8 @@ def to_dict(preset: Preset) -> dict[str, object]:
 
 
 def _list(found: list[Preset]) -> None:
-    console = screen(_WIDE)
-    heads = _HEAD if console.width >= _WIDE else _HEAD[:3]
+    console = screen(WIDE)
+    heads = _HEAD if console.width >= WIDE else _HEAD[:3]
     shown = table(*heads, right=("Parameters",), whole=_HEAD[:3], gap=2)
     for one in found:
         row = (one.id, one.family, count(one.parameters), one.name, _datum(one), _training(one))
@@ -98,10 +97,6 @@ def _training(preset: Preset) -> str:
 
 
 def _show(preset: Preset) -> None:
-    from rich.text import Text
-
-    console = screen(_WIDE)
-    console.print(Text.assemble((preset.id, "bold"), f": {preset.name}"), soft_wrap=True)
     about = f"{preset.organisation}, {preset.released}; {preset.kind}, {preset.family}"
     lines = [about]
     if preset.aliases:
@@ -114,12 +109,7 @@ def _show(preset: Preset) -> None:
     lines += [_line(path, figure) for path, figure in figures(preset)]
     if preset.note:
         lines.append(f"note: {preset.note}")
-    for key, source in preset.sources.items():
-        when = source.date or (f"looked up {source.checked}" if source.checked else "")
-        rest = ", ".join(part for part in (source.publisher, when) if part)
-        lines.append(f"[{key}] {source.title}. {rest}. {source.url or ''}")
-    for line in lines:
-        console.print("  " + line, soft_wrap=True)
+    print_entry(preset.id, preset.name, lines, preset.sources)
 
 
 def _plain(value: object) -> str:

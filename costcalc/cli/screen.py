@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from costcalc.calculator.result import Estimate
+    from costcalc.catalog.figure import Source
 
+WIDE = 120  # columns of a whole list
 # How a stream that holds no more than ASCII or a code page gets what we print; a letter a column.
 _SPELT = {
     **dict.fromkeys("–—−─", "-"),
@@ -143,6 +145,22 @@ def print_yaml(data: object, *, first_line: str = "") -> None:
     from costcalc.base.writing import to_yaml
 
     sys.stdout.write(to_yaml(data, first_line=first_line, escape=not in_utf8()))
+
+
+def print_entry(id_: str, name: str, lines: Iterable[str], sources: Mapping[str, Source]) -> None:
+    """An entry of a catalogue: its name, what is known of it, and the sources of that."""
+    from rich.text import Text
+
+    console = screen(WIDE)
+    console.print(Text.assemble((id_, "bold"), f": {name}"), soft_wrap=True)
+    for line in (*lines, *(_cited(key, source) for key, source in sources.items())):
+        console.print(Text("  " + line), soft_wrap=True)
+
+
+def _cited(key: str, source: Source) -> str:
+    when = source.date or (f"looked up {source.checked}" if source.checked else "")
+    rest = ", ".join(part for part in (source.publisher, when) if part)
+    return f"[{key}] {source.title}. {rest}. {source.url or ''}".rstrip()
 
 
 def print_bare(shown: RenderableType) -> None:

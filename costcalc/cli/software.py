@@ -8,13 +8,12 @@ import typer
 
 from costcalc.catalog.software import FACTS, all_software, find
 from costcalc.cli import options
-from costcalc.cli.screen import print_json, screen, table
+from costcalc.cli.screen import WIDE, print_entry, print_json, screen, table
 
 if TYPE_CHECKING:
     from costcalc.catalog.software import Fact, Software
 
 COLUMNS = ("compiled", "attention", "states", "logits", "gradients")
-_WIDE = 120  # columns of the whole list
 _HEAD = ("Software", "Name", *(name.capitalize() for name in COLUMNS))
 
 
@@ -75,8 +74,8 @@ def _where(fact: Fact) -> str:
 
 
 def _list(found: list[Software]) -> None:
-    console = screen(_WIDE)
-    heads = _HEAD if console.width >= _WIDE else (*_HEAD[:1], *_HEAD[2:5])
+    console = screen(WIDE)
+    heads = _HEAD if console.width >= WIDE else (*_HEAD[:1], *_HEAD[2:5])
     shown = table(*heads, right=(), whole=_HEAD[:1], gap=2)
     for one in found:
         cells = dict(zip(_HEAD, (one.id, one.name, *_short(one)), strict=True))
@@ -97,10 +96,6 @@ def _short(one: Software) -> list[str]:
 
 
 def _show(one: Software) -> None:
-    from rich.text import Text
-
-    console = screen(_WIDE)
-    console.print(Text.assemble((one.id, "bold"), f": {one.name}"), soft_wrap=True)
     lines = [f"{one.organisation}; on {one.on}"]
     if one.aliases:
         lines.append("also: " + ", ".join(one.aliases))
@@ -108,11 +103,7 @@ def _show(one: Software) -> None:
         lines += [_line(name, fact) for fact in getattr(one, name)]
     if one.note:
         lines.append(f"note: {one.note}")
-    for key, source in one.sources.items():
-        when = source.date or f"looked up {source.checked}"
-        lines.append(f"[{key}] {source.title}. {source.publisher}, {when}. {source.url or ''}")
-    for line in lines:
-        console.print(Text("  " + line), soft_wrap=True)
+    print_entry(one.id, one.name, lines, one.sources)
 
 
 def _line(name: str, fact: Fact) -> str:

@@ -51,3 +51,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["software", "megatrn"]) == WRONG_USE
     assert "no software megatrn; nearest: megatron" in capsys.readouterr().err
+
+
+def test_a_source_without_a_day_says_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not any("None" in out(capsys, one.id) for one in all_software())
