@@ -93,7 +93,10 @@ def test_interruptions_a_day_and_times_are_read_in_seconds():
     assert (found.rate, found.checkpoint, found.restart) == (2 / 86_400, 60.0, 1800.0)
     assert found.interval == 7200.0
     assert plan._spot(0.0, "1 min", "1 min", None).interval is None
-    assert plan._spot(None, "1 min", "1 min", None) is None
+    # nothing said is nothing taken over: what saving takes has its home in spot.yaml
+    assert plan._spot(None, None, None, None) is None
+    unsaid = plan._spot(None, "2 min", None, None)
+    assert (unsaid.rate, unsaid.checkpoint, unsaid.restart) == (None, 120.0, 600.0)
     assert plan._scores("0.1, 0.2,") == [0.1, 0.2]
     assert plan._scores(None) is None
     assert when._amount("24 h", "s", "--window") == 86_400
@@ -133,7 +136,7 @@ def test_what_is_not_typed_is_off(name, command):
     [
         ("compare", {"top": 12, "workers": 0}),
         ("layout", {"top": 10}),
-        ("plan", {"checkpoint": "1 min", "restart": "10 min"}),
+        ("plan", {"checkpoint": None, "restart": None}),
         ("place", {"quantity": "burden", "accelerator": "h100-sxm5-80"}),
         ("track run", {"on_limit": "warn", "interval": 10.0}),  # as costcalc.track's own
         ("estimate", {"output_format": "table"}),
