@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from costcalc.base.errors import Problem
+from costcalc.base.errors import Problem, listing
 
 Key = tuple[str | int, ...]
 
@@ -26,7 +26,8 @@ class Document:
     ``("hardware", "count")`` to the place of its value, ``key_marks`` to the place of its key.
     ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
     them to whoever has more to say about the file.  ``changed`` are paths whose value is not the
-    file's but the command line's; ``below`` is the file of defaults that this one is laid over.
+    file's but the command line's; ``below`` is the file of defaults that this one is laid
+    over.  A run that a config of another ``tool`` carries knows which of its keys are ``unread``.
     """
 
     data: Any
@@ -36,6 +37,8 @@ class Document:
     duplicates: tuple[Problem, ...] = ()
     changed: tuple[Key, ...] = ()
     below: Document | None = None
+    tool: str = ""
+    unread: tuple[str, ...] = ()
 
     def over(self, below: Document, data: object) -> Document:
         """This document laid over another, with what both say: marks that it lacks are below."""
@@ -78,6 +81,13 @@ class Document:
         if mark is None and self.below is not None:
             return self.below.place(path)
         return f"{self.name}:{mark.line}:{mark.column}" if mark else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a result says of the file: what of another tool's config was not read."""
+        if not self.unread:
+            return ()
+        return (f"not read of the {self.tool} config: {listing(self.unread, at_most=60)}",)
 
     def _says(self, path: Sequence[str | int]) -> bool:
         return tuple(path) in self.marks or tuple(path) in self.key_marks

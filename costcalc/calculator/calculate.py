@@ -7,7 +7,7 @@ Read :func:`cost_of`: what is trained, on what, where, how fast, what it draws, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from costcalc.base.assumption import Assumption, Choice
@@ -92,7 +92,7 @@ def whole(
     if each:
         parts = [each(part) for part in parts]
     made = combined(parts, request) if request.run.stages else single(parts[0], request)
-    return Whole(estimate=made, parts=parts)
+    return Whole(estimate=replace(made, notes=request.document.notes), parts=parts)
 
 
 # --- one part ------------------------------------------------------------------------------------

@@ -163,6 +163,7 @@ class Estimate:
     assumptions: Sequence[Assumption | Choice] = ()
     drivers: Sequence[Driver] = ()
     warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()  # of the file that was read; a report does not hold them
     limits: Sequence[Limit] = ()
     breakdown: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     details: Details = field(default_factory=dict)  # type: ignore[assignment]  # total=False

@@ -16,8 +16,9 @@ from costcalc.base.ranges import DRAWS
 from costcalc.calculator.calculate import estimated, whole
 from costcalc.calculator.limits import LIMITED
 from costcalc.calculator.result import Estimate, Result
-from costcalc.change.run_files import Pair, run_in
+from costcalc.change.run_files import Pair
 from costcalc.resolve.names import look_up
+from costcalc.runfile.carried import run_in
 from costcalc.runfile.laying import apply
 from costcalc.runfile.loading import Request, check
 
@@ -95,6 +96,7 @@ class Change:
     limits: tuple[str, ...] = ()  # what is said of each limit that is passed
     passed: bool = False
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # keys of another tool's config that were not read
 
     def moved(self, name: str) -> Moved | None:
         """A figure by its name."""
@@ -122,6 +124,7 @@ class Change:
             ],
             "limits_passed": list(self.limits),
             "problems": list(self.problems),
+            "notes": list(self.notes),
         }
 
 
@@ -194,6 +197,7 @@ def _compared(path: str, before: _Side | None, after: _Side | None) -> Change:
         effects=tuple(_effects(before, after)) if before and after else (),
         limits=tuple(one["text"] for one in passed),
         passed=bool(passed),
+        notes=here.request.document.notes,
     )
 
 

@@ -1,7 +1,6 @@
 """Run files, and files that carry one: found in two files, two folders, or two revisions of git.
 
-A YAML or TOML file of another tool carries a run under ``costcalc:`` (``[tool.costcalc]`` or
-``[costcalc]`` in TOML), any text file in comments that begin with ``# costcalc:``.
+What a file carries is read by :mod:`costcalc.runfile.carried`.
 """
 
 from __future__ import annotations
@@ -9,23 +8,17 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import tempfile
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem, wrong
-from costcalc.base.reading import read_all, read_bytes
 
 SUFFIXES = (".yaml", ".yml", ".toml")
-MARK = "# costcalc:"
 #: what of a revision is taken out of git: run files, and what they may name
 _TAKEN = (*SUFFIXES, ".json")
 _SECONDS = 60.0
-#: a mapping with one of each of these is a run file
-_WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,76 +28,6 @@ class Pair:
     path: str
     before: Path | None
     after: Path | None
-
-
-def run_in(path: Path, shown: str) -> Document | None:
-    """The run that a file is or carries, with its places; None where it holds none.
-
-    Raises:
-        InputError: it is no text, or what it carries is no strict YAML.
-    """
-    raw = read_bytes(path, shown)
-    carried = _commented(raw.decode("utf-8-sig", errors="replace"))
-    try:
-        found = _own(path, raw, shown)
-    except InputError:
-        if not carried:
-            raise
-        found = None  # a file of any kind may carry a run in its comments
-    if found is None and carried:
-        return read_all(carried, shown)
-    return found
-
-
-def _own(path: Path, raw: bytes, shown: str) -> Document | None:
-    """The run that the document itself is or holds."""
-    if path.suffix == ".toml":
-        return _toml(raw.decode("utf-8-sig", errors="replace"), shown)
-    document = read_all(raw, shown)
-    data = document.data
-    if not isinstance(data, Mapping):
-        return None
-    if "costcalc" in data and isinstance(data["costcalc"], Mapping):
-        return document.inside("costcalc")
-    is_run = any(key in data for key in _WHAT) and any(key in data for key in _WHERE)
-    return document if is_run else None
-
-
-def _commented(text: str) -> str:
-    """The YAML in comments, each line at its own line of the file; empty where there is none.
-
-    The mark stands alone on its line, or a mapping in braces follows it.
-
-    >>> _commented("lr: 1\\n# costcalc:\\n#   name: a\\n# other\\n")
-    '\\n\\n   name: a\\n'
-    >>> _commented("lr: 1\\n# costcalc: estimate with care\\n")
-    ''
-    """
-    made: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        stripped = line.strip()
-        rest = stripped.removeprefix(MARK).strip()
-        if stripped.startswith(MARK) and rest[:1] in ("", "{"):
-            inside = True
-            made.append(rest)
-        elif inside and stripped.startswith("#  "):
-            made.append(stripped[1:])
-        else:
-            inside = False
-            made.append("")
-    found = "\n".join(made).rstrip()
-    return f"{found}\n" if found else ""
-
-
-def _toml(text: str, shown: str) -> Document | None:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(Problem(key="", message=f"no TOML: {error}", file=shown)) from None
-    tool = data.get("tool")
-    found = data.get("costcalc") or (tool.get("costcalc") if isinstance(tool, Mapping) else None)
-    return Document(found, shown) if isinstance(found, Mapping) else None
 
 
 @contextmanager

@@ -19,8 +19,9 @@ def command(
     Files that hold no run are passed over.  Exit 3 where one does not.
     """
     from costcalc.calculator.calculate import estimated
-    from costcalc.change.run_files import files, run_in
+    from costcalc.change.run_files import files
     from costcalc.resolve.names import look_up
+    from costcalc.runfile.carried import run_in
     from costcalc.runfile.loading import check
 
     valid = bad = 0
@@ -34,6 +35,8 @@ def command(
             print(error, file=sys.stderr)
             bad += 1
             continue
+        for note in document.notes:
+            print(f"{path}: {note}", file=sys.stderr)
         passed = [one["text"] for one in made.limits if one["passed"] is not False]
         for text in passed:
             print(f"{path}: {text}", file=sys.stderr)

@@ -97,6 +97,8 @@ def _print(made: Sequence[Change]) -> None:
     for one in made:
         for text in (*one.limits, *one.problems):
             console.print(f"{one.path}: {text}" if text not in one.problems else text)
+        for text in one.notes:
+            console.print(f"{one.path}: {text}")
         if one.effects:
             console.print(f"\n{one.path}: what explains it")
             for item in one.effects:

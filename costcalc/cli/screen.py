@@ -190,7 +190,10 @@ def show(
         from costcalc.report.table import render
 
         print_bare(render(made, verbose=verbose))
-    elif shape == "json":
+        return
+    for note in made.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if shape == "json":
         print_json(made.to_dict(identify=identify))
     elif shape == "yaml":
         from costcalc.calculator.result import SCHEMA

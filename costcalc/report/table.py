@@ -52,6 +52,7 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
         parts += [_heading("What would narrow the range most"), _pairs(drivers)]
     parts += _assumed(estimate, verbose=verbose)
     parts += [Text(f"note: {warning}", style="yellow") for warning in estimate.warnings]
+    parts += [Text(f"note: {note}", style="yellow") for note in estimate.notes]
     return Group(*parts)
 
 

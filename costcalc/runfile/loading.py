@@ -146,12 +146,28 @@ def document_of(source: Source) -> tuple[Document, Path | None]:
     if str(source) == "-":
         import sys
 
-        return read_all(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin"), Path()
+        return _read(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", toml=False), Path()
     path = Path(source)
     if os.path.isdir(path):  # noqa: PTH112  (Path.is_dir raises where a name is too long)
         message = "expected a run file; got a folder"
         raise InputError(Problem(key="", message=message, file=str(path)))
-    return read_all(read_bytes(path, str(source)), str(source)), path.parent
+    raw = read_bytes(path, str(source))
+    return _read(raw, str(source), toml=path.suffix == ".toml"), path.parent
+
+
+def _read(raw: bytes, name: str, *, toml: bool) -> Document:
+    """A document, or the run that another tool's file carries."""
+    if not toml and b"costcalc:" not in raw:
+        return read_all(raw, name)
+    from costcalc.runfile.carried import run_of
+
+    found = run_of(raw, name, toml=toml)
+    if found is not None:
+        return found
+    if toml:
+        message = "carries no run: expected a table [tool.costcalc], or comments after # costcalc:"
+        raise InputError(Problem(key="", message=message, file=name))
+    return read_all(raw, name)
 
 
 def _text_keys(value: object, path: KeyPath) -> None:

@@ -192,6 +192,7 @@ OPTIMIZERS = {
     "adamw_8bit": "adamw-8bit",
     "adamw_bnb_8bit": "adamw-8bit",
     "paged_adamw_8bit": "adamw-8bit",
+    **dict.fromkeys(("adamw_hf", "paged_adamw", "paged_adamw_32bit"), "adamw"),
 }
 ATTENTION = {
     "flash_attention_2": "flash2",

@@ -17,8 +17,9 @@ from costcalc.calculator.calculate import cost_of
 from costcalc.change import difference
 from costcalc.change.comment import MOST, cell, headline, markdown
 from costcalc.change.difference import Change, changes, over
-from costcalc.change.run_files import Pair, files, pairs, run_in
+from costcalc.change.run_files import Pair, files, pairs
 from costcalc.cli import run as command
+from costcalc.runfile.carried import run_in
 
 RUN: dict[str, Any] = {
     "name": "tune",

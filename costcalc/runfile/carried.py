@@ -1,0 +1,99 @@
+"""The run that a file is, or that a config of another tool carries.
+
+A YAML or TOML file of another tool carries a run under ``costcalc:`` (``[tool.costcalc]`` or
+``[costcalc]`` in TOML), any text file in comments that begin with ``# costcalc:``.  Where the file
+is a config that :mod:`costcalc.runfile.configs` knows, the rest of the run is read from it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from costcalc.base.document import Document
+from costcalc.base.errors import InputError, Problem
+from costcalc.base.reading import read_all, read_bytes
+from costcalc.runfile.configs import adapted
+
+MARK = "# costcalc:"
+#: a mapping with one of each of these is a run file
+_WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
+
+
+def run_in(path: Path, shown: str) -> Document | None:
+    """The run that a file is or carries, with its places; None where it holds none.
+
+    Raises:
+        InputError: it is no text, what it carries is no strict YAML, or its config cannot be read.
+    """
+    return run_of(read_bytes(path, shown), shown, toml=path.suffix == ".toml")
+
+
+def run_of(raw: bytes, shown: str, *, toml: bool = False) -> Document | None:
+    """The same of bytes that were read.
+
+    Raises:
+        InputError: as for a file.
+    """
+    carried = _commented(raw.decode("utf-8-sig", errors="replace"))
+    try:
+        document = _whole(raw, shown, toml=toml)
+    except InputError:
+        if not carried:
+            raise
+        return read_all(carried, shown)  # a file of any kind may carry a run in its comments
+    found = _own(document)
+    if found is None and carried:
+        found = read_all(carried, shown)
+    return found if found is None or found is document else adapted(document, found)
+
+
+def _whole(raw: bytes, shown: str, *, toml: bool) -> Document:
+    if not toml:
+        return read_all(raw, shown)
+    try:
+        return Document(tomllib.loads(raw.decode("utf-8-sig", errors="replace")), shown)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(Problem(key="", message=f"no TOML: {error}", file=shown)) from None
+
+
+def _own(document: Document) -> Document | None:
+    """The run that the document itself is or holds."""
+    data = document.data
+    if not isinstance(data, Mapping):
+        return None
+    if isinstance(data.get("costcalc"), Mapping):
+        return document.inside("costcalc")
+    tool = data.get("tool")
+    if isinstance(tool, Mapping) and isinstance(tool.get("costcalc"), Mapping):
+        return document.inside("tool").inside("costcalc")
+    is_run = any(key in data for key in _WHAT) and any(key in data for key in _WHERE)
+    return document if is_run else None
+
+
+def _commented(text: str) -> str:
+    """The YAML in comments, each line at its own line of the file; empty where there is none.
+
+    The mark stands alone on its line, or a mapping in braces follows it.
+
+    >>> _commented("lr: 1\\n# costcalc:\\n#   name: a\\n# other\\n")
+    '\\n\\n   name: a\\n'
+    >>> _commented("lr: 1\\n# costcalc: estimate with care\\n")
+    ''
+    """
+    made: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        stripped = line.strip()
+        rest = stripped.removeprefix(MARK).strip()
+        if stripped.startswith(MARK) and rest[:1] in ("", "{"):
+            inside = True
+            made.append(rest)
+        elif inside and stripped.startswith("#  "):
+            made.append(stripped[1:])
+        else:
+            inside = False
+            made.append("")
+    found = "\n".join(made).rstrip()
+    return f"{found}\n" if found else ""

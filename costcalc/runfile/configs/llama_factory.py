@@ -1,0 +1,79 @@
+"""LLaMA-Factory: ``llamafactory-cli train config.yaml``.
+
+Transformers' ``TrainingArguments`` with keys of its own, whose defaults hold where one is absent:
+stage sft, adapters of rank 8 on all matrices, sequences of 2,048 tokens, activations computed again
+unless ``disable_gradient_checkpointing`` is said.
+
+References: https://llamafactory.readthedocs.io/en/latest/getting_started/sft.html,
+https://llamafactory.readthedocs.io/en/latest/advanced/arguments.html
+"""
+
+from __future__ import annotations
+
+from costcalc.runfile.configs import hugging_face, taken
+from costcalc.runfile.configs.taken import Config
+
+NAME = "LLaMA-Factory"
+_STAGES = {"pt": "pretrain", "sft": "finetune", "dpo": "dpo", "ppo": "ppo"}
+_BASES = {4: "nf4", 8: "int8"}
+_ATTENTION = {"fa2": "flash2", "sdpa": "flash", "disabled": "standard"}
+_BATCH = "per_device_train_batch_size"
+
+
+def is_one(config: Config) -> bool:
+    """Whether a config is one of LLaMA-Factory's."""
+    return config.has("model_name_or_path") and config.has(
+        "finetuning_type", "cutoff_len", "stage", "template", "quantization_bit"
+    )
+
+
+def read(config: Config) -> None:
+    """The run of it.
+
+    Raises:
+        InputError: it is a run that cannot be told without the block of costcalc saying more.
+    """
+    config.put("training.software", "llama-factory", "model_name_or_path")
+    taken.model_of(config, "model_name_or_path")
+    _method(config)
+    config.put("training.sequence_length", config.get("cutoff_len") or 2048, "cutoff_len")
+    if config.is_on("packing", "neat_packing"):
+        config.put("training.packing", "packed", "packing", "neat_packing")
+    taken.steps_or_epochs(config, ("max_steps",), "num_train_epochs", 3)
+    accumulated = config.whole("gradient_accumulation_steps", default=1)
+    config.batch(config.whole(_BATCH, default=8), accumulated, _BATCH)
+    hugging_face.arguments(config)
+    if config.is_on("pure_bf16"):
+        config.put("training.precision", "bf16", "pure_bf16")
+        config.put("training.states", "bf16", "pure_bf16")
+    attention = _ATTENTION.get(config.text("flash_attn"))
+    config.put("training.attention", attention, "flash_attn")
+    if config.is_on("enable_liger_kernel"):
+        config.put("training.logits", "fused", "enable_liger_kernel")
+    name = "disable_gradient_checkpointing"
+    config.put("training.recompute", "none" if config.is_on(name) else "full", name)
+
+
+def _method(config: Config) -> None:
+    stage = config.text("stage") or "sft"
+    kind = config.text("finetuning_type") or "lora"
+    if config.says("training", "method"):
+        given = config.said["training"]
+        method = str(given["method"]) if isinstance(given, dict) else ""
+    elif stage not in _STAGES or kind not in ("lora", "full"):
+        named, value = ("stage", stage) if stage not in _STAGES else ("finetuning_type", kind)
+        message = f"{value} is not counted: say training.method under costcalc"
+        raise config.wrong(named, message)
+    elif kind == "lora" and _STAGES[stage] in ("dpo", "ppo"):
+        message = f"adapters under {stage} are not counted: say training.method under costcalc"
+        raise config.wrong("stage", message)
+    else:
+        method = "lora" if kind == "lora" else _STAGES[stage]
+    config.put("training.method", method, "finetuning_type", "stage")
+    if method == "lora":
+        ranked = config.has("lora_rank")
+        taken.targets(config, config.get("lora_target") or "all", "lora_target")
+        if not ranked:
+            config.run["training"]["lora"] = {"rank": 8, "targets": "all"}
+        bits = config.whole("quantization_bit", default=0)
+        config.put("training.base_precision", _BASES.get(bits), "quantization_bit")
