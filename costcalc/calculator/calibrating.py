@@ -15,7 +15,7 @@ from costcalc.resolve.calibration import Held, held_of
 from costcalc.resolve.names import look_up
 from costcalc.runfile.calibration import MAX_STEPS, SCHEMA, SPEEDS
 from costcalc.runfile.loading import Request, Source, check, document_of, own_run
-from costcalc.throughput.transfer import SIZES, WORDS, Carried, Likeness, carried
+from costcalc.throughput.transfer import SIZES, WORDS, Z95, Carried, Likeness, carried
 
 #: sections that say what a step was; where it ran and what it cost are not the machine's
 _SECTIONS = ("model", "training", "hardware")
@@ -213,4 +213,4 @@ def _wrong(key: str, message: str) -> InputError:
 
 def percent(found: Carried) -> tuple[float, float]:
     """The factor on the modelled rate, and half the width of its 90 % range as a share."""
-    return math.exp(found.mean), math.expm1(1.645 * found.spread)
+    return math.exp(found.mean), math.expm1(Z95 * found.spread)

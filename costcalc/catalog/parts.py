@@ -107,7 +107,7 @@ MIG: Mapping[str, tuple[Chip, tuple[int, ...]]] = {
     ),
 }
 _MIG = re.compile(
-    r"(?P<board>.+?)[ -]+mig[ -]+(?P<slices>[1-7])g\.(?P<memory>\d{1,3})gb(?:[+-][a-z.]+)?"
+    r"(?P<board>.+?)(?:[ -]+mig)?[ -]+(?P<slices>[1-7])g\.(?P<memory>\d{1,3})gb(?:[+-][a-z.]+)?"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,26 @@ MEANING = {
     "marginal": "marginal intensity: what one kWh more causes; not an average, never in its place",
     "unknown": "the series does not say whether it is average or marginal",
 }
-LB_A_MWH = 0.45359237  # gCO2 a kWh: 453.59237 g a pound over 1000 kWh
+_GRAMS = {"g": 1.0, "kg": 1e3, "t": 1e6, "lb": 453.59237, "lbs": 453.59237}
+_KWH = {"k": 1.0, "m": 1e3}
+_UNIT = re.compile(
+    r"(?:^|[^a-z])(?P<mass>g|kg|t|lbs?)[ _]?(?:co2?(?:[ _-]?(?:e|eq|equiv))?)?"
+    r"(?: ?/ ?|[ _-]?per[ _-]?)(?P<energy>[km])wh(?![a-z])"
+)
+
+
+def in_grams_a_kwh(text: str) -> float | None:
+    """What turns a unit that a text names into gCO2e/kWh; None where it names none.
+
+    >>> in_grams_a_kwh("intensity (kgCO2/MWh)"), in_grams_a_kwh("moer")
+    (1.0, None)
+    >>> round(in_grams_a_kwh("lbs_co2_per_mwh"), 8)
+    0.45359237
+    """
+    found = _UNIT.search(text.lower().replace("₂", "2"))
+    return _GRAMS[found["mass"]] / _KWH[found["energy"]] if found else None
+
+
 MOST = 2_000_000
 
 
@@ -150,16 +170,18 @@ def _convention(
     meta: Mapping[str, object], points: Sequence[Mapping[str, object]], source: str
 ) -> tuple[Signal, float]:
     unit = str(meta.get("units") or meta.get("unit") or "gCO2e/kWh")
-    factors = {"gco2e/kwh": 1.0, "gco2eq/kwh": 1.0, "g/kwh": 1.0, "lbs_co2_per_mwh": LB_A_MWH}
-    if unit.lower() not in factors:
-        raise _problem(source, f"expected gCO2e/kWh or lbs_co2_per_mwh; got {unit[:40]}")
+    factor = in_grams_a_kwh(unit)
+    if factor is None:
+        raise _problem(
+            source, f"expected a unit such as gCO2e/kWh or lbs_co2_per_mwh; got {unit[:40]}"
+        )
     word = str(meta.get("signal") or meta.get("signal_type") or "")
     if word in ("marginal", "co2_moer"):
-        return "marginal", factors[unit.lower()]
+        return "marginal", factor
     known = word in ("average", "co2_aoer") or (
         bool(points) and ("carbonIntensity" in points[0] or "intensity" in points[0])
     )
-    return "average" if known else "unknown", factors[unit.lower()]
+    return "average" if known else "unknown", factor
 
 
 def _point(point: Mapping[str, object], source: str) -> tuple[str, object]:

@@ -19,7 +19,7 @@ from typing import cast
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.reading import read_text
 from costcalc.decide.clock import instants, zone_of
-from costcalc.decide.series import MEANING, Series, Signal, of_instants, of_json
+from costcalc.decide.series import MEANING, Series, Signal, in_grams_a_kwh, of_instants, of_json
 
 _TIME = re.compile(
     r"(date ?time|timestamp|point_time|date|time|from|utc|mtu|period|start|interval)\b.*"
@@ -88,6 +88,7 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None
         zip(times, values, strict=True),
         signal=signal or cast("Signal", said or meant or "unknown"),
         source=name,
+        factor=in_grams_a_kwh(value) or 1.0,
     )
     return replace(made, notes=tuple(_notes(value, convention, zone, texts)))
 

@@ -198,14 +198,18 @@ def parts_of(report: Report) -> list[Report] | None:
     made: list[Report] = []
     row = 0
     for part in listed:
-        made.append(_part(part, report["stages"], runs[row : row + int(part["runs"])]))
+        own = runs[row : row + int(part["runs"])]
+        made.append(_part(part, report["stages"], own, f"details.parts[{len(made)}]"))
         row += int(part["runs"])
     return made
 
 
-def _part(part: Part, stages: Sequence[Stage], runs: Sequence[RunEntry]) -> Report:
+def _part(part: Part, stages: Sequence[Stage], runs: Sequence[RunEntry], key: str) -> Report:
     first, number = int(part["first"]), int(part["stages"])
-    own = stages[first : first + max(1, number)]
+    own = stages[first : first + max(1, number)] if first >= 0 else []
+    if not own:
+        said = f"expected the number of one of the {len(stages)} stages; got {first}"
+        raise InputError(Problem(key=f"{key}.first", message=said))
     held = {key: value for key, value in part.items() if key not in ("first", "stages", "runs")}
     made = {
         "warnings": [],

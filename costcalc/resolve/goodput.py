@@ -98,7 +98,8 @@ def goodput(given: Input, devices: float, seconds: float | None) -> Assumption:
         return own
     large, source, why = _large(given)
     share, start = large_share(devices), started(seconds)
-    kept = 1.0 - interrupted(devices)
+    # what is taken beside a measured speed is of 16,384 devices, with their interruptions
+    kept = 1.0 if speed_is_measured(given) else 1.0 - interrupted(devices)
     value, low, high = (
         (few + (many - few) * share) * begun * kept
         for few, many, begun in zip(SMALL, large, start, strict=True)

@@ -19,6 +19,7 @@ from costcalc.catalog.parts import Part, mig_of, mig_part, share_part, slice_of
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
+from costcalc.throughput.coefficients import HOST_LINK
 from costcalc.throughput.layout import TORUS, Machine
 
 DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile says one
@@ -28,8 +29,8 @@ DEFAULT_SCALE_OUT = 100.0  # Gbit/s a device, where neither host nor profile say
 class Devices:
     """The devices of a run.
 
-    ``count`` is in the profile's unit; ``share`` is of one device (MIG), else 1; ``reserved`` is
-    what is allocated and paid for: count × share.
+    ``count`` is in the profile's unit; ``share`` is of one device (MIG), else 1, and ``compute`` of
+    its multiprocessors; ``reserved`` is what is allocated and paid for: count × share.
     """
 
     accelerator: Accelerator
@@ -37,6 +38,7 @@ class Devices:
     machine: Machine
     count: int
     share: float
+    compute: float
     nodes: int
     assumptions: tuple[Assumption | Choice, ...]
     files: Mapping[str, str]  # the digest of each data file behind them
@@ -80,6 +82,7 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
         machine=machine,
         count=count,
         share=part.slices,
+        compute=part.compute,
         nodes=nodes,
         assumptions=(
             exact(
@@ -284,7 +287,7 @@ def _fabric(asked: Hardware, accelerator: Accelerator, host: HostChoice, per_nod
 
 def _host_link(accelerator: Accelerator) -> float:
     """Cards without a fabric talk through their host."""
-    return accelerator.host_link.si if accelerator.host_link else to_si(16.0, "GB/s")
+    return accelerator.host_link.si if accelerator.host_link else HOST_LINK
 
 
 def _scale_out(

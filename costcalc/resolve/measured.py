@@ -63,11 +63,9 @@ def with_measured(
             high=it.value * pue.value / pue.low,
         )
     if measured.energy_it is not None:
-        added["energy_it"] = replace(
-            added["energy_it"],
-            low=min(measured.energy_it, measured.energy_it_low or measured.energy_it),
-            high=max(measured.energy_it, measured.energy_it_high or measured.energy_it),
-        )
+        ends = (measured.energy_it_low, measured.energy_it, measured.energy_it_high)
+        known_ends = [end for end in ends if end is not None]
+        added["energy_it"] = replace(added["energy_it"], low=min(known_ends), high=max(known_ends))
     return {**known, **added}, frozenset(found)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from costcalc import energy
 from costcalc.base.assumption import Assumption, exact
-from costcalc.resolve.goodput import EFFECTIVE_SOURCE
+from costcalc.resolve.goodput import EFFECTIVE_SOURCE, large_share
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known
 from costcalc.resolve.time import Timed
@@ -34,7 +34,7 @@ def power(
     known = {
         "host_power": _host(given, devices) or found.host,
         "network_share": found.network,
-        "redone": _slower(found.redone) if slower else found.redone,
+        "redone": _slower(found.redone, devices.count) if slower else found.redone,
     }
     why: dict[str, str] = {}
     if found.board is not None and found.idle is not None:
@@ -126,12 +126,19 @@ def _activity(time: Timed | None, nodes: int) -> energy.Activity | None:
     if time is None or time.throughput.modelled is None:
         return None
     modelled = time.throughput.modelled
-    pace = time.throughput.utilization.value / modelled.utilization.value
+    pace = modelled.pace * time.throughput.utilization.value / modelled.utilization.value
     return activity(modelled.breakdown, pace, nodes=nodes)
 
 
-def _slower(redone: Assumption) -> Assumption:
-    value, low, high = SLOWER
+def _slower(redone: Assumption, count: float) -> Assumption:
+    """What lost time draws where the loss is a default; few devices lose it to evaluation, not to
+    slower kernels, so that theirs goes over from ``redone`` as their goodput does.
+    """
+    large = large_share(count)
+    if large == 0:
+        return redone
+    usual = (redone.value, redone.low, redone.high)
+    value, low, high = (few + (many - few) * large for few, many in zip(usual, SLOWER, strict=True))
     return replace(
         redone,
         value=value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from costcalc.base.assumption import Assumption, Choice, exact
@@ -50,17 +51,19 @@ def timed(
     stack = stack_of(training, work, devices, assumed)
     recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
     layout, free = _layout(given, stack, devices.count, assumed)
-    if layout is None and asked.layout is None:
-        taken(assumed, "hardware.layout", "auto", "the fastest of a pruned set that fits")
     said = _given(given, asked, training, layout is not None, free)
     measured = replace(said, workload=workload, steps=steps)
     usual = None if free is None else _of_the_stack(free, stack, recipe, devices)
     try:
-        found = _usually(work, devices, recipe, measured, usual) or throughput(
-            work, devices.machine, recipe, layout=layout, given=measured
-        )
+        divided = _usually(work, devices, recipe, measured, usual)
+        found = divided or throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
         raise given.placed(error) from None
+    if layout is None and asked.layout is None:
+        why = "the fastest of a pruned set that fits"
+        if divided is not None:
+            why += f"; as with {stack.software.name}, which divides the batch alone"
+        taken(assumed, "hardware.layout", "auto", why)
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
 
@@ -201,7 +204,7 @@ def time_inputs(
         "TFLOP/s",
         basis="profile",
         source=_peak_source(devices, precision),
-        why=f"dense {precision} peak a device",
+        why=_peak_why(devices, precision),
     )
     known["utilization"] = replace(found.utilization, key="hardware.utilization")
     if found.generation is not None:
@@ -247,6 +250,16 @@ def _flops(given: Input, trained: Trained, work: Work, time: Timed | None) -> di
         value, low, high = (share * flops for flops in (counted.value, counted.low, counted.high))
         trained_on = replace(counted, value=value, low=low, high=high)
     return {"model_flops": counted, "training_flops": trained_on}
+
+
+def _peak_why(devices: Devices, precision: str) -> str:
+    """A MIG instance's share of the multiprocessors is not its share of what is paid for."""
+    said = f"dense {precision} peak a device"
+    ratio = devices.compute / devices.share
+    if math.isclose(ratio, 1.0):
+        return said
+    parts = f"{devices.compute:.4g} of the multiprocessors for {devices.share:.4g} of it"
+    return f"{said}, × {ratio:.4g}: {parts}"
 
 
 def _peak_source(devices: Devices, precision: str) -> str:

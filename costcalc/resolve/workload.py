@@ -126,11 +126,13 @@ def _training(
     fields["packing"] = training.packing or default("packing", "packed")
     fields["sequence_length"] = training.sequence_length
     if training.sequence_length is None and _needs_length(known, method):
-        length, source = known.sequence_length or (DEFAULT_LENGTH, "costcalc")
-        why = "" if known.sequence_length else "no sequence_length given, none known of the model"
+        length, source, why = _usual_length(known, method)
         fields["sequence_length"] = default("sequence_length", length, source, why)
     if _samples_of_any_length(training, fields, known):
-        mean = sample_length(int(str(fields["sequence_length"])))
+        length = int(str(fields["sequence_length"]))
+        context = known.sequence_length[0] if known.sequence_length else length
+        most = length if training.sequence_length else max(length, context)
+        mean = sample_length(length, most)
         assumed.append(mean)
         fields["sample_tokens"] = mean.value
     if method == "lora":
@@ -150,6 +152,24 @@ def _training(
     return fields
 
 
+#: what trainers cut samples to where nobody says; no model is tuned at all of its context
+TUNED_LENGTH = 2048
+_TUNED_SOURCE = (
+    "LLaMA-Factory 072bfe2, hparams/data_args.py: cutoff_len 2048 (TRL's SFTConfig: max_length "
+    "1024)"
+)
+
+
+def _usual_length(known: Described, method: str) -> tuple[int, str, str]:
+    """The length of a sequence where nobody says it: value, source, why."""
+    length, source = known.sequence_length or (DEFAULT_LENGTH, "costcalc")
+    if known.sequence_length is None:
+        return length, source, "no sequence_length given, none known of the model"
+    if method == "pretrain" or length <= TUNED_LENGTH:
+        return length, source, ""
+    return TUNED_LENGTH, _TUNED_SOURCE, f"samples are cut to it; the model's context is {length:,}"
+
+
 # Mean tokens of a sample of instruction data: bytes a sample of whole data sets, at 4.2 bytes
 # a token of English.  Alpaca as it is prompted 545 B, 130 tokens (of its own words 374 B, 90);
 # GPT-4's answers to the same 936 B, 223; Tülu 3's mixture 3102 B, 739.  At most it is a context.
@@ -161,10 +181,10 @@ _SAMPLE_SOURCE = (
 )
 
 
-def sample_length(sequence_length: int) -> Assumption:
-    """The mean tokens of a sample, where nobody says: of instructions, or up to a whole context.
+def sample_length(sequence_length: int, most: int) -> Assumption:
+    """The mean tokens of a sample, where nobody says: of instructions, or up to ``most``.
 
-    >>> found = sample_length(8192)
+    >>> found = sample_length(2048, 8192)
     >>> found.low, found.value, found.high
     (90.0, 220.0, 8192.0)
     """
@@ -172,7 +192,7 @@ def sample_length(sequence_length: int) -> Assumption:
         key="training.sample_tokens",
         value=float(min(SAMPLE_TOKENS, sequence_length)),
         low=float(min(_SHORT_SAMPLE, sequence_length)),
-        high=float(sequence_length),
+        high=float(most),
         unit="token",
         basis="default",
         source=_SAMPLE_SOURCE,

@@ -268,7 +268,21 @@ def _validated(
         problem, about = translated(item, document, Run, hint=number < MAX_HINTS, words=KEYS)
         problems.append(problem)
         bad += about
-    return None, problems, bad, _without(raw, {_removed(item) for item in items})
+    return None, problems, bad, _sound(raw, items)
+
+
+def _sound(raw: Mapping[str, object], items: Sequence[Any]) -> Mapping[str, object]:
+    """What of a run is left to check: without what is wrong, and what is wrong without that."""
+    rest: Mapping[str, object] = raw
+    while items:
+        rest = _without(rest, {_removed(item) for item in items})
+        try:
+            Run.model_validate(rest)
+        except ValidationError as error:
+            items = error.errors(include_url=False)
+        else:
+            break
+    return rest
 
 
 def _removed(item: Any) -> KeyPath:

@@ -12,6 +12,7 @@ from costcalc.runfile.schema import (
     REINFORCED,
     SHAPE_KEYS,
     Hardware,
+    Measured,
     Part,
     Section,
     Training,
@@ -289,6 +290,7 @@ def _measured(part: Part) -> Iterator[Fault]:
     measured = part.measured
     if measured is None:
         return
+    yield from _ends(measured)
     figures = ("wall_clock", "device_hours", "energy", "energy_it", "cost")
     about = _under("measured", figures)
     if not _given(measured, figures):
@@ -297,6 +299,27 @@ def _measured(part: Part) -> Iterator[Fault]:
     if measured.wall_clock is not None and measured.device_hours is not None:
         message = "expected wall_clock or device_hours; got both"
         yield Fault(("measured",), message, about=about[:2])
+
+
+_ROUNDED = 1e-6  # of figures written with fewer digits than they have
+
+
+def _ends(measured: Measured) -> Iterator[Fault]:
+    """The ends of a range are of a figure, and on its two sides."""
+    key: KeyPath = ("measured", "energy_it")
+    energy, low, high = (
+        getattr(measured, name) for name in ("energy_it", "energy_it_low", "energy_it_high")
+    )
+    for name, end in (("energy_it_low", low), ("energy_it_high", high)):
+        if end is not None and energy is None:
+            message = "is an end of measured.energy_it's range: give that too"
+            yield Fault(("measured", name), message, about=(key,))
+    if energy is not None and low is not None and low > energy * (1 + _ROUNDED):
+        message = "expected at most measured.energy_it, whose lower end it is"
+        yield Fault(("measured", "energy_it_low"), message, about=(key,))
+    if energy is not None and high is not None and high < energy * (1 - _ROUNDED):
+        message = "expected at least measured.energy_it, whose upper end it is"
+        yield Fault(("measured", "energy_it_high"), message, about=(key,))
 
 
 _RULES: tuple[Callable[[Part], Iterator[Fault]], ...] = (

@@ -316,6 +316,31 @@ class MeasuredRate(NamedTuple):
     unit: str
 
 
+# What trainers log and people type: 12k tok/s, 1.2M tokens per second, 900 img/sec.
+_LOGGED = re.compile(
+    r"(?P<number>[0-9][0-9.,_]*(?:[eE][+-]?[0-9]+)?)\s*(?P<prefix>[kKMG]?)\s*"
+    r"(?P<what>tok|toks|tokens?|samples?|images?|imgs?)\s*(?:/|per )\s*"
+    r"(?P<time>s|secs?|seconds?)",
+    re.ASCII,
+)
+
+
+def _as_logged(text: str) -> str:
+    """A rate in our spelling.
+
+    >>> _as_logged("12k tok/s"), _as_logged("900 img/sec"), _as_logged("420 TFLOP/s")
+    ('12000.0 token/s', '900.0 sample/s', '420 TFLOP/s')
+    """
+    match = _LOGGED.fullmatch(text.strip())
+    if match is None:
+        return text
+    try:
+        number = numerals.number(match["number"]) * _PREFIX[match["prefix"].replace("K", "k")]
+    except ValueError:
+        return text
+    return f"{number!r} {'token' if match['what'].startswith('tok') else 'sample'}/s"
+
+
 def _measured_rate(value: object) -> MeasuredRate:
     if isinstance(value, MeasuredRate):
         return value
@@ -324,7 +349,7 @@ def _measured_rate(value: object) -> MeasuredRate:
         raise expected(words, value, ", which has no unit" if not isinstance(value, dict) else "")
     for si_unit in ("token/s", "sample/s", "FLOP/s"):
         try:
-            number = units.parse(value, si_unit)
+            number = units.parse(_as_logged(value), si_unit)
         except InputError:
             continue
         if number > 0:

@@ -126,8 +126,8 @@ def rates_of(machine: Machine, precision: str) -> Rates:
     )
 
 
-#: of a link to the host where none is known (PCIe 4.0), and what copies reach of one
-HOST_LINK, HOST_SHARE = 31.5e9, 0.8
+#: of a link to the host where none is known (PCIe 3.0 × 16), and what copies reach of one
+HOST_LINK, HOST_SHARE = 16e9, 0.8
 #: memory bandwidth of a node that an optimizer on the host reaches: half of two sockets' rate
 HOST_MEMORY = 200e9
 #: 16-bit matrix FLOP a vector FLOP: of chips made for training (A100 16, H100 14.8), and below

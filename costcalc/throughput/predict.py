@@ -15,7 +15,7 @@ from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
-from costcalc.throughput.transfer import Likeness, MeasuredStep, carried, shares_of
+from costcalc.throughput.transfer import Z95, Likeness, MeasuredStep, carried, shares_of
 from costcalc.workload.work import Work
 
 KEY = "hardware.utilization"
@@ -24,11 +24,15 @@ SOURCE = "step-time model, calibrated (costcalc/data/throughput.yaml)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A modelled utilisation, where the step's seconds go, and what its error depends on."""
+    """A modelled utilisation, where the step's seconds go, and what its error depends on.
+
+    ``pace``: the utilisation over what the model says without measured steps of the machine.
+    """
 
     utilization: Assumption
     breakdown: Mapping[str, float]
     run: Likeness
+    pace: float = 1.0
 
 
 def predict(
@@ -172,7 +176,7 @@ FAR = 0.3
 def scaled(made: Prediction, measured: Sequence[MeasuredStep]) -> Prediction:
     """A modelled rate scaled by measured steps of its machine, and its range narrowed by them."""
     found = carried(measured, made.run)
-    factor, spread = math.exp(found.mean), 1.645 * found.spread
+    factor, spread = math.exp(found.mean), Z95 * found.spread
     before = made.utilization
     value = min(before.value * factor, 1.0)
     # measured steps never make a range wider than it was without them
@@ -186,7 +190,7 @@ def scaled(made: Prediction, measured: Sequence[MeasuredStep]) -> Prediction:
     )
     slower = before.value / value
     parts = {name: seconds * slower for name, seconds in made.breakdown.items()}
-    return replace(made, utilization=utilization, breakdown=parts)
+    return replace(made, utilization=utilization, breakdown=parts, pace=value / before.value)
 
 
 def _seconds(step: StepTime, stretch: float) -> dict[str, float]:

@@ -29,6 +29,9 @@ COLUMNS = (
 )  # fmt: skip
 _NODE = 8  # tensor parallelism is tried within a server of this size at least
 _MOST_MICRO_BATCH = 64
+#: tokens of a micro-batch, at most, where more than 8 sequences are tried: what fills a device
+#: (a ViT of 197 tokens is trained with hundreds of images on one)
+_MOST_TOKENS = 65_536
 _LEAST_TOKENS = 256  # of a sequence on one device under context parallelism
 
 
@@ -168,10 +171,18 @@ def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
                         yield data, t, p, v, c, e
 
 
+def _micro_batches(q: Question) -> list[int]:
+    """Sequences a micro-batch: powers of two, and in the full space all up to 64."""
+    most = max(8, _MOST_TOKENS // max(q.sequence_length, 1))
+    limit = int(min(max(q.global_batch, 1), most))
+    powers = {1 << k for k in range(limit.bit_length())}
+    small = range(1, min(int(max(q.global_batch, 1)), _MOST_MICRO_BATCH) + 1) if q.full else ()
+    return sorted({*powers, *small})
+
+
 def _inner(q: Question) -> Floats:
     """(micro_batch, zero, … activations): what every division is combined with."""
-    limit = int(min(max(q.global_batch, 1), _MOST_MICRO_BATCH if q.full else 8))
-    batches = range(1, limit + 1) if q.full else [b for b in (1, 2, 4, 8) if b <= limit]
+    batches = _micro_batches(q)
     shardings = list(SHARDINGS) if q.full else ["none", "zero1", "zero3"]
     recomputes = ["none", "selective", "full"]
     shardings = [q.fixed.sharding] if q.fixed.sharding else shardings

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from costcalc.base.errors import InputError
 from costcalc.resolve.calibration import Held, held
 from costcalc.throughput.constants import using
-from costcalc.throughput.transfer import Spreads, carried, spreads, spreads_of
+from costcalc.throughput.transfer import Z95, Spreads, carried, spreads, spreads_of
 from costcalc.validate.measurements import Measured, folds, number
 from costcalc.validate.run_files import run_of
 from costcalc.validate.score import Point
@@ -70,7 +70,7 @@ def _from_one(steps: list[tuple[Measured, Held]]) -> Iterator[Point]:
             continue
         found = carried([first], other.step.run, spreads_for(one.group))
         rate = one.rate / math.exp(other.step.error) * math.exp(found.mean)
-        spread = math.exp(1.645 * found.spread)
+        spread = math.exp(Z95 * found.spread)
         yield Point(
             measured=one.rate,
             predicted=rate,

@@ -150,3 +150,20 @@ def test_a_file_is_there_and_of_a_size(tmp_path: Path, monkeypatch: pytest.Monke
         read(path)
     with pytest.raises(InputError, match=r"nowhere\.csv: series: cannot be read: No such file"):
         read(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("head", "grams"),
+    [
+        ("carbon_intensity", 250.0),  # no unit: gCO2e/kWh
+        ("Carbon intensity gCO₂eq/kWh (direct)", 250.0),
+        ("intensity (kgCO2/MWh)", 250.0),  # 250 kg over 1000 kWh are 250 g a kWh
+        ("intensity [kgCO2e/kWh]", 250_000.0),
+        ("marginal_intensity_lbs_per_mwh", 250 * 453.59237 / 1000),
+        ("intensity (t CO2/MWh)", 250_000.0),
+    ],
+)
+def test_the_unit_that_a_head_names_is_heeded(tmp_path, head, grams):
+    file = tmp_path / "grid.csv"
+    file.write_text(f"datetime,{head}\n2026-01-01T00:00Z,250\n2026-01-01T01:00Z,250\n")
+    assert read(file).values == pytest.approx((grams, grams))

@@ -141,9 +141,24 @@ def test_expert_ranks(more: dict[str, Any], few: list[int], full: list[int]) -> 
     ],
 )
 def test_micro_batches(batch: float, few: list[int], full: list[int]) -> None:
-    one = {"devices": 1, "global_batch": float(batch)}
+    one = {"devices": 1, "global_batch": float(batch), "sequence_length": 8192}
     assert values("micro_batch", **one) == few
     assert values("micro_batch", **one, full=True) == full
+
+
+@pytest.mark.parametrize(
+    ("length", "most"),
+    [
+        (16_384, 8),  # 8 sequences however long
+        (2048, 32),  # 65,536 tokens / 2048
+        (197, 256),  # 332 images of 197 tokens: 256 is the largest power of two
+        (1, 512),  # no more than there are
+    ],
+)
+def test_short_sequences_have_larger_micro_batches(length: int, most: int) -> None:
+    short = {"devices": 1, "global_batch": 512.0, "sequence_length": length}
+    assert values("micro_batch", **short)[-1] == most
+    assert values("micro_batch", **short, full=True)[-1] == max(most, 64)
 
 
 def test_no_micro_batch_is_larger_than_a_replicas_share() -> None:
