@@ -21,6 +21,7 @@ from costcalc.resolve.names import look_up
 from costcalc.runfile.carried import run_in
 from costcalc.runfile.laying import apply
 from costcalc.runfile.loading import Request, check
+from costcalc.runfile.paths import outside
 
 Status = Literal["added", "removed", "changed", "same", "invalid"]
 #: what a change is told in: the figure, and what people call it
@@ -156,11 +157,13 @@ def change(pair: Pair) -> Change | None:
     problems: list[str] = []
     sides: list[_Side | None] = []
     held = 0
-    for path, side in ((pair.before, "before: "), (pair.after, "")):
+    roots = pair.within or (None, None)
+    for path, side, root in ((pair.before, "before: ", roots[0]), (pair.after, "", roots[1])):
         try:
             document = run_in(path, pair.path) if path is not None else None
             held += document is not None
-            sides.append(_side(document, path) if document is not None and path else None)
+            there = (document, path) if document is not None and path is not None else None
+            sides.append(_side(*there, root) if there else None)
         except InputError as error:
             held += 1
             sides.append(None)
@@ -173,7 +176,9 @@ def change(pair: Pair) -> Change | None:
     return _compared(pair.path, before, after)
 
 
-def _side(document: Document, path: Path) -> _Side:
+def _side(document: Document, path: Path, root: Path | None) -> _Side:
+    if root is not None and (problems := outside(document, path.parent, root)):
+        raise InputError(problems)
     request = check(document, path.parent, look_up)
     made = whole(request, DRAWS)
     found = {name: made.drawn(name) for name in FIGURES}

@@ -28,6 +28,7 @@ class Pair:
     path: str
     before: Path | None
     after: Path | None
+    within: tuple[Path, Path] | None = None  # of revisions: the folders that runs may read in
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def pairs(base: str, head: str, only: Sequence[str] = ()) -> Iterator[list[Pair]
                 _taken(revision, Path(folder) / name)
                 for revision, name in ((base, "before"), (head, "after"))
             )
-            yield [_pair(name, before, after) for name in names]
+            yield [_pair(name, before, after, (before, after)) for name in names]
 
 
 def files(paths: Iterable[str]) -> list[Path]:
@@ -88,9 +89,9 @@ def _between(one: Path, two: Path, only: Sequence[str]) -> Iterator[Pair]:
                 yield found
 
 
-def _pair(name: str, before: Path, after: Path) -> Pair:
+def _pair(name: str, before: Path, after: Path, within: tuple[Path, Path] | None = None) -> Pair:
     there = [folder / name if (folder / name).is_file() else None for folder in (before, after)]
-    return Pair(path=name, before=there[0], after=there[1])
+    return Pair(path=name, before=there[0], after=there[1], within=within)
 
 
 def _same(one: Path, two: Path) -> bool:
@@ -118,8 +119,16 @@ def _taken(revision: str, folder: Path) -> Path:
     globs = [f":(glob)**/*{kind}" for kind in kinds]
     archive.write_bytes(_git("archive", "--format=tar", revision, "--", *globs, top=True))
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extractall(folder, filter=_kept)  # noqa: S202 - by the filter
     return folder
+
+
+def _kept(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A member of an archive; none that would lie, or leads, outside of the folder."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.FilterError:
+        return None
 
 
 def _git(*arguments: str, top: bool = False) -> bytes:
