@@ -25,6 +25,7 @@ ORDER = [
     ("report",),
     ("tracking",),
     ("decide", "change"),
+    ("fleet",),
     ("validate",),
     ("integrations",),
     ("cli",),

@@ -16,6 +16,7 @@ from costcalc.base.errors import InputError, Problem, nearest
 # name: (module, arguments of its schema())
 _MADE_BY: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("costcalc.runfile.schema", ()),
+    "fleet": ("costcalc.fleet.cluster", ()),
     "report": ("costcalc.calculator.report_schema", ()),
     "accelerator": ("costcalc.catalog.accelerator", ()),
     "host": ("costcalc.catalog.host", ()),

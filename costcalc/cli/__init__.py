@@ -76,6 +76,10 @@ COMMANDS = {
             " it."
         ),
     ),
+    "fleet": (
+        "costcalc.cli.fleet",
+        "What every job of a cluster costs: a ledger from Slurm and meters, its reports, a check.",
+    ),
     "schema": (
         "costcalc.cli.schema",
         "Print the JSON Schema of the run file (or of a profile, a preset, the report).",
@@ -83,6 +87,7 @@ COMMANDS = {
 }
 
 GROUPS = (
+    "fleet",
     "hardware",
     "prices",
     "regions",

@@ -1,0 +1,1 @@
+"""What every job of a cluster cost: schedulers and meters into one ledger, and what it answers."""

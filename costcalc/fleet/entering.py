@@ -1,0 +1,177 @@
+"""Rows into the ledger: what is known already is left, what differs supersedes, and each once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from costcalc.fleet.facts import RANK, Facts
+from costcalc.fleet.kinds import Kind
+from costcalc.fleet.pricing import Priced
+from costcalc.fleet.tables import jobs, kinds, readings
+
+T = TypeVar("T")
+Key = tuple[str, str, str]
+#: values that one statement may carry, whatever the database
+MOST = 900
+
+
+@dataclass(slots=True)
+class Counted:
+    """What came of a batch of rows."""
+
+    added: int = 0
+    corrected: int = 0
+    known: int = 0
+
+    def plus(self, other: Counted) -> None:
+        """Add another batch's."""
+        self.added += other.added
+        self.corrected += other.corrected
+        self.known += other.known
+
+
+def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most ``size``.
+
+    >>> list(parts("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    held: list[T] = []
+    for item in items:
+        held.append(item)
+        if len(held) == size:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def enter(connection: Connection, priced: Priced, number: int) -> Counted:
+    """Write the rows of a batch, within the transaction of ``connection``; ``number``: the import.
+
+    A row that says what the ledger says is left.  One that says another thing of the same attempt
+    supersedes it; the scheduler's rows of a job supersede what stood in for them.
+    """
+    counted = Counted()
+    rows = {(str(r["cluster"]), str(r["job"]), str(r["attempt"])): r for r in priced.rows}
+    counted.known += len(priced.rows) - len(rows)
+    there = _standing(connection, {key[:2] for key in rows})
+    ids = _kinds(connection, priced.kinds)
+    new, old = [], []
+    for key, row in rows.items():
+        before = there.get(key)
+        if before is not None and before["current"] and before["digest"] == row["digest"]:
+            counted.known += 1
+            continue
+        same = key[:2]
+        stand_in = [
+            one for other, one in there.items()
+            if other[:2] == same and other != key and one["current"] and one["source"] == "report"
+        ] if row["source"] != "report" and len(there) else []  # fmt: skip
+        old += [one["id"] for one in stand_in]
+        if before is not None and before["current"]:
+            old.append(before["id"])
+        if stand_in or before is not None:
+            counted.corrected += 1
+        else:
+            counted.added += 1
+        revision = 0 if before is None else before["revision"] + 1
+        made = {**row, "revision": revision, "current": True, "import_id": number}
+        made["kind"] = ids.get(str(row["kind"]))
+        new.append(made)
+    for some in parts(dict.fromkeys(old), MOST):
+        connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(current=False))
+    if new:
+        connection.execute(insert(jobs), cast("list[dict[str, Any]]", new))
+    return counted
+
+
+def _standing(connection: Connection, wanted: set[tuple[str, str]]) -> dict[Key, RowMapping]:
+    """The last row of each attempt of the jobs that are wanted."""
+    found: dict[Key, RowMapping] = {}
+    by_cluster: dict[str, list[str]] = {}
+    for cluster, job in sorted(wanted):
+        by_cluster.setdefault(cluster, []).append(job)
+    columns = (
+        jobs.c.id, jobs.c.cluster, jobs.c.job, jobs.c.attempt, jobs.c.revision, jobs.c.current,
+        jobs.c.digest, jobs.c.source,
+    )  # fmt: skip
+    for cluster, named in by_cluster.items():
+        for some in parts(named, MOST):
+            asked = select(*columns).where(jobs.c.cluster == cluster, jobs.c.job.in_(some))
+            for row in connection.execute(asked.order_by(jobs.c.revision)).mappings():
+                found[row["cluster"], row["job"], row["attempt"]] = row
+    return found
+
+
+def _kinds(connection: Connection, used: Mapping[str, Kind]) -> dict[str, int]:
+    """The number that each kind has in the ledger; new ones are written."""
+    found: dict[str, int] = {}
+    for some in parts(used, MOST):
+        rows = connection.execute(
+            select(kinds.c.id, kinds.c.digest).where(kinds.c.digest.in_(some))
+        )
+        found |= {row.digest: row.id for row in rows}
+    new = [kind for digest, kind in used.items() if digest not in found]
+    for kind in new:
+        values = {
+            "digest": kind.digest, "run": json.dumps(kind.run), "known": kind.text(),
+            "scope": kind.scope, "version": kind.version,
+        }  # fmt: skip
+        made = connection.execute(insert(kinds).values(values).returning(kinds.c.id))
+        found[kind.digest] = made.scalar_one()
+    return found
+
+
+# --- what meters said of them --------------------------------------------------------------------
+
+
+def with_readings(connection: Connection, facts: Sequence[Facts]) -> list[Facts]:
+    """The same attempts with the energy of the best meter that the ledger has of each.
+
+    A reading is joules over seconds: of an attempt, or of a job with all its attempts, each of
+    which then has its seconds' part of it.
+    """
+    wanted = {one.job for one in facts} | {one.raw for one in facts if one.raw}
+    best: dict[tuple[str, str], list[RowMapping]] = {}
+    for some in parts(sorted(wanted), MOST):
+        asked = select(readings).where(readings.c.job.in_(some), readings.c.current)
+        for row in connection.execute(asked.order_by(readings.c.rank)).mappings():
+            best.setdefault((row["cluster"], row["job"]), []).append(row)
+    return [_metered(one, best) if best else one for one in facts]
+
+
+def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -> Facts:
+    rows = [
+        row
+        for job in dict.fromkeys((one.job, one.raw))
+        for cluster in dict.fromkeys((one.cluster, ""))
+        for row in best.get((cluster, job), ())
+        if row["attempt"] in ("", one.attempt)
+    ]
+    if not rows or (one.joules is not None and rows[-1]["rank"] <= RANK.get(one.source, 0)):
+        return one
+    row = max(rows, key=lambda found: (found["rank"], found["attempt"] != ""))
+    model = next((found["model"] for found in reversed(rows) if found["model"]), None)
+    return replace(
+        one,
+        joules=row["joules"] / row["seconds"] * one.seconds,
+        scope=row["scope"],
+        meter=row["meter"],
+        model=model or one.model,
+    )
+
+
+_SAME = {field.name for field in fields(Facts)} & {column.name for column in jobs.columns}
+
+
+def facts_of(row: RowMapping) -> Facts:
+    """What a source told of a row of the ledger, without what a meter said."""
+    held = {name: row[name] for name in _SAME if name not in ("kinds", "scope", "meter", "raw")}
+    held["kinds"] = tuple((row["kinds"] or "").split(",")) if row["kinds"] else ()
+    return Facts(**held, raw=row["raw"] or "")

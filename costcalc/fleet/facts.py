@@ -1,0 +1,78 @@
+"""One attempt of one job as a source tells it: what was held, for how long, what a meter saw."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+#: what a meter's joules cover: the boards alone, or the nodes with all that is in them
+Scope = Literal["boards", "node"]
+State = Literal[
+    "completed", "failed", "timeout", "cancelled", "requeued", "node_fail", "running", "suspended"
+]
+STATES: tuple[State, ...] = (
+    "completed", "failed", "timeout", "cancelled", "requeued", "node_fail", "running", "suspended",
+)  # fmt: skip
+#: those whose work was for nothing, unless a checkpoint kept it
+WASTED: tuple[State, ...] = ("failed", "timeout", "cancelled", "requeued", "node_fail")
+#: who is believed of one job: what measured it from within comes before what scheduled it
+RANK = {"slurm": 1, "lsf": 1, "pbs": 1, "kubernetes": 1, "prometheus": 2, "report": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a source says of an attempt.  Units: seconds, devices (a MIG instance is its share of
+    one), joules; times are seconds since 1970, UTC.  None is unknown, and never 0.
+    """
+
+    source: str
+    cluster: str
+    job: str
+    attempt: str
+    start: float | None
+    end: float | None
+    seconds: float
+    state: State
+    raw: str = ""
+    name: str | None = None
+    user: str | None = None
+    account: str | None = None
+    partition: str | None = None
+    model: str | None = None
+    submit: float | None = None
+    devices: float | None = None
+    kinds: tuple[str, ...] = ()
+    nodes: int | None = None
+    node_list: str | None = None
+    cpus: float | None = None
+    shards: float | None = None
+    joules: float | None = None
+    scope: Scope | None = None
+    meter: str | None = None
+    why: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells an attempt apart from all others."""
+        return self.cluster, self.job, self.attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A row of a source that is not counted, and why."""
+
+    line: int | None
+    row: str
+    why: str
+
+
+def pseudonym(name: str, secret: str) -> str:
+    """A user's name as a number that stays the same within one ledger.
+
+    ``secret`` is the ledger's own, so that names cannot be guessed by hashing a list of them.
+
+    >>> pseudonym("anna", "a") == pseudonym("anna", "a") != pseudonym("anna", "b")
+    True
+    """
+    return "user-" + hashlib.sha256(f"{secret}\0{name}".encode()).hexdigest()[:12]

@@ -1,0 +1,111 @@
+"""What a job held by the cluster's own words: which profile its devices are, and how many of them.
+
+A node that ``nodes:`` names comes first, then what the scheduler calls the device (``devices:``),
+then the partition's accelerator, then the scheduler's word as a name of the catalogue.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from costcalc.base.errors import CostcalcError
+from costcalc.catalog import accelerator as accelerators
+from costcalc.catalog.parts import mig_of
+from costcalc.fleet.cluster import Cluster, Partition
+from costcalc.fleet.facts import Facts
+from costcalc.fleet.nodes import expanded
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A profile, and devices in its unit; None with the reason where it is not known."""
+
+    accelerator: str | None
+    devices: float | None
+    why: str = ""
+
+
+class Holdings:
+    """The devices of a cluster's jobs, each asked for once."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.fleet, self.folder = cluster.fleet, cluster.folder
+        self.folders: Sequence[Path] = (
+            ((cluster.folder or Path()) / self.fleet.profiles,) if self.fleet.profiles else ()
+        )
+        self._nodes = {
+            node: device for names, device in self.fleet.nodes.items() for node in expanded(names)
+        }
+        self._devices = {name.lower(): device for name, device in self.fleet.devices.items()}
+        self._named = functools.lru_cache(maxsize=65_536)(self._look)
+
+    def partition(self, facts: Facts) -> Partition:
+        """What fleet.yaml says of a job's partition: the first of several that is named there."""
+        for name in (facts.partition or "").split(","):
+            if name in self.fleet.partitions:
+                return self.fleet.partitions[name]
+        return self.fleet.partitions.get("default", Partition())
+
+    def held(self, facts: Facts) -> Held:
+        """What an attempt held."""
+        devices, partition = facts.devices, self.partition(facts)
+        if devices is None and facts.shards and partition.shards:
+            devices = facts.shards / partition.shards
+        if devices is None:
+            return Held(None, None, facts.why or "the source names no devices")
+        if devices == 0:
+            return Held(None, 0.0)
+        if len(facts.kinds) > 1:
+            return Held(
+                None, devices, f"several kinds of device in one job: {', '.join(facts.kinds)}"
+            )
+        node = (facts.node_list or "") if self._nodes else ""
+        found, dies, why = self._named(partition.accelerator, facts.kinds[:1], node)
+        return Held(found, devices / dies, why)
+
+    def _look(
+        self, usual: str | None, kinds: tuple[str, ...], node_list: str
+    ) -> tuple[str | None, int, str]:
+        """The profile's id, and how many of the scheduler's devices one of it is."""
+        name, why = self._name(usual, kinds, node_list)
+        if name is None:
+            return None, 1, why
+        try:
+            found = accelerators.find(name, self.folders)
+        except CostcalcError as error:
+            return None, 1, str(error).splitlines()[0]
+        counted = found.sub_devices.count if "mi250" in found.id else 1  # Slurm counts their dies
+        mig = mig_of(name)
+        return (name if mig else found.id), counted, ""
+
+    def _name(
+        self, usual: str | None, kinds: tuple[str, ...], node_list: str
+    ) -> tuple[str | None, str]:
+        of_nodes = {self._nodes[n] for n in expanded(node_list) if n in self._nodes}
+        if len(of_nodes) > 1:
+            return None, f"its nodes hold several devices: {', '.join(sorted(of_nodes))}"
+        if of_nodes:
+            return of_nodes.pop(), ""
+        called = kinds[0] if kinds else ""
+        board = called.split("_")[0].split(".")[0]  # a100_1g.5gb
+        said = self._devices.get(called.lower()) or self._devices.get(board.lower())
+        if said is None and usual and board and _another(usual, board, self.folders):
+            why = f"the scheduler says {called}, its partition {usual}: give devices in fleet.yaml"
+            return None, why
+        if said or usual or board:
+            return said or usual or board, ""
+        return None, "nothing says which device: give partitions.NAME.accelerator in fleet.yaml"
+
+
+def _another(usual: str, board: str, folders: Sequence[Path]) -> bool:
+    """Whether a scheduler's word is the name of a device of another generation."""
+    if board.lower() in usual.lower():
+        return False
+    try:
+        found, meant = (accelerators.find(name, folders) for name in (board, usual))
+    except CostcalcError:
+        return False  # a word of the site's own
+    return found.generation != meant.generation

@@ -1,0 +1,175 @@
+"""The ledger: opened, brought up to date, written in batches that two importers cannot tangle.
+
+A batch is one transaction that holds the ledger's only writing lock: what stands there is read,
+compared and added to within it, so that nothing is counted twice and a failure leaves nothing half.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.fleet import tables
+
+DEFAULT = "sqlite:///fleet.db"
+PATIENCE = 60.0  # seconds that a writer waits for another
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+class Ledger:
+    """An open ledger.
+
+    >>> with Ledger.open("sqlite://", create=True) as ledger:
+    ...     ledger.about("currency")
+    'USD'
+    """
+
+    def __init__(self, engine: Engine, shown: str) -> None:
+        self.engine, self.shown = engine, shown
+
+    @classmethod
+    def open(cls, url: str = DEFAULT, *, create: bool = False, currency: str = "USD") -> Ledger:
+        """The ledger at a URL, brought to this version; ``create`` makes one that is not there.
+
+        Raises:
+            InputError: no ledger is there, it is of a later version, or cannot be reached.
+        """
+        parsed = _parsed(url)
+        shown = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite" and not create:
+            file = parsed.database
+            if not file or not Path(file).is_file():
+                message = "no ledger is there; costcalc fleet init makes one"
+                raise InputError(Problem(key="ledger", message=message, file=shown))
+        ledger = cls(_engine(parsed), shown)
+        with ledger.faults():
+            ledger._migrate(create=create, currency=currency)
+        return ledger
+
+    def _migrate(self, *, create: bool, currency: str) -> None:
+        with self.writing() as connection:
+            there = inspect(connection).has_table(tables.about.name)
+            if not there and not create:
+                message = "no ledger is there; costcalc fleet init makes one"
+                raise InputError(Problem(key="ledger", message=message, file=self.shown))
+            found = _about(connection) if there else {}
+            version = int(found.get("version", "0"))
+            if version > tables.VERSION:
+                message = (
+                    f"the ledger is of version {version}, and this costcalc knows "
+                    f"{tables.VERSION} and earlier: a newer one wrote it"
+                )
+                raise InputError(Problem(key="ledger", message=message, file=self.shown))
+            for step in tables.MIGRATIONS[version:]:
+                step(connection)
+            if not found:
+                made = {"currency": currency, "secret": secrets.token_hex(16)}
+                rows = [{"key": key, "value": value} for key, value in made.items()]
+                connection.execute(tables.about.insert(), rows)
+                connection.execute(tables.about.insert(), {"key": "version", "value": "0"})
+            if version < tables.VERSION:
+                connection.execute(
+                    tables.about.update()
+                    .where(tables.about.c.key == "version")
+                    .values(value=str(tables.VERSION))
+                )
+
+    def about(self, key: str) -> str:
+        """What the ledger says of itself: ``version``, ``currency``, ``secret``."""
+        with self.reading() as connection:
+            return _about(connection)[key]
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """What the database says went wrong, as an error that names the ledger."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            origin = getattr(error, "orig", None) or error
+            said = str(origin).strip().splitlines()[0]
+            hint = "" if isinstance(error, OperationalError) else f" ({type(error).__name__})"
+            message = f"the database does not do it: {said}{hint}"
+            raise InputError(Problem(key="ledger", message=message, file=self.shown)) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read by."""
+        with self.faults(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that no other writer of the ledger runs beside."""
+        with self.faults(), self.engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(7237452)"))
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _about(connection: Connection) -> Mapping[str, str]:
+    rows = connection.execute(select(tables.about.c.key, tables.about.c.value))
+    return {row.key: row.value for row in rows}
+
+
+def _parsed(url: str) -> URL:
+    """A URL of a database; a bare file name is SQLite's."""
+    text_ = url if "://" in url else f"sqlite:///{url}"
+    try:
+        made = make_url(text_)
+        driver = _DRIVERS.get(made.drivername)
+        made = made.set(drivername=driver) if driver else made
+        known = made.get_backend_name() in ("sqlite", "postgresql")
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        known = False
+    if not known:
+        message = f'expected sqlite:///FILE or postgresql://USER@HOST/NAME; got "{url[:60]}"'
+        raise InputError(Problem(key="ledger", message=message))
+    return made
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        from costcalc.base.errors import MissingExtraError
+
+        try:
+            return create_engine(url, connect_args={"connect_timeout": 10})
+        except ImportError as error:
+            raise MissingExtraError("a ledger on PostgreSQL", "psycopg", "fleet") from error
+    from sqlalchemy.pool import StaticPool
+
+    memory = url.database in (None, "", ":memory:")
+    engine = (
+        create_engine(url, poolclass=StaticPool)
+        if memory
+        else create_engine(url, connect_args={"timeout": PATIENCE})
+    )
+
+    @event.listens_for(engine, "connect")
+    def _(raw: object, _record: object) -> None:
+        connection = raw
+        connection.isolation_level = None  # type: ignore[attr-defined]  # BEGIN is ours
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,271 @@
+"""From what sources tell of jobs to rows of the ledger: what each used, and what that came to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costcalc.base.errors import CostcalcError
+from costcalc.base.units import to_si
+from costcalc.decide.clock import zone
+from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.facts import Facts
+from costcalc.fleet.holding import Held, Holdings
+from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
+from costcalc.fleet.series import Hourly, hourly
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+GRID = to_si(1.0, "gCO2e/kWh")
+_NO_FIGURES: Mapping[str, None] = dict.fromkeys(
+    f"{name}{part}" for name in UNITS for part in ("", "_low", "_high")
+)
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """Rows of the ledger, and the kinds that they were costed by."""
+
+    rows: list[Row]
+    kinds: Mapping[str, Kind]
+
+
+class Pricing:
+    """The costs of a cluster's jobs; what one kind assumes is resolved once."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.fleet, self.cluster = cluster.fleet, cluster
+        self.holdings = Holdings(cluster)
+        self._zone = zone(self.fleet.timezone)
+        self._kinds: dict[Asked, Kind | str] = {}
+        self._changes: dict[tuple[str | None, str | None, str], tuple[tuple[str, object], ...]] = {}
+        self._series: Hourly | None = None
+        if self.fleet.grid.hourly:
+            path = self._path(self.fleet.grid.hourly)
+            self._series = hourly(path, self.fleet.grid.timezone)
+
+    def rows(self, facts: Sequence[Facts]) -> Priced:
+        """The rows of attempts; what cannot be costed has no figures, and says why."""
+        held = [self.holdings.held(one) for one in facts]
+        grids = self._grids(facts)
+        rows: list[Row] = []
+        of_kind: dict[Asked, list[int]] = {}
+        for place, (one, own, grid) in enumerate(zip(facts, held, grids, strict=True)):
+            row = self._row(one, own)
+            rows.append(row)
+            if own.devices is None or (own.devices and own.accelerator is None):
+                continue
+            if not one.seconds:
+                continue
+            scope = one.scope if one.joules is not None else None
+            if own.devices == 0 and scope != "node":
+                row["why"] = "no accelerator, and no meter: neither its power nor price is known"
+                continue
+            asked = Asked(
+                accelerator=own.accelerator,
+                devices=own.devices or 1.0,
+                scope=scope,
+                hourly=bool(np.isfinite(grid)),
+                changes=self.changes(one, str(row["month"])),
+            )
+            of_kind.setdefault(asked, []).append(place)
+        used: dict[str, Kind] = {}
+        for asked, places in of_kind.items():
+            kind = self.kind(asked)
+            if isinstance(kind, str):
+                for place in places:
+                    rows[place]["why"] = kind
+                continue
+            used[kind.digest] = kind
+            self._cost(kind, [rows[p] for p in places], [facts[p] for p in places], grids[places])
+        for row in rows:
+            row["digest"] = _digest(row)
+        return Priced(rows, used)
+
+    def kind(self, asked: Asked) -> Kind | str:
+        """The kind, or why there is none."""
+        if asked not in self._kinds:
+            try:
+                self._kinds[asked] = resolve(asked)
+            except CostcalcError as error:
+                self._kinds[asked] = str(error).splitlines()[0]
+        return self._kinds[asked]
+
+    def month(self, second: float) -> str:
+        """The month that a moment is in, where the cluster is."""
+        return datetime.fromtimestamp(second, UTC).astimezone(self._zone).isoformat()[:7]
+
+    def changes(self, facts: Facts, month: str) -> tuple[tuple[str, object], ...]:
+        """The keys of a run file that the cluster says of a job."""
+        key = (facts.partition, facts.account, month)
+        if key not in self._changes:
+            self._changes[key] = tuple(sorted(self._said(facts, month).items()))
+        return self._changes[key]
+
+    def _said(self, facts: Facts, month: str) -> dict[str, object]:
+        raw = self.cluster.raw
+        partition = self._section(("partitions", facts.partition or ""))
+        account = self._section(("accounts", facts.account or ""))
+        price = account.get("price") or partition.get("price") or raw.get("price") or {}
+        said = {
+            **_flat("hardware", partition.get("hardware") or {}),
+            **_flat("site", raw.get("site") or {}),
+            **_flat("embodied", raw.get("embodied") or {}),
+            **_flat("price", price),
+        }
+        if partition.get("per_node") and "hardware.instance" not in said:
+            said["hardware.per_node"] = partition["per_node"]
+        if month in self.fleet.pue:
+            said["site.pue"] = self.fleet.pue[month]
+        if self.fleet.rate is not None:
+            said["price.rate"] = str((raw or {}).get("rate"))
+            said["price.currency"] = self.fleet.currency
+        if self.fleet.profiles:
+            said["profiles"] = str(self._path(self.fleet.profiles).resolve())
+        return said
+
+    def _section(self, path: tuple[str, str]) -> Mapping[str, object]:
+        of = self.cluster.raw.get(path[0])
+        if not isinstance(of, Mapping):
+            return {}
+        names = path[1].split(",")
+        found = next((of[name] for name in names if name in of), None)
+        if found is None and path[0] == "partitions":
+            found = of.get("default")
+        return found if isinstance(found, Mapping) else {}
+
+    def _path(self, name: str) -> Path:
+        return (self.cluster.folder or Path()) / name
+
+    def _grids(self, facts: Sequence[Facts]) -> Array:
+        """The grid's intensity over each job, gCO2e/kWh; NaN where no series says it."""
+        if self._series is None:
+            return np.full(len(facts), np.nan)
+        start = np.array([one.start if one.start is not None else np.nan for one in facts])
+        end = np.array([one.end if one.end is not None else np.nan for one in facts])
+        return self._series.means(start, end)
+
+    def _row(self, one: Facts, own: Held) -> Row:
+        """What is known of an attempt before it is costed."""
+        end = one.end if one.end is not None else one.start
+        users, names = self.fleet.privacy.users, self.fleet.privacy.names
+        hours = None if own.devices is None else own.devices * one.seconds / HOUR
+        row: Row = {
+            "cluster": one.cluster, "job": one.job, "attempt": one.attempt, "source": one.source,
+            "raw": one.raw or None, "name": one.name if names == "keep" else None,
+            "user": one.user if users != "drop" else None, "account": one.account,
+            "partition": one.partition, "model": one.model, "state": one.state,
+            "month": self.month(end) if end is not None else "unknown", "submit": one.submit,
+            "start": one.start, "end": one.end, "seconds": one.seconds, "devices": own.devices,
+            "device": own.accelerator, "kinds": ",".join(one.kinds) or None, "shards": one.shards,
+            "nodes": one.nodes, "node_list": one.node_list, "cpus": one.cpus,
+            "device_hours": hours, "kind": None,
+            "scope": one.scope if one.joules is not None else None,
+            "meter": one.meter if one.joules is not None else None,
+            "metered": None if one.joules is None else one.joules / KWH,
+            "utilization": None, "mean_power": None, "pue": None, "grid": None,
+            "carbon_annual": None, "carbon_market": None, "why": own.why or None,
+        }  # fmt: skip
+        row |= _NO_FIGURES
+        return row
+
+    def _cost(self, kind: Kind, rows: list[Row], facts: list[Facts], grids: Array) -> None:
+        """The figures of jobs of one kind, laid into their rows."""
+        seconds = np.array([one.seconds for one in facts])
+        devices = np.array([float(str(row["devices"])) for row in rows])
+        hours = np.where(devices > 0, devices, 1.0) * seconds
+        metered = np.array([one.joules or 0.0 for one in facts]) if kind.scope else None
+        grid = grids * GRID if kind.hourly else None
+        made = kind.figures(kind.values, hours, metered, grid)
+        ends = kind.ranges(hours, metered)
+        scaled = 1.0 if grid is None else grid / GRID
+        columns: dict[str, Array] = {}
+        for name, value in made.items():
+            whole = np.broadcast_to(np.asarray(value, dtype=np.float64), hours.shape)
+            low, high = ends[name]
+            if grid is not None and name == "carbon_operational":
+                low, high = low * scaled, high * scaled
+            if grid is not None and name == "carbon_total":
+                low, high = self._total(ends, scaled)
+            columns[name] = whole / UNITS[name]
+            columns[f"{name}_low"] = np.minimum(low, whole) / UNITS[name]
+            columns[f"{name}_high"] = np.maximum(high, whole) / UNITS[name]
+        columns |= self._beside(kind, made, hours, metered, grids)
+        listed = {name: np.broadcast_to(v, hours.shape).tolist() for name, v in columns.items()}
+        lacks = "; ".join(f"{name}: {why}" for name, why in kind.why.items()) or None
+        for place, row in enumerate(rows):
+            for name, values in listed.items():
+                value = values[place]
+                row[name] = value if value == value else None  # noqa: PLR0124  # NaN is unknown
+            row["kind"], row["why"] = kind.digest, row["why"] or lacks
+
+    @staticmethod
+    def _total(ends: Mapping[str, tuple[Array, Array]], scaled: object) -> tuple[Array, Array]:
+        """The range of the sum where the grid is the hour's: its parts' ends, which is wider."""
+        used, made = ends["carbon_operational"], ends["carbon_embodied"]
+        return used[0] * scaled + made[0], used[1] * scaled + made[1]  # type: ignore[operator]
+
+    def _beside(
+        self,
+        kind: Kind,
+        made: Mapping[str, object],
+        hours: Array,
+        metered: Array | None,
+        grids: Array,
+    ) -> dict[str, Array]:
+        """What stands beside the figures: power, utilization, factors, other accountings."""
+        found: dict[str, Array] = {}
+        known = kind.values
+        energy = np.asarray(made["energy"], dtype=np.float64) if "energy" in made else None
+        if "pue" in known:
+            found["pue"] = np.asarray(known["pue"])
+        if "grid" in known:
+            found["grid"] = grids if kind.hourly else np.asarray(known["grid"] / GRID)
+        if energy is not None:
+            annual = kind.annual if kind.hourly else known.get("grid")
+            if annual is not None:
+                found["carbon_annual"] = energy * annual / UNITS["carbon_operational"]
+            if self.fleet.grid.market is not None:
+                market = energy * self.fleet.grid.market
+                found["carbon_market"] = market / UNITS["carbon_operational"]
+        if metered is not None and "billed" in known:
+            mean = kind.board_watts(hours, metered)
+            if mean is not None:
+                found["mean_power"] = mean
+                share = kind.utilization(mean)
+                if share is not None:
+                    found["utilization"] = share
+        return found
+
+
+def _flat(section: str, said: object) -> dict[str, object]:
+    """The dotted keys of a section."""
+    made: dict[str, object] = {}
+    for name, value in said.items() if isinstance(said, Mapping) else ():
+        path = f"{section}.{name}"
+        made |= _flat(path, value) if isinstance(value, Mapping) else {path: value}
+    return made
+
+
+#: what a row says; its figures follow from these
+_TOLD = (
+    "name", "user", "account", "partition", "model", "state", "month", "submit", "start", "end",
+    "seconds", "devices", "device", "kinds", "shards", "nodes", "node_list", "cpus", "kind",
+    "scope", "meter", "metered", "grid", "why",
+)  # fmt: skip
+
+
+def _digest(row: Row) -> str:
+    """What tells whether a row says the same as the one before it."""
+    text = repr([row[name] for name in _TOLD])
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()

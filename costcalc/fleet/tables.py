@@ -1,0 +1,186 @@
+"""The tables of a ledger, and the steps from each of its versions to the next.
+
+Columns are in the units of a report: hours, device-hours, kWh, kgCO2e, litres, the cluster's
+currency; times are seconds since 1970 (UTC).  NULL is unknown.  Nothing is changed in place but
+``current``: a correction is a new row with the next ``revision``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    true,
+)
+
+#: figures with a low and a high end, as a report's results name them
+FIGURES = (
+    "energy_it", "energy", "cost", "carbon_operational", "carbon_embodied", "carbon_total", "water",
+)  # fmt: skip
+
+metadata = MetaData()
+
+#: one row: which version the ledger is, what its money is in, what names are hashed with
+about = Table("about", metadata, Column("key", String, primary_key=True), Column("value", Text))
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("began", Float, nullable=False),
+    Column("ended", Float),  # NULL: it did not come to its end
+    Column("added", Integer, nullable=False, default=0),
+    Column("corrected", Integer, nullable=False, default=0),
+    Column("known", Integer, nullable=False, default=0),
+    Column("refused", Integer, nullable=False, default=0),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("import_id", ForeignKey("imports.id"), nullable=False, index=True),
+    Column("line", Integer),
+    Column("row", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+#: what jobs are costed by: a run file and the assumptions that follow from it
+kinds = Table(
+    "kinds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("run", Text, nullable=False),
+    Column("known", Text, nullable=False),
+    Column("scope", String),
+    Column("version", String, nullable=False),
+)
+
+#: what meters say of a job: joules over seconds
+readings = Table(
+    "readings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Column("job", String, nullable=False),
+    Column("attempt", String, nullable=False),  # empty: of all attempts
+    Column("revision", Integer, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("meter", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("joules", Float, nullable=False),
+    Column("seconds", Float, nullable=False),  # that the joules were counted in
+    Column("coverage", Float),
+    Column("model", Text),
+    Column("import_id", ForeignKey("imports.id"), nullable=False),
+    UniqueConstraint("cluster", "job", "attempt", "meter", "revision"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Column("job", String, nullable=False),
+    Column("attempt", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("import_id", ForeignKey("imports.id"), nullable=False),
+    Column("source", String, nullable=False),
+    Column("raw", String),
+    Column("name", Text),
+    Column("user", String),
+    Column("account", String),
+    Column("partition", String),
+    Column("model", Text),
+    Column("state", String, nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("submit", Float),
+    Column("start", Float),
+    Column("end", Float),
+    Column("seconds", Float, nullable=False),
+    Column("devices", Float),
+    Column("device", String),
+    Column("kinds", Text),
+    Column("shards", Float),
+    Column("nodes", Integer),
+    Column("node_list", Text),
+    Column("cpus", Float),
+    Column("device_hours", Float),
+    Column("kind", ForeignKey("kinds.id")),
+    Column("scope", String),
+    Column("meter", String),
+    Column("metered", Float),
+    Column("utilization", Float),
+    Column("mean_power", Float),
+    Column("pue", Float),
+    Column("grid", Float),
+    *[Column(f"{name}{end}", Float) for name in FIGURES for end in ("", "_low", "_high")],
+    Column("carbon_annual", Float),
+    Column("carbon_market", Float),
+    Column("why", Text),
+    UniqueConstraint("cluster", "job", "attempt", "revision"),
+)
+#: what a month's sums read, so that they need not read the rows
+Index(
+    "jobs_of_a_month",
+    *[
+        jobs.c[name]
+        for name in (
+            "month", "account", "kind", "state", "device_hours", "metered", "utilization",
+            "energy_it", "energy", "cost", "carbon_operational", "carbon_embodied", "carbon_total",
+            "water", "carbon_annual", "carbon_market",
+        )
+    ],
+    sqlite_where=jobs.c.current == true(),
+    postgresql_where=jobs.c.current == true(),
+)  # fmt: skip
+#: what the meters of nodes counted over a span of time, for what no job had
+node_energy = Table(
+    "node_energy",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cluster", String, nullable=False),
+    Column("node", String, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("meter", String, nullable=False),
+    Column("joules", Float, nullable=False),
+    Column("coverage", Float, nullable=False),
+    Column("import_id", ForeignKey("imports.id"), nullable=False),
+    UniqueConstraint("cluster", "node", "start", "end", "meter"),
+)
+
+
+def _first(connection: Connection) -> None:
+    """Version 1: jobs, what they are costed by, what meters say, imports and what they refused."""
+    metadata.create_all(
+        connection, tables=[about, imports, refused, kinds, readings, jobs], checkfirst=True
+    )
+
+
+def _nodes(connection: Connection) -> None:
+    """Version 2: what the meters of nodes counted."""
+    node_energy.create(connection, checkfirst=True)
+
+
+#: from an empty database up; a version is the number of steps that were made
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _nodes)
+VERSION = len(MIGRATIONS)

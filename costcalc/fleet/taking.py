@@ -1,0 +1,98 @@
+"""A source into the ledger: in batches, each whole; what is refused is listed with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import insert, update
+
+from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.entering import Counted, enter, parts, with_readings
+from costcalc.fleet.facts import Facts, Refused, pseudonym
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.pricing import Pricing
+from costcalc.fleet.tables import imports, refused
+
+BATCH = 5_000
+SHOWN = 20  # refusals that are kept at hand to be printed; the ledger has them all
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of an import."""
+
+    counted: Counted = field(default_factory=Counted)
+    refused: int = 0
+    shown: list[Refused] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """What is said of it."""
+        found = self.counted
+        told = (
+            f"{found.added} jobs added, {found.corrected} corrected, {found.known} known already, "
+            f"{self.refused} rows refused"
+        )
+        rows = [f"  line {one.line or '?'}: {one.row}: {one.why}" for one in self.shown]
+        more = self.refused - len(self.shown)
+        rest = [f"  … and {more} more: costcalc fleet check --refused"] if more > 0 else []
+        return [told, *rows, *rest]
+
+
+def take(
+    ledger: Ledger, cluster: Cluster, stream: Iterable[Facts | Refused], *, source: str, name: str
+) -> Taken:
+    """Every attempt of a stream into the ledger.
+
+    A stream that breaks leaves what came before it, which importing again finds known.
+
+    Raises:
+        InputError: the stream breaks, or the database does.
+    """
+    began, pricing, taken = time.time(), Pricing(cluster), Taken()
+    with ledger.writing() as connection:
+        row = insert(imports).values(source=source, name=name, began=began)
+        number = connection.execute(row.returning(imports.c.id)).scalar_one()
+    secret = ledger.about("secret") if cluster.fleet.privacy.users == "hash" else None
+    for batch in parts(stream, BATCH):
+        told = [one for one in batch if isinstance(one, Facts)]
+        if secret is not None:
+            told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
+        _batch(ledger, pricing, told, [r for r in batch if isinstance(r, Refused)], number, taken)
+    with ledger.writing() as connection:
+        connection.execute(update(imports).where(imports.c.id == number).values(ended=time.time()))
+    return taken
+
+
+def _batch(
+    ledger: Ledger,
+    pricing: Pricing,
+    facts: list[Facts],
+    out: list[Refused],
+    number: int,
+    taken: Taken,
+) -> None:
+    """One batch: read, costed, compared and written in one transaction."""
+    with ledger.writing() as connection:
+        priced = pricing.rows(with_readings(connection, facts))
+        counted = enter(connection, priced, number)
+        if out:
+            rows = [
+                {"import_id": number, "line": one.line, "row": one.row, "why": one.why}
+                for one in out
+            ]
+            connection.execute(insert(refused), rows)
+        connection.execute(
+            update(imports)
+            .where(imports.c.id == number)
+            .values(
+                added=imports.c.added + counted.added,
+                corrected=imports.c.corrected + counted.corrected,
+                known=imports.c.known + counted.known,
+                refused=imports.c.refused + len(out),
+            )
+        )
+    taken.counted.plus(counted)
+    taken.refused += len(out)
+    taken.shown += out[: SHOWN - len(taken.shown)]

@@ -1,0 +1,94 @@
+"""The rows of ``sacct -P``, cell by cell: which job, how long, what it held, what a plugin metered.
+
+Energy 0, or Slurm's sign for no value, is a cluster without an energy plugin: unknown, never 0.
+"""
+
+from __future__ import annotations
+
+import re
+
+from costcalc.base.errors import Problem
+from costcalc.report.importing.cells import Row, at, number
+
+NEEDED = (("JobID", "JobIDRaw"), ("AllocTRES", "ReqTRES"), ("ElapsedRaw", "Elapsed"))
+OTHERS = ("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts")
+_TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
+#: sacct prints joules of ConsumedEnergy by thousands (Slurm, convert_num_unit2 with 1000)
+_THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+_JOULES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)", re.ASCII | re.IGNORECASE)
+#: NO_VAL, INFINITE and their 64-bit kin (slurm.h)
+NO_VALUES = frozenset({2**32 - 1, 2**32 - 2, 2**64 - 1, 2**64 - 2})
+#: watts a device, or a job without any, beyond which no node draws: a counter that wrapped
+MOST_WATTS = 20_000.0
+FAILED = (
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_ME",
+    "TIMEOUT",
+    "BOOT_FAIL",
+    "DEADLINE",
+    "CANCELLED",
+    "REQUEUED",
+    "PREEMPTED",
+)
+RUNNING = ("RUNNING", "SUSPENDED")
+WAITING = ("PENDING", "REQUEUE_HOLD", "REQUEUE_FED", "CONFIGURING")
+
+
+def job_of(row: Row) -> str:
+    """The job, or ``job.step``, that a row is of."""
+    return row.get("JobID") or row.get("JobIDRaw") or ""
+
+
+def tres_of(row: Row) -> str:
+    """What was allocated, else what was asked for."""
+    return row.get("AllocTRES") or row.get("ReqTRES") or ""
+
+
+def energy_of(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> float | None:
+    """Joules of an attempt: the sum of its steps, else its own; 0 is unknown."""
+    found = [
+        joules_of(step, name, problems) for step in steps if not job_of(step).endswith(".extern")
+    ]
+    return sum(value for value in found if value) or joules_of(row, name, problems) or None
+
+
+def joules_of(row: Row, name: str, problems: list[Problem]) -> float | None:
+    """Joules that a row's own cells say; None where they say none."""
+    for column in ("ConsumedEnergyRaw", "ConsumedEnergy"):
+        text = row.get(column, "")
+        if not text:
+            continue
+        match = _JOULES.fullmatch(text)
+        if match is None:
+            problems.append(at(name, row, column, "joules, such as 3600000 or 3.60M"))
+            return None
+        value = float(match[1]) * _THOUSANDS[match[2].upper()]
+        if value not in NO_VALUES:
+            return value
+    return None
+
+
+def elapsed_of(row: Row, name: str, problems: list[Problem]) -> float | None:
+    """Seconds that an attempt ran; None where it never started."""
+    raw, text = row.get("ElapsedRaw", ""), row.get("Elapsed", "")
+    seconds = number(raw)
+    seconds = seconds_of(text) if seconds is None else seconds
+    if seconds is None and (raw or text) and not in_state(row, WAITING):
+        column = "ElapsedRaw" if raw else "Elapsed"
+        problems.append(at(name, row, column, "a time, such as 3600 or 1-02:03:04"))
+    return seconds
+
+
+def in_state(row: Row, states: tuple[str, ...]) -> bool:
+    """Whether a row is in one of these states, which Slurm writes as ``CANCELLED by 0`` too."""
+    return row.get("State", "").upper().startswith(states)
+
+
+def seconds_of(text: str | None) -> float | None:
+    """``1-02:03:04`` in seconds."""
+    found = _TIME.match(str(text or ""))
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -1,0 +1,82 @@
+"""fleet.yaml: every fault at its line, all at once."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_byhand import cluster
+
+from costcalc.base.errors import InputError
+from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.nodes import expanded
+from costcalc.fleet.shipped import template
+
+
+def test_faults_are_told_together() -> None:
+    with pytest.raises(InputError) as error:
+        cluster("partitons: {}\nsite: {pue: 0.5}\nidle: {pays: nobody, node_power: 100}\n")
+    assert str(error.value) == (
+        "fleet.yaml:1:1: partitons: unknown key; did you mean partitions?\n"
+        "fleet.yaml:2:13: site.pue: expected a power usage effectiveness, from 1 to 5; got 0.5\n"
+        "fleet.yaml:3:34: idle.node_power: expected a power (W, kW, MW); got 100, "
+        "which has no unit\n"
+        "3 problems in fleet.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("currency: EUR", "fleet.yaml:1:11: currency: EUR needs rate: such as 1.08 USD/EUR"),
+        (
+            "timezone: Mars",
+            "fleet.yaml:1:11: timezone: expected a time zone, such as Europe/Berlin or UTC; "
+            'got "Mars"',
+        ),
+        (
+            "pue: {2026-13: 1.2}",
+            'fleet.yaml:1:16: pue.2026-13: expected a month such as 2026-07; got "2026-13"',
+        ),
+        (
+            "budgets: [{account: a, cost: 5 EUR}]",
+            "fleet.yaml:1:30: budgets[0].cost: expected USD, the ledger's currency; got EUR",
+        ),
+        (
+            "budgets: [{account: a}]",
+            "fleet.yaml:1:11: budgets[0]: expected one of cost, energy, carbon, device_hours",
+        ),
+    ],
+)
+def test_what_single_values_cannot_tell(text: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        cluster(text)
+    assert str(error.value) == f"{said}\n1 problem in fleet.yaml"
+
+
+def test_the_template_is_a_cluster_also_with_its_comments_taken_off() -> None:
+    assert cluster(template()).fleet.name == "my cluster"
+    import re
+
+    bare = re.sub(r"(?m)^# (?=[a-z]+:|  |- )", "", template().split("\n", 1)[1])
+    bare = re.sub(r"(?m)^price: \{device_hour.*\n", "", bare)
+    found = cluster(bare).fleet
+    assert found.currency == "EUR"
+    assert found.partitions["gpu"].nodes == 16
+    assert len(found.budgets) == 2
+
+
+def test_names_of_nodes() -> None:
+    assert expanded("a[08-10,3],b") == ("a08", "a09", "a10", "a3", "b")
+    assert expanded("r[1-2]n[1-2]") == ("r1n1", "r1n2", "r2n1", "r2n2")
+
+
+def test_init_writes_what_is_not_there(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    assert run(["fleet", "init"]) == OK
+    assert (tmp_path / "fleet.yaml").exists()
+    assert (tmp_path / "fleet.db").exists()
+    (tmp_path / "fleet.yaml").write_text("name: mine\n")
+    assert run(["fleet", "init"]) == OK
+    assert (tmp_path / "fleet.yaml").read_text() == "name: mine\n"
+    capsys.readouterr()
+    assert run(["fleet", "import", "slrm", "x"]) == WRONG_USE
+    assert "did you mean slurm?" in capsys.readouterr().err

@@ -1,0 +1,156 @@
+"""The ledger: twice is once, a correction supersedes, two importers do not tangle, versions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows, told
+from sqlalchemy import select, text
+
+from costcalc.base.errors import InputError
+from costcalc.fleet import tables
+from costcalc.fleet.facts import Facts, Refused
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.taking import BATCH, take
+
+
+def test_twice_is_once_and_a_correction_is_a_new_row() -> None:
+    with memory() as ledger:
+        first = imported(ledger, cluster(), line(JobID="1"), line(JobID="2", State="RUNNING"))
+        assert (first.counted.added, first.counted.known) == (2, 0)
+        again = imported(ledger, cluster(), line(JobID="1"), line(JobID="2", State="RUNNING"))
+        assert (again.counted.added, again.counted.corrected, again.counted.known) == (0, 0, 2)
+        later = imported(ledger, cluster(), line(JobID="2", ElapsedRaw="10800"))
+        assert (later.counted.added, later.counted.corrected) == (0, 1)
+        assert [(row.job, row.state, row.revision) for row in rows(ledger)] == [
+            ("1", "completed", 0),
+            ("2", "completed", 1),
+        ]
+        assert len(rows(ledger, everything=True)) == 3
+
+
+def test_another_price_is_a_correction_too() -> None:
+    with memory() as ledger:
+        imported(ledger, cluster(), line())
+        dearer = imported(ledger, cluster(FLEET.replace("2 USD", "3 USD")), line())
+        assert dearer.counted.corrected == 1
+        (row,) = rows(ledger)
+        assert row.cost == pytest.approx(8 * 3.0)
+
+
+def test_what_is_refused_is_kept_with_its_reason() -> None:
+    with memory() as ledger:
+        taken = imported(ledger, cluster(), line(JobID="1"), line(JobID="2", State="ODD"))
+        assert taken.lines() == [
+            "1 jobs added, 0 corrected, 0 known already, 1 rows refused",
+            '  line 3: 2: State: no state of Slurm: "ODD"',
+        ]
+        with ledger.reading() as connection:
+            (row,) = connection.execute(select(tables.refused))
+        assert (row.line, row.row, row.why) == (3, "2", 'State: no state of Slurm: "ODD"')
+
+
+def test_a_source_that_dies_leaves_what_came_before_and_goes_on_later() -> None:
+    found = told(*(line(JobID=str(n)) for n in range(BATCH + 5)))
+
+    def dying() -> Iterator[Facts | Refused]:
+        yield from found[: BATCH + 2]
+        raise InputError([])
+
+    with memory() as ledger:
+        with pytest.raises(InputError):
+            take(ledger, cluster(), dying(), source="slurm", name="sacct")
+        assert len(rows(ledger)) == BATCH  # whole batches
+        with ledger.reading() as connection:
+            (row,) = connection.execute(select(tables.imports))
+        assert (row.ended, row.added) == (None, BATCH)
+        whole = take(ledger, cluster(), iter(found), source="slurm", name="sacct")
+        assert (whole.counted.added, whole.counted.known) == (5, BATCH)
+
+
+def test_two_importers_at_once_count_each_job_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/fleet.db"
+    Ledger.open(url, create=True).close()
+    found = told(*(line(JobID=str(n)) for n in range(400)))
+    counted: list[int] = []
+
+    def work(part: list[Facts]) -> None:
+        with Ledger.open(url) as own:
+            for start in range(0, len(part), 40):
+                some = iter(part[start : start + 40])
+                counted.append(take(own, cluster(), some, source="slurm", name="x").counted.added)
+
+    threads = [threading.Thread(target=work, args=(part,)) for part in (found, found[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Ledger.open(url) as ledger:
+        assert len(rows(ledger, everything=True)) == 400
+    assert sum(counted) == 400
+
+
+def test_garbage_does_not_touch_the_rest() -> None:
+    lines = [line(JobID=str(n)) if n % 10 else f"\x00\xff|{'?' * n}" for n in range(1, 201)]
+    with memory() as ledger:
+        taken = imported(ledger, cluster(), *lines)
+        assert (taken.counted.added, taken.refused) == (180, 20)
+        assert {one.why for one in taken.shown} == {"2 cells, and the header has 19; cut off?"}
+
+
+def test_names_are_hashed_with_the_secret_of_the_ledger() -> None:
+    private = cluster(FLEET + "privacy: {users: hash}\n")
+    with memory() as one, memory() as other:
+        for ledger in (one, other):
+            imported(ledger, private, line(JobID="1"), line(JobID="2"), line(JobID="3", User="bo"))
+        a, b, c = (row.user for row in rows(one))
+        assert a == b != c
+        assert a.startswith("user-")
+        assert rows(other)[0].user != a
+
+
+def test_an_older_ledger_is_brought_up_and_a_newer_one_refused(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    with Ledger.open(f"sqlite:///{file}", create=True) as ledger, ledger.writing() as connection:
+        connection.execute(text("DROP TABLE node_energy"))
+        connection.execute(text("UPDATE about SET value = '1' WHERE key = 'version'"))
+    with Ledger.open(str(file)) as ledger:
+        assert ledger.about("version") == str(tables.VERSION)
+        with ledger.reading() as connection:
+            assert connection.execute(select(tables.node_energy)).all() == []
+        with ledger.writing() as connection:
+            connection.execute(text("UPDATE about SET value = '99' WHERE key = 'version'"))
+    with pytest.raises(InputError, match="the ledger is of version 99, and this costcalc knows"):
+        Ledger.open(str(file))
+
+
+def test_a_ledger_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        Ledger.open(f"sqlite:///{tmp_path}/no.db")
+    assert "ledger: no ledger is there; costcalc fleet init makes one" in str(error.value)
+    assert not (tmp_path / "no.db").exists()
+    with pytest.raises(InputError) as error:
+        Ledger.open("mysql://x/y")
+    assert str(error.value) == (
+        'ledger: expected sqlite:///FILE or postgresql://USER@HOST/NAME; got "mysql://x/y"'
+    )
+
+
+def test_a_password_is_in_no_message() -> None:
+    with pytest.raises(InputError) as error:
+        Ledger.open("postgresql://me:hunter2@127.0.0.1:1/fleet")
+    assert "hunter2" not in str(error.value)
+    assert "the database does not do it" in str(error.value) or "psycopg" in str(error.value)
+
+
+def test_half_of_a_dump_and_then_all_of_it() -> None:
+    whole = [line(JobID=str(n)) for n in range(1, 11)]
+    half = [*whole[:5], whole[5][:30]]
+    with memory() as ledger:
+        first = take(ledger, cluster(), read_dump(*half), source="slurm", name="x")
+        assert (first.counted.added, first.refused) == (5, 1)
+        second = take(ledger, cluster(), read_dump(*whole), source="slurm", name="x")
+        assert (second.counted.added, second.counted.known) == (5, 5)

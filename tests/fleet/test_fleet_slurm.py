@@ -1,0 +1,186 @@
+"""`sacct -P -D` as a stream: what is an attempt, what it held, and what is refused, with why."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_byhand import dump, line, read_dump, told
+
+from costcalc.base.errors import InputError
+from costcalc.fleet.facts import Refused
+from costcalc.fleet.importing.slurm import Reading, attempts
+
+
+def test_an_allocation_and_its_steps_are_one_attempt() -> None:
+    (job,) = told(
+        line(JobID="7", ConsumedEnergyRaw=""),
+        line(JobID="7.batch", ConsumedEnergyRaw="1000000"),
+        line(JobID="7.extern", ConsumedEnergyRaw="900000000"),
+        line(JobID="7.0", ConsumedEnergyRaw="8000000"),
+    )
+    assert (job.job, job.devices, job.kinds, job.seconds) == ("7", 4.0, ("h100",), 7200.0)
+    assert (job.joules, job.scope) == (9_000_000.0, "node")  # extern is not a part of the work
+    assert (job.user, job.account, job.partition, job.state) == (
+        "anna",
+        "chemistry",
+        "gpu",
+        "completed",
+    )
+    assert job.start == 1791194400.0  # 2026-10-05T10:00 UTC: 20,731 days and 10 hours
+    assert 1791194400 == (20_731 * 24 + 10) * 3600
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("COMPLETED", "completed"),
+        ("CANCELLED by 1000", "cancelled"),
+        ("OUT_OF_MEMORY", "failed"),
+        ("DEADLINE", "timeout"),
+        ("PREEMPTED", "requeued"),
+        ("NODE_FAIL", "node_fail"),
+        ("RUNNING", "running"),
+        ("SUSPENDED", "suspended"),
+    ],
+)
+def test_states(said: str, state: str) -> None:
+    assert told(line(State=said))[0].state == state
+
+
+def test_attempts_of_a_requeued_job_are_told_apart_by_their_start() -> None:
+    first, second = told(
+        line(JobID="9", State="NODE_FAIL", Start="2026-10-05T10:00:00"),
+        line(JobID="9", State="COMPLETED", Start="2026-10-05T14:00:00", End="2026-10-05T16:00:00"),
+    )
+    assert first.key[:2] == second.key[:2] == ("c", "9")
+    assert int(second.attempt) - int(first.attempt) == 4 * 3600
+
+
+def test_arrays_and_heterogeneous_jobs_are_rows_of_their_own() -> None:
+    found = told(
+        line(JobID="12_3", JobIDRaw="15"),
+        line(JobID="20+0", JobIDRaw="20"),
+        line(JobID="20+1", JobIDRaw="21", AllocTRES="cpu=4,node=1"),
+    )
+    assert [(one.job, one.raw, one.devices) for one in found] == [
+        ("12_3", "15", 4.0),
+        ("20+0", "20", 4.0),
+        ("20+1", "21", 0.0),
+    ]
+
+
+def test_parts_of_devices() -> None:
+    mig, shards = told(
+        line(JobID="1", AllocTRES="cpu=1,gres/gpu:a100_2g.10gb=1,gres/gpu=1"),
+        line(JobID="2", AllocTRES="cpu=1,gres/shard=3"),
+    )
+    assert mig.devices == pytest.approx(2 / 7)
+    assert (shards.devices, shards.shards) == (None, 3.0)
+
+
+def test_what_never_ran_or_ran_elsewhere_is_no_attempt() -> None:
+    assert (
+        told(
+            line(JobID="1", State="PENDING", Start="Unknown", End="Unknown", ElapsedRaw="0"),
+            line(JobID="2", State="CANCELLED by 0", AllocTRES="", Start="None", ElapsedRaw="0"),
+            line(JobID="3", State="REVOKED"),  # the sibling of a federated job
+            line(JobID="4_[1-9]", State="PENDING", ElapsedRaw="0"),
+        )
+        == []
+    )
+
+
+def test_a_clock_that_was_set_back_leaves_the_time_that_slurm_counted() -> None:
+    (job,) = told(line(Start="2026-10-05T10:00:00", End="2026-10-05T09:00:00"))
+    assert job.end is not None
+    assert job.start is not None
+    assert (job.seconds, job.end - job.start) == (7200.0, 7200.0)
+
+
+def test_a_job_that_runs_ends_now_as_far_as_is_known() -> None:
+    (job,) = told(line(State="RUNNING", End="Unknown", Suspended="01:00:00"))
+    assert job.end is not None
+    assert job.start is not None
+    assert job.end - job.start == 7200.0 + 3600.0
+
+
+def test_a_counter_that_wrapped_is_no_energy() -> None:
+    (job,) = told(line(ConsumedEnergyRaw=str(7200 * 4 * 20_001)))
+    assert job.joules is None
+    assert job.why == "the energy counter wrapped: more than any node draws"
+    (most,) = told(line(ConsumedEnergyRaw=str(7200 * 4 * 20_000)))
+    assert most.joules == 7200 * 4 * 20_000
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ({"JobID": "abc"}, "no job id such as 123, 12_3 or 12+1"),
+        ({"JobID": "8.0"}, "a step without its job's row before it"),
+        ({"State": "WHAT"}, 'State: no state of Slurm: "WHAT"'),
+        (
+            {"ElapsedRaw": "soon"},
+            'ElapsedRaw: expected a time, such as 3600 or 1-02:03:04; got "soon"',
+        ),
+        ({"ElapsedRaw": "999999999"}, "ElapsedRaw: 1e+09 s are more than ten years"),
+        ({"Start": "yesterday"}, "Start: no time"),
+        (
+            {"ConsumedEnergyRaw": "much"},
+            'ConsumedEnergyRaw: expected joules, such as 3600000 or 3.60M; got "much"',
+        ),
+        (
+            {"Submit": "Unknown", "Start": "Unknown", "End": "Unknown"},
+            "no time of Start, Submit or End: it stands in no month",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_line(cells: dict[str, str], why: str) -> None:
+    found = read_dump(line(JobID="1"), line(**{"JobID": "2", **cells}))
+    (bad,) = [one for one in found if isinstance(one, Refused)]
+    assert len(found) == 2
+    assert bad == Refused(line=3, row=cells.get("JobID", "2"), why=why)
+
+
+def test_a_line_that_was_cut_off_and_one_with_a_bar_in_a_name() -> None:
+    whole = line(JobID="5")
+    found = read_dump(line(JobID="4", JobName="a|b"), whole, line(JobID="6")[:20])
+    assert [one for one in found if isinstance(one, Refused)] == [
+        Refused(line=2, row="4", why="20 cells, and the header has 19; a name with a | in it?"),
+        Refused(line=4, row="6", why="6 cells, and the header has 19; cut off?"),
+    ]
+    assert len(found) == 3
+
+
+def test_dumps_put_together_have_their_header_again() -> None:
+    once = dump(line(JobID="1"))
+    assert len(list(attempts([*once, *once], "x", Reading()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "x:1: expected a table of sacct -P with its header; it is empty"),
+        (
+            ["JobID|State"],
+            "x:1: expected a table of sacct -P with its header; missing: AllocTRES, ElapsedRaw",
+        ),
+    ],
+)
+def test_what_is_no_table(lines: list[str], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        list(attempts(lines, "x", Reading()))
+    assert str(error.value) == f"{said}\n1 problem in x"
+
+
+def test_the_reader_is_a_stream() -> None:
+    """It asks for no line before it needs it: a dump of any length takes no more memory."""
+    asked = 0
+
+    def lines() -> object:
+        nonlocal asked
+        for text in dump(*(line(JobID=str(n)) for n in range(1, 100))):
+            asked += 1
+            yield text
+
+    stream = attempts(lines(), "x", Reading())  # type: ignore[arg-type]
+    next(stream)
+    assert asked == 3  # the header, the job, and the next job, which ends the first
