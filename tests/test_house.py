@@ -27,7 +27,7 @@ ORDER = [
     ("decide", "change"),
     ("fleet",),
     ("validate",),
-    ("integrations",),
+    ("integrations", "web"),
     ("cli",),
     ("__main__",),
 ]

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict, TypeVar
+from typing import Literal, NotRequired, TypeVar
+
+from typing_extensions import TypedDict  # which pydantic reads on every Python
 
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError, nearest, wrong
@@ -43,6 +45,7 @@ class ScenarioRow(TypedDict):
 T = TypeVar("T")
 AXES = ("precisions", "accelerators", "counts", "regions", "plans")
 MOST_IN_A_CHUNK = 250_000
+MOST_COUNTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,10 @@ def counts(value: object) -> tuple[int, ...]:
                 "counts", f'expected a range from less to more, to 10 million; got "{word}"'
             )
         if found[3]:
-            made += range(first, last + 1, int(found[3]))
+            step = int(found[3])
+            if (last - first) // step >= MOST_COUNTS:
+                raise wrong("counts", f'expected {MOST_COUNTS:,} counts at most; got "{word}"')
+            made += range(first, last + 1, step)
             continue
         while first <= last:
             made.append(first)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
+from costcalc.base.document import Document
 from costcalc.base.errors import InputError
 from costcalc.report import closure, identities
 from costcalc.report.files import document_of, schema_problems
@@ -80,7 +81,11 @@ def verify(path: str | Path) -> Verdict:
     Raises:
         InputError: the file cannot be read at all.
     """
-    document = document_of(path)
+    return verified(document_of(path))
+
+
+def verified(document: Document) -> Verdict:
+    """The verdict on a document that was read as a report; see :func:`verify`."""
     problems = schema_problems(document)
     if problems:
         lines = tuple(str(problem) for problem in problems)
@@ -121,7 +126,10 @@ def _again(report: Report) -> Step:
     title = "recomputation"
     try:
         again = recompute(report)
-    except (InputError, TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
+    except (
+        *(InputError, TypeError, AttributeError, KeyError, ValueError, ArithmeticError),
+        OSError,  # the name of a profile that no file can have
+    ) as error:
         line = f"the run cannot be calculated again ({type(error).__name__})"
         return Step(title=title, said="failed", discrepancies=(line,))
     return Step(

@@ -27,7 +27,15 @@ def load(path: str | Path) -> Report:
     Raises:
         InputError: it is missing, too large, no strict YAML, or no ``costcalc/report/v1``.
     """
-    document = document_of(path)
+    return checked(document_of(path))
+
+
+def checked(document: Document) -> Report:
+    """The report in a document that was read.
+
+    Raises:
+        InputError: it is no ``costcalc/report/v1``.
+    """
     problems = schema_problems(document)
     if problems:
         raise InputError(problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
-from costcalc.base.errors import CostcalcError
+from costcalc.base.errors import CostcalcError, shown, wrong
 from costcalc.calculator.document import kind, sections
 from costcalc.calculator.result import EARLIER, MODEL_VERSION
 from costcalc.report.metered import dressed, recorded
@@ -147,20 +147,31 @@ def _estimated(report: Report) -> Report:
     from costcalc.calculator.calculate import estimate
 
     run = {**asked(report), "defaults": None}
+    folder_said = run.pop("profiles", None)  # a report carries what it used of that folder
     carried = report.get("profiles") or {}
     if not carried:
         made = estimate(run).to_dict(identify=True)
     else:
         with tempfile.TemporaryDirectory() as folder:
             for name, profile in carried.items():
-                kind = "accelerators" if "kind" in profile else "hosts"
-                place = Path(folder, kind)
-                place.mkdir(exist_ok=True)
-                place.joinpath(Path(name).name).write_text(writing.to_yaml(profile), "utf-8")
+                _placed(Path(folder), name, profile)
             made = estimate({**run, "profiles": folder}).to_dict(identify=True)
+    if folder_said is not None or carried:
         made["run"]["profiles"] = report["run"].get("profiles")  # its folder, as it was
         made |= sections(cast("Report", made))
     return cast("Report", made)
+
+
+_FILE_NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,99}\.yaml")
+
+
+def _placed(folder: Path, name: str, profile: Mapping[str, object]) -> None:
+    """Write a profile that a report carries where it is looked for: a name, never a path."""
+    if not _FILE_NAME.fullmatch(name):
+        raise wrong("profiles", f"expected the name of a YAML file; got {shown(name)}")
+    place = folder / ("accelerators" if "kind" in profile else "hosts")
+    place.mkdir(exist_ok=True)
+    (place / name).write_text(writing.to_yaml(profile), "utf-8")
 
 
 # What a merged report keeps of each of its reports.
@@ -200,7 +211,7 @@ def _files(run: object) -> list[str]:
         return [name for item in run for name in _files(item)]
     if not isinstance(run, Mapping):
         return []
-    found = [key for key in ("config",) if isinstance(run.get(key), str)]
+    found = [key for key in ("config", "calibration") if isinstance(run.get(key), str)]
     return found + [name for value in run.values() for name in _files(value)]
 
 

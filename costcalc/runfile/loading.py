@@ -268,21 +268,25 @@ def _validated(
         problem, about = translated(item, document, Run, hint=number < MAX_HINTS, words=KEYS)
         problems.append(problem)
         bad += about
-    return None, problems, bad, _sound(raw, items)
+    sound, gone = _sound(raw, items)
+    return None, problems, [*bad, *gone], sound
 
 
-def _sound(raw: Mapping[str, object], items: Sequence[Any]) -> Mapping[str, object]:
-    """What of a run is left to check: without what is wrong, and what is wrong without that."""
-    rest: Mapping[str, object] = raw
-    while items:
-        rest = _without(rest, {_removed(item) for item in items})
+def _sound(
+    raw: Mapping[str, object], items: Sequence[Any]
+) -> tuple[Mapping[str, object], list[KeyPath]]:
+    """What is left without what cannot be read; a section that then lacks a key goes whole."""
+    left = _without(raw, {_removed(item) for item in items})
+    gone: list[KeyPath] = []
+    while True:
         try:
-            Run.model_validate(rest)
+            Run.model_validate(left)
         except ValidationError as error:
-            items = error.errors(include_url=False)
+            more = {_removed(item) for item in error.errors(include_url=False)}
+            gone += more
+            left = _without(left, more)
         else:
-            break
-    return rest
+            return left, gone
 
 
 def _removed(item: Any) -> KeyPath:

@@ -62,6 +62,7 @@ __all__ = [
     "schema",
 ]
 PLANS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "owned")
+MOST_DEVICES = 1e9  # more than were ever made; the layouts of more would be searched for long
 DEVICES = ("device", "gpu", "tpu", "chip", "accelerator", "card", "core")
 
 
@@ -131,9 +132,9 @@ class Hardware(Section):
     accelerator: Annotated[str, text("a profile (costcalc hardware list)")] | None = key(
         "the device: costcalc hardware list"
     )
-    count: Annotated[int, whole("a whole number of devices", of=DEVICES)] | None = key(
-        "how many, in the profile's unit"
-    )
+    count: (
+        Annotated[int, whole("a whole number of devices", most=MOST_DEVICES, of=DEVICES)] | None
+    ) = key("how many, in the profile's unit")
     per_node: Count | None = key("devices in one node")
     instance: Annotated[str, text("the name of an instance or host")] | None = key(
         "a cloud instance, which says accelerator and devices a node"
@@ -142,7 +143,11 @@ class Hardware(Section):
         "the server that the devices stand in"
     )
     nodes: (
-        Annotated[int, whole("a whole number of nodes", of=("node", "instance", "host"))] | None
+        Annotated[
+            int,
+            whole("a whole number of nodes", most=MOST_DEVICES, of=("node", "instance", "host")),
+        ]
+        | None
     ) = key("how many instances or hosts")
     share: Share | None = key("share of one device (MIG, time slices)")
     layout: Annotated[LayoutKeys | None, BeforeValidator(_layout)] = key(

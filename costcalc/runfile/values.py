@@ -79,12 +79,14 @@ class Kind:
 _NUMBER_SCHEMA: dict[str, object] = {"type": ["number", "string"]}
 
 
-def whole(what: str, least: int = 1, *, of: Sequence[str] = ()) -> Kind:
+def whole(what: str, least: int = 1, most: float = 1e18, *, of: Sequence[str] = ()) -> Kind:
     """A whole number, ``least`` or more: ``50k``, ``1e6``, or with a noun that it is ``of``."""
     words = f"{what}, {least} or more"
 
     def check(value: object) -> int:
         number = _number(value, words, of)
+        if most < number <= 1e18:
+            raise expected(f"{what}, {most:,.0f} at most", value)
         if number != int(number) or number < least or number > 1e18:
             raise expected(words, value)
         return int(number)

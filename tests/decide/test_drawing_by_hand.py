@@ -81,6 +81,10 @@ def test_counts_by_doubling_and_by_steps():
             sweep.counts(wrong)
     assert sweep.counts("8..8") == (8,)
     assert sweep.counts("1..2:1") == (1, 2)
+    assert len(sweep.counts("1..100000:1")) == 100_000
+    with pytest.raises(InputError) as caught:
+        sweep.counts("1..100001:1")
+    assert str(caught.value) == 'counts: expected 100,000 counts at most; got "1..100001:1"'
 
 
 def test_all_accelerators_are_no_processors():

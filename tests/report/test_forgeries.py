@@ -219,3 +219,35 @@ def only_a_meter(path: tuple[Any, ...]) -> bool:
     kept = ("subject", "name", "warnings")
     parts = path[:2] == ("details", "parts") and any(key in kept for key in path[2:])
     return parts or path[-1] in ("gaps", "nodes") or path[:2] == ("details", "imported")
+
+
+@pytest.mark.parametrize("name", ["../x.yaml", "/x.yaml", "..", "", "a/b.yaml", "x.txt", ".yaml"])
+def test_a_profile_that_is_carried_has_a_name_and_no_path(
+    name: str, estimate: Report, tmp_path: Path
+) -> None:
+    made = copy.deepcopy(estimate)
+    made["profiles"] = {name: {"id": "x", "kind": "gpu"}}
+    made["digest"] = writing.digest(made)
+    again = _again(made)
+    assert again.discrepancies == (
+        f'run: this costcalc refuses it: profiles: expected the name of a YAML file; got "{name}"',
+    )
+
+
+@pytest.mark.parametrize("key", ["calibration", "profiles"])
+def test_verifying_opens_no_file_that_a_run_names(
+    key: str, estimate: Report, tmp_path: Path
+) -> None:
+    """A folder of profiles that nothing was taken of does not matter; a calibration is lacking."""
+    made = copy.deepcopy(estimate)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("{", encoding="utf-8")
+    holder = made["run"] if key == "profiles" else made["run"]["hardware"]
+    holder[key] = str(tmp_path if key == "profiles" else broken)
+    said = _again(made)
+    assert str(tmp_path) not in f"{said.said}{said.discrepancies}"
+    assert said.skipped is (key == "calibration")
+    if key == "calibration":
+        assert said.said == (
+            "not recomputed here: it rests on files that it does not carry (calibration)"
+        )

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import costcalc
 from costcalc import InputError, Run
 from costcalc.runfile.laying import apply, lay_over
 from costcalc.runfile.loading import Request, load
@@ -338,3 +339,22 @@ def test_any_mapping_is_a_run_or_an_input_error(data: Any) -> None:
         read(data)
     except InputError as error:
         assert error.problems
+
+
+@pytest.mark.parametrize("stages", [{}, {"stages": [{"name": "a"}]}])
+def test_a_key_that_its_section_needs_and_that_cannot_be_read(stages: dict[str, Any]) -> None:
+    """The section goes whole, and nothing is said of it beside what is wrong in it."""
+    run = {
+        "model": {"architecture": {"layers": 12, "hidden": "wide", "heads": 12}},
+        "training": {"tokens": "1B"},
+        "hardware": {"accelerator": "nothing-such", "count": 2},
+        **stages,
+    }
+    with pytest.raises(InputError) as caught:
+        costcalc.estimate(run)
+    hidden, device = sorted(caught.value.problems, key=lambda problem: len(problem.message))
+    assert (hidden.key, hidden.message) == (
+        "model.architecture.hidden",
+        'expected a whole number, 1 or more; got "wide"',
+    )
+    assert device.message.startswith("no accelerator nothing-such;")

@@ -159,3 +159,12 @@ def test_values_are_written_so_that_they_read_as_the_same() -> None:
     ):
         assert kind.written is not None
         assert kind.check(kind.written(value)) == value
+
+
+def test_a_whole_number_with_a_most() -> None:
+    kind = whole("a whole number of devices", most=1e9)
+    assert kind.check("1e9") == 1_000_000_000
+    assert refused(kind, 1_000_000_001) == (
+        "expected a whole number of devices, 1,000,000,000 at most; got 1000000001"
+    )
+    assert refused(kind, 0) == "expected a whole number of devices, 1 or more; got 0"

@@ -311,7 +311,8 @@ OF_TEXT = (LANGUAGE, "classifier", "regression", "tokens", "answers", "reward")
 
 
 def _text_part(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
-    if config.get("model_type") in FAMILIES:
+    own_type = config.get("model_type")
+    if isinstance(own_type, str) and own_type in FAMILIES:
         return config, ""
     for name in NESTED:
         inner = config.get(name)

@@ -1,0 +1,124 @@
+"""What stands at which address; all work is done by the pool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from costcalc.web import answer, bounds
+from costcalc.web.answer import Answer
+from costcalc.web.guard import Guard
+
+API = "/api/v1"
+_LISTS = ("models", "hardware", "regions")
+_BODIES = {
+    "estimate": bounds.BODY,
+    "compare": bounds.BODY,
+    "plan": bounds.BODY,
+    "report/verify": bounds.REPORT,
+    "report/render": bounds.REPORT,
+}
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Working(Protocol):
+    """Who does the work: processes, or in tests a thread."""
+
+    async def start(self) -> None:
+        """Begin to take work."""
+
+    async def ask(self, name: str, body: bytes, given: Mapping[str, str]) -> Answer:
+        """Do one request's work."""
+        ...
+
+    def stop(self) -> None:
+        """Take no more."""
+
+
+def app(working: Working, hosts: Collection[str] = (), embed: Collection[str] = ()) -> Starlette:
+    """The server's application: ``hosts`` are the names it goes by, ``embed`` who may frame it."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await working.start()
+        yield
+        working.stop()
+
+    return Starlette(
+        routes=[*_api(working)],
+        middleware=[Middleware(Guard, hosts=hosts, embed=embed)],
+        exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
+    )
+
+
+def _api(working: Working) -> list[Route]:
+    made = [
+        Route(f"{API}/{name}", _posted(working, name, most), methods=["POST"])
+        for name, most in _BODIES.items()
+    ]
+    made += [Route(f"{API}/{name}", _got(working, name)) for name in (*_LISTS, "openapi.json")]
+    return [*made, Route(f"{API}/peak/{{name:path}}", _got(working, "peak"))]
+
+
+def _posted(working: Working, name: str, most: int) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        body = await body_of(request, most)
+        if isinstance(body, Answer):
+            return response(body)
+        return response(await working.ask(name, body, dict(request.query_params)))
+
+    return endpoint
+
+
+def _got(working: Working, name: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        body = str(request.path_params.get("name", "")).encode()
+        return response(await working.ask(name, body, dict(request.query_params)))
+
+    return endpoint
+
+
+async def body_of(request: Request, most: int) -> bytes | Answer:
+    """The body of a request, or why it is not taken: too large, too slow."""
+    told = request.headers.get("content-length", "0")
+    too_large = answer.of_text(f"expected {most:,} bytes at most")
+    if not told.isdecimal() or int(told) > most:
+        return answer.problems([too_large], answer.TOO_LARGE)
+    read = bytearray()
+    try:
+        async with asyncio.timeout(bounds.ARRIVAL):
+            async for piece in request.stream():
+                read += piece
+                if len(read) > most:
+                    return answer.problems([too_large], answer.TOO_LARGE)
+    except (TimeoutError, ClientDisconnect):
+        return answer.problems([answer.of_text("the body did not arrive in time")], 408)
+    return bytes(read)
+
+
+def response(made: Answer) -> Response:
+    """An answer as Starlette sends it; nobody keeps it, for its address may hold a run."""
+    headers = {"Cache-Control": "no-store", **made.headers}
+    if made.status == answer.BUSY:
+        headers["Retry-After"] = "1"
+    return Response(made.body, made.status, headers, made.media)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else answer.BUG
+    said = error.detail if isinstance(error, HTTPException) else "a bug"
+    if not request.url.path.startswith("/api/"):
+        return PlainTextResponse(f"{said}\n", status)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    made = answer.problems([answer.of_text(said)], status)
+    return Response(made.body, status, headers, made.media)
