@@ -58,18 +58,18 @@ def _by_shapes(model: Architecture, one: Tally) -> Footprint:
     layers = float(max(model.layers, 1))
     return Footprint(
         layers=layers,
-        embedding=one.stored_embedding,
-        head=one.stored_head,
-        tied=one.stored_tied,
+        embedding=float(one.stored_embedding),
+        head=float(one.stored_head),
+        tied=float(one.stored_tied),
         dense=one.stored_dense / layers,
         expert=one.stored_experts / layers,
         whole=one.kept_whole / layers,
         split=one.kept_split / layers,
         scores=one.kept_scores / layers,
         stream=one.kept_stream / layers,
-        logits=one.logits,
-        largest=one.largest,
-        parameters=one.stored,
+        logits=float(one.logits),
+        largest=float(one.largest),
+        parameters=float(one.stored),
     )
 
 
