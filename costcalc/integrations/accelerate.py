@@ -12,9 +12,18 @@ from accelerate import Accelerator
 
 
 def sink(accelerator: Accelerator) -> Callable[[dict[str, float]], None]:
-    """A callback that logs by ``accelerator.log``, on its main process, by step."""
+    """A callback that logs to each tracker of the Accelerator, on its main process, by step.
+
+    In Weights & Biases the figures join the row that the script logs next, so that its own rows
+    stay as they are.
+    """
 
     def log(metrics: dict[str, float]) -> None:
-        accelerator.log(metrics, step=int(metrics.get("costcalc/steps", 0)))
+        step = int(metrics.get("costcalc/steps", 0))
+        for tracker in accelerator.trackers:
+            if tracker.name == "wandb":  # whose rows are in order: a step of ours would drop one
+                tracker.log(metrics, commit=False)
+            else:
+                tracker.log(metrics, step=step)
 
     return log

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -17,6 +18,8 @@ Count = Callable[[object], Mapping[str, int]]
 class CostCallback(Callback):  # type: ignore[misc]
     """Measures a fit; the arguments are those of :func:`costcalc.track`.
 
+    A second fit is a second attempt of the same job.
+
     ``count`` says what a batch holds, ``{"tokens": …}`` or ``{"samples": …}``; without it the
     elements of ``input_ids`` are tokens, else the rows of the first tensor are samples.
     """
@@ -28,6 +31,7 @@ class CostCallback(Callback):  # type: ignore[misc]
         self._count_of = count or counted
         self._held: dict[str, int] = {}
         self._step = 0
+        self._validation = ExitStack()
 
     @property
     def state_key(self) -> str:
@@ -44,7 +48,7 @@ class CostCallback(Callback):  # type: ignore[misc]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin; a bad run file raises here, before the first step."""
-        self._step = trainer.global_step
+        self._step, self._held = trainer.global_step, {}
         self.tracker.start()
 
     def on_train_batch_end(
@@ -63,16 +67,33 @@ class CostCallback(Callback):  # type: ignore[misc]
         if self.tracker.should_stop:
             trainer.should_stop = True
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """What validation takes is no step's time."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._validation.enter_context(self.tracker.pause("evaluation"))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Training goes on."""
+        self._validation.close()
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """End the record of a fit that failed."""
         interrupted = isinstance(exception, KeyboardInterrupt)
-        self.tracker.stop("interrupted" if interrupted else "exception")
+        self._end("interrupted" if interrupted else "exception")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End the record and write the report."""
-        self.tracker.stop()
+        self._end("completed")
+
+    @never_raises(None)
+    def _end(self, status: Literal["completed", "exception", "interrupted"]) -> None:
+        self._validation.close()
+        held, self._held = self._held, {}
+        if held:  # batches since the last step of the optimizer were computed too
+            self.tracker.step(**held, steps=0)
+        self.tracker.stop(status)
 
     def note(self, text: str) -> None:
         """Remember something for the report."""

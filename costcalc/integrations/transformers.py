@@ -1,23 +1,34 @@
 """Transformers: ``Trainer(callbacks=[CostCallback("run.yaml", output="costs.yaml")])``.
 
-Tokens are those that the model is given while it trains, padding included, since padding is
-computed too.  FLOPs follow from the model's configuration by costcalc's own count: experts that are
-active only, attention included; ``total_flos`` of the Trainer is neither read nor changed.
+Or, once this module is imported, ``TrainingArguments(report_to="costcalc")``: the run file is then
+``COSTCALC_RUN``, if any.  TRL's trainers are Trainers.
+
+Tokens are those that the model is given while it learns, padding included, since padding is
+computed too; what it is given without gradient (generation, a reference's part) is no training and
+is told apart.  FLOPs follow from the model's configuration by costcalc's own count: experts that
+are active only, attention included; ``total_flos`` of the Trainer is neither read nor changed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+import torch
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations import integration_utils
 from transformers.trainer_callback import ExportableState
 
+from costcalc.integrations.ending import tell_failures
 from costcalc.runfile.loading import Source
 from costcalc.tracking.guard import never_raises
+from costcalc.tracking.options import LEDGER
 from costcalc.tracking.tracker import Tracker, track
+
+RUN_FILE = "COSTCALC_RUN"  # the run file of a callback that is given none
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,29 +41,51 @@ _LOGGED = ("cost_usd", "energy_kwh", "carbon_kg", "mfu", "forecast_cost_usd", "f
 class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a training by the Trainer; the arguments are those of :func:`costcalc.track`.
 
-    Its state is in the Trainer's checkpoints: a resumed training goes on with the sum.  Without a
-    model or hardware in the run file they are taken from the Trainer.
+    Its state is in the Trainer's checkpoints: a resumed training goes on with the sum, and so does
+    a second ``train()``.  Without a model or hardware in the run file they are taken from the
+    Trainer.  ``run`` is ``COSTCALC_RUN`` where it is not given, ``output`` then ``costs.yaml`` in
+    the Trainer's ``output_dir``.
     """
 
     def __init__(self, run: Source | None = None, **options: Any) -> None:
         self._asked = {"run": run, **options}
-        self.tracker: Tracker = track(run, **options)
+        self._run = run if run is not None else os.environ.get(RUN_FILE)
+        self._options = options
+        self.tracker: Tracker = track(self._run, **options)
         self.saved: Mapping[str, object] | None = None
-        self._tokens, self._samples, self._steps = 0, 0, 0
         self._hook: RemovableHandle | None = None
+        self._forget()
+        tell_failures(Trainer, "train", _measuring)
+
+    def _forget(self) -> None:
+        """Nothing is counted yet, and the model is not watched."""
+        self._tokens, self._samples, self._steps, self._unlearned = 0, 0, 0, 0
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
 
     def state(self) -> dict[str, object]:
         """What a checkpoint carries."""
-        plain = {key: value for key, value in self._asked.items() if _is_plain(value)}
+        said = {
+            key: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for key, value in self._asked.items()
+        }
+        plain = {key: value for key, value in said.items() if _is_plain(value)}
         return {"args": plain, "attributes": {"saved": self.tracker.state_dict()}}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
     ) -> None:
-        """Begin; a bad run file raises here, before the first step."""
-        resumed = self.saved or _of_checkpoint(state)
-        if state.global_step > 0 and resumed:
-            self.tracker.load_state_dict(resumed)
+        """Begin; a bad run file raises here, before the first step.
+
+        A try that failed before (``auto_find_batch_size``) is an attempt of its own.
+        """
+        self.failed("exception")
+        if "output" not in self._options and not os.environ.get(LEDGER):
+            self.tracker.write_to(Path(args.output_dir or ".", "costs.yaml"))
+        saved, self.saved = self.saved or _of_checkpoint(state), None
+        if state.global_step > 0 and saved:
+            self.tracker.load_state_dict(saved)
         self.tracker.start()
         self._watch(known.get("model"))
 
@@ -87,10 +120,21 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
     ) -> None:
         """End the record and write the report."""
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
-        self.tracker.stop()
+        self._end("completed")
+
+    def failed(self, status: Literal["exception", "interrupted"]) -> None:
+        """Training was left otherwise: the record is ended, if one was begun."""
+        self._end(status)
+
+    @never_raises(None)
+    def _end(self, status: Literal["completed", "exception", "interrupted"]) -> None:
+        if self._unlearned:
+            self.note(
+                f"the model was given {self._unlearned} tokens without gradient (generation, "
+                "references): they are no training"
+            )
+        self._forget()
+        self.tracker.stop(status)
 
     def note(self, text: str) -> None:
         """Remember something for the report."""
@@ -102,7 +146,7 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
         def given(module: Module, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             if module.training:
-                self._count({**named, **({"input_ids": args[0]} if args else {})})
+                self._count({**({"input_ids": args[0]} if args else {}), **named})
 
         self._hook = model.register_forward_pre_hook(given, with_kwargs=True)
 
@@ -112,13 +156,16 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             tensor = named.get(name)
             if tensor is not None:
                 rows, length = int(tensor.shape[0]), int(tensor.shape[1])
+                if not torch.is_grad_enabled():
+                    self._unlearned += rows * length
+                    return
                 self._tokens += rows * length
                 self._samples += rows
                 return
         for name in ("pixel_values", "input_features", "input_values"):
             tensor = named.get(name)
             if tensor is not None:
-                self._samples += int(tensor.shape[0])
+                self._samples += int(tensor.shape[0]) if torch.is_grad_enabled() else 0
                 return
 
     @never_raises(None)
@@ -138,14 +185,19 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             if tokens:
                 found["training.sequence_length"] = -(-tokens // samples)
                 found["training.sample_tokens"] = tokens / samples
-        folder = self.tracker.folder
         config = getattr(model, "config", None)
-        if folder is not None and config is not None:
-            path = Path(folder, "model", "config.json")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(config.to_dict(), default=str), encoding="utf-8")
-            found["model.config"] = str(path)
+        if config is not None:  # as it stands: no file is written while training
+            said = json.loads(json.dumps(config.to_dict(), default=str))
+            said.pop("_name_or_path", None)  # where it lies on this machine
+            found["model.config"] = said
         self.tracker.describe(found)
+
+
+def _measuring(trainer: Trainer) -> Iterator[CostCallback]:
+    """Our callbacks among those of a Trainer."""
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, CostCallback):
+            yield callback
 
 
 def _of_checkpoint(state: TrainerState) -> Mapping[str, object] | None:
@@ -183,3 +235,6 @@ def _is_plain(value: object) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+integration_utils.INTEGRATION_TO_CALLBACK.setdefault("costcalc", CostCallback)

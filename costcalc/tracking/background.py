@@ -10,22 +10,21 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from costcalc.tracking import carrying, ranks
-from costcalc.tracking.aside import Aside
 from costcalc.tracking.attempts import grouped
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
 from costcalc.tracking.ledger import Written
+from costcalc.tracking.listener import Listener
 from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
 from costcalc.tracking.own_records import OwnRecords
-from costcalc.tracking.plan import Plan
 from costcalc.tracking.records import Attempt, Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
 
@@ -41,7 +40,6 @@ _FIRST = 1.0  # seconds after which the first sample is taken: a short job leave
 # Looks at the whole job take so much of a core at the most, but are at most that many intervals
 # apart; one that takes less than so many seconds of a core is repeated with each interval.
 _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
-_LOGGER = 30.0  # seconds after which a callback that has not returned is told of
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 
 
@@ -78,11 +76,11 @@ class Background:
         self._monitor: JobMonitor | None = None
         self._why_not, self._asked_once = "", False
         # What the tracker is told meanwhile, and the thread takes up with its next interval.
-        self._new_plan: Plan | None = None
+        self._described: dict[str, object] | None = None
         self._adopted: tuple[str, tuple[Attempt, ...]] | None = None
         self._looked: tuple[Totals, Written] | None = None
         self._due = 0.0
-        self._logger = Aside("costcalc-callback")
+        self._listener = Listener(options.callback, self.note)
         self._over = threading.Event()
         self._status: Status = "completed"
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
@@ -112,17 +110,20 @@ class Background:
 
     def adopt(self, job: str, earlier: Iterable[Attempt]) -> None:
         """Go on with a job that began elsewhere, with what it had done."""
-        self._adopted = (job, tuple(earlier))
+        brought = self._adopted[1] if self._adopted else ()
+        known = {item.id for item in brought}
+        new = (item for item in earlier if item.id not in known)
+        self._adopted = (job, (*brought, *new))
 
-    def replan(self, plan: Plan) -> None:
+    def describe(self, found: Mapping[str, object]) -> None:
         """Go on with more known of the job; the estimate is made again with the next interval."""
-        self.options = replace(self.options, plan=plan)
-        self._new_plan = plan
+        self._described = {**(self._described or {}), **found}
 
     def state(self) -> dict[str, object]:
         """The job by now, for a checkpoint: what the thread saw last, and our counts since."""
         looked, own = self._looked, self._records.own
-        now = replace(own, last=self._counted(own.last))
+        ended = own.last is not None and own.last.status != "running"
+        now = own if ended else replace(own, last=self._counted(own.last))
         job, brought = self._adopted or (self._place.job, ())
         known = {item.id for item in now.start.earlier}
         new = (*now.start.earlier, *(item for item in brought if item.id not in known))
@@ -136,7 +137,7 @@ class Background:
 
     def _work(self) -> None:
         self._records.append(self._records.start)
-        self.stopping.forget()
+        self._records.apart("forget", self.stopping.forget)
         self._prepare()
         wait = _FIRST
         while not self._pause(wait):
@@ -245,17 +246,23 @@ class Background:
             if not self.options.job and job != self._place.job:
                 self._move(replace(self._place, job=job))
             self._records.adopt(earlier)
-        if self._new_plan is not None:
-            plan, self._new_plan = self._new_plan, None
-            self._records.change(run=plan.written if self._place.rank == 0 else {})
-            self._records.append(self._records.start)
-            self._look_ahead()
+        if self._described is not None:
+            found, self._described = self._described, None
+            self._replan(found)
+
+    @never_raises(None)
+    def _replan(self, found: Mapping[str, object]) -> None:
+        plan = self.options.planned(found)
+        self.options = replace(self.options, plan=plan)
+        self._records.change(run=plan.written if self._place.rank == 0 else {})
+        self._records.append(self._records.start)
+        self._look_ahead()
 
     @never_raises(None)
     def _observe(self) -> None:
         """Look at the whole job: metrics, forecast, limits, progress; as often as it is cheap."""
         if self._monitor is None:
-            self.stopping.follow()
+            self._records.apart("follow", self.stopping.follow)
             return
         if monotonic() < self._due:
             return
@@ -265,34 +272,24 @@ class Background:
         self.metrics, self.forecast = seen.metrics, seen.forecast
         self._looked = (seen.whole, written[-1])
         if seen.passed:
-            self.note(
-                self.stopping.order(
-                    self.counter.steps,
-                    self._elapsed(),
-                    everyone=self._everyone(written),
-                    pace=self.counter.pace,
-                )
-            )
-        self._hand_over(dict(seen.metrics))
+            self._order(everyone=self._everyone(written))
+        self._listener.tell(dict(seen.metrics))
         spent = time.thread_time() + self._records.cpu - before
         if spent > _CHEAP:
             self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
 
-    def _hand_over(self, metrics: dict[str, float]) -> None:
-        """Give the metrics to the user's callback, which may raise or hang, on its own thread."""
-        callback = self.options.callback
-        if callback is None:
-            return
-        if self._logger.taken > _LOGGER:
-            self.note(f"the callback does not return for {_LOGGER:.0f} s: it is not waited for")
+    def _order(self, *, everyone: bool) -> None:
+        """Have the job stop; several ranks are told by way of the folder, which may hang."""
 
-        def call() -> None:
-            try:
-                callback(metrics)
-            except Exception as error:  # noqa: BLE001  (it is the user's)
-                self.note(f"the callback failed: {type(error).__name__}: {error}")
+        def order() -> None:
+            steps, elapsed = self.counter.steps, self._elapsed()
+            pace = self.counter.pace
+            self.note(self.stopping.order(steps, elapsed, everyone=everyone, pace=pace))
 
-        self._logger.do("metrics", call)
+        if self._place.world == 1:
+            order()
+        else:
+            self._records.apart("order", order)
 
     def _everyone(self, written: Sequence[Written]) -> bool:
         """Whether all ranks of this launch have been seen, those of earlier ones aside."""
@@ -362,9 +359,12 @@ class Background:
         if self._neighbours is not None:
             self._neighbours.leave()
         if self._place.rank == 0:
-            self._wait_for_others()
+            if self._place.world > 1:  # the others end at about the same time
+                self._records.wait_for_last_words(_PATIENCE)
+            self._due = 0.0
+            self._observe()  # loggers have the last figures, however short the job
             self._conclude()
-        self._logger.wait(_PATIENCE if self.options.callback else 0.0)  # the last metrics
+        self._listener.wait(_PATIENCE)  # the last metrics
         if not self._records.settle(_PATIENCE):
             self.note("the record was not ended in time: the ledger's disk does not answer")
 
@@ -375,16 +375,6 @@ class Background:
         self.report, self.written = conclude(
             self._all(), self.options, self.predicted, self._why_not, self.note
         )
-
-    def _wait_for_others(self) -> None:
-        """The other ranks end at about the same time: their last words are waited for, briefly."""
-        until = monotonic() + (_PATIENCE if self.options.folder and self._place.world > 1 else 0.0)
-        while monotonic() < until:
-            running = [w for w in self._all() if w.last is None or w.last.status == "running"]
-            mine = [w for w in running if w.start.time >= self.began_at - 60.0]
-            if not mine:
-                return
-            time.sleep(0.2)
 
 
 def _versions() -> dict[str, str]:

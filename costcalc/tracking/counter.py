@@ -85,14 +85,18 @@ class Counter:
         tokens: SupportsFloat | None = None,
         samples: SupportsFloat | None = None,
         total_tokens: SupportsFloat | None = None,
+        steps: int = 1,
     ) -> None:
-        """Count one step; called once an optimizer step, or once a batch: both add up."""
+        """Count one step; called once an optimizer step, or once a batch: both add up.
+
+        ``steps``: so many at once, which took as long as one another.
+        """
         with self._lock:
             now = perf_counter()
-            self.steps += 1
+            self.steps += steps
             last, self._last = self._last, now
-            if last is not None:
-                self._time(max(now - last - self._paused, 0.0))
+            if last is not None and steps > 0:
+                self._time(max(now - last - self._paused, 0.0) / steps, steps)
             self._paused = 0.0
             if tokens is not None:
                 self._count("tokens", tokens)
@@ -113,14 +117,14 @@ class Counter:
                 self._paused += seconds
                 self.pauses[name] = self.pauses.get(name, 0.0) + seconds
 
-    def _time(self, seconds: float) -> None:
+    def _time(self, seconds: float, steps: int) -> None:
         if self._usual and seconds > PAUSE * self._usual:
-            self._long += 1
-            self._long_seconds += seconds
+            self._long += steps
+            self._long_seconds += seconds * steps
             return
         self._usual += (seconds - self._usual) * (_SMOOTH if self._usual else 1.0)
-        self._short += 1
-        self._short_seconds += seconds
+        self._short += steps
+        self._short_seconds += seconds * steps
 
     def _count(self, name: str, value: SupportsFloat) -> None:
         """A number that is there is counted; what has to be waited for is put aside."""

@@ -60,8 +60,17 @@ class Options:
             ledger = str(output.with_suffix(".ledger"))
         if ledger is not None and "://" not in ledger:
             ledger = str(Path(ledger).absolute())
-        interval = min(self.interval, _LONGEST)
-        return replace(self, output=output, ledger=ledger, interval=interval, plan=self.planned({}))
+        run = self.run
+        if isinstance(run, (str, os.PathLike)):  # read again, where a framework knows more of it
+            run = os.path.abspath(run)  # noqa: PTH100
+        return replace(
+            self,
+            run=run,
+            output=output,
+            ledger=ledger,
+            interval=min(self.interval, _LONGEST),
+            plan=self.planned({}),
+        )
 
     def planned(self, found: Mapping[str, object]) -> Plan:
         """The run file with what was ``found`` of the job (dotted keys) laid over it.

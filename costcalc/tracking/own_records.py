@@ -12,6 +12,7 @@ from costcalc.tracking.follow import Follower
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Attempt, Place, Sample, Start
 
+_STAGGER = 60.0  # seconds that a rank may have begun before this one, in one launch
 _WAIT = 2.0  # seconds that a look at the others may take; then what was seen last is taken
 
 
@@ -80,10 +81,20 @@ class OwnRecords:
         """What all writers of the job have left by now, and our own newest, which stands last."""
         if self._follower is not None:
             self._disk.do("look", self._look)
-            if not self._disk.wait(_WAIT):
+            hangs = self._disk.taken > _WAIT  # it was waited for already
+            if hangs or not self._disk.wait(_WAIT):
                 self._note("the ledger does not answer: what others have left is as of before")
         own = self.own.start.writer
         return [*(w for w in self._others if w.start.writer != own), self.own]
+
+    def wait_for_last_words(self, seconds: float) -> None:
+        """Until the other ranks of this launch have ended too, so long at most."""
+        until = time.monotonic() + (seconds if self._folder else 0.0)
+        while time.monotonic() < until:
+            running = [w for w in self.all() if w.last is None or w.last.status == "running"]
+            if not any(w.start.time >= self.start.time - _STAGGER for w in running):
+                return
+            time.sleep(0.2)
 
     def _look(self) -> None:
         before = time.thread_time()
@@ -93,6 +104,11 @@ class OwnRecords:
         except Exception as error:  # noqa: BLE001  (an object store raises what it likes)
             self._note(f"the ledger cannot be read: {getattr(error, 'strerror', None) or error}")
         self.cpu += time.thread_time() - before
+
+    def apart(self, what: str, task: Callable[[], object]) -> bool:
+        """Do something else with the folder; whether it was done in time."""
+        self._disk.do(what, task)
+        return self._disk.wait(_WAIT)
 
     def settle(self, seconds: float) -> bool:
         """Wait for the disk, so long at most; whether all is on it."""

@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
+from time import monotonic
 
 from costcalc.tracking.ledger import job_hash
 from costcalc.tracking.records import Start
@@ -68,15 +69,20 @@ class Stopping:
                 "a limit is passed, but not all ranks share a ledger: stopping some would hang "
                 "the others, so the job goes on; give ledger=, a folder that all see"
             )
-        told = float(os.environ.get("COSTCALC_STOP_AHEAD", _AHEAD))
-        ahead = max(told, 3 * self._start.interval)
         if not steps:
             return "a limit is passed: the job stops once its first steps have shown its pace"
+        told = float(os.environ.get("COSTCALC_STOP_AHEAD", _AHEAD))
+        ahead = max(told, 3 * self._start.interval)
         at = steps + ceil(max(steps / max(elapsed, 1.0), pace) * ahead) + 1
-        data = {"step": at}
-        beside = self._path.with_suffix(".stop.tmp")
-        beside.write_text(json.dumps(data), encoding="ascii")
-        beside.replace(self._path)
+        return self._announce(self._path, at, ahead)
+
+    def _announce(self, path: Path, at: int, ahead: float) -> str:
+        """Write the step down, so that the others can read of it ``ahead`` seconds before."""
+        beside, began = path.with_suffix(".stop.tmp"), monotonic()
+        beside.write_text(json.dumps({"step": at}), encoding="ascii")
+        if monotonic() - began > ahead / 2:  # a slow disk: that step is near, or past
+            return "a limit is passed, but the ledger's disk is too slow to tell all ranks in time"
+        beside.replace(path)
         self._at = at
         return f"a limit is passed: the job stops after step {at}"
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar
@@ -45,7 +46,7 @@ class Tracker:
     # --- life -------------------------------------------------------------------------------------
 
     def start(self) -> Tracker:
-        """Begin to measure; returns within milliseconds.
+        """Begin to measure; returns within milliseconds.  Once more after an end: a new attempt.
 
         Raises:
             InputError: the run file has faults; the only time that a tracker raises.
@@ -58,6 +59,10 @@ class Tracker:
         self._begin(options)
         return self
 
+    def write_to(self, output: str | os.PathLike[str]) -> None:
+        """Where the report goes from the next start on, as a framework knows it."""
+        self._asked = replace(self._asked, output=output)
+
     def check(self) -> None:
         """Look whether what was asked is sound, without beginning.
 
@@ -68,9 +73,13 @@ class Tracker:
 
     @never_raises(None)
     def _begin(self, options: Options) -> None:
+        before, early, self._early = self._thread, self._early, None
+        if before is not None:  # the same job goes on
+            options = replace(options, job=options.job or before.place.job)
         self._thread = Background(options, self._counter)
-        if self._early is not None:
-            self.load_state_dict(self._early)
+        for state in (before.state() if before else None, early):
+            if state is not None:
+                self._adopt(self._thread, state)
         watch_forks(self)
         self._thread.begin()
         self._armed = True
@@ -124,14 +133,16 @@ class Tracker:
         *,
         samples: SupportsFloat | None = None,
         total_tokens: SupportsFloat | None = None,
+        steps: int = 1,
     ) -> None:
         """One step is done; ``tokens`` (or ``samples``) is what this rank's replica saw in it.
 
-        ``total_tokens`` is what the whole job saw.  Ranks of one replica count once.  Takes about
-        a microsecond; never waits, never raises.
+        ``total_tokens`` is what the whole job saw, ``steps`` how many were done since the last
+        call, where a compiled loop does several.  Ranks of one replica count once.  Takes about a
+        microsecond; never waits, never raises.
         """
         if self._armed:
-            self._counter.step(tokens, samples, total_tokens)
+            self._counter.step(tokens, samples, total_tokens, steps)
 
     def pause(self, name: str = "pause") -> AbstractContextManager[None]:
         """What is done within (``with tracker.pause("evaluation"):``) is no step's time."""
@@ -183,7 +194,7 @@ class Tracker:
         said = self._thread.options.plan
         new = {key: value for key, value in found.items() if not said.gives(key)}
         if new:
-            self._thread.replan(self._asked.planned(new))
+            self._thread.describe(new)
 
     def note(self, text: str) -> None:
         """Remember something for the report."""
@@ -199,13 +210,16 @@ class Tracker:
     @never_raises(None)
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Go on where a checkpoint was written; before or after :meth:`start`."""
-        if self._thread is None:
+        if self._thread is None or not self._armed:
             self._early = state
             return
+        self._adopt(self._thread, state)
+
+    def _adopt(self, thread: Background, state: Mapping[str, object]) -> None:
         if state.get("job"):
             from costcalc.tracking.carrying import of_state
 
-            self._thread.adopt(str(state["job"]), of_state(state))
+            thread.adopt(str(state["job"]), of_state(state))
 
 
 def _status(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,69 @@ def test_a_resumed_fit_goes_on_with_the_sum(tmp_path: Path) -> None:
     )
     found = tracking(tmp_path / "b")
     assert (found["steps"], len(found["attempts"])) == (16, 2)
+
+
+def test_a_second_fit_is_a_second_attempt_also_after_one_that_failed(tmp_path: Path) -> None:
+    job = callback(tmp_path)
+    with pytest.raises(RuntimeError, match="the user's own"):
+        fit(tmp_path, job, module=Small(fails_at=3))
+    fit(tmp_path, job)
+    found = tracking(tmp_path)
+    assert [one["status"] for one in found["attempts"]] == ["exception", "completed"]
+    assert found["steps"] == 3 + 8
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["costs.yaml"]
+
+
+def test_ctrl_c_is_an_interruption(tmp_path: Path) -> None:
+    class Interrupts(Small):
+        def training_step(self, batch: Any, index: int) -> Any:
+            if index == 2:
+                raise KeyboardInterrupt
+            return super().training_step(batch, index)
+
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit):
+            fit(tmp_path, callback(tmp_path), module=Interrupts())
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert tracking(tmp_path)["attempts"][0]["status"] == "interrupted"
+
+
+def test_batches_of_a_step_that_failed_were_computed_and_leak_into_no_other(tmp_path: Path) -> None:
+    """Of four accumulated batches the third fails: 2 of 64 tokens, then 8."""
+    job = callback(tmp_path)
+    with pytest.raises(RuntimeError, match="the user's own"):
+        fit(tmp_path, job, module=Small(fails_at=2), accumulate_grad_batches=4)
+    assert (job.tracker._counter.steps, job.tracker._counter.tokens) == (0, 2 * 4 * 16)
+    fit(tmp_path, job, accumulate_grad_batches=4)
+    assert (job.tracker._counter.steps, job.tracker._counter.tokens) == (2, 8 * 4 * 16)
+    assert tracking(tmp_path)["steps"] == 2
+
+
+def test_resumed_by_the_same_callback_every_step_is_counted_once(tmp_path: Path) -> None:
+    """Eight steps, a checkpoint, and eight more: what the checkpoint brings is known already."""
+    job = callback(tmp_path)
+    made = fit(tmp_path, job)
+    path = str(tmp_path / "last.ckpt")
+    made.save_checkpoint(path)
+    fit(tmp_path, job, path=path, max_epochs=2)
+    found = tracking(tmp_path)
+    assert (found["steps"], len(found["attempts"])) == (16, 2)
+
+
+def test_validation_is_a_pause_of_that_name(tmp_path: Path) -> None:
+    class Validates(Small):
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.layer(batch["input_ids"]).mean()
+
+        def val_dataloader(self) -> Any:
+            return torch.utils.data.DataLoader([{"input_ids": torch.arange(16)}] * 4, batch_size=4)
+
+    job = callback(tmp_path)
+    fit(tmp_path, job, module=Validates())
+    assert list(job.tracker._counter.pauses) == ["evaluation"]
+    assert job.tracker._counter.tokens == 32 * 16
 
 
 def test_a_bad_run_file_raises_before_the_first_step(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -170,3 +171,56 @@ def test_accelerate_passes_them_to_its_trackers(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["costcalc/tokens"] == last["costcalc/tokens"]
     assert rows[-1]["step"] == last["costcalc/steps"]
+
+
+def test_accelerate_beside_weights_and_biases_keeps_every_row_of_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script logs a row a step, from 0; the figures come with steps of their own, far ahead."""
+    accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    from costcalc.integrations.accelerate import sink
+
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    accelerator = accelerate.Accelerator(cpu=True, log_with="wandb")
+    options = {"wandb": {"mode": "offline", "dir": str(tmp_path)}}
+    accelerator.init_trackers("test", init_kwargs=options)
+    log = sink(accelerator)
+    for step in range(6):
+        if step % 2:
+            log({"costcalc/steps": 1000.0 + step, "costcalc/hours": 0.5})
+        accelerator.log({"loss": float(step)}, step=step)
+    accelerator.end_training()
+    rows = kept(next(tmp_path.rglob("*.wandb")))
+    assert [row["loss"] for row in rows] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert [row["_step"] for row in rows] == [0, 1, 2, 3, 4, 5]
+    assert ["costcalc/hours" in row for row in rows] == [True, False, True, False, True, False]
+
+
+def kept(path: Path) -> list[dict[str, Any]]:
+    """The rows of a run's history, as they stand in its file.
+
+    A log as LevelDB has it: blocks of 32 KiB, and before each piece its checksum, its length and
+    whether it is whole, first, middle or last (github.com/google/leveldb, doc/log_format.md); the
+    first block begins with seven bytes of W&B's own.
+    """
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, at, whole, rows = path.read_bytes(), 7, b"", []
+    while at + 7 <= len(data):
+        if at % 2**15 > 2**15 - 7:  # no piece begins in what is left of a block
+            at += 2**15 - at % 2**15
+            continue
+        length, kind = struct.unpack_from("<HB", data, at + 4)
+        whole += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):
+            record = Record()
+            record.ParseFromString(whole)
+            whole = b""
+            if record.WhichOneof("record_type") == "history":
+                items = record.history.item
+                rows.append(
+                    {i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in items}
+                )
+    return rows

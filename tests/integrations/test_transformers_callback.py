@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +102,12 @@ def test_flops_are_counted_from_the_models_configuration(tmp_path: Path, kind: s
     made.train()
     data = report(tmp_path)
     assert not [note for note in job.tracker.notes if "failed" in note]
-    path = tmp_path / "costs.ledger" / "model" / "config.json"
+    config = {k: v for k, v in made.model.config.to_dict().items() if k != "_name_or_path"}
     tokens = 6 * ROWS * LENGTH
     expected = (
         costcalc.estimate(
             {
-                "model": {"config": str(path)},
+                "model": {"config": json.loads(json.dumps(config, default=str))},
                 "hardware": run["hardware"],
                 "training": {"tokens": tokens, "sequence_length": LENGTH},
             }
@@ -141,7 +144,8 @@ def test_a_resumed_training_goes_on_with_the_sum(tmp_path: Path) -> None:
     assert data["steps"] == 3 + 5
 
 
-def test_figures_join_the_logs(tmp_path: Path) -> None:
+def test_figures_join_the_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("costcalc.tracking.background._FIRST", 0.05)
     run = {
         **SITE,
         "price": {"device_hour": "2 USD"},
@@ -151,10 +155,11 @@ def test_figures_join_the_logs(tmp_path: Path) -> None:
     seen: list[dict[str, float]] = []
 
     class Listener(transformers.TrainerCallback):  # type: ignore[misc,name-defined]
-        def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
+        def on_log(self, *given: Any, logs: Any = None, **__: Any) -> None:
             seen.append(dict(logs))
+            given[2].should_training_stop = "costcalc/cost_usd" in logs
 
-    made = trainer(tmp_path / "out", job, max_steps=600, logging_steps=50)
+    made = trainer(tmp_path / "out", job, max_steps=1000, logging_steps=5)
     made.add_callback(Listener())
     made.train()
     assert any("costcalc/cost_usd" in logs for logs in seen)
@@ -179,3 +184,132 @@ def test_a_fault_of_ours_harms_no_training(tmp_path: Path, monkeypatch: pytest.M
     made.train()
     assert made.state.global_step == 6
     assert "describe failed: ZeroDivisionError: ours" in job.tracker.notes
+
+
+# --- trainings that end otherwise, and those that come after them ---------------------------------
+
+
+class Raises(transformers.TrainerCallback):  # type: ignore[misc,name-defined]
+    """The user's own: raises at the end of the third step of the first training."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error: BaseException | None = error
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.error is not None and state.global_step == 3:
+            error, self.error = self.error, None
+            raise error
+
+
+def hooks(made: Any) -> int:
+    return len(made.model._forward_pre_hooks)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("the user's own"), "exception"), (KeyboardInterrupt(), "interrupted")],
+)
+def test_a_training_that_is_left_is_ended_and_a_second_is_a_second_attempt(
+    tmp_path: Path, error: BaseException, status: str
+) -> None:
+    hardware = {"accelerator": "a100-sxm4-80", "count": 1}
+    job = callback(tmp_path, {**SITE, "hardware": hardware})
+    made = trainer(tmp_path / "out", job)
+    made.add_callback(Raises(error))
+    before = hooks(made)
+    with pytest.raises(type(error)):
+        made.train()
+    assert hooks(made) == before
+    assert not job.tracker._armed
+    (attempt,) = report(tmp_path)["details"]["tracking"]["attempts"]
+    assert attempt["status"] == status
+
+    made.train()
+    assert hooks(made) == before
+    data = report(tmp_path)
+    assert [one["status"] for one in data["details"]["tracking"]["attempts"]] == [
+        status,
+        "completed",
+    ]
+    assert data["details"]["tracking"]["steps"] == 3 + 6
+    assert data["run"]["training"]["tokens"] == (3 + 6) * ROWS * LENGTH
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["costs.yaml"]
+
+
+def test_a_second_training_goes_on_without_a_ledger_too(tmp_path: Path) -> None:
+    job = CostCallback(SITE, output=None, progress=False)
+    made = trainer(tmp_path / "out", job, max_steps=2)
+    made.train()
+    made.train()
+    found = job.tracker.report
+    assert found is not None
+    assert found["details"]["tracking"]["steps"] == 4
+    assert len(found["details"]["tracking"]["attempts"]) == 2
+
+
+def test_what_is_left_of_a_batch_that_failed_is_not_counted_in_the_next(tmp_path: Path) -> None:
+    """The second of two accumulated batches fails: the first is of no step."""
+    job = callback(tmp_path)
+    made = trainer(tmp_path / "out", job, gradient_accumulation_steps=2, max_steps=2)
+    whole, calls = made.training_step, []
+
+    def step(*given: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("the user's own")
+        return whole(*given, **named)
+
+    made.training_step = step
+    with pytest.raises(RuntimeError, match="the user's own"):
+        made.train()
+    made.train()
+    assert job.tracker._counter.tokens == 2 * 2 * ROWS * LENGTH
+
+
+def test_a_batch_size_that_is_searched_for_counts_once(tmp_path: Path) -> None:
+    """Four rows do not fit; three do (accelerate takes 0.9 of a size, rounded down)."""
+    job = callback(tmp_path)
+    made = trainer(tmp_path / "out", job, auto_find_batch_size=True)
+    whole = made.training_step
+
+    def step(model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
+        loss = whole(model, inputs, *given, **named)
+        if len(inputs["input_ids"]) > 3:
+            raise RuntimeError("CUDA out of memory.")
+        return loss
+
+    made.training_step = step
+    made.train()
+    assert made.state.global_step == 6
+    assert (job.tracker._counter.steps, job.tracker._counter.tokens) == (6, 6 * 3 * LENGTH)
+    found = report(tmp_path)["details"]["tracking"]
+    assert [one["status"] for one in found["attempts"]] == ["exception", "completed"]
+    assert found["steps"] == 6
+
+
+def test_it_is_a_name_to_report_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TrainingArguments(report_to="costcalc"): the run file by the environment."""
+    (tmp_path / "run.yaml").write_text("site: {grid: 100 gCO2e/kWh, pue: 1.2}\n")
+    monkeypatch.setenv("COSTCALC_RUN", str(tmp_path / "run.yaml"))
+    made = trainer(tmp_path / "out", transformers.TrainerCallback(), report_to="costcalc")
+    made.train()
+    data = read_file(tmp_path / "out" / "costs.yaml", "costs.yaml").data
+    assert data["details"]["tracking"]["steps"] == 6
+    assert data["run"]["site"]["pue"] == 1.2
+
+
+def test_no_file_is_touched_by_the_training_itself(tmp_path: Path) -> None:
+    """So that a folder that hangs holds no step: other threads do all that is done there."""
+    touched: list[tuple[str, str]] = []
+
+    def audit(event: str, given: Any) -> None:
+        if given and "costs." in str(given[0]) and watching:
+            touched.append((threading.current_thread().name, event))
+
+    watching = [True]
+    sys.addaudithook(audit)
+    job = callback(tmp_path)
+    trainer(tmp_path / "out", job).train()
+    watching.clear()
+    assert touched
+    assert not [event for name, event in touched if name == threading.main_thread().name]

@@ -263,3 +263,19 @@ def test_values_that_wait_are_bounded_and_what_is_lost_is_told() -> None:
     counter.settle()
     assert counter.tokens == 10_001  # one stands where a sum would
     assert list(counter.notes) == ["tokens: over 10000 values waited to be counted: some are lost"]
+
+
+def test_steps_done_at_once_took_as_long_as_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten steps in 1 s, and ten in 20 s: 20 times as long each, which is a pause."""
+    now = [0.0]
+    monkeypatch.setattr("costcalc.tracking.counter.perf_counter", lambda: now[0])
+    counter = Counter()
+    counter.step(steps=10)
+    for later in (*range(1, 101), 120):
+        now[0] = float(later)
+        counter.step(tokens=5, steps=10)
+    assert (counter.steps, counter.tokens) == (1020, 505.0)
+    assert (counter.timed, counter.busy) == (1000, pytest.approx(100.0))
+    now[0] = 121.0
+    counter.step(tokens=7, steps=0)  # what was computed and came to no step
+    assert (counter.steps, counter.tokens, counter.timed) == (1020, 512.0, 1000)

@@ -313,17 +313,11 @@ def test_the_last_words_of_others_are_waited_for(
     assert other.last is not None
     start = replace(other.start, time=thread.began_at + started)
     other = replace(other, start=start, last=replace(other.last, status=status))
-    monkeypatch.setattr(background, "_PATIENCE", 0.2)
-    monkeypatch.setattr(thread, "_all", lambda: [other])
+    monkeypatch.setattr(thread._records, "all", lambda: [other])
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    thread._place = replace(thread._place, world=2)
-    thread._wait_for_others()
+    thread._records.wait_for_last_words(0.2)
     assert bool(slept) is waits
-    slept.clear()
-    thread._place = replace(thread._place, world=1)  # nobody to wait for
-    thread._wait_for_others()
-    assert slept == []
 
 
 def test_a_group_that_is_initialised_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,7 +479,7 @@ def test_what_a_framework_knows_is_added_where_the_file_is_silent() -> None:
         one.describe({"training.tokens": 5, "site.wue": "1 L/kWh", "model.preset": "gpt2-xl"})
         thread = one._thread
         assert thread is not None
-        plan = thread.options.plan
+    plan = thread.options.plan
     assert plan.written["training"]["tokens"] == "1e9"  # type: ignore[index]
     assert plan.written["model"] == {"preset": "gpt2"}
     assert "wue" in plan.written["site"]  # type: ignore[operator]

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frozen import frozen
 
 import costcalc
 from costcalc.base.reading import read_file
-from costcalc.tracking import background, guard, tracker
+from costcalc.tracking import background, guard, listener, tracker
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Writer
 from costcalc.tracking.records import Energy, Sample
@@ -192,6 +193,33 @@ def test_a_restart_of_the_same_job_goes_on_in_the_same_report(tmp_path: Path) ->
     assert job.report["run"]["training"]["tokens"] == 600
 
 
+def test_started_again_it_is_the_same_job_with_another_attempt(tmp_path: Path) -> None:
+    """3 steps, then 2: with the ledger on the disk, and without one."""
+    for options in ({}, {"output": None}):
+        job = tracked(tmp_path, **options)
+        for steps, status in ((3, "exception"), (2, "completed")):
+            job.start()
+            for _ in range(steps):
+                job.step(tokens=100)
+            job.stop(status)
+        found = job.report["details"]["tracking"]
+        assert found["steps"] == 5
+        assert [one["status"] for one in found["attempts"]] == ["exception", "completed"]
+        assert job.report["run"]["training"]["tokens"] == 500
+    assert [path.name for path in tmp_path.glob("*.yaml")] == ["costs.yaml"]
+
+
+def test_the_time_between_two_starts_is_of_no_attempt(tmp_path: Path) -> None:
+    job = tracked(tmp_path, output=None)
+    for _ in range(2):
+        job.start()
+        time.sleep(0.1)
+        job.stop()
+        time.sleep(1.0)
+    seconds = job.report["results"]["wall_clock"]["value"] * 3600
+    assert 0.2 <= seconds < 1.0
+
+
 def test_a_checkpoint_carries_the_job_to_another_folder(tmp_path: Path) -> None:
     with tracked(tmp_path / "a") as job:
         for _ in range(3):
@@ -255,6 +283,16 @@ def test_metrics_and_forecast_appear_and_a_callback_gets_them(tmp_path: Path) ->
     assert forecast.total["wall_clock"].low <= forecast.total["wall_clock"].high
 
 
+def test_a_job_shorter_than_an_interval_hands_its_last_figures_over(tmp_path: Path) -> None:
+    got: list[dict[str, float]] = []
+    with tracked(tmp_path, callback=got.append, interval=3600.0) as job:
+        for _ in range(7):
+            job.step(tokens=10)
+    assert got[-1]["costcalc/steps"] == 7
+    assert got[-1]["costcalc/tokens"] == 70
+    assert job.metrics() == got[-1]
+
+
 def test_a_callback_that_fails_is_a_note(tmp_path: Path) -> None:
     def fails(_: Any) -> None:
         raise RuntimeError("the logger is gone")
@@ -265,10 +303,26 @@ def test_a_callback_that_fails_is_a_note(tmp_path: Path) -> None:
     assert job.report is not None
 
 
+def test_a_callback_that_leaves_ends_nothing(tmp_path: Path) -> None:
+    got: list[float] = []
+
+    def leaves(metrics: dict[str, float]) -> None:
+        got.append(metrics["costcalc/hours"])
+        raise SystemExit("mine")
+
+    with tracked(tmp_path, callback=leaves) as job:
+        for _ in range(40):
+            time.sleep(0.01)
+            job.step(tokens=1)
+    assert len(got) > 1
+    assert "the callback failed: SystemExit: mine" in job.notes
+    assert job.report["details"]["tracking"]["steps"] == 40
+
+
 def test_a_callback_that_hangs_holds_neither_limits_nor_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_LOGGER", 0.1)
+    monkeypatch.setattr(listener, "PATIENCE", 0.1)
     monkeypatch.setattr(background, "_PATIENCE", 0.2)
     released = threading.Event()
     run = {**RUN, "limits": {"time": "0.2 s"}}
@@ -315,6 +369,28 @@ def test_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with tracked(tmp_path) as job:
         job.step(tokens=1)
     assert "the ledger cannot be written: No space left on device" in job.notes
+
+
+def test_where_only_the_disk_hangs_the_figures_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No answer from the folder, ever: the loop, the limits and the report are as they would be."""
+    run = {**RUN, "limits": {"time": "0.2 s"}}
+    with frozen(tmp_path):
+        with tracked(tmp_path, run, on_limit="stop", progress=True) as job:
+            for _ in range(2000):
+                time.sleep(0.01)
+                job.step(tokens=1000)
+                if job.should_stop:
+                    break
+        told = capfd.readouterr().err
+        found = job.report["details"]["tracking"]
+    assert found["attempts"][0]["status"] == "stopped"
+    assert found["steps"] < 2000
+    assert "; cost " in told
+    assert f"the report could not be written to {tmp_path / 'costs.yaml'}\n" in told
+    assert "the report cannot be written: the disk does not answer" in job.notes
+    assert "the ledger does not answer: what others have left is as of before" in job.notes
 
 
 def test_a_disk_that_hangs_does_not_hold_the_script(
