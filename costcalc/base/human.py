@@ -65,16 +65,30 @@ def _count(value: float, unit: str) -> tuple[str, float]:
     return unit, 1.0
 
 
-def human(value: float | None, unit: str) -> str:
-    """A figure with its unit.
+def human(value: float | None, unit: str, *, exact: bool = False) -> str:
+    """A figure with its unit; an ``exact`` number of things or of money is not rounded if whole.
 
     >>> human(391.5, "h"), human(2698675.0, "USD"), human(None, "kWh"), human(8.03e9, "1")
     ('16.3 days', '2,700,000 USD', 'unknown', '8.03 B')
+    >>> human(1024.0, "device_hour"), human(1024.0, "device_hour", exact=True)
+    ('1,020 device-hours', '1,024 device-hours')
     """
     if value is None:
         return "unknown"
     name, factor = scale(value, unit)
-    return f"{digits(value / factor)} {name}".strip()
+    things = factor == 1.0 and len(_SCALES.get(unit, ())) < 2
+    number = counted(value) if exact and things else digits(value / factor)
+    return f"{number} {name}".strip()
+
+
+def counted(value: float) -> str:
+    """A number that was not estimated: a whole one with all its digits, any other with three.
+
+    >>> counted(1024.0), counted(8.0), counted(0.0123456), counted(7.72e23)
+    ('1,024', '8.00', '0.0123', '7.72e+23')
+    """
+    whole = 1000 <= abs(value) < 1e15 and float(value).is_integer()
+    return f"{value:,.0f}" if whole else digits(value)
 
 
 def bare(value: float | None) -> str:

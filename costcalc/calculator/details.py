@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption
@@ -13,7 +13,7 @@ from costcalc.calculator import achieved
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
-    from costcalc.calculator.report_schema import Details
+    from costcalc.calculator.report_schema import ByRun, Details
     from costcalc.calculator.result import Result
 
 
@@ -46,6 +46,9 @@ def details(part: Calculated, results: Mapping[str, Result]) -> Details:
     if region is not None:
         made["region"] = region.code
         made["place"] = region.label
+    runs = float(part.values["runs"])
+    if runs != 1:
+        made["by_run"] = _by_run(runs, results)
     price = _price(part)
     if price:
         made["price"] = price
@@ -56,6 +59,24 @@ def details(part: Calculated, results: Mapping[str, Result]) -> Details:
     if layout:
         made["layout"] = layout
     return made
+
+
+def of_stages(runs: Sequence[float], results: Mapping[str, Result]) -> Details:
+    """The details of a run of stages: how many runs its totals are of, where all are as often."""
+    several = len(set(runs)) == 1 and runs[0] != 1
+    return {"by_run": _by_run(runs[0], results)} if several else {}
+
+
+def _by_run(runs: float, results: Mapping[str, Result]) -> ByRun:
+    """What one of several runs takes, beside totals of all of them."""
+    hours = results["device_hours"].value
+    each = None if hours is None else hours / runs
+    return {
+        "runs": runs,
+        "time": "of one run",
+        "hours": results["wall_clock"].value,
+        "device_hours": each,
+    }
 
 
 def _price(part: Calculated) -> str:
@@ -103,6 +124,8 @@ def _steps(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[st
         yield "time", _time(part, results)
     if "mean_power" in part.values and "energy_it" not in part.measured:
         yield "power", _power(part)
+    if "cost" in part.values and "cost" not in part.measured and part.values["billed"] > 1:
+        yield "cost", _cost(part, results)
     grid = _assumption(part, "site.grid")
     if grid is not None:
         year = f", {grid.year}" if grid.year else ""
@@ -168,12 +191,28 @@ def _power(part: Calculated) -> str:
     return f"{digits(board)} W a board{beside} + {hosts}"
 
 
+def _cost(part: Calculated, results: Mapping[str, Result]) -> str:
+    """Hours × devices × price, where more devices are billed than used."""
+    used, runs = part.devices.reserved, float(part.values["runs"])
+    paid = used * float(part.values["billed"])
+    many = f" × {runs:,.4g} runs" if runs != 1 else ""
+    price = _assumption(part, "price.device_hour")
+    each = f" × {digits(from_si(price.value, price.unit))} {price.unit}" if price else ""
+    wall, cost = results["wall_clock"], results["cost"]
+    return (
+        f"{human(wall.value, 'h')} × {paid:,.10g} devices billed ({used:,.10g} used){many}"
+        f"{each.replace('/device_hour', ' a device-hour')}"
+        f" = {human(cost.value, cost.unit, exact=cost.low == cost.high)}"
+    )
+
+
 def _time(part: Calculated, results: Mapping[str, Result]) -> str:
     wall = human(results["wall_clock"].value, "h")
     text = f"{wall} × {part.devices.reserved:,.10g} devices"
     runs = float(part.values["runs"])
     text += f" × {runs:,.4g} runs" if runs != 1 else ""
-    text += f" = {human(results['device_hours'].value, 'device_hour')}"
+    hours = results["device_hours"]
+    text += f" = {human(hours.value, 'device_hour', exact=hours.low == hours.high)}"
     if "training_time" in part.values and "wall_clock" not in part.measured:
         text += f"; goodput {percent(float(part.values['goodput']))}"
     return text

@@ -18,6 +18,7 @@ from costcalc.base.blind import without_names
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import (
         Boundary,
+        ByRun,
         Component,
         Figure,
         Measurement,
@@ -76,6 +77,27 @@ def kind(results: Results) -> Literal["estimated", "measured", "mixed"]:
 
 def _any_measured(*figures: Figure) -> bool:
     return any(one["basis"] == "measured" and one["value"] is not None for one in figures)
+
+
+def all_runs(runs: Sequence[RunEntry]) -> ByRun | None:
+    """Of which runs the time of several reports or rows is: all of them; None of a single run.
+
+    >>> all_runs([{"id": "a", "role": "final", "hours": 2.0}, {"id": "b", "role": "final",
+    ...            "hours": 3.0, "number": 2.0}])
+    {'runs': 3.0, 'time': 'of all runs', 'hours': 8.0, 'longest': 3.0}
+    """
+    numbers = [float(run.get("number") or 1.0) for run in runs]
+    hours = [run.get("hours") for run in runs]
+    if sum(numbers) == 1:
+        return None
+    known = [hour for hour in hours if hour is not None]
+    whole = sum(n * h for n, h in zip(numbers, known, strict=False))
+    return {
+        "runs": sum(numbers),
+        "time": "of all runs",
+        "hours": whole if len(known) == len(hours) else None,
+        "longest": max(known, default=None),
+    }
 
 
 def run_id(name: str | None, run: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from costcalc.base.ranges import drawn, drivers, percentiles
 from costcalc.calculator import achieved, formulas
 from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.calculated import Calculated
-from costcalc.calculator.details import details
+from costcalc.calculator.details import details, of_stages
 from costcalc.calculator.filled import carried, copied, data_files, filled, profiles
 from costcalc.calculator.limits import judged
 from costcalc.calculator.plausible import of_part
@@ -118,12 +118,18 @@ def _figure(name: str, part: Calculated) -> Result:
     key, shown = _FORMULA.get(name, name), _unit(name, part)
     if key not in part.values:
         return unknown(shown, _why(name, part))
-    basis: Basis = "measured" if name in part.measured else "modelled"
+    basis: Basis = "measured" if _measured(name, part) else "modelled"
     if name in _OF_AN_INPUT and key in part.known:
         basis = part.known[key].basis
     value = float(part.values[key])
     low, high = percentiles(part.draws.get(key, value), value)
     return Result.of(value, low, high, shown, basis)
+
+
+def _measured(name: str, part: Calculated) -> bool:
+    """Whether a figure was measured; device-hours follow from a clock by counting devices."""
+    clocked = name == "device_hours" and "wall_clock" in part.measured
+    return name in part.measured or clocked
 
 
 def _unit(name: str, part: Calculated) -> str:
@@ -224,6 +230,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
         drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
         breakdown=summed([stage.breakdown for stage in stages]),
+        details=of_stages([float(part.values["runs"]) for part in parts], results),
         run=carried(copied(request.raw), parts),
         subject=_subject(request),
         data={name: digest for stage in stages for name, digest in stage.data.items()},
@@ -251,7 +258,7 @@ def _sum(
     value = sum(float(part.values[key]) for part in parts)
     totals[name] = _added([part.draws.get(key, part.values[key]) for part in parts])
     low, high = percentiles(totals[name], value)
-    measured = all(name in part.measured for part in parts)
+    measured = all(_measured(name, part) for part in parts)
     shown = _unit(name, parts[0])
     made = Result.of(value, low, high, shown, "measured" if measured else "modelled")
     return replace(made, convention=stages[0].results[name].convention)

@@ -231,6 +231,15 @@ if TYPE_CHECKING:
         datum: str
         training_flops: float
 
+    class ByRun(TypedDict, total=False):
+        """Of which runs the time is, beside totals of all of them; ``longest`` of several (h)."""
+
+        runs: float
+        time: str
+        hours: float | None
+        device_hours: float | None
+        longest: float | None
+
     class Details(TypedDict, total=False):
         """What a report may say beside its figures; nothing of it is checked when it is read."""
 
@@ -241,6 +250,7 @@ if TYPE_CHECKING:
         price: str
         work: WorkDone
         steps: list[list[str]]
+        by_run: ByRun
         notes: list[str]
         layout: dict[str, object]
         parts: list[Part]

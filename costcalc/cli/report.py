@@ -84,7 +84,8 @@ def render(
         typer.Option(
             "--format",
             "-f",
-            help="latex, markdown, html, model-card, neurips, acl, annex-xi, cyclonedx, spdx, csv.",
+            help="latex, markdown, html, model-card, neurips, acl, annex-xi, annex-xi-json, "
+            "cyclonedx, spdx or csv.",
         ),
     ],
     output: Output = None,
@@ -94,6 +95,9 @@ def render(
             "--into", help="With model-card: write into this README.md.", show_default=False
         ),
     ] = None,
+    columns: Annotated[
+        int, typer.Option("--columns", help="latex: 1 fits into one column of two.")
+    ] = 2,
     force: Force = False,
 ) -> None:
     """Turn a report into what a venue asks for."""
@@ -104,7 +108,7 @@ def render(
     if not intact(data):
         print(f"{report}: {BROKEN}", file=sys.stderr)
     if card is None:
-        _write(turn(data, shape), output, force=force)
+        _write(turn(data, shape, columns=columns), output, force=force)
         return
     if shape != "model-card":
         raise options.wrong("--into", "goes with --format model-card")

@@ -14,10 +14,10 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.numbers import Number
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.result import SUMS, UNITS
-from costcalc.report.view import figures
+from costcalc.report.records import figures
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Figure, Report, Stage
+    from costcalc.calculator.report_schema import Figure, Report, RunEntry, Stage
 
     AnyPart = Report | Stage
 
@@ -234,7 +234,10 @@ def _breakdown(prefix: str, part: AnyPart) -> Iterator[str]:
 def _sums(report: Report) -> Iterator[str]:
     """What the stages sum to, and the runs, each of which is to stand once."""
     stages, runs = report["stages"], report.get("runs") or ()
+    merged = bool((report.get("details") or {}).get("parts"))
     for name in SUMS if stages else ():
+        if merged and name == "wall_clock":  # of all runs, those of the stages of one each
+            continue
         yield from _sum(report, name, "stages", [_value(stage, name) for stage in stages])
     seen: set[str] = set()
     for index, run in enumerate(runs):
@@ -244,6 +247,13 @@ def _sums(report: Report) -> Iterator[str]:
     if runs:
         yield from _sum(report, "device_hours", "runs", [run.get("device_hours") for run in runs])
         yield from _sum(report, "energy", "runs", [run.get("energy") for run in runs])
+        if merged:
+            yield from _sum(report, "wall_clock", "runs", [_hours(run) for run in runs])
+
+
+def _hours(run: RunEntry) -> float | None:
+    hours = run.get("hours")
+    return None if hours is None else (run.get("number") or 1.0) * hours
 
 
 def _sum(report: Report, name: str, of: str, parts: Sequence[float | None]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from costcalc.base.human import digits, percent
 from costcalc.calculator import formulas as pipeline
 from costcalc.report.closure import close, known, same
+from costcalc.report.records import figures
 from costcalc.report.table import HEADLINE
-from costcalc.report.view import ROWS, Listed, View, figures, listed, shown
+from costcalc.report.view import ROWS, Listed, View, listed, shown
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed
@@ -108,17 +109,24 @@ def _accounting(grid: Listed | None) -> str:
 def show(report: Mapping[str, object]) -> Iterator[str]:
     """A report as people read it."""
     view = View(report)
-    yield f"{view.name} ({view.kind})"
+    yield f"{view.name} ({view.how})"
     told = {"hardware": view.hardware, "place": view.place}
     yield "; ".join(f"{what} unknown" if x == "unknown" else x for what, x in told.items())
     yield ""
+    widest = max(26, *(len(row.label) for row in view.rows))
     for row in view.rows:
-        yield f"  {row.label:26} {row.text:>20}  {row.range or row.why}".rstrip()
+        words = "; ".join(text for text in (row.range or row.why, row.by) if text)
+        yield f"  {row.label:{widest}} {row.text:>20}  {words}".rstrip()
+    if view.by_run:
+        runs = view.by_run.get("runs")
+        yield f"  time: {view.time}; device-hours, cost, energy and CO2e of all {runs:,.4g} runs"
     for stage in view.measured_parts:
         texts = (f"{label} {shown(stage, key).text}" for key, label in HEADLINE.items())
         yield f"  stage {stage.get('name')}: {', '.join(texts)}"
     for run in view.runs:
-        yield f"  run {run.id} ({run.role}): {run.hours}, {run.device_hours}"
+        many = f", {run.number} of it" if run.number != "1" else ""
+        each = " each" if many else ""
+        yield f"  run {run.id} ({run.role}{many}): {run.hours}{each}, {run.device_hours}"
     for of, parts in (view.report.get("breakdown") or {}).items():
         total = sum(parts.values())
         if total > 0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from costcalc.calculator.plausible import implausible, of_part
 from costcalc.calculator.result import SUMS, UNITS
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
-from costcalc.report.view import figures
+from costcalc.report.records import figures
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report, Stage
@@ -156,7 +156,7 @@ def _totals(report: Report) -> Iterator[str]:
         return
     for name in SUMS:
         total = _value(report, name)
-        if total is None:
+        if total is None or (name == "wall_clock" and _section(report, "details").get("parts")):
             continue
         if any(_value(stage, name) is None for stage in stages):
             yield f"results.{name}: {total:.6g} {UNITS[name]}, but of a stage it is not known"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
-from costcalc.calculator.document import kind, run_id
+from costcalc.calculator.document import all_runs, kind, run_id
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA, SUMS, UNITS
-from costcalc.report.view import figures
+from costcalc.report.records import figures
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import (
@@ -41,7 +41,8 @@ def merge(
     pairs = [(file, part) for file, report in reports for part in _flat(cast("Report", report))]
     read = [report for _, report in pairs]
     runs, renamed = _runs([file for file, _ in pairs], read, distinct=distinct)
-    results = total([figures(report) for report in read])
+    results = total([figures(report) for report in read], [_times(report) for report in read])
+    by_run = all_runs(runs)
     told = [stage for i, report in enumerate(read) for stage in _stages(report, renamed[i])]
     boundaries = [report.get("boundary") for report in read if report.get("boundary")]
     alike = boundaries and all(found == boundaries[0] for found in boundaries)
@@ -52,7 +53,8 @@ def merge(
         told,
         warnings=list(dict.fromkeys(w for report in read for w in report.get("warnings") or ())),
         breakdown=_breakdown(read),
-        details={"parts": _parts(read, renamed)},
+        details={"parts": _parts(read, renamed), **({"by_run": by_run} if by_run else {})},
+        kind=_kind(read),
         runs=runs,
         subject=_subject(read),
         **({"boundary": boundaries[0]} if alike else {}),
@@ -60,6 +62,19 @@ def merge(
         measurement=_measurement(read),
         software=[{"name": "costcalc", "version": version} for version in versions],
     )
+
+
+def _kind(reports: Sequence[Report]) -> str:
+    """Mixed where a part was measured and another was not."""
+    kinds = {report.get("kind") or kind(report["results"]) for report in reports}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def _times(report: Report) -> float:
+    """How many times the time of one run all the runs of a report take."""
+    one = report["results"]["wall_clock"]["value"]
+    found = all_runs(runs_of(report))
+    return found["hours"] / one if one and found and found["hours"] else 1.0
 
 
 def assembled(
@@ -235,9 +250,24 @@ def _meters(report: Report) -> list[Meter]:
     return measurement["meters"] if measurement else []
 
 
-def total(parts: Sequence[Mapping[str, Figure]]) -> dict[str, Figure]:
-    """Every figure of several: the sum, else the common one, else null with the reason."""
-    return {key: _total(key, [part[key] for part in parts]) for key in UNITS}
+def total(parts: Sequence[Mapping[str, Figure]], times: Sequence[float] = ()) -> dict[str, Figure]:
+    """Every figure of several: the sum, else the common one, else null with the reason.
+
+    The time of a part is of one of its runs, that of the sum of all: ``times`` as long, each.
+    """
+    made = {key: _total(key, [part[key] for part in parts]) for key in UNITS}
+    if any(number != 1 for number in times):
+        longer = [_longer(part["wall_clock"], n) for part, n in zip(parts, times, strict=True)]
+        made["wall_clock"] = _total("wall_clock", longer)
+    return made
+
+
+def _longer(figure: Figure, times: float) -> Figure:
+    made = figure.copy()
+    for key in ("value", "low", "high"):
+        end = figure[key]
+        made[key] = None if end is None else end * times
+    return made
 
 
 def _total(key: str, found: Sequence[Figure]) -> Figure:

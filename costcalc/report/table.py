@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costcalc.base.human import digits, human, percent, span
+from costcalc.base.human import counted, digits, human, percent, span
 from costcalc.base.units import unit as unit_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from costcalc.base.assumption import Assumption, Choice
-    from costcalc.calculator.result import Estimate
+    from costcalc.calculator.report_schema import Details
+    from costcalc.calculator.result import Estimate, Result
 
 HEADLINE = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
 BAR = 24  # characters that 100 % takes
@@ -107,7 +108,8 @@ def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
         result = estimate.results[key]
         note = result.why if result.value is None else _note(key, estimate)
         between = span(result.low, result.high, result.value, result.unit)
-        rows.append((label, human(result.value, result.unit), between, note))
+        text = human(result.value, result.unit, exact=result.low == result.high)
+        rows.append((label, text, between, note))
     return _grid(
         rows,
         {"style": "bold", "no_wrap": True},
@@ -120,7 +122,7 @@ def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
 def _note(key: str, estimate: Estimate) -> str:
     details, results = estimate.details, estimate.results
     if key == "wall_clock" and results["device_hours"].value is not None:
-        return f"{human(results['device_hours'].value, 'device_hour')}"
+        return _held(results["device_hours"], details)
     if key == "cost":
         return str(details.get("price", ""))
     if key == "energy" and results["energy_it"].value is not None:
@@ -130,6 +132,13 @@ def _note(key: str, estimate: Estimate) -> str:
         used = human(results["carbon_operational"].value, "kgCO2e")
         return f"{used} electricity, {made} hardware"
     return ""
+
+
+def _held(hours: Result, details: Details) -> str:
+    """Device-hours beside the time of one run, said to be of all where there are several."""
+    text = human(hours.value, "device_hour", exact=hours.low == hours.high)
+    runs = (details.get("by_run") or {}).get("runs")
+    return f"of one run; {text} of all {runs:,.4g}" if isinstance(runs, float) else text
 
 
 def _limits(limits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -239,7 +248,10 @@ def value_of(item: Assumption) -> str:
     """An assumption's value in its unit, with its range."""
     factor = unit_of(item.unit).factor
     unit = "" if item.unit == "1" else f" {item.unit}"
-    text = f"{digits(item.value / factor, 4)}{unit}"
+    value = item.value / factor
+    near = round(value)  # a whole number in SI and back may be off in its last digit
+    whole = item.exact and abs(near) >= 1000 and abs(value - near) <= 1e-12 * abs(value)
+    text = f"{counted(near) if whole else digits(value, 4)}{unit}"
     if not item.exact:
         text += f" [{digits(item.low / factor)} – {digits(item.high / factor)}]"
     return text

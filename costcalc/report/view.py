@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
-from costcalc.base.human import digits, human, span
+from costcalc.base.human import counted, digits, human, span
 from costcalc.calculator.document import kind as kind_of
 from costcalc.report.files import BROKEN
+from costcalc.report.records import figures
+from costcalc.report.said import AUTHOR, by, measurers, tool
 from costcalc.report.table import HEADLINE
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Assumed, Figure, Report, Stage
+    from costcalc.calculator.report_schema import Assumed, Report, Stage
 
     AnyPart = Report | Stage
 
@@ -36,7 +38,23 @@ ROWS = {
     "carbon_embodied": "CO2e, hardware",
     "carbon_total": "CO2e, total",
 }
-KINDS = {"estimated": "estimated", "measured": "measured", "mixed": "partly measured"}
+KINDS = {
+    "estimated": "estimated",
+    "measured": "time and energy measured",
+    "mixed": "partly measured",
+}
+_OF_ALL = {
+    "wall_clock": "Wall-clock time of all runs",
+    "training_compute": "Training compute, each run once",
+}
+# What a figure is called within a sentence, where that is not its label in small letters.
+_WITHIN = {
+    "training_compute": "training compute",
+    "utilization": "model FLOPs utilization",
+    "carbon_operational": "CO2e of the electricity",
+    "carbon_embodied": "CO2e of the hardware",
+    "carbon_total": "total CO2e",
+}
 FINETUNING = ("finetune", "lora", "frozen", "dpo", "ppo", "grpo")
 
 
@@ -53,6 +71,7 @@ class Shown:
     range: str  # 5th to 95th percentile in the unit of the text; empty where there is none
     why: str
     basis: str
+    by: str = ""  # who says it, where the view of a whole report was asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +106,7 @@ class ListedRun:
     number: str
     hours: str
     device_hours: str
+    by: str  # who measured it; empty where it was calculated
 
 
 class View:
@@ -102,22 +122,93 @@ class View:
         self.kind = KINDS[self.report.get("kind") or kind_of(self.report["results"])]
         self.version = self.report.get("costcalc_version") or ""
         self.software = f"costcalc {self.version}" if self.version else "costcalc"
+        self.details: Mapping[str, object] = cast(
+            "Mapping[str, object]", self.report.get("details") or {}
+        )
         self.warnings = [*([BROKEN] * self.broken), *(self.report.get("warnings") or [])]
 
     @cached_property
     def figures(self) -> dict[str, Shown]:
-        """Every figure of the report."""
-        return {key: shown(self.report, key) for key in figures(self.report)}
+        """Every figure of the report; those of the electricity before those that follow from it."""
+        return {key: shown(self.report, key, self.label(key)) for key in figures(self.report)}
+
+    def label(self, key: str) -> str:
+        """What a figure is called; of several runs together, that it is of all of them."""
+        all_runs = self.by_run.get("time") == "of all runs"
+        return _OF_ALL.get(key, "") if all_runs and key in _OF_ALL else ROWS.get(key, key)
+
+    @cached_property
+    def by_run(self) -> Mapping[str, object]:
+        """Of which runs the time is, and the longest; empty of a single run."""
+        found = self.details.get("by_run")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def time(self) -> str:
+        """The time in words: of one run, or of all with the longest."""
+        figure = self.figures["wall_clock"]
+        if figure.value is None or not self.by_run:
+            return figure.text
+        text = f"{figure.text} {self.by_run.get('time')}"
+        longest = self.by_run.get("longest")
+        more = isinstance(longest, (int, float)) and longest < figure.value
+        return f"{text} (the longest {human(longest, 'h')})" if more else text  # type: ignore[arg-type]
+
+    @cached_property
+    def prices(self) -> str:
+        """What the cost is reckoned with: hours, devices and price where more is billed."""
+        steps = cast("list[list[str]]", self.details.get("steps") or [])
+        billed = next((words for name, words in steps if name == "cost"), "")
+        return billed or str(self.details.get("price") or "").partition(";")[0]
+
+    def said(self, key: str) -> Shown:
+        """A figure with who says it: a meter, a tool, the author, a model."""
+        return replace(self.figures[key], by=by(self, self.figures[key], key))
+
+    def known(self, *keys: str) -> list[Shown]:
+        """Those figures that are known, each with who says it."""
+        return [self.said(key) for key in keys if self.figures[key].value is not None]
+
+    def lacking(self, *keys: str) -> list[str]:
+        """The names of those figures that are not known, as they stand within a sentence."""
+        unknown = [key for key in keys if self.figures[key].value is None]
+        return [_WITHIN.get(key) or self.figures[key].label.lower() for key in unknown]
+
+    @property
+    def source(self) -> str:
+        """What the figures are by: the tool that recorded them, and costcalc."""
+        recorded = tool(self)
+        return f"{recorded}, read by {self.software}" if recorded else self.software
+
+    @property
+    def recorded(self) -> str:
+        """What the energy that another tool recorded covers; empty of any other."""
+        told = self.details.get("imported")
+        return str(told.get("what") or "") if tool(self) and isinstance(told, Mapping) else ""
+
+    @property
+    def how(self) -> str:
+        """How the figures came about, in one line."""
+        if tool(self):
+            return f"recorded by {tool(self)}: {self.recorded or 'what it covers is not said'}"
+        who = [name for name in measurers(self) if name != AUTHOR]
+        if self.kind == KINDS["estimated"] or not who:
+            return f"{self.kind}{', as the author says' * bool(measurers(self))}"
+        return f"{self.kind} by {', '.join(who)}"
 
     @property
     def rows(self) -> list[Shown]:
-        """The figures that every document shows."""
-        return [self.figures[key] for key in ROWS]
+        """The figures that every document shows, each with who says it."""
+        return [self.said(key) for key in ROWS]
 
     @property
     def headline(self) -> list[Shown]:
-        """Time, cost, energy, carbon, by their short names."""
-        return [shown(self.report, key, label) for key, label in HEADLINE.items()]
+        """Time, cost, energy, carbon, by their short names; the time says of which runs it is."""
+        of = f" {self.by_run.get('time')}" if self.by_run else ""
+        return [
+            replace(self.said(key), label=f"{label}{of * (key == 'wall_clock')}")
+            for key, label in HEADLINE.items()
+        ]
 
     @property
     def measured_parts(self) -> list[Stage]:
@@ -176,7 +267,10 @@ class View:
                 role=run["role"],
                 number=f"{run.get('number') or 1:g}",
                 hours=human(run.get("hours"), "h"),
-                device_hours=human(run.get("device_hours"), "device_hour"),
+                device_hours=human(
+                    run.get("device_hours"), "device_hour", exact=bool(run.get("measured_by"))
+                ),
+                by=run.get("measured_by") or "",
             )
             for run in self.report.get("runs") or ()
         ]
@@ -195,6 +289,23 @@ class View:
         """Whether the stages of a report rest on different values of an assumption."""
         found = self.every(key)
         return any(item["value"] != found[0]["value"] for item in found)
+
+    @property
+    def provider_known(self) -> bool:
+        """Whether a cloud provider is named."""
+        return self.provider != "unknown"
+
+    @property
+    def activity(self) -> str:
+        """Pre-training or fine-tuning; empty where no model is known of a part."""
+        run = self.report["run"]
+        kept = [stage["run"] for stage in self.stages if "run" in stage] or [run]
+        stages = run.get("stages")
+        asked = [run, *stages] if isinstance(stages, list) else kept
+        models = [bool(one.get("model")) for one in asked if isinstance(one, Mapping)]
+        if not (any(models) if isinstance(stages, list) else all(models)):
+            return ""
+        return "fine-tuning" if all(tuned for tuned, _ in self.trained) else "pre-training"
 
     @property
     def trained(self) -> list[tuple[bool, AnyPart]]:
@@ -217,12 +328,6 @@ def _method(*runs: object) -> str:
     return "pretrain"
 
 
-def figures(part: Report | Stage) -> Mapping[str, Figure]:
-    """The figures of a part by name."""
-    found = cast("Mapping[str, Figure | None]", part["results"])
-    return {key: figure for key, figure in found.items() if isinstance(figure, Mapping)}
-
-
 def shown(part: Report | Stage, key: str, label: str = "") -> Shown:
     """One figure of a report or of a stage as people read it."""
     found = figures(part)[key]
@@ -233,7 +338,7 @@ def shown(part: Report | Stage, key: str, label: str = "") -> Shown:
         low=low,
         high=high,
         unit=unit,
-        text=human(value, unit),
+        text=human(value, unit, exact=low == high),
         range=span(low, high, value, unit),
         why=found.get("why") or "",
         basis=found["basis"],
@@ -247,7 +352,9 @@ def listed(item: Assumed) -> Listed:
     text = str(value)
     if number is not None and not isinstance(value, bool):
         low, high = item.get("low"), item.get("high")
-        text = digits(number) + ("" if unit in (None, "1") else f" {unit}")
+        exact = item.get("low") == item.get("high")
+        text = counted(number) if exact else digits(number)
+        text += "" if unit in (None, "1") else f" {unit}"
         if low is not None and high is not None and low != high:
             text += f" ({digits(float(low))} – {digits(float(high))})"
     return Listed(

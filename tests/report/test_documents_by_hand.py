@@ -84,7 +84,7 @@ def test_properties_of_a_bill_say_what_is_not_known_and_why() -> None:
     made = json.loads(render(report(results(cost=5.0), costcalc_version="1.2"), "cyclonedx"))
     card = made["components"][0]["modelCard"]["considerations"]["environmentalConsiderations"]
     said = {each["name"]: each["value"] for each in card["properties"]}
-    assert said["costcalc:cost"] == "5.0 USD"
+    assert said["costcalc:cost"] == "5.0 USD (modelled)"
     assert said["costcalc:energy"] == "unknown: not said"
     assert said["costcalc:kind"] == "estimated"
     assert card["energyConsumptions"] == []  # the format has no way to say unknown
@@ -113,7 +113,7 @@ def test_a_row_of_csv_for_each_figure_of_each_part() -> None:
 @pytest.mark.parametrize(
     ("item", "text", "held"),
     [
-        (assumed("k", 1234.0, "W"), "1,230 W", 1234.0),
+        (assumed("k", 1234.0, "W"), "1,234 W", 1234.0),
         (assumed("k", 1.5), "1.50", 1.5),
         (assumed("k", 10.0, "W", low=5.0, high=20.0), "10.0 W (5.00 – 20.0)", 10.0),
         (assumed("k", 10.0, "W", low=10.0, high=10.0), "10.0 W", 10.0),
@@ -291,24 +291,24 @@ def test_the_eus_form_in_days_and_megawatt_hours() -> None:
     """10 h are 0.42 days, 80 device-hours 3.3 device-days, 36 kWh 0.036 MWh; 7.2e21 is 10^21."""
     made = render(small(), "annex-xi")
     for said in (
-        "Training time: 0.42 wall-clock days (less than 1 month) a run",
-        "Hardware-days: 3.3 on 8 × A100, all runs",
+        "Training time: 0.42 wall-clock days (less than 1 month) a run, modelled",
+        "Hardware-days: 3.3 on 8 × A100 (modelled)",
         "Energy used for training: 0.036 MWh (estimated)",
         "7.2e+21",
         "10^21",
-        "x PUE 1.20;",
+        "× PUE 1.20;",
     ):
         assert said in made, said
     bare = render(report(results()), "annex-xi")
     assert "Training compute: N/A: not said" in bare
-    assert "10^23 and 10^25 FLOP: cannot be judged, the compute is not known" in bare
+    assert "10^23 and 10^25 FLOP: cannot be judged" in bare
 
 
 def test_figures_in_columns_for_people() -> None:
     """Labels in 26, texts in 20 to the right, then range or reason."""
     found = list(show(small()))
-    assert f"  {'Cost':26} {'160 USD':>20}  120 – 200" in found
-    assert f"  {'Energy':26} {'36.0 kWh':>20}" in found
+    assert f"  {'Cost':26} {'160 USD':>20}  120 – 200; modelled" in found
+    assert f"  {'Energy':26} {'36.0 kWh':>20}  modelled" in found
     assert f"  {'Water':26} {'unknown':>20}  not said" in found
     staged = list(show(report(results(), stages=[stage("s", cost=4.0)])))
     assert "  stage s: Time unknown, Cost 4.00 USD, Energy unknown, CO2e unknown" in staged
@@ -338,7 +338,7 @@ def test_a_ratio_needs_both_figures(
 
 def test_a_comparison_in_columns() -> None:
     found = list(lines(small(), report(results(cost=320.0, wall_clock=5.0), kind="measured")))
-    assert found[:3] == ["A: by hand (estimated)", "B: by hand (measured)", ""]
+    assert found[:3] == ["A: by hand (estimated)", "B: by hand (time and energy measured)", ""]
     assert f"{'Cost':26} {'160 USD':>18} -> {'320 USD':>18}  ×2.00, outside A's range" in found
     time = f"{'Wall-clock time of one run':26} {'10.0 hours':>18} -> {'5.00 hours':>18}  ×0.500"
     assert time in found

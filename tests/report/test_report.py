@@ -468,7 +468,7 @@ def test_annex_xi_rounds_to_two_digits(made: dict[str, Any]) -> None:
     shown = render(changed(made, "energy", value=1_234_567.0), "annex-xi")
     assert "Energy used for training: 1200 MWh (estimated)" in shown
     assert "10^23 FLOP (indicates a general-purpose model): not above" in shown
-    shown = render(changed(made, "total_compute", value=1.1e25), "annex-xi")
+    shown = render(changed(made, "training_compute", value=1.1e25), "annex-xi")
     assert "10^25 FLOP (presumed systemic risk): above" in shown
     assert "1.1e+25 FLOP (order of magnitude 10^25)" in shown
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from costcalc import __version__
 from costcalc.base.writing import digest
+from costcalc.calculator.document import all_runs
 from costcalc.calculator.result import UNITS
 from costcalc.report.importing.costed import Costing, estimates
 from costcalc.report.metered import recorded
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Meter,
         Report,
         Role,
+        RunEntry,
     )
 
 _WORK = {"E": "FLOP", "D": "1"}
@@ -153,6 +155,9 @@ def _assembled(
         details["hardware"] = {"name": ", ".join(hardware), "count": count, "unit": "device"}
     if region:
         details["place"] = region
+    by_run = all_runs([cast("RunEntry", {**row, "number": 1.0}) for row in rows])
+    if by_run:
+        details["by_run"] = by_run
     return assembled(
         name,
         results,
@@ -208,7 +213,7 @@ def _results(row: Mapping[str, Any], tool: str) -> dict[str, Figure]:
         "energy": energy,
         "carbon_operational": None if carbon is None else carbon / 1000,
     }
-    measured = {"wall_clock", "device_hours", "energy_it"}
+    measured = {"wall_clock", "device_hours", "energy_it", "energy"}  # PUE is the tool's own
     why = row.get("unknown") or {}
     return {key: _figure(key, known.get(key), key in measured, tool, why) for key in UNITS}
 

@@ -17,6 +17,7 @@ FORMATS = {
     "neurips": "the answer to the checklist's compute item",
     "acl": "the answer to item C1 of the Responsible NLP checklist",
     "annex-xi": "the EU's model documentation: FLOP, MWh, days",
+    "annex-xi-json": "the same as the fields of the Model Documentation Form",
     "cyclonedx": "a CycloneDX 1.6 ML-BOM",
     "spdx": "an SPDX 3.0.1 AI package",
     "csv": "one row a figure",
@@ -25,19 +26,22 @@ _HOMES = {
     "markdown": "forms",
     "neurips": "forms",
     "acl": "forms",
-    "annex-xi": "forms",
+    "annex-xi": "ai_act",
+    "annex-xi-json": "ai_act",
     "cyclonedx": "bills",
     "spdx": "bills",
     "csv": "bills",
 }
 
 
-def render(report: Mapping[str, object], shape: str) -> str:
-    """The report in one of :data:`FORMATS`.
+def render(report: Mapping[str, object], shape: str, *, columns: int = 2) -> str:
+    """The report in one of :data:`FORMATS`; LaTeX with 1 of ``columns`` fits into one of two.
 
     Raises:
-        InputError: there is no such format.
+        InputError: there is no such format, or no such number of columns.
     """
+    if columns not in (1, 2):
+        raise InputError(Problem(key="--columns", message=f"expected 1 or 2; got {columns}"))
     if shape not in FORMATS:
         near = nearest(shape, FORMATS, at_most=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -45,4 +49,7 @@ def render(report: Mapping[str, object], shape: str) -> str:
         raise InputError(Problem(key="--format", message=message))
     name = shape.replace("-", "_")
     module = importlib.import_module(f"costcalc.report.renderings.{_HOMES.get(shape, name)}")
-    return cast("Callable[[View], str]", getattr(module, name))(View(report))
+    view = View(report)
+    if shape == "latex":
+        return cast("Callable[[View, int], str]", getattr(module, name))(view, columns)
+    return cast("Callable[[View], str]", getattr(module, name))(view)

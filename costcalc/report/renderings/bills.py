@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from costcalc.base import writing
-from costcalc.report.view import View, figures, plain
+from costcalc.report.records import figures
+from costcalc.report.view import View, plain
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report, Stage
@@ -70,10 +71,11 @@ def _consumptions(view: View) -> Iterator[dict[str, object]]:
 
 
 def _properties(view: View) -> Iterator[dict[str, str]]:
-    yield {"name": "costcalc:kind", "value": view.kind}
+    yield {"name": "costcalc:kind", "value": view.how}
+    yield {"name": "costcalc:source", "value": view.source}
     yield {"name": "costcalc:report", "value": view.digest}
     for key, figure in figures(view.report).items():
-        known = f"{figure['value']} {figure['unit']}"
+        known = f"{figure['value']} {figure['unit']} ({figure['basis']})"
         text = f"unknown: {figure.get('why')}" if figure["value"] is None else known
         yield {"name": f"costcalc:{key}", "value": text}
 
@@ -92,7 +94,9 @@ def spdx(view: View) -> str:
         "name": "costcalc",
         "creationInfo": "_:creation",
     }
-    comment = f"{view.kind} by {view.software}; report {view.digest}"
+    by = view.said("energy").by
+    said = f"{view.how}; energy: {by}" if by else view.how
+    comment = f"{said}; {view.source}; report {view.digest}"
     package = element("ai_AIPackage", "model", view.name) | {"comment": comment}
     parts = [(tuned, part["results"]["energy"]["value"]) for tuned, part in view.trained]
     consumed: dict[str, list[dict[str, str]]] = {}

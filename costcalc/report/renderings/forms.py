@@ -1,21 +1,21 @@
-"""Answers in words: Markdown tables, checklists of NeurIPS and ACL, the EU's model documentation.
+"""Answers in words: Markdown tables, checklists of NeurIPS and ACL.
 
 Sources: NeurIPS Paper Checklist Guidelines, https://neurips.cc/public/guides/PaperChecklist; ACL
-Rolling Review, https://aclrollingreview.org/responsibleNLPresearch/; Regulation (EU) 2024/1689,
-Annex XI 1(2)(d), (e), https://artificialintelligenceact.eu/annex/11; Code of Practice, Model
-Documentation Form, 2025.  The marks: 10^23 FLOP, general-purpose, Commission guidelines of
-2025-07-18; 10^25 FLOP, systemic risk, Art. 51(2).
+Rolling Review, https://aclrollingreview.org/responsibleNLPresearch/.
 """
 
 from __future__ import annotations
 
-from math import floor, log10
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from costcalc.report.renderings.filling import fill
-from costcalc.report.view import View, plain
+from costcalc.report.view import View, shown
 
-GENERAL_PURPOSE, SYSTEMIC = 1e23, 1e25
-_MONTH = 30.44  # days
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report, Stage
+
+_LISTED = 8  # runs that a checklist names one by one
 
 
 def cell(text: str) -> str:
@@ -40,35 +40,60 @@ def neurips(view: View) -> str:
     project = view.report.get("project")
     ratio = project["ratio"] if project else None
     more = None if ratio is None else ratio > 1
-    return fill("neurips.txt.j2", view, more=more, ratio=f"{ratio or 0:.3g}")
+    runs = view.runs
+    asked = {
+        "the workers": view.hardware != "unknown",
+        "the time of each run": bool(runs) and all(run.hours != "unknown" for run in runs),
+        "device-hours": view.figures["device_hours"].value is not None,
+    }
+    lacking = [name for name, known in asked.items() if not known]
+    named = [*lacking, *view.lacking("energy", "cost")]
+    return fill(
+        "neurips.txt.j2",
+        view,
+        answer=_answer(lacking + ["more"] * (more is None), len(asked) + 1),
+        lacking=named,
+        runs=runs if len(runs) <= _LISTED else [],
+        several=len(runs) if len(runs) > _LISTED else 0,
+        more=more,
+        ratio=f"{ratio or 0:.3g}",
+    )
+
+
+def _answer(lacking: Sequence[str], asked: int) -> str:
+    """Yes where all that is asked for is known, No where nothing is."""
+    return "Yes" if not lacking else "No" if len(lacking) >= asked else "Partly"
 
 
 def acl(view: View) -> str:
     """Parameters of the models, total computational budget, computing infrastructure."""
-    active, whole = (view.figures[key].value for key in ("active_parameters", "parameters"))
-    sparse = active is not None and whole is not None and active < whole
-    return fill("acl.txt.j2", view, sparse=sparse)
+    models = list(_models(view))
+    known = {
+        "parameters": bool(models),
+        "device-hours": view.figures["device_hours"].value is not None,
+        "the infrastructure": view.hardware != "unknown",
+    }
+    lacking = [name for name, said in known.items() if not said]
+    named = [*lacking, *view.lacking("total_compute", "cost", "energy", "carbon_total")]
+    answer = _answer(lacking, len(known))
+    return fill("acl.txt.j2", view, answer=answer, models=models, lacking=named)
 
 
-def annex_xi(view: View) -> str:
-    """Compute in FLOP, energy in MWh with two digits, days; N/A where a figure is not known."""
-    compute, hours = view.figures["total_compute"].value, view.figures["wall_clock"].value
-    days = None if hours is None else hours / 24
-    months = 0.0 if days is None else days / _MONTH
-    return fill(
-        "annex-xi.txt.j2",
-        view,
-        filters={"two": lambda number: plain(number, 2)},
-        days=days,
-        band=sum(months >= start for start in (1, 3, 6)),
-        device_days=_over(view.figures["device_hours"].value, 24),
-        mwh=_over(view.figures["energy"].value, 1e3),
-        flop=None if compute is None else f"{compute:.1e}",
-        magnitude=floor(log10(compute)) if compute and compute > 0 else None,
-        general_purpose=compute is not None and compute > GENERAL_PURPOSE,
-        systemic=compute is not None and compute > SYSTEMIC,
-    )
+def _models(view: View) -> Iterator[str]:
+    """The parameters of the model, or of each of several."""
+    own = _parameters(view.report)
+    if own:
+        yield own
+        return
+    for stage in view.measured_parts:
+        found = _parameters(stage)
+        if found:
+            yield f"{stage.get('name') or 'a stage'}: {found}"
 
 
-def _over(value: float | None, divisor: float) -> float | None:
-    return None if value is None else value / divisor
+def _parameters(part: Report | Stage) -> str:
+    whole, active = (shown(part, key) for key in ("parameters", "active_parameters"))
+    if whole.value is None:
+        return ""
+    sparse = active.value is not None and active.value < whole.value
+    return f"{whole.text} ({active.text} active a token)" if sparse else whole.text

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from costcalc.base.human import digits, human, percent
+from costcalc.base.human import counted, digits, human, percent
 from costcalc.report.renderings.filling import fill
 from costcalc.report.table import HEADLINE
 from costcalc.report.view import View, shown
@@ -64,6 +64,7 @@ class PageTable:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()
+    caption: str = ""
 
 
 def html(view: View) -> str:
@@ -133,11 +134,23 @@ def _tables(view: View) -> Iterator[PageTable]:
         for stage in view.measured_parts
     ]
     if stages:
-        yield PageTable(title="Stages", head=["stage", *labels], rows=stages, numbers=(1, 2, 3, 4))
-    figures = [(row.label, row.text, row.range or row.why) for row in view.rows]
+        yield PageTable(
+            title="Stages",
+            head=["stage", *labels],
+            rows=stages,
+            numbers=(1, 2, 3, 4),
+            caption="What each part comes to; time is of one of its runs.",
+        )
+    figures = [(row.label, row.text, row.range or row.why, row.by) for row in view.rows]
     yield PageTable(
-        title="Figures", head=("figure", "value", "90 % range"), rows=figures, numbers=(1,)
+        title="Figures",
+        head=("figure", "value", "90 % range", "who says it"),
+        rows=figures,
+        numbers=(1,),
+        caption=_caption(view),
     )
+    yield from _runs(view)
+    yield from _work(view)
     drivers = [
         (label, driver["key"], percent(float(driver["share"])))
         for key, label in HEADLINE.items()
@@ -149,20 +162,74 @@ def _tables(view: View) -> Iterator[PageTable]:
             head=("of", "assumption", "share of the variance"),
             rows=drivers,
             numbers=(2,),
+            caption="The share of the variance of a figure's logarithm that goes with an input.",
         )
     boundary = view.report.get("boundary")
     if boundary:
         yield PageTable(
             title="What is counted",
-            head=("part", "", ""),
+            head=("part", "counted", "why"),
             rows=[
                 (item["name"], _COUNTED[item.get("counted")], item.get("why") or "")
                 for item in [*boundary["stages"], *boundary["components"]]
             ],
+            caption=f"For one unit: {_unit(view)}.",
         )
     for part in view.inputs:
         yield PageTable(
             title="Assumptions" if part.whole else f"Assumptions of {part.name or 'a stage'}",
             head=("key", "value", "basis", "source"),
             rows=[(item.key, item.text, item.basis, item.source) for item in part.inputs],
+            caption="Every input with its range, and where it is from.",
         )
+
+
+def _caption(view: View) -> str:
+    """How the figures came about, and of which runs the time is."""
+    of = f" Time: {view.time}; device-hours, cost, energy and CO2e are of all runs."
+    return f"{view.how[0].upper()}{view.how[1:]}.{of if view.by_run else ''}"
+
+
+def _unit(view: View) -> str:
+    boundary = view.report.get("boundary")
+    unit = boundary.get("functional_unit") if boundary else None
+    return unit["name"] if unit else "not said"
+
+
+def _runs(view: View) -> Iterator[PageTable]:
+    """The runs behind the figures, where there are any."""
+    rows = [
+        (run.name, run.role, run.number, run.hours, run.device_hours, run.by) for run in view.runs
+    ]
+    if rows:
+        yield PageTable(
+            title="Runs",
+            head=("run", "role", "number", "hours of one", "device-hours of all", "measured by"),
+            rows=rows,
+            numbers=(2, 3, 4),
+            caption="The runs that the figures are of; number is how many like runs a row is for.",
+        )
+
+
+def _work(view: View) -> Iterator[PageTable]:
+    """Green AI's E × D × H, where it is known."""
+    work = view.report.get("work")
+    if not work or all(work[key]["value"] is None for key in ("E", "D")):
+        return
+    factors = (
+        ("E: FLOP an example", work["E"]),
+        ("D: examples", work["D"]),
+        ("H: runs", work["H"]),
+    )
+    rows = []
+    for name, item in factors:
+        value, unit = item["value"], "" if item["unit"] == "1" else f" {item['unit']}"
+        text = "unknown" if value is None else f"{counted(value)}{unit}"
+        rows.append((name, text, item.get("why") or ""))
+    yield PageTable(
+        title="Work: E × D × H",
+        head=("factor", "value", "why not"),
+        rows=rows,
+        numbers=(1,),
+        caption="The cost of an example, the examples, the runs (Schwartz et al. 2019, Green AI).",
+    )

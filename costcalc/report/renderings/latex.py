@@ -1,12 +1,17 @@
-"""LaTeX: a booktabs table, a paragraph with siunitx, BibTeX.  Compiles without shell escape."""
+"""LaTeX: a booktabs table, a paragraph with siunitx, BibTeX.  Compiles without shell escape.
+
+Letters that pdflatex cannot set stand in a command that lualatex, with fontspec and a font that has
+them, sets; without one it sets question marks.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 from costcalc.report.renderings.filling import fill
-from costcalc.report.view import Shown, View, plain
+from costcalc.report.view import ROWS, Shown, View, plain
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -78,13 +83,34 @@ _UNITS = {
 }
 
 
+YEAR = 2026  # of the release, as CITATION.cff has it
+_SCRIPT = "\\costcalcscript"
+_MARKS = {"measured": "m", "given": "g"}  # all else is estimated
+
+
 def escape(text: str) -> str:
-    """Text for LaTeX: every character either plain ASCII or a command of LaTeX itself.
+    """Text for LaTeX: plain ASCII or commands of LaTeX, letters of other scripts in our own.
 
     >>> escape("50 % & more_or less")
     '50 \\\\% \\\\& more\\\\_or less'
+    >>> escape("漢字 x")
+    '\\\\costcalcscript{\\\\symbol{"6F22}\\\\symbol{"5B57}}{??} x'
     """
-    return "".join(_character(character) for character in " ".join(text.split()))
+    made = []
+    for beyond, characters in groupby(" ".join(text.split()), _beyond_latin):
+        run = list(characters)
+        if beyond:
+            symbols = "".join(f'\\symbol{{"{ord(letter):X}}}' for letter in run)
+            made.append(f"{_SCRIPT}{{{symbols}}}{{{'?' * len(run)}}}")
+        else:
+            made += map(_character, run)
+    return "".join(made)
+
+
+def _beyond_latin(character: str) -> bool:
+    """Whether a letter or a digit has no command of LaTeX."""
+    plain_letter = unicodedata.category(character)[0] in "LMN" and not character.isascii()
+    return plain_letter and character not in _SPECIAL and _character(character) == "?"
 
 
 def _character(character: str) -> str:
@@ -98,9 +124,36 @@ def _character(character: str) -> str:
     return "?"
 
 
-def latex(view: View) -> str:
-    """Table, paragraph and BibTeX, each between comments that say so."""
-    return fill("latex.tex.j2", view, escape, {"number": number, "quantity": quantity})
+def latex(view: View, columns: int = 2) -> str:
+    """Table, paragraph and BibTeX, each between comments that say so.
+
+    The table is as wide as it is with ``columns`` 2, and fits into one of two columns with 1.
+    """
+    more = {"columns": columns, "unknown": view.lacking(*ROWS), "year": YEAR}
+
+    def made(*, scripts: bool) -> str:
+        return fill(
+            "latex.tex.j2",
+            view,
+            escape,
+            {"number": number, "quantity": quantity, "exact": exact, "mark": _mark},
+            scripts=scripts,
+            **more,
+        )
+
+    text = made(scripts=False)
+    return made(scripts=True) if _SCRIPT in text else text
+
+
+def exact(figure: Shown) -> str:
+    """A number as plain decimals: with all its digits where it was counted, else with three."""
+    value = figure.value or 0.0
+    whole = figure.low == figure.high and value.is_integer() and value < 1e15
+    return f"{value:.0f}" if whole else plain(value)
+
+
+def _mark(basis: str) -> str:
+    return _MARKS.get(basis, "e")
 
 
 def number(text: str) -> str:

@@ -40,9 +40,10 @@ def _parts(view: View) -> tuple[str, str]:
         view,
         filters={"entry": _entry, "comment": _comment},
         grams=None if used.value is None else plain(used.value * 1000, 6),
-        finetuning=all(finetuning for finetuning, _ in view.trained),
     )
-    return front.rstrip("\n"), fill("model-card.md.j2", view, cell).rstrip("\n")
+    lacking = view.lacking("device_hours", "energy", "water", "cost", "carbon_total")
+    section = fill("model-card.md.j2", view, cell, lacking=lacking)
+    return front.rstrip("\n"), section.rstrip("\n")
 
 
 def _entry(text: str, key: str) -> str:

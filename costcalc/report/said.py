@@ -1,0 +1,120 @@
+"""Who says a figure of a report: a meter or a tool that measured it, its author, or a model.
+
+Each figure by itself: dollars are not measured because the hours were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from costcalc.base.human import human
+from costcalc.report.records import figures
+
+if TYPE_CHECKING:
+    from costcalc.report.view import Shown, View
+
+AUTHOR = "the author"
+_BY_AUTHOR = "the user, as the run file says"  # in the runs of a report
+_TRACKER = "costcalc track"
+
+
+def measurers(view: View) -> list[str]:
+    """Who measured something of a report, each once, tools with their version."""
+    versions = {name: f"{name} {version}" for name, version in _tools(view) if version}
+    found: dict[str, None] = {}
+    for run in view.report.get("runs") or ():
+        by = str(run.get("measured_by") or "")
+        if by:
+            name = AUTHOR if by == _BY_AUTHOR else _TRACKER if by.startswith(_TRACKER) else by
+            found[versions.get(name, name)] = None
+    return list(found)
+
+
+def tool(view: View) -> str:
+    """The tool, with its version, whose record all of a report is; empty of any other."""
+    named = dict.fromkeys(f"{name} {version or ''}".strip() for name, version in _tools(view))
+    whole = not view.report["run"] and "parts" not in (view.report.get("details") or {})
+    return "; ".join(named) if whole else ""
+
+
+def _tools(view: View) -> list[tuple[str, str | None]]:
+    """Tools whose records were read, by what each part of the report says of it."""
+    found = []
+    for part in view.parts:
+        imported: object = (part.get("details") or {}).get("imported")
+        if isinstance(imported, Mapping) and imported.get("name"):
+            version = imported.get("version")
+            found.append((str(imported["name"]), str(version) if version else None))
+    return found
+
+
+def by(view: View, figure: Shown, key: str) -> str:
+    """Who says a figure, in a few words; empty where it is not known."""
+    if figure.value is None:
+        return ""
+    if figure.basis == "measured":
+        return _measured(view, key)
+    if figure.basis == "given":
+        return f"given by {AUTHOR}"
+    return _followed(view, key) or _in_part(view, key) or "modelled"
+
+
+def _followed(view: View, key: str) -> str:
+    """What a figure follows from, where it is worth saying."""
+    before = view.figures["energy_it"]
+    if key == "energy" and before.basis == "measured" and before.value is not None:
+        return _energy(view)
+    grid = view.shared("site.grid")
+    if key == "carbon_operational" and tool(view):
+        return f"at the grid factor of {tool(view)}{f', {grid.text}' if grid else ''}"
+    if key == "carbon_operational" and grid:
+        return f"modelled: the energy at {grid.text}"
+    if key == "cost" and view.prices:
+        return f"from prices: {view.prices}"
+    return ""
+
+
+def _in_part(view: View, key: str) -> str:
+    before = "energy_it" if key == "energy" else key
+    parts = [figures(stage).get(before) for stage in view.measured_parts]
+    if any(part and part["basis"] == "measured" for part in parts):
+        return f"partly {_measured(view, key)}"
+    return ""
+
+
+def _measured(view: View, key: str) -> str:
+    who = measurers(view)
+    if who == [_TRACKER] and key in ("energy", "energy_it"):
+        measurement = view.report.get("measurement")
+        meters = measurement["meters"] if measurement else []
+        names = dict.fromkeys(str(meter["name"]) for meter in meters if meter.get("name"))
+        return f"measured by {_TRACKER}: {', '.join(names)}" if names else f"measured by {_TRACKER}"
+    if who == [AUTHOR]:
+        return f"measured, as {AUTHOR} says"
+    return f"measured by {', '.join(who)}" if who else "measured"
+
+
+def _energy(view: View) -> str:
+    """Behind PUE: measured before it, all of it or of the most."""
+    before, who = view.figures["energy_it"], _measured(view, "energy_it")
+    part = _metered(view)
+    whole = human(before.value, "kWh")
+    said = f"{whole} {who}" if part is None else f"{whole}, {human(part, 'kWh')} of it {who}"
+    pue = view.shared("site.pue")
+    if tool(view):
+        return f"{who}, with its PUE of {pue.text}" if pue else f"{who}, with its PUE"
+    return f"{said}, times a PUE of {pue.text}, {pue.basis}" if pue else f"{said}, times PUE"
+
+
+def _metered(view: View) -> float | None:
+    """What meters saw of an energy (kWh) whose rest is modelled; None where there is no rest."""
+    measurement: Mapping[str, object] = view.report.get("measurement") or {}
+    found = measurement.get("components")
+    listed = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    counted = [one for one in listed if one.get("counted", True)]
+    energies = [(one.get("energy"), one.get("basis") == "measured") for one in counted]
+    known = [(float(e), seen) for e, seen in energies if isinstance(e, (int, float))]
+    if all(seen for _, seen in known):
+        return None
+    return sum(energy for energy, seen in known if seen)
