@@ -14,6 +14,7 @@ from costcalc.report.importing import carbontracker, codecarbon, slurm
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.cells import number
+from costcalc.report.importing.sacct import seconds_of
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render
@@ -163,9 +164,9 @@ def test_numbers_of_tables(text: str, value: float | None) -> None:
 
 def test_times_and_units_of_logs() -> None:
     """1-02:03:04 is 86,400 + 7,200 + 180 + 4 = 93,784 s; 7.2 MJ are 2 kWh; 500 mg 0.0005 kg."""
-    assert slurm._seconds("1-02:03:04") == 93_784
-    assert slurm._seconds("03:04") == 184
-    assert slurm._seconds("4") is None
+    assert seconds_of("1-02:03:04") == 93_784
+    assert seconds_of("03:04") == 184
+    assert seconds_of("4") is None
     assert carbontracker._hours("1 day, 2:03:04") == pytest.approx(93_784 / 3600)
     assert carbontracker._amount("7,200,000 J", carbontracker._ENERGY) == pytest.approx(2.0)
     assert carbontracker._amount("3 MWh", carbontracker._ENERGY) == 3000.0
