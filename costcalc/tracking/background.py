@@ -30,10 +30,10 @@ from costcalc.tracking.stopping import Stopping
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
-    from costcalc.tracking.detect import Neighbours
     from costcalc.tracking.forecast import Forecast
     from costcalc.tracking.merge import Totals
-    from costcalc.tracking.meters import Meters
+    from costcalc.tracking.metering import Metering
+    from costcalc.tracking.meters import Reading
     from costcalc.tracking.monitor import JobMonitor
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
@@ -41,6 +41,8 @@ _FIRST = 1.0  # seconds after which the first sample is taken: a short job leave
 # apart; one that takes less than so many seconds of a core is repeated with each interval.
 _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
+
+_NO_READING: Reading | None = None
 
 
 class Background:
@@ -71,8 +73,7 @@ class Background:
         )
         self._records = OwnRecords(options.folder, start, self.note)
         self.stopping = self._new_stopping()
-        self._meters: Meters | None = None
-        self._neighbours: Neighbours | None = None
+        self._metering: Metering | None = None
         self._monitor: JobMonitor | None = None
         self._why_not, self._asked_once = "", False
         # What the tracker is told meanwhile, and the thread takes up with its next interval.
@@ -82,6 +83,7 @@ class Background:
         self._due = 0.0
         self._listener = Listener(options.callback, self.note)
         self._over = threading.Event()
+        self._ended: float | None = None
         self._status: Status = "completed"
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
 
@@ -98,7 +100,7 @@ class Background:
 
     def finish(self, status: Status, patience: float) -> None:
         """End the record and make the report; returns after ``patience`` seconds at the latest."""
-        self._status = status
+        self._status, self._ended = status, monotonic()
         self._over.set()
         self._thread.join(patience)
         if self._thread.is_alive():
@@ -147,13 +149,13 @@ class Background:
 
     def _pause(self, seconds: float) -> bool:
         """Wait; devices without a counter are read once a second meanwhile."""
-        if self._meters is None or not self._meters.needs_samples:
+        if self._metering is None or not self._metering.needs_samples:
             return self._over.wait(seconds)
         until = monotonic() + seconds
         while (left := until - monotonic()) > 0:
             if self._over.wait(min(left, 1.0)):
                 return True
-            self._meters.sample()
+            self._metering.sample()
         return self._over.is_set()
 
     @never_raises(None)
@@ -161,8 +163,9 @@ class Background:
         """Imports, detection, meters and the estimate made before: what takes seconds."""
         with importing():
             from costcalc.tracking import detect
+            from costcalc.tracking.metering import Metering
         found = detect.host()
-        self._neighbours = detect.Neighbours(self._place.job, self._boot, found)
+        self._metering = Metering(self._place, self._boot, found)
         self._records.change(
             versions=_versions(),
             machine={
@@ -178,35 +181,24 @@ class Background:
                     f"the job may use {found.share:.3g} of its host by cores: so much of "
                     "the host's energy counts"
                 )
-            self._meter(host=True)
+            self._metering.begin(host=True)
+            self._say_what_is_metered()
         self._records.append(self._records.start)
         self._look_ahead()
 
-    def _meter(self, *, host: bool) -> None:
-        """Begin to meter the job's devices that this process sees, and its host."""
-        with importing():  # a fork waits for imports of ours, never for drivers
-            from costcalc.tracking import detect
-            from costcalc.tracking.meters import Meters, load
-
-            load()
-        share = self._neighbours.share if self._neighbours else lambda: 1.0
-        meters = Meters(
-            boot=self._boot,
-            host=host,
-            share=share,
-            devices=lambda all_: detect.of_the_job(detect.visible(all_, os.environ), self._place),
-        )
-        meters.start()
-        self._meters = meters
-        self._records.change(devices=meters.picked, meters=meters.keys, versions=_versions())
+    def _say_what_is_metered(self) -> None:
+        """Into the record; a driver may have answered since."""
+        found, known = self._metering, self._records.start
+        if found is None or (found.devices, found.keys) == (known.devices, known.meters):
+            return
+        self._records.change(devices=found.devices, meters=found.keys, versions=_versions())
+        self._records.append(self._records.start)
 
     def _meter_what_nobody_does(self) -> None:
         """A rank that sees a device which its node's first rank does not list meters it."""
-        if self._meters is not None or self._asked_once:
+        if self._metering is None or self._metering.begun or self._asked_once:
             return
         self._asked_once = True
-        from costcalc.tracking import detect
-
         first = [
             w.start
             for w in self._all()
@@ -215,9 +207,9 @@ class Background:
             and w.start.writer != self._records.start.writer
         ]
         listed = {device.uuid for start in first for device in start.devices}
-        if {device.uuid for device in detect.seen_by_driver()} - listed:
-            self._meter(host=False)
-            self._records.append(self._records.start)
+        if self._metering.seen_by_driver() - listed:
+            self._metering.begin(host=False)
+            self._say_what_is_metered()
 
     @never_raises(None)
     def _look_ahead(self) -> None:
@@ -236,6 +228,7 @@ class Background:
         if self._place.local_rank != 0 and self._elapsed() >= self.options.interval:
             self._meter_what_nobody_does()
         self._records.append(self._sample("running"))
+        self._say_what_is_metered()
         self._observe()
 
     def _take_up(self) -> None:
@@ -299,9 +292,13 @@ class Background:
         )
         return len({w.start.place.rank for w in group}) >= self._place.world
 
+    @never_raises(_NO_READING)
+    def _read(self, *, last: bool) -> Reading | None:
+        return self._metering.read(last=last) if self._metering else None
+
     def _sample(self, status: Status) -> Sample:
+        reading = self._read(last=status != "running")
         self.counter.settle()
-        reading = self._meters.read() if self._meters else None
         return replace(
             self._counted(None),
             energy=reading.energy if reading else {},
@@ -328,7 +325,8 @@ class Background:
         )
 
     def _elapsed(self) -> float:
-        return monotonic() - self.began
+        """Seconds since the beginning; what is done after the end is no part of the job."""
+        return (self._ended or monotonic()) - self.began
 
     def _all(self) -> list[Written]:
         """What all writers of the job have left; our own newest stands last."""
@@ -356,8 +354,9 @@ class Background:
         self._take_up()
         stopped = self.stopping.stops(self.counter.steps)
         self._records.append(self._sample("stopped" if stopped else self._status))
-        if self._neighbours is not None:
-            self._neighbours.leave()
+        self._say_what_is_metered()
+        if self._metering is not None:
+            self._metering.leave()
         if self._place.rank == 0:
             if self._place.world > 1:  # the others end at about the same time
                 self._records.wait_for_last_words(_PATIENCE)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from costcalc.tracking.ledger import job_hash
+from costcalc.tracking import nvml
 from costcalc.tracking.records import Device, Place
 
 # Which devices of a node a process may see; the first that is set counts.
@@ -67,7 +64,7 @@ def _slice(devices: Sequence[Device], word: str) -> Device | None:
         pynvml.nvmlInit()
         part = pynvml.nvmlDeviceGetHandleByUUID(word)
         whole = pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part)
-        uuid = _text(pynvml.nvmlDeviceGetUUID(whole))
+        uuid = nvml.text(pynvml.nvmlDeviceGetUUID(whole))
         slices = pynvml.nvmlDeviceGetAttributes(part).gpuInstanceSliceCount
     except Exception:  # noqa: BLE001  (no driver, or one without MIG)
         return None
@@ -78,27 +75,10 @@ def _slice(devices: Sequence[Device], word: str) -> Device | None:
 def seen_by_driver(env: Mapping[str, str] | None = None) -> tuple[Device, ...]:
     """The NVIDIA devices that this process may use, asked of the driver alone: quick."""
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-        ]
-        found = [
-            Device(
-                uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
-                index=index,
-                name=_text(pynvml.nvmlDeviceGetName(handle)),
-            )
-            for index, handle in enumerate(handles)
-        ]
+        found = [device for device, _ in nvml.devices(nvml.driver())]
     except Exception:  # noqa: BLE001  (no driver)
         return ()
     return visible(found, os.environ if env is None else env)
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def of_the_job(devices: Sequence[Device], place: Place) -> tuple[Device, ...]:
@@ -206,87 +186,3 @@ def _cpu_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-class Neighbours:
-    """Jobs on one node that know of each other: a core that several may use is split evenly.
-
-    Each leaves a small file in a folder of the node and holds a lock on it, which the kernel takes
-    away with the process, however it ends and whatever its namespaces.  So two jobs never claim
-    more of a host than there is.  Best effort: without the folder a job counts alone.
-    """
-
-    def __init__(
-        self, job: str, boot: str, found: HostShare, *, folder: Path | None = None
-    ) -> None:
-        self._own, self._host = job_hash(job), found
-        self._folder: Path | None = None
-        with suppress(OSError):  # no temporary folder
-            self._folder = (folder or Path(tempfile.gettempdir())) / f"costcalc-{job_hash(boot)}"
-        self._sign: Path | None = None
-        self._held = -1  # the descriptor that holds the lock
-
-    def share(self) -> float:
-        """The job's share of its host now; a sign of life is left."""
-        host_, others = self._host, []
-        if self._folder is None:
-            return host_.share
-        try:
-            if self._sign is None:
-                self._sign = self._signed(self._folder)
-            others = self._others(self._folder)
-        except OSError:
-            return host_.share
-        if not others:
-            return host_.share
-        each = sum(1.0 / (1 + sum(core in cores for cores in others)) for core in host_.cores)
-        return min(each * host_.allotted / max(len(host_.cores), 1) / host_.all_cores, host_.share)
-
-    def _signed(self, folder: Path) -> Path:
-        """A file of our own, locked as long as we live."""
-        folder.mkdir(mode=0o1777, exist_ok=True)
-        with suppress(OSError):
-            folder.chmod(0o1777)  # other users' jobs too
-        name = f"{self._own}-{os.getpid()}-{id(self):x}"
-        beside = folder / f"{name}.new"
-        self._held = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o644)
-        _lock(self._held)
-        os.write(self._held, json.dumps({"cores": sorted(self._host.cores)}).encode())
-        return beside.rename(folder / f"{name}.json")  # seen once it is locked and whole
-
-    def _others(self, folder: Path) -> list[set[int]]:
-        """The cores of each other job that lives."""
-        by_job: dict[str, set[int]] = {}
-        for path in folder.glob("*.json"):
-            name = path.name.partition("-")[0]
-            if name == self._own:
-                continue
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                with path.open(encoding="ascii") as sign:
-                    lives, data = not _lock(sign.fileno()), json.load(sign)
-                if lives:
-                    by_job.setdefault(name, set()).update(int(core) for core in data["cores"])
-                else:
-                    path.unlink(missing_ok=True)
-        return list(by_job.values())
-
-    def leave(self) -> None:
-        """Take the sign away; the last one takes the folder too."""
-        if self._sign is None or self._folder is None:
-            return
-        with suppress(OSError):
-            self._sign.unlink(missing_ok=True)
-            os.close(self._held)
-            self._sign = None
-            self._folder.rmdir()
-
-
-def _lock(sign: int) -> bool:
-    """Lock a file for oneself; whether nobody else holds it."""
-    try:
-        import fcntl
-
-        fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True

@@ -62,14 +62,16 @@ def _tell(owner: Noting, where: str, error: Exception) -> None:
 
 # --- forks ---------------------------------------------------------------------------------------
 
-# Held while our thread imports: a child forked in the middle of an import would wait for ever for
-# a lock whose holder it does not have.  A fork waits for us, for so long at most.
+# Held while a thread of ours imports: a child forked in the middle of an import would wait for ever
+# for a lock whose holder it does not have.  A fork waits for us, for so long at most, and not again
+# for an import that it has waited for so long (of a library on a disk that hangs).
 _IMPORTING = threading.Lock()
-_PATIENCE = 10.0
+_PATIENCE = 2.0
 
 _live: weakref.WeakSet[Disarmed] = weakref.WeakSet()
 _registered = False
 _held = False
+_hangs = False
 
 
 def importing() -> threading.Lock:
@@ -87,8 +89,9 @@ def watch_forks(owner: Disarmed) -> None:
 
 
 def _before() -> None:
-    global _held  # noqa: PLW0603
-    _held = bool(_live) and _IMPORTING.acquire(timeout=_PATIENCE)
+    global _held, _hangs  # noqa: PLW0603
+    _held = bool(_live) and _IMPORTING.acquire(timeout=0.0 if _hangs else _PATIENCE)
+    _hangs = bool(_live) and not _held
 
 
 def _after() -> None:
@@ -99,8 +102,8 @@ def _after() -> None:
 
 
 def _in_child() -> None:
-    global _IMPORTING, _held
-    _IMPORTING, _held = threading.Lock(), False
+    global _IMPORTING, _held, _hangs
+    _IMPORTING, _held, _hangs = threading.Lock(), False, False
     for owner in list(_live):
         owner.disarm()
     _live.clear()

@@ -65,7 +65,8 @@ class Device:
 class Energy:
     """Joules of one thing since its writer began, who says so, and how far to trust it.
 
-    ``gap`` is how many seconds its meter missed, which the joules do not hold.
+    ``gap`` is how many seconds its meter missed, which the joules do not hold; ``others`` are the
+    joules of it that other jobs took, which they do not hold either.
     """
 
     joules: float
@@ -73,6 +74,7 @@ class Energy:
     meter: str
     component: Component
     gap: float = 0.0
+    others: float = 0.0
 
     def plus(self, other: Energy) -> Energy:
         """Both together; called what the weaker of them may be called."""
@@ -82,6 +84,7 @@ class Energy:
             meter=self.meter,
             component=self.component,
             gap=self.gap + other.gap,
+            others=self.others + other.others,
         )
 
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costcalc.tracking import detect
-from costcalc.tracking.detect import HostShare, Neighbours, host, of_the_job, visible
+from costcalc.tracking import detect, neighbours
+from costcalc.tracking.detect import HostShare, host, of_the_job, visible
+from costcalc.tracking.neighbours import Neighbours
 from costcalc.tracking.records import Device, Place
 
 EIGHT = tuple(Device(uuid=f"GPU-{n}", name="H100", index=n) for n in range(8))
@@ -196,7 +197,8 @@ def test_neighbours_are_those_that_live_however_old_their_sign(tmp_path: Path) -
     """A job that is killed takes its share with it; one that is silent for hours does not."""
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from costcalc.tracking.detect import HostShare, Neighbours\n"
+        "from costcalc.tracking.detect import HostShare\n"
+        "from costcalc.tracking.neighbours import Neighbours\n"
         "eight = frozenset(range(8))\n"
         "host = HostShare(name='h', cpu='c', cores=eight, all_cores=8, allotted=8.0)\n"
         "Neighbours('other', 'b', host, folder=Path(sys.argv[1])).share()\n"
@@ -220,7 +222,7 @@ def test_no_temporary_folder_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatc
     def none() -> str:
         raise FileNotFoundError("No usable temporary directory found")
 
-    monkeypatch.setattr(detect.tempfile, "gettempdir", none)
+    monkeypatch.setattr(neighbours.tempfile, "gettempdir", none)
     alone = Neighbours("a", "b", cores(0))
     assert alone.share() == 1 / 8
     alone.leave()

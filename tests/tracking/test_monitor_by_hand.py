@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.limit_watch import LimitWatch
 from costcalc.tracking.merge import carried, totals
+from costcalc.tracking.metering import Metering
 from costcalc.tracking.monitor import JobMonitor
 from costcalc.tracking.options import LEDGER, Options
 from costcalc.tracking.plan import predicted
@@ -278,13 +280,13 @@ def test_own_counts_are_the_newest_and_stand_last() -> None:
 def test_devices_without_a_counter_are_sampled_meanwhile() -> None:
     thread = behind()
     samples: list[float] = []
-    thread._meters = SimpleNamespace(needs_samples=True, sample=lambda: samples.append(0))  # type: ignore[assignment]
+    thread._metering = SimpleNamespace(needs_samples=True, sample=lambda: samples.append(0))  # type: ignore[assignment]
     assert thread._pause(0.05) is False
     assert len(samples) == 1  # once a second, and at the end of less
     thread._over.set()
     assert thread._pause(60.0) is True
     assert len(samples) == 1
-    thread._meters = SimpleNamespace(needs_samples=False)  # type: ignore[assignment]
+    thread._metering = SimpleNamespace(needs_samples=False)  # type: ignore[assignment]
     assert thread._pause(60.0) is True
 
 
@@ -343,7 +345,8 @@ def test_a_rank_meters_what_its_nodes_first_does_not_list(
     monkeypatch.setattr(thread, "_all", lambda: [replace(first, start=start)])
     monkeypatch.setattr(detect, "seen_by_driver", lambda: seen)
     begun: list[bool] = []
-    monkeypatch.setattr(thread, "_meter", lambda *, host: begun.append(host))
+    monkeypatch.setattr(Metering, "begin", lambda _, *, host: begun.append(host))
+    thread._metering = Metering(thread.place, "b", detect.host({}))
     thread._meter_what_nobody_does()
     thread._meter_what_nobody_does()  # asked once
     assert begun == [False] * meters
@@ -361,7 +364,7 @@ def test_a_nodes_first_rank_meters_its_host(
     )
     monkeypatch.setattr(detect, "host", lambda: cores)
     begun: list[bool] = []
-    monkeypatch.setattr(thread, "_meter", lambda *, host: begun.append(host))
+    monkeypatch.setattr(Metering, "begin", lambda _, *, host: begun.append(host))
     thread._prepare()
     assert begun == hosts
     assert any("0.25 of its host by cores" in note for note in thread.notes) is (
@@ -468,6 +471,29 @@ def test_a_fork_waits_for_an_import_only_where_a_tracker_lives(
     assert told == ["disarmed"]
     assert guard.importing() is not before
     assert not guard.importing().locked()
+
+
+def test_a_fork_waits_once_for_an_import_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    class Held:
+        """A lock whose holder does not let go."""
+
+        def acquire(self, timeout: float) -> bool:
+            waited.append(timeout)
+            return False
+
+    monkeypatch.setattr(guard, "_live", [SimpleNamespace()])
+    monkeypatch.setattr(guard, "_hangs", False)
+    monkeypatch.setattr(guard, "_IMPORTING", Held())
+    for _ in range(3):
+        guard._before()
+        guard._after()
+    assert waited == [2.0, 0.0, 0.0]
+    monkeypatch.setattr(guard, "_IMPORTING", threading.Lock())
+    guard._before()  # the import ended
+    assert (guard._held, guard._hangs) == (True, False)
+    guard._after()
 
 
 class SimpleSet(list[Any]):

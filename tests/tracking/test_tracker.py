@@ -37,6 +37,7 @@ class StillMeters:
     """Meters that start at once and read 100 W for the CPU."""
 
     picked, keys, needs_samples = (), ("cpu:b",), False
+    absent: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, **_: Any) -> None:
         self.began = time.perf_counter()
@@ -44,7 +45,7 @@ class StillMeters:
     def start(self) -> None:
         pass
 
-    def read(self) -> Any:
+    def read(self, **_: Any) -> Any:
         from costcalc.tracking.meters import Reading
 
         joules = 100.0 * (time.perf_counter() - self.began)

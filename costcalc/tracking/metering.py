@@ -1,0 +1,86 @@
+"""The meters of one process of a job: its devices, its share of the host, its neighbours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from costcalc.tracking import detect, meters, sharing
+from costcalc.tracking.aside import Aside
+from costcalc.tracking.neighbours import Neighbours
+
+if TYPE_CHECKING:
+    from costcalc.tracking.detect import HostShare
+    from costcalc.tracking.meters import Meters, Reading
+    from costcalc.tracking.records import Device, Place
+
+_WAIT = 3.0  # seconds in which a driver says which devices there are
+
+
+class Metering:
+    """What a process meters; nothing before :meth:`begin`."""
+
+    def __init__(self, place: Place, boot: str, found: HostShare) -> None:
+        self._place, self._boot = place, boot
+        self._neighbours = Neighbours(place.job, boot, found)
+        self._meters: Meters | None = None
+        self._driver = Aside("costcalc-driver")
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything is metered by this process."""
+        return self._meters is not None
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices that this process meters, as far as their drivers have answered."""
+        return self._meters.picked if self._meters else ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What this process meters."""
+        return self._meters.keys if self._meters else ()
+
+    def begin(self, *, host: bool) -> None:
+        """Begin to meter the job's devices that this process sees, and its host."""
+        found = meters.Meters(
+            boot=self._boot,
+            host=host,
+            share=self._neighbours.split,
+            devices=self._of_the_job,
+            ours=sharing.of_the_job(self._place),
+            signs=self._neighbours,
+        )
+        found.start()
+        self._meters = found
+
+    def _of_the_job(self, found: Sequence[Device]) -> Sequence[Device]:
+        mine = detect.of_the_job(detect.visible(found, os.environ), self._place)
+        self._neighbours.holds(device.uuid for device in mine)
+        return mine
+
+    def seen_by_driver(self) -> set[str]:
+        """The devices that this process may use; none where the driver does not answer."""
+        seen: set[str] = set()
+        self._driver.do("look", lambda: seen.update(d.uuid for d in detect.seen_by_driver()))
+        self._driver.wait(_WAIT)
+        return set(seen)
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether :meth:`sample` is of use."""
+        return self._meters is not None and self._meters.needs_samples
+
+    def sample(self) -> None:
+        """Look at what changes between two readings."""
+        if self._meters is not None:
+            self._meters.sample()
+
+    def read(self, *, last: bool = False) -> Reading | None:
+        """What was drawn so far; None where nothing is metered."""
+        return self._meters.read(last=last) if self._meters else None
+
+    def leave(self) -> None:
+        """The neighbours have the node to themselves."""
+        self._neighbours.leave()

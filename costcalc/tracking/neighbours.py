@@ -1,0 +1,155 @@
+"""Jobs on one node that know of each other: they never claim more of it than there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from costcalc.tracking.detect import HostShare
+from costcalc.tracking.ledger import job_hash
+
+
+@dataclass(slots=True)
+class _Job:
+    """What another job says of itself: cores it may use, devices it holds, those it computes on."""
+
+    cores: set[int] = field(default_factory=set)
+    devices: set[str] = field(default_factory=set)
+    uses: set[str] = field(default_factory=set)
+
+
+class Neighbours:
+    """What of a node is this job's: a core that several jobs may use is split evenly.
+
+    Each leaves a small file in a folder of the node and holds a lock on it, which the kernel takes
+    away with the process, however it ends and whatever its namespaces.  Best effort: without the
+    folder a job counts alone.
+    """
+
+    def __init__(
+        self, job: str, boot: str, found: HostShare, *, folder: Path | None = None
+    ) -> None:
+        self._own, self._host, self._mine = job_hash(job), found, _Job(set(found.cores))
+        self._folder: Path | None = None
+        with suppress(OSError):  # no temporary folder
+            self._folder = (folder or Path(tempfile.gettempdir())) / f"costcalc-{job_hash(boot)}"
+        self._sign: Path | None = None
+        self._held = -1  # the descriptor that holds the lock
+        self._written = 0  # bytes of the sign
+        self._writing = threading.Lock()
+
+    def share(self) -> float:
+        """The job's share of its host now; a sign of life is left."""
+        host_, others = self._host, self._others()
+        if not others:
+            return host_.share
+        each = sum(1.0 / (1 + sum(core in job.cores for job in others)) for core in host_.cores)
+        return min(each * host_.allotted / max(len(host_.cores), 1) / host_.all_cores, host_.share)
+
+    def split(self) -> tuple[float, float]:
+        """The job's share of its host now, and what neighbours take of the cores it may use."""
+        share = self.share()
+        return share, max(self._host.share - share, 0.0)
+
+    def holds(self, uuids: Iterable[str]) -> None:
+        """The devices that the job may use."""
+        self._tell(self._mine.devices, set(uuids))
+
+    def uses(self, uuid: str) -> None:
+        """A process of the job computes on a device."""
+        self._tell(self._mine.uses, {uuid})
+
+    def _tell(self, known: set[str], new: set[str]) -> None:
+        if not new <= known:
+            known |= new
+            with suppress(OSError):
+                if self._sign is not None:
+                    self._write()
+
+    def device_share(self, uuid: str) -> float:
+        """The job's share of a device of which nobody says what each process does.
+
+        Jobs that are seen to compute on it have it in equal parts, else those that hold it.
+        """
+        others = self._others()
+        users = sum(uuid in job.uses for job in others)
+        if uuid in self._mine.uses:
+            return 1.0 / (1 + users)
+        return 0.0 if users else 1.0 / (1 + sum(uuid in job.devices for job in others))
+
+    def _others(self) -> list[_Job]:
+        """Each other job of the node that lives; our own sign is left."""
+        if self._folder is None:
+            return []
+        try:
+            if self._sign is None:
+                self._sign = self._signed(self._folder)
+            return self._living(self._folder)
+        except OSError:
+            return []
+
+    def _signed(self, folder: Path) -> Path:
+        """A file of our own, locked as long as we live."""
+        folder.mkdir(mode=0o1777, exist_ok=True)
+        with suppress(OSError):
+            folder.chmod(0o1777)  # other users' jobs too
+        name = f"{self._own}-{os.getpid()}-{id(self):x}"
+        beside = folder / f"{name}.new"
+        self._held = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o644)
+        _lock(self._held)
+        self._write()
+        return beside.rename(folder / f"{name}.json")  # seen once it is locked and whole
+
+    def _write(self) -> None:
+        """What we say of ourselves, in one go: it only grows, so that no reader sees two halves."""
+        mine = self._mine
+        said = {name: sorted(getattr(mine, name)) for name in ("cores", "devices", "uses")}
+        data = json.dumps(said).encode().ljust(self._written)
+        with self._writing:
+            os.lseek(self._held, 0, os.SEEK_SET)
+            self._written = max(self._written, os.write(self._held, data))
+
+    def _living(self, folder: Path) -> list[_Job]:
+        by_job: dict[str, _Job] = {}
+        for path in folder.glob("*.json"):
+            name = path.name.partition("-")[0]
+            if name == self._own:
+                continue
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                with path.open(encoding="ascii") as sign:
+                    lives, data = not _lock(sign.fileno()), json.load(sign)
+                if not lives:
+                    path.unlink(missing_ok=True)
+                    continue
+                job = by_job.setdefault(name, _Job())
+                job.cores |= {int(core) for core in data["cores"]}
+                job.devices |= set(data.get("devices", ()))
+                job.uses |= set(data.get("uses", ()))
+        return list(by_job.values())
+
+    def leave(self) -> None:
+        """Take the sign away; the last one takes the folder too."""
+        if self._sign is None or self._folder is None:
+            return
+        with suppress(OSError):
+            self._sign.unlink(missing_ok=True)
+            os.close(self._held)
+            self._sign = None
+            self._folder.rmdir()
+
+
+def _lock(sign: int) -> bool:
+    """Lock a file for oneself; whether nobody else holds it."""
+    try:
+        import fcntl
+
+        fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
