@@ -150,6 +150,56 @@ def test_nvidia_smi_refusals(row: str, text: str) -> None:
     assert str(caught.value).splitlines()[0] == text
 
 
+NO_INDEX = "timestamp, name, power.draw [W]\n"
+REFUSED = (
+    "gpu.csv:1: expected a column that tells devices apart (uuid, pci.bus_id, index): these rows "
+    "are of {} devices or more; log --query-gpu=timestamp,index,name,power.draw"
+)
+
+
+def logged(seconds: list[float], *names: str) -> list[str]:
+    """A row a device at each time, the devices one after the other within some milliseconds."""
+    return [
+        f"2026/11/27 10:{second // 60:02.0f}:{second % 60 + 0.003 * number:06.3f}, {name}, 300.00 W"
+        for second in seconds
+        for number, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("devices", [2, 3, 8, 16])
+@pytest.mark.parametrize("seconds", [[0, 1, 2], [0, 5, 10, 15, 600, 605, 610]])
+def test_nvidia_smi_refuses_several_devices_without_an_index(
+    devices: int, seconds: list[float]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        smi(*logged(seconds, *["A100"] * devices), head=NO_INDEX)
+    assert str(caught.value).splitlines()[0] == REFUSED.format(devices)
+
+
+def test_nvidia_smi_refuses_two_rows_of_one_moment_and_two_names() -> None:
+    same = ["2026/11/27 10:00:00.000, A100, 300 W", "2026/11/27 10:00:00.000, A100, 200 W"]
+    apart = ["2026/11/27 10:00:00.000, A100, 300 W", "2026/11/27 10:00:01.000, T4, 70 W"]
+    for rows in (same, apart):
+        with pytest.raises(InputError) as caught:
+            smi(*rows, head=NO_INDEX)
+        assert str(caught.value).splitlines()[0] == REFUSED.format(2)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        list(range(10)),
+        [0, 1, 2, 3, 300, 301, 302],  # a pause is none
+        [0, 5, 9, 14, 20, 24],  # uneven
+        [0, 1, 100],
+    ],
+)
+def test_nvidia_smi_takes_one_device_without_an_index(seconds: list[float]) -> None:
+    made = smi(*logged(seconds, "A100"), head=NO_INDEX)
+    assert value(made, "energy_it") is not None
+    assert value(made, "device_hours") == pytest.approx((seconds[-1] - seconds[0]) / 3600)
+
+
 DMON = """#Entity   POWER    TOTEC
 ID        W        mJ
 GPU 0     100.0    1000000

@@ -1,20 +1,22 @@
 """``nvidia-smi --query-gpu=timestamp,index,name,power.draw --format=csv -l 1 > gpu.csv``.
 
 Needed: timestamp and one of power.draw, power.draw.average, power.draw.instant; index, uuid or
-pci.bus_id tell devices apart, name says which they are.  Units may stand in the cells or be left
+pci.bus_id tell devices apart, name says which they are.  A log of several devices without such a
+column is refused: its rows would make one device of them.  Units may stand in the cells or be left
 out (``nounits``); a file without a header cannot be read, since nothing says what its columns are.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.report.importing.cells import at, number, table
+from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
-from costcalc.report.importing.power import Samples, of_samples
+from costcalc.report.importing.power import Samples, burst, of_samples
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -44,6 +46,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     problems: list[Problem] = []
     devices: dict[str, Samples] = {}
     unknown = 0
+    nameless: list[tuple[float, Row]] = []  # rows that do not say of which device they are
     for row in rows:
         if row["timestamp"] == "timestamp":
             continue
@@ -57,14 +60,34 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         elif watts is None:
             unknown += 1
         else:
-            key = next((row[column] for column in _DEVICE if row.get(column)), "0")
+            key = next((row[column] for column in _DEVICE if row.get(column)), "")
+            if not key:
+                nameless.append((second, row))
             devices.setdefault(key, Samples(row.get("name", ""))).add(second, watts)
     if problems:
         raise InputError(problems[:20])
+    _one_device(nameless, name)
     notes = [f"{unknown} samples without a power are left out"] if unknown else []
     return of_samples(
         devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes
     )
+
+
+def _one_device(rows: Sequence[tuple[float, Row]], name: str) -> None:
+    """Refuse rows of several devices that nothing tells apart.
+
+    Raises:
+        InputError: they come in bursts, or are of several names.
+    """
+    names = {row["name"] for _, row in rows if row.get("name")}
+    count = max(len(names), burst([second for second, _ in rows]))
+    if count > 1:
+        raise refuse(
+            name,
+            f"expected a column that tells devices apart ({', '.join(_DEVICE)}): these rows are of "
+            f"{count} devices or more; log --query-gpu=timestamp,index,name,power.draw",
+            1,
+        )
 
 
 def _watts(text: str) -> float | None:

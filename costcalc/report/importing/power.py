@@ -7,8 +7,9 @@ interval far longer than the usual one is a gap: nothing was metered there, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: an interval of more than so many usual ones is a gap
 GAP = 5.0
+#: devices that are read one after the other stand so many times closer than a device's own samples
+_BURST = 10.0
+_MOST = 16  # devices of a node
 BOUNDARY = "the boards, as their driver reports their power; not the host, nor cooling"
 
 
@@ -67,6 +71,24 @@ def integrated(samples: Samples) -> Metered:
         seconds += end - start
         joules += (samples.watts[number] + samples.watts[number + 1]) / 2 * (end - start)
     return Metered(joules, seconds, gaps)
+
+
+def burst(seconds: Sequence[float]) -> int:
+    """How many devices a log is of whose rows do not say of which they are; 1 where it may be one.
+
+    A tool that reads every device in turn leaves rows in bursts: two rows of one moment, or every
+    so many rows a pause that is far longer than those between.
+
+    >>> burst([0.0, 0.01, 1.0, 1.01, 2.0, 2.01]), burst([0.0, 1.0, 2.0, 2.0, 3.0]), burst([0, 1, 9])
+    (2, 2, 1)
+    """
+    steps = [end - start for start, end in pairwise(seconds)]
+    for count in range(2, _MOST + 1):
+        between, within = steps[count - 1 :: count], list(steps)
+        del within[count - 1 :: count]
+        if len(between) > 1 and median(between) > _BURST * median(map(abs, within)):
+            return count
+    return 2 if 0.0 in steps else 1
 
 
 def of_samples(
