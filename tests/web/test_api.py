@@ -226,7 +226,7 @@ def test_a_report_is_rendered(client: TestClient) -> None:
         {
             "key": "format",
             "message": "expected one of latex, markdown, html, model-card, neurips, acl, annex-xi, "
-            'cyclonedx, spdx, csv; got "latx"; did you mean latex?',
+            'annex-xi-json, cyclonedx, spdx, csv; got "latx"; did you mean latex?',
         }
     ]
     assert problems(client.post("/api/v1/report/render", json=report)) == [
