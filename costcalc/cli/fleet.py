@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costcalc.base.errors import MissingExtraError
-from costcalc.cli import LIMIT, OK
+from costcalc.cli import LIMIT, OK, options
 
 if TYPE_CHECKING:
     from costcalc.fleet.cluster import Cluster
@@ -36,6 +36,11 @@ Config = Annotated[
         show_default=False,
     ),
 ]
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Write there.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
 @app.command("init")
@@ -86,6 +91,118 @@ def import_(
             taken = take(ledger, known, stream, source=source, name=name)
     print("\n".join(taken.lines()), file=sys.stderr)
     return LIMIT if strict and taken.refused else OK
+
+
+@app.command("report")
+def report(
+    month: Annotated[
+        str | None,
+        typer.Option(
+            "--month", help="2026-10, 2026-Q4 or 2026; default: the last.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="account, user, partition, model, device, state, …")
+    ] = "account",
+    shape: Annotated[
+        str, typer.Option("--format", "-f", help="table, csv, json, html or parquet.")
+    ] = "table",
+    account: Annotated[
+        str | None, typer.Option("--account", help="Of this one alone.", show_default=False)
+    ] = None,
+    output: Output = None,
+    force: Force = False,
+    url: Url = None,
+    config: Config = None,
+) -> None:
+    """What a month's jobs cost: money, kWh, CO2e with ranges, waste, budgets."""
+    known = cluster(config)
+    with opened(url, known) as ledger:
+        from costcalc.fleet.month import of_period
+        from costcalc.fleet.summary import fields
+        from costcalc.fleet.told import check_format, parquet, text_of
+
+        check_format(shape)
+        made = of_period(ledger, known, month, fields(by), account=account)
+        if shape == "table":
+            from costcalc.cli.fleet_screen import show
+
+            if output is not None:
+                raise options.wrong("--output", "goes with --format csv, json, html or parquet")
+            show(made)
+        elif shape == "parquet":
+            if output is None:
+                raise options.wrong("--format", "parquet is a file: give -o FILE.parquet")
+            parquet(made, output, force=force)
+            print(f"wrote {output}", file=sys.stderr)
+        else:
+            write(text_of(made, shape), output, force=force)
+
+
+@app.command("job")
+def job(
+    number: Annotated[str, typer.Argument(metavar="ID", help="The scheduler's: 123, 12_3.")],
+    named: Annotated[
+        str | None, typer.Option("--cluster", help="Whose job it is.", show_default=False)
+    ] = None,
+    words: Annotated[
+        bool, typer.Option("--words", help="A paragraph for the job's own output.")
+    ] = False,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Name the job in the report.")
+    ] = False,
+    output: Output = None,
+    force: Force = False,
+    url: Url = None,
+    config: Config = None,
+) -> None:
+    """One job as a full report, which costcalc report verify checks."""
+    with opened(url, cluster(config)) as ledger:
+        from costcalc.fleet.job import attempts, differs, full, paragraph
+        from costcalc.report.files import text
+
+        rows = attempts(ledger, number, named)
+        if words:
+            write(paragraph(rows, ledger.about("currency")) + "\n", output, force=force)
+            return
+        made = full(ledger, rows, identify=identify)
+        for line in differs(made, rows):
+            print(f"note: {line}: another version or profile wrote it", file=sys.stderr)
+        write(text(made, output), output, force=force)
+
+
+@app.command("check")
+def check(
+    month: Annotated[
+        str | None, typer.Option("--month", help="Of this one alone.", show_default=False)
+    ] = None,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="List every row that was refused.")
+    ] = False,
+    url: Url = None,
+    config: Config = None,
+) -> None:
+    """What is unmetered, unpriced, unknown or refused."""
+    known = cluster(config)
+    with opened(url, known) as ledger:
+        from costcalc.decide.clock import zone
+        from costcalc.fleet.checking import check as look
+        from costcalc.fleet.checking import refusals
+        from costcalc.fleet.period import period
+
+        months = period(month, zone(known.fleet.timezone)).months if month else None
+        print("\n".join(refusals(ledger) if refused else look(ledger, months).lines()))
+
+
+def write(text: str, output: Path | None, *, force: bool) -> None:
+    """Text to stdout, or whole into a file."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from costcalc.base.writing import save
+
+    save(text, output, force=force)
+    print(f"wrote {output}", file=sys.stderr)
 
 
 def cluster(config: Path | None) -> Cluster:

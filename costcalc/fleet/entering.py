@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from costcalc.fleet.facts import RANK, Facts
+from costcalc.fleet.freshening import stale
 from costcalc.fleet.kinds import Kind
 from costcalc.fleet.pricing import Priced
 from costcalc.fleet.tables import jobs, kinds, readings
@@ -86,6 +87,9 @@ def enter(connection: Connection, priced: Priced, number: int) -> Counted:
         new.append(made)
     for some in parts(dict.fromkeys(old), MOST):
         connection.execute(update(jobs).where(jobs.c.id.in_(some)).values(current=False))
+    superseded = set(old)
+    gone = [str(one["month"]) for one in there.values() if one["id"] in superseded]
+    stale(connection, [*gone, *(str(row["month"]) for row in new)])
     if new:
         connection.execute(insert(jobs), cast("list[dict[str, Any]]", new))
     return counted
@@ -99,7 +103,7 @@ def _standing(connection: Connection, wanted: set[tuple[str, str]]) -> dict[Key,
         by_cluster.setdefault(cluster, []).append(job)
     columns = (
         jobs.c.id, jobs.c.cluster, jobs.c.job, jobs.c.attempt, jobs.c.revision, jobs.c.current,
-        jobs.c.digest, jobs.c.source,
+        jobs.c.digest, jobs.c.source, jobs.c.month,
     )  # fmt: skip
     for cluster, named in by_cluster.items():
         for some in parts(named, MOST):

@@ -141,6 +141,16 @@ class Kind:
         found = formulas.run(known)
         return {name: found[name] for name in UNITS if name in found}
 
+    @functools.lru_cache(maxsize=2)  # noqa: B019
+    def per_unit(self, number: int) -> dict[str, tuple[Number, Number]]:
+        """Each figure of a device-second, and of a metered joule more, in SI; 0 draws: values."""
+        inputs = self.draws(number) if number else self.values
+        base = self.figures(inputs, 1.0, 0.0 if self.scope else None)
+        if self.scope is None:
+            return {name: (value, 0.0) for name, value in base.items()}
+        more = self.figures(inputs, 1.0, 1.0)
+        return {name: (value, more[name] - value) for name, value in base.items()}
+
     def ranges(self, hours: Array, metered: Array | None) -> dict[str, tuple[Array, Array]]:
         """The low and high end of each figure of many jobs, in SI.
 

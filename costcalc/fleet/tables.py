@@ -138,20 +138,35 @@ jobs = Table(
     Column("why", Text),
     UniqueConstraint("cluster", "job", "attempt", "revision"),
 )
-#: what a month's sums read, so that they need not read the rows
 Index(
     "jobs_of_a_month",
-    *[
-        jobs.c[name]
-        for name in (
-            "month", "account", "kind", "state", "device_hours", "metered", "utilization",
-            "energy_it", "energy", "cost", "carbon_operational", "carbon_embodied", "carbon_total",
-            "water", "carbon_annual", "carbon_market",
-        )
-    ],
+    jobs.c.month,
     sqlite_where=jobs.c.current == true(),
     postgresql_where=jobs.c.current == true(),
+)
+
+#: what jobs can be told apart by in sums
+DIMENSIONS = (
+    "month", "account", "user", "partition", "model", "device", "state", "cluster", "meter",
 )  # fmt: skip
+#: what is added up of them
+SUMMED = ("device_hours", "metered", *FIGURES, "carbon_annual", "carbon_market")
+#: the sums of a month's current jobs, made anew of the rows when some of them have changed
+sums = Table(
+    "sums",
+    metadata,
+    Column("month", String(7), nullable=False, index=True),
+    *[Column(name, Text) for name in DIMENSIONS[1:]],
+    Column("kind", ForeignKey("kinds.id")),
+    Column("jobs", Integer, nullable=False),
+    *[Column(name, Float) for name in SUMMED],
+    *[Column(f"n_{name}", Integer, nullable=False) for name in ("device_hours", *FIGURES)],
+    Column("trained", Float),
+    Column("seen", Float),
+)
+#: months whose sums are those of the rows
+fresh = Table("fresh", metadata, Column("month", String(7), primary_key=True))
+
 #: what the meters of nodes counted over a span of time, for what no job had
 node_energy = Table(
     "node_energy",
@@ -172,7 +187,9 @@ node_energy = Table(
 def _first(connection: Connection) -> None:
     """Version 1: jobs, what they are costed by, what meters say, imports and what they refused."""
     metadata.create_all(
-        connection, tables=[about, imports, refused, kinds, readings, jobs], checkfirst=True
+        connection,
+        tables=[about, imports, refused, kinds, readings, jobs, sums, fresh],
+        checkfirst=True,
     )
 
 

@@ -1,0 +1,55 @@
+"""How ``costcalc fleet`` prints a period, and what runs now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costcalc.cli.screen import WIDE, screen
+from costcalc.fleet.told import HEAD, budgets, idles, lines, named, unknowns, wastes
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from costcalc.fleet.month import Month
+
+
+def show(month: Month, at_most: int = 0) -> None:
+    """Print a period: its groups, budgets, waste, what idled, what is not known."""
+    screen(at_least=WIDE).print(drawn(month, at_most))
+
+
+def drawn(month: Month, at_most: int = 0) -> RenderableType:
+    """A period as a rich renderable; ``at_most`` so many groups, 0: all."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    for name in month.sums.by:
+        table.add_column(name, style="cyan", overflow="fold")
+    for name in HEAD:
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = month.sums.groups[: at_most or None]
+    for group in shown:
+        table.add_row(*named(group.key), *lines(group, month.currency))
+    blank = [""] * (len(month.sums.by) - 1)
+    table.add_section()
+    total = lines(month.sums.total, month.currency)
+    table.add_row("all", *blank, *total, style="bold")
+    parts: list[RenderableType] = [Text(f"{month.name}, {month.over.name}", style="bold"), table]
+    if len(shown) < len(month.sums.groups):
+        parts.append(Text(f"  and {len(month.sums.groups) - len(shown)} more", style="dim"))
+    for title, pairs in (
+        ("Budgets", list(budgets(month))),
+        ("For nothing", wastes(month.sums.total, month.currency)),
+        ("Idle nodes", list(idles(month))),
+        ("Not known", unknowns(month.sums.total)),
+    ):
+        if pairs:
+            grid = Table.grid(padding=(0, 2))
+            grid.add_column(style="cyan", no_wrap=True)
+            grid.add_column(overflow="fold")
+            for name, told in pairs:
+                grid.add_row(f"  {name}", told)
+            parts += [Text(f"\n{title}", style="bold"), grid]
+    return Group(*parts)

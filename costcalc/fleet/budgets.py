@@ -1,0 +1,124 @@
+"""What of a budget is used, and what will be at the pace so far: on the whole and of late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+
+from sqlalchemy import func, select
+
+from costcalc.base.units import from_si
+from costcalc.decide.clock import zone
+from costcalc.fleet.cluster import Budget, Cluster
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.period import Period, around
+from costcalc.fleet.summary import summed
+from costcalc.fleet.sums import Figure
+from costcalc.fleet.tables import jobs
+
+#: the days whose pace is that of late
+LATE = 7 * 86_400.0
+_UNITS = {"cost": "", "energy": "kWh", "carbon": "kgCO2e", "device_hours": "device_hour"}
+_COLUMNS = {"cost": "cost", "energy": "energy", "carbon": "carbon_total"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """A budget: what of it is used, and the forecast of its period's end.
+
+    ``low`` and ``high``: what is used already is sure but for its own range, and the rest comes at
+    the slower and at the faster of two paces, the whole period's and the last seven days'.
+    """
+
+    account: str | None
+    period: str
+    of: str
+    unit: str
+    budget: float
+    used: Figure
+    forecast: Figure
+    elapsed: float  # share of the period
+
+    @property
+    def share(self) -> float:
+        """How much of it is used."""
+        return self.used.value / self.budget
+
+
+def used(ledger: Ledger, cluster: Cluster, month: str, until: float | None) -> list[Used]:
+    """Every budget whose period has this month in it; ``until``: the ledger's last moment."""
+    made: list[Used] = []
+    zone_ = zone(cluster.fleet.timezone) if cluster.fleet.timezone else UTC
+    for budget in cluster.fleet.budgets:
+        over = around(month, budget.period, zone_)
+        made += _each(ledger, budget, over, until, cluster.fleet.currency)
+    return made
+
+
+def _each(
+    ledger: Ledger, budget: Budget, over: Period, until: float | None, currency: str
+) -> Iterator[Used]:
+    total = summed(ledger, over.months, account=budget.account).total
+    now = min(max(until or over.end, over.start), over.end)
+    elapsed = (now - over.start) / over.seconds
+    for name, unit in _UNITS.items():
+        amount = _amount(budget, name)
+        if amount is None:
+            continue
+        figure = total.figures.get(_COLUMNS.get(name, ""), None)
+        if name == "device_hours":
+            figure = Figure(*(total.device_hours,) * 3)
+        figure = figure or Figure(0.0, 0.0, 0.0)
+        late = _late(ledger, budget.account, name, now, over)
+        yield Used(
+            account=budget.account,
+            period=over.name,
+            of=name,
+            unit=unit or currency,
+            budget=amount,
+            used=figure,
+            forecast=_forecast(figure, elapsed, late, over.end - now),
+            elapsed=elapsed,
+        )
+
+
+def _amount(budget: Budget, name: str) -> float | None:
+    """A budget in the ledger's unit."""
+    if name == "cost":
+        return None if budget.cost is None else budget.cost.amount
+    value: float | None = getattr(budget, name)
+    if value is None or name == "device_hours":
+        return value
+    return from_si(value, _UNITS[name])
+
+
+def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Period) -> float:
+    """What was used a second in the last days; of jobs that ended in them."""
+    span = min(LATE, now - over.start)
+    if span <= 0:
+        return 0.0
+    column = jobs.c[_COLUMNS.get(name, "device_hours")]
+    asked = select(func.sum(column)).where(
+        jobs.c.current, jobs.c.month.in_(over.months), jobs.c.end > now - span, jobs.c.end <= now
+    )
+    if account is not None:
+        asked = asked.where(jobs.c.account == account)
+    with ledger.reading() as connection:
+        return float(connection.execute(asked).scalar() or 0.0) / span
+
+
+def _forecast(figure: Figure, elapsed: float, late: float, left: float) -> Figure:
+    """At the pace of the period, between it and that of late.
+
+    >>> _forecast(Figure(50.0, 50.0, 50.0), 0.5, 2.0, 10.0)
+    Figure(value=100.0, low=70.0, high=100.0, unknown=0)
+    """
+    if elapsed <= 0:
+        return Figure(0.0, 0.0, 0.0)
+    whole = figure.value / elapsed
+    of_late = figure.value + late * left
+    scale = whole / figure.value if figure.value else 1.0
+    low = min(figure.low * scale, figure.low + late * left, whole)
+    high = max(figure.high * scale, figure.high + late * left, whole)
+    return Figure(whole, min(low, of_late), max(high, of_late), figure.unknown)

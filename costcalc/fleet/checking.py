@@ -1,0 +1,104 @@
+"""What of a ledger is not known: unmetered, unpriced, unknown, refused, unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from costcalc.base.human import percent
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.tables import imports, jobs, refused
+
+MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that is not known, and of how many jobs."""
+
+    what: str
+    jobs: int
+    device_hours: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found."""
+
+    jobs: int
+    device_hours: float
+    found: Sequence[Found]
+    unfinished: Sequence[str]
+    refused: int
+
+    def lines(self) -> list[str]:
+        """What is said of it."""
+        told = [f"{self.jobs:,} jobs, {self.device_hours:,.0f} device-hours"]
+        for one in self.found:
+            share = one.device_hours / self.device_hours if self.device_hours else 0.0
+            hours = f", {percent(share)} of the device-hours" if one.device_hours else ""
+            told.append(f"{one.what}: {one.jobs:,} jobs{hours}{f': {one.why}' if one.why else ''}")
+        told += [f"an import did not come to its end: {name}" for name in self.unfinished]
+        if self.refused:
+            told.append(f"rows refused: {self.refused:,}; --refused lists them")
+        return told if len(told) > 1 else [*told, "nothing is unknown"]
+
+
+def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
+    """Everything that the ledger does not know of its jobs, or of those of some ``months``."""
+    where: list[ColumnElement[bool]] = [jobs.c.current]
+    if months is not None:
+        where.append(jobs.c.month.in_(list(months)))
+    on_devices = [*where, jobs.c.devices > 0]
+    with ledger.reading() as connection:
+        (whole,) = _count(connection, "all", where)
+        found = [
+            *_count(connection, "unmetered", [*on_devices, jobs.c.meter.is_(None)]),
+            *_count(connection, "unpriced", [*on_devices, jobs.c.cost.is_(None)]),
+            *_count(connection, "without CO2e", [*on_devices, jobs.c.carbon_total.is_(None)]),
+            *_count(connection, "devices unknown", [*where, jobs.c.devices.is_(None)]),
+            *_count(connection, "without an account", [*where, jobs.c.account.is_(None)]),
+            *_count(connection, "in no month", [*where, jobs.c.month == "unknown"]),
+        ]
+        whys = _whys(connection, where)
+        names = connection.execute(select(imports.c.name).where(imports.c.ended.is_(None)))
+        number = connection.execute(select(func.count()).select_from(refused)).scalar() or 0
+        unfinished = [str(name) for name in names.scalars()]
+    listed = [one for one in found if one.jobs] + whys
+    return Checked(whole.jobs, whole.device_hours, listed, unfinished, int(number))
+
+
+def _count(connection: Connection, what: str, where: Sequence[ColumnElement[bool]]) -> list[Found]:
+    asked = select(func.count(), func.sum(jobs.c.device_hours)).where(*where)
+    number, hours = connection.execute(asked).one()
+    return [Found(what, int(number), float(hours or 0.0))]
+
+
+def _whys(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[Found]:
+    """The reasons that rows give, the commonest first."""
+    asked = (
+        select(jobs.c.why, func.count().label("number"), func.sum(jobs.c.device_hours))
+        .where(*where, jobs.c.why.is_not(None))
+        .group_by(jobs.c.why)
+        .order_by(func.count().desc())
+        .limit(MOST)
+    )
+    rows = connection.execute(asked)
+    return [Found("because", int(n), float(hours or 0.0), str(why)) for why, n, hours in rows]
+
+
+def refusals(ledger: Ledger) -> list[str]:
+    """Every row that was refused, with its import, line and reason."""
+    asked = (
+        select(imports.c.name, refused.c.line, refused.c.row, refused.c.why)
+        .join(imports, refused.c.import_id == imports.c.id)
+        .order_by(refused.c.id)
+    )
+    with ledger.reading() as connection:
+        return [
+            f"{name}:{line or '?'}: {row}: {why}"
+            for name, line, row, why in connection.execute(asked)
+        ]

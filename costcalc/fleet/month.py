@@ -1,0 +1,102 @@
+"""The report of a period: sums, what idled, budgets, and how much of it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from costcalc.base.errors import InputError, Problem
+from costcalc.decide.clock import zone
+from costcalc.fleet.budgets import Used, used
+from costcalc.fleet.cluster import SHARED, Cluster
+from costcalc.fleet.idle import Idle, idle
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.period import Period, period
+from costcalc.fleet.summary import Sums, summed
+from costcalc.fleet.tables import jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What is reported of a period; ``until``: the last moment that the ledger knows of."""
+
+    name: str
+    over: Period
+    currency: str
+    sums: Sums
+    idle: Sequence[Idle]
+    pays: str
+    budgets: Sequence[Used]
+    until: float | None
+
+    @property
+    def idle_energy(self) -> float:
+        """kWh that idle nodes drew."""
+        return sum(one.figures["energy"].value for one in self.idle if "energy" in one.figures)
+
+    def idle_of(self, hours: float) -> float | None:
+        """kWh of idle nodes that a group of so many device-hours bears; None: not shared."""
+        if self.pays != SHARED or not self.sums.total.device_hours:
+            return None
+        return self.idle_energy * hours / self.sums.total.device_hours
+
+
+def of_period(
+    ledger: Ledger,
+    cluster: Cluster,
+    said: str | None = None,
+    by: Sequence[str] = ("account",),
+    *,
+    account: str | None = None,
+) -> Month:
+    """The report of a period, by default of the ledger's last month; ``account``: of one alone.
+
+    Raises:
+        InputError: it is no period, or the ledger has no job.
+    """
+    reach = _reach(ledger)
+    if reach is None:
+        message = "the ledger has no job yet; costcalc fleet import takes them in"
+        raise InputError(Problem(key="ledger", message=message, file=ledger.shown))
+    over = period(said or reach.last, zone(cluster.fleet.timezone))
+    sums = summed(ledger, over.months, by, account=account)
+    if not sums.total.jobs:
+        whose = f" of {account}" if account else ""
+        message = (
+            f"no job{whose} ended in {over.name}; the ledger has {reach.first} to {reach.last}"
+        )
+        raise InputError(Problem(key="--month", message=message, file=ledger.shown))
+    budgets = used(ledger, cluster, over.months[-1], reach.end)
+    if account is not None:
+        budgets = [one for one in budgets if one.account == account]
+    return Month(
+        name=cluster.fleet.name or "cluster",
+        over=over,
+        currency=ledger.about("currency"),
+        sums=sums,
+        idle=idle(ledger, cluster, over, (reach.start, reach.end)) if account is None else (),
+        pays=cluster.fleet.idle.pays,
+        budgets=budgets,
+        until=reach.end,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """The first and last month of a ledger, and its first and last moment."""
+
+    first: str
+    last: str
+    start: float
+    end: float
+
+
+def _reach(ledger: Ledger) -> _Reach | None:
+    asked = select(
+        func.min(jobs.c.month), func.max(jobs.c.month), func.min(jobs.c.start), func.max(jobs.c.end)
+    ).where(jobs.c.current, jobs.c.month != "unknown")
+    with ledger.reading() as connection:
+        first, last, start, end = connection.execute(asked).one()
+    return None if first is None else _Reach(first, last, float(start), float(end))

@@ -1,0 +1,326 @@
+"""A period's report as a table, CSV, JSON, HTML or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from costcalc.base.errors import MissingExtraError, nearest, wrong
+from costcalc.base.human import digits, human, percent, span
+from costcalc.base.writing import to_json
+from costcalc.fleet.month import Month
+from costcalc.fleet.sums import Figure, Group
+from costcalc.fleet.tables import FIGURES
+
+SCHEMA = "costcalc/fleet/v1"
+FORMATS = ("table", "csv", "json", "html", "parquet")
+UNITS = {
+    "energy_it": "kWh", "energy": "kWh", "carbon_operational": "kgCO2e",
+    "carbon_embodied": "kgCO2e", "carbon_total": "kgCO2e", "water": "L",
+}  # fmt: skip
+NOBODY = "(none)"
+_WASTE = {
+    "failed": "failed", "timeout": "time limit", "cancelled": "cancelled", "requeued": "requeued",
+    "node_fail": "node failed",
+}  # fmt: skip
+
+
+def check_format(name: str) -> str:
+    """The format of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in FORMATS:
+        near = nearest(name, FORMATS, at_most=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise wrong("--format", f'expected one of {", ".join(FORMATS)}; got "{name[:40]}"{hint}')
+    return name
+
+
+# --- plain data ----------------------------------------------------------------------------------
+
+
+def plain(month: Month) -> dict[str, object]:
+    """The report as JSON has it."""
+    return {
+        "schema": SCHEMA,
+        "cluster": month.name,
+        "period": month.over.name,
+        "months": list(month.over.months),
+        "currency": month.currency,
+        "until": month.until,
+        "by": list(month.sums.by),
+        "groups": [
+            {"key": dict(zip(month.sums.by, one.key, strict=True)), **_group(one, month)}
+            for one in month.sums.groups
+        ],
+        "total": _group(month.sums.total, month),
+        "idle": [
+            {
+                "partition": one.partition,
+                "device_hours": one.device_hours,
+                "held": one.held,
+                "pays": month.pays,
+                **{name: _figure(f, UNITS[name]) for name, f in one.figures.items()},
+                **({"why": one.why} if one.why else {}),
+            }
+            for one in month.idle
+        ],
+        "budgets": [
+            {
+                "account": one.account,
+                "period": one.period,
+                "of": one.of,
+                "unit": one.unit,
+                "budget": one.budget,
+                "used": _figure(one.used, one.unit),
+                "forecast": _figure(one.forecast, one.unit),
+                "elapsed": one.elapsed,
+            }
+            for one in month.budgets
+        ],
+    }
+
+
+def _figure(figure: Figure, unit: str) -> dict[str, object]:
+    return {
+        "value": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "unit": unit,
+        "jobs_unknown": figure.unknown,
+    }
+
+
+def _group(group: Group, month: Month) -> dict[str, object]:
+    made: dict[str, object] = {
+        "jobs": group.jobs,
+        "device_hours": group.device_hours,
+        "jobs_without_device_hours": group.hours_unknown,
+    }
+    for name in FIGURES:
+        figure = group.figures.get(name, Figure(0.0, 0.0, 0.0, group.jobs))
+        made[name] = _figure(figure, UNITS.get(name, month.currency))
+    return made | {
+        "carbon_annual": group.carbon_annual,
+        "carbon_operational_market": group.carbon_market,
+        "measured_share": group.measured_share,
+        "utilization": group.utilization,
+        "utilization_device_hours": group.seen,
+        "idle_energy": month.idle_of(group.device_hours),
+        "waste": {**group.waste, "idle allocation": {"device_hours": group.seen - group.trained}},
+    }
+
+
+# --- rows of a table -----------------------------------------------------------------------------
+
+
+def columns(month: Month) -> list[str]:
+    """The head of the CSV and Parquet files."""
+    figures = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high", "_jobs_unknown")]
+    beside = ["carbon_annual", "carbon_operational_market", "measured_share", "utilization"]
+    wasted = [f"wasted_device_hours_{state}" for state in _WASTE]
+    return [
+        "period", *month.sums.by, "jobs", "device_hours", *figures, "currency", *beside, *wasted,
+        "idle_allocation_device_hours",
+    ]  # fmt: skip
+
+
+def cells(month: Month) -> Iterator[list[object]]:
+    """The rows of the CSV and Parquet files: a group each."""
+    for one in month.sums.groups:
+        figures: list[object] = []
+        for name in FIGURES:
+            figure = one.figures[name]
+            known = figure.unknown < one.jobs
+            ends = (figure.value, figure.low, figure.high) if known else (None, None, None)
+            figures += [*ends, figure.unknown]
+        yield [
+            month.over.name, *one.key, one.jobs, one.device_hours, *figures, month.currency,
+            one.carbon_annual, one.carbon_market, one.measured_share, one.utilization,
+            *[one.waste.get(state, {}).get("device_hours", 0.0) for state in _WASTE],
+            one.seen - one.trained,
+        ]  # fmt: skip
+
+
+def csv_text(month: Month) -> str:
+    """The groups as CSV; what is unknown is empty."""
+    held = io.StringIO()
+    writer = csv.writer(held, lineterminator="\n")
+    writer.writerow(columns(month))
+    writer.writerows(["" if v is None else v for v in row] for row in cells(month))
+    return held.getvalue()
+
+
+def parquet(month: Month, path: Path, *, force: bool = False) -> None:
+    """The groups as a Parquet file, whole or not at all.
+
+    Raises:
+        InputError: it exists, or cannot be written.
+        MissingExtraError: pyarrow is not installed.
+    """
+    import importlib
+
+    try:
+        pa, pq = (importlib.import_module(f"pyarrow{part}") for part in ("", ".parquet"))
+    except ImportError as error:
+        raise MissingExtraError("a Parquet file", "pyarrow", "parquet") from error
+    if path.exists() and not force:
+        raise wrong("--output", f"{path} exists; --force overwrites it")
+    rows, head = list(cells(month)), columns(month)
+    table = pa.table({name: [row[n] for row in rows] for n, name in enumerate(head)})
+    part = path.with_name(f".{path.name}.part")
+    try:
+        pq.write_table(table, part)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise wrong("--output", f"cannot write {path}: {error.strerror or error}") from error
+
+
+# --- for people ----------------------------------------------------------------------------------
+
+HEAD = ("jobs", "device-hours", "cost", "energy", "CO2e", "metered", "trained", "wasted")
+
+
+def money(value: float, currency: str) -> str:
+    """An amount as people read it.
+
+    >>> money(1234.5, "EUR")
+    '1,230 EUR'
+    """
+    return f"{digits(value)} {currency}"
+
+
+def shown(figure: Figure | None, jobs: int, unit: str, currency: str | None = None) -> list[str]:
+    """A sum and its range; ``+ ?`` where there are jobs that are not in it.
+
+    >>> shown(Figure(12.0, 10.0, 15.0, 1), 3, "kWh")
+    ['12.0 kWh + ?', '10.0 – 15.0']
+    """
+    if figure is None or (figure.unknown and figure.unknown >= jobs):
+        return ["unknown", ""]
+    text = money(figure.value, currency) if currency else human(figure.value, unit)
+    between = span(figure.low, figure.high, figure.value, "USD" if currency else unit)
+    return [text + (" + ?" if figure.unknown else ""), between]
+
+
+def named(key: Sequence[str | None]) -> list[str]:
+    """A group's key as people read it."""
+    return [NOBODY if part is None else str(part) for part in key]
+
+
+def lines(group: Group, currency: str) -> list[str]:
+    """A group's cells, ranges beside their figures."""
+    wasted = sum(one["device_hours"] for one in group.waste.values())
+    hours = group.device_hours
+    figures: list[str] = []
+    for name, unit in (("cost", ""), ("energy", "kWh"), ("carbon_total", "kgCO2e")):
+        own = currency if name == "cost" else None
+        text, between = shown(group.figures.get(name), group.jobs, unit, own)
+        figures.append(f"{text}\n{between}" if between else text)
+    return [
+        f"{group.jobs:,}",
+        digits(hours) + (" + ?" if group.hours_unknown else ""),
+        *figures,
+        "-" if group.measured_share is None else percent(group.measured_share),
+        "unknown" if group.utilization is None else percent(group.utilization),
+        percent(wasted / hours) if hours else "-",
+    ]
+
+
+def wastes(group: Group, currency: str) -> list[tuple[str, str]]:
+    """What was for nothing, by kind."""
+    found = [
+        (word, _wasted(one, currency))
+        for state, word in _WASTE.items()
+        if (one := group.waste.get(state))
+    ]
+    if group.seen:
+        lost = f"{digits(group.seen - group.trained)} of {digits(group.seen)} device-hours whose "
+        lost += "power was metered did not draw as training does"
+        found.append(("idle allocation", lost))
+    return found
+
+
+def _wasted(one: Mapping[str, float], currency: str) -> str:
+    told = f"{digits(one['device_hours'])} device-hours in {one['jobs']:,.0f} jobs, "
+    return told + f"{money(one['cost'], currency)}, {human(one['energy'], 'kWh')}"
+
+
+def unknowns(group: Group) -> list[tuple[str, str]]:
+    """Of how many jobs which figures are not known, and so not in the sums."""
+    by_number: dict[int, list[str]] = {}
+    for name, figure in group.figures.items():
+        if figure.unknown:
+            by_number.setdefault(figure.unknown, []).append(name)
+    return [(f"{jobs:,} jobs", ", ".join(names)) for jobs, names in sorted(by_number.items())]
+
+
+def idles(month: Month) -> Iterator[tuple[str, str]]:
+    """What idled, partition by partition."""
+    for one in month.idle:
+        share = one.device_hours / one.held if one.held else 0.0
+        if one.why:
+            yield one.partition, one.why
+            continue
+        told = f"{digits(one.device_hours)} device-hours idle, {percent(share)} of all"
+        energy, carbon = one.figures.get("energy"), one.figures.get("carbon_operational")
+        told += f"; {human(energy.value, 'kWh')} modelled" if energy else ""
+        told += f", {human(carbon.value, 'kgCO2e')}" if carbon else ""
+        yield one.partition, f"{told}; paid by {month.pays}"
+
+
+def budgets(month: Month) -> Iterator[tuple[str, str]]:
+    """What of each budget is used, and what will be."""
+    for one in month.budgets:
+        whose = one.account or "all accounts"
+        mark = "OVER BUDGET" if one.share > 1 else ""
+        if not mark and one.elapsed < 1 and one.forecast.value > one.budget:
+            mark = "will pass it at this pace"
+        told = f"{_much(one.used.value, one.unit)} of {_much(one.budget, one.unit)} used "
+        told += f"({percent(one.share)})"
+        if one.elapsed < 1:
+            ends = f"{_much(one.forecast.low, one.unit)} – {_much(one.forecast.high, one.unit)}"
+            told += f", {_much(one.forecast.value, one.unit)} at its end ({ends})"
+        yield f"{whose}, {one.period}", f"{one.of}: {told}{f'; {mark}' if mark else ''}"
+
+
+def _much(value: float, unit: str) -> str:
+    return human(value, unit) if unit in ("kWh", "kgCO2e", "device_hour") else money(value, unit)
+
+
+def html(month: Month) -> str:
+    """One self-contained page; whatever the ledger says is escaped."""
+    from importlib.resources import files
+
+    from costcalc.report.renderings.filling import environment
+
+    folder = Path(str(files("costcalc") / "data" / "fleet"))
+    made = environment(folder, finalize=lambda value: escape(str(value)))
+    return made.get_template("month.html.j2").render(
+        month=month,
+        head=[*month.sums.by, *HEAD],
+        rows=[[*named(g.key), *lines(g, month.currency)] for g in month.sums.groups],
+        total=lines(month.sums.total, month.currency),
+        blank=len(month.sums.by) - 1,
+        wastes=wastes(month.sums.total, month.currency),
+        idles=list(idles(month)),
+        budgets=list(budgets(month)),
+        unknowns=unknowns(month.sums.total),
+    )
+
+
+def json_text(month: Month) -> str:
+    """The report as JSON."""
+    return to_json(plain(month)) + "\n"
+
+
+def text_of(month: Month, shape: str) -> str:
+    """The report in a format that is text."""
+    made: Mapping[str, object] = {"csv": csv_text, "json": json_text, "html": html}
+    return made[shape](month)  # type: ignore[operator, no-any-return]

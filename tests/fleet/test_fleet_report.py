@@ -1,0 +1,328 @@
+"""A month's sums: equal to the rows, ranges drawn jointly, waste, idle nodes, budgets, formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fleet_byhand import FLEET, cluster, imported, line, memory, rows, total
+
+from costcalc.base.errors import InputError
+from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.job import attempts, full, paragraph
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.month import of_period
+from costcalc.fleet.summary import fields, summed
+from costcalc.fleet.told import html, plain
+from costcalc.report.check import verify
+
+OCTOBER = ["2026-10"]
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with memory() as made:
+        yield made
+
+
+def test_sums_are_those_of_the_rows(ledger: Ledger) -> None:
+    lines = [
+        line(
+            JobID=str(n),
+            Account=f"a{n % 3}",
+            User=f"u{n % 7}",
+            ElapsedRaw=str(600 + 137 * n),
+            ConsumedEnergyRaw=str(n * 1_000_003 if n % 2 else 0),
+            Partition="old" if n % 5 == 0 else "gpu",
+            AllocTRES=f"gres/gpu={1 + n % 4},node=1",
+        )
+        for n in range(1, 60)
+    ]
+    imported(ledger, cluster(), *lines)
+    found = rows(ledger)
+    for by in (("account",), ("user", "partition"), ("state",)):
+        sums = summed(ledger, OCTOBER, by)
+        for name in ("cost", "energy", "carbon_total", "water"):
+            assert sums.total.figures[name].value == pytest.approx(total(found, name), rel=1e-9)
+            for group in sums.groups:
+                mine = [r for r in found if tuple(getattr(r, b) for b in by) == group.key]
+                assert group.figures[name].value == pytest.approx(total(mine, name), rel=1e-9)
+        assert sum(group.jobs for group in sums.groups) == len(found) == 59
+
+
+def test_what_jobs_share_does_not_average_out(ledger: Ledger) -> None:
+    """A hundred jobs of one kind are as unsure as one of them, not a tenth of it."""
+    imported(ledger, cluster(), *(line(JobID=str(n)) for n in range(100)))
+    one = rows(ledger)[0]
+    whole = summed(ledger, OCTOBER).total.figures["energy"]
+    assert whole.value == pytest.approx(100 * one.energy)
+    assert whole.low == pytest.approx(100 * one.energy_low)
+    assert whole.high == pytest.approx(100 * one.energy_high)
+    assert one.energy_low < 0.9 * one.energy
+
+
+def test_the_range_of_all_lies_within_the_ranges_ends(ledger: Ledger) -> None:
+    """Two kinds share the host's and the board's doubts in part: neither all nor none of it."""
+    imported(
+        ledger,
+        cluster(),
+        line(JobID="1"),
+        line(JobID="2", Partition="old", AllocTRES="gres/gpu=4,node=1"),
+    )
+    sums = summed(ledger, OCTOBER, ("partition",))
+    figures = [group.figures["energy"] for group in sums.groups]
+    whole = sums.total.figures["energy"]
+    alone = math.hypot(*(figure.value - figure.low for figure in figures))
+    assert alone < whole.value - whole.low <= sum(f.value - f.low for f in figures) * (1 + 1e-9)
+
+
+def test_a_metered_month_is_sure_of_its_energy(ledger: Ledger) -> None:
+    imported(ledger, cluster(), *(line(JobID=str(n), ConsumedEnergyRaw="18000000") for n in "123"))
+    figures = summed(ledger, OCTOBER).total.figures
+    assert figures["energy"].low == figures["energy"].value == pytest.approx(18.0)  # 3 x 5 x 1.2
+    assert figures["cost"].high == figures["cost"].value == pytest.approx(48.0)
+    assert figures["carbon_embodied"].low < figures["carbon_embodied"].value
+
+
+def test_unknown_jobs_are_counted_and_are_not_nothing(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(JobID="1"), line(JobID="2", AllocTRES="cpu=4,node=1"))
+    whole = summed(ledger, OCTOBER).total
+    assert (whole.figures["cost"].value, whole.figures["cost"].unknown) == (16.0, 1)
+
+
+def test_waste_by_kind_and_use_by_power(ledger: Ledger) -> None:
+    # 8 device-hours each; the host's part of a device is 275 W, idle 71 W, training 609.424 W
+    half = (71 + 609.424) / 2
+    imported(
+        ledger,
+        cluster(),
+        line(JobID="1", ConsumedEnergyRaw=f"{(275 + half) * 28_800:.0f}"),
+        line(JobID="2", ConsumedEnergyRaw=f"{(275 + 71) * 28_800:.0f}", State="FAILED"),
+        line(JobID="3", State="CANCELLED by 5"),
+    )
+    whole = summed(ledger, OCTOBER).total
+    assert whole.waste["failed"]["device_hours"] == 8.0
+    assert whole.waste["cancelled"]["cost"] == 16.0
+    assert whole.utilization == pytest.approx((0.5 + 0.0) / 2, abs=1e-3)
+    assert whole.seen == 16.0  # of the third no meter says anything
+    energies = [row.energy_it for row in rows(ledger)]
+    assert whole.measured_share == pytest.approx(sum(energies[:2]) / sum(energies))
+
+
+def test_idle_nodes_are_named(ledger: Ledger) -> None:
+    text = FLEET + "idle: {node_power: 1600 W, pays: shared}\n"
+    # from 10:00 to 12:00 two nodes of 8 devices are 32 device-hours, of which the job had 8
+    imported(ledger, cluster(text), line())
+    made = of_period(ledger, cluster(text), "2026-10")
+    gpu = next(one for one in made.idle if one.partition == "gpu")
+    assert (gpu.device_hours, gpu.held) == (24.0, 32.0)
+    # 1,600 W a node are 200 W a device: 24 x 0.2 kWh x 1.2
+    assert gpu.figures["energy"].value == pytest.approx(5.76)
+    old = next(one for one in made.idle if one.partition == "old")
+    assert old.device_hours == 8.0  # one node of 4 for 2 h
+    assert made.idle_of(8.0) == pytest.approx(made.idle_energy)
+    nobody = of_period(ledger, cluster(), "2026-10")
+    assert nobody.idle_of(8.0) is None
+    # at 71 W a board and 275 W of the host: 24 x 0.346 x 1.2
+    assert nobody.idle[0].figures["energy"].value == pytest.approx(9.9648)
+
+
+def test_more_than_the_nodes_hold_is_said(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(AllocTRES="gres/gpu=32,node=4", NNodes="4"))
+    (gpu, _) = of_period(ledger, cluster(), "2026-10").idle
+    assert gpu.why == "jobs had 2 times what its 2 nodes hold"
+    assert gpu.figures == {}
+
+
+def test_a_job_over_midnight_of_a_month_idles_no_node_twice(ledger: Ledger) -> None:
+    """Its device-hours are of the month that it ended in; of idle nodes, of each its part."""
+    imported(
+        ledger,
+        cluster(FLEET.replace("Europe/Berlin", "UTC")),
+        line(Start="2026-09-30T23:00:00", End="2026-10-01T01:00:00"),
+    )
+    utc = cluster(FLEET.replace("Europe/Berlin", "UTC"))
+    made = of_period(ledger, utc, "2026-10")
+    assert made.sums.total.device_hours == 8.0
+    # the hour of October: 16 device-hours, 4 of them the job's
+    assert made.idle[0].device_hours == pytest.approx(12.0)
+
+
+def test_budgets_and_their_forecast(ledger: Ledger) -> None:
+    text = FLEET + (
+        "budgets:\n"
+        "  - {account: chemistry, cost: 20 USD}\n"
+        "  - {account: physics, period: quarter, device_hours: 100}\n"
+        "  - {period: year, energy: 1 MWh}\n"
+    )
+    imported(ledger, cluster(text), line())
+    chemistry, physics, everybody = of_period(ledger, cluster(text), "2026-10").budgets
+    assert (chemistry.used.value, chemistry.budget, chemistry.share) == (16.0, 20.0, 0.8)
+    # to 12:00 UTC on October 5, 14:00 in Berlin: 4 days and 14 h of 31 days and an hour
+    elapsed = (4 * 24 + 14) / (31 * 24 + 1)
+    assert chemistry.elapsed == pytest.approx(elapsed)
+    assert chemistry.forecast.value == pytest.approx(16 / elapsed)
+    assert (physics.period, physics.used.value) == ("2026-Q4", 0.0)
+    assert (everybody.period, everybody.unit, everybody.budget) == ("2026", "kWh", 1000.0)
+
+
+def test_a_correction_changes_the_sums(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(JobID="1"), line(JobID="2"))
+    assert summed(ledger, OCTOBER).total.figures["cost"].value == 32.0
+    imported(ledger, cluster(), line(JobID="2", ElapsedRaw="3600"))
+    assert summed(ledger, OCTOBER).total.figures["cost"].value == 24.0
+    imported(ledger, cluster(), line(JobID="2", ElapsedRaw="3600", End="2026-11-05T12:00:00"))
+    assert summed(ledger, OCTOBER).total.figures["cost"].value == 16.0
+    assert summed(ledger, ["2026-11"]).total.figures["cost"].value == 8.0
+
+
+def test_what_is_asked_of_a_report() -> None:
+    with pytest.raises(InputError) as error:
+        fields("acount")
+    assert str(error.value) == (
+        "--by: expected of month, account, user, partition, model, device, state, cluster, meter; "
+        'got "acount"; did you mean account?'
+    )
+
+
+def test_a_month_without_jobs(ledger: Ledger) -> None:
+    with pytest.raises(InputError, match="the ledger has no job yet"):
+        of_period(ledger, cluster())
+    imported(ledger, cluster(), line())
+    with pytest.raises(InputError) as error:
+        of_period(ledger, cluster(), "2025")
+    assert "no job ended in 2025; the ledger has 2026-10 to 2026-10" in str(error.value)
+
+
+# --- one job -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("joules", ["", "18000000"])
+def test_a_job_is_a_report_that_verifies_and_equals_its_row(
+    ledger: Ledger, joules: str, tmp_path: Path
+) -> None:
+    imported(ledger, cluster(), line(JobID="7", ConsumedEnergyRaw=joules))
+    found = attempts(ledger, "7")
+    made = full(ledger, found)
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(made))
+    verdict = verify(path)
+    assert verdict.holds, verdict.lines()
+    assert verdict.recomputed
+    (row,) = rows(ledger)
+    for name in ("device_hours", "cost", "energy", "carbon_total", "water"):
+        assert made["results"][name]["value"] == pytest.approx(getattr(row, name), rel=1e-9)
+    assert "anna" not in json.dumps(made)
+    assert made["runs"][0]["role"] == "final"
+
+
+def test_the_ledger_is_the_sum_of_its_jobs_reports(ledger: Ledger) -> None:
+    lines = [
+        line(JobID=str(n), ElapsedRaw=str(1000 + n), ConsumedEnergyRaw="9000000" if n % 2 else "")
+        for n in range(6)
+    ]
+    imported(ledger, cluster(), *lines, line(JobID="3", Start="2026-10-06T10:00:00", State="FAILED",
+                                             End="2026-10-06T11:00:00"))  # fmt: skip
+    sums = summed(ledger, OCTOBER).total.figures
+    reports = [full(ledger, attempts(ledger, str(n))) for n in range(6)]
+    for name in ("cost", "energy", "carbon_total", "water"):
+        added = sum(float(str(one["results"][name]["value"])) for one in reports)
+        assert added == pytest.approx(sums[name].value, rel=1e-9)
+    assert [run_["role"] for run_ in reports[3]["runs"]] == ["final", "failed"]
+
+
+def test_a_job_in_words(ledger: Ledger) -> None:
+    # 625 W a device, 350 of it the board's: half of its rating of 700 W
+    imported(ledger, cluster(), line(JobID="7", ConsumedEnergyRaw="18000000"))
+    assert paragraph(attempts(ledger, "7"), "USD") == (
+        "This job held 4.00 × h100-sxm5-80 for 2.00 hours (8.00 device-hours); 16.0 USD; "
+        "6.00 kWh (metered); 2.30 kg CO2e. "
+        "It drew 50 % of its boards' rating (350 W a device)."
+    )
+    imported(ledger, cluster(), line(JobID="8", AllocTRES="cpu=4,node=1"))
+    assert paragraph(attempts(ledger, "8"), "USD") == (
+        "This job held 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
+        "No meter saw its power."
+    )
+
+
+def test_a_job_that_waited(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(JobID="7", ConsumedEnergyRaw=str((275 + 217) * 28_800)))
+    assert paragraph(attempts(ledger, "7"), "USD").endswith(
+        "It drew 31 % of its boards' rating (217 W a device): was it waiting for data?"
+    )
+
+
+def test_jobs_that_are_not_there_or_have_no_report(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(JobID="1"), line(JobID="1", Cluster="d"),
+             line(JobID="2", AllocTRES="cpu=1,node=1"))  # fmt: skip
+    with pytest.raises(InputError, match="the ledger has no job 9"):
+        attempts(ledger, "9")
+    with pytest.raises(InputError, match="1 is a job of several clusters; give --cluster: c, d"):
+        attempts(ledger, "1")
+    assert len(attempts(ledger, "1", "d")) == 1
+    with pytest.raises(InputError, match="there is no report of it: no accelerator, and no meter"):
+        full(ledger, attempts(ledger, "2"))
+
+
+# --- formats, and the command --------------------------------------------------------------------
+
+
+def test_the_page_escapes_what_the_ledger_says(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(Account="<script>alert(1)</script>"))
+    page = html(of_period(ledger, cluster()))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    from fleet_byhand import dump
+
+    Path("fleet.yaml").write_text(FLEET + "budgets: [{account: chemistry, cost: 10 USD}]\n")
+    Path("sacct.txt").write_text("\n".join(dump(line(JobID="1"), line(JobID="2", Account="bio"))))
+    assert run(["fleet", "init"]) == OK
+    assert run(["fleet", "import", "slurm", "sacct.txt"]) == OK
+    capsys.readouterr()
+    assert run(["fleet", "report"]) == OK
+    table = capsys.readouterr().out
+    assert "chemistry" in table
+    assert "16.0 USD of 10.0 USD used (160 %)" in table
+    assert "OVER BUDGET" in table
+    assert run(["fleet", "report", "-f", "csv"]) == OK
+    listed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["account"], float(row["cost"])) for row in listed] == [
+        ("bio", 16),
+        ("chemistry", 16),
+    ]
+    assert run(["fleet", "report", "-f", "json", "--account", "bio"]) == OK
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "costcalc/fleet/v1"
+    assert data["total"]["jobs"] == 1
+    assert data["groups"][0]["key"] == {"account": "bio"}
+    assert run(["fleet", "report", "-f", "html", "-o", "r.html"]) == OK
+    assert run(["fleet", "report", "-f", "html", "-o", "r.html"]) == WRONG_USE  # not overwritten
+    assert run(["fleet", "report", "-f", "tabel"]) == WRONG_USE
+    assert "did you mean table?" in capsys.readouterr().err
+    assert run(["fleet", "job", "1", "-o", "job.yaml"]) == OK
+    assert run(["report", "verify", "job.yaml"]) == OK
+    capsys.readouterr()
+    assert run(["fleet", "check"]) == OK
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "2 jobs, 16 device-hours",
+        "unmetered: 2 jobs, 100 % of the device-hours",
+    ]
+
+
+def test_plain_data_are_json(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(AllocTRES="cpu=1,node=1"))
+    data = plain(of_period(ledger, cluster()))
+    json.dumps(data, allow_nan=False)
+    assert data["total"]["cost"]["jobs_unknown"] == 1  # type: ignore[index]
