@@ -412,7 +412,8 @@ def goodput(constants: dict[str, Any]) -> dict[str, Any]:
     values = {n: rounded(v) if n != "n" else int(v) for n, v in found.items()}
     why = (
         f"share of the allocated hours of {values['n']} published runs on more than a node that "
-        "the predicted step takes: restarts, evaluation, checkpoints, settings less than tuned"
+        "the predicted step takes (128 devices, a thousand and more; less of what promises more): "
+        "restarts, evaluation, checkpoints, settings less than tuned"
     )
     return values | {"source": "published_runs", "why": f'"{why}"'}
 

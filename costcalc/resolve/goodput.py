@@ -1,8 +1,10 @@
 """The share of the allocated time that trains: by how many devices, how long, and what is known.
 
 Each published run is shorter or longer than its modelled step says: restarts, evaluations,
-checkpoints, and on many devices a layout slower than tuned ones.  The large ones give the share
-that data/throughput.yaml holds; the few small ones lost almost nothing.
+checkpoints, and settings slower than tuned ones.  The few small ones lost almost nothing; those on
+some hundred devices lost most, those on a thousand and more, which are tuned with more care, less
+(``goodput`` of data/throughput.yaml).  And the more of the peak a step is predicted to reach, the
+more of it is lost: few reach what tuned benchmarks do.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from costcalc.base.assumption import Assumption
 from costcalc.resolve.known import stated
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
-from costcalc.throughput.constants import load
+from costcalc.throughput.constants import Goodput, load
 
 Range = tuple[float, float, float]
 
@@ -25,11 +27,13 @@ EFFECTIVE_SOURCE = (
 
 # Jobs of a node, of the share of hours that the modelled step takes: nanoGPT's GPT-2 0.95, nanochat
 # 0.98, the baseline of modded-nanogpt 1.01 (8 devices each; measurements/published_runs.csv).  What
-# is short of 1 is evaluation and checkpoints.  From 8 devices to 128 the share falls to that of the
-# large jobs: published runs on 32 take 0.88 of their hours, on 64 0.63 to 0.72.
+# is short of 1 is evaluation and checkpoints.  From 8 devices to 128 the share falls to that of
+# middling jobs, from there to 1,024 it rises to that of the largest, by the doubling.
 SMALL: Range = (0.97, 0.8, 1.0)
 SMALL_SOURCE = "Published runs on 8 devices (measurements/published_runs.csv)"
-FEW, MANY = 8, 128
+FEW, MANY, MOST = 8, 128, 1024
+SEEN = (0.1, 0.6)  # what their steps are predicted to reach; beyond it nothing is known
+PROMISED = 0.45  # the utilization at which ``promise`` changes nothing: about these runs' median
 
 # Beyond what is in the share of large jobs: Llama 3's 419 unexpected interruptions in 54 days on
 # 16,384 devices (section 3.3.4), one in 50,000 device-hours, each a quarter of an hour for all of
@@ -49,6 +53,16 @@ def large_share(devices: float) -> float:
     (0.0, 0.5, 1.0)
     """
     doublings = math.log2(max(devices, FEW) / FEW) / math.log2(MANY / FEW)
+    return min(doublings, 1.0)
+
+
+def largest_share(devices: float) -> float:
+    """How far a job is from the middling ones to the largest: 0 up to 128, 1 from 1,024 on.
+
+    >>> largest_share(128), largest_share(256) == 1 / 3, largest_share(4096)
+    (0.0, True, 1.0)
+    """
+    doublings = math.log2(max(devices, MANY) / MANY) / math.log2(MOST / MANY)
     return min(doublings, 1.0)
 
 
@@ -88,20 +102,23 @@ def speed_is_measured(given: Input) -> bool:
     return speed_is_given(given) or any(item is not None for item in took)
 
 
-def goodput(given: Input, devices: float, seconds: float | None) -> Assumption:
+def goodput(
+    given: Input, devices: float, seconds: float | None, predicted: float | None = None
+) -> Assumption:
     """The share of the allocated time that trains.
 
-    ``seconds`` is what one run trains, None where nobody knows.
+    ``seconds`` is what one run trains, ``predicted`` the utilization that the model of its step
+    promises; None where nobody knows.
     """
     own = stated(given, "hardware.goodput", "1")
     if own is not None:
         return own
-    large, source, why = _large(given)
+    large, source, why = _large(given, devices, predicted)
     share, start = large_share(devices), started(seconds)
     # what is taken beside a measured speed is of 16,384 devices, with their interruptions
     kept = 1.0 if speed_is_measured(given) else 1.0 - interrupted(devices)
     value, low, high = (
-        (few + (many - few) * share) * begun * kept
+        few ** (1 - share) * many**share * begun * kept
         for few, many, begun in zip(SMALL, large, start, strict=True)
     )
     said = [f"of {devices:,.6g} devices: {why}" if share > 0 else _FEW]
@@ -124,11 +141,30 @@ def goodput(given: Input, devices: float, seconds: float | None) -> Assumption:
 _FEW = "evaluation and checkpoints: published runs on few devices lost almost nothing"
 
 
-def _large(given: Input) -> tuple[Range, str, str]:
-    """The share of a large job, its source and what it stands for."""
+def _large(given: Input, devices: float, predicted: float | None) -> tuple[Range, str, str]:
+    """The share of a job of more than a node, its source and what it stands for."""
     if speed_is_measured(given):
         return EFFECTIVE, EFFECTIVE_SOURCE, "restarts, checkpoints and waiting; speed is measured"
     constants = load()
     found = constants["goodput"]
     source = constants["sources"][found["source"]]["title"]
-    return (found["value"], found["low"], found["high"]), source, found["why"]
+    value = promised(found, largest_share(devices), predicted)
+    low, high = (min(value * found[end] / found["value"], 1.0) for end in ("low", "high"))
+    return (min(value, _BEST), low, high), source, found["why"]
+
+
+_BEST = 0.98  # some is lost always
+
+
+def promised(found: Goodput, largest: float, predicted: float | None) -> float:
+    """The share of middling and largest jobs by what their step is predicted to reach.
+
+    middle^(1 − largest) · value^largest · (predicted / 0.45)^−promise
+
+    >>> runs = {"middle": 0.5, "value": 0.8, "promise": 1.0}
+    >>> round(promised(runs, 1.0, 0.50), 3), round(promised(runs, 0.0, None), 3)
+    (0.72, 0.5)
+    """
+    tuned: float = found["middle"] ** (1 - largest) * found["value"] ** largest
+    reach = min(max(predicted or PROMISED, SEEN[0]), SEEN[1])
+    return tuned * float((reach / PROMISED) ** -found["promise"])

@@ -191,7 +191,12 @@ def time_inputs(
             where=given.place("hardware", "count"),
         ),
         "runs": runs or exact("training.runs", 1.0, "1", basis="default", source="costcalc"),
-        "goodput": goodput(given, devices.count, time.throughput.seconds if time else None),
+        "goodput": goodput(
+            given,
+            devices.count,
+            time.throughput.seconds if time else None,
+            time.throughput.utilization.value if time else None,
+        ),
     }
     if work.work is not None:
         known |= _flops(given, work, work.work, time)

@@ -30,6 +30,17 @@ class Stated(TypedDict):
     why: str
 
 
+class Goodput(Stated):
+    """What published runs say of the share of their hours that the predicted step takes.
+
+    ``value`` is of a thousand devices and more, ``middle`` of 128, ``promise`` the power of the
+    predicted utilization by which the share falls.
+    """
+
+    middle: float
+    promise: float
+
+
 Constants = TypedDict(
     "Constants",
     {
@@ -43,7 +54,7 @@ Constants = TypedDict(
         "auto": Figures,
         "range": Mapping[str, Figures],
         "repeat": Figures,
-        "goodput": Stated,
+        "goodput": Goodput,
     },
     total=False,
 )

@@ -22,6 +22,8 @@ from costcalc.resolve.goodput import (
     EFFECTIVE_SOURCE,
     FEW,
     MANY,
+    MOST,
+    PROMISED,
     SMALL,
     STARTING,
     goodput,
@@ -40,6 +42,7 @@ from costcalc.resolve.workload import trained
 from costcalc.runfile.loading import Input, load
 from costcalc.runfile.schema import Price
 from costcalc.runfile.values import Money
+from costcalc.throughput.constants import load as constants
 
 HOUR, YEAR = 3600.0, 365.25 * 86400
 H100 = {"accelerator": "h100-sxm5-80", "count": 16}
@@ -243,17 +246,35 @@ def test_goodput_where_the_speed_is_measured_and_where_it_is_modelled() -> None:
 
 def test_goodput_follows_the_devices() -> None:
     assert SMALL == (0.97, 0.8, 1.0)
-    assert (FEW, MANY) == (8, 128)
+    assert (FEW, MANY, MOST, PROMISED) == (8, 128, 1024, 0.45)
     few = [goodput(part(), devices, None) for devices in (1, 8)]
     assert [(one.value, one.low, one.high) for one in few] == [SMALL, SMALL]
     assert "few devices lost almost nothing" in few[0].why
-    large = goodput(part(), 128, None)
-    # 32 devices are two doublings of the four from 8 to 128: half way
-    between = goodput(part(), 32, None)
-    assert between.value == pytest.approx((0.97 + large.value) / 2)
-    assert (between.low, between.high) == pytest.approx(
-        ((0.8 + large.low) / 2, (1.0 + large.high) / 2)
+    shipped = constants()["goodput"]
+    middling, large = (goodput(part(), devices, None) for devices in (128, 1024))
+    assert (middling.value, large.value) == pytest.approx((shipped["middle"], shipped["value"]))
+    # their range is one of factors, up to all of the hours
+    spread = [end / shipped["value"] for end in (shipped["low"], shipped["high"])]
+    assert (middling.low, middling.high) == pytest.approx(
+        [shipped["middle"] * end for end in spread]
     )
+    assert (large.low, large.high) == pytest.approx((shipped["low"], 1.0))
+    # 32 devices are two doublings of the four from 8 to 128, 256 one of the three to 1,024
+    between = goodput(part(), 32, None)
+    assert between.value == pytest.approx((0.97 * middling.value) ** (1 / 2))
+    assert (between.low, between.high) == pytest.approx(
+        ((0.8 * middling.low) ** (1 / 2), middling.high ** (1 / 2))
+    )
+    assert goodput(part(), 256, None).value == pytest.approx(
+        middling.value ** (2 / 3) * large.value ** (1 / 3)
+    )
+    # a step that is promised 1.2 of the usual utilization keeps 1.2^-promise of the share
+    fast = goodput(part(), 128, None, 0.54)
+    assert fast.value == pytest.approx(middling.value * 1.2 ** -shipped["promise"])
+    assert goodput(part(), 128, None, 0.6) == goodput(part(), 128, None, 0.9)  # none was seen
+    assert goodput(part(), 8, None, 0.7).value == 0.97
+    slow = [goodput(part(), 1024, None, reach).value for reach in (0.01, 0.1)]
+    assert slow == [0.98, 0.98]  # some is lost always
     assert between.why.startswith("of 32 devices: ")
     # Llama 3: 419 interruptions in 54 days of 16,384 devices, a quarter of an hour each
     hours = 419 * 0.25 / (54 * 24)  # the share lost there, of which 15/16 are beyond 1,024 devices

@@ -12,7 +12,7 @@ from costcalc.base.errors import InputError, MissingExtraError
 from costcalc.throughput.constants import load
 from costcalc.validate import plot, validate_own
 from costcalc.validate.measurements import all_measured, configurations, folds, models, shipped
-from costcalc.validate.published import goodput_of, goodputs
+from costcalc.validate.published import Share, goodput_of, goodputs
 from costcalc.validate.score import Point, noise, percentile, score
 from costcalc.validate.text import summary
 from costcalc.validate.throughput import constants_for, points
@@ -107,8 +107,27 @@ def test_constant_efficiency_is_worse():
 def test_goodput_comes_from_the_published_runs():
     found = goodput_of(goodputs(load()))
     shipped_one = load()["goodput"]
-    assert found["value"] == pytest.approx(shipped_one["value"], rel=1e-3)
-    assert shipped_one["low"] < shipped_one["value"] < shipped_one["high"] <= 1.0
+    assert found == pytest.approx({key: shipped_one[key] for key in found}, rel=1e-3)
+    assert shipped_one["low"] < shipped_one["value"] < shipped_one["high"]
+
+
+def test_the_levels_of_goodput_by_hand():
+    # log share = large · ln middle − promise · ln(predicted / 0.45); three organisations with two
+    # levels of promise on 128 devices, two without on 1,024, all on the law: it is found again
+    made = {
+        name: [Share(n, 0.45, level) for n, level in ((128, 0.5), (1024, 0.8))] for name in "abc"
+    }
+    found = goodput_of(made)
+    assert (found["middle"], found["value"]) == pytest.approx((0.5, 0.8))
+    assert found["promise"] == pytest.approx(0.0, abs=1e-9)
+    assert (found["low"], found["high"], found["n"]) == pytest.approx((0.8, 0.8, 6))
+    # one that is far off does not move the median of three
+    made["c"] = [Share(n, 0.45, level) for n, level in ((128, 0.1), (1024, 0.2))]
+    assert goodput_of(made)["value"] == pytest.approx(0.8, rel=0.02)
+    # what promises twice as much keeps 0.7 of it: a power of 0.515, held towards none
+    for name in "cde":
+        made[name] = [Share(128, 0.90, 0.35), Share(1024, 0.90, 0.56)]
+    assert 0.0 < goodput_of(made)["promise"] < -math.log2(0.7)
 
 
 def test_report_as_json(report):

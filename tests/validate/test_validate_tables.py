@@ -100,10 +100,9 @@ def test_published_runs_stand_beside_a_constant_by_chip(by_name) -> None:
     table = by_name[RUNS, "accelerator"]
     (constant,) = table.baselines.values()
     assert constant.n == table.rows["all"].n
-    # in the middle a constant by chip, fitted to the other runs, is better (24 % against 28 %);
-    # ours is in the tail
-    assert table.rows["all"].p90 < constant.p90
-    assert constant.median < table.rows["all"].median < constant.median + 0.05
+    # ours 20 and 47 %, a constant by chip, fitted to the other runs, 27 and 62 %
+    assert table.rows["all"].p90 < 0.8 * constant.p90
+    assert table.rows["all"].median < 0.8 * constant.median
     assert 0.85 <= table.rows["all"].inside <= 0.96
 
 
