@@ -30,13 +30,13 @@ def driver() -> Any:
         NoDriverError: there is none on this machine.
     """
     if not _DRIVER.exists():
-        raise NoDriverError(f"AMD's driver is not there (no {_DRIVER})")
+        raise NoDriverError(f"no AMD driver: there is no {_DRIVER}")
     with importing():
         try:
             import amdsmi
         except (ImportError, OSError, AttributeError, KeyError) as error:
             # the package loads its library at once, and fails so where the two do not fit
-            raise NoDriverError(f"amdsmi cannot be imported ({error})") from None
+            raise NoDriverError(f"amdsmi cannot be imported: {error}") from None
     amdsmi.amdsmi_init()
     return amdsmi
 

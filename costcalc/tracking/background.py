@@ -189,9 +189,14 @@ class Background:
     def _say_what_is_metered(self) -> None:
         """Into the record; a driver may have answered since."""
         found, known = self._metering, self._records.start
-        if found is None or (found.devices, found.keys) == (known.devices, known.meters):
+        if found is None:
             return
-        self._records.change(devices=found.devices, meters=found.keys, versions=_versions())
+        machine = {**known.machine, **found.silent}
+        now = (found.devices, found.keys, machine)
+        if now == (known.devices, known.meters, known.machine):
+            return
+        devices, keys, _ = now
+        self._records.change(devices=devices, meters=keys, machine=machine, versions=_versions())
         self._records.append(self._records.start)
 
     def _meter_what_nobody_does(self) -> None:

@@ -11,6 +11,7 @@ from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.human import human, span
 from costcalc.base.reading import read_file
 from costcalc.calculator.result import SCHEMA, Estimate
+from costcalc.tracking import coverage
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Written
@@ -20,6 +21,7 @@ from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report
 
 _PATIENCE = 3.0  # seconds that writing the report may take
+_OF_ENERGY = ("energy", "carbon_total")
 _WORDS = {
     "wall_clock": "time",
     "cost": "cost",
@@ -117,31 +119,45 @@ def _own(path: Path, made: Mapping[str, Any]) -> bool:
 def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
     """What the job came to, beside what was predicted, in a few lines."""
     found = made["details"]["tracking"]
+    measurement = made.get("measurement", {})
+    lacking = coverage.lacks(measurement)
     rows = found["predicted"].get("figures", [])
     if rows:
         share = found["predicted"]["share_of_plan"]
         of = "" if share > 0.995 else f" (for the {share:.1%} of the plan that was done)"
-        lines = ["; ".join(_row(row) for row in rows) + of]
+        lines = ["; ".join(_row(row, lacking) for row in rows) + of]
     else:
         figures = made["results"]
         known = [
-            f"{word} {human(figures[name]['value'], figures[name]['unit'])}"
+            f"{word} {_figure(figures[name], lacking if name in _OF_ENERGY else ())}"
             for name, word in _WORDS.items()
             if figures[name]["value"] is not None
         ]
         if figures["energy"]["value"] is None and figures["energy_it"]["value"] is not None:
-            energy = human(figures["energy_it"]["value"], figures["energy_it"]["unit"])
+            energy = _figure(figures["energy_it"], lacking)
             known.append(f"energy {energy}, without the facility's (no PUE known)")
         lines = ["; ".join(known)]
+    if lacking:
+        lines.append(f"the energy is without {', '.join(lacking)}")
+    lines += coverage.lines(measurement)
     if "calibrate" in found:
         lines.append(f"to make the next estimate right: {found['calibrate']}")
     return [*lines, *([f"report: {path}"] if path else [])]
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def _figure(figure: Mapping[str, Any], lacking: Sequence[str]) -> str:
+    """A figure; ``at least`` its low end where something is not in it."""
+    shown, low = (human(figure[name], figure["unit"]) for name in ("value", "low"))
+    if not lacking:
+        return shown
+    return f"at least {low}" + (f", likely {shown} or more" if low != shown else "")
+
+
+def _row(row: Mapping[str, Any], lacking: Sequence[str]) -> str:
     between = span(row["low"], row["high"], row["predicted"], row["unit"])
     before = human(row["predicted"], row["unit"]) + (f" [{between}]" if between else "")
-    return f"{_WORDS[row['of']]} {human(row['came'], row['unit'])}, predicted {before}"
+    least = "at least " if lacking and row["of"] in _OF_ENERGY else ""
+    return f"{_WORDS[row['of']]} {least}{human(row['came'], row['unit'])}, predicted {before}"
 
 
 def merged(

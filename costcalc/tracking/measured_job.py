@@ -78,6 +78,12 @@ def _data(job: JobRun, totals: Totals, plan: Plan, seen: Achieved) -> tuple[JobR
 def _hardware(totals: Totals, plan: Plan) -> tuple[JobRun | None, list[str]]:
     """The run on the hardware that was detected, else on the run file's."""
     if not totals.devices:
+        if hidden := totals.attempts[-1].hidden:
+            note = (
+                f"the machine has {hidden} devices and the job may use none of them: what the run "
+                "file names is not taken"
+            )
+            return None, [note]
         if Lacking.HARDWARE in plan.lacks:
             return None, ["no accelerator was detected, and the run file names none"]
         note = "no accelerator was detected: the run file's hardware is taken"

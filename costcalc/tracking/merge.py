@@ -70,6 +70,15 @@ class Totals:
         return tuple(sorted({cpu for a in self.attempts for cpu in a.cpus}))
 
     @property
+    def others(self) -> dict[str, float]:
+        """Joules that other jobs took of what this one shared with them, by component."""
+        found: Counter[str] = Counter()
+        for item in self.energy.values():
+            if item.others > 0:
+                found[item.component] += item.others  # type: ignore[assignment]
+        return dict(found)
+
+    @property
     def devices(self) -> tuple[Device, ...]:
         """The devices of the last attempt; empty where none were detected."""
         return self.attempts[-1].devices
@@ -92,7 +101,13 @@ class Totals:
     def device_watts(self) -> float | None:
         """The mean power of a device while a meter saw it; None where none did."""
         joules, seen = self.joules("device"), self.device_seconds(0.0) - self.unseen
-        return joules / seen if joules and seen > 0 else None
+        return joules / seen if joules is not None and self.devices_seen else None
+
+    @property
+    def devices_seen(self) -> bool:
+        """Whether a meter saw the devices; other jobs may have had all that they drew."""
+        seen = self.device_seconds(0.0) - self.unseen
+        return seen > 0 and bool(self.joules("device") or self.others.get("device"))
 
     @property
     def pauses(self) -> dict[str, float]:
@@ -218,7 +233,22 @@ def _attempt(group: Sequence[Written], parts: int, seen: Drawn) -> Attempt:
         counts=_counted(group, parts, note),
         energy=seen.by_meter(),
         cpus=tuple(sorted({str(cpu) for w in group if (cpu := w.start.machine.get("cpu"))})),
+        unmetered=_unmetered(group),
+        hidden=sum(_whole_number(w.start.machine.get("hidden_devices")) for w in group),
     )
+
+
+def _unmetered(group: Sequence[Written]) -> dict[str, str]:
+    """The meters that said nothing anywhere, and why."""
+    found: dict[str, str] = {}
+    for w in group:
+        said = w.start.machine.get("unmetered")
+        found |= {str(k): str(v) for k, v in said.items()} if isinstance(said, Mapping) else {}
+    return found
+
+
+def _whole_number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _devices(group: Sequence[Written]) -> tuple[Device, ...]:

@@ -38,6 +38,13 @@ class Metering:
         return self._meters.picked if self._meters else ()
 
     @property
+    def silent(self) -> dict[str, object]:
+        """What says nothing here, and why; devices that the job does not see."""
+        if self._meters is None:
+            return {}
+        return {"unmetered": self._meters.absent, "hidden_devices": self._meters.hidden}
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """What this process meters."""
         return self._meters.keys if self._meters else ()

@@ -148,6 +148,12 @@ class Meters:
         """The sources that say nothing, and why."""
         return {each.source.name: each.absent for each in self._asked if each.absent}
 
+    @property
+    def hidden(self) -> int:
+        """Devices of the machine that their driver names and the job may not use."""
+        found = sum(len(getattr(each.source, "found", ())) for each in self._asked)
+        return found - len(self.picked)
+
     def start(self) -> None:
         """Begin; what is quickly known is known afterwards, the rest comes with the readings."""
         self._mark()

@@ -34,12 +34,12 @@ def driver() -> Any:
         try:
             import pynvml
         except ImportError as error:
-            raise NoDriverError(f"nvidia-ml-py is not installed ({error})") from None
+            raise NoDriverError(f"nvidia-ml-py cannot be imported: {error}") from None
     try:
         pynvml.nvmlInit()
     except Exception as error:
         if type(error).__name__ in _NO_DRIVER:
-            raise NoDriverError(f"NVIDIA's driver is not there ({error})") from None
+            raise NoDriverError(f"no NVIDIA driver: {error}") from None
         raise
     return pynvml
 

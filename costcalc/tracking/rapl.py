@@ -69,7 +69,7 @@ class Rapl:
         """
         zones = list(_zones(ROOT))
         if not zones:
-            raise NoDriverError(f"there is no RAPL here ({ROOT}/intel-rapl:*)")
+            raise NoDriverError(f"no counters in {ROOT}")
         seen: list[tuple[Component, float]] = []
         for zone in zones:
             try:

@@ -112,7 +112,9 @@ class Attempt:
     ``id`` is its first writer; ``kinds`` are its devices by name and ``held`` how many they are,
     as many a node on nodes without records; ``metered`` how many of them a meter saw.  The seconds
     for which no meter saw one are ``unseen``, of all devices together.  ``energy`` is by component
-    and meter.  A checkpoint carries it without its ``devices`` and who is ``missing``.
+    and meter.  ``unmetered`` are the meters that said nothing, and why; ``hidden`` how many devices
+    of its machines the job could not see.  A checkpoint carries it without its ``devices`` and who
+    is ``missing``.
     """
 
     id: str
@@ -129,6 +131,8 @@ class Attempt:
     unseen: float = 0.0
     energy: Mapping[str, Energy] = field(default_factory=dict)
     cpus: tuple[str, ...] = ()
+    unmetered: Mapping[str, str] = field(default_factory=dict)
+    hidden: int = 0
     devices: tuple[Device, ...] = ()
     nodes_expected: int | None = None
     missing: tuple[int, ...] = ()
@@ -144,8 +148,9 @@ class Attempt:
 class Start:
     """The first line of a writer; written again when detection ends: the later one counts.
 
-    ``machine`` holds what was detected (cpu, cores, host_share), ``meters`` the keys that this
-    writer meters, ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
+    ``machine`` holds what was detected (cpu, cores, host_share; the meters that are ``unmetered``
+    and why, how many ``hidden_devices`` there are), ``meters`` the keys that this writer meters,
+    ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
     never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.
     """
 

@@ -18,6 +18,7 @@ from costcalc.calculator.result import Estimate
 from costcalc.report.metered import calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
+from costcalc.tracking.coverage import coverage, shared
 from costcalc.tracking.energy_parts import EnergyPart, completed, metered, summed, unseen
 from costcalc.tracking.measured_job import SPEED_KEYS, measured_job
 from costcalc.tracking.merge import Totals
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
+_SHORT = 1e-3  # of the time, below which a gap changes no figure
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
 
@@ -66,7 +68,7 @@ def report(
         **({"job": totals.job} if identify else {}),
     }
     told = {
-        "measurement": _measurement(totals, data["measurement"], parts),
+        "measurement": _measurement(totals, data["measurement"], parts, whole=first is not None),
         "details": {"tracking": tracking},
         "runs": [{"id": _id(totals)}],
     }
@@ -98,7 +100,7 @@ def _with_energy(
         parts = [*seen_by_meters, *unseen(totals, None)]
         return estimated_without_profile(totals, plan, summed(parts), seen), parts
     job, made = first
-    if not totals.joules("device"):
+    if not totals.devices_seen and not totals.joules("device"):
         split = made.breakdown.get("energy", {})
         modelled = [EnergyPart(component=n, energy=split[n]) for n in _DRAWN if n in split]
         return made, [*modelled, *(replace(part, counted=False) for part in seen_by_meters)]
@@ -117,7 +119,7 @@ def _with_energy(
 
 
 def _measurement(
-    totals: Totals, made: Mapping[str, object], parts: Sequence[EnergyPart]
+    totals: Totals, made: Mapping[str, object], parts: Sequence[EnergyPart], *, whole: bool
 ) -> dict[str, object]:
     last = totals.attempts[-1]
     found: dict[str, object] = {
@@ -125,10 +127,11 @@ def _measurement(
         "components": [part.to_dict() for part in parts],
         "gaps": totals.gaps,
         "nodes": totals.nodes,
+        **coverage(totals, parts, whole=whole),
     }
     found.pop("why", None)
     why = []
-    if totals.gaps:
+    if totals.gaps > _SHORT * totals.elapsed:
         most = ", and they are most of the job" if totals.gaps > totals.elapsed / 2 else ""
         why.append(f"energy in the gaps is taken at the mean power of the rest{most}")
     if last.missing:
@@ -139,10 +142,12 @@ def _measurement(
         )
     if last.duplicate:
         found["duplicate_nodes"] = list(last.duplicate)
-    if totals.devices and not totals.joules("device"):
+    if totals.devices and not totals.devices_seen:
         why = ["no meter saw the devices: their energy is modelled from time and power"]
     elif totals.devices and not totals.metered:
         why.append("some devices were not metered: they are taken at the mean power of the others")
+    if others := shared(totals):
+        why.append(others)
     if why:
         found["why"] = "; ".join(why)
     return found

@@ -219,8 +219,8 @@ def test_a_machine_without_a_driver_is_told_apart_from_one_that_fails(clock: Clo
     nvml.install(0, clock=clock)
     made = begun()
     assert made.absent == {
-        "NVML": "NVIDIA's driver is not there (NVML Shared Library Not Found)",
-        "AMD SMI": "AMD's driver is not there (no /none)",
+        "NVML": "no NVIDIA driver: NVML Shared Library Not Found",
+        "AMD SMI": "no AMD driver: there is no /none",
     }
     assert made.read().notes == ()
 
@@ -382,7 +382,7 @@ def test_an_amdsmi_that_does_not_fit_its_driver_is_told(
     monkeypatch.setattr(amd_smi, "_DRIVER", Path("/"))
     monkeypatch.setitem(sys.modules, "amdsmi", None)  # type: ignore[arg-type]
     absent = begun().absent["AMD SMI"]
-    assert absent.startswith("amdsmi cannot be imported (")
+    assert absent.startswith("amdsmi cannot be imported: ")
 
 
 # --- processors and memory ------------------------------------------------------------------------
