@@ -22,7 +22,7 @@ from costcalc.tracking.records import Device, Energy
 from costcalc.tracking.sharing import Sharing, Signs
 
 _WAIT = 2.0  # seconds in which a meter answers, else what it said last is taken
-_LAST = 4.0  # the same for CodeCarbon at the end, which a short job does not know yet
+_LAST = 5.0  # the same for CodeCarbon at the end, which a short job does not know yet
 _FIRST = 1.0  # seconds that the beginning waits for the devices to be known
 
 
