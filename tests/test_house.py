@@ -27,7 +27,7 @@ ORDER = [
     ("decide", "change"),
     ("fleet",),
     ("validate",),
-    ("integrations", "web"),
+    ("integrations", "web", "assistant"),
     ("cli",),
     ("__main__",),
 ]

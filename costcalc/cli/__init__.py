@@ -81,6 +81,10 @@ COMMANDS = {
         "costcalc.cli.fleet",
         "What every job of a cluster costs: a ledger from Slurm and meters, its reports, a check.",
     ),
+    "mcp": (
+        "costcalc.cli.mcp",
+        "Serve the calculator to assistants over the Model Context Protocol.",
+    ),
     "schema": (
         "costcalc.cli.schema",
         "Print the JSON Schema of the run file (or of a profile, a preset, the report).",

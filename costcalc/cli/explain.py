@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from costcalc.cli import options
 
+Figure = Annotated[
+    str | None,
+    typer.Argument(help="Only this one: cost, time, energy, carbon, …", show_default=False),
+]
 
-def command(run: options.RunFile = None, set_: options.Set = None) -> None:
+
+def command(run: options.RunFile = None, figure: Figure = None, set_: options.Set = None) -> None:
     """Print each result's formula with its numbers, their sources, and what drives its range."""
+    from costcalc.calculator import explaining
     from costcalc.calculator.calculate import estimate
-    from costcalc.report.explain import explain
 
     made = estimate(str(run) if run else {}, changes=options.changes({"set": set_}))
-    sys.stdout.write("\n".join(explain(made)) + "\n")
+    told = explaining.figure(made, figure) if figure else "\n".join(explaining.explain(made))
+    sys.stdout.write(told + "\n")

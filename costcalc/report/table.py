@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costcalc.base.human import counted, digits, human, percent, span
-from costcalc.base.units import unit as unit_of
+from costcalc.base.human import human, percent, span
+from costcalc.calculator.explaining import value_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -242,16 +242,3 @@ def _by_weight(
     for driver in estimate.drivers:
         weight[driver["key"]] = max(weight.get(driver["key"], 0.0), float(driver["share"]))
     return sorted(listed, key=lambda item: -weight.get(item.key, 0.0))
-
-
-def value_of(item: Assumption) -> str:
-    """An assumption's value in its unit, with its range."""
-    factor = unit_of(item.unit).factor
-    unit = "" if item.unit == "1" else f" {item.unit}"
-    value = item.value / factor
-    near = round(value)  # a whole number in SI and back may be off in its last digit
-    whole = item.exact and abs(near) >= 1000 and abs(value - near) <= 1e-12 * abs(value)
-    text = f"{counted(near) if whole else digits(value, 4)}{unit}"
-    if not item.exact:
-        text += f" [{digits(item.low / factor)} – {digits(item.high / factor)}]"
-    return text

@@ -35,10 +35,11 @@ def _at(data: object, keys: tuple[str, ...], above: KeyPath) -> Iterator[tuple[K
         yield (*above, *keys), value
 
 
-def outside(document: Document, folder: Path, root: Path) -> list[Problem]:
+def outside(document: Document, folder: Path, root: Path | None) -> list[Problem]:
     """What a run file names outside of ``root``, links followed; also what its defaults name.
 
-    To be asked before the run file is loaded, which opens what it names.
+    Without a root it may name no file at all.  To be asked before the run file is loaded, which
+    opens what it names.
     """
     from costcalc.base.errors import InputError
     from costcalc.runfile.loading import document_of
@@ -46,7 +47,10 @@ def outside(document: Document, folder: Path, root: Path) -> list[Problem]:
     found = []
     for key, name in named(document.data):
         path = folder / name
-        if not _within(path, root):
+        if root is None:
+            message = f'no file is read here: give what stands in it; got the path "{name}"'
+            found.append(document.problem(key, message))
+        elif not within(path, root):
             message = f'expected a path within the folder of the run files; got "{name}"'
             found.append(document.problem(key, message))
         elif key == ("defaults",):
@@ -58,7 +62,8 @@ def outside(document: Document, folder: Path, root: Path) -> list[Problem]:
     return found
 
 
-def _within(path: Path, root: Path) -> bool:
+def within(path: Path, root: Path) -> bool:
+    """Whether a path lies in a folder, links followed."""
     try:
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError):  # no name of a file, or links in a ring

@@ -214,7 +214,7 @@ def test_explain_names_the_file_and_the_function_of_each_formula() -> None:
     from pathlib import Path
 
     from costcalc.calculator.calculate import estimate
-    from costcalc.report.explain import explain
+    from costcalc.calculator.explaining import explain
 
     example = Path(__file__).parents[2] / "examples" / "llama-3-8b.yaml"
     lines = list(explain(estimate(example)))

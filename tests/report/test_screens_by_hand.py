@@ -12,8 +12,9 @@ from rich.console import Console
 
 from costcalc.base import units
 from costcalc.base.assumption import Assumption
+from costcalc.calculator import explaining as explain
 from costcalc.calculator.result import UNITS, Estimate, Result, unknown
-from costcalc.report import explain, table
+from costcalc.report import table
 from costcalc.report.check import Step, Verdict
 from costcalc.report.importing import codecarbon
 from costcalc.report.project import merge

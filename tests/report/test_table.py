@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 import costcalc
+from costcalc.calculator.explaining import explain
 from costcalc.calculator.result import Estimate
-from costcalc.report.explain import explain
 from costcalc.report.table import BAR, _widths, render
 
 ROOT = Path(__file__).parent.parent.parent

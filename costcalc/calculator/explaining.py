@@ -1,4 +1,4 @@
-"""``costcalc explain``: each figure with its formula, its numbers, their basis and their source."""
+"""How each figure comes about: its formula, its numbers, their basis and their source."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from costcalc.base.assumption import Assumption, Choice
-from costcalc.base.human import digits, human, percent, span
+from costcalc.base.errors import not_found
+from costcalc.base.human import counted, digits, human, percent, span
 from costcalc.base.units import from_si
+from costcalc.base.units import unit as unit_of
 from costcalc.calculator import formulas
+from costcalc.calculator.limits import LIMITED
 from costcalc.energy import board_power
-from costcalc.report.table import value_of
 from costcalc.throughput.memory import memory
 from costcalc.throughput.stage import throughput
 from costcalc.throughput.step import step_time
@@ -21,6 +23,34 @@ if TYPE_CHECKING:
 
 # Figures of the pipeline that are no results, and the unit to show them in.
 _STEPS = {"training_time": "h", "lost_power": "W", "mean_power": "W"}
+
+
+#: what people call the headline figures
+_CALLED = {limit: name for limit, name in LIMITED.items() if limit != name} | {
+    "memory": "memory_per_device"
+}
+
+
+def figure(estimate: Estimate, name: str) -> str:
+    """One figure of an estimate: its formula, the numbers in it with their sources, what drives it.
+
+    ``name`` is a key of ``results``, or cost, time, energy, carbon, memory.  Of several stages each
+    explains its own.
+
+    Raises:
+        NotFoundError: there is no such figure.
+    """
+    wanted = _CALLED.get(name, name)
+    if wanted not in estimate.results:
+        raise not_found("figure", "figure", name, [*_CALLED, *estimate.results])
+    if estimate.stages:
+        told = [f"== stage {stage.name} ==\n{figure(stage, wanted)}" for stage in estimate.stages]
+        return "\n\n".join([f"{wanted} = {_value(wanted, estimate)}, of all stages", *told])
+    made = next((one for one in formulas.FIGURES if one.__name__ == wanted), None)
+    if made is None or wanted in _WORKLOAD:
+        return "\n".join(_counted(wanted, estimate))
+    listed = {item.key: item for item in estimate.assumptions}
+    return "\n".join(_figure(made, estimate, listed, set()))
 
 
 def explain(estimate: Estimate) -> Iterator[str]:
@@ -34,13 +64,13 @@ def explain(estimate: Estimate) -> Iterator[str]:
     listed = {item.key: item for item in estimate.assumptions}
     yield from _workload(estimate)
     shown: set[str] = set()
-    for figure in formulas.FIGURES:
-        name = figure.__name__
-        if name in formulas.INPUTS and not estimate.values.keys() >= set(formulas.needs(figure)):
+    for each in formulas.FIGURES:
+        name = each.__name__
+        if name in formulas.INPUTS and not estimate.values.keys() >= set(formulas.needs(each)):
             continue  # given as it is
         if name in estimate.values or name in estimate.results:
             yield ""
-            yield from _figure(figure, estimate, listed, shown)
+            yield from _figure(each, estimate, listed, shown)
     yield from _rest(estimate, shown)
 
 
@@ -68,25 +98,33 @@ def _place(function: Callable[..., Any]) -> str:
     return f"{function.__module__.replace('.', '/')}.py, {function.__name__}"
 
 
+_WORKLOAD = (
+    "parameters",
+    "training_compute",
+    "utilization",
+    "throughput",
+    "step_time",
+    "memory_per_device",
+)
+
+
+def _counted(name: str, estimate: Estimate) -> Iterator[str]:
+    """A figure before the formulas: what it is, by which convention, and who works it out."""
+    result = estimate.results[name]
+    yield f"{name} = {_value(name, estimate)}"
+    if result.convention:
+        yield f"  counted: {result.convention}"
+    if result.value is None:
+        yield f"  unknown: {result.why}"
+    elif _modelled(name, estimate):
+        yield f"  worked out by {_place(_BY[name])}"
+
+
 def _workload(estimate: Estimate) -> Iterator[str]:
     yield estimate.name
-    for name in (
-        "parameters",
-        "training_compute",
-        "utilization",
-        "throughput",
-        "step_time",
-        "memory_per_device",
-    ):
-        result = estimate.results[name]
+    for name in _WORKLOAD:
         yield ""
-        yield f"{name} = {_value(name, estimate)}"
-        if result.convention:
-            yield f"  counted: {result.convention}"
-        if result.value is None:
-            yield f"  unknown: {result.why}"
-        elif _modelled(name, estimate):
-            yield f"  worked out by {_place(_BY[name])}"
+        yield from _counted(name, estimate)
     for text in estimate.details.get("steps", ()):
         yield f"  {text[0]}: {text[1]}"
     if estimate.breakdown.get("step"):
@@ -97,12 +135,12 @@ def _workload(estimate: Estimate) -> Iterator[str]:
 
 
 def _figure(
-    figure: Callable[..., Any],
+    made: Callable[..., Any],
     estimate: Estimate,
     listed: Mapping[str, Assumption | Choice],
     shown: set[str],
 ) -> Iterator[str]:
-    name = figure.__name__
+    name = made.__name__
     yield f"{name} = {_value(name, estimate)}"
     result = estimate.results.get(name)
     if name in estimate.measured:
@@ -111,8 +149,8 @@ def _figure(
     if result is not None and result.value is None:
         yield f"  unknown: {result.why}"
         return
-    yield f"  = {formulas.formula(figure)}  ({_place(figure)})"
-    for need in formulas.needs(figure):
+    yield f"  = {formulas.formula(made)}  ({_place(made)})"
+    for need in formulas.needs(made):
         key = formulas.INPUTS.get(need)
         if key is None:
             yield f"    {need} = {_value(need, estimate)}"
@@ -163,3 +201,16 @@ def _value(name: str, estimate: Estimate) -> str:
         return f"{digits(from_si(float(estimate.values[name]), shown_in), 4)} {shown_in}"
     value = estimate.values.get(name)
     return "unknown" if value is None else digits(float(value), 6)
+
+
+def value_of(item: Assumption) -> str:
+    """An assumption's value in its unit, with its range."""
+    factor = unit_of(item.unit).factor
+    unit = "" if item.unit == "1" else f" {item.unit}"
+    value = item.value / factor
+    near = round(value)  # a whole number in SI and back may be off in its last digit
+    whole = item.exact and abs(near) >= 1000 and abs(value - near) <= 1e-12 * abs(value)
+    text = f"{counted(near) if whole else digits(value, 4)}{unit}"
+    if not item.exact:
+        text += f" [{digits(item.low / factor)} – {digits(item.high / factor)}]"
+    return text

@@ -1,0 +1,1 @@
+"""``costcalc mcp``: what costcalc does, as tools for assistants over the Model Context Protocol."""

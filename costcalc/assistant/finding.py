@@ -1,0 +1,62 @@
+"""``find``: names of models, hardware and places that a word stands in, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from costcalc.base.human import human
+from costcalc.catalog import accelerator, preset, region
+
+Row = dict[str, object]
+
+
+def found(kind: str, query: str, limit: int) -> dict[str, object]:
+    """The first ``limit`` of a kind in which every word of the query stands, and how many do.
+
+    >>> [one["id"] for one in found("models", "llama-3 405b", 5)["found"]]
+    ['llama-3.1-405b']
+    """
+    words = query.lower().split()
+    rows = [row for row, text in _KINDS[kind]() if all(word in text.lower() for word in words)]
+    return {"kind": kind, "found": rows[:limit], "of": len(rows)}
+
+
+def _models() -> Iterator[tuple[Row, str]]:
+    for one in preset.all_presets():
+        row: Row = {
+            "id": one.id,
+            "name": one.name,
+            "family": one.family,
+            "parameters": human(one.parameters, "1"),
+            "organisation": one.organisation,
+        }
+        yield row, " ".join((one.id, one.name, one.family, one.organisation, *one.aliases))
+
+
+def _hardware() -> Iterator[tuple[Row, str]]:
+    for one in accelerator.all_accelerators(()):
+        peak = one.peak.bf16 or one.peak.fp16 or one.peak.fp32
+        row: Row = {
+            "id": one.id,
+            "name": one.name,
+            "unit": one.unit,
+            "memory": human(one.memory.si / 2**30, "GiB"),
+            "peak_16_bit": f"{peak.si / 1e12:,.5g} TFLOP/s dense" if peak else "unknown",
+            "board_power": human(one.board_power.si, "W") if one.board_power else "unknown",
+        }
+        yield row, " ".join((one.id, one.name, one.generation, one.vendor, *one.aliases))
+
+
+def _regions() -> Iterator[tuple[Row, str]]:
+    for code in region.codes():
+        one = region.find(code)
+        row: Row = {"region": one.code, "place": one.label, "grid_zone": one.grid_zone}
+        if one.grid is not None:
+            row["grid"] = (
+                f"{one.grid.value:,.3g} {one.grid.unit} ({one.grid.basis}, {one.grid.year})"
+            )
+        row["pue"] = one.pue.value
+        yield row, f"{one.code} {one.label} {one.grid_zone}"
+
+
+_KINDS = {"models": _models, "hardware": _hardware, "regions": _regions}

@@ -1,0 +1,258 @@
+"""The tools: arguments in, a short answer out; nothing here knows the protocol."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from costcalc.assistant import answers, arguments, finding
+from costcalc.assistant.arguments import Arguments
+from costcalc.base.document import Document
+from costcalc.base.errors import InputError, wrong
+from costcalc.calculator import explaining
+from costcalc.calculator.calculate import estimate
+from costcalc.calculator.result import Estimate
+from costcalc.runfile.loading import document_of
+from costcalc.runfile.paths import outside, within
+
+#: scenarios that one call compares at most
+MOST_SCENARIOS = 200_000
+FRONT, LINES = 8, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The one folder whose files may be read; None: no file is."""
+
+    folder: Path | None = None
+
+    def path(self, name: str) -> Path:
+        """A file of the folder.
+
+        Raises:
+            InputError: no folder was given, or it lies outside.
+        """
+        if self.folder is None:
+            message = "no file is read: give its content, or start costcalc mcp with --folder"
+            raise wrong("path", message)
+        path = self.folder / name
+        if not within(path, self.folder):
+            raise wrong("path", f'expected a path within the folder of the server; got "{name}"')
+        return path
+
+    def run(self, given: Mapping[str, object] | str) -> Path | dict[str, object]:
+        """A run that names no file outside of the folder.
+
+        Raises:
+            InputError: it does, or it cannot be read.
+        """
+        if isinstance(given, str):
+            path = self.path(given)
+            self._checked(document_of(path)[0], path.parent)
+            return path
+        made = dict(given)
+        self._checked(Document(made, "run"), self.base)
+        return made
+
+    @property
+    def base(self) -> Path:
+        """What paths of a run that is given whole are relative to."""
+        return self.folder or Path()
+
+    def _checked(self, document: Document, folder: Path) -> None:
+        found = outside(document, folder, self.folder)
+        if found:
+            raise InputError(found)
+
+
+def _estimated(files: Files, asked: arguments.OfARun) -> Estimate:
+    return estimate(files.run(asked.run), changes=_safe(files, asked.changes))
+
+
+def _safe(files: Files, changes: Mapping[str, object]) -> dict[str, object]:
+    """Changes that name no file outside of the folder either."""
+    from costcalc.runfile.laying import apply
+
+    files.run(apply({}, changes))
+    return dict(changes)
+
+
+def _estimate(files: Files, asked: arguments.Estimate) -> dict[str, object]:
+    return answers.estimate(_estimated(files, asked))
+
+
+def _explain(files: Files, asked: arguments.Explain) -> dict[str, object]:
+    made = _estimated(files, asked)
+    return {"figure": asked.figure, "explanation": explaining.figure(made, asked.figure)}
+
+
+def _memory_fit(files: Files, asked: arguments.MemoryFit) -> dict[str, object]:
+    """Whether it fits; what does not is a refusal of estimate, which names the least that does."""
+    from costcalc.catalog import accelerator
+    from costcalc.resolve.names import folders, look_up
+    from costcalc.runfile.loading import load
+
+    run, changes = files.run(asked.run), _safe(files, asked.changes)
+    part = load(run, look_up, changes=changes).parts[0].part
+    least: dict[str, object] = {"hardware.utilization": 0.3}  # given, so that nothing is refused
+    if part.training is None or part.training.micro_batch is None:
+        least["training.micro_batch"] = 1  # a search fills the device with more
+    given = estimate(run, changes={**changes, **least})
+    needed = given.results["memory_per_device"]
+    hardware = given.details.get("hardware")
+    if needed.value is None or hardware is None:
+        return {"fits": "unknown", "memory_per_device": answers.figure(needed)}
+    own = folders(given.run, run.parent if isinstance(run, Path) else files.base)
+    memory = accelerator.find(hardware["id"], own).memory.si / 2**30
+    low, high = needed.low or 0.0, needed.high or 0.0
+    fits = "no" if low > memory else "yes" if high <= memory else "perhaps"
+    answer: dict[str, object] = {
+        "fits": fits,
+        "memory_per_device": answers.figure(needed),
+        "device_memory": {"value": answers.rounded(memory), "unit": "GiB", "of": hardware["name"]},
+        "count": hardware["count"],
+        "micro_batch": "as given" if len(least) == 1 else "1, the least",
+    }
+    layout = given.details.get("layout")
+    if layout:
+        answer["layout"] = layout
+    if fits == "no":
+        try:
+            estimate(run, changes=changes, ranges=False)
+        except InputError as error:
+            answer["why"] = [problem.message for problem in error.problems]
+    return answer
+
+
+def _compare(files: Files, asked: arguments.Compare) -> dict[str, object]:
+    from costcalc.decide.comparing import compare
+    from costcalc.decide.sweep import read
+
+    run, changes = files.run(asked.run), _safe(files, asked.changes)
+    axes = {
+        name: getattr(asked, name)
+        for name in ("accelerators", "counts", "regions", "plans", "precisions")
+    }
+    number = read(run, axes, changes)[1].number
+    if number > MOST_SCENARIOS:
+        message = f"expected {MOST_SCENARIOS:,} scenarios at most; got {number:,}: fewer regions"
+        raise wrong("compare", message)
+    made = compare(run, **axes, minimize=asked.minimize, changes=changes)
+    told = made.to_dict()
+    units = told["units"]
+    assert isinstance(units, dict)
+    return {
+        "scenarios": made.number,
+        "feasible": made.feasible,
+        "front": [answers.row(one, units) for one in made.front[:FRONT]],
+        "front_in_all": len(made.front),
+        "best": answers.row(made.best, units) if made.best else None,
+        "why_not": dict(list(made.why.items())[: answers.NOTES]),
+        "notes": list(made.notes[: answers.NOTES]),
+        "sources": list(made.sources[: answers.NOTES]),
+    }
+
+
+def _plan(files: Files, asked: arguments.Plan) -> dict[str, object]:
+    from costcalc.decide.planning import plan
+
+    made = plan(
+        files.run(asked.run) if asked.run is not None else None,
+        limits=asked.limits,
+        tokens_per_parameter=asked.tokens_per_parameter,
+        confidence=asked.confidence,
+    )
+    return {
+        "run": dict(made.run),
+        "preset": made.preset,
+        "chances": made.chances,
+        "binding": made.binding,
+        "left": made.left,
+        **answers.estimate(made.estimate),
+        "notes": list(made.notes[: answers.NOTES]),
+        "sources": made.sources[: answers.NOTES],
+    }
+
+
+def _peak(_: Files, asked: arguments.Peak) -> dict[str, object]:
+    from costcalc.catalog.parts import part_of
+    from costcalc.catalog.peak import peak, rates_of
+
+    board, _share = part_of(asked.name)
+    kinds = [asked.precision] if asked.precision else list(rates_of(board))
+    return {
+        "accelerator": board.id,
+        "dense_peak": {kind: peak(asked.name, kind) for kind in kinds},
+        "unit": "FLOP/s (int8: OP/s)",
+    }
+
+
+def _find(_: Files, asked: arguments.Find) -> dict[str, object]:
+    return finding.found(asked.kind, asked.query, asked.limit)
+
+
+def _verify(files: Files, asked: arguments.Verify) -> dict[str, object]:
+    from costcalc.report.check import verify
+
+    name = asked.report if isinstance(asked.report, str) else "report"
+    if isinstance(asked.report, str):
+        path = files.path(asked.report)
+        made = verify(path)
+    else:
+        with tempfile.TemporaryDirectory(prefix="costcalc-") as folder:
+            path = Path(folder) / "report.json"
+            path.write_text(json.dumps(asked.report), encoding="utf-8")
+            made = verify(path)
+    lines = [line.replace(str(path), name) for line in made.lines()[:LINES]]
+    return {"holds": made.holds, "recomputed": made.recomputed, "lines": lines}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: what an assistant is told of it, and what it does."""
+
+    name: str
+    says: str
+    takes: type[Arguments]
+    does: Callable[[Files, object], dict[str, object]]
+
+    def __call__(self, files: Files, given: Mapping[str, object]) -> dict[str, object]:
+        """The answer.
+
+        Raises:
+            InputError: the arguments cannot be used; its problems say why.
+        """
+        return self.does(files, arguments.checked(self.takes, given))
+
+
+def _tool(name: str, takes: type[Arguments], does: object, says: str) -> Tool:
+    return Tool(name, says, takes, does)  # type: ignore[arg-type]  # takes what `takes` checks
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        _tool("estimate", arguments.Estimate, _estimate,
+              "What a training run will cost, or a finished one did: time, money, energy, CO2e, "
+              "each with a 5 to 95 % range, how it comes about, and the sources it rests on."),
+        _tool("explain", arguments.Explain, _explain,
+              "How one figure of an estimate comes about: formula, every number and its source."),
+        _tool("compare", arguments.Compare, _compare,
+              "The same run on other accelerators, counts, places, price plans, precisions: what "
+              "nothing beats in time, money and CO2e at once."),
+        _tool("plan", arguments.Plan, _plan,
+              "From limits (money, time, energy, CO2e) to the run that they buy."),
+        _tool("memory_fit", arguments.MemoryFit, _memory_fit,
+              "Whether a run fits into the memory of its devices: yes, perhaps, no, and the least "
+              "number of devices that does."),
+        _tool("peak", arguments.Peak, _peak,
+              "The dense peak of a device by precision, to divide by for a utilization (MFU)."),
+        _tool("find", arguments.Find, _find,
+              "Names that the other tools know: models, hardware, regions."),
+        _tool("verify", arguments.Verify, _verify,
+              "Whether a report is consistent: schema, arithmetic, recomputation."),
+    )
+}  # fmt: skip
