@@ -21,9 +21,10 @@ def command(
         ),
     ] = None,
 ) -> int:
-    """Serve estimate, explain, compare, plan, memory_fit, peak, find and verify to assistants.
+    """Serve the calculator to assistants over the Model Context Protocol.
 
-    Speaks the Model Context Protocol on standard input and output; an assistant starts it.
+    Its tools are estimate, explain, compare, plan, memory_fit, peak, find and verify; an assistant
+    starts it, and speaks to it on standard input and output.
     """
     try:
         from costcalc.assistant.server import serve

@@ -40,6 +40,7 @@ EACH = {
     "report": ["show", "REPORT"],
     "track": ["merge", "--help"],
     "when": ["examples/sft-llama-3-8b.yaml", "--series", "SERIES", *SHORT],
+    "mcp": ["--help"],
     "schema": ["report"],
 }
 PLAIN = {
