@@ -191,39 +191,15 @@ class Meter(TypedDict):
 
 
 @open_
-class Unmetered(TypedDict):
-    """What had no meter, why not, and what would be read."""
-
-    what: str
-    why: str
-    would: str
-
-
-@open_
-class Taken(TypedDict):
-    """Energy that other jobs took of one kind of part."""
-
-    component: str
-    energy: Number
-    unit: str
-
-
-@open_
 class Measurement(TypedDict):
     """Meters, gaps, nodes."""
 
     meters: list[Meter]
     gaps: NotRequired[Annotated[Null[Number], Field(description="seconds that no meter saw")]]
     nodes: NotRequired[Null[Number]]
-    unmetered: NotRequired[
-        Annotated[list[Unmetered], Field(description="what had no meter, and why not")]
-    ]
-    not_counted: NotRequired[
-        Annotated[list[str], Field(description="what the energy does not hold")]
-    ]
-    others: NotRequired[
-        Annotated[list[Taken], Field(description="what other jobs took of shared hardware")]
-    ]
+    unmetered: NotRequired[list[dict[str, str]]]  # what, why not, and by what it would be
+    not_counted: NotRequired[list[str]]  # what the energy does not hold
+    others: NotRequired[list[dict[str, str | float]]]  # what other jobs took, by component
     why: NotRequired[Null[str]]
 
 
