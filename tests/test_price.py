@@ -490,7 +490,7 @@ def test_all_money_of_the_result_in_another_currency(tmp_path: Path) -> None:
     made = estimate(EUROS, ranges=False)
     cost = made.results["cost"]
     assert (cost.value, cost.unit) == (pytest.approx(160.0), "EUR")
-    (asked,) = [item for item in made.assumptions if item.key == "price.device_hour"]
+    (asked,) = [item for item in made.inputs if item.key == "price.device_hour"]
     assert (asked.value * HOUR, asked.unit) == (pytest.approx(2.0), "EUR/device_hour")
     assert made.details["price"] == "2.00 EUR a device-hour, yours"
     assert sum(made.breakdown["cost"].values()) == pytest.approx(160.0)

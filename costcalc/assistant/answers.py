@@ -95,7 +95,7 @@ def assumed(made: Estimate) -> list[dict[str, object]]:
         share[driver["key"]] = max(share.get(driver["key"], 0.0), float(driver["share"]))
     open_ = [
         item
-        for item in made.assumptions
+        for item in made.inputs
         if isinstance(item, Assumption) and item.basis not in ("given", "measured")
     ]
     open_.sort(key=lambda item: -share.get(item.key, 0.0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from costcalc.base.units import unit
+
 Basis = Literal["given", "measured", "profile", "modelled", "default"]
 
 
@@ -96,3 +98,41 @@ class Choice:
     why: str = ""
     year: int | None = None
     where: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """An assumption as it is told: ``value``, ``low`` and ``high`` in the ``unit`` beside them."""
+
+    key: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    basis: Basis
+    source: str
+    why: str = ""
+    year: int | None = None
+    where: str | None = None
+
+
+def stated(item: Assumption) -> Stated:
+    """An assumption in its unit.
+
+    >>> price = exact("price.device_hour", 2 / 3600, "USD/device_hour", basis="given", source="me")
+    >>> stated(price).value
+    2.0
+    """
+    factor = unit(item.unit).factor
+    return Stated(
+        key=item.key,
+        value=item.value / factor,
+        low=item.low / factor,
+        high=item.high / factor,
+        unit=item.unit,
+        basis=item.basis,
+        source=item.source,
+        why=item.why,
+        year=item.year,
+        where=item.where,
+    )

@@ -49,7 +49,7 @@ def figure(estimate: Estimate, name: str) -> str:
     made = next((one for one in formulas.FIGURES if one.__name__ == wanted), None)
     if made is None or wanted in _WORKLOAD:
         return "\n".join(_counted(wanted, estimate))
-    listed = {item.key: item for item in estimate.assumptions}
+    listed = {item.key: item for item in estimate.inputs}
     return "\n".join(_figure(made, estimate, listed, set()))
 
 
@@ -61,7 +61,7 @@ def explain(estimate: Estimate) -> Iterator[str]:
             yield from ("", f"== stage {stage.name} ==")
             yield from explain(stage)
         return
-    listed = {item.key: item for item in estimate.assumptions}
+    listed = {item.key: item for item in estimate.inputs}
     yield from _workload(estimate)
     shown: set[str] = set()
     for each in formulas.FIGURES:
@@ -181,7 +181,7 @@ def _input(need: str, item: Assumption, *, again: bool) -> Iterator[str]:
 
 
 def _rest(estimate: Estimate, shown: set[str]) -> Iterator[str]:
-    rest = [item for item in estimate.assumptions if item.key not in shown]
+    rest = [item for item in estimate.inputs if item.key not in shown]
     if rest:
         yield from ("", "Other inputs")
     for item in rest:

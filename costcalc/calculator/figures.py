@@ -38,7 +38,7 @@ def single(part: Calculated, request: Request) -> Estimate:
     made = Estimate(
         name=part.given.part.name or request.run.name or part.trained.name or part.given.name,
         results=results,
-        assumptions=listed,
+        inputs=listed,
         drivers=_drivers([part], results, whole=False),
         warnings=(*part.warnings, *_implausible(results, made_of)),
         breakdown=breakdown(part.values, part.timed, part.measured),
@@ -226,7 +226,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
     made = Estimate(
         name=request.run.name or "project",
         results=results,
-        assumptions=_shared(stages),
+        inputs=_shared(stages),
         drivers=_drivers(parts, results, whole=True),
         warnings=tuple(f"{s.name}: {w}" for s in stages for w in s.warnings),
         breakdown=summed([stage.breakdown for stage in stages]),
@@ -277,6 +277,4 @@ def _of_last(name: str, stages: Sequence[Estimate]) -> Result:
 def _shared(stages: Sequence[Estimate]) -> tuple[Assumption | Choice, ...]:
     """Assumptions that all stages share; those of one stage stand in its own list."""
     first, *others = stages
-    return tuple(
-        item for item in first.assumptions if all(item in other.assumptions for other in others)
-    )
+    return tuple(item for item in first.inputs if all(item in other.inputs for other in others))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from costcalc.base import units, writing
-from costcalc.base.assumption import Assumption, Basis, Choice
+from costcalc.base.assumption import Assumption, Basis, Choice, Stated, stated
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Details, Driver, Limit, Report
@@ -160,7 +160,7 @@ class Estimate:
 
     name: str
     results: Mapping[str, Result]
-    assumptions: Sequence[Assumption | Choice] = ()
+    inputs: Sequence[Assumption | Choice] = ()  # in SI
     drivers: Sequence[Driver] = ()
     warnings: Sequence[str] = ()
     notes: Sequence[str] = ()  # of the file that was read; a report does not hold them
@@ -174,6 +174,11 @@ class Estimate:
     stages: Sequence[Estimate] = ()
     values: Mapping[str, float] = field(default_factory=dict)  # central, SI; not in the report
     measured: frozenset[str] = frozenset()  # figures that were measured rather than calculated
+
+    @property
+    def assumptions(self) -> tuple[Stated | Choice, ...]:
+        """Every input that the figures rest on, in the unit that stands beside it."""
+        return tuple(stated(i) if isinstance(i, Assumption) else i for i in self.inputs)
 
     @property
     def within_limits(self) -> bool:
@@ -194,7 +199,7 @@ class Estimate:
         if self.subject:
             made["subject"] = dict(self.subject)
         made["results"] = {name: result.to_dict() for name, result in self.results.items()}
-        made["assumptions"] = [shown(item) for item in self.assumptions]
+        made["assumptions"] = [shown(item) for item in self.inputs]
         made["drivers"] = [dict(driver) for driver in self.drivers]
         made["warnings"] = list(self.warnings)
         if self.limits:
@@ -216,7 +221,7 @@ class Estimate:
         return {
             "name": self.name,
             "results": {name: result.to_dict() for name, result in self.results.items()},
-            "assumptions": [shown(item) for item in self.assumptions],
+            "assumptions": [shown(item) for item in self.inputs],
             "warnings": list(self.warnings),
             "breakdown": {of: dict(parts) for of, parts in self.breakdown.items()},
             "details": dict(self.details),

@@ -132,7 +132,7 @@ def markdown(made: Sequence[Change]) -> str:
 
 
 def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
-    from costcalc.report.renderings.filling import environment
+    from costcalc.base.filling import environment
 
     made_by = environment(Path(__file__).parent)
     made_by.filters.update(cell=cell, arrow=arrow, effect=effect, one_line=one_line)

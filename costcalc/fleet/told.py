@@ -298,7 +298,7 @@ def html(month: Month) -> str:
     """One self-contained page; whatever the ledger says is escaped."""
     from importlib.resources import files
 
-    from costcalc.report.renderings.filling import environment
+    from costcalc.base.filling import environment
 
     folder = Path(str(files("costcalc") / "data" / "fleet"))
     made = environment(folder, finalize=lambda value: escape(str(value)))

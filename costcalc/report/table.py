@@ -210,7 +210,7 @@ def _drivers(estimate: Estimate, at_most: int = 3) -> Iterator[tuple[str, str]]:
 def _assumed(estimate: Estimate, *, verbose: bool) -> Iterator[RenderableType]:
     from costcalc.base.assumption import Assumption
 
-    listed = [a for a in estimate.assumptions if verbose or a.basis not in ("given", "measured")]
+    listed = [a for a in estimate.inputs if verbose or a.basis not in ("given", "measured")]
     if not listed:
         return
     ranked = listed if verbose else _by_weight(estimate, listed)[:4]

@@ -167,7 +167,7 @@ def _hosts(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[
 
 def _bounds(made: Estimate, key: str, otherwise: float) -> tuple[float, float]:
     """The low and the high end of an assumption."""
-    for item in made.assumptions:
+    for item in made.inputs:
         if isinstance(item, Assumption) and item.key == key:
             return item.low, item.high
     return otherwise, otherwise

@@ -243,7 +243,7 @@ def _inputs(predicted: Estimate | None) -> dict[str, Assumption]:
     """The inputs of the estimate made before that time and energy do not replace."""
     if predicted is None:
         return {}
-    listed = {item.key: item for item in predicted.assumptions if isinstance(item, Assumption)}
+    listed = {item.key: item for item in predicted.inputs if isinstance(item, Assumption)}
     made = {
         name: listed[key]
         for name, key in pipeline.INPUTS.items()

@@ -58,7 +58,7 @@ def estimated_without_profile(
     return Estimate(
         name=plan.run.name or (work.name if work else "") or "job",
         results={name: results[name] for name in UNITS},
-        assumptions=(*(work.assumptions if work else ()), *known.values()),
+        inputs=(*(work.assumptions if work else ()), *known.values()),
         run=inlined(copied(job.written), work.config if work else None),
         data=dict(work.files) if work else {},
         details=_details(totals, plan, work),

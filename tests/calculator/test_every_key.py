@@ -65,7 +65,7 @@ def printed() -> Iterator[tuple[str, Any, Assumption | Choice]]:
             made = estimate(run, ranges=False)
         except InputError as error:
             raise AssertionError(name) from error
-        for item in (item for part in made.stages or [made] for item in part.assumptions):
+        for item in (item for part in made.stages or [made] for item in part.inputs):
             if item.key not in seen:
                 seen.add(item.key)
                 yield item.key, run, item
@@ -85,7 +85,7 @@ def text_of(item: Assumption | Choice) -> Any:
 
 
 def listed(made: Estimate, key: str) -> list[Assumption | Choice]:
-    return [item for p in made.stages or [made] for item in p.assumptions if item.key == key]
+    return [item for p in made.stages or [made] for item in p.inputs if item.key == key]
 
 
 def test_the_list_is_long() -> None:

@@ -29,7 +29,7 @@ def made(**training: object) -> Estimate:
 
 
 def length_of(found: Estimate) -> Assumption | None:
-    listed = {item.key: item for item in found.assumptions}
+    listed = {item.key: item for item in found.inputs}
     item = listed.get("training.sample_tokens")
     return item if isinstance(item, Assumption) else None
 

@@ -77,7 +77,7 @@ def test_an_estimate_on_an_instance_without_a_file():
         "hardware": {"instance": "g5.24xlarge"},
     }
     made = costcalc.estimate(run)
-    told = {item.key: item for item in made.assumptions}
+    told = {item.key: item for item in made.inputs}
     assert told["hardware.count"].value == 4
     assert made.results["energy"].value > 0
     # where its host comes from is said
@@ -103,7 +103,7 @@ def test_the_price_of_an_instance_is_its_own_or_unknown(name, dollars):
         "hardware": {"instance": name},
     }
     made = costcalc.estimate(run)
-    told = {item.key: item for item in made.assumptions}.get("price.device_hour")
+    told = {item.key: item for item in made.inputs}.get("price.device_hour")
     if dollars is None:
         assert told is None
         assert made.results["cost"].why.startswith("no on-demand price of g6.16xlarge is known")

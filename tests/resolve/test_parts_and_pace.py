@@ -14,7 +14,7 @@ H100 = {"accelerator": "h100-sxm5-80", "count": 8}
 
 def listed(run, key):
     made = costcalc.estimate(run, ranges=False)
-    return next(item for item in made.assumptions if item.key == key)
+    return next(item for item in made.inputs if item.key == key)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def value(made: Any, name: str) -> float:
 
 
 def listed(made: Any, key: str) -> Any:
-    return next(item for item in made.assumptions if item.key == key)
+    return next(item for item in made.inputs if item.key == key)
 
 
 # --- hardware ------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def made(**sections: Any) -> Any:
 
 
 def listed(found: Any, key: str) -> Any:
-    return next(item for item in found.assumptions if item.key == key)
+    return next(item for item in found.inputs if item.key == key)
 
 
 # --- hardware ------------------------------------------------------------------------------------

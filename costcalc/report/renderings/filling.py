@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
+from costcalc.base.filling import environment
 from costcalc.report.view import View, plain
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -45,21 +45,6 @@ def fill(
     for name, one in {"plain": plain, **(filters or {})}.items():
         made.filters[name] = _raw(one)
     return made.get_template(template).render(v=view, **more)
-
-
-def environment(
-    folder: Path, finalize: Callable[[object], object] | None = None
-) -> jinja2.Environment:
-    """How every template is read: what is not there is an error, a line of a block leaves none."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - no HTML alone: finalize or filters escape, by each format
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 def _raw(made: Callable[..., str]) -> Callable[..., Markup]:

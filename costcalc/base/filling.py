@@ -1,0 +1,23 @@
+"""How every template is read: in one place, by one set of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+
+def environment(
+    folder: Path, finalize: Callable[[object], object] | None = None
+) -> jinja2.Environment:
+    """How every template is read: what is not there is an error, a line of a block leaves none."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML alone: finalize or filters escape, by each format
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
