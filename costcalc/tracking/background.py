@@ -186,6 +186,7 @@ class Background:
         self._records.append(self._records.start)
         self._look_ahead()
 
+    @never_raises(None)
     def _say_what_is_metered(self) -> None:
         """Into the record; a driver may have answered since."""
         found, known = self._metering, self._records.start

@@ -20,6 +20,7 @@ from costcalc.tracking.notes import Notes
 PAUSE = 10.0  # a step of so many times the usual time holds a pause: evaluation, a checkpoint
 RARE = 0.02  # unless such steps are more than so many of all: then they are how the job goes
 _SMOOTH = 0.05
+_TOGETHER = 256  # values of one sum on a device: JAX counts with 32 bits, which end at 2e9
 _ASIDE = 10_000  # values that wait to be counted; more are dropped, and told
 
 
@@ -55,6 +56,7 @@ class Counter:
         self._short, self._short_seconds, self._long, self._long_seconds = 0, 0.0, 0, 0.0
         self._paused = 0.0  # seconds since the last step
         self._sums: dict[tuple[str, str], _Torch] = {}
+        self._added: dict[tuple[str, str], int] = {}  # values that each sum is of
         self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
         self._lock = threading.Lock()
 
@@ -140,22 +142,23 @@ class Counter:
         try:
             self._add_on_device(name, value)
         except Exception:  # noqa: BLE001  (a device that cannot add so)
-            if len(self._aside) == _ASIDE:
-                self.notes.add(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
-            self._aside.append((name, value))
+            self._put_aside(name, value)
+
+    def _put_aside(self, name: str, value: SupportsFloat) -> None:
+        if len(self._aside) == _ASIDE:
+            self.notes.add(f"{name}: over {_ASIDE} values waited to be counted: some are lost")
+        self._aside.append((name, value))
 
     def _add_on_device(self, name: str, value: SupportsFloat) -> None:
         tensor: _Torch = value.detach() if hasattr(value, "detach") else value  # type: ignore[assignment]
         key = (name, str(getattr(value, "device", "")))
-        held = self._sums.get(key)
+        held, added = self._sums.get(key), self._added.get(key, 0)
+        if held is not None and added < _TOGETHER:
+            self._sums[key], self._added[key] = held + tensor, added + 1
+            return
         if held is not None:
-            self._sums[key] = held + tensor
-        elif hasattr(tensor, "clone"):  # torch: a sum that no later filling of a buffer changes
-            with suppress(Exception):
-                tensor = tensor.double()  # not on all devices
-            self._sums[key] = tensor.clone()
-        else:
-            self._sums[key] = tensor
+            self._put_aside(name, held)
+        self._sums[key], self._added[key] = _own(tensor), 1
 
     def settle(self) -> None:
         """Count what was put aside; waits for devices, so never in the training loop."""
@@ -178,6 +181,15 @@ class Counter:
             self.notes.add(f"{name}: expected a number, 0 or more; got {number}")
             return
         setattr(self, name, number + (getattr(self, name) or 0.0))
+
+
+def _own(tensor: _Torch) -> _Torch:
+    """A sum of one, which no later filling of its buffer changes; nothing is waited for."""
+    if not hasattr(tensor, "clone"):
+        return tensor + 0  # JAX, CuPy, TensorFlow: an array of its own
+    with suppress(Exception):
+        tensor = tensor.double()  # not on all devices
+    return tensor.clone()
 
 
 def _on_a_device(value: object) -> bool:

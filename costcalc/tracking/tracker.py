@@ -227,6 +227,8 @@ def _status(
 ) -> Literal["completed", "exception", "interrupted"]:
     if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "completed"
+    if issubclass(kind, GeneratorExit):  # whoever took values from a generator has enough
+        return "completed"
     return "interrupted" if issubclass(kind, KeyboardInterrupt) else "exception"
 
 

@@ -224,6 +224,50 @@ def test_a_buffer_that_is_filled_in_place_counts_what_it_held() -> None:
     assert Tensor.waited == 1  # of all of them together
 
 
+class Array:
+    """As JAX's, CuPy's or TensorFlow's: no ``clone``, whole numbers of 32 bits, filled in place."""
+
+    device = "TFRT_GPU_0"
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __add__(self, other: Array | int) -> Array:
+        whole = self.value + (other if isinstance(other, int) else other.value)
+        return Array((whole + 2**31) % 2**32 - 2**31)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+def test_a_buffer_without_clone_counts_what_it_held() -> None:
+    counter, buffer = Counter(), Array(0)
+    for number in (10, 20, 30, 40):
+        buffer.value = number
+        counter.step(tokens=buffer)
+    counter.settle()
+    assert counter.tokens == 100.0
+
+
+def test_many_tokens_a_step_do_not_pass_the_end_of_32_bits() -> None:
+    """Of 4,096 × 1,024 tokens 512 are as many as 32 bits hold."""
+    counter = Counter()
+    for _ in range(1000):
+        counter.step(tokens=Array(4096 * 1024))
+    counter.settle()
+    assert counter.tokens == 1000 * 4096 * 1024
+    assert not counter.notes
+
+
+def test_a_sum_goes_on_after_it_was_counted() -> None:
+    counter = Counter()
+    for _ in range(2):
+        for _ in range(300):
+            counter.step(tokens=Array(7), samples=Array(1))
+        counter.settle()
+    assert (counter.tokens, counter.samples) == (4200.0, 600.0)
+
+
 def test_tensors_of_the_host_and_numpys_buffers_are_read_at_once() -> None:
     counter, buffer, array = Counter(), Tensor(0.0, "cpu"), np.zeros(())
     for number in (10.0, 20.0, 30.0):
@@ -261,7 +305,7 @@ def test_values_that_wait_are_bounded_and_what_is_lost_is_told() -> None:
     for _ in range(10_002):
         counter.step(tokens=Waiting())
     counter.settle()
-    assert counter.tokens == 10_001  # one stands where a sum would
+    assert counter.tokens == 10_000
     assert list(counter.notes) == ["tokens: over 10000 values waited to be counted: some are lost"]
 
 

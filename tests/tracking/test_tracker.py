@@ -38,6 +38,7 @@ class StillMeters:
 
     picked, keys, needs_samples = (), ("cpu:b",), False
     absent: dict[str, str] = {}  # noqa: RUF012
+    hidden = 0
 
     def __init__(self, **_: Any) -> None:
         self.began = time.perf_counter()
@@ -96,7 +97,7 @@ def test_what_is_raised_in_the_loop_passes_and_the_record_is_ended(
         train(job)
     assert caught.value is raised
     status = job.report["details"]["tracking"]["attempts"][0]["status"]
-    ends = {KeyboardInterrupt: "interrupted", ValueError: "exception", GeneratorExit: "exception"}
+    ends = {KeyboardInterrupt: "interrupted", ValueError: "exception", GeneratorExit: "completed"}
     code = getattr(raised, "code", None)
     assert status == ends.get(type(raised), "completed" if code == 0 else "exception")
     assert (tmp_path / "costs.yaml").exists()
@@ -152,6 +153,43 @@ def test_a_generator_is_tracked_while_it_yields(tmp_path: Path) -> None:
     assert list(train()) == [0, 1, 2]
     data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
     assert data["details"]["tracking"]["steps"] == 3
+
+
+def test_a_generator_that_is_left_early_has_done_what_was_asked(tmp_path: Path) -> None:
+    @tracked(tmp_path)
+    def train(tracker: Any = None) -> Any:
+        while True:
+            tracker.step(tokens=5)
+            yield
+
+    values = train()
+    next(values)
+    values.close()
+    found = read_file(tmp_path / "costs.yaml", "costs.yaml").data["details"]["tracking"]
+    assert (found["steps"], found["attempts"][0]["status"]) == (1, "completed")
+
+
+def test_a_ledger_at_a_place_that_nothing_reads_is_noted(tmp_path: Path) -> None:
+    with tracked(tmp_path, ledger="nosuch://bucket/costs") as job:
+        job.step(tokens=5)
+    assert job.report["details"]["tracking"]["steps"] == 1
+    assert any(note.startswith("the ledger cannot be written: ") for note in job.notes)
+
+
+def test_steps_of_several_threads_are_one_jobs(tmp_path: Path) -> None:
+    with tracked(tmp_path) as job:
+        threads = [
+            threading.Thread(target=lambda: [job.step(tokens=1) for _ in range(500)])
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    found = job.report["details"]["tracking"]
+    assert found["steps"] == 2000
+    assert job.report["run"]["training"]["tokens"] == 2000
+    assert found["throughput_of_wall_clock"]["value"] > 0
 
 
 def test_an_interval_without_end_is_an_hour(tmp_path: Path) -> None:
