@@ -62,13 +62,22 @@ def init(url: Url = None, config: Config = None) -> None:
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="slurm.")],
-    file: Annotated[
-        Path | None, typer.Argument(help="A dump of the source; - reads stdin.", show_default=False)
+    source: Annotated[str, typer.Argument(help="slurm, reports, prometheus, kubernetes or pbs.")],
+    where: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|FOLDER|URL]",
+            help="A dump of the source, - reads stdin; a folder of reports; a Prometheus.",
+            show_default=False,
+        ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", help="Ask the scheduler, from this day on.", show_default=False),
+        typer.Option(
+            "--since",
+            help="Ask the scheduler or the Prometheus itself, from this day on.",
+            show_default=False,
+        ),
     ] = None,
     named: Annotated[
         str | None,
@@ -81,14 +90,10 @@ def import_(
     """Take jobs into the ledger: each once, however often they are imported."""
     known = cluster(config)
     with opened(url, known) as ledger:
-        from costcalc.fleet.sources import Asked
-        from costcalc.fleet.sources import opened as source_of
-        from costcalc.fleet.taking import take
+        from costcalc.fleet.sources import Asked, import_from
 
-        asked = Asked(source=source, file=file, since=since, cluster=named)
-        with source_of(asked, known) as stream:
-            name = str(file) if file else f"{source} since {since}"
-            taken = take(ledger, known, stream, source=source, name=name)
+        asked = Asked(source=source, where=where, since=since, cluster=named)
+        taken = import_from(ledger, known, asked)
     print("\n".join(taken.lines()), file=sys.stderr)
     return LIMIT if strict and taken.refused else OK
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from costcalc.fleet.facts import RANK, Facts
 from costcalc.fleet.freshening import stale
-from costcalc.fleet.kinds import Kind
+from costcalc.fleet.kinds import KWH, Kind
 from costcalc.fleet.pricing import Priced
 from costcalc.fleet.tables import jobs, kinds, readings
 
@@ -19,6 +19,7 @@ T = TypeVar("T")
 Key = tuple[str, str, str]
 #: values that one statement may carry, whatever the database
 MOST = 900
+_NAMES = ("job", "raw")  # by either a report may name its job
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ def enter(connection: Connection, priced: Priced, number: int) -> Counted:
     counted = Counted()
     rows = {(str(r["cluster"]), str(r["job"]), str(r["attempt"])): r for r in priced.rows}
     counted.known += len(priced.rows) - len(rows)
-    there = _standing(connection, {key[:2] for key in rows})
+    wanted = {key[:2] for key in rows}
+    there = _standing(connection, wanted | {("", str(r[n])) for r in rows.values() for n in _NAMES})
     ids = _kinds(connection, priced.kinds)
     new, old = [], []
     for key, row in rows.items():
@@ -69,11 +71,7 @@ def enter(connection: Connection, priced: Priced, number: int) -> Counted:
         if before is not None and before["current"] and before["digest"] == row["digest"]:
             counted.known += 1
             continue
-        same = key[:2]
-        stand_in = [
-            one for other, one in there.items()
-            if other[:2] == same and other != key and one["current"] and one["source"] == "report"
-        ] if row["source"] != "report" and len(there) else []  # fmt: skip
+        stand_in = [] if row["source"] == "report" else _stand_ins(there, key, row)
         old += [one["id"] for one in stand_in]
         if before is not None and before["current"]:
             old.append(before["id"])
@@ -93,6 +91,15 @@ def enter(connection: Connection, priced: Priced, number: int) -> Counted:
     if new:
         connection.execute(insert(jobs), cast("list[dict[str, Any]]", new))
     return counted
+
+
+def _stand_ins(
+    there: Mapping[Key, RowMapping], key: Key, row: Mapping[str, object]
+) -> list[RowMapping]:
+    """The row of a report that stood for a job, now that its scheduler tells of it."""
+    names = (("", key[1], "report"), ("", str(row["raw"]), "report"))
+    found = [there[name] for name in dict.fromkeys(names) if name in there]
+    return [one for one in found if one["current"]]
 
 
 def _standing(connection: Connection, wanted: set[tuple[str, str]]) -> dict[Key, RowMapping]:
@@ -158,24 +165,28 @@ def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -
         for row in best.get((cluster, job), ())
         if row["attempt"] in ("", one.attempt)
     ]
-    if not rows or (one.joules is not None and rows[-1]["rank"] <= RANK.get(one.source, 0)):
-        return one
-    row = max(rows, key=lambda found: (found["rank"], found["attempt"] != ""))
-    model = next((found["model"] for found in reversed(rows) if found["model"]), None)
-    return replace(
-        one,
-        joules=row["joules"] / row["seconds"] * one.seconds,
-        scope=row["scope"],
-        meter=row["meter"],
-        model=model or one.model,
-    )
+    model = next((row["model"] for row in reversed(rows) if row["model"]), None)
+    found = replace(one, model=model) if model else one
+    metered = [row for row in rows if row["joules"] is not None]
+    if not metered:
+        return found
+    row = max(metered, key=lambda row: (row["rank"], row["attempt"] != ""))
+    if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
+        return found
+    joules = row["joules"] / row["seconds"] * one.seconds
+    return replace(found, joules=joules, scope=row["scope"], meter=row["meter"])
 
 
 _SAME = {field.name for field in fields(Facts)} & {column.name for column in jobs.columns}
 
 
 def facts_of(row: RowMapping) -> Facts:
-    """What a source told of a row of the ledger, without what a meter said."""
-    held = {name: row[name] for name in _SAME if name not in ("kinds", "scope", "meter", "raw")}
-    held["kinds"] = tuple((row["kinds"] or "").split(",")) if row["kinds"] else ()
-    return Facts(**held, raw=row["raw"] or "")
+    """What a source told of a row of the ledger."""
+    held = {name: row[name] for name in _SAME if name not in ("kinds", "raw", "devices")}
+    return Facts(
+        **held,
+        devices=row["counted"],
+        kinds=tuple((row["kinds"] or "").split(",")) if row["kinds"] else (),
+        raw=row["raw"] or "",
+        joules=None if row["metered"] is None else row["metered"] * KWH,
+    )

@@ -167,7 +167,8 @@ class Pricing:
             "partition": one.partition, "model": one.model, "state": one.state,
             "month": self.month(end) if end is not None else "unknown", "submit": one.submit,
             "start": one.start, "end": one.end, "seconds": one.seconds, "devices": own.devices,
-            "device": own.accelerator, "kinds": ",".join(one.kinds) or None, "shards": one.shards,
+            "device": own.accelerator, "kinds": ",".join(one.kinds) or None,
+            "counted": one.devices, "shards": one.shards,
             "nodes": one.nodes, "node_list": one.node_list, "cpus": one.cpus,
             "device_hours": hours, "kind": None,
             "scope": one.scope if one.joules is not None else None,
@@ -267,5 +268,10 @@ _TOLD = (
 
 def _digest(row: Row) -> str:
     """What tells whether a row says the same as the one before it."""
-    text = repr([row[name] for name in _TOLD])
+    text = repr([_rounded(row[name]) for name in _TOLD])
     return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def _rounded(value: object) -> object:
+    """A number without the last digits, which change as units do and back."""
+    return f"{value:.10g}" if isinstance(value, float) else value

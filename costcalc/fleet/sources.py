@@ -1,59 +1,148 @@
-"""The sources that a ledger takes jobs from, by their names."""
+"""The sources that a ledger takes jobs and meters from, by their names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import or_, select
+
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.decide.clock import zone
+from costcalc.decide.series import instant
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts, Refused
-from costcalc.fleet.importing import slurm
+from costcalc.fleet.importing import kubernetes, pbs, prometheus, reports, slurm
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.metering import read_meters
+from costcalc.fleet.nodes import expanded
+from costcalc.fleet.tables import jobs
+from costcalc.fleet.taking import Taken, take
 
 Stream = Iterator[Facts | Refused]
-SOURCES = ("slurm",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What an import is asked for."""
+    """What an import is asked for: of which source, and from where."""
 
     source: str
-    file: Path | None = None
+    where: str | None = None
     since: str | None = None
     cluster: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What the ledger calls the import."""
+        return self.where or f"{self.source} since {self.since}"
 
-@contextmanager
-def opened(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
-    """The stream of a source.
+
+def import_from(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    """Take what a source tells into the ledger.
 
     Raises:
-        InputError: there is no such source, or it cannot be read.
+        InputError: there is no such source, it cannot be read, or it breaks.
     """
     if asked.source not in SOURCES:
         near = nearest(asked.source, SOURCES, at_most=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        message = f'expected one of {", ".join(SOURCES)}; got "{asked.source}"{hint}'
+        message = f'expected one of {", ".join(SOURCES)}; got "{asked.source[:40]}"{hint}'
         raise InputError(Problem(key="import", message=message))
-    with _slurm(asked, cluster) as stream:
-        yield stream
+    return SOURCES[asked.source](ledger, cluster, asked)
+
+
+def _given(asked: Asked, what: str) -> str:
+    if asked.where is None:
+        raise InputError(Problem(key=f"import {asked.source}", message=f"give {what}"))
+    return asked.where
+
+
+def _named(asked: Asked, cluster: Cluster) -> str:
+    return asked.cluster or cluster.fleet.name or ""
+
+
+def _slurm(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    with _sacct(asked, cluster) as stream:
+        return take(ledger, cluster, stream, source="slurm", name=asked.name)
 
 
 @contextmanager
-def _slurm(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
-    reading = slurm.Reading(
-        zone=zone(cluster.fleet.timezone), cluster=asked.cluster or cluster.fleet.name or ""
-    )
-    if asked.file is not None:
-        with slurm.opened(asked.file) as lines:
-            yield slurm.attempts(lines, str(asked.file), reading)
+def _sacct(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
+    reading = slurm.Reading(zone=zone(cluster.fleet.timezone), cluster=_named(asked, cluster))
+    if asked.where is not None:
+        with slurm.opened(Path(asked.where)) as lines:
+            yield slurm.attempts(lines, asked.where, reading)
         return
     if asked.since is None:
         message = "give a FILE of sacct -P -D, or --since 2026-10-01 to ask sacct itself"
-        raise InputError(Problem(key="import", message=message))
+        raise InputError(Problem(key="import slurm", message=message))
     with slurm.running(asked.since) as lines:
         yield slurm.attempts(lines, "sacct", reading)
+
+
+def _kubernetes(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    path = Path(_given(asked, "the FILE of kubectl get pods -A -o json"))
+    stream = kubernetes.pods(path, _named(asked, cluster))
+    return take(ledger, cluster, stream, source="kubernetes", name=asked.name)
+
+
+def _pbs(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    path = Path(_given(asked, "the FILE of qstat -x -f -F json"))
+    stream = pbs.jobs(path, zone(cluster.fleet.timezone), _named(asked, cluster))
+    return take(ledger, cluster, stream, source="pbs", name=asked.name)
+
+
+def _reports(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    folder = Path(_given(asked, "the FOLDER with the reports of costcalc track"))
+    stream = reports.readings(folder)
+    return read_meters(ledger, cluster, stream, source="reports", name=asked.name)
+
+
+def _prometheus(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    server = prometheus.Server(_given(asked, "the URL of a Prometheus: http://localhost:9090"))
+    since = instant(asked.since, key="--since").timestamp() if asked.since else None
+    stream = prometheus.readings(server, _unmetered(ledger, cluster, since))
+    return read_meters(ledger, cluster, stream, source="prometheus", name=server.shown)
+
+
+def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[prometheus.Job]:
+    """Jobs on devices of which no meter is known yet, or one that Prometheus knows better."""
+    where = [
+        jobs.c.current, jobs.c.devices > 0, jobs.c.start.is_not(None), jobs.c.end > jobs.c.start,
+        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("costcalc track%")),
+        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("%(Prometheus%")),
+    ]  # fmt: skip
+    if since is not None:
+        where.append(jobs.c.end >= since)
+    with ledger.reading() as connection:
+        rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).all()
+    found = []
+    for row in rows:
+        names = expanded(row.node_list or "")
+        partition = cluster.fleet.partitions.get(row.partition or "")
+        per_node = partition.per_node if partition else None
+        found.append(
+            prometheus.Job(
+                cluster=row.cluster,
+                job=row.job,
+                raw=row.raw or "",
+                attempt=row.attempt,
+                start=row.start,
+                end=row.end,
+                devices=row.devices,
+                nodes=names,
+                whole=per_node is not None and row.devices == per_node * len(names),
+            )
+        )
+    return found
+
+
+SOURCES: Mapping[str, Callable[[Ledger, Cluster, Asked], Taken]] = {
+    "slurm": _slurm,
+    "reports": _reports,
+    "prometheus": _prometheus,
+    "kubernetes": _kubernetes,
+    "pbs": _pbs,
+}

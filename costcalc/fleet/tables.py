@@ -84,8 +84,8 @@ readings = Table(
     Column("rank", Integer, nullable=False),
     Column("meter", String, nullable=False),
     Column("scope", String, nullable=False),
-    Column("joules", Float, nullable=False),
-    Column("seconds", Float, nullable=False),  # that the joules were counted in
+    Column("joules", Float),  # NULL: it names the model alone
+    Column("seconds", Float),  # that the joules were counted in
     Column("coverage", Float),
     Column("model", Text),
     Column("import_id", ForeignKey("imports.id"), nullable=False),
@@ -119,6 +119,7 @@ jobs = Table(
     Column("devices", Float),
     Column("device", String),
     Column("kinds", Text),
+    Column("counted", Float),  # devices as the source counts them: of an MI250X its dies
     Column("shards", Float),
     Column("nodes", Integer),
     Column("node_list", Text),

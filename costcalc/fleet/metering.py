@@ -1,0 +1,133 @@
+"""What meters say of jobs that the ledger has: kept beside them, and the jobs costed anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.entering import enter, facts_of, parts, with_readings
+from costcalc.fleet.facts import RANK, Facts, Refused, Scope
+from costcalc.fleet.freshening import freshen
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.pricing import Pricing
+from costcalc.fleet.tables import imports, jobs, readings, refused
+from costcalc.fleet.taking import SHOWN, Taken
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Joules that a meter saw of a job in so many seconds; ``attempt`` empty: of all of them.
+
+    ``joules`` None names the model alone.  ``alone``: the job, where no scheduler has told of it.
+    """
+
+    source: str
+    cluster: str
+    job: str
+    attempt: str = ""
+    meter: str
+    scope: Scope
+    joules: float | None
+    seconds: float | None
+    coverage: float | None = None
+    model: str | None = None
+    alone: Facts | None = None
+
+
+def read_meters(
+    ledger: Ledger, cluster: Cluster, stream: Iterable[Reading | Refused], *, source: str, name: str
+) -> Taken:
+    """Every reading of a stream into the ledger, and the jobs that it is of costed by it.
+
+    Raises:
+        InputError: the stream breaks, or the database does.
+    """
+    pricing, taken = Pricing(cluster), Taken()
+    with ledger.writing() as connection:
+        row = insert(imports).values(source=source, name=name, began=time.time())
+        number = connection.execute(row.returning(imports.c.id)).scalar_one()
+    for batch in parts(stream, BATCH):
+        out = [one for one in batch if isinstance(one, Refused)]
+        told = [one for one in batch if isinstance(one, Reading)]
+        with ledger.writing() as connection:
+            for one in told:
+                _keep(connection, one, number)
+            facts = _of_jobs(connection, told)
+            priced = pricing.rows(with_readings(connection, facts))
+            counted = enter(connection, priced, number)
+            rows = [{"import_id": number, "line": r.line, "row": r.row, "why": r.why} for r in out]
+            if rows:
+                connection.execute(insert(refused), rows)
+            connection.execute(
+                update(imports)
+                .where(imports.c.id == number)
+                .values(
+                    added=imports.c.added + counted.added,
+                    corrected=imports.c.corrected + counted.corrected,
+                    known=imports.c.known + counted.known,
+                    refused=imports.c.refused + len(out),
+                )
+            )
+        taken.counted.plus(counted)
+        taken.refused += len(out)
+        taken.shown += out[: SHOWN - len(taken.shown)]
+    with ledger.writing() as connection:
+        done = update(imports).where(imports.c.id == number)
+        connection.execute(done.values(ended=time.time()))
+    freshen(ledger)
+    return taken
+
+
+def _keep(connection: Connection, one: Reading, number: int) -> None:
+    """Write a reading, unless the ledger has it; an earlier one of the same meter is superseded."""
+    same = and_(
+        readings.c.cluster == one.cluster,
+        readings.c.job == one.job,
+        readings.c.attempt == one.attempt,
+        readings.c.meter == one.meter,
+    )
+    asked = select(readings).where(same).order_by(readings.c.revision.desc()).limit(1)
+    before = connection.execute(asked).first()
+    values = {
+        "scope": one.scope, "joules": one.joules, "seconds": one.seconds,
+        "coverage": one.coverage, "model": one.model,
+    }  # fmt: skip
+    if before is not None:
+        if before.current and all(getattr(before, name) == v for name, v in values.items()):
+            return
+        connection.execute(update(readings).where(same).values(current=False))
+    connection.execute(
+        insert(readings).values(
+            **values,
+            cluster=one.cluster,
+            job=one.job,
+            attempt=one.attempt,
+            meter=one.meter,
+            revision=0 if before is None else before.revision + 1,
+            current=True,
+            rank=RANK[one.source],
+            import_id=number,
+        )
+    )
+
+
+def _of_jobs(connection: Connection, told: Sequence[Reading]) -> list[Facts]:
+    """The attempts that readings are of, as their source told them."""
+    found: list[Facts] = []
+    for one in told:
+        where = [jobs.c.current, or_(jobs.c.job == one.job, jobs.c.raw == one.job)]
+        if one.cluster:
+            where.append(jobs.c.cluster == one.cluster)
+        if one.attempt:
+            where.append(jobs.c.attempt == one.attempt)
+        rows = connection.execute(select(jobs).where(*where)).mappings().all()
+        found += [facts_of(row) for row in rows if row["source"] != "report"]
+        if one.alone is not None and not any(row["source"] != "report" for row in rows):
+            found.append(one.alone)
+    return found

@@ -1,0 +1,293 @@
+"""Kubernetes, PBS, reports of the tracker: what each tells of a job, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet_byhand import cluster, dump, line, memory, rows
+
+import costcalc
+from costcalc.base.errors import InputError
+from costcalc.base.writing import digest
+from costcalc.fleet.facts import Facts, Refused
+from costcalc.fleet.importing import kubernetes, pbs, reports
+from costcalc.fleet.sources import Asked, import_from
+
+# --- Kubernetes ----------------------------------------------------------------------------------
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "kind": "Pod",
+        "metadata": {
+            "name": "train-abc",
+            "namespace": "physics",
+            "uid": "u-1",
+            "creationTimestamp": "2026-10-05T09:00:00Z",
+            "labels": {"model": "llama"},
+            "ownerReferences": [{"kind": "Job", "name": "train"}],
+        },
+        "spec": {
+            "nodeName": "gpu01",
+            "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"},
+            "containers": [
+                {"resources": {"limits": {"nvidia.com/gpu": "4"}, "requests": {"cpu": "8"}}},
+                {"resources": {}},
+            ],
+        },
+        "status": {
+            "phase": "Succeeded",
+            "startTime": "2026-10-05T09:59:00Z",
+            "containerStatuses": [
+                {"state": {"terminated": {"startedAt": "2026-10-05T10:00:00Z",
+                                          "finishedAt": "2026-10-05T12:00:00Z"}}},
+                {"state": {"terminated": {"startedAt": "2026-10-05T10:00:00Z",
+                                          "finishedAt": "2026-10-05T11:00:00Z"}}},
+            ],
+        },
+    }  # fmt: skip
+    return {**made, **changes}
+
+
+def in_dump(folder: Path, *items: object) -> list[Facts | Refused]:
+    path = folder / "pods.json"
+    path.write_text(json.dumps({"kind": "List", "items": list(items)}))
+    return list(kubernetes.pods(path, "k"))
+
+
+def test_a_pod_holds_what_it_asked_for_till_its_last_container_ended(tmp_path: Path) -> None:
+    (one,) = in_dump(tmp_path, pod())
+    assert isinstance(one, Facts)
+    assert (one.devices, one.seconds, one.kinds) == (4.0, 7200.0, ("nvidia-h100-80gb-hbm3",))
+    assert (one.job, one.account, one.model, one.name, one.state) == (
+        "physics/train-abc", "physics", "llama", "train", "completed",
+    )  # fmt: skip
+    with memory() as ledger:
+        from costcalc.fleet.taking import take
+
+        take(ledger, cluster(), [one], source="kubernetes", name="x")
+        (row,) = rows(ledger)
+        assert (row.device, row.cost) == ("h100-sxm5-80", pytest.approx(8.0))
+
+
+def test_parts_of_devices_and_unknown_shares(tmp_path: Path) -> None:
+    mig = pod(spec={"containers": [{"resources": {"limits": {"nvidia.com/mig-2g.20gb": 1}}}]})
+    shared = pod(spec={"containers": [{"resources": {"limits": {"nvidia.com/gpu.shared": 1}}}]})
+    one, other = in_dump(tmp_path, mig, shared)
+    assert isinstance(one, Facts)
+    assert isinstance(other, Facts)
+    assert one.devices == pytest.approx(2 / 7)
+    assert (other.devices, other.why) == (
+        None, "shared devices (nvidia.com/gpu.shared) of an unknown share",
+    )  # fmt: skip
+
+
+def test_jobs_alone_have_the_time_of_the_job(tmp_path: Path) -> None:
+    job = {
+        "kind": "Job",
+        "metadata": {"name": "fit", "namespace": "bio"},
+        "spec": {"parallelism": 2, "template": {"spec": pod()["spec"]}},
+        "status": {
+            "startTime": "2026-10-05T10:00:00Z",
+            "conditions": [{"type": "Failed", "status": "True",
+                            "lastTransitionTime": "2026-10-05T11:00:00Z"}],
+        },
+    }  # fmt: skip
+    (one,) = in_dump(tmp_path, job)
+    assert isinstance(one, Facts)
+    assert (one.devices, one.seconds, one.state) == (8.0, 3600.0, "failed")
+    both = in_dump(tmp_path, job, pod())
+    assert [f.job for f in both if isinstance(f, Facts)] == ["physics/train-abc"]
+
+
+def test_what_kubectl_does_not_know(tmp_path: Path) -> None:
+    runs = pod(status={"phase": "Running", "startTime": "2026-10-05T10:00:00Z",
+                       "containerStatuses": [{"state": {"running": {}}}]})  # fmt: skip
+    waits = pod(status={"phase": "Pending"})
+    broken = pod(status={"phase": "Failed", "startTime": "soon"})
+    assert in_dump(tmp_path, runs, waits, broken, {"kind": "Node"}) == [
+        Refused(line=None, row="physics/train-abc",
+                why="it still runs: kubectl says no end of it"),
+        Refused(line=None, row="physics/train-abc",
+                why="a time that is none: Invalid isoformat string: 'soon'"),
+        Refused(line=None, row="items[3]", why="neither a Pod nor a Job"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["no", "[1]", '{"a": 1}'])
+def test_what_is_no_dump_of_kubectl(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"expected the (JSON|list) of kubectl get"):
+        list(kubernetes.pods(path))
+
+
+# --- PBS -----------------------------------------------------------------------------------------
+
+PBS = """Job Id: 12.head
+    Job_Name = train
+    Job_Owner = anna@login
+    resources_used.ncpus = 16
+    resources_used.walltime = 02:00:00
+    job_state = F
+    queue = gpu
+    Account_Name = chem
+    exec_vnode = (gpu01:ncpus=8:ngpus=2:mem=64gb)+(gpu02:ncpus=8:ngpus=
+\t2:mem=64gb)
+    Resource_List.ngpus = 4
+    stime = Mon Oct  5 10:00:00 2026
+    ctime = Mon Oct  5 09:00:00 2026
+    Exit_status = 0
+
+Job Id: 13.head
+    Job_Name = waits
+    job_state = Q
+    Resource_List.ngpus = 4
+
+Job Id: 14.head
+    Job_Name = odd
+    job_state = F
+    resources_used.walltime = 00:10:00
+    Exit_status = 271
+"""
+
+
+def test_pbs_in_text_and_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "qstat.txt"
+    path.write_text(PBS)
+    job, odd = list(pbs.jobs(path, UTC))
+    assert isinstance(job, Facts)
+    assert (job.job, job.raw, job.cluster, job.user, job.account, job.partition) == (
+        "12", "12.head", "head", "anna", "chem", "gpu",
+    )  # fmt: skip
+    assert (job.devices, job.seconds, job.node_list, job.cpus) == (4.0, 7200.0, "gpu01,gpu02", 16.0)
+    assert (job.start, job.state) == (1791194400.0, "completed")
+    assert odd == Refused(line=None, row="14.head", why="stime: not there, or no time")
+    listed = {
+        "Jobs": {
+            "12.head": {
+                "job_state": "F", "queue": "gpu", "stime": "Mon Oct  5 10:00:00 2026",
+                "resources_used": {"walltime": "02:00:00"}, "Resource_List": {"ngpus": 4},
+                "Exit_status": 1,
+            }
+        }
+    }  # fmt: skip
+    path.write_text(json.dumps(listed))
+    (again,) = list(pbs.jobs(path, UTC))
+    assert isinstance(again, Facts)
+    assert (again.devices, again.state, again.attempt) == (4.0, "failed", job.attempt)
+    path.write_text("nothing")
+    with pytest.raises(InputError, match="expected the output of qstat -x -f"):
+        list(pbs.jobs(path, UTC))
+
+
+# --- reports of the tracker ----------------------------------------------------------------------
+
+
+def tracked(folder: Path, name: str, *, job: str | None = "slurm:7", **changes: Any) -> None:
+    """A report as costcalc track leaves it: two hours on four devices, boards metered."""
+    made: dict[str, Any] = dict(
+        costcalc.estimate(
+            {
+                "model": {"preset": "llama-3-8b"},
+                "hardware": {"accelerator": "h100-sxm5-80", "count": 4},
+                "measured": {"wall_clock": "2 h", "energy_it": "5 kWh"},
+            }
+        ).to_dict()
+    )
+    made["details"] = {**made["details"], "tracking": {"job": job} if job else {"steps": 3}}
+    made["measurement"] = {
+        "meters": [], "gaps": 0.01, "nodes": 1,
+        "components": [
+            {"component": "device", "energy": 2.4, "unit": "kWh", "basis": "measured",
+             "meter": "NVML"},
+            {"component": "hosts", "energy": 2.6, "unit": "kWh", "basis": "modelled", "meter": "-"},
+        ],
+    }  # fmt: skip
+    made |= changes
+    made["digest"] = digest(made)
+    (folder / name).write_text(json.dumps(made))
+
+
+def test_what_was_measured_from_within_wins_whichever_comes_first(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    tracked(folder, "7.json")
+    sacct = tmp_path / "sacct.txt"
+    sacct.write_text("\n".join(dump(line(JobID="7", ConsumedEnergyRaw="18000000"))))
+    of_slurm = Asked(source="slurm", where=str(sacct))
+    of_reports = Asked(source="reports", where=str(folder))
+    ends = []
+    for first, second in ((of_slurm, of_reports), (of_reports, of_slurm)):
+        with memory() as ledger:
+            import_from(ledger, cluster(), first)
+            import_from(ledger, cluster(), second)
+            again = [import_from(ledger, cluster(), one).counted for one in (first, second)]
+            assert sum(one.added + one.corrected for one in again) == 0
+            (row,) = rows(ledger)
+            ends.append((row.meter, row.scope, row.account, row.model, row.cost, row.energy))
+            # 2.4 kWh over 8 device-hours are 300 W a board
+            assert row.mean_power == pytest.approx(300.0)
+            assert row.energy_it == pytest.approx(2.4 + 8 * 0.275)
+    assert ends[0] == ends[1]
+    assert ends[0][:4] == ("costcalc track: NVML", "boards", "chemistry", "llama-3-8b")
+
+
+def test_a_report_of_a_requeued_job_is_laid_on_all_its_attempts(tmp_path: Path) -> None:
+    tracked(tmp_path, "7.json")
+    with memory() as ledger:
+        found = [
+            line(JobID="7", State="NODE_FAIL", ElapsedRaw="3600"),
+            line(JobID="7", Start="2026-10-05T13:00:00", ElapsedRaw="3600"),
+        ]
+        sacct = tmp_path / "sacct.txt"
+        sacct.write_text("\n".join(dump(*found)))
+        import_from(ledger, cluster(), Asked(source="slurm", where=str(sacct)))
+        sacct.unlink()
+        import_from(ledger, cluster(), Asked(source="reports", where=str(tmp_path)))
+        both = rows(ledger)
+        assert [row.metered for row in both] == pytest.approx([1.2, 1.2])
+
+
+def test_a_report_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    tracked(tmp_path, "a.json", job=None)
+    tracked(tmp_path, "b.json")
+    text = (tmp_path / "b.json").read_text()
+    (tmp_path / "b.json").write_text(text.replace('"gaps": 0.01', '"gaps": 0.02'))
+    (tmp_path / "c.yaml").write_text("a: 1\n")
+    found: Mapping[str, str] = {
+        one.row: one.why for one in reports.readings(tmp_path) if isinstance(one, Refused)
+    }
+    assert sorted(found) == ["a.json", "b.json", "c.yaml"]
+    assert found["a.json"].startswith("it names no job (costcalc track --identify does)")
+    assert "digest" in found["b.json"]
+    with pytest.raises(InputError, match="expected a folder of reports"):
+        list(reports.readings(tmp_path / "none"))
+
+
+def test_a_report_alone_is_a_job_of_its_own(tmp_path: Path) -> None:
+    tracked(tmp_path, "7.json")
+    with memory() as ledger:
+        import_from(ledger, cluster(), Asked(source="reports", where=str(tmp_path)))
+        (row,) = rows(ledger)
+        assert (row.source, row.job, row.device, row.device_hours) == (
+            "report", "7", "h100-sxm5-80", pytest.approx(8.0),
+        )  # fmt: skip
+
+
+def test_sources_by_their_names() -> None:
+    with memory() as ledger:
+        for source, said in (
+            ("slrm", "expected one of slurm, reports, prometheus, kubernetes, pbs; "
+                     'got "slrm"; did you mean slurm?'),
+            ("pbs", "give the FILE of qstat -x -f -F json"),
+            ("prometheus", "give the URL of a Prometheus: http://localhost:9090"),
+        ):  # fmt: skip
+            with pytest.raises(InputError) as error:
+                import_from(ledger, cluster(), Asked(source=source))
+            assert error.value.problems[0].message == said
