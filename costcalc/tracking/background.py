@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from costcalc.tracking import carrying, ranks
+from costcalc.tracking.aside import Aside
 from costcalc.tracking.attempts import grouped
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
@@ -82,6 +83,7 @@ class Background:
         self._looked: tuple[Totals, Written] | None = None
         self._due = 0.0
         self._listener = Listener(options.callback, self.note)
+        self._counts = Aside("costcalc-counts")
         self._over = threading.Event()
         self._ended: float | None = None
         self._status: Status = "completed"
@@ -304,7 +306,9 @@ class Background:
 
     def _sample(self, status: Status) -> Sample:
         reading = self._read(last=status != "running")
-        self.counter.settle()
+        self._counts.do("settle", self.counter.settle)
+        if self._counts.taken < _PATIENCE:  # a device that hangs holds back its counts alone
+            self._counts.wait(_PATIENCE)
         return replace(
             self._counted(None),
             energy=reading.energy if reading else {},

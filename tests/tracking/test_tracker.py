@@ -192,6 +192,26 @@ def test_steps_of_several_threads_are_one_jobs(tmp_path: Path) -> None:
     assert found["throughput_of_wall_clock"]["value"] > 0
 
 
+def test_a_device_that_hangs_holds_its_counts_back_and_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_PATIENCE", 0.2)
+    released = threading.Event()
+
+    class Stuck:
+        """A number on a device whose kernels never end."""
+
+        def __float__(self) -> float:
+            released.wait(30)
+            return 5.0
+
+    with tracked(tmp_path) as job:
+        job.step(tokens=Stuck())
+        job.step(samples=3)
+    released.set()
+    assert job.report["details"]["tracking"]["steps"] == 2
+
+
 def test_an_interval_without_end_is_an_hour(tmp_path: Path) -> None:
     with tracked(tmp_path, interval=float("inf")) as job:
         job.step(tokens=1)
