@@ -31,6 +31,11 @@ FACTS: Mapping[str, tuple[bool | str, ...]] = {
     "overlap": YES_OR_NO,
     "parallel": ("data", "all"),
     "sequence_parallel": YES_OR_NO,
+    "modules": ("fused", "plain"),
+    "shards": ("deepspeed", "own"),
+    "trainer": ("transformers", "own"),
+    "sums": YES_OR_NO,
+    "checkpoints": ("host", "device"),
     "cast": ("tensor", "row"),
     "experts": ("grouped", "looped"),
 }
@@ -87,8 +92,27 @@ class Software(Record):
     sequence_parallel: Facts = Field(
         description="true: what tensor parallelism does not divide is divided"
     )
-    cast: Facts = Field((), description="scales of 8 bits: one a tensor, or one a row or block")
-    experts: Facts = Field((), description="grouped, or looped: products launched one by one")
+    modules: Facts = Field((), description="fused: its own kernels; left out: plain, or compiled")
+    shards: Facts = Field((), description="deepspeed: by it where a run says zero1 to zero3")
+    trainer: Facts = Field(
+        (),
+        description="transformers: its Trainer, with peft's adapters; states are then as wide as "
+        "the weights that were loaded",
+    )
+    sums: Facts = Field(
+        (), description="true: 16-bit gradients are summed in 32 bits, held beside them"
+    )
+    checkpoints: Facts = Field((), description="where recompute keeps the inputs of layers")
+    cast: Facts = Field(
+        (),
+        description="scales of 8 bits: one a tensor, or one a row or block; shown, no estimate "
+        "rests on it",
+    )
+    experts: Facts = Field(
+        (),
+        description="grouped, or looped: products launched one by one; shown, no estimate rests "
+        "on it",
+    )
     note: str | None = None
     sources: dict[str, Source]
 

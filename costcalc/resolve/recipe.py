@@ -6,7 +6,7 @@ from costcalc.base.assumption import Assumption, Choice
 from costcalc.resolve.batch import usual_batch
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
-from costcalc.resolve.software import Stack, cast_of
+from costcalc.resolve.software import Stack
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, Training
 from costcalc.throughput.layout import Recipe
@@ -29,7 +29,6 @@ def recipe_of(
     """The recipe of a part; what it does not say is a default, listed in ``assumed``."""
     training = given.part.training or Training()
     layout = (given.part.hardware or Hardware()).layout
-    experts = stack.fact("experts")
     batch = training.global_batch
     if batch is None:
         usual = usual_batch(work, devices, precision, workload)
@@ -56,14 +55,18 @@ def recipe_of(
         passes=work.passes,
         base_precision=base,
         trainable_share=share,
-        software=stack.software.id if stack.told else None,
         compiled=stack.default(assumed, "compiled", training.compiled, True),
         states=stack.default(assumed, "states", training.states, "fp32"),
         logits=stack.default(assumed, "logits", training.logits, "full"),
         gradients=stack.default(assumed, "gradients", training.gradients, "kept"),
-        cast=cast_of(stack, precision),
-        experts=str(experts.value) if experts else "grouped",
+        modules=stack.own("modules", "plain") if stack.told else None,
+        shards=stack.own("shards", "own"),
+        trainer=stack.own("trainer", "own"),
+        sums=stack.own("sums", False),
+        checkpoints=stack.own("checkpoints", "device"),
         told=frozenset(
-            name for name in ("states", "logits", "gradients") if getattr(training, name)
+            name
+            for name in ("software", "states", "logits", "gradients")
+            if getattr(training, name) is not None
         ),
     )

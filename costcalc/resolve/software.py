@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from costcalc.base.assumption import Assumption, Choice
-from costcalc.base.vocabulary import NARROW
 from costcalc.catalog import software as stacks
 from costcalc.catalog.software import Fact, Software
 from costcalc.resolve.hardware import Devices
@@ -31,6 +30,14 @@ class Stack:
     def fact(self, name: str) -> Fact | None:
         """What it does in this run; None where nothing is known."""
         return self.software.fact(name, self.method, self.generation, self.devices)
+
+    def own(self, name: str, last: T) -> T:
+        """What a stack that is named does beyond what a run file can say.
+
+        ``last``: where none is named, or nothing is known of it.
+        """
+        fact = self.fact(name) if self.told else None
+        return last if fact is None else type(last)(fact.value)
 
     def default(self, assumed: list[Assumption | Choice], name: str, given: T | None, last: T) -> T:
         """What the run file says of a key, else what the stack does, listed in ``assumed``.
@@ -87,13 +94,3 @@ def usual(work: Work, devices: Devices) -> tuple[str, str]:
         name = "maxtext" if work.datum == "token" else "jax"
         what = f"{what}, on TPU"
     return name, f"usual for {what}"
-
-
-def cast_of(stack: Stack, precision: str) -> str | None:
-    """How operands get their 8 or 4 bits: mxfp8 and 4 bits by block, fp8 as the stack does."""
-    if precision not in NARROW:
-        return None
-    fact = stack.fact("cast") if precision == "fp8" else None
-    if fact is not None:
-        return str(fact.value)
-    return "tensor" if precision == "fp8" else "row"

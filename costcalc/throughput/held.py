@@ -39,7 +39,7 @@ _OPTIMIZER_ENDS = {"muon": "adamw"}  # Muon leaves embeddings and head to AdamW
 # AdamW of eager software computes one state of all parameters anew at once (torch.optim, foreach):
 # Mistral 7B took 10.0 bytes a parameter in pure 16 bits, and 20.0 with 32-bit states (fms rows).
 _COPIED = (0.0, 1.0, 1.0)  # copies of one state
-# DeepSpeed sums 16-bit gradients in 32 bits beside them (bf16_optimizer).
+# Some software (DeepSpeed) sums 16-bit gradients in 32 bits beside them.
 _SUMS = (0.0, 2.0, 2.0)
 # Frozen bases: 4-bit NormalFloat, the constants of its blocks of 64 quantised again (0.127 bits) or
 # in 32 bits (0.5): QLoRA, section 3.
@@ -54,9 +54,6 @@ QUANTISED = ("nf4", "int8")
 # Embedding and head of a quantised base stay in 16 bits; on one device peft prepares them, and with
 # them the residual stream and the logits, in 32 (prepare_model_for_kbit_training).
 _AROUND = {False: (2.0, 2.0, 4.0), True: (2.0, 4.0, 4.0)}
-#: software on peft's model and transformers' trainer, whose states have the width of the weights
-#: that were loaded: 16 bits, or 32 under autocast
-TRAINERS = ("transformers", "trl", "llama-factory", "axolotl", "ms-swift")
 # A parameter of an adapter and its gradient, in 16 bits or in 32 (peft's autocast_adapter_dtype).
 _ADAPTER = (2.0, 4.0, 4.0)
 
@@ -90,7 +87,6 @@ _SELECTIVE = (0.15, 1.0, 1.0)
 _SELECTIVE_FUSED = (0.15, 0.7, 1.0)
 _MOVING = (0.0, 0.5, 1.0)  # gradients of activations in flight, in layers of activations
 _ON_DEVICE = (0.0, 2.0, 4.0)  # layers whose inputs are there, where they are kept on the host
-_HOSTS = ("unsloth",)  # software whose recompute keeps them there
 _GATHERED = (1.0, 2.0, 6.0)  # layers that ZeRO-3 holds whole at a time
 # What the caching allocator holds of what comes and goes, and of what stays.
 _LOST = {True: (1.0, 1.1, 1.25), False: (1.0, 1.1, 1.6)}  # fitted; compiled or not
@@ -150,7 +146,8 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     has the inputs of layers on the host; in tuning with software that nobody tells, no logits are
     kept and gradients are freed.
     """
-    spares = recipe.software is None and level == LOW and recipe.method != "pretrain"
+    untold = "software" not in recipe.told
+    spares = untold and level == LOW and recipe.method != "pretrain"
     width = "wide" if recipe.precision in WIDE else "half"
     width = "narrow" if recipe.precision in NARROW else width
     states = _states(recipe, width, level)
@@ -160,10 +157,10 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     ]
     state = 2.0 if states == "bf16" else 4.0
     eager = not recipe.compiled
-    sums = _SUMS[level] if recipe.software == "deepspeed" and width != "wide" else 0.0
+    sums = _SUMS[level] if recipe.sums and width != "wide" else 0.0
     base = recipe.base_precision or ("fp32" if width == "wide" else "bf16")
     quantised = base in QUANTISED
-    upcasts = quantised and alone and recipe.software in TRAINERS
+    upcasts = quantised and alone and recipe.trainer == "transformers"
     kernels = _KERNELS_NARROW if width == "narrow" else _KERNELS[not eager]
     flash = recipe.attention != "standard"
     wide = 4.0 if width == "wide" else 2.0
@@ -190,7 +187,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
         selective=(_SELECTIVE_FUSED if flash else _SELECTIVE)[level],
         moving=_MOVING[level],
         on_device=_ON_DEVICE[level],
-        on_host=level == LOW or recipe.software in _HOSTS,
+        on_host=level == LOW or recipe.checkpoints == "host",
         gathered=_GATHERED[level],
         lost=_LOST[not eager][level],
         lost_fixed=_LOST_FIXED[level],
@@ -205,5 +202,5 @@ def _states(recipe: Recipe, width: str, level: int) -> str:
         return "wide"
     if "states" in recipe.told:
         return recipe.states
-    open_ = recipe.software is None or recipe.software in TRAINERS
+    open_ = "software" not in recipe.told or recipe.trainer == "transformers"
     return ("bf16", recipe.states, "fp32" if open_ else recipe.states)[level]

@@ -130,14 +130,16 @@ class Recipe:
     ``expert_overlap``: so does the experts', beside another micro-batch (DualPipe).  ``kernels``:
     fused where normalization, activation and addition of a convolutional net are one.
 
-    ``software``: the id of the stack that was named, None where none was; what follows from it
-    stands in the other fields all the same, as usual for method and size.  ``compiled``: by
-    torch.compile or jit, or kernels fused throughout.  ``states``: precision of master weights and
-    optimizer states.  ``logits``: what of them stays in memory.  ``gradients``: freed where the
-    optimizer steps in backward.  ``cast``: how operands get their 8 or 4 bits, by tensor or by row
-    (or block); None where the precision has more bits.  ``experts``: looped where the matrix
-    products of experts are launched one by one.  ``told``: which of states, logits and gradients
-    somebody stated; the others are what is usual.
+    ``compiled``: by torch.compile or jit, or kernels fused throughout.  ``states``: precision of
+    master weights and optimizer states.  ``logits``: what of them stays in memory.  ``gradients``:
+    freed where the optimizer steps in backward.
+
+    Of a stack that was named, as its file of the catalogue has it:
+    ``modules``, None where none was named; ``shards``: deepspeed where it shards by zero1 to zero3;
+    ``trainer``: transformers where states are as wide as the weights that were loaded; ``sums``:
+    gradients in 32 bits beside those in 16; ``checkpoints``: where recompute keeps its inputs.
+    ``told``: which of software, states, logits and gradients somebody stated; the others are what
+    is usual for method and size.
     """
 
     sequence_length: int
@@ -152,13 +154,15 @@ class Recipe:
     passes: Passes = field(default_factory=Passes)  # of a sequence, as the method runs them
     base_precision: str | None = None  # frozen weights of LoRA: nf4 | int8 | None (as precision)
     trainable_share: float = 1.0
-    software: str | None = None
     compiled: bool = True
     states: str = "fp32"  # fp32 | bf16
     logits: str = "full"  # full | chunked | fused
     gradients: str = "kept"  # kept | freed
-    cast: str | None = None  # tensor | row
-    experts: str = "grouped"  # grouped | looped
+    modules: str | None = None  # fused | plain
+    shards: str = "own"  # deepspeed | own
+    trainer: str = "own"  # transformers | own
+    sums: bool = False
+    checkpoints: str = "device"  # device | host
     told: frozenset[str] = frozenset()
 
 
@@ -211,8 +215,9 @@ def training_of(recipe: Recipe) -> StepRecipe:
     """The numbers of a recipe."""
     passes = recipe.passes
     style = style_of(
-        recipe.software,
+        recipe.modules,
         compiled=recipe.compiled,
+        deepspeed=recipe.shards == "deepspeed",
         optimizer=recipe.optimizer,
         states=recipe.states,
         logits=recipe.logits,

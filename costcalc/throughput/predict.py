@@ -100,7 +100,7 @@ def _by_step(
         devices=machine.devices,
         per_node=machine.per_node,
         experts=bool(shape.experts > 0),
-        told=recipe.software is not None,
+        told="software" in recipe.told,
     )
     why = ["modelled step"]
     if placed.by == "auto":

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: stacks whose modules are fused by hand
-FUSED = frozenset({"megatron", "nemo", "primus", "nanotron"})
-#: those that shard through DeepSpeed where a run file says zero1 to zero3
-DEEPSPEED = frozenset({"deepspeed", "transformers", "trl", "llama-factory", "ms-swift"})
 #: kernels of a decoder layer, forward and backward: matmuls, attention, norms, activation, sums
 #: (fused: those of Megatron-LM's layer), and what a plain gated layer has beyond them: two norms of
 #: eight operations, a rotation of twelve (modeling_llama.py of transformers)
@@ -68,17 +64,18 @@ class Style:
 
 
 def style_of(
-    software: str | None,
+    modules: str | None,
     *,
     compiled: bool,
+    deepspeed: bool,
     optimizer: str,
     states: str,
     logits: str,
     base_precision: str | None,
     precision: str,
 ) -> Style:
-    """The numbers of a stack."""
-    word = word_of(software, compiled)
+    """The numbers of a stack, by what the catalogue says of it."""
+    word = word_of(modules, compiled)
     if word == "plain" and logits == "fused":
         word = "liger"
     forward, backward = KERNELS[word]
@@ -100,12 +97,16 @@ def style_of(
         adapter_bytes=ADAPTER_BYTES[word],
         framework=1.0 if word in ("plain", "liger") else 0.0,
         wire=WIRE.get(base_precision or "", 2.0) / 2.0,
-        hooks=1.0 if software in DEEPSPEED else 0.0,
+        hooks=1.0 if deepspeed else 0.0,
     )
 
 
-def word_of(software: str | None, compiled: bool) -> str:
-    """plain, fused or compiled."""
-    if software in FUSED or (software is None and compiled):
+def word_of(modules: str | None, compiled: bool) -> str:
+    """plain, fused or compiled; where nobody tells how modules are, tuned ones are fused.
+
+    >>> word_of("fused", False), word_of("plain", True), word_of(None, True), word_of(None, False)
+    ('fused', 'compiled', 'fused', 'plain')
+    """
+    if modules == "fused" or (modules is None and compiled):
         return "fused"
     return "compiled" if compiled else "plain"

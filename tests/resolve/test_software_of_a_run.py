@@ -101,13 +101,13 @@ def test_a_preset_carries_its_activations() -> None:
 
 
 def test_what_the_software_does_reaches_the_recipe() -> None:
-    said = {
-        "software": "transformers", "compiled": False, "states": "bf16", "logits": "fused",
-        "gradients": "freed",
-    }  # fmt: skip
-    timed = side(**{f"training__{key}": value for key, value in said.items()}).timed
+    said = {"compiled": False, "states": "bf16", "logits": "fused", "gradients": "freed"}
+    asked = {f"training__{key}": value for key, value in said.items()}
+    timed = side(training__software="transformers", **asked).timed
     assert timed is not None
     assert {key: getattr(timed.recipe, key) for key in said} == said
+    assert timed.recipe.told == {"software", "states", "logits", "gradients"}
+    assert (timed.recipe.shards, timed.recipe.trainer) == ("deepspeed", "transformers")
 
 
 @pytest.mark.parametrize("layout", [{}, {"tensor": 8, "sharding": "zero1"}])

@@ -59,7 +59,8 @@ def made(**changes: Any) -> tuple[Recipe, dict[str, Choice]]:
 )
 def test_what_is_usual_for_method_and_size(asked: dict[str, Any], usual: str) -> None:
     recipe, listed = made(**asked)
-    assert recipe.software is None  # not told, whatever is assumed
+    # not told, whatever is assumed: nothing of the stack itself is
+    assert (recipe.told, recipe.modules, recipe.shards) == (frozenset(), None, "own")
     item = listed["training.software"]
     assert (item.value, item.basis) == (usual, "default")
     assert item.why.startswith("not told: usual for ")
@@ -68,7 +69,7 @@ def test_what_is_usual_for_method_and_size(asked: dict[str, Any], usual: str) ->
 
 def test_what_is_told_is_not_assumed() -> None:
     recipe, listed = made(training={"method": "finetune", "software": "Megatron-LM"})
-    assert recipe.software == "megatron"
+    assert (recipe.told, recipe.modules) == (frozenset({"software"}), "fused")
     assert "training.software" not in listed
     assert (recipe.compiled, recipe.attention, recipe.states) == (True, "flash", "fp32")
     assert listed["training.compiled"].why == (
@@ -84,29 +85,35 @@ def test_the_stack_sets_defaults_and_the_run_file_wins() -> None:
     said = {"software": "torchtune", "method": "finetune", "states": "fp32", "logits": "full",
             "gradients": "kept", "compiled": True, "attention": "flash"}  # fmt: skip
     own, listed = made(training=said, count=1)
-    assert {key: getattr(own, key) for key in said} == said
+    keys = said.keys() - {"software", "method"}
+    assert {key: getattr(own, key) for key in keys} == {key: said[key] for key in keys}
     assert not {f"training.{key}" for key in said} & set(listed)
 
 
 @pytest.mark.parametrize(
-    ("software", "precision", "cast"),
+    ("software", "facts"),
     [
-        ("torchtitan", "fp8", "row"),
-        ("megatron", "fp8", "tensor"),
-        ("megatron", "mxfp8", "row"),
-        ("litgpt", "fp8", "tensor"),
-        ("megatron", "bf16", None),
+        ("megatron", ("fused", "own", "own", False, "device")),
+        ("nemo", ("fused", "own", "own", False, "device")),
+        ("primus", ("fused", "own", "own", False, "device")),
+        ("nanotron", ("fused", "own", "own", False, "device")),
+        ("deepspeed", ("plain", "deepspeed", "own", True, "device")),
+        ("transformers", ("plain", "deepspeed", "transformers", False, "device")),
+        ("trl", ("plain", "deepspeed", "transformers", False, "device")),
+        ("llama-factory", ("plain", "deepspeed", "transformers", False, "device")),
+        ("ms-swift", ("plain", "deepspeed", "transformers", False, "device")),
+        ("axolotl", ("plain", "own", "transformers", False, "device")),
+        ("unsloth", ("plain", "own", "own", False, "host")),
+        ("torchtune", ("plain", "own", "own", False, "device")),  # nothing of all this is known
     ],
 )
-def test_how_eight_bits_are_scaled(software: str, precision: str, cast: str | None) -> None:
-    asked = {"software": software, "precision": precision}
-    recipe, _ = made(accelerator="b200", training=asked)
-    assert recipe.cast == cast
-
-
-def test_experts_are_looped_where_the_stack_does_so() -> None:
-    for software, how in (("litgpt", "looped"), ("megatron", "grouped"), ("keras", "grouped")):
-        assert made(training={"software": software})[0].experts == how
+def test_what_a_named_stack_does_beyond_what_a_run_can_say(
+    software: str, facts: tuple[object, ...]
+) -> None:
+    recipe, _ = made(training={"software": software})
+    assert facts == (
+        recipe.modules, recipe.shards, recipe.trainer, recipe.sums, recipe.checkpoints
+    )  # fmt: skip
 
 
 def test_another_name_is_said_in_the_result() -> None:

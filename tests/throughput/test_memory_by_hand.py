@@ -19,8 +19,9 @@ from costcalc.throughput.memory import HIGH, LOW, VALUE, Parts, bytes_at, memory
 LEVELS = (LOW, VALUE, HIGH)
 BARE = Footprint(layers=10.0, dense=1e8, parameters=1e9)
 # fused kernels throughout, 32-bit states, and no doubt about either
-TOLD = frozenset({"states"})
-STACK: dict[str, Any] = {"software": "megatron", "compiled": True, "states": "fp32", "told": TOLD}
+NAMED = frozenset({"software"})
+TOLD = NAMED | {"states"}
+STACK: dict[str, Any] = {"compiled": True, "states": "fp32", "told": TOLD}
 STAYS = 1.08  # at the most, what the allocator holds of what stays
 PASSES = (1.0, 1.1, 1.25)  # and of what comes and goes
 EAGER = (1.0, 1.1, 1.6)  # more where kernels are many
@@ -121,36 +122,35 @@ def test_gradients_freed_in_the_backward_pass_are_of_one_piece() -> None:
     assert at(VALUE, model, **freed).gradients == pytest.approx(2 * 6e8)  # the ends are larger
 
 
-def test_deepspeed_sums_gradients_beside_them() -> None:
-    how = {"software": "deepspeed", "compiled": False}
+def test_gradients_summed_in_32_bits_beside_them() -> None:
+    how = {"sums": True, "compiled": False}
     # 2 in 16 bits and 4 in 32; weights 2, states 12 and one of them anew in the update
     assert each("gradients", **how) == pytest.approx([2, 4 + 2, 4 + 2])
     assert each("optimizer", **how) == pytest.approx([12, 12 + 4, 12 * STAYS + 4])
     assert each("gradients", **how | {"precision": "fp32"}) == pytest.approx([4, 4, 4])
 
 
-TRAINERS = ["transformers", "trl", "llama-factory", "axolotl", "ms-swift"]
-
-
-@pytest.mark.parametrize("software", [None, *TRAINERS])
+@pytest.mark.parametrize(
+    "open_", [{"told": frozenset()}, {"told": NAMED, "trainer": "transformers"}]
+)
 @pytest.mark.parametrize(("states", "between"), [("bf16", 2), ("fp32", 4 + 4)])
 def test_states_that_nobody_tells_may_be_of_16_or_32_bits(
-    software: str | None, states: str, between: float
+    open_: dict[str, Any], states: str, between: float
 ) -> None:
-    how = {"software": software, "states": states, "optimizer": "sgd", "told": frozenset()}
+    how = {"states": states, "optimizer": "sgd", **open_}
     # of 16 bits at the least, of 32 at the most; between, as they usually are
     assert each("optimizer", **how) == pytest.approx([0, between, (4 + 4) * STAYS])
     told = each("optimizer", **how | {"told": TOLD})
     assert told[HIGH] == pytest.approx(between * STAYS)
     assert told[LOW] == (0 if states == "bf16" else 4)
-    other = each("optimizer", **how | {"software": "torchtune"})  # whose states are known
+    other = each("optimizer", **how | {"told": NAMED, "trainer": "own"})  # its states are known
     assert other == pytest.approx([0, told[VALUE], told[HIGH]])
 
 
 def test_where_no_software_is_told_the_low_end_is_that_of_the_most_sparing_one() -> None:
     full = Layout(recompute="full")
     model = replace(KEPT, dense=1e8, logits=1e8)
-    how: dict[str, Any] = {"software": None, "method": "finetune", "told": frozenset()}
+    how: dict[str, Any] = {"method": "finetune", "told": frozenset()}
     low = at(LOW, model, full, **how)
     # gradients of one layer in 16 bits; no logits; inputs of layers on the host, so one at work
     assert low.gradients == pytest.approx(2 * 1e8)
@@ -208,7 +208,7 @@ def test_embeddings_of_a_quantised_base() -> None:
     plain = at(VALUE, model, **how | {"base_precision": "bf16"})
     assert plain.weights == pytest.approx(2 * 1.2e9 + 4 * 0.01 * 1.2e9)
     # peft makes what lies outside 32 bits wide, on one device
-    peft = how | {"software": "trl"}
+    peft = how | {"trainer": "transformers"}
     assert at(VALUE, model, **peft).weights == pytest.approx(held + 2 * 2e8)
     assert at(LOW, model, **peft).weights == pytest.approx(at(LOW, model, **how).weights)
     two = at(VALUE, model, Layout(data=2), 2, **peft)
@@ -219,7 +219,7 @@ def test_what_peft_makes_of_32_bits_around_a_quantised_base() -> None:
     model = replace(KEPT, logits=1e9)
     how = {"method": "lora", "trainable_share": 0.01, "base_precision": "nf4", "compiled": False}
     full = Layout(recompute="full")
-    plain, peft = (at(VALUE, model, full, software=name, **how) for name in ("litgpt", "trl"))
+    plain, peft = (at(VALUE, model, full, trainer=who, **how) for who in ("own", "transformers"))
     assert plain.logits == pytest.approx(1.1 * 13e9)
     assert peft.logits == pytest.approx(1.1 * 13e9 * 4 / 3)  # one more in 32 bits
     assert peft.activations - plain.activations == pytest.approx(1.1 * 10 * 2 * 1e6)  # the stream
@@ -499,10 +499,10 @@ def test_activations_on_the_host() -> None:
     # without recompute all that a layer keeps goes there
     plain = Layout(activations=1.0)
     assert kept(VALUE, plain) == pytest.approx(1.1 * 0.9 * 20 * (2 + 0.5))
-    # recompute of unsloth does it without being asked, and only recompute does
+    # of a stack whose recompute does it without being asked, and only recompute does
     full = Layout(recompute="full")
-    assert kept(VALUE, full, software="unsloth") == pytest.approx(kept(VALUE, host))
-    assert kept(VALUE, software="unsloth") == pytest.approx(kept())
+    assert kept(VALUE, full, checkpoints="host") == pytest.approx(kept(VALUE, host))
+    assert kept(VALUE, checkpoints="host") == pytest.approx(kept())
 
 
 def test_selective_recompute_by_level() -> None:

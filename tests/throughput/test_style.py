@@ -19,33 +19,33 @@ def numbers(**keys: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("software", "compiled", "word"),
-    [("megatron", True, "fused"), ("nanotron", False, "fused"), (None, True, "fused"),
-     ("torchtitan", True, "compiled"), ("transformers", False, "plain"), (None, False, "plain")],
+    ("modules", "compiled", "word"),
+    [("fused", True, "fused"), ("fused", False, "fused"), (None, True, "fused"),
+     ("plain", True, "compiled"), ("plain", False, "plain"), (None, False, "plain")],
 )  # fmt: skip
-def test_how_the_modules_of_a_stack_run(software: str | None, compiled: bool, word: str) -> None:
-    assert word_of(software, compiled) == word
+def test_how_the_modules_of_a_stack_run(modules: str | None, compiled: bool, word: str) -> None:
+    assert word_of(modules, compiled) == word
 
 
 def test_a_plain_stack() -> None:
-    made = numbers(software="transformers", compiled=False)
+    made = numbers(modules="plain", shards="deepspeed", compiled=False)
     assert (made.plain, made.framework, made.hooks) == (1, 1, 1)  # DeepSpeed where it shards
     assert (made.kernels_forward, made.kernels_backward) == (20, 36)
     assert made.logit_bytes == 44  # 16 bits, 32, shifted, normalized, and back
     assert made.optimizer_bytes == pytest.approx(30 * 3.3)  # an operation at a time
-    half = numbers(software="transformers", compiled=False, states="bf16")
+    half = numbers(modules="plain", compiled=False, states="bf16")
     assert half.optimizer_bytes == pytest.approx(14 * 3.3)
-    eight = numbers(software="transformers", compiled=False, optimizer="adamw-8bit")
+    eight = numbers(modules="plain", compiled=False, optimizer="adamw-8bit")
     assert eight.optimizer_bytes == 20  # one kernel
 
 
 def test_fused_losses_come_with_fused_norms() -> None:
-    made = numbers(software="ms-swift", compiled=False, logits="fused")
+    made = numbers(modules="plain", compiled=False, logits="fused")
     assert (made.plain, made.framework, made.logit_bytes) == (0, 1, 8)
 
 
 def test_a_fused_and_a_compiled_stack() -> None:
-    fused, compiled = numbers(software="megatron"), numbers(software="olmo-core")
+    fused, compiled = numbers(modules="fused"), numbers(modules="plain")
     assert (fused.kernels_forward, fused.logit_bytes, fused.optimizer_bytes) == (24, 16, 30)
     assert (compiled.kernels_forward, compiled.kernels_backward) == (12, 24)
     assert (compiled.framework, compiled.hooks, fused.framework) == (0, 0, 0)
@@ -65,7 +65,7 @@ def test_quantised_bases(precision: str, base: str | None, unpacked: float, wire
 
 def test_adapters_of_a_recipe() -> None:
     passes = Passes(adapters=6e6, adapted=4, adapted_width=50)
-    made = numbers(software="transformers", compiled=False, passes=passes)
+    made = numbers(modules="plain", compiled=False, passes=passes)
     assert (made.adapted, made.adapter_bytes) == (4, 50 * 16)
     assert made.adapter_flops == pytest.approx(6e6 / 3 / 1000)  # forward, a token
 
