@@ -25,7 +25,7 @@ from costcalc.resolve.hardware import Devices, devices_of, precision_of
 from costcalc.resolve.known import Known
 from costcalc.resolve.measured import with_measured
 from costcalc.resolve.names import folders, look_up, spelt, taken
-from costcalc.resolve.place import place, region_of
+from costcalc.resolve.place import desk_of, place, region_of
 from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
 from costcalc.resolve.remembered import remembered
@@ -106,7 +106,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
     """
     region = region_of(given)
     side = hardware_side(given, request, region)
-    there = place(given, region, side.devices.host.host.id)
+    there = place(given, region, desk_of(side.devices.host.host))
     stages = (side.inputs, there, prices(given, side.devices, region))
     known, measured = with_measured(given, {k: v for one in stages for k, v in one.known.items()})
     time = side.timed

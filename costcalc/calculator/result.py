@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, overload
 
 from costcalc.base import units, writing
 from costcalc.base.assumption import Assumption, Basis, Choice, Stated, stated
@@ -40,6 +40,12 @@ UNITS = {
     "carbon_embodied": "kgCO2e",
     "carbon_total": "kgCO2e",
 }
+# What is told first, in the words that people have for it, in a line and at the head of one.
+SAID = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
+HEADLINE = {name: word[0].upper() + word[1:] for name, word in SAID.items()}
+# Those that ways to run are compared by.
+FigureName = Literal["wall_clock", "device_hours", "cost", "energy", "carbon_total"]
+COMPARED: tuple[FigureName, ...] = get_args(FigureName)
 # Of them, what grows as the run takes longer, ...
 BY_TIME = (
     "wall_clock",

@@ -27,7 +27,7 @@ from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import stated
 from costcalc.resolve.names import folders, look_up
-from costcalc.resolve.place import DESKS, place, region_named
+from costcalc.resolve.place import desk_of, place, region_named
 from costcalc.resolve.price import billed, owned_hardware, prices, quoted
 from costcalc.runfile.loading import Input, Request, Source, load
 from costcalc.runfile.schema import PLANS, Hardware, Price
@@ -117,13 +117,13 @@ def _places(
     base: Input, places: Sequence[Region], sides: Sides, accelerators: int
 ) -> dict[str, Array]:
     """What depends on the place; its PUE also on whether the devices stand at a desk."""
-    hosts = {(a, at): devices.host.host.id for (a, _, at), (_, devices) in sides.items()}
-    rows = accelerators if not DESKS.isdisjoint(hosts.values()) else 1
+    desks = {(a, at): desk_of(devices.host.host) for (a, _, at), (_, devices) in sides.items()}
+    rows = accelerators if any(desks.values()) else 1
     made: dict[str, Array] = {}
     for r, region in enumerate(places):
         for a in range(rows):
-            host = hosts.get((a, region.provider), "")
-            for name, item in place(base, region, host).known.items():
+            desk = desks.get((a, region.provider), "")
+            for name, item in place(base, region, desk).known.items():
                 size = rows if name == "pue" else 1
                 column = made.setdefault(name, np.full((size, 1, len(places), 1), np.nan))
                 column[min(a, size - 1), 0, r, 0] = item.value

@@ -53,6 +53,9 @@ class Host(Record):
     default_for: tuple[str, ...] = Field(
         (), description="accelerators whose reference system this is, used when no host is named"
     )
+    at_a_desk: bool = Field(
+        False, description="stands at a desk or in a bag: nobody cools it but the room, PUE 1"
+    )
     cpu: Cpu | None = None
     max_power: Power | None = Field(None, description="the vendor's rating of the whole node")
     host_power: Power = Field(description="draw beside the accelerators' boards, while training")

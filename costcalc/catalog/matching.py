@@ -54,6 +54,15 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)
 
 
+def letters(name: str) -> str:
+    """A name by its letters and digits alone.
+
+    >>> letters("UK-South"), letters("us-east-1")
+    ('uksouth', 'useast1')
+    """
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
 def compact(name: str) -> str:
     """A name without blanks, hyphens and makers.
 

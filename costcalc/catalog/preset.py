@@ -16,7 +16,7 @@ from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
 from costcalc.catalog.index import index
 from costcalc.catalog.loading import Record, shipped
-from costcalc.catalog.matching import refusal, shipped_as
+from costcalc.catalog.matching import letters, refusal, shipped_as
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
@@ -141,11 +141,7 @@ def find(name: str) -> Preset:
 def _same(owner: str, made: Preset) -> bool:
     """Whether an uploader's model of a preset's name is that preset."""
     makers = {alias.rpartition("/")[0].lower() for alias in made.aliases} | {made.organisation}
-    return owner.lower() in COPYISTS or _letters(owner) in set(map(_letters, makers))
-
-
-def _letters(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    return owner.lower() in COPYISTS or letters(owner) in set(map(letters, makers))
 
 
 def stored_as(name: str) -> tuple[str | None, str] | None:

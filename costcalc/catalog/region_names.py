@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import nearest
+from costcalc.catalog.matching import letters
 from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
@@ -64,15 +65,11 @@ def meant(name: str) -> tuple[str, ...]:
     return (
         _by_name().get(plain)
         or (_by_name().get(zoned[1], ()) if zoned else ())
-        or _by_letters().get(_letters(name), ())
+        or _by_letters().get(letters(name), ())
     )
 
 
 _ZONE = re.compile(r"((?:[a-z]+:)?[a-z]+-[a-z]+(?:-[a-z]+)?-?\d+)-?[a-h]")  # us-east-1a, us-east1-b
-
-
-def _letters(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 @functools.cache
@@ -81,7 +78,7 @@ def _by_letters() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for code in (each for each in codes() if ":" in each):
         for written in (code, code.partition(":")[2]):
-            found[_letters(written)] = (*found.get(_letters(written), ()), code)
+            found[letters(written)] = (*found.get(letters(written), ()), code)
     return found
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from costcalc.base.human import digits, human, percent
-from costcalc.change.difference import FIGURES, Change, Effect, Moved
+from costcalc.calculator.result import HEADLINE
+from costcalc.change.difference import Change, Effect, Moved
 
 #: the mark by which a comment is found again, to be written anew
 MARK = "<!-- costcalc diff -->"
@@ -140,7 +141,7 @@ def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
         mark=MARK,
         headline=headline(made),
         changes=shown,
-        figures=FIGURES,
+        figures=HEADLINE,
         left_out=len(made) - len(shown),
     )
 

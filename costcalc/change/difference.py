@@ -15,7 +15,7 @@ from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS
 from costcalc.calculator.calculate import estimated, whole
 from costcalc.calculator.limits import LIMITED
-from costcalc.calculator.result import Estimate, Result
+from costcalc.calculator.result import HEADLINE, Estimate, Result
 from costcalc.change.run_files import Pair
 from costcalc.resolve.names import look_up
 from costcalc.runfile.carried import run_in
@@ -25,7 +25,6 @@ from costcalc.runfile.paths import outside
 
 Status = Literal["added", "removed", "changed", "same", "invalid"]
 #: what a change is told in: the figure, and what people call it
-FIGURES = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
 #: changes of fewer than so many keys are taken apart, each an estimate of its own
 MOST_KEYS = 12
 #: an effect below is not told
@@ -181,7 +180,7 @@ def _side(document: Document, path: Path, root: Path | None) -> _Side:
         raise InputError(problems)
     request = check(document, path.parent, look_up)
     made = whole(request, DRAWS)
-    found = {name: made.drawn(name) for name in FIGURES}
+    found = {name: made.drawn(name) for name in HEADLINE}
     draws = {name: one for name, one in found.items() if one is not None}
     return _Side(request=request, estimate=made.estimate, draws=draws)
 
@@ -190,7 +189,7 @@ def _compared(path: str, before: _Side | None, after: _Side | None) -> Change:
     here = after or before
     assert here is not None
     status: Status = "added" if before is None else "removed" if after is None else "changed"
-    figures = tuple(_moved(name, before, after) for name in FIGURES)
+    figures = tuple(_moved(name, before, after) for name in HEADLINE)
     if before and after and all(m.ratio == 1.0 or m.before == m.after for m in figures):
         status = "same"
     passed = [one for one in (after.estimate.limits if after else ()) if one["passed"]]

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from costcalc.calculator.result import FigureName
     from costcalc.decide.comparing import Comparison
     from costcalc.decide.plotting import Marks, Plot
-    from costcalc.decide.sweep import FigureName, ScenarioRow
+    from costcalc.decide.sweep import ScenarioRow
     from costcalc.decide.table_files import Rows
 
 SLOW = 1.0  # seconds after which a progress bar shows

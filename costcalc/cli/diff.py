@@ -81,16 +81,16 @@ def _policy(text: str) -> tuple[str, float]:
 
 
 def _print(made: Sequence[Change]) -> None:
+    from costcalc.calculator.result import HEADLINE
     from costcalc.change.comment import arrow, effect, headline
-    from costcalc.change.difference import FIGURES
 
     console = screen()
     console.print(headline(made))
     if not made:
         return
-    shown = table("run", *FIGURES.values())
+    shown = table("run", *HEADLINE.values())
     for one in made:
-        cells = [arrow(moved) if (moved := one.moved(name)) else "–" for name in FIGURES]
+        cells = [arrow(moved) if (moved := one.moved(name)) else "–" for name in HEADLINE]
         shown.add_row(one.path, *cells)
     console.print()
     console.print(shown)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costcalc.calculator.limits import LIMITED
+from costcalc.calculator.result import FigureName
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
 from costcalc.decide.buying import CANDIDATES, COUNTS, placed, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.chunk import ALIKE, Columns
 from costcalc.decide.comparing import compare
-from costcalc.decide.sweep import FigureName, ScenarioRow, section, single
+from costcalc.decide.sweep import ScenarioRow, section, single
 
 AIMS: tuple[tuple[str, FigureName], ...] = (
     ("cheapest", "cost"),

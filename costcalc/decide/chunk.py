@@ -13,11 +13,11 @@ import numpy as np
 
 from costcalc.base.units import to_si
 from costcalc.calculator.limits import LIMITED
-from costcalc.calculator.result import BY_TIME
+from costcalc.calculator.result import BY_TIME, COMPARED, FigureName
 from costcalc.decide.pareto import front
 from costcalc.decide.preempted import NEVER, PLAN, Spot
 from costcalc.decide.renting import absent
-from costcalc.decide.sweep import FigureName, ScenarioRow, Sweep
+from costcalc.decide.sweep import ScenarioRow, Sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 AIMS: dict[str, FigureName] = {"time": "wall_clock", "cost": "cost", "carbon": "carbon_total"}
-SHOWN: tuple[FigureName, ...] = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 KEPT = 20  # of the rest, for each aim
 ALIKE = 1e-9  # figures that differ by less are the same
 
@@ -92,7 +91,7 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
         plans=sweep.plans,
         changes=changes,
     )
-    names = dict.fromkeys((*SHOWN, "carbon_operational", *LIMITED.values()))
+    names = dict.fromkeys((*COMPARED, "carbon_operational", *LIMITED.values()))
     figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
     why = dict(found.why)
     if task.spot is not None and PLAN in sweep.plans:
@@ -261,5 +260,5 @@ def _whole(shape: tuple[int, ...], sweep: Sweep, figures: Mapping[str, Array]) -
         precision=sweep.precisions[0],
         words=(sweep.accelerators, sweep.counts, sweep.regions, sweep.plans),
         codes=np.indices(shape).reshape(len(shape), -1).astype(np.int32),
-        figures={name: figures[name] for name in SHOWN},
+        figures={name: figures[name] for name in COMPARED},
     )

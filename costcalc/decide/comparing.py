@@ -11,7 +11,7 @@ import numpy as np
 
 from costcalc.base.errors import InputError, wrong
 from costcalc.calculator.limits import amounts
-from costcalc.calculator.result import UNITS
+from costcalc.calculator.result import COMPARED, UNITS, FigureName
 from costcalc.catalog import region as regions_
 from costcalc.decide import preempted, ranging
 from costcalc.decide import sweep as sweeps
@@ -21,7 +21,7 @@ from costcalc.decide.money import converted, money_of
 from costcalc.decide.pareto import front
 from costcalc.decide.preempted import Spot
 from costcalc.decide.ranging import ranged
-from costcalc.decide.sweep import FigureName, ScenarioRow, section
+from costcalc.decide.sweep import ScenarioRow, section
 from costcalc.decide.unpriced import less_still, named
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Request, Source, load
@@ -76,10 +76,7 @@ class Comparison:
             "schema": SCHEMA,
             "name": self.name,
             "aims": list(self.aims),
-            "units": {
-                name: self.currency if name == "cost" else UNITS[name]
-                for name in ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
-            },
+            "units": {name: self.currency if name == "cost" else UNITS[name] for name in COMPARED},
             "scenarios": self.number,
             "feasible": self.feasible,
             "front": list(self.front),

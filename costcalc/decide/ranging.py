@@ -12,10 +12,10 @@ from costcalc.base.assumption import Assumption
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.base.units import unit
-from costcalc.calculator.result import UNITS
+from costcalc.calculator.result import UNITS, FigureName
 from costcalc.decide.chunk import AIMS, Task
 from costcalc.decide.preempted import counted
-from costcalc.decide.sweep import FigureName, ScenarioRow, single
+from costcalc.decide.sweep import ScenarioRow, single
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
 

@@ -9,20 +9,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NotRequired, TypeVar
+from typing import NotRequired, TypeVar
 
 from typing_extensions import TypedDict  # which pydantic reads on every Python
 
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError, nearest, wrong
+from costcalc.calculator.result import FigureName
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import instances
 from costcalc.catalog import region as regions_
 from costcalc.resolve.names import folders
 from costcalc.runfile.loading import Source, load
 from costcalc.runfile.schema import PLANS, PRECISIONS, Run
-
-FigureName = Literal["wall_clock", "device_hours", "cost", "energy", "carbon_total"]
 
 
 class ScenarioRow(TypedDict):

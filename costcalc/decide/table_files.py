@@ -11,11 +11,11 @@ from typing import IO, Any, Self
 import numpy as np
 
 from costcalc.base.errors import MissingExtraError, wrong
-from costcalc.calculator.result import UNITS
-from costcalc.decide.chunk import SHOWN, Columns
+from costcalc.calculator.result import COMPARED, UNITS
+from costcalc.decide.chunk import Columns
 
 AXES = ("accelerator", "count", "region", "plan")
-HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in SHOWN))
+HEAD = ("precision", *AXES, *(f"{name} ({UNITS[name]})" for name in COMPARED))
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -57,7 +57,7 @@ class Rows:
         except ImportError as error:
             raise MissingExtraError("a Parquet file", "pyarrow", "parquet") from error
         text = pa.dictionary(pa.int32(), pa.string())
-        kinds = [text, text, pa.int64(), text, text, *[pa.float64()] * len(SHOWN)]
+        kinds = [text, text, pa.int64(), text, text, *[pa.float64()] * len(COMPARED)]
         self._schema = pa.schema(list(zip(HEAD, kinds, strict=True)))
         self._writer = pq.ParquetWriter(self._part, self._schema)
 
@@ -74,7 +74,7 @@ class Rows:
         ]
         figures = [
             ["" if np.isnan(value) else value for value in table.figures[name].tolist()]
-            for name in SHOWN
+            for name in COMPARED
         ]
         first = [table.precision or ""] * len(names[0])
         self._writer.writerows(zip(first, *names, *figures, strict=True))
@@ -96,7 +96,7 @@ class Rows:
                         pa.array(picked, pa.int32()), pa.array(list(listed))
                     )
                 )
-        columns += [pa.array(table.figures[name], from_pandas=True) for name in SHOWN]
+        columns += [pa.array(table.figures[name], from_pandas=True) for name in COMPARED]
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def __enter__(self) -> Self:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from costcalc.base.human import digits, percent
 from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.result import COMPARED, HEADLINE
 from costcalc.report.closure import close, known, same
 from costcalc.report.records import figures
-from costcalc.report.table import HEADLINE
 from costcalc.report.view import ROWS, Listed, View, listed, shown
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed
-
-_EXPLAINED = ("wall_clock", "device_hours", "cost", "energy", "carbon_total")
 
 
 def lines(first: Mapping[str, object], second: Mapping[str, object]) -> Iterator[str]:
@@ -53,7 +51,7 @@ def _explained(a: View, b: View) -> Iterator[str]:
         return
     mine, theirs = known(a.report, a.report), known(b.report, b.report)
     before = pipeline.run(mine)
-    for key in _EXPLAINED:
+    for key in COMPARED:
         ratio = _ratio(a.figures[key].value, b.figures[key].value)
         if not before.get(key) or ratio is None or close(ratio, 1.0):
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costcalc.base.human import human, percent, span
 from costcalc.calculator.explaining import value_of
+from costcalc.calculator.result import HEADLINE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Details
     from costcalc.calculator.result import Estimate, Result
 
-HEADLINE = {"wall_clock": "Time", "cost": "Cost", "energy": "Energy", "carbon_total": "CO2e"}
 BAR = 24  # characters that 100 % takes
 COLOURS = ("green", "blue", "magenta", "yellow", "cyan", "red", "white", "bright_black")
 FILLS = "█▓▒░"  # so that parts can be told apart without colours

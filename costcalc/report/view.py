@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base import writing
 from costcalc.base.human import counted, digits, human, span
 from costcalc.calculator.document import kind as kind_of
+from costcalc.calculator.result import HEADLINE
 from costcalc.report.files import BROKEN
 from costcalc.report.records import figures
 from costcalc.report.said import AUTHOR, by, measurers, tool
-from costcalc.report.table import HEADLINE
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Report, Stage

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from costcalc.base.assumption import Assumption
 from costcalc.catalog import region as regions
+from costcalc.catalog.host import Host
 from costcalc.catalog.region import Region
 from costcalc.resolve.known import Known, stated
 from costcalc.resolve.remembered import remembered
@@ -31,9 +32,9 @@ def region_named(given: Input, name: str) -> Region:
 
 
 @remembered("site", "price.provider")
-def place(given: Input, region: Region | None, host: str = "") -> Known:
-    """PUE, grid factor and water of the place; ``host`` is the id of what the devices stand in."""
-    known: dict[str, Assumption] = {"pue": _pue(given, region, host)}
+def place(given: Input, region: Region | None, desk: str = "") -> Known:
+    """PUE, grid factor and water of the place; ``desk``: the host's id where it stands at one."""
+    known: dict[str, Assumption] = {"pue": _pue(given, region, desk)}
     why: dict[str, str] = {}
     grid = _grid(given, region)
     if grid is not None:
@@ -52,14 +53,17 @@ def place(given: Input, region: Region | None, host: str = "") -> Known:
     return found.said(given, pue="1", wue="L/kWh", grid_water="L/kWh")
 
 
-# What stands at a desk or in a bag: nobody cools it but the room that it heats.
-DESKS = frozenset({"workstation", "desktop-cpu", "laptop", "apple-mac", "jetson", "dgx-spark"})
+def desk_of(host: Host) -> str:
+    """The id of a host that stands at a desk or in a bag; empty: in a data centre."""
+    return host.id if host.at_a_desk else ""
+
+
 AT_A_DESK = 1.1  # at the most: the share of an air-conditioned room
 
 
-def _pue(given: Input, region: Region | None, host: str) -> Assumption:
+def _pue(given: Input, region: Region | None, desk: str) -> Assumption:
     rented = given.part.price is not None and given.part.price.provider not in (None, "any")
-    if host in DESKS and not rented and (region is None or region.provider is None):
+    if desk and not rented and (region is None or region.provider is None):
         return Assumption(
             key="site.pue",
             value=1.0,
@@ -68,7 +72,7 @@ def _pue(given: Input, region: Region | None, host: str) -> Assumption:
             unit="1",
             basis="default",
             source="ISO/IEC 30134-2: the energy of the facility over that of IT; a desk is none",
-            why=f"{host}, and no cloud named: no data centre is around it",
+            why=f"{desk}, and no cloud named: no data centre is around it",
         )
     if region is not None:
         return region.pue.assumption("site.pue")

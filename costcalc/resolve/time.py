@@ -52,16 +52,15 @@ def timed(
     recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
     layout, free = _layout(given, stack, devices.count, assumed)
     said = _given(given, asked, training, layout is not None, free)
-    measured = replace(said, workload=workload, steps=steps)
     usual = None if free is None else _of_the_stack(free, stack, recipe, devices)
+    measured = replace(said, workload=workload, steps=steps, usual=usual)
     try:
-        divided = _usually(work, devices, recipe, measured, usual)
-        found = divided or throughput(work, devices.machine, recipe, layout=layout, given=measured)
+        found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
         raise given.placed(error) from None
     if layout is None and asked.layout is None:
         why = "the fastest of a pruned set that fits"
-        if divided is not None:
+        if found.layout_usual:
             why += f"; as with {stack.software.name}, which divides the batch alone"
         taken(assumed, "hardware.layout", "auto", why)
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
@@ -74,18 +73,6 @@ def _of_the_stack(free: Fixed, stack: Stack, recipe: Recipe, devices: Devices) -
     if fact is None or fact.value == "all" or not open_:
         return None
     return replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
-
-
-def _usually(
-    work: Work, devices: Devices, recipe: Recipe, given: GivenSpeed, fixed: Fixed | None
-) -> Throughput | None:
-    """In the layouts that the stack has; None where it has all, or none that fits."""
-    if fixed is None:
-        return None
-    try:
-        return throughput(work, devices.machine, recipe, given=replace(given, fixed=fixed))
-    except InputError:
-        return None  # others may fit, and if not, they say so
 
 
 def fixed_by(given: Input, *, parallel: bool = True) -> Fixed:

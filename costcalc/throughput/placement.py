@@ -25,13 +25,15 @@ _GIB = 2.0**30
 class Placed:
     """A layout, who chose it, and the bytes on its fullest device.
 
-    ``free``: the search chose how the model is divided, not only what the run file left open.
+    ``free``: the search chose how the model is divided, not only what the run file left open;
+    ``usual``: among the layouts that are usual alone.
     """
 
     layout: Layout | None
     by: Literal["given", "auto", "none"]
     walked: int = 0
     free: bool = False
+    usual: bool = False
     memory: Range | None = None
     memory_why: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -63,11 +65,12 @@ def place(
     recipe: Recipe | None,
     layout: Layout | None,
     fixed: Fixed | None,
+    usual: Fixed | None = None,
     *,
     recompute_free: bool,
     must_fit: bool,
 ) -> Placed:
-    """The layout of a run and its memory.
+    """The layout of a run and its memory; ``usual``: what is kept first, where that fits.
 
     Raises InputError where ``must_fit`` and even the low end exceeds the device; the message names
     the smallest count that fits.
@@ -84,14 +87,39 @@ def place(
         if recompute_free:
             layout = _least_recompute(footprint, machine, layout, recipe)
         placed = Placed(layout=layout, by="given")
+        held = memory(footprint, machine, layout, recipe)
     else:
-        placed = _automatic(work, footprint, machine, recipe, fixed or Fixed())
-    if placed.layout is None:
-        return placed
-    held = memory(footprint, machine, placed.layout, recipe)
-    if must_fit and machine.memory and held.total.low > machine.memory:
+        placed, held = _first_that_fits(work, footprint, machine, recipe, usual, fixed or Fixed())
+    if must_fit and not _fitting(held, machine):
         raise _too_large(work, footprint, machine, recipe, placed=placed, low=float(held.total.low))
     return _with_memory(placed, held, machine)
+
+
+def _fitting(held: Memory, machine: Machine) -> bool:
+    return not machine.memory or bool(held.total.low <= machine.memory)
+
+
+def _first_that_fits(
+    work: Work,
+    footprint: Footprint,
+    machine: Machine,
+    recipe: Recipe,
+    usual: Fixed | None,
+    fixed: Fixed,
+) -> tuple[Placed, Memory]:
+    """The layout that keeps to what is usual where one fits, else any that keeps to ``fixed``."""
+    for kept in (usual, fixed):
+        placed = None if kept is None else _automatic(work, footprint, machine, recipe, kept)
+        if placed is None or placed.layout is None:
+            continue
+        held = memory(footprint, machine, placed.layout, recipe)
+        if kept is fixed or _fitting(held, machine):
+            return replace(placed, usual=kept is usual), held
+    raise wrong(
+        "hardware.layout",
+        f"no layout of {machine.devices} devices keeps to what is fixed; "
+        "change the count or leave an axis out",
+    )
 
 
 def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
@@ -122,7 +150,8 @@ def _least_recompute(
 
 def _automatic(
     work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
-) -> Placed:
+) -> Placed | None:
+    """The fastest layout that keeps to ``fixed``; None: there is none."""
     shape = shape_for(work)
     if shape is None:
         layout, walked = _data_parallel(footprint, machine, recipe, fixed)
@@ -137,11 +166,7 @@ def _automatic(
         fixed=fixed,
     )
     if found.first is None:
-        raise wrong(
-            "hardware.layout",
-            f"no layout of {machine.devices} devices keeps to what is fixed; "
-            "change the count or leave an axis out",
-        )
+        return None
     free = fixed.tensor is None and fixed.pipeline is None
     return Placed(layout=found.first, by="auto", walked=found.walked, free=free)
 

@@ -164,7 +164,7 @@ def _likeness(
              axes.pipeline)  # fmt: skip
     return Likeness(
         sizes=tuple(math.log2(max(float(size), 1e-9)) for size in sizes),
-        words=(recipe.precision, kind, recipe.method, ""),
+        words=(recipe.precision, kind, recipe.method),
         shares=shares_of(breakdown),
     )
 

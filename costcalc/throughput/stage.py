@@ -36,7 +36,8 @@ class GivenSpeed:
     measured utilization or FLOP/s refers to (default: the stated precision, causal).
     ``step_time``: one measured step (``hardware.calibrate``).  ``steps``: other measured steps of
     this machine (``hardware.calibration``), which scale what is modelled.  ``fixed``: what an
-    automatic layout must keep.  ``recompute_free``: the layout given leaves recompute open.
+    automatic layout must keep; ``usual``: what it keeps beside that where such a layout fits.
+    ``recompute_free``: the layout given leaves recompute open.
     ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
     llm, bert, t5, speech).
     """
@@ -49,6 +50,7 @@ class GivenSpeed:
     step_time: float | None = None
     steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
+    usual: Fixed | None = None
     recompute_free: bool = False
     workload: str | None = None
     where: str | None = None
@@ -68,7 +70,8 @@ class Throughput:
     ``training_flops`` / (devices · peak · utilization) + generation = ``seconds`` of one run.
     ``rate``: token/s or sample/s; ``step_time`` in s; None with a reason in ``why``.
     ``modelled``: what is predicted, also where something measured takes its place.
-    ``layout_by``: given, auto or none; ``breakdown``: seconds of the modelled step by cause.
+    ``layout_by``: given, auto or none; ``layout_usual``: one of those that are usual;
+    ``breakdown``: seconds of the modelled step by cause.
     """
 
     utilization: Assumption
@@ -85,6 +88,7 @@ class Throughput:
     why: str
     layout: Layout | None
     layout_by: Literal["given", "auto", "none"]
+    layout_usual: bool
     layouts_walked: int
     memory: Range | None
     memory_why: str
@@ -118,6 +122,7 @@ def throughput(
         recipe,
         layout,
         given.fixed,
+        given.usual,
         recompute_free=given.recompute_free,
         must_fit=not given.measured,
     )
@@ -154,6 +159,7 @@ def throughput(
         why=why,
         layout=placed.layout,
         layout_by=placed.by,
+        layout_usual=placed.usual,
         layouts_walked=placed.walked,
         memory=placed.memory,
         memory_why=placed.memory_why,

@@ -39,7 +39,7 @@ PARTS = {
 NAMES = ("compute", "memory", "network")
 #: sizes that runs differ in, in doublings, and words
 SIZES = ("flops", "devices", "sequence_length", "micro_batch", "tensor", "pipeline")
-WORDS = ("precision", "kind", "method", "software")
+WORDS = ("precision", "kind", "method")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def carried(
 ) -> Carried:
     """What measured steps of one machine say of another run on it.
 
-    >>> like = Likeness(sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0), words=("bf16", "decoder", "", ""),
+    >>> like = Likeness(sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0), words=("bf16", "decoder", ""),
     ...                 shares=(0.7, 0.2, 0.1))
     >>> slow = MeasuredStep(run=like, error=-0.4)
     >>> same = carried([slow], like)

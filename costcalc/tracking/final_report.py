@@ -10,7 +10,7 @@ from costcalc.base import writing
 from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.human import human, span
 from costcalc.base.reading import read_file
-from costcalc.calculator.result import SCHEMA, Estimate
+from costcalc.calculator.result import SAID, SCHEMA, Estimate
 from costcalc.tracking import coverage
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import read
@@ -22,13 +22,7 @@ from costcalc.tracking.reporting import report
 
 _PATIENCE = 3.0  # seconds that writing the report may take
 _OF_ENERGY = ("energy", "carbon_total")
-_WORDS = {
-    "wall_clock": "time",
-    "cost": "cost",
-    "energy": "energy",
-    "carbon_total": "CO2e",
-    "utilization": "MFU",
-}
+_WORDS = SAID | {"utilization": "MFU"}
 
 
 def conclude(

@@ -21,7 +21,7 @@ from costcalc.base.numbers import Number
 from costcalc.base.ranges import Z95, draw, normals, percentiles
 from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
-from costcalc.calculator.result import UNITS, Estimate, Result, unknown
+from costcalc.calculator.result import BY_TIME, UNITS, Estimate, Result, unknown
 from costcalc.resolve.goodput import EFFECTIVE, EFFECTIVE_SOURCE
 
 if TYPE_CHECKING:
@@ -34,16 +34,8 @@ DRIFT = log(EFFECTIVE[2] / EFFECTIVE[1]) / (2 * Z95)
 DRIFT_SOURCE = EFFECTIVE_SOURCE
 _ONE_INTERVAL = 0.3  # of one interval alone: the spread that its pace may have, as a share
 
-FIGURES = (
-    "wall_clock",
-    "device_hours",
-    "cost",
-    "energy_it",
-    "energy",
-    "carbon_operational",
-    "carbon_embodied",
-    "carbon_total",
-)
+# What is forecast: all that grows with time but for water.
+FIGURES = tuple(name for name in BY_TIME if name != "water")
 # Inputs that stand in for what the job itself now says.
 _SEEN = frozenset(
     {

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from costcalc.base.human import digits, percent, scale, span
-from costcalc.calculator.result import Result
+from costcalc.calculator.result import SAID, Result
 from costcalc.tracking.forecast import Forecast
 
 # Seconds after which a line is due; then every hour.
 _DUE = (20.0, 60.0, 180.0, 600.0, 1800.0, 3600.0)
-_SHOWN = ("wall_clock", "cost", "energy", "carbon_total")
-_LABEL = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
 
 
 def due(elapsed: float, last: float) -> bool:
@@ -40,9 +38,9 @@ def line(
     'time 1.50 hours'
     """
     parts = [] if forecast is None else [percent(forecast.share)]
-    for name in _SHOWN:
+    for name, word in SAID.items():
         total = forecast.total[name] if forecast else None
-        parts += _part(_LABEL[name], spent[name], total, before[name] if before else None)
+        parts += _part(word, spent[name], total, before[name] if before else None)
     return " · ".join(parts)
 
 

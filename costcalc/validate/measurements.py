@@ -19,6 +19,8 @@ from typing import Any
 from costcalc.base.reading import read as read_yaml
 from costcalc.base.vocabulary import AXES
 from costcalc.catalog.files import data_root
+from costcalc.throughput.ranges import place_of
+from costcalc.validate.score import USERS
 
 Row = Mapping[str, str]
 
@@ -45,7 +47,7 @@ VENDORS = frozenset(
     ("amd-primus", "google-maxtext", "habana", "lambda", "mlperf", "mosaic", "mosaic-diffusion",
      "nvidia-examples", "nvidia-megatron")
 )  # fmt: skip
-_NODE = 8
+_USERS = dict(zip(("one", "node", "cluster"), USERS, strict=False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +119,7 @@ def user(row: Row) -> str:
     """
     if row["group"] in VENDORS:
         return "vendor benchmark"
-    devices = number(row, "devices", 1.0)
-    return "one GPU" if devices == 1 else "one node" if devices <= _NODE else "cluster"
+    return _USERS[place_of(number(row, "devices", 1.0))]
 
 
 def untold(row: Row) -> Row:

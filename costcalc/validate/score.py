@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from costcalc.throughput.efficiency import SCALES, scale_class
+
 #: a figure on fewer independent rows is printed with its n and not claimed
 ENOUGH = 30
 #: who runs what is measured, from small to large
 USERS = ("one GPU", "one node", "cluster", "vendor benchmark")
-#: the buckets of scale: at most so many devices
-SCALES = ((1, "1 device"), (8, "2-8"), (64, "9-64"), (1024, "65-1024"))
-LARGEST = "over 1024"
+#: the time model's buckets of scale that tables call by another name
+_SPOKEN = {"1": "1 device", ">1024": "over 1024"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +81,8 @@ class Point:
     @property
     def scale(self) -> str:
         """Bucket of the number of devices."""
-        for most, name in SCALES:
-            if self.devices <= most:
-                return name
-        return LARGEST
+        name = scale_class(self.devices)
+        return _SPOKEN.get(name, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +142,7 @@ def by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, Score]
     groups: dict[str, list[Point]] = {}
     for point in points:
         groups.setdefault(key(point) or "not stated", []).append(point)
-    order = [name for _, name in SCALES] + [LARGEST, *USERS]
+    order = [*(_SPOKEN.get(name, name) for name in SCALES), *USERS]
     place = {name: f"{number:02}" for number, name in enumerate(order)}
     return {
         name: score(groups[name]) for name in sorted(groups, key=lambda name: place.get(name, name))

@@ -348,6 +348,17 @@ def test_no_data_centre_is_around_a_desk(chip, site, price, pue) -> None:
     assert ("no data centre is around it" in found.why) is (pue[0] == 1.0)
 
 
+def test_which_hosts_stand_at_a_desk_is_said_by_their_files() -> None:
+    from costcalc.catalog.host import KIND, Host
+    from costcalc.catalog.index import index
+    from costcalc.catalog.loading import shipped
+
+    hosts = [shipped(head.file, Host) for head in index().heads(KIND)]
+    assert {host.id for host in hosts if host.at_a_desk} == {
+        "apple-mac", "desktop-cpu", "dgx-spark", "jetson", "laptop", "workstation"
+    }  # fmt: skip
+
+
 def test_devices_of_a_whole_instance_that_are_not_used_draw_and_embody() -> None:
     a100 = {"accelerator": "a100-sxm4-80", "count": 1, "goodput": 1}
     sections = {"hardware": a100, "site": {"region": "aws:us-east-1"}}

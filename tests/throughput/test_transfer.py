@@ -21,17 +21,12 @@ from costcalc.throughput.transfer import (
 
 ALIKE = Likeness(
     sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0),
-    words=("bf16", "decoder", "pretrain", ""),
+    words=("bf16", "decoder", "pretrain"),
     shares=(1.0, 0.0, 0.0),
 )
 # one spread of the machine, so that the arithmetic can be followed
 PLAIN = Spreads(
-    machine=((0.3, 1.0),),
-    parts=(0.2, 0.1, 0.4),
-    alike=0.1,
-    own=0.0,
-    noise=0.05,
-    lengths=(2.0,) * 10,
+    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4), alike=0.1, own=0.0, noise=0.05, lengths=(2.0,) * 9
 )
 
 
@@ -59,7 +54,7 @@ def test_another_step_by_hand() -> None:
     # alike; half of its time is the network's: 0.2²·0.5 shared; 0.3² of the machine:
     # (0.09 + 0.02 + 0.01·0.3678794) / 0.1425 · -0.5 = -0.3988730
     sizes = (34.0, 3.0, 12.0, 1.0, 0.0, 0.0)
-    words = ("fp8", "decoder", "pretrain", "")
+    words = ("fp8", "decoder", "pretrain")
     other = Likeness(sizes=sizes, words=words, shares=(0.5, 0.0, 0.5))
     found = carried([MeasuredStep(run=ALIKE, error=-0.5)], other, PLAIN)
     assert found.mean == pytest.approx(-0.3988730, abs=1e-7)
@@ -74,7 +69,7 @@ def test_a_part_that_is_slow_is_told_apart_by_two_steps() -> None:
 
 def test_a_machine_far_off_is_off_in_all_it_does() -> None:
     # the shipped spreads are of machines mostly right: a little off stays with runs alike
-    far = replace(ALIKE, sizes=(40.0, 9.0, 15.0, 4.0, 3.0, 0.0), words=("fp8", "decoder", "", ""))
+    far = replace(ALIKE, sizes=(40.0, 9.0, 15.0, 4.0, 3.0, 0.0), words=("fp8", "decoder", ""))
     little = carried([MeasuredStep(run=ALIKE, error=-0.05)], far).mean / -0.05
     much = carried([MeasuredStep(run=ALIKE, error=-1.0)], far).mean / -1.0
     assert 0 < 1.4 * little < much < 1.0
@@ -90,7 +85,7 @@ def test_shares_of_a_breakdown_by_part() -> None:
 sizes = st.tuples(*[st.floats(0, 40) for _ in range(6)])
 runs = st.builds(
     lambda at, share, word: replace(
-        ALIKE, sizes=at, shares=(share, 1 - share, 0.0), words=(word, "decoder", "", "")
+        ALIKE, sizes=at, shares=(share, 1 - share, 0.0), words=(word, "decoder", "")
     ),
     sizes, st.floats(0, 1), st.sampled_from(["bf16", "fp8"]),
 )  # fmt: skip

@@ -529,10 +529,10 @@ def test_a_line_is_one_line_however_long_and_told_when_due() -> None:
 
 def test_a_line_of_figures_with_their_ranges_and_the_estimate() -> None:
     """Half of the plan in an hour: 2 h in all (1.8 to 2.4), estimated 4 h."""
-    spent = {name: Result.exact(1.0, "h", "measured") for name in progress._SHOWN}
-    total = {name: Result.of(7200.0, 6480.0, 8640.0, "h", "modelled") for name in progress._SHOWN}
+    spent = {name: Result.exact(1.0, "h", "measured") for name in progress.SAID}
+    total = {name: Result.of(7200.0, 6480.0, 8640.0, "h", "modelled") for name in progress.SAID}
     forecast = Forecast(share=0.5, spent=spent, total=total, draws={})
-    before = {name: Result.exact(4.0, "h", "modelled") for name in progress._SHOWN}
+    before = {name: Result.exact(4.0, "h", "modelled") for name in progress.SAID}
     part = "1.00 of 2.00 [1.80 – 2.40] hours, estimated 4.00"
     assert progress.line(spent, forecast, before) == (
         f"50 % · time {part} · cost {part} · energy {part} · CO2e {part}"

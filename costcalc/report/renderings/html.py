@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from costcalc.base.human import counted, digits, human, percent
+from costcalc.calculator.result import HEADLINE
 from costcalc.report.renderings.filling import fill
-from costcalc.report.table import HEADLINE
 from costcalc.report.view import View, shown
 
 _COLOURS = 6
