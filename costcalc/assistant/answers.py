@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from costcalc.base.assumption import Assumption
 from costcalc.base.human import human, span
 from costcalc.calculator.explaining import value_of
+from costcalc.calculator.limits import LIMITED
+from costcalc.calculator.notebook import driving
 from costcalc.calculator.result import Estimate, Result
 from costcalc.decide.sweep import ScenarioRow
 
-HEADLINE = {"time": "wall_clock", "cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 _BESIDE = {"device_hours": "device_hours", "memory": "memory_per_device", "water": "water"}
 FIGURES: tuple[Literal["wall_clock", "cost", "energy", "carbon_total"], ...] = (
     "wall_clock", "cost", "energy", "carbon_total",
@@ -52,7 +52,7 @@ def estimate(made: Estimate) -> dict[str, object]:
     """An estimate in a screen: figures, steps, what it rests on and what drives the ranges."""
     figures = {
         word: figure(made.results[name])
-        for word, name in (HEADLINE | _BESIDE).items()
+        for word, name in (LIMITED | _BESIDE).items()
         if name in made.results
     }
     answer: dict[str, object] = {
@@ -74,12 +74,12 @@ def estimate(made: Estimate) -> dict[str, object]:
 
 
 def _in_words(made: Estimate) -> dict[str, object]:
-    told = {word: figure(made.results[name]) for word, name in HEADLINE.items()}
+    told = {word: figure(made.results[name]) for word, name in LIMITED.items()}
     return {word: one.get("text", "unknown") for word, one in told.items()}
 
 
 def _drivers(made: Estimate) -> dict[str, list[str]]:
-    words = {name: word for word, name in HEADLINE.items()}
+    words: dict[str, str] = {name: word for word, name in LIMITED.items()}
     found: dict[str, list[str]] = {}
     for driver in made.drivers:
         word = words.get(str(driver["of"]))
@@ -90,15 +90,6 @@ def _drivers(made: Estimate) -> dict[str, list[str]]:
 
 def assumed(made: Estimate) -> list[dict[str, object]]:
     """What was not given and has a source: the inputs that drive the ranges first."""
-    share: dict[str, float] = {}
-    for driver in made.drivers:
-        share[driver["key"]] = max(share.get(driver["key"], 0.0), float(driver["share"]))
-    open_ = [
-        item
-        for item in made.inputs
-        if isinstance(item, Assumption) and item.basis not in ("given", "measured")
-    ]
-    open_.sort(key=lambda item: -share.get(item.key, 0.0))
     return [
         {
             "key": item.key,
@@ -107,7 +98,7 @@ def assumed(made: Estimate) -> list[dict[str, object]]:
             "source": item.source,
             **({"year": item.year} if item.year else {}),
         }
-        for item in open_[:ASSUMED]
+        for item in driving(made)[:ASSUMED]
     ]
 
 

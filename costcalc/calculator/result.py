@@ -12,6 +12,8 @@ from costcalc.base import units, writing
 from costcalc.base.assumption import Assumption, Basis, Choice, Stated, stated
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from costcalc.calculator.report_schema import Details, Driver, Limit, Report
 
 T = TypeVar("T")
@@ -156,7 +158,7 @@ def unknown(unit: str, why: str) -> Result:
     return Result(value=None, low=None, high=None, unit=unit, basis="modelled", why=why)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Estimate:
     """The result of an estimate: figures, what they rest on, and the run that was asked for.
 
@@ -190,6 +192,37 @@ class Estimate:
     def within_limits(self) -> bool:
         """Whether every limit is kept, judged on the value; one that cannot be judged is not."""
         return all(limit["passed"] is False for limit in self.limits)
+
+    def __repr__(self) -> str:
+        from costcalc.calculator import notebook
+
+        return notebook.line(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the figures with their ranges drawn, and what they rest on."""
+        from costcalc.calculator import notebook
+
+        return notebook.table(self)
+
+    def explain(self, figure: str | None = None) -> str:
+        """How a figure comes about (cost, time, energy, carbon, memory, a key of results), or all.
+
+        Raises:
+            NotFoundError: there is no such figure.
+        """
+        from costcalc.calculator import explaining
+
+        return explaining.figure(self, figure) if figure else "\n".join(explaining.explain(self))
+
+    def plot(self) -> Figure:
+        """The figures with their ranges, and where money, energy and carbon go, by matplotlib.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from costcalc.calculator import notebook
+
+        return notebook.plot(self)
 
     def to_dict(self, *, identify: bool = False) -> dict[str, Any]:
         """The report: one shape for JSON, YAML and Python; plain values only.

@@ -35,6 +35,7 @@ from costcalc.runfile.values import Money
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
     Array = NDArray[np.float64]
 
@@ -59,6 +60,23 @@ class Scenarios:
     def number(self) -> int:
         """How many scenarios there are."""
         return int(np.prod([len(names) for names in self.axes.values()]))
+
+    def to_pandas(self) -> DataFrame:
+        """A row for each scenario: its axes, then its figures; ``attrs["units"]`` says the units.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from costcalc.calculator.notebook import frame
+
+        shape = [len(names) for names in self.axes.values()]
+        places = np.indices(shape).reshape(len(shape), -1)
+        columns: dict[str, Sequence[object]] = {
+            axis: [names[i] for i in at]
+            for (axis, names), at in zip(self.axes.items(), places.tolist(), strict=True)
+        }
+        columns |= {name: values.ravel().tolist() for name, values in self.figures.items()}
+        return frame(columns, {name: UNITS[name] for name in self.figures})
 
 
 def scenarios(

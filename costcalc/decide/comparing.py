@@ -28,6 +28,7 @@ from costcalc.runfile.loading import Request, Source, load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
     Array = NDArray[np.float64]
 
@@ -70,13 +71,30 @@ class Comparison:
             return self.best is not None
         return not self.limits or any(row["within_limits"] for row in (*self.front, *self.rest))
 
+    def to_pandas(self) -> DataFrame:
+        """The front and the rest as a table; ``attrs["units"]`` says the units.
+
+        ``cost_low`` and ``cost_high`` are the 5th and 95th percentile where ranges were drawn.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from costcalc.decide.frames import frame_of
+
+        return frame_of(self.front, self.rest, self.units)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each figure."""
+        return {name: self.currency if name == "cost" else UNITS[name] for name in COMPARED}
+
     def to_dict(self) -> dict[str, object]:
         """Plain values."""
         return {
             "schema": SCHEMA,
             "name": self.name,
             "aims": list(self.aims),
-            "units": {name: self.currency if name == "cost" else UNITS[name] for name in COMPARED},
+            "units": self.units,
             "scenarios": self.number,
             "feasible": self.feasible,
             "front": list(self.front),
