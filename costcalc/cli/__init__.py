@@ -85,6 +85,10 @@ COMMANDS = {
         "costcalc.cli.mcp",
         "Serve the calculator to assistants over the Model Context Protocol.",
     ),
+    "sbatch": (
+        "costcalc.cli.sbatch",
+        "What a batch script can cost at most and is estimated at; then sbatch.",
+    ),
     "schema": (
         "costcalc.cli.schema",
         "Print the JSON Schema of the run file (or of a profile, a preset, the report).",
@@ -238,7 +242,9 @@ def _register(app: object, name: str) -> None:
     if hasattr(loaded, "app"):
         target.add_typer(loaded.app, name=name, help=summary)
     else:
-        target.command(name, help=loaded.command.__doc__ or summary)(loaded.command)
+        settings = getattr(loaded, "context_settings", None)
+        words = loaded.command.__doc__ or summary
+        target.command(name, help=words, context_settings=settings)(loaded.command)
 
 
 def _unknown(word: str) -> int:

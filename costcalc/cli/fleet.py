@@ -83,6 +83,9 @@ def import_(
         str | None,
         typer.Option("--cluster", help="Whose, where the dump does not say.", show_default=False),
     ] = None,
+    job: Annotated[
+        str | None, typer.Option("--job", help="slurm: of this one alone.", show_default=False)
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="3 where rows are refused.")] = False,
     url: Url = None,
     config: Config = None,
@@ -92,7 +95,7 @@ def import_(
     with opened(url, known) as ledger:
         from costcalc.fleet.sources import Asked, import_from
 
-        asked = Asked(source=source, where=where, since=since, cluster=named)
+        asked = Asked(source=source, where=where, since=since, cluster=named, job=job)
         taken = import_from(ledger, known, asked)
     print("\n".join(taken.lines()), file=sys.stderr)
     return LIMIT if strict and taken.refused else OK

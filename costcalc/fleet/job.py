@@ -14,8 +14,8 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.fleet.facts import WASTED
 from costcalc.fleet.kinds import UNITS
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.sums import money
 from costcalc.fleet.tables import jobs, kinds
-from costcalc.fleet.told import money
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge

@@ -32,11 +32,13 @@ class Asked:
     where: str | None = None
     since: str | None = None
     cluster: str | None = None
+    job: str | None = None
 
     @property
     def name(self) -> str:
         """What the ledger calls the import."""
-        return self.where or f"{self.source} since {self.since}"
+        of = f"job {self.job}" if self.job else f"since {self.since}"
+        return self.where or f"{self.source} {of}"
 
 
 def import_from(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
@@ -75,10 +77,10 @@ def _sacct(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
         with slurm.opened(Path(asked.where)) as lines:
             yield slurm.attempts(lines, asked.where, reading)
         return
-    if asked.since is None:
+    if asked.since is None and asked.job is None:
         message = "give a FILE of sacct -P -D, or --since 2026-10-01 to ask sacct itself"
         raise InputError(Problem(key="import slurm", message=message))
-    with slurm.running(asked.since) as lines:
+    with slurm.running(asked.since, asked.job) as lines:
         yield slurm.attempts(lines, "sacct", reading)
 
 

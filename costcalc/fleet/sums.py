@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from costcalc.base.human import digits
+
 Key = tuple[str | None, ...]
 
 
@@ -56,3 +58,12 @@ class Part:
     jobs: int
     hours: float
     sums: Mapping[str, float | None]
+
+
+def money(value: float, currency: str) -> str:
+    """An amount as people read it.
+
+    >>> money(1234.5, "EUR")
+    '1,230 EUR'
+    """
+    return f"{digits(value)} {currency}"

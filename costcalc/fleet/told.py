@@ -12,7 +12,7 @@ from costcalc.base.errors import MissingExtraError, nearest, wrong
 from costcalc.base.human import digits, human, percent, span
 from costcalc.base.writing import to_json
 from costcalc.fleet.month import Month
-from costcalc.fleet.sums import Figure, Group
+from costcalc.fleet.sums import Figure, Group, money
 from costcalc.fleet.tables import FIGURES
 
 SCHEMA = "costcalc/fleet/v1"
@@ -185,15 +185,6 @@ def parquet(month: Month, path: Path, *, force: bool = False) -> None:
 # --- for people ----------------------------------------------------------------------------------
 
 HEAD = ("jobs", "device-hours", "cost", "energy", "CO2e", "metered", "trained", "wasted")
-
-
-def money(value: float, currency: str) -> str:
-    """An amount as people read it.
-
-    >>> money(1234.5, "EUR")
-    '1,230 EUR'
-    """
-    return f"{digits(value)} {currency}"
 
 
 def shown(figure: Figure | None, jobs: int, unit: str, currency: str | None = None) -> list[str]:

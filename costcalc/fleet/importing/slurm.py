@@ -260,8 +260,8 @@ def opened(path: Path) -> Iterator[Iterable[str]]:
 
 
 @contextmanager
-def running(since: str, until: str = "now") -> Iterator[Iterable[str]]:
-    """The lines of ``sacct`` itself, of all users' jobs since then.
+def running(since: str | None, job: str | None = None) -> Iterator[Iterable[str]]:
+    """The lines of ``sacct`` itself, of all users' jobs since then, or of one ``job``.
 
     Raises:
         InputError: sacct is not there, or ends with a fault: what it said before is kept.
@@ -276,7 +276,7 @@ def running(since: str, until: str = "now") -> Iterator[Iterable[str]]:
     columns = [name for name in COLUMNS if not known or name.lower() in known]
     command = [
         sacct, "-a", "-P", "-D", "--noconvert", f"--format={','.join(columns)}",
-        f"--starttime={since}", f"--endtime={until}",
+        *([f"--jobs={job}"] if job else [f"--starttime={since}", "--endtime=now"]),
     ]  # fmt: skip
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as faults,
