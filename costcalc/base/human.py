@@ -13,6 +13,7 @@ _SCALES: dict[str, Sequence[tuple[str, float]]] = {
     "kWh": (("Wh", 1e-3), ("kWh", 1.0), ("MWh", 1e3), ("GWh", 1e6)),
     "kgCO2e": (("gCO2e", 1e-3), ("kgCO2e", 1.0), ("tCO2e", 1e3), ("ktCO2e", 1e6)),
     "L": (("mL", 1e-3), ("L", 1.0), ("m³", 1e3), ("ML", 1e6)),
+    "kgSbeq": (("mgSbeq", 1e-6), ("gSbeq", 1e-3), ("kgSbeq", 1.0)),
     "USD": (("USD", 1.0),),
     "GiB": (("MiB", 1 / 1024), ("GiB", 1.0)),
     "device_hour": (("device-hours", 1.0),),

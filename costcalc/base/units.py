@@ -65,6 +65,7 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "USD": (1.0, {"currency": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "gCO2e": (1.0, {"co2e": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "tCO2e": (1e6, {"co2e": 1}, {"k": 1e3, "M": 1e6}),
+    "gSbeq": (1.0, {"antimony": 1}, {"k": 1e3, "m": 1e-3}),  # of depletion, as antimony
     "L": (1.0, {"volume": 1}, {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}),
     "m3": (1e3, {"volume": 1}, {}),
     "m": (1.0, {"length": 1}, {"k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9}),
@@ -182,6 +183,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "FLOP/s": ("a rate of computation", "TFLOP/s"),
     "USD": ("an amount of money", "USD, kUSD"),
     "gCO2e": ("emissions", "gCO2e, kgCO2e, tCO2e"),
+    "gSbeq": ("an abiotic depletion", "gSbeq, kgSbeq"),
     "gCO2e/J": ("a carbon intensity", "gCO2e/kWh"),
     "USD/J": ("a price of electricity", "USD/kWh"),
     "L": ("a volume of water", "L, m3"),
@@ -281,6 +283,7 @@ device_hour = device * hour
 USD = [currency]
 gram_co2e = [co2e] = gCO2e
 tonne_co2e = 1e6 * gram_co2e = tCO2e
+gram_antimony = [antimony] = gSbeq
 litre = [volume_of_water] = L = liter = l
 m3 = 1000 * litre
 gallon = 3.785411784 * litre = gal

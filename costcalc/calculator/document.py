@@ -145,6 +145,20 @@ def _component(name: str, counted: bool | None, why: str = "") -> Component:
     return made
 
 
+# What SCI for AI (6.2, 7) has a provider count beside training, and why an estimate does not.
+_LEFT_OUT = {
+    "inception: scoping and planning": "not of the run",
+    "data collection and preparation": "not of the run",
+    "synthetic data generation": "only where it is a run or a stage of its own",
+    "feature engineering": "not of the run",
+    "evaluation apart from training": "benchmarks of the finished model",
+    "optimization and efficiency analysis": "only as runs of training.runs",
+    "deployment: integration and testing": "after the run",
+    "retirement": "after the run",
+    "inference": "the consumer's boundary",
+}
+
+
 def _boundary(report: Report) -> Boundary:
     results = report["results"]
     listed = {item["key"] for item in _parts(report)[0].get("assumptions", ())}
@@ -158,11 +172,10 @@ def _boundary(report: Report) -> Boundary:
 
     method = _under(report.get("run"), "training", "method")
     named = [stage["name"] or "" for stage in report.get("stages") or ()]
-    left_out = ("data collection and preparation", "evaluation apart from training", "inference")
     return {
         "stages": [
             *(_component(name, True) for name in named or [str(method or "training")]),
-            *(_component(name, False) for name in left_out),
+            *(_component(name, False, why) for name, why in _LEFT_OUT.items()),
         ],
         "components": [
             powered("accelerators", "hardware.board_power"),

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base.assumption import Assumption, Basis, Choice
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import drawn, drivers, percentiles
+from costcalc.base.units import unit
 from costcalc.calculator import achieved, formulas
 from costcalc.calculator.breakdown import breakdown, summed
 from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.details import details, of_stages
 from costcalc.calculator.filled import carried, copied, data_files, filled, profiles
+from costcalc.calculator.intensity import intensity
 from costcalc.calculator.limits import judged
 from costcalc.calculator.plausible import of_part
 from costcalc.calculator.result import SUMS, UNITS, Estimate, Result, WhenRead, unknown
@@ -86,7 +88,8 @@ def _drivers(
         return ()
     inputs = [part.known for part in parts]
     numbers = [item for part in parts for item in part.assumptions if isinstance(item, Assumption)]
-    names = [name for name in UNITS if not whole or (name in SUMS and results[name].value)]
+    told = [name for name in UNITS if name not in ("sci", "abiotic_depletion")]
+    names = [name for name in told if not whole or (name in SUMS and results[name].value)]
 
     def find() -> Sequence[Driver]:
         draws = [formulas.run(drawn(known)) for known in inputs]
@@ -110,7 +113,14 @@ def _added(parts: Sequence[Number]) -> Number:
 def _results(part: Calculated) -> dict[str, Result]:
     made = _of_the_model(part)
     made |= {name: _figure(name, part) for name in SUMS if name not in made}
+    made["sci"] = intensity(_figure("sci", part), made, _data(part))
     return {name: made[name] for name in UNITS}
+
+
+def _data(part: Calculated) -> tuple[float, str] | None:
+    """The data of all runs, and what one of them is."""
+    work = part.trained.work
+    return (work.data * float(part.values["runs"]), work.datum) if work and work.data else None
 
 
 def _figure(name: str, part: Calculated) -> Result:
@@ -141,6 +151,8 @@ _OF_AN_INPUT = ("training_compute", "utilization")
 
 
 def _why(name: str, part: Calculated) -> str:
+    if name == "sci":
+        return "needs the CO2e and the compute of the run, of which one is not known"
     lacking = formulas.missing(name, part.values)
     reasons = list(dict.fromkeys(part.why[need] for need in lacking if need in part.why))
     if reasons:
@@ -223,6 +235,7 @@ def combined(parts: Sequence[Calculated], request: Request) -> Estimate:
             results[name] = _sum(name, parts, stages, totals)
         else:
             results[name] = _of_last(name, stages)
+    results["sci"] = intensity(_ratio(results, totals), results, None)
     made = Estimate(
         name=request.run.name or "project",
         results=results,
@@ -262,6 +275,20 @@ def _sum(
     shown = _unit(name, parts[0])
     made = Result.of(value, low, high, shown, "measured" if measured else "modelled")
     return replace(made, convention=stages[0].results[name].convention)
+
+
+def _ratio(results: Mapping[str, Result], totals: Mapping[str, Number]) -> Result:
+    """CO2e of all stages over their compute, draw by draw."""
+    if not {"carbon_total", "total_compute"} <= totals.keys():
+        return unknown(UNITS["sci"], "needs the CO2e and the compute of every stage")
+    factors = [unit(UNITS[name]).factor for name in ("carbon_total", "total_compute")]
+    grams, flops = (
+        float(results[name].value or 0.0) * factor
+        for name, factor in zip(("carbon_total", "total_compute"), factors, strict=True)
+    )
+    drawn_ratio = totals["carbon_total"] / totals["total_compute"]
+    low, high = percentiles(drawn_ratio, grams / flops)
+    return Result.of(grams / flops, low, high, UNITS["sci"], "modelled")
 
 
 def _of_last(name: str, stages: Sequence[Estimate]) -> Result:

@@ -138,9 +138,27 @@ def carbon_embodied(
     )
 
 
+def abiotic_depletion(
+    device_hours: V, billed: V, abiotic_device: V, lifetime: V, lifetime_utilization: V
+) -> V:
+    """Grams of antimony equivalents: the run's share of what making the devices depleted.
+
+    Spread over a device's life as its embodied carbon is; hosts are not in it.
+    """
+    return device_hours * billed * abiotic_device / (lifetime * lifetime_utilization)
+
+
 def carbon_total(carbon_operational: V, carbon_embodied: V) -> V:
     """Grams of CO2e of the electricity and of making the hardware."""
     return carbon_operational + carbon_embodied
+
+
+def sci(carbon_total: V, total_compute: V) -> V:
+    """Grams of CO2e a FLOP: ((E × I) + M) per R, R being the FLOPs of all runs.
+
+    Software Carbon Intensity for AI, Green Software Foundation, 8.2: a provider's units.
+    """
+    return carbon_total / total_compute
 
 
 def water(energy_it: V, wue: V, energy: V, grid_water: V) -> V:
@@ -166,7 +184,9 @@ FIGURES: tuple[Callable[..., V], ...] = (
     cost,
     carbon_operational,
     carbon_embodied,
+    abiotic_depletion,
     carbon_total,
+    sci,
     water,
 )
 

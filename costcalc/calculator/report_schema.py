@@ -64,6 +64,12 @@ class Results(TypedDict):
     carbon_operational: Figure
     carbon_embodied: Figure
     carbon_total: Figure
+    sci: NotRequired[
+        Annotated[Figure, Field(description="Software Carbon Intensity for AI; per: other units")]
+    ]
+    abiotic_depletion: NotRequired[
+        Annotated[Figure, Field(description="of making the devices, as antimony")]
+    ]
     carbon_operational_market: NotRequired[
         Annotated[Null[Figure], Field(description="market-based; apart, never in a total")]
     ]

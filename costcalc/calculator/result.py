@@ -41,6 +41,8 @@ UNITS = {
     "carbon_operational": "kgCO2e",
     "carbon_embodied": "kgCO2e",
     "carbon_total": "kgCO2e",
+    "sci": "gCO2e/EFLOP",
+    "abiotic_depletion": "kgSbeq",
 }
 # What is told first, in the words that people have for it, in a line and at the head of one.
 SAID = {"wall_clock": "time", "cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
@@ -59,6 +61,7 @@ BY_TIME = (
     "carbon_operational",
     "carbon_embodied",
     "carbon_total",
+    "abiotic_depletion",
 )
 # ... and what a run of stages has the sum of; the others are of one part.
 SUMS = ("training_compute", "total_compute", *BY_TIME)
@@ -115,6 +118,7 @@ class Result:
     basis: Basis
     why: str = ""
     convention: str = ""
+    per: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # other functional units
 
     @classmethod
     def of(cls, value: float, low: float, high: float, unit: str, basis: Basis) -> Result:
@@ -149,7 +153,9 @@ class Result:
         """As the report says it."""
         made = asdict(self)
         return {
-            name: made[name] for name in made if made[name] or name not in ("why", "convention")
+            name: made[name]
+            for name in made
+            if made[name] or name not in ("why", "convention", "per")
         }
 
 

@@ -18,6 +18,7 @@ from costcalc.catalog.figure import (
     Bandwidth,
     Bytes,
     Date,
+    Depletion,
     Emission,
     Figure,
     Money,
@@ -127,6 +128,9 @@ class Accelerator(Record):
         {}, description="measured share of the dense peak that a large matrix product reaches"
     )
     embodied: Emission | None = Field(None, description="a device, without its server")
+    abiotic_depletion: Depletion | None = Field(
+        None, description="minerals and metals that making a device depletes, as antimony"
+    )
     purchase: Money | None = None
     check: SecondRoad | None = None
     prices: tuple[Price, ...] = ()

@@ -118,6 +118,7 @@ BOUNDS: dict[str, tuple[float, float, str]] = {
     "memory": (1e8, 1e14, "0.1 GB to 100 TB"),
     "memory_bandwidth": (1e9, 1e17, "1 GB/s to 100 PB/s"),
     "embodied": (1e3, 1e7, "1 kgCO2e to 10 tCO2e"),
+    "abiotic_depletion": (0.1, 1e3, "0.1 to 1000 gSbeq"),
     "purchase": (10.0, 5e6, "10 USD to 5 MUSD"),
 }
 RATES = {"fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "fp4"}

@@ -255,11 +255,16 @@ def total(parts: Sequence[Mapping[str, Figure]], times: Sequence[float] = ()) ->
 
     The time of a part is of one of its runs, that of the sum of all: ``times`` as long, each.
     """
-    made = {key: _total(key, [part[key] for part in parts]) for key in UNITS}
+    made = {
+        key: _total(key, [part.get(key) or _null(key, _EARLIER) for part in parts]) for key in UNITS
+    }
     if any(number != 1 for number in times):
         longer = [_longer(part["wall_clock"], n) for part, n in zip(parts, times, strict=True)]
         made["wall_clock"] = _total("wall_clock", longer)
     return made
+
+
+_EARLIER = "a report of an earlier release does not say it"
 
 
 def _longer(figure: Figure, times: float) -> Figure:

@@ -38,6 +38,10 @@ ROWS = {
     "carbon_embodied": "CO2e, hardware",
     "carbon_total": "CO2e, total",
 }
+FURTHER = {  # rows only where they are known
+    "sci": "Carbon intensity (SCI for AI)",
+    "abiotic_depletion": "Abiotic depletion, hardware",
+}
 KINDS = {
     "estimated": "estimated",
     "measured": "time and energy measured",
@@ -135,7 +139,9 @@ class View:
     def label(self, key: str) -> str:
         """What a figure is called; of several runs together, that it is of all of them."""
         all_runs = self.by_run.get("time") == "of all runs"
-        return _OF_ALL.get(key, "") if all_runs and key in _OF_ALL else ROWS.get(key, key)
+        return (
+            _OF_ALL.get(key, "") if all_runs and key in _OF_ALL else (ROWS | FURTHER).get(key, key)
+        )
 
     @cached_property
     def by_run(self) -> Mapping[str, object]:
@@ -199,7 +205,9 @@ class View:
     @property
     def rows(self) -> list[Shown]:
         """The figures that every document shows, each with who says it."""
-        return [self.said(key) for key in ROWS]
+        further = [key for key in FURTHER if key in self.figures]
+        known = [key for key in further if self.figures[key].value is not None]
+        return [self.said(key) for key in (*ROWS, *known)]
 
     @property
     def headline(self) -> list[Shown]:

@@ -48,6 +48,24 @@ def embodied(given: Input, devices: Devices) -> Known:
             source=host.host.sources[made.source].title if made else host.host.name,
             why=f"a device's share of {host.host.name} without accelerators",
         )
+    depleted = devices.accelerator.abiotic_depletion
+    if depleted is None:
+        why["abiotic_device"] = (
+            f"no abiotic depletion of {devices.accelerator.name} is known: its profile has none"
+        )
+    else:
+        value, low, high = bounds(depleted)
+        known["abiotic_device"] = Assumption(
+            key="embodied.abiotic_depletion",
+            value=value,
+            unit="gSbeq",
+            basis="profile",
+            low=low,
+            high=high,
+            source=devices.accelerator.sources[depleted.source].title,
+            year=depleted.year,
+            why=depleted.note or "a device without its server",
+        )
     found = Known(known=known, why=why)
-    weights = {"embodied_device": "kgCO2e", "embodied_host": "kgCO2e"}
+    weights = {"embodied_device": "kgCO2e", "embodied_host": "kgCO2e", "abiotic_device": "gSbeq"}
     return found.said(given, **weights, lifetime="year", lifetime_utilization="1")

@@ -47,6 +47,7 @@ INPUTS = {
     "electricity": "price.electricity",
     "embodied_device": "embodied.device",
     "embodied_host": "embodied.host",
+    "abiotic_device": "embodied.abiotic_depletion",
     "lifetime": "embodied.lifetime",
     "lifetime_utilization": "embodied.utilization",
 }

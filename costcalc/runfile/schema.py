@@ -265,6 +265,9 @@ class Embodied(Section):
     host: Annotated[float, quantity("gCO2e", zero=True)] | None = Field(
         default=None, description="a device's share of its host"
     )
+    abiotic_depletion: Annotated[float, quantity("gSbeq", zero=True)] | None = Field(
+        default=None, description="minerals and metals that making one device depletes"
+    )
     lifetime: Annotated[float, quantity("s")] | None = key("years over which they are spread")
     utilization: Share | None = key("share of that life in which it works")
 

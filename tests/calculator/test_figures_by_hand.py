@@ -536,7 +536,7 @@ def test_what_a_report_covers(results, listed, counted) -> None:
     assert [part["counted"] for part in less["components"][3:5]] == [False, False]
     names = [stage["name"] for stage in made["boundary"]["stages"]]
     assert names[0] == "training"
-    assert [stage["counted"] for stage in made["boundary"]["stages"]] == [True] + [False] * 3
+    assert [stage["counted"] for stage in made["boundary"]["stages"]] == [True] + [False] * 9
     assert made["boundary"]["functional_unit"]["amount"] == 1.0
 
 

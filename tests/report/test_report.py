@@ -172,6 +172,9 @@ def test_a_consistent_lie_about_an_input_is_found_by_recomputing(
     half = wrong["results"]["carbon_embodied"]["value"]
     total["value"] = wrong["results"]["carbon_operational"]["value"] + half
     total["low"] = min(total["low"], total["value"])
+    sci = wrong["results"]["sci"]
+    sci["value"] = total["value"] * 1e21 / wrong["results"]["total_compute"]["value"]
+    sci["low"] = min(sci["low"], sci["value"])
     wrong["breakdown"]["carbon"]["making the hardware"] = half
     verdict = verify(file(tmp_path, wrong))
     assert verdict.steps[1].discrepancies == ()
