@@ -46,6 +46,7 @@ PLACE = ("pue", "grid", "wue", "grid_water")
 _MONEY = money("a purchase price")
 #: between these mean powers, in W a device, ranges of metered rows are interpolated
 _GRID = 10.0 ** (np.arange(-16, 41) / 8)
+_NOT_KEPT = "abiotic_device"  # of a figure that the ledger has not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +242,8 @@ def _unmetered(hardware: object) -> dict[str, object]:
 def _known(run: Mapping[str, object]) -> tuple[dict[str, Assumption], Mapping[str, str]]:
     request = load(dict(run), look_up)
     made = cost_of(request.parts[0], request, 0)
-    return dict(made.known), made.why
+    why = {name: reason for name, reason in made.why.items() if name != _NOT_KEPT}
+    return dict(made.known), why
 
 
 def restored(digest: str, run: str, known: str, scope: str | None, version: str) -> Kind:
