@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +10,25 @@ import jinja2
 
 
 def environment(
-    folder: Path, finalize: Callable[[object], object] | None = None
+    folder: Path, finalize: Callable[[object], object] | None = None, *, html: bool = False
 ) -> jinja2.Environment:
     """How every template is read: what is not there is an error, a line of a block leaves none."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - no HTML alone: finalize or filters escape, by each format
+        autoescape=html,  # noqa: S701 - else finalize or filters escape, by each format
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def page(folder: Path, template: str, **values: object) -> str:
+    """A page of HTML; all that it is given is escaped."""
+    return _of_pages(folder).get_template(template).render(**values)
+
+
+@functools.cache
+def _of_pages(folder: Path) -> jinja2.Environment:
+    return environment(folder, html=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.errors import not_found
@@ -47,10 +47,11 @@ def figure(estimate: Estimate, name: str) -> str:
         told = [f"== stage {stage.name} ==\n{figure(stage, wanted)}" for stage in estimate.stages]
         return "\n\n".join([f"{wanted} = {_value(wanted, estimate)}, of all stages", *told])
     made = next((one for one in formulas.FIGURES if one.__name__ == wanted), None)
+    title = f"{wanted} = {_value(wanted, estimate)}"
     if made is None or wanted in _WORKLOAD:
-        return "\n".join(_counted(wanted, estimate))
+        return "\n".join([title, *_counted(wanted, estimate)])
     listed = {item.key: item for item in estimate.inputs}
-    return "\n".join(_figure(made, estimate, listed, set()))
+    return "\n".join([title, *_figure(made, estimate, listed, set())])
 
 
 def explain(estimate: Estimate) -> Iterator[str]:
@@ -61,6 +62,21 @@ def explain(estimate: Estimate) -> Iterator[str]:
             yield from ("", f"== stage {stage.name} ==")
             yield from explain(stage)
         return
+    yield estimate.name
+    for block in explained(estimate):
+        yield from ("", block.title, *block.lines) if block.title else block.lines
+
+
+class Block(NamedTuple):
+    """What explains one figure: it with its value, and how that comes about."""
+
+    name: str
+    title: str
+    lines: Sequence[str]
+
+
+def explained(estimate: Estimate) -> Iterator[Block]:
+    """What explains each figure of one part, in the order of the flow; then the other inputs."""
     listed = {item.key: item for item in estimate.inputs}
     yield from _workload(estimate)
     shown: set[str] = set()
@@ -69,9 +85,11 @@ def explain(estimate: Estimate) -> Iterator[str]:
         if name in formulas.INPUTS and not estimate.values.keys() >= set(formulas.needs(each)):
             continue  # given as it is
         if name in estimate.values or name in estimate.results:
-            yield ""
-            yield from _figure(each, estimate, listed, shown)
-    yield from _rest(estimate, shown)
+            lines = tuple(_figure(each, estimate, listed, shown))
+            yield Block(name, f"{name} = {_value(name, estimate)}", lines)
+    rest = tuple(_rest(estimate, shown))
+    if rest:
+        yield Block("", "Other inputs", rest)
 
 
 # Figures before the formulas, and what works each out.
@@ -108,10 +126,16 @@ _WORKLOAD = (
 )
 
 
+def _workload(estimate: Estimate) -> Iterator[Block]:
+    for name in _WORKLOAD:
+        lines = tuple(_counted(name, estimate))
+        yield Block(name, f"{name} = {_value(name, estimate)}", lines)
+    yield Block("steps", "", tuple(_steps(estimate)))
+
+
 def _counted(name: str, estimate: Estimate) -> Iterator[str]:
-    """A figure before the formulas: what it is, by which convention, and who works it out."""
+    """Of a figure before the formulas: by which convention it is, and what works it out."""
     result = estimate.results[name]
-    yield f"{name} = {_value(name, estimate)}"
     if result.convention:
         yield f"  counted: {result.convention}"
     if result.value is None:
@@ -120,11 +144,7 @@ def _counted(name: str, estimate: Estimate) -> Iterator[str]:
         yield f"  worked out by {_place(_BY[name])}"
 
 
-def _workload(estimate: Estimate) -> Iterator[str]:
-    yield estimate.name
-    for name in _WORKLOAD:
-        yield ""
-        yield from _counted(name, estimate)
+def _steps(estimate: Estimate) -> Iterator[str]:
     for text in estimate.details.get("steps", ()):
         yield f"  {text[0]}: {text[1]}"
     if estimate.breakdown.get("step"):
@@ -141,7 +161,6 @@ def _figure(
     shown: set[str],
 ) -> Iterator[str]:
     name = made.__name__
-    yield f"{name} = {_value(name, estimate)}"
     result = estimate.results.get(name)
     if name in estimate.measured:
         yield "  measured: given in the run file, in place of its formula"
@@ -182,8 +201,6 @@ def _input(need: str, item: Assumption, *, again: bool) -> Iterator[str]:
 
 def _rest(estimate: Estimate, shown: set[str]) -> Iterator[str]:
     rest = [item for item in estimate.inputs if item.key not in shown]
-    if rest:
-        yield from ("", "Other inputs")
     for item in rest:
         value = value_of(item) if isinstance(item, Assumption) else str(item.value)
         place = f"{item.where}: " if item.where else ""

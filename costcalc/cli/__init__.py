@@ -69,7 +69,10 @@ COMMANDS = {
     ),
     "report": ("costcalc.cli.report", "Reports: verify, merge, compare, show, render, import."),
     "track": ("costcalc.cli.track", "Measure a command; merge the records of a job."),
-    "serve": ("costcalc.cli.serve", "The web calculator and its REST API, on this machine."),
+    "serve": (
+        "costcalc.cli.serve",
+        "The web calculator and its REST API, on this machine; Ctrl-C ends it.",
+    ),
     "when": (
         "costcalc.cli.when",
         (

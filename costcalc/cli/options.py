@@ -12,6 +12,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.numerals import NUMBER
 from costcalc.base.reading import scalar
 from costcalc.catalog.parts import slice_of
+from costcalc.runfile.flags import FLAGS
 
 RunFile = Annotated[
     Path | None,
@@ -163,35 +164,6 @@ def wrong(key: str, message: str) -> InputError:
     return InputError(Problem(key=key, message=message))
 
 
-_KEYS = {
-    "parameters": "model.parameters",
-    "tokens": "training.tokens",
-    "samples": "training.samples",
-    "steps": "training.steps",
-    "epochs": "training.epochs",
-    "sequence_length": "training.sequence_length",
-    "batch": "training.global_batch",
-    "runs": "training.runs",
-    "flops": "model.flops",
-    "method": "training.method",
-    "precision": "training.precision",
-    "software": "training.software",
-    "accelerator": "hardware.accelerator",
-    "count": "hardware.count",
-    "power": "hardware.board_power",
-    "instance": "hardware.instance",
-    "nodes": "hardware.nodes",
-    "region": "site.region",
-    "pue": "site.pue",
-    "grid": "site.grid",
-    "price": "price.device_hour",
-    "energy": "measured.energy",
-    "energy_it": "measured.energy_it",
-    "provider": "price.provider",
-    "plan": "price.plan",
-}
-
-
 def changes(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the options say, as dotted keys of the run file.
 
@@ -199,7 +171,7 @@ def changes(given: Mapping[str, Any]) -> dict[str, Any]:
         InputError: ``--set`` or ``--limit`` without ``=``, or of no known limit.
     """
     made: dict[str, Any] = {
-        key: scalar(given[name]) for name, key in _KEYS.items() if given.get(name) is not None
+        key: scalar(given[name]) for name, key in FLAGS.items() if given.get(name) is not None
     }
     model = given.get("model")
     if model is not None:

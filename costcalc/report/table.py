@@ -32,20 +32,20 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(estimate.name, style="bold")]
-    subtitle = _subtitle(estimate.details)
-    if subtitle:
-        parts.append(Text(subtitle, style="dim"))
+    beneath = subtitle(estimate.details)
+    if beneath:
+        parts.append(Text(beneath, style="dim"))
     parts += [Text(""), _headline(estimate, verbose=verbose)]
     parts += _limits(estimate.limits)
     if estimate.stages:
         parts += [_heading("Stages"), _stages(estimate.stages)]
-    how = [*estimate.details.get("steps", ()), *_measured(estimate)]
+    how = [*estimate.details.get("steps", ()), *nearby(estimate)]
     if how:
         parts += [_heading("How it comes about"), _pairs(how)]
     shown = {of: split for of, split in estimate.breakdown.items() if of != "step" or verbose}
     if shown:
         parts += [_heading("Where it goes"), _bars(shown)]
-    like = _like(estimate)
+    like = likened(estimate)
     if like:
         parts.append(_pairs([("as much as", like)]))
     drivers = list(_drivers(estimate))
@@ -57,7 +57,7 @@ def render(estimate: Estimate, *, verbose: bool = False) -> RenderableType:
     return Group(*parts)
 
 
-def _measured(estimate: Estimate) -> Iterator[tuple[str, str]]:
+def nearby(estimate: Estimate) -> Iterator[tuple[str, str]]:
     """The nearest run that was measured, where one is near."""
     from costcalc.calculator.nearby import nearest
 
@@ -91,7 +91,8 @@ def _pairs(rows: Iterable[Sequence[str]]) -> RenderableType:
     return _grid(rows, _NAME, {"overflow": "fold"})
 
 
-def _subtitle(details: Mapping[str, Any]) -> str:
+def subtitle(details: Mapping[str, Any]) -> str:
+    """On what, in which precision and where, as far as it is said."""
     hardware = details.get("hardware")
     parts = []
     if hardware:
@@ -106,10 +107,9 @@ def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
     rows = []
     for key, label in (HEADLINE | {"water": "Water"} if verbose else HEADLINE).items():
         result = estimate.results[key]
-        note = result.why if result.value is None else _note(key, estimate)
         between = span(result.low, result.high, result.value, result.unit)
         text = human(result.value, result.unit, exact=result.low == result.high)
-        rows.append((label, text, between, note))
+        rows.append((label, text, between, note(key, estimate)))
     return _grid(
         rows,
         {"style": "bold", "no_wrap": True},
@@ -119,7 +119,10 @@ def _headline(estimate: Estimate, *, verbose: bool) -> RenderableType:
     )
 
 
-def _note(key: str, estimate: Estimate) -> str:
+def note(key: str, estimate: Estimate) -> str:
+    """What is said beside a figure of the headline: of what it is, or why it is not known."""
+    if estimate.results[key].value is None:
+        return estimate.results[key].why
     details, results = estimate.details, estimate.results
     if key == "wall_clock" and results["device_hours"].value is not None:
         return _held(results["device_hours"], details)
@@ -188,7 +191,7 @@ def _widths(shares: Sequence[float]) -> list[int]:
     return widths
 
 
-def _like(estimate: Estimate) -> str:
+def likened(estimate: Estimate) -> str:
     """What the carbon and the energy compare with in everyday life."""
     from costcalc.catalog.equivalence import equivalences
 
@@ -213,7 +216,7 @@ def _assumed(estimate: Estimate, *, verbose: bool) -> Iterator[RenderableType]:
     listed = [a for a in estimate.inputs if verbose or a.basis not in ("given", "measured")]
     if not listed:
         return
-    ranked = listed if verbose else _by_weight(estimate, listed)[:4]
+    ranked = listed if verbose else by_weight(estimate, listed)[:4]
     yield _heading("Assumed" if not verbose else "Every input, with its source")
     rows = []
     for item in ranked:
@@ -235,9 +238,10 @@ def _cut(text: str, width: int = 52) -> str:
     return text if len(text) <= width else text[: width - 2].rstrip() + "…)"
 
 
-def _by_weight(
+def by_weight(
     estimate: Estimate, listed: Sequence[Assumption | Choice]
 ) -> list[Assumption | Choice]:
+    """Assumptions, those first that most of a range goes with."""
     weight: dict[str, float] = {}
     for driver in estimate.drivers:
         weight[driver["key"]] = max(weight.get(driver["key"], 0.0), float(driver["share"]))

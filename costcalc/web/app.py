@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -54,8 +57,11 @@ def app(working: Working, hosts: Collection[str] = (), embed: Collection[str] = 
         working.stop()
 
     return Starlette(
-        routes=[*_api(working)],
-        middleware=[Middleware(Guard, hosts=hosts, embed=embed)],
+        routes=[*_api(working), *_pages(working), *_static()],
+        middleware=[
+            Middleware(Guard, hosts=hosts, embed=embed),
+            Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4),
+        ],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )
@@ -84,6 +90,72 @@ def _got(working: Working, name: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = str(request.path_params.get("name", "")).encode()
         return response(await working.ask(name, body, dict(request.query_params)))
+
+    return endpoint
+
+
+def _pages(working: Working) -> list[Route]:
+    """The pages, by the names that ``pages.PATHS`` links to."""
+    made = [Route("/", _page(working, "calculate"), methods=["GET", "POST"])]
+    made += [
+        Route(f"/{name}", _page(working, name), methods=["GET", "POST"])
+        for name in ("compare", "plan", "finished", "check")
+    ]
+    return [*made, Route("/api", _page(working, "api")), Route("/report", _report(working))]
+
+
+def _page(working: Working, name: str) -> Endpoint:
+    most = bounds.REPORT + 10_000 if name == "check" else bounds.BODY
+
+    async def endpoint(request: Request) -> Response:
+        given = {
+            "part": request.headers.get("x-costcalc-part", ""),
+            "content_type": request.headers.get("content-type", ""),
+            "base": f"{request.url.scheme}://{request.url.netloc}",
+        }
+        if request.method == "POST":
+            body = await body_of(request, most)
+            if isinstance(body, Answer):
+                return response(body)
+            return response(await working.ask(f"form/{name}", body, given))
+        return response(await working.ask(f"page/{name}", _query(request), given))
+
+    return endpoint
+
+
+def _report(working: Working) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return response(await working.ask("report", _query(request), {}))
+
+    return endpoint
+
+
+def _query(request: Request) -> bytes:
+    query: bytes = request.scope["query_string"]
+    return query
+
+
+def _static() -> list[Route]:
+    """Sheets and modules, read once: no address is looked for in a folder."""
+    made = []
+    for path in sorted((Path(__file__).parent / "static").iterdir()):
+        if path.suffix in _MEDIA:
+            body, kind = path.read_bytes(), _MEDIA[path.suffix]
+            made.append(Route(f"/static/{path.name}", _held(body, kind)))
+    return made
+
+
+_MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+def _held(body: bytes, kind: str) -> Endpoint:
+    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": tag}
+
+    async def endpoint(request: Request) -> Response:
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type=kind, headers=headers)
 
     return endpoint
 

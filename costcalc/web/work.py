@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 from costcalc.base.errors import CostcalcError
-from costcalc.web import answer, api, openapi
+from costcalc.web import answer, api, checking, openapi, pages
 from costcalc.web.answer import Answer
 
 Work = Callable[[bytes, Mapping[str, str]], Answer]
@@ -27,6 +27,12 @@ WORKS: Mapping[str, Work] = {
     "regions": api.listed("regions"),
     "peak": api.peak,
     "openapi.json": openapi.served,
+    **{f"page/{name}": pages.got(name) for name in pages.ASKED},
+    **{f"form/{name}": pages.sent(name) for name in pages.ASKED},
+    "page/check": checking.got,
+    "form/check": checking.sent,
+    "page/api": pages.described,
+    "report": pages.report,
 }
 
 
@@ -60,3 +66,4 @@ def warm() -> None:
         "site": {"region": "aws:us-east-1"},
     }
     work("estimate", json.dumps(run).encode(), {})
+    work("page/calculate", b"", {})

@@ -24,7 +24,7 @@ from costcalc.report.importing.build import report as recorded
 from costcalc.report.project import merge, runs_of
 from costcalc.report.recompute import Again, asked, recompute
 from costcalc.report.renderings import render
-from costcalc.report.renderings.html import _ranges, _splits, _tables
+from costcalc.report.renderings.html import _ranges, _tables, splits
 from costcalc.report.renderings.latex import number, quantity
 from costcalc.report.renderings.model_card import END, START, into
 from costcalc.report.view import View, listed, plain, shown
@@ -209,11 +209,11 @@ def test_bars_stand_34_below_one_another() -> None:
     assert [(bar.y, bar.colour) for bar in _ranges(View(made))] == [(8, 0), (42, 1)]
     assert "92" in render(made, "html")
     parts = {f"p{n}": 9.0 - n for n in range(7)}
-    (split,) = _splits(View(report(results(), breakdown={"cost": parts})))
+    (split,) = splits(View(report(results(), breakdown={"cost": parts})))
     assert [share.colour for share in split.parts] == [0, 1, 2, 3, 4, 5, 0]
     assert split.title == "Cost"
     assert split.parts[0].amount == "9.00 USD"
-    (other,) = _splits(View(report(results(), breakdown={"x": {"a": 1.0}})))
+    (other,) = splits(View(report(results(), breakdown={"x": {"a": 1.0}})))
     assert (other.title, other.parts[0].amount) == ("x", "1.00")
 
 

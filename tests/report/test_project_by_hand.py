@@ -18,7 +18,7 @@ from costcalc.report.importing.sacct import seconds_of
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render
-from costcalc.report.renderings.html import _ranges, _splits
+from costcalc.report.renderings.html import _ranges, splits
 from costcalc.report.renderings.latex import escape, quantity
 from costcalc.report.view import View, plain, shown
 
@@ -292,7 +292,7 @@ def test_bars_of_ranges_are_multiples_of_the_value() -> None:
 def test_splits_are_shares_of_600_largest_first() -> None:
     """30 and 90 of 120 are a quarter and three: 450 from 0 on, 150 from 450 on; 0 is not drawn."""
     made = report(results(), breakdown={"cost": {"a": 30.0, "b": 90.0, "c": 0.0}})
-    (split,) = _splits(View(made))
+    (split,) = splits(View(made))
     assert [(p.name, p.x, p.width, p.percent) for p in split.parts] == [
         ("b", "0.00", "450.00", "75 %"),
         ("a", "450.00", "150.00", "25 %"),

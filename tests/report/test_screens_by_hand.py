@@ -154,21 +154,21 @@ def test_of_many_parts_eight_are_drawn_largest_first() -> None:
 def test_likened_from_a_tenth_of_one_on() -> None:
     """A seat to New York is 833 kg (DESNZ): 83.3 kg are a tenth, 80 kg are too little to say."""
     for kg, said in ((1666.0, "2 seats"), (833.0, "1 seat on"), (83.4, "0.1 seats"), (80.0, "")):
-        words = table._like(estimate({"carbon_total": kg}))
+        words = table.likened(estimate({"carbon_total": kg}))
         assert ("seat" in words) is bool(said)
         assert said in words
         # 248.5 g a km (EPA: 400 g a mile): to two figures
         assert words.startswith(f"{float(f'{kg / 0.2485:.2g}'):,.0f} km by car")
-    home = table._like(estimate({"energy": 10715.0}))  # EIA: a US home's 10,715 kWh a year
+    home = table.likened(estimate({"energy": 10715.0}))  # EIA: a US home's 10,715 kWh a year
     assert home.startswith("1 ")
-    assert table._like(estimate({})) == ""
+    assert table.likened(estimate({})) == ""
 
 
 def test_units_that_are_no_gpus_are_told() -> None:
     hardware = {"count": 1024, "name": "X", "unit": "chip"}
-    assert table._subtitle({"hardware": hardware, "region": "FR"}) == "1,024 × X (chip) · FR"
-    assert table._subtitle({"hardware": hardware | {"unit": "GPU"}}) == "1,024 × X"
-    assert table._subtitle({"precision": "bf16"}) == "bf16"
+    assert table.subtitle({"hardware": hardware, "region": "FR"}) == "1,024 × X (chip) · FR"
+    assert table.subtitle({"hardware": hardware | {"unit": "GPU"}}) == "1,024 × X"
+    assert table.subtitle({"precision": "bf16"}) == "bf16"
 
 
 def test_a_value_with_its_range_in_its_unit() -> None:
@@ -193,24 +193,24 @@ def test_steps_of_the_pipeline_are_shown_in_their_units() -> None:
 
 def test_a_step_goes_to_its_parts_largest_first() -> None:
     made = estimate({}, breakdown={"step": {"network": 1.0, "compute": 3.0, "wait": 0.0}})
-    assert "  a step goes to: compute 75 %, network 25 %" in list(explain._workload(made))
+    assert "  a step goes to: compute 75 %, network 25 %" in list(explain.explain(made))
 
 
 def test_what_worked_a_figure_out_and_why_another_is_unknown() -> None:
     """Parameters are counted, not worked out by one function; a measured step by none."""
     step = {"compute": 1.0}
     made = estimate({"parameters": 8e9, "step_time": 2.0}, breakdown={"step": step})
-    lines = list(explain._workload(made))
+    lines = list(explain.explain(made))
     at = lines.index("parameters = 8.00 B")
     assert lines[at + 1] == ""
     at = lines.index("step_time = 2.00 s")
     assert lines[at + 1] == "  worked out by costcalc/throughput/step.py, step_time"
     at = lines.index("training_compute = unknown")
     assert lines[at + 1] == "  unknown: not said"
-    given = list(explain._workload(estimate({"step_time": 2.0})))  # by no model of a step
+    given = list(explain.explain(estimate({"step_time": 2.0})))  # by no model of a step
     assert given[given.index("step_time = 2.00 s") + 1] == ""
     assert "  worked out by costcalc/throughput/stage.py, throughput" in list(
-        explain._workload(estimate({"utilization": 0.4}))
+        explain.explain(estimate({"utilization": 0.4}))
     )
 
 
@@ -231,7 +231,7 @@ def test_five_drivers_are_told_of_a_figure() -> None:
 
 def test_what_no_formula_shows_is_listed_last() -> None:
     odd = assumption("x.odd", 3.0, why="so")
-    assert list(explain._rest(estimate({}, assumptions=[odd]), set())) == [
+    assert list(explain.explain(estimate({}, assumptions=[odd])))[-3:] == [
         "",
         "Other inputs",
         "  x.odd = 3.000  (default) S; so",

@@ -76,7 +76,7 @@ def html(view: View) -> str:
         escape,
         ranges=ranges,
         ranges_height=34 * len(ranges) + 24,
-        splits=list(_splits(view)),
+        splits=list(splits(view)),
         tables=list(_tables(view)),
     )
 
@@ -103,7 +103,8 @@ def _ranges(view: View) -> Iterator[RangeBar]:
         )
 
 
-def _splits(view: View) -> Iterator[Split]:
+def splits(view: View) -> Iterator[Split]:
+    """Where money, energy, carbon and the time of a step go, of the parts there are."""
     for of, parts in (view.report.get("breakdown") or {}).items():
         amounts = {name: float(value) for name, value in parts.items() if value > 0}
         total, x = sum(amounts.values()), 0.0
