@@ -41,6 +41,21 @@ def driver() -> Any:
     return amdsmi
 
 
+def devices(smi: Any) -> list[tuple[Device, Any]]:
+    """The devices, each with its handle, in the order of the driver."""
+    return [
+        (_device(smi, index, handle), handle)
+        for index, handle in enumerate(smi.amdsmi_get_processor_handles())
+    ]
+
+
+def _device(smi: Any, index: int, handle: Any) -> Device:
+    name = "AMD GPU"
+    with suppress(Exception):
+        name = str(smi.amdsmi_get_gpu_asic_info(handle)["market_name"])
+    return Device(uuid=str(smi.amdsmi_get_gpu_device_uuid(handle)), name=name, index=index)
+
+
 def _counted(smi: Any, handle: Any) -> float:
     """Joules since the driver was loaded."""
     found = smi.amdsmi_get_energy_count(handle)
@@ -80,8 +95,8 @@ class AmdSmi:
             NoDriverError: there is no AMD driver.
         """
         self._smi = smi = driver()
-        handles = list(smi.amdsmi_get_processor_handles())
-        self.found = tuple(self._device(index, handle) for index, handle in enumerate(handles))
+        known = devices(smi)
+        self.found, handles = tuple(each for each, _ in known), [handle for _, handle in known]
         zeros = _zeros(smi, handles)
         parts = []
         for device in self._picks(self.found):
@@ -102,14 +117,6 @@ class AmdSmi:
     def every(self) -> float | None:
         """Seconds after which :meth:`sample` is of use; None where it is of none."""
         return 1.0 if self._power else None
-
-    def _device(self, index: int, handle: Any) -> Device:
-        name = "AMD GPU"
-        with suppress(Exception):
-            name = str(self._smi.amdsmi_get_gpu_asic_info(handle)["market_name"])
-        return Device(
-            uuid=str(self._smi.amdsmi_get_gpu_device_uuid(handle)), name=name, index=index
-        )
 
     def _part(
         self, device: Device, handles: Sequence[Any], zeros: Sequence[bool], began: float

@@ -167,7 +167,7 @@ class Background:
             from costcalc.tracking import detect
             from costcalc.tracking.metering import Metering
         found = detect.host()
-        self._metering = Metering(self._place, self._boot, found)
+        self._metering = Metering(self._place, self._boot, found, elapsed=self._elapsed())
         self._records.change(
             versions=_versions(),
             machine={

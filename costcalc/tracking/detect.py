@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from costcalc.tracking import nvml
+from costcalc.tracking import amd_smi, nvml
 from costcalc.tracking.records import Device, Place
 
 # Which devices of a node a process may see; the first that is set counts.
@@ -73,12 +74,13 @@ def _slice(devices: Sequence[Device], word: str) -> Device | None:
 
 
 def seen_by_driver(env: Mapping[str, str] | None = None) -> tuple[Device, ...]:
-    """The NVIDIA devices that this process may use, asked of the driver alone: quick."""
-    try:
-        found = [device for device, _ in nvml.devices(nvml.driver())]
-    except Exception:  # noqa: BLE001  (no driver)
-        return ()
-    return visible(found, os.environ if env is None else env)
+    """The devices that this process may use, asked of their drivers alone: quick."""
+    found: list[Device] = []
+    for vendor in (nvml, amd_smi):
+        with suppress(Exception):  # no driver
+            named = [device for device, _ in vendor.devices(vendor.driver())]
+            found += visible(named, os.environ if env is None else env)
+    return tuple(found)
 
 
 def of_the_job(devices: Sequence[Device], place: Place) -> tuple[Device, ...]:

@@ -134,10 +134,10 @@ class HostModel:
     name = NAME
     every = None
 
-    def __init__(self, boot: str, share: Share) -> None:
+    def __init__(self, boot: str, share: Share, began: float) -> None:
         self._boot, self._share = boot, share
         self._load: Load | None = None
-        self._at = 0.0
+        self._at = began  # the load before the first mark is taken to be that after it
         self._early: deque[_Stretch] = deque(maxlen=_EARLY)
         self._readers: list[_Modelled] = []
         self._lock = threading.Lock()
@@ -146,7 +146,7 @@ class HostModel:
         """Take down the load since the last mark; nothing is waited for."""
         with self._lock:
             if self._load is None:
-                self._load, self._at = Load(), ticks()
+                self._load = Load()
                 return
             now = ticks()
             stretch = (now - self._at, self._load.since())

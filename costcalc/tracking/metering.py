@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from costcalc.tracking import detect, meters, sharing
 from costcalc.tracking.aside import Aside
+from costcalc.tracking.metered import ticks
 from costcalc.tracking.neighbours import Neighbours
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ _WAIT = 3.0  # seconds in which a driver says which devices there are
 
 
 class Metering:
-    """What a process meters; nothing before :meth:`begin`."""
+    """What a process meters; nothing before :meth:`begin`.
 
-    def __init__(self, place: Place, boot: str, found: HostShare) -> None:
-        self._place, self._boot = place, boot
+    The process has been tracked for ``elapsed`` seconds: what a meter missed of them is its gap.
+    """
+
+    def __init__(self, place: Place, boot: str, found: HostShare, *, elapsed: float = 0.0) -> None:
+        self._place, self._boot, self._began = place, boot, ticks() - elapsed
         self._neighbours = Neighbours(place.job, boot, found)
         self._meters: Meters | None = None
         self._driver = Aside("costcalc-driver")
@@ -58,6 +62,7 @@ class Metering:
             devices=self._of_the_job,
             ours=sharing.of_the_job(self._place),
             signs=self._neighbours,
+            began=self._began,
         )
         found.start()
         self._meters = found

@@ -109,6 +109,7 @@ class Meters:
 
     ``devices`` picks those to meter of the devices that are found; ``host`` meters CPU and memory,
     of which ``share`` says, at each reading, how much is the job's and how much other jobs took.
+    What passed since ``began`` (:func:`ticks`) and before a meter answered is its gap.
     """
 
     def __init__(
@@ -120,13 +121,14 @@ class Meters:
         share: Share = all_of_it,
         ours: Callable[[int], bool] = lambda _: True,
         signs: Signs | None = None,
+        began: float | None = None,
     ) -> None:
         self._notes = Notes()
-        self._began = ticks()
+        self._began = ticks() if began is None else began
         note = self._notes.add
         self._share = share
         sharing = Sharing(ours, signs, note)
-        self._model = HostModel(boot, self._hosts) if host else None
+        self._model = HostModel(boot, self._hosts, self._began) if host else None
         sources: list[Source] = [Nvml(devices, sharing, note), AmdSmi(devices, sharing, note)]
         if self._model is not None:
             sources += [Rapl(boot, self._hosts), self._model]

@@ -132,8 +132,12 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_the_seconds_before_codecarbon_answers_are_modelled_too(hand: SimpleNamespace) -> None:
-    """2 s at 80 W before it answers, 1 s at 40 after, and 20 W of memory; 5 s after the end."""
-    model = HostModel("b", lambda: (1.0, 0.0))
+    """2 s at 80 W before it answers, 1 s at 40 after, and 20 W of memory; 5 s after the end.
+
+    The first look is half a second after the beginning.
+    """
+    hand.now = 0.5
+    model = HostModel("b", lambda: (1.0, 0.0), 0.0)
     model.mark()
     hand.now, hand.load = 2.0, 80.0
     model.mark()
@@ -150,7 +154,7 @@ def test_the_seconds_before_codecarbon_answers_are_modelled_too(hand: SimpleName
 
 
 def test_a_model_reads_each_stretch_once(hand: SimpleNamespace) -> None:
-    model = HostModel("b", lambda: (1.0, 0.0))
+    model = HostModel("b", lambda: (1.0, 0.0), 0.0)
     model.mark()
     cpu, _ = model.open(0.0)
     for hand.now in (1.0, 2.0, 3.0):
@@ -221,7 +225,7 @@ def test_apples_chip_is_processor_and_device(
     chips = [AppleSiliconChip(5.0, chip_part=part) for part in ("CPU", "GPU")]
     monkeypatch.setattr(by_codecarbon, "hardware", lambda: chips)
     monkeypatch.setattr(host_model, "asked", lambda: {"reads": True})
-    parts = HostModel("b", lambda: (1.0, 0.0)).open(0.0)
+    parts = HostModel("b", lambda: (1.0, 0.0), 0.0).open(0.0)
     assert [(p.key, p.component, p.meter, p.basis) for p in parts] == [
         ("cpu:b", "cpu", "AppleSiliconChip (CodeCarbon)", "measured"),
         ("gpu:b", "device", "AppleSiliconChip (CodeCarbon)", "measured"),

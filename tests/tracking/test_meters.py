@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import nvml
 
 from costcalc.tracking import amd_smi, host_model, metered, meters, rapl
-from costcalc.tracking.detect import visible
+from costcalc.tracking.detect import seen_by_driver, visible
 from costcalc.tracking.meters import Meters
 
 HERE = Path(__file__).parent
@@ -226,6 +226,16 @@ def test_a_machine_without_a_driver_is_told_apart_from_one_that_fails(clock: Clo
     assert made.read().notes == ()
 
 
+def test_what_passed_before_a_process_meters_is_a_gap(clock: Clock) -> None:
+    """A rank that finds after 10 s that nobody meters its device: 5 s of 15 are seen."""
+    nvml.install(1, watts=100.0, clock=clock)
+    clock.now = 10.0
+    made = begun(began=0.0)
+    clock.now = 15.0
+    energy = made.read().energy["gpu:GPU-0"]
+    assert (energy.joules, energy.gap) == (500.0, 10.0)
+
+
 def test_a_driver_that_fails_to_start_is_noted(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +385,12 @@ def test_amds_devices_are_split_by_memory(clock: Clock, monkeypatch: pytest.Monk
     clock.now = 1.0
     (energy,) = made.read().energy.values()
     assert (energy.joules, energy.others) == (pytest.approx(75.0), pytest.approx(25.0))
+
+
+def test_a_rank_sees_its_amd_device_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_amd(monkeypatch, Smi(clock, [100.0, 100.0]))
+    (seen,) = seen_by_driver({"ROCR_VISIBLE_DEVICES": "1"})
+    assert (seen.uuid, seen.index) == ("amd-1", 1)
 
 
 def test_an_amdsmi_that_does_not_fit_its_driver_is_told(
