@@ -67,14 +67,16 @@ def tracked(tmp_path: Path, run: Any = RUN, **options: Any) -> Any:
 
 
 def test_a_loop_is_measured_and_reported(tmp_path: Path) -> None:
+    began = time.monotonic()
     with tracked(tmp_path) as job:
         for _ in range(10):
             time.sleep(0.02)
             job.step(tokens=1000)
+    lasted = time.monotonic() - began
     data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
     assert data["details"]["tracking"]["steps"] == 10
     assert data["run"]["training"]["tokens"] == 10_000
-    assert data["results"]["wall_clock"]["value"] * 3600 == pytest.approx(0.25, abs=0.15)
+    assert 0.2 <= data["results"]["wall_clock"]["value"] * 3600 <= lasted
     assert data["results"]["wall_clock"]["basis"] == "measured"
     assert job.report["digest"] == data["digest"]
     assert job.output == tmp_path / "costs.yaml"
