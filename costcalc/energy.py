@@ -143,7 +143,7 @@ def power_assumptions(
     limit = _limit(accelerator, data)
     host = _host(choice)
     network = _network(accelerator, nodes, data)
-    redone = _redone(data)
+    redone = _share("hardware.redone", data["lost"], "redone", data)
     if limit is None:
         why = f"{accelerator.name}: its maker publishes no power and no estimate of it is known"
         return Power(board=None, idle=None, host=host, network=network, redone=redone, why_not=why)
@@ -354,24 +354,14 @@ def _network(accelerator: Accelerator, nodes: int, data: Mapping[str, Any]) -> A
     if nodes <= 1:
         return exact(key, 0.0, "1", basis="default", source="one node", why="one node: no switches")
     name = "torus" if accelerator.kind == "tpu" else "switched"
-    share = data["network"][name]
+    return _share(key, data["network"][name], "value", data)
+
+
+def _share(key: str, share: Mapping[str, Any], name: str, data: Mapping[str, Any]) -> Assumption:
+    """A share that stands in the file, whose value is under ``name``."""
     return Assumption(
         key=key,
-        value=share["value"],
-        low=share["low"],
-        high=share["high"],
-        unit="1",
-        basis="default",
-        source=data["sources"][share["source"]]["title"],
-        why=share["note"],
-    )
-
-
-def _redone(data: Mapping[str, Any]) -> Assumption:
-    share = data["lost"]
-    return Assumption(
-        key="hardware.redone",
-        value=share["redone"],
+        value=share[name],
         low=share["low"],
         high=share["high"],
         unit="1",

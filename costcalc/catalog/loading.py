@@ -52,6 +52,10 @@ class Record(BaseModel):
         """What stands in a user's own file; empty of what ships."""
         return dict(self._document.data) if self._document is not None else {}
 
+    def to_dict(self) -> dict[str, object]:
+        """As plain values, in the shape of its file; what it has not is left out."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
     def problem(self, path: Sequence[str | int], message: str) -> Problem:
         """A problem at the line of a key path."""
         if self._document is not None:

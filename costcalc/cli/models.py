@@ -37,10 +37,10 @@ def command(
     json: options.Json = False,
 ) -> None:
     """List the models known by name; with a NAME, show one with its sources."""
-    name = shown if name == "show" else None if name == "list" else name
+    name = options.entry(name, shown)
     if name is not None:
         one = presets.find(name)
-        print_json(to_dict(one)) if json else _show(one)
+        print_json(one.to_dict()) if json else _show(one)
         return
     found = [
         one
@@ -50,18 +50,13 @@ def command(
     ]
     if not found and not search:
         _no_family(str(family))
-    print_json([to_dict(one) for one in found]) if json else _list(found)
+    print_json([one.to_dict() for one in found]) if json else _list(found)
 
 
 def _no_family(family: str) -> None:
     from costcalc.base.errors import not_found
 
     raise not_found("--family", "family", family, sorted({p.family for p in presets.all_presets()}))
-
-
-def to_dict(preset: Preset) -> dict[str, object]:
-    """A preset as plain values, in the shape of its file; what it has not is left out."""
-    return preset.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 def _list(found: list[Preset]) -> None:

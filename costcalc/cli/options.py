@@ -159,6 +159,15 @@ def holds(search: str | None, *columns: object) -> bool:
     return all(word in said for word in (search or "").lower().split())
 
 
+def entry(name: str | None, shown: str | None) -> str | None:
+    """The entry that is asked for by ``NAME`` or ``show NAME``; None: all of them are listed.
+
+    >>> entry("show", "resnet-50"), entry("resnet-50", None), entry("list", None)
+    ('resnet-50', 'resnet-50', None)
+    """
+    return shown if name == "show" else None if name == "list" else name
+
+
 def wrong(key: str, message: str) -> InputError:
     """What is raised of an option that cannot be read."""
     return InputError(Problem(key=key, message=message))

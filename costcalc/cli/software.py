@@ -35,22 +35,17 @@ def command(
     json: options.Json = False,
 ) -> None:
     """List the software known to run a step; with a NAME, show one with its sources."""
-    name = shown if name == "show" else None if name == "list" else name
+    name = options.entry(name, shown)
     if name is not None:
         one = find(name)
-        print_json(to_dict(one)) if json else _show(one)
+        print_json(one.to_dict()) if json else _show(one)
         return
     found = [
         one
         for one in all_software()
         if options.holds(search, one.id, one.name, one.organisation, one.on, *one.aliases)
     ]
-    print_json([to_dict(one) for one in found]) if json else _list(found)
-
-
-def to_dict(one: Software) -> dict[str, object]:
-    """A stack as plain values, in the shape of its file; what it has not is left out."""
-    return one.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    print_json([one.to_dict() for one in found]) if json else _list(found)
 
 
 def said(one: Software, name: str) -> str:

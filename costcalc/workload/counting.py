@@ -120,16 +120,6 @@ def matmul_parameters(architecture: Architecture) -> float:
     )
 
 
-@lru_cache(maxsize=512)
-def part_parameters(architecture: Architecture, part: str) -> int:
-    """Parameters of the operators whose ``part`` is this one (``head``, ``embedding``, …)."""
-    return sum(
-        block.repeat * _stored(operator)
-        for block, operator in _operators(architecture)
-        if getattr(operator, "part", None) == part
-    )
-
-
 # -- FLOPs ---------------------------------------------------------------------------------------
 
 

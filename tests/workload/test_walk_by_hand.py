@@ -26,7 +26,6 @@ from costcalc.workload.counting import (
     lengths,
     matmul_parameters,
     parameters,
-    part_parameters,
     recompute_flops,
     tally,
 )
@@ -150,8 +149,6 @@ def test_where_parameters_lie() -> None:
     # a token passes two of four experts, and both shared ones
     assert active_parameters(MODEL) == whole - 3 * 2 * 77
     assert matmul_parameters(MODEL) == (2 * (120 + 150) + 100 + 3 * (40 + 2 * 70 + 2 * 60) + 500)
-    assert part_parameters(MODEL, "embedding") == 500
-    assert part_parameters(MODEL, "head") == 50
     assert head_parameters(MODEL) == 50 * (10 + 1)
     assert ONE.largest == 15 * 10
 

@@ -149,12 +149,10 @@ def _named(c: Fields, *, layers: int, vocabulary: int) -> Shape:
     heads = c.integer("n_heads", 12, "num_attention_heads")
     hidden = c.integer("dim", 768, "hidden_size")
     c.divides("n_heads", heads, "dim", hidden)
-    return Shape(
+    return Shape.even(
         hidden=hidden,
         layers=c.layers("n_layers", layers, "num_hidden_layers"),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("hidden_dim", 4 * 768, "intermediate_size"),
         vocabulary=c.integer("vocab_size", vocabulary),
         tied=c.flag("tie_word_embeddings", True),

@@ -40,6 +40,33 @@ class Shape:
     vocabulary: int = 0
     tied: bool = False
 
+    @classmethod
+    def even(
+        cls,
+        *,
+        hidden: int,
+        heads: int,
+        layers: int = 0,
+        ffn: int = 0,
+        vocabulary: int = 0,
+        tied: bool = False,
+    ) -> Shape:
+        """One whose heads divide the width evenly, each with keys and values of its own.
+
+        >>> Shape.even(hidden=768, heads=12).head_dim
+        64
+        """
+        return cls(
+            hidden=hidden,
+            layers=layers,
+            heads=heads,
+            kv_heads=heads,
+            head_dim=max(1, hidden // heads),
+            ffn=ffn,
+            vocabulary=vocabulary,
+            tied=tied,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:

@@ -44,12 +44,10 @@ def detr(c: Fields) -> Architecture:
         depths = [3, 4, 6, 3]
     inner.put("depths", depths)
     stages, width, side = residual_stages(inner, PIXELS, norms=False)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=c.layers("encoder_layers", 6),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("encoder_ffn_dim", 2048),
     )
     t = replace(s, layers=c.layers("decoder_layers", 6), ffn=c.integer("decoder_ffn_dim", 2048))

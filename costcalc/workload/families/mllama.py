@@ -68,8 +68,7 @@ def _vision(c: Fields) -> tuple[tuple[Block, ...], int, int, int]:
     tiles, patch = c.integer("max_num_tiles", 4), c.integer("patch_size", 14)
     places = (c.integer("image_size", 448) // patch) ** 2 + 1
     ratios = len(_listed(c)) + 1
-    s = Shape(hidden=hidden, heads=heads, kv_heads=heads, head_dim=max(1, hidden // heads),
-              ffn=c.integer("intermediate_size", 5120))  # fmt: skip
+    s = Shape.even(hidden=hidden, heads=heads, ffn=c.integer("intermediate_size", 5120))
     layer: Operators = (
         *attention(s, causal=False, names=QKVO),
         *mlp(hidden, s.ffn, gated=False, bias=True, names=FC),

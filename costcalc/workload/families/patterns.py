@@ -176,8 +176,3 @@ def phi_norms(s: Shape) -> int:
 def gate_of_width(_: Fields, s: Shape) -> int:
     """A gate on each element that attention puts out."""
     return s.heads * s.head_dim
-
-
-def gate_of_head(_: Fields, s: Shape) -> int:
-    """A gate on each head."""
-    return s.heads

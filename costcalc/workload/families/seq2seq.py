@@ -84,12 +84,10 @@ def bart(c: Fields, name: str, d: Seq2Seq) -> Architecture:
     def stack(side: str, layers: int) -> Shape:
         heads = c.integer(f"{side}_attention_heads", d.heads)
         c.divides(f"{side}_attention_heads", heads, "d_model", hidden)
-        return Shape(
+        return Shape.even(
             hidden=hidden,
             layers=c.layers(f"{side}_layers", layers),
             heads=heads,
-            kv_heads=heads,
-            head_dim=max(1, hidden // heads),
             ffn=c.integer(f"{side}_ffn_dim", d.ffn),
             vocabulary=vocabulary,
             tied=c.flag("tie_word_embeddings", True),

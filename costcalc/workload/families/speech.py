@@ -39,12 +39,10 @@ def wav2vec2(c: Fields, name: str, *, d: str = "") -> Architecture:
     """
     hidden, heads = c.integer("hidden_size", 768), c.integer("num_attention_heads", 12)
     c.divides("num_attention_heads", heads, "hidden_size", hidden)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", 12),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("intermediate_size", 3072),
         vocabulary=c.integer("vocab_size", 32),
     )
@@ -114,12 +112,10 @@ def w2v_bert(c: Fields) -> Architecture:
     """Wav2Vec2-BERT: a conformer over mel spectra, two frames in one."""
     heads, hidden = c.integer("num_attention_heads", 16), c.integer("hidden_size", 1024)
     c.divides("num_attention_heads", heads, "hidden_size", hidden)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", 24),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("intermediate_size", 4096),
         vocabulary=c.integer("vocab_size", 32),
     )
@@ -202,12 +198,10 @@ def parakeet(c: Fields, *, encoder: bool = False) -> Architecture:
     inner = c if encoder else c.within("encoder_config")
     hidden, heads = inner.integer("hidden_size", 1024), inner.integer("num_attention_heads", 8)
     inner.divides("num_attention_heads", heads, "hidden_size", hidden)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=inner.layers("num_hidden_layers", 24),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=inner.integer("intermediate_size", 4096),
         vocabulary=0 if encoder else c.integer("vocab_size", 1025),
     )

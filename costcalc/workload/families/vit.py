@@ -229,12 +229,10 @@ def masked_autoencoder(c: Fields, d: Vit) -> Architecture:
     c.divides("decoder_num_attention_heads", heads, "decoder_hidden_size", inner)
     kept = max(1, int(made.patches * (1 - c.number("mask_ratio", 0.75))))
     pixels = sizes(c, "patch_size", 16)[0] ** 2 * c.integer("num_channels", 3)
-    t = Shape(
+    t = Shape.even(
         hidden=inner,
         layers=c.layers("decoder_num_hidden_layers", 8),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, inner // heads),
         ffn=c.integer("decoder_intermediate_size", 2048),
     )
     table = weights((made.patches + 2) * inner, "embedding")
@@ -257,12 +255,10 @@ def text_tower(c: Fields, *, heads: int, hidden: int, positions: int, words: int
     """The text side of CLIP: causal, as long as its positions."""
     hidden, heads = c.integer("hidden_size", hidden), c.integer("num_attention_heads", heads)
     c.divides("num_attention_heads", heads, "hidden_size", hidden)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=c.layers("num_hidden_layers", 12),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("intermediate_size", 4 * hidden),
         vocabulary=c.integer("vocab_size", words),
     )

@@ -40,12 +40,10 @@ def whisper(c: Fields) -> Architecture:
     mel, ffn = c.integer("num_mel_bins", 80), c.integer("encoder_ffn_dim", 1536)
     decoder_ffn = c.integer("decoder_ffn_dim", 1536)
     layers, decoder_layers = c.layers("encoder_layers", 4), c.layers("decoder_layers", 4)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=layers,
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=ffn,
         vocabulary=vocabulary,
         tied=c.flag("tie_word_embeddings", True),
@@ -127,12 +125,10 @@ def sound_encoder(c: Fields, name: str) -> Architecture:
     hidden, mel = c.integer("d_model", 1280, "hidden_size"), c.integer("num_mel_bins", 128)
     heads = c.integer("encoder_attention_heads", 20, "num_attention_heads")
     c.divides("encoder_attention_heads", heads, "d_model", hidden)
-    s = Shape(
+    s = Shape.even(
         hidden=hidden,
         layers=c.layers("encoder_layers", 32, "num_hidden_layers"),
         heads=heads,
-        kv_heads=heads,
-        head_dim=max(1, hidden // heads),
         ffn=c.integer("encoder_ffn_dim", 5120, "intermediate_size"),
     )
     length = c.integer("max_source_positions", 1500)
