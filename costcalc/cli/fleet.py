@@ -202,6 +202,58 @@ def check(
         print("\n".join(refusals(ledger) if refused else look(ledger, months).lines()))
 
 
+@app.command("export")
+def export(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where to listen.")] = 9842,
+    host: Annotated[str, typer.Option("--host", help="On which address.")] = "127.0.0.1",
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics, and end.")] = False,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            help="Print a file that ships: grafana.json, alerts.yml, job_submit.lua, epilog.sh.",
+            show_default=False,
+        ),
+    ] = None,
+    url: Url = None,
+    config: Config = None,
+) -> None:
+    """The ledger as metrics for Prometheus, on /metrics."""
+    if file is not None:
+        from costcalc.fleet.shipped import named
+
+        sys.stdout.write(named(file))
+        return
+    known = cluster(config)
+    with opened(url, known) as ledger:
+        from costcalc.fleet.exporting import registry, serve
+
+        if once:
+            from prometheus_client import generate_latest
+
+            sys.stdout.write(generate_latest(registry(ledger, known)).decode())
+            return
+        print(f"metrics on http://{host}:{port}/metrics; Ctrl-C ends", file=sys.stderr)
+        serve(ledger, known, host, port)
+
+
+@app.command("top")
+def top(
+    by: Annotated[str, typer.Option("--by", help="What to sum by.")] = "account",
+    every: Annotated[float, typer.Option("--every", min=0.5, help="Seconds between looks.")] = 5.0,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many are shown.")] = 20,
+    url: Url = None,
+    config: Config = None,
+) -> None:
+    """The running month, live: who uses what; in a pipe, once."""
+    known = cluster(config)
+    with opened(url, known) as ledger:
+        from costcalc.cli.fleet_screen import live
+        from costcalc.fleet.summary import fields
+
+        live(ledger, known, fields(by), every, rows)
+
+
 def write(text: str, output: Path | None, *, force: bool) -> None:
     """Text to stdout, or whole into a file."""
     if output is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.cli.screen import WIDE, screen
@@ -10,12 +11,32 @@ from costcalc.fleet.told import HEAD, budgets, idles, lines, named, unknowns, wa
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from costcalc.fleet.cluster import Cluster
+    from costcalc.fleet.ledger import Ledger
     from costcalc.fleet.month import Month
 
 
 def show(month: Month, at_most: int = 0) -> None:
     """Print a period: its groups, budgets, waste, what idled, what is not known."""
     screen(at_least=WIDE).print(drawn(month, at_most))
+
+
+def live(ledger: Ledger, cluster: Cluster, by: Sequence[str], every: float, rows: int) -> None:
+    """The last month of the ledger, looked at again and again; in a pipe, once."""
+    import time
+
+    from rich.live import Live
+
+    from costcalc.fleet.month import of_period
+
+    console = screen(at_least=WIDE)
+    if not console.is_terminal:
+        console.print(drawn(of_period(ledger, cluster, None, by), rows))
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as shown:
+        while True:
+            shown.update(drawn(of_period(ledger, cluster, None, by), rows), refresh=True)
+            time.sleep(every)
 
 
 def drawn(month: Month, at_most: int = 0) -> RenderableType:

@@ -209,6 +209,7 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
     if fleet.currency != "USD" and (fleet.rate is None or fleet.rate.currency != fleet.currency):
         message = f"{fleet.currency} needs rate: such as 1.08 USD/{fleet.currency}"
         found.append(document.problem(("currency",), message))
+    seen: set[tuple[str | None, str, str]] = set()
     for number, budget in enumerate(fleet.budgets):
         path_ = ("budgets", number)
         if budget.cost is not None and budget.cost.currency != fleet.currency:
@@ -216,6 +217,11 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
                 f"expected {fleet.currency}, the ledger's currency; got {budget.cost.currency}"
             )
             found.append(document.problem((*path_, "cost"), message))
+        said = {n for n in ("cost", "energy", "carbon", "device_hours") if getattr(budget, n)}
+        keys = {(budget.account, budget.period, name) for name in said}
+        if seen & keys:
+            found.append(document.problem(path_, "stands twice: the same account, period and unit"))
+        seen |= keys
         if all(v is None for v in (budget.cost, budget.energy, budget.carbon, budget.device_hours)):
             message = "expected one of cost, energy, carbon, device_hours"
             found.append(document.problem(path_, message))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from costcalc.base.errors import nearest, wrong
+
 
 def text(name: str) -> str:
     """The text of a file of ``costcalc/data/fleet``.
@@ -12,6 +14,26 @@ def text(name: str) -> str:
     True
     """
     return (files("costcalc") / "data" / "fleet" / name).read_text(encoding="utf-8")
+
+
+#: what is printed by name
+NAMES = ("alerts.yml", "epilog.sh", "grafana.json", "job_submit.lua")
+
+
+def named(name: str) -> str:
+    """The text of a file that ships, by its name.
+
+    Raises:
+        InputError: none of that name ships.
+
+    >>> named("alerts.yml").startswith("#")
+    True
+    """
+    if name not in NAMES:
+        near = nearest(name, NAMES, at_most=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise wrong("--file", f'expected one of {", ".join(NAMES)}; got "{name[:40]}"{hint}')
+    return text(name)
 
 
 def template() -> str:

@@ -41,6 +41,10 @@ def test_faults_are_told_together() -> None:
             "fleet.yaml:1:30: budgets[0].cost: expected USD, the ledger's currency; got EUR",
         ),
         (
+            "budgets: [{account: a, cost: 5 USD}, {account: a, cost: 6 USD}]",
+            "fleet.yaml:1:38: budgets[1]: stands twice: the same account, period and unit",
+        ),
+        (
             "budgets: [{account: a}]",
             "fleet.yaml:1:11: budgets[0]: expected one of cost, energy, carbon, device_hours",
         ),

@@ -1,0 +1,216 @@
+"""The ledger as metrics of Prometheus: counters of all jobs, gauges of budgets, labels bounded.
+
+Names and units follow prometheus.io/docs/practices/naming: base units, ``_total`` on counters.
+A correction that takes something back makes a counter smaller, which Prometheus reads as a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, select
+
+from costcalc import __version__
+from costcalc.base.errors import CostcalcError, MissingExtraError
+from costcalc.fleet.budgets import used
+from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.freshening import freshen
+from costcalc.fleet.kinds import HOUR, KWH
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.tables import imports, jobs, sums
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
+#: accounts that have series of their own: those that used most; the others are one
+MOST_ACCOUNTS = 100
+_CARBON = "CO2e of electricity, by location, and of making the hardware."
+OTHER = "(other)"
+NONE = "(none)"
+
+
+class Collector:
+    """What a scrape of the ledger gives."""
+
+    def __init__(self, ledger: Ledger, cluster: Cluster) -> None:
+        self.ledger, self.cluster = ledger, cluster
+        self.currency = ledger.about("currency").lower()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric; where the database does not answer, that alone is said."""
+        from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+
+        yield InfoMetricFamily("costcalc_build", "The exporter.", {"version": __version__})
+        try:
+            found = list(self._found())
+        except CostcalcError:
+            found = []
+        up = "Whether the ledger's database answered."
+        yield GaugeMetricFamily("costcalc_ledger_up", up, 1.0 if found else 0.0)
+        yield from found
+
+    def _found(self) -> Iterator[Metric]:
+        freshen(self.ledger)
+        with self.ledger.reading() as connection:
+            rows = _rows(connection)
+            last = connection.execute(select(func.max(jobs.c.end)).where(jobs.c.current)).scalar()
+            done = connection.execute(select(func.max(imports.c.ended))).scalar()
+            out = connection.execute(select(func.sum(imports.c.refused))).scalar()
+        yield from self._jobs(rows)
+        yield from self._budgets(last)
+        yield _gauge(
+            "costcalc_ledger_last_job_end_timestamp_seconds", "When its last job ended.", last
+        )
+        yield _gauge("costcalc_ledger_last_import_timestamp_seconds", "When an import ended.", done)
+        yield _counter("costcalc_import_refused_rows", "Rows that imports refused.", out)
+
+    def _jobs(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily
+
+        kept = _kept(rows)
+        money = f"costcalc_job_cost_{self.currency}"
+        where, whole = ("account", "partition"), ("account", "partition", "state")
+        told: tuple[tuple[str, str, tuple[str, ...], Callable[[Mapping[str, object]], float]], ...]
+        told = (
+            ("costcalc_jobs", "Attempts of jobs.", whole, lambda r: _of(r, "jobs")),
+            ("costcalc_job_device_seconds", "Time that devices were held.", whole,
+             lambda r: _of(r, "device_hours") * HOUR),
+            ("costcalc_job_energy_joules", "Energy of the facility.", (*where, "basis"),
+             lambda r: _of(r, "energy") * KWH),
+            (money, "Money.", where, lambda r: _of(r, "cost")),
+            ("costcalc_job_carbon_gco2e", _CARBON, where, lambda r: _of(r, "carbon_total") * 1000),
+            ("costcalc_job_water_liters", "Water on site and at power plants.", where,
+             lambda r: _of(r, "water")),
+            ("costcalc_jobs_unpriced", "Attempts whose cost is not known.", where,
+             lambda r: _of(r, "jobs") - _of(r, "n_cost")),
+        )  # fmt: skip
+        for name, words, labels, value in told:
+            family = CounterMetricFamily(name, words, labels=labels)
+            added: dict[tuple[str, ...], float] = {}
+            for row in rows:
+                account = str(row["account"] or NONE)
+                key = (account if account in kept else OTHER, *[_label(row, n) for n in labels[1:]])
+                added[key] = added.get(key, 0.0) + value(row)
+            for key, total in sorted(added.items()):
+                family.add_metric(key, total)
+            yield family
+
+    def _budgets(self, until: float | None) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        if until is None or not self.cluster.fleet.budgets:
+            return
+        from datetime import UTC, datetime
+
+        from costcalc.decide.clock import zone
+
+        place = zone(self.cluster.fleet.timezone)
+        month = datetime.fromtimestamp(until, UTC).astimezone(place).isoformat()[:7]
+        found = used(self.ledger, self.cluster, month, until)
+        labels = ("account", "of", "length")
+        families = {
+            "used": "Share of a budget that is used.",
+            "forecast": "Share of a budget that will be used at its period's pace.",
+            "elapsed": "Share of a budget's period that is over.",
+        }
+        for kind, words in families.items():
+            family = GaugeMetricFamily(f"costcalc_budget_{kind}_ratio", words, labels=labels)
+            for one, budget in zip(found, _lengths(self.cluster, found), strict=True):
+                value = {
+                    "used": one.share,
+                    "forecast": one.forecast.value / one.budget,
+                    "elapsed": one.elapsed,
+                }[kind]
+                family.add_metric((one.account or "(all)", one.of, budget), value)
+            yield family
+
+
+def _lengths(cluster: Cluster, found: Sequence[object]) -> list[str]:
+    """The length of each budget's period: month, quarter, year."""
+    made: list[str] = []
+    for budget in cluster.fleet.budgets:
+        said = (budget.cost, budget.energy, budget.carbon, budget.device_hours)
+        made += [budget.period] * sum(value is not None for value in said)
+    assert len(made) == len(found)
+    return made
+
+
+def _rows(connection: Connection) -> list[Mapping[str, object]]:
+    names = ("jobs", "device_hours", "energy", "cost", "carbon_total", "water", "n_cost")
+    basis = sums.c.meter.is_not(None).label("metered")
+    keys = (sums.c.account, sums.c.partition, sums.c.state, basis)
+    asked = select(*keys, *[func.sum(sums.c[n]).label(n) for n in names]).group_by(*keys)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _of(row: Mapping[str, object], name: str) -> float:
+    return float(str(row[name] or 0.0))
+
+
+def _label(row: Mapping[str, object], name: str) -> str:
+    if name == "basis":
+        return "measured" if row["metered"] else "modelled"
+    return str(row[name] or NONE)
+
+
+def _kept(rows: Iterable[Mapping[str, object]]) -> frozenset[str]:
+    """The accounts that used most device-hours."""
+    hours: dict[str, float] = {}
+    for row in rows:
+        account = str(row["account"] or NONE)
+        hours[account] = hours.get(account, 0.0) + _of(row, "device_hours")
+    return frozenset(sorted(hours, key=lambda name: (-hours[name], name))[:MOST_ACCOUNTS])
+
+
+def _gauge(name: str, words: str, value: object) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    return GaugeMetricFamily(name, words, None if value is None else float(str(value)))
+
+
+def _counter(name: str, words: str, value: object) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    return CounterMetricFamily(name, words, float(str(value or 0)))
+
+
+def registry(ledger: Ledger, cluster: Cluster) -> CollectorRegistry:
+    """A registry that holds the ledger's metrics and no others.
+
+    Raises:
+        MissingExtraError: prometheus-client is not installed.
+    """
+    try:
+        from prometheus_client import CollectorRegistry
+    except ImportError as error:
+        raise MissingExtraError("the exporter", "prometheus-client", "fleet") from error
+    made = CollectorRegistry(auto_describe=False)
+    made.register(Collector(ledger, cluster))
+    return made
+
+
+def serve(ledger: Ledger, cluster: Cluster, host: str, port: int) -> None:
+    """Answer scrapes until interrupted.
+
+    Raises:
+        InputError: the port cannot be had.
+    """
+    import threading
+
+    from costcalc.base.errors import wrong
+
+    held = registry(ledger, cluster)
+    from prometheus_client import start_http_server
+
+    try:
+        server, thread = start_http_server(port, addr=host, registry=held)
+    except OSError as error:
+        raise wrong("--port", f"cannot listen on {host}:{port}: {error.strerror}") from None
+    try:
+        threading.Event().wait()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,266 @@
+"""The exporter: names, units, bounded labels; scraped by a real Prometheus, its dashboard and rules
+asked of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("prometheus_client")
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory
+from prometheus_client import start_http_server
+from prometheus_client.parser import text_string_to_metric_families
+
+from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.exporting import MOST_ACCOUNTS, registry
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.shipped import text
+
+BUDGETED = (
+    FLEET + "budgets: [{account: chemistry, cost: 10 USD}, {period: year, carbon: 1 tCO2e}]\n"
+)
+
+
+def samples(ledger: Ledger, of: str = BUDGETED) -> dict[str, dict[tuple[str, ...], float]]:
+    from prometheus_client import generate_latest
+
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(
+        generate_latest(registry(ledger, cluster(of))).decode()
+    ):
+        for one in family.samples:
+            found.setdefault(one.name, {})[tuple(v for _, v in sorted(one.labels.items()))] = (
+                one.value
+            )
+    return found
+
+
+def test_values_by_hand() -> None:
+    with memory() as ledger:
+        imported(
+            ledger,
+            cluster(),
+            line(JobID="1", ConsumedEnergyRaw="18000000"),
+            line(JobID="2", State="FAILED", AllocTRES="cpu=4,node=1"),
+        )
+        found = samples(ledger)
+    assert found["costcalc_ledger_up"][()] == 1.0
+    assert found["costcalc_job_cost_usd_total"]["chemistry", "gpu"] == pytest.approx(16.0)
+    # 5 kWh x 1.2
+    assert found["costcalc_job_energy_joules_total"][
+        "chemistry", "measured", "gpu"
+    ] == pytest.approx(6 * 3.6e6)
+    assert found["costcalc_job_device_seconds_total"]["chemistry", "gpu", "completed"] == 28_800.0
+    assert found["costcalc_jobs_total"]["chemistry", "gpu", "failed"] == 1.0
+    assert found["costcalc_jobs_unpriced_total"]["chemistry", "gpu"] == 1.0
+    assert found["costcalc_budget_used_ratio"]["chemistry", "month", "cost"] == pytest.approx(1.6)
+    carbon = found["costcalc_job_carbon_gco2e_total"]["chemistry", "gpu"]
+    assert found["costcalc_budget_used_ratio"]["(all)", "year", "carbon"] == pytest.approx(
+        carbon / 1e6
+    )
+    # to noon UTC of October 5: 14:00 in Berlin, 4 days 14 h of 31 days and an hour
+    assert found["costcalc_budget_elapsed_ratio"]["chemistry", "month", "cost"] == pytest.approx(
+        (4 * 24 + 14) / (31 * 24 + 1)
+    )
+
+
+def test_names_end_in_base_units() -> None:
+    with memory() as ledger:
+        imported(ledger, cluster(), line())
+        names = set(samples(ledger))
+    allowed = ("_total", "_ratio", "_seconds", "_info", "_up")
+    assert all(name.startswith("costcalc_") and name.endswith(allowed) for name in names)
+    assert not any(word in name for name in names for word in ("kwh", "hours", "kg", "percent"))
+
+
+def test_labels_are_bounded() -> None:
+    with memory() as ledger:
+        lines = [
+            line(JobID=str(n), Account=f"a{n}", User=f"u{n}", ElapsedRaw=str(3600 + n))
+            for n in range(MOST_ACCOUNTS + 50)
+        ]
+        imported(ledger, cluster(), *lines)
+        found = samples(ledger, FLEET)
+    accounts = {labels[0] for labels in found["costcalc_job_cost_usd_total"]}
+    assert len(accounts) == MOST_ACCOUNTS + 1
+    assert "(other)" in accounts
+    assert "a0" not in accounts  # it used least
+    whole = sum(2 * 4 * (3600 + n) / 3600 for n in range(MOST_ACCOUNTS + 50))
+    assert sum(found["costcalc_job_cost_usd_total"].values()) == pytest.approx(whole)
+
+
+def test_a_database_that_went_away_is_said(tmp_path: Path) -> None:
+    with Ledger.open(str(tmp_path / "a.db"), create=True) as ledger:
+        imported(ledger, cluster(), line())
+        held = registry(ledger, cluster())
+        for path in tmp_path.iterdir():
+            path.unlink()
+        ledger.close()
+        from prometheus_client import generate_latest
+
+        said = generate_latest(held).decode()
+    assert "costcalc_ledger_up 0.0" in said
+    assert "costcalc_jobs_total" not in said
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").write_text(BUDGETED)
+    Path("s.txt").write_text("\n".join(dump(line())))
+    assert run(["fleet", "init"]) == OK
+    assert run(["fleet", "import", "slurm", "s.txt"]) == OK
+    assert run(["fleet", "export", "--once"]) == OK
+    assert (
+        'costcalc_job_cost_usd_total{account="chemistry",partition="gpu"} 16.0'
+        in capsys.readouterr().out
+    )
+    assert run(["fleet", "export", "--file", "grafana.json"]) == OK
+    assert json.loads(capsys.readouterr().out)["title"]
+    assert run(["fleet", "export", "--file", "grafna.json"]) == WRONG_USE
+    assert "did you mean grafana.json?" in capsys.readouterr().err
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        assert run(["fleet", "export", "--port", str(port)]) == WRONG_USE
+    assert f"--port: cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+    assert run(["fleet", "top", "--rows", "1"]) == OK
+    assert "chemistry" in capsys.readouterr().out
+
+
+# --- a real Prometheus ---------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not shutil.which("prometheus"):
+        pytest.skip("no prometheus here")
+    folder = tmp_path_factory.mktemp("scraped")
+    (folder / "alerts.yml").write_text(text("alerts.yml").replace("for: 10m", "for: 0s"))
+    with Ledger.open(str(folder / "fleet.db"), create=True) as ledger:
+        imported(
+            ledger,
+            cluster(),
+            line(JobID="1", ConsumedEnergyRaw="18000000"),
+            line(JobID="2", Account="physics", State="FAILED"),
+        )
+        own, port = free_port(), free_port()
+        server, thread = start_http_server(
+            own, addr="127.0.0.1", registry=registry(ledger, cluster(BUDGETED))
+        )
+        (folder / "p.yml").write_text(
+            "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+            "rule_files: [alerts.yml]\n"
+            "scrape_configs:\n"
+            f"  - {{job_name: fleet, static_configs: [{{targets: ['127.0.0.1:{own}']}}]}}\n"
+        )
+        process = subprocess.Popen(
+            ["prometheus", f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/data",
+             f"--web.listen-address=127.0.0.1:{port}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                try:
+                    if len(ask(url, "count_over_time(costcalc_ledger_up[5m]) >= 4")):
+                        break
+                except OSError:
+                    pass
+                time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def ask(url: str, query: str, path: str = "query") -> list[dict[str, Any]]:
+    words = urllib.parse.urlencode({"query": query})
+    with urllib.request.urlopen(f"{url}/api/v1/{path}?{words}", timeout=10) as answer:
+        data = json.load(answer)
+    assert data["status"] == "success"
+    return list(data["data"]["result"])
+
+
+def filled(expression: str) -> str:
+    """A query as Grafana sends it."""
+    for name, value in (("$account", ".*"), ("$__range", "30d"), ("$__rate_interval", "1m")):
+        expression = expression.replace(name, value)
+    assert "$" not in expression
+    return expression
+
+
+QUERIES = [
+    (panel["title"], target["expr"])
+    for panel in json.loads(text("grafana.json"))["panels"]
+    for target in panel["targets"]
+]
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[f"{t}" for t, _ in QUERIES])
+def test_each_query_of_the_dashboard_answers(scraped: str, title: str, query: str) -> None:
+    assert ask(scraped, filled(query)), title
+
+
+@pytest.mark.frameworks
+def test_what_the_panels_show_is_what_the_ledger_says(scraped: str) -> None:
+    by_title = dict(QUERIES)
+    (energy,) = ask(scraped, filled(by_title["Energy in the range"]))
+    (metered,) = ask(scraped, filled(by_title["Share of the energy that was metered"]))
+    (money,) = ask(scraped, filled(by_title["Money in the range"]))
+    assert float(money["value"][1]) == pytest.approx(16.0 + 8.0)
+    assert float(energy["value"][1]) > 6 * 3.6e6
+    assert 0 < float(metered["value"][1]) < 1
+
+
+@pytest.mark.frameworks
+def test_rules_are_valid_and_the_budget_fires(scraped: str, tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yml"
+    path.write_text(text("alerts.yml"))
+    said = subprocess.run(
+        ["promtool", "check", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    for _ in range(100):
+        found = ask(scraped, 'ALERTS{alertname="BudgetUsed",alertstate="firing"}')
+        if found:
+            break
+        time.sleep(0.1)
+    assert [one["metric"]["account"] for one in found] == ["chemistry"]
+
+
+@pytest.mark.frameworks
+def test_the_metrics_keep_to_the_conventions(scraped: str) -> None:
+    with memory() as ledger:
+        imported(ledger, cluster(), line())
+        from prometheus_client import generate_latest
+
+        said = subprocess.run(
+            ["promtool", "check", "metrics"],
+            input=generate_latest(registry(ledger, cluster(BUDGETED))),
+            capture_output=True,
+            check=False,
+        )
+    assert (said.returncode, said.stderr.decode()) == (0, "")
