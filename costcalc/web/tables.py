@@ -123,21 +123,24 @@ def _words(row: ScenarioRow, currency: str) -> str:
 
 
 def _chart(made: Comparison) -> Chart | None:
+    """Time against money, or against CO2e where no price is known."""
+    name: FigureName = "cost" if "cost" in made.aims else "carbon_total"
     drawn = [(row, False) for row in made.rest] + [(row, True) for row in made.front[:_ROWS]]
     times = [row["wall_clock"] for row, _ in drawn if row["wall_clock"]]
     unit, factor = scale(sorted(times)[len(times) // 2], "h") if times else ("hours", 1.0)
     points = [
         Point(
             x=(row["wall_clock"] or 0.0) / factor,
-            y=row["cost"] or 0.0,
+            y=row[name] or 0.0,
             x_range=[end / factor for end in _range(row, "wall_clock")] if front else (),
-            y_range=_range(row, "cost") if front else (),
+            y_range=_range(row, name) if front else (),
             title=_words(row, made.currency),
             front=front,
         )
         for row, front in drawn
     ]
-    return chart(points, f"time of one run, {unit}", f"cost, {made.currency}")
+    against = f"cost, {made.currency}" if name == "cost" else "CO2e, kgCO2e"
+    return chart(points, f"time of one run, {unit}", against)
 
 
 def _range(row: ScenarioRow, name: FigureName) -> Sequence[float]:
