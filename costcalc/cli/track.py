@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,23 +62,29 @@ def run(
     """
     from costcalc.cli.wrapping import wrap
     from costcalc.tracking import ranks
-    from costcalc.tracking.tracker import track
+    from costcalc.tracking.options import LEDGER, Options
+    from costcalc.tracking.tracker import Tracker
 
-    folder = ledger or str(output.absolute().with_suffix(".ledger"))
+    around = os.environ.get(LEDGER)
+    folder = ledger or around or str(output.absolute().with_suffix(".ledger"))
     named = job or ranks.detect().job
     changes = options.changes({"set": set_, "limit": limit})
-    tracker = track(
-        str(run) if run else {} if changes else None,
+    asked = Options(
+        run=str(run) if run else {} if changes else None,
         output=output,
         ledger=folder,
         job=named,
+        stage=None,
         changes=changes,
         on_limit=on_limit,  # type: ignore[arg-type]
+        progress=None,
+        callback=None,
         interval=interval,
         identify=identify,
         force=force,
+        wrapper=True,
     )
-    return wrap(words, tracker, job=named, ledger=folder)
+    return wrap(words, Tracker(asked), job=named, ledger=folder)
 
 
 @app.command("merge")

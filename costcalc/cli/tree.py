@@ -1,17 +1,19 @@
-"""The processes that a command has begun, and those that these have."""
+"""The processes of a command: its session, and all that descend from it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 _PROC = Path("/proc")
 
 
 class Tree:
-    """All that descend from a process, those whose parents have gone since they were seen too.
+    """All of the session that a process leads, and all that descend from it.
 
-    A process is known by its number and when it began, so that a number that is given anew is none.
-    Without ``/proc`` none is found.
+    A session keeps those whose parents have gone; one that has left it is known by its parents, as
+    long as these live or it was seen.  A process is known by its number and when it began, so that
+    a number that is given anew is none.  Without ``/proc`` none is found.
     """
 
     def __init__(self, root: int) -> None:
@@ -24,19 +26,28 @@ class Tree:
         self._known = {
             pid: began
             for pid, began in self._known.items()
-            if pid in parents and parents[pid][1] == began
+            if pid in parents and parents[pid].began == began
         }
         found = True
         while found:
             found = False
-            for pid, (parent, began) in parents.items():
-                if pid not in self._known and (parent == self._root or parent in self._known):
-                    self._known[pid], found = began, True
+            for pid, one in parents.items():
+                belongs = self._root in (one.parent, one.session) or one.parent in self._known
+                if belongs and pid not in self._known and pid != self._root:
+                    self._known[pid], found = one.began, True
         return list(self._known)
 
 
-def _processes() -> dict[int, tuple[int, str]]:
-    """Of each process that lives its parent, and when it began (proc(5))."""
+class Process(NamedTuple):
+    """Of a process that lives its parent, its session, and when it began."""
+
+    parent: int
+    session: int
+    began: str
+
+
+def _processes() -> dict[int, Process]:
+    """The processes that live, by their number (proc(5))."""
     made = {}
     for folder in _PROC.glob("[0-9]*"):
         try:
@@ -45,5 +56,5 @@ def _processes() -> dict[int, tuple[int, str]]:
             continue
         state, parent, *rest = words.rpartition(")")[2].split()
         if state != "Z":  # over, and waits for its parent to know
-            made[int(folder.name)] = (int(parent), rest[17])
+            made[int(folder.name)] = Process(int(parent), int(rest[1]), rest[17])
     return made

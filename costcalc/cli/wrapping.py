@@ -13,12 +13,13 @@ from contextlib import suppress
 from costcalc.cli.tree import Tree
 from costcalc.tracking.options import LEDGER
 from costcalc.tracking.tracker import Tracker
+from costcalc.tracking.trainings import WRAPPED
 
 NOT_FOUND, NOT_EXECUTABLE, STOPPED = 127, 126, 3
 _GRACE = 30.0  # seconds between asking a command to end and ending it
 _PATIENCE = 60.0  # seconds for the record to be ended: nothing of the user's waits for it
 _LOOK = 0.5  # seconds between looks at the limits
-_FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal, which told the child
+_FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal
 
 # Signals that are passed on; the others do with us as they do with anyone.
 _PASSED = (
@@ -31,24 +32,28 @@ _PASSED = (
     "SIGALRM",
     "SIGWINCH",
     "SIGCONT",
+    "SIGTSTP",
 )
-
-
-_TYPED = (signal.SIGINT, getattr(signal, "SIGQUIT", None))  # by a terminal, to all its group
+# What a terminal tells all that is in front: there the command would have been told with its
+# children.
+_TO_ALL = ("SIGINT", "SIGQUIT", "SIGWINCH")
 
 
 def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str) -> int:
     """Run a command, measured; its exit code, 128 + signal if killed, 3 if a limit stopped it.
 
-    The command's own ``costcalc.track`` writes into the same ledger: nothing counts twice.
+    The command's own ``costcalc.track`` writes into the same ledger: nothing counts twice.  It
+    leads a session of its own, so that a signal reaches it by us, once, and all of it is found.
 
     Raises:
         InputError: the run file has faults; the command is not begun then.
     """
     tracker.check()
-    env = {**os.environ, LEDGER: ledger, **({"COSTCALC_JOB": job} if job else {})}
+    named = {LEDGER: ledger, WRAPPED: "1", **({"COSTCALC_JOB": job} if job else {})}
     try:
-        child = subprocess.Popen(list(words), env=env)  # noqa: S603  (what the user typed)
+        child = subprocess.Popen(  # noqa: S603  (what the user typed)
+            list(words), env={**os.environ, **named}, start_new_session=True
+        )
     except FileNotFoundError:
         print(f"costcalc: {words[0]}: command not found", file=sys.stderr)
         return NOT_FOUND
@@ -85,26 +90,57 @@ def _wait(
     while child.poll() is None:
         found = signal.sigtimedwait({*passed, signal.SIGCHLD}, _LOOK)
         if found is not None and found.si_signo != signal.SIGCHLD:
-            typed = found.si_code == _FROM_KERNEL and _in_front()
-            if not typed:
-                child.send_signal(found.si_signo)
+            _pass_on(child, found.si_signo, typed=found.si_code == _FROM_KERNEL)
         while caught:
             number = caught.pop(0)
-            if number not in _TYPED or not _in_front():
-                child.send_signal(number)
+            _pass_on(child, number, typed=_is_typed(number) and _in_front())
         if asked is None and tracker.should_stop:
             asked = time.monotonic()
-            below = tree.below()
-            child.terminate()
-            _tell(signal.SIGTERM, below)
+            _ask_to_end(child, tree)
         elif asked is not None and time.monotonic() - asked > _GRACE:
-            print(f"costcalc: not ended in {_GRACE:.0f} s: killed", file=sys.stderr)
             below = tree.below()
             child.kill()
             _tell(signal.SIGKILL, below)
+            print(
+                f"costcalc: not ended in {_GRACE:.0f} s: SIGKILL to the command and "
+                f"{_processes(len(below))} of it",
+                file=sys.stderr,
+            )
     if asked is not None:
         _end_the_rest(tree, asked + _GRACE)
     return asked is not None
+
+
+def _pass_on(child: subprocess.Popen[bytes], number: int, *, typed: bool) -> None:
+    """Have the command told what we are told, once: all of it where a terminal would tell all."""
+    if number == getattr(signal, "SIGTSTP", None):
+        # In its own session nothing stops it but SIGSTOP; we stop with it, until the shell goes on.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        number, typed = signal.SIGCONT, True
+    if typed or number == getattr(signal, "SIGCONT", None):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+    else:
+        child.send_signal(number)
+
+
+def _ask_to_end(child: subprocess.Popen[bytes], tree: Tree) -> None:
+    below = tree.below()
+    print(
+        f"costcalc: a limit is passed: SIGTERM to the command and {_processes(len(below))} of it, "
+        f"SIGKILL in {_GRACE:.0f} s",
+        file=sys.stderr,
+    )
+    child.terminate()
+    _tell(signal.SIGTERM, below)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGCONT)  # one that is stopped would not hear of it
+
+
+def _processes(number: int) -> str:
+    return f"{number} process{'' if number == 1 else 'es'}"
 
 
 def _end_the_rest(tree: Tree, until: float) -> None:
@@ -112,7 +148,10 @@ def _end_the_rest(tree: Tree, until: float) -> None:
     while (left := tree.below()) and time.monotonic() < until:
         time.sleep(_LOOK / 5)
     if left:
-        print(f"costcalc: {len(left)} processes not ended in time: killed", file=sys.stderr)
+        print(
+            f"costcalc: {_processes(len(left))} not ended in {_GRACE:.0f} s: SIGKILL",
+            file=sys.stderr,
+        )
         _tell(signal.SIGKILL, left)
         time.sleep(_LOOK)
     if left := tree.below():
@@ -126,8 +165,13 @@ def _tell(number: signal.Signals, pids: Iterable[int]) -> None:
             os.kill(pid, number)
 
 
+def _is_typed(number: int) -> bool:
+    """Whether a signal is one that a terminal tells all that is in front."""
+    return any(number == getattr(signal, name, None) for name in _TO_ALL)
+
+
 def _in_front() -> bool:
-    """Whether a terminal tells our whole group, the child in it, what is typed."""
+    """Whether what is typed at the terminal is told to us."""
     try:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):

@@ -51,6 +51,7 @@ class _Launch:
     by_boot: dict[str, Written] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     worlds: set[int] = field(default_factory=set)
+    wrappers: dict[str, Written] = field(default_factory=dict)
     until: float = 0.0
 
     def add(self, writer: Written) -> None:
@@ -60,6 +61,8 @@ class _Launch:
         _keep_latest(self.by_boot, writer.start.boot, writer)
         self.labels.update(_labels(place.attempt))
         self.worlds.add(place.world)
+        if writer.start.wrapper:
+            self.wrappers[writer.start.boot] = writer
         self.until = max(self.until, ends(writer))
 
     def is_over(self, writer: Written) -> bool:
@@ -70,6 +73,8 @@ class _Launch:
         world of another size, after a time in which nobody lived.
         """
         place = writer.start.place
+        if not writer.start.wrapper and self._is_wrapped(writer):
+            return False
         labels = _labels(place.attempt)
         if any(self.labels.get(key, value) != value for key, value in labels.items()):
             return True
@@ -81,6 +86,15 @@ class _Launch:
             return False
         here = self.by_boot.get(writer.start.boot)
         return place.world not in self.worlds or (here is not None and begins_after(writer, here))
+
+    def _is_wrapped(self, writer: Written) -> bool:
+        """Whether it began while a wrapper ran its command there: of one launch, if at a retry."""
+        around = self.wrappers.get(writer.start.boot)
+        if around is None:
+            return False
+        if last(around).status != "running":
+            return not begins_after(writer, around)
+        return writer.start.time <= ends(around) + 3 * around.start.interval
 
 
 def _keep_latest(known: dict[K, Written], key: K, writer: Written) -> None:
@@ -104,6 +118,12 @@ def grouped(writers: Sequence[Written]) -> list[list[Written]]:
             launches.append(_Launch())
         launches[-1].add(writer)
     return [launch.writers for launch in launches]
+
+
+def ranks_beside(writer: str, written: Sequence[Written]) -> set[int]:
+    """The ranks of the launch that a writer is of, as far as they have been seen."""
+    groups = (g for g in reversed(grouped(written)) if any(w.start.writer == writer for w in g))
+    return {w.start.place.rank for w in next(groups, ())}
 
 
 def span(group: Sequence[Written]) -> tuple[float, str]:

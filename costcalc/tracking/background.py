@@ -16,9 +16,9 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from costcalc.tracking import carrying, ranks
+from costcalc.tracking import carrying, ranks, trainings
 from costcalc.tracking.aside import Aside
-from costcalc.tracking.attempts import grouped
+from costcalc.tracking.attempts import ranks_beside
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import importing, never_raises
 from costcalc.tracking.ledger import Written
@@ -26,8 +26,10 @@ from costcalc.tracking.listener import Listener
 from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
 from costcalc.tracking.own_records import OwnRecords
+from costcalc.tracking.plan import Plan
 from costcalc.tracking.records import Attempt, Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
+from costcalc.tracking.versions import loaded_versions
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -51,6 +53,7 @@ class Background:
 
     def __init__(self, options: Options, counter: Counter) -> None:
         self.options, self.counter = options, counter
+        self._given = options.plan.is_given
         self.metrics: dict[str, float] = {}
         self.forecast: Forecast | None = None
         self.predicted: Estimate | None = None
@@ -71,6 +74,8 @@ class Background:
             pid=os.getpid(),
             run=options.plan.written if self._place.rank == 0 else {},
             clock=self.began if sys.platform == "linux" else None,
+            wrapper=options.wrapper,
+            training=trainings.training_of(options.output),
         )
         self._records = OwnRecords(options.folder, start, self.note)
         self.stopping = self._new_stopping()
@@ -79,6 +84,7 @@ class Background:
         self._why_not, self._asked_once = "", False
         # What the tracker is told meanwhile, and the thread takes up with its next interval.
         self._described: dict[str, object] | None = None
+        self._taken = trainings.TakenPlan()
         self._adopted: tuple[str, tuple[Attempt, ...]] | None = None
         self._looked: tuple[Totals, Written] | None = None
         self._due = 0.0
@@ -169,7 +175,7 @@ class Background:
         found = detect.host()
         self._metering = Metering(self._place, self._boot, found, elapsed=self._elapsed())
         self._records.change(
-            versions=_versions(),
+            versions=loaded_versions(),
             machine={
                 "cpu": found.cpu,
                 "cores": len(found.cores),
@@ -199,7 +205,9 @@ class Background:
         if now == (known.devices, known.meters, known.machine):
             return
         devices, keys, _ = now
-        self._records.change(devices=devices, meters=keys, machine=machine, versions=_versions())
+        self._records.change(
+            devices=devices, meters=keys, machine=machine, versions=loaded_versions()
+        )
         self._records.append(self._records.start)
 
     def _meter_what_nobody_does(self) -> None:
@@ -228,7 +236,9 @@ class Background:
             from costcalc.tracking.monitor import JobMonitor
             from costcalc.tracking.plan import predicted
         self.predicted, self._why_not = predicted(self.options.plan)
-        self._monitor = JobMonitor(self.options, self.predicted)
+        # Limits that a wrapper took over are watched by whoever said them, unless it is to stop.
+        taken = self.options.wrapper and not self._given and self.options.on_limit != "stop"
+        self._monitor = JobMonitor(self.options, self.predicted, watch=not taken)
 
     @never_raises(None)
     def _interval(self) -> None:
@@ -254,6 +264,9 @@ class Background:
     @never_raises(None)
     def _replan(self, found: Mapping[str, object]) -> None:
         plan = self.options.planned(found)
+        self._go_by(plan)
+
+    def _go_by(self, plan: Plan) -> None:
         self.options = replace(self.options, plan=plan)
         self._records.change(run=plan.written if self._place.rank == 0 else {})
         self._records.append(self._records.start)
@@ -269,15 +282,24 @@ class Background:
             return
         before = time.thread_time() + self._records.cpu
         written = self._all()
+        self._take_plan(written)
         seen = self._monitor.look(written, self.note)
         self.metrics, self.forecast = seen.metrics, seen.forecast
         self._looked = (seen.whole, written[-1])
         if seen.passed:
-            self._order(everyone=self._everyone(written))
+            world, mine = self._place.world, self._records.start.writer
+            self._order(everyone=len(ranks_beside(mine, written)) >= world)
         self._listener.tell(dict(seen.metrics))
         spent = time.thread_time() + self._records.cpu - before
         if spent > _CHEAP:
             self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
+
+    def _take_plan(self, written: Sequence[Written]) -> None:
+        """A wrapper without a run file goes by that of what it runs, and stops by its limits."""
+        if self.options.wrapper and not self._given:
+            plan = self._taken.newer(written)
+            if plan is not None:
+                self._go_by(plan)
 
     def _order(self, *, everyone: bool) -> None:
         """Have the job stop; several ranks are told by way of the folder, which may hang."""
@@ -291,14 +313,6 @@ class Background:
             order()
         else:
             self._records.apart("order", order)
-
-    def _everyone(self, written: Sequence[Written]) -> bool:
-        """Whether all ranks of this launch have been seen, those of earlier ones aside."""
-        mine = self._records.start.writer
-        group = next(
-            (g for g in reversed(grouped(written)) if any(w.start.writer == mine for w in g)), ()
-        )
-        return len({w.start.place.rank for w in group}) >= self._place.world
 
     @never_raises(_NO_READING)
     def _read(self, *, last: bool) -> Reading | None:
@@ -384,13 +398,3 @@ class Background:
         self.report, self.written = conclude(
             self._all(), self.options, self.predicted, self._why_not, self.note
         )
-
-
-def _versions() -> dict[str, str]:
-    """Of what trains, as far as it is loaded."""
-    found = {"python": platform.python_version()}
-    for name in ("torch", "jax", "tensorflow", "transformers", "lightning", "codecarbon"):
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if version is not None:
-            found[name] = str(version)
-    return found

@@ -18,7 +18,8 @@ from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.options import Options
 from costcalc.tracking.plan import predicted, prepare
-from costcalc.tracking.reporting import report
+from costcalc.tracking.reporting import report, run_id
+from costcalc.tracking.trainings import listed
 
 _PATIENCE = 3.0  # seconds that writing the report may take
 _OF_ENERGY = ("energy", "carbon_total")
@@ -34,8 +35,16 @@ def conclude(
 ) -> tuple[dict[str, Any], Path | None]:
     """Make the report, write it, and say on stderr what came of the job."""
     whole = totals(written, layout=options.plan.layout)
-    made = report(whole, options.plan, before, identify=options.identify, why_not=why_not)
-    path = _save_in_time(made, options, note) if options.output else None
+    parts = _trainings(written, options)
+    made = report(
+        whole,
+        options.plan,
+        before,
+        identify=options.identify,
+        why_not=why_not,
+        trainings=list(parts.values()) if len(parts) > 1 else (),
+    )
+    path = _save_in_time(made, options, parts, note) if options.output else None
     if options.progress is not False and (options.progress or options.output):
         from costcalc.tracking.progress import Teller
 
@@ -47,14 +56,35 @@ def conclude(
     return made, path
 
 
+def _trainings(written: Sequence[Written], options: Options) -> dict[str, Totals]:
+    """What ran under a wrapper and has an output of its own, by that."""
+    if not options.wrapper:
+        return {}
+    return {
+        output: totals(found)
+        for output, found in listed(written).items()
+        if any(w.last is not None for w in found)
+    }
+
+
 def _save_in_time(
-    made: Mapping[str, Any], options: Options, note: Callable[[str], None]
+    made: Mapping[str, Any],
+    options: Options,
+    parts: Mapping[str, Totals],
+    note: Callable[[str], None],
 ) -> Path | None:
-    """Write the report, where the disk answers; the figures are told in any case."""
+    """Write the report, where the disk answers; the figures are told in any case.
+
+    One training under a wrapper is one job with it: the script's own report is the same then.
+    """
     disk, found = Aside("costcalc-report"), list[Path]()
 
     def save_it() -> None:
-        found.extend(path for path in [_save(made, options, note)] if path)
+        only = next(iter(parts.items())) if len(parts) == 1 else None
+        script = Path(only[0]) if only and _is_of(Path(only[0]), run_id(only[1])) else None
+        found.extend(path for path in [_save(made, options, note, script)] if path)
+        if found and script is not None and script != found[0]:
+            save(made, script)
 
     disk.do("report", save_it)
     if not disk.wait(_PATIENCE):
@@ -62,9 +92,11 @@ def _save_in_time(
     return found[0] if found else None
 
 
-def _save(made: Mapping[str, Any], options: Options, note: Callable[[str], None]) -> Path | None:
+def _save(
+    made: Mapping[str, Any], options: Options, note: Callable[[str], None], script: Path | None
+) -> Path | None:
     wanted = Path(options.output or "")
-    path = free(wanted, made, force=options.force)
+    path = free(wanted, made, force=options.force or wanted == script)
     if path != wanted:
         note(f"{wanted.name} exists and is another's: written as {path.name}")
     try:
@@ -103,9 +135,12 @@ def free(path: Path, made: Mapping[str, Any], *, force: bool) -> Path:
 
 def _own(path: Path, made: Mapping[str, Any]) -> bool:
     """Whether a file is an earlier report of the same job."""
+    return _is_of(path, made["runs"][0]["id"])
+
+
+def _is_of(path: Path, run: str) -> bool:
     try:
-        data = read_file(path, path.name).data
-        return bool(data["runs"][0]["id"] == made["runs"][0]["id"])
+        return bool(read_file(path, path.name).data["runs"][0]["id"] == run)
     except (CostcalcError, OSError, KeyError, TypeError, IndexError):
         return False
 

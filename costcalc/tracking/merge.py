@@ -15,7 +15,7 @@ from costcalc.tracking.attempts import grouped, last, span
 from costcalc.tracking.drawn import Drawn, drawn
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.notes import Notes
-from costcalc.tracking.records import Attempt, Component, Counts, Device, Energy
+from costcalc.tracking.records import Attempt, Component, Counts, Device, Energy, Sample
 
 _NOTES = 60  # kinds of notes of a whole job
 
@@ -259,20 +259,43 @@ def _devices(group: Sequence[Written]) -> tuple[Device, ...]:
 
 def _counted(group: Sequence[Written], parts: int, note: str) -> Counts:
     """Tokens and steps of one attempt, from what its ranks counted."""
-    first = min(group, key=lambda w: (w.start.place.rank, -last(w).timed))
+    first = min(group, key=lambda w: (w.start.place.rank, -last(w).timed)).start
+    firsts = [  # one after another
+        last(w)
+        for w in group
+        if (w.start.place.rank, w.start.boot) == (first.place.rank, first.boot)
+    ]
     tokens, notes = _whole("tokens", group, parts)
     samples, more = _whole("samples", group, parts)
     told = [t for w in group if (t := last(w).total_tokens) is not None]
     return Counts(
-        steps=max(last(w).steps for w in group),
-        timed=last(first).timed,
-        busy=last(first).busy,
+        steps=_steps(group),
+        timed=sum(sample.timed for sample in firsts),
+        busy=sum(sample.busy for sample in firsts),
         tokens=max(told) if told else tokens,
         samples=samples,
         gaps=max(last(w).gaps for w in group),
         notes=(*(() if told else notes), *more, *([note] if note else ())),
-        pauses=last(first).pauses,
+        pauses=_pauses(firsts),
     )
+
+
+def _steps(group: Sequence[Written]) -> int:
+    """Of each training the steps of the rank that did the most, in all of its processes."""
+    by_rank: Counter[tuple[str, int, str]] = Counter()
+    for w in group:
+        by_rank[w.start.training, w.start.place.rank, w.start.boot] += last(w).steps
+    most: dict[str, int] = {}
+    for (training, _, _), steps in by_rank.items():
+        most[training] = max(steps, most.get(training, 0))
+    return sum(most.values())
+
+
+def _pauses(samples: Iterable[Sample]) -> dict[str, float]:
+    found: Counter[str] = Counter()
+    for sample in samples:
+        found.update(sample.pauses)
+    return dict(found)
 
 
 def _whole(name: str, group: Sequence[Written], parts: int) -> tuple[float | None, tuple[str, ...]]:

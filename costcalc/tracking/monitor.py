@@ -41,11 +41,11 @@ class Overview:
 class JobMonitor:
     """Follows a job for its metrics, its forecast, its limits and its progress line."""
 
-    def __init__(self, options: Options, predicted: Estimate | None) -> None:
+    def __init__(self, options: Options, predicted: Estimate | None, *, watch: bool = True) -> None:
         self._options, self._predicted = options, predicted
         self._forecaster = Forecaster(predicted)
         run = options.plan.run
-        self._watch = LimitWatch(run.limits, run.price) if run.limits else None
+        self._watch = LimitWatch(run.limits, run.price) if run.limits and watch else None
         self._teller: Teller | None = None
         wanted = sys.stderr.isatty() if options.progress is None else options.progress
         if wanted:

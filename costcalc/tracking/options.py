@@ -33,6 +33,7 @@ class Options:
     interval: float
     identify: bool
     force: bool
+    wrapper: bool = False  # around a command, which may track itself
     plan: Plan = field(default_factory=Plan)
 
     @property

@@ -11,6 +11,7 @@ from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import Follower
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Attempt, Place, Sample, Start
+from costcalc.tracking.trainings import seen_by
 
 _STAGGER = 60.0  # seconds that a rank may have begun before this one, in one launch
 _WAIT = 2.0  # seconds that a look at the others may take; then what was seen last is taken
@@ -85,14 +86,16 @@ class OwnRecords:
             if hangs or not self._disk.wait(_WAIT):
                 self._note("the ledger does not answer: what others have left is as of before")
         own = self.own.start.writer
-        return [*(w for w in self._others if w.start.writer != own), self.own]
+        others = (w for w in self._others if w.start.writer != own)
+        return [*seen_by(self.start.training, list(others)), self.own]
 
     def wait_for_last_words(self, seconds: float) -> None:
         """Until the other ranks of this launch have ended too, so long at most."""
         until = time.monotonic() + (seconds if self._folder else 0.0)
         while time.monotonic() < until:
             running = [w for w in self.all() if w.last is None or w.last.status == "running"]
-            if not any(w.start.time >= self.start.time - _STAGGER for w in running):
+            ranks = (w.start.time for w in running if not w.start.wrapper)
+            if not any(time >= self.start.time - _STAGGER for time in ranks):
                 return
             time.sleep(0.2)
 

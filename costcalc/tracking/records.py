@@ -151,7 +151,8 @@ class Start:
     ``machine`` holds what was detected (cpu, cores, host_share; the meters that are ``unmetered``
     and why, how many ``hidden_devices`` there are), ``meters`` the keys that this writer meters,
     ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
-    never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.
+    never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.  ``wrapper``
+    is a ``costcalc track -- COMMAND``, ``training`` the output of one that it runs.
     """
 
     job: str
@@ -168,6 +169,8 @@ class Start:
     interval: float = 0.0
     pid: int = 0
     clock: float | None = None
+    wrapper: bool = False
+    training: str = ""
     earlier: tuple[Attempt, ...] = ()
 
 

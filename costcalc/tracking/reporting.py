@@ -45,11 +45,12 @@ def report(
     *,
     identify: bool = False,
     why_not: str = "",
+    trainings: Sequence[Totals] = (),
 ) -> dict[str, Any]:
     """The report of a job: the shape of an estimate's, measured.
 
-    ``why_not`` says why nothing was predicted.  Hosts, job and paths stay out of it unless
-    ``identify``.
+    ``why_not`` says why nothing was predicted, ``trainings`` are those of which this is the sum.
+    Hosts, job and paths stay out of it unless ``identify``.
     """
     seen = achieved(totals, plan, predicted)
     job, notes = measured_job(totals, plan, seen)
@@ -64,13 +65,14 @@ def report(
         **_speed(totals, seen),
         "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
         **_calibrate(seen, made),
+        **({"trainings": [_training(one) for one in trainings]} if trainings else {}),
         **({"notes": said} if (*notes, *totals.notes) else {}),
         **({"job": totals.job} if identify else {}),
     }
     told = {
         "measurement": _measurement(totals, data["measurement"], parts, whole=first is not None),
         "details": {"tracking": tracking},
-        "runs": [{"id": _id(totals)}],
+        "runs": [{"id": run_id(totals)}],
     }
     whole = dict(dressed(cast("Report", data), told))
     return whole | {"digest": writing.digest(whole)}
@@ -153,7 +155,21 @@ def _measurement(
     return found
 
 
-def _id(totals: Totals) -> str:
+def _training(totals: Totals) -> dict[str, object]:
+    """One of several trainings of a command, which has a report of its own."""
+    found: dict[str, object] = {
+        "run": run_id(totals),
+        "hours": totals.elapsed / unit("h").factor,
+        "steps": totals.steps,
+    }
+    return found | ({"tokens": totals.tokens} if totals.tokens is not None else {})
+
+
+def run_id(totals: Totals) -> str:
+    """What a report calls the job, the same however often it is written.
+
+    Of a job and when it began; nobody can read either from it.
+    """
     text = f"{totals.job}/{totals.attempts[0].began!r}"
     return "run-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -27,6 +27,7 @@ from costcalc.tracking.monitor import JobMonitor
 from costcalc.tracking.options import LEDGER, Options
 from costcalc.tracking.plan import predicted
 from costcalc.tracking.records import Device, Energy, Place, Sample, Start
+from costcalc.tracking.versions import loaded_versions
 
 RUN: dict[str, Any] = {
     "model": {"preset": "gpt2"},
@@ -293,7 +294,7 @@ def test_devices_without_a_counter_are_sampled_meanwhile() -> None:
 def test_versions_are_of_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(__version__="9.9"))  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())  # type: ignore[arg-type]
-    found = background._versions()
+    found = loaded_versions()
     assert found["jax"] == "9.9"
     assert "torch" not in found
     assert found["python"].startswith("3.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -184,6 +186,104 @@ def test_a_limit_stops_the_whole_tree(tmp_path: Path) -> None:
     assert not set(pids) & set(_processes())
 
 
+def test_what_outlived_its_parents_is_stopped_too(tmp_path: Path) -> None:
+    """A process whose parent has gone before the limit was passed is found by its session."""
+    code = "import os, sys, time; open('one.pid', 'w').write(str(os.getpid())); time.sleep(100)"
+    (tmp_path / "orphan.py").write_text(code)
+    (tmp_path / "train.sh").write_text(f"( {sys.executable} orphan.py & )\nsleep 100\n")
+    done = track(
+        tmp_path,
+        *("--limit", "time=2s", "--on-limit", "stop", "--interval", "0.3"),
+        *("--", "bash", "train.sh"),
+    )
+    assert done.returncode == 3
+    assert (
+        "costcalc: a limit is passed: SIGTERM to the command and 2 processes of it, "
+        "SIGKILL in 30 s\n" in done.stderr
+    )
+    assert int((tmp_path / "one.pid").read_text()) not in _processes()
+
+
+def test_what_does_not_end_is_killed_and_that_is_told(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)"
+    (tmp_path / "deaf.py").write_text(deaf)
+    words = ["track", "--limit", "time=2s", "--on-limit", "stop", "--interval", "0.3", "--"]
+    code = f"""
+        import sys
+        from costcalc.cli import main, wrapping
+        wrapping._GRACE = 1.0
+        sys.argv = ["costcalc", *{words!r}, sys.executable, "deaf.py"]
+        sys.exit(main())"""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 3
+    assert (
+        "costcalc: not ended in 1 s: SIGKILL to the command and 0 processes of it\n"
+    ) in done.stderr
+
+
+COUNTS = """
+import signal, sys, time
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append(1))
+print("ready", flush=True)
+until = time.monotonic() + 60
+while not got and time.monotonic() < until: time.sleep(0.02)
+time.sleep(0.5)
+print(sys.argv[1], "got", len(got), flush=True)
+"""
+
+
+def test_one_ctrl_c_at_a_terminal_reaches_each_process_once(tmp_path: Path) -> None:
+    (tmp_path / "counts.py").write_text(COUNTS)
+    (tmp_path / "train.sh").write_text(
+        f"trap 'true' INT\n{sys.executable} counts.py one & {sys.executable} counts.py two\n"
+        "wait; wait; exit 7\n"
+    )
+    told, code = at_a_terminal(
+        tmp_path, [sys.executable, "-m", "costcalc", "track", "--", "bash", "train.sh"], b"\x03"
+    )
+    assert "two got 1" in told
+    assert "one got 1" in told
+    assert "got 2" not in told
+    assert code == 7
+
+
+def at_a_terminal(folder: Path, words: list[str], typed: bytes) -> tuple[str, int]:
+    """Run a command at a terminal of its own, and type once two processes are ready."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.environ["PYTHONPATH"] = str(ROOT)
+        os.execv(words[0], words)
+    told = b""
+    try:
+        until = time.monotonic() + 100
+        while time.monotonic() < until:
+            if not select.select([terminal], [], [], 1.0)[0]:
+                continue
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:  # the other side is closed
+                break
+            told += piece
+            if typed and told.count(b"ready") == 2:
+                time.sleep(0.3)
+                os.write(terminal, typed)
+                typed = b""
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+    return told.decode(), os.waitstatus_to_exitcode(status)
+
+
 def test_a_report_that_cannot_be_written_is_told_with_its_figures(tmp_path: Path) -> None:
     done = track(tmp_path, "-o", "/proc/none/costs.yaml", *python("import time; time.sleep(0.1)"))
     assert done.returncode == 0
@@ -210,6 +310,79 @@ def test_a_command_that_tracks_itself_counts_once(tmp_path: Path) -> None:
     assert 1.5 < seconds < 30
     joules = data["results"]["energy_it"]["value"] * 3.6e6
     assert joules / seconds < 300  # twice would not show on every machine, but ten times would
+
+
+TRAIN = """
+import sys, time, costcalc
+run = {"model": {"preset": "gpt2"}, "training": {"sequence_length": 1024, "global_batch": 8},
+       "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+       "site": {"grid": "100 gCO2e/kWh", "pue": 1.2}, "price": {"device_hour": "2 USD"}}
+with costcalc.track(run, output=OUTPUT, progress=False, interval=0.3) as tracker:
+    for _ in range(STEPS): time.sleep(0.02); tracker.step(tokens=8192)
+"""
+
+
+def script(tmp_path: Path, name: str, output: str | None, steps: int) -> None:
+    text = TRAIN.replace("OUTPUT", repr(output)).replace("STEPS", str(steps))
+    (tmp_path / name).write_text(text)
+
+
+@pytest.mark.parametrize("output", [None, "costs.yaml", "mine.yaml"])
+def test_a_script_that_tracks_itself_is_one_job_with_the_wrapper(
+    tmp_path: Path, output: str | None
+) -> None:
+    """One report, with the script's run file: in its own file too, where it asked for one."""
+    script(tmp_path, "train.py", output, 30)
+    done = track(tmp_path, "--interval", "0.3", "--", sys.executable, "train.py")
+    assert done.returncode == 0, done.stderr
+    data = report(tmp_path)
+    found = data["details"]["tracking"]
+    assert (found["steps"], data["run"]["training"]["tokens"]) == (30, 30 * 8192)
+    assert len(found["attempts"]) == 1
+    assert "trainings" not in found
+    hours = data["results"]["wall_clock"]["value"]
+    assert hours * 3600 > 30 * 0.02
+    assert data["results"]["cost"]["value"] == pytest.approx(hours * 2)
+    assert data["results"]["carbon_operational"]["value"] > 0
+    names = sorted(path.name for path in tmp_path.glob("*.yaml"))
+    assert names == sorted({"costs.yaml", output or "costs.yaml"})
+    assert len({report(tmp_path, name)["digest"] for name in names}) == 1
+    assert [path.name for path in tmp_path.glob("*.ledger")] == ["costs.ledger"]
+
+
+def test_two_trainings_with_outputs_of_their_own_stay_two_and_a_total(tmp_path: Path) -> None:
+    script(tmp_path, "one.py", "one.yaml", 20)
+    script(tmp_path, "two.py", "two.yaml", 40)
+    (tmp_path / "both.sh").write_text(f"{sys.executable} one.py && {sys.executable} two.py\n")
+    done = track(tmp_path, "--interval", "0.3", "--", "bash", "both.sh")
+    assert done.returncode == 0, done.stderr
+    one, two, total = (report(tmp_path, f"{name}.yaml") for name in ("one", "two", "costs"))
+    steps = [data["details"]["tracking"]["steps"] for data in (one, two, total)]
+    assert steps == [20, 40, 60]
+    assert total["run"]["training"]["tokens"] == 60 * 8192
+    listed = total["details"]["tracking"]["trainings"]
+    assert [each["run"] for each in listed] == [one["runs"][0]["id"], two["runs"][0]["id"]]
+    assert [each["steps"] for each in listed] == [20, 40]
+    hours = [data["results"]["wall_clock"]["value"] for data in (one, two, total)]
+    assert hours[0] + hours[1] < hours[2]
+    assert total["results"]["cost"]["value"] == pytest.approx(hours[2] * 2)
+    assert len({data["runs"][0]["id"] for data in (one, two, total)}) == 3
+
+
+def test_a_training_that_is_tried_again_under_a_wrapper_is_counted_once(tmp_path: Path) -> None:
+    """The first try fails after 10 steps, the second does 20; the time is the wrapper's."""
+    script(tmp_path, "train.py", "mine.yaml", 20)
+    failing = (tmp_path / "train.py").read_text().replace("range(20)", "range(10)") + "sys.exit(1)"
+    (tmp_path / "first.py").write_text(failing)
+    (tmp_path / "again.sh").write_text(f"{sys.executable} first.py || {sys.executable} train.py\n")
+    done = track(tmp_path, "--interval", "0.3", "--", "bash", "again.sh")
+    assert done.returncode == 0, done.stderr
+    data = report(tmp_path)
+    found = data["details"]["tracking"]
+    assert found["steps"] == 30
+    (attempt,) = found["attempts"]
+    assert attempt["hours"] == pytest.approx(data["results"]["wall_clock"]["value"])
+    assert report(tmp_path, "mine.yaml")["digest"] == data["digest"]
 
 
 def test_the_records_alone_make_the_report_again(tmp_path: Path) -> None:
