@@ -80,7 +80,9 @@ class MissingExtraError(CostcalcError, ImportError):
     """A feature needs a package that is not installed."""
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
-        self.feature, self.package, self.extra = feature, package, extra
+        self.feature: str = feature
+        self.package: str = package
+        self.extra: str = extra
         super().__init__(f'{feature} needs {package}: pip install "costcalc[{extra}]"')
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:

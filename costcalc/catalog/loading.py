@@ -11,7 +11,7 @@ import hashlib
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
@@ -31,7 +31,9 @@ KINDS = ("accelerators", "cpus", "hosts")
 class Record(BaseModel):
     """A record that knows the file it came from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     _file: str = PrivateAttr("")
     _digest: str = PrivateAttr("")

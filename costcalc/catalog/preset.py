@@ -8,7 +8,7 @@ pass.  Matching is by id (the file's name) or by a declared alias, exact but for
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,7 +30,7 @@ WAYS = ("config", "architecture", "forward_flops")
 class Published(BaseModel):
     """What the publisher states of the model and of its training; facts, not inputs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     parameters: Count | None = None
     active_parameters: Count | None = Field(None, description="that one token passes")

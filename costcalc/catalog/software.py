@@ -8,7 +8,7 @@ run file says of a run wins over them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -44,7 +44,7 @@ FACTS: Mapping[str, tuple[bool | str, ...]] = {
 class Fact(BaseModel):
     """What a stack does, who says so, and of which runs: all of them where nothing is said."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     value: bool | str
     source: str

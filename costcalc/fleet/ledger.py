@@ -32,7 +32,8 @@ class Ledger:
     """
 
     def __init__(self, engine: Engine, shown: str) -> None:
-        self.engine, self.shown = engine, shown
+        self.engine: Engine = engine
+        self.shown: str = shown
 
     @classmethod
     def open(cls, url: str = DEFAULT, *, create: bool = False, currency: str = "USD") -> Ledger:

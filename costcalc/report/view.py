@@ -117,19 +117,21 @@ class View:
     """A report as text."""
 
     def __init__(self, report: Mapping[str, object]) -> None:
-        self.report = cast("Report", report)
-        self.stages = self.report["stages"]
+        self.report: Report = cast("Report", report)
+        self.stages: list[Stage] = self.report["stages"]
         self.parts: list[AnyPart] = [self.report, *self.stages]
-        self.broken = writing.digest(report) != self.report["digest"]
-        self.digest = self.report["digest"] + (" (BROKEN: changed since written)" * self.broken)
-        self.name = self.report.get("name") or "training run"
-        self.kind = KINDS[self.report.get("kind") or kind_of(self.report["results"])]
-        self.version = self.report.get("costcalc_version") or ""
-        self.software = f"costcalc {self.version}" if self.version else "costcalc"
+        self.broken: bool = writing.digest(report) != self.report["digest"]
+        self.digest: str = self.report["digest"] + (
+            " (BROKEN: changed since written)" * self.broken
+        )
+        self.name: str = self.report.get("name") or "training run"
+        self.kind: str = KINDS[self.report.get("kind") or kind_of(self.report["results"])]
+        self.version: str = self.report.get("costcalc_version") or ""
+        self.software: str = f"costcalc {self.version}" if self.version else "costcalc"
         self.details: Mapping[str, object] = cast(
             "Mapping[str, object]", self.report.get("details") or {}
         )
-        self.warnings = [*([BROKEN] * self.broken), *(self.report.get("warnings") or [])]
+        self.warnings: list[str] = [*([BROKEN] * self.broken), *(self.report.get("warnings") or [])]
 
     @cached_property
     def figures(self) -> dict[str, Shown]:

@@ -62,7 +62,9 @@ class Kind:
         schema: Mapping[str, object],
         written: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.check, self.schema, self.written = check, schema, written
+        self.check: Callable[[object], object] = check
+        self.schema: Mapping[str, object] = schema
+        self.written: Callable[[Any], Any] | None = written
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: object

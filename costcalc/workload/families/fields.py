@@ -48,7 +48,8 @@ class _Noted(Mapping[str, object]):
     """A mapping that remembers which of its keys were asked for."""
 
     def __init__(self, config: Mapping[str, object]) -> None:
-        self.within, self.seen = config, set[str]()
+        self.within: Mapping[str, object] = config
+        self.seen: set[str] = set()
 
     def __getitem__(self, key: str) -> object:
         self.seen.add(key)
@@ -76,8 +77,9 @@ class Fields:
     """
 
     def __init__(self, config: Mapping[str, object], prefix: str = "") -> None:
-        self.config = _Noted(config)
-        self.prefix, self.head = prefix, Asked()
+        self.config: _Noted = _Noted(config)
+        self.prefix: str = prefix
+        self.head: Asked = Asked()
         self.problems: list[Problem] = []
         self.defaults: dict[str, str] = {}  # what the file does not say, and how it was filled
         self.absent = False  # a part that the file does not have: all of it is its class's default
