@@ -316,13 +316,13 @@ class Background:
 
     @never_raises(_NO_READING)
     def _read(self, *, last: bool) -> Reading | None:
-        return self._metering.read(last=last) if self._metering else None
+        return self._metering.read(self._elapsed, last=last) if self._metering else None
 
     def _sample(self, status: Status) -> Sample:
-        reading = self._read(last=status != "running")
         self._counts.do("settle", self.counter.settle)
         if self._counts.taken < _PATIENCE:  # a device that hangs holds back its counts alone
             self._counts.wait(_PATIENCE)
+        reading = self._read(last=status != "running")
         return replace(
             self._counted(None),
             energy=reading.energy if reading else {},

@@ -195,7 +195,6 @@ class HostModel:
             reader=reader,
             began=began,
             share=self._share,
-            clock=lambda: self._at,  # what is drawn after the last mark is not asked for
         )
         return part, reader
 

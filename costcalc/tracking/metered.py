@@ -106,7 +106,7 @@ def all_of_it() -> tuple[float, float]:
 
 @dataclass(slots=True)
 class Part:
-    """One thing that is metered, and what it came to since ``began``."""
+    """One thing that is metered: what it came to since ``began``, of which so long was ``seen``."""
 
     key: str
     component: Component
@@ -116,36 +116,25 @@ class Part:
     began: float
     share: Share = all_of_it
     device: Device | None = None
-    clock: Callable[[], float] = ticks
     joules: float = 0.0
     others: float = 0.0
-    _seen: float = 0.0
-    _until: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._until = self.began
+    seen: float = 0.0
 
     def advance(self) -> None:
-        """Add what was drawn since the last reading; raises where the meter does not answer.
-
-        What is not seen is a gap.
-        """
-        try:
-            joules, seconds = self.reader.read()
-        finally:
-            self._until = self.clock()
+        """Add what was drawn since the last reading; raises where the meter does not answer."""
+        joules, seconds = self.reader.read()
         mine, others = self.share()
         self.joules += joules * mine
         self.others += joules * others
-        self._seen += seconds
+        self.seen += seconds
 
-    def energy(self) -> Energy:
-        """What it came to, as of the last reading."""
+    def energy(self, until: float) -> Energy:
+        """What it came to as of the last reading; what was not seen until then is a gap."""
         return Energy(
             joules=self.joules,
             basis=self.basis,
             meter=self.meter,
             component=self.component,
-            gap=max(self._until - self.began - self._seen, 0.0),
+            gap=max(until - self.began - self.seen, 0.0),
             others=self.others,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.tracking import detect, meters, sharing
@@ -89,9 +89,11 @@ class Metering:
         if self._meters is not None:
             self._meters.sample()
 
-    def read(self, *, last: bool = False) -> Reading | None:
-        """What was drawn so far; None where nothing is metered."""
-        return self._meters.read(last=last) if self._meters else None
+    def read(self, elapsed: Callable[[], float], *, last: bool = False) -> Reading | None:
+        """What was drawn in the seconds that ``elapsed``; None where nothing is metered."""
+        if self._meters is None:
+            return None
+        return self._meters.read(last=last, until=lambda: self._began + elapsed())
 
     def leave(self) -> None:
         """The neighbours have the node to themselves."""

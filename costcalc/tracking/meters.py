@@ -7,7 +7,7 @@ is held while a driver is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -59,11 +59,9 @@ class _Asked:
 
     source: Source
     note: Callable[[str], None]
-    clock: Callable[[], float]
     began: float
     parts: tuple[Part, ...] = ()
-    said: Mapping[str, Energy] = field(default_factory=dict)
-    at: float = 0.0
+    said: Sequence[Part] = ()
     absent: str = ""
     sampled: float = 0.0
     aside: Aside = field(init=False)
@@ -87,21 +85,16 @@ class _Asked:
                 part.advance()
             except Exception as error:  # noqa: BLE001
                 self.note(f"{part.meter} failed: {type(error).__name__}: {error}")
-        self.said, self.at = {part.key: part.energy() for part in self.parts}, self.clock()
+        self.said = [replace(part) for part in self.parts]
 
     def wait(self, seconds: float) -> None:
         """For its answer, where it has not been silent for long."""
         if self.aside.taken < _LAST and not self.aside.wait(seconds):
             self.note(f"{self.source.name} does not answer: it is not waited for")
 
-    def energy(self) -> dict[str, Energy]:
+    def energy(self, until: float) -> dict[str, Energy]:
         """What it said last, and what it has not said since as a gap."""
-        late = self.clock() - self.at if self.aside.taken else 0.0
-        return {key: _later(energy, late) for key, energy in self.said.items()}
-
-
-def _later(energy: Energy, seconds: float) -> Energy:
-    return replace(energy, gap=energy.gap + seconds) if seconds else energy
+        return {part.key: part.energy(until) for part in self.said}
 
 
 class Meters:
@@ -132,7 +125,7 @@ class Meters:
         sources: list[Source] = [Nvml(devices, sharing, note), AmdSmi(devices, sharing, note)]
         if self._model is not None:
             sources += [Rapl(boot, self._hosts), self._model]
-        self._asked = [_Asked(each, note, ticks, self._began) for each in sources]
+        self._asked = [_Asked(each, note, self._began) for each in sources]
 
     @property
     def picked(self) -> tuple[Device, ...]:
@@ -180,10 +173,11 @@ class Meters:
         """Whether :meth:`sample` is of use."""
         return any(asked.parts and asked.source.every is not None for asked in self._asked)
 
-    def read(self, *, last: bool = False) -> Reading:
+    def read(self, *, last: bool = False, until: Callable[[], float] = ticks) -> Reading:
         """What was drawn so far; a meter that does not answer in time is taken as it was.
 
-        The model of the host, which may not be known yet, is waited for with the ``last`` reading.
+        What was not seen ``until`` then (:func:`ticks`) is a gap.  The model of the host, which
+        may not be known yet, is waited for with the ``last`` reading.
         """
         self._mark()
         for asked in self._asked:
@@ -193,13 +187,15 @@ class Meters:
             model = asked.source is self._model
             if last or not model:
                 asked.wait(max(began + (_LAST if model else _WAIT) - ticks(), 0.0))
+        end = until()
+        for asked in self._asked:
             metered = {each.component for each in energy.values()}
             energy |= {
                 key: each
-                for key, each in asked.energy().items()
-                if not (model and each.component in metered)
+                for key, each in asked.energy(end).items()
+                if not (asked.source is self._model and each.component in metered)
             }
-        gaps = max((each.gap for each in energy.values()), default=ticks() - self._began)
+        gaps = max((each.gap for each in energy.values()), default=end - self._began)
         return Reading(energy=energy, gaps=gaps, notes=tuple(self._notes))
 
     def _hosts(self) -> tuple[float, float]:

@@ -147,7 +147,7 @@ def test_the_seconds_before_codecarbon_answers_are_modelled_too(hand: SimpleName
     hand.now = 8.0
     for part in parts:
         part.advance()
-    cpu, memory = (part.energy() for part in parts)
+    cpu, memory = (part.energy(3.0) for part in parts)
     assert (cpu.joules, cpu.gap, cpu.component, cpu.basis) == (200.0, 0.0, "cpu", "modelled")
     assert (memory.joules, memory.gap, memory.component) == (60.0, 0.0, "memory")
     assert cpu.meter == "model of the CPU's load (cpu_load) (CodeCarbon)"
@@ -161,7 +161,7 @@ def test_a_model_reads_each_stretch_once(hand: SimpleNamespace) -> None:
         hand.load = 50.0
         model.mark()
         cpu.advance()
-    assert cpu.energy().joules == 150.0
+    assert cpu.energy(hand.now).joules == 150.0
 
 
 # --- what CodeCarbon has a meter for --------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_a_counter_measures_and_a_load_is_a_model(
     (part,) = by_codecarbon.parts("b", lambda: (1.0, 0.0), 0.0)
     hand.now = 1.0
     part.advance()
-    energy = part.energy()
+    energy = part.energy(hand.now)
     assert (energy.basis, energy.meter, energy.component) == (basis, meter, "cpu")
     assert (energy.joules, energy.gap) == (5.0, 0.0)
 
@@ -242,7 +242,7 @@ def test_a_reading_that_fails_is_a_gap(
         part.advance()
     hand.now = 4.0
     part.advance()
-    assert (part.energy().joules, part.energy().gap) == (5.0, 3.0)
+    assert (part.energy(hand.now).joules, part.energy(hand.now).gap) == (5.0, 3.0)
 
 
 def test_what_has_a_meter_is_said_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

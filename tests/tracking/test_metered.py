@@ -27,14 +27,7 @@ class Hands:
 
 def part(hands: Hands, reader: Any, **more: Any) -> Part:
     return Part(
-        key="k",
-        component="device",
-        basis="measured",
-        meter="m",
-        reader=reader,
-        began=0.0,
-        clock=hands.clock,
-        **more,
+        key="k", component="device", basis="measured", meter="m", reader=reader, began=0.0, **more
     )
 
 
@@ -52,10 +45,10 @@ def test_a_counter_tells_what_was_drawn_while_it_did_not_answer() -> None:
     hands.now = 8.0
     with pytest.raises(RuntimeError, match="GPU is lost"):
         made.advance()
-    assert (made.energy().joules, made.energy().gap) == (500.0, 3.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (500.0, 3.0)
     hands.broken, hands.now, hands.value = None, 10.0, 1000.0
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (1000.0, 0.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (1000.0, 0.0)
 
 
 def test_a_device_that_is_lost_for_good_is_a_gap_in_its_own_energy() -> None:
@@ -67,7 +60,7 @@ def test_a_device_that_is_lost_for_good_is_a_gap_in_its_own_energy() -> None:
     for hands.now in (70.0, 80.0, 100.0):
         with pytest.raises(RuntimeError):
             made.advance()
-    assert (made.energy().joules, made.energy().gap) == (6000.0, 40.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (6000.0, 40.0)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +78,7 @@ def test_a_counter_that_went_back(full: float, value: float, joules: float, gap:
     made = part(hands, counting(hands, full))
     hands.now, hands.value = 10.0, value
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (joules, gap)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (joules, gap)
 
 
 def test_what_passed_before_a_meter_answered_is_its_gap() -> None:
@@ -94,7 +87,7 @@ def test_what_passed_before_a_meter_answered_is_its_gap() -> None:
     made = part(hands, counting(hands))
     hands.now, hands.value = 10.0, 600.0
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (600.0, 4.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (600.0, 4.0)
 
 
 def test_power_is_integrated_by_trapezoids() -> None:
@@ -107,7 +100,7 @@ def test_power_is_integrated_by_trapezoids() -> None:
     reader.sample()
     hands.now, hands.value = 3.0, 100.0
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (600.0, 0.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (600.0, 0.0)
 
 
 @pytest.mark.parametrize("said", [-1.0, float("nan"), 1.1e5, None])
@@ -128,7 +121,7 @@ def test_power_that_was_not_seen_is_a_gap(said: float | None) -> None:
     made.advance()
     hands.now = 8.0
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (400.0, 4.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (400.0, 4.0)
 
 
 @pytest.mark.parametrize(("apart", "seen"), [(30.0, True), (31.0, False)])
@@ -138,8 +131,8 @@ def test_looks_far_apart_say_nothing_of_the_time_between(apart: float, seen: boo
     made = part(hands, Power(hands.say, clock=hands.clock))
     hands.now = apart
     made.advance()
-    assert made.energy().joules == (100.0 * apart if seen else 0.0)
-    assert made.energy().gap == (0.0 if seen else apart)
+    assert made.energy(hands.now).joules == (100.0 * apart if seen else 0.0)
+    assert made.energy(hands.now).gap == (0.0 if seen else apart)
 
 
 def test_what_others_took_stands_beside() -> None:
@@ -147,11 +140,11 @@ def test_what_others_took_stands_beside() -> None:
     made = part(hands, counting(hands), share=lambda: (0.25, 0.5))
     hands.now, hands.value = 1.0, 80.0
     made.advance()
-    assert (made.energy().joules, made.energy().others) == (20.0, 40.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).others) == (20.0, 40.0)
 
 
 def test_a_clock_that_stands_is_no_gap() -> None:
     hands = Hands()
     made = part(hands, counting(hands))
     made.advance()
-    assert (made.energy().joules, made.energy().gap) == (0.0, 0.0)
+    assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (0.0, 0.0)
