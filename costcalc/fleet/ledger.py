@@ -50,8 +50,12 @@ class Ledger:
                 message = "no ledger is there; costcalc fleet init makes one"
                 raise InputError(Problem(key="ledger", message=message, file=shown))
         ledger = cls(_engine(parsed), shown)
-        with ledger.faults():
-            ledger._migrate(create=create, currency=currency)
+        try:
+            with ledger.faults():
+                ledger._migrate(create=create, currency=currency)
+        except BaseException:
+            ledger.close()
+            raise
         return ledger
 
     def _migrate(self, *, create: bool, currency: str) -> None:

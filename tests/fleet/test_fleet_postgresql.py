@@ -1,0 +1,198 @@
+"""The ledger on a real PostgreSQL: the same answers, two importers, a server that goes away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from fleet_byhand import cluster, imported, line, memory, rows, told, total
+
+from costcalc.base.errors import InputError
+from costcalc.fleet.facts import Facts
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.summary import summed
+from costcalc.fleet.taking import take
+
+pytestmark = pytest.mark.frameworks
+NAMES = ("costcalc_one", "costcalc_two", "costcalc_three", "costcalc_four")
+
+
+def program(name: str) -> str | None:
+    """A program of PostgreSQL, also where Debian puts it."""
+    beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(beside[-1]) if beside else None)
+
+
+class Server:
+    """A server of its own in a folder, on loopback alone; PostgreSQL will not run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            self.port = held.getsockname()[1]
+        self.user = "postgres" if os.getuid() == 0 else None
+        if self.user:
+            for above in (folder, *folder.parents):
+                if above == Path("/tmp") or above.parent == above:
+                    break
+                above.chmod(0o755)
+            shutil.chown(folder, self.user)
+        self.run("initdb", "-D", f"{folder}/data", "-U", "me", "--auth=trust", "-E", "UTF8", "-N")
+
+    def run(self, name: str, *words: str) -> None:
+        found = program(name)
+        assert found is not None
+        made = subprocess.run(
+            [found, *words], check=False, capture_output=True, text=True, cwd=self.folder,
+            user=self.user, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+        ) if name != "pg_ctl" else subprocess.run(
+            [found, *words], check=False, cwd=self.folder, user=self.user, text=True,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        options += f"{self.folder} -c fsync=off"
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log",
+                 "-o", options, "start")  # fmt: skip
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "immediate", "stop")
+
+    def url(self, name: str) -> str:
+        return f"postgresql://me@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    pytest.importorskip("psycopg")
+    if program("initdb") is None:
+        pytest.skip("no PostgreSQL here")
+    made = Server(tmp_path_factory.mktemp("postgresql"))
+    made.start()
+    try:
+        import psycopg
+
+        with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
+            for name in NAMES:
+                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        yield made
+    finally:
+        made.stop()
+
+
+LINES = [
+    line(
+        JobID=str(n),
+        Account=f"a{n % 3}",
+        ElapsedRaw=str(600 + 137 * n),
+        ConsumedEnergyRaw=str(n * 1_000_003 if n % 2 else 0),
+        AllocTRES=f"gres/gpu={1 + n % 4},node=1",
+    )
+    for n in range(1, 60)
+]
+
+
+def test_it_answers_as_sqlite_does(server: Server) -> None:
+    with memory() as one, Ledger.open(server.url("costcalc_one"), create=True) as other:
+        for ledger in (one, other):
+            imported(ledger, cluster(), *LINES)
+            again = imported(
+                ledger, cluster(), *LINES, line(JobID="1", Account="a1", ElapsedRaw="9")
+            )
+            assert (again.counted.known, again.counted.corrected) == (59, 1)
+        sums = [summed(ledger, ["2026-10"], ("account", "state")) for ledger in (one, other)]
+        assert len(sums[0].groups) == len(sums[1].groups) == 3
+        for a, b in zip(sums[0].groups, sums[1].groups, strict=True):
+            assert a.key == b.key
+            for name, figure in a.figures.items():
+                assert b.figures[name].value == pytest.approx(figure.value, rel=1e-9)
+                assert b.figures[name].low == pytest.approx(figure.low, rel=1e-6)
+        whole = sums[1].total.figures["cost"].value
+        assert whole == pytest.approx(total(rows(other), "cost"), rel=1e-9)
+
+
+def test_a_ledger_that_is_not_there(server: Server) -> None:
+    with pytest.raises(InputError, match="no ledger is there; costcalc fleet init makes one"):
+        Ledger.open(server.url("costcalc_two"))
+    with pytest.raises(InputError, match='database "nothing" does not exist'):
+        Ledger.open(server.url("nothing"))
+
+
+def test_two_importers_at_once(server: Server) -> None:
+    """Two threads, and two processes, with the same jobs in other orders: each counts once."""
+    url = server.url("costcalc_three")
+    Ledger.open(url, create=True).close()
+    found = told(*(line(JobID=str(n)) for n in range(300)))
+    counted: list[int] = []
+
+    def work(part: list[Facts]) -> None:
+        with Ledger.open(url) as own:
+            for start in range(0, len(part), 30):
+                some = iter(part[start : start + 30])
+                counted.append(take(own, cluster(), some, source="slurm", name="x").counted.added)
+
+    threads = [threading.Thread(target=work, args=(part,)) for part in (found, found[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Ledger.open(url) as ledger:
+        assert len(rows(ledger, everything=True)) == sum(counted) == 300
+
+
+def test_two_processes_at_once(server: Server, tmp_path: Path) -> None:
+    from fleet_byhand import FLEET, dump
+
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    lines = [line(JobID=str(n)) for n in range(200)]
+    (tmp_path / "one.txt").write_text("\n".join(dump(*lines)))
+    (tmp_path / "two.txt").write_text("\n".join(dump(*lines[::-1])))
+    environment: Mapping[str, str] = {
+        **os.environ, "COSTCALC_LEDGER": server.url("costcalc_four"),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "costcalc", "fleet"]
+    subprocess.run([*command, "init"], cwd=tmp_path, env=environment, check=True)
+    running = [
+        subprocess.Popen([*command, "import", "slurm", name], cwd=tmp_path, env=environment)
+        for name in ("one.txt", "two.txt")
+    ]
+    assert [one.wait() for one in running] == [0, 0]
+    with Ledger.open(server.url("costcalc_four")) as ledger:
+        assert len(rows(ledger, everything=True)) == 200
+
+
+def test_a_server_that_goes_away_loses_nothing(server: Server) -> None:
+    """Between two batches it stops: what came before stays, and the import goes on later."""
+    from costcalc.fleet import taking
+
+    with Ledger.open(server.url("costcalc_two"), create=True) as ledger:
+        found = told(*(line(JobID=str(n)) for n in range(40)))
+
+        def breaking() -> Iterator[Facts]:
+            yield from found[:20]
+            server.stop()
+            yield from found[20:]
+
+        batch, taking.BATCH = taking.BATCH, 10
+        try:
+            with pytest.raises(InputError, match="the database does not do it"):
+                take(ledger, cluster(), breaking(), source="slurm", name="x")
+            server.start()
+            assert len(rows(ledger)) in (10, 20)
+            whole = take(ledger, cluster(), iter(found), source="slurm", name="x")
+        finally:
+            taking.BATCH = batch
+        assert whole.counted.added + whole.counted.known == 40
+        assert len(rows(ledger, everything=True)) == 40
