@@ -16,14 +16,27 @@ from costcalc.report.renderings.forms import cell
 from costcalc.report.view import View, plain
 
 START, END = "<!-- costcalc: start -->", "<!-- costcalc: end -->"
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_LINE = r"(?:\r\n|\n|\r)"
+_FRONT = re.compile(
+    rf"\A---[ \t]*{_LINE}(?P<inner>(?:.*?{_LINE})??)---[ \t]*(?={_LINE}|\Z)", re.DOTALL
+)
+# The entry of old: its line, and what stands further in or, of a list, at a dash.
 _BLOCK = re.compile(
-    r"^(?:# co2_eq_emissions is left out:.*"
-    r"|co2_eq_emissions[ \t]*:.*(?:\n(?:[ \t]+.*|[ \t]*|-.*|#.*))*)",
-    re.MULTILINE,
+    rf"(?:^|(?<=[\r\n]))(?:# co2_eq_emissions is left out:[^\r\n]*"
+    rf"|[\"']?co2_eq_emissions[\"']?[ \t]*:[^\r\n]*"
+    rf"(?:{_LINE}(?:[ \t]+\S[^\r\n]*|-[ \t][^\r\n]*|[ \t]*(?={_LINE}[ \t]+\S)))*)"
 )
 _OURS = re.compile(re.escape(START) + r".*?" + re.escape(END), re.DOTALL)
-_HEADING = re.compile(r"^##[ \t]+Environmental Impact[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_HEADING = re.compile(
+    r"(?:^|(?<=[\r\n]))##[ \t]+Environmental Impact[ \t]*(?=[\r\n]|\Z)", re.IGNORECASE
+)
+_NEXT = re.compile(r"[\r\n]#{1,6}[ \t]")
+# What the Hub's template of a card leaves to be filled in; a line that somebody has filled stays.
+_BULLET = re.compile(
+    r"(?:^|(?<=[\r\n]))[-*][ \t]+\*\*(?:Hardware Type|Hours used|Cloud Provider|Compute Region"
+    rf"|Carbon Emitted):\*\*[ \t]*(?:\[More Information Needed\])?[ \t]*(?:{_LINE}|\Z)",
+    re.IGNORECASE,
+)
 
 
 def model_card(view: View) -> str:
@@ -59,42 +72,50 @@ def _comment(text: str) -> str:
 def into(card: str, report: Mapping[str, object]) -> str:
     """An existing README.md with the figures written in; the rest stays byte for byte.
 
+    What is written has the line ends of the card's first line.
+
     Raises:
         InputError: the front matter is opened and not closed.
     """
     start = card[: len(card) - len(card.lstrip("\ufeff\r\n \t"))]  # before the front matter
     rest = card[len(start) :]
     if not rest.startswith("---"):
-        start, rest = "", card
-    crlf = "\r\n" in rest
-    text = rest.replace("\r\n", "\n") if crlf else rest
-    front, section = _parts(View(report))
-    made = _with_section(_with_front(text, front), section)
-    return start + (made.replace("\n", "\r\n") if crlf else made)
+        start, rest = card[: len(card) - len(card.lstrip("\ufeff"))], card.lstrip("\ufeff")
+    first = re.search(_LINE, rest)
+    end = first[0] if first else "\n"
+    front, section = (text.replace("\n", end) for text in _parts(View(report)))
+    return start + _with_section(_with_front(rest, front, end), section, end)
 
 
-def _with_front(card: str, block: str) -> str:
+def _with_front(card: str, block: str, end: str) -> str:
     found = _FRONT.match(card)
     if found is None:
-        if card.startswith("---\n"):
+        if re.match(rf"---[ \t]*{_LINE}", card):
             message = "the card's front matter is opened by --- and not closed"
             raise InputError(Problem(key="", message=message, file="card"))
-        return f"---\n{block}\n---\n{card}"
-    inner = found[1]
+        return f"---{end}{block}{end}---{end}{card}"
+    inner = found["inner"]
     old = _BLOCK.search(inner)
-    if old is None:
-        made = f"{inner}\n{block}" if inner else block
-    else:
-        kept = old[0][len(old[0].rstrip("\n")) :]
-        made = inner[: old.start()] + block + kept + inner[old.end() :]
-    return f"---\n{made}\n---" + card[found.end() :]
+    made = f"{inner}{block}{end}"
+    if old is not None:
+        made = inner[: old.start()] + block + inner[old.end() :]
+    return card[: found.start("inner")] + made + card[found.end("inner") :]
 
 
-def _with_section(card: str, ours: str) -> str:
+def _with_section(card: str, ours: str, end: str) -> str:
     if _OURS.search(card):
         return _OURS.sub(lambda _: ours, card, count=1)
     heading = _HEADING.search(card)
-    if heading:
-        return card[: heading.end()] + f"\n\n{ours}" + card[heading.end() :]
-    gap = "" if card.endswith("\n\n") else "\n" if card.endswith("\n") else "\n\n"
-    return f"{card}{gap}## Environmental Impact\n\n{ours}\n"
+    if heading is None:
+        gap = "" if card.endswith(2 * end) else end if card.endswith(end) else 2 * end
+        return f"{card}{gap}## Environmental Impact{end}{end}{ours}{end}"
+    following = _NEXT.search(card, heading.end())
+    until = following.start() if following else len(card)
+    section = card[heading.end() : until]
+    bullet = _BULLET.search(section)
+    if bullet is None:
+        made = f"{end}{end}{ours}{section}"
+    else:
+        after = _BULLET.sub("", section[bullet.end() :])
+        made = f"{section[: bullet.start()]}{ours}{end}{after}"
+    return card[: heading.end()] + made + card[until:]
