@@ -1,50 +1,27 @@
 """Which process of which job this one is: asked of whoever started it, in an order that never errs.
 
 A launcher nearer to the process wins over one further away: what ``torch.distributed`` was
-initialised with, then torchrun, then MPI, then Slurm, then JAX.  Nothing is imported to ask.
+initialised with, then a worker of Ray Train, then what launchers leave in the environment
+(``launchers.py``), then JAX.  Nothing is imported to ask.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from costcalc.tracking.launchers import LAUNCHERS, Env
 from costcalc.tracking.records import Place
 
-Env = Mapping[str, str]
 Modules = Mapping[str, ModuleType]
 
-
-def _mpi(name: str) -> tuple[str, ...]:
-    return tuple(f"{name}_{what}" for what in ("RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE"))
-
-
-# Launchers that say it in the environment: rank, world, local rank, local world, node, nodes.
-# torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html (environment variables)
-# Open MPI: https://docs.open-mpi.org (environment variables of a process); MVAPICH2, PMI, PMIx and
-# JSM say the same under their own names.  Slurm: srun(1), "output environment variables".
-_SLURM = ("SLURM_NODEID", "SLURM_NNODES")
-_LAUNCHERS: Mapping[str, Sequence[str]] = {
-    "torchrun": (
-        *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
-        *("GROUP_RANK", "GROUP_WORLD_SIZE"),
-    ),
-    "Open MPI": (*_mpi("OMPI_COMM_WORLD"), *_SLURM),
-    "MVAPICH2": (*_mpi("MV2_COMM_WORLD"), *_SLURM),
-    "PMI": ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", *_SLURM),
-    "PMIx": (*_mpi("PMIX"), *_SLURM),
-    "JSM": (*_mpi("JSM_NAMESPACE"), "", ""),
-    "Slurm": (
-        *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", ""),
-        *("SLURM_NODEID", "SLURM_STEP_NUM_NODES"),
-    ),
-}
 
 # Schedulers' names of the job, the nearest to the process first.
 _JOBS = {"SLURM_JOB_ID": "slurm", "LSB_JOBID": "lsf", "PBS_JOBID": "pbs"}
@@ -66,7 +43,13 @@ def detect(
     """
     env = os.environ if env is None else env
     modules = sys.modules if modules is None else modules
-    found = _torch(env, modules) or _launcher(env) or _jax(modules) or Place()
+    found = (
+        _torch(env, modules)
+        or _ray(env, modules)
+        or _jax(env, modules)
+        or _launcher(env)
+        or Place()
+    )
     found = _per_node(found, env)
     name, notes = (job, ()) if job else _job(env, found)
     counted = [f"{who}={env[key]}" for who, key in _RESTARTS.items() if env.get(key)]
@@ -91,33 +74,59 @@ def _torch(env: Env, modules: Modules) -> Place | None:
         rank=rank,
         world=world,
         local_rank=_number(env, "LOCAL_RANK") or 0,
+        node=_number(env, "NODE_RANK"),  # Lightning's and Accelerate's launchers say it
         source="torch.distributed",
     )
 
 
+def _ray(env: Env, modules: Modules) -> Place | None:
+    """A worker of Ray Train, whatever it trains with; before its Slurm, which started the cluster.
+
+    https://docs.ray.io/en/latest/train/api/doc/ray.train.get_context.html
+    """
+    train = modules.get("ray.train")
+    try:
+        context = train.get_context() if train is not None and env.get("RAY_JOB_ID") else None
+        if context is None or not context.get_world_size():
+            return None
+        return Place(
+            rank=int(context.get_world_rank()),
+            world=int(context.get_world_size()),
+            local_rank=int(context.get_local_rank()),
+            local_world=int(context.get_local_world_size()),
+            node=int(context.get_node_rank()),
+            source="Ray Train",
+        )
+    except Exception:  # noqa: BLE001  (the driver, which is no worker, or another version)
+        return None
+
+
 def _launcher(env: Env) -> Place | None:
     """The first launcher whose variables are whole."""
-    for name, (rank, world, local, local_world, node, nodes) in _LAUNCHERS.items():
-        if name == "Slurm" and not (env.get("SLURM_STEP_ID") or env.get("SLURM_STEPID")):
-            continue  # a batch script: its variables are set though nothing was launched
-        at, of = _number(env, rank), _number(env, world)
-        if name == "Slurm":  # a step of fewer tasks than the allocation: an interactive one has one
+    for one in LAUNCHERS:
+        if not one.launched(env):
+            continue
+        at, of = _number(env, one.rank), _number(env, one.world)
+        if one.name == "Slurm":
+            if not (env.get("SLURM_STEP_ID") or env.get("SLURM_STEPID")):
+                continue  # a batch script
+            # A step of fewer tasks than the allocation: an interactive one has one.
             of = _number(env, "SLURM_STEP_NUM_TASKS") or of
         if at is None or of is None or not 0 <= at < of:
             continue
         return Place(
             rank=at,
             world=of,
-            local_rank=_number(env, local) or 0,
-            local_world=_number(env, local_world),
-            node=_number(env, node),
-            nodes=_number(env, nodes),
-            source=name,
+            local_rank=_number(env, one.local) or 0,
+            local_world=_number(env, one.local_world),
+            node=_number(env, one.node),
+            nodes=_number(env, one.nodes),
+            source=one.name,
         )
     return None
 
 
-def _jax(modules: Modules) -> Place | None:
+def _jax(env: Env, modules: Modules) -> Place | None:
     """JAX's processes, if the script has initialised more than one; never its devices."""
     state = getattr(getattr(modules.get("jax"), "distributed", None), "is_initialized", None)
     try:
@@ -127,6 +136,9 @@ def _jax(modules: Modules) -> Place | None:
         rank, world = int(jax.process_index()), int(jax.process_count())
     except Exception:  # noqa: BLE001  (of another version)
         return None
+    beside = _launcher(env)
+    if beside is not None and (beside.rank, beside.world) == (rank, world):
+        return replace(beside, source=f"jax.distributed, started by {beside.source}")
     return Place(
         rank=rank,
         world=world,
@@ -155,22 +167,33 @@ def _per_node(place: Place, env: Env) -> Place:
 
 def _job(env: Env, place: Place) -> tuple[str, tuple[str, ...]]:
     """The job's name, the same in all its processes and after a restart."""
-    named = _named(env)
+    named = _named(env, place)
     if named is not None:
         return named, ()
     if place.world == 1:
         return f"process:{uuid.uuid4().hex}", ()
     if place.nodes == 1:
-        return f"launcher:{_launched()}", ()
-    meeting = f"{env.get('MASTER_ADDR', '')}:{env.get('MASTER_PORT', '')}"
+        # Of jobs on one Ray the launcher is the same.
+        return f"launcher:{_launched()}{env.get('RAY_JOB_ID', '')}", ()
+    where = next((keys for keys in _MEETINGS if env.get(keys[0])), _MEETINGS[0])
+    meeting = ":".join(env.get(key, "") for key in where)
     note = (
-        "nothing names the job: its nodes find each other by MASTER_ADDR and MASTER_PORT, and "
+        f"nothing names the job: its nodes find each other by {' and '.join(where)}, and "
         "a later job in the same folder would be added; give job= or COSTCALC_JOB"
     )
     return f"meeting:{meeting}", (note,)
 
 
-def _named(env: Env) -> str | None:
+# Where the processes of several nodes meet: of torch.distributed, of JAX, of a slice of TPUs.
+_MEETINGS = (
+    ("MASTER_ADDR", "MASTER_PORT"),
+    ("JAX_COORDINATOR_ADDRESS",),
+    ("TPU_PROCESS_ADDRESSES",),
+    ("TPU_WORKER_HOSTNAMES",),
+)
+
+
+def _named(env: Env, place: Place) -> str | None:
     if env.get("COSTCALC_JOB"):
         return env["COSTCALC_JOB"]
     if env.get("SLURM_ARRAY_JOB_ID") and env.get("SLURM_ARRAY_TASK_ID"):
@@ -178,9 +201,25 @@ def _named(env: Env) -> str | None:
     for key, name in _JOBS.items():
         if env.get(key):
             return f"{name}:{env[key]}"
+    indexed = _indexed(env, place)
+    if indexed is not None:
+        return indexed
     elastic = env.get("TORCHELASTIC_RUN_ID")
     # torchrun says "none" where it was given no --rdzv-id
     return f"torchrun:{elastic}" if elastic and elastic != "none" else None
+
+
+def _indexed(env: Env, place: Place) -> str | None:
+    """The name of a Kubernetes job whose pods have an index, and of what is built on it (JobSet).
+
+    Pods that nothing joins are jobs of their own, as the tasks of an array.  A pod is called by its
+    job and its index: https://kubernetes.io/docs/concepts/workloads/controllers/job/
+    """
+    index, host = env.get("JOB_COMPLETION_INDEX"), env.get("HOSTNAME", "")
+    if not index or not re.search(rf"-{re.escape(index)}(?:-[a-z0-9]{{5}})?$", host):
+        return None
+    job = re.sub(rf"-{re.escape(index)}(?:-[a-z0-9]{{5}})?$", "", host)
+    return f"kubernetes:{job}" if place.world > 1 else f"kubernetes:{job}:{index}"
 
 
 def _launched() -> str:
