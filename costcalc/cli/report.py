@@ -62,6 +62,10 @@ def merge(
     distinct: Annotated[
         bool, typer.Option("--distinct", help="Same ids are runs of their own: seeds.")
     ] = False,
+    ranks: Annotated[
+        str | None,
+        options.option("--ranks", "runs of one time and machine are one, or each its own."),
+    ] = None,
     output: Output = None,
     force: Force = False,
 ) -> None:
@@ -73,7 +77,8 @@ def merge(
     broken = [Problem(key="digest", message=BROKEN, file=f) for f, one in pairs if not intact(one)]
     if broken:  # a sum of them would be sealed anew
         raise InputError(broken)
-    _write_report(join(pairs, name=name, distinct=distinct), output, force=force)
+    made = join(pairs, name=name, distinct=distinct, ranks=_ranks(ranks))
+    _write_report(made, output, force=force)
 
 
 @app.command("render")
@@ -168,17 +173,21 @@ def import_(
         changes=options.changes(said),
         devices=dict(options.pair(text, "--device") for text in device or ()),
     )
-    if ranks not in (None, "one", "each"):
-        raise options.wrong("--ranks", f'expected one or each; got "{ranks}"')
     made = read(
         source,
         file,
         identify=identify,
         costing=costing,
-        ranks=ranks,
+        ranks=_ranks(ranks),
         interval=parse(interval, "s") if interval else None,
     )
     _write_report(made, output, force=force)
+
+
+def _ranks(said: str | None) -> str | None:
+    if said not in (None, "one", "each"):
+        raise options.wrong("--ranks", f'expected one or each; got "{said}"')
+    return said
 
 
 def _print(lines: Iterable[str]) -> None:

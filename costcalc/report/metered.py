@@ -75,7 +75,7 @@ def recorded(made: Report, told: Section) -> Report:
     of ``runs`` the one with its ``id``, ``name`` and ``role``.
     """
     tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
-    own = {key: entry[key] for key in ("id", "name", "role")}
+    own = {key: entry[key] for key in ("id", "name", "role", "began", "machine") if key in entry}
     data: dict[str, Any] = {
         **made,
         "details": {**(made.get("details") or {}), "imported": tool},

@@ -9,6 +9,7 @@ from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.document import all_runs, kind, run_id
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA, SUMS, UNITS
+from costcalc.report.ranks import once
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
@@ -27,18 +28,23 @@ if TYPE_CHECKING:
 
 
 def merge(
-    reports: Sequence[tuple[str, Mapping[str, object]]], *, name: str, distinct: bool = False
+    reports: Sequence[tuple[str, Mapping[str, object]]],
+    *,
+    name: str,
+    distinct: bool = False,
+    ranks: str | None = None,
 ) -> Report:
     """One project report of several; each pair is (file, report).
 
     Sums add; their ranges add end to end (as if all were high together), which is the wider choice.
     ``distinct`` says that reports with the same id are runs of their own, such as seeds that were
-    estimated from equal inputs.
+    estimated from equal inputs.  ``ranks``: see :func:`costcalc.report.ranks.once`.
 
     Raises:
-        InputError: a run id stands twice.
+        InputError: a run id stands twice, or runs may be one machine's energy several times.
     """
     pairs = [(file, part) for file, report in reports for part in _flat(cast("Report", report))]
+    pairs, left_out = once(pairs, "each" if distinct and ranks is None else ranks)
     read = [report for _, report in pairs]
     runs, renamed = _runs([file for file, _ in pairs], read, distinct=distinct)
     results = total([figures(report) for report in read], [_times(report) for report in read])
@@ -51,7 +57,7 @@ def merge(
         name,
         results,
         told,
-        warnings=list(dict.fromkeys(w for report in read for w in report.get("warnings") or ())),
+        warnings=list(dict.fromkeys([*left_out, *_warnings(read)])),
         breakdown=_breakdown(read),
         details={"parts": _parts(read, renamed), **({"by_run": by_run} if by_run else {})},
         kind=_kind(read),
@@ -62,6 +68,10 @@ def merge(
         measurement=_measurement(read),
         software=[{"name": "costcalc", "version": version} for version in versions],
     )
+
+
+def _warnings(reports: Sequence[Report]) -> list[str]:
+    return [warning for report in reports for warning in report.get("warnings") or ()]
 
 
 def _kind(reports: Sequence[Report]) -> str:

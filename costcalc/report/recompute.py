@@ -72,7 +72,7 @@ def recompute(report: Report) -> Again:
 
 def _merged_again(report: Report, parts: list[Report]) -> Report:
     named = [(str(part.get("name")), cast("Mapping[str, object]", part)) for part in parts]
-    return merge(named, name=str(report.get("name")))
+    return merge(named, name=str(report.get("name")), ranks="each")
 
 
 def _held(report: Mapping[str, object] | Report) -> dict[str, object]:

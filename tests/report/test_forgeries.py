@@ -31,7 +31,18 @@ Report = dict[str, Any]
 # What nobody but the author knows, and the seal itself.
 FREE = ("name", "subject", "software", "digest")
 # What only a meter, or the tool that recorded it, could know.
-METERS = ("id", "name", "role", "hardware", "unknown", "pue", "grid", "energy_it")
+METERS = (
+    "id",
+    "name",
+    "role",
+    "hardware",
+    "unknown",
+    "pue",
+    "grid",
+    "energy_it",
+    "began",
+    "machine",
+)
 
 
 def results(made: Report, key: str, **values: float) -> None:

@@ -35,7 +35,8 @@ class Recorded:
     """One run as a tool recorded it; None is unknown.
 
     Units: hours, device-hours, kWh, kgCO2e, gCO2e/kWh.  ``key`` tells the run apart; only a hash of
-    it is written.
+    it is written.  ``machine`` is what tells kinds of machines apart where all of one was metered,
+    likewise; ``began`` an ISO 8601 time on the clock of that machine.
     """
 
     key: str
@@ -48,6 +49,8 @@ class Recorded:
     grid: float | None = None
     role: Role = "final"
     hardware: str | None = None
+    began: str | None = None
+    machine: str | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,6 +93,7 @@ def _costed(
     made = []
     for run, one in zip(runs, estimates(runs, costing), strict=True):
         entry = {"id": _id(str(tool["name"]), run), "name": run.name, "role": run.role}
+        entry |= _when(run)
         told = {
             "runs": [entry],
             "measurement": _measurement(tool, gaps if len(runs) == 1 else None),
@@ -197,8 +201,17 @@ def _row(run: Recorded, tool: str) -> dict[str, Any]:
         "pue": run.pue,
         "grid": run.grid,
         **({"hardware": run.hardware} if run.hardware else {}),
+        **_when(run),
         **({"unknown": dict(run.why)} if run.why else {}),
     }
+
+
+def _when(run: Recorded) -> dict[str, str]:
+    """On which machine and from when on, as far as merging needs it to count nothing twice."""
+    made = {"began": run.began} if run.began else {}
+    if run.machine:
+        made["machine"] = hashlib.sha256(run.machine.encode()).hexdigest()[:12]
+    return made
 
 
 def _results(row: Mapping[str, Any], tool: str) -> dict[str, Figure]:
@@ -243,6 +256,7 @@ def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[st
 
 
 def _id(tool: str, run: Recorded) -> str:
+    """What a run is told apart by."""
     return "run-" + hashlib.sha256(f"{tool}:{run.key}".encode()).hexdigest()[:12]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
@@ -181,8 +181,26 @@ def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
         energy_it=None if energy is None else energy / pue,
         pue=pue,
         grid=grid,
+        began=_began(row),
+        machine=_machine(row),
         why=why,
     )
+
+
+def _began(row: Row) -> str | None:
+    """When a row began, on the clock that its stamp is of."""
+    seconds = number(row.get("duration"))
+    if seconds is None or _span(row) is None:
+        return None
+    began = datetime.fromisoformat(row["timestamp"]) - timedelta(seconds=seconds)
+    return began.isoformat(timespec="seconds")
+
+
+def _machine(row: Row) -> str | None:
+    """What machines are told apart by, where all of one was metered."""
+    if row.get("tracking_mode") == "process":
+        return None
+    return "|".join(row.get(column, "") for column in _MACHINE)
 
 
 def _hardware(row: Row) -> tuple[float | None, str | None]:

@@ -11,7 +11,10 @@ from costcalc.base.errors import Problem
 from costcalc.report.importing.cells import Row, at, number
 
 NEEDED = (("JobID", "JobIDRaw"), ("AllocTRES", "ReqTRES"), ("ElapsedRaw", "Elapsed"))
-OTHERS = ("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts")
+OTHERS = (
+    *("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts"),
+    "Cluster",
+)
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
 #: sacct prints joules of ConsumedEnergy by thousands (Slurm, convert_num_unit2 with 1000)
 _THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
@@ -33,6 +36,8 @@ FAILED = (
 )
 RUNNING = ("RUNNING", "SUSPENDED")
 WAITING = ("PENDING", "REQUEUE_HOLD", "REQUEUE_FED", "CONFIGURING")
+#: what of a federation's job stands on the clusters that another was faster than
+ELSEWHERE = ("REVOKED",)
 
 
 def job_of(row: Row) -> str:

@@ -17,6 +17,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, refuse, table
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.sacct import (
+    ELSEWHERE,
     FAILED,
     MOST_WATTS,
     NEEDED,
@@ -52,7 +53,9 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         delimiter="|",
         quotes=False,
     )
-    attempts, steps = _attempts([row for row in rows if job_of(row)])
+    rows = [row for row in rows if job_of(row)]
+    here = [row for row in rows if not in_state(row, ELSEWHERE)]
+    attempts, steps = _attempts(here)
     held = [accelerators(tres_of(row)) for row in attempts]
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -83,9 +86,19 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         tool="Slurm accounting",
         version=None,
         boundary="the nodes' energy counters as Slurm's energy plugin read them",
-        warnings=[*warnings, *_notes(attempts, steps, held)],
+        warnings=[*warnings, *_notes(attempts, steps, held), *_elsewhere(len(rows) - len(here))],
         costing=costing,
     )
+
+
+def _cluster(row: Row) -> str:
+    """What tells jobs of a federation apart; nothing where the table names no cluster."""
+    return f"{row['Cluster']}/" if row.get("Cluster") else ""
+
+
+def _elsewhere(rows: int) -> list[str]:
+    """What is said of rows of jobs that another cluster of the federation ran."""
+    return [f"rows of jobs that another cluster of the federation ran: {rows}"] * bool(rows)
 
 
 def _wrapped(index: int, joules: float, seconds: float, devices: float | None) -> str:
@@ -117,24 +130,32 @@ def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]
     waiting = sum(in_state(row, WAITING) for row in attempts)
     if waiting:
         notes.append(f"jobs that wait in the queue are not counted: {waiting}")
-    jobs = [job_of(row) for row in attempts]
+    jobs = [(row.get("Cluster"), job_of(row)) for row in attempts]
     if len(set(jobs)) == len(jobs):
         notes.append("without sacct -D (--duplicates) earlier attempts of requeued jobs are hidden")
     return notes
 
 
 def _attempts(rows: list[Row]) -> tuple[list[Row], list[list[Row]]]:
-    """Allocation rows, each with the steps that follow it and belong to the same job."""
+    """Allocation rows, each with the steps of the same job, in whatever order the table has them.
+
+    Steps belong to the last attempt before them; those before any, to the first.
+    """
     attempts: list[Row] = []
     steps: list[list[Row]] = []
+    last: dict[tuple[str, str], int] = {}
+    early: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         job, _, step = job_of(row).partition(".")
+        key = (row.get("Cluster", ""), job)
         if not step:
+            last[key] = len(attempts)
             attempts.append(row)
-            steps.append([])
-            continue
-        if attempts and job_of(attempts[-1]) == job:
-            steps[-1].append(row)
+            steps.append(early.pop(key, []))
+        elif key in last:
+            steps[last[key]].append(row)
+        else:
+            early.setdefault(key, []).append(row)
     return attempts, steps
 
 
@@ -160,7 +181,7 @@ def _run(
     no_energy = "Slurm recorded no energy: 0 or nothing, as without an energy plugin"
     lacking = "Slurm names no accelerators: it counts none, or not by gres/gpu"
     return Recorded(
-        key=f"{job_of(row)}|{attempt if attempt.strip('|') else index}",
+        key=f"{_cluster(row)}{job_of(row)}|{attempt if attempt.strip('|') else index}",
         name=label,
         role="failed" if in_state(row, FAILED) else "final",
         hours=seconds / 3600,

@@ -1,0 +1,100 @@
+"""One machine metered by several ranks, a job on several clusters, steps apart from their job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from costcalc.base.errors import InputError
+from costcalc.report.closure import discrepancies
+from costcalc.report.importing import codecarbon, slurm
+from costcalc.report.project import merge
+from costcalc.report.recompute import recompute
+
+HEAD = (
+    "timestamp,run_id,duration,emissions,energy_consumed,cpu_model,gpu_count,gpu_model,"
+    "country_iso_code,tracking_mode,pue\n"
+)
+
+
+def rank(run: str, end: str, energy: float = 30.0, **more: str) -> dict[str, Any]:
+    """A rank of ten hours on eight A100 that drew so many kWh."""
+    told = {"mode": "machine", "gpu": "8 x A100", **more}
+    row = f"{end},{run},36000,9.0,{energy},EPYC,8,{told['gpu']},DEU,{told['mode']},1.0\n"
+    return dict(codecarbon.read(HEAD + row, f"{run}.csv"))
+
+
+A = rank("a", "2026-05-05T04:04:43")
+B = rank("b", "2026-05-05T04:04:50")
+
+
+def test_ranks_of_one_machine_are_refused_with_their_rows_named() -> None:
+    with pytest.raises(InputError) as caught:
+        merge([("a.yaml", A), ("b.yaml", B)], name="p")
+    assert str(caught.value).splitlines()[0] == (
+        f"b.yaml: runs: meters the same kind of machine at the same time: {B['runs'][0]['id']} as "
+        f"{A['runs'][0]['id']} of a.yaml; one machine's energy written by several ranks, or as "
+        "many machines: say --ranks one or --ranks each"
+    )
+
+
+def test_ranks_of_one_machine_count_once_where_that_is_said() -> None:
+    one = merge([("a", A), ("b", B)], name="p", ranks="one")
+    assert one["results"]["energy"]["value"] == 30.0
+    assert one["warnings"][0] == (
+        f"left out, as another rank metered the same machine: {B['runs'][0]['id']} as "
+        f"{A['runs'][0]['id']} of a"
+    )
+    each = merge([("a", A), ("b", B)], name="p", ranks="each")
+    assert each["results"]["energy"]["value"] == 60.0
+    for made in (one, each):
+        assert list(discrepancies(made)) == []
+    assert recompute(each).found == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        rank("c", "2026-05-06T04:04:43"),  # a day later
+        rank("c", "2026-05-05T04:04:43", energy=20.0),  # another load
+        rank("c", "2026-05-05T04:04:43", gpu="8 x H100"),
+        rank("c", "2026-05-05T04:04:43", mode="process"),  # its own part of the machine only
+    ],
+    ids=["later", "load", "board", "process"],
+)
+def test_other_times_and_machines_are_runs_of_their_own(other: dict[str, Any]) -> None:
+    made = merge([("a", A), ("c", other)], name="p")
+    assert made["results"]["energy"]["value"] == pytest.approx(
+        30.0 + other["results"]["energy"]["value"]
+    )
+
+
+def test_a_job_of_a_federation_counts_on_the_cluster_that_ran_it() -> None:
+    """Two jobs of an hour on one GPU; the sibling of the first was revoked on the other cluster."""
+    table = (
+        "JobID|Cluster|State|ElapsedRaw|AllocTRES|Start\n"
+        "7|east|COMPLETED|3600|gres/gpu=1|2026-05-05T04:00:00\n"
+        "7|west|REVOKED|3600|gres/gpu=1|2026-05-05T04:00:00\n"
+        "8|east|RUNNING|3600|gres/gpu=1|2026-05-05T04:00:00\n"
+        "8|west|COMPLETED|3600|gres/gpu=1|2026-05-05T04:00:00\n"
+    )
+    made = slurm.read(table, "jobs.txt")
+    assert made["results"]["device_hours"]["value"] == 3.0
+    assert len({run["id"] for run in made["runs"]}) == 3
+    assert "rows of jobs that another cluster of the federation ran: 1" in made["warnings"]
+    assert "jobs that still run are counted so far" in made["warnings"]
+
+
+def test_steps_count_with_their_job_wherever_they_stand() -> None:
+    """3.6 MJ of a step before its job's row and 3.6 MJ after another job's: 2 kWh, once."""
+    table = (
+        "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
+        "1.0|COMPLETED|60|gres/gpu=1|3600000\n"
+        "1|COMPLETED|3600|gres/gpu=1|7200000\n"
+        "2|COMPLETED|3600|gres/gpu=1|0\n"
+        "1.1|COMPLETED|60|gres/gpu=1|3600000\n"
+    )
+    made = slurm.read(table, "jobs.txt")
+    assert [run["energy_it"] for run in made["runs"]] == [2.0, None]
+    assert made["results"]["device_hours"]["value"] == 2.0
