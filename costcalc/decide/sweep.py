@@ -20,6 +20,7 @@ from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import instances
 from costcalc.catalog import region as regions_
 from costcalc.resolve.names import folders
+from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.loading import Source, load
 from costcalc.runfile.schema import PLANS, PRECISIONS, Run
 
@@ -108,7 +109,7 @@ def read(
 
 
 def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
-    """A source as a mapping, its paths made absolute, and its ``sweep`` block.
+    """A source as a mapping laid over its defaults, paths made absolute, and its ``sweep`` block.
 
     Raises:
         InputError: it cannot be read.
@@ -122,7 +123,10 @@ def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
     data = document.data
     if not isinstance(data, Mapping):
         load(source, lambda _, __: ())  # says what is wrong, at its line
-    raw = dict(data)
+    else:
+        document = request.with_defaults(document, folder)
+        document = with_calibration(document, folder, request.document_of)
+    raw = dict(document.data)
     block = raw.pop("sweep", None) or {}
     if not isinstance(block, Mapping):
         raise InputError(document.problem(("sweep",), "expected a mapping of axes"))

@@ -496,3 +496,20 @@ def test_a_front_of_very_many_is_no_trap():
     # 200,000 choices that all trade time for money: each is on the front
     x = np.arange(1.0, 200_001.0)
     assert len(front(np.column_stack([x, 1e6 / x, np.ones_like(x)]))) == 200_000
+
+
+def test_a_run_lies_on_its_defaults_wherever_it_is_compared(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "lab.yaml").write_text(
+        "hardware: {accelerator: h100-sxm5-80}\nprice: {device_hour: 2 USD}\nsite: {region: FR}\n"
+    )
+    (tmp_path / "runs" / "a.yaml").write_text(
+        "defaults: ../lab.yaml\nmodel: {parameters: 1e9}\ntraining: {tokens: 1B}\n"
+        "hardware: {count: 8}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = compare("runs/a.yaml", counts=[8, 16], ranges=False)
+    single = costcalc.estimate("runs/a.yaml", ranges=False)
+    (row,) = (row for row in (*found.front, *found.rest) if row["count"] == 8)
+    assert (row["region"], row["accelerator"]) == ("FR", "h100-sxm5-80")
+    assert row["cost"] == pytest.approx(single.results["cost"].value, rel=1e-9)
