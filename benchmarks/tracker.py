@@ -77,6 +77,29 @@ def leaving(patience: float) -> float:
     return taken / patience
 
 
+FORKS = """
+import os, time, costcalc
+taken = []
+with costcalc.track(progress=False) as tracker:
+    until = time.perf_counter() + 5
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        taken.append(time.perf_counter() - began)
+        time.sleep(0.01)
+print(max(taken))
+"""
+
+
+def forking() -> float:
+    """Seconds that the longest fork takes while a tracker begins, as data loaders fork."""
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
 def stopping() -> float:
     """Seconds until a limit of one second has stopped a command that would take a hundred."""
     with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +169,7 @@ def main() -> None:
     """Print the figures."""
     wide()
     matrix = np.ones((128, 128))
+    print(f"fork, while it begins: {forking():.2f} s at the most")
     print(f"enter: {entering():.1f} ms")
     print(f"leave, while the disk hangs: {leaving(0.5):.2f} of the patience given")
     share = stopping() / 100

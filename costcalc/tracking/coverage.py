@@ -50,6 +50,8 @@ def _unmetered(totals: Totals, parts: Sequence[EnergyPart]) -> list[dict[str, st
     """What has no meter, why not, and what would be read if it had."""
     why = totals.attempts[-1].unmetered
     metered = {part.component for part in parts if part.basis == "measured" and part.counted}
+    if not totals.devices and "device" in metered:
+        metered.add("cpu")  # the devices are the processors
     found = []
     drivers = [why[name] for name in _DRIVERS if name in why]
     if not totals.devices and "device" not in metered and drivers:

@@ -94,7 +94,33 @@ def completed(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> li
     """The parts of a job whose devices were metered, and what no meter saw, with its range."""
     found = [part for part in parts if part.component == "device"]
     found += unseen(totals, made)
-    found += _hosts(parts, totals, made)
+    return _with_network([*found, *_hosts(parts, totals, made)], made)
+
+
+def on_processors(
+    parts: Sequence[EnergyPart], totals: Totals, made: Estimate
+) -> list[EnergyPart] | None:
+    """The parts of a job that trains on processors, which RAPL counts, and the rest of its host.
+
+    None where the job's devices are none, or no counter saw them.
+    """
+    if not _is_cpu(made) or not any(p.component == "cpu" and p.basis == "measured" for p in parts):
+        return None
+    counted = [p for p in parts if p.component == "cpu" and p.basis == "measured"]
+    beside = [part for part in parts if part not in counted]
+    devices = [replace(part, component="device") for part in counted]
+    return _with_network([*devices, *_hosts(beside, totals, made)], made)
+
+
+def _is_cpu(made: Estimate) -> bool:
+    try:
+        name = str((made.details.get("hardware") or {}).get("id", ""))
+        return accelerators.find(name, ()).kind == "cpu"
+    except CostcalcError:
+        return False
+
+
+def _with_network(found: list[EnergyPart], made: Estimate) -> list[EnergyPart]:
     share = made.values.get("network_share", 0.0)
     if share:
         beside = [p for p in found if p.counted]
@@ -152,7 +178,8 @@ def _hosts(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[
     watts = made.values.get("host_power")
     if not watts:
         return [p for p in parts if p.component in _HOST]
-    hours = totals.device_seconds(len(totals.devices)) / _KWH
+    held = len(totals.devices) or made.values.get("devices", 0.0)
+    hours = totals.device_seconds(held) / _KWH
     low, high = _bounds(made, "hardware.host_power", watts)
     known = sum(part.energy for part in seen)
     rest = EnergyPart(
@@ -160,7 +187,7 @@ def _hosts(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[
         energy=max(hours * watts - known, 0.0),
         low=max(hours * low - known, 0.0),
         high=max(hours * high - known, 0.0),
-        of=NO_METER + (", less what its processors and memory drew" if seen else ""),
+        of=NO_METER + (", less what its counters saw" if seen else ""),
     )
     return [*seen, rest, *models]
 

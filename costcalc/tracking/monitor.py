@@ -96,6 +96,8 @@ class JobMonitor:
         """Those detected, else those of the run file."""
         if whole.devices:
             return sum(device.share for device in whole.devices)
+        if whole.attempts[-1].hidden:  # it sees none of its machine's
+            return 0.0
         known = self._predicted.values.get("devices") if self._predicted else None
         return float(known) if known else 1.0
 

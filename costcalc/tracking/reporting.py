@@ -19,7 +19,14 @@ from costcalc.report.metered import calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
 from costcalc.tracking.coverage import coverage, shared
-from costcalc.tracking.energy_parts import EnergyPart, completed, metered, summed, unseen
+from costcalc.tracking.energy_parts import (
+    EnergyPart,
+    completed,
+    metered,
+    on_processors,
+    summed,
+    unseen,
+)
 from costcalc.tracking.measured_job import SPEED_KEYS, measured_job
 from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan
@@ -102,11 +109,12 @@ def _with_energy(
         parts = [*seen_by_meters, *unseen(totals, None)]
         return estimated_without_profile(totals, plan, summed(parts), seen), parts
     job, made = first
-    if not totals.devices_seen and not totals.joules("device"):
+    on_cpus = None if totals.devices else on_processors(seen_by_meters, totals, made)
+    if on_cpus is None and not totals.devices_seen and not totals.joules("device"):
         split = made.breakdown.get("energy", {})
         modelled = [EnergyPart(component=n, energy=split[n]) for n in _DRAWN if n in split]
         return made, [*modelled, *(replace(part, counted=False) for part in seen_by_meters)]
-    parts = completed(seen_by_meters, totals, made)
+    parts = on_cpus or completed(seen_by_meters, totals, made)
     joules = summed(parts)
     assert joules is not None
     energy, low, high = joules

@@ -153,3 +153,41 @@ def test_devices_that_a_neighbour_had_all_to_itself_are_not_modelled() -> None:
     assert data["measurement"]["why"] == (
         "other jobs took 8.00 kWh of its devices, which is not counted"
     )
+
+
+# --- jobs on processors ---------------------------------------------------------------------------
+
+ON_CPUS = {
+    **RUN,
+    "training": {**RUN["training"], "tokens": "1e7"},
+    "hardware": {"accelerator": "epyc-7763", "count": 2, "host_power": "160 W"},
+}
+
+
+def test_a_job_on_processors_has_their_counters_and_the_rest_of_its_host() -> None:
+    """RAPL's 300 W for two hours are 600 Wh; the rest of the host 160 W, 320 Wh."""
+    data = made(silent(on_cpus(300.0, basis="measured"), NVML="no NVIDIA driver: x"), ON_CPUS)
+    device, hosts = data["measurement"]["components"]
+    assert (device["component"], device["meter"], device["basis"]) == ("device", "RAPL", "measured")
+    assert device["energy"] == pytest.approx(0.6)
+    assert (hosts["component"], hosts["energy"]) == ("hosts", pytest.approx(0.32))
+    assert value(data, "energy_it") == pytest.approx(0.92)
+    assert "no meter saw" not in data["measurement"].get("why", "")
+    assert [each["name"] for each in data["boundary"]["components"] if each["counted"]][:2] == [
+        "accelerators",
+        "hosts",
+    ]
+
+
+def test_a_job_on_processors_without_counters_is_modelled_as_an_estimate() -> None:
+    data = made(silent(on_cpus(300.0)), ON_CPUS)
+    assert data["results"]["energy_it"]["basis"] == "modelled"
+    counted = [part for part in data["measurement"]["components"] if part.get("counted", True)]
+    assert {part["component"] for part in counted} == {"accelerators", "hosts"}
+
+
+def test_counters_of_a_hosts_processors_are_no_accelerators() -> None:
+    """A TPU's host with RAPL: the devices are modelled, the counter stands beside."""
+    data = made(silent(on_cpus(300.0, basis="measured")))
+    cpu = next(p for p in data["measurement"]["components"] if p["component"] == "cpu")
+    assert cpu["counted"] is False

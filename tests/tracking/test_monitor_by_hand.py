@@ -87,6 +87,18 @@ def looked(options: Options, records: list[Written]) -> tuple[Any, list[str]]:
     return JobMonitor(options, before).look(records, notes.append), notes
 
 
+@pytest.mark.parametrize(("hidden", "hours"), [(0, 4.0), (8, 0.0)])
+def test_devices_that_a_job_does_not_see_cost_it_nothing(hidden: int, hours: float) -> None:
+    """No device was detected: the run file's eight for half an hour, if it may use the machine's."""
+    (record,) = written(**HALF)
+    start = replace(record.start, devices=(), machine={"hidden_devices": hidden})
+    assert record.last is not None
+    bare = replace(record, start=start, last=replace(record.last, energy={}))
+    seen, _ = looked(asked(), [bare])
+    assert seen.metrics["costcalc/device_hours"] == pytest.approx(hours)
+    assert seen.metrics["costcalc/cost_usd"] == pytest.approx(2.0 * hours)
+
+
 def test_metrics_of_half_an_hour() -> None:
     """8 devices: 4 device-hours at 2 USD; 8 × 500 W are 2 kWh, by PUE 1.2 2.4, at 100 g 0.24 kg."""
     seen, notes = looked(asked(), written(**HALF))
