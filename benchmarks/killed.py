@@ -100,7 +100,7 @@ def once(job: str, folder: str, interval: float, after: float) -> Lost:
     written = read(folder, job=job)
     whole = totals(written)
     (attempt,) = whole.attempts
-    lived = killed - min(began for began, _ in cells)
+    lived = killed - min(began for began, steps in cells if steps)  # a busy machine begins late
     steps, tokens = max(s for _, s in cells), TOKENS * sum(s for _, s in cells)
     # as a report has it: with the seconds before the meters began, at the mean power of the rest
     joules = (whole.joules("device") or 0.0) + (whole.device_watts or 0.0) * whole.unseen

@@ -29,6 +29,7 @@ _CODE = (
 )
 
 
+_EVERY = 1.0  # seconds, as CodeCarbon has it
 _EARLY = 100  # stretches that are kept until CodeCarbon answers
 _Stretch = tuple[float, float]  # seconds, and the load in them in per cent
 
@@ -132,7 +133,6 @@ class HostModel:
     """CodeCarbon's models of this machine, of which ``share`` is the job's."""
 
     name = NAME
-    every = None
 
     def __init__(self, boot: str, share: Share, began: float) -> None:
         self._boot, self._share = boot, share
@@ -180,8 +180,14 @@ class HostModel:
             self._early.clear()
         return [part for part, _ in made]
 
+    @property
+    def every(self) -> float | None:
+        """Seconds after which :meth:`sample` is of use: power is no straight line of the load."""
+        return _EVERY if self._readers else None
+
     def sample(self) -> None:
-        """A model needs no looks between readings."""
+        """Take down the load between two readings."""
+        self.mark()
 
     def _part(
         self, component: Component, meter: str, watts: Callable[[float], float], began: float

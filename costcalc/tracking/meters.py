@@ -162,16 +162,28 @@ class Meters:
     def sample(self) -> None:
         """Have those looked at whose power changes between readings; returns at once."""
         now = ticks()
-        for asked in self._asked:
-            every = asked.source.every
-            if asked.parts and every is not None and now - asked.sampled >= every:
+        for asked, every in self._sampled():
+            if now - asked.sampled >= every:
                 asked.sampled = now
                 asked.aside.do("sample", asked.source.sample)
 
     @property
     def needs_samples(self) -> bool:
         """Whether :meth:`sample` is of use."""
-        return any(asked.parts and asked.source.every is not None for asked in self._asked)
+        return bool(self._sampled())
+
+    def _sampled(self) -> list[tuple[_Asked, float]]:
+        """Sources that want to be looked at, and how often; no model where a counter reads."""
+        counted = any(part.key.startswith("cpu:") for part in self._parts_of_counters())
+        return [
+            (asked, every)
+            for asked in self._asked
+            if asked.parts and (every := asked.source.every) is not None
+            if not (counted and asked.source is self._model)
+        ]
+
+    def _parts_of_counters(self) -> list[Part]:
+        return [p for each in self._asked if each.source is not self._model for p in each.parts]
 
     def read(self, *, last: bool = False, until: Callable[[], float] = ticks) -> Reading:
         """What was drawn so far; a meter that does not answer in time is taken as it was.

@@ -164,6 +164,23 @@ def test_a_model_reads_each_stretch_once(hand: SimpleNamespace) -> None:
     assert cpu.energy(hand.now).joules == 150.0
 
 
+def test_the_load_is_looked_at_between_readings(
+    hand: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Watts are the square of the load: a second at 100 % and one at 0 are 100 J, not 2 × 25."""
+    model = HostModel("b", lambda: (1.0, 0.0), 0.0)
+    assert model.every is None
+    model.mark()
+    table = [(n / 10) ** 2 for n in range(101)]
+    monkeypatch.setattr(host_model, "asked", lambda: {"cpu": table, "mode": "cpu_load"})
+    (cpu,) = model.open(0.0)
+    assert model.every == 1.0
+    for hand.now, hand.load in ((1.0, 100.0), (2.0, 0.0)):
+        model.sample()
+    cpu.advance()
+    assert cpu.energy(hand.now).joules == 100.0
+
+
 # --- what CodeCarbon has a meter for --------------------------------------------------------------
 
 

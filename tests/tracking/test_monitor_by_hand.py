@@ -89,7 +89,7 @@ def looked(options: Options, records: list[Written]) -> tuple[Any, list[str]]:
 
 @pytest.mark.parametrize(("hidden", "hours"), [(0, 4.0), (8, 0.0)])
 def test_devices_that_a_job_does_not_see_cost_it_nothing(hidden: int, hours: float) -> None:
-    """No device was detected: the run file's eight for half an hour, if it may use the machine's."""
+    """No device was detected: the run file's eight for half an hour, if it may use any."""
     (record,) = written(**HALF)
     start = replace(record.start, devices=(), machine={"hidden_devices": hidden})
     assert record.last is not None
