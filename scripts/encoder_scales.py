@@ -21,7 +21,10 @@ from costcalc.validate.measurements import Measured
 
 #: standard deviation of the logarithm of each scale, around 1
 PRIOR = {"matmul": 0.15, "elementwise": 0.4, "fixed": 0.7}
+SPREAD = np.array(list(PRIOR.values()))
 ROUND = 0.15  # below this error the loss is quadratic
+
+Residuals = Callable[[np.ndarray], np.ndarray]
 
 
 def encoders_of(
@@ -33,6 +36,26 @@ def encoders_of(
     loss: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, float]:
     """The scales, fitted without one group; a group of n counts n^1/2."""
+    residuals = residuals_of(cases, constants, without, stack=stack, loss=loss)
+    found = np.exp(least_squares(residuals, np.zeros(len(PRIOR))).x * SPREAD)
+    return {name: float(f"{value:.4g}") for name, value in zip(PRIOR, found, strict=True)}
+
+
+def cost(residuals: Residuals, scales: Mapping[str, float]) -> float:
+    """Half the sum of squares that a fit makes least, at these scales."""
+    theta = np.log([scales[name] for name in PRIOR]) / SPREAD
+    return float(np.sum(residuals(theta) ** 2) / 2)
+
+
+def residuals_of(
+    cases: list[tuple[Measured, Case]],
+    constants: Mapping[str, Any],
+    without: str | None,
+    *,
+    stack: Callable[[list[Any]], Any],
+    loss: Callable[[np.ndarray], np.ndarray],
+) -> Residuals:
+    """What the fit makes small, as a function of the scales (logarithms over their spread)."""
     cases = [(m, c) for m, c in cases if m.row["workload"] == "bert" and m.group != without]
     known = [c for _, c in cases]
     plain = {key: value for key, value in constants.items() if key != "models"}
@@ -43,10 +66,9 @@ def encoders_of(
     rate = np.array([c.per_step / c.machine.devices / m.rate for m, c in cases])
     groups = [m.group for m, _ in cases]
     weight = np.array([groups.count(g) ** -0.25 * 3.0 for g in groups])
-    spread = np.array(list(PRIOR.values()))
 
     def residuals(theta: np.ndarray) -> np.ndarray:
-        scale = dict(zip(PRIOR, np.exp(theta * spread), strict=True))
+        scale = dict(zip(PRIOR, np.exp(theta * SPREAD), strict=True))
         c = replace(
             each,
             matmul=np.minimum(each.matmul * scale["matmul"], 1.0),
@@ -57,5 +79,4 @@ def encoders_of(
         e = np.log(rate / step_of(shape, rates, axes, training, c).seconds) / ROUND
         return np.concatenate([weight * loss(e), theta])
 
-    found = np.exp(least_squares(residuals, np.zeros(len(PRIOR))).x * spread)
-    return {name: float(f"{value:.4g}") for name, value in zip(PRIOR, found, strict=True)}
+    return residuals
