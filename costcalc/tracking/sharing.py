@@ -43,13 +43,15 @@ class Sharing:
 
     def of(self, device: Device, users: Callable[[], Users]) -> tuple[float, float]:
         """The share of a device that counts as ours, and the share that others took."""
+        if device.share < 1:  # a slice is nobody else's, and the driver lists those of all slices
+            return device.share, 0.0
         mine = 1.0
         try:
             mine = self._share(device, users())
         except Exception as error:  # noqa: BLE001  (a device that does not say who uses it)
             mine = self._by_jobs(device)
             self._note(f"who uses device {device.index} is not known: {type(error).__name__}")
-        return device.share * mine, device.share * (1.0 - mine)
+        return mine, 1.0 - mine
 
     def _share(self, device: Device, users: Users) -> float:
         ours = {pid for pid in users.memory if self._ours(pid)}

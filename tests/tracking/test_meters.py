@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import nvml
 
-from costcalc.tracking import amd_smi, host_model, metered, meters, rapl
+from costcalc.tracking import amd_smi, guard, host_model, metered, meters, rapl
 from costcalc.tracking.detect import seen_by_driver, visible
 from costcalc.tracking.meters import Meters
 
@@ -275,6 +275,21 @@ def test_a_driver_that_hangs_is_not_waited_for(
     later = made.read()  # the counter ran on
     assert later.energy["gpu:GPU-0"].gap == (30.0 if what == "nvmlInit" else 0.0)
     assert later.energy["gpu:GPU-0"].joules == (10 if what == "nvmlInit" else 40) * 500.0
+
+
+def test_a_fork_waits_for_no_driver_that_hangs(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meters, "_FIRST", 0.1)
+    driver = nvml.install(1, clock=clock)
+    driver.hangs.add("nvmlInit")
+    made = begun()
+    assert made._asked[0].aside.taken > 0  # NVML is being asked
+    monkeypatch.setattr(guard, "_live", [made])
+    guard._before()
+    assert guard._held  # at once: nobody else held it
+    guard._after()
+    driver.released.set()
 
 
 def test_two_jobs_on_a_device_have_what_each_computed(clock: Clock) -> None:

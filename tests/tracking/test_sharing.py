@@ -76,7 +76,7 @@ def test_a_driver_that_does_not_say_who_computes() -> None:
 def test_a_slice_is_its_share_and_the_rest_is_no_neighbours() -> None:
     half = Device(uuid="GPU-0", name="H100", share=0.5)
     sharing = Sharing(lambda pid: pid == 1, None, list[str]().append)
-    assert sharing.of(half, users(p1=1, p2=3)) == (0.5 * 0.25, 0.5 * 0.75)
+    assert sharing.of(half, users(p1=1, p2=3)) == (0.5, 0.0)
 
 
 # --- jobs that tell each other --------------------------------------------------------------------
