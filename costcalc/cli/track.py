@@ -1,4 +1,4 @@
-"""``costcalc track``: measure a command, and merge the records of a job."""
+"""``costcalc track``: measure a command, follow a job, and merge its records."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from costcalc.cli.screen import print_yaml
 
 
 class _Group(TyperGroup):
-    """``track [options] -- COMMAND`` is ``track run``; ``track merge`` is a word of its own."""
+    """``track [options] -- COMMAND`` is ``track run``; merge and show are words of their own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the word in that people leave out."""
         plain = args[: args.index("--")] if "--" in args else args
-        if args and "--help" not in plain[:1] and plain[:1] not in (["merge"], ["run"]):
+        if args and "--help" not in plain[:1] and plain[:1] not in (["merge"], ["run"], ["show"]):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -113,4 +113,32 @@ def merge(
     save(made, output)
     for line in summary(made, output):
         print(line, file=sys.stderr)
+    return OK
+
+
+@app.command("show")
+def show(
+    folder: Annotated[str, typer.Argument(metavar="LEDGER", help="Folder of the records.")],
+    run: RunFile = None,
+    job: Job = None,
+    once: Annotated[bool, typer.Option("--once", help="One look, also at a terminal.")] = False,
+    every: Annotated[float, typer.Option("--every", help="Seconds between looks.")] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One look's figures, as JSON.")] = False,
+) -> int:
+    """Follow a running job from another terminal, until it ends or Ctrl-C; in a pipe one look."""
+    from costcalc.cli.following import follow, print_view
+    from costcalc.cli.screen import print_json
+    from costcalc.tracking.showing import Watch
+
+    if not every > 0:
+        message = f"expected a number of seconds above 0; got {every:g}"
+        raise InputError(Problem(key="--every", message=message, file="track show"))
+    watch = Watch(folder, job=job, run=str(run) if run else None)
+    if as_json:
+        view = watch.look()
+        print_json({"status": view.status, "over": view.over, "metrics": dict(view.metrics)})
+    elif once or not sys.stdout.isatty():
+        print_view(watch.look())
+    else:
+        follow(watch, every)
     return OK

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from costcalc.tracking.metering import Metering
     from costcalc.tracking.meters import Reading
     from costcalc.tracking.monitor import JobMonitor
+    from costcalc.tracking.notebook import Shown
 
 _FIRST = 1.0  # seconds after which the first sample is taken: a short job leaves something too
 # Looks at the whole job take so much of a core at the most, but are at most that many intervals
@@ -46,6 +47,8 @@ _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 
 _NO_READING: Reading | None = None
+_NOT_SHOWN: Shown | None = None
+_NO_FORECAST: Forecast | None = None
 
 
 class Background:
@@ -55,7 +58,7 @@ class Background:
         self.options, self.counter = options, counter
         self._given = options.plan.is_given
         self.metrics: dict[str, float] = {}
-        self.forecast: Forecast | None = None
+        self.line, self.forecast, self.shown = "measuring", _NO_FORECAST, _NOT_SHOWN
         self.predicted: Estimate | None = None
         self.report: dict[str, Any] | None = None
         self.written: Path | None = None
@@ -217,7 +220,7 @@ class Background:
         self._asked_once = True
         first = [
             w.start
-            for w in self._all()
+            for w in self._records.all()
             if w.start.boot == self._boot
             and w.start.place.local_rank == 0
             and w.start.writer != self._records.start.writer
@@ -237,8 +240,8 @@ class Background:
             from costcalc.tracking.plan import predicted
         self.predicted, self._why_not = predicted(self.options.plan)
         # Limits that a wrapper took over are watched by whoever said them, unless it is to stop.
-        taken = self.options.wrapper and not self._given and self.options.on_limit != "stop"
-        self._monitor = JobMonitor(self.options, self.predicted, watch=not taken)
+        watch = self._given or not self.options.wrapper or self.options.on_limit == "stop"
+        self._monitor = JobMonitor(self.options, self.predicted, watch=watch)
 
     @never_raises(None)
     def _interval(self) -> None:
@@ -281,14 +284,16 @@ class Background:
         if monotonic() < self._due:
             return
         before = time.thread_time() + self._records.cpu
-        written = self._all()
+        written = self._records.all()
         self._take_plan(written)
         seen = self._monitor.look(written, self.note)
-        self.metrics, self.forecast = seen.metrics, seen.forecast
+        self.metrics, self.forecast, self.line = seen.metrics, seen.forecast, seen.line
+        if self.shown is not None:
+            self.shown.tell(seen.line)
         self._looked = (seen.whole, written[-1])
         if seen.passed:
-            world, mine = self._place.world, self._records.start.writer
-            self._order(everyone=len(ranks_beside(mine, written)) >= world)
+            seen_ranks = ranks_beside(self._records.start.writer, written)
+            self._order(everyone=len(seen_ranks) >= self._place.world)
         self._listener.tell(dict(seen.metrics))
         spent = time.thread_time() + self._records.cpu - before
         if spent > _CHEAP:
@@ -305,9 +310,8 @@ class Background:
         """Have the job stop; several ranks are told by way of the folder, which may hang."""
 
         def order() -> None:
-            steps, elapsed = self.counter.steps, self._elapsed()
-            pace = self.counter.pace
-            self.note(self.stopping.order(steps, elapsed, everyone=everyone, pace=pace))
+            steps, pace = self.counter.steps, self.counter.pace
+            self.note(self.stopping.order(steps, self._elapsed(), everyone=everyone, pace=pace))
 
         if self._place.world == 1:
             order()
@@ -352,10 +356,6 @@ class Background:
         """Seconds since the beginning; what is done after the end is no part of the job."""
         return (self._ended or monotonic()) - self.began
 
-    def _all(self) -> list[Written]:
-        """What all writers of the job have left; our own newest stands last."""
-        return self._records.all()
-
     def _find_place(self) -> None:
         """The process group may be initialised after tracking began."""
         found = ranks.detect(job=self.options.job)
@@ -396,5 +396,5 @@ class Background:
         from costcalc.tracking.final_report import conclude
 
         self.report, self.written = conclude(
-            self._all(), self.options, self.predicted, self._why_not, self.note
+            self._records.all(), self.options, self.predicted, self._why_not, self.note
         )

@@ -21,6 +21,7 @@ from costcalc.tracking.options import Options
 
 if TYPE_CHECKING:
     from costcalc.tracking.forecast import Forecast
+    from costcalc.tracking.notebook import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Tracker:
         self._armed = False
         self._early: Mapping[str, object] | None = None
         self._notes = Notes()
+        self._shown: Shown | None = None
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -81,6 +83,10 @@ class Tracker:
             if state is not None:
                 self._adopt(self._thread, state)
         watch_forks(self)
+        if options.progress is not False and "IPython" in sys.modules:
+            from costcalc.tracking import notebook
+
+            self._shown = self._thread.shown = notebook.begun()
         self._thread.begin()
         self._armed = True
         atexit.register(self._at_exit)
@@ -97,6 +103,8 @@ class Tracker:
             self._armed = False
             atexit.unregister(self._at_exit)
             self._thread.finish(status, PATIENCE if patience is None else patience)
+            if self._shown is not None:
+                self._shown.show(self._repr_html_())
 
     def _at_exit(self) -> None:
         """The script ends without leaving the tracker: what was measured is reported."""
@@ -124,6 +132,15 @@ class Tracker:
         self._armed = False
         atexit.unregister(self._at_exit)
         self._thread = None
+
+    @never_raises("")
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the newest line, or in its place what the job came to."""
+        from costcalc.tracking import notebook
+
+        if self.report is not None:
+            return notebook.result(self.report)
+        return notebook.line(self._thread.line if self._thread else "not begun")
 
     # --- in the loop ------------------------------------------------------------------------------
 
