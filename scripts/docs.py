@@ -35,11 +35,29 @@ def pages() -> dict[Path, str]:
         text = path.read_text(encoding="utf-8")
         if readme.BLOCK.search(text) or REFUSED.search(text):
             made[path] = REFUSED.sub(_refused, readme.updated(text))
+    made[DOCS / "pictures" / "terminal.svg"] = terminal()
     reference = DOCS / "reference"
     made[reference / "run-file.md"] = "".join(run_file())
     made[reference / "commands.md"] = "".join(commands())
     made[reference / "python.md"] = "".join(python())
     return made
+
+
+def terminal() -> str:
+    """What a terminal shows of an estimate, in its colours; nothing in it is asked of a host."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    import costcalc
+    from costcalc.report.table import render
+
+    console = Console(record=True, width=80, file=StringIO(), highlight=False, markup=False)
+    console.print(render(costcalc.estimate(str(ROOT / "examples" / "llama-3-8b.yaml"))))
+    title = "costcalc estimate examples/llama-3-8b.yaml"
+    made = console.export_svg(title=title, unique_id="terminal")
+    made = re.sub(r"@font-face \{.*?\}\s*", "", made, flags=re.DOTALL)
+    return made.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")
 
 
 def _refused(block: re.Match[str]) -> str:

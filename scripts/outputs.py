@@ -4,8 +4,8 @@
     python scripts/outputs.py compare before/ after/   # every leaf that differs
 
 ``keep`` writes the ``--json`` of every run file in ``examples/`` and what every command of the
-README prints; ``compare`` names each leaf by its path, with both values, to a relative tolerance of
-1e-9, and ends with 3 where anything differs.
+README and the documentation prints; ``compare`` names each leaf by its path, with both values, to
+a relative tolerance of 1e-9, and ends with 3 where anything differs.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     for path in sorted((ROOT / "examples").glob("*.yaml")):
         command = OTHER.get(path.name, "estimate")
         yield f"{path.stem}.json", [command, f"examples/{path.name}", "--json"]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for number, found in enumerate(COMMAND.findall(readme)):
-        yield f"readme-{number}.txt", found.split()[1:]
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for number, found in enumerate(COMMAND.findall(page.read_text(encoding="utf-8"))):
+            yield f"{page.stem}-{number}.txt", found.split()[1:]
 
 
 def keep(folder: Path) -> None:

@@ -60,3 +60,12 @@ def test_the_commands_run(
         code = run(shlex.split(command)[1:])
         assert code in (0, 3), (command, capsys.readouterr().err)
         capsys.readouterr()
+
+
+def test_its_links_and_pictures_are_there() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT)
+    assert len(links) >= 25
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    picture = (ROOT / "docs" / "pictures" / "terminal.svg").read_text(encoding="utf-8")
+    assert "url(http" not in picture  # nothing is asked of a host
+    assert "Llama" in picture
