@@ -179,7 +179,7 @@ def _hosts(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[
     if not watts:
         return [p for p in parts if p.component in _HOST]
     held = len(totals.devices) or made.values.get("devices", 0.0)
-    hours = totals.device_seconds(held) / _KWH
+    hours = totals.device_seconds(held) * totals.share_of_devices / _KWH
     low, high = _bounds(made, "hardware.host_power", watts)
     known = sum(part.energy for part in seen)
     rest = EnergyPart(

@@ -6,6 +6,7 @@ seconds before the answer are modelled as those after it.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -38,7 +39,17 @@ class ProbeError(Exception):
     """CodeCarbon cannot be asked, or does not answer."""
 
 
+@functools.cache
 def asked() -> dict[str, Any]:
+    """What CodeCarbon says of this host, asked once in a process; waits for it.
+
+    Raises:
+        ProbeError: it fails, or takes longer than its limit; it is asked again.
+    """
+    return ask()
+
+
+def ask() -> dict[str, Any]:
     """What CodeCarbon says of this host; waits for it.
 
     Raises:

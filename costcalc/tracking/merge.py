@@ -79,6 +79,12 @@ class Totals:
         return dict(found)
 
     @property
+    def share_of_devices(self) -> float:
+        """What the job had of its devices' energy where other jobs took some; all of it else."""
+        own, others = self.joules("device"), self.others.get("device", 0.0)
+        return own / (own + others) if own else 1.0
+
+    @property
     def devices(self) -> tuple[Device, ...]:
         """The devices of the last attempt; empty where none were detected."""
         return self.attempts[-1].devices

@@ -145,6 +145,16 @@ def test_a_neighbours_share_is_named() -> None:
     assert measurement["components"][0]["energy"] == pytest.approx(2.0)
 
 
+def test_the_host_of_a_shared_device_is_shared_with_it() -> None:
+    """A quarter of 8 kWh of boards and of 2.2 kW of host for 2 h: 2 + 1.1 kWh."""
+    hardware = {"accelerator": "h100-sxm5-80", "count": 8, "host_power": "2.2 kW"}
+    found = beside(job(host=None, **COUNTS), 0.75 * 3.6e6, 0.25)
+    data = made(found, {**RUN, "hardware": hardware})
+    device, hosts = data["measurement"]["components"]
+    assert (device["energy"], hosts["energy"]) == (pytest.approx(2.0), pytest.approx(1.1))
+    assert value(data, "energy_it") == pytest.approx(3.1)
+
+
 def test_devices_that_a_neighbour_had_all_to_itself_are_not_modelled() -> None:
     """What a meter saw and gave to another is not taken from the profile: 2.2 kW of host, 2 h."""
     hardware = {"accelerator": "h100-sxm5-80", "count": 8, "host_power": "2.2 kW"}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from costcalc.tracking import by_codecarbon, codecarbon_probe, host_model, metered
-from costcalc.tracking.host_model import HostModel, Load, ProbeError, asked, interpolated
+from costcalc.tracking.host_model import HostModel, Load, ProbeError, ask, asked, interpolated
 
 
 class Tool:
@@ -37,7 +37,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
 
 def test_codecarbon_says_its_models_of_this_machine() -> None:
     """Its model of load has a tenth of the rating at rest, and all of it at full load."""
-    said = asked()
+    said = ask()
     assert said["memory"] > 0
     if said.get("mode") == "cpu_load":
         assert len(said["cpu"]) == 101
@@ -50,7 +50,7 @@ def test_a_codecarbon_that_hangs_is_ended(tool: Tool, monkeypatch: pytest.Monkey
     monkeypatch.setattr(host_model, "LIMIT", 1)
     before = time.monotonic()
     with pytest.raises(ProbeError, match=r"no answer within 1 s"):
-        asked()
+        ask()
     assert time.monotonic() - before < 30  # and what it had begun holds nothing open
 
 
@@ -59,20 +59,20 @@ def test_what_codecarbon_raises_or_writes_is_its_own(
 ) -> None:
     tool.says("import sys; print('out'); print('err', file=sys.stderr); raise KeyError('x')")
     with pytest.raises(ProbeError, match=r"KeyError: 'x'"):
-        asked()
+        ask()
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_codecarbon_that_ends_its_process_is_told(tool: Tool) -> None:
     tool.says("import os; os._exit(3)")
     with pytest.raises(ProbeError, match="its process ended with 3 and no answer"):
-        asked()
+        ask()
 
 
 def test_no_process_can_be_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/none/python")
     with pytest.raises(ProbeError, match="no process can be begun for it: "):
-        asked()
+        ask()
 
 
 def test_it_is_asked_without_what_would_run_a_schedulers_command(
@@ -83,8 +83,28 @@ def test_it_is_asked_without_what_would_run_a_schedulers_command(
         monkeypatch.setenv(name, "7")
     tool.says(f"import os; raise KeyError(sorted(set(os.environ) & set({names!r})), os.getcwd())")
     with pytest.raises(ProbeError) as caught:
-        asked()
+        ask()
     assert str(caught.value) == f"KeyError: (['SLURM_PROCID'], {os.sep!r})"
+
+
+def test_it_is_asked_once_in_a_process_and_again_where_it_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second training in one script begins a second tracker."""
+    answers = [ProbeError("busy"), {"memory": 3.0}, {"memory": 4.0}]
+
+    def next_answer() -> dict[str, float]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    asked.cache_clear()
+    monkeypatch.setattr(host_model, "ask", next_answer)
+    with pytest.raises(ProbeError, match="busy"):
+        asked()
+    assert [asked(), asked()] == [{"memory": 3.0}] * 2
+    asked.cache_clear()
 
 
 # --- the load, and what it comes to ---------------------------------------------------------------
