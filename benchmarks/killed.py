@@ -70,6 +70,7 @@ def rank(number: int, job: str, folder: str, interval: float, truth: mmap.mmap) 
         "COSTCALC_JOB": job,
         LEDGER: folder,
     }
+    tempfile.tempdir = folder  # no other job of this machine is a neighbour
     began = time.monotonic()
     tracker = costcalc.tracking.tracker.track(progress=False, interval=interval).start()
     for step in range(1, 1_000_000):

@@ -81,6 +81,27 @@ def test_a_counter_that_went_back(full: float, value: float, joules: float, gap:
     assert (made.energy(hands.now).joules, made.energy(hands.now).gap) == (joules, gap)
 
 
+@pytest.mark.parametrize(("joules", "seen"), [(2e5, True), (2.01e5, False), (0.0, True)])
+def test_one_thing_draws_a_hundred_kilowatts_at_most(joules: float, seen: bool) -> None:
+    """Over two seconds; a count that jumps says nothing of them."""
+    hands = Hands()
+    made = part(hands, counting(hands))
+    hands.now, hands.value = 2.0, joules
+    made.advance()
+    assert made.energy(2.0).joules == (joules if seen else 0.0)
+    assert made.energy(2.0).gap == (0.0 if seen else 2.0)
+
+
+@pytest.mark.parametrize("watts", [0.0, 1e5])
+def test_from_nothing_to_a_hundred_kilowatts_is_a_power(watts: float) -> None:
+    hands = Hands()
+    hands.value = watts
+    made = part(hands, Power(hands.say, clock=hands.clock))
+    hands.now = 2.0
+    made.advance()
+    assert (made.energy(2.0).joules, made.energy(2.0).gap) == (2.0 * watts, 0.0)
+
+
 def test_what_passed_before_a_meter_answered_is_its_gap() -> None:
     hands = Hands()
     hands.now = 4.0

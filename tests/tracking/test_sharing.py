@@ -103,6 +103,13 @@ def test_jobs_that_hold_a_device_have_equal_parts_where_nobody_says_more(tmp_pat
     assert sharing.of(GPU, users(p7=1)) == (1.0, 0.0)
 
 
+def test_a_device_on_which_nobody_computes_is_of_all_that_hold_it(tmp_path: Path) -> None:
+    one, _ = jobs(tmp_path, "a", "b")
+    sharing = Sharing(lambda pid: pid == 1, one, list[str]().append)
+    assert sharing.of(GPU, users()) == (0.5, 0.5)
+    assert sharing.of(GPU, users(p1=1)) == (1.0, 0.0)  # now we do, and nobody else
+
+
 def test_a_device_is_that_jobs_which_is_seen_to_compute_on_it(tmp_path: Path) -> None:
     """Both may use both devices; each computes on one."""
     one, two = jobs(tmp_path, "a", "b")
