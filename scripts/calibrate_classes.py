@@ -23,7 +23,15 @@ from costcalc.validate.measurements import all_measured
 
 # Widths of the priors: of the logarithms of shares, then of PRIOR's constants.
 SHARES = 0.4
-WIDTHS = {"tf32": 0.4, "fp32": 0.4, "passes": 0.4, "fused": 0.5, "light": 0.7, "late": 1.0}
+WIDTHS = {
+    "tf32": 0.4,
+    "fp32": 0.4,
+    "passes": 0.4,
+    "fused": 0.5,
+    "light": 0.7,
+    "late": 1.0,
+    "layer": 0.3,
+}
 NOISE = 0.15  # of a measurement, log: errors above count less and less
 
 

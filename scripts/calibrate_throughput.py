@@ -2,6 +2,7 @@
 
     python scripts/calibrate_throughput.py             # everything
     python scripts/calibrate_throughput.py --goodput   # the goodput alone, of the constants kept
+    python scripts/calibrate_throughput.py --samples   # models known by FLOPs alone, and its range
     python scripts/calibrate_throughput.py --check     # the fit to all rows, against what ships
 
 ``--check`` fits all rows again and names each constant that ships and is not near to that fit.
@@ -33,6 +34,7 @@ from measured_cases import Case, case_of
 from scipy.optimize import least_squares
 from scipy.stats import norm
 from scipy.stats import t as student
+from yaml import safe_load
 
 from costcalc.throughput.coefficients import CLASS, Coefficients, Rates, ceiling_of, rates_of
 from costcalc.throughput.constants import shipped as shipped_constants
@@ -309,6 +311,7 @@ sources:
     date: 2026-11
 source: measurements
 """
+REMARK = HEADER.split("\n", 2)[1] + "\n"
 
 
 def quantiles(e: np.ndarray, group: np.ndarray, *, widened: bool = True) -> dict[str, float]:
@@ -465,6 +468,38 @@ def check(made: dict[str, Any], cases: Any) -> None:
     print(f"{CONSTANTS.name}: its constants are those of the fit")
 
 
+def samples_alone(output: Path, folds: Path) -> None:
+    """What is known by its FLOPs fitted anew; all other constants are kept."""
+    constants, kept = read(output), read(folds)
+    everything, known = all_measured(), known_by_flops()
+    constants |= samples_of(known)
+    for name, fold in kept.items():
+        own = {case.group for case in known}
+        fold |= samples_of(known, name) if name in own else samples_of(known)
+    asked = [m for m in everything if CLASS_OF.get(m.row["workload"]) in SAMPLED]
+    errors = held_out(asked, kept, constants)
+    for name, (e, _) in errors.items():
+        report(f"held out: {name}", e)
+    constants["range"] |= ranges(errors)
+    for name, fold in kept.items():
+        fold["range"] |= ranges(errors, name)
+    output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
+    folds.write_text(REMARK + yaml(kept) + "\n", encoding="utf-8")
+
+
+SAMPLED = ("vision", "cnn", "diffusion")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The constants of a file, without where they are from, text as it is written."""
+    made: dict[str, Any] = safe_load(path.read_text(encoding="utf-8"))
+    for key in ("sources", "source"):
+        made.pop(key, None)
+    if "goodput" in made:
+        made["goodput"]["why"] = f'"{made["goodput"]["why"]}"'
+    return made
+
+
 def main() -> None:
     """Fits, leaves each group out in turn, writes both files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -472,7 +507,11 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=FOLDS)
     parser.add_argument("--goodput", action="store_true", help="keep all but the goodput")
     parser.add_argument("--check", action="store_true", help="compare the fit with what ships")
+    parser.add_argument("--samples", action="store_true", help="keep all but those of samples")
     given = parser.parse_args()
+    if given.samples:
+        samples_alone(given.output, given.folds)
+        return
     if given.goodput:
         kept, old, _ = CONSTANTS.read_text(encoding="utf-8").partition("goodput: {")
         assert old
@@ -515,8 +554,7 @@ def main() -> None:
     constants["repeat"] = repeat(everything)
     constants["goodput"] = goodput(constants)
     given.output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
-    remark = HEADER.split("\n", 2)[1] + "\n"
-    given.folds.write_text(remark + yaml(folds) + "\n", encoding="utf-8")
+    given.folds.write_text(REMARK + yaml(folds) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from costcalc.throughput import by_flops
 from costcalc.throughput.basis import data_per_step
 from costcalc.throughput.layout import Layout, Machine, StepRecipe, training_of
 from costcalc.throughput.placement import shape_for
+from costcalc.throughput.predict import launched
 from costcalc.throughput.shape import ModelShape
 from costcalc.validate.measurements import Measured, models
 from costcalc.validate.run_files import run_of
@@ -51,6 +52,8 @@ class SampleCase:
     precision: str
     rate: float  # samples a second and device
     fused: bool
+    layers: float | None
+    batch: float
 
 
 # What ran has fitted, whatever is said of its memory: with a measured step nothing is refused.
@@ -95,6 +98,7 @@ def sample_case(measured: Measured) -> SampleCase | None:
         group=measured.group, kind=known["kind"], elements=work.activations,
         forward_flops=work.forward_flops_per_datum or math.nan, machine=side.devices.machine,
         precision=recipe.precision, rate=measured.rate, fused=recipe.kernels == "fused",
+        layers=work.layers, batch=launched(side.devices.machine, recipe),
     )  # fmt: skip
 
 
@@ -102,6 +106,6 @@ def sample_error(case: SampleCase, constants: Mapping[str, Any]) -> float:
     """Logarithm of predicted over measured rate, with these constants."""
     time = by_flops.sample_time(
         case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,
-        fused=case.fused,
+        fused=case.fused, layers=case.layers, batch=case.batch,
     )  # fmt: skip
     return -math.log(time.seconds * case.rate)

@@ -66,6 +66,9 @@ class Preset(Record):
     activations: Count | None = Field(
         None, description="elements that the layers put out for a sample, where they were counted"
     )
+    layers: Count | None = Field(
+        None, description="layers with weights, where FLOPs are a sample's: what a host launches"
+    )
     sample: str | None = Field(None, description="what one sample is, where FLOPs are a sample's")
     sequence_length: Tokens | None = Field(None, description="tokens a sequence, in pretraining")
     tested_parameters: Count

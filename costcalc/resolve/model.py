@@ -59,6 +59,7 @@ def described(asked: Model, given: Input) -> Described:
             "forward_flops": asked.forward_flops,
             "flops": asked.flops,
             "activations": asked.activations,
+            "layers": asked.layers if asked.forward_flops is not None else None,
             "given": Given(**{name: value for name, value in beside.items() if value is not None}),
         },
         workload=asked.kind,
@@ -99,6 +100,8 @@ def _preset(found: Preset, head: str | None = None, labels: int | None = None) -
             fields["first_layer_flops"] = found.first_layer_flops.si
         if found.activations is not None:
             fields["activations"] = found.activations.si
+        if found.layers is not None:
+            fields["layers"] = found.layers.si
     else:
         fields["architecture"] = architecture_of(found, head, labels)
     length = found.sequence_length

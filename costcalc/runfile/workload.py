@@ -121,7 +121,9 @@ class Model(Section):
     active_parameters: Parameters | None = key(
         "parameters that one token passes, in a mixture of experts"
     )
-    layers: Count | None = key("layers, beside parameters")
+    layers: Count | None = key(
+        "layers, beside parameters; those with weights, beside forward_flops"
+    )
     hidden: Count | None = key("width of the residual stream, beside parameters")
     heads: Count | None = key("attention heads, beside parameters")
     kv_heads: Count | None = key("heads of keys and values, beside parameters")

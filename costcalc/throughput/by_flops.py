@@ -8,11 +8,14 @@ elements that a network's layers put out are counted, or go as the square root o
     seconds a sample = 3·F/(peak · ceiling · share) + passes·elements·bytes/bandwidth
                        + light·elements·max(0, 1 − (F/elements)/dense)/vector.
 
+Where a framework launches kernels one by one, a step of few samples waits for its host, which needs
+about the same time for each layer however few they are.
 ``share`` is calibrated per class of model, the other constants for all together.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +23,7 @@ import numpy as np
 from costcalc.base.numbers import Number
 from costcalc.throughput.coefficients import ceiling_of, rates_of
 from costcalc.throughput.constants import Constants
+from costcalc.throughput.layer import SHARP
 from costcalc.throughput.layout import Machine
 
 #: share of the matmul ceiling that the arithmetic of a class reaches in 16 bits: prior
@@ -28,13 +32,24 @@ SHARE = {"cnn": 0.70, "vit": 0.70, "diffusion": 0.50}
 #: takes the Winograd form, with fewer products).  passes: times that an activation is read or
 #: written in a step.  fused: what is left of them where normalization, activation and addition are
 #: one kernel.  light: vector FLOP an element of layers that do little with it.  late: what each
-#: doubling of the devices adds to a step.
-PRIOR = {"tf32": 0.5, "fp32": 1.0, "passes": 26.0, "fused": 0.6, "light": 300.0, "late": 0.013}
+#: doubling of the devices adds to a step.  layer: seconds of the host for a layer with weights and
+#: what goes with it, forward and backward, launched one by one.
+PRIOR = {
+    "tf32": 0.5,
+    "fp32": 1.0,
+    "passes": 26.0,
+    "fused": 0.6,
+    "light": 300.0,
+    "late": 0.013,
+    "layer": 5e-4,
+}
 #: forward FLOP an element from which a network has no light layers: between those of dense ones
 #: (ResNet-50 737, ResNeXt-101 760) and of depthwise ones (EfficientNet-B0 116, MobileNetV2 90)
 DENSE = 600.0
 #: elements for each √FLOP: ResNet-50, 11.1 M of 8.2 GFLOP (timm, benchmark-infer)
 ELEMENTS = 122.0
+#: layers with weights of a convolutional net where nobody says: ResNet-50's
+LAYERS = 54.0
 _FALLBACK = "cnn"
 
 
@@ -42,13 +57,24 @@ _FALLBACK = "cnn"
 class SampleTime:
     """Device-seconds of a training sample; the parts add up to ``seconds``.
 
-    ``late``: what more devices add, which wait for each other.
+    ``late``: what more devices add, which wait for each other; ``launch``: what the device waits
+    for its host.
     """
 
     seconds: Number
     compute: Number
     memory: Number
     late: Number = 0.0
+    launch: Number = 0.0
+
+
+def waits(device: float, host: float) -> float:
+    """Seconds that a device waits for its host, which works beside it.
+
+    >>> waits(1.0, 0.0), round(waits(0.001, 1.0), 3)
+    (0.0, 0.999)
+    """
+    return float((device**SHARP + host**SHARP) ** (1.0 / SHARP) - device)
 
 
 def sample_seconds(
@@ -79,13 +105,18 @@ def sample_time(
     elements: float | None = None,
     *,
     fused: bool = False,
+    layers: float | None = None,
+    batch: float = math.inf,
 ) -> SampleTime:
     """Device-seconds of one training sample of ``forward_flops`` (2 a multiply-add).
 
     ``kind``: cnn, vit or diffusion; another one is taken as cnn.  ``elements``: activations
     that the layers put out, where they were counted.  ``fused``: normalization, activation and
-    addition run in one kernel, as in tuned benchmarks.  Raises InputError where the machine has
-    no peak for the precision.
+    addition run in one kernel, as in tuned benchmarks.  ``batch``: samples of a step on a device
+    whose host launches each of its ``layers``; infinite where a compiled graph is launched.
+
+    Raises:
+        InputError: the machine has no peak for the precision.
     """
     rates = rates_of(machine, precision)
     own = {**PRIOR, **constants.get("samples", {})}
@@ -104,9 +135,13 @@ def sample_time(
         own["light"] * count * sparse,
         machine.peak.get("fp32", rates.peak),
     )
+    together = float(time.seconds) * (1.0 + late)
+    host = own["layer"] * (layers or (LAYERS if kind == "cnn" else 0.0)) / batch
+    launch = waits(together, host)
     return SampleTime(
-        seconds=float(time.seconds) * (1.0 + late),
+        seconds=together + launch,
         compute=float(time.compute),
         memory=float(time.memory),
         late=float(time.seconds) * late,
+        launch=launch,
     )

@@ -136,6 +136,8 @@ def _by_sample(
         kind=taken,
         elements=work.activations,
         fused=recipe.kernels == "fused",
+        layers=work.layers,
+        batch=launched(machine, recipe),
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
     counted = work.flops_per_datum or 3.0 * forward_flops
@@ -144,10 +146,17 @@ def _by_sample(
     )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
-    of = {"compute": time.compute, "memory": time.memory, "data": time.late}
+    of = {"compute": time.compute, "memory": time.memory, "data": time.late, "launch": time.launch}
     parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
     run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
+
+
+def launched(machine: Machine, recipe: Recipe) -> float:
+    """Samples of a step on a device whose host launches its layers; infinite where none does."""
+    if recipe.compiled or machine.kind in ("tpu", "asic"):
+        return math.inf
+    return max(recipe.global_batch / machine.devices, 1.0)
 
 
 def _likeness(

@@ -61,8 +61,9 @@ def model_of(row: Row) -> dict[str, Any]:
         return {name: float(text) for name, text in counts.items() if text}
     if known["forward_gflop"]:
         counted = {"activations": number(known, "activations_m") * 1e6}
+        layers = {"layers": _whole(known, "layers")} if known["layers"] else {}
         return {"forward_flops": number(known, "forward_gflop") * 1e9, "kind": known["kind"],
-                **(counted if known["activations_m"] else {})}  # fmt: skip
+                **layers, **(counted if known["activations_m"] else {})}  # fmt: skip
     return {"architecture": _architecture(known, row)}
 
 
@@ -126,7 +127,7 @@ def _layout(row: Row) -> dict[str, Any]:
 def _layers_and_width(row: Row) -> tuple[float, float] | None:
     known = models().get(row["shape"])
     if known is not None:
-        return (number(known, "layers"), number(known, "hidden")) if known["layers"] else None
+        return (number(known, "layers"), number(known, "hidden")) if known["hidden"] else None
     # the usual width to depth, as the calculator takes it where a count is all that is known
     layers = (number(row, "active", number(row, "parameters")) / 196608.0) ** (1.0 / 3.0)
     return None if math.isnan(layers) else (layers, 128.0 * layers)

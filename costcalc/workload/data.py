@@ -48,6 +48,7 @@ class WorkloadInput:
     first_layer_flops: float | None = None  # the part of forward_flops that has no input gradient
     flops: float | None = None
     activations: float | None = None  # elements that the layers put out for a sample
+    layers: float | None = None  # with weights, where FLOPs are a sample's
     method: str = "pretrain"
     tokens: float | None = None
     samples: float | None = None

@@ -91,6 +91,7 @@ def workload(inputs: WorkloadInput) -> Work:
         recompute=passes.recompute(one),
         convention=model.convention,
         activations=inputs.activations,
+        layers=inputs.layers,
         tally=model.walk,
         passes=passes,
         generation=generation,

@@ -157,6 +157,7 @@ class Work:
     recompute: Recompute
     convention: str
     activations: float | None = None  # elements that the layers put out for a sample, if counted
+    layers: float | None = None  # with weights, of what is known by its FLOPs, if counted
     tally: Tally | None = None  # of one sequence, where the shapes are known
     passes: Passes = field(default_factory=Passes)  # of one sequence
     generation: Generation | None = None

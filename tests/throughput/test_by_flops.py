@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from costcalc.throughput.by_flops import DENSE, sample_seconds, sample_time
+from costcalc.throughput.layer import SHARP
 from costcalc.throughput.layout import Machine
 
 # A100 80 GB (NVIDIA datasheet): 312 TFLOP/s fp16, 156 tf32, 19.5 fp32, 2,039 GB/s
@@ -29,6 +31,7 @@ CONSTANTS = {
         "fused": 0.5,
         "light": 800.0,
         "late": 0.05,
+        "layer": 5e-4,
     },
     "global": {"bandwidth": 0.8},
 }
@@ -43,6 +46,28 @@ def test_resnet_50_by_hand() -> None:
     assert found.compute == pytest.approx(0.11301e-3, rel=1e-3)
     assert found.memory == pytest.approx(0.32663e-3, rel=1e-3)
     assert found.seconds == pytest.approx(found.compute + found.memory)
+
+
+@pytest.mark.parametrize(
+    ("batch", "layers", "waited"),
+    [
+        (math.inf, 54, 0.0),  # a compiled graph
+        # 54 x 0.5 ms = 27 ms of the host; 12 samples take the device 12 x 0.43964 = 5.276 ms, and
+        # the host is what counts: (5.276^4 + 27^4)^(1/4) - 5.276 = 21.734 ms, a twelfth a sample
+        (12, 54, 21.734e-3 / 12),
+        (12, None, 21.734e-3 / 12),  # as ResNet-50, where nobody says
+        # 256 samples take 112.5 ms, and the host works beside it: 0.093 ms
+        (256, 54, 0.0932e-3 / 256),
+    ],
+)
+def test_few_samples_wait_for_the_host(batch: float, layers: float, waited: float) -> None:
+    assert SHARP == 4.0
+    asked = {"elements": ELEMENTS, "batch": batch, "layers": layers}
+    found = sample_time(RESNET, A100, "fp16", CONSTANTS, **asked)
+    assert found.launch == pytest.approx(waited, rel=5e-3)
+    assert found.seconds == pytest.approx(found.compute + found.memory + found.launch)
+    # of a diffusion model nobody knows the layers
+    assert sample_time(RESNET, A100, "fp16", CONSTANTS, "diffusion", batch=1).launch == 0.0
 
 
 def test_fused_kernels_halve_the_traffic() -> None:
