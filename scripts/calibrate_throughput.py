@@ -473,16 +473,16 @@ def samples_alone(output: Path, folds: Path) -> None:
     constants, kept = read(output), read(folds)
     everything, known = all_measured(), known_by_flops()
     constants |= samples_of(known)
-    for name, fold in kept.items():
-        own = {case.group for case in known}
-        fold |= samples_of(known, name) if name in own else samples_of(known)
+    groups = {case.group for case in known}
+    for name in kept:
+        kept[name] |= samples_of(known, name) if name in groups else samples_of(known)
     asked = [m for m in everything if CLASS_OF.get(m.row["workload"]) in SAMPLED]
     errors = held_out(asked, kept, constants)
     for name, (e, _) in errors.items():
         report(f"held out: {name}", e)
     constants["range"] |= ranges(errors)
-    for name, fold in kept.items():
-        fold["range"] |= ranges(errors, name)
+    for name in kept:
+        kept[name]["range"] |= ranges(errors, name)
     output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
     folds.write_text(REMARK + yaml(kept) + "\n", encoding="utf-8")
 

@@ -201,7 +201,7 @@ def test_summary_is_as_wide_as_a_terminal_and_two_of_its_screens_long(report):
     assert len(lines) <= 2 * 29
     names = [line.name for line in report.lines() if not line.baseline]
     assert len(names) == len(set(names))
-    assert any(line.startswith("cnn") and " 304 " in line for line in lines)
+    assert any(line.startswith("cnn") and " 316 " in line for line in lines)
     assert any(line.startswith("vit *") for line in lines)
 
 
