@@ -18,6 +18,7 @@ def command(
         list[str] | None,
         typer.Option(
             "--allow-host",
+            envvar="COSTCALC_ALLOW_HOST",
             help="A name that the server goes by, behind a proxy; * for any.",
             show_default=False,
         ),
@@ -26,6 +27,7 @@ def command(
         list[str] | None,
         typer.Option(
             "--embed-in",
+            envvar="COSTCALC_EMBED_IN",
             help="A site that may show it in a frame: https://example.org.",
             show_default=False,
         ),

@@ -102,7 +102,7 @@ def positive(what: str, *, of: Sequence[str] = ()) -> Kind:
 
     def check(value: object) -> float:
         number = _number(value, words, of)
-        if not 0 < number <= 1e40:
+        if not 1e-40 <= number <= 1e40:  # beyond it arithmetic leaves what a float holds
             raise expected(words, value)
         return number
 
