@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, overload
 
@@ -151,12 +151,11 @@ class Result:
 
     def to_dict(self) -> dict[str, object]:
         """As the report says it."""
-        made = asdict(self)
-        return {
-            name: made[name]
-            for name in made
-            if made[name] or name not in ("why", "convention", "per")
+        made: dict[str, object] = {
+            name: getattr(self, name) for name in ("value", "low", "high", "unit", "basis")
         }
+        rest = ((name, getattr(self, name)) for name in ("why", "convention", "per"))
+        return made | {name: said for name, said in rest if said}
 
 
 def unknown(unit: str, why: str) -> Result:

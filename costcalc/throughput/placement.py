@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Literal
 
 from costcalc.base.errors import InputError, wrong
 from costcalc.base.vocabulary import RECOMPUTES
-from costcalc.throughput.constants import load
+from costcalc.throughput.constants import load, shipped
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Memory, Range, memory
@@ -156,19 +156,56 @@ def _automatic(
     if shape is None:
         layout, walked = _data_parallel(footprint, machine, recipe, fixed)
         return Placed(layout=layout, by="auto", walked=walked)
-    found = search(
-        shape,
-        machine,
-        _as_long(recipe, shape),
-        footprint=footprint,
-        constants=load(),
-        top=1,
-        fixed=fixed,
-    )
-    if found.first is None:
+    asked = _Asked(shape, _key(machine), _as_long(recipe, shape), footprint, fixed, machine)
+    kept = load() is shipped() and _can_be_kept(asked)
+    first, walked = _searched(asked) if kept else _search(asked)
+    if first is None:
         return None
     free = fixed.tensor is None and fixed.pipeline is None
-    return Placed(layout=found.first, by="auto", walked=found.walked, free=free)
+    return Placed(layout=first, by="auto", walked=walked, free=free)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question for the best layout: the same for any length of the training."""
+
+    shape: ModelShape
+    key: tuple[object, ...]  # the machine, as it can be compared
+    recipe: Recipe
+    footprint: Footprint
+    fixed: Fixed
+    machine: Machine = field(compare=False)
+
+
+def _key(machine: Machine) -> tuple[object, ...]:
+    values = (getattr(machine, each.name) for each in fields(machine))
+    return tuple(tuple(v.items()) if isinstance(v, Mapping) else v for v in values)
+
+
+def _can_be_kept(asked: _Asked) -> bool:
+    """Whether it can be compared: a shape of drawn lengths holds arrays."""
+    try:
+        hash(asked)
+    except TypeError:
+        return False
+    return True
+
+
+def _search(asked: _Asked) -> tuple[Layout | None, int]:
+    """The best layout, and how many were walked."""
+    found = search(
+        asked.shape,
+        asked.machine,
+        asked.recipe,
+        footprint=asked.footprint,
+        constants=load(),
+        top=1,
+        fixed=asked.fixed,
+    )
+    return found.first, found.walked
+
+
+_searched = lru_cache(maxsize=1024)(_search)
 
 
 def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:

@@ -176,13 +176,14 @@ class Entry(NamedTuple):
 
     shown: Mapping[str, object]
     words: str
+    names: tuple[str, ...]
 
 
 @lru_cache(maxsize=4)
 def entries(kind: str) -> tuple[Entry, ...]:
     """All of a kind: ``models``, ``hardware``, ``regions``."""
     return tuple(
-        Entry(shown, " ".join(map(str, (*shown.values(), *names))).lower())
+        Entry(shown, " ".join(map(str, (*shown.values(), *names))).lower(), names)
         for shown, names in _KINDS[kind]()
     )
 

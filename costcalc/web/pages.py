@@ -215,11 +215,17 @@ def report(body: bytes, _: Mapping[str, str]) -> Answer:
 def _lists() -> Markup:
     """What completes the names that are typed: ids, and what they stand for."""
     named = {
-        kind: [(str(one.shown["id"]), str(one.shown["name"])) for one in api.entries(kind)]
+        kind: [(str(one.shown["id"]), _title(one)) for one in api.entries(kind)]
         for kind in ("models", "hardware", "regions")
     }
     named["software"] = [(head.id, head.id) for head in index().heads("software")]
     return Markup(fill(FOLDER, "lists.html.j2", names=named))  # noqa: S704 - escaped there
+
+
+def _title(entry: api.Entry) -> str:
+    """The name of an entry, and of a model where it stands on the hub."""
+    hub = next((name for name in entry.names if "/" in name), "")
+    return f"{entry.shown['name']} ({hub})" if hub else str(entry.shown["name"])
 
 
 def described(_: bytes, given: Mapping[str, str]) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Collection
 
 import uvicorn
@@ -59,15 +60,25 @@ def serve(
         timeout_graceful_shutdown=3,
         ws="none",
     )
+    sys.setswitchinterval(0.0005)  # threads only carry: the loop must not wait 5 ms for each
     with listening, contextlib.suppress(KeyboardInterrupt):
         _Server(config, lambda: ready(address)).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    made: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
+        # asyncio sends small packets at once only on a socket that says it is TCP's
+        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        if os.name == "posix":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(1024)
     except (OSError, UnicodeError) as error:
+        if made is not None:
+            made.close()
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
         raise wrong("--port", f"{host}:{port} cannot be listened on: {reason}") from None
+    return made
