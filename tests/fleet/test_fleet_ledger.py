@@ -154,3 +154,23 @@ def test_half_of_a_dump_and_then_all_of_it() -> None:
         assert (first.counted.added, first.refused) == (5, 1)
         second = take(ledger, cluster(), read_dump(*whole), source="slurm", name="x")
         assert (second.counted.added, second.counted.known) == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("table", "always"),
+    [
+        ("kinds", "digest id known run version"),
+        ("imports", "added began corrected id known name refused source"),
+        ("refused", "id import_id row why"),
+        # a job is known by what it is of, from when and for how long; all else may be unknown
+        (
+            "jobs",
+            "attempt cluster current digest id import_id job month revision seconds source state",
+        ),
+        ("readings", "attempt cluster current id import_id job meter rank revision scope"),
+        ("node_energy", "cluster coverage end id import_id joules meter node start"),
+    ],
+)
+def test_what_a_row_cannot_be_without(table: str, always: str) -> None:
+    columns = tables.metadata.tables[table].columns
+    assert sorted(column.name for column in columns if not column.nullable) == always.split()

@@ -160,7 +160,7 @@ def steps_or_epochs(config: Config, steps: Sequence[str], epochs: str, usual: fl
 
     Nothing where the block of costcalc says the size of the data in another way.
     """
-    number = config.whole(*steps, default=-1)
+    number = config.whole(*steps, default=0)
     passes = config.get(epochs)
     if config.says("training", "tokens", "samples", "steps", "prompts"):
         return
