@@ -22,7 +22,7 @@ from costcalc.base.ranges import Z95, draw, normals, percentiles
 from costcalc.base.units import to_si
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.result import BY_TIME, UNITS, Estimate, Result, unknown
-from costcalc.resolve.goodput import EFFECTIVE, EFFECTIVE_SOURCE
+from costcalc.resolve.goodput import EFFECTIVE
 
 if TYPE_CHECKING:
     from costcalc.base.ranges import Array
@@ -31,7 +31,6 @@ DRAWS = 2_000
 # How far the pace of the rest may lie from the pace so far: published runs keep between 75 and
 # 99 % of their allocation effective, from one week to another.
 DRIFT = log(EFFECTIVE[2] / EFFECTIVE[1]) / (2 * Z95)
-DRIFT_SOURCE = EFFECTIVE_SOURCE
 _ONE_INTERVAL = 0.3  # of one interval alone: the spread that its pace may have, as a share
 
 # What is forecast: all that grows with time but for water.

@@ -193,10 +193,7 @@ TOPS: dict[str, Tops] = {
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
     "eurobert": DENSE,
     "t5gemma": Tops(dense=False),
-    **dict.fromkeys(
-        (*SPEECH, "parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer"),
-        Tops(own=("ctc",)),
-    ),
+    **dict.fromkeys((*SPEECH, *CONFORMERS), Tops(own=("ctc",))),
     **dict.fromkeys(("vit", "deit", "vivit"), replace(IMAGE, pooler=True)),
     **dict.fromkeys(("clip", "metaclip_2", "siglip", "siglip2", "clip_text_model"), TOWERS),
     "clip_vision_model": replace(IMAGE, own=("classifier", "projected")),
