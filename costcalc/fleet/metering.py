@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,8 @@ from costcalc.fleet.facts import RANK, Facts, Refused, Scope
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
-from costcalc.fleet.tables import imports, jobs, readings, refused
-from costcalc.fleet.taking import SHOWN, Taken
+from costcalc.fleet.tables import jobs, readings
+from costcalc.fleet.taking import Taken, begun, ended, note
 
 BATCH = 500
 
@@ -48,10 +47,7 @@ def read_meters(
     Raises:
         InputError: the stream breaks, or the database does.
     """
-    pricing, taken = Pricing(cluster), Taken()
-    with ledger.writing() as connection:
-        row = insert(imports).values(source=source, name=name, began=time.time())
-        number = connection.execute(row.returning(imports.c.id)).scalar_one()
+    pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
     for batch in parts(stream, BATCH):
         out = [one for one in batch if isinstance(one, Refused)]
         told = [one for one in batch if isinstance(one, Reading)]
@@ -61,25 +57,9 @@ def read_meters(
             facts = _of_jobs(connection, told)
             priced = pricing.rows(with_readings(connection, facts))
             counted = enter(connection, priced, number)
-            rows = [{"import_id": number, "line": r.line, "row": r.row, "why": r.why} for r in out]
-            if rows:
-                connection.execute(insert(refused), rows)
-            connection.execute(
-                update(imports)
-                .where(imports.c.id == number)
-                .values(
-                    added=imports.c.added + counted.added,
-                    corrected=imports.c.corrected + counted.corrected,
-                    known=imports.c.known + counted.known,
-                    refused=imports.c.refused + len(out),
-                )
-            )
-        taken.counted.plus(counted)
-        taken.refused += len(out)
-        taken.shown += out[: SHOWN - len(taken.shown)]
-    with ledger.writing() as connection:
-        done = update(imports).where(imports.c.id == number)
-        connection.execute(done.values(ended=time.time()))
+            note(connection, number, counted, out)
+        taken.plus(counted, out)
+    ended(ledger, number)
     freshen(ledger)
     return taken
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
@@ -26,6 +26,12 @@ class Taken:
     counted: Counted = field(default_factory=Counted)
     refused: int = 0
     shown: list[Refused] = field(default_factory=list)
+
+    def plus(self, counted: Counted, out: Sequence[Refused]) -> None:
+        """A further batch: what was counted of it, and what was refused."""
+        self.counted.plus(counted)
+        self.refused += len(out)
+        self.shown += out[: SHOWN - len(self.shown)]
 
     def lines(self) -> list[str]:
         """What is said of it."""
@@ -50,19 +56,47 @@ def take(
     Raises:
         InputError: the stream breaks, or the database does.
     """
-    began, pricing, taken = time.time(), Pricing(cluster), Taken()
-    with ledger.writing() as connection:
-        row = insert(imports).values(source=source, name=name, began=began)
-        number = connection.execute(row.returning(imports.c.id)).scalar_one()
+    pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
     secret = ledger.about("secret") if cluster.fleet.privacy.users == "hash" else None
     for batch in parts(stream, BATCH):
         told = [one for one in batch if isinstance(one, Facts)]
         if secret is not None:
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
         _batch(ledger, pricing, told, [r for r in batch if isinstance(r, Refused)], number, taken)
+    ended(ledger, number)
+    return taken
+
+
+def begun(ledger: Ledger, source: str, name: str) -> int:
+    """The number of an import that begins."""
+    with ledger.writing() as connection:
+        row = insert(imports).values(source=source, name=name, began=time.time())
+        return int(connection.execute(row.returning(imports.c.id)).scalar_one())
+
+
+def note(connection: Connection, number: int, counted: Counted, out: Sequence[Refused]) -> None:
+    """What a batch of an import came to: the rows that were refused, and how many were taken."""
+    if out:
+        rows = [
+            {"import_id": number, "line": one.line, "row": one.row, "why": one.why} for one in out
+        ]
+        connection.execute(insert(refused), rows)
+    connection.execute(
+        update(imports)
+        .where(imports.c.id == number)
+        .values(
+            added=imports.c.added + counted.added,
+            corrected=imports.c.corrected + counted.corrected,
+            known=imports.c.known + counted.known,
+            refused=imports.c.refused + len(out),
+        )
+    )
+
+
+def ended(ledger: Ledger, number: int) -> None:
+    """An import is through."""
     with ledger.writing() as connection:
         connection.execute(update(imports).where(imports.c.id == number).values(ended=time.time()))
-    return taken
 
 
 def _batch(
@@ -77,22 +111,5 @@ def _batch(
     with ledger.writing() as connection:
         priced = pricing.rows(with_readings(connection, facts))
         counted = enter(connection, priced, number)
-        if out:
-            rows = [
-                {"import_id": number, "line": one.line, "row": one.row, "why": one.why}
-                for one in out
-            ]
-            connection.execute(insert(refused), rows)
-        connection.execute(
-            update(imports)
-            .where(imports.c.id == number)
-            .values(
-                added=imports.c.added + counted.added,
-                corrected=imports.c.corrected + counted.corrected,
-                known=imports.c.known + counted.known,
-                refused=imports.c.refused + len(out),
-            )
-        )
-    taken.counted.plus(counted)
-    taken.refused += len(out)
-    taken.shown += out[: SHOWN - len(taken.shown)]
+        note(connection, number, counted, out)
+    taken.plus(counted, out)
