@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 import costcalc
@@ -200,6 +199,7 @@ def test_all_problems_at_once_in_our_words() -> None:
 
 
 def test_schemas_are_valid_and_hold_what_is_taken() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
     for tool in TOOLS.values():
         schema = schema_of(tool.takes)
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -156,4 +156,4 @@ def test_polars_takes_the_data_frame() -> None:
     import polars as pl
 
     found = costcalc.scenarios(RUN, accelerators=["h100-sxm5-80"], counts=[8], regions=["FR"])
-    assert pl.from_dataframe(found.to_pandas()).shape == (1, 13)
+    assert pl.from_dataframe(found.to_pandas()).shape == (1, 4 + len(found.figures))
