@@ -27,11 +27,12 @@ def run_in(path: Path, shown: str) -> Document | None:
     Raises:
         InputError: it is no text, what it carries is no strict YAML, or its config cannot be read.
     """
-    return run_of(read_bytes(path, shown), shown, toml=path.suffix == ".toml")
+    raw = read_bytes(path, shown)
+    return run_of(raw, shown, toml=path.suffix == ".toml", asked=_sounds_like_a_run(raw))
 
 
-def run_of(raw: bytes, shown: str, *, toml: bool = False) -> Document | None:
-    """The same of bytes that were read.
+def run_of(raw: bytes, shown: str, *, toml: bool = False, asked: bool = True) -> Document | None:
+    """The same of bytes that were read; ``asked`` for, what cannot be read is an error.
 
     Raises:
         InputError: as for a file.
@@ -40,13 +41,25 @@ def run_of(raw: bytes, shown: str, *, toml: bool = False) -> Document | None:
     try:
         document = _whole(raw, shown, toml=toml)
     except InputError:
-        if not carried:
-            raise
-        return read_all(carried, shown)  # a file of any kind may carry a run in its comments
+        if carried:
+            return read_all(carried, shown)  # a file of any kind may carry a run in its comments
+        if not asked:
+            return None  # a template, several documents, another tool's tags: not ours to judge
+        raise
     found = _own(document)
     if found is None and carried:
         found = read_all(carried, shown)
     return found if found is None or found is document else adapted(document, found)
+
+
+def _sounds_like_a_run(raw: bytes) -> bool:
+    """Whether the keys that make a run file, or our name, stand anywhere in what cannot be read.
+
+    >>> _sounds_like_a_run(b"model: {\\nhardware: ["), _sounds_like_a_run(b"kind: {{ .kind }}")
+    (True, False)
+    """
+    said = [[word for word in words if f"{word}".encode() in raw] for words in (_WHAT, _WHERE)]
+    return b"costcalc:" in raw or all(said)
 
 
 def _whole(raw: bytes, shown: str, *, toml: bool) -> Document:

@@ -126,10 +126,26 @@ def check(
         broken = [*faults(given.part, may_lack=may_lack), *look_up(named, folder)]
         problems += _placed(broken, document, given.own, bad)
     if problems:
+        _told_as_a_config(document)
         raise InputError(sorted(_unique(problems), key=_order))
     if run is None:  # a validation error without a problem is a bug of ours
         raise InputError(document.problem((), "cannot be read as a run file"))
     return Request(run=run, raw=raw, parts=tuple(inputs), document=document)
+
+
+def _told_as_a_config(document: Document) -> None:
+    """Another tool's config without a block of ours is one problem, not one a key."""
+    from costcalc.runfile.configs import named
+
+    tool = "" if document.tool else named(document)
+    if tool:
+        raise InputError(
+            document.problem(
+                (),
+                f"is a config of {tool}: say what it does not (hardware, the size of the data) "
+                "under the key costcalc or in comments after # costcalc:",
+            )
+        )
 
 
 def document_of(source: Source) -> tuple[Document, Path | None]:

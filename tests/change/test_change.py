@@ -238,6 +238,22 @@ def test_a_comment_does_not_stand_in_for_the_run_of_its_file(
     assert found.data == {"name": "a"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["plugins: !!python/name:a.b\n", "kind: {{ .Values.kind }}\nmetadata: [\n", "a: 1\n---\nb: 2\n",
+     "\0", "a: [", "1: {}\n? [x]\n: y\n"],
+)  # fmt: skip
+def test_files_of_others_that_are_no_strict_yaml_are_passed_over(text: str, tmp_path: Path) -> None:
+    assert run_in(put(tmp_path, "a.yaml", text), "a.yaml") is None
+    assert command(["check", str(tmp_path)]) == 0
+    # what may be a run file is told, and so is what estimate is asked of
+    broken = put(tmp_path, "b.yaml", f"{text}\nmodel: {{}}\nhardware: [\n")
+    with pytest.raises(InputError):
+        run_in(broken, "b.yaml")
+    with pytest.raises(InputError):
+        costcalc.estimate(tmp_path / "a.yaml")
+
+
 def test_words_after_the_mark_are_no_run(tmp_path: Path) -> None:
     text = "lr: 1\n# costcalc: estimate with care\n#  and again\n"
     assert run_in(put(tmp_path, "a.yaml", text), "a.yaml") is None

@@ -230,3 +230,13 @@ def test_a_toml_without_a_run(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[training]\nsteps = 1\n")
     with pytest.raises(InputError, match=r"carries no run: expected a table \[tool.costcalc\]"):
         costcalc.estimate(tmp_path / "a.toml")
+
+
+def test_a_config_without_a_block_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("base_model: gpt2\nsequence_len: 512\nadapter: lora\n")
+    with pytest.raises(InputError) as caught:
+        costcalc.estimate(tmp_path / "a.yaml")
+    assert [problem.message for problem in caught.value.problems] == [
+        "is a config of Axolotl: say what it does not (hardware, the size of the data) under the "
+        "key costcalc or in comments after # costcalc:"
+    ]

@@ -17,6 +17,16 @@ from costcalc.runfile.configs.taken import Config
 FORMATS = (torchtitan, axolotl, llama_factory, hugging_face)
 
 
+def named(config: Document) -> str:
+    """Whose config a document is; empty where it is none that is known.
+
+    >>> named(Document({"base_model": "gpt2", "sequence_len": 512}, "a.yaml"))
+    'Axolotl'
+    """
+    taken = Config(config, {})
+    return next((one.NAME for one in FORMATS if one.is_one(taken)), "")
+
+
 def adapted(config: Document, block: Document) -> Document:
     """The run in a block of costcalc laid over what the config around it says.
 
