@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.calculator.plausible import implausible, of_part
 from costcalc.calculator.result import SUMS, UNITS
+from costcalc.report import meters
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
+from costcalc.report.meters import number, section
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 #: how much narrower than the range of its widest part a total's may be, and wider than their sum
 _NARROWER, _WIDER = 0.5, 1.05
-_TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
 Record = Mapping[str, object]
 
 
@@ -29,7 +30,7 @@ def discrepancies(report: Report) -> Iterator[str]:
     yield from _project(report, tolerance)
     yield from _totals(report)
     yield from _whole(report)
-    yield from _metered(report, tolerance)
+    yield from meters.discrepancies(report, tolerance)
     parts: Sequence[tuple[str, AnyPart]] = [("", report)]
     parts = [*parts, *((f"stages[{i}].", stage) for i, stage in enumerate(report["stages"]))]
     for prefix, part in parts:
@@ -37,22 +38,9 @@ def discrepancies(report: Report) -> Iterator[str]:
             yield from _part(prefix, part, tolerance)
 
 
-def number(value: object) -> float | None:
-    """A number, None of all else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value)
-
-
 def _value(part: AnyPart, name: str, key: str = "value") -> float | None:
     found = figures(part).get(name)
     return number(found.get(key)) if found else None
-
-
-def _section(part: object, *path: str) -> Record:
-    for key in path:
-        part = part.get(key) if isinstance(part, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
 
 
 def _product(
@@ -70,8 +58,8 @@ def _product(
 
 def _work(report: Report, tolerance: float) -> Iterator[str]:
     """Green AI's E × D × H."""
-    work = _section(report, "work")
-    e, d, h = (number(_section(work, key).get("value")) for key in "EDH")
+    work = section(report, "work")
+    e, d, h = (number(section(work, key).get("value")) for key in "EDH")
     one, whole = _value(report, "training_compute"), _value(report, "total_compute")
     yield from _product("results.training_compute", one, (e, d), "work.E × work.D", tolerance)
     yield from _product("results.total_compute", whole, (e, d, h), "work.E × D × H", tolerance)
@@ -93,7 +81,7 @@ def _runs(report: Report, tolerance: float) -> Iterator[str]:
 
 
 def _project(report: Report, tolerance: float) -> Iterator[str]:
-    project = _section(report, "project")
+    project = section(report, "project")
     total, once = (number(project.get(f"{key}_device_hours")) for key in ("total", "reported"))
     hours = _value(report, "device_hours")
     if total is not None and hours is not None and not close(total, hours, tolerance):
@@ -114,7 +102,7 @@ def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
     )
     if total is not None and None in (electricity, making):
         yield f"{prefix}results.carbon_total: {total:.6g}, but a part of it is not known"
-    achieved = _section(part, "details", "achieved")
+    achieved = section(part, "details", "achieved")
     if achieved:
         seconds = 3600 * (_value(part, "wall_clock") or 0.0)
         keys = ("peak", "devices")
@@ -126,7 +114,7 @@ def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
 
 
 def _step(prefix: str, part: AnyPart) -> Iterator[str]:
-    parts, step = _section(part, "breakdown", "step"), _value(part, "step_time")
+    parts, step = section(part, "breakdown", "step"), _value(part, "step_time")
     numbers = [number(value) for value in parts.values()]
     if not parts or step is None or None in numbers:
         return
@@ -143,8 +131,8 @@ def _signs(prefix: str, part: AnyPart) -> Iterator[str]:
         for key in ("low", "high"):
             if (_value(part, name, key) or 0.0) < 0:
                 yield f"{prefix}results.{name}.{key}: negative"
-    for of, shares in (_section(part, "breakdown")).items():
-        for name, value in _section(shares).items():
+    for of, shares in (section(part, "breakdown")).items():
+        for name, value in section(shares).items():
             if (number(value) or 0.0) < 0:
                 yield f"{prefix}breakdown.{of}.{name}: negative"
 
@@ -156,7 +144,7 @@ def _totals(report: Report) -> Iterator[str]:
         return
     for name in SUMS:
         total = _value(report, name)
-        if total is None or (name == "wall_clock" and _section(report, "details").get("parts")):
+        if total is None or (name == "wall_clock" and section(report, "details").get("parts")):
             continue
         if any(_value(stage, name) is None for stage in stages):
             yield f"results.{name}: {total:.6g} {UNITS[name]}, but of a stage it is not known"
@@ -197,31 +185,3 @@ def _whole(report: Report) -> Iterator[str]:
         yield f"details.parts: cover {first} of {len(report['stages'])} stages"
     if row != len(report.get("runs") or ()):
         yield f"details.parts: cover {row} of {len(report.get('runs') or ())} runs"
-
-
-def _metered(report: Report, tolerance: float) -> Iterator[str]:
-    """Parts of a measured energy sum to it; no device is counted by two meters."""
-    listed = _section(report, "measurement").get("components")
-    if not isinstance(listed, list):
-        return
-    counted = [one for one in listed if isinstance(one, Mapping) and one.get("counted", True)]
-    energies = [number(one.get("energy")) for one in counted]
-    total, whole = sum(e for e in energies if e is not None), _value(report, "energy_it")
-    if (
-        counted
-        and whole is not None
-        and None not in energies
-        and not close(total, whole, tolerance)
-    ):
-        yield f"measurement.components: sum to {total:.6g} kWh; results.energy_it is {whole:.6g}"
-    names = {str(one.get("component")) for one in counted}
-    for twice in _TWICE:
-        if twice <= names:
-            yield f"measurement.components: {' and '.join(sorted(twice))} are the same, twice"
-    attempts = _section(report, "details", "tracking").get("attempts")
-    if isinstance(attempts, list) and len({str(_section(a).get("devices")) for a in attempts}) == 1:
-        hours = [number(_section(attempt).get("hours")) for attempt in attempts]
-        clock = _value(report, "wall_clock")
-        summed = sum(hour for hour in hours if hour is not None)
-        if clock is not None and None not in hours and not close(summed, clock, tolerance):
-            yield f"details.tracking.attempts: {summed:.6g} h; results.wall_clock is {clock:.6g}"

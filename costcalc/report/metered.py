@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Report
+    from costcalc.calculator.report_schema import Measurement, Meter, Report
 
 # What of a boundary's hardware the parts of the energy stand for.
 _HOLDS = {
@@ -68,18 +68,30 @@ def dressed(made: Report, told: Section) -> Report:
     return cast("Report", data)
 
 
+def metered_by(tool: Mapping[str, str | None], gaps: float | None) -> Measurement:
+    """What a tool's record says of its measurement; ``gaps`` in seconds."""
+    return {
+        "meters": [cast("Meter", dict(tool))],
+        "gaps": gaps,
+        "nodes": None,
+        "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool['name']} does not say",
+    }
+
+
 def recorded(made: Report, told: Section) -> Report:
     """The estimate of what another tool recorded, with what that tool says around it.
 
-    ``told`` holds ``measurement``, ``details.imported`` (the tool, and what is warned of it) and
-    of ``runs`` the one with its ``id``, ``name`` and ``role``.
+    ``told`` holds ``details.imported`` (the tool, and what is warned of it), the ``gaps`` of
+    ``measurement``, and of ``runs`` the one with its ``id``, ``name`` and ``role``.
     """
     tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
     own = {key: entry[key] for key in ("id", "name", "role", "began", "machine") if key in entry}
     data: dict[str, Any] = {
         **made,
         "details": {**(made.get("details") or {}), "imported": tool},
-        "measurement": dict(told["measurement"]),
+        "measurement": metered_by(
+            {key: tool[key] for key in ("name", "version", "what")}, told["measurement"].get("gaps")
+        ),
         "warnings": list(dict.fromkeys([*(made.get("warnings") or []), *tool["warnings"]])),
         "runs": [{**made["runs"][0], **own, "measured_by": tool["name"]}],
     }

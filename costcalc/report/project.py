@@ -81,10 +81,10 @@ def _kind(reports: Sequence[Report]) -> str:
 
 
 def _times(report: Report) -> float:
-    """How many times the time of one run all the runs of a report take."""
-    one = report["results"]["wall_clock"]["value"]
-    found = all_runs(runs_of(report))
-    return found["hours"] / one if one and found and found["hours"] else 1.0
+    """How many times the time of one run of each all the runs of a report take."""
+    runs = runs_of(report)
+    once, found = sum(run.get("hours") or 0.0 for run in runs), all_runs(runs)
+    return found["hours"] / once if once > 0 and found and found["hours"] else 1.0
 
 
 def assembled(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kinds import made as made_kind
 
 import costcalc
 from costcalc.base import writing
@@ -17,6 +18,7 @@ from costcalc.report.check import _again, _closure, verify
 from costcalc.report.files import schema_problems, text
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
+from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
 
 ROOT = Path(__file__).parent.parent.parent
@@ -208,57 +210,65 @@ def imported() -> Report:
     return dict(recorded(rows, name="n", tool="T", version="1", boundary="all"))
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", ["estimate", "stages", "merged", "imported"])
-def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
+def costed() -> Report:
+    """What a tool recorded of a run, with a place: cost and making are calculated."""
+    row = Recorded(key="a", name="a", hours=2.0, devices=4.0, energy_it=3.0, pue=1.5, grid=200.0)
+    place = Costing(changes={"hardware.accelerator": "a100-sxm4-80", "price.device_hour": "2 USD"})
+    return dict(recorded([row], name="n", tool="T", version="1", boundary="all", costing=place))
+
+
+def of_kind(kind: str, estimate: Report) -> Report:
+    if kind == "merged":
+        parts = [("a", estimate), ("b", imported()), ("c", made_kind("tracked"))]
+        return dict(merge(parts, name="p"))
     stages = ROOT / "examples" / "project.yaml"
-    made = {
+    others = {
         "estimate": lambda: estimate,
         "stages": lambda: costcalc.estimate(stages).to_dict(),
-        "merged": lambda: merge([("a", estimate), ("b", imported())], name="p"),
         "imported": imported,
-    }[kind]()
+        "costed": costed,
+    }
+    return others[kind]() if kind in others else made_kind(kind)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "kind", ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked"]
+)
+def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
+    """Of what costcalc calculates any, of what was measured any that follows from the rest."""
+    made = of_kind(kind, estimate)
     assert holds(made)
     found = [path for path in leaves(made) if path[0] not in FREE and not only_a_meter(path)]
     for path in random.Random(seed).sample(found, min(25, len(found))):
         assert not holds(edited(made, path)), path
 
 
+# In docs/report.md, under "What verify cannot know".
+TRACKER = ("after_hours", "processes", "ranks", "nodes", "status", "steps", "notes", "predicted")
+
+
 def only_a_meter(path: tuple[Any, ...]) -> bool:
+    """Whether nobody but the author, a meter, a clock or another tool knows a leaf."""
     if path[0] == "runs" and path[-1] in METERS:
         return True
-    kept = ("subject", "name", "warnings")
-    parts = path[:2] == ("details", "parts") and any(key in kept for key in path[2:])
-    return parts or path[-1] in ("gaps", "nodes") or path[:2] == ("details", "imported")
+    if path == ("run", "name"):
+        return True
+    if path[:2] == ("details", "parts"):
+        own = any(key in ("subject", "name", "warnings") for key in path[2:])
+        return own or path[-1] in ("gaps", "nodes", "meter") or _of_a_tool(path[3:])
+    if path[0] == "stages":
+        return _of_a_tool(path[2:])
+    return path[-1] in ("gaps", "nodes", "meter") or _of_a_tool(path)
 
 
-@pytest.mark.parametrize("name", ["../x.yaml", "/x.yaml", "..", "", "a/b.yaml", "x.txt", ".yaml"])
-def test_a_profile_that_is_carried_has_a_name_and_no_path(
-    name: str, estimate: Report, tmp_path: Path
-) -> None:
-    made = copy.deepcopy(estimate)
-    made["profiles"] = {name: {"id": "x", "kind": "gpu"}}
-    made["digest"] = writing.digest(made)
-    again = _again(made)
-    assert again.discrepancies == (
-        f'run: this costcalc refuses it: profiles: expected the name of a YAML file; got "{name}"',
-    )
+def _of_a_tool(path: tuple[Any, ...]) -> bool:
+    told = path[:2] == ("details", "tracking") and any(key in TRACKER for key in path[2:])
+    return told or path[:2] in (("details", "imported"), ("details", "place"))
 
 
-@pytest.mark.parametrize("key", ["calibration", "profiles"])
-def test_verifying_opens_no_file_that_a_run_names(
-    key: str, estimate: Report, tmp_path: Path
-) -> None:
-    """A folder of profiles that nothing was taken of does not matter; a calibration is lacking."""
-    made = copy.deepcopy(estimate)
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("{", encoding="utf-8")
-    holder = made["run"] if key == "profiles" else made["run"]["hardware"]
-    holder[key] = str(tmp_path if key == "profiles" else broken)
-    said = _again(made)
-    assert str(tmp_path) not in f"{said.said}{said.discrepancies}"
-    assert said.skipped is (key == "calibration")
-    if key == "calibration":
-        assert said.said == (
-            "not recomputed here: it rests on files that it does not carry (calibration)"
-        )
+def test_the_leaves_that_only_a_meter_knows_are_in_the_docs() -> None:
+    text = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    section = text.partition("## What verify cannot know")[2].partition("\n## ")[0]
+    for leaf in {*METERS, *TRACKER, "gaps", "nodes", "meter", "subject", "software"} - {"steps"}:
+        assert f"`{leaf}`" in section, leaf

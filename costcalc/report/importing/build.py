@@ -12,20 +12,11 @@ from costcalc.base.writing import digest
 from costcalc.calculator.document import all_runs
 from costcalc.calculator.result import UNITS
 from costcalc.report.importing.costed import Costing, estimates
-from costcalc.report.metered import recorded
+from costcalc.report.metered import metered_by, recorded
 from costcalc.report.project import assembled, merge, total
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import (
-        Assumed,
-        Boundary,
-        Figure,
-        Measurement,
-        Meter,
-        Report,
-        Role,
-        RunEntry,
-    )
+    from costcalc.calculator.report_schema import Assumed, Boundary, Figure, Report, Role, RunEntry
 
 _WORK = {"E": "FLOP", "D": "1"}
 
@@ -96,7 +87,7 @@ def _costed(
         entry |= _when(run)
         told = {
             "runs": [entry],
-            "measurement": _measurement(tool, gaps if len(runs) == 1 else None),
+            "measurement": metered_by(tool, gaps if len(runs) == 1 else None),
             "details": {"imported": {**tool, "warnings": list(warnings)}},
         }
         made.append(recorded(cast("Report", one.to_dict()), told))
@@ -104,15 +95,6 @@ def _costed(
     sections = {**whole, "software": _software(tool)}
     sections["digest"] = digest(sections)
     return cast("Report", sections)
-
-
-def _measurement(tool: Mapping[str, str | None], gaps: float | None) -> Measurement:
-    return {
-        "meters": [cast("Meter", dict(tool))],
-        "gaps": gaps,
-        "nodes": None,
-        "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool['name']} does not say",
-    }
 
 
 def _software(tool: Mapping[str, str | None]) -> list[dict[str, str | None]]:
@@ -179,7 +161,7 @@ def _assembled(
         runs=[_entry(row, one, called) for row, one in zip(rows, found, strict=True)],
         boundary=_boundary(what, results["energy_it"]["value"] is not None),
         work=work | {"H": {"value": float(len(rows)), "unit": "1"}},
-        measurement=_measurement(tool, gaps),
+        measurement=metered_by(tool, gaps),
         software=_software(tool),
     )
 

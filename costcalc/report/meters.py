@@ -1,0 +1,105 @@
+"""What of a tracked report must agree: parts of its energy, attempts of its job, its rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from costcalc.report.closure import close
+from costcalc.report.records import figures
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+_TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
+_ROUNDED = 0.5  # attempts list whole devices
+_DRAWN = 0.01  # of a sum of ends, which the report has as percentiles of draws between them
+_BASES = ("measured", "modelled")
+Record = Mapping[str, object]
+
+
+def number(value: object) -> float | None:
+    """A number, None of all else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value)
+
+
+def section(part: object, *path: str) -> Record:
+    """What stands at a path of mappings; empty where nothing does."""
+    for key in path:
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def discrepancies(report: Report, tolerance: float) -> Iterator[str]:
+    """Everything that does not agree, a line each."""
+    listed = section(report, "measurement").get("components")
+    parts = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    yield from _components(parts)
+    yield from _sums(report, [one for one in parts if one.get("counted", True)], tolerance)
+    attempts = section(report, "details", "tracking").get("attempts")
+    if isinstance(attempts, list) and attempts:
+        yield from _attempts(report, [section(attempt) for attempt in attempts], tolerance)
+
+
+def _components(parts: Sequence[Record]) -> Iterator[str]:
+    for index, part in enumerate(parts):
+        key = f"measurement.components[{index}]"
+        low, energy, high = (number(part.get(name)) for name in ("low", "energy", "high"))
+        if part.get("unit", "kWh") != "kWh":
+            yield f"{key}.unit: {part.get('unit')!s:.20}; it is kWh"
+        if part.get("basis", "measured") not in _BASES:
+            yield f"{key}.basis: {part.get('basis')!s:.20}; expected {' or '.join(_BASES)}"
+        if energy is not None and (
+            energy < 0 or (low or 0.0) > energy or (high or energy) < energy
+        ):
+            yield f"{key}: its range does not contain its energy, or it is negative"
+
+
+def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterator[str]:
+    """Parts of a measured energy sum to it, and so do their ends; none is counted twice."""
+    whole = figures(report).get("energy_it")
+    for name, end in (("energy", "value"), ("low", "low"), ("high", "high")):
+        said = whole.get(end) if whole else None
+        numbers = [number(one.get(name, one.get("energy"))) for one in counted]
+        total = sum(one for one in numbers if one is not None)
+        told = number(said)
+        near = tolerance if end == "value" else _DRAWN
+        if not counted or told is None or None in numbers or close(total, told, near):
+            continue
+        what = "measurement.components" + ("" if name == "energy" else f" {name}")
+        yield f"{what}: sum to {total:.6g} kWh; results.energy_it is {told:.6g}"
+    names = {str(one.get("component")) for one in counted}
+    for twice in _TWICE:
+        if twice <= names:
+            yield f"measurement.components: {' and '.join(sorted(twice))} are the same, twice"
+
+
+def _attempts(report: Report, attempts: Sequence[Record], tolerance: float) -> Iterator[str]:
+    """Attempts of equal size take the job's time, and hold the devices of its run."""
+    key = "details.tracking"
+    hours = [number(attempt.get("hours")) for attempt in attempts]
+    summed = sum(hour for hour in hours if hour is not None)
+    clock = figures(report).get("wall_clock")
+    told = number(clock.get("value")) if clock else None
+    devices = {str(attempt.get("devices")) for attempt in attempts}
+    if len(devices) == 1 and told is not None and None not in hours:
+        if not close(summed, told, tolerance):
+            yield f"{key}.attempts: {summed:.6g} h; results.wall_clock is {told:.6g}"
+        held = number(attempts[0].get("devices"))
+        runs = report.get("runs") or []
+        used = number(runs[0].get("devices")) if runs else None
+        if held is not None and used is not None and abs(held - used) > _ROUNDED:
+            yield f"{key}.attempts: {held:.6g} devices; runs[0].devices is {used:.6g}"
+    rate = section(report, "details", "tracking", "throughput_of_wall_clock")
+    data = number(section(report, "details", "work").get("data"))
+    datum = section(report, "details", "work").get("datum")
+    value = number(rate.get("value"))
+    if value is None or data is None or None in hours or not summed:
+        return
+    if not close(value, data / summed / 3600, tolerance):
+        came = data / summed / 3600
+        yield f"{key}.throughput_of_wall_clock: {value:.6g}; data over time are {came:.6g}"
+    if rate.get("unit") != f"{datum}/s":
+        yield f"{key}.throughput_of_wall_clock.unit: {rate.get('unit')!s:.20}; data are {datum}s"
