@@ -7,7 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -40,48 +42,49 @@ class Server:
             self.port = held.getsockname()[1]
         self.user = "postgres" if os.getuid() == 0 else None
         if self.user:
-            for above in (folder, *folder.parents):
-                if above == Path("/tmp") or above.parent == above:
-                    break
-                above.chmod(0o755)
             shutil.chown(folder, self.user)
-        self.run("initdb", "-D", f"{folder}/data", "-U", "me", "--auth=trust", "-E", "UTF8", "-N")
+        made = self.run("initdb", "-D", f"{folder}/data", "-U", "me", "--auth=trust", "-N")
+        assert made, (folder / "said").read_text()
 
-    def run(self, name: str, *words: str) -> None:
+    def run(self, name: str, *words: str) -> bool:
         found = program(name)
         assert found is not None
-        made = subprocess.run(
-            [found, *words], check=False, capture_output=True, text=True, cwd=self.folder,
-            user=self.user, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-        ) if name != "pg_ctl" else subprocess.run(
-            [found, *words], check=False, cwd=self.folder, user=self.user, text=True,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert made.returncode == 0, made.stderr
+        # To a file, not a pipe: the server that pg_ctl starts would hold a pipe open.
+        with (self.folder / "said").open("w") as said:
+            made = subprocess.run(
+                [found, *words], check=False, cwd=self.folder, user=self.user, stdout=said,
+                stderr=said, stdin=subprocess.DEVNULL,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            )  # fmt: skip
+        return made.returncode == 0
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         options += f"{self.folder} -c fsync=off"
-        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log",
-                 "-o", options, "start")  # fmt: skip
+        for _ in range(10):  # a backend that was cut off may still be ending
+            if self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log",
+                        "-o", options, "start"):  # fmt: skip
+                return
+            time.sleep(1.0)
+        raise AssertionError((self.folder / "log").read_text()[-2000:])
 
     def stop(self) -> None:
-        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "immediate", "stop")
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "fast", "stop")
 
     def url(self, name: str) -> str:
         return f"postgresql://me@127.0.0.1:{self.port}/{name}"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     pytest.importorskip("psycopg")
     if program("initdb") is None:
         pytest.skip("no PostgreSQL here")
-    made = Server(tmp_path_factory.mktemp("postgresql"))
-    made.start()
+    # Not in pytest's folder, which every pytest that starts closes to other users.
+    folder = Path(tempfile.mkdtemp(prefix="costcalc-"))
+    made = Server(folder)
     try:
+        made.start()
         import psycopg
 
         with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
@@ -90,6 +93,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
     finally:
         made.stop()
+        shutil.rmtree(folder)
 
 
 LINES = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fleet_byhand import dump, line, read_dump, told
 
 from costcalc.base.errors import InputError
 from costcalc.fleet.facts import Refused
-from costcalc.fleet.importing.slurm import Reading, attempts
+from costcalc.fleet.importing.slurm import Reading, attempts, running
 
 
 def test_an_allocation_and_its_steps_are_one_attempt() -> None:
@@ -184,3 +186,60 @@ def test_the_reader_is_a_stream() -> None:
     stream = attempts(lines(), "x", Reading())  # type: ignore[arg-type]
     next(stream)
     assert asked == 3  # the header, the job, and the next job, which ends the first
+
+
+def sacct(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sacct that does what ``body`` says; it knows the columns of an old Slurm."""
+    (folder / "sacct").write_text(
+        "#!/bin/bash\n"
+        'if [ "$1" = --helpformat ]; then echo "JobID JobIDRaw State Start End ElapsedRaw"; '
+        'echo "AllocTRES ConsumedEnergyRaw"; exit 0; fi\n'
+        'printf "%s\\n" "$@" > words; echo "$SLURM_TIME_FORMAT" > format\n' + body
+    )
+    (folder / "sacct").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.chdir(folder)
+
+
+def test_sacct_itself_is_asked_for_what_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "JobID|State|Start|ElapsedRaw|AllocTRES\\n7|COMPLETED|1791194400|60|gres/gpu=1\\n"
+    sacct(tmp_path, f'printf "{told}"\n', monkeypatch)
+    with running("2026-10-01") as lines:
+        (job,) = attempts(lines, "sacct", Reading())
+    assert not isinstance(job, Refused)
+    assert (job.start, job.devices) == (1791194400.0, 1.0)
+    assert (tmp_path / "format").read_text() == "%s\n"
+    assert (tmp_path / "words").read_text().split() == [
+        "-a", "-P", "-D", "--noconvert",
+        "--format=JobID,JobIDRaw,State,Start,End,ElapsedRaw,AllocTRES,ConsumedEnergyRaw",
+        "--starttime=2026-10-01", "--endtime=now",
+    ]  # fmt: skip
+
+
+def test_a_sacct_that_fails_says_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sacct(tmp_path, "echo 'sacct: error: no slurmdbd' >&2; exit 1\n", monkeypatch)
+    with pytest.raises(InputError) as error, running(None, "7") as lines:
+        list(attempts(lines, "sacct", Reading()))
+    assert str(error.value) == "sacct: ended with 1: sacct: error: no slurmdbd"
+    assert "--jobs=7" in (tmp_path / "words").read_text()
+
+
+def test_a_sacct_that_dies_in_the_middle_is_told_after_what_it_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "JobID|State|Start|ElapsedRaw|AllocTRES\\n7|COMPLETED|1791194400|60|gres/gpu=1\\n"
+    sacct(tmp_path, f'printf "{told}"; echo "gone" >&2; exit 3\n', monkeypatch)
+    found = []
+    with pytest.raises(InputError, match="sacct: ended with 3: gone"), running("x") as lines:
+        found += list(attempts(lines, "sacct", Reading()))
+    assert len(found) == 1
+
+
+def test_without_sacct(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="there is no sacct here; give a FILE"), running("x"):
+        pass

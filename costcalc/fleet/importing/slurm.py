@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import IO
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import Facts, Refused, State
@@ -288,11 +289,27 @@ def running(since: str | None, job: str | None = None) -> Iterator[Iterable[str]
         assert process.stdout is not None
         try:
             yield process.stdout
+        except InputError:  # what sacct says of itself comes before what its output lacks
+            _ended(process, faults)
+            raise
         except BaseException:
             process.kill()
             raise
-        if process.wait():
-            faults.seek(0)
-            told = faults.readline().strip() or "no word"
-            message = f"sacct ended with {process.returncode}: {told}"
-            raise InputError(Problem(key="sacct", message=message))
+        _ended(process, faults)
+
+
+def _ended(process: subprocess.Popen[str], faults: IO[str]) -> None:
+    """See that a process that has nothing more to say ended well.
+
+    Raises:
+        InputError: it did not.
+    """
+    assert process.stdout is not None
+    while process.stdout.read(65_536):
+        pass
+    if process.wait():
+        faults.seek(0)
+        told = faults.readline().strip() or "no word"
+        raise InputError(
+            Problem(key="sacct", message=f"ended with {process.returncode}: {told}")
+        ) from None
