@@ -79,6 +79,10 @@ def rank(number: int, job: str, folder: str, interval: float, truth: mmap.mmap) 
         _CELL.pack_into(truth, number * _CELL.size, began, step)
 
 
+def _cells(truth: mmap.mmap) -> list[tuple[float, float]]:
+    return [_CELL.unpack_from(truth, number * _CELL.size) for number in range(RANKS)]
+
+
 def once(job: str, folder: str, interval: float, after: float) -> Lost:
     """Begin eight ranks, kill all of them, and compare what is left with the truth."""
     truth = mmap.mmap(-1, RANKS * _CELL.size)
@@ -91,17 +95,20 @@ def once(job: str, folder: str, interval: float, after: float) -> Lost:
             finally:
                 os._exit(1)
         children.append(child)
+    until = time.monotonic() + 60  # a busy machine begins late
+    while time.monotonic() < until and not all(steps for _, steps in _cells(truth)):
+        time.sleep(0.01)
     time.sleep(after)
     for child in children:
         os.kill(child, signal.SIGKILL)
     killed = time.monotonic()
     for child in children:
         os.waitpid(child, 0)
-    cells = [_CELL.unpack_from(truth, number * _CELL.size) for number in range(RANKS)]
+    cells = _cells(truth)
     written = read(folder, job=job)
     whole = totals(written)
     (attempt,) = whole.attempts
-    lived = killed - min(began for began, steps in cells if steps)  # a busy machine begins late
+    lived = killed - min(began for began, _ in cells)
     steps, tokens = max(s for _, s in cells), TOKENS * sum(s for _, s in cells)
     # as a report has it: with the seconds before the meters began, at the mean power of the rest
     joules = (whole.joules("device") or 0.0) + (whole.device_watts or 0.0) * whole.unseen

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import killed
 
-INTERVAL = 0.5
+INTERVAL = 1.0
 
 
 @pytest.mark.parametrize(
