@@ -10,6 +10,7 @@ from costcalc.calculator.result import SUMS, UNITS
 from costcalc.report import meters
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
+from costcalc.report.project import parts_of
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def discrepancies(report: Report) -> Iterator[str]:
     yield from _project(report, tolerance)
     yield from _totals(report)
     yield from _whole(report)
-    yield from meters.discrepancies(report, tolerance)
+    merged = parts_of(report)
+    for one in [report] if merged is None else merged:
+        said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
+        yield from (f"{said}{line}" for line in meters.discrepancies(one, tolerance))
     parts: Sequence[tuple[str, AnyPart]] = [("", report)]
     parts = [*parts, *((f"stages[{i}].", stage) for i, stage in enumerate(report["stages"]))]
     for prefix, part in parts:
