@@ -43,7 +43,7 @@ KILOWATTHOUR = 3.6e6
         (whole("devices", 0), 0, 0),
         (positive("a number"), 1e40, 1e40),
         (positive("a number"), "1/7", 1 / 7),
-        (positive("a number"), 1e-300, 1e-300),
+        (positive("a number"), 1e-40, 1e-40),
         (within("PUE", 1, 5), 1, 1.0),
         (within("PUE", 1, 5), 5, 5.0),
         (within("share", 0, 1, open_low=True), "12 %", 0.12),
@@ -168,3 +168,8 @@ def test_a_whole_number_with_a_most() -> None:
         "expected a whole number of devices, 1,000,000,000 at most; got 1000000001"
     )
     assert refused(kind, 0) == "expected a whole number of devices, 1 or more; got 0"
+
+
+def test_a_number_too_small_to_calculate_with() -> None:
+    """1e-300 tokens would take a step of infinite time: 1 / 1e-300 / 1e-10 is past 1.8e308."""
+    assert refused(positive("a number"), 9e-41) == "expected a number, more than 0; got 9e-41"
