@@ -94,7 +94,7 @@ def before(job: Job) -> Estimate:
         ),
         none,
     )
-    return cast("Estimate", SimpleNamespace(results=results, assumptions=(), details={}))
+    return cast("Estimate", SimpleNamespace(results=results, inputs=(), details={}))
 
 
 def looks(job: Job) -> Iterator[tuple[float, Any]]:
