@@ -33,8 +33,8 @@ DRAWS = 2_000
 DRIFT = log(EFFECTIVE[2] / EFFECTIVE[1]) / (2 * Z95)
 _ONE_INTERVAL = 0.3  # of one interval alone: the spread that its pace may have, as a share
 
-# What is forecast: all that grows with time but for water.
-FIGURES = tuple(name for name in BY_TIME if name != "water")
+# What is forecast: of what grows with time all but two that no limit and no line tells.
+FIGURES = tuple(name for name in BY_TIME if name not in ("water", "abiotic_depletion"))
 # Inputs that stand in for what the job itself now says.
 _SEEN = frozenset(
     {
