@@ -139,6 +139,16 @@ def when(
 
     Raises:
         InputError: the run has no duration or energy, or the series is shorter than it.
+
+    An hour in the cleanest of three, which begins an hour later:
+
+    >>> from datetime import UTC
+    >>> day = Series(start=datetime(2026, 1, 1, tzinfo=UTC), step=3600.0,
+    ...              values=(300.0, 50.0, 200.0), signal="average", source="by hand")
+    >>> run = {"measured": {"wall_clock": "1 h"}, "site": {"region": "FR"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> when(run, day).best.start.isoformat()
+    '2026-01-01T01:00:00+00:00'
     """
     from costcalc.calculator.calculate import estimate
 

@@ -80,6 +80,14 @@ def verify(path: str | Path) -> Verdict:
 
     Raises:
         InputError: the file cannot be read at all.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from costcalc import estimate
+    >>> run = {"measured": {"device_hours": 8}, "price": {"device_hour": "2 USD"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> with TemporaryDirectory() as folder:
+    ...     verify(estimate(run).save(f"{folder}/report.yaml")).holds
+    True
     """
     return verified(document_of(path))
 

@@ -26,6 +26,14 @@ def load(path: str | Path) -> Report:
 
     Raises:
         InputError: it is missing, too large, no strict YAML, or no ``costcalc/report/v1``.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from costcalc import estimate
+    >>> run = {"measured": {"device_hours": 8}, "price": {"device_hour": "2 USD"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> with TemporaryDirectory() as folder:
+    ...     load(estimate(run).save(f"{folder}/report.yaml"))["results"]["cost"]["value"]
+    16.0
     """
     return checked(document_of(path))
 

@@ -42,6 +42,14 @@ def merge(
 
     Raises:
         InputError: a run id stands twice, or runs may be one machine's energy several times.
+
+    >>> from costcalc import estimate
+    >>> run = {"measured": {"device_hours": 8}, "price": {"device_hour": "2 USD"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> one, other = (estimate(run, changes={"measured.device_hours": h}) for h in (8, 16))
+    >>> made = merge([("1.yaml", one.to_dict()), ("2.yaml", other.to_dict())], name="both")
+    >>> made["results"]["cost"]["value"]
+    48.0
     """
     pairs = [(file, part) for file, report in reports for part in _flat(cast("Report", report))]
     pairs, left_out = once(pairs, "each" if distinct and ranks is None else ranks)

@@ -39,6 +39,12 @@ def render(report: Mapping[str, object], shape: str, *, columns: int = 2) -> str
 
     Raises:
         InputError: there is no such format, or no such number of columns.
+
+    >>> from costcalc import estimate
+    >>> run = {"measured": {"device_hours": 8}, "price": {"device_hour": "2 USD"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> render(estimate(run).to_dict(), "csv").splitlines()[0]
+    'scope,figure,value,low,high,unit,basis,why'
     """
     if columns not in (1, 2):
         raise InputError(Problem(key="--columns", message=f"expected 1 or 2; got {columns}"))
