@@ -168,20 +168,12 @@ sums = Table(
 #: months whose sums are those of the rows
 fresh = Table("fresh", metadata, Column("month", String(7), primary_key=True))
 
-#: what the meters of nodes counted over a span of time, for what no job had
-node_energy = Table(
-    "node_energy",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("cluster", String, nullable=False),
-    Column("node", String, nullable=False),
-    Column("start", Float, nullable=False),
-    Column("end", Float, nullable=False),
-    Column("meter", String, nullable=False),
-    Column("joules", Float, nullable=False),
-    Column("coverage", Float, nullable=False),
-    Column("import_id", ForeignKey("imports.id"), nullable=False),
-    UniqueConstraint("cluster", "node", "start", "end", "meter"),
+#: for the pace of late, and for what jobs had of a span of time
+BY_END = Index(
+    "jobs_by_end",
+    jobs.c.end,
+    sqlite_where=jobs.c.current == true(),
+    postgresql_where=jobs.c.current == true(),
 )
 
 
@@ -194,11 +186,11 @@ def _first(connection: Connection) -> None:
     )
 
 
-def _nodes(connection: Connection) -> None:
-    """Version 2: what the meters of nodes counted."""
-    node_energy.create(connection, checkfirst=True)
+def _ends(connection: Connection) -> None:
+    """Version 2: jobs are found by their end."""
+    BY_END.create(connection, checkfirst=True)
 
 
 #: from an empty database up; a version is the number of steps that were made
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _nodes)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends)
 VERSION = len(MIGRATIONS)

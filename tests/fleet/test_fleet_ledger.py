@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows, told
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 
 from costcalc.base.errors import InputError
 from costcalc.fleet import tables
@@ -115,12 +115,13 @@ def test_names_are_hashed_with_the_secret_of_the_ledger() -> None:
 def test_an_older_ledger_is_brought_up_and_a_newer_one_refused(tmp_path: Path) -> None:
     file = tmp_path / "old.db"
     with Ledger.open(f"sqlite:///{file}", create=True) as ledger, ledger.writing() as connection:
-        connection.execute(text("DROP TABLE node_energy"))
+        connection.execute(text("DROP INDEX jobs_by_end"))
         connection.execute(text("UPDATE about SET value = '1' WHERE key = 'version'"))
     with Ledger.open(str(file)) as ledger:
         assert ledger.about("version") == str(tables.VERSION)
         with ledger.reading() as connection:
-            assert connection.execute(select(tables.node_energy)).all() == []
+            names = {one["name"] for one in inspect(connection).get_indexes("jobs")}
+            assert "jobs_by_end" in names
         with ledger.writing() as connection:
             connection.execute(text("UPDATE about SET value = '99' WHERE key = 'version'"))
     with pytest.raises(InputError, match="the ledger is of version 99, and this costcalc knows"):
@@ -168,7 +169,6 @@ def test_half_of_a_dump_and_then_all_of_it() -> None:
             "attempt cluster current digest id import_id job month revision seconds source state",
         ),
         ("readings", "attempt cluster current id import_id job meter rank revision scope"),
-        ("node_energy", "cluster coverage end id import_id joules meter node start"),
     ],
 )
 def test_what_a_row_cannot_be_without(table: str, always: str) -> None:
