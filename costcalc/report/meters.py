@@ -62,7 +62,7 @@ def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterat
     whole = figures(report).get("energy_it")
     for name, end in (("energy", "value"), ("low", "low"), ("high", "high")):
         said = whole.get(end) if whole else None
-        numbers = [number(one.get(name, one.get("energy"))) for one in counted]
+        numbers = [_end(one, name) for one in counted]
         total = sum(one for one in numbers if one is not None)
         told = number(said)
         near = tolerance if end == "value" else _DRAWN
@@ -74,6 +74,12 @@ def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterat
     for twice in _TWICE:
         if twice <= names:
             yield f"measurement.components: {' and '.join(sorted(twice))} are the same, twice"
+
+
+def _end(part: Record, name: str) -> float | None:
+    """The energy of a part or an end of it: its own where a meter saw it, else not known."""
+    exact = part.get("energy") if part.get("basis") == "measured" else None
+    return number(part.get(name, exact))
 
 
 def _attempts(report: Report, attempts: Sequence[Record], tolerance: float) -> Iterator[str]:
@@ -90,7 +96,8 @@ def _attempts(report: Report, attempts: Sequence[Record], tolerance: float) -> I
         held = number(attempts[0].get("devices"))
         runs = report.get("runs") or []
         used = number(runs[0].get("devices")) if runs else None
-        if held is not None and used is not None and abs(held - used) > _ROUNDED:
+        # none was detected: the run has those of its file, or its machine; a slice is one device
+        if held and used is not None and abs(held - max(used, 1.0)) > _ROUNDED:
             yield f"{key}.attempts: {held:.6g} devices; runs[0].devices is {used:.6g}"
     rate = section(report, "details", "tracking", "throughput_of_wall_clock")
     data = number(section(report, "details", "work").get("data"))
