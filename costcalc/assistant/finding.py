@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from costcalc.base.human import human
 from costcalc.catalog import accelerator, preset, region
+from costcalc.catalog.index import Head
 
 Row = dict[str, object]
 
@@ -29,6 +30,7 @@ def _models() -> Iterator[tuple[Row, str]]:
             "family": one.family,
             "parameters": human(one.parameters, "1"),
             "organisation": one.organisation,
+            "source": one.sources[one.tested_parameters.source].title,
         }
         yield row, " ".join((one.id, one.name, one.family, one.organisation, *one.aliases))
 
@@ -43,6 +45,7 @@ def _hardware() -> Iterator[tuple[Row, str]]:
             "memory": human(one.memory.si / 2**30, "GiB"),
             "peak_16_bit": f"{peak.si / 1e12:,.5g} TFLOP/s dense" if peak else "unknown",
             "board_power": human(one.board_power.si, "W") if one.board_power else "unknown",
+            "source": one.sources[(peak or one.memory).source].title,
         }
         yield row, " ".join((one.id, one.name, one.generation, one.vendor, *one.aliases))
 
@@ -60,3 +63,11 @@ def _regions() -> Iterator[tuple[Row, str]]:
 
 
 _KINDS = {"models": _models, "hardware": _hardware, "regions": _regions}
+
+
+def sources_of_peak(board: Head) -> list[str]:
+    """Where the peaks of a device are from: title and address."""
+    found = accelerator.find(board.id, ())
+    figures = [getattr(found.peak, name) for name in found.peak.rates()]
+    keys = dict.fromkeys(figure.source for figure in figures)
+    return [f"{found.sources[key].title}, {found.sources[key].url}" for key in keys]

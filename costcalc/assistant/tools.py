@@ -187,6 +187,7 @@ def _peak(_: Files, asked: arguments.Peak) -> dict[str, object]:
         "accelerator": board.id,
         "dense_peak": {kind: peak(asked.name, kind) for kind in kinds},
         "unit": "FLOP/s (int8: OP/s)",
+        "sources": finding.sources_of_peak(board),
     }
 
 
