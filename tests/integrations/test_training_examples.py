@@ -19,6 +19,9 @@ NEEDS = {
     "lightning": ("lightning",),
     "keras": ("keras", "torch"),
     "jax": ("jax",),
+    "accelerate": ("torch", "accelerate"),
+    "fabric": ("lightning",),
+    "flax": ("jax", "flax", "optax"),
 }
 
 pytestmark = [pytest.mark.frameworks]
