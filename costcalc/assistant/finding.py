@@ -54,10 +54,10 @@ def _regions() -> Iterator[tuple[Row, str]]:
     for code in region.codes():
         one = region.find(code)
         row: Row = {"region": one.code, "place": one.label, "grid_zone": one.grid_zone}
-        if one.grid is not None:
-            row["grid"] = (
-                f"{one.grid.value:,.3g} {one.grid.unit} ({one.grid.basis}, {one.grid.year})"
-            )
+        grid = one.grid
+        if grid is not None:
+            row["grid"] = f"{grid.value:,.3g} {grid.unit} ({grid.basis}, {grid.year})"
+            row["source"] = grid.source
         row["pue"] = one.pue.value
         yield row, f"{one.code} {one.label} {one.grid_zone}"
 
