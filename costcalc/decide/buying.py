@@ -226,7 +226,8 @@ def _anywhere(
         regions = [name for name in regions if name not in unranked]
     own = section(first, "hardware")
     listed = [name or str(own["accelerator"]) for name in names]
-    numbers = [count or int(str(own["count"])) for count in counts]
+    asked = request.parts[0].part.hardware  # where "1e3" and "8 GPUs" are numbers
+    numbers = [count or (asked and asked.count) or 1 for count in counts]
     plan = str(section(raw, "price").get("plan") or "on-demand")
     found = scenarios(first, accelerators=listed, counts=numbers, regions=regions, plans=[plan])
     shares = {key: limit / found.figures[LIMITED[key]][..., 0] for key, limit in limits.items()}

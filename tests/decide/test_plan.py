@@ -331,3 +331,11 @@ def test_search_within_the_limits():
     assert search["curve"][1]["expected_best"] == pytest.approx((0.6 + 0.7 + 0.7) / 3)
     with pytest.raises(InputError, match="expected 1 to 3 trials"):
         trials.expected_best([1, 2, 3], 4)
+
+
+def test_a_count_in_words_buys_what_its_number_buys() -> None:
+    found = [
+        plan({"hardware": {**H100["hardware"], "count": count}}, limits={"cost": "500 USD"})
+        for count in (8, "8 GPUs", "8e0")
+    ]
+    assert len({made.estimate.results["cost"].value for made in found}) == 1
