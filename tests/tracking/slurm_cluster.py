@@ -1,5 +1,5 @@
-"""A Slurm of one node on this machine, without accounting, for tests; needs root and Debian's
-slurmctld, slurmd, slurm-client and munge.
+"""A Slurm of one node on this machine for tests; needs root and Debian's slurmctld, slurmd,
+slurm-client and munge, and for accounting slurmdbd and the cores of MariaDB.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +42,47 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
+ACCOUNTED = ("slurmdbd", "mariadbd", "mariadb", "mariadb-install-db", "sacct", "sacctmgr")
+ACCOUNTING = """
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={dbd}
+AccountingStoragePass={folder}/munge.socket
+AccountingStorageTRES=gres/gpu,gres/gpu:h200
+JobAcctGatherType=jobacct_gather/linux
+GresTypes=gpu
+"""
+DBD = """
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={dbd}
+SlurmUser=root
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={sql}
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=accounts
+LogFile={folder}/slurmdbd.log
+PidFile={folder}/slurmdbd.pid
+"""
+GRANT = """
+CREATE DATABASE accounts;
+CREATE USER 'slurm'@'127.0.0.1' IDENTIFIED BY 'slurm';
+CREATE USER 'slurm'@'localhost' IDENTIFIED BY 'slurm';
+GRANT ALL ON accounts.* TO 'slurm'@'127.0.0.1';
+GRANT ALL ON accounts.* TO 'slurm'@'localhost';
+"""
 
-def lacking() -> str:
+
+def lacking(*, accounting: bool = False) -> str:
     """Why there can be no Slurm here; empty if there can."""
+    needed = (*NEEDED, *ACCOUNTED) if accounting else NEEDED
     if os.geteuid() != 0:
         return "needs root to start Slurm's daemons"
-    absent = [name for name in NEEDED if shutil.which(name, path=_path()) is None]
+    absent = [name for name in needed if shutil.which(name, path=_path()) is None]
     return f"Slurm is not installed: no {', '.join(absent)}" if absent else ""
 
 
@@ -56,16 +91,30 @@ def _path() -> str:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """Start it; yields the environment in which its commands work."""
+def cluster(folder: Path, *, accounting: bool = False) -> Iterator[dict[str, str]]:
+    """Start it; yields the environment in which its commands work.
+
+    ``accounting``: with a slurmdbd and a database of its own, and two devices that are files.
+    """
     host = socket.gethostname().split(".")[0]
     env = {**os.environ, "PATH": _path(), "SLURM_CONF": str(folder / "slurm.conf")}
     for name in ("state", "spool"):
         (folder / name).mkdir()
     (folder / "cgroup.conf").write_text("CgroupAutomount=no\n")
-    (folder / "slurm.conf").write_text(
-        CONF.format(host=host, folder=folder, cores=os.cpu_count(), port=_port(), port_node=_port())
+    text = CONF.format(
+        host=host, folder=folder, cores=os.cpu_count(), port=_port(), port_node=_port()
     )
+    dbd, sql = _port(), _port()
+    if accounting:
+        text = text.replace(" State=UNKNOWN", " Gres=gpu:h200:2 State=UNKNOWN")
+        text += ACCOUNTING.format(folder=folder, dbd=dbd)
+        for number in range(2):
+            (folder / f"gpu{number}").touch()
+        gres = f"NodeName={host} Name=gpu Type=h200 File={folder}/gpu[0-1]\n"
+        (folder / "gres.conf").write_text(gres)
+        (folder / "slurmdbd.conf").write_text(DBD.format(folder=folder, dbd=dbd, sql=sql))
+        (folder / "slurmdbd.conf").chmod(0o600)
+    (folder / "slurm.conf").write_text(text)
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o600)
@@ -93,6 +142,12 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             *(f"--{name}-file={folder}/munge.{name}" for name in ("pid", "log", "seed")),
         )
         _wait(env, ("munge", "-n", f"--socket={socket_}"))
+        if accounting:
+            _database(folder, sql, env, start)
+            start("slurmdbd", "-D")
+            _wait(env, ("sacctmgr", "-n", "show", "cluster"))
+            add = ("sacctmgr", "-i", "add", "cluster", "costcalc")
+            subprocess.run(add, env=env, check=False, capture_output=True)
         start("slurmctld", "-D")
         start("slurmd", "-D", "-N", host)
         _wait(env, ("sinfo", "-h", "-o", "%t"), "idle")
@@ -105,6 +160,20 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _database(folder: Path, port: int, env: dict[str, str], start: Callable[..., None]) -> None:
+    """A MariaDB in the folder, on loopback alone."""
+    made = ("mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={folder}/sql",
+            "--auth-root-authentication-method=normal", "--skip-test-db")  # fmt: skip
+    subprocess.run(made, env=env, check=True, capture_output=True)
+    start("mariadbd", "--no-defaults", "--user=root", f"--datadir={folder}/sql",
+          f"--socket={folder}/sql.socket", "--bind-address=127.0.0.1", f"--port={port}",
+          f"--pid-file={folder}/sql.pid", "--innodb-buffer-pool-size=128M",
+          "--innodb-lock-wait-timeout=900")  # fmt: skip
+    client = ("mariadb", "--no-defaults", "-S", f"{folder}/sql.socket", "-uroot")
+    _wait(env, (*client, "-e", "SELECT 1"))
+    subprocess.run(client, env=env, input=GRANT, text=True, check=True)
 
 
 def _port() -> int:
