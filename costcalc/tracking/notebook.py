@@ -6,9 +6,10 @@ import html
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from costcalc.tracking.showing import Row, figure_rows
+if TYPE_CHECKING:
+    from costcalc.tracking.showing import Row
 
 _CELL = "text-align:left;padding:0 1em 0 0"
 
@@ -88,6 +89,8 @@ def _line(tag: str, cells: Sequence[str]) -> str:
 
 def result(made: Mapping[str, Any]) -> str:
     """What a job came to: its report in a few rows."""
+    from costcalc.tracking.showing import Row, figure_rows  # not while training begins
+
     tracking = made["details"]["tracking"]
     steps = Row(label="steps", now=f"{tracking['steps']:,}")
     return table([steps, *figure_rows(made)], tracking.get("notes", []))
