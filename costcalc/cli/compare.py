@@ -120,9 +120,12 @@ def command(
     else:
         _show(made, top)
     if not made.met:
-        print("nothing compared meets the limits", file=sys.stderr)
+        print(f"nothing compared {_LACKS[bool(made.limits)]}", file=sys.stderr)
         return LIMIT
     return OK
+
+
+_LACKS = {True: "meets the limits", False: "can run"}  # by whether there are limits
 
 
 def _writer(stack: ExitStack, output: Path | None, *, force: bool) -> Rows | None:
@@ -171,8 +174,10 @@ def _show(made: Comparison, top: int) -> None:
         f"{len(made.front)} on the front of {', '.join(made.aims)}"
     )
     if made.minimize is not None:
-        said = _said(made.best, made.currency) if made.best else "nothing meets the limits"
-        console.print(f"least {made.minimize} within the limits: {said}")
+        within = " within the limits" if made.limits else ""
+        nothing = f"nothing {_LACKS[bool(made.limits)]}"
+        said = _said(made.best, made.currency) if made.best else nothing
+        console.print(f"least {made.minimize}{within}: {said}")
     console.print("\nThe front: nothing is better in all" + (" (5 – 95 %)" if made.wins else ""))
     console.print(_front(made, made.front[:top]))
     _more(console, len(made.front), top)

@@ -127,8 +127,11 @@ def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
     parts = {name: float(getattr(held.parts, name)) for name in held.parts.__slots__}
     warnings = placed.warnings
     if machine.memory and total.high > machine.memory:
+        judged = (
+            "may not suffice" if total.low <= machine.memory else "does not suffice by the model"
+        )
         told = (
-            f"memory may not suffice: {total.value / _GIB:.3g} GiB a device "
+            f"memory {judged}: {total.value / _GIB:.3g} GiB a device "
             f"({total.low / _GIB:.3g} to {total.high / _GIB:.3g}) of "
             f"{machine.memory / _GIB:.3g}"
         )
@@ -290,13 +293,17 @@ def _too_large(
 def smallest_count(
     work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, most: int = 1 << 17
 ) -> int | None:
-    """The fewest devices on which the low end of the memory of some layout fits."""
+    """The fewest devices on which the low end of the memory of some layout fits.
+
+    By ones within a node, beyond it by nodes: the same whatever number was asked for.
+    """
     count = 1
     while not _fits(work, footprint, machine, recipe, count):
         count *= 2
         if count > most:
             return None
-    step = 1 if count <= machine.per_node else machine.per_node
+    node = max(_NODE, machine.per_node)
+    step = 1 if count <= node else node
     between = range((count // 2 // step + 1) * step, count, step)
     for fewer in list(between)[:64]:
         if _fits(work, footprint, machine, recipe, fewer):
@@ -304,8 +311,20 @@ def smallest_count(
     return count
 
 
+_NODE = 8  # devices that a node is taken to hold where fewer were asked for
+
+
+def _as_many(machine: Machine, count: int) -> Machine:
+    """The machine with ``count`` devices; a node that was not full may hold more of them."""
+    node, domain = machine.per_node, machine.scale_up_domain
+    if machine.devices <= node < count:
+        node = min(count, _NODE)
+        domain = node if machine.through_host and domain == machine.per_node else domain
+    return replace(machine, devices=count, per_node=node, scale_up_domain=domain)
+
+
 def _fits(work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, count: int) -> bool:
-    tried = replace(machine, devices=count)
+    tried = _as_many(machine, count)
     recipe = replace(recipe, global_batch=max(recipe.global_batch, float(count)))
     shape = shape_for(work)
     if shape is not None:

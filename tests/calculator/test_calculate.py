@@ -194,6 +194,31 @@ def test_precision_without_a_peak_is_refused() -> None:
     assert "v100-sxm2-32 has no peak for bf16; it has: fp16, fp32" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("preset", "accelerator", "most"),
+    [
+        ("qwen2.5-14b", "a100-sxm4-40", 3),
+        ("llama-3-70b", "h100-sxm5-80", 6),
+        ("llama-3-8b", "rtx-4090", 2),
+    ],
+)
+def test_the_fewest_that_fit_are_the_same_whatever_was_asked_for(
+    preset: str, accelerator: str, most: int
+) -> None:
+    """Every smaller count is refused with the same number, and that number is not."""
+    run = {
+        "model": {"preset": preset},
+        "training": {"method": "finetune", "tokens": "1B"},
+        "hardware": {"accelerator": accelerator},
+    }
+    for count in range(1, most):
+        with pytest.raises(InputError) as caught:
+            costcalc.estimate(run, changes={"hardware.count": count}, ranges=False)
+        assert f"; {most} such devices are the fewest that fit" in str(caught.value)
+    made = costcalc.estimate(run, changes={"hardware.count": most}, ranges=False)
+    assert any("memory may not suffice" in warning for warning in made.warnings)
+
+
 def test_what_cannot_fit_is_refused_with_the_smallest_count() -> None:
     run = {
         "model": {"preset": "llama-3.1-405b"},

@@ -107,3 +107,14 @@ def test_limits_that_nothing_meets_exit_3(capsys):
     arguments = ["compare", "examples/compare.yaml", "--minimize", "carbon", "--limit", "cost=1USD"]
     assert run(arguments) == 3
     assert "nothing compared meets the limits" in capsys.readouterr().err
+
+
+def test_without_limits_none_is_missed(capsys):
+    """70 B on one or two boards of 24 GiB cannot run, and no limit was asked for."""
+    asked = ["--model", "llama-3-70b", "--tokens", "1B", "--accelerators", "rtx-4090"]
+    place = ["--counts", "1,2", "--regions", "FR", "--minimize", "cost"]
+    assert run(["compare", *asked, *place]) == 3
+    shown = capsys.readouterr()
+    assert shown.err == "nothing compared can run\n"
+    assert "least cost: nothing can run\n" in shown.out
+    assert "limits" not in shown.out
