@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from costcalc import carbon
 from costcalc.base.assumption import Assumption
+from costcalc.catalog.figure import Figure
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, bounds
 from costcalc.resolve.remembered import remembered
@@ -19,18 +20,7 @@ def embodied(given: Input, devices: Devices) -> Known:
     if figure is None:
         why["embodied_device"] = f"no embodied carbon of {devices.accelerator.name} is known"
     else:
-        value, low, high = bounds(figure)
-        known["embodied_device"] = Assumption(
-            key="embodied.device",
-            value=value,
-            unit="kgCO2e",
-            basis="profile",
-            low=low,
-            high=high,
-            source=devices.accelerator.sources[figure.source].title,
-            year=figure.year,
-            why=figure.note or "a device without its server",
-        )
+        known["embodied_device"] = _of_a_device(devices, "embodied.device", figure, "kgCO2e")
     host = devices.host
     share = host.embodied_per_device()
     if share is None:
@@ -54,18 +44,24 @@ def embodied(given: Input, devices: Devices) -> Known:
             f"no abiotic depletion of {devices.accelerator.name} is known: its profile has none"
         )
     else:
-        value, low, high = bounds(depleted)
-        known["abiotic_device"] = Assumption(
-            key="embodied.abiotic_depletion",
-            value=value,
-            unit="gSbeq",
-            basis="profile",
-            low=low,
-            high=high,
-            source=devices.accelerator.sources[depleted.source].title,
-            year=depleted.year,
-            why=depleted.note or "a device without its server",
-        )
+        key = "embodied.abiotic_depletion"
+        known["abiotic_device"] = _of_a_device(devices, key, depleted, "gSbeq")
     found = Known(known=known, why=why)
     weights = {"embodied_device": "kgCO2e", "embodied_host": "kgCO2e", "abiotic_device": "gSbeq"}
     return found.said(given, **weights, lifetime="year", lifetime_utilization="1")
+
+
+def _of_a_device(devices: Devices, key: str, figure: Figure, unit: str) -> Assumption:
+    """A figure of making one device, without its server, as its profile has it."""
+    value, low, high = bounds(figure)
+    return Assumption(
+        key=key,
+        value=value,
+        unit=unit,
+        basis="profile",
+        low=low,
+        high=high,
+        source=devices.accelerator.sources[figure.source].title,
+        year=figure.year,
+        why=figure.note or "a device without its server",
+    )
