@@ -64,6 +64,8 @@ def compared(made: Comparison, run: Run) -> Compared:
     best = ""
     if made.minimize is not None and made.best is not None:
         best = f"Least {made.minimize}: {_words(made.best, made.currency)}"
+    elif made.minimize is None and made.front and "cost" in made.aims:
+        best = f"Cheapest: {_words(made.front[0], made.currency)}"
     return Compared(
         said=f"{made.number:,} scenarios, {made.feasible:,} can run; {len(made.front)} on the "
         f"front of {', '.join(made.aims)}",

@@ -236,6 +236,8 @@ def test_compare_leads_to_its_scenarios(client: TestClient) -> None:
     found = page(answer)
     assert "36 scenarios, 36 can run" in found.text
     assert "Least carbon: " in found.text
+    plain = page(client.get(f"/compare?{pages.EXAMPLES['compare']}"))
+    assert "Cheapest: 64 × h100-sxm5-80 in aws:us-east-1, on-demand: " in plain.text
     assert "Time against cost" in found.text
     link = next(link for link in found.links if link.startswith("/?") and "count=64" in link)
     first = page(client.get(link))
