@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from fleet_byhand import cluster
+from fleet_byhand import FLEET, cluster
 
 from costcalc.base.errors import InputError
 from costcalc.cli import OK, WRONG_USE, run
@@ -84,3 +88,53 @@ def test_init_writes_what_is_not_there(tmp_path, monkeypatch, capsys) -> None:  
     capsys.readouterr()
     assert run(["fleet", "import", "slrm", "x"]) == WRONG_USE
     assert "did you mean slurm?" in capsys.readouterr().err
+
+
+WITHOUT = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "sqlalchemy":
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Without())
+from costcalc.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_without_the_extra_it_says_what_to_install_and_sbatch_works(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text("#!/bin/bash\n#SBATCH --gres=gpu:4 -t 60\n")
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for words in (["fleet", "report"], ["sbatch", "--dry-run", "a.sh"])
+    ]
+    assert (said[0].returncode, said[0].stderr) == (
+        WRONG_USE,
+        'a ledger needs SQLAlchemy: pip install "costcalc[fleet]"\n',
+    )
+    assert said[1].returncode == OK
+    assert "asks for 4 × devices, 1.00 hours" in said[1].stderr
+
+
+def test_a_month_as_parquet(tmp_path: Path) -> None:
+    parquet_of = pytest.importorskip("pyarrow.parquet")
+    from fleet_byhand import imported, line, memory
+
+    from costcalc.fleet.month import of_period
+    from costcalc.fleet.told import parquet
+
+    with memory() as ledger:
+        imported(ledger, cluster(FLEET), line(JobID="1"), line(JobID="2", Account="bio"))
+        made = of_period(ledger, cluster(FLEET))
+        parquet(made, tmp_path / "m.parquet")
+        table = parquet_of.read_table(tmp_path / "m.parquet").to_pydict()
+        assert table["account"] == ["bio", "chemistry"]
+        assert table["cost"] == [16.0, 16.0]
+        with pytest.raises(InputError, match="exists; --force overwrites it"):
+            parquet(made, tmp_path / "m.parquet")
