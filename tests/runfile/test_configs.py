@@ -169,6 +169,19 @@ def test_axes_of_torchtitan_say_the_count(tmp_path: Path) -> None:
     assert data["training"]["micro_batch"] == 1
 
 
+def test_defaults_of_torchtitan(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(f"{TITAN}[parallelism]\ndata_parallel_shard_degree = 4\n")
+    data, _ = read(tmp_path / "a.toml")
+    assert data["hardware"] == {
+        "count": 4, "layout": {"tensor": 1, "pipeline": 1, "context": 1, "sharding": "fsdp"},
+    }  # fmt: skip
+    # 8 a rank on 4
+    assert data["training"] == {
+        "software": "torchtitan", "method": "pretrain", "sequence_length": 2048, "steps": 10_000,
+        "micro_batch": 8, "global_batch": 32, "precision": "bf16", "recompute": "selective",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
