@@ -313,3 +313,33 @@ def test_no_file_is_touched_by_the_training_itself(tmp_path: Path) -> None:
     watching.clear()
     assert touched
     assert not [event for name, event in touched if name == threading.main_thread().name]
+
+
+def test_a_model_that_fsdp_shards_is_watched_as_it_is(tmp_path: Path) -> None:
+    """FSDP shards a module in place: 2 steps of 2 × 16 tokens, and the configuration is read."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        made, mesh = model(), init_device_mesh("cpu", (1,))
+        for part in (*made.model.layers, made):
+            fully_shard(part, mesh=mesh)
+        hardware = {"accelerator": "a100-sxm4-80", "count": 1}
+        job = callback(tmp_path, {**SITE, "hardware": hardware})
+        arguments = transformers.TrainingArguments(output_dir=str(tmp_path / "out"), use_cpu=True)
+        state, control = transformers.TrainerState(max_steps=2), transformers.TrainerControl()
+        job.on_train_begin(arguments, state, control, model=made)
+        made.train()
+        for _ in range(2):
+            tokens = torch.arange(2 * LENGTH).reshape(2, LENGTH) % 64
+            made(input_ids=tokens, labels=tokens).loss.backward()
+            job.on_step_end(arguments, state, control, model=made)
+        job.on_train_end(arguments, state, control, model=made)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert (job.tracker._counter.steps, job.tracker._counter.tokens) == (2, 2 * 2 * LENGTH)
+    data = report(tmp_path)
+    assert data["run"]["model"]["config"]["hidden_size"] == 32
+    assert data["run"]["training"]["tokens"] == 2 * 2 * LENGTH
