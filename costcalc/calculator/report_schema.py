@@ -260,6 +260,7 @@ if TYPE_CHECKING:
         work: WorkDone
         steps: list[list[str]]
         by_run: ByRun
+        left_out: list[str]
         notes: list[str]
         layout: dict[str, object]
         parts: list[Part]

@@ -65,9 +65,13 @@ def merge(
         name,
         results,
         told,
-        warnings=list(dict.fromkeys([*left_out, *_warnings(read)])),
+        warnings=list(dict.fromkeys(w for report in read for w in report.get("warnings") or ())),
         breakdown=_breakdown(read),
-        details={"parts": _parts(read, renamed), **({"by_run": by_run} if by_run else {})},
+        details={
+            "parts": _parts(read, renamed),
+            **({"by_run": by_run} if by_run else {}),
+            **({"left_out": left_out} if left_out else {}),
+        },
         kind=_kind(read),
         runs=runs,
         subject=_subject(read),
@@ -76,10 +80,6 @@ def merge(
         measurement=_measurement(read),
         software=[{"name": "costcalc", "version": version} for version in versions],
     )
-
-
-def _warnings(reports: Sequence[Report]) -> list[str]:
-    return [warning for report in reports for warning in report.get("warnings") or ()]
 
 
 def _kind(reports: Sequence[Report]) -> str:

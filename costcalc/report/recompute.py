@@ -72,7 +72,11 @@ def recompute(report: Report) -> Again:
 
 def _merged_again(report: Report, parts: list[Report]) -> Report:
     named = [(str(part.get("name")), cast("Mapping[str, object]", part)) for part in parts]
-    return merge(named, name=str(report.get("name")), ranks="each")
+    made = merge(named, name=str(report.get("name")), ranks="each")
+    left_out = (report.get("details") or {}).get("left_out")
+    if left_out:  # which ranks were not counted nothing of what is kept can tell
+        made["details"]["left_out"] = left_out
+    return made
 
 
 def _held(report: Mapping[str, object] | Report) -> dict[str, object]:

@@ -131,7 +131,12 @@ class View:
         self.details: Mapping[str, object] = cast(
             "Mapping[str, object]", self.report.get("details") or {}
         )
-        self.warnings: list[str] = [*([BROKEN] * self.broken), *(self.report.get("warnings") or [])]
+        left_out = self.details.get("left_out")
+        self.warnings: list[str] = [
+            *([BROKEN] * self.broken),
+            *(map(str, left_out) if isinstance(left_out, list) else ()),
+            *(self.report.get("warnings") or []),
+        ]
 
     @cached_property
     def figures(self) -> dict[str, Shown]:

@@ -8,6 +8,7 @@ import pytest
 
 from costcalc.base.errors import InputError
 from costcalc.report.closure import discrepancies
+from costcalc.report.compare import show
 from costcalc.report.importing import codecarbon, slurm
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
@@ -42,7 +43,7 @@ def test_ranks_of_one_machine_are_refused_with_their_rows_named() -> None:
 def test_ranks_of_one_machine_count_once_where_that_is_said() -> None:
     one = merge([("a", A), ("b", B)], name="p", ranks="one")
     assert one["results"]["energy"]["value"] == 30.0
-    assert one["warnings"][0] == (
+    assert one["details"]["left_out"][0] == (
         f"left out, as another rank metered the same machine: {B['runs'][0]['id']} as "
         f"{A['runs'][0]['id']} of a"
     )
@@ -50,7 +51,8 @@ def test_ranks_of_one_machine_count_once_where_that_is_said() -> None:
     assert each["results"]["energy"]["value"] == 60.0
     for made in (one, each):
         assert list(discrepancies(made)) == []
-    assert recompute(each).found == ()
+        assert recompute(made).found == ()
+    assert "note: left out, as another rank" in "\n".join(show(one))
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def _tables(view: View) -> Iterator[PageTable]:
     figures = [(row.label, row.text, row.range or row.why, row.by) for row in view.rows]
     yield PageTable(
         title="Figures",
-        head=("figure", "value", "90 % range", "who says it"),
+        head=("figure", "value", "90 % range, or why unknown", "who says it"),
         rows=figures,
         numbers=(1,),
         caption=_caption(view),
