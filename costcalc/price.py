@@ -21,7 +21,7 @@ from costcalc.catalog.index import index
 from costcalc.catalog.instances import alike
 from costcalc.catalog.newest import newest, size_of
 from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
-from costcalc.catalog.provider import canonical, markets
+from costcalc.catalog.provider import canonical, markets, resellers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -290,6 +290,10 @@ def _over_providers(accelerator: Accelerator, plan: str, instance: str | None, c
         found = _by_provider(accelerator, plan, instance, count, fresh=False)
         of = "whatever the age of their prices"
     if not found:
+        others = resellers()
+        found = _by_provider(accelerator, plan, instance, count, fresh=False, whose=others)
+        of = "that resell what no provider is known to rent itself"
+    if not found:
         why = f"no {plan} price of {accelerator.id} is known from any provider"
         known = _range(offers(accelerator), "other plans")
         return Quote(price=None, why_not=why, known=known)
@@ -315,11 +319,18 @@ def _over_providers(accelerator: Accelerator, plan: str, instance: str | None, c
 
 
 def _by_provider(
-    accelerator: Accelerator, plan: str, instance: str | None, count: int, *, fresh: bool
+    accelerator: Accelerator,
+    plan: str,
+    instance: str | None,
+    count: int,
+    *,
+    fresh: bool,
+    whose: frozenset[str] | None = None,
 ) -> dict[str, Assumption]:
-    """The price of each provider; resellers and auctions ask others' prices, or none."""
+    """The price of each provider, or of ``whose``; resellers and auctions ask others', or none."""
     found: dict[str, Assumption] = {}
-    for name in sorted({o.provider for o in offers(accelerator)} - markets()):
+    every = {offer.provider for offer in offers(accelerator)}
+    for name in sorted(every - markets() if whose is None else every & whose):
         one = quote(accelerator, provider=name, plan=plan, instance=instance, count=count)
         if one.price is not None and not (fresh and one.old):
             found[name] = one.price

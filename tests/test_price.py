@@ -254,6 +254,24 @@ def test_a_median_over_more_regions_than_are_named_comes_first() -> None:
     assert hourly(price._from_provider([own, all_], "us-east-1", None, 8)) == (6.88, 6.88, 6.88)
 
 
+def test_resellers_stand_in_where_no_provider_rents_its_own() -> None:
+    # 3 and 5 of two resellers: 4; an auction's floor of 0.01 is no price
+    resold = [offer("shadeform", "r", 3.0), offer("spheron", "r", 5.0), offer("mithril", "r", 0.01)]
+    made = price.quote(chip(*resold), provider="any")
+    assert hourly(made) == (3.0, 4.0, 5.0)
+    assert made.price.why == (
+        "price.provider: any: median over 2 providers that resell what no provider is known to rent"
+        " itself (shadeform, spheron), on-demand"
+    )
+
+
+def test_whatever_a_provider_rents_has_a_price() -> None:
+    for name, found in prices.catalogue().rows.items():
+        plans = {one.plan for one in found if one.provider != "mithril"}
+        for plan in plans:
+            assert price.quote(find(name), provider="any", plan=plan).price is not None, name
+
+
 def test_a_spot_price_says_over_how_many_zones_it_is_the_median() -> None:
     spot = {"plan": "spot", "value": 2.48, "low": 1.28, "high": 9.49, "count": 11, "zones": 29}
     made = price._from_provider([Offer(**_ROW | spot | {"date": "2026-11-26"})], None, None, 8)

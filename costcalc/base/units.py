@@ -57,6 +57,7 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "OP": (1.0, {"computation": 1}, _SI),
     "MAC": (2.0, {"computation": 1}, _SI),  # a multiplication and an addition
     "MACs": (2.0, {"computation": 1}, _SI),
+    "Mac": (2.0, {"computation": 1}, _SI),  # as ptflops prints it
     "token": (1.0, {"token": 1}, _SI),
     "sample": (1.0, {"sample": 1}, _SI),
     "step": (1.0, {}, {}),

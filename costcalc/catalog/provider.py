@@ -65,6 +65,17 @@ def markets() -> frozenset[str]:
     return frozenset(str(id_) for id_, row in listed if row.get("sells"))
 
 
+@functools.cache
+def resellers() -> frozenset[str]:
+    """Providers that rent out others' machines, at a price of their own.
+
+    >>> sorted(resellers())
+    ['primeintellect', 'shadeform', 'spheron']
+    """
+    listed = _table().section("providers").items()
+    return frozenset(str(id_) for id_, row in listed if row.get("sells") == "resold")
+
+
 def find(name: str) -> Provider | None:
     """The provider of that id; None if there is none.
 

@@ -272,15 +272,8 @@ def _money(part: Part) -> Iterator[Fault]:
         message = f"{price.currency} needs an exchange rate: price.rate: … USD/{price.currency}"
         yield Fault(("price", "currency"), message, about=(("price", "rate"),))
     hourly = _under("price", ("device_hour", "instance_hour"))
-    purchase: KeyPath = ("price", "owned", "purchase")
     if price.device_hour is not None and price.instance_hour is not None:
         yield Fault(("price",), "expected device_hour or instance_hour; got both", about=hourly)
-    if price.plan == "owned" and price.owned is None and price.device_hour is None:
-        message = "owned needs price.owned: {purchase: …, lifetime: …}"
-        yield Fault(("price", "plan"), message, about=(("price", "owned"), purchase, hourly[0]))
-    if price.owned is not None and price.owned.purchase is None:
-        message = "missing purchase: what the hardware cost"
-        yield Fault(("price", "owned"), message, about=(purchase,))
     if price.electricity is not None and price.owned and price.owned.electricity is not None:
         message = "expected price.electricity or price.owned.electricity; got both"
         yield Fault(("price", "electricity"), message)

@@ -217,7 +217,7 @@ class Owned(Section):
     """``price.owned``: hardware that was bought."""
 
     purchase: Annotated[Money, money("a purchase price")] | None = key(
-        "price of a device, with its share of the rest where it was bought so"
+        "what all the devices cost, servers and network with them; default: what the profile knows"
     )
     lifetime: Annotated[float, quantity("s")] | None = key("years over which it is written off")
     utilization: Share | None = key("share of its life in which it works")

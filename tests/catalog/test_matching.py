@@ -50,6 +50,16 @@ def test_xavier_is_two_modules():
     )
 
 
+def test_a_target_of_rocm_is_its_boards():
+    # AMD's GPU specifications: gfx908 is the MI100 alone, gfx942 the MI300 series
+    assert find("gfx908").id == "mi100"
+    with pytest.raises(NotFoundError) as caught:
+        find("gfx942")
+    assert str(caught.value) == (
+        'hardware.accelerator: "gfx942" may be mi300a, mi300x, mi308x, mi325x: write which'
+    )
+
+
 @pytest.mark.parametrize("written", ["8xH100", "8 x H100", "8×H100", "H100 x8", "H100:8"])
 def test_a_number_in_a_name_is_told_about_count(written):
     with pytest.raises(NotFoundError) as caught:

@@ -263,6 +263,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert cli.run(["report", "import", "codecarbn", str(table)]) == 2
     with pytest.raises(InputError, match="did you mean codecarbon"):
         read("codecarbn", table)
+    with pytest.raises(InputError, match='got "sacct"; here that is slurm'):
+        read("sacct", table)
 
 
 @settings(max_examples=60, deadline=None)

@@ -143,6 +143,22 @@ def test_the_range_of_owned_hardware_is_that_of_its_parts() -> None:
     assert price.why.startswith("purchase 250,000 USD / (8 devices × lifetime 4 years")
 
 
+def test_owned_takes_the_purchase_price_that_the_profile_knows() -> None:
+    # H100: 30,678 USD and 1.64 times it with its server; 5 years in use 0.7 of them
+    owned = {"lifetime": "5 year"}
+    made = estimate(run(hardware={**H100, "count": 8}, price={"plan": "owned", "owned": owned}))
+    paid = listed(made, "price.device_hour")
+    assert paid.value == pytest.approx(30_678 * 1.64 / (5 * YEAR * 0.7))
+    alone = estimate(run(hardware={**H100, "count": 8}, price={"plan": "owned"}))
+    assert listed(alone, "price.device_hour").value == pytest.approx(paid.value * 5 / 4)
+    # of a card whose price is not known: unknown, with the reason
+    card = {"accelerator": "gtx-1080", "count": 1}
+    took = {"hardware": card, "measured": {"wall_clock": "10 h"}}
+    cost = estimate({**took, "price": {"plan": "owned"}}).results["cost"]
+    assert cost.value is None
+    assert "no price.owned.purchase, and no purchase price of gtx-1080 is known" in cost.why
+
+
 def test_electricity_of_owned_hardware_is_paid_and_of_rented_is_not() -> None:
     owned = {"purchase": "1 USD", "electricity": "100 USD/MWh"}
     made = estimate(run(price={"owned": owned}))

@@ -44,6 +44,7 @@ def said(section: str, key: str, value: object) -> Any:
         ("model", "parameters", "7B params", 7e9),
         ("model", "forward_flops", "4.09 GMAC", 8.18e9),  # 2 FLOP a multiply-add
         ("model", "forward_flops", "4.09 GMACs", 8.18e9),
+        ("model", "forward_flops", "4.09 GMac", 8.18e9),  # as ptflops prints it
         ("hardware", "count", "8 GPUs", 8),
         ("measured", "wall_clock", "36 h", 36 * 3600),
         ("measured", "wall_clock", "1.5d", 1.5 * 86400),

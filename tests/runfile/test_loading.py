@@ -116,7 +116,6 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
             {"price": {"device_hour": "2 EUR"}},
             "price.device_hour: EUR needs an exchange rate: price.rate: … USD/EUR",
         ),
-        ({"price": {"plan": "owned"}}, "owned needs price.owned: {purchase: …, lifetime: …}"),
         (
             {"site": {"grid_basis": "lifecycle"}},
             "site.grid_basis: goes with site.grid, your own figure",

@@ -148,8 +148,6 @@ SIZES = "tokens, samples, steps, epochs, prompts"
          "EUR needs"),
         ({"price": {"owned": {"purchase": "1 CHF"}}}, "price.owned.purchase", "CHF needs"),
         ({"price": {"device_hour": "1 USD", "instance_hour": "1 USD"}}, "price", "got both"),
-        ({"price": {"plan": "owned"}}, "price.plan", "owned needs price.owned"),
-        ({"price": {"owned": {"utilization": 0.5}}}, "price.owned", "missing purchase"),
         ({"price": {"owned": {"purchase": "1 USD", "electricity": "1 USD/kWh"},
                     "electricity": "1 USD/kWh"}}, "price.electricity", "got both"),
         ({"measured": {}}, "measured", "got none"),

@@ -237,6 +237,10 @@ def test_a_model_that_is_more_than_its_text_is_refused():
     file = {"model_type": "grounding-dino", "text_config": {"model_type": "bert"}}
     with pytest.raises(InputError, match="more than its text model"):
         build({**file, "architectures": ["GroundingDinoModel"]})
+    # SAM 3 reads words by CLIP's text tower; without a class in its file it was counted as that
+    with pytest.raises(InputError) as caught:
+        build({"model_type": "sam3", "text_config": {"model_type": "clip_text_model"}})
+    assert str(caught.value).startswith("model_type: the whole is more than its text model, and ")
 
 
 def test_a_clip_is_among_the_tokens_of_the_sequence():

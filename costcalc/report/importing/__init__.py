@@ -18,6 +18,11 @@ SOURCES = (
 )  # fmt: skip
 #: tools whose files name projects or jobs, which stay out of a report but for ``identify``
 NAMING = ("codecarbon", "slurm", "zeus")
+#: what people call them, and the source of ours that reads it
+WORDS = {
+    "sacct": "slurm", "seff": "slurm", "nvidia_smi": "nvidia-smi", "nvml": "nvidia-smi",
+    "weights & biases": "wandb", "carbon-tracker": "carbontracker",
+}  # fmt: skip
 #: what one tool's files leave open, and the option that says it
 OPTIONS = {"codecarbon": "ranks", "dcgm": "interval"}
 
@@ -38,8 +43,8 @@ def read(
         InputError: there is no such source, the file is none of it, or something said is another's.
     """
     if source not in SOURCES:
-        near = nearest(source, SOURCES, at_most=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        ours, near = WORDS.get(source.lower()), nearest(source, SOURCES, at_most=1)
+        hint = f"; here that is {ours}" if ours else f"; did you mean {near[0]}?" if near else ""
         message = f'expected one of {", ".join(SOURCES)}; got "{source}"{hint}'
         raise InputError(Problem(key="import", message=message))
     told = {key: value for key, value in said.items() if value is not None}

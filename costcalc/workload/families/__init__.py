@@ -248,7 +248,7 @@ def build(
         said = ", ".join(f"{key} {value}" for key, value in filled.items())
         notes.append(f"not in the configuration, so the default of {model_type}: {said}")
     if prefix and pair is None:
-        _worth(wanted)
+        _worth(wanted, name)
         notes.append("only the text model is counted; towers for images or sound are left out")
     return replace(architecture, notes=tuple(notes))
 
@@ -293,17 +293,20 @@ def _passed_over(config: Mapping[str, object], fields: Fields, model_type: str) 
     return notes
 
 
-def _worth(wanted: Asked) -> None:
+def _worth(wanted: Asked, name: str) -> None:
     """Refuse a model that is no language model and whose text model is but a part of it."""
-    if wanted.head in OF_TEXT or wanted.said_by == "model.head":
+    if wanted.said_by == "model.head" or (wanted.head in OF_TEXT and name not in TEXT_TOWERS):
         return
     message = (
-        f"{wanted.said_by or wanted.head} is more than its text model, and no family that is "
+        f"{wanted.said_by or 'the whole'} is more than its text model, and no family that is "
         "counted: model.forward_flops (costcalc.count gives them) or model.parameters"
     )
-    raise InputError(Problem(key="architectures", message=message))
+    key = "architectures" if wanted.said_by else "model_type"
+    raise InputError(Problem(key=key, message=message))
 
 
+#: text models that only ever stand beside a tower for images
+TEXT_TOWERS = ("clip_text_model",)
 OF_TEXT = (LANGUAGE, "classifier", "regression", "tokens", "answers", "reward")
 
 
