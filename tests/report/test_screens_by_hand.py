@@ -102,7 +102,7 @@ def test_four_assumptions_are_shown_and_the_others_counted() -> None:
         {"of": "energy", "key": "k.5", "share": 0.3},
         {"of": "cost", "key": "k.4", "share": 0.2},
     ]
-    made = estimate({}, assumptions=[*listed, given], drivers=drivers)
+    made = estimate({}, inputs=[*listed, given], drivers=drivers)
     lines = screen(made)
     shown = [each.split()[0] for each in lines if each.strip().startswith("k.")]
     assert shown == ["k.6", "k.5", "k.4", "k.0"]
@@ -110,7 +110,7 @@ def test_four_assumptions_are_shown_and_the_others_counted() -> None:
     every = screen(made, verbose=True)
     assert sum(each.strip().startswith("k.") for each in every) == 8
     assert not any("more: -v" in each for each in every)
-    few = screen(estimate({}, assumptions=listed[:4]))
+    few = screen(estimate({}, inputs=listed[:4]))
     assert not any("more: -v" in each for each in few)
 
 
@@ -220,7 +220,7 @@ def test_five_drivers_are_told_of_a_figure() -> None:
     pue = assumption("site.pue", 1.25)
     values = {"energy_it": 8.0 * 3.6e6, "pue": 1.25, "energy": 10.0 * 3.6e6}
     measured = frozenset(UNITS) - {"energy"}  # what was measured needs no formula
-    made = estimate(known, assumptions=[pue], drivers=drivers, values=values, measured=measured)
+    made = estimate(known, inputs=[pue], drivers=drivers, values=values, measured=measured)
     lines = list(explain.explain(made))
     (driven,) = [each for each in lines if "its range comes from" in each]
     assert driven.split(": ")[1] == ", ".join(f"d{n} 10 %" for n in range(5))
@@ -231,7 +231,7 @@ def test_five_drivers_are_told_of_a_figure() -> None:
 
 def test_what_no_formula_shows_is_listed_last() -> None:
     odd = assumption("x.odd", 3.0, why="so")
-    assert list(explain.explain(estimate({}, assumptions=[odd])))[-3:] == [
+    assert list(explain.explain(estimate({}, inputs=[odd])))[-3:] == [
         "",
         "Other inputs",
         "  x.odd = 3.000  (default) S; so",
@@ -349,7 +349,7 @@ def whole() -> Estimate:
         ],
         breakdown={"cost": {"rent": 120.0, "power": 40.0}, "step": {"compute": 1.0}},
         drivers=[{"of": "cost", "key": "price.device_hour", "share": 0.9}],
-        assumptions=[
+        inputs=[
             assumption("site.pue", 1.2, why="because"),
             assumption("hardware.count", 8.0, basis="given"),
         ],
