@@ -265,6 +265,25 @@ def test_resellers_stand_in_where_no_provider_rents_its_own() -> None:
     )
 
 
+def test_what_awss_sizes_cost_in_virginia() -> None:
+    # the list of the hour, over the devices in the instance
+    for board, name, hour, devices in (
+        ("l40s", "g6e.12xlarge", 10.49264, 4),
+        ("l4", "g6.12xlarge", 4.6016, 4),
+        ("rtx-pro-6000-server", "g7e.48xlarge", 33.14432, 8),
+        ("t4g", "g5g.metal", 2.744, 2),
+        ("inferentia1", "inf1.6xlarge", 1.18, 4),
+        ("radeon-pro-v520", "g4ad.16xlarge", 3.468, 4),
+    ):
+        made = price.quote(
+            find(board), provider="aws", region="us-east-1", instance=name, exactly=True
+        )
+        assert hourly(made)[1] == pytest.approx(hour / devices, rel=1e-4), name
+    # spot of g7e.12xlarge: zones at 3.4768, 3.5196, 3.6846 and 3.7046: 3.6021 / 2
+    made = price.quote(find("rtx-pro-6000-server"), provider="aws", plan="spot", count=2)
+    assert hourly(made)[1] == pytest.approx(1.80105)
+
+
 def test_whatever_a_provider_rents_has_a_price() -> None:
     for name, found in prices.catalogue().rows.items():
         plans = {one.plan for one in found if one.provider != "mithril"}

@@ -93,7 +93,8 @@ def test_an_estimate_on_an_instance_without_a_file():
         ("Standard_NC6s_v3", 3.06),  # its own price, by another spelling of its name
         ("a2-highgpu-2g", 3.6731),  # Google prices the line by the device
         ("ct5lp-hightpu-4t", 1.32),  # TPUs by the chip
-        ("g6.16xlarge", None),  # 64 processors beside one board: no other size's price stands in
+        ("g6.16xlarge", 3.3968),  # 64 processors beside one board
+        ("g6.8xlarge", None),  # 32 beside one: no other size's price stands in
     ],
 )
 def test_the_price_of_an_instance_is_its_own_or_unknown(name, dollars):
@@ -106,7 +107,7 @@ def test_the_price_of_an_instance_is_its_own_or_unknown(name, dollars):
     told = {item.key: item for item in made.inputs}.get("price.device_hour")
     if dollars is None:
         assert told is None
-        assert made.results["cost"].why.startswith("no on-demand price of g6.16xlarge is known")
+        assert made.results["cost"].why.startswith("no on-demand price of g6.8xlarge is known")
     else:
         assert told.value * 3600 == pytest.approx(dollars, rel=0.01)
 
