@@ -107,8 +107,9 @@ class Result:
     """One figure: ``value`` with its 5th and 95th percentile, in ``unit``; None with a ``why``.
 
     >>> energy = Result(value=2.0, low=1.5, high=3.0, unit="kWh", basis="modelled")
-    >>> energy.to("MJ")
-    Result(value=7.2, low=5.4, high=10.8, unit='MJ', basis='modelled', why='', convention='')
+    >>> found = energy.to("MJ")
+    >>> found.value, found.low, found.high, found.unit, found.basis
+    (7.2, 5.4, 10.8, 'MJ', 'modelled')
     """
 
     value: float | None

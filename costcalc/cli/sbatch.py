@@ -33,7 +33,7 @@ def command(
     ] = None,
     config: Config = None,
 ) -> int | None:
-    """What a submission can cost at most (time limit x devices), then sbatch.
+    """What a batch script can cost at most and is estimated at; then sbatch.
 
     Our options come first. A run file is found where the script has costcalc track --run FILE, or
     a line # costcalc: FILE.

@@ -176,9 +176,10 @@ def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
 
 def _figure(figure: Mapping[str, Any], lacking: Sequence[str]) -> str:
     """A figure; ``at least`` its low end where something is not in it."""
-    shown, low = (human(figure[name], figure["unit"]) for name in ("value", "low"))
+    shown = human(figure["value"], figure["unit"])
     if not lacking:
         return shown
+    low = human(figure["low"], figure["unit"])
     return f"at least {low}" + (f", likely {shown} or more" if low != shown else "")
 
 

@@ -164,6 +164,8 @@ def run_of(row: Row) -> dict[str, Any]:
         "method": row["method"], "precision": row["precision"],
         "global_batch": int(number(row, "global_batch")),
     }  # fmt: skip
+    if row["compiled"]:
+        training["compiled"] = row["compiled"] == "1"
     if row["sequence_length"]:
         training |= {"tokens": 1e9, "sequence_length": int(number(row, "sequence_length"))}
     else:

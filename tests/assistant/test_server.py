@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.frameworks
+pytest.importorskip("mcp")
 ROOT = Path(__file__).parent.parent.parent
 RUN = {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B"},
        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}  # fmt: skip

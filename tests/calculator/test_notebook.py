@@ -153,7 +153,7 @@ def test_the_plot_shows_ranges_and_shares() -> None:
 
 @pytest.mark.frameworks
 def test_polars_takes_the_data_frame() -> None:
-    import polars as pl
-
+    pytest.importorskip("pyarrow")
+    pl = pytest.importorskip("polars")
     found = costcalc.scenarios(RUN, accelerators=["h100-sxm5-80"], counts=[8], regions=["FR"])
     assert pl.from_dataframe(found.to_pandas()).shape == (1, 4 + len(found.figures))

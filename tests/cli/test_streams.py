@@ -44,6 +44,7 @@ EACH = {
     "mcp": ["--help"],
     "serve": ["--help"],
     "fleet": ["--help"],
+    "sbatch": ["--help"],
     "schema": ["report"],
 }
 PLAIN = {

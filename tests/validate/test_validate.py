@@ -192,7 +192,7 @@ def test_ranges_are_honest_for_what_is_predicted_badly(report):
     tables = {(t.title, t.by): t.rows for t in report.tables}
     cnn = tables["Throughput of other models", "workload"]["cnn"]
     assert cnn.n > 190
-    assert 0.87 <= cnn.inside <= 0.93
+    assert 0.85 <= cnn.inside <= 0.93
 
 
 def test_summary_is_as_wide_as_a_terminal_and_two_of_its_screens_long(report):
