@@ -276,7 +276,7 @@ horsepower = 745.69987158227022 * watt = hp
 byte = [information] = B
 bit = byte / 8
 FLOP = [computation] = FLOP = OP
-MAC = 2 * FLOP = MAC = MACs
+MAC = 2 * FLOP = MAC = MACs = Mac
 token = [token]
 sample = [sample]
 device = [device]

@@ -170,8 +170,13 @@ class View:
     @cached_property
     def prices(self) -> str:
         """What the cost is reckoned with: hours, devices and price where more is billed."""
-        steps = cast("list[list[str]]", self.details.get("steps") or [])
-        billed = next((words for name, words in steps if name == "cost"), "")
+        listed = self.details.get("steps")
+        pairs = [
+            pair
+            for pair in (listed if isinstance(listed, list) else ())  # of a stranger's report
+            if isinstance(pair, (list, tuple)) and len(pair) == 2
+        ]
+        billed = next((str(words) for name, words in pairs if name == "cost"), "")
         return billed or str(self.details.get("price") or "").partition(";")[0]
 
     def said(self, key: str) -> Shown:

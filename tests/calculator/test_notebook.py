@@ -138,6 +138,7 @@ def test_without_pandas_or_matplotlib_it_is_said(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.frameworks
 def test_the_plot_shows_ranges_and_shares() -> None:
+    pytest.importorskip("matplotlib")
     figure = MADE.plot()
     ranges, shares = figure.axes
     cost = MADE.results["energy"]
