@@ -431,6 +431,7 @@ CLASSES = {
     "llava_next": "AutoModelForImageTextToText",
     "m2m_100": "AutoModelForSeq2SeqLM",
     "mistral3": "AutoModelForImageTextToText",
+    "mllama": "AutoModelForImageTextToText",
     "modernbert": "AutoModelForMaskedLM",
     "mpnet": "AutoModelForMaskedLM",
     "mt5": "AutoModelForSeq2SeqLM",
