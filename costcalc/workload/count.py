@@ -88,7 +88,7 @@ def count(
     Example (needs PyTorch)::
 
         counted = costcalc.count(torchvision.models.resnet50(), torch.zeros(1, 3, 224, 224))
-        counted.forward_flops   # 8178368512.0: model.forward_flops of a run file
+        counted.forward_flops  # 8178368512.0: model.forward_flops of a run file
     """
     try:
         import torch
