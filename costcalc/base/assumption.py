@@ -11,7 +11,23 @@ Basis = Literal["given", "measured", "profile", "modelled", "default"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumption:
+class _Ranged:
+    """A number with its range, who vouches for it, and where it stands."""
+
+    key: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    basis: Basis
+    source: str
+    why: str = ""
+    year: int | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption(_Ranged):
     """One input of the pipeline, in SI units, with its 5th and 95th percentile.
 
     ``unit`` is the unit that it is shown in (``costcalc.base.units`` converts); ``value``, ``low``
@@ -25,17 +41,6 @@ class Assumption:
     >>> pue.exact
     False
     """
-
-    key: str
-    value: float
-    low: float
-    high: float
-    unit: str
-    basis: Basis
-    source: str
-    why: str = ""
-    year: int | None = None
-    where: str | None = None
 
     @property
     def exact(self) -> bool:
@@ -101,19 +106,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class Stated(_Ranged):
     """An assumption as it is told: ``value``, ``low`` and ``high`` in the ``unit`` beside them."""
-
-    key: str
-    value: float
-    low: float
-    high: float
-    unit: str
-    basis: Basis
-    source: str
-    why: str = ""
-    year: int | None = None
-    where: str | None = None
 
 
 def stated(item: Assumption) -> Stated:

@@ -7,16 +7,16 @@ energy times its resolution in µJ, power in W, memory in bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from costcalc.tracking.driven import Driven, NoDriverError
 from costcalc.tracking.guard import importing
-from costcalc.tracking.metered import Counter, Part, Power
-from costcalc.tracking.nvml import NoDriverError
+from costcalc.tracking.metered import Part
 from costcalc.tracking.records import Device
-from costcalc.tracking.sharing import Sharing, Users
+from costcalc.tracking.sharing import Users
 
 NAME = "AMD SMI"
 _DRIVER = Path("/dev/kfd")  # what AMD's compute driver makes
@@ -72,21 +72,12 @@ def _watts(smi: Any, handle: Any) -> float:
     raise ValueError(f"no power in {found}")
 
 
-class AmdSmi:
+class AmdSmi(Driven):
     """The AMD devices of a process, of those that are found the ones that it ``picks``."""
 
     name = NAME
 
-    def __init__(
-        self,
-        picks: Callable[[Sequence[Device]], Sequence[Device]],
-        sharing: Sharing,
-        note: Callable[[str], None],
-    ) -> None:
-        self.found: tuple[Device, ...] = ()
-        self._picks, self._sharing, self._note = picks, sharing, note
-        self._smi: Any = None
-        self._power: list[Power] = []
+    _smi: Any = None
 
     def open(self, began: float) -> list[Part]:
         """Begin to meter; may take seconds.
@@ -98,49 +89,19 @@ class AmdSmi:
         known = devices(smi)
         self.found, handles = tuple(each for each, _ in known), [handle for _, handle in known]
         zeros = _zeros(smi, handles)
-        parts = []
-        for device in self._picks(self.found):
-            try:
-                parts.append(self._part(device, handles, zeros, began))
-            except Exception as error:  # noqa: BLE001  (this one: the others go on)
-                said = f"{type(error).__name__}: {error}"
-                self._note(f"AMD SMI: device {device.index} says neither energy nor power: {said}")
-        return parts
 
-    def sample(self) -> None:
-        """Look at the power of the devices that have no counter."""
-        for each in self._power:
-            with suppress(Exception):  # it is told when it is read
-                each.sample()
+        def part(device: Device) -> Part:
+            handle = handles[device.index]
+            whole, halves = _module(device.index, zeros)
+            return self._part(
+                device,
+                joules=lambda: _counted(smi, handles[whole]) / halves,
+                watts=lambda: _watts(smi, handle),
+                users=lambda: self._users(handle),
+                began=began,
+            )
 
-    @property
-    def every(self) -> float | None:
-        """Seconds after which :meth:`sample` is of use; None where it is of none."""
-        return 1.0 if self._power else None
-
-    def _part(
-        self, device: Device, handles: Sequence[Any], zeros: Sequence[bool], began: float
-    ) -> Part:
-        smi, handle = self._smi, handles[device.index]
-        whole, halves = _module(device.index, zeros)
-        reader: Counter | Power
-        try:
-            reader = Counter(lambda: _counted(smi, handles[whole]) / halves)
-            meter = "AMD SMI energy counter"
-        except Exception:  # noqa: BLE001  (a guest of a hypervisor has none)
-            reader = Power(lambda: _watts(smi, handle))
-            self._power.append(reader)
-            meter = "AMD SMI power, averaged"
-        return Part(
-            key=f"gpu:{device.uuid}",
-            component="device",
-            basis="measured",
-            meter=meter,
-            reader=reader,
-            began=began,
-            device=device,
-            share=lambda: self._sharing.of(device, lambda: self._users(handle)),
-        )
+        return self._parts(part)
 
     def _users(self, handle: Any) -> Users:
         """The processes on a device and their memory; utilization of each is not told."""

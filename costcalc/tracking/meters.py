@@ -13,10 +13,11 @@ from typing import Protocol
 
 from costcalc.tracking.amd_smi import AmdSmi
 from costcalc.tracking.aside import Aside
+from costcalc.tracking.driven import NoDriverError
 from costcalc.tracking.host_model import HostModel
 from costcalc.tracking.metered import Part, Share, all_of_it, ticks
 from costcalc.tracking.notes import Notes
-from costcalc.tracking.nvml import NoDriverError, Nvml
+from costcalc.tracking.nvml import Nvml
 from costcalc.tracking.rapl import Rapl
 from costcalc.tracking.records import Device, Energy
 from costcalc.tracking.sharing import Sharing, Signs

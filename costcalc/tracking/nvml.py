@@ -7,21 +7,17 @@ utilization in per cent of the time since an earlier sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from costcalc.tracking.driven import Driven, NoDriverError
 from costcalc.tracking.guard import importing
-from costcalc.tracking.metered import Counter, Part, Power
+from costcalc.tracking.metered import Part
 from costcalc.tracking.records import Device
-from costcalc.tracking.sharing import Sharing, Users
+from costcalc.tracking.sharing import Users
 
 NAME = "NVML"
 _NO_DRIVER = ("NVMLError_LibraryNotFound", "NVMLError_DriverNotLoaded")
-
-
-class NoDriverError(Exception):
-    """There is nothing to ask: no library, or no driver behind it."""
 
 
 def driver() -> Any:
@@ -66,22 +62,12 @@ def text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-class Nvml:
+class Nvml(Driven):
     """The NVIDIA devices of a process, of those that are found the ones that it ``picks``."""
 
     name = NAME
 
-    def __init__(
-        self,
-        picks: Callable[[Sequence[Device]], Sequence[Device]],
-        sharing: Sharing,
-        note: Callable[[str], None],
-    ) -> None:
-        self.found: tuple[Device, ...] = ()
-        self._picks, self._sharing, self._note = picks, sharing, note
-        self._nvml: Any = None
-        self._power: list[Power] = []
-        self._since: dict[str, int] = {}
+    _nvml: Any = None
 
     def open(self, began: float) -> list[Part]:
         """Begin to meter; may take seconds.
@@ -89,50 +75,23 @@ class Nvml:
         Raises:
             NoDriverError: there is no NVIDIA driver.
         """
-        self._nvml = driver()
-        known = devices(self._nvml, self._note)
+        self._nvml = nvml = driver()
+        known = devices(nvml, self._note)
         self.found = tuple(device for device, _ in known)
         handles = {device.uuid: handle for device, handle in known}
-        parts = []
-        for device in self._picks(self.found):
-            try:
-                parts.append(self._part(device, handles[device.uuid], began))
-            except Exception as error:  # noqa: BLE001  (this one: the others go on)
-                said = f"{type(error).__name__}: {error}"
-                self._note(f"NVML: device {device.index} says neither energy nor power: {said}")
-        return parts
+        self._since: dict[str, int] = {}
 
-    def sample(self) -> None:
-        """Look at the power of the devices that have no counter."""
-        for each in self._power:
-            with suppress(Exception):  # it is told when it is read
-                each.sample()
+        def part(device: Device) -> Part:
+            handle = handles[device.uuid]
+            return self._part(
+                device,
+                joules=lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3,
+                watts=lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1e3,
+                users=lambda: self._users(device.uuid, handle),
+                began=began,
+            )
 
-    @property
-    def every(self) -> float | None:
-        """Seconds after which :meth:`sample` is of use; None where it is of none."""
-        return 1.0 if self._power else None
-
-    def _part(self, device: Device, handle: Any, began: float) -> Part:
-        nvml = self._nvml
-        reader: Counter | Power
-        try:
-            reader = Counter(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3)
-            meter = "NVML energy counter"
-        except Exception:  # noqa: BLE001  (one from before Volta has none)
-            reader = Power(lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1e3)
-            self._power.append(reader)
-            meter = "NVML power, averaged"
-        return Part(
-            key=f"gpu:{device.uuid}",
-            component="device",
-            basis="measured",
-            meter=meter,
-            reader=reader,
-            began=began,
-            device=device,
-            share=lambda: self._sharing.of(device, lambda: self._users(device.uuid, handle)),
-        )
+        return self._parts(part)
 
     def _users(self, uuid: str, handle: Any) -> Users:
         """The processes that compute on a device, and how much since the last look."""

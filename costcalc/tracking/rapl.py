@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from costcalc.tracking.driven import NoDriverError
 from costcalc.tracking.metered import Counter, Part, Share
-from costcalc.tracking.nvml import NoDriverError
 from costcalc.tracking.records import Component
 
 NAME = "RAPL"
