@@ -53,9 +53,8 @@ def read(config: Config) -> None:
 
 def _method(config: Config) -> None:
     adapter, rl = config.text("adapter"), config.text("rl")
-    if config.says("training", "method"):
-        given = config.said["training"]
-        method = str(given["method"]) if isinstance(given, dict) else ""
+    if (said := config.said_method()) is not None:
+        method = said
     elif rl:
         method = _METHODS.get(rl, "")
         if not method or adapter:

@@ -77,9 +77,8 @@ def _method(config: Config) -> str:
     method = "grpo" if config.has(*_OF_GRPO) else "dpo" if config.has(*_OF_DPO) else ""
     named = next((name for name in (*_OF_GRPO, *_OF_DPO) if config.has(name)), "use_peft")
     adapted = config.is_on("use_peft")
-    if config.says("training", "method"):
-        given = config.said["training"]
-        method = str(given["method"]) if isinstance(given, dict) else ""
+    if (said := config.said_method()) is not None:
+        method = said
         adapted = method == "lora"
     elif adapted and method:
         raise config.wrong(

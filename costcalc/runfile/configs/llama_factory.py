@@ -57,9 +57,8 @@ def read(config: Config) -> None:
 def _method(config: Config) -> None:
     stage = config.text("stage") or "sft"
     kind = config.text("finetuning_type") or "lora"
-    if config.says("training", "method"):
-        given = config.said["training"]
-        method = str(given["method"]) if isinstance(given, dict) else ""
+    if (said := config.said_method()) is not None:
+        method = said
     elif stage not in _STAGES or kind not in ("lora", "full"):
         named, value = ("stage", stage) if stage not in _STAGES else ("finetuning_type", kind)
         message = f"{value} is not counted: say training.method under costcalc"

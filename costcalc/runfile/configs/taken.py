@@ -92,6 +92,13 @@ class Config:
         given = self.said.get(section)
         return isinstance(given, Mapping) and any(name in given for name in names)
 
+    def said_method(self) -> str | None:
+        """The training.method of the block of costcalc; None where it names none."""
+        given = self.said.get("training")
+        if not isinstance(given, Mapping) or "method" not in given:
+            return None
+        return str(given["method"])
+
     def wrong(self, name: str, message: str) -> InputError:
         """The error of a key of the config, at its place."""
         problem = self.document.problem(tuple(name.split(".")), message)
