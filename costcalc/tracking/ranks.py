@@ -67,10 +67,7 @@ def _torch(env: Env, modules: Modules) -> Place | None:
         rank, world = int(distributed.get_rank()), int(distributed.get_world_size())
     except Exception:  # noqa: BLE001  (a build without it, or a group being taken down)
         return None
-    beside = _launcher(env)
-    if beside is not None and (beside.rank, beside.world) == (rank, world):
-        return replace(beside, source=f"torch.distributed, started by {beside.source}")
-    return Place(
+    return _as_launched(env, rank, world, "torch.distributed") or Place(
         rank=rank,
         world=world,
         local_rank=_number(env, "LOCAL_RANK") or 0,
@@ -99,6 +96,14 @@ def _ray(env: Env, modules: Modules) -> Place | None:
         )
     except Exception:  # noqa: BLE001  (the driver, which is no worker, or another version)
         return None
+
+
+def _as_launched(env: Env, rank: int, world: int, group: str) -> Place | None:
+    """The place by its launcher, which says more, where it means the same rank as the group."""
+    found = _launcher(env)
+    if found is None or (found.rank, found.world) != (rank, world):
+        return None
+    return replace(found, source=f"{group}, started by {found.source}")
 
 
 def _launcher(env: Env) -> Place | None:
@@ -136,10 +141,7 @@ def _jax(env: Env, modules: Modules) -> Place | None:
         rank, world = int(jax.process_index()), int(jax.process_count())
     except Exception:  # noqa: BLE001  (of another version)
         return None
-    beside = _launcher(env)
-    if beside is not None and (beside.rank, beside.world) == (rank, world):
-        return replace(beside, source=f"jax.distributed, started by {beside.source}")
-    return Place(
+    return _as_launched(env, rank, world, "jax.distributed") or Place(
         rank=rank,
         world=world,
         node=rank,

@@ -16,20 +16,8 @@ from typing import IO
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import Facts, Refused, State
+from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
-from costcalc.report.importing.sacct import (
-    MOST_WATTS,
-    NEEDED,
-    OTHERS,
-    RUNNING,
-    WAITING,
-    elapsed_of,
-    energy_of,
-    in_state,
-    job_of,
-    seconds_of,
-    tres_of,
-)
 from costcalc.report.importing.tres import accelerators
 
 #: what sacct is asked for; what an older one lacks is left out
@@ -40,7 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 _JOB = re.compile(r"\d+(?:_\d+|_\[[^\]]*\]|\+\d+)?(?:\.[\w.+-]+)?")
 #: copies of a federated job on clusters that did not run it, and what was never started
-_NOT_HERE = ("REVOKED", *WAITING)
+_NOT_HERE = ("REVOKED", *sacct.WAITING)
 _STATES: tuple[tuple[tuple[str, ...], State], ...] = (
     (("COMPLETED",), "completed"),
     (("CANCELLED",), "cancelled"),
@@ -48,7 +36,7 @@ _STATES: tuple[tuple[tuple[str, ...], State], ...] = (
     (("NODE_FAIL",), "node_fail"),
     (("REQUEUED", "PREEMPTED", "SPECIAL_EXIT"), "requeued"),
     (("SUSPENDED",), "suspended"),
-    ((*RUNNING, "COMPLETING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED"), "running"),
+    ((*sacct.RUNNING, "COMPLETING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED"), "running"),
     (("FAILED", "OUT_OF_ME", "BOOT_FAIL"), "failed"),
 )
 _SHARDS = re.compile(r"(?:^|,)gres/shard=(\d+)")
@@ -79,7 +67,7 @@ def attempts(lines: Iterable[str], name: str, reading: Reading) -> Iterator[Fact
         if isinstance(row, Refused):
             yield row
             continue
-        told = job_of(row)
+        told = sacct.job_of(row)
         if not _JOB.fullmatch(told):
             yield Refused(line=row.line, row=told[:40], why="no job id such as 123, 12_3 or 12+1")
             continue
@@ -88,7 +76,7 @@ def attempts(lines: Iterable[str], name: str, reading: Reading) -> Iterator[Fact
             if job is not None:
                 yield from _attempt(job, steps, name, reading)
             job, steps = row, []
-        elif job is not None and job_of(job) == owner:
+        elif job is not None and sacct.job_of(job) == owner:
             steps.append(row)
         else:
             why = "a step without its job's row before it"
@@ -103,8 +91,8 @@ def rows(lines: Iterable[str], name: str) -> Iterator[Row | Refused]:
     Raises:
         InputError: a column is missing.
     """
-    wanted = {c.lower(): c for group in NEEDED for c in group}
-    wanted |= {c.lower(): c for c in (*OTHERS, *COLUMNS)}
+    wanted = {c.lower(): c for group in sacct.NEEDED for c in group}
+    wanted |= {c.lower(): c for c in (*sacct.OTHERS, *COLUMNS)}
     head: list[str] = []
     at_job = 0
     for number_, line in enumerate(lines, 1):
@@ -114,7 +102,7 @@ def rows(lines: Iterable[str], name: str) -> Iterator[Row | Refused]:
             if not any(head):
                 head = []
                 continue
-            lacking = [group[0] for group in NEEDED if not set(head) & set(group)]
+            lacking = [group[0] for group in sacct.NEEDED if not set(head) & set(group)]
             if lacking:
                 said = (
                     f"expected a table of sacct -P with its header; missing: {', '.join(lacking)}"
@@ -140,12 +128,12 @@ def rows(lines: Iterable[str], name: str) -> Iterator[Row | Refused]:
 
 def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterator[Facts | Refused]:
     """The attempt that a job's row and those of its steps tell; nothing where it never ran."""
-    if in_state(row, _NOT_HERE):
+    if sacct.in_state(row, _NOT_HERE):
         return
     problems: list[Problem] = []
-    seconds = elapsed_of(row, name, problems)
-    joules = energy_of(row, steps, name, problems)
-    state = next((ours for theirs, ours in _STATES if in_state(row, theirs)), None)
+    seconds = sacct.elapsed_of(row, name, problems)
+    joules = sacct.energy_of(row, steps, name, problems)
+    state = next((ours for theirs, ours in _STATES if sacct.in_state(row, theirs)), None)
     times = {column: _time(row.get(column, ""), reading.zone) for column in _TIMES}
     bad = [f"{c}: no time" for c, found in times.items() if found is not None and found < 0]
     if state is None:
@@ -156,9 +144,9 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
     if not bad and not times["Start"] and not times["Submit"] and not times["End"]:
         bad.append("no time of Start, Submit or End: it stands in no month")
     if bad or state is None:
-        yield Refused(line=row.line, row=job_of(row)[:40], why="; ".join(bad))
+        yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
-    if seconds and (tres_of(row) or times["Start"]):
+    if seconds and (sacct.tres_of(row) or times["Start"]):
         yield _facts(row, seconds, joules, state, times, reading)
 
 
@@ -173,7 +161,7 @@ def _facts(
     times: dict[str, float | None],
     reading: Reading,
 ) -> Facts:
-    tres = tres_of(row)
+    tres = sacct.tres_of(row)
     found = accelerators(tres)
     shards = _SHARDS.search(tres)
     count = 0.0 if found.count is None and not found.why and tres else found.count
@@ -181,11 +169,11 @@ def _facts(
     if start is None and end is not None:
         start = end - seconds
     start = start if start is not None else times["Submit"]
-    lasted = seconds + (seconds_of(row.get("Suspended")) or 0.0)
+    lasted = seconds + (sacct.seconds_of(row.get("Suspended")) or 0.0)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + lasted
     why = found.why
-    if joules is not None and joules / seconds > MOST_WATTS * max(count or 1.0, 1.0):
+    if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
     model = _MODEL.search(row.get("Comment", ""))
     submit = times["Submit"]
@@ -193,7 +181,7 @@ def _facts(
     return Facts(
         source="slurm",
         cluster=row.get("Cluster") or reading.cluster,
-        job=job_of(row),
+        job=sacct.job_of(row),
         raw=row.get("JobIDRaw", ""),
         attempt=f"{first or 0:.0f}",
         start=start,
@@ -267,16 +255,16 @@ def running(since: str | None, job: str | None = None) -> Iterator[Iterable[str]
     Raises:
         InputError: sacct is not there, or ends with a fault: what it said before is kept.
     """
-    sacct = shutil.which("sacct")
-    if sacct is None:
+    program = shutil.which("sacct")
+    if program is None:
         message = "there is no sacct here; give a FILE of sacct -P -D instead"
         raise InputError(Problem(key="sacct", message=message))
-    asked = [sacct, "--helpformat"]
+    asked = [program, "--helpformat"]
     said = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
     known = {word.lower() for word in said.stdout.split()}
     columns = [name for name in COLUMNS if not known or name.lower() in known]
     command = [
-        sacct, "-a", "-P", "-D", "--noconvert", f"--format={','.join(columns)}",
+        program, "-a", "-P", "-D", "--noconvert", f"--format={','.join(columns)}",
         *([f"--jobs={job}"] if job else [f"--starttime={since}", "--endtime=now"]),
     ]  # fmt: skip
     with (
