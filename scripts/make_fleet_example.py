@@ -40,7 +40,8 @@ def jobs(partition: str, generator: random.Random, first: int) -> list[list[str]
                 break
             share = held / devices
             busy = generator.choice((0.95, 0.85, 0.7, 0.25))
-            joules = int(seconds * share * (idle + (work - idle) * busy))
+            # Slurm's plugin reads the whole node, also where the job has half of its devices
+            joules = int(seconds * (idle + (work - idle) * busy * share))
             metered = str(joules) if partition == "h100" else "0"
             rows += row(number, partition, account, at, end, held, kind, node, metered, generator)
             number += 1

@@ -131,7 +131,8 @@ def report(
         from costcalc.fleet.told import check_format, parquet, text_of
 
         check_format(shape)
-        made = of_period(ledger, known, month, fields(by), account=account)
+        mine = None if account is None else (account,)
+        made = of_period(ledger, known, month, fields(by), accounts=mine)
         if shape == "table":
             from costcalc.cli.fleet_screen import show
 

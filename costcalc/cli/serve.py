@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costcalc.base.errors import MissingExtraError
-from costcalc.cli import OK
+from costcalc.base.reading import read_text
+from costcalc.cli import OK, options
+
+if TYPE_CHECKING:
+    from costcalc.web.app import Served
 
 
 def command(
@@ -32,6 +38,39 @@ def command(
             show_default=False,
         ),
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            "--ledger",
+            help="Show the jobs of a cluster too: a ledger of costcalc fleet.",
+            show_default=False,
+        ),
+    ] = None,
+    fleet: Annotated[
+        Path | None,
+        typer.Option(
+            "--fleet",
+            help="What the cluster is; default: fleet.yaml here.",
+            envvar="COSTCALC_FLEET",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            help="Of the ledger's pages; default: COSTCALC_TOKEN, else one is made and printed.",
+            show_default=False,
+        ),
+    ] = None,
+    user_header: Annotated[
+        str | None,
+        typer.Option(
+            "--user-header",
+            help="Where a reverse proxy names the user: X-Remote-User. It must set it always.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -51,9 +90,58 @@ def command(
             raise
         raise MissingExtraError("costcalc serve", str(error.name), "web") from None
 
+    served, token = _served(ledger, fleet, token_file, user_header, host)
+
     def ready(address: str) -> None:
         print(f"costcalc serves {address}  (its API: {address}/api/v1; Ctrl-C ends it)",
               file=sys.stderr)  # fmt: skip
+        if served is not None:
+            print(_entry(served, token, address), file=sys.stderr)
 
-    serve(host, port, hosts=allow_host or (), embed=embed_in or (), workers=workers, ready=ready)
+    serve(
+        host, port, hosts=allow_host or (), embed=embed_in or (), workers=workers, fleet=served,
+        ready=ready,
+    )  # fmt: skip
     return OK
+
+
+def _served(
+    url: str | None, config: Path | None, token_file: Path | None, header: str | None, host: str
+) -> tuple[Served | None, str | None]:
+    """The ledger that is served, opened once to see that it can be; and a token that was made."""
+    if url is None:
+        for name, said in (("--token-file", token_file), ("--user-header", header)):
+            if said is not None:
+                raise options.wrong(name, "goes with --ledger: the calculator asks nobody")
+        return None, None
+    from costcalc.cli.fleet import cluster, opened
+    from costcalc.fleet.cluster import NAME
+    from costcalc.fleet.freshening import freshen
+    from costcalc.web.app import Served
+    from costcalc.web.door import door
+
+    token = os.environ.get("COSTCALC_TOKEN") or None
+    if token_file is not None:
+        token = read_text(token_file, str(token_file))
+    entry, made = door(token, header, local=host in _LOCAL)
+    known = cluster(config)
+    with opened(url, known) as ledger:
+        freshen(ledger)
+    path = config or (Path(NAME) if Path(NAME).exists() else None)
+    shown = str(path.resolve()) if path is not None else ""
+    return Served(ledger=url, config=shown, door=entry), entry.token if made else None
+
+
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def _entry(served: Served, token: str | None, address: str) -> str:
+    """What is said of who may see the ledger."""
+    if token is not None:
+        how = f"password, of any user: {token}"
+    elif served.door.header is not None:
+        also = " and the token" if served.door.token else ""
+        how = f"whom the proxy names in {served.door.header}{also}"
+    else:
+        how = "whoever has the token, as a password of any user"
+    return f"the fleet: {address}/fleet  ({how})"

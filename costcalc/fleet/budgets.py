@@ -59,7 +59,8 @@ def used(ledger: Ledger, cluster: Cluster, month: str, until: float | None) -> l
 def _each(
     ledger: Ledger, budget: Budget, over: Period, until: float | None, currency: str
 ) -> Iterator[Used]:
-    total = summed(ledger, over.months, account=budget.account).total
+    mine = None if budget.account is None else (budget.account,)
+    total = summed(ledger, over.months, accounts=mine).total
     now = min(max(until or over.end, over.start), over.end)
     elapsed = (now - over.start) / over.seconds
     for name, unit in _UNITS.items():

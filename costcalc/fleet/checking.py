@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from costcalc.base.human import percent
+from costcalc.base.human import human, percent
+from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.tables import imports, jobs, refused
+from costcalc.fleet.tables import imports, jobs, meters, refused
 
 MOST = 10
 
@@ -33,6 +34,7 @@ class Checked:
     found: Sequence[Found]
     unfinished: Sequence[str]
     refused: int
+    nodes: str = ""
 
     def lines(self) -> list[str]:
         """What is said of it."""
@@ -41,6 +43,7 @@ class Checked:
             share = one.device_hours / self.device_hours if self.device_hours else 0.0
             hours = f", {percent(share)} of the device-hours" if one.device_hours else ""
             told.append(f"{one.what}: {one.jobs:,} jobs{hours}{f': {one.why}' if one.why else ''}")
+        told += [self.nodes] if self.nodes else []
         told += [f"an import did not come to its end: {name}" for name in self.unfinished]
         if self.refused:
             told.append(f"rows refused: {self.refused:,}; --refused lists them")
@@ -65,10 +68,28 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
         ]
         whys = _whys(connection, where)
         names = connection.execute(select(imports.c.name).where(imports.c.ended.is_(None)))
+        nodes = connection.execute(_NODES).one()
         number = connection.execute(select(func.count()).select_from(refused)).scalar() or 0
         unfinished = [str(name) for name in names.scalars()]
     listed = [one for one in found if one.jobs] + whys
-    return Checked(whole.jobs, whole.device_hours, listed, unfinished, int(number))
+    return Checked(
+        whole.jobs, whole.device_hours, listed, unfinished, int(number), _of_nodes(*nodes)
+    )
+
+
+#: how many nodes have a meter, what they said in all, and what of it jobs have
+_NODES = select(
+    func.count(meters.c.node.distinct()), func.sum(meters.c.joules), func.sum(meters.c.given)
+)
+
+
+def _of_nodes(number: int, joules: float | None, given: float | None) -> str:
+    """What the nodes' meters saw, and that the jobs have no more of it."""
+    if not number or joules is None or given is None:
+        return ""
+    rest = human((joules - given) / KWH, "kWh")
+    whole, had = (human(value / KWH, "kWh") for value in (joules, given))
+    return f"meters of {number:,} nodes: {whole}, of which jobs have {had}; {rest} idled"
 
 
 def _count(connection: Connection, what: str, where: Sequence[ColumnElement[bool]]) -> list[Found]:

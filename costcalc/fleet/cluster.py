@@ -48,6 +48,15 @@ class Partition(Section):
     accelerator: Named | None = key("the device: costcalc hardware list")
     per_node: Count | None = key("devices in a node")
     nodes: Count | None = key("how many nodes, for what idles")
+    plugin: Annotated[str, choice("shared", "exclusive", "boards")] = Field(
+        "shared",
+        description="what Slurm's energy plugin counts of a job: its nodes, which it shares with "
+        "others (it has its devices' part), or has to itself (exclusive); or its boards alone",
+    )
+    cpus: Count | None = key("processors in a node, as the scheduler counts them")
+    cpu_hour: Annotated[Money, money("an amount of money")] | None = key(
+        "what a processor-hour costs, of jobs without devices"
+    )
     shards: Count | None = key("shards that a device is cut into (gres/shard of gres.conf)")
     hardware: Hardware | None = key("what else a run file says of hardware: host, host_power, …")
     price: Price | None = key("what an hour costs, where it is not the cluster's price")
@@ -57,6 +66,9 @@ class Account(Section):
     """``accounts``: what is particular to one."""
 
     price: Price | None = key("what an hour costs for this account")
+    cpu_hour: Annotated[Money, money("an amount of money")] | None = key(
+        "what a processor-hour costs for this account, of jobs without devices"
+    )
 
 
 class Budget(Section):
@@ -100,6 +112,19 @@ class Privacy(Section):
     names: Annotated[str, choice("keep", "drop")] = Field("keep", description="names of jobs")
 
 
+class Access(Section):
+    """``access``: who sees what on the pages of ``costcalc serve --ledger``."""
+
+    sees: Annotated[str, choice("all", "own")] = Field(
+        "all", description="what a user sees whom the proxy names: all, or own accounts"
+    )
+    managers: list[Named] = Field(default_factory=list, description="users who see all nonetheless")
+    accounts: dict[str, list[Named]] = Field(
+        default_factory=dict,
+        description="whose accounts are whose; left out: those in which their jobs ran",
+    )
+
+
 class Fleet(Section):
     """A cluster.
 
@@ -139,6 +164,9 @@ class Fleet(Section):
     )
     privacy: Privacy = Field(
         default_factory=lambda: Privacy.model_validate({}), description="which names are kept"
+    )
+    access: Access = Field(
+        default_factory=lambda: Access.model_validate({}), description="who sees what on the pages"
     )
 
 
@@ -209,6 +237,12 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
     if fleet.currency != "USD" and (fleet.rate is None or fleet.rate.currency != fleet.currency):
         message = f"{fleet.currency} needs rate: such as 1.08 USD/{fleet.currency}"
         found.append(document.problem(("currency",), message))
+    prices = {("partitions", n): one.cpu_hour for n, one in fleet.partitions.items()}
+    prices |= {("accounts", n): one.cpu_hour for n, one in fleet.accounts.items()}
+    for at, hour in prices.items():
+        if hour is not None and hour.currency != fleet.currency:
+            message = f"expected {fleet.currency}, the ledger's currency; got {hour.currency}"
+            found.append(document.problem((*at, "cpu_hour"), message))
     seen: set[tuple[str | None, str, str]] = set()
     for number, budget in enumerate(fleet.budgets):
         path_ = ("budgets", number)

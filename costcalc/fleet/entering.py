@@ -174,19 +174,31 @@ def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -
     if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
         return found
     joules = row["joules"] / row["seconds"] * one.seconds
-    return replace(found, joules=joules, scope=row["scope"], meter=row["meter"])
+    return replace(
+        found,
+        joules=joules,
+        scope=row["scope"],
+        meter=row["meter"],
+        whole_nodes=False,
+        part=row["part"],
+    )
 
 
 _SAME = {field.name for field in fields(Facts)} & {column.name for column in jobs.columns}
 
 
+_OTHERWISE = ("kinds", "raw", "devices", "part")
+
+
 def facts_of(row: RowMapping) -> Facts:
     """What a source told of a row of the ledger."""
-    held = {name: row[name] for name in _SAME if name not in ("kinds", "raw", "devices")}
+    held = {name: row[name] for name in _SAME if name not in _OTHERWISE}
+    metered = row["metered"]
     return Facts(
         **held,
         devices=row["counted"],
         kinds=tuple((row["kinds"] or "").split(",")) if row["kinds"] else (),
         raw=row["raw"] or "",
-        joules=None if row["metered"] is None else row["metered"] * KWH,
+        joules=None if metered is None else metered * KWH / (row["part"] or 1.0),
+        whole_nodes=row["part"] is not None,
     )

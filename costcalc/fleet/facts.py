@@ -16,8 +16,10 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 #: those whose work was for nothing, unless a checkpoint kept it
 WASTED: tuple[State, ...] = ("failed", "timeout", "cancelled", "requeued", "node_fail")
-#: who is believed of one job: what measured it from within comes before what scheduled it
-RANK = {"slurm": 1, "lsf": 1, "pbs": 1, "kubernetes": 1, "prometheus": 2, "report": 3}
+#: who is believed of one job: what measured it from within comes before what scheduled it, and
+#: that its nodes drew no more before both
+RANK = {"slurm": 1, "lsf": 1, "pbs": 1, "kubernetes": 1, "prometheus": 2, "report": 3,
+        "nodes": 4}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Facts:
     joules: float | None = None
     scope: Scope | None = None
     meter: str | None = None
+    whole_nodes: bool = False  # the joules are of its nodes, whoever else had a part of them
+    part: float | None = None  # of such joules that were taken to be its own
     why: str = ""
 
     @property

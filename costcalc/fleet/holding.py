@@ -47,7 +47,7 @@ class Holdings:
         for name in (facts.partition or "").split(","):
             if name in self.fleet.partitions:
                 return self.fleet.partitions[name]
-        return self.fleet.partitions.get("default", Partition())
+        return self.fleet.partitions.get("default", Partition.model_validate({}))
 
     def held(self, facts: Facts) -> Held:
         """What an attempt held."""

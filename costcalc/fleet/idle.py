@@ -16,7 +16,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.sums import Figure
-from costcalc.fleet.tables import jobs
+from costcalc.fleet.tables import jobs, meters
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Idle:
     held: float
     figures: dict[str, Figure]
     why: str = ""
+    metered: float = 0.0  # share of the nodes' time that meters saw, less what jobs had of it
 
 
 def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, float]) -> list[Idle]:
@@ -41,13 +42,16 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     start, end = max(over.start, reach[0]), min(over.end, reach[1])
     pricing, found = Pricing(cluster), list[Idle]()
     busy = _busy(ledger, over.months[0], start, end)
+    seen = _seen(ledger, over)
     for name, partition in cluster.fleet.partitions.items():
         if partition.nodes is None or end <= start:
             continue
         per_node = partition.per_node or 1
         held = partition.nodes * per_node * (end - start) / HOUR
         had = busy.get(name, 0.0)
-        one = _costed(pricing, name, partition, max(held - had, 0.0), held, over)
+        rest, seconds = seen.get(name, (0.0, 0.0))
+        share = min(seconds / (partition.nodes * (end - start)), 1.0)
+        one = _costed(pricing, name, partition, max(held - had, 0.0), held, over, rest, share)
         if had > held * 1.01:
             one.why = f"jobs had {had / held:.3g} times what its {partition.nodes} nodes hold"
             one.figures = {}
@@ -69,8 +73,27 @@ def _busy(ledger: Ledger, month: str, start: float, end: float) -> Mapping[str, 
         return {str(name): float(hours or 0.0) for name, hours in connection.execute(asked)}
 
 
+def _seen(ledger: Ledger, over: Period) -> Mapping[str, tuple[float, float]]:
+    """What nodes' meters saw that no job had, and in how many node-seconds, by partition."""
+    asked = (
+        select(meters.c.partition, func.sum(meters.c.joules - meters.c.given),
+               func.sum(meters.c.seconds))
+        .where(meters.c.at >= over.start, meters.c.at < over.end)
+        .group_by(meters.c.partition)
+    )  # fmt: skip
+    with ledger.reading() as connection:
+        return {str(n): (float(rest), float(s)) for n, rest, s in connection.execute(asked)}
+
+
 def _costed(
-    pricing: Pricing, name: str, partition: Partition, hours: float, held: float, over: Period
+    pricing: Pricing,
+    name: str,
+    partition: Partition,
+    hours: float,
+    held: float,
+    over: Period,
+    rest: float,
+    share: float,
 ) -> Idle:
     facts = Facts(
         source="", cluster="", job="", attempt="", start=None, end=None, seconds=1.0,
@@ -91,20 +114,28 @@ def _costed(
         return Idle(name, hours, held, {}, kind)
     node = pricing.fleet.idle.node_power
     watts = node / own.devices if node is not None else None
-    return Idle(name, hours, held, _figures(kind, hours * HOUR, watts))
+    figures = _figures(kind, hours * HOUR, watts, rest, share)
+    return Idle(name, hours, held, figures, metered=share)
 
 
 #: idle hardware has no price of an hour, nor embodied carbon: those who use it pay its life's
 _COUNTED = ("energy_it", "energy", "carbon_operational", "water")
 
 
-def _figures(kind: Kind, seconds: float, watts: float | None) -> dict[str, Figure]:
+def _figures(
+    kind: Kind, seconds: float, watts: float | None, rest: float, share: float
+) -> dict[str, Figure]:
+    """What idled: joules of ``rest`` by meters, and of the time that none saw by the model."""
     made: list[Mapping[str, Number]] = []
     for inputs in (kind.values, kind.draws(DRAWS)):
         known = {**inputs, "mean_power": inputs.get("idle_power", 0.0)}
         if watts is not None:  # a whole node was measured: its boards' part and the host's
             known |= {"mean_power": 0.0, "idle_power": 0.0, "host_power": watts}
-        made.append(kind.figures(known, seconds, None))
+        modelled = kind.figures(known, seconds, None)
+        if share and "energy_it" in modelled:
+            joules = rest + (1.0 - share) * modelled["energy_it"]
+            modelled = kind.figures({**known, "energy_it": joules}, seconds, None)
+        made.append(modelled)
     found = {}
     for name in _COUNTED:
         if name in made[0]:

@@ -94,9 +94,16 @@ def _one(row: RowMapping, run: Mapping[str, Any], *, identify: bool) -> Report:
         name="Jobs of a cluster",
         tool=tool,
         version=None,
-        boundary=_COVERS[row["scope"]].format(meter=row["meter"]),
+        boundary=_COVERS[row["scope"]].format(meter=row["meter"]) + _shared(row),
         costing=Costing(changes=_changes(row, run)),
     )
+
+
+def _shared(row: RowMapping) -> str:
+    """That of its nodes' meter a job has its devices' part."""
+    if row["part"] is None or row["part"] >= 1:
+        return ""
+    return f"; {percent(row['part'])} of what it says, as of their devices"
 
 
 def _changes(row: RowMapping, run: Mapping[str, Any]) -> dict[str, object]:
@@ -169,6 +176,10 @@ _WORDS = {"cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
 def _power(rows: Sequence[RowMapping]) -> str:
     """How far the boards were used, where a meter says it."""
     seen = [row for row in rows if row["mean_power"] is not None and row["device_hours"]]
+    if not seen and any(row["part"] is not None for row in rows):
+        return (
+            " It has its devices' part of its nodes' meter; what its own boards drew is not known."
+        )
     if not seen:
         return " No meter saw its power."
     hours = sum(row["device_hours"] for row in seen)

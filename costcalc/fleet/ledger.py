@@ -59,6 +59,8 @@ class Ledger:
         return ledger
 
     def _migrate(self, *, create: bool, currency: str) -> None:
+        if self._is_of_this_version():
+            return  # so that whoever may only read can, and nobody waits for an importer
         with self.writing() as connection:
             there = inspect(connection).has_table(tables.about.name)
             if not there and not create:
@@ -85,6 +87,12 @@ class Ledger:
                     .where(tables.about.c.key == "version")
                     .values(value=str(tables.VERSION))
                 )
+
+    def _is_of_this_version(self) -> bool:
+        with self.reading() as connection:
+            if not inspect(connection).has_table(tables.about.name):
+                return False
+            return _about(connection).get("version") == str(tables.VERSION)
 
     def about(self, key: str) -> str:
         """What the ledger says of itself: ``version``, ``currency``, ``secret``."""
@@ -156,7 +164,7 @@ def _engine(url: URL) -> Engine:
         from costcalc.base.errors import MissingExtraError
 
         try:
-            return create_engine(url, connect_args={"connect_timeout": 10})
+            return create_engine(url, connect_args={"connect_timeout": 10}, pool_pre_ping=True)
         except ImportError as error:
             raise MissingExtraError("a ledger on PostgreSQL", "psycopg", "fleet") from error
     from sqlalchemy.pool import StaticPool

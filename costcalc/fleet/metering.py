@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.entering import enter, facts_of, parts, with_readings
@@ -13,7 +13,7 @@ from costcalc.fleet.facts import RANK, Facts, Refused, Scope
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
-from costcalc.fleet.tables import jobs, readings
+from costcalc.fleet.tables import jobs, meters, readings
 from costcalc.fleet.taking import Taken, begun, ended, note
 
 BATCH = 500
@@ -37,10 +37,30 @@ class Reading:
     coverage: float | None = None
     model: str | None = None
     alone: Facts | None = None
+    part: float | None = None  # of its nodes' devices, where the joules are a part of theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDay:
+    """A node's meter over a day: joules, those of its jobs, and the seconds that it covers."""
+
+    cluster: str
+    node: str
+    partition: str
+    at: float
+    meter: str
+    joules: float
+    given: float
+    seconds: float
 
 
 def read_meters(
-    ledger: Ledger, cluster: Cluster, stream: Iterable[Reading | Refused], *, source: str, name: str
+    ledger: Ledger,
+    cluster: Cluster,
+    stream: Iterable[Reading | Refused | NodeDay],
+    *,
+    source: str,
+    name: str,
 ) -> Taken:
     """Every reading of a stream into the ledger, and the jobs that it is of costed by it.
 
@@ -54,6 +74,7 @@ def read_meters(
         with ledger.writing() as connection:
             for one in told:
                 _keep(connection, one, number)
+            _days(connection, [one for one in batch if isinstance(one, NodeDay)], number)
             facts = _of_jobs(connection, told)
             priced = pricing.rows(with_readings(connection, facts))
             counted = enter(connection, priced, number)
@@ -76,7 +97,7 @@ def _keep(connection: Connection, one: Reading, number: int) -> None:
     before = connection.execute(asked).first()
     values = {
         "scope": one.scope, "joules": one.joules, "seconds": one.seconds,
-        "coverage": one.coverage, "model": one.model,
+        "coverage": one.coverage, "model": one.model, "part": one.part,
     }  # fmt: skip
     if before is not None:
         if before.current and all(getattr(before, name) == v for name, v in values.items()):
@@ -95,6 +116,17 @@ def _keep(connection: Connection, one: Reading, number: int) -> None:
             import_id=number,
         )
     )
+
+
+def _days(connection: Connection, days: Sequence[NodeDay], number: int) -> None:
+    """Write nodes' days; one that is looked at again takes the place of what was seen before."""
+    for one in days:
+        same = (meters.c.cluster, meters.c.node, meters.c.at)
+        where = [c == v for c, v in zip(same, (one.cluster, one.node, one.at), strict=True)]
+        connection.execute(delete(meters).where(*where))
+    if days:
+        rows = [{**asdict(one), "import_id": number} for one in days]
+        connection.execute(insert(meters), rows)
 
 
 def _of_jobs(connection: Connection, told: Sequence[Reading]) -> list[Facts]:

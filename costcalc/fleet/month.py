@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -11,11 +11,12 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
 from costcalc.fleet.cluster import SHARED, Cluster
+from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.summary import Sums, summed
-from costcalc.fleet.tables import jobs
+from costcalc.fleet.tables import jobs, sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def of_period(
     said: str | None = None,
     by: Sequence[str] = ("account",),
     *,
-    account: str | None = None,
+    accounts: Collection[str] | None = None,
 ) -> Month:
-    """The report of a period, by default of the ledger's last month; ``account``: of one alone.
+    """The report of a period, by default of the ledger's last month; ``accounts``: of those alone.
 
     Raises:
         InputError: it is no period, or the ledger has no job.
@@ -61,26 +62,36 @@ def of_period(
         message = "the ledger has no job yet; costcalc fleet import takes them in"
         raise InputError(Problem(key="ledger", message=message, file=ledger.shown))
     over = period(said or reach.last, zone(cluster.fleet.timezone))
-    sums = summed(ledger, over.months, by, account=account)
-    if not sums.total.jobs:
-        whose = f" of {account}" if account else ""
+    found = summed(ledger, over.months, by, accounts=accounts)
+    if not found.total.jobs:
+        whose = f" of {', '.join(sorted(accounts))}" if accounts else ""
         message = (
             f"no job{whose} ended in {over.name}; the ledger has {reach.first} to {reach.last}"
         )
         raise InputError(Problem(key="--month", message=message, file=ledger.shown))
     budgets = used(ledger, cluster, over.months[-1], reach.end)
-    if account is not None:
-        budgets = [one for one in budgets if one.account == account]
+    if accounts is not None:
+        budgets = [one for one in budgets if one.account in accounts]
     return Month(
         name=cluster.fleet.name or "cluster",
         over=over,
         currency=ledger.about("currency"),
-        sums=sums,
-        idle=idle(ledger, cluster, over, (reach.start, reach.end)) if account is None else (),
+        sums=found,
+        idle=idle(ledger, cluster, over, (reach.start, reach.end)) if accounts is None else (),
         pays=cluster.fleet.idle.pays,
         budgets=budgets,
         until=reach.end,
     )
+
+
+def months(ledger: Ledger, accounts: Collection[str] | None = None) -> list[str]:
+    """The months in which jobs ended, of some ``accounts`` or of all, the last first."""
+    freshen(ledger)
+    asked = select(sums.c.month).where(sums.c.month != "unknown").distinct()
+    if accounts is not None:
+        asked = asked.where(sums.c.account.in_(sorted(accounts)))
+    with ledger.reading() as connection:
+        return sorted(connection.execute(asked).scalars(), reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

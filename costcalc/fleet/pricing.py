@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import numpy as np
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import to_si
 from costcalc.decide.clock import zone
-from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.cluster import Cluster, Partition
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
@@ -57,6 +57,7 @@ class Pricing:
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""
         held = [self.holdings.held(one) for one in facts]
+        facts = [self._own(one, own) for one, own in zip(facts, held, strict=True)]
         grids = self._grids(facts)
         rows: list[Row] = []
         of_kind: dict[Asked, list[int]] = {}
@@ -69,7 +70,9 @@ class Pricing:
                 continue
             scope = one.scope if one.joules is not None else None
             if own.devices == 0 and scope != "node":
-                row["why"] = "no accelerator, and no meter: neither its power nor price is known"
+                lacks = "its energy" if row["cost"] is not None else "neither its power nor price"
+                known = "is not known" if row["cost"] is not None else "is known"
+                row["why"] = f"no accelerator, and no meter: {lacks} {known}"
                 continue
             asked = Asked(
                 accelerator=own.accelerator,
@@ -91,6 +94,27 @@ class Pricing:
         for row in rows:
             row["digest"] = _digest(row)
         return Priced(rows, used)
+
+    def _own(self, one: Facts, own: Held) -> Facts:
+        """An attempt with the part of its nodes' meter that is its own, by its devices.
+
+        Slurm's plugins read a node; of a node that jobs share, each has all of it (slurm.conf,
+        AcctGatherEnergyType).  What cannot be told apart is left out, and is modelled.
+        """
+        if one.joules is None or not one.whole_nodes:
+            return one
+        partition = self.holdings.partition(one)
+        if partition.plugin == "boards":
+            return replace(one, scope="boards", whole_nodes=False)
+        if partition.plugin == "exclusive":
+            return replace(one, whole_nodes=False)
+        part = _part(one, own, partition)
+        if part is None:
+            what = "cpus" if own.devices == 0 else "per_node"
+            why = "its nodes' meter may have other jobs in it: give partitions.NAME."
+            why += f"{what}, or plugin"
+            return replace(one, joules=None, scope=None, meter=None, whole_nodes=False, why=why)
+        return replace(one, joules=one.joules * part, part=part)
 
     def kind(self, asked: Asked) -> Kind | str:
         """The kind, or why there is none."""
@@ -175,10 +199,22 @@ class Pricing:
             "meter": one.meter if one.joules is not None else None,
             "metered": None if one.joules is None else one.joules / KWH,
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
-            "carbon_annual": None, "carbon_market": None, "why": own.why or None,
+            "carbon_annual": None, "carbon_market": None, "why": own.why or one.why or None,
+            "part": one.part,
         }  # fmt: skip
         row |= _NO_FIGURES
+        if own.devices == 0:
+            row |= self._of_processors(one)
         return row
+
+    def _of_processors(self, one: Facts) -> Row:
+        """What the processor-hours of a job without devices cost, where their price is known."""
+        account = self.fleet.accounts.get(one.account or "")
+        each = (account and account.cpu_hour) or self.holdings.partition(one).cpu_hour
+        if each is None or one.cpus is None:
+            return {}
+        cost = one.cpus * one.seconds / HOUR * each.amount
+        return {"cost": cost, "cost_low": cost, "cost_high": cost}
 
     def _cost(self, kind: Kind, rows: list[Row], facts: list[Facts], grids: Array) -> None:
         """The figures of jobs of one kind, laid into their rows."""
@@ -202,13 +238,19 @@ class Pricing:
             columns[f"{name}_low"] = np.minimum(low, whole) / UNITS[name]
             columns[f"{name}_high"] = np.maximum(high, whole) / UNITS[name]
         columns |= self._beside(kind, made, hours, metered, grids)
+        shared = np.array([one.part is not None and one.part < 1 for one in facts])
+        for name in ("mean_power", "utilization"):  # others' boards are in the node's meter too
+            if name in columns:
+                columns[name] = np.where(shared, np.nan, columns[name])
         listed = {name: np.broadcast_to(v, hours.shape).tolist() for name, v in columns.items()}
         lacks = "; ".join(f"{name}: {why}" for name, why in kind.why.items()) or None
+        priced = "; ".join(f"{n}: {w}" for n, w in kind.why.items() if n != "cost") or None
         for place, row in enumerate(rows):
             for name, values in listed.items():
                 value = values[place]
                 row[name] = value if value == value else None  # noqa: PLR0124  # NaN is unknown
-            row["kind"], row["why"] = kind.digest, row["why"] or lacks
+            row["kind"] = kind.digest
+            row["why"] = row["why"] or (lacks if row["cost"] is None else priced)
 
     @staticmethod
     def _total(ends: Mapping[str, tuple[Array, Array]], scaled: object) -> tuple[Array, Array]:
@@ -249,6 +291,20 @@ class Pricing:
         return found
 
 
+def _part(one: Facts, own: Held, partition: Partition) -> float | None:
+    """The part of its nodes that a job held: of their devices, or processors where it has none."""
+    held: float | None
+    if own.devices != 0:
+        held, each = own.devices, partition.per_node
+    elif partition.per_node:
+        return None  # beside jobs with devices, which draw most of it
+    else:
+        held, each = one.cpus, partition.cpus
+    if held is None or each is None or not one.nodes:
+        return None
+    return min(held / (each * one.nodes), 1.0)
+
+
 def _flat(section: str, said: object) -> dict[str, object]:
     """The dotted keys of a section."""
     made: dict[str, object] = {}
@@ -268,7 +324,10 @@ _TOLD = (
 
 def _digest(row: Row) -> str:
     """What tells whether a row says the same as the one before it."""
-    text = repr([_rounded(row[name]) for name in _TOLD])
+    told = [_rounded(row[name]) for name in _TOLD]
+    if row["devices"] == 0 and row["cost"] is not None:  # no kind says its price
+        told.append(_rounded(row["cost"]))
+    text = repr(told)
     return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
 
 

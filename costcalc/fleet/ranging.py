@@ -69,11 +69,22 @@ def widen(
         columns = _Columns(len(places), number)
         for kind, mine in by_kind.items():
             _add(columns, name, known[kind], mine, places, number)
-        drawn = columns.flush()
+        drawn = columns.flush() + _sure(name, parts, known, places)
         for key, group in groups.items():
             _set(group.figures[name], drawn[places[key]])
         if name in total.figures:
             _set(total.figures[name], drawn.sum(axis=0))
+
+
+def _sure(
+    name: str, parts: Sequence[Part], known: Mapping[int, Kind], places: Mapping[Key, int]
+) -> Array:
+    """What of a figure no kind's formula says, such as the price of processors: without doubt."""
+    found = np.zeros((len(places), 1))
+    for part in parts:
+        if part.kind is None or name not in known[part.kind].per_unit(0):
+            found[places[part.group], 0] += part.sums[name] or 0.0
+    return found
 
 
 def _set(figure: Figure, draws: Array) -> None:

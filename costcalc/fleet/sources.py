@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import or_, select
-
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.decide.clock import zone
 from costcalc.decide.series import instant
@@ -16,9 +14,8 @@ from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, pbs, prometheus, reports, slurm
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.metered import from_prometheus
 from costcalc.fleet.metering import read_meters
-from costcalc.fleet.nodes import expanded
-from costcalc.fleet.tables import jobs
 from costcalc.fleet.taking import Taken, take
 
 Stream = Iterator[Facts | Refused]
@@ -105,40 +102,7 @@ def _reports(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
 def _prometheus(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     server = prometheus.Server(_given(asked, "the URL of a Prometheus: http://localhost:9090"))
     since = instant(asked.since, key="--since").timestamp() if asked.since else None
-    stream = prometheus.readings(server, _unmetered(ledger, cluster, since))
-    return read_meters(ledger, cluster, stream, source="prometheus", name=server.shown)
-
-
-def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[prometheus.Job]:
-    """Jobs on devices of which no meter is known yet, or one that Prometheus knows better."""
-    where = [
-        jobs.c.current, jobs.c.devices > 0, jobs.c.start.is_not(None), jobs.c.end > jobs.c.start,
-        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("costcalc track%")),
-        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("%(Prometheus%")),
-    ]  # fmt: skip
-    if since is not None:
-        where.append(jobs.c.end >= since)
-    with ledger.reading() as connection:
-        rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).all()
-    found = []
-    for row in rows:
-        names = expanded(row.node_list or "")
-        partition = cluster.fleet.partitions.get(row.partition or "")
-        per_node = partition.per_node if partition else None
-        found.append(
-            prometheus.Job(
-                cluster=row.cluster,
-                job=row.job,
-                raw=row.raw or "",
-                attempt=row.attempt,
-                start=row.start,
-                end=row.end,
-                devices=row.devices,
-                nodes=names,
-                whole=per_node is not None and row.devices == per_node * len(names),
-            )
-        )
-    return found
+    return from_prometheus(ledger, cluster, server, since)
 
 
 SOURCES: Mapping[str, Callable[[Ledger, Cluster, Asked], Taken]] = {

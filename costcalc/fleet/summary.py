@@ -6,7 +6,7 @@ jobs of a kind are put through the formulas of an estimate as one, on the same d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -59,17 +59,17 @@ def summed(
     months: Sequence[str],
     by: Sequence[str] = ("account",),
     *,
-    account: str | None = None,
+    accounts: Collection[str] | None = None,
     ranges: bool = True,
 ) -> Sums:
-    """The sums of some months; ``account``: of that one alone.
+    """The sums of some months; ``accounts``: of those alone.
 
     A job belongs to the month in which it ended.
     """
     freshen(ledger, months)
     where: list[ColumnElement[bool]] = [sums.c.month.in_(list(months))]
-    if account is not None:
-        where.append(sums.c.account == account)
+    if accounts is not None:
+        where.append(sums.c.account.in_(sorted(accounts)))
     with ledger.reading() as connection:
         parts = _parts(connection, by, where)
         known = _kinds(connection, {part.kind for part in parts if part.kind is not None})

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    inspect,
     true,
 )
 
@@ -88,6 +89,7 @@ readings = Table(
     Column("seconds", Float),  # that the joules were counted in
     Column("coverage", Float),
     Column("model", Text),
+    Column("part", Float),  # of its nodes' devices, where it is a part of their meters
     Column("import_id", ForeignKey("imports.id"), nullable=False),
     UniqueConstraint("cluster", "job", "attempt", "meter", "revision"),
 )
@@ -129,6 +131,7 @@ jobs = Table(
     Column("scope", String),
     Column("meter", String),
     Column("metered", Float),
+    Column("part", Float),  # of its nodes' meter that is the job's; NULL: what it says is the job's
     Column("utilization", Float),
     Column("mean_power", Float),
     Column("pue", Float),
@@ -191,6 +194,31 @@ def _ends(connection: Connection) -> None:
     BY_END.create(connection, checkfirst=True)
 
 
+#: what nodes' meters say of days, and what of it their jobs have: the rest is idle
+meters = Table(
+    "meters",
+    metadata,
+    Column("cluster", String, primary_key=True),
+    Column("node", String, primary_key=True),
+    Column("at", Float, primary_key=True),  # the day's beginning, where the cluster is
+    Column("partition", String, nullable=False),
+    Column("meter", String, nullable=False),
+    Column("joules", Float, nullable=False),
+    Column("given", Float, nullable=False),
+    Column("seconds", Float, nullable=False),  # of the day, that the meter covers
+    Column("import_id", ForeignKey("imports.id"), nullable=False),
+)
+
+
+def _parts(connection: Connection) -> None:
+    """Version 3: of a node's meter a job that shares the node has a part, and the rest is named."""
+    meters.create(connection, checkfirst=True)
+    for table in (jobs.name, readings.name):  # an empty database has them from the first step
+        there = {column["name"] for column in inspect(connection).get_columns(table)}
+        if "part" not in there:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN part FLOAT")
+
+
 #: from an empty database up; a version is the number of steps that were made
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts)
 VERSION = len(MIGRATIONS)

@@ -65,6 +65,7 @@ def plain(month: Month) -> dict[str, object]:
                 "device_hours": one.device_hours,
                 "held": one.held,
                 "pays": month.pays,
+                "metered_share": one.metered,
                 **{name: _figure(f, UNITS[name]) for name, f in one.figures.items()},
                 **({"why": one.why} if one.why else {}),
             }
@@ -252,6 +253,9 @@ def unknowns(group: Group) -> list[tuple[str, str]]:
     return [(f"{jobs:,} jobs", ", ".join(names)) for jobs, names in sorted(by_number.items())]
 
 
+_PAYS = {"nobody": "nobody pays", "shared": "shared by device-hours"}
+
+
 def idles(month: Month) -> Iterator[tuple[str, str]]:
     """What idled, partition by partition."""
     for one in month.idle:
@@ -261,9 +265,10 @@ def idles(month: Month) -> Iterator[tuple[str, str]]:
             continue
         told = f"{digits(one.device_hours)} device-hours idle, {percent(share)} of all"
         energy, carbon = one.figures.get("energy"), one.figures.get("carbon_operational")
-        told += f"; {human(energy.value, 'kWh')} modelled" if energy else ""
+        how = f"{percent(one.metered)} of the time metered" if one.metered else "modelled"
+        told += f"; {human(energy.value, 'kWh')}, {how}" if energy else ""
         told += f", {human(carbon.value, 'kgCO2e')}" if carbon else ""
-        yield one.partition, f"{told}; paid by {month.pays}"
+        yield one.partition, f"{told}; {_PAYS.get(month.pays, f'paid by {month.pays}')}"
 
 
 def budgets(month: Month) -> Iterator[tuple[str, str]]:
@@ -276,9 +281,14 @@ def budgets(month: Month) -> Iterator[tuple[str, str]]:
         told = f"{_much(one.used.value, one.unit)} of {_much(one.budget, one.unit)} used "
         told += f"({percent(one.share)})"
         if one.elapsed < 1:
-            ends = f"{_much(one.forecast.low, one.unit)} – {_much(one.forecast.high, one.unit)}"
-            told += f", {_much(one.forecast.value, one.unit)} at its end ({ends})"
-        yield f"{whose}, {one.period}", f"{one.of}: {told}{f'; {mark}' if mark else ''}"
+            low, value, high = (
+                _much(part, one.unit)
+                for part in (one.forecast.low, one.forecast.value, one.forecast.high)
+            )
+            told += f", {value} at its end"
+            told += f" ({low} – {high})" if (low, high) != (value, value) else ""
+        of = one.of.replace("_", "-")
+        yield f"{whose}, {one.period}", f"{of}: {told}{f'; {mark}' if mark else ''}"
 
 
 def _much(value: float, unit: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from costcalc.web import answer, bounds
 from costcalc.web.answer import Answer
+from costcalc.web.door import Door
 from costcalc.web.guard import Guard
 
 API = "/api/v1"
@@ -30,6 +32,11 @@ _BODIES = {
     "report/verify": bounds.REPORT,
     "report/render": bounds.REPORT,
 }
+#: the pages of a ledger, which ``fleet_pages`` shows
+PLACES = {
+    "month": "/fleet", "accounts": "/fleet/accounts", "job": "/fleet/job",
+    "budgets": "/fleet/budgets",
+}  # fmt: skip
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -47,8 +54,25 @@ class Working(Protocol):
         """Take no more."""
 
 
-def app(working: Working, hosts: Collection[str] = (), embed: Collection[str] = ()) -> Starlette:
-    """The server's application: ``hosts`` are the names it goes by, ``embed`` who may frame it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A ledger that is served: its URL, the fleet.yaml beside it, and who may see it."""
+
+    ledger: str
+    config: str
+    door: Door
+
+
+def app(
+    working: Working,
+    hosts: Collection[str] = (),
+    embed: Collection[str] = (),
+    fleet: Served | None = None,
+) -> Starlette:
+    """The server's application.
+
+    ``hosts`` are the names it goes by, ``embed`` who may frame it, ``fleet`` what ledger it shows.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -57,7 +81,7 @@ def app(working: Working, hosts: Collection[str] = (), embed: Collection[str] = 
         working.stop()
 
     return Starlette(
-        routes=[*_api(working), *_pages(working), *_static()],
+        routes=[*_api(working), *_pages(working, fleet), *_fleet(working, fleet), *_static()],
         middleware=[
             Middleware(Guard, hosts=hosts, embed=embed),
             Middleware(GZipMiddleware, minimum_size=2000, compresslevel=4),
@@ -94,17 +118,18 @@ def _got(working: Working, name: str) -> Endpoint:
     return endpoint
 
 
-def _pages(working: Working) -> list[Route]:
+def _pages(working: Working, fleet: Served | None) -> list[Route]:
     """The pages, by the names that ``pages.PATHS`` links to."""
-    made = [Route("/", _page(working, "calculate"), methods=["GET", "POST"])]
+    made = [Route("/", _page(working, "calculate", fleet), methods=["GET", "POST"])]
     made += [
-        Route(f"/{name}", _page(working, name), methods=["GET", "POST"])
+        Route(f"/{name}", _page(working, name, fleet), methods=["GET", "POST"])
         for name in ("compare", "plan", "finished", "check")
     ]
-    return [*made, Route("/api", _page(working, "api")), Route("/report", _report(working))]
+    api = Route("/api", _page(working, "api", fleet))
+    return [*made, api, Route("/report", _report(working))]
 
 
-def _page(working: Working, name: str) -> Endpoint:
+def _page(working: Working, name: str, fleet: Served | None) -> Endpoint:
     most = bounds.REPORT + 10_000 if name == "check" else bounds.BODY
 
     async def endpoint(request: Request) -> Response:
@@ -112,6 +137,7 @@ def _page(working: Working, name: str) -> Endpoint:
             "part": request.headers.get("x-costcalc-part", ""),
             "content_type": request.headers.get("content-type", ""),
             "base": f"{request.url.scheme}://{request.url.netloc}",
+            "fleet": "yes" if fleet is not None else "",
         }
         if request.method == "POST":
             body = await body_of(request, most)
@@ -119,6 +145,24 @@ def _page(working: Working, name: str) -> Endpoint:
                 return response(body)
             return response(await working.ask(f"form/{name}", body, given))
         return response(await working.ask(f"page/{name}", _query(request), given))
+
+    return endpoint
+
+
+def _fleet(working: Working, fleet: Served | None) -> list[Route]:
+    """The pages of a ledger; each asks at the door first, and none changes anything."""
+    if fleet is None:
+        return []
+    return [Route(place, _of_ledger(working, name, fleet)) for name, place in PLACES.items()]
+
+
+def _of_ledger(working: Working, name: str, fleet: Served) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        user = fleet.door.entered(request.headers)
+        if isinstance(user, Response):
+            return user
+        given = {"ledger": fleet.ledger, "config": fleet.config, "user": user}
+        return response(await working.ask(f"fleet/{name}", _query(request), given))
 
     return endpoint
 

@@ -24,23 +24,24 @@ _ENDS = {"latex": "tex", "markdown": "md", "html": "html", "model-card": "md", "
 _ENDS |= {"cyclonedx": "json", "spdx": "json"}
 
 
-def got(_: bytes, __: Mapping[str, str]) -> Answer:
+def got(_: bytes, given: Mapping[str, str]) -> Answer:
     """The page, before a report is given."""
-    return _page()
+    return _page(fleet=bool(given.get("fleet")))
 
 
 def sent(body: bytes, given: Mapping[str, str]) -> Answer:
     """The page with what a report comes to."""
+    fleet = bool(given.get("fleet"))
     try:
         document = bodies.report_of(_report(body, given.get("content_type", "")))
         verdict = verified(document)
         if files.schema_problems(document):
-            return _page(verdict=verdict)
+            return _page(verdict=verdict, fleet=fleet)
         report = files.checked(document)
         texts = [Copy(name, title, render(report, name)) for name, title in FORMATS.items()]
     except InputError as error:
-        return _page(problems=error.problems)
-    return _page(verdict=verdict, view=View(report), texts=texts)
+        return _page(problems=error.problems, fleet=fleet)
+    return _page(verdict=verdict, view=View(report), texts=texts, fleet=fleet)
 
 
 def _report(body: bytes, kind: str) -> bytes:
@@ -65,11 +66,13 @@ def _page(
     verdict: Verdict | None = None,
     view: View | None = None,
     texts: list[Copy] | None = None,
+    fleet: bool = False,
 ) -> Answer:
     text = fill(
         FOLDER,
         "check.html.j2",
         page="check",
+        fleet=fleet,
         title=TITLES["check"],
         paths=PATHS,
         run_query="",

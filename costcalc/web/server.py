@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 import uvicorn
 
 from costcalc.base.errors import wrong
-from costcalc.web.app import app
+from costcalc.web.app import Served, app
 from costcalc.web.workers import Pool
 
 _CONNECTIONS = 512
@@ -39,6 +39,7 @@ def serve(
     hosts: Collection[str] = (),
     embed: Collection[str] = (),
     workers: int | None = None,
+    fleet: Served | None = None,
     ready: Callable[[str], None],
 ) -> None:
     """Serve until interrupted; ``ready`` is told the address.
@@ -51,7 +52,7 @@ def serve(
     address = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
     own = {host} - set(_EVERYWHERE)
     config = uvicorn.Config(
-        app(Pool(workers), {*hosts, *own}, embed),
+        app(Pool(workers), {*hosts, *own}, embed, fleet),
         access_log=False,  # an address holds a run
         log_level="warning",
         server_header=False,

@@ -36,10 +36,19 @@ WORKS: Mapping[str, Work] = {
 }
 
 
+def _fleet(name: str) -> Work:
+    """A page of a ledger: what needs SQLAlchemy is loaded when it is first asked."""
+    from costcalc.web import fleet_pages
+
+    return fleet_pages.got(name)
+
+
 def work(name: str, body: bytes, given: Mapping[str, str]) -> Answer:
     """The answer to a request; whatever is wrong with it is one too."""
     try:
-        return WORKS[name](body, given)
+        kind, _, rest = name.partition("/")
+        found = _fleet(rest) if kind == "fleet" else WORKS[name]
+        return found(body, given)
     except CostcalcError as error:
         return answer.of_error(error, answer.NOT_FOUND if name == "peak" else answer.BAD)
     except Exception as error:  # noqa: BLE001 - a bug of ours must not end the server

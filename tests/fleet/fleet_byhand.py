@@ -21,8 +21,10 @@ price: {device_hour: 2 USD}
 accounts:
   physics: {price: {device_hour: 1 USD}}
 partitions:
-  gpu: {accelerator: h100-sxm5-80, per_node: 8, nodes: 2}
-  old: {accelerator: a100-sxm4-40, per_node: 4, nodes: 1, price: {device_hour: 0.5 USD}}
+  gpu: {accelerator: h100-sxm5-80, per_node: 8, nodes: 2, plugin: exclusive}
+  old:
+    {accelerator: a100-sxm4-40, per_node: 4, nodes: 1, plugin: exclusive,
+     price: {device_hour: 0.5 USD}}
 """
 COLUMNS = [
     "Cluster",

@@ -131,7 +131,7 @@ def test_what_cannot_be_costed_says_why_and_is_never_nothing(
 
 
 def test_shards_of_a_known_number_are_parts_of_a_device() -> None:
-    row = priced(FLEET.replace("nodes: 2}", "nodes: 2, shards: 8}"), AllocTRES="gres/shard=2")
+    row = priced(FLEET.replace("nodes: 2,", "nodes: 2, shards: 8,"), AllocTRES="gres/shard=2")
     assert (row["devices"], row["cost"]) == (0.25, pytest.approx(0.25 * 2 * 2))
 
 

@@ -140,14 +140,24 @@ def readings(
     Raises:
         InputError: the server fails, or has none of the series.
     """
-    there = server.names()
-    mine = [one for one in known if one.name in there]
+    mine = there(server, known)
+    for job in jobs:
+        yield _best(server, job, mine)
+
+
+def there(server: Server, known: Sequence[Series] = KNOWN) -> list[Series]:
+    """Those of the series that a server has.
+
+    Raises:
+        InputError: the server fails, or has none of them.
+    """
+    names = server.names()
+    mine = [one for one in known if one.name in names]
     if not mine:
         wanted = ", ".join(one.name for one in known)
         message = f"it has none of the series that are known: {wanted}"
         raise InputError(Problem(key="prometheus", message=message, file=server.shown))
-    for job in jobs:
-        yield _best(server, job, mine)
+    return mine
 
 
 def _best(server: Server, job: Job, known: Sequence[Series]) -> Reading | Refused:
@@ -191,8 +201,14 @@ def _matchers(series: Series, job: Job) -> Iterator[tuple[str, str]]:
         names = "|".join(re.escape(name) for name in dict.fromkeys((job.job, job.raw)) if name)
         yield f'{{{series.job}=~"{_quoted(names)}"{only}}}', "job"
     if series.node is not None and job.nodes and job.whole:
-        names = "|".join(re.escape(name) for name in job.nodes)
-        yield f'{{{series.node}=~"({_quoted(names)})([.:].*)?"{only}}}', "node"
+        yield by_node(series, job.nodes), "node"
+
+
+def by_node(series: Series, nodes: Sequence[str]) -> str:
+    """The matcher of some nodes' series, by their names with or without domain and port."""
+    names = "|".join(re.escape(name) for name in nodes)
+    only = f",{series.only}" if series.only else ""
+    return f'{{{series.node}=~"({_quoted(names)})([.:].*)?"{only}}}'
 
 
 def _quoted(text: str) -> str:

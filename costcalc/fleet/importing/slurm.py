@@ -203,6 +203,7 @@ def _facts(
         joules=joules,
         scope=None if joules is None else "node",
         meter=None if joules is None else "Slurm's energy plugin",
+        whole_nodes=joules is not None,
         why=why,
     )
 

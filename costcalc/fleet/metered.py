@@ -1,0 +1,160 @@
+"""Jobs of a ledger metered by a Prometheus: their boards first, then what their nodes drew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import RowMapping, or_, select
+
+from costcalc.decide.clock import zone
+from costcalc.fleet.cluster import Cluster, Partition
+from costcalc.fleet.facts import RANK, Refused
+from costcalc.fleet.importing import prometheus
+from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
+from costcalc.fleet.kinds import KWH
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.metering import NodeDay, Reading, read_meters
+from costcalc.fleet.nodes import expanded
+from costcalc.fleet.tables import jobs, readings
+from costcalc.fleet.taking import Taken
+
+
+def from_prometheus(
+    ledger: Ledger, cluster: Cluster, server: prometheus.Server, since: float | None
+) -> Taken:
+    """What a server knows of the jobs that ended ``since`` then.
+
+    Boards are looked up for jobs of which no meter is known; then each node's meter is shared among
+    all that were on it, those whose boards are metered having what they draw.
+
+    Raises:
+        InputError: the server fails, or has none of the series that are known.
+    """
+    series = prometheus.there(server)
+    boards = [one for one in series if one.scope == "boards"]
+    nodes = [one for one in series if one.scope == "node"]
+    refused: dict[str, Refused] = {}
+
+    def found() -> Iterator[Reading | Refused]:
+        for one in prometheus.readings(server, _unmetered(ledger, cluster, since), boards):
+            if isinstance(one, Refused) and nodes:
+                refused[one.row] = one
+            else:
+                yield one
+
+    taken = Taken()
+    if boards:
+        told = read_meters(ledger, cluster, found(), source="prometheus", name=server.shown)
+        taken.plus(told.counted, told.shown)
+        taken.refused = told.refused
+    if nodes:
+        zone_ = zone(cluster.fleet.timezone)
+        guests = _guests(ledger, cluster, since)
+        stream = of_nodes(server, guests, _sizes(cluster, guests), nodes, zone_)
+        merged = _with_both(stream, refused)
+        told = read_meters(ledger, cluster, merged, source="prometheus", name=server.shown)
+        refusals = taken.refused + told.refused
+        taken.plus(told.counted, told.shown)
+        taken.refused = refusals
+    return taken
+
+
+def _with_both(
+    stream: Iterator[Reading | Refused | NodeDay], refused: Mapping[str, Refused]
+) -> Iterator[Reading | Refused | NodeDay]:
+    """The stream, each refusal with what the job's boards lacked."""
+    for one in stream:
+        if isinstance(one, Refused) and one.row in refused:
+            why = f"{refused[one.row].why}; {one.why}"
+            yield Refused(line=None, row=one.row, why=why)
+        else:
+            yield one
+
+
+def _sizes(cluster: Cluster, guests: Sequence[Guest]) -> dict[str, float]:
+    """Devices in a node by partition; processors where the partition has no devices."""
+    made: dict[str, float] = {}
+    for name in {one.partition for one in guests}:
+        partition = _partition(cluster, name)
+        size = partition.per_node or partition.cpus
+        if size:
+            made[name] = float(size)
+    return made
+
+
+def _partition(cluster: Cluster, name: str) -> Partition:
+    partitions = cluster.fleet.partitions
+    first = next((one for one in name.split(",") if one in partitions), "default")
+    return partitions.get(first, Partition.model_validate({}))
+
+
+def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest]:
+    """All attempts on nodes that are named; what has a meter of its own says its power."""
+    where = [
+        jobs.c.current, jobs.c.start.is_not(None), jobs.c.end > jobs.c.start,
+        jobs.c.node_list.is_not(None), or_(jobs.c.devices > 0, jobs.c.cpus > 0),
+    ]  # fmt: skip
+    if since is not None:
+        where.append(jobs.c.end >= since)
+    with ledger.reading() as connection:
+        rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).mappings()
+        within = select(readings.c.meter).where(readings.c.rank >= RANK["report"]).distinct()
+        found = rows.all()
+        own = set(connection.execute(within).scalars())
+    # what has no device on nodes that have some is not told apart from those who have them
+    return [
+        _guest(row, own)
+        for row in found
+        if row["devices"] or not _partition(cluster, row["partition"] or "").per_node
+    ]
+
+
+def _guest(row: RowMapping, metered_within: set[str]) -> Guest:
+    names = expanded(row["node_list"])
+    span = row["end"] - row["start"]
+    own = row["scope"] == "boards" or row["meter"] in metered_within
+    watts = row["energy_it"] * KWH / span / len(names) if own and row["energy_it"] else None
+    return Guest(
+        cluster=row["cluster"],
+        job=row["job"],
+        attempt=row["attempt"],
+        partition=row["partition"] or "",
+        start=row["start"],
+        end=row["end"],
+        seconds=row["seconds"],
+        devices=row["devices"] or (row["cpus"] or 0.0),
+        nodes=names,
+        watts=watts,
+    )
+
+
+def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[prometheus.Job]:
+    """Jobs on devices of which no meter is known yet, or one that Prometheus knows better."""
+    where = [
+        jobs.c.current, jobs.c.devices > 0, jobs.c.start.is_not(None), jobs.c.end > jobs.c.start,
+        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("costcalc track%")),
+        or_(jobs.c.meter.is_(None), jobs.c.meter.not_like("%(Prometheus%")),
+    ]  # fmt: skip
+    if since is not None:
+        where.append(jobs.c.end >= since)
+    with ledger.reading() as connection:
+        rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).all()
+    found = []
+    for row in rows:
+        names = expanded(row.node_list or "")
+        partition = cluster.fleet.partitions.get(row.partition or "")
+        per_node = partition.per_node if partition else None
+        found.append(
+            prometheus.Job(
+                cluster=row.cluster,
+                job=row.job,
+                raw=row.raw or "",
+                attempt=row.attempt,
+                start=row.start,
+                end=row.end,
+                devices=row.devices,
+                nodes=names,
+                whole=per_node is not None and row.devices == per_node * len(names),
+            )
+        )
+    return found

@@ -1,0 +1,288 @@
+"""What the fleet's pages show: text and the sizes of bars; nothing is calculated here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from sqlalchemy import select
+
+from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.base.human import digits, human, percent
+from costcalc.fleet import told
+from costcalc.fleet.budgets import Used
+from costcalc.fleet.job import attempts, full, paragraph
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.month import Month
+from costcalc.fleet.scoping import Scope
+from costcalc.fleet.sums import Group, money
+from costcalc.fleet.tables import jobs
+from costcalc.report.files import text as report_text
+from costcalc.report.view import View
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+    from costcalc.calculator.report_schema import Report
+
+#: groups of a table, and jobs of an account; the files have all of them
+MOST = 200
+DEAREST = 20
+_CARDS = (("cost", "Cost", ""), ("energy", "Energy", "kWh"), ("carbon_total", "CO2e", "kgCO2e"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One sum: its text, its range, and of what it lacks."""
+
+    label: str
+    value: str
+    range: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A group: its name, the query of its own page if it has one, its cells with their ranges."""
+
+    key: Sequence[str]
+    query: str
+    cells: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Groups and all of them."""
+
+    by: Sequence[str]
+    head: Sequence[str]
+    rows: Sequence[Row]
+    total: Sequence[tuple[str, str]]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A period."""
+
+    name: str
+    cluster: str
+    cards: Sequence[Card]
+    table: Table
+    lists: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A budget: its words, and of a bar how much is used and will be, in hundredths of it."""
+
+    name: str
+    told: str
+    state: str
+    used: str
+    forecast: str
+    mark: str
+
+
+def month(made: Month) -> Shown:
+    """A period and its groups."""
+    total = made.sums.total
+    lists = (
+        ("Budgets", list(told.budgets(made))),
+        ("For nothing", told.wastes(total, made.currency)),
+        ("Idle nodes", list(told.idles(made))),
+        ("Not known, and in no sum", told.unknowns(total)),
+    )
+    return Shown(
+        name=made.over.name,
+        cluster=made.name,
+        cards=_cards(total, made.currency),
+        table=table(made),
+        lists=[(title, pairs) for title, pairs in lists if pairs],
+    )
+
+
+def _cards(group: Group, currency: str) -> list[Card]:
+    made = []
+    for name, label, unit in _CARDS:
+        figure = group.figures.get(name)
+        own = currency if name == "cost" else None
+        text, between = told.shown(figure, group.jobs, unit, own)
+        lacks = figure.unknown if figure else group.jobs
+        note = f"without {lacks:,} jobs of which it is not known" if lacks else ""
+        made.append(Card(label=label, value=text, range=between, note=note))
+    share = group.measured_share
+    metered = "no energy is known" if share is None else f"{percent(share)} of the energy metered"
+    hours = digits(group.device_hours) + (" + ?" if group.hours_unknown else "")
+    note = f"{group.jobs:,} jobs; {metered}"
+    return [*made, Card(label="Device-hours", value=hours, range="", note=note)]
+
+
+def table(made: Month) -> Table:
+    """A period's groups as rows of text."""
+    shown = made.sums.groups[:MOST]
+    return Table(
+        by=made.sums.by,
+        head=told.HEAD,
+        rows=[_row(one, made) for one in shown],
+        total=_split(told.lines(made.sums.total, made.currency)),
+        more=len(made.sums.groups) - len(shown),
+    )
+
+
+def _row(group: Group, made: Month) -> Row:
+    account = dict(zip(made.sums.by, group.key, strict=True)).get("account")
+    query = urlencode({"account": account, "month": made.over.name}) if account else ""
+    cells = _split(told.lines(group, made.currency))
+    return Row(key=told.named(group.key), query=query, cells=cells)
+
+
+def _split(cells: Sequence[str]) -> list[tuple[str, str]]:
+    """Each cell and what stands below it."""
+    return [(first, second) for first, _, second in (cell.partition("\n") for cell in cells)]
+
+
+# --- an account ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account: its sums, by whom and on what, and its dearest jobs."""
+
+    name: str
+    month: Shown
+    tables: Sequence[Table]
+    dearest: Sequence[tuple[str, Sequence[str]]]  # the query of a job's page, and its cells
+
+
+def account(ledger: Ledger, name: str, parts: Mapping[str, Month]) -> Account:
+    """An account of a period, split in several ways."""
+    first = next(iter(parts.values()))
+    asked = (
+        select(jobs)
+        .where(jobs.c.current, jobs.c.month.in_(first.over.months), jobs.c.account == name)
+        .order_by(jobs.c.cost.desc().nulls_last(), jobs.c.device_hours.desc().nulls_last())
+        .limit(DEAREST)
+    )
+    with ledger.reading() as connection:
+        rows = connection.execute(asked).mappings().all()
+    return Account(
+        name=name,
+        month=month(first),
+        tables=[table(made) for made in parts.values() if _tells(made)],
+        dearest=[_dear(row, first.currency) for row in rows],
+    )
+
+
+def _tells(made: Month) -> bool:
+    """Whether a split says anything: more than that it is unknown of all."""
+    return len(made.sums.groups) > 1 or made.sums.groups[0].key != (None,)
+
+
+def _dear(row: RowMapping, currency: str) -> tuple[str, list[str]]:
+    query = urlencode({"id": row["job"], "cluster": row["cluster"]})
+    cells = [
+        row["job"],
+        row["name"] or "",
+        row["user"] or "",
+        row["state"],
+        "unknown" if row["device_hours"] is None else digits(row["device_hours"]),
+        "unknown" if row["cost"] is None else money(row["cost"], currency),
+        "unknown" if row["energy"] is None else human(row["energy"], "kWh"),
+    ]
+    return query, cells
+
+
+# --- a job ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job: what its attempts were, what it came to, and its report where there is one."""
+
+    number: str
+    query: str
+    words: str
+    rows: Sequence[Sequence[str]]
+    report: Report | None
+    view: View | None
+    why: str
+
+    def text(self, shape: str) -> str:
+        """The report to be kept."""
+        from pathlib import Path
+
+        assert self.report is not None
+        return report_text(self.report, Path(f"job.{shape}"))
+
+
+def job(ledger: Ledger, number: str, cluster: str | None, scope: Scope) -> Job:
+    """A job that its asker may see.
+
+    Raises:
+        InputError: the ledger has none, or none that the asker may see.
+    """
+    found = attempts(ledger, number, cluster)
+    if not all(scope.sees(row["account"]) for row in found):
+        # in the words of a job that is not there, which it is not for this asker
+        message = f"the ledger has no job {number[:40]}"
+        raise InputError(Problem(key="job", message=message, file=ledger.shown))
+    currency = ledger.about("currency")
+    report, why = None, ""
+    try:
+        report = full(ledger, found)
+    except CostcalcError as error:
+        why = error.problems[0].message if isinstance(error, InputError) else str(error)
+    return Job(
+        number=number,
+        query=urlencode({"id": number, **({"cluster": cluster} if cluster else {})}),
+        words=paragraph(found, currency),
+        rows=[_attempt(row) for row in found],
+        report=report,
+        view=View(report) if report is not None else None,
+        why=why,
+    )
+
+
+def _attempt(row: RowMapping) -> list[str]:
+    from datetime import UTC, datetime
+
+    start = row["start"]
+    began = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d %H:%M UTC") if start else "?"
+    devices = row["devices"]
+    held = "unknown" if devices is None else f"{digits(devices)} × {row['device'] or 'unknown'}"
+    return [
+        began,
+        human(row["seconds"] / 3600, "h"),
+        row["state"],
+        "no device" if devices == 0 else held,
+        row["account"] or told.NOBODY,
+        row["user"] or told.NOBODY,
+        row["partition"] or told.NOBODY,
+        row["meter"] or "no meter",
+    ]
+
+
+# --- budgets -------------------------------------------------------------------------------------
+
+
+def budgets(made: Month) -> list[Budget]:
+    """The budgets of a period, with bars."""
+    words = list(told.budgets(made))
+    return [_budget(one, *said) for one, said in zip(made.budgets, words, strict=True)]
+
+
+def _budget(one: Used, name: str, said: str) -> Budget:
+    forecast = one.forecast.value / one.budget if one.elapsed < 1 else one.share
+    state = "spent" if one.share > 1 else "near" if forecast > 1 else "within"
+    most = max(1.0, one.share, forecast) * 1.02
+    return Budget(
+        name=name,
+        told=said,
+        state=state,
+        used=f"{100 * one.share / most:.2f}",
+        forecast=f"{100 * forecast / most:.2f}",
+        mark=f"{100 / most:.2f}",
+    )
