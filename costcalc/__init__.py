@@ -98,6 +98,8 @@ __all__ = [
     "layouts",
     "load",
     "merge",
+    "mfu",
+    "peak",
     "place",
     "plan",
     "render",

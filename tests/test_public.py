@@ -26,11 +26,18 @@ def named() -> Iterator[tuple[str, str]]:
                 yield path.name, f"costcalc{found[2]}"
 
 
-def resolved(names: list[str]) -> subprocess.CompletedProcess[str]:
-    """Each name looked up by attributes alone, in a fresh process."""
+def resolved(names: list[str], *, alone: bool = False) -> subprocess.CompletedProcess[str]:
+    """Each name looked up by attributes in a fresh process; ``alone``: after an import of its own.
+
+    Only costcalc is imported anew for each: what it needs of others cannot hide a cycle of ours.
+    """
     code = (
-        "import costcalc, functools, sys\n"
-        "for name in sys.argv[1:]: functools.reduce(getattr, name.split('.')[1:], costcalc)"
+        "import functools, importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        f"    for old in [m for m in sys.modules if {alone} and m.split('.')[0] == 'costcalc']:\n"
+        "        del sys.modules[old]\n"
+        "    costcalc = importlib.import_module('costcalc')\n"
+        "    functools.reduce(getattr, name.split('.')[1:], costcalc)"
     )
     command = [sys.executable, "-c", code, *names]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
@@ -56,10 +63,8 @@ def test_the_check_can_fail() -> None:
     assert NAME.findall(text) == [("", ".a.b"), ("", ".c"), ("from ", ".d")]
 
 
-@pytest.mark.parametrize("name", sorted(set(costcalc.__all__) - {"__version__"}))
-def test_each_public_name_is_documented_and_alone_after_the_import(name: str) -> None:
-    assert getattr(costcalc, name).__doc__
-    made = resolved([f"costcalc.{name}"])
+def test_each_public_name_is_there_alone_after_the_import() -> None:
+    made = resolved([f"costcalc.{name}" for name in costcalc.__all__], alone=True)
     assert made.returncode == 0, made.stderr
 
 
@@ -73,3 +78,15 @@ def test_scenarios_and_layouts_are_the_functions() -> None:
     assert isinstance(found, costcalc.Scenarios)
     assert found.number == 1
     assert len(costcalc.layouts(run, top=2).best) == 2
+
+
+def test_the_list_and_the_table_name_the_same() -> None:
+    assert set(costcalc.__all__) - {"__version__"} == set(costcalc._PUBLIC)
+    assert costcalc.__all__ == sorted(costcalc.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(costcalc.__all__) - {"__version__", "report"}))
+def test_each_public_name_has_an_example(name: str) -> None:
+    """Run as doctests; what needs PyTorch stands apart, and the frameworks' tests run it."""
+    words = getattr(costcalc, name).__doc__
+    assert ">>> " in words or "Example (needs PyTorch)::" in words

@@ -45,11 +45,27 @@ class Problem:
 
 
 class CostcalcError(Exception):
-    """The root of all errors that costcalc raises on purpose."""
+    """The root of all errors that costcalc raises on purpose.
+
+    >>> try:
+    ...     raise InputError(Problem(key="hardware.count", message="expected 1 or more; got 0"))
+    ... except CostcalcError as error:
+    ...     print(error)
+    hardware.count: expected 1 or more; got 0
+    """
 
 
 class InputError(CostcalcError, ValueError):
-    """What was written cannot be used.  ``problems`` lists everything found, in file order."""
+    """What was written cannot be used.  ``problems`` lists everything found, in file order.
+
+    >>> bad = [Problem(key=key, message="expected a number", file="run.yaml") for key in "ab"]
+    >>> print(InputError(bad))
+    run.yaml: a: expected a number
+    run.yaml: b: expected a number
+    2 problems in run.yaml
+    >>> InputError(bad).problems[1].key
+    'b'
+    """
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         listed = [problems] if isinstance(problems, Problem) else list(problems)
@@ -73,11 +89,19 @@ def wrong(key: str, message: str) -> InputError:
 
 
 class NotFoundError(InputError, LookupError):
-    """Nothing of that name is known; the message names the nearest ones."""
+    """Nothing of that name is known; the message names the nearest ones.
+
+    >>> print(not_found("site.region", "region", "FRR", ["FR", "DE"]))
+    site.region: no region FRR; nearest: FR
+    """
 
 
 class MissingExtraError(CostcalcError, ImportError):
-    """A feature needs a package that is not installed."""
+    """A feature needs a package that is not installed.
+
+    >>> print(MissingExtraError("costcalc.count", "PyTorch", "torch"))
+    costcalc.count needs PyTorch: pip install "costcalc[torch]"
+    """
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         self.feature: str = feature

@@ -170,6 +170,14 @@ class Estimate:
 
     ``stages`` are estimates of the parts where the run has several; ``breakdown`` says where the
     money, the energy, the carbon and the time of a step go.
+
+    >>> from costcalc import estimate
+    >>> made = estimate({"hardware": {"accelerator": "a100-sxm4-80", "count": 8},
+    ...                  "measured": {"wall_clock": "3 h"}, "price": {"device_hour": "2 USD"}})
+    >>> made.results["cost"].value, made.results["cost"].unit  # 8 × 3 h × 2 USD
+    (48.0, 'USD')
+    >>> made.within_limits  # there are none
+    True
     """
 
     name: str

@@ -48,6 +48,12 @@ class Scenarios:
 
     NaN where a figure cannot be had; ``why`` says why for each accelerator and count that cannot
     run at all (it does not fit, it has no such precision).
+
+    >>> run = {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B"},
+    ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
+    >>> made = scenarios(run, accelerators=["h100-sxm5-80"], counts=[8, 16], regions=["FR", "PL"])
+    >>> made.number, made.figures["cost"].shape
+    (4, (1, 2, 2, 1))
     """
 
     axes: Mapping[str, tuple[str | int, ...]]

@@ -45,7 +45,13 @@ MOST = 2_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Intensities in gCO2e/kWh, one a step of ``step`` seconds from ``start`` (UTC); NaN: a gap."""
+    """Intensities in gCO2e/kWh, one a step of ``step`` seconds from ``start`` (UTC); NaN: a gap.
+
+    >>> day = Series(start=datetime(2026, 1, 1, tzinfo=UTC), step=3600, values=(300.0, 250.0),
+    ...              signal="average", source="a grid's operator")
+    >>> day.hours, day.at(1).isoformat()
+    (2.0, '2026-01-01T01:00:00+00:00')
+    """
 
     start: datetime
     step: float

@@ -87,8 +87,10 @@ def count(
 
     Example (needs PyTorch)::
 
-        counted = costcalc.count(torchvision.models.resnet50(), torch.zeros(1, 3, 224, 224))
-        counted.forward_flops  # 8178368512.0: model.forward_flops of a run file
+        with torch.device("meta"):
+            network = torch.nn.Sequential(torch.nn.Linear(512, 2048), torch.nn.Linear(2048, 512))
+        counted = costcalc.count(network, torch.zeros(8, 512))
+        counted.forward_flops  # 4194304.0: 2 × 2 × 512 × 2048; model.forward_flops of a run file
     """
     try:
         import torch

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -13,6 +16,16 @@ from costcalc import InputError
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch (pip install torch)")
 pytestmark = pytest.mark.frameworks
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    words = inspect.getdoc(costcalc.count) or ""
+    code = textwrap.dedent(words.partition("Example (needs PyTorch)::")[2])
+    said = re.search(r"forward_flops  # ([\d.]+)", code)
+    assert said is not None
+    names: dict[str, Any] = {"torch": torch, "costcalc": costcalc}
+    exec(code, names)
+    assert names["counted"].forward_flops == float(said[1]) == 2 * (512 * 2048 + 2048 * 512)
 
 
 def test_linear_layers_by_hand() -> None:
