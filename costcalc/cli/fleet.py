@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
+LEDGER = "COSTCALC_FLEET_LEDGER"  # a tracked job's folder of records has a name of its own
 Url = Annotated[
     str | None,
     typer.Option(
         "--ledger",
         help="sqlite:///fleet.db or postgresql://…; default: fleet.yaml's, else fleet.db here.",
-        envvar="COSTCALC_LEDGER",
+        envvar=LEDGER,
         show_default=False,
     ),
 ]
@@ -285,5 +286,5 @@ def opened(url: str | None, known: Cluster, *, create: bool = False) -> Ledger:
         if (error.name or "").partition(".")[0] == "sqlalchemy":
             raise MissingExtraError("a ledger", "SQLAlchemy", "fleet") from error
         raise
-    wanted = url or os.environ.get("COSTCALC_LEDGER") or known.fleet.ledger or DEFAULT
+    wanted = url or os.environ.get(LEDGER) or known.fleet.ledger or DEFAULT
     return Ledger.open(wanted, create=create, currency=known.fleet.currency)

@@ -164,7 +164,7 @@ def test_two_processes_at_once(server: Server, tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("\n".join(dump(*lines)))
     (tmp_path / "two.txt").write_text("\n".join(dump(*lines[::-1])))
     environment: Mapping[str, str] = {
-        **os.environ, "COSTCALC_LEDGER": server.url("costcalc_four"),
+        **os.environ, "COSTCALC_FLEET_LEDGER": server.url("costcalc_four"),
     }  # fmt: skip
     command = [sys.executable, "-m", "costcalc", "fleet"]
     subprocess.run([*command, "init"], cwd=tmp_path, env=environment, check=True)

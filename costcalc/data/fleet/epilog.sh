@@ -2,7 +2,7 @@
 # What a job came to, as one paragraph at the end of its own output.  For slurm.conf on the controller:
 #   EpilogSlurmctld=/etc/slurm/costcalc-epilog.sh
 # The ledger's URL and fleet.yaml are named here; the file of the ledger belongs to SlurmUser.
-export COSTCALC_LEDGER=${COSTCALC_LEDGER:-sqlite:////var/lib/costcalc/fleet.db}
+export COSTCALC_FLEET_LEDGER=${COSTCALC_FLEET_LEDGER:-sqlite:////var/lib/costcalc/fleet.db}
 export COSTCALC_FLEET=${COSTCALC_FLEET:-/etc/costcalc/fleet.yaml}
 COSTCALC=${COSTCALC:-costcalc}
 
