@@ -373,6 +373,7 @@ def test_without_a_known_grid_there_is_no_carbon_axis():
     assert grid[0] == frozenset()
 
 
+@pytest.mark.frameworks
 def test_parquet(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     with Rows(tmp_path / "all.parquet") as rows:
@@ -386,6 +387,7 @@ def test_parquet(tmp_path):
         Rows(tmp_path / "all.xlsx")
 
 
+@pytest.mark.frameworks
 @pytest.mark.filterwarnings("ignore")
 def test_dask_on_a_cluster_of_processes(made):
     distributed = pytest.importorskip("distributed")
@@ -400,6 +402,7 @@ def test_dask_on_a_cluster_of_processes(made):
     assert spread.number == made.number
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_plots_as_files(tmp_path, suffix):
     pytest.importorskip("matplotlib")

@@ -122,6 +122,7 @@ def test_without_the_extra_it_says_what_to_install_and_sbatch_works(tmp_path: Pa
     assert "asks for 4 × devices, 1.00 hours" in said[1].stderr
 
 
+@pytest.mark.frameworks
 def test_a_month_as_parquet(tmp_path: Path) -> None:
     parquet_of = pytest.importorskip("pyarrow.parquet")
     from fleet_byhand import imported, line, memory

@@ -140,6 +140,7 @@ def test_a_ledger_that_is_not_there(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.frameworks
 def test_a_password_is_in_no_message() -> None:
     pytest.importorskip("psycopg")
     with pytest.raises(InputError) as error:

@@ -39,6 +39,7 @@ def test_the_examples_are_current() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.frameworks
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex (texlive-science)")
 @pytest.mark.parametrize("name", ["plain", "nasty"])
 def test_latex_compiles_without_shell_escape(name: str, tmp_path: Path) -> None:
@@ -77,6 +78,7 @@ _QUIET = (
 )
 
 
+@pytest.mark.frameworks
 @pytest.mark.skipif(_CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize("width", [1000, 390])
 def test_html_renders_and_fits(width: int, tmp_path: Path) -> None:
@@ -98,6 +100,7 @@ def test_html_renders_and_fits(width: int, tmp_path: Path) -> None:
     assert shot.stat().st_size > 20_000
 
 
+@pytest.mark.frameworks
 @pytest.mark.skipif(_CHROMIUM is None, reason="needs chromium")
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler-utils")
 def test_html_prints_on_a_few_pages_with_whole_words(tmp_path: Path) -> None:

@@ -561,6 +561,7 @@ def test_a_card_is_written_into_without_disturbing_the_rest(made: dict[str, Any]
     assert into("# bare\n", made).startswith("---\nco2_eq_emissions:\n")
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("kg", [0.0000321, 0.5, 390.0, 8930000.0])
 def test_the_hub_reads_the_emissions(kg: float, made: dict[str, Any]) -> None:
     hub = pytest.importorskip("huggingface_hub", reason="comes with transformers")
@@ -574,6 +575,7 @@ def test_the_hub_reads_the_emissions(kg: float, made: dict[str, Any]) -> None:
     assert parsed.data.to_dict()["license"] == "mit"
 
 
+@pytest.mark.frameworks
 def test_cyclonedx_keeps_to_its_schema(made: dict[str, Any]) -> None:
     pytest.importorskip("cyclonedx.schema", reason="cyclonedx-python-lib is for the full tests")
     from cyclonedx.schema import SchemaVersion
@@ -594,6 +596,7 @@ def test_cyclonedx_keeps_to_its_schema(made: dict[str, Any]) -> None:
     assert used["co2CostEquivalent"]["unit"] == "tCO2eq"
 
 
+@pytest.mark.frameworks
 def test_spdx_keeps_to_its_published_schema(made: dict[str, Any]) -> None:
     """https://spdx.org/schema/3.0.1/spdx-json-schema.json, which no package carries: fetch it."""
     path = os.environ.get("COSTCALC_SPDX_SCHEMA")
@@ -609,6 +612,7 @@ def test_spdx_keeps_to_its_published_schema(made: dict[str, Any]) -> None:
     assert list(validator.iter_errors(json.loads(wrong)))
 
 
+@pytest.mark.frameworks
 def test_spdx_is_read_by_its_own_model(made: dict[str, Any]) -> None:
     spdx = pytest.importorskip(
         "spdx_python_model", reason="spdx-python-model is for the full tests"

@@ -135,6 +135,7 @@ def test_files_of_others_and_files_that_vanish_are_passed_over(
     assert len(read(tmp_path)) == 1
 
 
+@pytest.mark.frameworks
 def test_an_object_store_holds_one_object_a_writer(tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     url = f"memory://{tmp_path.name}"

@@ -181,6 +181,7 @@ def test_json_holds_every_table_and_every_row(report) -> None:
     assert unknown["predicted"] is None
 
 
+@pytest.mark.frameworks
 def test_a_plot_has_a_panel_a_table(report, tmp_path) -> None:
     pytest.importorskip("matplotlib")
     from costcalc.validate import plot
@@ -192,6 +193,7 @@ def test_a_plot_has_a_panel_a_table(report, tmp_path) -> None:
     assert len(panels) == len(report.points)
 
 
+@pytest.mark.frameworks
 def test_a_plot_of_own_measurements(tmp_path) -> None:
     pytest.importorskip("matplotlib")
     import io
