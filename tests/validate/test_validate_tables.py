@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from costcalc.base.writing import to_json
+from costcalc.cli import OK, run
 from costcalc.validate import tables, text
 from costcalc.validate.score import Point, score
 
@@ -29,7 +28,7 @@ def by_name(report):
 # --- tables --------------------------------------------------------------------------------------
 
 
-def test_every_category_of_the_issue_is_there(report) -> None:
+def test_every_category_is_there(report) -> None:
     names = [line.name for line in report.lines() if not line.baseline]
     assert names[:3] == [
         LAYOUT_GIVEN, "LLM, layout given, shape guessed", "LLM, layout hidden (auto)",
@@ -135,11 +134,12 @@ def test_what_cannot_follow_is_named_with_both_figures(report) -> None:
     assert line.split()[-5:] == ["12.9", "t", "2,030", "t", "×157"]
 
 
-def test_a_pipe_and_a_terminal_read_the_same(report) -> None:
-    command = [sys.executable, "-m", "costcalc", "validate"]
-    made = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert made.stdout.splitlines() == text.summary(report)
-    assert made.stderr == ""
+def test_a_pipe_and_a_terminal_read_the_same(report, monkeypatch, capfd) -> None:
+    monkeypatch.setattr("costcalc.validate.validate", lambda: report)
+    assert run(["validate"]) == OK
+    said = capfd.readouterr()
+    assert said.out.splitlines() == text.summary(report)
+    assert said.err == ""
 
 
 def test_a_refused_row_is_a_miss_that_is_shown() -> None:
