@@ -201,7 +201,22 @@ def _refused(
             meant = find(several[1], folders).id
             message = f'"{name[:60]}" says how many too: write {meant} here and count: {several[0]}'
             return NotFoundError(Problem(key=KEY, message=message))
+    host = None if candidates else _host(name, folders)
+    if host is not None:
+        return NotFoundError(Problem(key=KEY, message=host))
     return refusal(KEY, "accelerator", name, known, candidates, WAY_OUT)
+
+
+def _host(name: str, folders: Sequence[Path]) -> str | None:
+    """What to write where a name is that of a host or an instance; None where it is none."""
+    from costcalc.catalog import instances  # which reads accelerators for its own
+
+    try:
+        found = instances.find(name, folders)
+    except InputError:
+        return None
+    holds = f" of {found.devices} {found.accelerator}" if found.accelerator else ""
+    return f'"{name[:60]}" is a host{holds}: write hardware.instance: {found.id}'
 
 
 def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list[Accelerator]:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.catalog.files import data_root, installed, profiles_root
 
@@ -51,6 +51,7 @@ class Head(NamedTuple):
     devices: int = 1
     provider: str | None = None
     default_for: tuple[str, ...] = ()
+    gigabytes: float | None = None  # of memory that software can use; a board is sold as more
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,9 +138,16 @@ def build() -> bytes:
         at += len(line) + 1
         lines.append(line)
         if isinstance(data, dict) and "id" in data:
-            heads[kind].append({"file": shown} | {key: data[key] for key in _HEAD if key in data})
+            known = {key: data[key] for key in _HEAD if key in data}
+            heads[kind].append({"file": shown} | known | _memory(data.get("memory")))
     first = json.dumps({"heads": heads, "files": files}, separators=(",", ":")).encode()
     return b"\n".join([first, *lines]) + b"\n"
+
+
+def _memory(figure: Mapping[str, Any] | None) -> dict[str, float]:
+    if not figure:
+        return {}
+    return {"gigabytes": figure["value"] / (1024.0 if figure["unit"] == "MiB" else 1.0)}
 
 
 def _head(told: Mapping[str, object]) -> Head:

@@ -135,7 +135,8 @@ def named(records: Iterable[R], name: str) -> R | None:
 def head_of(record: Record) -> Head:
     """What finds a record of a user's own, as the index has it of ours."""
     known = {key: getattr(record, key) for key in Head._fields if hasattr(record, key)}
-    return Head(**known)
+    memory = getattr(record, "memory", None)
+    return Head(**known, gigabytes=memory.si / 2**30 if memory else None)
 
 
 def names(record: Record) -> list[str]:

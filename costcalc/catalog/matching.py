@@ -5,7 +5,8 @@ In this order, the first that finds something deciding:
 1. an id or alias, but for case and blanks;
 2. the same without blanks, hyphens and the words that say only who made it (``rtx4090``);
 3. of boards: the entries that say all of the name's words, and no word that makes another chip
-   (``L40S 48 GB``, but never a laptop's chip for the desktop's).
+   (``L40S 48 GB``, but never a laptop's chip for the desktop's). A size of memory is said by the
+   boards that have it.
 
 Of 2 and 3 a unique entry is taken and said (:func:`said`); several are refused by name.
 """
@@ -27,13 +28,19 @@ if TYPE_CHECKING:
 
 # Words of a name that do not tell one board of a maker from another.
 _MAKERS = {"nvidia", "amd", "intel", "apple", "google", "huawei", "corporation", "r", "tm"}
-_MAKERS |= {"gpu", "graphics", "generation", "geforce", "tesla", "instinct"}
+_MAKERS |= {"gpu", "graphics", "generation", "geforce", "tesla", "instinct", "habana", "cloud"}
+_MAKERS |= {"oam", "developer", "kit", "engineering", "reference", "card", "collectors", "edition"}
+_MAKERS |= {"nvgpu", "lhr"}
+_SLUGS = ("nvidia-", "nvidia_")  # a cloud's own word for one board: a name as it stands, or none
 
 # Words that make another chip of a name.
-_VARIANTS = {"ti", "super", "laptop", "mobile", "maxq", "d", "s", "a", "xt", "xtx", "gre", "nvl"}
-_VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell"}
+_VARIANTS = {"ti", "super", "laptop", "maxq", "d", "s", "a", "xt", "xtx", "gre", "nvl"}
+_VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell", "orin"}
 
 _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
+_MEMORY = re.compile(r"(\d+)gb")
+SOLD = 1.08  # a board's memory as it is sold, at most, over what software can use of it
+_BRACKETED = re.compile(r".*\[(?:(?:amd|radeon) )*(.+)\]")
 _GLUED = re.compile(r"\b(?:rtx|gtx|rx)(?=\d)|(?<=\d)(?=(?:ti|super|xt|xtx)\b)")
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 SHORTEST = 4  # of a name that is matched by its words; shorter ones say too little
@@ -49,7 +56,9 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("NVIDIA GeForce RTX 4070Ti SUPER"), words("A100-SXM4-80GB")
     (('rtx', '4070', 'ti', 'super'), ('a100', 'sxm4', '80gb'))
     """
-    text = _GLUED.sub(r"\g<0> ", plain(name).replace("max-q", "maxq"))
+    text = plain(name).replace("max-q", "maxq").replace("mobile", "laptop")
+    text = text.replace("lite hash rate", "lhr")
+    text = _GLUED.sub(r"\g<0> ", text)
     text = _SIZE.sub(r"\1gb", re.sub(r"[-_/(),®™]+", " ", text))
     return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)
 
@@ -78,17 +87,36 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
     exact = [head for head in listed if wanted in head.names]
     if exact or not (short := compact(name)):
         return exact[:1]
-    same = [head for head in listed if short in map(compact, head.names)]
+    same = [head for head in listed if short in _compacted(head)]
     if same or not by_words or len(short) < SHORTEST:
         return same
-    asked = set(words(name))
-    return [head for head in listed if _says(asked, head)]
+    asked = words(name)
+    sizes = {word for word in asked if _MEMORY.fullmatch(word)}
+    rest = "".join(word for word in asked if word not in sizes)
+    bare = [head for head in listed if rest in _compacted(head) if _has_all(head, sizes)]
+    return bare or [head for head in listed if _says(set(asked), head)]
+
+
+def _compacted(head: Head) -> set[str]:
+    return {compact(each) for each in head.names if not each.startswith(_SLUGS)}
 
 
 def _says(asked: set[str], head: Head) -> bool:
     """Whether an entry says all of the words; and by one name at least, no other variant."""
     named = [set(words(each)) for each in head.names]
-    return asked <= set.union(*named) and any(not (each & _VARIANTS) - asked for each in named)
+    every: set[str] = set().union(*named)
+    if not _has_all(head, asked - every):
+        return False
+    if all(word.startswith("gfx") for word in asked):  # ROCm's target of a chip, in all its boards
+        return True
+    return any(not (each & _VARIANTS) - asked for each in named)
+
+
+def _has_all(head: Head, sizes: Iterable[str]) -> bool:
+    """Whether words are each the size of an entry's memory."""
+    memory = head.gigabytes or 0.0
+    found = (_MEMORY.fullmatch(word) for word in sizes)
+    return all(one and memory * 0.99 <= int(one[1]) <= memory * SOLD for one in found)
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +128,26 @@ def shipped_as(name: str, kinds: tuple[str, ...], *, by_words: bool = False) -> 
         if file is not None:
             return tuple(head for head in index().heads(kind) if head.file == file)
     every = [head for kind in kinds for head in index().heads(kind)]
-    return tuple(entries(name, every, by_words=by_words))
+    found = entries(name, every, by_words=by_words)
+    if not found and by_words:
+        found = [head for one in bracketed(name) for head in shipped_as(one, kinds, by_words=True)]
+    return tuple(dict.fromkeys(found))
+
+
+def bracketed(name: str) -> list[str]:
+    """The names that a listing of PCI devices has in brackets behind the chip's.
+
+    >>> bracketed("Navi 31 [Radeon RX 7900 XT/7900 XTX]"), bracketed("RTX 4090")
+    (['rx 7900 xt', 'rx 7900 xtx'], [])
+    """
+    match = _BRACKETED.fullmatch(plain(name))
+    if match is None:
+        return []
+    first, *others = (one.strip() for one in match[1].split("/"))
+    line = re.match(r"\D*", first)
+    before = line[0] if line else ""
+    others = [one for one in others if not set(words(one)) <= _VARIANTS]  # "Mobile / Max-Q"
+    return [first, *(before + one if one[:1].isdigit() else one for one in others)]
 
 
 def said(name: str, taken: str, names: Iterable[str]) -> str | None:
@@ -125,11 +172,23 @@ def counted(name: str) -> tuple[int, str] | None:
     return (int(before), first.strip()) if before else (int(after), last.strip())
 
 
+# Names that drivers give to many boards, and what tells them apart.
+_UNTOLD = {
+    "radeon": "write the target that rocminfo prints (gfx1151), or the board's or processor's name",
+    "device": "the driver did not know the board: write its name",
+    "arc": "write the processor's graphics by number (Arc 140V), or the board",
+    "orin": "write the module: jetson-agx-orin-64, jetson-orin-nx-16, jetson-orin-nano-8, ...",
+}
+
+
 def refusal(
     key: str, kind: str, name: str, heads: Sequence[Head], candidates: Sequence[Head], way_out: str
 ) -> NotFoundError:
     """The error of a name that stands for none, or for several; ``way_out``: what else to do."""
-    if candidates:
+    untold = _UNTOLD.get(compact(name)) if kind == "accelerator" else None
+    if untold:
+        message = f'"{name[:60]}" is what several chips are called: {untold}; {way_out}'
+    elif candidates:
         several = listing(sorted({head.id for head in candidates}))
         message = f'"{name[:60]}" may be {several}: write which'
     else:

@@ -1,46 +1,55 @@
-"""Names that say a part or a number of a device: slices of TPUs, MIG instances.
+"""Names that say a part or a number of a device: slices of TPUs, MIG instances, virtual GPUs.
 
 Here stands what finds a device without reading its profile whole.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.index import Head, index, plain
-from costcalc.catalog.matching import refusal, shipped_as
+from costcalc.catalog.matching import SOLD, refusal, shipped_as
 
 SHIPPED = ("accelerators", "cpus")
 KEY = "hardware.accelerator"
 WAY_OUT = "costcalc hardware list has them all; profiles: takes a folder with one of your own"
-_SLICE = re.compile(r"(?:tpu[- ]?)?v(2|3|4|5p|5e|5litepod|6e)-([1-9][0-9]{0,5})", re.ASCII)
-_CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2}  # names of the others count chips
+_SLICE = re.compile(
+    r"(?:google )?(?:cloud )?(?:tpu[- ]?)?(?:vm )?v?"
+    r"(?P<version>2|3|4|5p|5e|5litepod|6e|7x)-(?P<number>[1-9][0-9]{0,5})",
+    re.ASCII,
+)
+_CORES_A_CHIP = {"2": 2, "3": 2, "4": 2, "5p": 2, "7x": 2}  # names of the others count chips
+_SPELT = {"5litepod": "5e", "7x": "7"}
 
 
 def slice_of(name: str) -> tuple[str, int] | None:
     """The chip and the number of chips that the name of a TPU slice says; None for other names.
 
-    Names of v2, v3, v4 and v5p count TensorCores, two a chip; v5e and v6e count chips.
+    Names of v2, v3, v4, v5p and 7x count TensorCores, two a chip; v5e and v6e count chips.
     Source: Google Cloud, TPU configurations, https://docs.cloud.google.com/tpu/docs.
 
-    >>> slice_of("v4-128"), slice_of("v5litepod-16"), slice_of("h100")
-    (('tpu-v4', 64), ('tpu-v5e', 16), None)
+    >>> slice_of("v4-128"), slice_of("v5litepod-16"), slice_of("Cloud TPU v3-8"), slice_of("h100")
+    (('tpu-v4', 64), ('tpu-v5e', 16), ('tpu-v3', 4), None)
     """
     match = _SLICE.fullmatch(plain(name))
-    if match is None:
+    if match is None or not re.search(r"v[2-6]|tpu", plain(name)):
         return None
-    version, number = match[1], int(match[2])
+    version, number = match["version"], int(match["number"])
     cores = _CORES_A_CHIP.get(version, 1)
     if number % cores:
         return None
-    return f"tpu-v{version.replace('5litepod', '5e')}", number // cores
+    return f"tpu-v{_SPELT.get(version, version)}", number // cores
 
 
 class Mig(NamedTuple):
-    """An instance of a partitioned board, as its name says it: compute slices and memory in GB."""
+    """An instance of a partitioned board, as its name says it: compute slices and memory in GB.
+
+    No slices: a virtual GPU that has the whole chip for its share of the time.
+    """
 
     board: str
     slices: int
@@ -59,6 +68,7 @@ class Part(NamedTuple):
     compute: float  # of the multiprocessors: what it reaches of the peak
     memory: float  # of the memory, and so of its bandwidth
     why: str
+    source: str = "NVIDIA, Multi-Instance GPU User Guide"
 
 
 class Chip(NamedTuple):
@@ -111,16 +121,46 @@ _MIG = re.compile(
 )
 
 
+# Boards that names of virtual GPUs say in their own way, and names that are others' otherwise.
+# Source: NVIDIA, Virtual GPU Software User Guide, virtual GPU types,
+# https://docs.nvidia.com/vgpu/latest/grid-vgpu-user-guide/.
+_VIRTUAL = {
+    "a100": "a100-pcie-40", "a100x": "a100-sxm4-40", "a100d": "a100-pcie-80",
+    "a100dx": "a100-sxm4-80", "a800": "a800-pcie-40", "a800d": "a800-pcie-80",
+    "a800dx": "a800-sxm4-80", "a30x": "a30x", "h100": "h100-pcie-80", "h100xm": "h100-sxm5-80",
+    "h100l": "h100-nvl-94", "h800": "h800-pcie-80", "h800xm": "h800-sxm5-80",
+    "h200": "h200-nvl-141", "h200x": "h200-sxm-141", "v100": "v100-pcie-16",
+    "v100x": "v100-sxm2-16", "v100d": "v100-pcie-32", "v100dx": "v100-sxm2-32",
+    "v100l": "v100-fhhl-16", "v100s": "v100s-pcie-32", "p100": "p100-pcie-16",
+    "p100x": "p100-sxm2", "p100c": "p100-pcie-12", "rtx6000": "quadro-rtx-6000",
+    "rtx6000p": "quadro-rtx-6000", "rtx8000": "quadro-rtx-8000", "rtx8000p": "quadro-rtx-8000",
+    "rtxpro6000blackwelldc": "rtx-pro-6000-server",
+}  # fmt: skip
+_VGPU = re.compile(
+    r"(?:nvidia |grid )*(?P<board>(?=[a-z])[a-z0-9 -]*?)"
+    r"-(?:(?P<slices>[1-7])-)?(?P<memory>\d{1,3})[qcab]"
+)
+
+
 def mig_of(name: str) -> Mig | None:
-    """The board and the part of it that the name of a MIG instance says; None for other names.
+    """The board and the part of it that a name says, of a MIG instance or a virtual GPU.
+
+    None for other names.
 
     >>> mig_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")
     Mig(board='nvidia a100-sxm4-40gb', slices=1, gigabytes=5)
+    >>> mig_of("GRID A100D-20C"), mig_of("NVIDIA A100-1-5C")  # by time; by compute slices
+    (Mig(board='a100-pcie-80', slices=0, gigabytes=20), Mig(board='a100-pcie-40', slices=1, \
+gigabytes=5))
     """
     match = _MIG.fullmatch(plain(name))
+    board = match["board"] if match else ""
     if match is None:
-        return None
-    return Mig(match["board"], int(match["slices"]), int(match["memory"]))
+        match = _VGPU.fullmatch(plain(name))
+        if match is None or plain(name) in index().names(SHIPPED[0]):
+            return None
+        board = _VIRTUAL.get(re.sub("[ -]", "", match["board"]), match["board"])
+    return Mig(board, int(match["slices"] or 0), int(match["memory"]))
 
 
 def mig_part(mig: Mig, board: str) -> Part:
@@ -132,6 +172,8 @@ def mig_part(mig: Mig, board: str) -> Part:
     >>> round(mig_part(Mig("h100", 1, 10), "h100-sxm5-80").compute, 4)  # 16 of 132
     0.1212
     """
+    if not mig.slices:
+        return _in_time(mig, board)
     if board not in MIG:
         message = f"no MIG profiles of {board} are known: write {board}, and hardware.share"
         raise NotFoundError(Problem(key=KEY, message=message))
@@ -141,6 +183,24 @@ def mig_part(mig: Mig, board: str) -> Part:
             return _part(chip, cut)
     message = f"no MIG profile {mig.profile} of {board}; it has {', '.join(_profiles(board))}"
     raise NotFoundError(Problem(key=KEY, message=message))
+
+
+def _in_time(virtual: Mig, board: str) -> Part:
+    """What a virtual GPU has of a board that several share by time: as much as of the memory."""
+    heads = [head for kind in SHIPPED for head in index().heads(kind)]
+    whole = next((head.gigabytes for head in heads if head.id == board), None)
+    if whole is None or virtual.gigabytes > whole * SOLD:
+        has = "" if whole is None else f", which has {whole:.0f} GB"
+        message = f"no virtual GPU of {virtual.gigabytes} GB is known of {board}{has}"
+        raise NotFoundError(Problem(key=KEY, message=message))
+    parts = math.ceil(whole / virtual.gigabytes - 0.05)
+    if parts == 1:
+        return Part(1.0, 1.0, 1.0, "")
+    why = (
+        f"a virtual GPU of {virtual.gigabytes} GB is one of {parts} of its board: that share of "
+        "the time and of what the board draws, as if others used the rest"
+    )
+    return Part(1 / parts, 1 / parts, 1 / parts, why, "NVIDIA, Virtual GPU Software User Guide")
 
 
 def share_part(share: float, board: str) -> Part | None:

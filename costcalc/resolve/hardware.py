@@ -72,7 +72,7 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
                 key="hardware.share",
                 value=part.slices,
                 basis="given",
-                source="NVIDIA, Multi-Instance GPU User Guide",
+                source=part.source,
                 why=part.why,
             )
         )

@@ -6,7 +6,7 @@ from costcalc.base.errors import NotFoundError
 from costcalc.catalog.accelerator import find
 from costcalc.catalog.index import Head
 from costcalc.catalog.matching import compact, counted, entries, words
-from costcalc.catalog.parts import Mig, mig_of
+from costcalc.catalog.parts import Mig, mig_of, mig_part
 
 BOARDS = (
     Head("a", "rtx-4060-laptop", ("NVIDIA GeForce RTX 4060 Laptop GPU", "RTX 4060 Mobile")),
@@ -94,11 +94,110 @@ def test_a_mig_instance_says_its_board_and_its_part():
     [
         ("A100 60GB", "a100-sxm-64, a100-sxm4-40, a100-sxm4-80, a100-pcie-80"),
         ("Gaudi4", "gaudi2, gaudi3"),
-        ("MI355", "mi355x, mi325x, mi350x, mi455x"),
-        ("Quadro X", "quadro-k620, quadro-p400, quadro-p600, quadro-p620"),
+        ("MI385", "mi325x, mi350x, mi355x, mi308x"),
+        ("Quadro X", "quadro-k420, quadro-k600, quadro-k620, quadro-m520-laptop"),
     ],
 )
 def test_a_name_that_is_none_is_told_those_like_it(name, near):
     with pytest.raises(NotFoundError) as caught:
         find(name)
     assert f"; nearest: {near}; " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "mig", "board"),
+    [
+        # NVIDIA's virtual GPU types: D is twice the memory, X and XM the SXM boards
+        ("GRID A100-10C", Mig("a100-pcie-40", 0, 10), "a100-pcie-40"),
+        ("GRID A100DX-20C", Mig("a100-sxm4-80", 0, 20), "a100-sxm4-80"),
+        ("NVIDIA H100XM-80C", Mig("h100-sxm5-80", 0, 80), "h100-sxm5-80"),
+        ("GRID V100D-8Q", Mig("v100-pcie-32", 0, 8), "v100-pcie-32"),
+        ("NVIDIA A40-8Q", Mig("a40", 0, 8), "a40"),
+        ("NVIDIA RTX6000-Ada-48Q", Mig("rtx6000-ada", 0, 48), "rtx-6000-ada"),
+        ("GRID RTX6000-24Q", Mig("quadro-rtx-6000", 0, 24), "quadro-rtx-6000"),
+        ("NVIDIA A100-1-5C", Mig("a100-pcie-40", 1, 5), "a100-pcie-40"),  # backed by MIG
+    ],
+)
+def test_a_virtual_gpu_says_its_board_and_its_part(name, mig, board):
+    assert mig_of(name) == mig
+    assert find(name).id == board
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("NVIDIA A40-8Q", 6),  # 48 GB, of which software sees 45
+        ("GRID T4-8C", 2),
+        ("GRID M60-8Q", 2),  # a board has two chips of 8 GB
+        ("NVIDIA A16-16Q", 4),  # and this one four of 16
+        ("GRID A10-24C", 1),
+        ("NVIDIA L40-48Q", 1),
+    ],
+)
+def test_a_virtual_gpu_has_as_much_of_its_board_as_of_its_memory(name, parts):
+    part = mig_part(mig_of(name), find(name).id)
+    assert (part.slices, part.compute, part.memory) == pytest.approx((1 / parts,) * 3)
+    assert ("virtual GPU" in part.why) == (parts > 1)
+
+
+def test_a_virtual_gpu_larger_than_its_board_is_refused():
+    with pytest.raises(NotFoundError) as caught:
+        find("GRID A100-80C")
+    assert str(caught.value) == (
+        "hardware.accelerator: no virtual GPU of 80 GB is known of a100-pcie-40, which has 40 GB"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "board"),
+    [
+        ("RTX 4090 24GB", "rtx-4090"),  # not the 4090 D, which has as much
+        ("T4 16GB", "t4"),  # of which software sees 15
+        ("L4 24 GB", "l4"),
+        ("M2 Ultra 192GB", "m2-ultra"),
+        ("RTX 3060 Laptop 6GB", "rtx-3060-laptop"),
+        ("NVIDIA Jetson Nano Developer Kit", "jetson-nano"),  # never the Orin Nano
+        ("Jetson Orin Nano Engineering Reference Developer Kit Super", "jetson-orin-nano-8"),
+        ("GA102 [GeForce RTX 3060 Lite Hash Rate]", "rtx-3060-12"),
+        ("Aldebaran/MI200 [Instinct MI210]", "mi210"),  # lspci
+        ("GA104M [GeForce RTX 3070 Mobile / Max-Q]", "rtx-3070-laptop"),
+        ("GH100 [H100 SXM5 80GB]", "h100-sxm5-80"),
+        ("nvidia-tesla-a100", "a100-sxm4-40"),  # Google's, of 40 GB
+        ("nvidia-a100-80gb", "a100-sxm4-80"),
+        ("NVIDIA A100", "a100-sxm4-80"),
+        ("NVIDIA T400 4GB", "t400-4"),
+        ("cloud tpu v3", "tpu-v3"),
+        ("TPU v5 lite", "tpu-v5e"),
+        ("AMD_Instinct_MI325_OAM", "mi325x"),
+    ],
+)
+def test_what_drivers_clouds_and_people_call_a_board(written, board):
+    assert find(written).id == board
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("RTX 4090 48GB", "no accelerator RTX 4090 48GB; nearest: rtx-4090"),  # rebuilt by hand
+        ("RTX 2080 Ti 22GB", "no accelerator RTX 2080 Ti 22GB; nearest: rtx-2080-ti"),
+        (
+            "Navi 31 [Radeon RX 7900 XT/7900 XTX]",
+            '"Navi 31 [Radeon RX 7900 XT/7900 XTX]" may be rx-7900-xt, rx-7900-xtx: write which',
+        ),
+        ("gfx1103", '"gfx1103" may be radeon-740m, radeon-760m, radeon-780m: write which'),
+        (
+            "AMD Radeon Graphics",
+            '"AMD Radeon Graphics" is what several chips are called: write the target that '
+            "rocminfo prints (gfx1151), or the board's or processor's name; costcalc hardware list",
+        ),
+        ("DGX H100", '"DGX H100" is a host of 8 h100-sxm5-80: write hardware.instance: dgx-h100'),
+        (
+            "ct5lp-hightpu-4t",
+            '"ct5lp-hightpu-4t" is a host of 4 tpu-v5e: write hardware.instance: ct5lp-hightpu-4t',
+        ),
+    ],
+)
+def test_what_is_no_one_board_is_refused_with_the_way_out(written, said):
+    with pytest.raises(NotFoundError) as caught:
+        find(written)
+    assert str(caught.value).startswith(f"hardware.accelerator: {said}")
