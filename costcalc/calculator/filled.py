@@ -101,13 +101,24 @@ def copied(value: Mapping[str, object]) -> dict[str, object]:
 def carried(run: dict[str, object], parts: Sequence[Calculated]) -> dict[str, object]:
     """The run with what stands in a config.json in the place of its path, where that is all."""
     for part in parts:
-        own = run
-        stages = run.get("stages")
+        stages, stage = run.get("stages"), run
         if part.given.own and isinstance(stages, list):
             stage = stages[int(part.given.own[-1])]
-            own = stage if isinstance(stage.get("model"), dict) else run
-        inlined(own, part.trained.config)
+        inlined(_with_model(stage, run), part.trained.config)
+        taught = _under(stage, "training", "teacher") or _under(run, "training", "teacher")
+        inlined({"model": taught}, part.trained.teacher)
     return run
+
+
+def _with_model(stage: dict[str, object], run: dict[str, object]) -> dict[str, object]:
+    return stage if isinstance(stage.get("model"), dict) else run
+
+
+def _under(run: Mapping[str, object], *path: str) -> object:
+    found: object = run
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def inlined(run: dict[str, object], config: Mapping[str, object] | None) -> dict[str, object]:

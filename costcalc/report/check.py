@@ -121,7 +121,7 @@ def _closure(report: Report) -> Step:
     try:
         found = (*closure.discrepancies(report), *identities.discrepancies(report))
         number = closure.checked(report)
-    except (TypeError, AttributeError, KeyError, ValueError, ArithmeticError) as error:
+    except (TypeError, AttributeError, LookupError, ValueError, ArithmeticError) as error:
         line = f"stages or runs are not in the shape of a report ({type(error).__name__})"
         return Step(title=title, said="cannot be checked", discrepancies=(line,))
     said = f"{number} figures follow from their parts; sums and ranges hold"
@@ -135,7 +135,7 @@ def _again(report: Report) -> Step:
     try:
         again = recompute(report)
     except (
-        *(InputError, TypeError, AttributeError, KeyError, ValueError, ArithmeticError),
+        *(InputError, TypeError, AttributeError, LookupError, ValueError, ArithmeticError),
         OSError,  # the name of a profile that no file can have
     ) as error:
         line = f"the run cannot be calculated again ({type(error).__name__})"

@@ -7,7 +7,7 @@ measurement that a report carries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Measurement, Meter, Report
@@ -18,6 +18,13 @@ _HOLDS = {
     "hosts": {"cpu", "memory", "hosts", "host_rest"},
     "network": {"network"},
 }
+#: names that a part of an energy may have
+PARTS = frozenset[str]().union(*_HOLDS.values())
+#: how an attempt can stand or have ended
+Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
+#: what was predicted beside what came, in this order
+COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
+_HOST = {"cpu": "processors", "memory": "memory"}
 _TIME = "time × "  # so begins what is no meter
 NO_METER = f"{_TIME}the power of the profile (costcalc)"
 Section = Mapping[str, Any]
@@ -126,6 +133,14 @@ def mostly_measured(parts: Sequence[Section]) -> bool:
     counted = [part for part in parts if part.get("counted", True)]
     measured = sum(part["energy"] for part in counted if part["basis"] == "measured")
     return bool(measured >= sum(part["energy"] for part in counted) / 2)
+
+
+def not_counted(parts: Sequence[Section], *, devices: bool) -> list[str]:
+    """What the energy of hardware without a profile does not hold; ``devices``: it had some."""
+    counted = {part["component"] for part in parts if part.get("counted", True)}
+    lacking = [word for name, word in _HOST.items() if name not in counted]
+    dark = ["accelerators"] if devices and "device" not in counted else []
+    return [*dark, *lacking, "the rest of the machine"]
 
 
 def boundary(made: Section, parts: Sequence[Section]) -> dict[str, object]:

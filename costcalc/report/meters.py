@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
 _ROUNDED = 0.5  # attempts list whole devices
-_DRAWN = 0.01  # of a sum of ends, which the report has as percentiles of draws between them
 _BASES = ("measured", "modelled")
 Record = Mapping[str, object]
 
@@ -59,21 +58,27 @@ def _components(parts: Sequence[Record]) -> Iterator[str]:
 
 def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterator[str]:
     """Parts of a measured energy sum to it, and so do their ends; none is counted twice."""
-    whole = figures(report).get("energy_it")
+    whole = _energy(report)
     for name, end in (("energy", "value"), ("low", "low"), ("high", "high")):
         said = whole.get(end) if whole else None
         numbers = [_end(one, name) for one in counted]
         total = sum(one for one in numbers if one is not None)
         told = number(said)
-        near = tolerance if end == "value" else _DRAWN
-        if not counted or told is None or None in numbers or close(total, told, near):
+        if not counted or told is None or None in numbers or close(total, told, tolerance):
             continue
         what = "measurement.components" + ("" if name == "energy" else f" {name}")
-        yield f"{what}: sum to {total:.6g} kWh; results.energy_it is {told:.6g}"
+        yield f"{what}: sum to {total:.6g} kWh; measured.energy_it is {told:.6g}"
     names = {str(one.get("component")) for one in counted}
     for twice in _TWICE:
         if twice <= names:
             yield f"measurement.components: {' and '.join(sorted(twice))} are the same, twice"
+
+
+def _energy(report: Report) -> Record:
+    """The energy that went into the figures, before its ends are drawn between."""
+    items = [item for item in report.get("assumptions") or () if isinstance(item, Mapping)]
+    found = [item for item in items if item.get("key") == "measured.energy_it"]
+    return found[0] if found else {}
 
 
 def _end(part: Record, name: str) -> float | None:

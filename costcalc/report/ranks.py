@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: ranks of one machine agree to this share in their hours, and to twice as much in their energy
 ALIKE = 0.05
+#: so begins what is said of a report that was not counted
+LEFT_OUT = "left out, as another rank metered the same machine"
 Pair = tuple[str, "Report"]
 Run = Mapping[str, object]
 
@@ -45,7 +47,7 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
             if twin is not None
         )
         if ranks == "one" and len(found) == len(runs):
-            notes.append(f"left out, as another rank metered the same machine: {named}")
+            notes.append(f"{LEFT_OUT}: {named}")
             continue
         message = f"meters the same kind of machine at the same time: {named}; "
         message += (

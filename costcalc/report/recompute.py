@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError, shown, wrong
-from costcalc.calculator.document import kind, sections
+from costcalc.calculator.document import sections
 from costcalc.calculator.result import EARLIER, MODEL_VERSION
+from costcalc.report import witnessed
 from costcalc.report.metered import dressed, recorded
 from costcalc.report.project import merge, parts_of
+from costcalc.report.ranks import LEFT_OUT
+from costcalc.report.unprofiled import again as unprofiled
+from costcalc.report.unprofiled import is_unprofiled
 from costcalc.report.whole import differences
 from costcalc.runfile.asked import asked as asked_for
 
@@ -37,12 +41,10 @@ class Again:
 
     def said(self) -> str:
         """In one line."""
-        if self.found:
-            return "differs"
         parts = "" if self.of == 1 else f"{self.done} of {self.of} parts: "
         made = [f"{parts}every section as it was; values to 1e-9, ranges to 1e-6"]
         return "; ".join(
-            made * bool(self.done)
+            (["differs"] if self.found else made * bool(self.done))
             + ["not recomputed here: " + "; ".join(self.reasons)] * bool(self.reasons)
         )
 
@@ -74,9 +76,13 @@ def _merged_again(report: Report, parts: list[Report]) -> Report:
     named = [(str(part.get("name")), cast("Mapping[str, object]", part)) for part in parts]
     made = merge(named, name=str(report.get("name")), ranks="each")
     left_out = (report.get("details") or {}).get("left_out")
-    if left_out:  # which ranks were not counted nothing of what is kept can tell
-        made["details"]["left_out"] = left_out
+    if isinstance(left_out, list) and left_out and all(map(_is_of_ranks, left_out)):
+        made["details"]["left_out"] = left_out  # which ranks these were nothing kept can tell
     return made
+
+
+def _is_of_ranks(note: object) -> bool:
+    return isinstance(note, str) and note.startswith(f"{LEFT_OUT}: ")
 
 
 def _held(report: Mapping[str, object] | Report) -> dict[str, object]:
@@ -102,27 +108,12 @@ def _one(report: Report) -> tuple[str, list[str]]:
 
 
 def _run_again(report: Report) -> Iterator[str]:
-    if _of_unknown_hardware(report):
-        made = cast("Report", {**report, "kind": kind(report["results"])})
-    else:
-        try:
-            made = _estimated(report)
-        except CostcalcError as error:
-            yield f"run: this costcalc refuses it: {str(error).splitlines()[0]}"
-            return
+    try:
+        made = unprofiled(report) if is_unprofiled(report) else _estimated(report)
+    except CostcalcError as error:
+        yield f"run: this costcalc refuses it: {str(error).splitlines()[0]}"
+        return
     yield from _compared(report, made)
-
-
-# What nothing but a profile of the hardware can say.
-_OF_A_PROFILE = ("utilization", "memory_per_device", "cost", "carbon_embodied", "carbon_total")
-
-
-def _of_unknown_hardware(report: Report) -> bool:
-    """Whether a tracker wrote it that knew no profile: the meters and the clock are all."""
-    found = cast("Mapping[str, Mapping[str, object]]", report["results"])
-    unknown = all(found[name]["value"] is None for name in _OF_A_PROFILE)
-    described = any("accelerators/" in name for name in report["data"])
-    return "tracking" in (report.get("details") or {}) and unknown and not described
 
 
 def _version(report: Report) -> tuple[str, list[str]]:
@@ -187,6 +178,7 @@ _KEPT = (
 
 def _compared(report: Report, made: Report) -> Iterator[str]:
     told, details = cast("Mapping[str, object]", report), report.get("details") or {}
+    yield from witnessed.discrepancies(report)
     if "tracking" in details:
         made = dressed(made, told)
     elif "imported" in details and report["run"]:
@@ -219,11 +211,14 @@ def _files(run: object) -> list[str]:
     return found + [name for value in run.values() for name in _files(value)]
 
 
+_OF_A_MODEL = ("config.json", "model_index.json", "adapter_config.json")  # of a folder of one
+
+
 def _unlisted(report: Report) -> Iterator[str]:
     """Files of a model that the run names and ``data`` does not list."""
     listed = {name.rpartition("/")[2] for name in report["data"]}
     for name in _named(report["run"]):
-        if not {name.rpartition("/")[2], "config.json"} & listed:
+        if not {name.rpartition("/")[2], *_OF_A_MODEL} & listed:
             yield name[:80]
 
 

@@ -13,7 +13,7 @@ from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import SHAPE_KEYS, Model
 from costcalc.runfile.workload import Inline
 from costcalc.workload import hf
-from costcalc.workload.adapter import Adapter
+from costcalc.workload.adapter import Adapter, folder_of
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.families import build
 from costcalc.workload.families.heads import asked as asked_head
@@ -162,7 +162,13 @@ def _config(path: Path, asked: Model) -> Described:
     known = _checkpoint(checkpoint, found)
     told = None if found else checkpoint  # with an adapter beside it there are more files
     config, files = hf.carried(path, told, head=asked.head, labels=asked.labels)
-    return replace(known, config=config, files=files)
+    return replace(known, config=config, files=files | _of_adapter(path))
+
+
+def _of_adapter(path: Path) -> dict[str, str]:
+    """The digest of an adapter's own configuration, where there is one."""
+    found = folder_of(path)
+    return hf.digests(found) if found is not None else {}
 
 
 def _checkpoint(checkpoint: Checkpoint, found: Adapter | None = None) -> Described:
@@ -181,9 +187,12 @@ def _adapted(path: Path, found: Adapter, asked: Model) -> Described:
     """The base of an adapter: a folder beside it or on disk, else a preset of that name."""
     for folder in (path.parent / found.base, path / found.base):
         if found.base and (folder / "config.json").is_file():
-            return replace(_config(folder, asked), adapter=found)
+            base = _config(folder, asked)  # of another folder than the run names: not carried
+            files = {**hf.digests(folder / "config.json"), **base.files, **_of_adapter(path)}
+            return replace(base, adapter=found, config=None, files=files)
     try:
-        return replace(_named(found.base, asked), adapter=found)
+        base = _named(found.base, asked)
+        return replace(base, adapter=found, files={**base.files, **_of_adapter(path)})
     except NotFoundError:
         raise wrong(
             "model.config",

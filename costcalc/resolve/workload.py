@@ -46,6 +46,7 @@ class Trained:
     name: str = ""
     workload: str | None = None  # of what only its FLOPs are known: cnn, diffusion, speech, …
     config: Mapping[str, object] | None = None  # the whole of the file that says the model
+    teacher: Mapping[str, object] | None = None  # the same of the model that it learns from
 
     def assumed(self, key: str) -> Assumption | Choice | None:
         """What was assumed under a key; None where it was said."""
@@ -65,8 +66,9 @@ def trained(given: Input) -> Trained:
     said = stated(given, "training.sample_tokens", "token")
     assumed: list[Assumption | Choice] = [said] if said else []
     fields = known.fields | _training(training, known, assumed)
-    if training.teacher is not None:
-        fields |= _teacher(training.teacher, given)
+    taught = described(training.teacher, given) if training.teacher is not None else None
+    if taught is not None:
+        fields |= _teacher(taught.fields)
     try:
         work = workload(WorkloadInput(**fields))  # type: ignore[arg-type]  # each of its kind
     except InputError as error:
@@ -80,10 +82,11 @@ def trained(given: Input) -> Trained:
             *work.notes,
             *_of_length(assumed),
         ),
-        files=known.files,
+        files={**known.files, **(taught.files if taught else {})},
         name=known.name,
         workload=known.workload,
         config=known.config,
+        teacher=taught.config if taught else None,
     )
 
 
@@ -101,8 +104,7 @@ def _sized(training: Training, model: Model) -> bool:
     return model.flops is not None or any(getattr(training, name) for name in names)
 
 
-def _teacher(asked: Model, given: Input) -> dict[str, object]:
-    known = described(asked, given).fields
+def _teacher(known: Mapping[str, object]) -> dict[str, object]:
     if "architecture" in known:
         return {"teacher": known["architecture"]}
     return {"teacher_parameters": known.get("active_parameters") or known.get("parameters")}

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from costcalc.base.human import human
 from costcalc.base.units import unit
+from costcalc.report.metered import not_counted
 from costcalc.tracking.energy_parts import EnergyPart
 from costcalc.tracking.merge import Totals
 
 _KWH = unit("kWh").factor
 _DRIVERS = ("NVML", "AMD SMI")
 _HOST = {"cpu": "processors", "memory": "memory"}
-_REST = "the rest of the machine"
 
 
 def coverage(totals: Totals, parts: Sequence[EnergyPart], *, whole: bool) -> dict[str, object]:
@@ -24,7 +24,9 @@ def coverage(totals: Totals, parts: Sequence[EnergyPart], *, whole: bool) -> dic
     if silent := _unmetered(totals, parts):
         found["unmetered"] = silent
     if not whole and parts:
-        found["not_counted"] = _not_counted(totals, parts)
+        found["not_counted"] = not_counted(
+            [part.to_dict() for part in parts], devices=bool(totals.devices)
+        )
     if others := totals.others:
         found["others"] = [
             {"component": name, "energy": joules / _KWH, "unit": "kWh"}
@@ -62,14 +64,6 @@ def _unmetered(totals: Totals, parts: Sequence[EnergyPart]) -> list[dict[str, st
         would = "RAPL, where /sys/class/powercap can be read"
         found.append({"what": " and ".join(silent), "why": why["RAPL"], "would": would})
     return found
-
-
-def _not_counted(totals: Totals, parts: Sequence[EnergyPart]) -> list[str]:
-    counted = {part.component for part in parts if part.counted}
-    lacking = [word for name, word in _HOST.items() if name not in counted]
-    if totals.devices and "device" not in counted:
-        lacking.insert(0, "accelerators")
-    return [*lacking, _REST]
 
 
 def lines(measurement: Mapping[str, object]) -> list[str]:

@@ -9,22 +9,18 @@ from collections.abc import Mapping
 
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
+from costcalc.calculator.unprofiled import DATA_KEYS, trained_on
 from costcalc.catalog import accelerator as accelerators
 from costcalc.resolve.hardware import devices_of
 from costcalc.resolve.measured import JobRun
 from costcalc.resolve.names import folders
 from costcalc.runfile.rules import Lacking
-from costcalc.runfile.schema import DATA_ONE_OF, Training
+from costcalc.runfile.schema import Training
 from costcalc.runfile.values import MeasuredRate
 from costcalc.tracking.achieved import Achieved
 from costcalc.tracking.merge import Totals, named
 from costcalc.tracking.plan import Plan
 
-_DATA_KEYS = (
-    *(key for key in DATA_ONE_OF if key != "prompts"),
-    "dataset_tokens",
-    "dataset_samples",
-)
 SPEED_KEYS = ("throughput", "goodput")
 _PLANNED_SPEED = ("utilization", "utilization_basis", "calibrate", *SPEED_KEYS)
 _OF_THE_FABRIC = ("scale_up", "scale_out")  # all of a hardware section that holds on other devices
@@ -47,32 +43,25 @@ def measured_job(totals: Totals, plan: Plan, seen: Achieved) -> tuple[JobRun | N
     return job.changed("measured", device_hours=hours), notes
 
 
-def trained_on(job: JobRun, seen: Achieved) -> JobRun:
-    """The run with the data that were counted, of one of its runs."""
-    assert seen.amount is not None
-    counted = {f"{seen.unit}s": seen.amount}
-    return job.changed("training", without=(*_DATA_KEYS, "runs"), **counted)
-
-
 def _data(job: JobRun, totals: Totals, plan: Plan, seen: Achieved) -> tuple[JobRun, list[str]]:
     """The run with what it was trained on, and how fast, as far as that is known."""
     training = job.run.training or Training()
     if Lacking.MODEL in plan.lacks:
-        without = (*_DATA_KEYS, "runs")
+        without = (*DATA_KEYS, "runs")
         return (job.changed("training", without=without) if job.run.training else job), []
     if seen.amount:
-        job = trained_on(job, seen)
+        job = trained_on(job, seen.amount, seen.unit)
         if seen.rate:
             goodput = min(seen.amount / seen.rate / max(totals.elapsed, 1e-9), 1.0)
             rate = MeasuredRate(seen.rate, f"{seen.unit}/s")
             job = job.changed("hardware", throughput=rate, goodput=goodput)
         return job, []
-    planned = any(getattr(training, key) is not None for key in _DATA_KEYS)
+    planned = any(getattr(training, key) is not None for key in DATA_KEYS)
     if planned and totals.attempts and totals.attempts[-1].status == "completed":
         note = "nothing counted the data: what the run file plans is taken to be done"
         return job.changed("training", without=("runs",)), [note]
     note = "what was trained on is not known: nothing counted the data"
-    return job.lacking("model").changed("training", without=(*_DATA_KEYS, "runs")), [note]
+    return job.lacking("model").changed("training", without=(*DATA_KEYS, "runs")), [note]
 
 
 def _hardware(totals: Totals, plan: Plan) -> tuple[JobRun | None, list[str]]:

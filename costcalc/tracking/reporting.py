@@ -15,7 +15,7 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
-from costcalc.report.metered import calibrate, dressed
+from costcalc.report.metered import COMPARED, calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
 from costcalc.tracking.coverage import coverage, shared
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
 _SHORT = 1e-3  # of the time, below which a gap changes no figure
-COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 
 
 # --- the report ----------------------------------------------------------------------------------

@@ -103,18 +103,36 @@ def carried(
 ) -> tuple[Mapping[str, object] | None, dict[str, str]]:
     """What stands in the config.json, where it alone says the model; else the file's digest."""
     file = path / "config.json" if path.is_dir() else path
-    if not file.is_file():  # a pipeline of diffusers: several files
-        return None, {}
+    if not file.is_file():
+        return None, _of_pipeline(path)
     text = _text(file)
     if load_text(text, str(file), head=head, labels=labels) == checkpoint:
         return parse(text, str(file)), {}
-    return None, {str(file): f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"}
+    return None, digests(file)
+
+
+def digests(*files: Path) -> dict[str, str]:
+    """The digest of each file's text, as the data of a report list it."""
+    texts = {str(file): _text(file) for file in files}
+    return {
+        name: f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" for name, text in texts.items()
+    }
+
+
+def _of_pipeline(folder: Path) -> dict[str, str]:
+    """What a pipeline of diffusers is known by: its index, and the shape of what is trained."""
+    part = _denoiser(folder)
+    return digests(folder / PIPELINE, folder / str(part) / "config.json")
+
+
+def _denoiser(folder: Path) -> str | None:
+    index = parse(_text(folder / PIPELINE), str(folder / PIPELINE))
+    return next((name for name in ("transformer", "unet") if name in index), None)
 
 
 def _pipeline(folder: Path) -> Checkpoint:
     """The part of a pipeline of diffusers that is trained: its denoiser."""
-    index = parse(_text(folder / PIPELINE), str(folder / PIPELINE))
-    part = next((name for name in ("transformer", "unet") if name in index), None)
+    part = _denoiser(folder)
     if part is None or not (folder / part / "config.json").is_file():
         wanted = part or "transformer or unet"
         refuse(folder, f"expected {wanted}/config.json of this pipeline of diffusers; got none")

@@ -20,6 +20,11 @@ from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.merge import totals
+from costcalc.tracking.plan import predicted, prepare
+from costcalc.tracking.records import Device, Energy, Place, Sample, Start
+from costcalc.tracking.reporting import report
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = {
@@ -217,6 +222,37 @@ def costed() -> Report:
     return dict(recorded([row], name="n", tool="T", version="1", boundary="all", costing=place))
 
 
+def unprofiled() -> Report:
+    """Two hours of 300 W of a board that no profile describes: 0.6 kWh, and nobody saw the host."""
+    board = Device(uuid="G0", name="NVIDIA H900")
+    seen = Energy(joules=300.0 * 7200, basis="measured", meter="NVML", component="device")
+    place = Place(job="slurm:42", node=0, nodes=1)
+    start = Start(
+        job="slurm:42",
+        writer="w",
+        machine={},
+        time=0.0,
+        boot="b",
+        host="node-17",
+        devices=(board,),
+        place=place,
+    )
+    last = Sample(
+        time=7200.0,
+        elapsed=7200.0,
+        energy={"gpu:G0": seen},
+        status="completed",
+        tokens=10**9,
+        steps=1000,
+        timed=900,
+        busy=6300.0,
+    )
+    run = {"model": {"preset": "gpt2"}, "site": {"region": "FR"}}
+    plan = prepare(run)
+    before, why = predicted(plan)
+    return report(totals([Written(start=start, last=last)]), plan, before, why_not=why)
+
+
 def of_kind(kind: str, estimate: Report) -> Report:
     if kind == "merged":
         parts = [("a", estimate), ("b", imported()), ("c", made_kind("tracked"))]
@@ -227,13 +263,15 @@ def of_kind(kind: str, estimate: Report) -> Report:
         "stages": lambda: costcalc.estimate(stages).to_dict(),
         "imported": imported,
         "costed": costed,
+        "unprofiled": unprofiled,
     }
     return others[kind]() if kind in others else made_kind(kind)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    "kind", ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked"]
+    "kind",
+    ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked", "unprofiled"],
 )
 def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
     """Of what costcalc calculates any, of what was measured any that follows from the rest."""
@@ -246,6 +284,8 @@ def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) ->
 
 # In docs/report.md, under "What verify cannot know".
 TRACKER = ("after_hours", "processes", "ranks", "nodes", "status", "steps", "notes", "predicted")
+# Of hardware without a profile: what was counted and timed, and what it is called.
+UNPROFILED = (("details", "hardware"), ("details", "work", "data"))
 
 
 def only_a_meter(path: tuple[Any, ...]) -> bool:
@@ -264,7 +304,100 @@ def only_a_meter(path: tuple[Any, ...]) -> bool:
 
 def _of_a_tool(path: tuple[Any, ...]) -> bool:
     told = path[:2] == ("details", "tracking") and any(key in TRACKER for key in path[2:])
+    told = told or any(path[: len(known)] == known for known in UNPROFILED)
     return told or path[:2] in (("details", "imported"), ("details", "place"))
+
+
+# --- the form of what only a meter knows ----------------------------------------------------------
+
+FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
+    "a key of the tracker's": (
+        "tracked",
+        lambda made: made["details"]["tracking"].update(approved=True),
+        "details.tracking.approved: unknown key; costcalc writes none",
+    ),
+    "hours of an attempt": (
+        "tracked",
+        lambda made: made["details"]["tracking"]["attempts"][0].update(hours=None),
+        "details.tracking.attempts[0].hours: expected a number, 0 or more; got null",
+    ),
+    "devices as text": (
+        "tracked",
+        lambda made: made["details"]["tracking"]["attempts"][0].update(devices="8"),
+        "details.tracking.attempts[0].devices: expected a whole number, 0 or more; got 8",
+    ),
+    "what was predicted": (
+        "tracked",
+        lambda made: made["details"]["tracking"]["predicted"]["figures"].reverse(),
+        "details.tracking.predicted.figures: in another order, or one twice",
+    ),
+    "a range of what was predicted": (
+        "tracked",
+        lambda made: made["details"]["tracking"]["predicted"]["figures"][0].update(high=0.0),
+        "details.tracking.predicted.figures[0]: its range does not contain what was predicted",
+    ),
+    "a rate over all of the time": (
+        "unprofiled",
+        lambda made: made["details"]["tracking"].pop("throughput_of_wall_clock"),
+        "details.tracking.throughput_of_wall_clock: missing; data were counted",
+    ),
+    "gaps": (
+        "tracked",
+        lambda made: made["measurement"].update(gaps=-1.0),
+        "measurement.gaps: expected a number, 0 or more; got -1",
+    ),
+    "one end of a part": (
+        "tracked",
+        lambda made: made["measurement"]["components"][1].pop("low"),
+        "measurement.components[1]: has one end of a range",
+    ),
+    "what is not counted": (
+        "unprofiled",
+        lambda made: made["measurement"].update(not_counted=["memory"]),
+        "measurement.not_counted: ['memory']; it is processors, memory, the rest of the machine",
+    ),
+    "a row's key": (
+        "imported",
+        lambda made: made["runs"][0].update(approved=True),
+        "runs[0].approved: unknown key; costcalc writes none",
+    ),
+    "a row's PUE": (
+        "imported",
+        lambda made: made["runs"][0].update(pue=0.5),
+        "runs[0].pue: expected a number, 1 or more, or null; got 0.5",
+    ),
+    "a row's time": (
+        "imported",
+        lambda made: made["runs"][0].update(began="yesterday"),
+        "runs[0].began: expected a time of ISO 8601; got yesterday",
+    ),
+    "a reason for a figure that is known": (
+        "imported",
+        lambda made: made["runs"][0].update(unknown={"energy": "not metered"}),
+        "runs a.unknown: unknown key; recomputed there is none",
+    ),
+    "the tool": (
+        "costed",
+        lambda made: made["details"]["imported"].update(audited_by="us"),
+        "details.imported.audited_by: unknown key; costcalc writes none",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(FORMS))
+def test_what_only_a_meter_knows_keeps_its_form(kind: str, estimate: Report) -> None:
+    of, forge, line = FORMS[kind]
+    made = of_kind(of, estimate)
+    assert holds(made)
+    forge(made)
+    assert line in _again(made).discrepancies
+
+
+def test_rows_gone_are_a_discrepancy_and_no_crash() -> None:
+    made = imported()
+    made["runs"] = []
+    line = "the run cannot be calculated again (IndexError)"
+    assert _again(made).discrepancies == (line,)
 
 
 def test_the_leaves_that_only_a_meter_knows_are_in_the_docs() -> None:

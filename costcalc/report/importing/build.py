@@ -109,7 +109,7 @@ def again(report: Report) -> Report:
     details = cast("Mapping[str, Any]", report.get("details") or {})
     measurement = report.get("measurement")
     return _assembled(
-        [dict(run) for run in report.get("runs") or ()],
+        [_reasoned(run, details["imported"]["name"]) for run in report.get("runs") or ()],
         name=str(report.get("name")),
         tool=details["imported"],
         region=details.get("place"),
@@ -171,7 +171,7 @@ def _row(run: Recorded, tool: str) -> dict[str, Any]:
     hours = run.device_hours
     if hours is None and run.hours is not None and run.devices is not None:
         hours = run.hours * run.devices
-    return {
+    made: dict[str, Any] = {
         "id": _id(tool, run),
         "name": run.name,
         "role": run.role,
@@ -184,8 +184,16 @@ def _row(run: Recorded, tool: str) -> dict[str, Any]:
         "grid": run.grid,
         **({"hardware": run.hardware} if run.hardware else {}),
         **_when(run),
-        **({"unknown": dict(run.why)} if run.why else {}),
     }
+    return _reasoned({**made, "unknown": run.why}, tool)
+
+
+def _reasoned(row: Mapping[str, Any], tool: str) -> dict[str, Any]:
+    """A row with reasons where a figure is null, and nowhere else."""
+    null = {key for key, one in _results(row, tool).items() if one["value"] is None}
+    unknown = {key: why for key, why in (row.get("unknown") or {}).items() if key in null}
+    rest = {key: value for key, value in row.items() if key != "unknown"}
+    return {**rest, "unknown": unknown} if unknown else rest
 
 
 def _when(run: Recorded) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""A tracked report of hardware without a profile, made again of what its meters say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from costcalc.base.errors import wrong
+from costcalc.base.units import unit
+from costcalc.calculator.unprofiled import DARK, Metered, unprofiled
+from costcalc.report.meters import number, section
+from costcalc.resolve.measured import JobRun
+from costcalc.resolve.names import look_up
+from costcalc.runfile.loading import load
+from costcalc.runfile.rules import Lacking
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+# What nothing but a profile of the hardware can say.
+_OF_A_PROFILE = ("utilization", "memory_per_device", "cost", "carbon_embodied", "carbon_total")
+# What a run file plans on other hardware, and where it lies, is no part of the figures.
+_BESIDE = ("hardware", "profiles", "defaults", "limits")
+
+
+def is_unprofiled(report: Report) -> bool:
+    """Whether a tracker wrote it that knew no profile: the meters and the clock are all."""
+    unknown = all(section(report, "results", key).get("value") is None for key in _OF_A_PROFILE)
+    described = any("accelerators/" in name for name in report["data"])
+    return "tracking" in (report.get("details") or {}) and unknown and not described
+
+
+def again(report: Report) -> Report:
+    """The estimate of such a report; what its meters, clocks and counters saw is taken from it.
+
+    Raises:
+        InputError: no run file, or no time.
+    """
+    written = report["run"]
+    asked = {key: value for key, value in written.items() if key not in _BESIDE}
+    run = load(asked, look_up, may_lack=frozenset(Lacking)).run
+    if run.measured is None or run.measured.wall_clock is None:
+        raise wrong("run.measured.wall_clock", "expected how long it took; got nothing")
+    made = unprofiled(JobRun(run=run, written=written), _seen(report, run.measured.wall_clock))
+    return cast("Report", made.to_dict(identify=True))
+
+
+def _seen(report: Report, seconds: float) -> Metered:
+    hours = number(section(report, "results", "device_hours").get("value"))
+    work = section(report, "details", "work")
+    speed = section(report, "results", "throughput")
+    energy = _energy(report)
+    why = str(section(report, "results", "energy_it").get("why"))
+    dark = next((reason for reason in DARK if reason in why), DARK[0])
+    return Metered(
+        seconds=seconds,
+        device_seconds=None if hours is None else hours * unit("device_hour").factor,
+        energy=energy,
+        by_meters=all(part.get("basis") == "measured" for part in _components(report)),
+        dark=dark,
+        amount=number(work.get("data")),
+        datum=str(work.get("datum") or speed.get("unit") or "token").partition("/")[0],
+        rate=_measured(report, "throughput"),
+        step_time=_measured(report, "step_time"),
+        hardware=section(report, "details", "hardware"),
+    )
+
+
+def _measured(report: Report, name: str) -> float | None:
+    figure = section(report, "results", name)
+    return number(figure.get("value")) if figure.get("basis") == "measured" else None
+
+
+def _components(report: Report) -> list[Mapping[str, object]]:
+    found = section(report, "measurement").get("components")
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
+
+
+def _energy(report: Report) -> tuple[float, float, float] | None:
+    """Joules of what counts, with their ends; None where the devices stayed dark."""
+    counted = [part for part in _components(report) if part.get("counted", True)]
+    if not counted or section(report, "results", "energy_it").get("value") is None:
+        return None
+    whole = [sum(_end(part, end) for part in counted) for end in ("energy", "low", "high")]
+    energy, low, high = (kwh * unit("kWh").factor for kwh in whole)
+    return energy, low, high
+
+
+def _end(part: Mapping[str, object], end: str) -> float:
+    return number(part.get(end, part.get("energy"))) or 0.0

@@ -1,0 +1,237 @@
+"""The form of what only a meter, a clock or another tool knows of a run.
+
+Nothing can make these leaves again; but which there are, and what each may be, is known, so that
+nothing is slipped in among them, taken out, or put in the place of a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, get_args
+
+from costcalc.calculator.report_schema import Role
+from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
+from costcalc.report.meters import number, section
+from costcalc.report.unprofiled import is_unprofiled
+from costcalc.report.whole import text
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+Check = tuple[str, Callable[[object], bool]]  # what is expected, and whether it is so
+
+
+def _dated(value: object) -> bool:
+    try:
+        return bool(datetime.fromisoformat(str(value))) and isinstance(value, str)
+    except ValueError:
+        return False
+
+
+def _maybe(check: Check) -> Check:
+    return f"{check[0]}, or null", lambda value: value is None or check[1](value)
+
+
+def _one_of(*words: str) -> Check:
+    return f"one of {', '.join(words)}", lambda value: value in words
+
+
+def _like(pattern: str, said: str) -> Check:
+    return said, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value))
+
+
+WORDS: Check = ("text", lambda value: isinstance(value, str) and bool(value.strip()))
+AMOUNT: Check = ("a number, 0 or more", lambda value: _size(value) >= 0)
+SIGNED: Check = ("a number", lambda value: number(value) is not None)
+FACTOR: Check = ("a number, 1 or more", lambda value: _size(value) >= 1)
+WHOLE: Check = (
+    "a whole number, 0 or more",
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+)
+ID = _like(r"run-[0-9a-f]{12}(-\d{1,6})*", "the id of a run")
+KWH = _one_of("kWh")
+
+
+def _size(value: object) -> float:
+    found = number(value)
+    return -1.0 if found is None else found
+
+
+# Keys that may lack end in "?"; a list holds entries of its one shape.
+_ATTEMPT = {
+    "after_hours": SIGNED,
+    "hours": AMOUNT,
+    **dict.fromkeys(("processes", "ranks", "nodes", "devices"), WHOLE),
+    "status": _one_of(*get_args(Status)),
+}
+_PREDICTED = {
+    "of": _one_of(*COMPARED),
+    "unit": WORDS,
+    **dict.fromkeys(("predicted", "low", "high", "came"), AMOUNT),
+    "basis": WORDS,
+}
+_TRAINING = {"run": ID, "hours": AMOUNT, "steps": WHOLE, "tokens?": AMOUNT}
+_TRACKING: dict[str, Any] = {
+    "attempts": [_ATTEMPT],
+    "steps": WHOLE,
+    "predicted": {},
+    "throughput_of_wall_clock?": {"value": AMOUNT, "unit": WORDS},
+    "pauses?": AMOUNT,
+    "calibrate?": WORDS,
+    "trainings?": [_TRAINING],
+    "notes?": [WORDS],
+    "job?": WORDS,
+}
+_COMPONENT = {
+    "component": _one_of(*sorted(PARTS)),
+    "energy": AMOUNT,
+    "low?": AMOUNT,
+    "high?": AMOUNT,
+    "unit": KWH,
+    "basis": _one_of("measured", "modelled"),
+    "meter": WORDS,
+    "counted?": ("false", lambda value: value is False),
+}
+_MEASUREMENT: dict[str, Any] = {
+    "meters": [{"name": WORDS, "what": WORDS}],
+    "gaps": AMOUNT,
+    "nodes": WHOLE,
+    "components": [_COMPONENT],
+    "why?": WORDS,
+    "unmetered?": [{"what": WORDS, "why": WORDS, "would": WORDS}],
+    "not_counted?": [WORDS],
+    "others?": [{"component": WORDS, "energy": AMOUNT, "unit": KWH}],
+    "missing_nodes?": [WHOLE],
+    "duplicate_nodes?": [WHOLE],
+}
+_TOOL = {"name": WORDS, "version": _maybe(WORDS), "what": WORDS}
+_WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
+_ROW: dict[str, Any] = {
+    "id": ID,
+    "name": _maybe(WORDS),
+    "role": _one_of(*get_args(Role)),
+    "number": SIGNED,
+    **dict.fromkeys(("hours", "devices", "device_hours"), _maybe(AMOUNT)),
+    **dict.fromkeys(("energy", "energy_it", "grid"), _maybe(AMOUNT)),
+    "pue": _maybe(FACTOR),
+    "measured_by": WORDS,
+    "why?": WORDS,
+    "hardware?": WORDS,
+    "unknown?": WORDS,
+    **_WHEN,
+}
+
+
+def discrepancies(report: Report) -> Iterator[str]:
+    """Everything of a tracked or imported report that has not the form of what costcalc writes."""
+    details = report.get("details") or {}
+    if "tracking" in details:
+        yield from _unlike(details["tracking"], _TRACKING, "details.tracking")
+        yield from _unlike(report.get("measurement"), _MEASUREMENT, "measurement")
+        yield from _of_runs(report, {"id": ID})
+        yield from _tracked(report)
+    elif "imported" in details and report["run"]:
+        tool = {**_TOOL, "warnings": [WORDS]}
+        yield from _unlike(details["imported"], tool, "details.imported")
+        yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), **_WHEN})
+    elif "imported" in details:
+        yield from _unlike(details["imported"], _TOOL, "details.imported")
+        yield from _unlike(report.get("warnings"), [WORDS], "warnings")
+        if "place" in details:
+            yield from _unlike(details["place"], WORDS, "details.place")
+        for index, run in enumerate(report.get("runs") or ()):
+            yield from _unlike(run, _ROW, f"runs[{index}]")
+
+
+def _of_runs(report: Report, shape: Mapping[str, Any]) -> Iterator[str]:
+    names = [key.rstrip("?") for key in shape]
+    for index, run in enumerate(report.get("runs") or ()):
+        held = {key: value for key, value in run.items() if key in names}
+        yield from _unlike(held, shape, f"runs[{index}]")
+
+
+def _unlike(value: object, shape: Any, path: str) -> Iterator[str]:
+    """What of a value has not its shape, a line each."""
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            yield f"{path}: expected a list; got {text(value)}"
+            return
+        for index, item in enumerate(value):
+            yield from _unlike(item, shape[0], f"{path}[{index}]")
+    elif isinstance(shape, dict):
+        if not isinstance(value, Mapping):
+            yield f"{path}: expected keys and values; got {text(value)}"
+        elif shape:
+            yield from _unlike_keys(value, shape, path)
+    else:
+        values = value.values() if isinstance(value, Mapping) else [value]
+        expected, is_so = shape
+        yield from (f"{path}: expected {expected}; got {text(v)}" for v in values if not is_so(v))
+
+
+def _unlike_keys(value: Mapping[str, Any], shape: Mapping[str, Any], path: str) -> Iterator[str]:
+    names = {key.rstrip("?"): inner for key, inner in shape.items()}
+    for key in value:
+        if key not in names:
+            yield f"{path}.{str(key)[:60]}: unknown key; costcalc writes none"
+        else:
+            yield from _unlike(value[key], names[key], f"{path}.{key}")
+    for key in shape:
+        if not key.endswith("?") and key not in value:
+            yield f"{path}.{key}: missing"
+
+
+def _tracked(report: Report) -> Iterator[str]:
+    """What of a tracker's own words follows from others of them."""
+    tracking = section(report, "details", "tracking")
+    attempts = tracking.get("attempts")
+    first = section(attempts[0]) if isinstance(attempts, list) and attempts else {}
+    if number(first.get("after_hours")) != 0:
+        yield "details.tracking.attempts[0].after_hours: the first begins after 0 hours"
+    yield from _predicted(section(tracking, "predicted"))
+    for index, part in enumerate(_components(report)):
+        if ("low" in part) is not ("high" in part):
+            yield f"measurement.components[{index}]: has one end of a range"
+    yield from _speed(report)
+    if is_unprofiled(report) and _components(report):
+        held = number(section(report, "results", "device_hours").get("value")) is not None
+        made = not_counted(_components(report), devices=held)
+        said = section(report, "measurement").get("not_counted")
+        if said != made:
+            yield f"measurement.not_counted: {text(said)}; it is {', '.join(made)}"
+
+
+def _components(report: Report) -> list[Mapping[str, Any]]:
+    found = section(report, "measurement").get("components")
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
+
+
+def _predicted(told: Mapping[str, object]) -> Iterator[str]:
+    key = "details.tracking.predicted"
+    if "figures" not in told:
+        yield from _unlike(told, {"why": WORDS}, key)
+        return
+    yield from _unlike(told, {"share_of_plan": AMOUNT, "figures": [_PREDICTED]}, key)
+    figures = told["figures"]
+    rows = [section(row) for row in figures] if isinstance(figures, list) else []
+    named = [str(row.get("of")) for row in rows]
+    if named != [name for name in COMPARED if name in named]:
+        yield f"{key}.figures: in another order, or one twice"
+    for index, row in enumerate(rows):
+        low, value, high = (number(row.get(end)) for end in ("low", "predicted", "high"))
+        if low is not None and value is not None and high is not None:
+            slack = 1e-9 * abs(value)
+            if not low - slack <= value <= high + slack:
+                yield f"{key}.figures[{index}]: its range does not contain what was predicted"
+
+
+def _speed(report: Report) -> Iterator[str]:
+    """What was counted while it trained is told over all of its time too."""
+    if is_unprofiled(report):
+        counted = section(report, "results", "throughput").get("value") is not None
+    else:
+        counted = section(report, "run", "hardware").get("throughput") is not None
+    if counted and "throughput_of_wall_clock" not in section(report, "details", "tracking"):
+        yield "details.tracking.throughput_of_wall_clock: missing; data were counted"
