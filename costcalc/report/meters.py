@@ -76,9 +76,10 @@ def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterat
 
 def _energy(report: Report) -> Record:
     """The energy that went into the figures, before its ends are drawn between."""
-    items = [item for item in report.get("assumptions") or () if isinstance(item, Mapping)]
-    found = [item for item in items if item.get("key") == "measured.energy_it"]
-    return found[0] if found else {}
+    for item in report.get("assumptions") or ():
+        if section(item).get("key") == "measured.energy_it":
+            return section(item)
+    return {}
 
 
 def _end(part: Record, name: str) -> float | None:

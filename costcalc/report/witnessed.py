@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
@@ -73,7 +73,7 @@ _PREDICTED = {
     "basis": WORDS,
 }
 _TRAINING = {"run": ID, "hours": AMOUNT, "steps": WHOLE, "tokens?": AMOUNT}
-_TRACKING: dict[str, Any] = {
+_TRACKING: dict[str, object] = {
     "attempts": [_ATTEMPT],
     "steps": WHOLE,
     "predicted": {},
@@ -94,7 +94,7 @@ _COMPONENT = {
     "meter": WORDS,
     "counted?": ("false", lambda value: value is False),
 }
-_MEASUREMENT: dict[str, Any] = {
+_MEASUREMENT: dict[str, object] = {
     "meters": [{"name": WORDS, "what": WORDS}],
     "gaps": AMOUNT,
     "nodes": WHOLE,
@@ -108,7 +108,7 @@ _MEASUREMENT: dict[str, Any] = {
 }
 _TOOL = {"name": WORDS, "version": _maybe(WORDS), "what": WORDS}
 _WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
-_ROW: dict[str, Any] = {
+_ROW: dict[str, object] = {
     "id": ID,
     "name": _maybe(WORDS),
     "role": _one_of(*get_args(Role)),
@@ -145,14 +145,14 @@ def discrepancies(report: Report) -> Iterator[str]:
             yield from _unlike(run, _ROW, f"runs[{index}]")
 
 
-def _of_runs(report: Report, shape: Mapping[str, Any]) -> Iterator[str]:
+def _of_runs(report: Report, shape: Mapping[str, object]) -> Iterator[str]:
     names = [key.rstrip("?") for key in shape]
     for index, run in enumerate(report.get("runs") or ()):
         held = {key: value for key, value in run.items() if key in names}
         yield from _unlike(held, shape, f"runs[{index}]")
 
 
-def _unlike(value: object, shape: Any, path: str) -> Iterator[str]:
+def _unlike(value: object, shape: object, path: str) -> Iterator[str]:
     """What of a value has not its shape, a line each."""
     if isinstance(shape, list):
         if not isinstance(value, list):
@@ -167,11 +167,13 @@ def _unlike(value: object, shape: Any, path: str) -> Iterator[str]:
             yield from _unlike_keys(value, shape, path)
     else:
         values = value.values() if isinstance(value, Mapping) else [value]
-        expected, is_so = shape
+        expected, is_so = cast("Check", shape)
         yield from (f"{path}: expected {expected}; got {text(v)}" for v in values if not is_so(v))
 
 
-def _unlike_keys(value: Mapping[str, Any], shape: Mapping[str, Any], path: str) -> Iterator[str]:
+def _unlike_keys(
+    value: Mapping[str, object], shape: Mapping[str, object], path: str
+) -> Iterator[str]:
     names = {key.rstrip("?"): inner for key, inner in shape.items()}
     for key in value:
         if key not in names:
@@ -203,7 +205,7 @@ def _tracked(report: Report) -> Iterator[str]:
             yield f"measurement.not_counted: {text(said)}; it is {', '.join(made)}"
 
 
-def _components(report: Report) -> list[Mapping[str, Any]]:
+def _components(report: Report) -> list[Mapping[str, object]]:
     found = section(report, "measurement").get("components")
     return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
 

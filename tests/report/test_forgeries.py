@@ -270,8 +270,7 @@ def of_kind(kind: str, estimate: Report) -> Report:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    "kind",
-    ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked", "unprofiled"],
+    "kind", ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked", "unprofiled"]
 )
 def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
     """Of what costcalc calculates any, of what was measured any that follows from the rest."""

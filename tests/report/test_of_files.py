@@ -1,4 +1,4 @@
-"""Honest reports of runs whose model stands in files: carried where one file says it, else named."""
+"""Honest reports of runs whose model stands in files: carried if one says it, else named."""
 
 from __future__ import annotations
 
