@@ -16,7 +16,6 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from costcalc.report.metered import Status
 from costcalc.tracking import carrying, ranks, trainings
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.attempts import ranks_beside
@@ -28,7 +27,7 @@ from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
 from costcalc.tracking.own_records import OwnRecords
 from costcalc.tracking.plan import Plan
-from costcalc.tracking.records import Attempt, Place, Sample, Start
+from costcalc.tracking.records import Attempt, Place, Sample, Start, Status
 from costcalc.tracking.stopping import Stopping
 from costcalc.tracking.versions import loaded_versions
 

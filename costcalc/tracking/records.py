@@ -13,13 +13,14 @@ from typing import Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from costcalc.report.metered import Status
+from costcalc.report import metered
 
 SCHEMA = "costcalc/ledger/v1"
 
 Basis = Literal["measured", "modelled", "assumed"]
 Component = Literal["device", "cpu", "memory"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)  # in the order of a report
+Status = metered.Status
 
 
 def weakest(found: Iterable[Basis]) -> Basis:

@@ -518,6 +518,27 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
     assert "without sacct -D" not in " ".join(twice["warnings"])
 
 
+@pytest.mark.parametrize(
+    ("rows", "kwh"),
+    [
+        # PrologFlags=Contain: Slurm takes the extern step alone, which spans the allocation
+        (("node=2|10800000", ".batch|3600000", ".0|7200000", ".extern|10800000"), 3.0),
+        # one node: its counter was read by the script's step, and again by the one within
+        (("node=1|10800000", ".batch|7200000", ".0|3600000"), 2.0),
+        (("node=12|10800000", ".batch|7200000", ".0|3600000"), 3.0),
+        (("node=1|7200000", ".0|3600000", ".1|3600000"), 2.0),
+    ],
+)
+def test_a_counter_that_two_steps_read_counts_once(rows: tuple[str, ...], kwh: float) -> None:
+    job, *steps = rows
+    text = f"1|COMPLETED|36000|gres/gpu=2,{job}\n"
+    text += "".join(f"1{step.split('|')[0]}|x|1|x|{step.split('|')[1]}\n" for step in steps)
+    made = slurm.read(SACCT + text, "s")
+    assert made["runs"][0]["energy_it"] == kwh
+    twice = kwh == 3.0 and "node=12" in job
+    assert ("is then in it twice" in " ".join(made["warnings"])) is twice
+
+
 def test_a_carbontracker_log_in_figures() -> None:
     """3.6 MJ are 1 kWh, over PUE 1.25 0.8; 250 g over 1 kWh are 250 g/kWh; two GPUs for 2 h."""
     log = (

@@ -51,11 +51,45 @@ def tres_of(row: Row) -> str:
 
 
 def energy_of(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> float | None:
-    """Joules of an attempt: the sum of its steps, else its own; 0 is unknown."""
-    found = [
-        joules_of(step, name, problems) for step in steps if not job_of(step).endswith(".extern")
-    ]
-    return sum(value for value in found if value) or joules_of(row, name, problems) or None
+    """Joules of an attempt, each counter of a node once as far as the rows tell; 0 is unknown.
+
+    Every step reads the counters of its nodes from its begin to its end.  With
+    ``PrologFlags=Contain`` the extern step spans the allocation, and Slurm takes it alone for the
+    job (stepmgr.c, ``_internal_step_complete``): the job's own row then says the same as it.
+    Without, Slurm adds all steps, also those of ``srun`` that run within the batch script's, which
+    on one node has metered all of them.
+    """
+    found = {job_of(step): joules_of(step, name, problems) for step in steps}
+    own = joules_of(row, name, problems)
+    batch, others = _within(found)
+    once = _once(row, found, own)
+    return batch + others or own or None if once is None else once
+
+
+def _once(row: Row, found: dict[str, float | None], own: float | None) -> float | None:
+    """Joules of the one step that covers all others; None where none is known to."""
+    extern = sum(value or 0.0 for step, value in found.items() if step.endswith(".extern"))
+    if extern and extern == own:
+        return own
+    batch, others = _within(found)
+    return batch if _NODE.search(tres_of(row)) and others and batch >= others else None
+
+
+_NODE = re.compile(r"(?:^|,)node=1(?:,|$)")
+
+
+def _within(found: dict[str, float | None]) -> tuple[float, float]:
+    """Joules of the batch script's step, and of all others but the extern one."""
+    batch = sum(value or 0.0 for step, value in found.items() if step.endswith(".batch"))
+    whole = sum(value or 0.0 for step, value in found.items() if not step.endswith(".extern"))
+    return batch, whole - batch
+
+
+def added(row: Row, steps: list[Row]) -> bool:
+    """Whether the energy of a batch script and of steps within it was added."""
+    found = {job_of(step): joules_of(step, "", []) for step in steps}
+    batch, others = _within(found)
+    return bool(batch and others) and _once(row, found, joules_of(row, "", [])) is None
 
 
 def joules_of(row: Row, name: str, problems: list[Problem]) -> float | None:

@@ -24,11 +24,11 @@ from costcalc.report.importing.sacct import (
     OTHERS,
     RUNNING,
     WAITING,
+    added,
     elapsed_of,
     energy_of,
     in_state,
     job_of,
-    joules_of,
     tres_of,
 )
 from costcalc.report.importing.tres import Accelerators, accelerators
@@ -120,7 +120,7 @@ def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]
         notes.append("a MIG instance counts as its share of the device's compute slices")
     unknown = [one.why for one in held if one.why]
     notes += [f"{why}: {unknown.count(why)} jobs" for why in dict.fromkeys(unknown)]
-    if any(_overlap(own) for own in steps):
+    if any(added(row, own) for row, own in zip(attempts, steps, strict=True)):
         notes.append(
             "energy of batch scripts and of their srun steps is added, as Slurm does for the job; "
             "a counter of the node that both read at the same time is then in it twice"
@@ -157,12 +157,6 @@ def _attempts(rows: list[Row]) -> tuple[list[Row], list[list[Row]]]:
         else:
             early.setdefault(key, []).append(row)
     return attempts, steps
-
-
-def _overlap(steps: list[Row]) -> bool:
-    known = [step for step in steps if joules_of(step, "", []) not in (None, 0.0)]
-    batch = [step for step in known if job_of(step).endswith(".batch")]
-    return bool(batch) and any(job_of(step).rpartition(".")[2].isdigit() for step in known)
 
 
 def _run(
