@@ -46,18 +46,30 @@ class Used:
         return self.used.value / self.budget
 
 
-def used(ledger: Ledger, cluster: Cluster, month: str, until: float | None) -> list[Used]:
-    """Every budget whose period has this month in it; ``until``: the ledger's last moment."""
+def used(
+    ledger: Ledger, cluster: Cluster, month: str, until: float | None, first: str | None = None
+) -> list[Used]:
+    """Every budget whose period has this month in it.
+
+    ``first``: the ledger's first month, which it is taken to have whole; a pace is of what it
+    knows.  ``until``: its last moment.
+
+    Raises:
+        InputError: the budgets are not in the ledger's money.
+    """
+    if cluster.fleet.budgets:
+        ledger.counts_in(cluster.fleet.currency)
     made: list[Used] = []
     zone_ = zone(cluster.fleet.timezone) if cluster.fleet.timezone else UTC
+    since = around(first, "month", zone_).start if first else 0.0
     for budget in cluster.fleet.budgets:
         over = around(month, budget.period, zone_)
-        made += _each(ledger, budget, over, until, cluster.fleet.currency)
+        made += _each(ledger, budget, over, until, since, cluster.fleet.currency)
     return made
 
 
 def _each(
-    ledger: Ledger, budget: Budget, over: Period, until: float | None, currency: str
+    ledger: Ledger, budget: Budget, over: Period, until: float | None, since: float, currency: str
 ) -> Iterator[Used]:
     mine = None if budget.account is None else (budget.account,)
     total = summed(ledger, over.months, accounts=mine).total
@@ -79,7 +91,7 @@ def _each(
             unit=unit or currency,
             budget=amount,
             used=figure,
-            forecast=_forecast(figure, elapsed, late, over.end - now),
+            forecast=_forecast(figure, now - max(over.start, since), late, over.end - now),
             elapsed=elapsed,
         )
 
@@ -109,15 +121,15 @@ def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Peri
         return float(connection.execute(asked).scalar() or 0.0) / span
 
 
-def _forecast(figure: Figure, elapsed: float, late: float, left: float) -> Figure:
-    """At the pace of the period, between it and that of late.
+def _forecast(figure: Figure, known: float, late: float, left: float) -> Figure:
+    """At the pace of the seconds ``known``, between it and that of late, over those that are left.
 
-    >>> _forecast(Figure(50.0, 50.0, 50.0), 0.5, 2.0, 10.0)
+    >>> _forecast(Figure(50.0, 50.0, 50.0), 10.0, 2.0, 10.0)
     Figure(value=100.0, low=70.0, high=100.0, unknown=0)
     """
-    if elapsed <= 0:
+    if known <= 0:
         return Figure(0.0, 0.0, 0.0)
-    whole = figure.value / elapsed
+    whole = figure.value * (1 + left / known)
     of_late = figure.value + late * left
     scale = whole / figure.value if figure.value else 1.0
     low = min(figure.low * scale, figure.low + late * left, whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from costcalc.base.human import human, percent
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.month import AHEAD
 from costcalc.fleet.tables import imports, jobs, meters, refused
 
 MOST = 10
@@ -42,7 +44,8 @@ class Checked:
         for one in self.found:
             share = one.device_hours / self.device_hours if self.device_hours else 0.0
             hours = f", {percent(share)} of the device-hours" if one.device_hours else ""
-            told.append(f"{one.what}: {one.jobs:,} jobs{hours}{f': {one.why}' if one.why else ''}")
+            number = f"{one.jobs:,} job{'s' * (one.jobs != 1)}"
+            told.append(f"{one.what}: {number}{hours}{f': {one.why}' if one.why else ''}")
         told += [self.nodes] if self.nodes else []
         told += [f"an import did not come to its end: {name}" for name in self.unfinished]
         if self.refused:
@@ -65,15 +68,21 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
             *_count(connection, "devices unknown", [*where, jobs.c.devices.is_(None)]),
             *_count(connection, "without an account", [*where, jobs.c.account.is_(None)]),
             *_count(connection, "in no month", [*where, jobs.c.month == "unknown"]),
+            *_count(connection, "ended after now", [*where, jobs.c.end > time.time() + AHEAD]),
         ]
         whys = _whys(connection, where)
         names = connection.execute(select(imports.c.name).where(imports.c.ended.is_(None)))
         nodes = connection.execute(_NODES).one()
-        number = connection.execute(select(func.count()).select_from(refused)).scalar() or 0
+        each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
+            imports, refused.c.import_id == imports.c.id
+        )
+        number = connection.execute(
+            select(func.count()).select_from(each.distinct().subquery())
+        ).scalar()
         unfinished = [str(name) for name in names.scalars()]
     listed = [one for one in found if one.jobs] + whys
     return Checked(
-        whole.jobs, whole.device_hours, listed, unfinished, int(number), _of_nodes(*nodes)
+        whole.jobs, whole.device_hours, listed, unfinished, int(number or 0), _of_nodes(*nodes)
     )
 
 
@@ -116,7 +125,8 @@ def refusals(ledger: Ledger) -> list[str]:
     asked = (
         select(imports.c.name, refused.c.line, refused.c.row, refused.c.why)
         .join(imports, refused.c.import_id == imports.c.id)
-        .order_by(refused.c.id)
+        .group_by(imports.c.name, refused.c.line, refused.c.row, refused.c.why)
+        .order_by(func.max(refused.c.id))
     )
     with ledger.reading() as connection:
         return [

@@ -18,7 +18,8 @@ from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.tables import imports, jobs, sums
+from costcalc.fleet.month import Reach, reach
+from costcalc.fleet.tables import imports, sums
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: accounts that have series of their own: those that used most; the others are one
 MOST_ACCOUNTS = 100
 _CARBON = "CO2e of electricity, by location, and of making the hardware."
+Value = Callable[[Mapping[str, object]], float | None]
 OTHER = "(other)"
 NONE = "(none)"
 
@@ -55,11 +57,12 @@ class Collector:
         freshen(self.ledger)
         with self.ledger.reading() as connection:
             rows = _rows(connection)
-            last = connection.execute(select(func.max(jobs.c.end)).where(jobs.c.current)).scalar()
             done = connection.execute(select(func.max(imports.c.ended))).scalar()
             out = connection.execute(select(func.sum(imports.c.refused))).scalar()
         yield from self._jobs(rows)
-        yield from self._budgets(last)
+        known = reach(self.ledger)
+        last = known and known.end
+        yield from self._budgets(known)
         yield _gauge(
             "costcalc_ledger_last_job_end_timestamp_seconds", "When its last job ended.", last
         )
@@ -72,17 +75,18 @@ class Collector:
         kept = _kept(rows)
         money = f"costcalc_job_cost_{self.currency}"
         where, whole = ("account", "partition"), ("account", "partition", "state")
-        told: tuple[tuple[str, str, tuple[str, ...], Callable[[Mapping[str, object]], float]], ...]
+        told: tuple[tuple[str, str, tuple[str, ...], Value], ...]
         told = (
             ("costcalc_jobs", "Attempts of jobs.", whole, lambda r: _of(r, "jobs")),
             ("costcalc_job_device_seconds", "Time that devices were held.", whole,
-             lambda r: _of(r, "device_hours") * HOUR),
+             lambda r: _known(r, "device_hours", HOUR)),
             ("costcalc_job_energy_joules", "Energy of the facility.", (*where, "basis"),
-             lambda r: _of(r, "energy") * KWH),
-            (money, "Money.", where, lambda r: _of(r, "cost")),
-            ("costcalc_job_carbon_gco2e", _CARBON, where, lambda r: _of(r, "carbon_total") * 1000),
+             lambda r: _known(r, "energy", KWH)),
+            (money, "Money.", where, lambda r: _known(r, "cost")),
+            ("costcalc_job_carbon_gco2e", _CARBON, where,
+             lambda r: _known(r, "carbon_total", 1000.0)),
             ("costcalc_job_water_liters", "Water on site and at power plants.", where,
-             lambda r: _of(r, "water")),
+             lambda r: _known(r, "water")),
             ("costcalc_jobs_unpriced", "Attempts whose cost is not known.", where,
              lambda r: _of(r, "jobs") - _of(r, "n_cost")),
         )  # fmt: skip
@@ -92,23 +96,25 @@ class Collector:
             for row in rows:
                 account = str(row["account"] or NONE)
                 key = (account if account in kept else OTHER, *[_label(row, n) for n in labels[1:]])
-                added[key] = added.get(key, 0.0) + value(row)
+                number = value(row)
+                if number is not None:  # what is known of none of these jobs has no series
+                    added[key] = added.get(key, 0.0) + number
             for key, total in sorted(added.items()):
                 family.add_metric(key, total)
             yield family
 
-    def _budgets(self, until: float | None) -> Iterator[Metric]:
+    def _budgets(self, known: Reach | None) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily
 
-        if until is None or not self.cluster.fleet.budgets:
+        if known is None or not self.cluster.fleet.budgets:
             return
         from datetime import UTC, datetime
 
         from costcalc.decide.clock import zone
 
         place = zone(self.cluster.fleet.timezone)
-        month = datetime.fromtimestamp(until, UTC).astimezone(place).isoformat()[:7]
-        found = used(self.ledger, self.cluster, month, until)
+        month = datetime.fromtimestamp(known.end, UTC).astimezone(place).isoformat()[:7]
+        found = used(self.ledger, self.cluster, month, known.end, known.first)
         labels = ("account", "of", "length")
         families = {
             "used": "Share of a budget that is used.",
@@ -138,7 +144,8 @@ def _lengths(cluster: Cluster, found: Sequence[object]) -> list[str]:
 
 
 def _rows(connection: Connection) -> list[Mapping[str, object]]:
-    names = ("jobs", "device_hours", "energy", "cost", "carbon_total", "water", "n_cost")
+    figures = ("device_hours", "energy", "cost", "carbon_total", "water")
+    names = ("jobs", *figures, *(f"n_{name}" for name in figures))
     basis = sums.c.meter.is_not(None).label("metered")
     keys = (sums.c.account, sums.c.partition, sums.c.state, basis)
     asked = select(*keys, *[func.sum(sums.c[n]).label(n) for n in names]).group_by(*keys)
@@ -147,6 +154,11 @@ def _rows(connection: Connection) -> list[Mapping[str, object]]:
 
 def _of(row: Mapping[str, object], name: str) -> float:
     return float(str(row[name] or 0.0))
+
+
+def _known(row: Mapping[str, object], name: str, factor: float = 1.0) -> float | None:
+    """A sum, None where the figure is known of no job in it."""
+    return _of(row, name) * factor if _of(row, f"n_{name}") else None
 
 
 def _label(row: Mapping[str, object], name: str) -> str:

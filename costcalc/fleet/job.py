@@ -148,7 +148,9 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     devices = max((row["devices"] or 0.0 for row in rows), default=0.0)
     seconds = sum(row["seconds"] for row in rows)
     what = f"{digits(devices)} × {rows[-1]['device'] or 'devices of unknown kind'}"
-    held = f"{what} for {human(seconds / 3600, 'h')}" if devices else human(seconds / 3600, "h")
+    cpus = max((row["cpus"] or 0.0 for row in rows), default=0.0)
+    what = what if devices else f"{cpus:,.0f} processor{'s' * (cpus != 1)}" if cpus else ""
+    held = f"{what} for {human(seconds / 3600, 'h')}" if what else human(seconds / 3600, "h")
     tries = f" in {len(rows)} attempts" if len(rows) > 1 else ""
     parts = [f"This job held {held}{tries}"]
     if hours:

@@ -99,6 +99,19 @@ class Ledger:
         with self.reading() as connection:
             return _about(connection)[key]
 
+    def counts_in(self, currency: str) -> None:
+        """See that money in this currency may stand in the ledger.
+
+        Raises:
+            InputError: its money is in another.
+        """
+        own = self.about("currency")
+        if currency != own:
+            message = (
+                f"its money is {own}, and fleet.yaml's currency {currency}: make another ledger"
+            )
+            raise InputError(Problem(key="ledger", message=message, file=self.shown))
+
     @contextmanager
     def faults(self) -> Iterator[None]:
         """What the database says went wrong, as an error that names the ledger."""

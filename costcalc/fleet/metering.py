@@ -67,6 +67,7 @@ def read_meters(
     Raises:
         InputError: the stream breaks, or the database does.
     """
+    ledger.counts_in(cluster.fleet.currency)
     pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
     for batch in parts(stream, BATCH):
         out = [one for one in batch if isinstance(one, Refused)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.summary import Sums, summed
 from costcalc.fleet.tables import jobs, sums
+
+#: seconds that clocks of a cluster may be ahead of this machine's
+AHEAD = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +61,19 @@ def of_period(
     Raises:
         InputError: it is no period, or the ledger has no job.
     """
-    reach = _reach(ledger)
-    if reach is None:
+    known = reach(ledger)
+    if known is None:
         message = "the ledger has no job yet; costcalc fleet import takes them in"
         raise InputError(Problem(key="ledger", message=message, file=ledger.shown))
-    over = period(said or reach.last, zone(cluster.fleet.timezone))
+    over = period(said or known.last, zone(cluster.fleet.timezone))
     found = summed(ledger, over.months, by, accounts=accounts)
     if not found.total.jobs:
         whose = f" of {', '.join(sorted(accounts))}" if accounts else ""
         message = (
-            f"no job{whose} ended in {over.name}; the ledger has {reach.first} to {reach.last}"
+            f"no job{whose} ended in {over.name}; the ledger has {known.first} to {known.last}"
         )
         raise InputError(Problem(key="--month", message=message, file=ledger.shown))
-    budgets = used(ledger, cluster, over.months[-1], reach.end)
+    budgets = used(ledger, cluster, over.months[-1], known.end, known.first)
     if accounts is not None:
         budgets = [one for one in budgets if one.account in accounts]
     return Month(
@@ -77,10 +81,10 @@ def of_period(
         over=over,
         currency=ledger.about("currency"),
         sums=found,
-        idle=idle(ledger, cluster, over, (reach.start, reach.end)) if accounts is None else (),
+        idle=idle(ledger, cluster, over, (known.start, known.end)) if accounts is None else (),
         pays=cluster.fleet.idle.pays,
         budgets=budgets,
-        until=reach.end,
+        until=known.end,
     )
 
 
@@ -95,7 +99,7 @@ def months(ledger: Ledger, accounts: Collection[str] | None = None) -> list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class Reach:
     """The first and last month of a ledger, and its first and last moment."""
 
     first: str
@@ -104,10 +108,18 @@ class _Reach:
     end: float
 
 
-def _reach(ledger: Ledger) -> _Reach | None:
+def reach(ledger: Ledger) -> Reach | None:
+    """How far a ledger reaches; None: it has no job.
+
+    Jobs that end after now are of a clock that was wrong, and do not say what the last month is,
+    unless there are no others.
+    """
     asked = select(
         func.min(jobs.c.month), func.max(jobs.c.month), func.min(jobs.c.start), func.max(jobs.c.end)
     ).where(jobs.c.current, jobs.c.month != "unknown")
     with ledger.reading() as connection:
-        first, last, start, end = connection.execute(asked).one()
-    return None if first is None else _Reach(first, last, float(start), float(end))
+        found = connection.execute(asked.where(jobs.c.end <= time.time() + AHEAD)).one()
+        if found[0] is None:
+            found = connection.execute(asked).one()
+    first, last, start, end = found
+    return None if first is None else Reach(first, last, float(start), float(end))

@@ -182,6 +182,7 @@ class Pricing:
     def _row(self, one: Facts, own: Held) -> Row:
         """What is known of an attempt before it is costed."""
         end = one.end if one.end is not None else one.start
+        counted = one.devices is None and own.devices is not None  # fleet.yaml tells what one lacks
         users, names = self.fleet.privacy.users, self.fleet.privacy.names
         hours = None if own.devices is None else own.devices * one.seconds / HOUR
         row: Row = {
@@ -199,8 +200,8 @@ class Pricing:
             "meter": one.meter if one.joules is not None else None,
             "metered": None if one.joules is None else one.joules / KWH,
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
-            "carbon_annual": None, "carbon_market": None, "why": own.why or one.why or None,
-            "part": one.part,
+            "carbon_annual": None, "carbon_market": None, "part": one.part,
+            "why": own.why or (None if counted else one.why) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
         if own.devices == 0:

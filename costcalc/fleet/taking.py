@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, update
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
 from costcalc.fleet.facts import Facts, Refused, pseudonym
+from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.tables import imports, refused
@@ -56,6 +57,7 @@ def take(
     Raises:
         InputError: the stream breaks, or the database does.
     """
+    ledger.counts_in(cluster.fleet.currency)
     pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
     secret = ledger.about("secret") if cluster.fleet.privacy.users == "hash" else None
     for batch in parts(stream, BATCH):
@@ -64,6 +66,7 @@ def take(
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
         _batch(ledger, pricing, told, [r for r in batch if isinstance(r, Refused)], number, taken)
     ended(ledger, number)
+    freshen(ledger)  # so that who looks does not wait for it
     return taken
 
 

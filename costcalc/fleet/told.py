@@ -240,7 +240,8 @@ def wastes(group: Group, currency: str) -> list[tuple[str, str]]:
 
 
 def _wasted(one: Mapping[str, float], currency: str) -> str:
-    told = f"{digits(one['device_hours'])} device-hours in {one['jobs']:,.0f} jobs, "
+    number = f"{one['jobs']:,.0f} job{'s' * (one['jobs'] != 1)}"
+    told = f"{digits(one['device_hours'])} device-hours in {number}, "
     return told + f"{money(one['cost'], currency)}, {human(one['energy'], 'kWh')}"
 
 
@@ -250,7 +251,10 @@ def unknowns(group: Group) -> list[tuple[str, str]]:
     for name, figure in group.figures.items():
         if figure.unknown:
             by_number.setdefault(figure.unknown, []).append(name)
-    return [(f"{jobs:,} jobs", ", ".join(names)) for jobs, names in sorted(by_number.items())]
+    return [
+        (f"{jobs:,} job{'s' * (jobs != 1)}", ", ".join(names))
+        for jobs, names in sorted(by_number.items())
+    ]
 
 
 _PAYS = {"nobody": "nobody pays", "shared": "shared by device-hours"}

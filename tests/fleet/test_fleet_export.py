@@ -264,3 +264,15 @@ def test_the_metrics_keep_to_the_conventions(scraped: str) -> None:
             check=False,
         )
     assert (said.returncode, said.stderr.decode()) == (0, "")
+
+
+def test_what_is_known_of_no_job_has_no_series() -> None:
+    from prometheus_client import generate_latest
+
+    with memory() as ledger:
+        imported(ledger, cluster(), line(Partition="new", AllocTRES="gres/gpu=2,node=1"))
+        text = generate_latest(registry(ledger, cluster())).decode()
+    told = [one for one in text.splitlines() if 'partition="new"' in one]
+    assert [one.partition("{")[0] for one in told] == [
+        "costcalc_jobs_total", "costcalc_job_device_seconds_total", "costcalc_jobs_unpriced_total",
+    ]  # fmt: skip

@@ -14,6 +14,7 @@ from fleet_byhand import FLEET, cluster, imported, line, memory, rows, total
 
 from costcalc.base.errors import InputError
 from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import of_period
@@ -246,7 +247,7 @@ def test_a_job_in_words(ledger: Ledger) -> None:
     )
     imported(ledger, cluster(), line(JobID="8", AllocTRES="cpu=4,node=1"))
     assert paragraph(attempts(ledger, "8"), "USD") == (
-        "This job held 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
+        "This job held 32 processors for 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
         "No meter saw its power."
     )
 
@@ -326,3 +327,52 @@ def test_plain_data_are_json(ledger: Ledger) -> None:
     data = plain(of_period(ledger, cluster()))
     json.dumps(data, allow_nan=False)
     assert data["total"]["cost"]["jobs_unknown"] == 1  # type: ignore[index]
+
+
+# --- numbers that would look sure ----------------------------------------------------------------
+
+
+def test_a_year_of_which_the_ledger_has_a_month(ledger: Ledger) -> None:
+    """Ten months before the ledger began are not a pace of nothing."""
+    text = FLEET.replace("Europe/Berlin", "UTC") + "budgets: [{period: year, cost: 100 USD}]\n"
+    imported(ledger, cluster(text), line(End="2026-10-31T00:00:00", Start="2026-10-30T22:00:00"))
+    (year,) = of_period(ledger, cluster(text), "2026-10").budgets
+    # 16 USD in 30 days, and 62 of the year are left
+    assert year.forecast.value == pytest.approx(16 * (1 + 62 / 30))
+
+
+def test_a_clock_that_was_years_ahead_is_not_the_last_month(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(JobID="1", Start="2025-01-05T10:00:00",
+                                     End="2025-01-05T12:00:00"))  # fmt: skip
+    ahead = {"Start": "2236-10-05T10:00:00", "End": "2236-10-05T12:00:00"}
+    imported(ledger, cluster(), line(JobID="2", **ahead))
+    assert of_period(ledger, cluster()).over.name == "2025-01"
+    assert "ended after now: 1 job, 50 % of the device-hours" in check(ledger).lines()
+    assert of_period(ledger, cluster(), "2236-10").sums.total.jobs == 1
+
+
+def test_money_of_another_currency_is_not_mixed(ledger: Ledger) -> None:
+    euros = FLEET + "currency: EUR\nrate: 1.08 USD/EUR\n"
+    with pytest.raises(InputError) as error:
+        imported(ledger, cluster(euros), line())
+    assert error.value.problems[0].message == (
+        "its money is USD, and fleet.yaml's currency EUR: make another ledger"
+    )
+    imported(ledger, cluster(), line())
+    budget = cluster(euros + "budgets: [{cost: 10 EUR}]\n")
+    with pytest.raises(InputError, match="its money is USD"):
+        of_period(ledger, budget)
+
+
+def test_a_row_refused_twice_is_one(ledger: Ledger) -> None:
+    for _ in range(2):
+        imported(ledger, cluster(), line(JobID="1"), "c|2|cut off")
+    assert check(ledger).refused == 1
+    assert len(refusals(ledger)) == 1
+
+
+def test_shards_that_fleet_yaml_counts_are_no_riddle(ledger: Ledger) -> None:
+    text = FLEET.replace("nodes: 2,", "nodes: 2, shards: 4,")
+    imported(ledger, cluster(text), line(AllocTRES="gres/shard=2,node=1"))
+    (row,) = rows(ledger)
+    assert (row.devices, row.why) == (0.5, None)
