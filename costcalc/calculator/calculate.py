@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from costcalc.base.assumption import Assumption, Choice
@@ -63,12 +64,19 @@ def estimated(request: Request, *, ranges: bool = True) -> Estimate:
     return whole(request, DRAWS if ranges else 0).estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Whole:
-    """An estimate, and the parts that it is made of."""
+    """The parts of a request, and the estimate that they make, when it is read."""
 
-    estimate: Estimate
+    request: Request
     parts: Sequence[Calculated]
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """All figures in their units, with ranges and reasons."""
+        parts, request = self.parts, self.request
+        made = combined(parts, request) if request.run.stages else single(parts[0], request)
+        return replace(made, notes=request.document.notes)
 
     def drawn(self, name: str) -> Number | None:
         """The draws of a figure that adds up over parts, in SI; None where a part has none."""
@@ -91,8 +99,7 @@ def whole(
     parts = [cost_of(given, request, number) for given in request.parts]
     if each:
         parts = [each(part) for part in parts]
-    made = combined(parts, request) if request.run.stages else single(parts[0], request)
-    return Whole(estimate=replace(made, notes=request.document.notes), parts=parts)
+    return Whole(request=request, parts=parts)
 
 
 # --- one part ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.chunk import ALIKE, Columns
 from costcalc.decide.comparing import compare
 from costcalc.decide.sweep import ScenarioRow, section, single
+from costcalc.throughput.placement import untold
 
 AIMS: tuple[tuple[str, FigureName], ...] = (
     ("cheapest", "cost"),
@@ -46,15 +47,16 @@ def alternatives(
     elif region is None:
         notes.append("no site.region: carbon is not compared")
     tables: list[Columns] = []
-    found = compare(
-        raw,
-        accelerators=devices,
-        counts=counts,
-        regions=regions,
-        ranges=False,
-        write=tables.append,
-        interruptions=chance.spot is not None,
-    )
+    with untold():
+        found = compare(
+            raw,
+            accelerators=devices,
+            counts=counts,
+            regions=regions,
+            ranges=False,
+            write=tables.append,
+            interruptions=chance.spot is not None,
+        )
     tried = _Tried(raw, found.limits, chance, keep_site=region is not None or anywhere)
     made: dict[str, tuple[ScenarioRow, Judged]] = {}
     for name, figure in AIMS:

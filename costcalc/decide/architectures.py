@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from costcalc.base.errors import InputError
@@ -13,6 +13,10 @@ from costcalc.decide import scaling
 from costcalc.decide.buying import CANDIDATES, Bought, alone, bought, nothing, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.sweep import section
+from costcalc.resolve.names import look_up
+from costcalc.resolve.workload import trained
+from costcalc.runfile.loading import load
+from costcalc.throughput.placement import untold
 
 FIRST = 1e9  # tokens, to start from: what they cost is all but proportional to them
 CLOSE = 5e-4  # by so much more than a run the limits are left with
@@ -29,6 +33,7 @@ class Trained:
     judged: Judged
     preset: str | None
     badness: float = 0.0
+    left_out: int = 0  # models that might be as good, and were not looked at
 
 
 def best(
@@ -43,38 +48,107 @@ def best(
     Raises:
         InputError: no model keeps the limits.
     """
-    flop = most = most_compute.flop
-    sizes = sorted(
-        _sizes("moe" if experts else "dense"),
-        key=lambda one: abs(math.log(one[0] / _wanted(flop, ratio))),
-    )
-    probes: list[tuple[float, str, float]] = []
-    why = "no model is known"
-    for parameters, preset in sizes:
-        # The best that it could come to; what is bought of bare FLOPs is a first guess only.
-        hope = _badness(parameters, BETTER * most / (6 * parameters), ratio, experts=experts)
-        if probes and ratio is None and not experts and hope > min(probes)[0] + NEAR:
-            continue
-        if probes and (ratio is not None or experts) and len(probes) >= _ENOUGH:
-            break
-        try:
-            tokens, used = _probe(most_compute, preset, flop / (6 * parameters), chance)
-        except InputError as error:
-            why = error.problems[0].message
-            continue
-        most = max(used, most if probes else used)
-        probes.append((_badness(parameters, tokens, ratio, experts=experts), preset, tokens))
+    look = _Look(most_compute, ratio, chance, experts)
+    with untold():
+        look.through(_sizes("moe" if experts else "dense"))
     made: list[Trained] = []
-    for badness, preset, tokens in sorted(probes):
-        if made and badness > min(probes)[0] + NEAR:
+    for badness, preset, tokens in sorted(look.probes):
+        if made and badness > min(look.probes)[0] + NEAR:
             break
         try:
             made.append(_whole(most_compute, preset, tokens, ratio, chance, experts=experts))
         except InputError as error:
-            why = error.problems[0].message
+            look.why = error.problems[0].message
     if not made:
-        raise nothing(why)
-    return min(made, key=lambda one: one.badness)
+        raise nothing(look.why)
+    return replace(min(made, key=lambda one: one.badness), left_out=look.left_out)
+
+
+@dataclass(slots=True)
+class _Look:
+    """Models probed on what is bought: how good each is, and how many were not looked at."""
+
+    most_compute: Bought
+    ratio: float | None
+    chance: Chance
+    experts: bool
+    probes: list[tuple[float, str, float]] = field(default_factory=list)  # badness, id, tokens
+    left_out: int = 0
+    why: str = "no model is known"
+    _most: float = 0.0  # compute that the best of them makes of it
+
+    def through(self, known: Sequence[tuple[float, str]]) -> None:
+        """Probe the models that may be best."""
+        wanted = _wanted(self.most_compute.flop, self.ratio)
+        sizes = sorted(known, key=lambda one: abs(math.log(one[0] / wanted)))
+        self._most = self.most_compute.flop
+        most = math.inf if self._probed(*sizes[0]) else SURELY * self._largest(known)
+        listed = [one for one in sizes[1:] if one[0] <= most]
+        if self.ratio is None and not self.experts:
+            self._by_loss(listed)
+            return
+        for one in listed:
+            if len(self.probes) >= ENOUGH:
+                break
+            self._probed(*one)
+
+    def _by_loss(self, sizes: Sequence[tuple[float, str]]) -> None:
+        """Probe those that could come to the least loss, the most hopeful first."""
+        while sizes and not self.probes:
+            self._probed(*sizes[0])
+            sizes = sizes[1:]
+        hopeful = []
+        for parameters, preset in sizes:
+            rough = self._badness(parameters, ROUGHLY * self._most / (6 * parameters))
+            if rough <= min(self.probes)[0] + NEAR and (each := self._each(preset)):
+                hopeful.append((self._badness(parameters, self._most / each), parameters, preset))
+        for at, (_, parameters, preset) in enumerate(sorted(hopeful)):
+            if at >= PROBED:
+                self.left_out += self._may_be_best(parameters, preset)
+            elif self._may_be_best(parameters, preset):
+                self._probed(parameters, preset)
+
+    def _may_be_best(self, parameters: float, preset: str) -> bool:
+        hope = self._badness(parameters, BETTER * self._most / (self._each(preset) or math.inf))
+        return hope <= min(self.probes)[0] + NEAR
+
+    def _each(self, preset: str) -> float | None:
+        """The compute of a token of a model; None where it cannot be trained so."""
+        run = _on(self.most_compute, preset)
+        run["training"] = {**section(run, "training"), "tokens": FIRST}
+        try:
+            work = trained(load(run, look_up).parts[0]).work
+        except InputError as error:
+            self.why = error.problems[0].message
+            return None
+        return work.model_flops / FIRST if work else None
+
+    def _largest(self, known: Sequence[tuple[float, str]]) -> float:
+        """The parameters of the largest model that can be trained, by halving: more take more."""
+        found, above = 0, len(ordered := sorted(known))
+        while found < above:
+            middle = (found + above) // 2
+            if self._probed(*ordered[middle], kept=False):
+                found = middle + 1
+            else:
+                above = middle
+        return ordered[found - 1][0] if found else ordered[0][0]
+
+    def _probed(self, parameters: float, preset: str, *, kept: bool = True) -> bool:
+        """Whether a model can be trained within the limits; ``kept``: note how well."""
+        flop = self.most_compute.flop
+        try:
+            tokens, used = _probe(self.most_compute, preset, flop / (6 * parameters), self.chance)
+        except InputError as error:
+            self.why = error.problems[0].message
+            return False
+        if kept:
+            self._most = max(used, self._most if self.probes else used)
+            self.probes.append((self._badness(parameters, tokens), preset, tokens))
+        return True
+
+    def _badness(self, parameters: float, tokens: float) -> float:
+        return _badness(parameters, tokens, self.ratio, experts=self.experts)
 
 
 def on_best(
@@ -109,7 +183,10 @@ def on_best(
 
 
 TRIED = 2  # devices, by what is bought of bare FLOPs, whose models are looked at
-_ENOUGH = 12  # models nearest to what is wanted: the others are further from it
+ENOUGH = 12  # models nearest to what is wanted: the others are further from it
+PROBED = 48  # models that might be of least loss, on each of the devices: more are left out
+ROUGHLY = 1.5  # times the compute of 6 FLOP a parameter and token that a model may make do with
+SURELY = 1.25  # times the largest model that fits: what is larger still surely does not
 
 
 def filled(bought: Bought, model: Mapping[str, object], chance: Chance) -> Trained:
@@ -171,8 +248,7 @@ def _probe(bought: Bought, preset: str, tokens: float, chance: Chance) -> tuple[
     share, _ = found.share(bought.limits)
     if share is None:
         raise nothing(found.unknown(bought.limits))
-    flop = float(found.estimate.results["training_compute"].value or 0.0)
-    return tokens * share, flop * share
+    return tokens * share, found.flop * share
 
 
 def _whole(

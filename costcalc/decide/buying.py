@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from costcalc.decide.chance import Chance
 from costcalc.decide.renting import absent
 from costcalc.decide.sweep import section
 from costcalc.resolve.batch import TUNED
+from costcalc.throughput.placement import untold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,7 +150,8 @@ def _here(
 
     def judged(name: str | None, count: int | None) -> _Choice:
         try:
-            found = chance.judged(_unit(raw, unit, name, count))
+            with untold():
+                found = chance.judged(_unit(raw, unit, name, count))
         except InputError as error:
             if unit is FLOPS or error.problems[0].key == "training.samples":
                 raise  # no other hardware will make it right
@@ -212,7 +215,6 @@ def _anywhere(
     chance: Chance,
 ) -> tuple[_Choice | None, dict[str, float]]:
     """The best of hardware and region; None where no region can be judged."""
-    from costcalc.calculator.scenarios import scenarios
     from costcalc.decide.conventions import conventions
     from costcalc.resolve.names import look_up
     from costcalc.runfile.loading import load
@@ -224,43 +226,40 @@ def _anywhere(
     unranked, said = conventions(tuple(regions), request)
     if "carbon" in limits:  # else they are judged by what can be told of them
         regions = [name for name in regions if name not in unranked]
-    own = section(first, "hardware")
-    listed = [name or str(own["accelerator"]) for name in names]
-    asked = request.parts[0].part.hardware  # where "1e3" and "8 GPUs" are numbers
-    numbers = [count or (asked and asked.count) or 1 for count in counts]
-    plan = str(section(raw, "price").get("plan") or "on-demand")
-    found = scenarios(first, accelerators=listed, counts=numbers, regions=regions, plans=[plan])
-    shares = {key: limit / found.figures[LIMITED[key]][..., 0] for key, limit in limits.items()}
-    least = np.minimum.reduce([np.where(np.isnan(s), -np.inf, s) for s in shares.values()])
-    least = np.where(_rented(listed, regions)[:, None, :], least, -np.inf)
     ranked = np.array([name not in unranked for name in regions])
-    carbon = np.where(ranked, found.figures["carbon_total"][..., 0], np.nan)
+    own = section(first, "hardware")
+    asked = request.parts[0].part.hardware  # where "1e3" and "8 GPUs" are numbers
+    numbers = {count: count or (asked and asked.count) or 1 for count in counts}
+    plan = str(section(raw, "price").get("plan") or "on-demand")
+
+    @cache
+    def there(name: str, *, far: bool) -> _There:
+        alike = [number for number in numbers.values() if (number > NODE) == far]
+        return _There.of(first, name, alike, regions, plan, limits)
 
     def judged(name: str | None, count: int | None) -> _Choice:
-        at = names.index(name), counts.index(count)
-        row, now = least[at], {key: values[at] for key, values in shares.items()}
+        called, number = name or str(own["accelerator"]), numbers[count]
+        found = there(called, far=number > NODE)
+        at = found.counts.index(number)
+        row, now = found.least[at], {key: values[at] for key, values in found.shares.items()}
+        carbon = np.where(ranked, found.carbon[at], np.nan)
         share = float(row.max())
         if share > 0 and math.isfinite(share):
-            first = _cleanest(row, carbon[at], share)
-            there = {"site": {**section(raw, "site"), "region": regions[first]}}
-            needs = chance.judged({**_unit(raw, unit, name, count), **there}).needs
+            best = _cleanest(row, carbon, share)
+            placed = {"site": {**section(raw, "site"), "region": regions[best]}}
+            needs = chance.judged({**_unit(raw, unit, name, count), **placed}).needs
             # What one place needs to be sure of its limits, the others need alike.
             now = {
-                key: values / values[first] * limits[key] / (needs[key] or math.inf)
+                key: values / values[best] * limits[key] / (needs[key] or math.inf)
                 for key, values in now.items()
             }
             row = np.where(row > 0, np.minimum.reduce(list(now.values())), row)
             share = float(np.nanmax(row))
         if not share > 0 or not math.isfinite(share):
-            fits = (listed[at[0]], numbers[at[1]]) not in found.why
-            return _Choice(
-                accelerator=name,
-                count=count,
-                share=None,
-                binding="" if fits else "time",
-                why=found.why.get((listed[at[0]], numbers[at[1]]), ""),
-            )
-        r = _cleanest(row, carbon[at], share)
+            why = found.why.get(number, "")
+            binding = "time" if why else ""
+            return _Choice(accelerator=name, count=count, share=None, binding=binding, why=why)
+        r = _cleanest(row, carbon, share)
         binding = min(now, key=lambda key: now[key][r])
         return _Choice(
             accelerator=name, count=count, share=share, binding=binding, region=regions[r]
@@ -276,6 +275,46 @@ def _anywhere(
     )
     notes += said if "carbon" in limits else said[:1]
     return best, limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _There:
+    """What one accelerator comes to in each region: counts × regions."""
+
+    counts: Sequence[int]
+    shares: Mapping[str, Array]  # how many times the run each limit holds
+    least: Array  # the least of them; where nobody rents it, less than nothing
+    carbon: Array
+    why: Mapping[int, str]  # of the counts that cannot run it
+
+    @classmethod
+    def of(
+        cls,
+        run: Mapping[str, object],
+        accelerator: str,
+        counts: Sequence[int],
+        regions: Sequence[str],
+        plan: str,
+        limits: Mapping[str, float],
+    ) -> _There:
+        """It, by its central values."""
+        from costcalc.calculator.scenarios import scenarios
+
+        with untold():
+            found = scenarios(
+                run, accelerators=[accelerator], counts=counts, regions=regions, plans=[plan]
+            )
+        shares = {
+            key: limit / found.figures[LIMITED[key]][0, ..., 0] for key, limit in limits.items()
+        }
+        least = np.minimum.reduce([np.where(np.isnan(s), -np.inf, s) for s in shares.values()])
+        return cls(
+            counts=counts,
+            shares=shares,
+            least=np.where(_rented([accelerator], regions)[0], least, -np.inf),
+            carbon=found.figures["carbon_total"][0, ..., 0],
+            why={count: told for (_, count), told in found.why.items()},
+        )
 
 
 def _rented(accelerators: Sequence[str], regions: Sequence[str]) -> NDArray[np.bool_]:
@@ -304,9 +343,12 @@ class UnmetError(InputError):
     """Everything could be judged, and nothing that was tried keeps the limits."""
 
 
+_NOTHING = "nothing keeps the limits: "
+
+
 def nothing(why: str) -> InputError:
-    """What is raised where nothing can be judged by the limits."""
-    return wrong("plan", f"nothing keeps the limits: {why}")
+    """What is raised where nothing can be judged by the limits; ``why`` may say so already."""
+    return wrong("plan", _NOTHING + why.removeprefix(_NOTHING))
 
 
 def unmet(why: str) -> UnmetError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,24 +14,36 @@ from costcalc.base.errors import wrong
 from costcalc.base.ranges import DRAWS
 from costcalc.base.units import unit
 from costcalc.calculator.limits import LIMITED
+from costcalc.calculator.result import UNITS
 from costcalc.decide.preempted import Spot, counted
 
 if TYPE_CHECKING:
     from costcalc.base.numbers import Number
+    from costcalc.calculator.calculate import Whole
     from costcalc.calculator.result import Estimate
 
 CONFIDENCE = 0.8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
-    """An estimate with its ranges, and what each limit must hold, in the units of its figures.
+    """A run, calculated, and what each limit must hold, in the units of its figures.
 
     ``needs`` is the least limit that is kept with the confidence; None where the figure is unknown.
     """
 
-    estimate: Estimate
+    made: Whole
     needs: Mapping[str, float | None]
+
+    @property
+    def estimate(self) -> Estimate:
+        """The estimate with its ranges."""
+        return self.made.estimate
+
+    @cached_property
+    def flop(self) -> float:
+        """The compute of one run."""
+        return sum(part.values.get("model_flops", 0.0) for part in self.made.parts)
 
     def share(self, most: Mapping[str, float]) -> tuple[float | None, str]:
         """How many times the run the limits hold, and which binds; None where one is unknown."""
@@ -83,12 +96,12 @@ class Chance:
         made = whole(request, DRAWS, lambda part: counted(part, self.spot))
         needs: dict[str, float | None] = {}
         for key, name in LIMITED.items():
-            result, draws = made.estimate.results[name], made.drawn(name)
+            draws = made.drawn(name)
             needs[key] = None
-            if result.value is not None and draws is not None:
-                sure = held(draws, self.confidence) / unit(result.unit).factor
-                needs[key] = max(sure, result.value)
-        return Judged(estimate=made.estimate, needs=needs)
+            if draws is not None:
+                value = sum(part.values[name] for part in made.parts)
+                needs[key] = max(held(draws, self.confidence), value) / unit(UNITS[name]).factor
+        return Judged(made=made, needs=needs)
 
 
 def held(draws: Number, confidence: float) -> float:

@@ -13,7 +13,7 @@ from costcalc.calculator.limits import LIMITED, most_of
 from costcalc.calculator.result import UNITS
 from costcalc.decide import interruptions, preempted, scaling, trials
 from costcalc.decide.alternatives import alternatives
-from costcalc.decide.architectures import FIRST, Trained, filled, on_best
+from costcalc.decide.architectures import FIRST, PROBED, Trained, filled, on_best
 from costcalc.decide.buying import Bought, alone, bought
 from costcalc.decide.chance import CONFIDENCE, Chance, Judged, checked
 from costcalc.decide.money import Money, converted, money_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
 
 SCHEMA = "costcalc/plan/v1"
+_LONG = 365.0 * 24.0  # hours: nobody waits for a run of more than a year by choice
 
 
 class SpotCosts(TypedDict):
@@ -175,7 +176,7 @@ def plan(
         raw,
         {**(changes or {}), **{f"limits.{key}": value for key, value in (limits or {}).items()}},
     )
-    if not raw.get("limits"):
+    if not any(most is not None for most in section(raw, "limits").values()):
         raise wrong("limits", "nothing to plan with: give limits, as --limit cost=500USD")
     raw, money = money_of(raw)
     asked = (spot or Spot()) if interruptions else None
@@ -190,6 +191,9 @@ def plan(
     on_spot = section(made.run, "price").get("plan") == preempted.PLAN
     if asked is not None and on_spot:
         made = replace(made, notes=(*made.notes, preempted.note(asked)))
+    if "time" not in made.limits and (made.estimate.results["wall_clock"].value or 0.0) > _LONG:
+        said = "no limit on time: more than a year; with one, as --limit time=90d, more devices"
+        made = replace(made, notes=(*made.notes, f"{said} are taken"))
     told = spot if spot is not None else Spot() if on_spot and interruptions else None
     return replace(
         made,
@@ -232,6 +236,11 @@ def _free(raw: dict[str, object], ratio: float | None, chance: Chance, *, expert
         notes.append(
             "the model is the dense one of least predicted loss (Besiroglu et al.) among those "
             "that the limits train; both fits are shown"
+        )
+    if found.left_out:
+        notes.append(
+            f"of the models that might have the least loss the {PROBED} most hopeful were looked "
+            f"at, on each device; left out: {found.left_out}"
         )
     return _optimal(most, found, ratio, chance, notes, foretold=not experts)
 

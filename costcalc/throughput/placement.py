@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Literal
@@ -13,12 +15,27 @@ from costcalc.throughput.constants import load, shipped
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.memory import Memory, Range, memory
-from costcalc.throughput.search import search
+from costcalc.throughput.search import can_fit, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
 from costcalc.workload.work import Work
 
 _GIB = 2.0**30
+_told = ContextVar("told", default=True)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """Within it, what does not fit is refused without the fewest devices on which it would.
+
+    Each of those is a search of its own: who tries hundreds of models and reads none of the
+    refusals need not wait for them.
+    """
+    before = _told.set(False)
+    try:
+        yield
+    finally:
+        _told.reset(before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +90,7 @@ def place(
     """The layout of a run and its memory; ``usual``: what is kept first, where that fits.
 
     Raises InputError where ``must_fit`` and even the low end exceeds the device; the message names
-    the smallest count that fits.
+    the smallest count that fits, unless it is :func:`untold`.
     """
     footprint = footprint_of(work)
     if recipe is None or footprint is None:
@@ -211,6 +228,14 @@ def _search(asked: _Asked) -> tuple[Layout | None, int]:
 _searched = lru_cache(maxsize=1024)(_search)
 
 
+def _hold(asked: _Asked) -> bool:
+    """Whether some layout can be held in memory."""
+    return can_fit(asked.shape, asked.machine, asked.recipe, footprint=asked.footprint)
+
+
+_held = lru_cache(maxsize=1024)(_hold)
+
+
 def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
     return replace(recipe, sequence_length=int(shape.sequence_length))
 
@@ -272,8 +297,14 @@ def _too_large(
     placed: Placed,
     low: float,
 ) -> InputError:
-    smallest = smallest_count(work, footprint, machine, recipe)
     where = "hardware.count" if placed.by == "auto" else "hardware.layout"
+    told = (
+        f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
+        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least"
+    )
+    if not _told.get():
+        return wrong(where, told)
+    smallest = smallest_count(work, footprint, machine, recipe)
     such = f"{smallest} such device{'s' if smallest != 1 else ''}"
     if not smallest:
         hint = "; no number of such devices fits"
@@ -283,11 +314,7 @@ def _too_large(
         hint = f"; with layout: auto it fits, on {such} at least"
     else:
         hint = f"; with micro_batch, recompute and layout left open it fits, on {such} at least"
-    return wrong(
-        where,
-        f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
-        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least{hint}",
-    )
+    return wrong(where, f"{told}{hint}")
 
 
 def smallest_count(
@@ -328,9 +355,7 @@ def _fits(work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, co
     recipe = replace(recipe, global_batch=max(recipe.global_batch, float(count)))
     shape = shape_for(work)
     if shape is not None:
-        found = search(
-            shape, tried, _as_long(recipe, shape), footprint=footprint, constants=load(), top=1
-        )
-        return found.fits != "none"
+        asked = _Asked(shape, _key(tried), _as_long(recipe, shape), footprint, Fixed(), tried)
+        return (_held if _can_be_kept(asked) else _hold)(asked)
     layout, _ = _data_parallel(footprint, tried, recipe, Fixed(micro_batch=1))
     return bool(memory(footprint, tried, layout, recipe).total.low <= (machine.memory or 1e300))

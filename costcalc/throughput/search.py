@@ -142,15 +142,15 @@ def search(
     )
     asked = question(shape, machine, recipe, full=full, fixed=fixed or Fixed())
     limit = machine.memory or np.inf
-    found = _fastest(problem, _walk(asked), limit, top)
+    found, near = _fastest(problem, _walk(asked), limit, top)
     if found.fitting:
-        return _with_room(found, _walk(asked), limit, top)
+        return _with_room(found, near, limit, top)
     if not found.walked:
         return found
-    least, fitting = _least(problem, _walk(asked), limit)
+    least, fitting, smallest = _least(problem, _walk(asked), limit, top)
     if not fitting:
-        return _smallest(problem, _walk(asked), top)
-    found = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
+        return smallest
+    found, _ = _fastest(problem, _walk(asked), _HARDLY_MORE * least, top, low_within=limit)
     return replace(found, fitting=fitting, fits="low")
 
 
@@ -159,20 +159,18 @@ def _walk(asked: Question) -> Iterable[Floats]:
 
 
 def _fastest(
-    problem: _Problem,
-    walk: Iterable[Floats],
-    limit: float,
-    top: int,
-    *,
-    level: int = VALUE,
-    low_within: float = np.inf,
-) -> Found:
-    """The fastest layouts whose memory at a level is within a limit (their low end within its)."""
+    problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *, low_within: float = np.inf
+) -> tuple[Found, Floats]:
+    """The fastest layouts whose memory is within a limit (its low end within its own).
+
+    Beside them all that are about as fast as the first, fastest first.
+    """
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
+    near, near_took = kept, took
     walked = fitting = 0
     for part in walk:
         walked += part.shape[1]
-        within = problem.bytes(layouts_at(part), level) <= limit
+        within = problem.bytes(layouts_at(part), VALUE) <= limit
         if low_within < np.inf:
             within &= problem.bytes(layouts_at(part), LOW) <= low_within
         rows = part[:, within]
@@ -183,54 +181,64 @@ def _fastest(
         first = _order(seconds)[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         took = np.concatenate([took, seconds[first]])
-    return Found(
+        about = seconds <= _AS_FAST * min(seconds.min(), took.min())
+        near = np.concatenate([near, rows[:, about]], axis=1)
+        near_took = np.concatenate([near_took, seconds[about]])
+    order = _order(near_took)
+    found = Found(
         problem=problem,
         rows=kept[:, _order(took)[:top]],
         walked=walked,
         fitting=fitting,
         fits="central" if fitting else "none",
     )
+    return found, near[:, order[near_took[order] <= _AS_FAST * took.min(initial=np.inf)]]
 
 
-def _with_room(found: Found, walk: Iterable[Floats], limit: float, top: int) -> Found:
-    """The same, headed by a layout whose high end fits too, where one is about as fast."""
+def _with_room(found: Found, near: Floats, limit: float, top: int) -> Found:
+    """The same, headed by a layout whose high end fits too, where one of the ``near`` does."""
     problem, first = found.problem, found.rows[:, :1]
     if problem.bytes(layouts_at(first), HIGH)[0] <= limit:
         return found
-    roomy = _fastest(problem, walk, limit, 1, level=HIGH).rows
+    roomy = near[:, problem.bytes(layouts_at(near), HIGH) <= limit][:, :1]
     if not roomy.shape[1]:
-        return found
-    both = layouts_at(np.concatenate([first, roomy], axis=1))
-    took = np.broadcast_to(problem.step(both).seconds, 2)
-    if took[1] > _AS_FAST * took[0]:
         return found
     others = found.rows[:, (found.rows != roomy).any(axis=0)]
     return replace(found, rows=np.concatenate([roomy, others], axis=1)[:, :top])
 
 
-def _least(problem: _Problem, walk: Iterable[Floats], limit: float) -> tuple[float, int]:
-    """The least central memory of those whose low end fits, and how many those are."""
-    least, fitting = np.inf, 0
+def _least(
+    problem: _Problem, walk: Iterable[Floats], limit: float, top: int
+) -> tuple[float, int, Found]:
+    """The least central memory of those whose low end fits, how many those are, and the smallest.
+
+    The smallest are the layouts that take the least memory at the low end.
+    """
+    least, fitting, walked = np.inf, 0, 0
+    kept, held = np.empty((len(COLUMNS), 0)), np.empty(0)
     for part in walk:
-        rows = part[:, problem.bytes(layouts_at(part), LOW) <= limit]
+        walked += part.shape[1]
+        low = problem.bytes(layouts_at(part), LOW)
+        rows = part[:, low <= limit]
         if rows.shape[1]:
             fitting += rows.shape[1]
             least = min(least, float(problem.bytes(layouts_at(rows), VALUE).min()))
-    return least, fitting
-
-
-def _smallest(problem: _Problem, walk: Iterable[Floats], top: int) -> Found:
-    """The layouts that take the least memory at the low end."""
-    kept, held = np.empty((len(COLUMNS), 0)), np.empty(0)
-    walked = 0
-    for rows in walk:
-        walked += rows.shape[1]
-        low = np.broadcast_to(problem.bytes(layouts_at(rows), LOW), rows.shape[1:])
         first = np.argsort(low, kind="stable")[:top]
-        kept = np.concatenate([kept, rows[:, first]], axis=1)
+        kept = np.concatenate([kept, part[:, first]], axis=1)
         held = np.concatenate([held, low[first]])
     rows = kept[:, np.argsort(held, kind="stable")[:top]]
-    return Found(problem=problem, rows=rows, walked=walked, fitting=0, fits="none")
+    return least, fitting, Found(problem=problem, rows=rows, walked=walked, fitting=0, fits="none")
+
+
+def can_fit(shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint) -> bool:
+    """Whether the low end of the memory of some layout fits; none is timed.
+
+    Raises InputError as :func:`search` does.
+    """
+    rates_of(machine, recipe.precision)
+    asked = question(shape, machine, recipe, full=False, fixed=Fixed())
+    axes, limit = layouts_at(pruned(asked)), machine.memory or np.inf
+    return bool(np.any(bytes_at(footprint, machine, axes, recipe, level=LOW).total <= limit))
 
 
 def _order(seconds: Floats) -> Places:

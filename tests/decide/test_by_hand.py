@@ -394,11 +394,13 @@ def estimated(**figures):
 
 
 def test_the_limit_that_binds_is_the_one_that_holds_the_fewest():
-    found = Judged(estimate=None, needs={"cost": 50.0, "time": 10.0, "energy": 0.0})
+    found = Judged(made=None, needs={"cost": 50.0, "time": 10.0, "energy": 0.0})
     # 100 / 50 = 2 runs' money, 15 / 10 = 1.5 runs' time, energy without end
     assert found.share({"cost": 100, "time": 15, "energy": 1}) == (1.5, "time")
     assert found.share({"energy": 1}) == (math.inf, "energy")
-    unknown = Judged(estimate=estimated(cost=None), needs={"cost": None, "time": 10.0})
+    unknown = Judged(
+        made=SimpleNamespace(estimate=estimated(cost=None)), needs={"cost": None, "time": 10.0}
+    )
     assert unknown.share({"time": 15, "cost": 1}) == (None, "cost")
     assert unknown.unknown({"cost": 1}) == "limit cost cannot be judged: unsaid"
 

@@ -209,7 +209,7 @@ def test_tokens_are_as_many_as_the_limits_hold():
     # 1 USD a billion of tokens: 50 USD hold 50 billion, all but a two-thousandth
     def judged(run):
         dollars = run["training"]["tokens"] / 1e9
-        return Judged(estimate=None, needs={"cost": dollars})
+        return Judged(made=None, needs={"cost": dollars})
 
     chance = SimpleNamespace(judged=judged)
     for start in (1e9, 49.8e9, 80e9):

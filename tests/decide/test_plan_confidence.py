@@ -146,6 +146,39 @@ def test_no_preset_and_tokens_have_less_predicted_loss(dollars):
     assert tried > 20
 
 
+def test_models_that_were_left_out_are_told_and_no_better(monkeypatch):
+    monkeypatch.setattr("costcalc.decide.architectures.PROBED", 1000)
+    whole = plan(H100, limits={"cost": "300 USD"})
+    assert not any("left out" in note for note in whole.notes)
+    monkeypatch.setattr("costcalc.decide.architectures.PROBED", 4)
+    made = plan(H100, limits={"cost": "300 USD"})
+    told = next(note for note in made.notes if "left out" in note)
+    assert told.startswith("of the models that might have the least loss the ")
+    assert int(told.rpartition(" ")[2]) > 0
+    assert made.predicted[-1]["value"] >= whole.predicted[-1]["value"]
+
+
+def test_models_that_do_not_fit_are_not_tried_one_by_one(monkeypatch):
+    # without a limit on time two devices are given ten years: what would be best is far too large
+    tried = []
+    judged = Chance.judged
+    monkeypatch.setattr(Chance, "judged", lambda *given: tried.append(1) or judged(*given))
+    hardware = {"accelerator": "tpu-v6e", "count": 2}
+    site = {"region": "gcp:us-east1"}
+    made = plan({"hardware": hardware, "site": site}, limits={"cost": "500 kUSD"})
+    assert made.estimate.results["memory_per_device"].low < 32
+    assert len(tried) < 120
+    assert made.notes[-1] == (
+        "no limit on time: more than a year; with one, as --limit time=90d, more devices are taken"
+    )
+
+
+@pytest.mark.parametrize("limits", [{}, {"cost": None}, None])
+def test_limits_of_nothing_are_none(limits):
+    with pytest.raises(InputError, match=r"^limits: nothing to plan with: give limits"):
+        plan({"limits": limits})
+
+
 def test_of_several_devices_that_of_the_least_loss_is_taken():
     limits = {"cost": "500 USD", "time": "7 d"}
     made = plan(limits=limits)

@@ -12,7 +12,7 @@ from costcalc.throughput.basis import full_over_causal, kind_of
 from costcalc.throughput.constants import load
 from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine
-from costcalc.throughput.placement import place, shape_for, smallest_count
+from costcalc.throughput.placement import place, shape_for, smallest_count, untold
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, throughput
 from costcalc.throughput.step import step_time
@@ -318,6 +318,14 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count():
     assert throughput(work, machine(fewest), recipe(2048, fewest)).memory.low <= 80 * GIB
     with pytest.raises(InputError):
         throughput(work, machine(fewest - 1), recipe(2048, 16))
+
+
+def test_who_reads_no_refusals_is_not_told_the_smallest_count():
+    with untold(), pytest.raises(InputError) as refused:
+        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
+    assert refused.match(r"it takes [\d.]+ GiB at the least$")
+    with pytest.raises(InputError, match=r"are the fewest that fit$"):  # and then again
+        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
 
 
 def test_a_layout_that_cannot_fit_is_told_of_auto():

@@ -68,9 +68,29 @@ RUNS: tuple[dict[str, Any], ...] = (
         "sweep": {"counts": "1..8", "regions": "FR,PL", "plans": ["spot", "on-demand"]},
     },
 )
+PLANS: tuple[dict[str, Any], ...] = (
+    {"limits": {"cost": "500 USD", "time": "7 d"}},
+    {"limits": {"carbon": "80 kgCO2e"}, "site": {"region": "FR"}},
+    {
+        "limits": {"cost": "5 MUSD", "time": "90 d", "energy": "9 GWh"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+        "site": {"region": "aws:us-east-1"},
+        "price": {"plan": "spot"},
+    },
+    {
+        "limits": {"cost": "2 MUSD"},
+        "model": {"preset": "mixtral-8x7b"},
+        "training": {"method": "pretrain", "tokens": "10B"},
+    },
+    {"limits": {"cost": "20 kEUR"}, "model": {"config": SMALL_CONFIG}, "training": {"runs": 2}},
+)
 OPTIONS: dict[str, tuple[dict[str, str], ...]] = {
     "estimate": ({}, {"ranges": "false"}, {"ranges": "perhaps"}, {"x": "1"}),
     "compare": ({}, {"minimize": "cost"}, {"minimize": "joy"}, {"interruptions": "no"}),
+    "plan": (
+        *({}, {"confidence": "0.99"}, {"confidence": "2"}, {"experts": "true"}, {"scores": "1,2"}),
+        *({"tokens_per_parameter": "200"}, {"tokens_per_parameter": "1e8"}, {"scores": "nan"}),
+    ),
     "report/verify": ({}, {"strict": "1"}),
     "report/render": ({"format": "html"}, {"format": "latex"}, {"format": "?"}, {}),
 }
@@ -80,8 +100,9 @@ def runs(seed: int, number: int) -> Iterator[tuple[str, bytes, dict[str, str]]]:
     """Requests of run files: name, body, options."""
     draw = random.Random(seed)
     for _ in range(number):
-        name = draw.choices(("estimate", "compare"), (9, 1))[0]
-        run = copy.deepcopy(draw.choice(RUNS if name == "estimate" else RUNS[-1:]))
+        name = draw.choices(("estimate", "compare", "plan"), (16, 2, 1))[0]
+        known = {"estimate": RUNS, "compare": RUNS[-1:], "plan": PLANS}[name]
+        run = copy.deepcopy(draw.choice(known))
         for _ in range(draw.choice((1, 1, 1, 2, 4))):
             _change(run, draw)
         yield name, _written(run, draw), draw.choice(OPTIONS[name])
