@@ -212,7 +212,7 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 SLOW = settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     phases=PHASES,
     suppress_health_check=[
@@ -251,7 +251,7 @@ def test_any_report_comes_back_and_every_command_takes_it(
     assert verify(tmp_path / "m.yaml").steps[0].discrepancies == ()
 
 
-@settings(SLOW, max_examples=25)
+@SLOW
 @given(report=reports(), data=st.data())
 def test_a_file_with_bits_turned_is_read_or_refused(
     report: dict[str, Any], data: st.DataObject, tmp_path: Path

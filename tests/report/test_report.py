@@ -371,7 +371,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,  # each through seventeen commands
     deadline=None,
     # without the phase that explains, which traces every line of thirteen renderings
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],

@@ -10,3 +10,9 @@ from costcalc.validate import validate
 @pytest.fixture(scope="session")
 def report():
     return validate()
+
+
+@pytest.fixture(scope="session")
+def points_of(report):
+    """The points of a category of the report, by its title."""
+    return {category.title: category.points for category in report.categories}

@@ -11,8 +11,8 @@ from costcalc.validate.score import score
 
 
 @pytest.fixture(scope="module")
-def told():
-    return memory.points()
+def told(points_of):
+    return points_of["Peak memory a device, software told"]
 
 
 def test_rows_of_many_sources_stand_in_the_tables(told) -> None:
@@ -24,8 +24,8 @@ def test_rows_of_many_sources_stand_in_the_tables(told) -> None:
     assert {row["memory_of"] for row in memory.rows()} <= {"allocated", "reserved", "board", ""}
 
 
-def test_no_run_that_ran_is_refused_whether_the_software_is_told_or_not(told) -> None:
-    untold = memory.points(told=False)
+def test_no_run_that_ran_is_refused_whether_the_software_is_told_or_not(told, points_of) -> None:
+    untold = points_of["Peak memory a device, software not told"]
     assert len(untold) == len(told)
     assert [point.id for point in (*told, *untold) if point.predicted is None] == []
 

@@ -16,7 +16,7 @@ from costcalc.validate.measurements import all_measured, configurations, folds, 
 from costcalc.validate.published import Share, goodput_of, goodputs
 from costcalc.validate.score import Point, noise, percentile, score
 from costcalc.validate.text import summary
-from costcalc.validate.throughput import constants_for, points
+from costcalc.validate.throughput import constants_for
 
 
 def test_errors_by_hand():
@@ -100,11 +100,10 @@ def test_held_out_errors_are_what_the_project_claims(report):
     }  # fmt: skip
 
 
-def test_constant_efficiency_is_worse():
+def test_constant_efficiency_is_worse(points_of):
     # the baseline that the model has to beat: one MFU for all, the median of the others' sources
-    given = [m for m in all_measured()
-             if m.row["workload"] == "llm" and m.layout_given and m.row["shape"]]  # fmt: skip
-    found = [point for point in points(given) if point.predicted is not None]
+    given = points_of["LLM throughput, layout given"]
+    found = [point for point in given if point.predicted is not None]
     baseline = []
     for one in found:
         others = sorted(other.share for other in found if other.source != one.source)
