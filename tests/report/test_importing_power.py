@@ -347,3 +347,72 @@ def test_a_folder_of_mlflow_in_utf_16_is_read_and_one_too_large_is_no_half_of_it
     monkeypatch.setattr(reading, "MAX_TEXT", 20)
     with pytest.raises(InputError, match="larger than 0 MB"):
         read("mlflow", tmp_path)
+
+
+# --- what would be a wrong joule in silence -------------------------------------------------------
+
+HEAD = "timestamp, index, name, power.draw [W]\n"
+
+
+def smi_rows(second: str = "100.00 W", stamp: str = "2026/11/27 10:00:{:02d}.000") -> str:
+    """Two boards each second for 50 s: 200 W, and what ``second`` says."""
+    rows = [
+        f"{stamp.format(s)}, {board}, A100, {watts}\n"
+        for s in range(51)
+        for board, watts in ((0, "200.00 W"), (1, second))
+    ]
+    return HEAD + "".join(rows)
+
+
+def test_decimals_that_a_comma_cuts_off_are_kept() -> None:
+    """200 and 100.9 W over 50 s are 15,045 J."""
+    made = nvidia_smi.read(smi_rows("100,90 W"), "gpu.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(15045 / 3.6e6)
+    with pytest.raises(InputError, match=r'power\.draw: expected watts; got "100"'):
+        nvidia_smi.read(smi_rows("100, 90 W, 1"), "gpu.csv")
+
+
+def test_a_board_that_tells_no_power_is_named() -> None:
+    made = nvidia_smi.read(smi_rows("[N/A]"), "gpu.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(10000 / 3.6e6)
+    assert made["results"]["device_hours"]["value"] == pytest.approx(50 / 3600)
+    assert (
+        "1 of 2 devices have no power at two times or more: neither their energy nor their time is "
+        "counted" in made["warnings"]
+    )
+
+
+def test_a_torn_last_row_is_left_out_and_said() -> None:
+    made = nvidia_smi.read(smi_rows() + "2026/11/27 10:01:01.000, 0, A1", "gpu.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(15000 / 3.6e6)
+    assert "the last row is cut off and left out" in made["warnings"]
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2026-11-27 10:00:{:02d}", "2026-11-27T10:00:{:02d}+01:00", "2026/11/27 10:00:{:02d}"]
+)
+def test_stamps_of_iso_8601_are_read(stamp: str) -> None:
+    made = nvidia_smi.read(smi_rows(stamp=stamp), "gpu.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(15000 / 3.6e6)
+
+
+def test_stamps_in_milliseconds_are_no_seconds() -> None:
+    """100 W for 600 s are 1/60 kWh, not a thousand times that."""
+    rows = "".join(f"{1_700_000_000_000 + 15_000 * n},100\n" for n in range(41))
+    made = wandb.read("_timestamp,system.gpu.0.powerWatts\n" + rows, "w.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(1 / 60)
+
+
+def test_metrics_of_two_runs_are_refused() -> None:
+    head = '"Relative Time (Process)","a - system/gpu.0.powerWatts","b - system/gpu.0.powerWatts"\n'
+    with pytest.raises(InputError, match="expected the metrics of one run; these are of 2"):
+        wandb.read(head + "0,100,300\n15,100,300\n", "w.csv")
+
+
+def test_energy_that_zeus_read_elsewhere_is_named() -> None:
+    log = (
+        "start_time,window_name,elapsed_time,gpu0_energy,cpu0_energy\n1.0,w,3600.0,3600000.0,9.0\n"
+    )
+    made = zeus.read(log, "z.csv")
+    assert made["results"]["energy_it"]["value"] == 1.0
+    assert "energy of other parts is not counted: cpu0_energy" in made["warnings"]

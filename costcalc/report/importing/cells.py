@@ -11,9 +11,10 @@ from costcalc.base.errors import InputError, Problem
 
 
 class Row(dict[str, str]):
-    """A row of a table by its columns' names, and the line that it stands in."""
+    """A row of a table by its columns' names, the line that it stands in, and cells beyond them."""
 
     line: int = 0
+    beyond: tuple[str, ...] = ()
 
 
 def table(
@@ -56,6 +57,7 @@ def table(
                 continue
             row = Row(zip(head, plain, strict=False))
             row.line = reader.line_num
+            row.beyond = tuple(plain[len(head) :])
             rows.append(row)
     except csv.Error as error:
         raise refuse(name, f"{said}: {error}", reader.line_num) from None

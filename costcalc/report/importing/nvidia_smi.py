@@ -47,27 +47,31 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     devices: dict[str, Samples] = {}
     unknown = 0
     nameless: list[tuple[float, Row]] = []  # rows that do not say of which device they are
-    for row in rows:
+    column = next((column for column in _POWER if any(column in row for row in rows)), _POWER[0])
+    torn = [row for row in rows[-1:] if column not in row]
+    for row in rows[: len(rows) - len(torn)]:
         if row["timestamp"] == "timestamp":
             continue
-        column = next(column for column in _POWER if column in row)
-        watts = _watts(row[column])
+        watts = _watts(_with_decimals(row, column))
         second = _second(row["timestamp"])
         if second is None:
             problems.append(at(name, row, "timestamp", "a time such as 2026/11/27 10:00:00.000"))
-        elif watts is None and not _is_unknown(row[column]):
+        elif watts is None and not _is_unknown(row.get(column, "")):
             problems.append(at(name, row, column, "watts"))
-        elif watts is None:
-            unknown += 1
         else:
             key = next((row[column] for column in _DEVICE if row.get(column)), "")
+            device = devices.setdefault(key, Samples(row.get("name", "")))
+            if watts is None:
+                unknown += 1
+                continue
             if not key:
                 nameless.append((second, row))
-            devices.setdefault(key, Samples(row.get("name", ""))).add(second, watts)
+            device.add(second, watts)
     if problems:
         raise InputError(problems[:20])
     _one_device(nameless, name)
     notes = [f"{unknown} samples without a power are left out"] if unknown else []
+    notes += ["the last row is cut off and left out"] * len(torn)
     return of_samples(
         devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes
     )
@@ -94,6 +98,15 @@ def _watts(text: str) -> float | None:
     return number(text.removesuffix("W").strip())
 
 
+def _with_decimals(row: Row, column: str) -> str:
+    """A power whose decimals a comma cut off (``100,90 W``), made whole; no number otherwise."""
+    said = row.get(column, "")
+    if not row.beyond:
+        return said
+    whole = len(row.beyond) == 1 and column == list(row)[-1] and said.isdigit()
+    return f"{said}.{row.beyond[0]}" if whole else f"{said},{','.join(row.beyond)}"
+
+
 def _is_unknown(text: str) -> bool:
     return any(word in text.lower() for word in _NOT_KNOWN)
 
@@ -105,4 +118,8 @@ def _second(text: str) -> float | None:
             return datetime.strptime(text, stamp).replace(tzinfo=UTC).timestamp()
         except ValueError:
             continue
-    return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

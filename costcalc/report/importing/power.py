@@ -123,6 +123,12 @@ def of_samples(
     dropped = sum(one.dropped for one in devices.values())
     if dropped:
         notes.append(f"{dropped} samples step back in time and are left out: a lower bound")
+    silent = len(devices) - len(found)
+    if silent:
+        notes.append(
+            f"{silent} of {len(devices)} devices have no power at two times or more: neither their "
+            "energy nor their time is counted"
+        )
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     run = Recorded(
         key=_fingerprint(found),

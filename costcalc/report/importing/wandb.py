@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 _TIMES = ("_timestamp", "_runtime", "Relative Time (Process)")
-_GPU = re.compile(r"(?:.*\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
+_GPU = re.compile(r"(?:(.*)\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
+#: a stamp beyond it counts milliseconds: as seconds it would be of the year 5138
+_MILLISECONDS = 1e11
 
 
 def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
@@ -30,15 +32,21 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         InputError: it holds no power over time.
     """
     devices: dict[str, Samples] = {}
+    runs: set[str] = set()
     for row in _rows(text, name):
-        second = next((number(str(row[key])) for key in _TIMES if row.get(key)), None)
+        second = next((number(str(row[key])) for key in _TIMES if row.get(key) is not None), None)
         if second is None:
             continue
         for column, cell in row.items():
             found = _GPU.fullmatch(column)
             watts = number(str(cell)) if found and cell not in (None, "") else None
+            if found:
+                runs.add(found[1] or "")
+                device = devices.setdefault(found[2], Samples())
             if found and watts is not None:
-                devices.setdefault(found[1], Samples()).add(second, watts)
+                device.add(second / 1000 if second > _MILLISECONDS else second, watts)
+    if len(runs) > 1:
+        raise refuse(name, f"expected the metrics of one run; these are of {len(runs)}", 1)
     if not devices:
         raise refuse(
             name,

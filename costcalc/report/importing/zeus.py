@@ -50,6 +50,9 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     runs = [_run(row, columns, i, identify) for i, row in enumerate(windows, 1)]
     inner = len(rows) - len(windows)
     notes = [f"{inner} windows lie in others and are in their energy already"] if inner else []
+    others = [c for c in rows[0] if c.endswith("_energy") and c not in columns]
+    if others:
+        notes.append(f"energy of other parts is not counted: {', '.join(others)}")
     return report(
         runs, name="Zeus windows", tool="Zeus", version=None, boundary=BOUNDARY,
         warnings=[f"energy: {BOUNDARY}", *notes], costing=costing,
