@@ -63,7 +63,9 @@ def init(url: Url = None, config: Config = None) -> None:
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="slurm, reports, prometheus, kubernetes or pbs.")],
+    source: Annotated[
+        str, typer.Argument(help="slurm, reports, prometheus, kubernetes, lsf or pbs.")
+    ],
     where: Annotated[
         str | None,
         typer.Argument(

@@ -12,7 +12,7 @@ from costcalc.decide.clock import zone
 from costcalc.decide.series import instant
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts, Refused
-from costcalc.fleet.importing import kubernetes, pbs, prometheus, reports, slurm
+from costcalc.fleet.importing import kubernetes, lsf, pbs, prometheus, reports, slurm
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metered import from_prometheus
 from costcalc.fleet.metering import read_meters
@@ -93,6 +93,12 @@ def _pbs(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     return take(ledger, cluster, stream, source="pbs", name=asked.name)
 
 
+def _lsf(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    path = Path(_given(asked, "the FILE of LSB_DISPLAY_YEAR=Y bacct -u all -l -gpu -UF"))
+    stream = lsf.jobs(path, zone(cluster.fleet.timezone), _named(asked, cluster))
+    return take(ledger, cluster, stream, source="lsf", name=asked.name)
+
+
 def _reports(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     folder = Path(_given(asked, "the FOLDER with the reports of costcalc track"))
     stream = reports.readings(folder)
@@ -110,5 +116,6 @@ SOURCES: Mapping[str, Callable[[Ledger, Cluster, Asked], Taken]] = {
     "reports": _reports,
     "prometheus": _prometheus,
     "kubernetes": _kubernetes,
+    "lsf": _lsf,
     "pbs": _pbs,
 }

@@ -105,7 +105,9 @@ def _group(group: Group, month: Month) -> dict[str, object]:
     }
     for name in FIGURES:
         figure = group.figures.get(name, Figure(0.0, 0.0, 0.0, group.jobs))
-        made[name] = _figure(figure, UNITS.get(name, month.currency))
+        known = figure.unknown < group.jobs  # of a sum of nothing known there is no value
+        shown = _figure(figure, UNITS.get(name, month.currency))
+        made[name] = shown if known else {**shown, "value": None, "low": None, "high": None}
     return made | {
         "carbon_annual": group.carbon_annual,
         "carbon_operational_market": group.carbon_market,

@@ -283,7 +283,7 @@ def test_a_report_alone_is_a_job_of_its_own(tmp_path: Path) -> None:
 def test_sources_by_their_names() -> None:
     with memory() as ledger:
         for source, said in (
-            ("slrm", "expected one of slurm, reports, prometheus, kubernetes, pbs; "
+            ("slrm", "expected one of slurm, reports, prometheus, kubernetes, lsf, pbs; "
                      'got "slrm"; did you mean slurm?'),
             ("pbs", "give the FILE of qstat -x -f -F json"),
             ("prometheus", "give the URL of a Prometheus: http://localhost:9090"),
