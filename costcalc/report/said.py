@@ -98,7 +98,7 @@ def _measured(view: View, key: str) -> str:
 def _energy(view: View) -> str:
     """Behind PUE: measured before it, all of it or of the most."""
     before, who = view.figures["energy_it"], _measured(view, "energy_it")
-    part = _metered(view)
+    part = metered(view)
     whole = human(before.value, "kWh")
     said = f"{whole} {who}" if part is None else f"{whole}, {human(part, 'kWh')} of it {who}"
     pue = view.shared("site.pue")
@@ -107,7 +107,7 @@ def _energy(view: View) -> str:
     return f"{said}, times a PUE of {pue.text}, {pue.basis}" if pue else f"{said}, times PUE"
 
 
-def _metered(view: View) -> float | None:
+def metered(view: View) -> float | None:
     """What meters saw of an energy (kWh) whose rest is modelled; None where there is no rest."""
     measurement: Mapping[str, object] = view.report.get("measurement") or {}
     found = measurement.get("components")

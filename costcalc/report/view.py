@@ -17,7 +17,7 @@ from costcalc.calculator.document import kind as kind_of
 from costcalc.calculator.result import HEADLINE
 from costcalc.report.files import BROKEN
 from costcalc.report.records import figures
-from costcalc.report.said import AUTHOR, by, measurers, tool
+from costcalc.report.said import AUTHOR, by, measurers, metered, tool
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Report, Stage
@@ -47,6 +47,7 @@ KINDS = {
     "measured": "time and energy measured",
     "mixed": "partly measured",
 }
+MOST = "most of the energy"  # where a model stands in for the rest of it
 _OF_ALL = {
     "wall_clock": "Wall-clock time of all runs",
     "training_compute": "Training compute, each run once",
@@ -212,7 +213,8 @@ class View:
         who = [name for name in measurers(self) if name != AUTHOR]
         if self.kind == KINDS["estimated"] or not who:
             return f"{self.kind}{', as the author says' * bool(measurers(self))}"
-        return f"{self.kind} by {', '.join(who)}"
+        said = self.kind if metered(self) is None else self.kind.replace("energy", MOST)
+        return f"{said} by {', '.join(who)}"
 
     @property
     def rows(self) -> list[Shown]:

@@ -19,6 +19,7 @@ from typing import cast
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
 from costcalc.report.renderings.filling import fill
+from costcalc.report.said import metered
 from costcalc.report.view import KINDS, View, plain
 
 GENERAL_PURPOSE, SYSTEMIC = 1e23, 1e25
@@ -152,7 +153,8 @@ def _word(view: View) -> str:
     """Whether the form's energy is measured or estimated, as it asks."""
     energy, before = view.figures["energy"], view.figures["energy_it"]
     if "measured" in (energy.basis, before.basis):
-        return "measured" if energy.basis == "measured" else "measured before PUE"
+        most = "" if metered(view) is None else "mostly "
+        return "measured" if energy.basis == "measured" else f"{most}measured before PUE"
     return "partly measured" if view.kind != KINDS["estimated"] else "estimated"
 
 
