@@ -98,7 +98,8 @@ def _of_nodes(number: int, joules: float | None, given: float | None) -> str:
         return ""
     rest = human((joules - given) / KWH, "kWh")
     whole, had = (human(value / KWH, "kWh") for value in (joules, given))
-    return f"meters of {number:,} nodes: {whole}, of which jobs have {had}; {rest} idled"
+    nodes = f"meters of {number:,} node{'s' * (number != 1)}"
+    return f"{nodes}: {whole}, of which jobs have {had}; {rest} idled"
 
 
 def _count(connection: Connection, what: str, where: Sequence[ColumnElement[bool]]) -> list[Found]:

@@ -13,9 +13,10 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from fleet_byhand import cluster, imported, line, memory, rows
+from fleet_byhand import FLEET, cluster, imported, line, memory, rows
 
 from costcalc.base.errors import InputError
+from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Refused
 from costcalc.fleet.importing.prometheus import KNOWN, Job, Server, readings
 from costcalc.fleet.metering import Reading
@@ -187,3 +188,30 @@ def test_a_server_without_any_of_the_series() -> None:
 def test_every_series_says_what_it_covers() -> None:
     assert {one.scope for one in KNOWN} == {"boards", "node"}
     assert all(one.job or one.node for one in KNOWN)
+
+
+@pytest.mark.frameworks
+def test_a_nodes_meter_is_shared_by_a_real_server(server: str) -> None:
+    """The node of 6 kW with two jobs: of 4 of its 8 devices for two hours, of 2 for one."""
+    text = FLEET.replace(", plugin: exclusive", "")
+    with memory() as ledger:
+        imported(
+            ledger,
+            cluster(text),
+            line(JobID="21", NodeList="gpu06", Start="2026-10-05T10:00:00",
+                 End="2026-10-05T12:00:00"),
+            line(JobID="22", NodeList="gpu06", Start="2026-10-05T10:00:00",
+                 End="2026-10-05T11:00:00", ElapsedRaw="3600",
+                 AllocTRES="gres/gpu=2,node=1"),
+        )  # fmt: skip
+        assert {row.start for row in rows(ledger)} == {START}
+        asked = Asked(source="prometheus", where=server)
+        taken = import_from(ledger, cluster(text), asked)
+        assert (taken.counted.corrected, taken.refused) == (2, 0)
+        one, two = sorted(rows(ledger), key=lambda row: row.job)
+        assert one.metered == pytest.approx(6.0, rel=0.02)  # 6 kW x 2 h x 4/8
+        assert two.metered == pytest.approx(1.5, rel=0.02)  # 6 kW x 1 h x 2/8
+        seen = check(ledger).nodes
+        assert seen.startswith("meters of 1 node: 12.")
+        again = import_from(ledger, cluster(text), asked)
+        assert (again.counted.corrected, again.counted.added) == (0, 0)
