@@ -218,9 +218,9 @@ def _badness(parameters: float, tokens: float, ratio: float | None, *, experts: 
 @cache
 def _sizes(family: str) -> tuple[tuple[float, str], ...]:
     """Decoders of a family with the parameters that a token goes through."""
-    found = [one for one in presets.all_presets() if (one.kind, one.family) == ("decoder", family)]
+    found = [one for one in presets.listed() if (one.kind, one.family) == ("decoder", family)]
     if family == "dense":
-        return tuple((float(one.parameters), one.id) for one in found)
+        return tuple((one.parameters, one.id) for one in found)
     return tuple((_active(one.id), one.id) for one in found)
 
 

@@ -158,14 +158,23 @@ def rendering(document: Document, shape: str) -> Answer:
         InputError: it is no report, or there is no such format.
     """
     report = files.checked(document)
+    text = rendered_as(report, shape)
+    headers = {} if files.intact(report) else {"Warning": '199 costcalc "the digest is broken"'}
+    return Answer(body=text.encode("utf-8"), media=MEDIA.get(shape, answer.TEXT), headers=headers)
+
+
+def rendered_as(report: Mapping[str, object], shape: str) -> str:
+    """The text of a report in a format; problems name the option as an address writes it.
+
+    Raises:
+        InputError: there is no such format.
+    """
     try:
-        text = rendered(report, shape)
+        return rendered(report, shape)
     except InputError as error:
         raise InputError(
             answer.of_text(p.message, p.key.removeprefix("--")) for p in error.problems
         ) from None
-    headers = {} if files.intact(report) else {"Warning": '199 costcalc "the digest is broken"'}
-    return Answer(body=text.encode("utf-8"), media=MEDIA.get(shape, answer.TEXT), headers=headers)
 
 
 # --- what is known -------------------------------------------------------------------------------
@@ -194,7 +203,7 @@ def _models() -> list[tuple[Mapping[str, object], tuple[str, ...]]]:
             {"id": one.id, "name": one.name, "family": one.family, "parameters": one.parameters},
             (one.organisation, *one.aliases),
         )
-        for one in preset.all_presets()
+        for one in preset.listed()
     ]
 
 

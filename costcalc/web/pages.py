@@ -206,7 +206,7 @@ def report(body: bytes, _: Mapping[str, str]) -> Answer:
     made = api.estimate_of(document, admitted(document))
     text = made.to_yaml() if shape == "yaml" else made.to_json() if shape == "json" else None
     kind = "application/yaml" if shape == "yaml" else answer.JSON
-    text, kind = (text, kind) if text else (render(made.to_dict(), shape), answer.TEXT)
+    text, kind = (text, kind) if text else (api.rendered_as(made.to_dict(), shape), answer.TEXT)
     name = "report" + {"yaml": ".yaml", "json": ".json", "html": ".html"}.get(shape, ".txt")
     kept = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Answer(body=text.encode("utf-8"), media=kind, headers=kept)

@@ -480,3 +480,8 @@ def test_transformers_builds_as_many_parameters(name):
             model = auto.from_config(config)
     model.tie_weights()
     assert sum(part.numel() for part in model.parameters()) == find(name).tested_parameters.value
+
+
+def test_the_short_list_says_what_the_presets_say():
+    for short, whole in zip(presets.listed(), presets.all_presets(), strict=True):
+        assert short == tuple(getattr(whole, name) for name in short._fields)

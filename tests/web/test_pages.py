@@ -320,6 +320,8 @@ def test_the_report_of_an_address_is_kept(client: TestClient, shape: str, tmp_pa
     else:
         assert got.text == costcalc.render(costcalc.estimate(run).to_dict(), shape)
     assert client.get("/report?format=x&model.preset=gpt2").status_code == 400
+    wrong = client.get(f"/report?format=x&{pages.EXAMPLES['calculate']}").json()["problems"]
+    assert [problem["key"] for problem in wrong] == ["format"]
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
