@@ -21,7 +21,7 @@ from costcalc.throughput.placement import untold
 FIRST = 1e9  # tokens, to start from: what they cost is all but proportional to them
 CLOSE = 5e-4  # by so much more than a run the limits are left with
 EXACT = 1e-6  # of the tokens, so that rounding passes no limit
-BETTER = 1.15  # how many times the compute of the best model yet another is thought able to use
+BETTER = 1.4  # how many times the compute of the best model yet another is thought able to use
 NEAR = 2e-3  # nats: models whose probes are so close to the best are planned whole
 
 
@@ -184,8 +184,8 @@ def on_best(
 
 TRIED = 2  # devices, by what is bought of bare FLOPs, whose models are looked at
 ENOUGH = 12  # models nearest to what is wanted: the others are further from it
-PROBED = 48  # models that might be of least loss, on each of the devices: more are left out
-ROUGHLY = 1.5  # times the compute of 6 FLOP a parameter and token that a model may make do with
+PROBED = 96  # models that might be of least loss, on each of the devices: more are left out
+ROUGHLY = 1.7  # times the compute of 6 FLOP a parameter and token that a model may make do with
 SURELY = 1.25  # times the largest model that fits: what is larger still surely does not
 
 

@@ -91,7 +91,9 @@ def _costed(
             "details": {"imported": {**tool, "warnings": list(warnings)}},
         }
         made.append(recorded(cast("Report", one.to_dict()), told))
-    whole = made[0] if len(made) == 1 else merge([("", one) for one in made], name=name)
+    whole = (
+        made[0] if len(made) == 1 else merge([("", one) for one in made], name=name, ranks="each")
+    )
     sections = {**whole, "software": _software(tool)}
     sections["digest"] = digest(sections)
     return cast("Report", sections)
