@@ -1,9 +1,9 @@
 # ruff: noqa: E402  (paths come first)
 """Eight ranks killed with signal 9 at a random moment, many times: how far behind is what is left?
 
-Each rank leaves the truth in shared memory at every step; the double of NVML counts by the clock of
-the machine, so that what was drawn until the kill is known.  Losses are in seconds: the steps, the
-tokens and the joules that the merged report lacks, over what is done in a second.
+Each rank leaves the moment of each step in shared memory; the double of NVML counts by the clock of
+the machine, so that what was drawn until the kill is known.  Losses are in seconds: how long before
+the kill the first step, the first tokens and the first joules were that the merged report lacks.
 ``python benchmarks/killed.py [TIMES] [INTERVAL] [FOLDER]``
 """
 
@@ -18,6 +18,7 @@ import struct
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +28,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tracking")]
 import nvml
 
 import costcalc.tracking.tracker
-from costcalc.tracking import background, host_model, metering, monitor, plan
+from costcalc.tracking import host_model, metering, monitor, plan
 from costcalc.tracking.follow import read
 from costcalc.tracking.merge import totals
 from costcalc.tracking.options import LEDGER
 
 RANKS, TOKENS, WATTS, STEP = 8, 100.0, 500.0, 0.02
-_CELL = struct.Struct("dd")  # of a rank: when it began, and how many steps it has done
+_CELL = struct.Struct("d")  # of a rank: when it began, then when each of its steps was done
+_MOST = 8192  # steps of a rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,30 @@ def rank(number: int, job: str, folder: str, interval: float, truth: mmap.mmap) 
     tempfile.tempdir = folder  # no other job of this machine is a neighbour
     began = time.monotonic()
     tracker = costcalc.tracking.tracker.track(progress=False, interval=interval).start()
-    for step in range(1, 1_000_000):
+    base = number * (_MOST + 1)
+    _CELL.pack_into(truth, base * _CELL.size, began)
+    for step in range(1, _MOST + 1):
         time.sleep(STEP)
         tracker.step(tokens=TOKENS)
-        _CELL.pack_into(truth, number * _CELL.size, began, step)
+        _CELL.pack_into(truth, (base + step) * _CELL.size, time.monotonic())
 
 
-def _cells(truth: mmap.mmap) -> list[tuple[float, float]]:
-    return [_CELL.unpack_from(truth, number * _CELL.size) for number in range(RANKS)]
+def _moments(truth: mmap.mmap) -> list[list[float]]:
+    """Of each rank when it began, and when each of its steps was done."""
+    found = [cell for (cell,) in _CELL.iter_unpack(truth[:])]
+    ranks = (found[number * (_MOST + 1) :][: _MOST + 1] for number in range(RANKS))
+    return [[moment for moment in rank if moment] for rank in ranks]
+
+
+def _behind(moments: Sequence[float], counted: float, until: float) -> float:
+    """How long before the end the first was of what was done and not ``counted``."""
+    first = sorted(moments)[round(counted) :]
+    return until - first[0] if first else 0.0
 
 
 def once(job: str, folder: str, interval: float, after: float) -> Lost:
     """Begin eight ranks, kill all of them, and compare what is left with the truth."""
-    truth = mmap.mmap(-1, RANKS * _CELL.size)
+    truth = mmap.mmap(-1, RANKS * (_MOST + 1) * _CELL.size)
     children = []
     for number in range(RANKS):
         child = os.fork()
@@ -96,7 +109,7 @@ def once(job: str, folder: str, interval: float, after: float) -> Lost:
                 os._exit(1)
         children.append(child)
     until = time.monotonic() + 60  # a busy machine begins late
-    while time.monotonic() < until and not all(steps for _, steps in _cells(truth)):
+    while time.monotonic() < until and min(map(len, _moments(truth))) < 2:
         time.sleep(0.01)
     time.sleep(after)
     for child in children:
@@ -104,19 +117,18 @@ def once(job: str, folder: str, interval: float, after: float) -> Lost:
     killed = time.monotonic()
     for child in children:
         os.waitpid(child, 0)
-    cells = _cells(truth)
-    written = read(folder, job=job)
-    whole = totals(written)
+    moments = _moments(truth)
+    whole = totals(read(folder, job=job))
     (attempt,) = whole.attempts
-    lived = killed - min(began for began, _ in cells)
-    steps, tokens = max(s for _, s in cells), TOKENS * sum(s for _, s in cells)
+    lived = killed - min(began for began, *_ in moments)
     # as a report has it: with the seconds before the meters began, at the mean power of the rest
     joules = (whole.joules("device") or 0.0) + (whole.device_watts or 0.0) * whole.unseen
-    pace = steps / lived
+    farthest = max((steps for _, *steps in moments), key=len)
+    each = [moment for _, *steps in moments for moment in steps]
     return Lost(
         seconds=lived - attempt.elapsed,
-        steps=(steps - attempt.counts.steps) / pace,
-        tokens=(tokens - (attempt.counts.tokens or 0.0)) / (tokens / lived),
+        steps=_behind(farthest, attempt.counts.steps, killed),
+        tokens=_behind(each, (attempt.counts.tokens or 0.0) / TOKENS, killed),
         joules=lived - joules / (RANKS * WATTS),
         ranks=attempt.writers,
     )
@@ -128,7 +140,6 @@ def main(times: int = 200, interval: float = 0.5, folder: str | None = None) -> 
     assert all(loaded)
     nvml.install(RANKS, watts=WATTS, clock=time.monotonic)
     host_model.asked = dict  # CodeCarbon's second of a core a rank is not what is measured
-    background._FIRST = interval
     chance = random.Random(0)
     found = []
     with tempfile.TemporaryDirectory(dir=folder) as records:

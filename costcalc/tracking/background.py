@@ -45,6 +45,8 @@ _FIRST = 1.0  # seconds after which the first sample is taken: a short job leave
 # apart; one that takes less than so many seconds of a core is repeated with each interval.
 _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
+# Of an interval: so early a sample is, to be on the disk in time; so much is waited in any case.
+_EARLY, _LEAST = 0.15, 0.1
 
 _NO_READING: Reading | None = None
 _NOT_SHOWN: Shown | None = None
@@ -124,9 +126,7 @@ class Background:
     def adopt(self, job: str, earlier: Iterable[Attempt]) -> None:
         """Go on with a job that began elsewhere, with what it had done."""
         brought = self._adopted[1] if self._adopted else ()
-        known = {item.id for item in brought}
-        new = (item for item in earlier if item.id not in known)
-        self._adopted = (job, (*brought, *new))
+        self._adopted = (job, carrying.together(brought, earlier))
 
     def describe(self, found: Mapping[str, object]) -> None:
         """Go on with more known of the job; the estimate is made again with the next interval."""
@@ -138,9 +138,8 @@ class Background:
         ended = own.last is not None and own.last.status != "running"
         now = own if ended else replace(own, last=self._counted(own.last))
         job, brought = self._adopted or (self._place.job, ())
-        known = {item.id for item in now.start.earlier}
-        new = (*now.start.earlier, *(item for item in brought if item.id not in known))
-        now = replace(now, start=replace(now.start, earlier=new))
+        earlier = carrying.together(now.start.earlier, brought)
+        now = replace(now, start=replace(now.start, earlier=earlier))
         return {
             "job": self.options.job or job,
             "attempts": [asdict(item) for item in carrying.by_now(looked, now, self.options.plan)],
@@ -152,10 +151,12 @@ class Background:
         self._records.append(self._records.start)
         self._records.apart("forget", self.stopping.forget)
         self._prepare()
-        wait = _FIRST
+        interval = self.options.interval
+        wait = min(_FIRST, interval * (1 - _EARLY))
         while not self._pause(wait):
+            due = monotonic() + interval * (1 - _EARLY)
             self._interval()
-            wait = self.options.interval
+            wait = max(due - monotonic(), _LEAST * interval)
         self._end()
 
     def _pause(self, seconds: float) -> bool:
@@ -266,8 +267,7 @@ class Background:
 
     @never_raises(None)
     def _replan(self, found: Mapping[str, object]) -> None:
-        plan = self.options.planned(found)
-        self._go_by(plan)
+        self._go_by(self.options.planned(found))
 
     def _go_by(self, plan: Plan) -> None:
         self.options = replace(self.options, plan=plan)
@@ -284,8 +284,7 @@ class Background:
         if monotonic() < self._due:
             return
         before = time.thread_time() + self._records.cpu
-        written = self._records.all()
-        self._take_plan(written)
+        self._take_plan(written := self._records.all())
         seen = self._monitor.look(written, self.note)
         self.metrics, self.forecast, self.line = seen.metrics, seen.forecast, seen.line
         if self.shown is not None:

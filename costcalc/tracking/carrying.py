@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,12 @@ def _gone_on(attempt: Attempt, then: Written, now: Written, parts: int) -> Attem
 
 def _more(whole: float | None, old: float | None, new: float | None, times: float) -> float | None:
     return whole if new is None else (whole or 0.0) + (new - (old or 0.0)) * times
+
+
+def together(known: Sequence[Attempt], brought: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Attempts of two checkpoints, or of one that is read twice: each once."""
+    ids = {item.id for item in known}
+    return (*known, *(item for item in brought if item.id not in ids))
 
 
 def of_state(state: Mapping[str, object]) -> list[Attempt]:

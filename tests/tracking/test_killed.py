@@ -12,7 +12,41 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import killed
 
+import costcalc
+from costcalc.tracking import background
+from costcalc.tracking.background import Background
+
 INTERVAL = 1.0
+
+
+@pytest.mark.parametrize(
+    ("takes", "waits"),
+    [
+        (0.0, [1.0, 8.5, 8.5]),  # the first after a second; then 15 % before the interval is over
+        (2.0, [1.0, 6.5, 6.5]),  # what a sample takes, drivers and disks, is part of the interval
+        (20.0, [1.0, 1.0, 1.0]),  # and a tenth of one is waited whatever it takes
+    ],
+)
+def test_a_sample_begins_early_by_what_it_takes(
+    takes: float, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waited = [0.0], list[float]()
+    tracker = costcalc.track(progress=False, interval=10.0)
+
+    def pause(_: Background, seconds: float) -> bool:
+        waited.append(seconds)
+        now[0] += seconds
+        return len(waited) > 2
+
+    def interval(_: Background) -> None:
+        now[0] += takes
+
+    monkeypatch.setattr(background, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Background, "_pause", pause)
+    monkeypatch.setattr(Background, "_interval", interval)
+    with tracker:
+        pass
+    assert waited == pytest.approx(waits)
 
 
 @pytest.mark.parametrize(
