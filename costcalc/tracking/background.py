@@ -177,7 +177,8 @@ class Background:
             from costcalc.tracking import detect
             from costcalc.tracking.metering import Metering
         found = detect.host()
-        self._metering = Metering(self._place, self._boot, found, elapsed=self._elapsed())
+        own, passed = self._records.start, self._elapsed()
+        self._metering = Metering(own.place, own.boot, found, elapsed=passed, training=own.training)
         self._records.change(
             versions=loaded_versions(),
             machine={

@@ -81,4 +81,5 @@ class Driven:
             began=began,
             device=device,
             share=lambda: self._sharing.of(device, users),
+            unsure=lambda: self._sharing.unsure(device),
         )

@@ -73,21 +73,29 @@ class EnergyPart:
 
 def metered(totals: Totals) -> list[EnergyPart]:
     """What was metered, by component and meter."""
-    found: dict[tuple[str, Basis, str], float] = {}
+    found: dict[tuple[str, Basis, str], list[float]] = {}
     for item in sorted(totals.energy.values(), key=lambda e: COMPONENTS.index(e.component)):
-        key = (item.component, item.basis, item.meter)
-        found[key] = found.get(key, 0.0) + item.joules / _KWH
+        sums = found.setdefault((item.component, item.basis, item.meter), [0.0, 0.0])
+        sums[0] += item.joules / _KWH
+        sums[1] += (item.joules - item.doubt) / _KWH
     return [
         EnergyPart(
             component=name,
             energy=kwh,
             basis=basis,
             meter=meter,
-            low=None if basis == "measured" else kwh * _MODEL[0],
-            high=None if basis == "measured" else kwh * _MODEL[1],
+            low=_least(basis, kwh, sure),
+            high=kwh * _MODEL[1] if basis != "measured" else kwh if sure < kwh else None,
         )
-        for (name, basis, meter), kwh in found.items()
+        for (name, basis, meter), (kwh, sure) in found.items()
     ]
+
+
+def _least(basis: Basis, kwh: float, sure: float) -> float | None:
+    """The low end of what was metered: without what may be another job's."""
+    if basis != "measured":
+        return kwh * _MODEL[0]
+    return sure if sure < kwh else None
 
 
 def completed(parts: Sequence[EnergyPart], totals: Totals, made: Estimate) -> list[EnergyPart]:

@@ -104,9 +104,17 @@ def all_of_it() -> tuple[float, float]:
     return 1.0, 0.0
 
 
+def none_of_it() -> float:
+    """All that counts as the job's is known to be."""
+    return 0.0
+
+
 @dataclass(slots=True)
 class Part:
-    """One thing that is metered: what it came to since ``began``, of which so long was ``seen``."""
+    """One thing that is metered: what it came to since ``began``, of which so long was ``seen``.
+
+    ``unsure`` says, after ``share``, how much of what counts as the job's may be another's.
+    """
 
     key: str
     component: Component
@@ -116,8 +124,10 @@ class Part:
     began: float
     share: Share = all_of_it
     device: Device | None = None
+    unsure: Callable[[], float] = none_of_it
     joules: float = 0.0
     others: float = 0.0
+    doubt: float = 0.0
     seen: float = 0.0
 
     def advance(self) -> None:
@@ -126,6 +136,7 @@ class Part:
         mine, others = self.share()
         self.joules += joules * mine
         self.others += joules * others
+        self.doubt += joules * mine * self.unsure()
         self.seen += seconds
 
     def energy(self, until: float) -> Energy:
@@ -137,4 +148,5 @@ class Part:
             component=self.component,
             gap=max(until - self.began - self.seen, 0.0),
             others=self.others,
+            doubt=self.doubt,
         )

@@ -25,9 +25,11 @@ class Metering:
     The process has been tracked for ``elapsed`` seconds: what a meter missed of them is its gap.
     """
 
-    def __init__(self, place: Place, boot: str, found: HostShare, *, elapsed: float = 0.0) -> None:
+    def __init__(
+        self, place: Place, boot: str, found: HostShare, *, elapsed: float = 0.0, training: str = ""
+    ) -> None:
         self._place, self._boot, self._began = place, boot, ticks() - elapsed
-        self._neighbours = Neighbours(place.job, boot, found)
+        self._neighbours = Neighbours(place.job, boot, found, training=training)
         self._meters: Meters | None = None
         self._driver = Aside("costcalc-driver")
 

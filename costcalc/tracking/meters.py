@@ -14,6 +14,7 @@ from typing import Protocol
 from costcalc.tracking.amd_smi import AmdSmi
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.driven import NoDriverError
+from costcalc.tracking.holders import computing
 from costcalc.tracking.host_model import HostModel
 from costcalc.tracking.metered import Part, Share, all_of_it, ticks
 from costcalc.tracking.notes import Notes
@@ -121,7 +122,7 @@ class Meters:
         self._began = ticks() if began is None else began
         note = self._notes.add
         self._share = share
-        sharing = Sharing(ours, signs, note)
+        sharing = Sharing(ours, signs, note, lambda: computing(ours))
         self._model = HostModel(boot, self._hosts, self._began) if host else None
         sources: list[Source] = [Nvml(devices, sharing, note), AmdSmi(devices, sharing, note)]
         if self._model is not None:

@@ -6,13 +6,16 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 from costcalc.tracking.detect import HostShare
 from costcalc.tracking.ledger import job_hash
+
+_NONE = "x"  # of a job that is no training of several
 
 
 @dataclass(slots=True)
@@ -29,13 +32,21 @@ class Neighbours:
 
     Each leaves a small file in a folder of the node and holds a lock on it, which the kernel takes
     away with the process, however it ends and whatever its namespaces.  Best effort: without the
-    folder a job counts alone.
+    folder a job counts alone.  Several trainings of one wrapper are neighbours of each other, not
+    of the wrapper, which has all that they have.
     """
 
     def __init__(
-        self, job: str, boot: str, found: HostShare, *, folder: Path | None = None
+        self,
+        job: str,
+        boot: str,
+        found: HostShare,
+        *,
+        training: str = "",
+        folder: Path | None = None,
     ) -> None:
         self._own, self._host, self._mine = job_hash(job), found, _Job(set(found.cores))
+        self._training = job_hash(training) if training else _NONE
         self._folder: Path | None = None
         with suppress(OSError):  # no temporary folder
             self._folder = (folder or Path(tempfile.gettempdir())) / f"costcalc-{job_hash(boot)}"
@@ -47,9 +58,12 @@ class Neighbours:
     def share(self) -> float:
         """The job's share of its host now; a sign of life is left."""
         host_, others = self._host, self._others()
-        if not others:
+        if not any(others):
             return host_.share
-        each = sum(1.0 / (1 + sum(core in job.cores for job in others)) for core in host_.cores)
+        each = sum(
+            1.0 / prod(1 + sum(core in job.cores for job in jobs) for jobs in others)
+            for core in host_.cores
+        )
         return min(each * host_.allotted / max(len(host_.cores), 1) / host_.all_cores, host_.share)
 
     def split(self) -> tuple[float, float]:
@@ -77,29 +91,34 @@ class Neighbours:
 
         Jobs that are seen to compute on it have it in equal parts, else those that hold it.
         """
-        others = self._others()
+        return prod(self._part(uuid, jobs) for jobs in self._others())
+
+    def _part(self, uuid: str, others: Sequence[_Job]) -> float:
         users = sum(uuid in job.uses for job in others)
         if uuid in self._mine.uses:
             return 1.0 / (1 + users)
         return 0.0 if users else 1.0 / (1 + sum(uuid in job.devices for job in others))
 
-    def _others(self) -> list[_Job]:
-        """Each other job of the node that lives; our own sign is left."""
+    def _others(self) -> tuple[list[_Job], list[_Job]]:
+        """The other jobs of the node that live, and the other trainings of ours.
+
+        Our own sign is left meanwhile.
+        """
         if self._folder is None:
-            return []
+            return [], []
         try:
             if self._sign is None:
                 self._sign = self._signed(self._folder)
             return self._living(self._folder)
         except OSError:
-            return []
+            return [], []
 
     def _signed(self, folder: Path) -> Path:
         """A file of our own, locked as long as we live."""
         folder.mkdir(mode=0o1777, exist_ok=True)
         with suppress(OSError):
             folder.chmod(0o1777)  # other users' jobs too
-        name = f"{self._own}-{os.getpid()}-{id(self):x}"
+        name = f"{self._own}-{self._training}-{os.getpid()}-{id(self):x}"
         beside = folder / f"{name}.new"
         self._held = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o644)
         _lock(self._held)
@@ -115,11 +134,12 @@ class Neighbours:
             os.lseek(self._held, 0, os.SEEK_SET)
             self._written = max(self._written, os.write(self._held, data))
 
-    def _living(self, folder: Path) -> list[_Job]:
-        by_job: dict[str, _Job] = {}
+    def _living(self, folder: Path) -> tuple[list[_Job], list[_Job]]:
+        jobs, trainings = dict[str, _Job](), dict[str, _Job]()
         for path in folder.glob("*.json"):
-            name = path.name.partition("-")[0]
-            if name == self._own:
+            name, training = [*path.name.split("-"), ""][:2]
+            ours = name == self._own
+            if ours and (training == self._training or _NONE in (self._training, training)):
                 continue
             with suppress(OSError, ValueError, KeyError, TypeError):
                 with path.open(encoding="ascii") as sign:
@@ -127,11 +147,11 @@ class Neighbours:
                 if not lives:
                     path.unlink(missing_ok=True)
                     continue
-                job = by_job.setdefault(name, _Job())
+                job = (trainings if ours else jobs).setdefault(training if ours else name, _Job())
                 job.cores |= {int(core) for core in data["cores"]}
                 job.devices |= set(data.get("devices", ()))
                 job.uses |= set(data.get("uses", ()))
-        return list(by_job.values())
+        return list(jobs.values()), list(trainings.values())
 
     def leave(self) -> None:
         """Take the sign away; the last one takes the folder too."""

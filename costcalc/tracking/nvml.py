@@ -98,7 +98,7 @@ class Nvml(Driven):
         running = self._nvml.nvmlDeviceGetComputeRunningProcesses(handle)
         return Users(
             memory={int(each.pid): each.usedGpuMemory for each in running},
-            busy=self._busy(uuid, handle) if len(running) > 1 else {},
+            busy=self._busy(uuid, handle) if running else {},
         )
 
     def _busy(self, uuid: str, handle: Any) -> Mapping[int, float]:

@@ -68,7 +68,8 @@ class Energy:
     """Joules of one thing since its writer began, who says so, and how far to trust it.
 
     ``gap`` is how many seconds its meter missed, which the joules do not hold; ``others`` are the
-    joules of it that other jobs took, which they do not hold either.
+    joules of it that other jobs took, which they do not hold either; ``doubt`` are those that they
+    hold and that may be another job's.
     """
 
     joules: float
@@ -77,6 +78,7 @@ class Energy:
     component: Component
     gap: float = 0.0
     others: float = 0.0
+    doubt: float = 0.0
 
     def plus(self, other: Energy) -> Energy:
         """Both together; called what the weaker of them may be called."""
@@ -87,6 +89,7 @@ class Energy:
             component=self.component,
             gap=self.gap + other.gap,
             others=self.others + other.others,
+            doubt=self.doubt + other.doubt,
         )
 
 

@@ -33,19 +33,31 @@ class Sharing:
     """Splits devices between jobs: by what each process computed, by its memory, or evenly.
 
     Processes are told apart by who began them, where NVML's numbers are those of this process's
-    own namespace; else jobs that track tell each other what they hold.
+    own namespace; else jobs that track tell each other what they hold.  In a container that sees
+    none of the others, the driver still counts processes, and ``computing`` says how many are ours
+    (None: the numbers are ours too, and none of those is the job's).
     """
 
     def __init__(
-        self, ours: Callable[[int], bool], signs: Signs | None, note: Callable[[str], None]
+        self,
+        ours: Callable[[int], bool],
+        signs: Signs | None,
+        note: Callable[[str], None],
+        computing: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._ours, self._signs, self._note = ours, signs, note
+        self._computing = computing
+        self._unsure: dict[str, float] = {}
+
+    def unsure(self, device: Device) -> float:
+        """Of the share that counts as ours so much may be another job's, as of the last look."""
+        return self._unsure.get(device.uuid, 0.0)
 
     def of(self, device: Device, users: Callable[[], Users]) -> tuple[float, float]:
         """The share of a device that counts as ours, and the share that others took."""
         if device.share < 1:  # a slice is nobody else's, and the driver lists those of all slices
             return device.share, 0.0
-        mine = 1.0
+        mine, self._unsure[device.uuid] = 1.0, 0.0
         try:
             mine = self._share(device, users())
         except Exception as error:  # noqa: BLE001  (a device that does not say who uses it)
@@ -57,15 +69,41 @@ class Sharing:
         ours = {pid for pid in users.memory if self._ours(pid)}
         if ours and self._signs is not None:
             self._signs.uses(device.uuid)
-        if not users.memory or len(ours) == len(users.memory):
-            return 1.0 if ours else self._by_jobs(device)
-        if not ours:
+        if not users.memory:
             return self._by_jobs(device)
+        if not ours:
+            return self._by_number(device, len(users.memory), self._computing() or 0)
+        if len(ours) == len(users.memory):
+            busy = sum(each > 0 for each in users.busy.values())
+            inside = busy > len(ours) and self._computing() is not None
+            return self._by_number(device, busy, len(ours)) if inside else 1.0
         share, how = split(users, ours)
         self._note(
             f"other processes compute on device {device.index} too: its energy is split by {how}"
         )
         return share
+
+    def _by_number(self, device: Device, number: int, mine: int) -> float:
+        """Our share of a device on which so many compute, of whom it is hidden which are ours.
+
+        In a container the driver lists processes by the numbers of the host, or none but ours, and
+        still counts what the others compute.
+        """
+        known = self._by_jobs(device)
+        if known < 1 or 0 < number <= mine:
+            return known
+        if mine == 0:
+            self._unsure[device.uuid] = 1.0
+            self._note(
+                f"{number} processes compute on device {device.index} and none is known to be this "
+                "job's: its energy counts, and may be another's"
+            )
+            return 1.0
+        self._note(
+            f"{number} processes compute on device {device.index}, {mine} of them this job's, and "
+            "a container hides which: its energy is split by their number"
+        )
+        return mine / number
 
     def _by_jobs(self, device: Device) -> float:
         share = 1.0 if self._signs is None else self._signs.device_share(device.uuid)
@@ -88,7 +126,7 @@ def split(users: Users, ours: Collection[int]) -> tuple[float, str]:
     (0.5, 'their number')
     """
     busy = sum(users.busy.values())
-    if busy > 0:
+    if busy > 0 and users.busy.keys() & users.memory.keys():  # else of another namespace
         return sum(users.busy.get(pid, 0.0) for pid in ours) / busy, "what each computed"
     held = list(users.memory.values())
     known = [each for each in held if each is not None]

@@ -84,6 +84,27 @@ def test_ranks_of_one_job_are_no_neighbours(tmp_path: Path) -> None:
     assert other.share() == 1.0
 
 
+def test_trainings_of_one_wrapper_split_what_it_has(tmp_path: Path) -> None:
+    """The wrapper has the node, two trainings half each; beside another job half and quarters."""
+
+    def job(name: str, training: str = "") -> Neighbours:
+        made = Neighbours(name, "b", cores(*range(8)), training=training, folder=tmp_path)
+        made.holds(["GPU-0"])
+        made.share()
+        return made
+
+    def parts(*jobs: Neighbours) -> list[float]:
+        return [each.share() for each in jobs] + [each.device_share("GPU-0") for each in jobs]
+
+    wrapper, one, two = job("a"), job("a", "/one.yaml"), job("a", "/two.yaml")
+    rank = job("a", "/one.yaml")
+    assert parts(wrapper, one, rank, two) == [1.0, 0.5, 0.5, 0.5] * 2
+    other = job("c")
+    assert parts(wrapper, one, two, other) == [0.5, 0.25, 0.25, 0.5] * 2
+    two.leave()
+    assert parts(one, other) == [0.5, 0.5] * 2
+
+
 def test_a_folder_that_cannot_be_made_leaves_a_job_alone() -> None:
     assert Neighbours("a", "b", cores(0), folder=Path("/proc/none")).share() == 1 / 8
 

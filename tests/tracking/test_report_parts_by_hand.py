@@ -165,6 +165,22 @@ def test_a_devices_energy_is_added_by_component_and_meter() -> None:
     assert data["runs"][0]["attempts"] == 1
 
 
+@pytest.mark.parametrize("run", [{**RUN, "hardware": {"accelerator": "h100-sxm5-80", "count": 16}}])
+def test_what_may_be_another_jobs_is_the_range_of_what_was_metered(run: Any) -> None:
+    """Of 8 kWh by NVML 2 may be a neighbour's: 6 to 8, and the sum is as much less at its least."""
+    found = two_nodes()
+    per_device = 2 * 3.6e6 / 16
+    doubted = {
+        key: replace(item, doubt=per_device) if key.startswith("gpu:") else item
+        for key, item in found.energy.items()
+    }
+    sure, data = made(found, run), made(replace(found, energy=doubted), run)
+    part = next(p for p in data["measurement"]["components"] if p["component"] == "device")
+    assert (part["energy"], part["low"], part["high"]) == pytest.approx((8.0, 6.0, 8.0))
+    assert value(data, "energy_it") == pytest.approx(value(sure, "energy_it"))
+    assert data["results"]["energy_it"]["low"] < sure["results"]["energy_it"]["low"] - 1.5
+
+
 def test_nodes_that_say_they_are_the_same_are_told() -> None:
     whole = two_nodes()
     double = replace(whole.attempts[0], duplicate=(1,))

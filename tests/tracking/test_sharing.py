@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from costcalc.tracking.detect import HostShare
+from costcalc.tracking.holders import computing
 from costcalc.tracking.neighbours import Neighbours
 from costcalc.tracking.records import Device, Place
 from costcalc.tracking.sharing import Sharing, Users, of_the_job, split
@@ -58,10 +59,78 @@ def test_a_device_of_our_own_is_all_ours_and_nothing_is_said() -> None:
     assert notes == []
 
 
-def test_processes_that_cannot_be_told_apart_leave_a_device_whole() -> None:
-    """In a container the driver names processes as the host does: none looks like ours."""
-    sharing = Sharing(lambda _: False, None, list[str]().append)
+def test_processes_of_which_none_is_ours_leave_a_device_whole_and_in_doubt() -> None:
+    """Nothing of ours computes: what the device drew is counted, and may be all another's."""
+    notes: list[str] = []
+    sharing = Sharing(lambda _: False, None, notes.append)
     assert sharing.of(GPU, users(p7=1, p8=1)) == (1.0, 0.0)
+    assert sharing.unsure(GPU) == 1.0
+    assert notes == [
+        "2 processes compute on device 0 and none is known to be this job's: its energy counts, "
+        "and may be another's"
+    ]
+    sharing.of(GPU, users())
+    assert sharing.unsure(GPU) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("mine", "memory", "share"),
+    [
+        (1, {"p7": 1, "p8": 1}, (0.5, 0.5)),  # the driver lists the host's numbers: one of two
+        (2, {"p7": 1, "p8": 1, "p9": 1}, (2 / 3, 1 / 3)),
+        (2, {"p7": 1, "p8": 1}, (1.0, 0.0)),  # as many as ours
+    ],
+)
+def test_a_container_that_hides_whose_processes_they_are_splits_by_number(
+    mine: int, memory: dict[str, int | None], share: tuple[float, float]
+) -> None:
+    notes: list[str] = []
+    sharing = Sharing(lambda _: False, None, notes.append, lambda: mine)
+    assert sharing.of(GPU, users(None, **memory)) == pytest.approx(share)
+    assert sharing.unsure(GPU) == 0.0
+    said = [
+        f"{len(memory)} processes compute on device 0, {mine} of them this job's, and a container "
+        "hides which: its energy is split by their number"
+    ]
+    assert notes == (said if share[1] else [])
+
+
+def test_a_container_that_lists_only_its_own_hears_of_others_by_what_they_compute() -> None:
+    """Newer drivers list our number in our namespace, and utilization by those of the host."""
+    notes: list[str] = []
+    sharing = Sharing(lambda pid: pid == 1, None, notes.append, lambda: 1)
+    assert sharing.of(GPU, users({645400: 30.0, 645999: 10.0}, p1=None)) == (0.5, 0.5)
+    assert sharing.of(GPU, users({645400: 30.0, 645999: 0.0}, p1=None)) == (1.0, 0.0)
+    assert len(notes) == 1
+    # without a container the numbers are ours: 645999 has ended since
+    known = Sharing(lambda pid: pid == 1, None, notes.append)
+    assert known.of(GPU, users({1: 30.0, 645999: 10.0}, p1=None)) == (1.0, 0.0)
+    # numbers of two namespaces say nothing of each other: by memory
+    assert split(Users(memory={1: 10, 2: 30}, busy={645400: 30.0}), {1})[0] == 0.25
+
+
+def process(proc: Path, pid: int, parent: int, command: str, *files: str) -> None:
+    folder = proc / str(pid) / "fd"
+    folder.mkdir(parents=True)
+    for number, file in enumerate(files):
+        (folder / str(number)).symlink_to(file)
+    (folder.parent / "stat").write_text(f"{pid} (p) S {parent} 1 1 0")
+    (folder.parent / "cmdline").write_text(command)
+
+
+def test_who_computes_holds_the_drivers_file_and_was_not_forked_with_it(tmp_path: Path) -> None:
+    (tmp_path / "self" / "ns").mkdir(parents=True)
+    (tmp_path / "self" / "ns" / "pid").symlink_to("pid:[4026532001]")
+    process(tmp_path, 10, 1, "python train.py", "/dev/null", "/dev/nvidia-uvm")
+    process(tmp_path, 11, 10, "python train.py", "/dev/null", "/dev/nvidia-uvm")  # a loader
+    process(tmp_path, 12, 10, "python -c spawned", "/dev/nvidia-uvm")
+    process(tmp_path, 13, 10, "python train.py", "/dev/nvidiactl")  # asks NVML alone
+    process(tmp_path, 14, 1, "python other.py", "/dev/nvidia-uvm")  # another's
+    assert computing(lambda pid: pid != 14, proc=tmp_path) == 2
+    (tmp_path / "self" / "ns" / "pid").unlink()
+    (tmp_path / "self" / "ns" / "pid").symlink_to("pid:[4026531836]")  # the machine's own
+    assert computing(lambda pid: True, proc=tmp_path) is None
+    assert computing(lambda pid: True, proc=tmp_path / "none") is None
 
 
 def test_a_driver_that_does_not_say_who_computes() -> None:
