@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import pseudonym
+from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.tables import sums
 
@@ -37,6 +38,7 @@ def scope_of(ledger: Ledger, cluster: Cluster, user: str | None) -> Scope:
     kept = cluster.fleet.privacy.users
     if kept == "drop":
         return Scope(user=user, accounts=())
+    freshen(ledger)
     name = pseudonym(user, ledger.about("secret")) if kept == "hash" else user
     asked = select(sums.c.account).where(sums.c.user == name, sums.c.account.is_not(None))
     with ledger.reading() as connection:
