@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from costcalc.base.reading import read_file
+from costcalc.cli import run
 from costcalc.cli.tree import _processes
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,14 @@ def track(tmp_path: Path, *words: str, **more: Any) -> subprocess.CompletedProce
         timeout=120,
         env={**os.environ, "PYTHONPATH": str(ROOT), **more},
     )
+
+
+def merge(tmp_path: Path, *words: str) -> tuple[int, str, str]:
+    """``costcalc track merge`` in this process: the code, what it prints, what it says."""
+    out, said = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(said), chdir(tmp_path):
+        code = run(["track", "merge", *words])
+    return code, out.getvalue(), said.getvalue()
 
 
 def python(code: str) -> tuple[str, ...]:
@@ -389,14 +400,14 @@ def test_the_records_alone_make_the_report_again(tmp_path: Path) -> None:
     track(tmp_path, "--", "sleep", "1.5")
     first = report(tmp_path)
     (tmp_path / "costs.yaml").unlink()
-    done = track(tmp_path, "merge", "costs.ledger", "-o", "again.yaml")
-    assert done.returncode == 0, done.stderr
+    code, _, said = merge(tmp_path, "costs.ledger", "-o", "again.yaml")
+    assert code == 0, said
     again = report(tmp_path, "again.yaml")
     assert again["results"] == first["results"]
     assert again["runs"][0]["id"] == first["runs"][0]["id"]
-    done = track(tmp_path, "merge", "costs.ledger", "-o", "again.yaml")
-    assert done.returncode == 2
-    assert done.stderr == (
+    code, _, said = merge(tmp_path, "costs.ledger", "-o", "again.yaml")
+    assert code == 2
+    assert said == (
         "again.yaml: exists already; give --force (force=True) to overwrite "
         "it\n1 problem in again.yaml\n"
     )
@@ -405,25 +416,25 @@ def test_the_records_alone_make_the_report_again(tmp_path: Path) -> None:
 def test_several_jobs_in_one_folder_are_picked_from(tmp_path: Path) -> None:
     for job in ("a", "b"):
         track(tmp_path, "--job", job, "--ledger", "records", "-o", f"{job}.yaml", "--", "true")
-    done = track(tmp_path, "merge", "records")
-    assert done.returncode == 2
-    assert "holds the records of 2 jobs; pick one with --job: a, b" in done.stderr
-    done = track(tmp_path, "merge", "records", "--job", "a")
-    assert done.returncode == 0
-    assert done.stdout.startswith("schema: costcalc/report/v1\n")
+    code, _, said = merge(tmp_path, "records")
+    assert code == 2
+    assert "holds the records of 2 jobs; pick one with --job: a, b" in said
+    code, out, _ = merge(tmp_path, "records", "--job", "a")
+    assert code == 0
+    assert out.startswith("schema: costcalc/report/v1\n")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("ledger", "said"),
     [
-        (("merge", "nowhere"), "nowhere: cannot be read: No such file or directory"),
-        (("merge", "."), ".: expected the records of a job (*.jsonl); none of any job is there"),
+        ("nowhere", "nowhere: cannot be read: No such file or directory"),
+        (".", ".: expected the records of a job (*.jsonl); none of any job is there"),
     ],
 )
-def test_merging_what_is_not_there(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = track(tmp_path, *words)
-    assert done.returncode == 2
-    assert done.stderr.startswith(said)
+def test_merging_what_is_not_there(tmp_path: Path, ledger: str, said: str) -> None:
+    code, _, told = merge(tmp_path, ledger)
+    assert code == 2
+    assert told.startswith(said)
 
 
 def test_help_tells_both_uses(tmp_path: Path) -> None:
