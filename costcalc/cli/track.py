@@ -128,6 +128,7 @@ def show(
     """Follow a running job from another terminal, until it ends or Ctrl-C; in a pipe one look."""
     from costcalc.cli.following import follow, print_view
     from costcalc.cli.screen import print_json
+    from costcalc.tracking.options import LONGEST
     from costcalc.tracking.showing import Watch
 
     if not every > 0:
@@ -140,5 +141,5 @@ def show(
     elif once or not sys.stdout.isatty():
         print_view(watch.look())
     else:
-        follow(watch, every)
+        follow(watch, min(every, LONGEST))
     return OK

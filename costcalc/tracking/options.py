@@ -14,7 +14,7 @@ from costcalc.tracking.plan import Plan, prepare
 
 LEDGER = "COSTCALC_LEDGER"  # where the records of a job go that does not say it
 
-_LONGEST = 3600.0  # seconds between samples at the most, whatever is asked
+LONGEST = 3600.0  # seconds between samples at the most, whatever is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Options:
             run=run,
             output=output,
             ledger=ledger,
-            interval=min(self.interval, _LONGEST),
+            interval=min(self.interval, LONGEST),
             plan=self.planned({}),
         )
 
