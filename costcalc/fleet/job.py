@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import RowMapping, or_, select
@@ -34,8 +34,12 @@ _COVERS = {
 LOW = 0.5
 
 
-def attempts(ledger: Ledger, job: str, cluster: str | None = None) -> Sequence[RowMapping]:
+def attempts(
+    ledger: Ledger, job: str, cluster: str | None = None, accounts: Collection[str] | None = None
+) -> Sequence[RowMapping]:
     """The attempts of a job, by the name or number that its scheduler gave it.
+
+    ``accounts``: of jobs of these alone; others are as if they were not there.
 
     Raises:
         InputError: the ledger has none, or those of several clusters.
@@ -43,6 +47,8 @@ def attempts(ledger: Ledger, job: str, cluster: str | None = None) -> Sequence[R
     where = [jobs.c.current, or_(jobs.c.job == job, jobs.c.raw == job)]
     if cluster is not None:
         where.append(jobs.c.cluster == cluster)
+    if accounts is not None:
+        where.append(jobs.c.account.in_(sorted(accounts)))
     asked = select(jobs).where(*where).order_by(jobs.c.start)
     with ledger.reading() as connection:
         found = connection.execute(asked).mappings().all()

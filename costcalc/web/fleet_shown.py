@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import select
 
-from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.base.errors import CostcalcError, InputError
 from costcalc.base.human import digits, human, percent
 from costcalc.fleet import told
 from costcalc.fleet.budgets import Used
@@ -224,11 +224,7 @@ def job(ledger: Ledger, number: str, cluster: str | None, scope: Scope) -> Job:
     Raises:
         InputError: the ledger has none, or none that the asker may see.
     """
-    found = attempts(ledger, number, cluster)
-    if not all(scope.sees(row["account"]) for row in found):
-        # in the words of a job that is not there, which it is not for this asker
-        message = f"the ledger has no job {number[:40]}"
-        raise InputError(Problem(key="job", message=message, file=ledger.shown))
+    found = attempts(ledger, number, cluster, scope.accounts)
     currency = ledger.about("currency")
     report, why = None, ""
     try:
