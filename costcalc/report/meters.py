@@ -36,6 +36,7 @@ def discrepancies(report: Report, tolerance: float) -> Iterator[str]:
     listed = section(report, "measurement").get("components")
     parts = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     yield from _components(parts)
+    yield from _modelled(report, parts)
     yield from _sums(report, [one for one in parts if one.get("counted", True)], tolerance)
     attempts = section(report, "details", "tracking").get("attempts")
     if isinstance(attempts, list) and attempts:
@@ -54,6 +55,16 @@ def _components(parts: Sequence[Record]) -> Iterator[str]:
             energy < 0 or (low or 0.0) > energy or (high or energy) < energy
         ):
             yield f"{key}: its range does not contain its energy, or it is negative"
+
+
+def _modelled(report: Report, parts: Sequence[Record]) -> Iterator[str]:
+    """Parts that an estimate has too are as large in both."""
+    split = section(report, "breakdown", "energy")
+    for index, part in enumerate(parts):
+        said, made = number(part.get("energy")), number(split.get(str(part.get("component"))))
+        if said is not None and made is not None and not close(said, made):
+            key = f"measurement.components[{index}].energy"
+            yield f"{key}: {said:.6g} kWh; breakdown.energy has {made:.6g}"
 
 
 def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterator[str]:
@@ -75,11 +86,14 @@ def _sums(report: Report, counted: Sequence[Record], tolerance: float) -> Iterat
 
 
 def _energy(report: Report) -> Record:
-    """The energy that went into the figures, before its ends are drawn between."""
+    """The energy that went into the figures, before its ends are drawn between; else the figure's.
+
+    Where no meter saw any, its parts have no ends of their own.
+    """
     for item in report.get("assumptions") or ():
         if section(item).get("key") == "measured.energy_it":
             return section(item)
-    return {}
+    return {"value": section(report, "results", "energy_it").get("value")}
 
 
 def _end(part: Record, name: str) -> float | None:

@@ -106,6 +106,7 @@ _MEASUREMENT: dict[str, object] = {
     "missing_nodes?": [WHOLE],
     "duplicate_nodes?": [WHOLE],
 }
+_HARDWARE = {"name": _maybe(WORDS), "nodes": WHOLE, "count": _maybe(AMOUNT)}
 _TOOL = {"name": WORDS, "version": _maybe(WORDS), "what": WORDS}
 _WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
 _ROW: dict[str, object] = {
@@ -197,6 +198,11 @@ def _tracked(report: Report) -> Iterator[str]:
         if ("low" in part) is not ("high" in part):
             yield f"measurement.components[{index}]: has one end of a range"
     yield from _speed(report)
+    if is_unprofiled(report):
+        yield from _unlike(section(report, "details", "hardware"), _HARDWARE, "details.hardware")
+        nodes = section(report, "measurement").get("nodes")
+        if section(report, "details", "hardware").get("nodes") != nodes:
+            yield f"details.hardware.nodes: measurement.nodes is {text(nodes)}"
     if is_unprofiled(report) and _components(report):
         held = number(section(report, "results", "device_hours").get("value")) is not None
         made = not_counted(_components(report), devices=held)
@@ -235,5 +241,12 @@ def _speed(report: Report) -> Iterator[str]:
         counted = section(report, "results", "throughput").get("value") is not None
     else:
         counted = section(report, "run", "hardware").get("throughput") is not None
-    if counted and "throughput_of_wall_clock" not in section(report, "details", "tracking"):
+    told = section(report, "details", "tracking")
+    if counted and "throughput_of_wall_clock" not in told:
         yield "details.tracking.throughput_of_wall_clock: missing; data were counted"
+    known = [
+        section(report, "results", key).get("value") is not None
+        for key in ("step_time", "utilization")
+    ]
+    if counted and all(known) and "calibrate" not in told:
+        yield "details.tracking.calibrate: missing; a step was timed"

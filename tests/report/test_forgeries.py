@@ -355,6 +355,11 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
         lambda made: made["measurement"].update(not_counted=["memory"]),
         "measurement.not_counted: ['memory']; it is processors, memory, the rest of the machine",
     ),
+    "nodes": (
+        "unprofiled",
+        lambda made: made["details"]["hardware"].update(nodes=5),
+        "details.hardware.nodes: measurement.nodes is 1",
+    ),
     "a row's key": (
         "imported",
         lambda made: made["runs"][0].update(approved=True),
