@@ -47,16 +47,54 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
         size = sizes().get(_bare(name))
     if size is not None:
         return _sized(size, tuple(folders))
+    if (message := _told(name)) is not None:
+        raise NotFoundError(Problem(key="hardware.instance", message=message))
+    known = [*index().heads(hosts.KIND), *(Head("", one.name) for one in sizes().values())]
+    raise refusal("hardware.instance", "host", name, known, (), hosts.WAY_OUT)
+
+
+_OF_SAGEMAKER = re.compile(r"ml\.(.+)", re.IGNORECASE)
+# Machines of Google's and Amazon's lines that hold processors; accelerators are added to N1's.
+_OF_N1 = re.compile(r"n1(?:-(?:standard|highmem|highcpu|custom)\b.*)?", re.IGNORECASE)
+_OF_PROCESSORS = re.compile(
+    r"(?:[nce]\d[a-z]?-(?:standard|highmem|highcpu|medium|small|micro)(?:-\d+)?"
+    r"|(?:ml\.)?(?:[mcrtxz]\d[a-z-]{0,6}|hpc\d[a-z]?)\.(?:\d{0,3}x?large|metal|medium|small|micro)"
+    r"|standard_[defhb]{1,2}\d+[a-z]{0,4}(?:_v\d)?)",
+    re.IGNORECASE,
+)
+
+
+def _told(name: str) -> str | None:
+    """What to write in place of a name that stands for no whole machine with accelerators."""
     for accelerator, parts in table(FILE).section("parts").items():
         for one, number in parts.items():
             if _bare(one) == _bare(name):
-                message = (
+                return (
                     f"{one} holds a part of one device: write hardware.accelerator: {accelerator} "
                     f"and hardware.share: 1/{number} in its place"
                 )
-                raise NotFoundError(Problem(key="hardware.instance", message=message))
-    known = [*index().heads(hosts.KIND), *(Head("", one.name) for one in sizes().values())]
-    raise refusal("hardware.instance", "host", name, known, (), hosts.WAY_OUT)
+    shown = name.strip()[:60]
+    if _OF_N1.fullmatch(name.strip()):
+        return (
+            f"{shown} has what is attached to it: write that as hardware.accelerator and count, "
+            "price.provider: gcp (its GPUs are billed apart from the machine)"
+        )
+    if _OF_PROCESSORS.fullmatch(name.strip()):
+        return (
+            f"{shown} holds no accelerator: write a processor as hardware.accelerator, "
+            "and count: its sockets"
+        )
+    of_sagemaker = _OF_SAGEMAKER.fullmatch(name.strip())
+    if of_sagemaker and _bare(of_sagemaker[1]) in {*sizes(), *_filed()}:
+        return (
+            f"{shown} is {of_sagemaker[1]} by SageMaker, which asks more for it: write "
+            f"hardware.instance: {of_sagemaker[1]}, and your price as price.instance_hour"
+        )
+    return None
+
+
+def _filed() -> set[str]:
+    return {_bare(each) for head in index().heads(hosts.KIND) for each in head.names}
 
 
 @functools.lru_cache(maxsize=1)
@@ -76,10 +114,16 @@ def sizes() -> dict[str, Size]:
 
 
 def _priced() -> Iterator[Size]:
-    """Instances of the catalogue of prices that hold whole devices."""
+    """Instances of the catalogue of prices that hold whole devices, each name of one kind."""
+    listed: dict[tuple[str, str], set[tuple[str, float]]] = {}
     for offer in prices.catalogue().every():
-        if offer.instance and offer.devices >= 1 and offer.devices == int(offer.devices):
-            yield Size(offer.instance, offer.provider, offer.accelerator, int(offer.devices))
+        if offer.instance:
+            of_name = listed.setdefault((offer.instance, offer.provider), set())
+            of_name.add((offer.accelerator, offer.devices))
+    for (name, provider), kinds in listed.items():
+        accelerator, devices = min(kinds)
+        if len(kinds) == 1 and devices >= 1 and devices == int(devices):
+            yield Size(name, provider, accelerator, int(devices))
 
 
 def _bare(name: str) -> str:

@@ -7,8 +7,10 @@ and comes before it, provider by provider and device by device.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
+import re
 import tempfile
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import prices
 from costcalc.catalog.prices import HEAD, Catalogue, Offer
 from costcalc.catalog.provider import canonical
@@ -105,15 +108,74 @@ def compared(found: Sequence[Offer], known: Catalogue) -> Update:
 
 
 def read(text: str, shown: str) -> list[Offer]:
-    """The prices of a catalogue, providers by the id that costcalc knows them by."""
+    """The prices of a catalogue, providers and devices by the id that costcalc knows them by.
+
+    Two layouts are read: that of costcalc's own catalogue, and that of lists with a column
+    ``usd_per_device_hour``, whose devices are named as their providers name them.
+
+    Raises:
+        InputError: with every fault, each at its line.
+    """
+    head = text.removeprefix("\ufeff").partition("\n")[0]
+    if {"usd_per_device_hour", "accelerators_per_instance"} <= set(head.strip().split(",")):
+        text = _in_our_layout(text)
     return [_known(offer) for offer in prices.read(text, shown)]
 
 
 def _known(offer: Offer) -> Offer:
-    name = canonical(offer.provider)
-    if name == offer.provider:
-        return offer
-    return replace(offer, provider=name)
+    return replace(offer, provider=canonical(offer.provider), accelerator=_id_of(offer.accelerator))
+
+
+@functools.lru_cache(maxsize=256)
+def _id_of(name: str) -> str:
+    try:
+        return accelerators.find(name).id
+    except InputError:  # none of ours, or several: the row stays under its own name
+        return name
+
+
+_OURS = {
+    "devices": "accelerators_per_instance",
+    "value": "usd_per_device_hour",
+    "regions": "n_regions",
+    "zones": "n_zones",
+    "note": "notes",
+}
+_COUNTED = re.compile(r"(?:all|median of|unstated|\d+ offers?)\b.*")  # no region's name
+_AT_THE_LATEST = "on or before "
+# Lists of clouds call the board of 80 GB A100-80GB, so the bare name is the one of 40 GB.
+# Source: SkyPilot, supported accelerators, https://docs.skypilot.co/en/latest/compute/gpus.html.
+_OF_LISTS = {"A100": "a100-sxm4-40"}
+
+
+def _in_our_layout(text: str) -> str:
+    """The same rows under our columns, line for line."""
+    made = io.StringIO()
+    lines = csv.DictWriter(made, HEAD, lineterminator="\n")
+    lines.writeheader()
+    for row in csv.DictReader(text.removeprefix("\ufeff").splitlines()):
+        told = {name: (row.get(_OURS.get(name, name)) or "").strip() for name in HEAD}
+        told["date"] = told["date"].replace(_AT_THE_LATEST, "<=")
+        named = re.sub(r"[;,]", " ", told["region"])
+        told["region"] = "" if _COUNTED.fullmatch(told["region"]) else " ".join(named.split())
+        told["accelerator"] = _OF_LISTS.get(told["accelerator"].upper(), told["accelerator"])
+        if "accelerator only" in told["note"]:
+            told["host"] = "excluded"
+        lines.writerow(_rounded(told))
+    return made.getvalue()
+
+
+def _rounded(told: dict[str, str]) -> dict[str, str]:
+    """A row with bounds of a device, as its value is: lists bound the whole instance, and round."""
+    try:
+        value, devices = float(told["value"]), float(told["devices"] or 1)
+        low, high = (float(told[name] or value * devices) / devices for name in ("low", "high"))
+    except (ValueError, ZeroDivisionError):  # said at its line by what reads it
+        return told
+    near = value * 1e-3
+    if low - near <= value <= high + near:
+        told["low"], told["high"] = f"{min(low, value):g}", f"{max(high, value):g}"
+    return told
 
 
 def keep(found: Sequence[Offer], path: Path) -> None:

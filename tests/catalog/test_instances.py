@@ -123,3 +123,55 @@ def test_a_size_with_a_part_of_a_device_says_how_to_write_it(name, accelerator, 
         f"hardware.instance: {name.removeprefix('Standard_')} holds a part of one device: write "
         f"hardware.accelerator: {accelerator} and hardware.share: {part} in its place"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        # a K80 has two GPUs, and Azure's NC6 and Amazon's p2.xlarge one of them
+        (
+            "Standard_NC6",
+            "NC6 holds a part of one device: write hardware.accelerator: k80 and hardware.share: "
+            "1/2 in its place",
+        ),
+        (
+            "n1-standard-8 --accelerator type=nvidia-tesla-t4,count=1",
+            "n1-standard-8 --accelerator type=nvidia-tesla-t4,count=1 has what is attached to it: "
+            "write that as hardware.accelerator and count, price.provider: gcp (its GPUs are "
+            "billed apart from the machine)",
+        ),
+        (
+            "m5.xlarge",
+            "m5.xlarge holds no accelerator: write a processor as hardware.accelerator, and "
+            "count: its sockets",
+        ),
+        (
+            "ml.p4d.24xlarge",
+            "ml.p4d.24xlarge is p4d.24xlarge by SageMaker, which asks more for it: write "
+            "hardware.instance: p4d.24xlarge, and your price as price.instance_hour",
+        ),
+    ],
+)
+def test_a_name_that_is_no_whole_machine_says_what_to_write(name, said):
+    with pytest.raises(NotFoundError) as caught:
+        instances.find(name)
+    assert str(caught.value) == f"hardware.instance: {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator", "devices"),
+    [
+        ("Standard_NC24r", "k80", 2),  # four GPUs on two boards
+        ("g3.16xlarge", "m60", 2),
+        ("Standard_ND96is_H200_v5", "h200-sxm-141", 8),
+        ("Standard_ND128isr_GB300_v6", "gb300", 4),
+        ("a4x-maxgpu-4g-metal", "gb300", 4),
+        ("u-p6e-gb200x72", "gb200", 72),
+        ("BM.GPU.H100-NC.8", "h100-sxm5-80", 8),
+        ("gd-8xh100ib-i128", "h100-sxm5-80", 8),
+        ("Alps", "gh200-96", 4),
+    ],
+)
+def test_more_sizes_of_clouds_and_systems(name, accelerator, devices):
+    found = instances.find(name)
+    assert (found.accelerator, found.devices) == (accelerator, devices)

@@ -214,3 +214,41 @@ def test_where_prices_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     assert prices.own_file() == Path.home() / ".config" / "costcalc" / "prices.csv"
+
+
+def test_a_catalogue_with_the_columns_of_other_lists_is_read() -> None:
+    # bounds there are of the instance, values of a device: 2.846 x 8 = 22.768
+    text = (
+        "provider,instance,accelerator,accelerators_per_instance,region,plan,usd_per_hour_instance,"
+        "usd_per_device_hour,date,source,low,high,n_regions,n_zones,notes\n"
+        "lambda,gpu_8x,H100-SXM,8,all (17),on-demand,22.77,2.846,on or before 2026-09-14,x@1,"
+        "22.77,31.92,17,17,\n"
+        "gcp,a2 accelerator,A100,1,us-central1; us-east1,spot,1.4261,1.426,2026-06-14,y@2,,,,,"
+        "accelerator only: the host machine is billed on top\n"
+        "seeweb,one,RTX6000,1,unstated,on-demand,1,1,,z@3,,,,,\n"
+    )
+    first, second, third = price_update.read(text, "other.csv")
+    assert (first.accelerator, first.devices, first.value) == ("h100-sxm5-80", 8, 2.846)
+    assert first.low == 2.846  # 22.77 / 8 is 2.84625: the list rounds
+    assert first.high == pytest.approx(31.92 / 8)
+    assert (first.date, first.at_the_latest, first.regions, first.count) == (
+        "2026-09-14",
+        True,
+        (),
+        17,
+    )
+    assert (second.accelerator, second.host) == ("a100-sxm4-40", "excluded")  # no A100-80GB
+    assert second.regions == ("us-central1", "us-east1")
+    assert third.accelerator == "RTX6000"  # of three boards: none of ours is put in its place
+
+
+def test_a_fault_in_the_columns_of_other_lists_is_told_at_its_line() -> None:
+    text = (
+        "provider,accelerator,accelerators_per_instance,plan,usd_per_device_hour\n"
+        "lambda,H100,8,on-demand,many\n"
+    )
+    with pytest.raises(InputError) as caught:
+        price_update.read(text, "other.csv")
+    assert str(caught.value).splitlines()[0] == (
+        "other.csv:2: value: expected a number above 0; got 'many'"
+    )
