@@ -34,7 +34,7 @@ def headline(made: Sequence[Change]) -> str:
     passed = [one for one in made if one.passed]
     told = []
     if len(made) == 1:
-        told.append(f"{made[0].path} {one_line(made[0])}.")
+        told.append(f"{made[0].title} {one_line(made[0])}.")
     else:
         told.append(f"{len(made)} run files changed{_total(made)}.")
     if invalid and len(made) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -97,6 +97,12 @@ class Change:
     passed: bool = False
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # keys of another tool's config that were not read
+    was: str = ""  # the path before, if it was renamed
+
+    @property
+    def title(self) -> str:
+        """The path; of a file that was renamed both."""
+        return f"{self.was} → {self.path}" if self.was else self.path
 
     def moved(self, name: str) -> Moved | None:
         """A figure by its name."""
@@ -106,6 +112,7 @@ class Change:
         """Plain values."""
         return {
             "path": self.path,
+            **({"was": self.was} if self.was else {}),
             "name": self.name,
             "status": self.status,
             "figures": {
@@ -159,7 +166,8 @@ def change(pair: Pair) -> Change | None:
     roots = pair.within or (None, None)
     for path, side, root in ((pair.before, "before: ", roots[0]), (pair.after, "", roots[1])):
         try:
-            document = run_in(path, pair.path) if path is not None else None
+            name = pair.was if side and pair.was else pair.path
+            document = run_in(path, name) if path is not None else None
             held += document is not None
             there = (document, path) if document is not None and path is not None else None
             sides.append(_side(*there, root) if there else None)
@@ -171,8 +179,10 @@ def change(pair: Pair) -> Change | None:
         return None
     before, after = sides
     if problems:
-        return Change(path=pair.path, name=pair.path, status="invalid", problems=tuple(problems))
-    return _compared(pair.path, before, after)
+        return Change(
+            path=pair.path, name=pair.path, status="invalid", problems=tuple(problems), was=pair.was
+        )
+    return replace(_compared(pair.path, before, after), was=pair.was)
 
 
 def _side(document: Document, path: Path, root: Path | None) -> _Side:

@@ -19,6 +19,7 @@ SUFFIXES = (".yaml", ".yml", ".toml")
 #: what of a revision is taken out of git: run files, and what they may name
 _TAKEN = (*SUFFIXES, ".json")
 _SECONDS = 60.0
+_ALIKE = "--find-renames=50%"  # so much alike is a file that was renamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Pair:
     path: str
     before: Path | None
     after: Path | None
+    was: str = ""  # the path before, of a file that was renamed
     within: tuple[Path, Path] | None = None  # of revisions: the folders that runs may read in
 
 
@@ -49,12 +51,13 @@ def pairs(base: str, head: str, only: Sequence[str] = ()) -> Iterator[list[Pair]
         raise wrong("diff", message)
     else:
         with tempfile.TemporaryDirectory(prefix="costcalc-") as folder:
-            names = _changed(base, head, only)
+            changed = _changed(base, head, only)
             before, after = (
                 _taken(revision, Path(folder) / name)
                 for revision, name in ((base, "before"), (head, "after"))
             )
-            yield [_pair(name, before, after, (before, after)) for name in names]
+            within = (before, after)
+            yield [_pair(name, before, after, within, was) for name, was in changed]
 
 
 def files(paths: Iterable[str]) -> list[Path]:
@@ -89,22 +92,40 @@ def _between(one: Path, two: Path, only: Sequence[str]) -> Iterator[Pair]:
                 yield found
 
 
-def _pair(name: str, before: Path, after: Path, within: tuple[Path, Path] | None = None) -> Pair:
-    there = [folder / name if (folder / name).is_file() else None for folder in (before, after)]
-    return Pair(path=name, before=there[0], after=there[1], within=within)
+def _pair(
+    name: str, before: Path, after: Path, within: tuple[Path, Path] | None = None, was: str = ""
+) -> Pair:
+    one, two = before / (was or name), after / name
+    there = [path if path.is_file() else None for path in (one, two)]
+    return Pair(path=name, before=there[0], after=there[1], within=within, was=was)
 
 
 def _same(one: Path, two: Path) -> bool:
     return one.stat().st_size == two.stat().st_size and one.read_bytes() == two.read_bytes()
 
 
-def _changed(base: str, head: str, only: Sequence[str]) -> list[str]:
+def _changed(base: str, head: str, only: Sequence[str]) -> list[tuple[str, str]]:
+    """The paths that changed, each with what it was before if it was renamed.
+
+    A file that was renamed is one file: taken for one removed and one added it would pass any
+    policy on what may rise.
+    """
     for revision in (base, head):
         if revision.startswith("-"):
             raise wrong("diff", f'expected a revision; got "{revision}"')
-    listed = _git("diff", "--name-only", "-z", "--no-renames", base, head, "--", *only)
-    names = [name for name in listed.decode("utf-8", "replace").split("\0") if name]
-    return sorted(name for name in names if name.endswith(SUFFIXES))
+    listed = _git("diff", "--name-status", "-z", _ALIKE, base, head, "--", *only)
+    words = iter(listed.decode("utf-8", "replace").split("\0"))
+    found: list[tuple[str, str]] = []
+    for status in words:
+        if status.startswith("R"):
+            old, new = next(words), next(words)
+            if old.endswith(SUFFIXES) and new.endswith(SUFFIXES):
+                found.append((new, old))
+            else:
+                found += [(old, ""), (new, "")]
+        elif status:
+            found.append((next(words), ""))
+    return sorted(pair for pair in found if pair[0].endswith(SUFFIXES))
 
 
 def _taken(revision: str, folder: Path) -> Path:
@@ -149,5 +170,25 @@ def _git(*arguments: str, top: bool = False) -> bytes:
         raise wrong("diff", f"git {arguments[0]} took longer than {_SECONDS:g} s") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise wrong("diff", f"git {arguments[0]}: {said[0] if said else 'failed'}")
+        raise wrong("diff", _refused(arguments[0], said[0] if said else "failed"))
     return done.stdout
+
+
+def _refused(command: str, said: str) -> str:
+    """What git said, and what helps."""
+    told = f"git {command}: {said}"
+    if "bad revision" in said and _answers("--is-shallow-repository", "true"):
+        return f"{told}; this clone is shallow: fetch the revision, or all with fetch-depth: 0"
+    if not _answers("--is-inside-work-tree", "true"):
+        return f"{told}; this folder is in no git repository: give two files or folders"
+    return told
+
+
+def _answers(option: str, expected: str) -> bool:
+    done = subprocess.run(  # noqa: S603 - options of our own
+        ["git", "rev-parse", option],  # noqa: S607
+        capture_output=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    return done.stdout.decode("utf-8", "replace").strip() == expected

@@ -91,15 +91,15 @@ def _print(made: Sequence[Change]) -> None:
     shown = table("run", *HEADLINE.values())
     for one in made:
         cells = [arrow(moved) if (moved := one.moved(name)) else "–" for name in HEADLINE]
-        shown.add_row(one.path, *cells)
+        shown.add_row(one.title, *cells)
     console.print()
     console.print(shown)
     for one in made:
         for text in (*one.limits, *one.problems):
-            console.print(f"{one.path}: {text}" if text not in one.problems else text)
+            console.print(f"{one.title}: {text}" if text not in one.problems else text)
         for text in one.notes:
-            console.print(f"{one.path}: {text}")
+            console.print(f"{one.title}: {text}")
         if one.effects:
-            console.print(f"\n{one.path}: what explains it")
+            console.print(f"\n{one.title}: what explains it")
             for item in one.effects:
                 console.print(f"  {effect(item)}")

@@ -307,6 +307,48 @@ def test_two_revisions_with_the_files_that_runs_name(repository: Path) -> None:
         assert changes(found) == []
 
 
+def test_a_file_that_was_renamed_is_one_and_passes_no_policy_by_it(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(repository, "mv", "runs/a.yaml", "runs/b c.yaml")
+    git(repository, "commit", "-qm", "three")
+    with pairs("HEAD~1", "HEAD") as found:
+        (same,) = changes(found)
+    assert (same.path, same.was, same.status) == ("runs/b c.yaml", "runs/a.yaml", "same")
+    assert same.title == "runs/a.yaml → runs/b c.yaml"
+    with pairs("HEAD~2", "HEAD") as found:
+        (dearer,) = changes(found)
+    assert dearer.moved("cost").ratio == pytest.approx(2.0)  # type: ignore[union-attr]
+    assert dearer.to_dict()["was"] == "runs/a.yaml"
+    assert headline([dearer]).startswith("runs/a.yaml → runs/b c.yaml ")
+    assert command(["diff", "HEAD~2", "HEAD", "--fail-over", "cost=10%"]) == 3
+    said = capsys.readouterr()
+    assert "runs/b c.yaml: cost × 2, more than 10 % over" in said.err
+    # what becomes a run file by its new name was none before
+    git(repository, "mv", "runs/b c.yaml", "runs/c.txt")
+    git(repository, "commit", "-qm", "four")
+    with pairs("HEAD~1", "HEAD") as found:
+        assert [(one.path, one.status) for one in changes(found)] == [("runs/b c.yaml", "removed")]
+
+
+def test_a_shallow_clone_and_no_repository_are_told(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), "shallow")
+    monkeypatch.chdir(tmp_path / "shallow")
+    with (
+        pytest.raises(InputError, match="this clone is shallow: fetch the"),
+        pairs("HEAD~1", "HEAD"),
+    ):
+        pass
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    monkeypatch.chdir(alone)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    with pytest.raises(InputError, match="in no git repository: give two"), pairs("main", "HEAD"):
+        pass
+
+
 def test_revisions_that_are_none(repository: Path) -> None:
     for base, head, text in (
         ("nowhere", "HEAD", "diff: git diff: "),
