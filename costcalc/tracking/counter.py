@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from operator import index
 from time import perf_counter
 from typing import Protocol, SupportsFloat
 
@@ -22,6 +23,9 @@ RARE = 0.02  # unless such steps are more than so many of all: then they are how
 _SMOOTH = 0.05
 _TOGETHER = 256  # values of one sum on a device: JAX counts with 32 bits, which end at 2e9
 _ASIDE = 10_000  # values that wait to be counted; more are dropped, and told
+
+
+_NAMES, _LENGTH, _REST = 30, 60, "other pauses"  # of pauses: each stands in every record
 
 
 class _Torch(Protocol):
@@ -93,6 +97,8 @@ class Counter:
 
         ``steps``: so many at once, which took as long as one another.
         """
+        if type(steps) is not int or steps < 0:
+            steps = self._whole(steps)
         with self._lock:
             now = perf_counter()
             self.steps += steps
@@ -107,9 +113,24 @@ class Counter:
             if total_tokens is not None:
                 self._count("total_tokens", total_tokens)
 
+    def _whole(self, steps: object) -> int:
+        """A number of steps that is no plain one; what is none at all is one step, and told."""
+        try:
+            number = index(steps)  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001  (whatever a stranger's type raises)
+            number = -1
+        if number >= 0:
+            return number
+        self.notes.add(f"steps: expected a whole number, 0 or more; got {type(steps).__name__}")
+        return 1
+
     @contextmanager
     def pause(self, name: str) -> Iterator[None]:
-        """What is done within is no step's time."""
+        """What is done within is no step's time; beyond so many names they are one."""
+        name = _named(name)
+        if name not in self.pauses and len(self.pauses) >= _NAMES:
+            self.notes.add(f"pauses have over {_NAMES} names: the rest are {_REST}")
+            name = _REST
         began = perf_counter()
         try:
             yield
@@ -181,6 +202,14 @@ class Counter:
             self.notes.add(f"{name}: expected a number, 0 or more; got {number}")
             return
         setattr(self, name, number + (getattr(self, name) or 0.0))
+
+
+def _named(name: object) -> str:
+    """A pause's name in few letters, whatever it was given."""
+    try:
+        return str(name)[:_LENGTH]
+    except Exception:  # noqa: BLE001  (whatever a stranger's type raises)
+        return type(name).__name__
 
 
 def _own(tensor: _Torch) -> _Torch:

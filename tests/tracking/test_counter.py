@@ -323,3 +323,37 @@ def test_steps_done_at_once_took_as_long_as_one_another(monkeypatch: pytest.Monk
     now[0] = 121.0
     counter.step(tokens=7, steps=0)  # what was computed and came to no step
     assert (counter.steps, counter.tokens, counter.timed) == (1020, 512.0, 1000)
+
+
+@pytest.mark.parametrize("steps", [None, "a", -3, 2.5, [1]])
+def test_a_number_of_steps_that_is_none_is_one_step_and_told(steps: Any) -> None:
+    counter = Counter()
+    counter.step(tokens=5, steps=steps)
+    assert (counter.steps, counter.tokens) == (1, 5.0)
+    said = f"steps: expected a whole number, 0 or more; got {type(steps).__name__}"
+    assert list(counter.notes) == [said]
+
+
+def test_numbers_of_steps_of_numpy_are_whole_ones() -> None:
+    counter = Counter()
+    for steps in (np.int64(3), np.array(4), True, 0):
+        counter.step(steps=steps)
+    assert (counter.steps, list(counter.notes)) == (8, [])
+    assert type(counter.steps) is int
+
+
+def test_names_of_pauses_are_few_and_short_whatever_is_given() -> None:
+    """30 names of their own, then one for the rest: each stands in every record of a month."""
+
+    class Silent:
+        def __str__(self) -> str:
+            raise ValueError
+
+    counter = Counter()
+    for name in (None, ["x"], Silent(), "y" * 1000, *(f"evaluation {n}" for n in range(1000))):
+        with counter.pause(name):
+            pass
+    assert [*counter.pauses][:4] == ["None", "['x']", "Silent", "y" * 60]
+    assert len(counter.pauses) == 31
+    assert [*counter.pauses][-1] == "other pauses"
+    assert list(counter.notes) == ["pauses have over 30 names: the rest are other pauses"]
