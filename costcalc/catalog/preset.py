@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.figure import Date, Flops, Share, Source, Tokens, source_faults
-from costcalc.catalog.index import index
+from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.loading import Record, shipped
 from costcalc.catalog.matching import letters, refusal, shipped_as
 
@@ -110,7 +110,8 @@ def find(name: str) -> Preset:
 
     ``Qwen/Qwen2.5-7B-Instruct`` finds ``qwen2.5-7b``: how it was tuned or quantised leaves the
     shape as it is (:func:`stored_as` says the precision). Who uploaded it is passed over where it
-    is its maker, or one who copies models as they are; another's of the same name may be another.
+    is its maker, or one who copies or quantises models as they are; another's of the same name may
+    be another.
 
     Raises:
         NotFoundError: no preset of that name; the message names the nearest.
@@ -127,11 +128,12 @@ def find(name: str) -> Preset:
     shape = _QUANTISED.sub("", bare)
     candidates = next(
         (found for one in (bare, shape, _TUNED.sub("", shape))
-         if (found := shipped_as(one, (KIND,)))), ()
+         if (found := shipped_as(one, (KIND,)) or _copied(one))), ()
     )  # fmt: skip
     if len(candidates) == 1:
         made = shipped(candidates[0].file, Preset)
-        if not owner or _same(owner, made):
+        quantised = shape != bare and owner.lower() in QUANTISERS
+        if not owner or quantised or _same(owner, made):
             return made
         message = (
             f"no preset {name[:60]}; {made.id} is another's model of that name, write it if the "
@@ -140,6 +142,16 @@ def find(name: str) -> Preset:
         raise NotFoundError(Problem(key="model.preset", message=message))
     heads = index().heads(KIND)
     raise refusal("model.preset", "preset", name, heads, candidates, WAY_OUT)
+
+
+def _copied(bare: str) -> tuple[Head, ...]:
+    """The presets whose makers call a model so, their own name left out of it."""
+    wanted = plain(bare)
+    return tuple(
+        head
+        for head in index().heads(KIND)
+        if any(name.rpartition("/")[2] == wanted for name in head.names if "/" in name)
+    )
 
 
 def _same(owner: str, made: Preset) -> bool:
@@ -172,6 +184,7 @@ WAY_OUT = "or give model.config, the config.json of its repository, or model.par
 # Who uploads the models of others as they are, or quantised.
 COPYISTS = {"unsloth", "nousresearch", "huggyllama", "mlx-community", "redhatai", "neuralmagic"}
 COPYISTS |= {"thebloke", "bartowski", "hugging-quants", "lmstudio-community", "casperhansen"}
+QUANTISERS = {"nvidia", "amd", "intel"}  # of others' models; under their own names, makers
 _TUNED = re.compile(r"(?:[-_](?:instruct|chat|it|base|pt|hf|sft|dpo|2507|thinking))+$", re.I)
 _QUANTISED = re.compile(
     r"[-_](?:gptq(?:[-_]int[48])?|awq(?:[-_]int4)?|gguf|fp8(?:[-_]dynamic)?|nvfp4|fp4|int[48]|hqq"

@@ -485,3 +485,29 @@ def test_transformers_builds_as_many_parameters(name):
 def test_the_short_list_says_what_the_presets_say():
     for short, whole in zip(presets.listed(), presets.all_presets(), strict=True):
         assert short == tuple(getattr(whole, name) for name in short._fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("TheBloke/Mistral-7B-Instruct-v0.2-GPTQ", "mistral-7b"),  # mistralai/ left out of it
+        ("unsloth/Mistral-Nemo-Base-2407-bnb-4bit", "mistral-nemo-12b"),
+        (
+            "mlx-community/Mistral-7B-Instruct-v0.3-4bit",
+            "mistral-7b-v0.3",
+        ),  # its vocabulary differs
+        ("unsloth/DeepSeek-R1-0528-Qwen3-8B", "qwen3-8b"),  # never the DeepSeek-R1 of 671B
+        (
+            "nvidia/DeepSeek-R1-FP4",
+            "deepseek-v3",
+        ),  # quantised by one who does that to others' models
+        ("meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8", "llama-4-maverick"),
+    ],
+)
+def test_a_copy_under_its_makers_name_for_it_is_the_preset(name, preset):
+    assert presets.find(name).id == preset
+
+
+def test_a_model_of_anothers_name_that_is_no_copy_is_refused():
+    with pytest.raises(NotFoundError, match="is another's model of that name"):
+        presets.find("someone/Mistral-7B-Instruct-v0.2")
