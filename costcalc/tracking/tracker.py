@@ -137,6 +137,7 @@ class Tracker:
         self._armed = False
         atexit.unregister(self._at_exit)
         self._thread = None
+        self._counter = Counter()  # whose lock another thread may hold as the child begins
 
     @never_raises("")
     def _repr_html_(self) -> str:

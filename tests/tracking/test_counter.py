@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import costcalc
 from costcalc.tracking import counter as module
 from costcalc.tracking.counter import Counter
 
@@ -357,3 +358,16 @@ def test_names_of_pauses_are_few_and_short_whatever_is_given() -> None:
     assert len(counter.pauses) == 31
     assert [*counter.pauses][-1] == "other pauses"
     assert list(counter.notes) == ["pauses have over 30 names: the rest are other pauses"]
+
+
+def test_a_forked_child_waits_for_no_lock_of_its_parents() -> None:
+    """The parent's thread counts as the child begins: in the child nobody would ever let go."""
+    tracker = costcalc.track(progress=False).start()
+    thread = tracker._thread
+    assert thread is not None
+    thread.finish("completed", 10.0)
+    with tracker._counter._lock:
+        tracker.disarm()  # as in the child
+        with tracker.pause("evaluation"):
+            tracker.step(tokens=1)
+    assert tracker._counter.steps == 0
