@@ -66,6 +66,8 @@ PRIOR = {
     "kernel": (5e-6, 0.4),
     "hooked_exposed": (0.7, 0.3),
     "launch": (1.5e-5, 0.3),
+    "module": (3.4e-5, 0.15),  # vTrain's layers, as Coefficients says
+    "call": (5e-5, 0.2),
     "hook": (2e-3, 0.5),
     "plain_traffic": (2.5, 0.4),
     "unpack": (1.0, 0.5),

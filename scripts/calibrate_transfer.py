@@ -32,7 +32,7 @@ DATA = Path(__file__).parent.parent / "costcalc" / "data"
 MACHINE = (0.03, 0.15, 0.5)
 #: repeats of one configuration differ by as much (validate: the noise floor, and its tail)
 NOISE = 0.03
-START = np.log([0.15, 0.3, 0.4, 0.2, 0.05, *[4.0] * len(SIZES), *[2.0] * len(WORDS)])
+START = np.log([0.15, 0.3, 0.4, 0.3, 0.2, 0.05, *[4.0] * len(SIZES), *[2.0] * len(WORDS)])
 WIDTH = 1.0  # of the prior, log
 HEAD = """\
 # Written by scripts/calibrate_transfer.py from measurements/throughput.csv; do not edit.
@@ -59,11 +59,11 @@ def spreads_at(theta: np.ndarray) -> Spreads:
     weights = weights / weights.sum()
     return Spreads(
         machine=tuple(zip(MACHINE, weights.tolist(), strict=True)),
-        parts=tuple(values[:3].tolist()),
-        alike=float(values[3]),
-        own=float(values[4]),
+        parts=tuple(values[: len(NAMES)].tolist()),
+        alike=float(values[len(NAMES)]),
+        own=float(values[len(NAMES) + 1]),
         noise=NOISE,
-        lengths=tuple(values[5:].tolist()),
+        lengths=tuple(values[len(NAMES) + 2 :].tolist()),
     )
 
 

@@ -36,6 +36,7 @@ FACTS: Mapping[str, tuple[bool | str, ...]] = {
     "trainer": ("transformers", "own"),
     "sums": YES_OR_NO,
     "checkpoints": ("host", "device"),
+    "selective": ("core", "matmuls"),
     "cast": ("tensor", "row"),
     "experts": ("grouped", "looped"),
 }
@@ -51,20 +52,25 @@ class Fact(BaseModel):
     methods: Names = Field((), description="only of these methods")
     generations: Names = Field((), description="only on these generations of chips")
     alone: bool | None = Field(None, description="only on one device, or only on several")
+    cut: bool | None = Field(None, description="only where layers are cut over devices, or not")
     note: str | None = None
 
-    def holds(self, method: str, generation: str, devices: int) -> bool:
-        """Whether it is of this method on so many devices of this generation."""
+    def holds(self, method: str, generation: str, devices: int, cut: bool = False) -> bool:
+        """Whether it is of this method on so many devices of this generation.
+
+        ``cut``: the run says tensor or pipeline parallelism.
+        """
         return (
             (not self.methods or method in self.methods)
             and (not self.generations or generation in self.generations)
             and self.alone in (None, devices == 1)
+            and self.cut in (None, cut)
         )
 
     @property
     def everywhere(self) -> bool:
         """Whether it is said of every run."""
-        return not self.methods and not self.generations and self.alone is None
+        return not self.methods and not self.generations and {self.alone, self.cut} == {None}
 
 
 Facts = tuple[Fact, ...]
@@ -103,6 +109,11 @@ class Software(Record):
         (), description="true: 16-bit gradients are summed in 32 bits, held beside them"
     )
     checkpoints: Facts = Field((), description="where recompute keeps the inputs of layers")
+    selective: Facts = Field(
+        (),
+        description="what selective recompute runs again: the core of attention (beside fused "
+        "attention norms and activations), or all but every other matmul",
+    )
     cast: Facts = Field(
         (),
         description="scales of 8 bits: one a tensor, or one a row or block; shown, no estimate "
@@ -129,7 +140,8 @@ class Software(Record):
             raise ValueError(f"sources.{name}: no fact uses it")
         for name in FACTS:
             listed: Facts = getattr(self, name)
-            if listed and not listed[-1].everywhere:
+            # without modules of their own stacks are plain, or compiled
+            if listed and name != "modules" and not listed[-1].everywhere:
                 raise ValueError(f"{name}: expected a last fact that is said of every run")
         return self
 
@@ -139,14 +151,18 @@ class Software(Record):
             for fact in getattr(self, name):
                 yield name, fact
 
-    def fact(self, name: str, method: str, generation: str, devices: int) -> Fact | None:
+    def fact(
+        self, name: str, method: str, generation: str, devices: int, cut: bool = False
+    ) -> Fact | None:
         """The fact that holds of a run; None where nothing is known.
+
+        ``cut``: the run says tensor or pipeline parallelism.
 
         >>> find("transformers").fact("attention", "lora", "hopper", 8).value
         'flash2'
         """
         listed: Facts = getattr(self, name)
-        return next((one for one in listed if one.holds(method, generation, devices)), None)
+        return next((one for one in listed if one.holds(method, generation, devices, cut)), None)
 
 
 WAY_OUT = "or leave training.software out: what is usual for method and size is taken"

@@ -64,6 +64,7 @@ def recipe_of(
         trainer=stack.own("trainer", "own"),
         sums=stack.own("sums", False),
         checkpoints=stack.own("checkpoints", "device"),
+        selective=stack.own("selective", "core"),
         told=frozenset(
             name
             for name in ("software", "states", "logits", "gradients")

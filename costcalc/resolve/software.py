@@ -10,7 +10,7 @@ from costcalc.catalog import software as stacks
 from costcalc.catalog.software import Fact, Software
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
-from costcalc.runfile.schema import REINFORCED, Training
+from costcalc.runfile.schema import REINFORCED, LayoutKeys, Training
 from costcalc.workload.work import Work
 
 T = TypeVar("T", bool, str)
@@ -26,10 +26,11 @@ class Stack:
     method: str
     generation: str
     devices: int
+    cut: bool  # the run file says tensor or pipeline parallelism
 
     def fact(self, name: str) -> Fact | None:
         """What it does in this run; None where nothing is known."""
-        return self.software.fact(name, self.method, self.generation, self.devices)
+        return self.software.fact(name, self.method, self.generation, self.devices, self.cut)
 
     def own(self, name: str, last: T) -> T:
         """What a stack that is named does beyond what a run file can say.
@@ -56,13 +57,21 @@ class Stack:
 
 
 def stack_of(
-    training: Training, work: Work, devices: Devices, assumed: list[Assumption | Choice]
+    training: Training,
+    work: Work,
+    devices: Devices,
+    assumed: list[Assumption | Choice],
+    layout: LayoutKeys | None = None,
 ) -> Stack:
-    """The stack of a part; one that is not named is listed in ``assumed``."""
+    """The stack of a part; one that is not named is listed in ``assumed``.
+
+    ``layout``: what the run file says of it.
+    """
+    cut = layout is not None and max(layout.tensor, layout.pipeline) > 1
     if training.software is not None:
         found = stacks.find(training.software)
     else:
-        name, why = usual(work, devices)
+        name, why = usual(work, devices, cut=cut)
         found = stacks.find(name)
         taken(assumed, "training.software", name, f"not told: {why}; the range is wider for it")
     return Stack(
@@ -71,11 +80,12 @@ def stack_of(
         method=work.method,
         generation=devices.machine.generation,
         devices=devices.count,
+        cut=cut,
     )
 
 
-def usual(work: Work, devices: Devices) -> tuple[str, str]:
-    """What usually runs a method at a size, and of what that is usual."""
+def usual(work: Work, devices: Devices, *, cut: bool) -> tuple[str, str]:
+    """What usually runs a method at a size, with layers ``cut`` or not, and of what that is."""
     machine, method = devices.machine, work.method
     several = devices.count > machine.per_node
     if work.datum == "sample":
@@ -83,9 +93,10 @@ def usual(work: Work, devices: Devices) -> tuple[str, str]:
     elif method in ("dpo", *REINFORCED):
         name, what = "trl", method
     elif method == "pretrain":
-        name = "megatron" if several else "pytorch"
+        name = "megatron" if several or cut else "pytorch"
         name = "primus" if several and machine.generation.startswith("cdna") else name
-        what = f"pretraining {'on several nodes' if several else 'inside one node'}"
+        where = "on several nodes" if several else "inside one node"
+        what = f"pretraining {where}" + (" with layers cut over devices" if cut else "")
     elif method == "lora" or devices.count < LARGE:
         name, what = "transformers", f"{method}, LoRA at any size and others below {LARGE} devices"
     else:

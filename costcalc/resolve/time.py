@@ -48,7 +48,7 @@ def timed(
     training = given.part.training or Training()
     asked = given.part.hardware or Hardware()
     assumed: list[Assumption | Choice] = []
-    stack = stack_of(training, work, devices, assumed)
+    stack = stack_of(training, work, devices, assumed, asked.layout)
     recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
     layout, free = _layout(given, stack, devices.count, assumed)
     said = _given(given, asked, training, layout is not None, free)

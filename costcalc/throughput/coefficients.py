@@ -33,6 +33,9 @@ class Coefficients:
 
     The values written here are the prior, set from public figures before any fit: a matmul reaches
     0.9 of its measured ceiling, 0.8 of the bandwidth and of the links, kernels launch in 5 us.
+    ``module`` and ``call`` come from vTrain's timings of Megatron's layers on A100 (VIA-Research,
+    data/ground_truth_single.csv): one of 1,024 wide takes 3.0 ms forward, again and backward,
+    which launches 24 + 24 + 40 kernels; cut over two devices 0.33 ms more, for six all-reduces.
     """
 
     matmul: Number = 0.70  # share of the peak that the layers' matmuls reach at large size
@@ -47,6 +50,8 @@ class Coefficients:
     cast: Number = 1.0  # scale of the traffic that quantizing to 8 or 4 bits costs
     kernel: Number = 5e-6  # launching one kernel, host side
     launch: Number = 1.5e-5  # the same where a framework's modules launch an operation each
+    module: Number = 3.4e-5  # the same of tuned modules, whose Python is long beside few kernels
+    call: Number = 5e-5  # issuing one collective of a tensor group, host side
     hook: Number = 2.0e-3  # what DeepSpeed's sharding of weights does on the host, a layer and pass
     plain_traffic: Number = 2.5  # elementwise traffic of such modules against that of fused ones
     unpack: Number = 1.0  # scale of the traffic that unpacking quantised weights costs

@@ -85,6 +85,9 @@ _SELECTIVE = (0.15, 1.0, 1.0)
 # layernorm, moe_act, mla_up_proj): of the 4·h + 2·(h + 2·kv) + 3·ffn elements of a gated layer
 # 2·h + ffn are not kept, 0.31 of them in Llama 3 8B.
 _SELECTIVE_FUSED = (0.15, 0.7, 1.0)
+# Where every second matmul is run again, of those 71.7k elements a token the outputs of queries,
+# values, one of the MLP's three and its last are kept, attention's and the layer's input: 31.7k.
+_SELECTIVE_MATMULS = (0.15, 0.45, 0.7)
 _MOVING = (0.0, 0.5, 1.0)  # gradients of activations in flight, in layers of activations
 _ON_DEVICE = (0.0, 2.0, 4.0)  # layers whose inputs are there, where they are kept on the host
 _GATHERED = (1.0, 2.0, 6.0)  # layers that ZeRO-3 holds whole at a time
@@ -160,7 +163,10 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     sums = _SUMS[level] if recipe.sums and width != "wide" else 0.0
     base = recipe.base_precision or ("fp32" if width == "wide" else "bf16")
     quantised = base in QUANTISED
-    upcasts = quantised and alone and recipe.trainer == "transformers"
+    # peft leaves bases of GPTQ, which fp16 runs on, as they are (prepare_model_for_kbit_training)
+    upcasts = (
+        quantised and alone and recipe.trainer == "transformers" and recipe.precision != "fp16"
+    )
     kernels = _KERNELS_NARROW if width == "narrow" else _KERNELS[not eager]
     flash = recipe.attention != "standard"
     wide = 4.0 if width == "wide" else 2.0
@@ -184,7 +190,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
         element=wide * kernels[level] * (_INPUTS[level] if quantised else 1.0),
         scores=wide * _SCORES[level] * (not flash),
         stream=wide * (2.0 if upcasts and level != LOW else 1.0),
-        selective=(_SELECTIVE_FUSED if flash else _SELECTIVE)[level],
+        selective=_selective(recipe)[level],
         moving=_MOVING[level],
         on_device=_ON_DEVICE[level],
         on_host=level == LOW or recipe.checkpoints == "host",
@@ -194,6 +200,13 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
         alone=(_TPU if tpu else _ALONE)[level],
         together=(_TPU if tpu else _TOGETHER)[level],
     )
+
+
+def _selective(recipe: Recipe) -> _Levels:
+    """The share of a layer's elements that selective recompute keeps."""
+    if recipe.selective == "matmuls":
+        return _SELECTIVE_MATMULS
+    return _SELECTIVE if recipe.attention == "standard" else _SELECTIVE_FUSED
 
 
 def _states(recipe: Recipe, width: str, level: int) -> str:

@@ -137,7 +137,8 @@ class Recipe:
     Of a stack that was named, as its file of the catalogue has it:
     ``modules``, None where none was named; ``shards``: deepspeed where it shards by zero1 to zero3;
     ``trainer``: transformers where states are as wide as the weights that were loaded; ``sums``:
-    gradients in 32 bits beside those in 16; ``checkpoints``: where recompute keeps its inputs.
+    gradients in 32 bits beside those in 16; ``checkpoints``: where recompute keeps its inputs;
+    ``selective``: what selective recompute runs again.
     ``told``: which of software, states, logits and gradients somebody stated; the others are what
     is usual for method and size.
     """
@@ -163,6 +164,7 @@ class Recipe:
     trainer: str = "own"  # transformers | own
     sums: bool = False
     checkpoints: str = "device"  # device | host
+    selective: str = "core"  # core | matmuls
     told: frozenset[str] = frozenset()
 
 
@@ -177,11 +179,13 @@ class StepRecipe:
     ``overlap``: 1 where communication runs beside computation, 0 where it waits;
     ``expert_overlap``: 1 where that of experts runs beside another micro-batch.
     ``plain``: 1 where each operation is a kernel of its own; ``kernels_forward`` and
-    ``kernels_backward``: those of a layer; ``framework``: 1 where its modules launch them;
+    ``kernels_backward``: those of a layer; ``framework``, ``fused``: 1 where plain and where tuned
+    modules launch them, 0 where they are compiled;
     ``hooks``: 1 where DeepSpeed shards; ``packed``: bytes of a frozen weight on the wire, over
     those of 16 bits.  ``logit_bytes``, ``optimizer_bytes``: moved a logit, a parameter that learns
     (``state_bytes`` on the host); ``unpack_bytes``: a quantised parameter and pass.  ``adapted``:
     matrices with an adapter, in all layers; ``adapter_bytes``, ``adapter_flops``: a token and pass.
+    ``alternate``: 1 where selective recompute runs every other matmul again.
     """
 
     sequence_length: Number
@@ -200,6 +204,7 @@ class StepRecipe:
     state_bytes: Number = 30.0
     plain: Number = 0.0
     framework: Number = 0.0
+    fused: Number = 0.0
     kernels_forward: Number = 24.0
     kernels_backward: Number = 40.0
     logit_bytes: Number = 16.0
@@ -209,6 +214,7 @@ class StepRecipe:
     adapted: Number = 0.0
     adapter_bytes: Number = 0.0
     adapter_flops: Number = 0.0
+    alternate: Number = 0.0
 
 
 def training_of(recipe: Recipe) -> StepRecipe:
@@ -241,12 +247,14 @@ def training_of(recipe: Recipe) -> StepRecipe:
         state_bytes=style.state_bytes,
         plain=style.plain,
         framework=style.framework,
+        fused=style.fused,
         kernels_forward=style.kernels_forward,
         kernels_backward=style.kernels_backward,
         logit_bytes=style.logit_bytes,
         hooks=style.hooks,
         packed=style.wire,
         unpack_bytes=style.unpack_bytes,
+        alternate=1.0 if recipe.selective == "matmuls" else 0.0,
         adapted=passes.adapted,
         adapter_bytes=passes.adapted_width * style.adapter_bytes,
         adapter_flops=passes.adapters / 3.0 / recipe.sequence_length,

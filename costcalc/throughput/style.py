@@ -60,6 +60,7 @@ class Style:
     adapter_bytes: float
     hooks: float
     framework: float
+    fused: float
     wire: float
 
 
@@ -96,6 +97,7 @@ def style_of(
         unpack_bytes=UNPACK.get(packed or "", 0.0),
         adapter_bytes=ADAPTER_BYTES[word],
         framework=1.0 if word in ("plain", "liger") else 0.0,
+        fused=1.0 if word == "fused" else 0.0,
         wire=WIRE.get(base_precision or "", 2.0) / 2.0,
         hooks=1.0 if deepspeed else 0.0,
     )

@@ -33,10 +33,10 @@ Z95 = 1.645  # standard deviations from the median of a normal distribution to i
 #: the parts of a step whose errors differ, by the names that its breakdown has
 PARTS = {
     "compute": "compute", "bubble": "compute",
-    "memory": "memory", "launch": "memory", "optimizer": "memory",
+    "memory": "memory", "optimizer": "memory", "launch": "launch",
     "tensor": "network", "pipeline": "network", "data": "network", "expert": "network",
 }  # fmt: skip
-NAMES = ("compute", "memory", "network")
+NAMES = ("compute", "memory", "network", "launch")
 #: sizes that runs differ in, in doublings, and words
 SIZES = ("flops", "devices", "sequence_length", "micro_batch", "tensor", "pipeline")
 WORDS = ("precision", "kind", "method")
@@ -115,7 +115,7 @@ def shares_of(breakdown: Mapping[str, float]) -> tuple[float, ...]:
     """The shares of a step by part; what no part names is computing.
 
     >>> shares_of({"compute": 3.0, "memory": 1.0})
-    (0.75, 0.25, 0.0)
+    (0.75, 0.25, 0.0, 0.0)
     """
     seconds = dict.fromkeys(NAMES, 0.0)
     for name, value in breakdown.items():
@@ -130,7 +130,7 @@ def carried(
     """What measured steps of one machine say of another run on it.
 
     >>> like = Likeness(sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0), words=("bf16", "decoder", ""),
-    ...                 shares=(0.7, 0.2, 0.1))
+    ...                 shares=(0.7, 0.2, 0.1, 0.0))
     >>> slow = MeasuredStep(run=like, error=-0.4)
     >>> same = carried([slow], like)
     >>> -0.4 < same.mean < -0.35

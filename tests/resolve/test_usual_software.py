@@ -24,6 +24,8 @@ def made(**changes: Any) -> tuple[Recipe, dict[str, Choice]]:
             "count": changes.pop("count", 8),
         },
     }
+    if "layout" in changes:
+        run["hardware"]["layout"] = changes.pop("layout")
     if "samples" in run["training"]:
         del run["training"]["tokens"]
     request = load(run, look_up)
@@ -38,6 +40,9 @@ def made(**changes: Any) -> tuple[Recipe, dict[str, Choice]]:
     [
         ({}, "pytorch"),
         ({"count": 16}, "megatron"),
+        ({"layout": {"tensor": 2}}, "megatron"),  # who cuts layers has software that does
+        ({"layout": {"pipeline": 2}}, "megatron"),
+        ({"layout": {"data": 8}}, "pytorch"),
         ({"count": 16, "accelerator": "mi300x"}, "primus"),
         ({"count": 4, "accelerator": "tpu-v5e"}, "maxtext"),
         ({"training": {"method": "finetune"}}, "transformers"),

@@ -18,7 +18,7 @@ NOTHING = {
     "matmul": 1.0, "matmul_base": 1.0, "attention": 1.0, "softmax": 0.0, "tile": 0.0,
     "traffic": 0.0, "bandwidth": 1.0, "elementwise": 0.0, "cast": 0.0, "kernel": 0.0,
     "matmul_start": 0.0, "imbalance": 1.0, "expert_matmul": 1.0, "launch": 0.0, "hook": 0.0,
-    "expert_launch": 0.0,
+    "expert_launch": 0.0, "module": 0.0, "call": 0.0,
 }  # fmt: skip
 TERA, GIGA = 1e12, 1e9
 TOKENS = 1000.0
@@ -213,6 +213,36 @@ def test_modules_of_a_framework_launch_more_and_slower() -> None:
     assert made.launch == pytest.approx((45 * 1 + 80 * 2) * 2e-5)
     bare = layer({"gated": 0.0}, {"kernel": 1e-5, "launch": 2e-5}, {}, how)
     assert bare.launch == pytest.approx((20 * 1 + 36 * 2) * 2e-5)
+
+
+def test_tuned_modules_launch_as_many_and_slower() -> None:
+    made = layer({}, {"kernel": 1e-5, "launch": 2e-5, "module": 3e-5}, {}, {**PASSES, "fused": 1.0})
+    assert made.launch == pytest.approx((24 * 1 + 40 * 2) * 3e-5)
+
+
+@pytest.mark.parametrize(
+    ("axes", "calls"),
+    [
+        ({}, 0),  # alone
+        # two all-reduces, forward once and backward twice
+        ({"tensor": 2.0, "sequence_parallel": 0.0}, 2 * (1 + 2)),
+        ({"tensor": 8.0, "sequence_parallel": 0.0, "full": 1.0}, 2 * (1 + 2 + 2)),
+        ({"tensor": 2.0}, 4 * (1 + 2)),  # with sequence parallelism each is a scatter and a gather
+    ],
+)
+def test_collectives_of_a_tensor_group_are_issued_by_the_host(
+    axes: dict[str, float], calls: int
+) -> None:
+    how = {**PASSES, "kernels_forward": 0.0, "kernels_backward": 0.0}
+    assert layer({}, {"call": 1e-4}, axes, how).launch == pytest.approx(calls * 1e-4)
+
+
+@pytest.mark.parametrize(("alternate", "again"), [(0.0, 0.0), (1.0, 0.36 * 2)])
+def test_selective_recompute_of_every_other_matmul(alternate: float, again: float) -> None:
+    how = {**PASSES, "alternate": alternate}
+    made = layer({"mlp_weights": 8e6}, {"matmul": 0.5}, {"selective": 1.0}, how)
+    # 2 FLOP · 1000 tokens · 8e6 weights at half of 1 TFLOP/s; 0.36 of them run again, twice
+    assert made.compute == pytest.approx((1 + 2 + 3 + again) * 0.032)
 
 
 def test_sharding_by_deepspeed_works_on_the_host() -> None:

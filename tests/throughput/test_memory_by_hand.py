@@ -223,6 +223,9 @@ def test_what_peft_makes_of_32_bits_around_a_quantised_base() -> None:
     assert plain.logits == pytest.approx(1.1 * 13e9)
     assert peft.logits == pytest.approx(1.1 * 13e9 * 4 / 3)  # one more in 32 bits
     assert peft.activations - plain.activations == pytest.approx(1.1 * 10 * 2 * 1e6)  # the stream
+    # but around one of GPTQ, which is what runs in fp16
+    gptq = at(VALUE, model, full, trainer="transformers", precision="fp16", **how)
+    assert gptq.logits == pytest.approx(plain.logits)
 
 
 def test_a_quantised_matrix_keeps_its_input() -> None:
@@ -513,6 +516,15 @@ def test_selective_recompute_by_level() -> None:
             1.0 * 0.7 * 20 * (0.15 * 10 + 0.0),
             1.1 * 0.9 * 20 * (0.7 * 10 + 0.5),
             1.25 * 1.25 * 20 * (10 + 1.0),
+        ]
+    )
+    # every other matmul's output, attention's and the layer's input: 31.7k of 71.7k elements
+    alternate = [kept(level, some, selective="matmuls") for level in LEVELS]
+    assert alternate == pytest.approx(
+        [
+            1.0 * 0.7 * 20 * (0.15 * 10 + 0.0),
+            1.1 * 0.9 * 20 * (0.45 * 10 + 0.5),
+            1.25 * 1.25 * 20 * (0.7 * 10 + 1.0),
         ]
     )
     # Megatron's: all but the scores, which are of one layer; their mask and dropout at the most

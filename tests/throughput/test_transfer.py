@@ -22,11 +22,11 @@ from costcalc.throughput.transfer import (
 ALIKE = Likeness(
     sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0),
     words=("bf16", "decoder", "pretrain"),
-    shares=(1.0, 0.0, 0.0),
+    shares=(1.0, 0.0, 0.0, 0.0),
 )
 # one spread of the machine, so that the arithmetic can be followed
 PLAIN = Spreads(
-    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4), alike=0.1, own=0.0, noise=0.05, lengths=(2.0,) * 9
+    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4, 0.3), alike=0.1, own=0.0, noise=0.05, lengths=(2.0,) * 9
 )
 
 
@@ -55,14 +55,14 @@ def test_another_step_by_hand() -> None:
     # (0.09 + 0.02 + 0.01·0.3678794) / 0.1425 · -0.5 = -0.3988730
     sizes = (34.0, 3.0, 12.0, 1.0, 0.0, 0.0)
     words = ("fp8", "decoder", "pretrain")
-    other = Likeness(sizes=sizes, words=words, shares=(0.5, 0.0, 0.5))
+    other = Likeness(sizes=sizes, words=words, shares=(0.5, 0.0, 0.5, 0.0))
     found = carried([MeasuredStep(run=ALIKE, error=-0.5)], other, PLAIN)
     assert found.mean == pytest.approx(-0.3988730, abs=1e-7)
 
 
 def test_a_part_that_is_slow_is_told_apart_by_two_steps() -> None:
     computing = MeasuredStep(run=ALIKE, error=0.0)
-    waiting = MeasuredStep(run=replace(ALIKE, shares=(0.0, 0.0, 1.0)), error=-0.6)
+    waiting = MeasuredStep(run=replace(ALIKE, shares=(0.0, 0.0, 1.0, 0.0)), error=-0.6)
     found = carried([computing, waiting], ALIKE, PLAIN)
     assert found.parts["network"] < -0.3 < -0.05 < found.parts["compute"]
 
@@ -77,15 +77,15 @@ def test_a_machine_far_off_is_off_in_all_it_does() -> None:
 
 def test_shares_of_a_breakdown_by_part() -> None:
     parts = {"compute": 4.0, "bubble": 1.0, "memory": 2.0, "optimizer": 1.0, "tensor": 1.0,
-             "data": 1.0}  # fmt: skip
-    assert shares_of(parts) == (0.5, 0.3, 0.2)
-    assert shares_of({}) == (0.0, 0.0, 0.0)
+             "data": 0.5, "launch": 0.5}  # fmt: skip
+    assert shares_of(parts) == (0.5, 0.3, 0.15, 0.05)
+    assert shares_of({}) == (0.0, 0.0, 0.0, 0.0)
 
 
 sizes = st.tuples(*[st.floats(0, 40) for _ in range(6)])
 runs = st.builds(
     lambda at, share, word: replace(
-        ALIKE, sizes=at, shares=(share, 1 - share, 0.0), words=(word, "decoder", "")
+        ALIKE, sizes=at, shares=(share, 1 - share, 0.0, 0.0), words=(word, "decoder", "")
     ),
     sizes, st.floats(0, 1), st.sampled_from(["bf16", "fp8"]),
 )  # fmt: skip
