@@ -43,7 +43,7 @@ from costcalc.throughput.ranges import place_of
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import step_of
 from costcalc.validate import published
-from costcalc.validate.measurements import Measured, Row, all_measured, workload
+from costcalc.validate.measurements import Measured, Row, all_measured, fastest, workload
 from costcalc.validate.memory import SOFTWARE
 from costcalc.validate.throughput import predicted
 
@@ -349,13 +349,14 @@ def held_out(
 ) -> dict[str, tuple[np.ndarray, list[str]]]:
     """Log of predicted over measured of every kind of range, with the group of each."""
     found: dict[str, list[tuple[float, str]]] = {}
+    asked_for = {one.row["id"] for one in fastest(measured)}
     for one in measured:
         own = {**constants.get(one.group, shipped_ones), "auto": {"value": 1.0}}
         kind, names = one.row["workload"], list[str]()
         if kind != "llm":
             names = [CLASS_OF[kind]]
         elif one.row["shape"]:
-            names = ["hidden"]
+            names = ["hidden"] * (one.row["id"] in asked_for)
             if one.layout_given:
                 place = place_of(float(one.row["devices"]))
                 names += ["given", place, f"{place}_untold"]

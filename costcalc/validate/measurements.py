@@ -40,6 +40,10 @@ _SAME = (
 )  # fmt: skip
 
 
+#: those of them that a layout is
+_LAYOUT = frozenset((*AXES, "sharding", "micro_batch", "recompute"))
+
+
 #: what the software of a run says of its step: left out where it is not told
 SOFTWARE = ("software", "compiled", "states", "logits", "gradients")
 #: groups that tune and publish benchmarks of what they sell; all others ran for themselves
@@ -146,6 +150,20 @@ def configurations(rows: Iterable[Row]) -> list[Measured]:
         for same in found.values()
         for rates in [tuple(rate for _, rate in same)]
     ]
+
+
+def fastest(measured: Iterable[Measured]) -> list[Measured]:
+    """Of configurations that differ in their layout alone the fastest.
+
+    A layout that is left to the calculator is the fastest it finds; who measures a sweep of layouts
+    runs the others to see how slow they are.
+    """
+    found: dict[tuple[str, ...], Measured] = {}
+    for one in measured:
+        key = tuple(one.row.get(name, "") for name in _SAME if name not in _LAYOUT)
+        if key not in found or one.rate > found[key].rate:
+            found[key] = one
+    return list(found.values())
 
 
 @cache

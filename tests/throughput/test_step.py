@@ -84,7 +84,7 @@ def test_perfect_machine_takes_the_flops_over_the_peak():
     ideal = Coefficients(
         matmul=1.0, matmul_base=1.0, attention=1.0, traffic=0.0, bandwidth=1.0, elementwise=0.0,
         cast=0.0, kernel=0.0, matmul_start=0.0, scale_up=1.0, scale_out=1.0, latency_up=0.0,
-        latency_out=0.0, jitter=0.0, fixed=0.0, softmax=0.0, tile=0.0,
+        latency_out=0.0, jitter=0.0, fixed=0.0, softmax=0.0, tile=0.0, module=0.0,
     )  # fmt: skip
     machine = replace(H100, devices=1, memory_bandwidth=1e30)
     recipe = replace(RECIPE, global_batch=1)

@@ -26,7 +26,12 @@ ALIKE = Likeness(
 )
 # one spread of the machine, so that the arithmetic can be followed
 PLAIN = Spreads(
-    machine=((0.3, 1.0),), parts=(0.2, 0.1, 0.4, 0.3), alike=0.1, own=0.0, noise=0.05, lengths=(2.0,) * 9
+    machine=((0.3, 1.0),),
+    parts=(0.2, 0.1, 0.4, 0.3),
+    alike=0.1,
+    own=0.0,
+    noise=0.05,
+    lengths=(2.0,) * 9,
 )
 
 

@@ -78,8 +78,8 @@ def test_each_group_is_predicted_by_constants_that_left_it_out():
 
 def test_held_out_errors_are_what_the_project_claims(report):
     given = report.tables[0].rows["all"]
-    # README: 859 configurations, 10 % in the median, 32 % at the 90th percentile
-    assert given.n >= 859
+    # README: 967 configurations, 10 % in the median, 32 % at the 90th percentile
+    assert given.n >= 967
     assert given.refused == 0
     assert given.median < 0.105
     assert given.p90 < 0.335
@@ -88,12 +88,12 @@ def test_held_out_errors_are_what_the_project_claims(report):
     tables = {(t.title, t.by): t.rows for t in report.tables}
     hidden = tables["LLM throughput, layout hidden (auto)", "source"]["all"]
     assert hidden.refused == 0
-    assert hidden.median < 0.145  # 14 %
-    assert hidden.p90 < 0.48  # 46 %
+    assert hidden.median < 0.135  # 13 %
+    assert hidden.p90 < 0.43  # 41 %
     assert 0.87 <= hidden.inside <= 0.93
     others = tables["Throughput of other models", "workload"]
     assert others["bert"].median < 0.155  # 15 %
-    assert others["bert"].p90 < 0.53  # 51 %
+    assert others["bert"].p90 < 0.53  # 52 %
     assert others["cnn"].median < 0.225  # 22 %
     assert {name: one.refused for name, one in others.items() if one.refused} == {
         "all": 9, "cnn": 9  # a chip whose profile is not known
