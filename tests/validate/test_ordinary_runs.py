@@ -106,9 +106,9 @@ def test_a_language_model_s_row_is_of_one_user(report) -> None:
     by_user = report.points["LLM throughput by user"]
     assert len({point.id for point in by_user}) == len(by_user)
     assert all(point.user and point.reference for point in by_user)
-    assert {point.id for point in by_user} == {
-        point.id for point in report.points["LLM throughput, layout hidden (auto)"]
-    }
+    # of a sweep over layouts the fastest alone stands where the layout is hidden
+    hidden = {point.id for point in report.points["LLM throughput, layout hidden (auto)"]}
+    assert hidden < {point.id for point in by_user}
 
 
 # --- the worst -----------------------------------------------------------------------------------
