@@ -5,20 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from costcalc.base.document import Document
-from costcalc.base.errors import InputError
+from costcalc.base.errors import InputError, shown
 from costcalc.base.faults import translated
 from costcalc.runfile.schema import Run
+from costcalc.runfile.values import expected, refused
 
 _RUN = (
     "What is trained, on what, where: a mapping in the shape of a run file, as the tool estimate "
     "takes it; or the path of a run file in the folder that the server was given."
 )
-RunLike = Annotated[dict[str, object] | str, Field(description=_RUN)]
+
+
+def _whole_or_named(what: str) -> BeforeValidator:
+    """What is given whole or by its path, asked for in one sentence: pydantic has one a type."""
+
+    def check(given: object) -> object:
+        if not isinstance(given, (str, Mapping)):
+            raise expected(what, given)
+        return given
+
+    return BeforeValidator(check)
+
+
+def _values(given: object) -> object:
+    """The values of an axis; what is wrong with them in one sentence too."""
+    what = "a list of names or numbers, or one text"
+    if not isinstance(given, (str, list)):
+        raise expected(what, given)
+    for value in given:
+        if not isinstance(value, (str, int, float)):
+            raise refused(f"expected {what}; got a list with {shown(value)} in it")
+    return given
+
+
+_ONE = _whole_or_named(
+    "a mapping in the shape of a run file, or the path of a run file in the folder of the server"
+)
+RunLike = Annotated[dict[str, object] | str, _ONE, Field(description=_RUN)]
 _CHANGES = 'Dotted keys laid over the run: {"training.tokens": "2T", "hardware.count": 16}.'
-Axis = list[str | int] | str | None
+Axis = Annotated[list[str | int] | str, BeforeValidator(_values)] | None
 
 
 class Arguments(BaseModel):
@@ -70,7 +98,7 @@ class Plan(Arguments):
         description='what must not be passed: {"cost": "500 USD", "time": "7 d", "energy": '
         '"200 kWh", "carbon": "80 kgCO2e"}'
     )
-    run: dict[str, object] | str | None = Field(
+    run: Annotated[dict[str, object] | str, _ONE] | None = Field(
         None, description=f"{_RUN} Model, data and hardware may be missing."
     )
     confidence: float = Field(0.8, description="the chance with which each limit is kept")
@@ -95,9 +123,10 @@ class Find(Arguments):
 class Verify(Arguments):
     """``verify``."""
 
-    report: dict[str, object] | str = Field(
-        description="a report as costcalc writes it, or its path in the folder of the server"
-    )
+    report: Annotated[
+        dict[str, object] | str,
+        _whole_or_named("a report as a mapping, or its path in the folder of the server"),
+    ] = Field(description="a report as costcalc writes it, or its path in the folder of the server")
 
 
 T = TypeVar("T", bound=Arguments)

@@ -1,7 +1,8 @@
 """The tools over the Model Context Protocol, on standard input and output, by the official SDK.
 
 https://modelcontextprotocol.io; a call that cannot be answered is answered with its problems, as
-text and as ``{"problems": [{key, message}]}``, marked as an error.
+text and as ``{"problems": [{key, message}]}``, marked as an error; what is wrong in a file has its
+name and line too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from mcp.server.stdio import stdio_server
 from costcalc import __version__
 from costcalc.assistant.arguments import schema_of
 from costcalc.assistant.tools import TOOLS, Files
-from costcalc.base.errors import MAX_LISTED, CostcalcError, InputError, nearest
+from costcalc.base.errors import MAX_LISTED, CostcalcError, InputError, Problem, nearest
 
 _SAYS = (
     "costcalc estimates what training a machine-learning model costs in time, money, energy and "
@@ -69,13 +70,14 @@ def answered(name: str, given: Mapping[str, object], files: Files) -> types.Call
     try:
         if name not in TOOLS:
             near = nearest(name, TOOLS, at_most=1) or list(TOOLS)
-            return _problem([{"key": name, "message": f"no such tool; nearest: {', '.join(near)}"}])
+            return _problem(
+                [Problem(key=name, message=f"no such tool; nearest: {', '.join(near)}")]
+            )
         return _result(TOOLS[name](files, given))
     except InputError as error:
-        told = [{"key": p.key, "message": p.message} for p in error.problems[:MAX_LISTED]]
-        return _problem(told)
+        return _problem([files.named(problem) for problem in error.problems[:MAX_LISTED]])
     except CostcalcError as error:
-        return _problem([{"key": name, "message": str(error)}])
+        return _problem([Problem(key=name, message=str(error))])
 
 
 def _result(answer: Mapping[str, object]) -> types.CallToolResult:
@@ -85,13 +87,18 @@ def _result(answer: Mapping[str, object]) -> types.CallToolResult:
     )
 
 
-def _problem(problems: list[dict[str, str]]) -> types.CallToolResult:
-    lines = [
-        f"{one['key']}: {one['message']}" if one["key"] else one["message"] for one in problems
+def _problem(problems: list[Problem]) -> types.CallToolResult:
+    told = [
+        {
+            name: value
+            for name in ("key", "message", "file", "line")
+            if (value := getattr(problem, name)) is not None
+        }
+        for problem in problems
     ]
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text="\n".join(lines))],
-        structured_content={"problems": problems},
+        content=[types.TextContent(type="text", text="\n".join(map(str, problems)))],
+        structured_content={"problems": told},
         is_error=True,
     )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from costcalc.assistant import answers, arguments, finding
 from costcalc.assistant.arguments import Arguments
 from costcalc.base.document import Document
-from costcalc.base.errors import InputError, wrong
+from costcalc.base.errors import InputError, Problem, nearest, shown, wrong
 from costcalc.calculator import explaining
 from costcalc.calculator.calculate import estimate
 from costcalc.calculator.result import Estimate
@@ -21,6 +23,7 @@ from costcalc.runfile.paths import outside, within
 #: scenarios that one call compares at most
 MOST_SCENARIOS = 200_000
 FRONT, LINES = 8, 40
+SUFFIXES, MOST_NAMES = (".yaml", ".yml", ".toml", ".json"), 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,42 @@ class Files:
 
     folder: Path | None = None
 
-    def path(self, name: str) -> Path:
-        """A file of the folder.
+    def path(self, name: str, key: str) -> Path:
+        """A file of the folder, which an argument names.
 
         Raises:
-            InputError: no folder was given, or it lies outside.
+            InputError: no folder was given, or it is not a file within.
         """
         if self.folder is None:
             message = "no file is read: give its content, or start costcalc mcp with --folder"
-            raise wrong("path", message)
+            raise wrong(key, message)
         path = self.folder / name
         if not within(path, self.folder):
-            raise wrong("path", f'expected a path within the folder of the server; got "{name}"')
+            raise wrong(key, f'expected a path within the folder of the server; got "{name}"')
+        if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises where a name is too long)
+            message = f"expected the path of a file in the folder of the server; got {shown(name)}"
+            near = nearest(name, self._names(), at_most=1)
+            raise wrong(key, message + (f"; nearest: {near[0]}" if near else ""))
         return path
+
+    def _names(self) -> list[str]:
+        """Files that stand in the folder itself, for a name that was mistyped."""
+        assert self.folder is not None
+        try:
+            found = (path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES)
+            return list(islice(found, MOST_NAMES))
+        except OSError:
+            return []
+
+    def named(self, problem: Problem) -> Problem:
+        """A problem with the name of its file as the assistant gave it; without one of no file."""
+        if problem.file is None or self.folder is None:
+            return problem.at(None, None, None)
+        path = Path(problem.file)
+        if not path.is_relative_to(self.folder):
+            return problem.at(None, None, None)
+        name = path.relative_to(self.folder).as_posix()
+        return problem.at(name, problem.line, problem.column)
 
     def run(self, given: Mapping[str, object] | str) -> Path | dict[str, object]:
         """A run that names no file outside of the folder.
@@ -50,7 +76,7 @@ class Files:
             InputError: it does, or it cannot be read.
         """
         if isinstance(given, str):
-            path = self.path(given)
+            path = self.path(given, "run")
             self._checked(document_of(path)[0], path.parent)
             return path
         made = dict(given)
@@ -200,7 +226,7 @@ def _verify(files: Files, asked: arguments.Verify) -> dict[str, object]:
 
     name = asked.report if isinstance(asked.report, str) else "report"
     if isinstance(asked.report, str):
-        path = files.path(asked.report)
+        path = files.path(asked.report, "report")
         made = verify(path)
     else:
         with tempfile.TemporaryDirectory(prefix="costcalc-") as folder:

@@ -173,7 +173,7 @@ def plot(made: Estimate) -> Figure:
 def frame(columns: Mapping[str, Sequence[object]], units: Mapping[str, str]) -> DataFrame:
     """A pandas table whose ``attrs["units"]`` says the unit of each column that has one.
 
-    ``polars.from_dataframe`` takes it by the data-frame protocol.
+    ``polars.from_dataframe`` takes it; pandas hands it over by pyarrow, which must be installed.
 
     Raises:
         MissingExtraError: pandas is not installed.

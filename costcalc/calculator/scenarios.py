@@ -62,6 +62,10 @@ class Scenarios:
     nodes: Array  # accelerator × count × region: instances or hosts
     why: Mapping[tuple[str, int], str]
 
+    def __repr__(self) -> str:
+        axes = " × ".join(f"{axis} {len(names)}" for axis, names in self.axes.items())
+        return f"<Scenarios: {axes} = {self.number:,}>"
+
     @property
     def number(self) -> int:
         """How many scenarios there are."""

@@ -64,6 +64,12 @@ class Comparison:
     sources: tuple[str, ...]
     currency: str = "USD"
 
+    def __repr__(self) -> str:
+        return (
+            f"<Comparison {self.name!r}: {self.number:,} scenarios, {self.feasible:,} can run; "
+            f"{len(self.front)} on the front of {', '.join(self.aims)}>"
+        )
+
     @property
     def met(self) -> bool:
         """Whether what was asked for can be had: something within the limits."""

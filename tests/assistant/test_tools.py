@@ -153,12 +153,35 @@ def test_verify_a_report_as_it_is_and_by_its_path(tmp_path: Path) -> None:
 def test_files_are_those_of_the_folder(tmp_path: Path) -> None:
     assert call("estimate", HERE, run="llama-3-8b.yaml")["name"].startswith("Llama 3 8B")
     assert refused("estimate", run="llama-3-8b.yaml") == (
-        "path: no file is read: give its content, or start costcalc mcp with --folder"
+        "run: no file is read: give its content, or start costcalc mcp with --folder"
     )
     for path in ("../README.md", "/etc/passwd", "reports/../../README.md"):
-        said = f'path: expected a path within the folder of the server; got "{path}"'
-        assert refused("estimate", HERE, run=path) == said
-        assert refused("verify", HERE, report=path) == said
+        said = f'expected a path within the folder of the server; got "{path}"'
+        assert refused("estimate", HERE, run=path) == f"run: {said}"
+        assert refused("verify", HERE, report=path) == f"report: {said}"
+
+
+def test_a_file_that_is_not_there_is_named_with_the_nearest() -> None:
+    said = "expected the path of a file in the folder of the server; got"
+    assert refused("estimate", HERE, run="lama-3-8b.yaml") == (
+        f'run: {said} "lama-3-8b.yaml"; nearest: llama-3-8b.yaml'
+    )
+    assert refused("verify", HERE, report="reports") == f'report: {said} "reports"'
+    assert refused("plan", HERE, limits={"cost": "5 USD"}, run="x" * 5000).startswith(
+        f'run: {said} "xxx'
+    )
+
+
+def test_a_problem_of_a_file_names_it_as_the_assistant_does(tmp_path: Path) -> None:
+    (tmp_path / "typo.yaml").write_text("model: {preset: llama-3-8b}\nhardwre: {}\n")
+    files = Files(tmp_path)
+    with pytest.raises(InputError) as caught:
+        TOOLS["estimate"](files, {"run": "typo.yaml"})
+    told = [str(files.named(problem)) for problem in caught.value.problems]
+    assert told[-1] == "typo.yaml:2:1: hardwre: unknown key; did you mean hardware?"
+    with pytest.raises(InputError) as caught:
+        TOOLS["estimate"](files, {"rum": {}})
+    assert str(files.named(caught.value.problems[0])) == "run: missing"
 
 
 @pytest.mark.parametrize("where", ["run", "changes"])
@@ -200,6 +223,24 @@ def test_all_problems_at_once_in_our_words() -> None:
     assert refused("find", kind="model") == (
         "arguments: kind: expected 'models', 'hardware' or 'regions'; got \"model\""
     )
+
+
+def test_what_may_be_of_several_types_is_asked_for_in_one_sentence() -> None:
+    run = (
+        "arguments: run: expected a mapping in the shape of a run file, or the path of a run file "
+        "in the folder of the server; got"
+    )
+    assert refused("estimate", run=5) == f"{run} 5"
+    assert refused("plan", limits={"cost": "5 USD"}, run=[]) == f"{run} a list"
+    assert refused("verify", report=5) == (
+        "arguments: report: expected a report as a mapping, or its path in the folder of the "
+        "server; got 5"
+    )
+    axis = "arguments: counts: expected a list of names or numbers, or one text; got"
+    assert refused("compare", run=RUN, counts={"a": 1}) == f"{axis} a mapping"
+    assert refused("compare", run=RUN, counts=[8, {}]) == f"{axis} a list with a mapping in it"
+    assert refused("compare", run=RUN, counts=8) == f"{axis} 8"
+    assert call("compare", run=RUN, counts=[8.0, 16])["scenarios"] == 2
 
 
 def test_schemas_are_valid_and_hold_what_is_taken() -> None:

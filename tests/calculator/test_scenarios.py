@@ -46,6 +46,11 @@ def single(accelerator: str, count: int, region: str, plan: str, run: dict[str, 
     )
 
 
+def test_its_repr_is_a_line() -> None:
+    made = scenarios(RUN, accelerators=["h100-sxm5-80"], counts=[64, 128], regions=["FR", "PL"])
+    assert repr(made) == "<Scenarios: accelerator 1 × count 2 × region 2 × plan 1 = 4>"
+
+
 @pytest.mark.parametrize(
     "price",
     [

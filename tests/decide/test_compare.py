@@ -61,6 +61,15 @@ def made():
     return compare(RUN, **AXES, ranges=False, interruptions=False)
 
 
+def test_its_repr_is_a_line(made):
+    # 2 accelerators x 2 counts x 3 regions x 2 plans
+    front = len(made.front)
+    assert repr(made) == (
+        f"<Comparison 'test': 24 scenarios, {made.feasible} can run; {front} on the front of "
+        "time, cost, carbon>"
+    )
+
+
 def test_every_row_equals_a_single_estimate(made):
     for row in (*made.front, *made.rest[:4]):
         alone = costcalc.estimate(single(RUN, row), ranges=False)
