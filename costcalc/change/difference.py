@@ -24,7 +24,6 @@ from costcalc.runfile.loading import Request, check
 from costcalc.runfile.paths import outside
 
 Status = Literal["added", "removed", "changed", "same", "invalid"]
-#: what a change is told in: the figure, and what people call it
 #: changes of fewer than so many keys are taken apart, each an estimate of its own
 MOST_KEYS = 12
 #: an effect below is not told

@@ -10,6 +10,12 @@ import typer
 from costcalc.base.errors import InputError
 from costcalc.cli import LIMIT, OK
 
+#: a section that is mistyped makes a file none of ours: passed over, but not in silence
+_NONE = (
+    "no run file is among them: one has model (or measured, or stages) and hardware (or defaults, "
+    "the path of a partial run file), or holds both under costcalc:"
+)
+
 
 def command(
     paths: Annotated[list[str], typer.Argument(help="Run files, or folders of them.")],
@@ -42,6 +48,8 @@ def command(
             print(f"{path}: {text}", file=sys.stderr)
         bad += bool(passed)
         valid += not passed
+    if not valid and not bad:
+        print(_NONE, file=sys.stderr)
     others = f", {bad} not" if bad else ""
     print(f"{valid} run file{'s' * (valid != 1)} valid and within limits{others}")
     return LIMIT if bad else OK

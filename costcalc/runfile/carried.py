@@ -81,8 +81,9 @@ def _own(document: Document) -> Document | None:
     tool = data.get("tool")
     if isinstance(tool, Mapping) and isinstance(tool.get("costcalc"), Mapping):
         return document.inside("tool").inside("costcalc")
-    is_run = any(key in data for key in _WHAT) and any(key in data for key in _WHERE)
-    return document if is_run else None
+    where = any(key in data for key in _WHERE if key != "defaults")
+    where = where or isinstance(data.get("defaults"), str)  # Hydra's defaults are a list
+    return document if where and any(key in data for key in _WHAT) else None
 
 
 def _commented(text: str) -> str:

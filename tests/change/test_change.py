@@ -385,6 +385,25 @@ def test_json_is_one_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert made["changes"][0]["figures"]["cost"]["ratio"] == pytest.approx(2.0)
 
 
+def test_check_passes_over_what_is_no_run_and_says_where_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mistyped.yaml").write_text("model: {preset: llama-3-8b}\nhardwre: {}\n")
+    (tmp_path / "hydra.yaml").write_text("defaults: [_self_, {model: gpt}]\nmodel: {width: 8}\n")
+    assert command(["check", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "0 run files valid and within limits\n"
+    assert err == (
+        "no run file is among them: one has model (or measured, or stages) and hardware (or "
+        "defaults, the path of a partial run file), or holds both under costcalc:\n"
+    )
+    lab = "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\ndefaults: lab.yaml\n"
+    put(tmp_path, "lab.yaml", {"hardware": {"accelerator": "h100-sxm5-80", "count": 8}})
+    (tmp_path / "on-lab.yaml").write_text(lab)
+    assert command(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr() == ("1 run file valid and within limits\n", "")
+
+
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "runs", "good.yaml", RUN)
     put(tmp_path / "runs", "no-run.yaml", "a: 1\n")
