@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from costcalc.base import batch
 from costcalc.base.units import from_si
 from costcalc.calculator.result import Result, unknown
 from costcalc.resolve.hardware import precision_of
@@ -69,8 +70,7 @@ def _steps(part: Calculated) -> float | None:
         return float(training.steps)
     if not training.global_batch:
         return None
-    each = (work.sequence_length or 1) if work.datum == "token" else 1
-    return work.data / (training.global_batch * each)
+    return work.data / batch.data(training.global_batch, work.datum, work.sequence_length or 1)
 
 
 def bounds(part: Calculated) -> dict[str, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.batch import sequences
+from costcalc.base.errors import InputError
 from costcalc.resolve.batch import usual_batch
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
@@ -33,6 +35,11 @@ def recipe_of(
     if batch is None:
         usual = usual_batch(work, devices, precision, workload)
         batch = taken(assumed, "training.global_batch", *usual)
+    length = work.sequence_length or 1
+    try:
+        batch = sequences(batch, work.datum, length)
+    except InputError as error:
+        raise given.placed(error) from None
     base = training.base_precision
     if base is None and work.method == "lora" and work.base_precision is not None:
         base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
@@ -43,7 +50,7 @@ def recipe_of(
     if training.kernels is None and work.datum == "sample":
         taken(assumed, "training.kernels", kernels, _FUSED)
     return Recipe(
-        sequence_length=work.sequence_length or 1,
+        sequence_length=length,
         global_batch=float(batch),
         precision=precision,
         attention=stack.default(assumed, "attention", training.attention, "flash"),

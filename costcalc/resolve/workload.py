@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.batch import Tokens
 from costcalc.base.errors import InputError
 from costcalc.resolve.known import stated, taken
 from costcalc.resolve.model import Described, described
@@ -81,6 +82,7 @@ def trained(given: Input) -> Trained:
             *(known.adapter.notes if known.adapter else ()),
             *work.notes,
             *_of_length(assumed),
+            *_of_batch(training.global_batch, work),
         ),
         files={**known.files, **(taught.files if taught else {})},
         name=known.name,
@@ -97,6 +99,21 @@ def _of_length(assumed: list[Assumption | Choice]) -> Iterator[str]:
                 f"samples are taken to be of {item.value:.0f} tokens in the mean, as instructions "
                 f"are, and may be of {item.low:.0f} to {item.high:.0f}: say training.sample_tokens"
             )
+
+
+#: tokens of a step that are hardly meant: twice the 128M that MiniMax-01 (arXiv 2501.08313) ends at
+_BEYOND = 256e6
+
+
+def _of_batch(batch: float | None, work: Work) -> Iterator[str]:
+    if batch is None or isinstance(batch, Tokens) or work.datum != "token":
+        return
+    length = work.sequence_length or 1
+    if batch * length > _BEYOND:
+        yield (
+            f"training.global_batch: {batch:,.0f} are taken as sequences of {length:,} tokens, far "
+            f"more than published runs take: if tokens are meant, write {batch:.0f} tokens"
+        )
 
 
 def _sized(training: Training, model: Model) -> bool:

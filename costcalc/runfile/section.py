@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from costcalc.runfile import words
-from costcalc.runfile.values import choice, positive, quantity, whole, within
+from costcalc.runfile.values import batch, choice, positive, quantity, whole, within
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4")
 
@@ -23,7 +23,7 @@ Tokens = Annotated[float, positive("a number of tokens", of=TOKENS)]
 Samples = Annotated[float, positive("a number of samples", of=SAMPLES)]
 Steps = Annotated[float, positive("a number of steps", of=("step", "iteration"))]
 Epochs = Annotated[float, positive("a number of epochs", of=("epoch",))]
-Batch = Annotated[float, positive("a number", of=(*TOKENS, *SAMPLES))]
+Batch = Annotated[float, batch(TOKENS, SAMPLES)]
 Length = Annotated[int, whole("a whole number of tokens", of=TOKENS)]
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic_core import PydanticCustomError, core_schema
 
 from costcalc.base import numerals, units
+from costcalc.base.batch import Tokens
 from costcalc.base.errors import InputError, nearest, shown
 
 
@@ -107,6 +108,21 @@ def positive(what: str, *, of: Sequence[str] = ()) -> Kind:
         return number
 
     return Kind(check, {**_NUMBER_SCHEMA, "description": words})
+
+
+def batch(tokens: Sequence[str], samples: Sequence[str]) -> Kind:
+    """A step's batch: ``1024``, ``1024`` of ``samples``, or ``4M tokens``, which is remembered."""
+    number = positive("a number", of=samples)
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and _without(value, tokens) != value:
+            return Tokens(str(number.check(_without(value, tokens))))
+        return number.check(value)
+
+    def written(value: float) -> object:
+        return f"{float(value)!r} tokens" if isinstance(value, Tokens) else value
+
+    return Kind(check, number.schema, written)
 
 
 def within(what: str, low: float, high: float, *, open_low: bool = False) -> Kind:

@@ -206,7 +206,7 @@ class Training(Section):
         "whether sequences are filled with several samples, or padded"
     )
     global_batch: Batch | None = key(
-        "a step's batch over all devices: tokens, or samples where samples are counted"
+        "a step's batch over all devices: sequences, samples, or tokens where said: 4M tokens"
     )
     micro_batch: Count | None = key("sequences that one device takes at once")
     precision: Precision | None = key("precision of the matrix products")

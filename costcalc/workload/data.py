@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
+from costcalc.base import batch
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload.generic import Given
 from costcalc.workload.methods import REINFORCED
@@ -82,11 +83,10 @@ def amount(
     """How many data one run trains on, and what was assumed to say so."""
     if inputs.method in REINFORCED:
         return (inputs.prompts or 0) * inputs.group * length, ()
-    each = length if datum == "token" else 1
     if inputs.steps is not None:
         if inputs.global_batch is None:
             missing("global_batch", "sequences (or samples) an optimizer step, beside steps")
-        return inputs.steps * inputs.global_batch * each, ()
+        return inputs.steps * batch.data(inputs.global_batch, datum, length), ()
     epochs, tokens, samples = 1.0, inputs.tokens, inputs.samples
     if inputs.epochs is not None:
         epochs, tokens, samples = inputs.epochs, inputs.dataset_tokens, inputs.dataset_samples
