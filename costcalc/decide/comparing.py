@@ -21,6 +21,7 @@ from costcalc.decide.money import converted, money_of
 from costcalc.decide.pareto import front
 from costcalc.decide.preempted import Spot
 from costcalc.decide.ranging import ranged
+from costcalc.decide.renting import bought
 from costcalc.decide.sweep import ScenarioRow, section
 from costcalc.decide.unpriced import less_still, named
 from costcalc.resolve.names import look_up
@@ -215,6 +216,9 @@ def compare(
     if merged.no_price:
         notes.append(named(merged.no_price))
         notes += less_still(merged, minimize)
+    price = request.parts[0].part.price
+    owned = price.owned if price else None
+    notes += bought(owned and owned.purchase, axes.accelerators, axes.counts)
     on_spot = preempted.PLAN in axes.plans
     if task.spot is not None and on_spot:
         notes.append(preempted.note(task.spot))

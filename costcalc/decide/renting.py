@@ -53,3 +53,18 @@ def absent(
             if provider is not None and not rents(accelerator, provider):
                 found[a, r] = rented
     return found
+
+
+def bought(purchase: object, accelerators: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """What is to be said where one purchase stands for several scenarios' hardware.
+
+    >>> bought("18 kUSD", ["h100-sxm5-80"], [8]), bought(None, ["h100-sxm5-80"], [8, 16])
+    ([], [])
+    """
+    if purchase is None or (len(accelerators) == 1 and len(counts) == 1):
+        return []
+    message = (
+        "price.owned.purchase is taken as what all the devices cost in every row, whatever their "
+        "number and kind; without it each costs what its profile knows"
+    )
+    return [message]

@@ -70,6 +70,18 @@ def test_its_repr_is_a_line(made):
     )
 
 
+def test_one_purchase_for_several_numbers_of_devices_is_told():
+    said = (
+        "price.owned.purchase is taken as what all the devices cost in every row, whatever their "
+        "number and kind; without it each costs what its profile knows"
+    )
+    run = {**RUN, "price": {"owned": {"purchase": "2 MUSD"}}}
+    few = {"regions": "FR", "ranges": False}
+    assert said in compare(run, counts=[64, 128], **few).notes
+    assert said not in compare(run, counts=[64], **few).notes
+    assert said not in compare({**RUN, "price": {"owned": {}}}, counts=[64, 128], **few).notes
+
+
 def test_every_row_equals_a_single_estimate(made):
     for row in (*made.front, *made.rest[:4]):
         alone = costcalc.estimate(single(RUN, row), ranges=False)
