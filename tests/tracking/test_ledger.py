@@ -206,7 +206,8 @@ def test_a_long_file_is_folded_and_its_last_line_is_kept(tmp_path: Path) -> None
         assert read(tmp_path)[0].last == sample(number)
     steps = [json.loads(text).get("steps") for text in path.read_text().splitlines()[1:]]
     assert steps == sorted(steps)
-    assert steps[0] < 980  # something of the past is there, ever more widely spaced
+    # something of the past is there, ever more widely spaced: the newest alone were not as old
+    assert steps[0] < 1000 - len(steps)
     assert path.name == f"{ledger.job_hash('a')}-n0-r0-w.jsonl"
     assert ledger.FOLD == 64 * 1024  # a month of eight ranks: half a megabyte a node
 

@@ -100,16 +100,16 @@ def test_devices_that_a_job_does_not_see_cost_it_nothing(hidden: int, hours: flo
 
 
 def test_metrics_of_half_an_hour() -> None:
-    """8 devices: 4 device-hours at 2 USD; 8 × 500 W are 2 kWh, their hosts' 8 × 270.075 W 1.0803.
+    """8 devices: 4 device-hours at 2 USD; 8 × 500 W are 2 kWh, their hosts' 8 × 270.201 W 1.0808.
 
-    By PUE 1.2 3.6964 kWh, as the report will have it.
+    By PUE 1.2 3.6970 kWh, as the report will have it.
     """
     seen, notes = looked(asked(), written(**HALF))
     found = {key.removeprefix("costcalc/"): value for key, value in seen.metrics.items()}
     assert found["hours"] == pytest.approx(0.5)
     assert found["device_hours"] == pytest.approx(4.0)
     assert found["cost_usd"] == pytest.approx(8.0)
-    assert found["energy_kwh"] == pytest.approx((2 + 1.0803) * 1.2, rel=1e-4)
+    assert found["energy_kwh"] == pytest.approx((2 + 1.0808) * 1.2, rel=1e-4)
     assert (found["steps"], found["tokens"]) == (500.0, 5e8)
     assert "samples" not in found
     # 5e8 tokens in 500 steps of 3 s
@@ -136,7 +136,7 @@ def test_energy_so_far_holds_what_no_meter_saw_of_the_devices() -> None:
         for key, item in one.last.energy.items()
     }
     seen, _ = looked(asked(), [replace(one, last=replace(one.last, energy=energy))])
-    assert seen.metrics["costcalc/energy_kwh"] == pytest.approx((2 + 1.0803) * 1.2, rel=1e-4)
+    assert seen.metrics["costcalc/energy_kwh"] == pytest.approx((2 + 1.0808) * 1.2, rel=1e-4)
 
 
 def test_a_meter_of_the_host_alone_is_not_the_energy_of_the_job() -> None:

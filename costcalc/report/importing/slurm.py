@@ -85,7 +85,10 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         name="Slurm jobs",
         tool="Slurm accounting",
         version=None,
-        boundary="the nodes' energy counters as Slurm's energy plugin read them",
+        # slurm.conf, AcctGatherEnergyType: a plugin reads a node, and so each of the jobs on it has
+        # all of it; the fleet's ledger, which knows the nodes, divides it
+        boundary="the nodes' energy counters as Slurm's energy plugin read them, with what other "
+        "jobs on the same nodes drew",
         warnings=[*warnings, *_notes(attempts, steps, held), *_elsewhere(len(rows) - len(here))],
         costing=costing,
     )
