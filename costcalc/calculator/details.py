@@ -10,6 +10,7 @@ from costcalc.base.human import digits, human, percent
 from costcalc.base.units import from_si
 from costcalc.base.vocabulary import AXES
 from costcalc.calculator import achieved
+from costcalc.resolve.price import owned_hardware
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated
@@ -86,7 +87,8 @@ def _price(part: Calculated) -> str:
     money = found.unit.partition("/")[0]
     text = f"{digits(from_si(found.value, found.unit), 3)} {money} a device-hour"
     asked = part.given.part.price
-    plan = (asked.plan if asked else None) or "on-demand"
+    bought = asked is not None and owned_hardware(asked)
+    plan = "owned" if bought else (asked.plan if asked else None) or "on-demand"
     text = f"{text}, {'yours' if found.basis == 'given' else plan}"
     others = next((part for part in found.why.split("; ") if "other provider" in part), "")
     plain = others.removesuffix("/device_hour").removesuffix(f" {money}")

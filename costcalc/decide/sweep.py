@@ -167,7 +167,7 @@ def _defaults(raw: Mapping[str, object], changes: Mapping[str, object]) -> dict[
         "accelerator": accelerator,
         "count": count,
         "region": of("site", "region"),
-        "plan": of("price", "plan", "on-demand"),
+        "plan": of("price", "plan", "on-demand" if of("price", "owned") is None else "owned"),
     }
 
 

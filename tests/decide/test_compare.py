@@ -82,6 +82,22 @@ def test_one_purchase_for_several_numbers_of_devices_is_told():
     assert said not in compare({**RUN, "price": {"owned": {}}}, counts=[64, 128], **few).notes
 
 
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        ({"owned": {}}, "owned"),  # bought for what the profile knows
+        ({"plan": "owned"}, "owned"),
+        ({"owned": {"purchase": "2 MUSD"}}, "yours"),
+    ],
+)
+def test_what_was_bought_is_not_called_rented(price, said):
+    run = {**RUN, "price": price}
+    text = costcalc.estimate(run, ranges=False).details["price"]
+    assert re.fullmatch(rf"[0-9.]+ USD a device-hour, {said}", text)
+    row = compare(run, regions="FR", ranges=False).front[0]
+    assert row["plan"] == "owned"
+
+
 def test_every_row_equals_a_single_estimate(made):
     for row in (*made.front, *made.rest[:4]):
         alone = costcalc.estimate(single(RUN, row), ranges=False)
