@@ -10,6 +10,7 @@ from costcalc.base import writing
 from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.human import human, span
 from costcalc.base.reading import read_file
+from costcalc.calculator.plausible import of_part
 from costcalc.calculator.result import SAID, SCHEMA, Estimate
 from costcalc.tracking import coverage
 from costcalc.tracking.aside import Aside
@@ -169,6 +170,7 @@ def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
     if lacking:
         lines.append(f"the energy is without {', '.join(lacking)}")
     lines += coverage.lines(measurement)
+    lines += of_part(made)
     if "calibrate" in found:
         lines.append(f"to make the next estimate right: {found['calibrate']}")
     return [*lines, *([f"report: {path}"] if path else [])]

@@ -305,6 +305,24 @@ def test_the_share_of_the_plan_is_told_where_it_was_not_all() -> None:
     assert told(0.5) == [f"{every} (for the 50.0% of the plan that was done)"]
 
 
+def test_a_figure_that_cannot_be_is_said_to_be_none() -> None:
+    row = {
+        "of": "utilization",
+        "unit": "1",
+        "predicted": 0.4,
+        "low": 0.3,
+        "high": 0.5,
+        "came": 9.03,
+    }
+    tracking = {"predicted": {"share_of_plan": 1.0, "figures": [row]}}
+    made = {"details": {"tracking": tracking}, "results": {"utilization": {"value": 9.03}}}
+    assert final_report.summary(made, None)[1:] == [
+        "utilization of 903 %: more than the peak of the devices; a figure cannot be right"
+    ]
+    made["results"] = {"utilization": {"value": 0.4}}
+    assert final_report.summary(made, None)[1:] == []
+
+
 # --- stopping -------------------------------------------------------------------------------------
 
 
