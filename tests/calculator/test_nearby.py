@@ -55,6 +55,25 @@ def test_the_nearest_is_of_the_same_chip_precision_and_kind() -> None:
     )
 
 
+def test_of_batches_tried_side_by_side_the_fastest_is_named() -> None:
+    # Llama 2 7B on NF4, two RTX 3090, 2,048 tokens: 670.45, 1050.7, 1120.3 and 1198.4 tokens a
+    # second and device by batches of 1, 4, 10 and 8; against 3,000 of the two
+    asked = {
+        "model": {"preset": "llama-2-7b"},
+        "training": {
+            "method": "lora",
+            "base_precision": "nf4",
+            "tokens": "10M",
+            "sequence_length": 2048,
+        },
+        "hardware": {"accelerator": "rtx-3090", "count": 2, "throughput": "3000 token/s"},
+    }
+    found = nearest(estimate(asked, ranges=False))
+    assert found is not None
+    assert (found[0].id, found[0].rate) == ("O009", 1198.4)
+    assert found[1] == pytest.approx(1198.4 / 1500, rel=1e-3)
+
+
 def test_none_is_near() -> None:
     assert (
         nearest(estimate(_asked("finetune", length=65536, rate="100 token/s"), ranges=False))
