@@ -78,6 +78,9 @@ class Planned:
     search: Search | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Planned {self.estimate!r}>"
+
     @property
     def estimate(self) -> Estimate:
         """What it takes and costs, with ranges; interruptions of spot instances are counted."""

@@ -97,6 +97,7 @@ def test_any_plan_keeps_its_limits(dollars, days):
 
 def test_over_training():
     made = plan(H100, limits={"cost": "5 kUSD"}, tokens_per_parameter=200)
+    assert repr(made) == f"<Planned {made.estimate!r}>"
     optimal = plan(H100, limits={"cost": "5 kUSD"})
     found = made.estimate.results["parameters"].value
     assert found < optimal.estimate.results["parameters"].value
