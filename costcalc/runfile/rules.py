@@ -118,6 +118,9 @@ def _data_needs(training: Training, given: list[str]) -> Iterator[Fault]:
     sets = _given(training, ("dataset_tokens", "dataset_samples"))
     if "epochs" in given and len(sets) != 1:
         message = "epochs need dataset_tokens or dataset_samples, one of them"
+        whole = [name for name in given if name in ("tokens", "samples")]
+        if whole:  # of one data set, as many trainers ask for it
+            message += f"; {whole[0]} is all that is trained on: say dataset_{whole[0]} instead"
         about = _under("training", ("dataset_tokens", "dataset_samples"))
         yield Fault(("training", "epochs"), message, about=about)
     if sets and "epochs" not in given:

@@ -172,3 +172,14 @@ def test_what_a_tracker_sees_for_itself_may_be_lacking() -> None:
     assert [path for path, _ in found(unnamed, may_lack=[Lacking.HARDWARE])] == [
         "hardware.nodes", "hardware.share",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["samples", "tokens"])
+def test_epochs_of_a_size_that_is_all_are_told_what_to_say(name: str) -> None:
+    (_, several), (path, message) = found(training(**{"epochs": 3, name: 67000}))
+    assert several.endswith(f"got {name} and epochs")
+    assert path == "training.epochs"
+    assert message == (
+        "epochs need dataset_tokens or dataset_samples, one of them; "
+        f"{name} is all that is trained on: say dataset_{name} instead"
+    )
