@@ -18,6 +18,8 @@ settings.register_profile(
     derandomize=True,
     max_examples=50,
     suppress_health_check=[HealthCheck.too_slow],
+    # suites of several versions run beside one another, whose examples are not each other's
+    database=None,
 )
 settings.load_profile("costcalc")
 
