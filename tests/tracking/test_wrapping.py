@@ -356,7 +356,7 @@ def test_a_script_that_tracks_itself_is_one_job_with_the_wrapper(
     assert data["results"]["cost"]["value"] == pytest.approx(hours * 2)
     assert data["results"]["carbon_operational"]["value"] > 0
     names = sorted(path.name for path in tmp_path.glob("*.yaml"))
-    assert names == sorted({"costs.yaml", output or "costs.yaml"})
+    assert names == sorted({"costs.yaml", output or "costs.yaml"}), done.stderr
     assert len({report(tmp_path, name)["digest"] for name in names}) == 1
     assert [path.name for path in tmp_path.glob("*.ledger")] == ["costs.ledger"]
 
