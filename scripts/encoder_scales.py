@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from measured_cases import Case
 from scipy.optimize import least_squares
+from step_fit import loss, stack
 
 from costcalc.throughput.coefficients import Coefficients, coefficients_of, rates_of
 from costcalc.throughput.step import step_of
@@ -28,15 +29,10 @@ Residuals = Callable[[np.ndarray], np.ndarray]
 
 
 def encoders_of(
-    cases: list[tuple[Measured, Case]],
-    constants: Mapping[str, Any],
-    without: str | None,
-    *,
-    stack: Callable[[list[Any]], Any],
-    loss: Callable[[np.ndarray], np.ndarray],
+    cases: list[tuple[Measured, Case]], constants: Mapping[str, Any], without: str | None
 ) -> dict[str, float]:
     """The scales, fitted without one group; a group of n counts n^1/2."""
-    residuals = residuals_of(cases, constants, without, stack=stack, loss=loss)
+    residuals = residuals_of(cases, constants, without)
     found = np.exp(least_squares(residuals, np.zeros(len(PRIOR))).x * SPREAD)
     return {name: float(f"{value:.4g}") for name, value in zip(PRIOR, found, strict=True)}
 
@@ -48,12 +44,7 @@ def cost(residuals: Residuals, scales: Mapping[str, float]) -> float:
 
 
 def residuals_of(
-    cases: list[tuple[Measured, Case]],
-    constants: Mapping[str, Any],
-    without: str | None,
-    *,
-    stack: Callable[[list[Any]], Any],
-    loss: Callable[[np.ndarray], np.ndarray],
+    cases: list[tuple[Measured, Case]], constants: Mapping[str, Any], without: str | None
 ) -> Residuals:
     """What the fit makes small, as a function of the scales (logarithms over their spread)."""
     cases = [(m, c) for m, c in cases if m.row["workload"] == "bert" and m.group != without]

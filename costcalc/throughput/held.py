@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from costcalc.base.vocabulary import NARROW, WIDE
 from costcalc.throughput.layout import Recipe
+from costcalc.throughput.style import is_gptq
 
 LOW, VALUE, HIGH = 0, 1, 2
 _Levels = tuple[float, float, float]
@@ -163,10 +164,9 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     sums = _SUMS[level] if recipe.sums and width != "wide" else 0.0
     base = recipe.base_precision or ("fp32" if width == "wide" else "bf16")
     quantised = base in QUANTISED
-    # peft leaves bases of GPTQ, which fp16 runs on, as they are (prepare_model_for_kbit_training)
-    upcasts = (
-        quantised and alone and recipe.trainer == "transformers" and recipe.precision != "fp16"
-    )
+    # peft leaves bases of GPTQ as they are (prepare_model_for_kbit_training)
+    prepared = recipe.trainer == "transformers" and not is_gptq(base, recipe.precision)
+    upcasts = quantised and alone and prepared
     kernels = _KERNELS_NARROW if width == "narrow" else _KERNELS[not eager]
     flash = recipe.attention != "standard"
     wide = 4.0 if width == "wide" else 2.0

@@ -58,8 +58,8 @@ def layer_times(
     # passes of forward's cost: backward one for the input's gradient, one for that of the weights
     forward, backward = how.forward, how.backward
     again = forward + backward * axes.full
-    weights_passes = again + backward + how.weights
-    weights_passes = weights_passes + ALTERNATE * backward * axes.selective * how.alternate
+    others = ALTERNATE * backward * axes.selective * how.alternate
+    weights_passes = again + others + backward + how.weights
     # selective recompute beside fused attention: norms and activation functions once more
     some = SELECTIVE_PASSES * axes.selective * how.flash
     other_passes = again + backward * (2.0 + some)
@@ -102,17 +102,17 @@ def layer_times(
 def _host(
     shape: ModelShape, rates: Rates, axes: Layout, how: StepRecipe, c: Coefficients, again: Number
 ) -> Number:
-    """Seconds of the host a layer: launching its kernels, and what sharding does around it."""
+    """Seconds of the host a layer: launching kernels and collectives, and sharding around it."""
     backward = how.backward
     rough, (there, back) = how.plain * shape.gated, GATED_KERNELS
     kernels = (how.kernels_forward + rough * there) * again
     kernels = kernels + (how.kernels_backward + rough * back) * backward
     adapted, (there, back) = how.adapted / shape.layers, ADAPTER_KERNELS
     kernels = kernels + adapted * (there * again + back * backward)
-    kernels = kernels + UNPACK_KERNELS * np.minimum(how.unpack_bytes, 1.0) * (again + backward)
-    each = c.kernel + how.framework * (c.launch - c.kernel) + how.fused * (c.module - c.kernel)
-    hooks = how.hooks * np.where(axes.zero > 2.5, 1.0, 0.0) * c.hook * (again + backward)
     through = again + backward
+    kernels = kernels + UNPACK_KERNELS * np.minimum(how.unpack_bytes, 1.0) * through
+    each = c.kernel + how.framework * (c.launch - c.kernel) + how.fused * (c.module - c.kernel)
+    hooks = how.hooks * np.where(axes.zero > 2.5, 1.0, 0.0) * c.hook * through
     calls = 2.0 * through * np.minimum(axes.tensor - 1.0, 1.0) * (1.0 + axes.sequence_parallel)
     return rates.eager * (kernels * each + hooks + calls * c.call)
 

@@ -84,9 +84,7 @@ def style_of(
     bytes_each = update.get(optimizer, update["adamw"])
     if word in ("plain", "liger") and optimizer != "adamw-8bit":
         bytes_each *= FOREACH
-    packed = base_precision
-    if base_precision == "nf4" and precision == "fp16":
-        packed = "gptq"  # its kernels take 16-bit floats of this kind only
+    packed = "gptq" if is_gptq(base_precision, precision) else base_precision
     return Style(
         plain=1.0 if word == "plain" else 0.0,
         kernels_forward=forward,
@@ -101,6 +99,15 @@ def style_of(
         wire=WIRE.get(base_precision or "", 2.0) / 2.0,
         hooks=1.0 if deepspeed else 0.0,
     )
+
+
+def is_gptq(base_precision: str | None, precision: str) -> bool:
+    """Whether a base of four bits is GPTQ's, whose kernels take 16-bit floats of one kind only.
+
+    >>> is_gptq("nf4", "fp16"), is_gptq("nf4", "bf16")
+    (True, False)
+    """
+    return base_precision == "nf4" and precision == "fp16"
 
 
 def word_of(modules: str | None, compiled: bool) -> str:
