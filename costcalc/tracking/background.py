@@ -47,6 +47,7 @@ _SHARE, _SELDOM, _CHEAP = 0.001, 30.0, 0.01
 _PATIENCE = 3.0  # seconds that rank 0 waits at the end for the last words of the others
 # Of an interval: so early a sample is, to be on the disk in time; so much is waited in any case.
 _EARLY, _LEAST = 0.15, 0.1
+_LAST_WORDS = 0.1  # of the time that leaving may take: for the counts alone, if the thread hangs
 
 _NO_READING: Reading | None = None
 _NOT_SHOWN: Shown | None = None
@@ -111,13 +112,25 @@ class Background:
         """Start the thread; returns at once."""
         self._thread.start()
 
-    def finish(self, status: Status, patience: float) -> None:
-        """End the record and make the report; returns after ``patience`` seconds at the latest."""
+    def finish(self, status: Status, patience: float) -> bool:
+        """End the record and make the report in ``patience`` seconds; whether it came to that."""
         self._status, self._ended = status, monotonic()
         self._over.set()
-        self._thread.join(patience)
+        self._thread.join(patience * (1 - _LAST_WORDS))
         if self._thread.is_alive():
+            self._leave_counts(patience * _LAST_WORDS)
             self.note("the record was not ended in time: a disk or a driver does not answer")
+            return False
+        return True
+
+    @never_raises(None)
+    def _leave_counts(self, seconds: float) -> None:
+        """What was counted into the ledger, as the thread has not come to it."""
+        own = self._records.own.last
+        if own is None or own.status == "running":
+            now = self.counter.sample(self._elapsed(), own)
+            self._records.append(replace(now, status=self._status))
+        self._records.settle(seconds)
 
     def note(self, text: str) -> None:
         """Remember what went wrong or was taken for granted; each kind of thing once."""
@@ -136,7 +149,7 @@ class Background:
         """The job by now, for a checkpoint: what the thread saw last, and our counts since."""
         looked, own = self._looked, self._records.own
         ended = own.last is not None and own.last.status != "running"
-        now = own if ended else replace(own, last=self._counted(own.last))
+        now = own if ended else replace(own, last=self.counter.sample(self._elapsed(), own.last))
         job, brought = self._adopted or (self._place.job, ())
         earlier = carrying.together(now.start.earlier, brought)
         now = replace(now, start=replace(now.start, earlier=earlier))
@@ -328,28 +341,11 @@ class Background:
             self._counts.wait(_PATIENCE)
         reading = self._read(last=status != "running")
         return replace(
-            self._counted(None),
+            self.counter.sample(self._elapsed()),
             energy=reading.energy if reading else {},
             gaps=reading.gaps if reading else 0.0,
             status=status,
             notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
-        )
-
-    def _counted(self, metered: Sample | None) -> Sample:
-        """How far the job is by its own counts; no meter is read, what was ``metered`` stands."""
-        counter = self.counter
-        return Sample(
-            time=time.time(),
-            elapsed=self._elapsed(),
-            steps=counter.steps,
-            timed=counter.timed,
-            busy=counter.busy,
-            tokens=counter.tokens,
-            samples=counter.samples,
-            total_tokens=counter.total_tokens,
-            pauses=dict(counter.pauses),
-            energy=metered.energy if metered else {},
-            gaps=metered.gaps if metered else 0.0,
         )
 
     def _elapsed(self) -> float:
@@ -398,3 +394,6 @@ class Background:
         self.report, self.written = conclude(
             self._records.all(), self.options, self.predicted, self._why_not, self.note
         )
+        if self.written is not None:
+            self._records.change(reported=True)
+            self._records.append(self._records.start)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from operator import index
 from time import perf_counter
 from typing import Protocol, SupportsFloat
 
 from costcalc.tracking.notes import Notes
+from costcalc.tracking.records import Sample
 
 PAUSE = 10.0  # a step of so many times the usual time holds a pause: evaluation, a checkpoint
 RARE = 0.02  # unless such steps are more than so many of all: then they are how the job goes
@@ -84,6 +87,27 @@ class Counter:
         """Steps a second at the most, of late; 0 where none is known."""
         return max(
             1 / self._usual if self._usual else 0.0, self.timed / self.busy if self.busy else 0
+        )
+
+    def sample(self, elapsed: float, metered: Sample | None = None) -> Sample:
+        """What was counted in ``elapsed`` seconds; no meter is read.
+
+        What was ``metered`` before stands, and what came since is its gap.
+        """
+        missed = max(elapsed - metered.elapsed, 0.0) if metered else 0.0
+        energy = metered.energy if metered else {}
+        return Sample(
+            time=time.time(),
+            elapsed=elapsed,
+            steps=self.steps,
+            timed=self.timed,
+            busy=self.busy,
+            tokens=self.tokens,
+            samples=self.samples,
+            total_tokens=self.total_tokens,
+            pauses=dict(self.pauses),
+            energy={key: replace(one, gap=one.gap + missed) for key, one in energy.items()},
+            gaps=metered.gaps + missed if metered else 0.0,
         )
 
     def step(

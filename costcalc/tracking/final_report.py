@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def conclude(
         why_not=why_not,
         trainings=list(parts.values()) if len(parts) > 1 else (),
     )
-    path = _save_in_time(made, options, parts, note) if options.output else None
+    lost = _lost(written, parts, made, options)
+    path = _save_in_time(made, options, parts, lost, note) if options.output else None
     if options.progress is not False and (options.progress or options.output):
         from costcalc.tracking.progress import Teller
 
@@ -54,6 +56,8 @@ def conclude(
             teller.say(line)
         if options.output and path is None:
             teller.say(f"the report could not be written to {options.output}", warn=True)
+        for output in lost:
+            teller.say(f"{output}: its script ended before it was written; made of its records")
     return made, path
 
 
@@ -68,10 +72,31 @@ def _trainings(written: Sequence[Written], options: Options) -> dict[str, Totals
     }
 
 
+def _lost(
+    written: Sequence[Written], parts: Mapping[str, Totals], made: dict[str, Any], options: Options
+) -> dict[str, dict[str, Any]]:
+    """Reports that a wrapper's scripts owe, by output: made of their records.
+
+    A script is not held at its end for longer than a few seconds, and may be killed before.
+    """
+    found = {}
+    for output, writers in listed(written).items():
+        first = [w for w in writers if w.start.place.rank == 0]
+        if output not in parts or not first or first[-1].start.reported:
+            continue
+        if len(parts) == 1:
+            found[output] = made
+            continue
+        with suppress(CostcalcError):  # a run file that does not hold here
+            found[output], _ = _of_records(writers, identify=options.identify)
+    return found
+
+
 def _save_in_time(
     made: Mapping[str, Any],
     options: Options,
     parts: Mapping[str, Totals],
+    lost: Mapping[str, Mapping[str, Any]],
     note: Callable[[str], None],
 ) -> Path | None:
     """Write the report, where the disk answers; the figures are told in any case.
@@ -81,16 +106,28 @@ def _save_in_time(
     disk, found = Aside("costcalc-report"), list[Path]()
 
     def save_it() -> None:
-        only = next(iter(parts.items())) if len(parts) == 1 else None
-        script = Path(only[0]) if only and _is_of(Path(only[0]), run_id(only[1])) else None
+        script = None
+        if len(parts) == 1:
+            ((output, part),) = parts.items()
+            script = _of_script(Path(output), run_id(part), lost=output in lost)
         found.extend(path for path in [_save(made, options, note, script)] if path)
         if found and script is not None and script != found[0]:
-            save(made, script)
+            _kept(made, script, note)
+        for output, one in lost.items():
+            if one is not made:
+                _kept(one, free(Path(output), one, force=False), note)
 
     disk.do("report", save_it)
     if not disk.wait(_PATIENCE):
         note("the report cannot be written: the disk does not answer")
     return found[0] if found else None
+
+
+def _of_script(output: Path, run: str, *, lost: bool) -> Path | None:
+    """Where the report of a script stands, or is to stand if it is ``lost``."""
+    if lost:
+        return free(output, {"runs": [{"id": run}]}, force=False)
+    return output if _is_of(output, run) else None
 
 
 def _save(
@@ -100,6 +137,10 @@ def _save(
     path = free(wanted, made, force=options.force or wanted == script)
     if path != wanted:
         note(f"{wanted.name} exists and is another's: written as {path.name}")
+    return _kept(made, path, note)
+
+
+def _kept(made: Mapping[str, Any], path: Path, note: Callable[[str], None]) -> Path | None:
     try:
         return save(made, path)
     except (CostcalcError, OSError) as error:
@@ -125,21 +166,18 @@ def save(made: Mapping[str, object], path: Path) -> Path:
 
 def free(path: Path, made: Mapping[str, Any], *, force: bool) -> Path:
     """Where to write: the path, unless another's file stands there; then ``costs.2.yaml``."""
-    if force or not path.exists() or not path.is_file() or _own(path, made):
+    run = made["runs"][0]["id"]
+    if force or not path.exists() or not path.is_file() or _is_of(path, run):
         return path
     for number in range(2, 10_000):
         other = path.with_name(f"{path.stem}.{number}{path.suffix}")
-        if not other.exists() or _own(other, made):
+        if not other.exists() or _is_of(other, run):
             return other
-    return path.with_name(f"{path.stem}.{made['runs'][0]['id']}{path.suffix}")
-
-
-def _own(path: Path, made: Mapping[str, Any]) -> bool:
-    """Whether a file is an earlier report of the same job."""
-    return _is_of(path, made["runs"][0]["id"])
+    return path.with_name(f"{path.stem}.{run}{path.suffix}")
 
 
 def _is_of(path: Path, run: str) -> bool:
+    """Whether a file is an earlier report of a run."""
     try:
         return bool(read_file(path, path.name).data["runs"][0]["id"] == run)
     except (CostcalcError, OSError, KeyError, TypeError, IndexError):
@@ -214,12 +252,19 @@ def merged(
     if len(jobs) > 1:
         message = f"holds the records of {len(jobs)} jobs; pick one with --job: {', '.join(jobs)}"
         raise InputError(Problem(key="", message=message, file=folder))
+    made, whole = _of_records(written, run=run, identify=identify)
+    return made, [*_counted(whole), *whole.notes]
+
+
+def _of_records(
+    written: Sequence[Written], *, run: str | None = None, identify: bool
+) -> tuple[dict[str, Any], Totals]:
+    """The report of what writers have left, by their run file unless one is given."""
     stored = next((dict(item.start.run) for item in written if item.start.run), None)
     plan = prepare(run or stored)
     before, why_not = predicted(plan)
     whole = totals(written, layout=plan.layout)
-    made = report(whole, plan, before, identify=identify, why_not=why_not)
-    return made, [*_counted(whole), *whole.notes]
+    return report(whole, plan, before, identify=identify, why_not=why_not), whole
 
 
 def _counted(whole: Totals) -> list[str]:

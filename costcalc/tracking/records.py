@@ -157,7 +157,8 @@ class Start:
     and why, how many ``hidden_devices`` there are), ``meters`` the keys that this writer meters,
     ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
     never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.  ``wrapper``
-    is a ``costcalc track -- COMMAND``, ``training`` the output of one that it runs.
+    is a ``costcalc track -- COMMAND``, ``training`` the output of one that it runs, which is
+    ``reported`` once it stands there.
     """
 
     job: str
@@ -176,6 +177,7 @@ class Start:
     clock: float | None = None
     wrapper: bool = False
     training: str = ""
+    reported: bool = False
     earlier: tuple[Attempt, ...] = ()
 
 

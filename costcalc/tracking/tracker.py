@@ -18,6 +18,7 @@ from costcalc.tracking.counter import Counter
 from costcalc.tracking.guard import never_raises, watch_forks
 from costcalc.tracking.notes import Notes
 from costcalc.tracking.options import Options
+from costcalc.tracking.trainings import WRAPPED
 
 if TYPE_CHECKING:
     from costcalc.tracking.forecast import Forecast
@@ -107,9 +108,18 @@ class Tracker:
         if self._armed and self._thread is not None:
             self._armed = False
             atexit.unregister(self._at_exit)
-            self._thread.finish(status, PATIENCE if patience is None else patience)
+            asked = self._thread.options
+            if not self._thread.finish(status, PATIENCE if patience is None else patience):
+                self._tell_of_records(asked)
             if self._shown is not None:
                 self._shown.show(self._repr_html_())
+
+    def _tell_of_records(self, asked: Options) -> None:
+        """Where the report was not made in time: how it is made; a wrapper makes it itself."""
+        if asked.progress is False or not asked.output or os.environ.get(WRAPPED):
+            return
+        made = f"costcalc track merge {asked.folder} -o {asked.output}"
+        sys.stderr.write(f"costcalc: the report was not made in time; {made}\n")
 
     def _at_exit(self) -> None:
         """The script ends without leaving the tracker: what was measured is reported."""

@@ -456,13 +456,15 @@ def test_where_only_the_disk_hangs_the_figures_are_told(
 
 
 def test_a_disk_that_hangs_does_not_hold_the_script(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tracker, "PATIENCE", 0.3)
     released = threading.Event()
     monkeypatch.setattr(Writer, "_append", lambda *_: released.wait(20))
-    with tracked(tmp_path) as job:
+    with tracked(tmp_path, progress=True) as job:
         job.step(tokens=1)
+    made = f"costcalc track merge {tmp_path / 'costs.ledger'} -o {tmp_path / 'costs.yaml'}"
+    assert f"costcalc: the report was not made in time; {made}\n" in capfd.readouterr().err
     waiting = [thread.name for thread in threading.enumerate()]
     assert "costcalc" in waiting  # for the disk: whoever left did not wait with it
     released.set()

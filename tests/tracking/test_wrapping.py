@@ -380,6 +380,47 @@ def test_two_trainings_with_outputs_of_their_own_stay_two_and_a_total(tmp_path: 
     assert len({data["runs"][0]["id"] for data in (one, two, total)}) == 3
 
 
+def hanging(tmp_path: Path, name: str, output: str, steps: int, what: str) -> None:
+    """A script whose tracker's thread comes to nothing beyond that: its disk, an import."""
+    script(tmp_path, name, output, steps)
+    hangs = "import time\nfrom costcalc.tracking import background, tracker\n"
+    hangs += f"tracker.PATIENCE, background.Background.{what} = 3.0, lambda self: time.sleep(60)\n"
+    (tmp_path / name).write_text(hangs + (tmp_path / name).read_text())
+
+
+@pytest.mark.parametrize("what", ["_prepare", "_conclude"])
+def test_a_report_that_a_script_did_not_come_to_is_made_by_its_wrapper(
+    tmp_path: Path, what: str
+) -> None:
+    hanging(tmp_path, "train.py", "mine.yaml", 30, what)
+    done = track(tmp_path, "--interval", "0.3", "--", sys.executable, "train.py")
+    assert done.returncode == 0, done.stderr
+    mine, whole = report(tmp_path, "mine.yaml"), report(tmp_path)
+    assert mine["details"]["tracking"]["steps"] == 30
+    assert mine["digest"] == whole["digest"]
+    told = "its script ended before it was written; made of its records\n"
+    assert f"costcalc: {tmp_path / 'mine.yaml'}: {told}" in done.stderr
+
+
+def test_of_two_trainings_each_report_that_is_owed_is_made(tmp_path: Path) -> None:
+    """The first has its own, and moved it; another's file stands where the second wanted one."""
+    script(tmp_path, "one.py", "one.yaml", 20)
+    hanging(tmp_path, "two.py", "two.yaml", 40, "_conclude")
+    (tmp_path / "two.yaml").write_text("mine: true\n")
+    run = f"{sys.executable} one.py && mv one.yaml kept.yaml && {sys.executable} two.py\n"
+    (tmp_path / "both.sh").write_text(run)
+    done = track(tmp_path, "--interval", "0.3", "--", "bash", "both.sh")
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in tmp_path.glob("*.yaml"))
+    assert names == ["costs.yaml", "kept.yaml", "two.2.yaml", "two.yaml"]
+    assert (tmp_path / "two.yaml").read_text() == "mine: true\n"
+    made, whole = report(tmp_path, "two.2.yaml"), report(tmp_path)
+    assert made["details"]["tracking"]["steps"] == 40
+    assert made["run"]["training"]["tokens"] == 40 * 8192
+    listed = [each["run"] for each in whole["details"]["tracking"]["trainings"]]
+    assert listed == [report(tmp_path, "kept.yaml")["runs"][0]["id"], made["runs"][0]["id"]]
+
+
 def test_a_training_that_is_tried_again_under_a_wrapper_is_counted_once(tmp_path: Path) -> None:
     """The first try fails after 10 steps, the second does 20; the time is the wrapper's."""
     script(tmp_path, "train.py", "mine.yaml", 20)
