@@ -169,6 +169,11 @@ class Fleet(Section):
         default_factory=lambda: Access.model_validate({}), description="who sees what on the pages"
     )
 
+    def partition(self, said: str | None) -> Partition:
+        """The partition of a job: of several that a scheduler names the first that stands here."""
+        first = next((one for one in (said or "").split(",") if one in self.partitions), "default")
+        return self.partitions.get(first, Partition.model_validate({}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:

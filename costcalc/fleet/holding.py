@@ -14,7 +14,7 @@ from pathlib import Path
 from costcalc.base.errors import CostcalcError
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.parts import mig_of
-from costcalc.fleet.cluster import Cluster, Partition
+from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.nodes import expanded
 
@@ -42,16 +42,9 @@ class Holdings:
         self._devices = {name.lower(): device for name, device in self.fleet.devices.items()}
         self._named = functools.lru_cache(maxsize=65_536)(self._look)
 
-    def partition(self, facts: Facts) -> Partition:
-        """What fleet.yaml says of a job's partition: the first of several that is named there."""
-        for name in (facts.partition or "").split(","):
-            if name in self.fleet.partitions:
-                return self.fleet.partitions[name]
-        return self.fleet.partitions.get("default", Partition.model_validate({}))
-
     def held(self, facts: Facts) -> Held:
         """What an attempt held."""
-        devices, partition = facts.devices, self.partition(facts)
+        devices, partition = facts.devices, self.fleet.partition(facts.partition)
         if devices is None and facts.shards and partition.shards:
             devices = facts.shards / partition.shards
         if devices is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import RowMapping, or_, select
 
 from costcalc.decide.clock import zone
-from costcalc.fleet.cluster import Cluster, Partition
+from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import RANK, Refused
 from costcalc.fleet.importing import prometheus
 from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
@@ -72,20 +72,15 @@ def _with_both(
 
 
 def _sizes(cluster: Cluster, guests: Sequence[Guest]) -> dict[str, float]:
-    """Devices in a node by partition; processors where the partition has no devices."""
+    """Devices in a node by partition; processors where none of its jobs held devices."""
     made: dict[str, float] = {}
+    with_devices = {one.partition for one in guests if not one.on_processors}
     for name in {one.partition for one in guests}:
-        partition = _partition(cluster, name)
-        size = partition.per_node or partition.cpus
+        partition = cluster.fleet.partition(name)
+        size = partition.per_node if name in with_devices else partition.cpus
         if size:
             made[name] = float(size)
     return made
-
-
-def _partition(cluster: Cluster, name: str) -> Partition:
-    partitions = cluster.fleet.partitions
-    first = next((one for one in name.split(",") if one in partitions), "default")
-    return partitions.get(first, Partition.model_validate({}))
 
 
 def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest]:
@@ -105,7 +100,7 @@ def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest
     return [
         _guest(row, own)
         for row in found
-        if row["devices"] or not _partition(cluster, row["partition"] or "").per_node
+        if row["devices"] or not cluster.fleet.partition(row["partition"]).per_node
     ]
 
 
@@ -123,6 +118,7 @@ def _guest(row: RowMapping, metered_within: set[str]) -> Guest:
         end=row["end"],
         seconds=row["seconds"],
         devices=row["devices"] or (row["cpus"] or 0.0),
+        on_processors=not row["devices"],
         nodes=names,
         watts=watts,
     )
@@ -142,8 +138,7 @@ def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[pr
     found = []
     for row in rows:
         names = expanded(row.node_list or "")
-        partition = cluster.fleet.partitions.get(row.partition or "")
-        per_node = partition.per_node if partition else None
+        per_node = cluster.fleet.partition(row.partition).per_node
         found.append(
             prometheus.Job(
                 cluster=row.cluster,

@@ -103,7 +103,7 @@ class Pricing:
         """
         if one.joules is None or not one.whole_nodes:
             return one
-        partition = self.holdings.partition(one)
+        partition = self.fleet.partition(one.partition)
         if partition.plugin == "boards":
             return replace(one, scope="boards", whole_nodes=False)
         if partition.plugin == "exclusive":
@@ -211,7 +211,7 @@ class Pricing:
     def _of_processors(self, one: Facts) -> Row:
         """What the processor-hours of a job without devices cost, where their price is known."""
         account = self.fleet.accounts.get(one.account or "")
-        each = (account and account.cpu_hour) or self.holdings.partition(one).cpu_hour
+        each = (account and account.cpu_hour) or self.fleet.partition(one.partition).cpu_hour
         if each is None or one.cpus is None:
             return {}
         cost = one.cpus * one.seconds / HOUR * each.amount

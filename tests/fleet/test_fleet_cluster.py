@@ -72,6 +72,13 @@ def test_the_template_is_a_cluster_also_with_its_comments_taken_off() -> None:
     assert len(found.budgets) == 2
 
 
+def test_of_several_partitions_the_first_that_stands_here_else_the_default() -> None:
+    fleet = cluster("partitions: {big: {per_node: 8}, default: {per_node: 4}}\n").fleet
+    found = [fleet.partition(said).per_node for said in ("big", "new,big", "new", "", None)]
+    assert found == [8, 8, 4, 4, 4]
+    assert cluster("name: mine\n").fleet.partition("big").per_node is None
+
+
 def test_names_of_nodes() -> None:
     assert expanded("a[08-10,3],b") == ("a08", "a09", "a10", "a3", "b")
     assert expanded("r[1-2]n[1-2]") == ("r1n1", "r1n2", "r2n1", "r2n2")

@@ -217,6 +217,19 @@ def shared_of(ledger: Ledger, text: str, nodes: Mapping[str, tuple[float, float,
 UTC_ = SHARED.replace("Europe/Berlin", "UTC")
 
 
+def test_devices_are_no_part_of_a_nodes_processors(ledger: Ledger) -> None:
+    """4 devices on a node of 64 processors, and nobody says how many devices it has."""
+    text = UTC_.replace("per_node: 8", "cpus: 64")
+    assert "cpus: 64" in text
+    imported(ledger, cluster(text), line(JobID="1", AllocTRES=devices(4)))
+    day = START - 10 * HOUR_
+    taken = shared_of(ledger, text, {"gpu01": (4_000.0, day, day + 86_400)})
+    (one,) = rows(ledger)
+    assert (one.metered, one.part) == (None, None)
+    (refused,) = taken.shown
+    assert refused.why == "its nodes' size is not said: partitions.gpu.per_node"
+
+
 def test_a_nodes_meter_goes_to_its_jobs_and_the_rest_is_idle(ledger: Ledger) -> None:
     imported(
         ledger,

@@ -20,12 +20,11 @@ from typing import Any
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import Refused, Scope
 from costcalc.fleet.metering import Reading
+from costcalc.report.importing.sacct import MOST_WATTS
 
 #: of a job's time that its series must cover
 ENOUGH = 0.9
 TIMEOUT = 30.0
-#: more watts a device, or a node's share a device, than any draws
-MOST_WATTS = 20_000.0
 #: Prometheus answers with no more points a series than this
 _POINTS = 10_000
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costcalc.fleet.facts import Refused
-from costcalc.fleet.importing.prometheus import ENOUGH, MOST_WATTS, Series, Server, by_node
+from costcalc.fleet.importing.prometheus import ENOUGH, Series, Server, by_node
 from costcalc.fleet.metering import NodeDay, Reading
 from costcalc.fleet.sharing import Present, shared
+from costcalc.report.importing.sacct import MOST_WATTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,8 @@ STEP = 60.0
 class Guest:
     """An attempt on nodes; ``devices`` of all of them together, ``seconds`` that it was allocated.
 
-    ``watts``: what it drew on each node by a meter of its own.  Times: seconds since 1970.
+    ``on_processors``: it held none, and its processors are counted in their place.  ``watts``: what
+    it drew on each node by a meter of its own.  Times: seconds since 1970.
     """
 
     cluster: str
@@ -40,6 +42,7 @@ class Guest:
     devices: float
     nodes: tuple[str, ...]
     watts: float | None
+    on_processors: bool = False
 
 
 @dataclass(slots=True)
