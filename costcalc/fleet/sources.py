@@ -10,11 +10,11 @@ from pathlib import Path
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.decide.clock import zone
 from costcalc.decide.series import instant
+from costcalc.fleet.by_prometheus import from_prometheus
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, lsf, pbs, prometheus, reports, slurm
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.metered import from_prometheus
 from costcalc.fleet.metering import read_meters
 from costcalc.fleet.taking import Taken, take
 

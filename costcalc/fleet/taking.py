@@ -30,9 +30,13 @@ class Taken:
 
     def plus(self, counted: Counted, out: Sequence[Refused]) -> None:
         """A further batch: what was counted of it, and what was refused."""
-        self.counted.plus(counted)
-        self.refused += len(out)
-        self.shown += out[: SHOWN - len(self.shown)]
+        self.add(Taken(counted, len(out), list(out)))
+
+    def add(self, other: Taken) -> None:
+        """What came of a further import."""
+        self.counted.plus(other.counted)
+        self.refused += other.refused
+        self.shown += other.shown[: SHOWN - len(self.shown)]
 
     def lines(self) -> list[str]:
         """What is said of it."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costcalc.base.errors import InputError
-from costcalc.fleet import metered
+from costcalc.fleet import by_prometheus
 from costcalc.fleet.checking import check
 from costcalc.fleet.importing.prometheus import KNOWN
 from costcalc.fleet.importing.prometheus_nodes import of_nodes
@@ -207,8 +207,8 @@ START, HOUR_ = 1_791_194_400.0, 3_600.0  # 2026-10-05T10:00 UTC
 
 
 def shared_of(ledger: Ledger, text: str, nodes: Mapping[str, tuple[float, float, float]]) -> Taken:
-    guests = metered._guests(ledger, cluster(text), None)
-    sizes = metered._sizes(cluster(text), guests)
+    guests = by_prometheus._guests(ledger, cluster(text), None)
+    sizes = by_prometheus._sizes(cluster(text), guests)
     known = [one for one in KNOWN if one.name == "ipmi_dcmi_power_consumption_watts"]
     stream = of_nodes(Fake(nodes), guests, sizes, known)  # type: ignore[arg-type]
     return read_meters(ledger, cluster(text), stream, source="prometheus", name="fake")

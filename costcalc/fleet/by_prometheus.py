@@ -45,17 +45,14 @@ def from_prometheus(
     taken = Taken()
     if boards:
         told = read_meters(ledger, cluster, found(), source="prometheus", name=server.shown)
-        taken.plus(told.counted, told.shown)
-        taken.refused = told.refused
+        taken.add(told)
     if nodes:
         zone_ = zone(cluster.fleet.timezone)
         guests = _guests(ledger, cluster, since)
         stream = of_nodes(server, guests, _sizes(cluster, guests), nodes, zone_)
         merged = _with_both(stream, refused)
         told = read_meters(ledger, cluster, merged, source="prometheus", name=server.shown)
-        refusals = taken.refused + told.refused
-        taken.plus(told.counted, told.shown)
-        taken.refused = refusals
+        taken.add(told)
     return taken
 
 
