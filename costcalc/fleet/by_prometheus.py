@@ -50,22 +50,26 @@ def from_prometheus(
         zone_ = zone(cluster.fleet.timezone)
         guests = _guests(ledger, cluster, since)
         stream = of_nodes(server, guests, _sizes(cluster, guests), nodes, zone_)
-        merged = _with_both(stream, refused)
+        merged = _with_both(stream, refused, guests)
         told = read_meters(ledger, cluster, merged, source="prometheus", name=server.shown)
         taken.add(told)
     return taken
 
 
 def _with_both(
-    stream: Iterator[Reading | Refused | NodeDay], refused: Mapping[str, Refused]
+    stream: Iterator[Reading | Refused | NodeDay],
+    refused: Mapping[str, Refused],
+    guests: Sequence[Guest],
 ) -> Iterator[Reading | Refused | NodeDay]:
-    """The stream, each refusal with what the job's boards lacked."""
+    """The stream, each refusal with what the job's boards lacked; and who is on no known node."""
     for one in stream:
         if isinstance(one, Refused) and one.row in refused:
             why = f"{refused[one.row].why}; {one.why}"
             yield Refused(line=None, row=one.row, why=why)
         else:
             yield one
+    on_nodes = {guest.job for guest in guests}
+    yield from (one for job, one in refused.items() if job not in on_nodes)
 
 
 def _sizes(cluster: Cluster, guests: Sequence[Guest]) -> dict[str, float]:

@@ -203,6 +203,15 @@ class Fake:
         return {"result": [one for one in result if one["values"]]}
 
 
+class Server(Fake):
+    """One that has series of boards and of nodes, and nothing in those of boards."""
+
+    shown = "http://fake"
+
+    def names(self) -> set[str]:
+        return {"DCGM_FI_DEV_POWER_USAGE", "ipmi_dcmi_power_consumption_watts"}
+
+
 START, HOUR_ = 1_791_194_400.0, 3_600.0  # 2026-10-05T10:00 UTC
 
 
@@ -215,6 +224,22 @@ def shared_of(ledger: Ledger, text: str, nodes: Mapping[str, tuple[float, float,
 
 
 UTC_ = SHARED.replace("Europe/Berlin", "UTC")
+
+
+def test_whom_no_node_is_known_of_is_told_what_its_boards_lack(ledger: Ledger) -> None:
+    imported(
+        ledger,
+        cluster(UTC_),
+        line(JobID="1", NodeList="", AllocTRES=devices(4)),
+        line(JobID="2", NodeList="gpu02", AllocTRES=devices(4)),
+    )
+    taken = by_prometheus.from_prometheus(ledger, cluster(UTC_), Server({}), None)  # type: ignore[arg-type]
+    boards = "no series of it, by job or by node"
+    assert sorted((one.row, one.why) for one in taken.shown) == [
+        ("1", boards),
+        ("2", f"{boards}; its nodes' meters cover 0 % of its time"),
+    ]
+    assert taken.refused == 2
 
 
 def test_devices_are_no_part_of_a_nodes_processors(ledger: Ledger) -> None:
