@@ -271,13 +271,9 @@ def write(text: str, output: Path | None, *, force: bool) -> None:
 
 def cluster(config: Path | None) -> Cluster:
     """What fleet.yaml says; without one, nothing is known of the cluster."""
-    from costcalc.base.document import Document
-    from costcalc.fleet.cluster import NAME, checked, load
+    from costcalc.fleet.cluster import load, meant
 
-    path = config or Path(NAME)
-    if config is None and not path.exists():
-        return checked(Document({}, NAME))
-    return load(path)
+    return load(meant(config))
 
 
 def opened(url: str | None, known: Cluster, *, create: bool = False) -> Ledger:

@@ -12,6 +12,7 @@ import typer
 from costcalc.base.errors import MissingExtraError
 from costcalc.base.reading import read_text
 from costcalc.cli import OK, options
+from costcalc.cli.fleet import Config, opened
 
 if TYPE_CHECKING:
     from costcalc.web.app import Served
@@ -46,15 +47,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    fleet: Annotated[
-        Path | None,
-        typer.Option(
-            "--fleet",
-            help="What the cluster is; default: fleet.yaml here.",
-            envvar="COSTCALC_FLEET",
-            show_default=False,
-        ),
-    ] = None,
+    fleet: Config = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -114,8 +107,7 @@ def _served(
             if said is not None:
                 raise options.wrong(name, "goes with --ledger: the calculator asks nobody")
         return None, None
-    from costcalc.cli.fleet import cluster, opened
-    from costcalc.fleet.cluster import NAME
+    from costcalc.fleet.cluster import load, meant
     from costcalc.fleet.freshening import freshen
     from costcalc.web.app import Served
     from costcalc.web.door import door
@@ -124,10 +116,9 @@ def _served(
     if token_file is not None:
         token = read_text(token_file, str(token_file))
     entry, made = door(token, header, local=host in _LOCAL)
-    known = cluster(config)
-    with opened(url, known) as ledger:
+    path = meant(config)
+    with opened(url, load(path)) as ledger:
         freshen(ledger)
-    path = config or (Path(NAME) if Path(NAME).exists() else None)
     shown = str(path.resolve()) if path is not None else ""
     return Served(ledger=url, config=shown, door=entry), entry.token if made else None
 

@@ -195,12 +195,19 @@ def schema() -> dict[str, object]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
-def load(path: Path) -> Cluster:
-    """The cluster that a file describes.
+def meant(config: Path | None) -> Path | None:
+    """The fleet.yaml that is given, else the one in this folder, if there is one."""
+    return config or (Path(NAME) if Path(NAME).exists() else None)
+
+
+def load(path: Path | None) -> Cluster:
+    """The cluster that a file describes; without one, nothing is known of it.
 
     Raises:
         InputError: every fault of it, at its line.
     """
+    if path is None:
+        return checked(Document({}, NAME))
     document = read_file(path)
     return checked(document, path.parent)
 

@@ -23,6 +23,10 @@ PATIENCE = 60.0  # seconds that a writer waits for another
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
+class LedgerError(InputError):
+    """The database of a ledger is away, or does not do what is asked of it."""
+
+
 class Ledger:
     """An open ledger.
 
@@ -122,7 +126,7 @@ class Ledger:
             said = str(origin).strip().splitlines()[0]
             hint = "" if isinstance(error, OperationalError) else f" ({type(error).__name__})"
             message = f"the database does not do it: {said}{hint}"
-            raise InputError(Problem(key="ledger", message=message, file=self.shown)) from error
+            raise LedgerError(Problem(key="ledger", message=message, file=self.shown)) from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from costcalc.base.errors import CostcalcError, InputError, MissingExtraError, nearest, wrong
 from costcalc.base.filling import page as fill
 from costcalc.fleet.cluster import Cluster, load
-from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.ledger import Ledger, LedgerError
 from costcalc.fleet.month import Month, months, of_period
 from costcalc.fleet.scoping import Scope, scope_of
 from costcalc.fleet.summary import BY, fields
@@ -37,7 +37,7 @@ _ASKED = {
 _MEDIA = {"csv": "text/csv; charset=utf-8", "json": answer.JSON, "yaml": "application/yaml"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What a page is asked: of which ledger and cluster, by whom, with which parameters."""
 
@@ -46,7 +46,7 @@ class Question:
     scope: Scope
     asked: Mapping[str, str]
 
-    @property
+    @functools.cached_property
     def months(self) -> list[str]:
         """The months that can be chosen."""
         return months(self.ledger, self.scope.accounts)
@@ -101,10 +101,7 @@ def _question(given: Mapping[str, str], asked: Mapping[str, str]) -> Question:
 @functools.lru_cache(maxsize=2)
 def _cluster(path: Path | None, _changed: int) -> Cluster:
     """The cluster, read again when its file has changed."""
-    from costcalc.base.document import Document
-    from costcalc.fleet.cluster import NAME, checked
-
-    return load(path) if path is not None else checked(Document({}, NAME))
+    return load(path)
 
 
 @functools.lru_cache(maxsize=1)
@@ -114,10 +111,7 @@ def _ledger(url: str) -> Ledger:
 
 def _status(error: CostcalcError) -> int:
     """What of a ledger went wrong: the database is away, or there is nothing of that name."""
-    text = str(error)
-    if "the database does not do it" in text or isinstance(error, MissingExtraError):
-        return answer.BUSY
-    return answer.BAD
+    return answer.BUSY if isinstance(error, LedgerError | MissingExtraError) else answer.BAD
 
 
 def _said(error: CostcalcError) -> list[str]:
@@ -144,7 +138,6 @@ def _page(
         title=TITLES[name],
         paths=PATHS,
         places=PLACES,
-        titles=TITLES,
         run_query="",
         here=name,
         asked=asked,
