@@ -31,10 +31,15 @@ def section(part: object, *path: str) -> Record:
     return part if isinstance(part, Mapping) else {}
 
 
+def components(report: Report) -> list[Record]:
+    """The parts of a metered energy."""
+    found = section(report, "measurement").get("components")
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
+
+
 def discrepancies(report: Report, tolerance: float) -> Iterator[str]:
     """Everything that does not agree, a line each."""
-    listed = section(report, "measurement").get("components")
-    parts = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    parts = components(report)
     yield from _components(parts)
     yield from _modelled(report, parts)
     yield from _sums(report, [one for one in parts if one.get("counted", True)], tolerance)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costcalc.base.human import human
+from costcalc.report.meters import components
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ def _energy(view: View) -> str:
 
 def metered(view: View) -> float | None:
     """What meters saw of an energy (kWh) whose rest is modelled; None where there is no rest."""
-    measurement: Mapping[str, object] = view.report.get("measurement") or {}
-    found = measurement.get("components")
-    listed = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-    counted = [one for one in listed if one.get("counted", True)]
+    counted = [one for one in components(view.report) if one.get("counted", True)]
     energies = [(one.get("energy"), one.get("basis") == "measured") for one in counted]
     known = [(float(e), seen) for e, seen in energies if isinstance(e, (int, float))]
     if all(seen for _, seen in known):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base.errors import wrong
 from costcalc.base.units import unit
 from costcalc.calculator.unprofiled import DARK, Metered, unprofiled
-from costcalc.report.meters import number, section
+from costcalc.report.meters import components, number, section
 from costcalc.resolve.measured import JobRun
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import load
@@ -56,7 +56,7 @@ def _seen(report: Report, seconds: float) -> Metered:
         seconds=seconds,
         device_seconds=None if hours is None else hours * unit("device_hour").factor,
         energy=energy,
-        by_meters=all(part.get("basis") == "measured" for part in _components(report)),
+        by_meters=all(part.get("basis") == "measured" for part in components(report)),
         dark=dark,
         amount=number(work.get("data")),
         datum=str(work.get("datum") or speed.get("unit") or "token").partition("/")[0],
@@ -71,14 +71,9 @@ def _measured(report: Report, name: str) -> float | None:
     return number(figure.get("value")) if figure.get("basis") == "measured" else None
 
 
-def _components(report: Report) -> list[Mapping[str, object]]:
-    found = section(report, "measurement").get("components")
-    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
-
-
 def _energy(report: Report) -> tuple[float, float, float] | None:
     """Joules of what counts, with their ends; None where the devices stayed dark."""
-    counted = [part for part in _components(report) if part.get("counted", True)]
+    counted = [part for part in components(report) if part.get("counted", True)]
     if not counted or section(report, "results", "energy_it").get("value") is None:
         return None
     whole = [sum(_end(part, end) for part in counted) for end in ("energy", "low", "high")]

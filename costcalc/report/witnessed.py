@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
-from costcalc.report.meters import number, section
+from costcalc.report.meters import components, number, section
 from costcalc.report.unprofiled import is_unprofiled
 from costcalc.report.whole import text
 
@@ -194,7 +194,7 @@ def _tracked(report: Report) -> Iterator[str]:
     if number(first.get("after_hours")) != 0:
         yield "details.tracking.attempts[0].after_hours: the first begins after 0 hours"
     yield from _predicted(section(tracking, "predicted"))
-    for index, part in enumerate(_components(report)):
+    for index, part in enumerate(components(report)):
         if ("low" in part) is not ("high" in part):
             yield f"measurement.components[{index}]: has one end of a range"
     yield from _speed(report)
@@ -203,17 +203,12 @@ def _tracked(report: Report) -> Iterator[str]:
         nodes = section(report, "measurement").get("nodes")
         if section(report, "details", "hardware").get("nodes") != nodes:
             yield f"details.hardware.nodes: measurement.nodes is {text(nodes)}"
-    if is_unprofiled(report) and _components(report):
+    if is_unprofiled(report) and components(report):
         held = number(section(report, "results", "device_hours").get("value")) is not None
-        made = not_counted(_components(report), devices=held)
+        made = not_counted(components(report), devices=held)
         said = section(report, "measurement").get("not_counted")
         if said != made:
             yield f"measurement.not_counted: {text(said)}; it is {', '.join(made)}"
-
-
-def _components(report: Report) -> list[Mapping[str, object]]:
-    found = section(report, "measurement").get("components")
-    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
 
 
 def _predicted(told: Mapping[str, object]) -> Iterator[str]:
