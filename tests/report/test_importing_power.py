@@ -403,6 +403,13 @@ def test_stamps_in_milliseconds_are_no_seconds() -> None:
     assert made["results"]["energy_it"]["value"] == pytest.approx(1 / 60)
 
 
+def test_a_row_without_the_first_stamp_has_the_next() -> None:
+    """No _timestamp, and a _runtime from 0 on: 100 W for 600 s."""
+    rows = "".join(f",{15 * n},100\n" for n in range(41))
+    made = wandb.read("_timestamp,_runtime,system.gpu.0.powerWatts\n" + rows, "w.csv")
+    assert made["results"]["energy_it"]["value"] == pytest.approx(1 / 60)
+
+
 def test_metrics_of_two_runs_are_refused() -> None:
     head = '"Relative Time (Process)","a - system/gpu.0.powerWatts","b - system/gpu.0.powerWatts"\n'
     with pytest.raises(InputError, match="expected the metrics of one run; these are of 2"):

@@ -34,7 +34,9 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     devices: dict[str, Samples] = {}
     runs: set[str] = set()
     for row in _rows(text, name):
-        second = next((number(str(row[key])) for key in _TIMES if row.get(key) is not None), None)
+        second = next(
+            (number(str(row[key])) for key in _TIMES if row.get(key) not in (None, "")), None
+        )
         if second is None:
             continue
         for column, cell in row.items():
