@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from screens import AXE, PHONE, WIDE
 
 from costcalc.web.pages import EXAMPLES, PATHS
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.frameworks
 
 ROOT = Path(__file__).parent.parent.parent
 REPORT = ROOT / "examples" / "reports" / "alpaca-7b.yaml"
-AXE = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-WIDE = {"viewport": {"width": 1280, "height": 900}}
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +29,6 @@ def base() -> Iterator[str]:
         assert found
         yield found[0]
         served.terminate()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Opened:

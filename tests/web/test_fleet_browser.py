@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from screens import AXE, PHONE, WIDE
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.frameworks
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fleet"
-AXE = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
 PAGES = (
     "/fleet", "/fleet?by=user", "/fleet/accounts", "/fleet/accounts?account=physics",
     "/fleet/job?id=1000", "/fleet/budgets", "/fleet?month=2027-01",
 )  # fmt: skip
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-WIDE = {"viewport": {"width": 1280, "height": 900}}
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +60,6 @@ def by_token(folder: Path) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def by_header(folder: Path) -> Iterator[tuple[str, str]]:
     yield from served(folder, "--user-header", "X-Remote-User")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("kind", [WIDE, PHONE, {**WIDE, "java_script_enabled": False}])
