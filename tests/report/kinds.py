@@ -88,11 +88,12 @@ def made(kind: str) -> dict[str, Any]:
 
 def _tracked() -> dict[str, Any]:
     """One node of eight H100 at 500 W for two hours: 8 kWh of boards, and a host nobody metered."""
-    devices = tuple(Device(uuid=f"G{n}", name="NVIDIA H100 80GB HBM3") for n in range(8))
-    energy = {
-        f"gpu:G{n}": Energy(joules=500.0 * 7200, basis="measured", meter="NVML", component="device")
-        for n in range(8)
-    }
+    return two_hours(_TRACKED, 8 * ["NVIDIA H100 80GB HBM3"], 500.0, tokens=10**9, steps=15259)
+
+
+def two_hours(run: dict[str, Any], boards: list[str], watts: float, **counted: Any) -> Any:
+    """What a tracker reports of a node whose boards drew that for two hours, by NVML."""
+    seen = Energy(joules=watts * 7200, basis="measured", meter="NVML", component="device")
     start = Start(
         job="slurm:42",
         writer="w",
@@ -100,13 +101,12 @@ def _tracked() -> dict[str, Any]:
         time=0.0,
         boot="b",
         host="node-17",
-        devices=devices,
+        devices=tuple(Device(uuid=f"G{n}", name=name) for n, name in enumerate(boards)),
         place=Place(job="slurm:42", node=0, nodes=1),
     )
-    last = Sample(
-        time=7200.0, elapsed=7200.0, energy=energy, status="completed", tokens=10**9, steps=15259
-    )
-    plan = prepare(_TRACKED)
+    energy = {f"gpu:G{n}": seen for n in range(len(boards))}
+    last = Sample(time=7200.0, elapsed=7200.0, energy=energy, status="completed", **counted)
+    plan = prepare(run)
     before, why = predicted(plan)
     return report(totals([Written(start=start, last=last)]), plan, before, why_not=why)
 

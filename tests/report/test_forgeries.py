@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kinds import made as made_kind
+from kinds import two_hours
 
 import costcalc
 from costcalc.base import writing
@@ -20,11 +21,6 @@ from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
-from costcalc.tracking.ledger import Written
-from costcalc.tracking.merge import totals
-from costcalc.tracking.plan import predicted, prepare
-from costcalc.tracking.records import Device, Energy, Place, Sample, Start
-from costcalc.tracking.reporting import report
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = {
@@ -224,33 +220,9 @@ def costed() -> Report:
 
 def unprofiled() -> Report:
     """Two hours of 300 W of a board that no profile describes: 0.6 kWh, and nobody saw the host."""
-    board = Device(uuid="G0", name="NVIDIA H900")
-    seen = Energy(joules=300.0 * 7200, basis="measured", meter="NVML", component="device")
-    place = Place(job="slurm:42", node=0, nodes=1)
-    start = Start(
-        job="slurm:42",
-        writer="w",
-        machine={},
-        time=0.0,
-        boot="b",
-        host="node-17",
-        devices=(board,),
-        place=place,
-    )
-    last = Sample(
-        time=7200.0,
-        elapsed=7200.0,
-        energy={"gpu:G0": seen},
-        status="completed",
-        tokens=10**9,
-        steps=1000,
-        timed=900,
-        busy=6300.0,
-    )
     run = {"model": {"preset": "gpt2"}, "site": {"region": "FR"}}
-    plan = prepare(run)
-    before, why = predicted(plan)
-    return report(totals([Written(start=start, last=last)]), plan, before, why_not=why)
+    counted = {"tokens": 10**9, "steps": 1000, "timed": 900, "busy": 6300.0}
+    return dict(two_hours(run, ["NVIDIA H900"], 300.0, **counted))
 
 
 def of_kind(kind: str, estimate: Report) -> Report:
