@@ -100,3 +100,21 @@ def test_steps_count_with_their_job_wherever_they_stand() -> None:
     made = slurm.read(table, "jobs.txt")
     assert [run["energy_it"] for run in made["runs"]] == [2.0, None]
     assert made["results"]["device_hours"]["value"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("end", "same"),
+    [
+        ("2026-05-05T04:34:00", True),  # ten hours each, 9.5 of them together: 0.95
+        ("2026-05-05T04:35:30", False),  # 9.49
+    ],
+)
+def test_a_rank_runs_beside_another_for_nearly_all_its_time(end: str, same: bool) -> None:
+    early = rank("a", "2026-05-05T04:04:00")
+    late = rank("b", end)
+    pairs = [("a", early), ("b", late)]
+    if same:
+        with pytest.raises(InputError, match="at the same time"):
+            merge(pairs, name="p")
+    else:
+        assert merge(pairs, name="p")["results"]["energy"]["value"] == 60.0

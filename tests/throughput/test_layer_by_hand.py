@@ -355,3 +355,12 @@ def test_arrays_of_layouts_give_what_each_gives() -> None:
     both = layer(EXPERTS, None, {"tensor": np.array([1.0, 2.0])})
     each = [layer(EXPERTS, None, {"tensor": t}).compute for t in (1.0, 2.0)]
     assert list(both.compute) == each
+
+
+def test_plain_gated_modules_move_more_between_their_kernels() -> None:
+    made = layer(WIDE, {"elementwise": 0.5, "plain_traffic": 3.0}, {}, {**PASSES, "plain": 1.0})
+    # (1 + 2 · 2) passes over 10 h and 4 ffn, in 16 bits; half of it, three times
+    assert made.memory == pytest.approx(5 * 1000 * (10 * 1000 + 4 * 3000) * 2 * 0.5 * 3 / 1e9)
+    bare = layer({**WIDE, "gated": 0.0}, {"elementwise": 0.5, "plain_traffic": 3.0}, {},
+                 {**PASSES, "plain": 1.0})  # fmt: skip
+    assert bare.memory == pytest.approx(5 * 1000 * (10 * 1000 + 2 * 3000) * 2 * 0.5 / 1e9)

@@ -7,6 +7,7 @@ from math import exp, hypot
 import pytest
 from throughput_models import machine, recipe
 
+from costcalc.throughput.coefficients import rates_of
 from costcalc.throughput.decode import decode_time
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.ranges import MEASURED_DEVICES, prediction_range
@@ -65,3 +66,18 @@ def test_the_first_layer_gives_back_no_gradient_of_its_input():
     done = found.utilization.value * found.peak * 8 * found.step_time
     assert done == pytest.approx(64 * (3 * one.forward - one.first))
     assert sum(found.breakdown.values()) == pytest.approx(found.step_time, rel=1e-9)
+
+
+def test_the_utilization_of_samples_is_three_forward_passes_over_the_peak():
+    net = workload(WorkloadInput(parameters=25.6e6, forward_flops=8.18e9, samples=1e6))
+    there = machine(1, matmul_ceiling={"bf16": 0.8})
+    found = throughput(net, there, recipe(1, 256, compiled=True))
+    # a million samples: 3 · 8.18 GFLOP each, in so many seconds of 989.4 TFLOP/s
+    counted = 1e6 * 3 * 8.18e9 / 989.4e12
+    assert found.utilization.value == pytest.approx(counted / found.seconds)
+    assert 0.01 < found.utilization.value < 0.8
+
+
+def test_an_update_on_the_host_has_its_share_of_the_nodes_memory_bandwidth():
+    # 200 GB/s a node that an optimizer reaches, of eight devices
+    assert rates_of(machine(8, per_node=8), "bf16").host_memory == 25e9

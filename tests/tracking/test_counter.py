@@ -371,3 +371,11 @@ def test_a_forked_child_waits_for_no_lock_of_its_parents() -> None:
         with tracker.pause("evaluation"):
             tracker.step(tokens=1)
     assert tracker._counter.steps == 0
+
+
+def test_a_step_is_one_step() -> None:
+    counter = Counter()
+    counter.step()
+    assert counter.steps == 1
+    counter.step(steps=4)
+    assert counter.steps == 5
