@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import RowMapping, func, or_, select
 
 from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import RANK, Refused
 from costcalc.fleet.importing import prometheus
 from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
-from costcalc.fleet.kinds import KWH
+from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import NodeDay, Reading, read_meters
 from costcalc.fleet.nodes import expanded
 from costcalc.fleet.tables import jobs, readings
 from costcalc.fleet.taking import Taken
+
+DAY = 25 * HOUR  # the longest that there is: where clocks are set back
 
 
 def from_prometheus(
@@ -49,7 +51,7 @@ def from_prometheus(
     if nodes:
         zone_ = zone(cluster.fleet.timezone)
         guests = _guests(ledger, cluster, since)
-        stream = of_nodes(server, guests, _sizes(cluster, guests), nodes, zone_)
+        stream = of_nodes(server, guests, _sizes(cluster, guests), nodes, zone_, since)
         merged = _with_both(stream, refused, guests)
         told = read_meters(ledger, cluster, merged, source="prometheus", name=server.shown)
         taken.add(told)
@@ -85,14 +87,19 @@ def _sizes(cluster: Cluster, guests: Sequence[Guest]) -> dict[str, float]:
 
 
 def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest]:
-    """All attempts on nodes that are named; what has a meter of its own says its power."""
+    """Attempts on nodes that are named, with those beside them; what has a meter says its power.
+
+    Those beside them: on any day on which one ran that ended ``since`` then.
+    """
     where = [
         jobs.c.current, jobs.c.start.is_not(None), jobs.c.end > jobs.c.start,
         jobs.c.node_list.is_not(None), or_(jobs.c.devices > 0, jobs.c.cpus > 0),
     ]  # fmt: skip
-    if since is not None:
-        where.append(jobs.c.end >= since)
     with ledger.reading() as connection:
+        if since is not None:
+            first = select(func.min(jobs.c.start)).where(*where, jobs.c.end >= since)
+            start = connection.execute(first).scalar()
+            where.append(jobs.c.end >= (since if start is None else start - DAY))
         rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).mappings()
         within = select(readings.c.meter).where(readings.c.rank >= RANK["report"]).distinct()
         found = rows.all()

@@ -215,15 +215,43 @@ class Server(Fake):
 START, HOUR_ = 1_791_194_400.0, 3_600.0  # 2026-10-05T10:00 UTC
 
 
-def shared_of(ledger: Ledger, text: str, nodes: Mapping[str, tuple[float, float, float]]) -> Taken:
-    guests = by_prometheus._guests(ledger, cluster(text), None)
+def shared_of(
+    ledger: Ledger,
+    text: str,
+    nodes: Mapping[str, tuple[float, float, float]],
+    since: float | None = None,
+) -> Taken:
+    guests = by_prometheus._guests(ledger, cluster(text), since)
     sizes = by_prometheus._sizes(cluster(text), guests)
     known = [one for one in KNOWN if one.name == "ipmi_dcmi_power_consumption_watts"]
-    stream = of_nodes(Fake(nodes), guests, sizes, known)  # type: ignore[arg-type]
+    stream = of_nodes(Fake(nodes), guests, sizes, known, since=since)  # type: ignore[arg-type]
     return read_meters(ledger, cluster(text), stream, source="prometheus", name="fake")
 
 
 UTC_ = SHARED.replace("Europe/Berlin", "UTC")
+
+
+def test_who_looks_at_the_last_jobs_takes_nothing_from_those_beside_them(ledger: Ledger) -> None:
+    """Half of 4 kW for an hour, a quarter for two: 4 of 96 kWh; the first had ended before."""
+    imported(
+        ledger,
+        cluster(UTC_),
+        line(JobID="1", AllocTRES=devices(4), End="2026-10-05T11:00:00", ElapsedRaw="3600"),
+        line(JobID="2", AllocTRES=devices(2)),
+        line(JobID="3", AllocTRES=devices(2), Submit="2026-10-01T10:00:00",
+             Start="2026-10-01T10:00:00", End="2026-10-01T12:00:00"),
+    )  # fmt: skip
+    day = START - 10 * HOUR_
+    node = {"gpu01": (4_000.0, day, day + 86_400)}
+    told = "meters of 1 node: 96.0 kWh, of which jobs have 4.00 kWh; 92.0 kWh idled"
+    for since in (START + 1.5 * HOUR_, None, START + 1.5 * HOUR_):
+        taken = shared_of(ledger, UTC_, node, since)
+        assert check(ledger).nodes == told
+        one, two, three = sorted(rows(ledger), key=lambda row: row.job)
+        assert two.metered == pytest.approx(2.0)
+        assert three.metered is None
+        assert taken.refused == (since is None)  # no meter saw the third
+    assert one.metered == pytest.approx(2.0)
 
 
 def test_whom_no_node_is_known_of_is_told_what_its_boards_lack(ledger: Ledger) -> None:

@@ -59,8 +59,11 @@ def of_nodes(
     sizes: Mapping[str, float],
     known: Sequence[Series],
     zone: tzinfo = UTC,
+    since: float | None = None,
 ) -> Iterator[Reading | Refused | NodeDay]:
     """Each node's days, and each job's part of them; ``sizes``: devices a node, by partition.
+
+    ``since``: of jobs that ended from then on; those that were beside them have their part too.
 
     Raises:
         InputError: the server fails.
@@ -70,7 +73,8 @@ def of_nodes(
     for one in guests:
         for node in one.nodes:
             by_name.setdefault((one.cluster, node), []).append(one)
-    reach = (min(g.start for g in guests), max(g.end for g in guests)) if guests else (0.0, 0.0)
+    asked = [g for g in guests if since is None or g.end >= since]
+    reach = (min(g.start for g in asked), max(g.end for g in asked)) if asked else (0.0, 0.0)
     for (cluster, node), mine in sorted(by_name.items()):
         partition = max(mine, key=lambda g: sizes.get(g.partition, 0.0)).partition
         size = sizes.get(partition)
@@ -99,7 +103,7 @@ def of_nodes(
                 cluster=cluster, node=node, partition=partition, at=day, meter=meter,
                 joules=made.whole, given=made.given, seconds=made.covered,
             )  # fmt: skip
-    for one in guests:
+    for one in asked:
         told = _reading(one, sums[id(one)], sizes)
         if told is not None:
             yield told
