@@ -89,9 +89,16 @@ def of_period(
 
 
 def months(ledger: Ledger, accounts: Collection[str] | None = None) -> list[str]:
-    """The months in which jobs ended, of some ``accounts`` or of all, the last first."""
+    """The months in which jobs ended, of some ``accounts`` or of all, the last first.
+
+    One of a clock that was wrong is not among them: see :func:`reach`.
+    """
+    known = reach(ledger)
+    if known is None:
+        return []
     freshen(ledger)
-    asked = select(sums.c.month).where(sums.c.month != "unknown").distinct()
+    some = (sums.c.month != "unknown", sums.c.month <= known.last)
+    asked = select(sums.c.month).where(*some).distinct()
     if accounts is not None:
         asked = asked.where(sums.c.account.in_(sorted(accounts)))
     with ledger.reading() as connection:

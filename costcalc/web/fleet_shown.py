@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -212,8 +214,6 @@ class Job:
 
     def text(self, shape: str) -> str:
         """The report to be kept."""
-        from pathlib import Path
-
         assert self.report is not None
         return report_text(self.report, Path(f"job.{shape}"))
 
@@ -243,8 +243,6 @@ def job(ledger: Ledger, number: str, cluster: str | None, scope: Scope) -> Job:
 
 
 def _attempt(row: RowMapping) -> list[str]:
-    from datetime import UTC, datetime
-
     start = row["start"]
     began = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d %H:%M UTC") if start else "?"
     devices = row["devices"]

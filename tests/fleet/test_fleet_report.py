@@ -17,7 +17,7 @@ from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.month import of_period
+from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
 from costcalc.fleet.told import html, plain
 from costcalc.report.check import verify
@@ -348,6 +348,7 @@ def test_a_clock_that_was_years_ahead_is_not_the_last_month(ledger: Ledger) -> N
     ahead = {"Start": "2236-10-05T10:00:00", "End": "2236-10-05T12:00:00"}
     imported(ledger, cluster(), line(JobID="2", **ahead))
     assert of_period(ledger, cluster()).over.name == "2025-01"
+    assert months(ledger) == ["2025-01"]
     assert "ended after now: 1 job, 50 % of the device-hours" in check(ledger).lines()
     assert of_period(ledger, cluster(), "2236-10").sums.total.jobs == 1
 
