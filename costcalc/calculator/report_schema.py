@@ -201,7 +201,12 @@ class Measurement(TypedDict):
     """Meters, gaps, nodes."""
 
     meters: list[Meter]
-    gaps: NotRequired[Annotated[Null[Number], Field(description="seconds that no meter saw")]]
+    gaps: NotRequired[
+        Annotated[
+            Null[Number],
+            Field(description="seconds that no meter saw; of an import the share of device-time"),
+        ]
+    ]
     nodes: NotRequired[Null[Number]]
     unmetered: NotRequired[list[dict[str, str]]]  # what, why not, and by what it would be
     not_counted: NotRequired[list[str]]  # what the energy does not hold

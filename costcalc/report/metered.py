@@ -76,7 +76,7 @@ def dressed(made: Report, told: Section) -> Report:
 
 
 def metered_by(tool: Mapping[str, str | None], gaps: float | None) -> Measurement:
-    """What a tool's record says of its measurement; ``gaps`` in seconds."""
+    """What a tool's record says of its measurement; ``gaps``: of its device-time."""
     return {
         "meters": [cast("Meter", dict(tool))],
         "gaps": gaps,

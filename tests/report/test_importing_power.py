@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -377,9 +377,86 @@ def test_a_board_that_tells_no_power_is_named() -> None:
     assert made["results"]["energy_it"]["value"] == pytest.approx(10000 / 3.6e6)
     assert made["results"]["device_hours"]["value"] == pytest.approx(50 / 3600)
     assert (
-        "1 of 2 devices have no power at two times or more: neither their energy nor their time is "
-        "counted" in made["warnings"]
+        "1 of 2 devices never say their power: neither their energy nor their time is counted"
+        in made["warnings"]
     )
+
+
+# --- a device that falls silent, or wakes late, is a gap ------------------------------------------
+
+SILENT = (
+    "nothing was sampled for 25 % of the time (up to 20 s a device): that energy is not in the "
+    "figure, which is a lower bound"
+)
+
+
+def falls_silent(told: str) -> str:
+    """Two boards of 300 W asked each second for 40 s, of which the second says 20 s."""
+    rows = []
+    for s in range(41):
+        rows.append(f"2026/11/27 10:00:{s:02d}.000, 0, A100, 300.00 W\n")
+        if s <= 20:
+            rows.append(f"2026/11/27 10:00:{s:02d}.010, 1, A100, 300.00 W\n")
+        elif told:
+            rows.append(f"2026/11/27 10:00:{s:02d}.010, 1, A100, {told}\n")
+    return HEAD + "".join(rows)
+
+
+@pytest.mark.parametrize("told", ["", "[N/A]"])
+def test_a_device_that_falls_silent_at_its_end_is_a_gap(told: str) -> None:
+    """300 W × (40 + 20) s are 18,000 J; 20 of 2 × 40 device-seconds were not sampled."""
+    made = nvidia_smi.read(falls_silent(told), "gpu.csv")
+    assert value(made, "energy_it") == pytest.approx(18000 / 3.6e6)
+    assert value(made, "device_hours") == pytest.approx(80 / 3600, rel=1e-3)
+    assert made["measurement"]["gaps"] == pytest.approx(0.25, rel=1e-3)
+    assert SILENT in made["warnings"]
+
+
+def test_a_log_whose_devices_all_fall_silent_goes_on() -> None:
+    """100 W for 20 s, then 20 s of [N/A]: half of the 40 s that the devices were held."""
+    rows = [
+        f"2026/11/27 10:00:{s:02d}.000, 0, A100, {'100.00 W' if s <= 20 else '[N/A]'}\n"
+        for s in range(41)
+    ]
+    made = nvidia_smi.read(HEAD + "".join(rows), "gpu.csv")
+    assert value(made, "energy_it") == pytest.approx(2000 / 3.6e6)
+    assert value(made, "device_hours") == pytest.approx(40 / 3600)
+    assert made["measurement"]["gaps"] == pytest.approx(0.5)
+
+
+def test_a_device_that_says_its_power_late_or_once_is_a_gap() -> None:
+    """Of 3 × 10 device-seconds the second board tells 6, the third none between two samples."""
+    first = Samples("a", [float(s) for s in range(11)], [100.0] * 11)
+    late = integrated(Samples("b", [4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0], [100.0] * 7), 0.0, 10.0)
+    assert (late.joules, late.seconds, late.gaps) == (600.0, 6.0, 4.0)
+    once = integrated(Samples("c", [0.0], [100.0]), 0.0, 10.0)
+    assert (once.joules, once.seconds, once.gaps) == (0.0, 0.0, 10.0)
+    # a device that is read last in its turn ends with the log
+    assert integrated(first, -0.1, 11.0).gaps == 0.0
+
+
+def test_a_device_of_wandb_mlflow_and_dcgm_that_falls_silent_is_a_gap(tmp_path: Path) -> None:
+    """Two boards, 41 samples at 15 s, the second's cut after 20 intervals: 300 of 1,200 s."""
+    head = "_timestamp,system.gpu.0.powerWatts,system.gpu.1.powerWatts\n"
+    rows = "".join(f"{15 * n},100,{100 if n <= 20 else ''}\n" for n in range(41))
+    (tmp_path / "gpu_0_power_usage_watts").write_text(
+        "".join(f"{15000 * n} 100 {n}\n" for n in range(41)), encoding="utf-8"
+    )
+    (tmp_path / "gpu_1_power_usage_watts").write_text(
+        "".join(f"{15000 * n} 100 {n}\n" for n in range(21)), encoding="utf-8"
+    )
+    table = "#Entity   POWER\nID\n" + "".join(
+        f"GPU 0   100.0\nGPU 1   {'100.0' if n <= 20 else 'N/A'}\n" for n in range(41)
+    )
+    for made in (
+        wandb.read(head + rows, "w.csv"),
+        read("mlflow", tmp_path),
+        dcgm.read(table, "d.txt", interval=15.0),
+    ):
+        # 100 W × (600 + 300) s
+        assert value(made, "energy_it") == pytest.approx(90000 / 3.6e6)
+        assert value(made, "device_hours") == pytest.approx(1200 / 3600)
+        assert cast("Any", made)["measurement"]["gaps"] == pytest.approx(0.25)
 
 
 def test_a_torn_last_row_is_left_out_and_said() -> None:

@@ -95,4 +95,6 @@ def _samples(rows: Sequence[_Row], interval: float) -> Samples:
         watts = joules / ((last - first) * interval) if inside else row.watts
         if watts is not None:
             made.add(at * interval, watts)
+        else:
+            made.silent.append(at * interval)
     return made

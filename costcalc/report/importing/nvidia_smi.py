@@ -63,6 +63,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
             device = devices.setdefault(key, Samples(row.get("name", "")))
             if watts is None:
                 unknown += 1
+                device.silent.append(second)
                 continue
             if not key:
                 nameless.append((second, row))

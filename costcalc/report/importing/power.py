@@ -2,6 +2,7 @@
 
 Between two samples power is taken to go straight from one to the other (the trapezoidal rule).  An
 interval far longer than the usual one is a gap: nothing was metered there, and nothing is added.
+So is the time before a device's first sample and after its last while the log goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: an interval of more than so many usual ones is a gap
 GAP = 5.0
+#: so many intervals before a device's first sample, or after its last, are one: it was to be read
+#: once in each, whatever its turn among the devices
+EDGE = 1.5
 #: devices that are read one after the other stand so many times closer than a device's own samples
 _BURST = 10.0
 _MOST = 16  # devices of a node
@@ -36,6 +40,7 @@ class Samples:
     seconds: list[float] = field(default_factory=list)
     watts: list[float] = field(default_factory=list)
     dropped: int = 0  # samples that step back in time
+    silent: list[float] = field(default_factory=list)  # when it was asked and said none
 
     def add(self, second: float, watt: float) -> None:
         """One more sample; one that steps back in time (a clock set) is left out and counted."""
@@ -44,6 +49,10 @@ class Samples:
             self.watts.append(watt)
         elif second < self.seconds[-1]:
             self.dropped += 1
+
+    def heard(self) -> list[float]:
+        """When it was read or asked: of a device without a sample nothing is known to have run."""
+        return [*self.seconds, *self.silent] if self.seconds else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +64,26 @@ class Metered:
     gaps: float
 
 
-def integrated(samples: Samples) -> Metered:
-    """The energy of one device.
+def integrated(samples: Samples, start: float | None = None, end: float | None = None) -> Metered:
+    """The energy of one device; ``start`` and ``end`` are those of the whole log, in seconds.
 
     >>> integrated(Samples("a", [0.0, 1.0, 2.0], [100.0, 200.0, 100.0]))
     Metered(joules=300.0, seconds=2.0, gaps=0.0)
+    >>> integrated(Samples("a", [0.0, 1.0, 2.0], [100.0, 200.0, 100.0]), 0.0, 10.0)
+    Metered(joules=300.0, seconds=2.0, gaps=8.0)
     """
     steps = list(zip(samples.seconds, samples.seconds[1:], strict=False))
     usual = median(end - start for start, end in steps) if steps else 0.0
     joules = seconds = gaps = 0.0
-    for number, (start, end) in enumerate(steps):
-        if end - start > GAP * usual:
-            gaps += end - start
+    for number, (before, after) in enumerate(steps):
+        if after - before > GAP * usual:
+            gaps += after - before
             continue
-        seconds += end - start
-        joules += (samples.watts[number] + samples.watts[number + 1]) / 2 * (end - start)
+        seconds += after - before
+        joules += (samples.watts[number] + samples.watts[number + 1]) / 2 * (after - before)
+    first, last = samples.seconds[0], samples.seconds[-1]
+    edges = (first - (first if start is None else start), (last if end is None else end) - last)
+    gaps += sum(edge for edge in edges if edge > EDGE * usual)
     return Metered(joules, seconds, gaps)
 
 
@@ -106,12 +120,12 @@ def of_samples(
     Raises:
         InputError: no device has two samples.
     """
-    found = {key: one for key, one in devices.items() if len(one.seconds) > 1}
-    if not found:
+    found = {key: one for key, one in devices.items() if one.seconds}
+    if not any(len(one.seconds) > 1 for one in found.values()):
         raise refuse(file, f"expected the power of a device at two times or more; {tool} has none")
-    metered = [integrated(one) for one in found.values()]
-    start = min(one.seconds[0] for one in found.values())
-    end = max(one.seconds[-1] for one in found.values())
+    heard = [second for one in found.values() for second in one.heard()]
+    start, end = min(heard), max(heard)
+    metered = [integrated(one, start, end) for one in found.values()]
     gaps = sum(one.gaps for one in metered) / max((end - start) * len(metered), 1e-9)
     notes = [f"energy: {BOUNDARY}"]
     if gaps:
@@ -126,8 +140,8 @@ def of_samples(
     silent = len(devices) - len(found)
     if silent:
         notes.append(
-            f"{silent} of {len(devices)} devices have no power at two times or more: neither their "
-            "energy nor their time is counted"
+            f"{silent} of {len(devices)} devices never say their power: neither their energy nor "
+            "their time is counted"
         )
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     run = Recorded(

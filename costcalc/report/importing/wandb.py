@@ -39,6 +39,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         )
         if second is None:
             continue
+        second /= 1000 if second > _MILLISECONDS else 1
         for column, cell in row.items():
             found = _GPU.fullmatch(column)
             watts = number(str(cell)) if found and cell not in (None, "") else None
@@ -46,7 +47,10 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
                 runs.add(found[1] or "")
                 device = devices.setdefault(found[2], Samples())
             if found and watts is not None:
-                device.add(second / 1000 if second > _MILLISECONDS else second, watts)
+                device.add(second, watts)
+        for one in devices.values():
+            if second not in one.seconds[-1:]:
+                one.silent.append(second)
     if len(runs) > 1:
         raise refuse(name, f"expected the metrics of one run; these are of {len(runs)}", 1)
     if not devices:
