@@ -22,12 +22,14 @@ def implausible(
     idle: float | None = None,
     rated: float | None = None,
     host: float | None = None,
+    boards: bool = False,
 ) -> Iterator[str]:
     """What of measured figures cannot be so, a sentence each.
 
     ``utilization`` is a share of the dense peak, ``energy_it`` kWh before PUE, ``idle`` and
     ``rated`` W of a board, ``host`` the most W that a device's share of its host and network draws.
-    Of a board whose rating is not known, :data:`MOST_POWER` is the bound.
+    Of a board whose rating is not known, :data:`MOST_POWER` is the bound; where a meter saw the
+    ``boards`` alone, their rating is.
 
     >>> list(implausible(utilization=9.03))
     ['utilization of 903 %: more than the peak of the devices; a figure cannot be right']
@@ -36,6 +38,8 @@ def implausible(
 right']
     >>> list(implausible(energy_it=1.0, device_hours=2.0, idle=70.0, rated=700.0, host=300.0))
     []
+    >>> list(implausible(energy_it=0.9, device_hours=1.0, rated=400.0, boards=True))
+    ['mean power of 900 W a device: more than a board can draw (440 W); a figure cannot be right']
     """
     if utilization is not None and utilization > 1:
         share = f"{100 * utilization:.3g}"
@@ -43,26 +47,36 @@ right']
     if not energy_it or not device_hours:
         return
     power = 1000 * energy_it / device_hours
-    most = MOST_POWER if rated is None else ABOVE_RATING * rated + HOSTS * (host or 0.0)
+    beside = 0.0 if boards else HOSTS * (host or 0.0)
+    most = MOST_POWER if rated is None else ABOVE_RATING * rated + beside
     if idle is not None and power < BELOW_IDLE * idle:
         bound = f"less than a board draws when idle ({idle:.3g} W)"
     elif power > most:
-        bound = f"more than board and host can draw ({most:,.0f} W)"
+        what = "a board" if boards else "board and host"
+        bound = f"more than {what} can draw ({most:,.0f} W)"
     else:
         return
-    yield f"mean power of {power:,.3g} W a device: {bound}{_NEVER}"
+    shown = f"{power:,.0f}" if power >= 1000 else f"{power:.3g}"
+    yield f"mean power of {shown} W a device: {bound}{_NEVER}"
 
 
-def of_part(part: Mapping[str, object]) -> Iterator[str]:
-    """The same of a part of a report, by the bounds that it carries under ``details.hardware``."""
+def of_part(
+    part: Mapping[str, object], *, boards: bool = False, sampled: float = 1.0
+) -> Iterator[str]:
+    """The same of a part of a report, by the bounds that it carries under ``details.hardware``.
+
+    ``sampled``: the share of its device-time that a meter saw.
+    """
     hardware = _under(part, "details", "hardware")
+    hours = _number(_under(part, "results", "device_hours", "value"))
     yield from implausible(
         utilization=_number(_under(part, "results", "utilization", "value")),
         energy_it=_number(_under(part, "results", "energy_it", "value")),
-        device_hours=_number(_under(part, "results", "device_hours", "value")),
+        device_hours=hours and hours * sampled,
         idle=_number(_under(hardware, "idle_power")),
         rated=_number(_under(hardware, "rated_power")),
         host=_number(_under(hardware, "host_power")),
+        boards=boards,
     )
 
 

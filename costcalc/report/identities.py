@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from costcalc.calculator.plausible import implausible, of_part
 from costcalc.calculator.result import SUMS, UNITS
-from costcalc.report import meters
+from costcalc.report import meters, rated
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
 from costcalc.report.project import parts_of
@@ -35,6 +34,7 @@ def discrepancies(report: Report) -> Iterator[str]:
     for one in [report] if merged is None else merged:
         said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
         yield from (f"{said}{line}" for line in meters.discrepancies(one, tolerance))
+        yield from (f"{said}{line}" for line in _plausible(one))
     parts: Sequence[tuple[str, AnyPart]] = [("", report)]
     parts = [*parts, *((f"stages[{i}].", stage) for i, stage in enumerate(report["stages"]))]
     for prefix, part in parts:
@@ -70,6 +70,7 @@ def _work(report: Report, tolerance: float) -> Iterator[str]:
 
 
 def _runs(report: Report, tolerance: float) -> Iterator[str]:
+    tool = str(section(report, "details", "imported").get("name"))
     for index, run in enumerate(report.get("runs") or ()):
         said = number(run.get("device_hours"))
         factors = [number(run.get(key)) for key in ("number", "hours", "devices")]
@@ -79,8 +80,7 @@ def _runs(report: Report, tolerance: float) -> Iterator[str]:
             value = number(run.get(name))
             if value is not None and value < 0:
                 yield f"runs[{index}].{name}: negative"
-        energy = number(run.get("energy_it"))
-        for line in implausible(energy_it=energy, device_hours=said):
+        for line in rated.of_row(cast("Record", run), tool, cast("Record", report)):
             yield f"runs[{index}]: {line}"
 
 
@@ -99,8 +99,6 @@ def _project(report: Report, tolerance: float) -> Iterator[str]:
 def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
     yield from _step(prefix, part)
     yield from _signs(prefix, part)
-    for line in of_part(cast("Record", part)):
-        yield f"{prefix}results: {line}"
     electricity, making, total = (
         _value(part, f"carbon_{name}") for name in ("operational", "embodied", "total")
     )
@@ -115,6 +113,14 @@ def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
         formula = "utilization × peak × devices × wall clock"
         said = _value(part, "training_compute")
         yield from _product(f"{prefix}results.training_compute", said, factors, formula, tolerance)
+
+
+def _plausible(report: Report) -> Iterator[str]:
+    """Measured figures of a report and of its stages lie between what their meters can see."""
+    stages = [(f"stages[{i}].", stage) for i, stage in enumerate(report["stages"])]
+    for prefix, part in [("", report), *stages]:
+        if isinstance(part.get("results"), Mapping):
+            yield from (f"{prefix}results: {x}" for x in rated.of_recorded(cast("Record", part)))
 
 
 def _step(prefix: str, part: AnyPart) -> Iterator[str]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from costcalc.calculator.plausible import of_part
+from costcalc.report.rated import of_recorded
+
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Measurement, Meter, Report
 
@@ -99,9 +102,11 @@ def recorded(made: Report, told: Section) -> Report:
         "measurement": metered_by(
             {key: tool[key] for key in ("name", "version", "what")}, told["measurement"].get("gaps")
         ),
-        "warnings": list(dict.fromkeys([*(made.get("warnings") or []), *tool["warnings"]])),
         "runs": [{**made["runs"][0], **own, "measured_by": tool["name"]}],
     }
+    by_estimate = set(of_part(cast("Section", made)))  # which knows neither the meter nor its gaps
+    warned = [one for one in made.get("warnings") or () if one not in by_estimate]
+    data["warnings"] = list(dict.fromkeys([*warned, *of_recorded(data), *tool["warnings"]]))
     return cast("Report", data)
 
 

@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 
 from costcalc.base import reading
 from costcalc.base.errors import InputError
-from costcalc.report.importing import carbontracker, dcgm, nvidia_smi, read, wandb, zeus
-from costcalc.report.importing.power import Samples, integrated
+from costcalc.base.reading import read as parse
+from costcalc.base.writing import to_yaml
+from costcalc.report.check import verified
+from costcalc.report.importing import carbontracker, codecarbon, dcgm, nvidia_smi, read, wandb, zeus
+from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.power import BOUNDARY, Samples, integrated
+from costcalc.report.rated import BOARDS_ONLY
 
 
 def value(report: Any, key: str) -> float | None:
@@ -500,3 +505,97 @@ def test_energy_that_zeus_read_elsewhere_is_named() -> None:
     made = zeus.read(log, "z.csv")
     assert made["results"]["energy_it"]["value"] == 1.0
     assert "energy of other parts is not counted: cpu0_energy" in made["warnings"]
+
+
+# --- a mean power that the meter cannot have seen -------------------------------------------------
+
+FRANCE = Costing(changes={"site.region": "FR", "site.pue": 1.2, "price.device_hour": "2 USD"})
+
+
+def steady(watts: float, seconds: str = "0123456789") -> str:
+    """One A100 of 400 W at most, 52 W when idle, at one power."""
+    return HEAD + "".join(
+        f"2026/11/27 10:00:0{s}.000, 0, NVIDIA A100-SXM4-80GB, {watts:.2f} W\n" for s in seconds
+    )
+
+
+def found_by_verify(report: Any) -> tuple[str, ...]:
+    return verified(parse(to_yaml(report), "r.yaml")).discrepancies
+
+
+@pytest.mark.parametrize("costing", [None, FRANCE])
+@pytest.mark.parametrize(
+    ("watts", "bound"),
+    [
+        # 1.1 × 400 W; 0.9 × 52 W are 46.8 W
+        (900.0, "more than a board can draw (440 W)"),
+        (441.0, "more than a board can draw (440 W)"),
+        (439.0, ""),
+        (47.0, ""),
+        (46.0, "less than a board draws when idle (52 W)"),
+    ],
+)
+def test_a_meter_of_boards_is_bounded_by_them(
+    watts: float, bound: str, costing: Costing | None
+) -> None:
+    made = cast("Any", nvidia_smi.read(steady(watts), "gpu.csv", costing=costing))
+    line = f"mean power of {watts:.3g} W a device: {bound}; a figure cannot be right"
+    assert (line in made["warnings"]) is bool(bound)
+    assert any(line in one for one in found_by_verify(made)) is bool(bound)
+    if not bound:
+        assert found_by_verify(made) == ()
+        assert not any("mean power" in one for one in made["warnings"])
+
+
+@pytest.mark.parametrize("costing", [None, FRANCE])
+def test_what_was_not_sampled_does_not_make_a_mean_power_too_low(costing: Costing | None) -> None:
+    """100 W for 9 of 99 s are 9.1 W over all of them, and 100 W where it was metered."""
+    rows = steady(100.0) + "2026/11/27 10:01:39.000, 0, NVIDIA A100-SXM4-80GB, [N/A]\n"
+    made = cast("Any", nvidia_smi.read(rows, "gpu.csv", costing=costing))
+    assert made["measurement"]["gaps"] == pytest.approx(90 / 99)
+    assert not any("mean power" in one for one in made["warnings"])
+    assert found_by_verify(made) == ()
+
+
+def test_a_meter_of_a_machine_is_bounded_by_board_and_host() -> None:
+    """8 boards and the host of a DGX A100: 1.1 × 400 + 3 × 300 = 1,340 W a device."""
+    head = "duration,energy_consumed,emissions,gpu_count,gpu_model,run_id\n"
+    told = []
+    for kwh in (10.7, 10.8):  # over 8 device-hours: 1,337.5 and 1,350 W
+        made: Any = codecarbon.read(
+            f"{head}3600,{kwh},1.0,8,8 x NVIDIA A100-SXM4-80GB,r1\n", "emissions.csv"
+        )
+        told.append([one for one in made["warnings"] if "mean power" in one])
+        assert (found_by_verify(made) == ()) is (kwh == 10.7)
+    assert told == [
+        [],
+        [
+            "mean power of 1,350 W a device: more than board and host can draw (1,340 W); a "
+            "figure cannot be right"
+        ],
+    ]
+
+
+def test_runs_that_cannot_be_are_named_and_the_rest_counted() -> None:
+    head = "duration,energy_consumed,emissions,gpu_count,gpu_model,run_id\n"
+    rows = [f"3600,99,1.0,1,NVIDIA A100-SXM4-80GB,r{n}\n" for n in range(7)]
+    made: Any = codecarbon.read(head + "".join(rows), "emissions.csv", ranks="each")
+    told = [one for one in made["warnings"] if "mean power" in one or "likewise" in one]
+    assert len(told) == 6
+    assert told[0].startswith("run 1: mean power of 99,000 W a device: more than board and host")
+    assert told[5] == "and 2 runs more likewise"
+
+
+def test_every_tool_that_reads_boards_is_held_to_them(tmp_path: Path) -> None:
+    """Each says the same of its meters, and none of the others does."""
+    (tmp_path / "gpu_0_power_usage_watts").write_text("0 100 0\n1000 100 1\n", encoding="utf-8")
+    zeus_log = "start_time,window_name,elapsed_time,gpu0_energy\n0,a,10,1000\n"
+    made: list[Any] = [
+        nvidia_smi.read(steady(100.0), "gpu.csv"),
+        dcgm.read("#Entity   POWER\nID\nGPU 0   100\nGPU 0   100\n", "d.txt", interval=1.0),
+        wandb.read("_timestamp,system.gpu.0.powerWatts\n0,100\n1,100\n", "w.csv"),
+        read("mlflow", tmp_path),
+        zeus.read(zeus_log, "z.csv"),
+    ]
+    assert {one["details"]["imported"]["what"] for one in made} == {BOUNDARY}
+    assert {one["details"]["imported"]["name"] for one in made} == BOARDS_ONLY

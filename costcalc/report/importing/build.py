@@ -14,10 +14,12 @@ from costcalc.calculator.result import UNITS
 from costcalc.report.importing.costed import Costing, estimates
 from costcalc.report.metered import metered_by, recorded
 from costcalc.report.project import assembled, merge, total
+from costcalc.report.rated import of_row
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Boundary, Figure, Report, Role, RunEntry
 
+_NAMED = 5  # runs whose figures cannot be that are warned of one by one
 _WORK = {"E": "FLOP", "D": "1"}
 
 
@@ -69,7 +71,18 @@ def report(
         runs, left_out = _with_devices(runs)
         return _costed(runs, costing, name, told, gaps, [*warnings, *left_out])
     rows = [_row(run, tool) for run in runs]
-    return _assembled(rows, name=name, tool=told, region=region, gaps=gaps, warnings=list(warnings))
+    seen = {"details": {"imported": told}, "measurement": {"gaps": gaps}}
+    notes = [*warnings, *_implausible(rows, tool, seen)]
+    return _assembled(rows, name=name, tool=told, region=region, gaps=gaps, warnings=notes)
+
+
+def _implausible(
+    rows: Sequence[Mapping[str, Any]], tool: str, seen: Mapping[str, object]
+) -> list[str]:
+    """What of the recorded runs cannot be so, the first of them by name."""
+    found = [(row["name"], line) for row in rows for line in of_row(row, tool, seen)]
+    said = [f"{name}: {line}" if len(rows) > 1 else line for name, line in found[:_NAMED]]
+    return said + [f"and {len(found) - _NAMED} runs more likewise"] * (len(found) > _NAMED)
 
 
 def _costed(
