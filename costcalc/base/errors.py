@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from costcalc.base.human import number_of
+
 MAX_LISTED = 100  # problems that a message lists; the exception carries them all
 
 
@@ -78,8 +80,7 @@ class InputError(CostcalcError, ValueError):
             lines.append(f"… and {len(self.problems) - MAX_LISTED} more")
         files = {problem.file for problem in self.problems if problem.file}
         if len(files) == 1:
-            number = len(self.problems)
-            lines.append(f"{number} problem{'s' * (number != 1)} in {files.pop()}")
+            lines.append(f"{number_of(len(self.problems), 'problem')} in {files.pop()}")
         return "\n".join(lines)
 
 

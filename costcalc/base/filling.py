@@ -8,12 +8,14 @@ from pathlib import Path
 
 import jinja2
 
+from costcalc.base.human import number_of
+
 
 def environment(
     folder: Path, finalize: Callable[[object], object] | None = None, *, html: bool = False
 ) -> jinja2.Environment:
     """How every template is read: what is not there is an error, a line of a block leaves none."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
         undefined=jinja2.StrictUndefined,
         autoescape=html,  # noqa: S701 - else finalize or filters escape, by each format
@@ -22,6 +24,8 @@ def environment(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["number_of"] = number_of
+    return made
 
 
 def page(folder: Path, template: str, **values: object) -> str:

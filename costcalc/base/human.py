@@ -113,6 +113,24 @@ def span(low: float | None, high: float | None, like: float | None, unit: str) -
     return f"{digits(low / factor)} – {digits(high / factor)}"
 
 
+def plural(noun: str, number: float) -> str:
+    """A noun as it stands after a number.
+
+    >>> plural("run", 1), plural("run", 2.5)
+    ('run', 'runs')
+    """
+    return noun if number == 1 else f"{noun}s"
+
+
+def number_of(number: float, noun: str) -> str:
+    """So many of something.
+
+    >>> number_of(1, "job"), number_of(1234, "job")
+    ('1 job', '1,234 jobs')
+    """
+    return f"{number:,.0f} {plural(noun, number)}"
+
+
 def percent(share: float) -> str:
     """A share of one, as a percentage.
 

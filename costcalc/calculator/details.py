@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.base.assumption import Assumption
-from costcalc.base.human import digits, human, percent
+from costcalc.base.human import digits, human, percent, plural
 from costcalc.base.units import from_si
 from costcalc.base.vocabulary import AXES
 from costcalc.calculator import achieved
@@ -140,7 +140,7 @@ def _compute(part: Calculated, results: Mapping[str, Result]) -> str:
     assert work is not None
     text = human(results["total_compute"].value, "FLOP")
     runs = float(part.values["runs"])
-    many = f"H {runs:,.4g} run{'s' * (runs != 1)}"
+    many = f"H {runs:,.4g} {plural('run', runs)}"
     if work.data and work.flops_per_datum:  # Green AI (Schwartz et al. 2019): cost ∝ E·D·H
         each = digits(work.flops_per_datum / 1e9)
         text += f" = E {each} GFLOP × D {human(work.data, '1')} {work.datum}s × {many}"

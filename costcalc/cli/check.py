@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from costcalc.base.errors import InputError
+from costcalc.base.human import number_of
 from costcalc.cli import LIMIT, OK
 
 #: a section that is mistyped makes a file none of ours: passed over, but not in silence
@@ -51,5 +52,5 @@ def command(
     if not valid and not bad:
         print(_NONE, file=sys.stderr)
     others = f", {bad} not" if bad else ""
-    print(f"{valid} run file{'s' * (valid != 1)} valid and within limits{others}")
+    print(f"{number_of(valid, 'run file')} valid and within limits{others}")
     return LIMIT if bad else OK

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.cli.screen import WIDE, screen
-from costcalc.fleet.told import HEAD, budgets, idles, lines, named, unknowns, wastes
+from costcalc.fleet.beside import grids, idles, named, tables
+from costcalc.fleet.told import HEAD, budgets, lines, unknowns, wastes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from costcalc.fleet.cluster import Cluster
     from costcalc.fleet.ledger import Ledger
     from costcalc.fleet.month import Month
+    from costcalc.fleet.sums import Key
 
 
 def show(month: Month, at_most: int = 0) -> None:
@@ -45,23 +48,21 @@ def drawn(month: Month, at_most: int = 0) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    for name in month.sums.by:
-        table.add_column(name, style="cyan", overflow="fold")
-    for name in HEAD:
-        table.add_column(name, justify="right", no_wrap=True)
     shown = month.sums.groups[: at_most or None]
-    for group in shown:
-        table.add_row(*named(group.key), *lines(group, month.currency))
-    blank = [""] * (len(month.sums.by) - 1)
-    table.add_section()
+    rows = [(group.key, lines(group, month.currency)) for group in shown]
     total = lines(month.sums.total, month.currency)
-    table.add_row("all", *blank, *total, style="bold")
-    parts: list[RenderableType] = [Text(f"{month.name}, {month.over.name}", style="bold"), table]
+    parts: list[RenderableType] = [Text(f"{month.name}, {month.over.name}", style="bold")]
+    if month.reaching:
+        parts.append(Text(month.reaching, style="dim"))
+    parts.append(_table(month.sums.by, HEAD, rows, total))
     if len(shown) < len(month.sums.groups):
         parts.append(Text(f"  and {len(month.sums.groups) - len(shown)} more", style="dim"))
+    for one in tables(month):
+        parts.append(Text(f"\n{one.title}", style="bold"))
+        parts.append(_table(month.sums.by, one.head, one.rows[: at_most or None], one.total))
     for title, pairs in (
         ("Budgets", list(budgets(month))),
+        ("The grid's hours", grids(month)),
         ("For nothing", wastes(month.sums.total, month.currency)),
         ("Idle nodes", list(idles(month))),
         ("Not known", unknowns(month.sums.total)),
@@ -74,3 +75,24 @@ def drawn(month: Month, at_most: int = 0) -> RenderableType:
                 grid.add_row(f"  {name}", told)
             parts += [Text(f"\n{title}", style="bold"), grid]
     return Group(*parts)
+
+
+def _table(
+    by: Sequence[str],
+    head: Sequence[str],
+    rows: Sequence[tuple[Key, Sequence[str]]],
+    total: Sequence[str],
+) -> Table:
+    """Groups, and all of them below."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    for name in by:
+        table.add_column(name, style="cyan", overflow="fold")
+    for name in head:
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, cells in rows:
+        table.add_row(*named(key), *cells)
+    table.add_section()
+    table.add_row("all", *[""] * (len(by) - 1), *total, style="bold")
+    return table

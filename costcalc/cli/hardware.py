@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.base.units import from_si
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
@@ -122,7 +123,7 @@ def check(
     if problems:
         raise InputError(problems)
     if not json:
-        print(f"{len(paths)} profile{'s' * (len(paths) != 1)} checked: no problems")
+        print(f"{number_of(len(paths), 'profile')} checked: no problems")
 
 
 def _check_host(path: Path) -> list[Problem]:

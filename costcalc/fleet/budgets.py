@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
@@ -27,8 +28,9 @@ _COLUMNS = {"cost": "cost", "energy": "energy", "carbon": "carbon_total"}
 class Used:
     """A budget: what of it is used, and the forecast of its period's end.
 
-    ``low`` and ``high``: what is used already is sure but for its own range, and the rest comes at
-    the slower and at the faster of two paces, the whole period's and the last seven days'.
+    What is used already is sure but for its own range.  The rest comes at the slower and at the
+    faster of two paces, the whole period's and the last seven days', and beyond them as far as so
+    many jobs of such sizes tell a pace (see :func:`_forecast`).
     """
 
     account: str | None
@@ -84,6 +86,7 @@ def _each(
             figure = Figure(*(total.device_hours,) * 3)
         figure = figure or Figure(0.0, 0.0, 0.0)
         late = _late(ledger, budget.account, name, now, over)
+        squares = total.also.get(f"{_COLUMNS.get(name, name)}_squares", 0.0)
         yield Used(
             account=budget.account,
             period=over.name,
@@ -91,7 +94,7 @@ def _each(
             unit=unit or currency,
             budget=amount,
             used=figure,
-            forecast=_forecast(figure, now - max(over.start, since), late, over.end - now),
+            forecast=_forecast(figure, now - max(over.start, since), late, over.end - now, squares),
             elapsed=elapsed,
         )
 
@@ -121,17 +124,32 @@ def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Peri
         return float(connection.execute(asked).scalar() or 0.0) / span
 
 
-def _forecast(figure: Figure, known: float, late: float, left: float) -> Figure:
+#: of a normal distribution, to its 5th and 95th percentile
+_TAIL = 1.645
+
+
+def _forecast(figure: Figure, known: float, late: float, left: float, squares: float) -> Figure:
     """At the pace of the seconds ``known``, between it and that of late, over those that are left.
 
-    >>> _forecast(Figure(50.0, 50.0, 50.0), 10.0, 2.0, 10.0)
+    Jobs come one by one, so that what comes is no surer than their number: as a compound Poisson
+    process, whose variance over a time is its rate times the mean square of a job (``squares`` is
+    the sum of those seen).  Of r times the time seen it is r of that sum, and as much as r squared
+    for the pace, which is known by the same jobs.
+
+    >>> _forecast(Figure(50.0, 50.0, 50.0), 10.0, 2.0, 10.0, 0.0)
     Figure(value=100.0, low=70.0, high=100.0, unknown=0)
+    >>> # 4 jobs of 10 in 10 s, 10 s to come: 40 and 1.645 × sqrt(4 × 10² × (1 + 1))
+    >>> made = _forecast(Figure(40.0, 40.0, 40.0), 10.0, 4.0, 10.0, 400.0)
+    >>> made.value, round(made.low, 2), round(made.high, 2)
+    (80.0, 40.0, 126.53)
     """
     if known <= 0:
         return Figure(0.0, 0.0, 0.0)
-    whole = figure.value * (1 + left / known)
+    more = left / known
+    whole = figure.value * (1 + more)
     of_late = figure.value + late * left
     scale = whole / figure.value if figure.value else 1.0
-    low = min(figure.low * scale, figure.low + late * left, whole)
-    high = max(figure.high * scale, figure.high + late * left, whole)
-    return Figure(whole, min(low, of_late), max(high, of_late), figure.unknown)
+    beyond = _TAIL * math.sqrt(squares * more * (1 + more))
+    low = min(figure.low * scale, figure.low + late * left, whole, of_late) - beyond
+    high = max(figure.high * scale, figure.high + late * left, whole, of_late) + beyond
+    return Figure(whole, max(low, min(figure.low, whole)), high, figure.unknown)

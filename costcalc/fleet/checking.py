@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from costcalc.base.human import human, percent
+from costcalc.base.human import human, number_of, percent
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import AHEAD
+from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import imports, jobs, meters, refused
 
 MOST = 10
@@ -44,7 +45,7 @@ class Checked:
         for one in self.found:
             share = one.device_hours / self.device_hours if self.device_hours else 0.0
             hours = f", {percent(share)} of the device-hours" if one.device_hours else ""
-            number = f"{one.jobs:,} job{'s' * (one.jobs != 1)}"
+            number = number_of(one.jobs, "job")
             told.append(f"{one.what}: {number}{hours}{f': {one.why}' if one.why else ''}")
         told += [self.nodes] if self.nodes else []
         told += [f"an import did not come to its end: {name}" for name in self.unfinished]
@@ -65,6 +66,11 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
             *_count(connection, "unmetered", [*on_devices, jobs.c.meter.is_(None)]),
             *_count(connection, "unpriced", [*on_devices, jobs.c.cost.is_(None)]),
             *_count(connection, "without CO2e", [*on_devices, jobs.c.carbon_total.is_(None)]),
+            *_count(
+                connection,
+                "CO2e by the year's mean, as grid.hourly lacks their hours",
+                [*where, jobs.c.hourly < ENOUGH, jobs.c.carbon_operational.is_not(None)],
+            ),
             *_count(connection, "devices unknown", [*where, jobs.c.devices.is_(None)]),
             *_count(connection, "without an account", [*where, jobs.c.account.is_(None)]),
             *_count(connection, "in no month", [*where, jobs.c.month == "unknown"]),
@@ -98,7 +104,7 @@ def _of_nodes(number: int, joules: float | None, given: float | None) -> str:
         return ""
     rest = human((joules - given) / KWH, "kWh")
     whole, had = (human(value / KWH, "kWh") for value in (joules, given))
-    nodes = f"meters of {number:,} node{'s' * (number != 1)}"
+    nodes = f"meters of {number_of(number, 'node')}"
     return f"{nodes}: {whole}, of which jobs have {had}; {rest} idled"
 
 

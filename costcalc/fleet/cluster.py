@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from costcalc.base.document import Document
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.faults import translated
 from costcalc.base.reading import read_file
 from costcalc.base.spellings import CURRENCIES
@@ -246,6 +246,7 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
         for month in fleet.pue
         if not _MONTH.fullmatch(month)
     ]
+    found += _payer(fleet, document)
     if fleet.currency != "USD" and (fleet.rate is None or fleet.rate.currency != fleet.currency):
         message = f"{fleet.currency} needs rate: such as 1.08 USD/{fleet.currency}"
         found.append(document.problem(("currency",), message))
@@ -272,3 +273,13 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
             message = "expected one of cost, energy, carbon, device_hours"
             found.append(document.problem(path_, message))
     return found
+
+
+def _payer(fleet: Fleet, document: Document) -> list[Problem]:
+    """A word that is all but one of those that say who pays is no account."""
+    pays = fleet.idle.pays
+    near = nearest(pays, (NOBODY, SHARED), at_most=1)
+    if not near or pays in (NOBODY, SHARED, *fleet.accounts):
+        return []
+    message = f'expected {NOBODY}, {SHARED}, or an account; got "{pays}"; did you mean {near[0]}?'
+    return [document.problem(("idle", "pays"), message)]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Select, case, delete, func, insert, select
 
-from costcalc.fleet.tables import DIMENSIONS, FIGURES, SUMMED, fresh, jobs, sums
+from costcalc.fleet.kinds import HOUR
+from costcalc.fleet.series import ENOUGH
+from costcalc.fleet.tables import BY_HOURS, DIMENSIONS, FIGURES, SQUARED, SUMMED, fresh, jobs, sums
 
 if TYPE_CHECKING:
     from costcalc.fleet.ledger import Ledger
@@ -27,7 +29,7 @@ def freshen(ledger: Ledger, months: Iterable[str] | None = None) -> None:
     with ledger.writing() as connection:
         for month in _lacking(connection, wanted):  # another may have done it
             connection.execute(delete(sums).where(sums.c.month == month))
-            columns = (*DIMENSIONS, "kind", "jobs", *SUMMED, *_COUNTED, "trained", "seen")
+            columns = (*DIMENSIONS, "kind", "jobs", *SUMMED, *_COUNTED, "trained", "seen", *ALSO)
             connection.execute(insert(sums).from_select(columns, _of(month)))
             connection.execute(insert(fresh).values(month=month))
 
@@ -43,10 +45,26 @@ def _lacking(connection: Connection, months: Iterable[str] | None) -> list[str]:
 _COUNTED = tuple(f"n_{name}" for name in ("device_hours", *FIGURES))
 
 
+#: what else is summed
+ALSO = (*(f"{name}_squares" for name in SQUARED), *BY_HOURS)
+
+
 def _of(month: str) -> Select[tuple[object, ...]]:
     """The sums of a month's current rows."""
     keys = [jobs.c[name] for name in (*DIMENSIONS, "kind")]
     seen = case((jobs.c.utilization.is_not(None), jobs.c.device_hours))
+    by_hours, by_year = jobs.c.hourly >= ENOUGH, jobs.c.hourly < ENOUGH
+    hours = {
+        "energy_by_hours": case((by_hours, jobs.c.energy)),
+        "carbon_by_hours": case((by_hours, jobs.c.carbon_operational)),
+        "jobs_by_year": case((by_year & jobs.c.carbon_operational.is_not(None), 1.0)),
+        "energy_by_year": case((by_year, jobs.c.energy)),
+        "carbon_by_year": case((by_year, jobs.c.carbon_operational)),
+        "hours_lacking": case(
+            (by_year & jobs.c.carbon_operational.is_not(None),
+             (1.0 - jobs.c.hourly) * (jobs.c.end - jobs.c.start) / HOUR)
+        ),
+    }  # fmt: skip
     return (
         select(
             *keys,
@@ -55,6 +73,8 @@ def _of(month: str) -> Select[tuple[object, ...]]:
             *[func.count(jobs.c[name]) for name in ("device_hours", *FIGURES)],
             func.sum(jobs.c.device_hours * jobs.c.utilization),
             func.sum(seen),
+            *[func.sum(jobs.c[name] * jobs.c[name]) for name in SQUARED],
+            *[func.sum(hours[name]) for name in BY_HOURS],
         )
         .where(jobs.c.current, jobs.c.month == month)
         .group_by(*keys)

@@ -11,10 +11,11 @@ from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, percentiles
 from costcalc.fleet.cluster import Cluster, Partition
 from costcalc.fleet.facts import Facts
-from costcalc.fleet.kinds import HOUR, UNITS, Asked, Kind
+from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period
-from costcalc.fleet.pricing import Pricing
+from costcalc.fleet.pricing import GRID, Pricing
+from costcalc.fleet.series import ENOUGH, Mean
 from costcalc.fleet.sums import Figure
 from costcalc.fleet.tables import jobs, meters
 
@@ -23,7 +24,8 @@ from costcalc.fleet.tables import jobs, meters
 class Idle:
     """A partition's idle devices over a period; figures in the ledger's units.
 
-    ``device_hours`` that no job had, of ``held`` in all; ``why`` there are no figures.
+    ``device_hours`` that no job had, of ``held`` in all from ``start`` to ``end``; ``why`` there
+    are no figures, ``unpriced`` why there is no money among them.
     """
 
     partition: str
@@ -32,6 +34,24 @@ class Idle:
     figures: dict[str, Figure]
     why: str = ""
     metered: float = 0.0  # share of the nodes' time that meters saw, less what jobs had of it
+    unpriced: str = ""
+    start: float = 0.0
+    end: float = 0.0
+    grid: IdleGrid | None = None
+    carbon_annual: float | None = None  # kgCO2e
+    carbon_market: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdleGrid:
+    """By which of the grid's intensities idle nodes are counted, where a series is given.
+
+    ``mean`` over the hours that they idled, gCO2e/kWh; None: the series lacks too many, and it is
+    the year's mean.  ``lacks`` so many hours of the span.
+    """
+
+    mean: float | None
+    lacks: float
 
 
 def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, float]) -> list[Idle]:
@@ -41,17 +61,20 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     """
     start, end = max(over.start, reach[0]), min(over.end, reach[1])
     pricing, found = Pricing(cluster), list[Idle]()
-    busy = _busy(ledger, over.months[0], start, end)
+    whole = pricing.series.over(start, end) if pricing.series and end > start else None
+    busy = _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
     seen = _seen(ledger, over)
     for name, partition in cluster.fleet.partitions.items():
         if partition.nodes is None or end <= start:
             continue
-        per_node = partition.per_node or 1
-        held = partition.nodes * per_node * (end - start) / HOUR
-        had = busy.get(name, 0.0)
+        held = partition.nodes * (partition.per_node or 1) * (end - start) / HOUR
+        had, emitted = busy.get(name, (0.0, 0.0))
         rest, seconds = seen.get(name, (0.0, 0.0))
         share = min(seconds / (partition.nodes * (end - start)), 1.0)
-        one = _costed(pricing, name, partition, max(held - had, 0.0), held, over, rest, share)
+        one = Idle(name, max(held - had, 0.0), held, {}, metered=share, start=start, end=end)
+        if whole is not None:
+            one.grid = _grid(whole, held, had, emitted)
+        _cost(one, pricing, partition, over, rest)
         if had > held * 1.01:
             one.why = f"jobs had {had / held:.3g} times what its {partition.nodes} nodes hold"
             one.figures = {}
@@ -59,18 +82,41 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     return found
 
 
-def _busy(ledger: Ledger, month: str, start: float, end: float) -> Mapping[str, float]:
-    """Device-hours that jobs had within a span, by partition, of each job the part within it."""
+def _grid(whole: Mean, held: float, had: float, emitted: float) -> IdleGrid:
+    """The intensity over the hours that devices idled: those of all, less those of the jobs.
+
+    >>> # 16 devices over an hour of 100 and one of 300 g; jobs had 8 in the first, 4 in the second
+    >>> _grid(Mean(200.0, 1.0, 2.0, 100.0, 300.0), 32.0, 12.0, 8 * 100.0 + 4 * 300.0).mean
+    220.0
+    """
+    if whole.mean is None:
+        return IdleGrid(None, whole.lacks)
+    rest = held - had
+    mean = (held * whole.mean - emitted) / rest if rest > 1e-9 * held else whole.mean
+    return IdleGrid(min(max(mean, whole.least), whole.most), whole.lacks)
+
+
+def _busy(
+    ledger: Ledger, month: str, span: tuple[float, float], mean: float | None
+) -> Mapping[str, tuple[float, float]]:
+    """Device-hours that jobs had within a span, by partition, of each job the part within it.
+
+    With them that many times the intensity of each job's hours, ``mean`` where it is not known.
+    """
+    start, end = span
     first = case((jobs.c.start > start, jobs.c.start), else_=start)
     last = case((jobs.c.end < end, jobs.c.end), else_=end)
     lasted = case((jobs.c.end > jobs.c.start, jobs.c.end - jobs.c.start), else_=1.0)
+    hours = jobs.c.device_hours * (last - first) / lasted
+    grid = case((jobs.c.hourly >= ENOUGH, jobs.c.grid), else_=mean or 0.0)
     asked = (
-        select(jobs.c.partition, func.sum(jobs.c.device_hours * (last - first) / lasted))
+        select(jobs.c.partition, func.sum(hours), func.sum(hours * grid))
         .where(jobs.c.current, jobs.c.month >= month, jobs.c.start < end, jobs.c.end > start)
         .group_by(jobs.c.partition)
     )
     with ledger.reading() as connection:
-        return {str(name): float(hours or 0.0) for name, hours in connection.execute(asked)}
+        rows = connection.execute(asked)
+        return {str(name): (float(had or 0.0), float(g or 0.0)) for name, had, g in rows}
 
 
 def _seen(ledger: Ledger, over: Period) -> Mapping[str, tuple[float, float]]:
@@ -85,57 +131,65 @@ def _seen(ledger: Ledger, over: Period) -> Mapping[str, tuple[float, float]]:
         return {str(n): (float(rest), float(s)) for n, rest, s in connection.execute(asked)}
 
 
-def _costed(
-    pricing: Pricing,
-    name: str,
-    partition: Partition,
-    hours: float,
-    held: float,
-    over: Period,
-    rest: float,
-    share: float,
-) -> Idle:
+def _cost(one: Idle, pricing: Pricing, partition: Partition, over: Period, rest: float) -> None:
+    """Lay what idled, and what it drew and cost, into its record."""
     facts = Facts(
         source="", cluster="", job="", attempt="", start=None, end=None, seconds=1.0,
-        state="completed", partition=name, devices=float(partition.per_node or 1),
+        state="completed", partition=one.partition, devices=float(partition.per_node or 1),
     )  # fmt: skip
     own = pricing.holdings.held(facts)
     if own.accelerator is None or own.devices is None:
-        return Idle(name, hours, held, {}, own.why)
+        one.why = own.why
+        return
+    lacking = one.grid is not None and one.grid.mean is None
     asked = Asked(
         accelerator=own.accelerator,
         devices=own.devices,
         scope=None,
         hourly=False,
+        around=pricing.around if lacking else None,
         changes=pricing.changes(facts, over.months[0]),
     )
     kind = pricing.kind(asked)
     if isinstance(kind, str):
-        return Idle(name, hours, held, {}, kind)
+        one.why = kind
+        return
     node = pricing.fleet.idle.node_power
-    watts = node / own.devices if node is not None else None
-    figures = _figures(kind, hours * HOUR, watts, rest, share)
-    return Idle(name, hours, held, figures, metered=share)
+    one.figures = _figures(kind, one, node / own.devices if node is not None else None, rest)
+    if "cost" not in one.figures:
+        one.unpriced = "its electricity is in the price of the hours that jobs have"
+        if "price" not in kind.known:
+            one.unpriced = "no price of electricity is known"
+    energy = one.figures.get("energy")
+    if energy is None:
+        return
+    if "grid" in kind.values:
+        one.carbon_annual = energy.value * KWH * float(kind.values["grid"]) / 1e3
+    if pricing.fleet.grid.market is not None:
+        one.carbon_market = energy.value * KWH * pricing.fleet.grid.market / 1e3
 
 
 #: idle hardware has no price of an hour, nor embodied carbon: those who use it pay its life's
-_COUNTED = ("energy_it", "energy", "carbon_operational", "water")
+_COUNTED = ("energy_it", "energy", "cost", "carbon_operational", "water")
 
 
-def _figures(
-    kind: Kind, seconds: float, watts: float | None, rest: float, share: float
-) -> dict[str, Figure]:
+def _figures(kind: Kind, one: Idle, watts: float | None, rest: float) -> dict[str, Figure]:
     """What idled: joules of ``rest`` by meters, and of the time that none saw by the model."""
     made: list[Mapping[str, Number]] = []
+    seconds = one.device_hours * HOUR
+    grid: Number | None = None
+    if one.grid is not None and one.grid.mean is not None:
+        grid = one.grid.mean * GRID
     for inputs in (kind.values, kind.draws(DRAWS)):
         known = {**inputs, "mean_power": inputs.get("idle_power", 0.0)}
         if watts is not None:  # a whole node was measured: its boards' part and the host's
             known |= {"mean_power": 0.0, "idle_power": 0.0, "host_power": watts}
-        modelled = kind.figures(known, seconds, None)
-        if share and "energy_it" in modelled:
-            joules = rest + (1.0 - share) * modelled["energy_it"]
-            modelled = kind.figures({**known, "energy_it": joules}, seconds, None)
-        made.append(modelled)
+        modelled = kind.figures(known, seconds, None, grid)
+        if one.metered and "energy_it" in modelled:
+            joules = rest + (1.0 - one.metered) * modelled["energy_it"]
+            modelled = kind.figures({**known, "energy_it": joules}, seconds, None, grid)
+        own = {name: value for name, value in modelled.items() if name != "cost"}
+        made.append({**own, **_money(kind, inputs, modelled)})
     found = {}
     for name in _COUNTED:
         if name in made[0]:
@@ -143,3 +197,14 @@ def _figures(
             low, high = percentiles(made[1][name], value)
             found[name] = Figure(value / UNITS[name], low / UNITS[name], high / UNITS[name])
     return found
+
+
+def _money(
+    kind: Kind, inputs: Mapping[str, Number], figures: Mapping[str, Number]
+) -> Mapping[str, Number]:
+    """What the electricity of idle nodes costs, where it has a price of its own."""
+    electricity = kind.known.get("electricity")
+    priced = electricity is not None and (electricity.value or electricity.basis == "given")
+    if not priced or "energy" not in figures:
+        return {}
+    return {"cost": figures["energy"] * inputs["electricity"]}

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import RowMapping, or_, select
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.human import digits, human, percent
+from costcalc.base.human import digits, human, number_of, percent
 from costcalc.catalog import accelerator as accelerators
 from costcalc.fleet.facts import WASTED
 from costcalc.fleet.kinds import UNITS
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.sums import money
 from costcalc.fleet.tables import jobs, kinds
 from costcalc.report.importing.build import Recorded, report
@@ -102,7 +103,17 @@ def _one(row: RowMapping, run: Mapping[str, Any], *, identify: bool) -> Report:
         version=None,
         boundary=_COVERS[row["scope"]].format(meter=row["meter"]) + _shared(row),
         costing=Costing(changes=_changes(row, run)),
+        warnings=_lacking(row),
     )
+
+
+def _lacking(row: RowMapping) -> list[str]:
+    """That the grid's hours are not known of a job, so that its CO2e is by the year's mean."""
+    if row["hourly"] is None or row["hourly"] >= ENOUGH or row["carbon_operational"] is None:
+        return []
+    hours = (row["end"] - row["start"]) / 3600 if row["start"] is not None else 0.0
+    lacks = f"{digits((1 - row['hourly']) * hours)} of its {digits(hours)} hours"
+    return [f"grid.hourly lacks {lacks}: its CO2e is by the year's mean of the grid"]
 
 
 def _shared(row: RowMapping) -> str:
@@ -155,7 +166,7 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     seconds = sum(row["seconds"] for row in rows)
     what = f"{digits(devices)} × {rows[-1]['device'] or 'devices of unknown kind'}"
     cpus = max((row["cpus"] or 0.0 for row in rows), default=0.0)
-    what = what if devices else f"{cpus:,.0f} processor{'s' * (cpus != 1)}" if cpus else ""
+    what = what if devices else number_of(cpus, "processor") if cpus else ""
     held = f"{what} for {human(seconds / 3600, 'h')}" if what else human(seconds / 3600, "h")
     tries = f" in {len(rows)} attempts" if len(rows) > 1 else ""
     parts = [f"This job held {held}{tries}"]
@@ -163,7 +174,10 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
         parts[0] += f" ({digits(hours)} device-hours)"
     for name, unit in (("cost", ""), ("energy", "kWh"), ("carbon_total", "kgCO2e")):
         parts.append(_sum(rows, name, unit, currency))
-    return "; ".join(part for part in parts if part) + "." + _power(rows)
+    lacking = next((line for row in rows for line in _lacking(row)), "")
+    return "; ".join(part for part in parts if part) + "." + _power(rows) + (
+        f" {lacking[0].upper()}{lacking[1:]}." if lacking else ""
+    )  # fmt: skip
 
 
 def _sum(rows: Sequence[RowMapping], name: str, unit: str, currency: str) -> str:

@@ -51,13 +51,18 @@ _NOT_KEPT = "abiotic_device"  # of a figure that the ledger has not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What tells a kind apart: keys of the run file, and what its energy was metered by."""
+    """What tells a kind apart: keys of the run file, and what its energy was metered by.
+
+    ``hourly``: each job's grid is the mean of its hours; ``around``: it ought to be, they are not
+    known, and between these (gCO2e/kWh) lie those that are.
+    """
 
     accelerator: str | None
     devices: float
     scope: Scope | None
     hourly: bool
     changes: tuple[tuple[str, object], ...]
+    around: tuple[float, float] | None = None
 
     def run(
         self,
@@ -72,6 +77,11 @@ class Asked:
         changes = dict(self.changes)
         if self.hourly:
             changes["site.grid"] = f"{grid!r} gCO2e/kWh"
+            changes["site.grid_resolution"] = "hourly"
+        elif self.around is not None:
+            changes["site.grid_resolution"] = "annual"
+            ends = zip(("low", "high"), self.around, strict=True)
+            changes |= {f"site.grid_{end}": f"{value!r} gCO2e/kWh" for end, value in ends}
         if self.scope == "boards":
             changes["hardware.board_power"] = f"{metered * 1000 / device_hours!r} W"
             changes["hardware.goodput"] = 1

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 
 from sqlalchemy import func, select
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
-from costcalc.fleet.cluster import SHARED, Cluster
+from costcalc.fleet.charging import Charges, charges
+from costcalc.fleet.cluster import NOBODY, SHARED, Cluster
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.summary import Sums, summed
-from costcalc.fleet.tables import jobs, sums
+from costcalc.fleet.tables import imports, jobs, sums
 
 #: seconds that clocks of a cluster may be ahead of this machine's
 AHEAD = 86_400.0
@@ -25,7 +27,10 @@ AHEAD = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """What is reported of a period; ``until``: the last moment that the ledger knows of."""
+    """What is reported of a period; ``until``: the moment that the ledger's data reach to.
+
+    ``last``: when its last job ended.
+    """
 
     name: str
     over: Period
@@ -33,19 +38,27 @@ class Month:
     sums: Sums
     idle: Sequence[Idle]
     pays: str
+    charges: Charges
     budgets: Sequence[Used]
-    until: float | None
+    until: float
+    last: float
+    zone: tzinfo
+
+    def at(self, second: float) -> str:
+        """A moment as a clock of the cluster shows it."""
+        return datetime.fromtimestamp(second, self.zone).strftime("%Y-%m-%d %H:%M")
 
     @property
-    def idle_energy(self) -> float:
-        """kWh that idle nodes drew."""
-        return sum(one.figures["energy"].value for one in self.idle if "energy" in one.figures)
-
-    def idle_of(self, hours: float) -> float | None:
-        """kWh of idle nodes that a group of so many device-hours bears; None: not shared."""
-        if self.pays != SHARED or not self.sums.total.device_hours:
-            return None
-        return self.idle_energy * hours / self.sums.total.device_hours
+    def reaching(self) -> str:
+        """Until when the data reach, where the period goes on after it; else empty."""
+        if self.until >= self.over.end:
+            return ""
+        how = "when the last job ended" if self.until <= self.last else "when it was asked for"
+        left = (self.over.end - self.until) / 86_400
+        return (
+            f"what is known reaches to {self.at(self.until)}, {how}; of the {left:.3g} days from "
+            "then on nothing is known"
+        )
 
 
 def of_period(
@@ -65,7 +78,8 @@ def of_period(
     if known is None:
         message = "the ledger has no job yet; costcalc fleet import takes them in"
         raise InputError(Problem(key="ledger", message=message, file=ledger.shown))
-    over = period(said or known.last, zone(cluster.fleet.timezone))
+    place = zone(cluster.fleet.timezone)
+    over = period(said or known.last, place)
     found = summed(ledger, over.months, by, accounts=accounts)
     if not found.total.jobs:
         whose = f" of {', '.join(sorted(accounts))}" if accounts else ""
@@ -73,19 +87,42 @@ def of_period(
             f"no job{whose} ended in {over.name}; the ledger has {known.first} to {known.last}"
         )
         raise InputError(Problem(key="--month", message=message, file=ledger.shown))
-    budgets = used(ledger, cluster, over.months[-1], known.end, known.first)
+    budgets = used(ledger, cluster, over.months[-1], known.until, known.first)
     if accounts is not None:
         budgets = [one for one in budgets if one.account in accounts]
+    pays, idled = cluster.fleet.idle.pays, list[Idle]()
+    if accounts is None or pays != NOBODY:
+        idled = idle(ledger, cluster, over, (known.start, known.until))
+    hours = None if accounts is None else _hours(ledger, over)
+    borne = charges(pays, idled, found.groups, found.by, found.total, hours)
+    if accounts is not None and pays not in (NOBODY, SHARED, *accounts):
+        borne = Charges()  # another account pays
     return Month(
         name=cluster.fleet.name or "cluster",
         over=over,
         currency=ledger.about("currency"),
         sums=found,
-        idle=idle(ledger, cluster, over, (known.start, known.end)) if accounts is None else (),
-        pays=cluster.fleet.idle.pays,
+        idle=idled if accounts is None else (),
+        pays=pays,
+        charges=borne,
         budgets=budgets,
-        until=known.end,
+        until=known.until,
+        last=known.end,
+        zone=place,
     )
+
+
+def split(ledger: Ledger, month: Month, by: Sequence[str], accounts: Collection[str]) -> Month:
+    """The same period and accounts by something else; who bears idle nodes stays with the first."""
+    made = summed(ledger, month.over.months, by, accounts=accounts)
+    return replace(month, sums=made, charges=Charges())
+
+
+def _hours(ledger: Ledger, over: Period) -> float:
+    """The device-hours of everybody's jobs."""
+    asked = select(func.sum(sums.c.device_hours)).where(sums.c.month.in_(list(over.months)))
+    with ledger.reading() as connection:
+        return float(connection.execute(asked).scalar() or 0.0)
 
 
 def months(ledger: Ledger, accounts: Collection[str] | None = None) -> list[str]:
@@ -107,12 +144,17 @@ def months(ledger: Ledger, accounts: Collection[str] | None = None) -> list[str]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The first and last month of a ledger, and its first and last moment."""
+    """The first and last month of a ledger, when its first job began and its last ended.
+
+    ``until``: the moment that what it knows reaches to: that end, or later when a scheduler was
+    asked for all of its jobs.
+    """
 
     first: str
     last: str
     start: float
     end: float
+    until: float
 
 
 def reach(ledger: Ledger) -> Reach | None:
@@ -128,5 +170,8 @@ def reach(ledger: Ledger) -> Reach | None:
         found = connection.execute(asked.where(jobs.c.end <= time.time() + AHEAD)).one()
         if found[0] is None:
             found = connection.execute(asked).one()
+        until = connection.execute(select(func.max(imports.c.until))).scalar() or 0.0
     first, last, start, end = found
-    return None if first is None else Reach(first, last, float(start), float(end))
+    if first is None:
+        return None
+    return Reach(first, last, float(start), float(end), max(float(end), float(until)))

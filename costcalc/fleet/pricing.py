@@ -49,20 +49,23 @@ class Pricing:
         self._zone = zone(self.fleet.timezone)
         self._kinds: dict[Asked, Kind | str] = {}
         self._changes: dict[tuple[str | None, str | None, str], tuple[tuple[str, object], ...]] = {}
-        self._series: Hourly | None = None
+        self.series: Hourly | None = None
+        self.around: tuple[float, float] | None = None  # between what its hours lie, gCO2e/kWh
         if self.fleet.grid.hourly:
             path = self._path(self.fleet.grid.hourly)
-            self._series = hourly(path, self.fleet.grid.timezone)
+            self.series = hourly(path, self.fleet.grid.timezone)
+            self.around = self.series.around
 
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""
         held = [self.holdings.held(one) for one in facts]
         facts = [self._own(one, own) for one, own in zip(facts, held, strict=True)]
-        grids = self._grids(facts)
+        grids, seen = self._grids(facts)
         rows: list[Row] = []
         of_kind: dict[Asked, list[int]] = {}
         for place, (one, own, grid) in enumerate(zip(facts, held, grids, strict=True)):
             row = self._row(one, own)
+            row["hourly"] = None if self.series is None else float(seen[place])
             rows.append(row)
             if own.devices is None or (own.devices and own.accelerator is None):
                 continue
@@ -79,6 +82,7 @@ class Pricing:
                 devices=own.devices or 1.0,
                 scope=scope,
                 hourly=bool(np.isfinite(grid)),
+                around=None if np.isfinite(grid) else self.around,
                 changes=self.changes(one, str(row["month"])),
             )
             of_kind.setdefault(asked, []).append(place)
@@ -171,13 +175,16 @@ class Pricing:
     def _path(self, name: str) -> Path:
         return (self.cluster.folder or Path()) / name
 
-    def _grids(self, facts: Sequence[Facts]) -> Array:
-        """The grid's intensity over each job, gCO2e/kWh; NaN where no series says it."""
-        if self._series is None:
-            return np.full(len(facts), np.nan)
+    def _grids(self, facts: Sequence[Facts]) -> tuple[Array, Array]:
+        """The grid's intensity over each job, gCO2e/kWh, and of what share of it a series tells.
+
+        NaN where no series says it, or of too little of the job.
+        """
+        if self.series is None:
+            return np.full(len(facts), np.nan), np.zeros(len(facts))
         start = np.array([one.start if one.start is not None else np.nan for one in facts])
         end = np.array([one.end if one.end is not None else np.nan for one in facts])
-        return self._series.means(start, end)
+        return self.series.means(start, end), np.nan_to_num(self.series.seen(start, end))
 
     def _row(self, one: Facts, own: Held) -> Row:
         """What is known of an attempt before it is costed."""
@@ -200,7 +207,7 @@ class Pricing:
             "meter": one.meter if one.joules is not None else None,
             "metered": None if one.joules is None else one.joules / KWH,
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
-            "carbon_annual": None, "carbon_market": None, "part": one.part,
+            "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
             "why": own.why or (None if counted else one.why) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
@@ -319,7 +326,7 @@ def _flat(section: str, said: object) -> dict[str, object]:
 _TOLD = (
     "name", "user", "account", "partition", "model", "state", "month", "submit", "start", "end",
     "seconds", "devices", "device", "kinds", "shards", "nodes", "node_list", "cpus", "kind",
-    "scope", "meter", "metered", "grid", "why",
+    "scope", "meter", "metered", "grid", "hourly", "why",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,8 +64,10 @@ def _named(asked: Asked, cluster: Cluster) -> str:
 
 
 def _slurm(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
+    live = asked.where is None and asked.job is None
+    until = time.time() if live else None  # before it is asked: what ends meanwhile may be missing
     with _sacct(asked, cluster) as stream:
-        return take(ledger, cluster, stream, source="slurm", name=asked.name)
+        return take(ledger, cluster, stream, source="slurm", name=asked.name, until=until)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from costcalc.base.errors import nearest, wrong
 from costcalc.fleet.facts import WASTED
-from costcalc.fleet.freshening import freshen
+from costcalc.fleet.freshening import ALSO, freshen
 from costcalc.fleet.kinds import Kind, restored
 from costcalc.fleet.ranging import widen
 from costcalc.fleet.sums import Figure, Group, Key, Part
@@ -93,7 +93,8 @@ def _parts(
 ) -> list[Part]:
     """The sums of the rows by group, kind and state: a kind's formulas are all but linear."""
     keys = [sums.c[name] for name in by]
-    added = (*SUMMED, *(f"n_{name}" for name in ("device_hours", *FIGURES)), "trained", "seen")
+    counted = (f"n_{name}" for name in ("device_hours", *FIGURES))
+    added = (*SUMMED, *counted, "trained", "seen", *ALSO)
     asked = (
         select(
             *[column.label(f"key_{name}") for name, column in zip(by, keys, strict=True)],
@@ -150,6 +151,7 @@ def _as_group(part: Part, scope: str | None) -> Group:
         measured=(told["energy_it"] or 0.0) if scope else 0.0,
         trained=told["trained"] or 0.0,
         seen=told["seen"] or 0.0,
+        also={name: told[name] or 0.0 for name in ALSO},
     )
     if part.state in WASTED:
         lost = {name: told[name] or 0.0 for name in ("energy", "cost", "carbon_total")}
@@ -173,6 +175,8 @@ def _add(into: Group, other: Group) -> None:
     into.measured += other.measured
     into.trained += other.trained
     into.seen += other.seen
+    for name, value in other.also.items():
+        into.also[name] = into.also.get(name, 0.0) + value
     for state, lost in other.waste.items():
         held_ = into.waste.setdefault(state, dict.fromkeys(lost, 0.0))
         for name, value in lost.items():

@@ -35,6 +35,7 @@ class Group:
     trained: float = 0.0  # device-hours that drew as training does
     seen: float = 0.0  # device-hours of which power says it
     waste: dict[str, dict[str, float]] = field(default_factory=dict)
+    also: dict[str, float] = field(default_factory=dict)  # squares, and CO2e by the grid's hours
 
     @property
     def utilization(self) -> float | None:

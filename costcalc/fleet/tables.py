@@ -44,6 +44,7 @@ imports = Table(
     Column("name", Text, nullable=False),
     Column("began", Float, nullable=False),
     Column("ended", Float),  # NULL: it did not come to its end
+    Column("until", Float),  # a scheduler was asked for all jobs until then; NULL: a file told
     Column("added", Integer, nullable=False, default=0),
     Column("corrected", Integer, nullable=False, default=0),
     Column("known", Integer, nullable=False, default=0),
@@ -139,6 +140,7 @@ jobs = Table(
     *[Column(f"{name}{end}", Float) for name in FIGURES for end in ("", "_low", "_high")],
     Column("carbon_annual", Float),
     Column("carbon_market", Float),
+    Column("hourly", Float),  # share of its time that grid.hourly tells; NULL: there is none
     Column("why", Text),
     UniqueConstraint("cluster", "job", "attempt", "revision"),
 )
@@ -155,6 +157,13 @@ DIMENSIONS = (
 )  # fmt: skip
 #: what is added up of them
 SUMMED = ("device_hours", "metered", *FIGURES, "carbon_annual", "carbon_market")
+#: whose squares are added up too: what a forecast is unsure by (fleet/budgets.py)
+SQUARED = ("device_hours", "energy", "cost", "carbon_total")
+#: of jobs whose CO2e is by the hours of grid.hourly, and of those that it lacks
+BY_HOURS = (
+    "energy_by_hours", "carbon_by_hours", "jobs_by_year", "energy_by_year", "carbon_by_year",
+    "hours_lacking",
+)  # fmt: skip
 #: the sums of a month's current jobs, made anew of the rows when some of them have changed
 sums = Table(
     "sums",
@@ -167,6 +176,8 @@ sums = Table(
     *[Column(f"n_{name}", Integer, nullable=False) for name in ("device_hours", *FIGURES)],
     Column("trained", Float),
     Column("seen", Float),
+    *[Column(f"{name}_squares", Float) for name in SQUARED],
+    *[Column(name, Float) for name in BY_HOURS],
 )
 #: months whose sums are those of the rows
 fresh = Table("fresh", metadata, Column("month", String(7), primary_key=True))
@@ -219,6 +230,17 @@ def _parts(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN part FLOAT")
 
 
+def _grid_hours(connection: Connection) -> None:
+    """Version 4: whose CO2e is by the grid's hours, until when a source was asked, squares."""
+    for table, column in ((jobs, "hourly"), (imports, "until")):
+        there = {one["name"] for one in inspect(connection).get_columns(table.name)}
+        if column not in there:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column} FLOAT")
+    sums.drop(connection, checkfirst=True)  # made anew of the rows by whoever looks first
+    sums.create(connection)
+    connection.execute(fresh.delete())
+
+
 #: from an empty database up; a version is the number of steps that were made
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts, _grid_hours)
 VERSION = len(MIGRATIONS)

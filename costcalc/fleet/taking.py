@@ -52,9 +52,17 @@ class Taken:
 
 
 def take(
-    ledger: Ledger, cluster: Cluster, stream: Iterable[Facts | Refused], *, source: str, name: str
+    ledger: Ledger,
+    cluster: Cluster,
+    stream: Iterable[Facts | Refused],
+    *,
+    source: str,
+    name: str,
+    until: float | None = None,
 ) -> Taken:
     """Every attempt of a stream into the ledger.
+
+    ``until``: the moment to which the stream tells all jobs, where its source was asked.
 
     A stream that breaks leaves what came before it, which importing again finds known.
 
@@ -69,7 +77,7 @@ def take(
         if secret is not None:
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
         _batch(ledger, pricing, told, [r for r in batch if isinstance(r, Refused)], number, taken)
-    ended(ledger, number)
+    ended(ledger, number, until)
     freshen(ledger)  # so that who looks does not wait for it
     return taken
 
@@ -100,10 +108,11 @@ def note(connection: Connection, number: int, counted: Counted, out: Sequence[Re
     )
 
 
-def ended(ledger: Ledger, number: int) -> None:
-    """An import is through."""
+def ended(ledger: Ledger, number: int, until: float | None = None) -> None:
+    """An import is through; ``until``: it told all jobs to that moment."""
+    values = {"ended": time.time(), "until": until}
     with ledger.writing() as connection:
-        connection.execute(update(imports).where(imports.c.id == number).values(ended=time.time()))
+        connection.execute(update(imports).where(imports.c.id == number).values(values))
 
 
 def _batch(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
 from costcalc.base.errors import MissingExtraError, nearest, wrong
-from costcalc.base.human import digits, human, percent, span
+from costcalc.base.human import digits, human, number_of, percent
 from costcalc.base.writing import to_json
+from costcalc.fleet.beside import by_hours, grids, idles, named, shown, tables
+from costcalc.fleet.charging import LAID_ON, Charge
+from costcalc.fleet.idle import Idle
 from costcalc.fleet.month import Month
-from costcalc.fleet.sums import Figure, Group, money
-from costcalc.fleet.tables import FIGURES
+from costcalc.fleet.sums import Figure, Group, Key, money
+from costcalc.fleet.tables import BY_HOURS, FIGURES
 
 SCHEMA = "costcalc/fleet/v1"
 FORMATS = ("table", "csv", "json", "html", "parquet")
@@ -21,7 +24,6 @@ UNITS = {
     "energy_it": "kWh", "energy": "kWh", "carbon_operational": "kgCO2e",
     "carbon_embodied": "kgCO2e", "carbon_total": "kgCO2e", "water": "L",
 }  # fmt: skip
-NOBODY = "(none)"
 _WASTE = {
     "failed": "failed", "timeout": "time limit", "cancelled": "cancelled", "requeued": "requeued",
     "node_fail": "node failed",
@@ -46,6 +48,7 @@ def check_format(name: str) -> str:
 
 def plain(month: Month) -> dict[str, object]:
     """The report as JSON has it."""
+    borne = {one.key: one for one in month.charges.groups}
     return {
         "schema": SCHEMA,
         "cluster": month.name,
@@ -53,20 +56,35 @@ def plain(month: Month) -> dict[str, object]:
         "months": list(month.over.months),
         "currency": month.currency,
         "until": month.until,
+        "last_job_ended": month.last,
+        "data_reach": month.reaching or None,
         "by": list(month.sums.by),
         "groups": [
-            {"key": dict(zip(month.sums.by, one.key, strict=True)), **_group(one, month)}
+            {
+                "key": dict(zip(month.sums.by, one.key, strict=True)),
+                **_group(one, borne.get(one.key), month),
+            }
             for one in month.sums.groups
         ],
-        "total": _group(month.sums.total, month),
+        "total": _group(month.sums.total, month.charges.total, month),
+        "charges": [
+            {"key": dict(zip(month.sums.by, one.key, strict=True)), **_charge(one, month)}
+            for one in month.charges.groups
+        ],
         "idle": [
             {
                 "partition": one.partition,
                 "device_hours": one.device_hours,
                 "held": one.held,
+                "from": one.start,
+                "until": one.end,
                 "pays": month.pays,
                 "metered_share": one.metered,
-                **{name: _figure(f, UNITS[name]) for name, f in one.figures.items()},
+                **{n: _figure(f, UNITS.get(n, month.currency)) for n, f in one.figures.items()},
+                **({"cost": None, "cost_why": one.unpriced} if one.unpriced else {}),
+                "carbon_annual": one.carbon_annual,
+                "carbon_operational_market": one.carbon_market,
+                **_grid(one),
                 **({"why": one.why} if one.why else {}),
             }
             for one in month.idle
@@ -97,7 +115,23 @@ def _figure(figure: Figure, unit: str) -> dict[str, object]:
     }
 
 
-def _group(group: Group, month: Month) -> dict[str, object]:
+def _grid(one: Idle) -> dict[str, object]:
+    """By which hours of the grid an idle partition's CO2e is."""
+    if one.grid is None:
+        return {}
+    by = "year" if one.grid.mean is None else "hours"
+    return {"carbon_by": by, "grid_hours_lacking": one.grid.lacks}
+
+
+def _charge(one: Charge, month: Month) -> dict[str, object]:
+    """What a group bears of idle nodes, and what with it in all."""
+    return {
+        part: {n: _figure(f, UNITS.get(n, month.currency)) for n, f in figures.items()}
+        for part, figures in (("idle", one.idle), ("charged", one.whole))
+    }
+
+
+def _group(group: Group, charge: Charge | None, month: Month) -> dict[str, object]:
     made: dict[str, object] = {
         "jobs": group.jobs,
         "device_hours": group.device_hours,
@@ -114,9 +148,17 @@ def _group(group: Group, month: Month) -> dict[str, object]:
         "measured_share": group.measured_share,
         "utilization": group.utilization,
         "utilization_device_hours": group.seen,
-        "idle_energy": month.idle_of(group.device_hours),
+        **({"carbon_by_grid_hours": dict(hours)} if (hours := _hours(group)) else {}),
+        "idle_energy": charge.idle["energy"].value if charge and "energy" in charge.idle else None,
+        **(_charge(charge, month) if charge else {}),
         "waste": {**group.waste, "idle allocation": {"device_hours": group.seen - group.trained}},
     }
+
+
+def _hours(group: Group) -> Mapping[str, float] | None:
+    """Of which energy, kWh, and CO2e, kg, the grid's hours are known, and of which they are not."""
+    told = by_hours(group)
+    return None if told is None else {name: told[name] for name in BY_HOURS}
 
 
 # --- rows of a table -----------------------------------------------------------------------------
@@ -129,25 +171,50 @@ def columns(month: Month) -> list[str]:
     wasted = [f"wasted_device_hours_{state}" for state in _WASTE]
     return [
         "period", *month.sums.by, "jobs", "device_hours", *figures, "currency", *beside, *wasted,
-        "idle_allocation_device_hours",
+        "idle_allocation_device_hours", *(f"idle_{name}" for name in LAID_ON),
+        *(f"charged_{name}" for name in _WHOLE), "energy_by_hours", "energy_by_year",
     ]  # fmt: skip
 
 
+_WHOLE = tuple(names[-1] for names in LAID_ON.values())
+
+
 def cells(month: Month) -> Iterator[list[object]]:
-    """The rows of the CSV and Parquet files: a group each."""
-    for one in month.sums.groups:
+    """The rows of the CSV and Parquet files: a group each, and who else bears idle nodes."""
+    borne = {one.key: one for one in month.charges.groups}
+    groups = {one.key: one for one in month.sums.groups}
+    for key in dict.fromkeys([*groups, *borne]):
+        one, charge = groups.get(key) or _without_jobs(key), borne.get(key)
         figures: list[object] = []
         for name in FIGURES:
             figure = one.figures[name]
-            known = figure.unknown < one.jobs
+            known = figure.unknown < one.jobs or not one.jobs
             ends = (figure.value, figure.low, figure.high) if known else (None, None, None)
             figures += [*ends, figure.unknown]
         yield [
             month.over.name, *one.key, one.jobs, one.device_hours, *figures, month.currency,
             one.carbon_annual, one.carbon_market, one.measured_share, one.utilization,
             *[one.waste.get(state, {}).get("device_hours", 0.0) for state in _WASTE],
-            one.seen - one.trained,
+            one.seen - one.trained, *_borne(one, charge),
+            *[one.also.get(f"energy_by_{by}") if by_hours(one) else None
+              for by in ("hours", "year")],
         ]  # fmt: skip
+
+
+def _without_jobs(key: Key) -> Group:
+    return Group(key=key, figures={name: Figure(0.0, 0.0, 0.0) for name in FIGURES})
+
+
+def _borne(group: Group, charge: Charge | None) -> list[object]:
+    """What a group bears of idle nodes, and in all; None: it is not known, or nobody pays."""
+    if charge is None:
+        return [None] * (len(LAID_ON) + len(_WHOLE))
+    whole = [charge.whole[name] for name in _WHOLE]
+    jobs = max(group.jobs, 1)
+    return [
+        *[charge.idle[name].value if name in charge.idle else None for name in LAID_ON],
+        *[figure.value if figure.unknown < jobs else None for figure in whole],
+    ]
 
 
 def csv_text(month: Month) -> str:
@@ -190,24 +257,6 @@ def parquet(month: Month, path: Path, *, force: bool = False) -> None:
 HEAD = ("jobs", "device-hours", "cost", "energy", "CO2e", "metered", "trained", "wasted")
 
 
-def shown(figure: Figure | None, jobs: int, unit: str, currency: str | None = None) -> list[str]:
-    """A sum and its range; ``+ ?`` where there are jobs that are not in it.
-
-    >>> shown(Figure(12.0, 10.0, 15.0, 1), 3, "kWh")
-    ['12.0 kWh + ?', '10.0 – 15.0']
-    """
-    if figure is None or (figure.unknown and figure.unknown >= jobs):
-        return ["unknown", ""]
-    text = money(figure.value, currency) if currency else human(figure.value, unit)
-    between = span(figure.low, figure.high, figure.value, "USD" if currency else unit)
-    return [text + (" + ?" if figure.unknown else ""), between]
-
-
-def named(key: Sequence[str | None]) -> list[str]:
-    """A group's key as people read it."""
-    return [NOBODY if part is None else str(part) for part in key]
-
-
 def lines(group: Group, currency: str) -> list[str]:
     """A group's cells, ranges beside their figures."""
     wasted = sum(one["device_hours"] for one in group.waste.values())
@@ -242,7 +291,7 @@ def wastes(group: Group, currency: str) -> list[tuple[str, str]]:
 
 
 def _wasted(one: Mapping[str, float], currency: str) -> str:
-    number = f"{one['jobs']:,.0f} job{'s' * (one['jobs'] != 1)}"
+    number = number_of(one["jobs"], "job")
     told = f"{digits(one['device_hours'])} device-hours in {number}, "
     return told + f"{money(one['cost'], currency)}, {human(one['energy'], 'kWh')}"
 
@@ -253,28 +302,7 @@ def unknowns(group: Group) -> list[tuple[str, str]]:
     for name, figure in group.figures.items():
         if figure.unknown:
             by_number.setdefault(figure.unknown, []).append(name)
-    return [
-        (f"{jobs:,} job{'s' * (jobs != 1)}", ", ".join(names))
-        for jobs, names in sorted(by_number.items())
-    ]
-
-
-_PAYS = {"nobody": "nobody pays", "shared": "shared by device-hours"}
-
-
-def idles(month: Month) -> Iterator[tuple[str, str]]:
-    """What idled, partition by partition."""
-    for one in month.idle:
-        share = one.device_hours / one.held if one.held else 0.0
-        if one.why:
-            yield one.partition, one.why
-            continue
-        told = f"{digits(one.device_hours)} device-hours idle, {percent(share)} of all"
-        energy, carbon = one.figures.get("energy"), one.figures.get("carbon_operational")
-        how = f"{percent(one.metered)} of the time metered" if one.metered else "modelled"
-        told += f"; {human(energy.value, 'kWh')}, {how}" if energy else ""
-        told += f", {human(carbon.value, 'kgCO2e')}" if carbon else ""
-        yield one.partition, f"{told}; {_PAYS.get(month.pays, f'paid by {month.pays}')}"
+    return [(number_of(jobs, "job"), ", ".join(names)) for jobs, names in sorted(by_number.items())]
 
 
 def budgets(month: Month) -> Iterator[tuple[str, str]]:
@@ -291,7 +319,7 @@ def budgets(month: Month) -> Iterator[tuple[str, str]]:
                 _much(part, one.unit)
                 for part in (one.forecast.low, one.forecast.value, one.forecast.high)
             )
-            told += f", {value} at its end"
+            told += f", {value} at its end at this pace"
             told += f" ({low} – {high})" if (low, high) != (value, value) else ""
         of = one.of.replace("_", "-")
         yield f"{whose}, {one.period}", f"{of}: {told}{f'; {mark}' if mark else ''}"
@@ -315,6 +343,8 @@ def html(month: Month) -> str:
         rows=[[*named(g.key), *lines(g, month.currency)] for g in month.sums.groups],
         total=lines(month.sums.total, month.currency),
         blank=len(month.sums.by) - 1,
+        tables=[(one, [[*named(key), *cells] for key, cells in one.rows]) for one in tables(month)],
+        grids=grids(month),
         wastes=wastes(month.sums.total, month.currency),
         idles=list(idles(month)),
         budgets=list(budgets(month)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from costcalc.base.assumption import Assumption
+from costcalc.base.assumption import Assumption, Basis
 from costcalc.catalog import region as regions
 from costcalc.catalog.host import Host
 from costcalc.catalog.region import Region
@@ -82,6 +83,27 @@ def _pue(given: Input, region: Region | None, desk: str) -> Assumption:
 
 
 def _grid(given: Input, region: Region | None) -> Assumption | None:
+    """The grid's figure, with what the run file says of its range and of its hours."""
+    found, site = _factor(given, region), given.part.site or Site()
+    if found is None:
+        return None
+    ends = [end for end in (site.grid_low, site.grid_high) if end is not None]
+    found = replace(found, low=min([found.low, *ends]), high=max([found.high, *ends]))
+    if site.grid_resolution is None:
+        return found
+    basis, how = _RESOLUTION[site.grid_resolution]
+    basis = basis if found.basis == "given" else found.basis
+    return replace(found, basis=basis, why="; ".join(part for part in (how, found.why) if part))
+
+
+#: a figure of the run's hours is of a series, and a year's stands in for them: nobody gave it
+_RESOLUTION: Mapping[str, tuple[Basis, str]] = {
+    "hourly": ("profile", "the mean over the hours of the run"),
+    "annual": ("default", "a year's mean, in place of the run's own hours, which are not known"),
+}
+
+
+def _factor(given: Input, region: Region | None) -> Assumption | None:
     own = stated(given, "site.grid", "gCO2e/kWh")
     if own is not None:
         basis = (given.part.site or Site()).grid_basis

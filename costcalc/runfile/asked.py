@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _OWN_WORD = ("given", "measured")
+#: the run file's own figure even where its basis is another, as of a year's mean for some hours
+_OWN_FIGURE = ("site.grid", "run file")
 
 
 def is_report(data: object) -> bool:
@@ -28,7 +30,8 @@ def asked(run: Mapping[str, Any], assumptions: Sequence[Mapping[str, Any]]) -> d
     if made.get("stages"):
         return made  # written as it was read
     for item in assumptions:
-        if item.get("basis") not in _OWN_WORD:
+        own = (item.get("key"), item.get("source")) == _OWN_FIGURE
+        if item.get("basis") not in _OWN_WORD and not own:
             *groups, last = str(item.get("key")).split(".")
             holder: object = made
             for group in groups:

@@ -199,6 +199,16 @@ class Site(Section):
     grid_basis: Annotated[str, choice("lifecycle", "direct")] | None = key(
         "whether grid counts fuel supply and plants (lifecycle) or the stack only (direct)"
     )
+    grid_resolution: Annotated[str, choice("hourly", "annual")] | None = key(
+        "of what grid is the mean: the hours of the run (hourly), or a year in place of them "
+        "(annual: a default for those hours, no figure of them)"
+    )
+    grid_low: Annotated[float, quantity("gCO2e/J", zero=True)] | None = key(
+        "how low the grid's figure may be, where that is below its own range"
+    )
+    grid_high: Annotated[float, quantity("gCO2e/J", zero=True)] | None = key(
+        "how high it may be, where that is above its own range"
+    )
     pue: Annotated[float, within("a power usage effectiveness", 1, 5)] | None = key(
         "energy of the facility over that of its computers"
     )

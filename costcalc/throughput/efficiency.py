@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from costcalc.base.human import plural
 from costcalc.catalog.region_table import table
 
 Key = tuple[str, str, str, str]
@@ -146,7 +147,7 @@ def _why(key: Key, cell: Key, dropped: tuple[str, ...], n: int, publishers: int)
     ]
     text = (
         f"median of {n} measured configurations by {publishers} "
-        f"publisher{'s' * (publishers != 1)}: {', '.join(named)}"
+        f"{plural('publisher', publishers)}: {', '.join(named)}"
     )
     lost = [part for name, part in zip(_NAMES, key, strict=True) if name in dropped and part != ANY]
     return f"{text} (too few for {', '.join(lost)})" if lost else text

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 from costcalc.base.errors import InputError, wrong
+from costcalc.base.human import number_of
 from costcalc.base.vocabulary import RECOMPUTES
 from costcalc.throughput.constants import load, shipped
 from costcalc.throughput.footprint import Footprint, footprint_of
@@ -305,7 +306,7 @@ def _too_large(
     if not _told.get():
         return wrong(where, told)
     smallest = smallest_count(work, footprint, machine, recipe)
-    such = f"{smallest} such device{'s' if smallest != 1 else ''}"
+    such = number_of(smallest or 0, "such device")
     if not smallest:
         hint = "; no number of such devices fits"
     elif smallest > machine.devices:

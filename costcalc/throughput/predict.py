@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from costcalc.base.assumption import Assumption
+from costcalc.base.human import number_of
 from costcalc.throughput.basis import kind_of, peak_of
 from costcalc.throughput.by_flops import sample_time
 from costcalc.throughput.constants import load
@@ -191,7 +192,7 @@ def scaled(made: Prediction, measured: Sequence[MeasuredStep]) -> Prediction:
     # measured steps never make a range wider than it was without them
     low = max(before.low / before.value, math.exp(-spread))
     high = min(before.high / before.value, math.exp(spread)) if before.value < 1 else 1.0
-    steps = f"{len(measured)} measured step{'s' * (len(measured) > 1)}"
+    steps = number_of(len(measured), "measured step")
     far = "; little like this run" if found.alike < FAR else ""
     why = f"{before.why}; × {factor:.3g} after {steps} of this machine{far}"
     utilization = replace(

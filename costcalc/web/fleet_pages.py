@@ -12,7 +12,7 @@ from costcalc.base.errors import CostcalcError, InputError, MissingExtraError, n
 from costcalc.base.filling import page as fill
 from costcalc.fleet.cluster import Cluster, load
 from costcalc.fleet.ledger import Ledger, LedgerError
-from costcalc.fleet.month import Month, months, of_period
+from costcalc.fleet.month import Month, months, of_period, split
 from costcalc.fleet.scoping import Scope, scope_of
 from costcalc.fleet.summary import BY, fields
 from costcalc.fleet.told import text_of
@@ -185,7 +185,9 @@ def _accounts(question: Question) -> Answer:
         )  # fmt: skip
     if not question.scope.sees(account):
         raise wrong("account", f"the ledger has no account {account[:40]}")
-    parts = {by: question.month((by,), (account,)) for by in ("user", "partition", "model")}
+    first = question.month(("user",), (account,))
+    others = (split(question.ledger, first, (by,), (account,)) for by in ("partition", "model"))
+    parts = [first, *others]
     one = fleet_shown.account(question.ledger, account, parts)
     return _page(
         "accounts", question.asked, months=question.months, result=one.month, one=one,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from costcalc.base.errors import CostcalcError, InputError
 from costcalc.base.human import digits, human, percent
-from costcalc.fleet import told
+from costcalc.fleet import beside, told
 from costcalc.fleet.budgets import Used
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
@@ -71,8 +71,10 @@ class Shown:
 
     name: str
     cluster: str
+    reaching: str
     cards: Sequence[Card]
     table: Table
+    further: Sequence[tuple[str, Table]]
     lists: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
@@ -93,8 +95,9 @@ def month(made: Month) -> Shown:
     total = made.sums.total
     lists = (
         ("Budgets", list(told.budgets(made))),
+        ("The grid's hours", beside.grids(made)),
         ("For nothing", told.wastes(total, made.currency)),
-        ("Idle nodes", list(told.idles(made))),
+        ("Idle nodes", list(beside.idles(made))),
         ("Not known, and in no sum", told.unknowns(total)),
     )
     return Shown(
@@ -102,6 +105,8 @@ def month(made: Month) -> Shown:
         cluster=made.name,
         cards=_cards(total, made.currency),
         table=table(made),
+        further=further(made),
+        reaching=made.reaching,
         lists=[(title, pairs) for title, pairs in lists if pairs],
     )
 
@@ -111,7 +116,7 @@ def _cards(group: Group, currency: str) -> list[Card]:
     for name, label, unit in _CARDS:
         figure = group.figures.get(name)
         own = currency if name == "cost" else None
-        text, between = told.shown(figure, group.jobs, unit, own)
+        text, between = beside.shown(figure, group.jobs, unit, own)
         lacks = figure.unknown if figure else group.jobs
         note = f"without {lacks:,} jobs of which it is not known" if lacks else ""
         made.append(Card(label=label, value=text, range=between, note=note))
@@ -134,11 +139,31 @@ def table(made: Month) -> Table:
     )
 
 
+def further(made: Month) -> list[tuple[str, Table]]:
+    """What stands beside the sums: who bears idle nodes, CO2e by other accountings."""
+    return [
+        (
+            one.title,
+            Table(
+                by=made.sums.by,
+                head=one.head,
+                rows=[
+                    Row(key=beside.named(key), query="", cells=_split(cells))
+                    for key, cells in one.rows[:MOST]
+                ],
+                total=_split(one.total),
+                more=max(len(one.rows) - MOST, 0),
+            ),
+        )
+        for one in beside.tables(made)
+    ]
+
+
 def _row(group: Group, made: Month) -> Row:
     account = dict(zip(made.sums.by, group.key, strict=True)).get("account")
     query = urlencode({"account": account, "month": made.over.name}) if account else ""
     cells = _split(told.lines(group, made.currency))
-    return Row(key=told.named(group.key), query=query, cells=cells)
+    return Row(key=beside.named(group.key), query=query, cells=cells)
 
 
 def _split(cells: Sequence[str]) -> list[tuple[str, str]]:
@@ -159,9 +184,9 @@ class Account:
     dearest: Sequence[tuple[str, Sequence[str]]]  # the query of a job's page, and its cells
 
 
-def account(ledger: Ledger, name: str, parts: Mapping[str, Month]) -> Account:
+def account(ledger: Ledger, name: str, parts: Sequence[Month]) -> Account:
     """An account of a period, split in several ways."""
-    first = next(iter(parts.values()))
+    first = parts[0]
     asked = (
         select(jobs)
         .where(jobs.c.current, jobs.c.month.in_(first.over.months), jobs.c.account == name)
@@ -173,7 +198,7 @@ def account(ledger: Ledger, name: str, parts: Mapping[str, Month]) -> Account:
     return Account(
         name=name,
         month=month(first),
-        tables=[table(made) for made in parts.values() if _tells(made)],
+        tables=[table(made) for made in parts if _tells(made)],
         dearest=[_dear(row, first.currency) for row in rows],
     )
 
@@ -252,9 +277,9 @@ def _attempt(row: RowMapping) -> list[str]:
         human(row["seconds"] / 3600, "h"),
         row["state"],
         "no device" if devices == 0 else held,
-        row["account"] or told.NOBODY,
-        row["user"] or told.NOBODY,
-        row["partition"] or told.NOBODY,
+        row["account"] or beside.NONE,
+        row["user"] or beside.NONE,
+        row["partition"] or beside.NONE,
         row["meter"] or "no meter",
     ]
 

@@ -14,6 +14,7 @@ from fleet_byhand import FLEET, cluster, imported, line, memory, rows, total
 
 from costcalc.base.errors import InputError
 from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
@@ -126,9 +127,8 @@ def test_idle_nodes_are_named(ledger: Ledger) -> None:
     assert gpu.figures["energy"].value == pytest.approx(5.76)
     old = next(one for one in made.idle if one.partition == "old")
     assert old.device_hours == 8.0  # one node of 4 for 2 h
-    assert made.idle_of(8.0) == pytest.approx(made.idle_energy)
     nobody = of_period(ledger, cluster(), "2026-10")
-    assert nobody.idle_of(8.0) is None
+    assert nobody.charges == Charges()
     # at 71 W a board and 275 W of the host: 24 x 0.346 x 1.2
     assert nobody.idle[0].figures["energy"].value == pytest.approx(9.9648)
 
