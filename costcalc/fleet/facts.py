@@ -14,6 +14,12 @@ State = Literal[
 STATES: tuple[State, ...] = (
     "completed", "failed", "timeout", "cancelled", "requeued", "node_fail", "running", "suspended",
 )  # fmt: skip
+#: those of an attempt that is not over
+GOING: tuple[State, ...] = ("running", "suspended")
+#: what a source's times are read by: fleet.yaml's timezone, or themselves
+Clock = Literal["local", "absolute"]
+#: the meter that a scheduler's own rows speak of
+PLUGIN = "Slurm's energy plugin"
 #: those whose work was for nothing, unless a checkpoint kept it
 WASTED: tuple[State, ...] = ("failed", "timeout", "cancelled", "requeued", "node_fail")
 #: who is believed of one job: what measured it from within comes before what scheduled it, and
@@ -26,6 +32,9 @@ RANK = {"slurm": 1, "lsf": 1, "pbs": 1, "kubernetes": 1, "prometheus": 2, "repor
 class Facts:
     """What a source says of an attempt.  Units: seconds, devices (a MIG instance is its share of
     one), joules; times are seconds since 1970, UTC.  None is unknown, and never 0.
+
+    ``attempt`` tells those of one job apart: by the first time as the source prints it, so that it
+    stays the same when the timezone that it is read by is corrected.
     """
 
     source: str
@@ -54,6 +63,9 @@ class Facts:
     meter: str | None = None
     whole_nodes: bool = False  # the joules are of its nodes, whoever else had a part of them
     part: float | None = None  # of such joules that were taken to be its own
+    steps: int | None = None  # how many rows told of the joules
+    faulty: bool = False  # a meter was read, and says what cannot be
+    clock: Clock | None = None  # what the times are read by; None: an older version did not say
     why: str = ""
 
     @property
@@ -69,6 +81,10 @@ class Refused:
     line: int | None
     row: str
     why: str
+
+
+#: why the last record of a file is refused whose line has no end
+CUT = "the file ends within it, without a line end: was it cut off? if it is whole, end the line"
 
 
 def pseudonym(name: str, secret: str) -> str:

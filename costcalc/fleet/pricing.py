@@ -208,6 +208,7 @@ class Pricing:
             "metered": None if one.joules is None else one.joules / KWH,
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
             "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
+            "steps": one.steps, "clock": one.clock,
             "why": own.why or (None if counted else one.why) or None,
         }  # fmt: skip
         row |= _NO_FIGURES

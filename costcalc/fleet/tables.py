@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     inspect,
     true,
 )
@@ -133,6 +134,8 @@ jobs = Table(
     Column("meter", String),
     Column("metered", Float),
     Column("part", Float),  # of its nodes' meter that is the job's; NULL: what it says is the job's
+    Column("steps", Integer),  # how many rows of its source told of its meter
+    Column("clock", String),  # local: its times were read by fleet.yaml's timezone; or absolute
     Column("utilization", Float),
     Column("mean_power", Float),
     Column("pue", Float),
@@ -179,6 +182,8 @@ sums = Table(
     *[Column(f"{name}_squares", Float) for name in SQUARED],
     *[Column(name, Float) for name in BY_HOURS],
 )
+#: what of the sums is counted for Prometheus
+COUNTED = ("jobs", "device_hours", "energy", "cost", "carbon_total", "water")
 #: months whose sums are those of the rows
 fresh = Table("fresh", metadata, Column("month", String(7), primary_key=True))
 
@@ -241,6 +246,28 @@ def _grid_hours(connection: Connection) -> None:
     connection.execute(fresh.delete())
 
 
+#: what Prometheus is told of each account: the most that the sums have come to, which a correction
+#: does not take back, for a counter that falls is read as one that began again
+counters = Table(
+    "counters",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("partition", String, primary_key=True),
+    Column("own", Boolean, nullable=False),  # has a series of its own; else it is among the others
+    *[Column(name, Float) for name in COUNTED],
+)
+
+
+def _known_by(connection: Connection) -> None:
+    """Version 5: what a row knows of its times and meter; counters that never fall."""
+    counters.create(connection, checkfirst=True)
+    there = {column["name"] for column in inspect(connection).get_columns(jobs.name)}
+    for name, kind in {"steps": "INTEGER", "clock": "VARCHAR"}.items():
+        if name not in there:
+            connection.exec_driver_sql(f"ALTER TABLE {jobs.name} ADD COLUMN {name} {kind}")
+    connection.execute(delete(fresh))  # so that the sums are made, and counted, anew
+
+
 #: from an empty database up; a version is the number of steps that were made
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts, _grid_hours)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts, _grid_hours, _known_by)
 VERSION = len(MIGRATIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, insert, update
@@ -14,6 +14,7 @@ from costcalc.fleet.facts import Facts, Refused, pseudonym
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
+from costcalc.fleet.standing import weigh
 from costcalc.fleet.tables import imports, refused
 
 BATCH = 5_000
@@ -27,6 +28,7 @@ class Taken:
     counted: Counted = field(default_factory=Counted)
     refused: int = 0
     shown: list[Refused] = field(default_factory=list)
+    lacking: dict[str, int] = field(default_factory=dict)
 
     def plus(self, counted: Counted, out: Sequence[Refused]) -> None:
         """A further batch: what was counted of it, and what was refused."""
@@ -37,6 +39,12 @@ class Taken:
         self.counted.plus(other.counted)
         self.refused += other.refused
         self.shown += other.shown[: SHOWN - len(self.shown)]
+        self.lacks(other.lacking)
+
+    def lacks(self, fields: Mapping[str, int]) -> None:
+        """What rows left out that the ledger has of them, and of how many."""
+        for name, number in fields.items():
+            self.lacking[name] = self.lacking.get(name, 0) + number
 
     def lines(self) -> list[str]:
         """What is said of it."""
@@ -48,7 +56,9 @@ class Taken:
         rows = [f"  line {one.line or '?'}: {one.row}: {one.why}" for one in self.shown]
         more = self.refused - len(self.shown)
         rest = [f"  … and {more} more: costcalc fleet check --refused"] if more > 0 else []
-        return [told, *rows, *rest]
+        kept = ", ".join(f"{name} of {number:,}" for name, number in sorted(self.lacking.items()))
+        left = f"left out by the source, and kept as the ledger had it: {kept}"
+        return [told, *rows, *rest, *([left] if kept else [])]
 
 
 def take(
@@ -124,8 +134,13 @@ def _batch(
     taken: Taken,
 ) -> None:
     """One batch: read, costed, compared and written in one transaction."""
+    keep_users = pricing.fleet.privacy.users == "keep"
     with ledger.writing() as connection:
-        priced = pricing.rows(with_readings(connection, facts))
+        weighed = weigh(connection, facts, keep_users=keep_users)
+        priced = pricing.rows(with_readings(connection, weighed.facts))
         counted = enter(connection, priced, number)
+        counted.known += len(facts) - len(weighed.facts) - len(weighed.refused)
+        out = [*out, *weighed.refused]
         note(connection, number, counted, out)
     taken.plus(counted, out)
+    taken.lacks(weighed.lacking)

@@ -113,7 +113,7 @@ def test_it_answers_as_sqlite_does(server: Server) -> None:
         for ledger in (one, other):
             imported(ledger, cluster(), *LINES)
             again = imported(
-                ledger, cluster(), *LINES, line(JobID="1", Account="a1", ElapsedRaw="9")
+                ledger, cluster(), *LINES, line(JobID="2", Account="a1", ElapsedRaw="9")
             )
             assert (again.counted.known, again.counted.corrected) == (59, 1)
         sums = [summed(ledger, ["2026-10"], ("account", "state")) for ledger in (one, other)]

@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 from costcalc.base.reading import read_text
-from costcalc.fleet.facts import Facts, Refused, State
+from costcalc.fleet.facts import CUT, Facts, Refused, State
 from costcalc.report.importing.cells import refuse
 
 _JOB = re.compile(r"Job <(?P<job>\d+(?:\[\d+\])?)>,")
@@ -42,8 +42,14 @@ def jobs(path: Path, zone: tzinfo, cluster: str = "") -> Iterator[Facts | Refuse
     """
     name = str(path)
     found = False
-    for number, record in _records(read_text(path, name).splitlines()):
+    text = read_text(path, name)
+    records = list(_records(text.splitlines()))
+    for number, record in records:
         found = True
+        job = _JOB.match(record[0])
+        if not text.endswith("\n") and record is records[-1][1] and job is not None:
+            yield Refused(line=number, row=job["job"], why=CUT)
+            continue
         one = _one(number, record, zone, cluster)
         if one is not None:
             yield one
@@ -103,7 +109,8 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
         cluster=cluster,
         job=job["job"],
         raw=job["job"],
-        attempt=f"{start:.0f}",
+        attempt=datetime.strptime(started[-1]["time"], _FORMAT).isoformat(),
+        clock="local",
         start=start,
         end=max(end, start),
         seconds=max(end - start, 0.0),

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from costcalc.base.reading import read_text
-from costcalc.fleet.facts import Facts, Refused, State
+from costcalc.fleet.facts import CUT, Facts, Refused, State
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.sacct import seconds_of
 
 _NODES = re.compile(r"[(+]\(?([\w.-]+):")
+_FORMAT = "%a %b %d %H:%M:%S %Y"
 _GPUS = re.compile(r"ngpus=(\d+)")
 
 
@@ -29,8 +30,12 @@ def jobs(path: Path, zone: tzinfo, cluster: str = "") -> Iterator[Facts | Refuse
     found = _json(text, name) if text.lstrip().startswith("{") else _plain(text)
     if not found:
         raise refuse(name, "expected the output of qstat -x -f, with or without -F json")
+    last = None if text.endswith("\n") or text.lstrip().startswith("{") else [*found][-1]
     for job, said in found.items():
-        yield from _one(job, said, zone, cluster)
+        if job == last:
+            yield Refused(line=len(text.splitlines()), row=job[:40], why=CUT)
+        else:
+            yield from _one(job, said, zone, cluster)
 
 
 def _json(text: str, name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -86,6 +91,7 @@ def _one(
         lacks = "resources_used.walltime" if seconds is None else "stime"
         yield Refused(line=None, row=job[:40], why=f"{lacks}: not there, or no time")
         return
+    printed = _printed(said.get("stime"))
     held = str(said.get("exec_vnode") or "")
     counts = [int(n) for n in _GPUS.findall(held)]
     devices = float(sum(counts)) if counts else number(str(asked.get("ngpus", "0"))) or 0.0
@@ -96,7 +102,8 @@ def _one(
         cluster=cluster or server,
         job=identifier,
         raw=job,
-        attempt=f"{start:.0f}",
+        attempt=printed or f"{start:.0f}",
+        clock="local" if printed else "absolute",
         start=start,
         end=start + seconds,
         seconds=seconds,
@@ -137,7 +144,14 @@ def _time(text: object, zone: tzinfo) -> float | None:
     bare = str(text or "").strip()
     if bare.isdecimal():
         return float(bare)
+    printed = _printed(bare)
+    found = printed and datetime.fromisoformat(printed).replace(tzinfo=zone).timestamp()
+    return found or None
+
+
+def _printed(text: object) -> str | None:
+    """A time as it stands, which says no zone."""
     try:
-        return datetime.strptime(bare, "%a %b %d %H:%M:%S %Y").replace(tzinfo=zone).timestamp()
+        return datetime.strptime(str(text or "").strip(), _FORMAT).isoformat()
     except ValueError:
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.fleet.facts import Facts, Refused, State
+from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
 from costcalc.report.importing.tres import accelerators
@@ -38,6 +38,9 @@ _STATES: tuple[tuple[tuple[str, ...], State], ...] = (
     (("SUSPENDED",), "suspended"),
     ((*sacct.RUNNING, "COMPLETING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED"), "running"),
     (("FAILED", "OUT_OF_ME", "BOOT_FAIL"), "failed"),
+)
+_CUT = (
+    "its line has no end: was the file cut off? its {} was left out, what stands before it counted"
 )
 _SHARDS = re.compile(r"(?:^|,)gres/shard=(\d+)")
 _MODEL = re.compile(r"(?:^|[\s,;])model[=:]\s*([\w./+-]+)")
@@ -94,7 +97,7 @@ def rows(lines: Iterable[str], name: str) -> Iterator[Row | Refused]:
     wanted = {c.lower(): c for group in sacct.NEEDED for c in group}
     wanted |= {c.lower(): c for c in (*sacct.OTHERS, *COLUMNS)}
     head: list[str] = []
-    at_job = 0
+    at_job, ends = 0, False
     for number_, line in enumerate(lines, 1):
         cells = line.replace("\0", "").rstrip("\r\n").split("|")
         if not head:
@@ -109,7 +112,11 @@ def rows(lines: Iterable[str], name: str) -> Iterator[Row | Refused]:
                 )
                 raise refuse(name, said, number_)
             at_job = head.index("JobID" if "JobID" in head else "JobIDRaw")
+            ends = line.endswith("\n")
             continue
+        if ends and len(cells) == len(head) and not line.endswith("\n"):
+            cells[-1] = ""  # all others were ended by a bar
+            yield Refused(line=number_, row=cells[at_job][:40], why=_CUT.format(head[-1]))
         if len(cells) != len(head):
             if line.strip():
                 more = "; a name with a | in it?" if len(cells) > len(head) else "; cut off?"
@@ -147,7 +154,9 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
     if seconds and (sacct.tres_of(row) or times["Start"]):
-        yield _facts(row, seconds, joules, state, times, reading)
+        said = (row, *steps) if joules is not None else ()
+        told = sum(bool(sacct.joules_of(one, name, [])) for one in said)
+        yield _facts(row, seconds, joules, told, state, times, reading)
 
 
 _TIMES = ("Submit", "Start", "End")
@@ -157,6 +166,7 @@ def _facts(
     row: Row,
     seconds: float,
     joules: float | None,
+    steps: int,
     state: State,
     times: dict[str, float | None],
     reading: Reading,
@@ -172,18 +182,20 @@ def _facts(
     lasted = seconds + (sacct.seconds_of(row.get("Suspended")) or 0.0)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + lasted
-    why = found.why
+    why, faulty = found.why, False
     if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
+        faulty = True
     model = _MODEL.search(row.get("Comment", ""))
     submit = times["Submit"]
     first = start if times["Start"] is not None else submit
+    printed = as_printed(row.get("Start" if times["Start"] is not None else "Submit", ""))
     return Facts(
         source="slurm",
         cluster=row.get("Cluster") or reading.cluster,
         job=sacct.job_of(row),
         raw=row.get("JobIDRaw", ""),
-        attempt=f"{first or 0:.0f}",
+        attempt=printed or f"{first or 0:.0f}",
         start=start,
         end=end,
         seconds=seconds,
@@ -202,10 +214,28 @@ def _facts(
         cpus=number(row.get("NCPUS")),
         joules=joules,
         scope=None if joules is None else "node",
-        meter=None if joules is None else "Slurm's energy plugin",
+        meter=None if joules is None else PLUGIN,
         whole_nodes=joules is not None,
+        steps=steps,
+        faulty=faulty,
+        clock="local" if printed else "absolute",
         why=why,
     )
+
+
+def as_printed(text: str) -> str | None:
+    """A time that says no zone, as it stands; None where it says one, or there is none.
+
+    >>> as_printed("2026-10-05 10:00:00"), as_printed("2026-10-05T10:00:00+02:00"), as_printed("17")
+    ('2026-10-05T10:00:00', None, None)
+    """
+    if text.strip().isdecimal():
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found.isoformat() if found.tzinfo is None else None
 
 
 def _time(text: str, zone: tzinfo) -> float | None:

@@ -1,0 +1,367 @@
+"""What a later import knows less is kept: ends, meters, names; and one attempt by two clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump, rows
+from sqlalchemy import select, text
+
+from costcalc.cli import OK, run
+from costcalc.fleet import tables
+from costcalc.fleet.facts import Facts, Refused
+from costcalc.fleet.importing import lsf, pbs
+from costcalc.fleet.importing.slurm import Reading, attempts
+from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.metering import Reading as Meter
+from costcalc.fleet.metering import read_meters
+from costcalc.fleet.taking import Taken, take
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with memory() as made:
+        yield made
+
+
+KEPT = "; what the ledger has is kept"
+BATCH = line(JobID="1.batch", ConsumedEnergyRaw="18000000")
+STEP = line(JobID="1.0", ConsumedEnergyRaw="3600000")
+TWO_NODES = "gres/gpu=8,node=2"
+
+
+# --- what a row leaves out -----------------------------------------------------------------------
+
+
+def test_a_job_without_its_step_keeps_its_meter(ledger: Ledger) -> None:
+    """5 kWh of 18 MJ by the batch step; the dump that was cut before that row says none."""
+    imported(ledger, cluster(), line(), BATCH)
+    taken = imported(ledger, cluster(), line())
+    assert (taken.counted.known, taken.counted.corrected, taken.refused) == (1, 0, 0)
+    assert taken.lines() == [
+        "0 jobs added, 0 corrected, 1 known already, 0 rows refused",
+        "left out by the source, and kept as the ledger had it: meter of 1",
+    ]
+    (row,) = rows(ledger)
+    assert (row.meter, row.metered) == ("Slurm's energy plugin", pytest.approx(5.0))
+
+
+def test_a_job_with_some_of_its_steps_keeps_the_sum_of_all(ledger: Ledger) -> None:
+    """On two nodes steps add up: 18 + 3.6 MJ are 6 kWh; the dump that lacks one says 5."""
+    job = line(AllocTRES=TWO_NODES, NNodes="2", NodeList="gpu[01-02]")
+    imported(ledger, cluster(), job, BATCH, STEP)
+    for _ in range(2):
+        imported(ledger, cluster(), job, BATCH)
+        assert [row.metered for row in rows(ledger)] == [pytest.approx(6.0)]
+    # as many rows that say another thing are a correction
+    imported(ledger, cluster(), job, BATCH, STEP.replace("3600000", "7200000"))
+    assert [row.metered for row in rows(ledger)] == [pytest.approx(7.0)]
+
+
+def test_a_meter_that_was_wrong_is_not_kept(ledger: Ledger) -> None:
+    """A counter that wrapped is read and refused: that is more than a row without one says."""
+    imported(ledger, cluster(), line(), BATCH)
+    imported(ledger, cluster(), line(ConsumedEnergyRaw=str(2**40)))  # 150 MW
+    (row,) = rows(ledger)
+    assert row.meter is None
+    assert row.why == "the energy counter wrapped: more than any node draws"
+
+
+def test_a_correction_of_other_fields_keeps_the_meter(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(), BATCH)
+    taken = imported(ledger, cluster(), line(Account="physics"))
+    assert taken.counted.corrected == 1
+    (row,) = rows(ledger)
+    assert (row.account, row.metered, row.cost) == ("physics", pytest.approx(5.0), 8.0)
+
+
+def test_columns_that_a_dump_lacks_take_nothing_back(ledger: Ledger) -> None:
+    """8 device-hours at the account's dollar each: 8, also after a dump without the account."""
+    imported(ledger, cluster(), line(Account="physics", Comment="model=llama"))
+    taken = imported(
+        ledger, cluster(),
+        line(Account="", User="", Comment="", AllocTRES="", NodeList="", Partition=""),
+    )  # fmt: skip
+    assert taken.counted.known == 1
+    assert taken.lines()[1:] == [
+        "left out by the source, and kept as the ledger had it: account of 1, devices of 1, "
+        "model of 1, node_list of 1, partition of 1, user of 1"
+    ]
+    (row,) = rows(ledger)
+    assert (row.account, row.user, row.device_hours, row.cost) == ("physics", "anna", 8.0, 8.0)
+
+
+def test_a_name_that_is_to_be_hashed_is_not_kept(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line())
+    imported(ledger, cluster(FLEET + "privacy: {users: hash}\n"), line(User=""))
+    assert [row.user for row in rows(ledger)] == [None]
+
+
+def test_less_time_without_a_meter_is_not_more(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(), BATCH)
+    taken = imported(ledger, cluster(), line(ElapsedRaw="3600"))
+    assert [one.why for one in taken.shown] == [
+        "it says 3600 s and no energy, and the ledger 7200 s that were metered" + KEPT
+    ]
+    assert [row.metered for row in rows(ledger)] == [pytest.approx(5.0)]
+
+
+# --- what is over --------------------------------------------------------------------------------
+
+RUNNING = line(State="RUNNING", End="Unknown", ElapsedRaw="3600")
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "CANCELLED by 0", "TIMEOUT"])
+def test_what_has_ended_does_not_run_again(ledger: Ledger, state: str) -> None:
+    imported(ledger, cluster(), line(State=state))
+    (before,) = rows(ledger)
+    for said in ("RUNNING", "SUSPENDED"):
+        taken = imported(ledger, cluster(), RUNNING.replace("RUNNING", said))
+        assert (taken.counted.corrected, taken.refused) == (0, 1)
+        assert [(one.row, one.why) for one in taken.shown] == [
+            ("1", f"it says {said.lower()}, and the ledger that it ended ({before.state}): "
+                  f"an older dump?{KEPT}")
+        ]  # fmt: skip
+    assert rows(ledger) == [before]
+    with ledger.reading() as connection:
+        assert len(list(connection.execute(select(tables.refused)))) == 2
+
+
+def test_two_dumps_put_together_the_newer_first(ledger: Ledger) -> None:
+    taken = imported(ledger, cluster(), line(), RUNNING)
+    assert (taken.counted.added, taken.refused) == (1, 1)
+    assert [(row.state, row.seconds) for row in rows(ledger)] == [("completed", 7200.0)]
+
+
+def test_what_runs_has_run_for_longer(ledger: Ledger) -> None:
+    imported(ledger, cluster(), RUNNING.replace("|3600|", "|5400|"))
+    taken = imported(ledger, cluster(), RUNNING)
+    assert [one.why for one in taken.shown] == [
+        f"it says 3600 s so far, and the ledger 5400 s: older?{KEPT}"
+    ]
+    later = imported(ledger, cluster(), line())
+    assert (later.counted.corrected, later.refused) == (1, 0)
+
+
+def test_another_attempt_of_a_job_that_ended_may_run(ledger: Ledger) -> None:
+    imported(ledger, cluster(), line(State="NODE_FAIL"))
+    imported(
+        ledger, cluster(),
+        line(State="RUNNING", Submit="2026-10-05T12:00:00", Start="2026-10-05T13:00:00", End=""),
+    )  # fmt: skip
+    assert [row.state for row in rows(ledger)] == ["node_fail", "running"]
+
+
+# --- a file that was cut -------------------------------------------------------------------------
+
+
+def test_a_file_that_ends_within_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 800 of 18 000 000 J: the last number is cut, and nothing else tells."""
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").write_text(FLEET)
+    told = dump(line(JobID="7"), line(JobID="8", ConsumedEnergyRaw="18000000"))
+    whole = "\n".join(one.removesuffix("|Comment").removesuffix("|") for one in told) + "\n"
+    assert run(["fleet", "init"]) == OK
+    for name, told, refused, metered in (
+        ("shorter", whole[:-5], 1, None),
+        ("cut", whole[:-1], 1, None),
+        ("whole", whole, 0, pytest.approx(5.0)),
+        ("again", whole[:-4], 1, pytest.approx(5.0)),  # and the whole is not forgotten
+        ("windows", whole.replace("\n", "\r\n"), 0, pytest.approx(5.0)),
+    ):
+        Path(name).write_text(told, newline="")
+        capsys.readouterr()
+        assert run(["fleet", "import", "slurm", name]) == OK
+        said = capsys.readouterr().err
+        assert f"{refused} rows refused" in said
+        assert refused == (
+            "  line 3: 8: its line has no end: was the file cut off? its ConsumedEnergyRaw was "
+            "left out, what stands before it counted" in said
+        )
+        with Ledger.open("sqlite:///fleet.db") as ledger:
+            (_, eight) = rows(ledger)
+        assert (eight.device_hours, eight.metered) == (8.0, metered)
+
+
+def test_lines_of_a_list_have_no_ends(ledger: Ledger) -> None:
+    assert not any(isinstance(one, Refused) for one in read_dump(line(JobID="7")))
+
+
+PBS = """Job Id: 1.server
+    job_state = F
+    queue = gpu
+    exec_vnode = (n1:ncpus=8:ngpus=4)
+    stime = Mon Oct  5 10:00:00 2026
+    Exit_status = 0
+    resources_used.walltime = 02:00:0"""
+
+
+def test_a_dump_of_pbs_that_ends_within_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "qstat.txt"
+    file.write_text(PBS + "0\n")
+    assert [type(one) for one in pbs.jobs(file, ZoneInfo("UTC"))] == [Facts]
+    file.write_text(PBS)
+    assert list(pbs.jobs(file, ZoneInfo("UTC"))) == [
+        Refused(
+            line=7,
+            row="1.server",
+            why="the file ends within it, without a line end: was it cut off? if it is whole, "
+            "end the line",
+        )
+    ]
+
+
+LSF = """Job <12>, User <anna>, Project <p>, Command <x>
+Mon Oct  5 09:00:00 2026: Submitted from host <h>, Queue <gpu>;
+Mon Oct  5 10:00:00 2026: Dispatched to <n1>;
+Mon Oct  5 12:00:00 2026: Completed <exit>; TERM_RUNLIM"""
+
+
+def test_a_dump_of_lsf_that_ends_within_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "bacct.txt"
+    file.write_text(LSF + "IT\n")
+    assert [one.state for one in lsf.jobs(file, ZoneInfo("UTC")) if isinstance(one, Facts)] == [
+        "timeout"
+    ]
+    file.write_text(LSF)
+    assert [(one.line, one.row) for one in lsf.jobs(file, ZoneInfo("UTC"))] == [(1, "12")]  # type: ignore[union-attr]
+
+
+# --- one attempt by two clocks -------------------------------------------------------------------
+
+
+def by_clock(ledger: Ledger, zone: str, *lines: str) -> Taken:
+    found = attempts(dump(*lines), "x", Reading(zone=ZoneInfo(zone)))
+    of = cluster(FLEET.replace("Europe/Berlin", zone))
+    return take(ledger, of, found, source="slurm", name="x")
+
+
+#: the same job as sacct prints it with SLURM_TIME_FORMAT=%s where it is two hours east: 10:00 CEST
+SECONDS = line(Submit="1791183600", Start="1791187200", End="1791194400")
+
+
+def starts(ledger: Ledger) -> Sequence[float]:
+    return [row.start for row in rows(ledger)]
+
+
+def test_a_zone_that_is_corrected_corrects_the_jobs(ledger: Ledger) -> None:
+    """10:00 in UTC is 1791194400; in Berlin it is two hours earlier."""
+    by_clock(ledger, "UTC", line(), line(JobID="2"), BATCH)
+    for zone, start in (("Europe/Berlin", 1791187200.0), ("UTC", 1791194400.0)):
+        taken = by_clock(ledger, zone, line(), line(JobID="2"))
+        assert (taken.counted.added, taken.counted.corrected) == (0, 2)
+        assert starts(ledger) == [start, start]
+    assert by_clock(ledger, "UTC", line(), line(JobID="2")).counted.known == 2
+
+
+def test_attempts_that_lie_as_far_apart_as_the_zones(ledger: Ledger) -> None:
+    """The second starts when the first did by the other clock; they come one by one."""
+    first = line(End="2026-10-05T11:00:00", ElapsedRaw="3600")
+    second = line(Start="2026-10-05T12:00:00", End="2026-10-05T13:00:00", ElapsedRaw="3600")
+    by_clock(ledger, "Europe/Berlin", first, second)
+    assert starts(ledger) == [1791187200.0, 1791194400.0]
+    by_clock(ledger, "UTC", first)
+    assert sorted(starts(ledger)) == [1791194400.0, 1791194400.0]
+    by_clock(ledger, "UTC", second)
+    assert sorted(starts(ledger)) == [1791194400.0, 1791201600.0]
+
+
+def test_sacct_itself_and_a_dump_tell_of_one_job(ledger: Ledger) -> None:
+    by_clock(ledger, "Europe/Berlin", line())
+    assert by_clock(ledger, "Europe/Berlin", SECONDS).counted.known == 1
+    assert by_clock(ledger, "Europe/Berlin", line()).counted.known == 1
+
+
+def test_absolute_times_win_over_a_wrong_zone(ledger: Ledger) -> None:
+    by_clock(ledger, "UTC", line())
+    assert by_clock(ledger, "UTC", SECONDS).counted.corrected == 1
+    assert starts(ledger) == [1791187200.0]
+    taken = by_clock(ledger, "UTC", line())
+    assert [one.why for one in taken.shown] == [
+        "it starts 2 h apart from what the ledger has in absolute time: is fleet.yaml's timezone "
+        f"that of the dump?{KEPT}"
+    ]
+    assert starts(ledger) == [1791187200.0]
+
+
+def test_a_wrong_zone_after_absolute_times(ledger: Ledger) -> None:
+    by_clock(ledger, "UTC", SECONDS)
+    taken = by_clock(ledger, "UTC", line())
+    assert (taken.counted.added, taken.refused) == (0, 1)
+    assert len(rows(ledger)) == 1
+
+
+def test_summer_time_between_submission_and_start(ledger: Ledger) -> None:
+    """Clocks go back on 25 October: by Berlin's the job was submitted at +2 h and ended at +1."""
+    job = line(
+        Submit="2026-10-24T23:00:00", Start="2026-10-25T01:00:00", End="2026-10-25T09:00:00",
+        ElapsedRaw="28800",
+    )  # fmt: skip
+    seconds = line(Submit="1792882800", Start="1792890000", End="1792918800", ElapsedRaw="28800")
+    by_clock(ledger, "UTC", seconds)
+    assert by_clock(ledger, "Europe/Berlin", job).refused == 1
+    assert len(rows(ledger)) == 1
+
+
+def test_another_attempt_is_not_taken_for_another_clock(ledger: Ledger) -> None:
+    """Two hours later to the second, and submitted when it was requeued: at no hour's distance."""
+    by_clock(ledger, "UTC", SECONDS)
+    again = line(
+        Submit="2026-10-05T12:00:07", Start="2026-10-05T12:30:00", End="2026-10-05T14:30:00"
+    )
+    assert by_clock(ledger, "UTC", again).counted.added == 1
+
+
+def test_a_ledger_of_before_knows_its_jobs_again(tmp_path: Path) -> None:
+    """Version 3 named attempts by seconds, and knew neither clock nor steps."""
+    file = str(tmp_path / "old.db")
+    with Ledger.open(file, create=True) as ledger:
+        by_clock(ledger, "UTC", line(), line(JobID="2"))
+        with ledger.writing() as connection:
+            connection.execute(text("UPDATE jobs SET attempt = '1791194400'"))
+            connection.execute(text("ALTER TABLE jobs DROP COLUMN clock"))
+            connection.execute(text("ALTER TABLE jobs DROP COLUMN steps"))
+            connection.execute(text("DROP TABLE counters"))
+            connection.execute(text("UPDATE about SET value = '3' WHERE key = 'version'"))
+    with Ledger.open(file) as ledger:
+        assert by_clock(ledger, "UTC", line()).counted.known == 1
+        taken = by_clock(ledger, "Europe/Berlin", line(), line(JobID="2"))
+        assert (taken.counted.added, taken.counted.corrected) == (0, 2)
+        assert starts(ledger) == [1791187200.0, 1791187200.0]
+
+
+def test_what_was_metered_over_other_times_is_let_go(ledger: Ledger) -> None:
+    """Half a kilowatt a device over the hours that a wrong zone gave: asked for anew."""
+    by_clock(ledger, "UTC", line())
+    (before,) = rows(ledger)
+    told = [
+        Meter(
+            source=source, cluster="c", job="1", attempt=before.attempt, meter=meter,
+            scope="boards", joules=joules, seconds=7200.0,
+        )
+        for source, meter, joules in (
+            ("prometheus", "DCGM (Prometheus, by job)", 4 * 500 * 7200.0),
+        )
+    ]  # fmt: skip
+    read_meters(ledger, cluster(), iter(told), source="prometheus", name="x")
+    assert [row.metered for row in rows(ledger)] == [pytest.approx(4.0)]
+    by_clock(ledger, "Europe/Berlin", line())
+    assert [(row.metered, row.meter) for row in rows(ledger)] == [(None, None)]
+
+
+def test_starts_by_pbs_and_lsf_are_kept_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "q.txt").write_text(PBS + "0\n")
+    (tmp_path / "b.txt").write_text(LSF + "IT\n")
+    for zone in ("UTC", "Europe/Berlin"):
+        found = [
+            *pbs.jobs(tmp_path / "q.txt", ZoneInfo(zone)),
+            *lsf.jobs(tmp_path / "b.txt", ZoneInfo(zone)),
+        ]
+        assert [one.attempt for one in found if isinstance(one, Facts)] == [
+            "2026-10-05T10:00:00"
+        ] * 2
