@@ -269,5 +269,11 @@ def _known_by(connection: Connection) -> None:
 
 
 #: from an empty database up; a version is the number of steps that were made
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _ends, _parts, _grid_hours, _known_by)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _first,
+    _ends,
+    _parts,
+    _grid_hours,
+    _known_by,
+)
 VERSION = len(MIGRATIONS)
