@@ -38,17 +38,17 @@ def command(
     Our options come first. A run file is found where the script has costcalc track --run FILE, or
     a line # costcalc: FILE.
     """
-    from costcalc.fleet.requests import request
-    from costcalc.fleet.requests import words as read
+    from costcalc.fleet.requests import submission
+    from costcalc.fleet.sbatch_options import words as read
     from costcalc.fleet.submitting import over, quoted
 
     given = read(words)
-    late = [name for name in _OWN if name.removeprefix("--") in given.options]
+    late = [name for name in given.typed if name in _OWN]
     if late:
         raise options.wrong(late[0], "goes before the options of sbatch")
     known = cluster(config)
-    text = "" if "wrap" in given.options else _script(given.script)
-    asked = request(text, given.options, given.script or "sbatch")
+    text = given.wrapped if given.wrapped is not None else _script(given.script)
+    asked = submission(text, given, os.environ, given.script or "sbatch")
     folder = Path(given.script).parent if given.script else Path()
     found = quoted(known, asked, folder, run)
     print("\n".join(f"costcalc: {line}" for line in found.lines()), file=sys.stderr)

@@ -54,6 +54,11 @@ class Partition(Section):
         "others (it has its devices' part), or has to itself (exclusive); or its boards alone",
     )
     cpus: Count | None = key("processors in a node, as the scheduler counts them")
+    threads: Count = Field(
+        2,
+        description="processors that the scheduler counts of a core, which it gives whole: 1 "
+        "without hyper-threading; for what a request can cost at most",
+    )
     cpu_hour: Annotated[Money, money("an amount of money")] | None = key(
         "what a processor-hour costs, of jobs without devices"
     )

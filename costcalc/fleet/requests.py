@@ -1,187 +1,290 @@
-"""What a batch script asks of Slurm: devices, time limit, partition, account, tasks of an array.
+"""What a batch script asks of Slurm, at most: nodes, devices, processors, time, tasks of an array.
 
-``#SBATCH`` lines are read as sbatch reads them, up to the first command; the command line wins.
-Source of the options and of their short forms: Slurm's sbatch(1).
+Where Slurm has a choice (nodes of ``-N 2-4``, how tasks are spread) it is the most that it may
+give.  Source of the options: Slurm's sbatch(1); that a job without a number of nodes has no more
+of them than tasks: src/slurmctld/job_mgr.c of Slurm (JOB_IMPLICIT_MAX_NODES).
 """
 
 from __future__ import annotations
 
+import math
 import re
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.fleet.nodes import expanded
+from costcalc.fleet.sbatch_options import UNKNOWN, Words, components, translated
+from costcalc.report.importing.tres import OTHERS, SHARES
 
-_SHORT = {
-    "A": "account", "a": "array", "c": "cpus-per-task", "G": "gpus", "J": "job-name",
-    "N": "nodes", "n": "ntasks", "p": "partition", "q": "qos", "t": "time",
-}  # fmt: skip
-#: short options without a value; all others have one
-_FLAGS = frozenset("hHIkOQsvVW")
-_LONG_FLAGS = frozenset(
-    {
-        "contiguous", "exclusive", "get-user-env", "help", "hold", "ignore-pbs", "nice", "no-kill",
-        "no-requeue", "overcommit", "oversubscribe", "parsable", "propagate", "quiet", "reboot",
-        "requeue", "spread-job", "test-only", "usage", "use-min-nodes", "verbose", "version",
-        "wait",
-    }
-)  # fmt: skip
-_GRES = re.compile(r"(?:gres[/:])?gpu(?::(?P<kind>[\w.-]*[A-Za-z][\w.-]*))?(?:[:=](?P<n>\d+))?")
-_GPUS = re.compile(r"(?:(?P<kind>[\w.-]*[A-Za-z][\w.-]*):)?(?P<n>\d+)")
+_MANY = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
+_ITEM = re.compile(
+    rf"(?:gres[/:])?(?P<name>gpu|{'|'.join((*OTHERS, *SHARES))})"
+    r"(?:[:/](?P<kind>[\w.-]*[A-Za-z][\w.-]*))?(?:[:=](?P<n>\d+)(?P<many>[kmgtpKMGTP]?))?"
+)
+_GPUS = re.compile(r"(?:(?P<kind>[\w.-]*[A-Za-z][\w.-]*)(?:[:=]|$))?(?P<n>\d*)")
 _TRACKED = re.compile(r"costcalc\s+track\s+(?:[^\n]*?\s)?--run[=\s]\s*(?P<file>[^\s;&|]+)")
 _NAMED = re.compile(r"^#\s*costcalc:\s*(?P<file>\S+)\s*$", re.MULTILINE)
+_NO_LIMIT = ("UNLIMITED", "INFINITE", "-1")
+#: with these Slurm may take more processors than tasks need (slurm.conf, MaxMemPerCPU; sbatch, -B)
+_MORE_CPUS = (
+    "mem", "mem-per-cpu", "extra-node-info", "sockets-per-node", "cores-per-socket",
+)  # fmt: skip
+#: with these each processor is a core of its own
+_WHOLE_CORES = ("threads-per-core", "ntasks-per-core", "hint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for, of one task of an array; None is not said.  ``seconds``: the limit."""
+    """The most that one component asks for, of one task of an array; None is not said.
 
-    devices: float
-    kind: str | None
-    seconds: float | None
+    ``tres``: its devices, as a scheduler would count them; ``cpus``: tasks, processors of each and
+    the fewest of a node, None where only its nodes bound them, ``cores`` where each is a core of
+    its own; ``whole``: nodes with all that is in them; ``seconds``: the limit; ``unbounded``: why
+    no more can be told.
+    """
+
+    tres: str
     nodes: int
-    partition: str | None
+    cpus: tuple[int, int, int] | None
+    cores: bool
+    whole: bool
+    seconds: float | None
+    partitions: tuple[str, ...]
     account: str | None
+    clusters: str | None = None
     tasks: int = 1
+    unbounded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The components of a submission, mostly one, and the run file that its script names."""
+
+    parts: tuple[Request, ...]
     run_file: str | None = None
 
 
-@dataclass(slots=True)
-class Words:
-    """A command line of sbatch: its options by their long names, the script, and its arguments."""
-
-    options: dict[str, str] = field(default_factory=dict)
-    script: str | None = None
-    arguments: list[str] = field(default_factory=list)
-
-
-def words(given: Sequence[str]) -> Words:
-    """The options and the script of an sbatch command line.
-
-    >>> found = words(["-p", "gpu", "--time=1:00:00", "-N2", "train.sh", "--lr", "1"])
-    >>> found.options, found.script, found.arguments
-    ({'partition': 'gpu', 'time': '1:00:00', 'nodes': '2'}, 'train.sh', ['--lr', '1'])
-    """
-    made, left = Words(), list(given)
-    while left:
-        word = left.pop(0)
-        if not word.startswith("-") or word == "-":
-            made.script, made.arguments = word, left
-            break
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            if not equals and name not in _LONG_FLAGS:
-                value = left.pop(0) if left else ""
-        else:
-            letter, value = word[1], word[2:]
-            name = _SHORT.get(letter, letter)
-            if letter not in _FLAGS and not value:
-                value = left.pop(0) if left else ""
-        made.options[name] = value
-    return made
-
-
-def directives(text: str) -> dict[str, str]:
-    """The options of the ``#SBATCH`` lines of a script.
-
-    >>> directives("#!/bin/bash\\n#SBATCH -t 60 --gpus=4 # four\\nsrun x\\n#SBATCH -t 1")
-    {'time': '60', 'gpus': '4'}
-    """
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        bare = line.strip()
-        if bare and not bare.startswith("#"):
-            break
-        if bare.startswith("#SBATCH"):
-            try:
-                said = shlex.split(bare.removeprefix("#SBATCH"), comments=True)
-            except ValueError:
-                continue
-            found |= words(said).options
-    return found
-
-
-def request(text: str, options: Mapping[str, str], name: str = "script") -> Request:
-    """What a script with the options of its command line asks for.
+def submission(
+    text: str, given: Words, variables: Mapping[str, str], name: str = "script"
+) -> Submission:
+    """What a script asks for with its command line and the environment.
 
     Raises:
-        InputError: an option that cannot be read.
+        InputError: options that cannot be read, all of them.
     """
-    said = {**directives(text), **options}
-    faults: list[Problem] = []
-    nodes = _number(said, "nodes", 1, name, faults)
-    tasks = _number(said, "ntasks", 0, name, faults)
-    if not tasks:
-        tasks = nodes * _number(said, "ntasks-per-node", 1, name, faults)
-    devices, kind = _devices(said, nodes, tasks, name, faults)
-    seconds = None
-    if "time" in said and said["time"].upper() not in ("UNLIMITED", "INFINITE", "0"):
-        seconds = limit(said["time"])
-        if seconds is None:
-            faults.append(_fault("time", "a limit such as 90, 2:30:00 or 1-12", said, name))
-    many = 1
-    if "array" in said:
-        many = array(said["array"]) or 0
-        if not many:
-            faults.append(_fault("array", "indices such as 0-15%4", said, name))
+    parts, faults = [], []
+    said = components(text, given, variables, name)
+    for one in said:
+        try:
+            parts.append(request(one, name))
+        except InputError as error:
+            faults += [problem for problem in error.problems if problem not in faults]
     if faults:
         raise InputError(faults)
+    other = translated(text)
+    if other and not any("ignore-pbs" in one for one in said):
+        why = f"sbatch reads its {other} lines too; give --ignore-pbs"
+        parts = [replace(one, unbounded=one.unbounded or why) for one in parts]
     found = _TRACKED.search(text) or _NAMED.search(text)
+    return Submission(tuple(parts), found["file"].strip("\"'") if found else None)
+
+
+def request(said: Mapping[str, str], name: str = "script") -> Request:
+    """What the options of one component ask for.
+
+    Raises:
+        InputError: options that cannot be read.
+
+    >>> found = request({"gres": "gpu:1", "ntasks": "16", "ntasks-per-node": "1", "time": "60"})
+    >>> found.nodes, found.tres
+    (16, 'gres/gpu=16')
+    """
+    of = _Options(said, name)
+    nodes, tasks = of.shape()
+    devices = of.devices(nodes, tasks)
+    each = of.number("cpus-per-task") or of.of_tasks_cpus() or 1
+    per_node = max(of.number("mincpus") or 1, (of.number("ntasks-per-node") or 1) * each)
+    limit_, many = of.limit(), of.array()
+    if of.faults:
+        raise InputError(of.faults)
+    exclusive = said.get("exclusive", "no").lower()
+    whole = exclusive not in ("no", "user", "mcs", "oversubscribe")
+    whole = whole or "core-spec" in said or "thread-spec" in said or "gpus-per-socket" in said
+    whole = whole or "tres-per-socket" in said
+    rounded = any(key in said for key in _MORE_CPUS)
     return Request(
-        devices=float(devices),
-        kind=kind,
-        seconds=seconds,
+        tres=devices,
         nodes=nodes,
-        partition=said.get("partition"),
-        account=said.get("account"),
+        cpus=None if rounded else (max(tasks, nodes), each, per_node),
+        cores=any(key in said for key in _WHOLE_CORES),
+        whole=whole,
+        seconds=limit_,
+        partitions=tuple(p for p in said.get("partition", "").split(",") if p),
+        account=said.get("account") or None,
+        clusters=said.get("clusters") or None,
         tasks=many,
-        run_file=found["file"].strip("\"'") if found else None,
+        unbounded=of.unbounded(exclusive),
     )
 
 
-def _fault(key: str, expected: str, said: Mapping[str, str], name: str) -> Problem:
-    message = f'expected {expected}; got "{said[key][:40]}"'
-    return Problem(key=f"--{key}", message=message, file=name)
+class _Options:
+    """The options of a component; what cannot be read of them is kept in ``faults``."""
 
+    def __init__(self, said: Mapping[str, str], name: str) -> None:
+        self.said, self.name = said, name
+        self.faults: list[Problem] = []
 
-def _number(said: Mapping[str, str], key: str, usual: int, name: str, faults: list[Problem]) -> int:
-    """A count, of a range such as 2-4 its most."""
-    if key not in said:
-        return usual
-    last = said[key].partition("-")[2] or said[key]
-    if not last.isdecimal() or not int(last):
-        faults.append(_fault(key, "a number, 1 or more", said, name))
-        return usual
-    return int(last)
+    def fault(self, key: str, expected: str) -> None:
+        message = f'expected {expected}; got "{self.said[key][:40]}"'
+        problem = Problem(key=f"--{key}", message=message, file=self.name)
+        if problem not in self.faults:
+            self.faults.append(problem)
 
+    def number(self, key: str) -> int | None:
+        """A count; None where it is not said."""
+        if key not in self.said:
+            return None
+        text = self.said[key].strip()
+        if not re.fullmatch(r"\+?\d+", text) or not int(text):
+            self.fault(key, "a number, 1 or more")
+            return None
+        return int(text)
 
-def _devices(
-    said: Mapping[str, str], nodes: int, tasks: int, name: str, faults: list[Problem]
-) -> tuple[int, str | None]:
-    """How many devices in all, and of which kind where it is said."""
-    for key, times in (
-        ("gpus", 1), ("gpus-per-node", nodes), ("gpus-per-task", tasks), ("gres", nodes),
-    ):  # fmt: skip
-        if key not in said:
-            continue
-        found = _counted(said[key].split(","), _GRES if key == "gres" else _GPUS)
-        if found is None:
-            if key != "gres":
-                faults.append(_fault(key, "a number such as 4 or h100:4", said, name))
-            continue
-        return found[0] * times, found[1]
-    return 0, None
+    def most_nodes(self) -> int | None:
+        """The most nodes of ``--nodes``: 4, 2-4, 1-15:4, 1,5,9, 2k."""
+        if "nodes" not in self.said:
+            return None
+        found = [
+            re.fullmatch(r"(\d+)([kKmM]?)", one.strip())
+            for one in re.split("[-,:]", self.said["nodes"])
+        ]
+        counts = [int(one[1]) * _MANY[one[2].lower()] for one in found if one]
+        if len(counts) < len(found) or not max(counts):
+            self.fault("nodes", "a number, 1 or more")
+            return None
+        return max(counts)
 
+    def shape(self) -> tuple[int, int]:
+        """The most nodes and tasks."""
+        most, tasks = self.most_nodes(), self.number("ntasks")
+        per_node, listed = self.number("ntasks-per-node"), self.listed()
+        spread = self.layout()
+        gpus = sum(n for key in ("gpus", "tres-per-job") for _, n in self.items(key, quiet=True))
+        if tasks is None and spread > 1:
+            tasks = max(most or 1, listed) * spread
+        per_gpu, per_task = self.number("ntasks-per-gpu"), self.per_task()
+        if tasks is None and gpus and (per_gpu or per_task):
+            tasks = gpus * per_gpu if per_gpu else math.ceil(gpus / (per_task or 1))
+        if most is not None:
+            nodes = max(most, listed)
+        else:
+            needed = tasks or 1
+            if per_node and tasks and not self.scattered():
+                needed = math.ceil(tasks / per_node)
+            nodes = max(listed, needed, gpus)
+        return nodes, tasks or nodes * (per_node or 1)
 
-def _counted(items: Iterable[str], shape: re.Pattern[str]) -> tuple[int, str | None] | None:
-    total, kind = 0, None
-    for item in items:
-        match = shape.fullmatch(item.strip())
-        if match:
-            total += int(match["n"] or 1)
-            kind = match["kind"] or kind
-    return (total, kind) if total else None
+    def scattered(self) -> bool:
+        """Whether nodes may get fewer tasks than ``--ntasks-per-node``."""
+        keys = ("overcommit", "gpus", "gpus-per-task", "gpus-per-socket", "tres-per-task",
+                "tres-per-job", "tres-per-socket")  # fmt: skip
+        return any(key in self.said for key in keys)
+
+    def layout(self) -> int:
+        """How many tasks a node is taken to have where sockets, cores and threads are said (-B)."""
+        keys = ("sockets-per-node", "cores-per-socket", "threads-per-core")
+        if not {"extra-node-info", "nodes", "nodelist"} & self.said.keys():
+            return 1
+        parts = self.said.get("extra-node-info", "").split(":")
+        counts = [int(one) for one in parts if one.isdecimal()]
+        counts += [self.number(key) or 1 for key in keys]
+        return math.prod(counts or [1])
+
+    def listed(self) -> int:
+        """How many nodes are named."""
+        names = self.said.get("nodelist", "")
+        return 0 if "/" in names or "{" in names or not names else len(set(expanded(names)))
+
+    def per_task(self) -> int:
+        counts = [n for key in ("gpus-per-task", "tres-per-task") for _, n in self.items(key, True)]
+        return sum(counts)
+
+    def of_tasks_cpus(self) -> int:
+        """Processors a task, of ``--tres-per-task=cpu=4``."""
+        found = re.search(r"(?:^|,)cpu[=:](\d+)", self.said.get("tres-per-task", ""))
+        return int(found[1]) if found else 0
+
+    def items(self, key: str, quiet: bool = False) -> list[tuple[tuple[str, str], int]]:
+        """The devices that one option names: by resource and kind, and how many."""
+        if key not in self.said:
+            return []
+        plain, made = key.startswith("gpus"), []
+        for item in self.said[key].split(","):
+            found = (_GPUS if plain else _ITEM).fullmatch(item.strip())
+            if found is None or not item.strip():
+                if not quiet and (plain or re.match(r"\s*(gres[/:])?gpu\b", item)):
+                    self.fault(key, "a number such as 4 or h100:4" if plain else "gpu:h100:4")
+                continue
+            named = found.groupdict()
+            number = int(named["n"] or 1) * _MANY[(named.get("many") or "").lower()]
+            made.append(((named.get("name") or "gpu", named["kind"] or ""), number))
+        return made
+
+    def devices(self, nodes: int, tasks: int) -> str:
+        """The devices of all options, as a scheduler counts what it gave."""
+        found: dict[tuple[str, str], int] = {}
+        sums: dict[str, int] = {}
+        every = [
+            ("gpus", 1), ("gpus-per-node", nodes), ("gpus-per-task", tasks), ("gres", nodes),
+            ("tres-per-task", tasks), ("tres-per-job", 1), ("tres-per-node", nodes),
+        ]  # fmt: skip
+        for key, times in every:
+            of_key: dict[str, int] = {}
+            for (resource, kind), number in self.items(key):
+                of_key[resource] = of_key.get(resource, 0) + number * times
+                if kind:
+                    pair = resource, kind
+                    found[pair] = max(found.get(pair, 0), number * times)
+            for resource, number in of_key.items():
+                sums[resource] = max(sums.get(resource, 0), number)
+        if not sums.get("gpu") and "ntasks-per-gpu" in self.said:
+            sums["gpu"] = math.ceil(tasks / (self.number("ntasks-per-gpu") or 1))
+        for resource, most in sums.items():  # several kinds, each as often as any option has it
+            typed = sum(n for (name, _), n in found.items() if name == resource)
+            sums[resource] = max(most, typed)
+        texts = [f"gres/{name}:{kind}={n}" for (name, kind), n in found.items() if name == "gpu"]
+        return ",".join([*texts, *(f"gres/{name}={number}" for name, number in sums.items())])
+
+    def limit(self) -> float | None:
+        """The time limit in seconds, up to the next minute as Slurm has it."""
+        text = self.said.get("time", "").strip()
+        if "time" not in self.said or text.upper() in _NO_LIMIT:
+            return None
+        seconds = limit(text)
+        if seconds is None:
+            self.fault("time", "a limit such as 90, 2:30:00 or 1-12")
+            return None
+        return math.ceil(seconds / 60) * 60.0 or None  # 0 asks for no limit
+
+    def array(self) -> int:
+        """How many tasks an array has; 1 where there is none."""
+        if "array" not in self.said:
+            return 1
+        many = array(self.said["array"])
+        if not many:
+            self.fault("array", "indices such as 0-15%4")
+        return many or 1
+
+    def unbounded(self, exclusive: str) -> str:
+        """Why it cannot be told what it asks for at most; empty where it can."""
+        if UNKNOWN in self.said:
+            return f"{self.said[UNKNOWN]} is no option of sbatch that is known here"
+        if exclusive == "topo":
+            return "--exclusive=topo takes more than the nodes that it asks for"
+        if "nodefile" in self.said or re.search("[/{]", self.said.get("nodelist", "")):
+            return "its nodes are not named in --nodelist itself"
+        return "--external takes what it does not name" if "external" in self.said else ""
 
 
 def limit(text: str) -> float | None:
@@ -208,15 +311,15 @@ def limit(text: str) -> float | None:
 
 
 def array(text: str) -> int | None:
-    """How many tasks an array has.
+    """How many tasks an array has; how many of them run at once is no matter of what they cost.
 
-    >>> [array(t) for t in ("0-15%4", "1,3,5-9:2", "7", "x")]
-    [16, 5, 1, None]
+    >>> [array(t) for t in ("0-15%4", "1,3,5-9:2", "7", "x", "1-9:0")]
+    [16, 5, 1, None, None]
     """
     total = 0
-    for item in text.partition("%")[0].split(","):
+    for item in text.strip().strip("[]").partition("%")[0].split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", item.strip())
-        if match is None:
+        if match is None or match[3] == "0" * len(match[3] or "x"):
             return None
         first, last = int(match[1]), int(match[2] or match[1])
         total += max((last - first) // int(match[3] or 1) + 1, 0)

@@ -11,47 +11,66 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.human import digits, human
 from costcalc.calculator.calculate import estimate
 from costcalc.calculator.result import Estimate
+from costcalc.fleet.bounding import Bound, bound
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
-from costcalc.fleet.pricing import Pricing, Row
-from costcalc.fleet.requests import Request
+from costcalc.fleet.pricing import Pricing
+from costcalc.fleet.requests import Request, Submission
 from costcalc.fleet.sums import money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """A request costed; money in ``currency``, of all tasks of an array.
+    """A submission costed; money in ``currency``, of all components and all tasks of arrays.
 
     ``most``: what it can cost if it runs to its limit; None with ``why`` where that is not known.
     """
 
-    request: Request
+    parts: tuple[Request, ...]
+    bounds: tuple[Bound, ...]
     currency: str
-    most: float | None
-    energy: float | None
-    carbon: float | None
-    device: str | None
-    why: str = ""
     run_file: str | None = None
     estimated: Estimate | None = None
     not_estimated: str = ""
 
+    @property
+    def most(self) -> float | None:
+        """The money of all parts."""
+        return self._sum("cost")
+
+    @property
+    def why(self) -> str:
+        """Why the most is not known."""
+        return next((one.why for one in self.bounds if one.why), "")
+
+    def _sum(self, name: str) -> float | None:
+        total = 0.0
+        for asked, one in zip(self.parts, self.bounds, strict=True):
+            value = getattr(one, name)
+            if value is None:
+                return None
+            total += value * asked.tasks
+        return total
+
     def lines(self) -> list[str]:
         """What is said before it is submitted."""
-        asked = self.request
-        tasks = f"{asked.tasks} tasks of " if asked.tasks > 1 else ""
-        held = f"{asked.devices:g} × {self.device or asked.kind or 'devices'}"
-        limit = human(asked.seconds / 3600, "h") if asked.seconds else "no time limit"
-        told = [f"asks for {tasks}{held if asked.devices else 'no accelerator'}, {limit}"]
+        told = [
+            f"{'and ' if number else 'asks for '}{_held(*pair)}"
+            for number, pair in enumerate(zip(self.parts, self.bounds, strict=True))
+        ]
         if self.most is None:
             told.append(f"can cost at most: unknown: {self.why}")
         else:
             parts = [money(self.most, self.currency)]
-            parts += [human(self.energy, "kWh")] if self.energy is not None else []
-            parts += [human(self.carbon, "kgCO2e")] if self.carbon is not None else []
-            told.append(f"can cost at most: {', '.join(parts)}")
-        told += self._estimated()
-        return told
+            for name, unit in ("energy", "kWh"), ("carbon", "kgCO2e"):
+                value = self._sum(name)
+                parts += [human(value, unit)] if value is not None else []
+            told.append(
+                f"can cost at most: {', '.join(parts)}, and as much again if it is requeued"
+            )
+            notes = [note for one in self.bounds for note in one.notes]
+            told += [f"note: {note}" for note in dict.fromkeys(notes)]
+        return told + self._estimated()
 
     def _estimated(self) -> list[str]:
         if self.not_estimated:
@@ -62,7 +81,8 @@ class Quoted:
         parts = [human(results[key].value, results[key].unit) for key in _SHOWN]
         told = [f"{self.run_file}: estimated at {', '.join(parts)}"]
         wall = results["wall_clock"].value
-        if wall is not None and self.request.seconds and wall * 3600 > self.request.seconds:
+        limit = self.parts[0].seconds
+        if wall is not None and limit and wall * 3600 > limit:
             told.append(f"note: it will not end within its limit: {human(wall, 'h')} are estimated")
         return told
 
@@ -70,55 +90,47 @@ class Quoted:
 _SHOWN = ("wall_clock", "cost", "energy", "carbon_total")
 
 
-def quoted(cluster: Cluster, request: Request, folder: Path, run: Path | None = None) -> Quoted:
-    """What a request can cost on this cluster; ``folder``: where its script stands."""
+def _held(asked: Request, most: Bound) -> str:
+    """What a component asks for, in words."""
+    tasks = f"{asked.tasks} tasks of " if asked.tasks > 1 else ""
+    if most.devices:
+        held = f"{most.devices:g} × {most.device or 'devices'}"
+    elif "gres/" in asked.tres:
+        held = asked.tres
+    else:
+        cpus = f"{most.cpus:g} processors, " if most.cpus else ""
+        held = f"{cpus}no accelerator"
+    limit = human(asked.seconds / 3600, "h") if asked.seconds else "no time limit"
+    return f"{tasks}{held}, {limit}"
+
+
+def quoted(cluster: Cluster, asked: Submission, folder: Path, run: Path | None = None) -> Quoted:
+    """What a submission can cost on this cluster; ``folder``: where its script stands."""
     pricing, now = Pricing(cluster), time()
-    row, why = _at_most(pricing, request, now)
-    made, lacking = _run_file(pricing, request, folder, run, now)
-    times = float(request.tasks)
-
-    def most(name: str) -> float | None:
-        value = row.get(f"{name}_high") if row else None
-        return value * times if isinstance(value, float) else None
-
-    cost = most("cost")
+    made, lacking = _run_file(pricing, asked, folder, run, now)
     return Quoted(
-        request=request,
+        parts=asked.parts,
+        bounds=tuple(bound(pricing, one, now) for one in asked.parts),
         currency=cluster.fleet.currency,
-        most=cost,
-        energy=most("energy"),
-        carbon=most("carbon_total"),
-        device=str(row["device"]) if row and row["device"] else None,
-        why=why if cost is None else "",
-        run_file=str(run) if run else request.run_file,
+        run_file=str(run) if run else asked.run_file,
         estimated=made,
         not_estimated=lacking,
     )
 
 
-def _facts(request: Request, now: float) -> Facts:
+def _facts(asked: Request, now: float) -> Facts:
+    """What of the cluster holds for its run file: the place and price of the first component."""
     return Facts(
-        source="slurm", cluster="", job="", attempt="", start=now, end=now,
-        seconds=request.seconds or 1.0, state="running", account=request.account,
-        partition=request.partition, devices=request.devices, nodes=request.nodes,
-        kinds=(request.kind.lower(),) if request.kind else (),
+        source="slurm", cluster="", job="", attempt="", start=now, end=now, seconds=1.0,
+        state="running", account=asked.account, partition=",".join(asked.partitions) or None,
     )  # fmt: skip
 
 
-def _at_most(pricing: Pricing, request: Request, now: float) -> tuple[Row | None, str]:
-    if not request.devices:
-        return None, "it asks for no accelerator"
-    if request.seconds is None:
-        return None, "it has no time limit; give --time"
-    row = pricing.rows([_facts(request, now)]).rows[0]
-    return row, str(row["why"] or "")
-
-
 def _run_file(
-    pricing: Pricing, request: Request, folder: Path, run: Path | None, now: float
+    pricing: Pricing, asked: Submission, folder: Path, run: Path | None, now: float
 ) -> tuple[Estimate | None, str]:
     """The estimate of the run file, with the cluster's place and price where it says none."""
-    path = run or (folder / request.run_file if request.run_file else None)
+    path = run or (folder / asked.run_file if asked.run_file else None)
     if path is None:
         return None, ""
     from costcalc.base.reading import read_file
@@ -129,7 +141,7 @@ def _run_file(
         month = pricing.month(now)
         changes = {
             key: value
-            for key, value in pricing.changes(_facts(request, now), month)
+            for key, value in pricing.changes(_facts(asked.parts[0], now), month)
             if key.partition(".")[0] in ("site", "price") and key.partition(".")[0] not in held
         }
         return estimate(path, changes=changes), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from fleet_byhand import FLEET
 
 from costcalc.base.errors import InputError
 from costcalc.cli import LIMIT, OK, WRONG_USE, run
-from costcalc.fleet.requests import request, words
+from costcalc.fleet.requests import Request, submission
+from costcalc.fleet.sbatch_options import words
 from costcalc.fleet.shipped import text
 
 SCRIPT = """#!/bin/bash
@@ -24,30 +26,92 @@ srun python train.py
 """
 
 
+def asks(script: str, *typed: str, **variables: str) -> tuple[Request, ...]:
+    return submission(script, words([*typed, "x.sh"]), variables, "x.sh").parts
+
+
 @pytest.mark.parametrize(
-    ("options", "devices"),
+    ("typed", "tres"),
     [
-        ({}, 8.0),  # 4 a node, two nodes
-        ({"nodes": "1-3"}, 12.0),
-        ({"gpus": "a100:6"}, 6.0),
-        ({"gpus-per-node": "2"}, 4.0),
-        ({"gpus-per-task": "1", "ntasks-per-node": "3"}, 6.0),
-        ({"gres": "gpu"}, 2.0),
+        ("", "gres/gpu:h100=8,gres/gpu=8"),  # 4 a node, two nodes
+        ("-N1-3", "gres/gpu:h100=12,gres/gpu=12"),
+        ("--nodes=1-15:4", "gres/gpu:h100=60,gres/gpu=60"),  # 1, 5, 9 or 13; no more than 15
+        ("--gpus=h100:6", "gres/gpu:h100=8,gres/gpu=8"),  # the script's 4 a node hold too
+        ("--gres=gpu", "gres/gpu=2"),
+        ("--gres=gpu:h100:2,lustre:1", "gres/gpu:h100=4,gres/gpu=4"),
+        ("--gres=none", ""),
+        ("-w n[1-4]", "gres/gpu:h100=16,gres/gpu=16"),
+        ("--gres=shard:3", "gres/shard=6"),
     ],
 )
-def test_devices(options: dict[str, str], devices: float) -> None:
-    assert request(SCRIPT, options).devices == devices
+def test_devices(typed: str, tres: str) -> None:
+    assert asks(SCRIPT, *typed.split())[0].tres == tres
+
+
+@pytest.mark.parametrize(
+    ("typed", "nodes", "tres"),
+    [
+        # --gres is a node's; without -N there are no more nodes than tasks
+        ("--gres=gpu:1 -n 16 --ntasks-per-node=1", 16, "gres/gpu=16"),
+        ("--gres=gpu:1 -n 16 -c 64", 16, "gres/gpu=16"),
+        ("--gres=gpu:4 -n 16 --ntasks-per-node=4", 4, "gres/gpu=16"),  # 16 / 4 nodes
+        ("--gres=gpu:4 -n 18 --tasks-per-node 4", 5, "gres/gpu=20"),  # 18 / 4, one more begun
+        ("--gres=gpu:4 -n 16 --ntasks-per-node=4 -O", 16, "gres/gpu=64"),  # no fewest of a node
+        ("--gpus-per-node=2 --ntasks-per-node=8", 1, "gres/gpu=2"),
+        ("--gpus-per-task=2 -n 4 -N1-3", 3, "gres/gpu=8"),  # 4 tasks of 2
+        ("--gpus-per-task=1 -N 2 --ntasks-per-node=3", 2, "gres/gpu=6"),
+        ("-G 8 --gpus-per-task=2", 8, "gres/gpu=8"),  # 8 / 2 = 4 tasks of 2
+        ("--gpus=a100:6", 6, "gres/gpu:a100=6,gres/gpu=6"),  # one of each node at least
+        ("--gpus a100:2,h100:1", 3, "gres/gpu:a100=2,gres/gpu:h100=1,gres/gpu=3"),
+        ("--tres-per-task=gres/gpu:2 -n 3", 3, "gres/gpu=6"),
+        ("--tres-per-task=cpu=4,gres/gpu:a100=2 -n 3", 3, "gres/gpu:a100=6,gres/gpu=6"),
+        ("--tres-per-node=gres/gpu:2 -N 3", 3, "gres/gpu=6"),
+        ("--tres-per-job=gres/gpu:5", 5, "gres/gpu=5"),
+        ("-n 8 --ntasks-per-gpu=2", 8, "gres/gpu=4"),  # 8 / 2
+        ("--gres=gpu:2 -w n[1-3],n2", 3, "gres/gpu=6"),
+        ("--gres=gpu:1 -B 2:4:2", 16, "gres/gpu=16"),  # 2 × 4 × 2 tasks
+    ],
+)
+def test_nodes_and_devices_at_most(typed: str, nodes: int, tres: str) -> None:
+    found = asks("", *typed.split())[0]
+    assert (found.nodes, found.tres) == (nodes, tres)
 
 
 def test_what_a_script_asks_for() -> None:
-    found = request(SCRIPT, {})
-    assert (found.kind, found.seconds, found.partition, found.account, found.tasks) == (
-        "h100", 7200.0, "gpu", "chemistry", 1,
+    found = asks(SCRIPT)[0]
+    assert (found.seconds, found.partitions, found.account, found.tasks) == (
+        7200.0, ("gpu",), "chemistry", 1,
     )  # fmt: skip
-    later = request(SCRIPT, words(["-t", "30", "--array=0-9%2", "x.sh"]).options)
+    later = asks(SCRIPT, "-t", "30", "--array=0-9%2")[0]
     assert (later.seconds, later.tasks) == (1800.0, 10)
-    assert request("#!/bin/sh\n", {}).seconds is None
-    assert request(SCRIPT, {"time": "UNLIMITED"}).seconds is None
+    assert asks(SCRIPT, "-t", "1:30")[0].seconds == 120.0  # to the minute, up
+    assert asks("#!/bin/sh\n")[0].seconds is None
+    for none in ("UNLIMITED", "0", "0:0", "-1"):
+        assert asks(SCRIPT, f"--time={none}")[0].seconds is None
+    # sbatch sees a line only at its start
+    assert asks("  #SBATCH -N 9\n##SBATCH -N 9\n#SBATCH-N 2\n")[0].nodes == 2
+    assert asks("#SBATCH --nodes\n#SBATCH 3 --exclus\n")[0].whole
+
+
+def test_the_environment_is_between_script_and_command_line() -> None:
+    variables = {"SBATCH_TIMELIMIT": "10:00:00", "SBATCH_PARTITION": "dear", "SBATCH_GRES": "gpu:9"}
+    found = asks(SCRIPT, **variables)[0]
+    assert (found.seconds, found.partitions) == (36000.0, ("dear",))
+    assert found.tres == "gres/gpu=18"  # 9 a node, two nodes
+    assert asks(SCRIPT, "-t", "60", **variables)[0].seconds == 3600.0
+    assert asks(SCRIPT, SBATCH_ARRAY_INX="1-3", SBATCH_EXCLUSIVE="")[0].tasks == 3
+    assert asks(SCRIPT, SBATCH_EXCLUSIVE="")[0].whole
+    assert not asks(SCRIPT, SBATCH_EXCLUSIVE="user")[0].whole
+    assert asks(SCRIPT, SBATCH_NODES="9", SLURM_NTASKS="9")[0].nodes == 2  # no such input
+
+
+def test_components_of_a_heterogeneous_job() -> None:
+    script = "#SBATCH -N1 --gres=gpu:1\n#SBATCH hetjob\n#SBATCH -N2 --gres=gpu:4\nsrun a\n"
+    assert [(one.nodes, one.tres) for one in asks(script)] == [(1, "gres/gpu=1"), (2, "gres/gpu=8")]
+    typed = asks("", "-N1", "--gres=gpu:1", ":", "-N3", "-G", "5")
+    assert [(one.nodes, one.tres) for one in typed] == [(1, "gres/gpu=1"), (3, "gres/gpu=5")]
+    # the last words of the command line hold for all components after them
+    assert [one.nodes for one in asks(script, "-N", "4")] == [4, 4]
 
 
 def test_where_the_run_file_is() -> None:
@@ -56,25 +120,37 @@ def test_where_the_run_file_is() -> None:
         "srun costcalc track -o x.yaml --run=runs/a.yaml -- python t.py",
         "# costcalc: runs/a.yaml",
     ):
-        assert request(f"#!/bin/sh\n{line}\n", {}).run_file == "runs/a.yaml"
+        found = submission(f"#!/bin/sh\n{line}\n", words([]), {})
+        assert found.run_file == "runs/a.yaml"
 
 
 def test_what_cannot_be_read_is_told_together() -> None:
     with pytest.raises(InputError) as error:
-        request("#SBATCH -t soon --array=x -N many --gpus=some\n", {}, "a.sh")
+        submission("#SBATCH -t soon --array=x -N many --gpus=4:x --gres=gpu:a:b\n", words([]), {},
+                   "a.sh")  # fmt: skip
     assert str(error.value) == (
         'a.sh: --nodes: expected a number, 1 or more; got "many"\n'
-        'a.sh: --gpus: expected a number such as 4 or h100:4; got "some"\n'
+        'a.sh: --gpus: expected a number such as 4 or h100:4; got "4:x"\n'
+        'a.sh: --gres: expected gpu:h100:4; got "gpu:a:b"\n'
         'a.sh: --time: expected a limit such as 90, 2:30:00 or 1-12; got "soon"\n'
         'a.sh: --array: expected indices such as 0-15%4; got "x"\n'
-        "4 problems in a.sh"
+        "5 problems in a.sh"
     )
+    for line, told in (
+        ("#SBATCH -N 2 gpu", '#SBATCH: expected options; got "gpu"'),
+        ("#SBATCH -J 'a", "1: #SBATCH: a quotation mark stands alone: -J 'a"),
+    ):
+        with pytest.raises(InputError) as error:
+            submission(line, words([]), {}, "a.sh")
+        assert told in str(error.value)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "fleet.yaml").write_text(FLEET)
+    for variable in [name for name in os.environ if name.startswith(("SBATCH_", "SLURM_"))]:
+        monkeypatch.delenv(variable)
+    (tmp_path / "fleet.yaml").write_text(FLEET.replace(", plugin: exclusive", ""))
     (tmp_path / "a.sh").write_text(SCRIPT)
     (tmp_path / "run.yaml").write_text(
         "measured: {wall_clock: 3 h}\n"
@@ -83,17 +159,156 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+AGAIN = ", and as much again if it is requeued"
+
+
+def quote(capsys: pytest.CaptureFixture[str], *typed: str) -> list[str]:
+    assert run(["sbatch", "--dry-run", *typed]) == OK
+    return [one.removeprefix("costcalc: ") for one in capsys.readouterr().err.splitlines()]
+
+
 def test_at_most_by_hand(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # 8 devices for 2 h at 2 USD
-    assert run(["sbatch", "--dry-run", "a.sh"]) == OK
-    said = capsys.readouterr().err.splitlines()
-    assert said[0] == "costcalc: asks for 8 × h100-sxm5-80, 2.00 hours"
-    assert said[1].startswith("costcalc: can cost at most: 32.0 USD, ")
-    assert run(["sbatch", "--dry-run", "--run", "run.yaml", "a.sh"]) == OK
-    said = capsys.readouterr().err.splitlines()
+    said = quote(capsys, "a.sh")
+    assert said[0] == "asks for 8 × h100-sxm5-80, 2.00 hours"
+    assert said[1].startswith("can cost at most: 32.0 USD, ")
+    assert said[1].endswith(AGAIN)
+    said = quote(capsys, "--run", "run.yaml", "a.sh")
     # the run file says no price and no place: the cluster's; 24 device-hours at 2 USD
-    assert said[2].startswith("costcalc: run.yaml: estimated at 3.00 hours, 48.0 USD, ")
-    assert said[3] == "costcalc: note: it will not end within its limit: 3.00 hours are estimated"
+    assert said[2].startswith("run.yaml: estimated at 3.00 hours, 48.0 USD, ")
+    assert said[3] == "note: it will not end within its limit: 3.00 hours are estimated"
+
+
+@pytest.mark.parametrize(
+    ("typed", "money"),
+    [
+        ("-p gpu -t 60 --gres=gpu:1", "2.00"),  # 1 device, 1 h, 2 USD
+        ("-p gpu -t 60 --gres=gpu:1 -a 0-999%10", "2,000"),  # a thousand of them
+        ("-p gpu -t 60 --gres=gpu:1 : -p dear -t 30 -G 2", "11.0"),  # 2 + 2 × 0.5 h × 9
+        ("-p gpu -t 60 --gres=gpu:1 -n 16 --ntasks-per-node=1", "32.0"),  # 16 nodes
+        ("-p gpu -t 60 --gres=gpu:1 --exclusive", "8.00"),  # all four of the node
+        ("-p gpu -t 60 --exclusive", "8.00"),  # which it holds without asking for one
+        ("-p gpu -t 60 --gres=gpu:1 -S 1", "8.00"),  # reserved cores mean the same
+        ("-p gpu -t 60 --gpus-per-socket=1 --sockets-per-node=2", "8.00"),
+        ("-p own -t 60 --gres=gpu:1", "16.0"),  # nodes of one job at a time: 8 devices
+        ("-p gpu,dear -t 60 --gres=gpu:1", "9.00"),
+        ("-t 60 --gres=gpu:1", "16.0"),  # whichever is the default: own is dearest, 8 of 2 USD
+        ("-p gpu -t 60 --gres=gpu:1 -w n[1-4]", "8.00"),  # 4 nodes
+        ("-p gpu -t 60 -A physics --gres=gpu:1", "1.00"),  # the account's own price
+        ("-p gpu -t 60 --gres=shard:2", "1.00"),  # half of a device in 4 shards
+        ("-p gpu -t 60 -n 16 -c 64", "5.12"),  # 16 × 64 processors at 0.005
+        ("-p gpu -t 60 -n 3 -c 5", "0.0900"),  # 3 tasks of 3 cores of 2 = 18 processors
+        ("-p gpu -t 60 -n 3 -c 5 --hint=nomultithread", "0.150"),  # 3 × 5 cores of 2 = 30
+        ("-p gpu -t 60 -c 4 --mem=100G", "0.320"),  # memory may take the node's 64
+        ("-p gpu -t 60 --mincpus=20", "0.100"),  # 20 of one node
+    ],
+)
+def test_the_most_of_what_slurm_may_give(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    money: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.yaml").write_text(WIDE)
+    (tmp_path / "b.sh").write_text("#!/bin/sh\n")
+    said = quote(capsys, *typed.split(), "b.sh")
+    most = next(one for one in said if one.startswith("can cost"))
+    assert most.removeprefix("can cost at most: ").partition(" USD")[0] == money
+
+
+WIDE = """
+name: c
+site: {region: DE, pue: 1.2, grid: 350 gCO2e/kWh}
+price: {device_hour: 2 USD}
+accounts:
+  physics: {price: {device_hour: 1 USD}}
+partitions:
+  gpu: {accelerator: a100-sxm4-80, per_node: 4, cpus: 64, cpu_hour: 0.005 USD, shards: 4}
+  dear: {accelerator: h100-sxm5-80, per_node: 8, price: {device_hour: 9 USD}}
+  own: {accelerator: h100-sxm5-80, per_node: 8, plugin: exclusive}
+  thin: {cpus: 16, cpu_hour: 0.01 USD}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("-p gpu --gres=gpu:1", "it has no time limit; give --time"),
+        ("-p new -t 9 --exclusive", "it takes whole nodes; give partitions.new.cpus, or per_node"),
+        ("-p new -t 9 -n 2", "no accelerator, and no meter: neither its power nor price is known"),
+        ("-p new -t 9 --mem=9", "its processors are not bounded; give partitions.new.cpus"),
+        ("-p gpu -t 9 --gres=mps:50", "Slurm counts shares of a device (mps) and not how many of "
+         "them make one"),
+        ("-p gpu -t 9 -G 1 -M far", "it goes to far, which fleet.yaml (name) does not say it is"),
+        ("-p gpu -t 9 -G 1 --exclusive=topo",
+         "--exclusive=topo takes more than the nodes that it asks for"),
+        ("-p gpu -t 9 -G 1 -F nodes.txt", "its nodes are not named in --nodelist itself"),
+        ("-p gpu -t 9 -G 1 -w ./nodes", "its nodes are not named in --nodelist itself"),
+        ("-p gpu -t 9 -G 1 --tres-per-board=gres/gpu:9",
+         "--tres-per-board is no option of sbatch that is known here"),
+        ("-p gpu -t 9 -G a100:1,h100:1", "several kinds of device in one job: a100, h100"),
+        ("-p gpu -t 9 -G 1 : -p gpu -G 1", "it has no time limit; give --time"),
+    ],
+)  # fmt: skip
+def test_what_has_no_bound_is_said_and_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.yaml").write_text(WIDE + "  new: {price: {device_hour: 1 USD}}\n")
+    (tmp_path / "b.sh").write_text("#!/bin/sh\n")
+    assert f"can cost at most: unknown: {why}" in quote(capsys, *typed.split(), "b.sh")
+    assert run(["sbatch", "--max-cost", "9 MUSD", *typed.split(), "b.sh"]) == LIMIT
+    refused = capsys.readouterr().err.splitlines()[-1]
+    assert refused == f"costcalc: not submitted: --max-cost cannot be judged: {why}"
+
+
+def test_other_schedulers_lines_are_read_by_sbatch_too(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "p.sh").write_text("#SBATCH -t 60 -p gpu -G 1\n#PBS -l nodes=9\n")
+    assert quote(capsys, "p.sh")[1] == (
+        "can cost at most: unknown: sbatch reads its #PBS lines too; give --ignore-pbs"
+    )
+    assert quote(capsys, "--ignore-pbs", "p.sh")[1].startswith("can cost at most: 2.00 USD, ")
+
+
+def test_what_was_taken_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.yaml").write_text(WIDE)
+    said = quote(capsys, "-t", "60", "-G", "1", "--exclusive", "--wrap", "true")
+    assert said[0] == "asks for 8 × h100-sxm5-80, 1.00 hours"
+    assert said[2:] == [
+        "note: no partition is said: the dearest, dear, is taken",
+        "note: no account is said: one without a price is taken",
+        "note: whole nodes are counted, 1 of dear",
+    ]
+
+
+def test_energy_is_that_of_boards_at_their_rating(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is paid by the kilowatt-hour is bounded too: 8 boards of 700 W for 2 h, and more."""
+    (here / "fleet.yaml").write_text(
+        FLEET.replace("price: {device_hour: 2 USD}", PAID).replace("pue: {2026-07: 1.5}\n", "")
+    )
+    most = quote(capsys, "-A", "chemistry", "a.sh")[1]
+    kwh = float(most.split(", ")[1].removesuffix(" kWh"))
+    assert kwh > 8 * 0.7 * 2 * 1.2  # boards, PUE 1.2; the hosts come on top
+    money = float(most.partition(": ")[2].partition(" USD")[0])
+    assert money == pytest.approx(kwh * 1.0 + 16 * 0.1, rel=0.05)  # 1 USD/kWh, 0.1 a device-hour
+
+
+PAID = (
+    "price: {owned: {purchase: 876 USD, lifetime: 1 year, utilization: 1}, electricity: 1 USD/kWh}"
+)
 
 
 def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,10 +316,6 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["sbatch", "--max-cost", "31USD", "a.sh"]) == LIMIT
     assert capsys.readouterr().err.splitlines()[-1] == (
         "costcalc: not submitted: --max-cost: 32.0 USD at most are more than 31.0 USD"
-    )
-    assert run(["sbatch", "--max-cost", "31 USD", "--time=0", "a.sh"]) == LIMIT
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "costcalc: not submitted: --max-cost cannot be judged: it has no time limit; give --time"
     )
     for wrong in ("31", "31 EUR"):
         assert run(["sbatch", "--max-cost", wrong, "a.sh"]) == WRONG_USE
