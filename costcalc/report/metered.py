@@ -28,6 +28,8 @@ Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
 #: what was predicted beside what came, in this order
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 _HOST = {"cpu": "processors", "memory": "memory"}
+#: what of a run another tool says
+_OF_A_TOOL = ("id", "name", "role", "began", "machine", "parts")
 _TIME = "time × "  # so begins what is no meter
 NO_METER = f"{_TIME}the power of the profile (costcalc)"
 Section = Mapping[str, Any]
@@ -95,7 +97,7 @@ def recorded(made: Report, told: Section) -> Report:
     ``measurement``, and of ``runs`` the one with its ``id``, ``name`` and ``role``.
     """
     tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
-    own = {key: entry[key] for key in ("id", "name", "role", "began", "machine") if key in entry}
+    own = {key: entry[key] for key in _OF_A_TOOL if key in entry}
     data: dict[str, Any] = {
         **made,
         "details": {**(made.get("details") or {}), "imported": tool},

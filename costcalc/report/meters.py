@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from costcalc.report.closure import close
 from costcalc.report.records import figures
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
 _ROUNDED = 0.5  # attempts list whole devices
+_SHARE = 0.01  # by which a recorded sum may miss: people round tables
+_PARTS = frozenset({"cpu", "gpu", "ram"})  # what all of a recorded energy is made of
 _BASES = ("measured", "modelled")
 Record = Mapping[str, object]
 
@@ -40,12 +42,44 @@ def components(report: Report) -> list[Record]:
 def discrepancies(report: Report, tolerance: float) -> Iterator[str]:
     """Everything that does not agree, a line each."""
     parts = components(report)
+    yield from _rows(report)
     yield from _components(parts)
     yield from _modelled(report, parts)
     yield from _sums(report, [one for one in parts if one.get("counted", True)], tolerance)
     attempts = section(report, "details", "tracking").get("attempts")
     if isinstance(attempts, list) and attempts:
         yield from _attempts(report, [section(attempt) for attempt in attempts], tolerance)
+
+
+def unlike_sum(parts: Mapping[str, float], energy_it: float | None) -> Iterator[str]:
+    """That a recorded energy (kWh) is another than that of its parts, which may not all be said.
+
+    >>> list(unlike_sum({"cpu": 0.2, "gpu": 2.4, "ram": 0.04}, 9.64))
+    ['cpu, gpu and ram sum to 2.64 kWh before PUE; the energy recorded is 9.64 kWh']
+    >>> list(unlike_sum({"gpu": 2.4}, 9.64))
+    []
+    """
+    total = sum(parts.values())
+    if energy_it is None or not parts:
+        return
+    above = total > (1 + _SHARE) * energy_it
+    if above or (parts.keys() >= _PARTS and total < (1 - _SHARE) * energy_it):
+        *names, last = parts
+        named = f"{', '.join(names)} and {last}" if names else last
+        said = f"{energy_it:.4g} kWh"
+        yield f"{named} sum to {total:.4g} kWh before PUE; the energy recorded is {said}"
+
+
+def _rows(report: Report) -> Iterator[str]:
+    """The parts of a recorded energy sum to it."""
+    rows = report.get("runs") or []
+    whole = number(section(report, "results", "energy_it").get("value"))
+    for index, row in enumerate(rows):
+        said = section(row, "parts")
+        parts = {key: number(value) for key, value in said.items()}
+        known = {key: value for key, value in parts.items() if value is not None}
+        own = number(cast("Record", row).get("energy_it", whole if len(rows) == 1 else None))
+        yield from (f"runs[{index}].parts: {line}" for line in unlike_sum(known, own))
 
 
 def _components(parts: Sequence[Record]) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 AUTHOR = "the author"
 _BY_AUTHOR = "the user, as the run file says"  # in the runs of a report
 _TRACKER = "costcalc track"
+_ANOTHER = 1.5
 
 
 def measurers(view: View) -> list[str]:
@@ -68,12 +69,34 @@ def _followed(view: View, key: str) -> str:
         return _energy(view)
     grid = view.shared("site.grid")
     if key == "carbon_operational" and tool(view):
-        return f"at the grid factor of {tool(view)}{f', {grid.text}' if grid else ''}"
+        said = f"at the grid factor of {tool(view)}{f', {grid.text}' if grid else ''}"
+        return "; ".join(filter(None, (said, other_grid(view))))
     if key == "carbon_operational" and grid:
         return f"modelled: the energy at {grid.text}"
     if key == "cost" and view.prices:
         return f"from prices: {view.prices}"
     return ""
+
+
+def other_grid(view: View) -> str:
+    """That a tool's grid factor is none of the place that it names; empty where it may be.
+
+    Of one country sources differ by less than :data:`_ANOTHER` beyond its range.
+    """
+    from costcalc.base.errors import CostcalcError
+    from costcalc.catalog import region
+
+    grid = view.shared("site.grid")
+    if not tool(view) or grid is None or grid.number is None:
+        return ""
+    try:
+        found = region.find(view.place.rpartition(", ")[2])
+    except CostcalcError:
+        return ""
+    known = found.grid
+    if known is None or known.low / _ANOTHER <= grid.number <= known.high * _ANOTHER:
+        return ""
+    return f"costcalc has {human(known.value, known.unit)} for {found.label}"
 
 
 def _in_part(view: View, key: str) -> str:

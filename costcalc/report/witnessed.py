@@ -108,6 +108,7 @@ _MEASUREMENT: dict[str, object] = {
 }
 _HARDWARE = {"name": _maybe(WORDS), "nodes": WHOLE, "count": _maybe(AMOUNT)}
 _TOOL = {"name": WORDS, "version": _maybe(WORDS), "what": WORDS}
+_PARTS = dict.fromkeys(("cpu?", "gpu?", "ram?"), AMOUNT)
 _WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
 _ROW: dict[str, object] = {
     "id": ID,
@@ -120,6 +121,8 @@ _ROW: dict[str, object] = {
     "measured_by": WORDS,
     "why?": WORDS,
     "hardware?": WORDS,
+    "place?": WORDS,
+    "parts?": _PARTS,
     "unknown?": WORDS,
     **_WHEN,
 }
@@ -136,12 +139,10 @@ def discrepancies(report: Report) -> Iterator[str]:
     elif "imported" in details and report["run"]:
         tool = {**_TOOL, "warnings": [WORDS]}
         yield from _unlike(details["imported"], tool, "details.imported")
-        yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), **_WHEN})
+        yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), "parts?": _PARTS, **_WHEN})
     elif "imported" in details:
         yield from _unlike(details["imported"], _TOOL, "details.imported")
         yield from _unlike(report.get("warnings"), [WORDS], "warnings")
-        if "place" in details:
-            yield from _unlike(details["place"], WORDS, "details.place")
         for index, run in enumerate(report.get("runs") or ()):
             yield from _unlike(run, _ROW, f"runs[{index}]")
 

@@ -479,8 +479,8 @@ def test_of_what_was_not_recorded_nothing_is_made_up() -> None:
     values = {key: made["results"][key]["value"] for key in ("device_hours", "energy", "energy_it")}
     assert values == {"device_hours": None, "energy": None, "energy_it": 10.0}
     assert made["assumptions"] == []
-    given = Recorded(key="k", name="r", hours=2.0, devices=4.0, device_hours=5.0)
-    made = recorded([given], name="n", tool="T", version="1", boundary="all", region="FR")
+    given = Recorded(key="k", name="r", hours=2.0, devices=4.0, device_hours=5.0, place="FR")
+    made = recorded([given], name="n", tool="T", version="1", boundary="all")
     assert made["results"]["device_hours"]["value"] == 5.0  # its own before hours × devices
     assert made["results"]["energy"]["why"] == "T does not record it"
     assert made["details"]["place"] == "FR"

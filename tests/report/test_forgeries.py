@@ -45,6 +45,10 @@ METERS = (
     "energy_it",
     "began",
     "machine",
+    "place",
+    "cpu",
+    "gpu",
+    "ram",
 )
 
 
@@ -205,7 +209,17 @@ def holds(report: Report) -> bool:
 
 def imported() -> Report:
     rows = [
-        Recorded(key=k, name=k, hours=2.0, devices=4.0, energy_it=3.0, pue=1.5, grid=200.0)
+        Recorded(
+            key=k,
+            name=k,
+            hours=2.0,
+            devices=4.0,
+            energy_it=3.0,
+            pue=1.5,
+            grid=200.0,
+            place="Poland",
+            parts={"cpu": 1.0, "gpu": 1.5, "ram": 0.5},
+        )
         for k in "ab"
     ]
     return dict(recorded(rows, name="n", tool="T", version="1", boundary="all"))
@@ -276,7 +290,7 @@ def only_a_meter(path: tuple[Any, ...]) -> bool:
 def _of_a_tool(path: tuple[Any, ...]) -> bool:
     told = path[:2] == ("details", "tracking") and any(key in TRACKER for key in path[2:])
     told = told or any(path[: len(known)] == known for known in UNPROFILED)
-    return told or path[:2] in (("details", "imported"), ("details", "place"))
+    return told or path[:2] == ("details", "imported")
 
 
 # --- the form of what only a meter knows ----------------------------------------------------------

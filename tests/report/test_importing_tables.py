@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from costcalc.base.errors import InputError
+from costcalc.base.writing import digest
 from costcalc.report.check import verify
 from costcalc.report.files import text
 from costcalc.report.importing import codecarbon, read, slurm
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.tres import accelerators
+from costcalc.report.renderings import render
 
 HEAD = "JobID|JobName|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
 
@@ -249,3 +251,85 @@ def test_a_merged_report_has_no_run_to_estimate(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         costcalc.estimate(file)
     assert "run: this report holds no run of its own to estimate again" in str(caught.value)
+
+
+# --- CodeCarbon's total and its parts; its place and its grid -------------------------------------
+
+PARTS = (
+    "run_id,duration,emissions,cpu_energy,gpu_energy,ram_energy,energy_consumed,country_name,"
+    "gpu_count,gpu_model,pue,task_name\n"
+)
+FRANCE = Costing(changes={"site.region": "FR", "site.pue": 1.2, "price.device_hour": "2 USD"})
+
+
+def ran(energies: str, *, run: str = "a", pue: str = "1.0", place: str = "Germany") -> str:
+    """Two hours of four A100, energies of CPU, GPU, memory and all, at 0.4 kg/kWh of 3 kWh."""
+    return f"{run},7200,1.2,{energies},{place},4,4 x NVIDIA A100-SXM4-80GB,{pue},\n"
+
+
+def discrepancies(report: Any, folder: Path) -> tuple[str, ...]:
+    file = folder / "r.yaml"
+    file.write_text(text(report), encoding="utf-8")
+    return verify(file).discrepancies
+
+
+@pytest.mark.parametrize("costing", [None, FRANCE])
+@pytest.mark.parametrize(
+    ("energies", "pue", "line"),
+    [
+        ("0.2,2.4,0.04,2.64", "1.0", ""),
+        ("0.2,2.4,0.04,2.65", "1.0", ""),  # rounded by hand
+        ("0.4,4.8,0.08,5.28", "2.0", ""),  # each behind the PUE
+        ("0.2,2.4,,9.64", "1.0", ""),  # the memory is not said
+        ("0.2,2.4,0.04,9.64", "1.0", "cpu, gpu and ram sum to 2.64 kWh before PUE; the energy "
+         "recorded is 9.64 kWh"),
+        ("0.4,4.8,0.08,4.8", "2.0", "cpu, gpu and ram sum to 2.64 kWh before PUE; the energy "
+         "recorded is 2.4 kWh"),
+        (",5.0,,2.64", "1.0", "gpu sum to 5 kWh before PUE; the energy recorded is 2.64 kWh"),
+    ],
+)  # fmt: skip
+def test_a_total_of_codecarbon_is_that_of_its_parts(
+    energies: str, pue: str, line: str, costing: Costing | None, tmp_path: Path
+) -> None:
+    made = codecarbon.read(PARTS + ran(energies, pue=pue), "e.csv", costing=costing)
+    warned = f"run 1: {line}; one of them is wrong"
+    assert (warned in (made.get("warnings") or ())) is bool(line)
+    found = discrepancies(made, tmp_path)
+    assert found == ((f"runs[0].parts: {line}",) if line else ())
+
+
+def test_the_parts_of_tasks_are_summed_as_their_energy_is(tmp_path: Path) -> None:
+    rows = [
+        f"a,600,0.1,{energies},Germany,1,1 x NVIDIA A100-SXM4-80GB,1.0,{task}\n"
+        for task, energies in (("load", "0.01,0.05,0.01,0.07"), ("train", "0.01,0.05,0.01,0.07"))
+    ]
+    made: Any = codecarbon.read(PARTS + "".join(rows), "e.csv")
+    assert made["runs"][0]["parts"] == {"cpu": 0.02, "gpu": 0.1, "ram": 0.02}
+    assert discrepancies(made, tmp_path) == ()
+
+
+def test_a_part_that_cannot_be_read_is_a_problem_at_its_cell() -> None:
+    with pytest.raises(InputError) as caught:
+        codecarbon.read(PARTS + ran("0.2,hot,0.04,2.64"), "e.csv")
+    line = 'e.csv:2: gpu_energy: expected a number; got "hot"'
+    assert str(caught.value).splitlines()[0] == line
+
+
+def test_the_place_is_that_of_the_rows(tmp_path: Path) -> None:
+    rows = ran("0.2,2.4,0.04,2.64") + ran("0.2,2.4,0.04,2.64", run="b", place="Poland")
+    made: Any = codecarbon.read(PARTS + rows, "e.csv")
+    assert made["details"]["place"] == "Germany; Poland"
+    made["details"]["place"] = "Sweden"
+    made["digest"] = digest(made)
+    line = "details.place: Sweden; recomputed Germany; Poland"
+    assert discrepancies(made, tmp_path) == (line,)
+
+
+@pytest.mark.parametrize("shape", ["model-card", "latex", "markdown"])
+def test_a_grid_factor_of_another_place_is_said_to_be_one(shape: str) -> None:
+    """1.2 kg over 2.64 kWh are 455 g/kWh: Germany has 344 (×1.5 its high end is 572), Sweden 36."""
+    for place, said in (("Germany", False), ("Sweden", True)):
+        made = codecarbon.read(PARTS + ran("0.2,2.4,0.04,2.64", place=place), "e.csv")
+        shown = render(made, shape)
+        assert "455" in shown
+        assert ("costcalc has 35.8 gCO2e/kWh for Sweden" in shown) is said

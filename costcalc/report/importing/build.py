@@ -29,7 +29,8 @@ class Recorded:
 
     Units: hours, device-hours, kWh, kgCO2e, gCO2e/kWh.  ``key`` tells the run apart; only a hash of
     it is written.  ``machine`` is what tells kinds of machines apart where all of one was metered,
-    likewise; ``began`` an ISO 8601 time on the clock of that machine.
+    likewise; ``began`` an ISO 8601 time on the clock of that machine.  ``parts`` are what the tool
+    says that ``energy_it`` is made of.
     """
 
     key: str
@@ -44,6 +45,8 @@ class Recorded:
     hardware: str | None = None
     began: str | None = None
     machine: str | None = None
+    place: str | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,7 +57,6 @@ def report(
     tool: str,
     version: str | None,
     boundary: str,
-    region: str | None = None,
     gaps: float | None = None,
     warnings: Sequence[str] = (),
     costing: Costing | None = None,
@@ -73,7 +75,7 @@ def report(
     rows = [_row(run, tool) for run in runs]
     seen = {"details": {"imported": told}, "measurement": {"gaps": gaps}}
     notes = [*warnings, *_implausible(rows, tool, seen)]
-    return _assembled(rows, name=name, tool=told, region=region, gaps=gaps, warnings=notes)
+    return _assembled(rows, name=name, tool=told, gaps=gaps, warnings=notes)
 
 
 def _implausible(
@@ -96,8 +98,12 @@ def _costed(
     """The report of runs that were estimated from what was recorded of them."""
     made = []
     for run, one in zip(runs, estimates(runs, costing), strict=True):
-        entry = {"id": _id(str(tool["name"]), run), "name": run.name, "role": run.role}
-        entry |= _when(run)
+        entry: dict[str, object] = {
+            "id": _id(str(tool["name"]), run),
+            "name": run.name,
+            "role": run.role,
+        }
+        entry |= _when(run) | ({"parts": dict(run.parts)} if run.parts else {})
         told = {
             "runs": [entry],
             "measurement": metered_by(tool, gaps if len(runs) == 1 else None),
@@ -127,7 +133,6 @@ def again(report: Report) -> Report:
         [_reasoned(run, details["imported"]["name"]) for run in report.get("runs") or ()],
         name=str(report.get("name")),
         tool=details["imported"],
-        region=details.get("place"),
         gaps=measurement.get("gaps") if measurement else None,
         warnings=report.get("warnings") or [],
     )
@@ -138,7 +143,6 @@ def _assembled(
     *,
     name: str,
     tool: Mapping[str, str | None],
-    region: str | None,
     gaps: float | None,
     warnings: Sequence[str],
 ) -> Report:
@@ -154,8 +158,9 @@ def _assembled(
         counts = {row["devices"] for row in rows}
         count = counts.pop() if len(counts) == 1 else None
         details["hardware"] = {"name": ", ".join(hardware), "count": count, "unit": "device"}
-    if region:
-        details["place"] = region
+    places = dict.fromkeys(str(row["place"]) for row in rows if row.get("place"))
+    if places:
+        details["place"] = "; ".join(places)
     by_run = all_runs([cast("RunEntry", {**row, "number": 1.0}) for row in rows])
     if by_run:
         details["by_run"] = by_run
@@ -198,6 +203,8 @@ def _row(run: Recorded, tool: str) -> dict[str, Any]:
         "pue": run.pue,
         "grid": run.grid,
         **({"hardware": run.hardware} if run.hardware else {}),
+        **({"place": run.place} if run.place else {}),
+        **({"parts": dict(run.parts)} if run.parts else {}),
         **_when(run),
     }
     return _reasoned({**made, "unknown": run.why}, tool)

@@ -17,17 +17,21 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
+from costcalc.report.meters import unlike_sum
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 _NEEDED = ("duration", "energy_consumed", "emissions")
+#: what energy_consumed is the sum of, each behind the PUE as it is
+_PARTS = {"cpu_energy": "cpu", "gpu_energy": "gpu", "ram_energy": "ram"}
 _COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")
 _MACHINE = ("cpu_model", "cpu_count", "gpu_model", "gpu_count", "ram_total_size",
             "country_iso_code", "region", "cloud_region")  # fmt: skip
 #: rows that meter one machine at the same time agree to this share in their energy and their hours
 _ALIKE = 0.05
 _ENERGY = "CodeCarbon recorded no energy"
+_NAMED = 5  # rows that do not add up, named one by one
 
 
 def read(
@@ -53,7 +57,7 @@ def read(
         [[column] for column in _NEEDED],
         "the columns of CodeCarbon",
         said="no CSV",
-        also=("task_name", "run_id", "experiment_id", "timestamp"),
+        also=(*_PARTS, "task_name", "run_id", "experiment_id", "timestamp"),
     )
     _readable(rows, name)
     found: dict[str, list[Row]] = {}
@@ -72,8 +76,11 @@ def read(
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
         boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
-        region=_region(first),
-        warnings=("grid factor: CodeCarbon's own, emissions over energy as recorded", *notes),
+        warnings=(
+            "grid factor: CodeCarbon's own, emissions over energy as recorded",
+            *notes,
+            *_sums(runs),
+        ),
         costing=costing,
     )
 
@@ -83,7 +90,7 @@ def _readable(rows: Sequence[Row], name: str) -> None:
     for row in rows:
         problems += [
             at(name, row, column, "a number")
-            for column in _NEEDED
+            for column in (*_NEEDED, *_PARTS)
             if row.get(column, "") and number(row[column]) is None and row[column] != "nan"
         ]
     if problems:
@@ -97,7 +104,7 @@ def _whole(rows: Sequence[Row]) -> Row:
         return rows[-1]
     made = Row(tasks[-1])
     made.line = tasks[0].line
-    for column in _NEEDED:
+    for column in (*_NEEDED, *(part for part in _PARTS if part in made)):
         made[column] = repr(sum(number(row.get(column)) or 0.0 for row in tasks))
     return made
 
@@ -183,8 +190,23 @@ def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
         grid=grid,
         began=_began(row),
         machine=_machine(row),
+        place=_region(row),
+        parts=_parts(row, pue),
         why=why,
     )
+
+
+def _parts(row: Row, pue: float) -> dict[str, float]:
+    """What of the energy (kWh before PUE) each part of the machine drew, as far as it is said."""
+    said = {name: number(row.get(column)) for column, name in _PARTS.items()}
+    return {name: energy / pue for name, energy in said.items() if energy is not None}
+
+
+def _sums(runs: Sequence[Recorded]) -> list[str]:
+    """What is said of rows whose total is another than that of its parts."""
+    found = [(run, line) for run in runs for line in unlike_sum(run.parts, run.energy_it)]
+    said = [f"{run.name}: {line}; one of them is wrong" for run, line in found[:_NAMED]]
+    return said + [f"and {len(found) - _NAMED} runs more likewise"] * (len(found) > _NAMED)
 
 
 def _began(row: Row) -> str | None:

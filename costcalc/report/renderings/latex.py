@@ -11,6 +11,7 @@ import unicodedata
 from itertools import groupby
 
 from costcalc.report.renderings.filling import fill
+from costcalc.report.said import other_grid
 from costcalc.report.view import ROWS, Shown, View, plain
 
 _SPECIAL = {
@@ -129,7 +130,12 @@ def latex(view: View, columns: int = 2) -> str:
 
     The table is as wide as it is with ``columns`` 2, and fits into one of two columns with 1.
     """
-    more = {"columns": columns, "unknown": view.lacking(*ROWS), "year": YEAR}
+    more = {
+        "columns": columns,
+        "unknown": view.lacking(*ROWS),
+        "year": YEAR,
+        "other_grid": other_grid(view),
+    }
 
     def made(*, scripts: bool) -> str:
         return fill(
