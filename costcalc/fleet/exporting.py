@@ -1,12 +1,14 @@
-"""The ledger as metrics of Prometheus: counters of all jobs, gauges of budgets, labels bounded.
+"""The ledger as metrics of Prometheus: counters of jobs, gauges of the ledger and of budgets.
 
 Names and units follow prometheus.io/docs/practices/naming: base units, ``_total`` on counters.
-A correction that takes something back makes a counter smaller, which Prometheus reads as a restart.
+``costcalc_job_…_total`` never fall: what a correction takes back they wait out.  What the ledger
+says now, by state and by what metered it, are the gauges ``costcalc_ledger_…``.  Labels are
+bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
@@ -15,6 +17,7 @@ from costcalc import __version__
 from costcalc.base.errors import CostcalcError, MissingExtraError
 from costcalc.fleet.budgets import used
 from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.counting import NONE, OTHER, count, kept
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
@@ -25,12 +28,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
-#: accounts that have series of their own: those that used most; the others are one
-MOST_ACCOUNTS = 100
-_CARBON = "CO2e of electricity, by location, and of making the hardware."
+_CARBON = "CO2e of electricity, by location, and of making the hardware"
 Value = Callable[[Mapping[str, object]], float | None]
-OTHER = "(other)"
-NONE = "(none)"
 
 
 class Collector:
@@ -55,11 +54,13 @@ class Collector:
 
     def _found(self) -> Iterator[Metric]:
         freshen(self.ledger)
+        counted = count(self.ledger)
         with self.ledger.reading() as connection:
             rows = _rows(connection)
             done = connection.execute(select(func.max(imports.c.ended))).scalar()
             out = connection.execute(select(func.sum(imports.c.refused))).scalar()
-        yield from self._jobs(rows)
+        yield from self._counted(counted)
+        yield from self._ledger(rows)
         known = reach(self.ledger)
         last = known and known.end
         yield from self._budgets(known)
@@ -69,35 +70,57 @@ class Collector:
         yield _gauge("costcalc_ledger_last_import_timestamp_seconds", "When an import ended.", done)
         yield _counter("costcalc_import_refused_rows", "Rows that imports refused.", out)
 
-    def _jobs(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+    def _counted(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+        """What has been counted of each account and partition, which never falls."""
         from prometheus_client.core import CounterMetricFamily
 
-        kept = _kept(rows)
-        money = f"costcalc_job_cost_{self.currency}"
+        told: tuple[tuple[str, str, str, float], ...] = (
+            ("costcalc_jobs", "Attempts of jobs", "jobs", 1.0),
+            ("costcalc_job_device_seconds", "Time that devices were held", "device_hours", HOUR),
+            ("costcalc_job_energy_joules", "Energy of the facility", "energy", KWH),
+            (f"costcalc_job_cost_{self.currency}", "Money", "cost", 1.0),
+            ("costcalc_job_carbon_gco2e", _CARBON, "carbon_total", 1000.0),
+            ("costcalc_job_water_liters", "Water on site and at power plants", "water", 1.0),
+        )
+        for name, words, column, factor in told:
+            family = CounterMetricFamily(name, f"{words}; stands until corrections are made up "
+                                         "for.", labels=("account", "partition"))  # fmt: skip
+            for row in rows:
+                if row[column] is not None:  # what is known of none of these jobs has no series
+                    labels = (str(row["account"]), str(row["partition"]))
+                    family.add_metric(labels, float(str(row[column])) * factor)
+            yield family
+
+    def _ledger(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+        """What the ledger says now, which a correction may make less."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        own = kept(rows)
         where, whole = ("account", "partition"), ("account", "partition", "state")
         told: tuple[tuple[str, str, tuple[str, ...], Value], ...]
         told = (
-            ("costcalc_jobs", "Attempts of jobs.", whole, lambda r: _of(r, "jobs")),
-            ("costcalc_job_device_seconds", "Time that devices were held.", whole,
+            ("jobs", "Attempts of jobs", whole, lambda r: _of(r, "jobs")),
+            ("device_seconds", "Time that devices were held", whole,
              lambda r: _known(r, "device_hours", HOUR)),
-            ("costcalc_job_energy_joules", "Energy of the facility.", (*where, "basis"),
+            ("energy_joules", "Energy of the facility", (*where, "basis"),
              lambda r: _known(r, "energy", KWH)),
-            (money, "Money.", where, lambda r: _known(r, "cost")),
-            ("costcalc_job_carbon_gco2e", _CARBON, where,
-             lambda r: _known(r, "carbon_total", 1000.0)),
-            ("costcalc_job_water_liters", "Water on site and at power plants.", where,
+            (f"cost_{self.currency}", "Money", where, lambda r: _known(r, "cost")),
+            ("carbon_gco2e", _CARBON, where, lambda r: _known(r, "carbon_total", 1000.0)),
+            ("water_liters", "Water on site and at power plants", where,
              lambda r: _known(r, "water")),
-            ("costcalc_jobs_unpriced", "Attempts whose cost is not known.", where,
+            ("jobs_unpriced", "Attempts whose cost is not known", where,
              lambda r: _of(r, "jobs") - _of(r, "n_cost")),
         )  # fmt: skip
         for name, words, labels, value in told:
-            family = CounterMetricFamily(name, words, labels=labels)
+            family = GaugeMetricFamily(
+                f"costcalc_ledger_{name}", f"{words}, as the ledger says now.", labels=labels
+            )
             added: dict[tuple[str, ...], float] = {}
             for row in rows:
                 account = str(row["account"] or NONE)
-                key = (account if account in kept else OTHER, *[_label(row, n) for n in labels[1:]])
+                key = (account if account in own else OTHER, *[_label(row, n) for n in labels[1:]])
                 number = value(row)
-                if number is not None:  # what is known of none of these jobs has no series
+                if number is not None:
                     added[key] = added.get(key, 0.0) + number
             for key, total in sorted(added.items()):
                 family.add_metric(key, total)
@@ -165,15 +188,6 @@ def _label(row: Mapping[str, object], name: str) -> str:
     if name == "basis":
         return "measured" if row["metered"] else "modelled"
     return str(row[name] or NONE)
-
-
-def _kept(rows: Iterable[Mapping[str, object]]) -> frozenset[str]:
-    """The accounts that used most device-hours."""
-    hours: dict[str, float] = {}
-    for row in rows:
-        account = str(row["account"] or NONE)
-        hours[account] = hours.get(account, 0.0) + _of(row, "device_hours")
-    return frozenset(sorted(hours, key=lambda name: (-hours[name], name))[:MOST_ACCOUNTS])
 
 
 def _gauge(name: str, words: str, value: object) -> Metric:

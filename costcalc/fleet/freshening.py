@@ -37,9 +37,16 @@ def freshen(ledger: Ledger, months: Iterable[str] | None = None) -> None:
 def _lacking(connection: Connection, months: Iterable[str] | None) -> list[str]:
     if months is None:
         asked = select(jobs.c.month).where(jobs.c.current).distinct()
-        months = list(connection.execute(asked).scalars())
+        # and those whose last row has been corrected into another month
+        summed = select(sums.c.month).distinct()
+        months = [m for one in (asked, summed) for m in connection.execute(one).scalars()]
     known = set(connection.execute(select(fresh.c.month)).scalars())
     return sorted(set(months) - known)
+
+
+def is_fresh(connection: Connection) -> bool:
+    """Whether the sums of all months are those of the rows."""
+    return not _lacking(connection, None)
 
 
 _COUNTED = tuple(f"n_{name}" for name in ("device_hours", *FIGURES))

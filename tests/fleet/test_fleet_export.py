@@ -4,6 +4,7 @@ asked of it."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from prometheus_client import start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
 from costcalc.cli import OK, WRONG_USE, run
-from costcalc.fleet.exporting import MOST_ACCOUNTS, registry
+from costcalc.fleet.counting import MOST_ACCOUNTS
+from costcalc.fleet.exporting import registry
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.shipped import text
 
@@ -57,12 +60,15 @@ def test_values_by_hand() -> None:
     assert found["costcalc_ledger_up"][()] == 1.0
     assert found["costcalc_job_cost_usd_total"]["chemistry", "gpu"] == pytest.approx(16.0)
     # 5 kWh x 1.2
-    assert found["costcalc_job_energy_joules_total"][
-        "chemistry", "measured", "gpu"
-    ] == pytest.approx(6 * 3.6e6)
-    assert found["costcalc_job_device_seconds_total"]["chemistry", "gpu", "completed"] == 28_800.0
-    assert found["costcalc_jobs_total"]["chemistry", "gpu", "failed"] == 1.0
-    assert found["costcalc_jobs_unpriced_total"]["chemistry", "gpu"] == 1.0
+    assert found["costcalc_job_energy_joules_total"]["chemistry", "gpu"] == pytest.approx(6 * 3.6e6)
+    assert found["costcalc_ledger_energy_joules"]["chemistry", "measured", "gpu"] == pytest.approx(
+        6 * 3.6e6
+    )
+    assert found["costcalc_job_device_seconds_total"]["chemistry", "gpu"] == 28_800.0
+    assert found["costcalc_ledger_device_seconds"]["chemistry", "gpu", "completed"] == 28_800.0
+    assert found["costcalc_jobs_total"]["chemistry", "gpu"] == 2.0
+    assert found["costcalc_ledger_jobs"]["chemistry", "gpu", "failed"] == 1.0
+    assert found["costcalc_ledger_jobs_unpriced"]["chemistry", "gpu"] == 1.0
     assert found["costcalc_budget_used_ratio"]["chemistry", "month", "cost"] == pytest.approx(1.6)
     carbon = found["costcalc_job_carbon_gco2e_total"]["chemistry", "gpu"]
     assert found["costcalc_budget_used_ratio"]["(all)", "year", "carbon"] == pytest.approx(
@@ -79,7 +85,11 @@ def test_names_end_in_base_units() -> None:
         imported(ledger, cluster(), line())
         names = set(samples(ledger))
     allowed = ("_total", "_ratio", "_seconds", "_info", "_up")
-    assert all(name.startswith("costcalc_") and name.endswith(allowed) for name in names)
+    gauges = {n.removeprefix("costcalc_ledger_") for n in names if not n.endswith(allowed)}
+    assert gauges == {
+        "jobs", "jobs_unpriced", "energy_joules", "cost_usd", "carbon_gco2e", "water_liters",
+    }  # fmt: skip
+    assert all(name.startswith("costcalc_") for name in names)
     assert not any(word in name for name in names for word in ("kwh", "hours", "kg", "percent"))
 
 
@@ -149,12 +159,53 @@ def free_port() -> int:
         return int(held.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def scraping(ledger: Ledger, folder: Path) -> Iterator[str]:
+    """The URL of a Prometheus that scrapes a ledger each second."""
     if not shutil.which("prometheus"):
         pytest.skip("no prometheus here")
-    folder = tmp_path_factory.mktemp("scraped")
     (folder / "alerts.yml").write_text(text("alerts.yml").replace("for: 10m", "for: 0s"))
+    own, port = free_port(), free_port()
+    server, thread = start_http_server(
+        own, addr="127.0.0.1", registry=registry(ledger, cluster(BUDGETED))
+    )
+    (folder / "p.yml").write_text(
+        "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+        "rule_files: [alerts.yml]\n"
+        "scrape_configs:\n"
+        f"  - {{job_name: fleet, static_configs: [{{targets: ['127.0.0.1:{own}']}}]}}\n"
+    )
+    process = subprocess.Popen(
+        ["prometheus", f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/data",
+         f"--web.listen-address=127.0.0.1:{port}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        seen(url, "count_over_time(costcalc_ledger_up[5m]) >= 4")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def seen(url: str, query: str) -> None:
+    """Wait until a query has an answer."""
+    for _ in range(300):
+        try:
+            if ask(url, query):
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("scraped")
     with Ledger.open(str(folder / "fleet.db"), create=True) as ledger:
         imported(
             ledger,
@@ -162,37 +213,8 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             line(JobID="1", ConsumedEnergyRaw="18000000"),
             line(JobID="2", Account="physics", State="FAILED"),
         )
-        own, port = free_port(), free_port()
-        server, thread = start_http_server(
-            own, addr="127.0.0.1", registry=registry(ledger, cluster(BUDGETED))
-        )
-        (folder / "p.yml").write_text(
-            "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-            "rule_files: [alerts.yml]\n"
-            "scrape_configs:\n"
-            f"  - {{job_name: fleet, static_configs: [{{targets: ['127.0.0.1:{own}']}}]}}\n"
-        )
-        process = subprocess.Popen(
-            ["prometheus", f"--config.file={folder}/p.yml", f"--storage.tsdb.path={folder}/data",
-             f"--web.listen-address=127.0.0.1:{port}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        url = f"http://127.0.0.1:{port}"
-        try:
-            for _ in range(300):
-                try:
-                    if len(ask(url, "count_over_time(costcalc_ledger_up[5m]) >= 4")):
-                        break
-                except OSError:
-                    pass
-                time.sleep(0.1)
+        with scraping(ledger, folder) as url:
             yield url
-        finally:
-            process.terminate()
-            process.wait()
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 def ask(url: str, query: str, path: str = "query") -> list[dict[str, Any]]:
@@ -274,5 +296,102 @@ def test_what_is_known_of_no_job_has_no_series() -> None:
         text = generate_latest(registry(ledger, cluster())).decode()
     told = [one for one in text.splitlines() if 'partition="new"' in one]
     assert [one.partition("{")[0] for one in told] == [
-        "costcalc_jobs_total", "costcalc_job_device_seconds_total", "costcalc_jobs_unpriced_total",
+        "costcalc_jobs_total", "costcalc_job_device_seconds_total", "costcalc_ledger_jobs",
+        "costcalc_ledger_device_seconds", "costcalc_ledger_jobs_unpriced",
     ]  # fmt: skip
+
+
+# --- what a correction takes back ----------------------------------------------------------------
+
+COUNTERS = (
+    "costcalc_jobs_total", "costcalc_job_device_seconds_total", "costcalc_job_energy_joules_total",
+    "costcalc_job_cost_usd_total", "costcalc_job_carbon_gco2e_total",
+    "costcalc_job_water_liters_total", "costcalc_import_refused_rows_total",
+)  # fmt: skip
+
+
+def test_a_counter_waits_until_a_correction_is_made_up_for() -> None:
+    """8 device-hours at 2 USD are 16; corrected to 4 h they are 8, and 12 h more make 32."""
+    with memory() as ledger:
+        shown = []
+        for lines in (
+            [line(JobID="1")],
+            [line(JobID="1", ElapsedRaw="3600")],
+            [line(JobID="2", ElapsedRaw="3600")],
+            [line(JobID="3", ElapsedRaw="7200")],
+        ):
+            imported(ledger, cluster(), *lines)
+            found = samples(ledger)
+            shown.append(
+                tuple(
+                    found[name]["chemistry", "gpu"]
+                    for name in ("costcalc_ledger_cost_usd", "costcalc_job_cost_usd_total")
+                )
+            )
+    assert shown == [(16.0, 16.0), (8.0, 16.0), (16.0, 16.0), (32.0, 32.0)]
+
+
+def test_no_counter_falls_whatever_is_corrected() -> None:
+    """Other accounts, states, meters, months and hours of forty jobs, in an order made by hand."""
+    corrections = [
+        {"State": "FAILED"}, {"Account": "physics"}, {"ConsumedEnergyRaw": "9000000"},
+        {"ElapsedRaw": "600"}, {"Partition": "old"}, {"Account": ""},
+        {"Submit": "2026-11-05T09:00:00", "Start": "2026-11-05T10:00:00"}, {"AllocTRES": "cpu=1"},
+    ]  # fmt: skip
+    before: dict[str, dict[tuple[str, ...], float]] = {}
+    with memory() as ledger:
+        for number in range(40):
+            for cells in ({}, corrections[number % 8], corrections[(3 * number + 1) % 8]):
+                imported(ledger, cluster(), line(JobID=str(number % 5), **cells))
+                found = samples(ledger)
+                for name in COUNTERS:
+                    for labels, value in before.get(name, {}).items():
+                        assert found[name][labels] >= value, (number, cells, name, labels)
+                before = found
+
+
+def test_an_account_that_grows_stays_among_the_others() -> None:
+    with memory() as ledger:
+        imported(ledger, cluster(), *[
+            line(JobID=str(n), Account=f"a{n:03}") for n in range(MOST_ACCOUNTS + 1)
+        ])  # fmt: skip
+        first = samples(ledger)["costcalc_job_cost_usd_total"]
+        assert first["(other)", "gpu"] == 16.0  # of a100, the last by name
+        imported(ledger, cluster(), *[line(JobID=f"500{n}", Account="a100") for n in range(9)])
+        found = samples(ledger)
+    assert found["costcalc_job_cost_usd_total"]["(other)", "gpu"] == 160.0
+    assert found["costcalc_ledger_cost_usd"]["a100", "gpu"] == 160.0
+    assert found["costcalc_ledger_cost_usd"]["(other)", "gpu"] == 16.0
+
+
+def test_a_month_whose_last_row_moved_away_is_not_counted_twice() -> None:
+    with memory() as ledger:
+        imported(ledger, cluster(), line())
+        assert samples(ledger)["costcalc_ledger_jobs"] == {("chemistry", "gpu", "completed"): 1.0}
+        imported(ledger, cluster(), line(End="2026-11-01T12:00:00"))
+        assert samples(ledger)["costcalc_ledger_jobs"] == {("chemistry", "gpu", "completed"): 1.0}
+
+
+def test_no_query_takes_what_may_fall_for_a_counter() -> None:
+    """increase(), rate(), irate() and resets() are of counters; an exporter has these alone."""
+    rules = text("alerts.yml")
+    for query in (*(query for _, query in QUERIES), *rules.splitlines()):
+        for found in re.finditer(r"\b(?:increase|rate|irate|resets)\(([^{[(]*)", query):
+            assert found[1] in COUNTERS, query
+
+
+@pytest.mark.frameworks
+def test_a_real_prometheus_sees_no_energy_that_nobody_used(tmp_path: Path) -> None:
+    """5 kWh x 1.2 corrected to 4 x 1.2: as a counter that fell it was 4.8 kWh more."""
+    file = str(tmp_path / "fleet.db")
+    with Ledger.open(file, create=True) as ledger:
+        imported(ledger, cluster(), line(ConsumedEnergyRaw="18000000"))
+        with scraping(ledger, tmp_path) as url:
+            imported(ledger, cluster(), line(ConsumedEnergyRaw="14400000"))
+            seen(url, f"costcalc_ledger_energy_joules < {5 * 3.6e6}")
+            (now,) = ask(url, "costcalc_ledger_energy_joules")
+            assert float(now["value"][1]) == pytest.approx(4.8 * 3.6e6)
+            (more,) = ask(url, "increase(costcalc_job_energy_joules_total[1m])")
+            assert float(more["value"][1]) == 0.0
+            (again,) = ask(url, "resets(costcalc_job_energy_joules_total[1m])")
+            assert float(again["value"][1]) == 0.0
