@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -348,50 +349,115 @@ def test_the_words_reach_sbatch_as_they_are(here: Path) -> None:
 STUB = """
 slurm = { SUCCESS = 0, ERROR = -1, log_user = function(text) print(text) end }
 dofile(arg[1])
-local job = { partition = "gpu", time_limit = 120, tres_per_node = "gres:gpu:h100:4",
-              min_nodes = 2, max_nodes = 4294967294 }
-print(slurm_job_submit(job, {}, 0))
-print(slurm_job_submit({ partition = "gpu", time_limit = 60 }, {}, 0))
-print(slurm_job_submit({ partition = "new", time_limit = 60, tres_per_job = "gres/gpu=2" }, {}, 0))
+local parts = { gpu = { flag_default = 1, max_share = 1, max_time = 4294967295 },
+                night = { flag_default = 0, max_share = 0, max_time = 90 } }
+local job = JOB
+job.min_nodes = job.min_nodes or 4294967294
+job.max_nodes = job.max_nodes or 4294967294
+job.num_tasks = job.num_tasks or 4294967294
+job.ntasks_per_node = job.ntasks_per_node or 65534
+job.shared = job.shared or 65534
+job.core_spec = job.core_spec or 65534
+job.time_limit = job.time_limit or 4294967294
+print(slurm_job_submit(job, parts, 0))
 """
+LUA = shutil.which("lua5.3") or shutil.which("lua")
+
+
+def plugged(folder: Path, job: str, **settings: str) -> list[str]:
+    """What the plugin says of a job, with other settings than it ships with."""
+    if LUA is None:
+        pytest.skip("no lua here")
+    script = text("job_submit.lua")
+    for name, value in settings.items():
+        script, found = re.subn(rf"(?m)^local {name} = .*$", f"local {name} = {value}", script)
+        assert found == 1
+    (folder / "job_submit.lua").write_text(script)
+    (folder / "stub.lua").write_text(STUB.replace("JOB", job))
+    made = subprocess.run(
+        [LUA, "stub.lua", "job_submit.lua"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return made.stdout.splitlines()
 
 
 @pytest.mark.frameworks
-def test_the_lua_plugin_says_the_same(tmp_path: Path) -> None:
-    lua = shutil.which("lua5.3") or shutil.which("lua")
-    if lua is None:
-        pytest.skip("no lua here")
-    (tmp_path / "job_submit.lua").write_text(text("job_submit.lua"))
-    (tmp_path / "stub.lua").write_text(STUB)
-    made = subprocess.run(
-        [lua, "stub.lua", "job_submit.lua"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    # 8 devices for 2 h at 1.90
-    assert made.stdout.splitlines() == [
-        "costcalc: this job can cost at most 30.40 EUR",
-        "0",
-        "0",
-        "costcalc: what this job can cost is not known: give --partition and --time",
+@pytest.mark.parametrize(
+    ("job", "money"),
+    [
+        # at 1.90 a device-hour, 8 devices a node
+        ("{partition='gpu', time_limit=120, tres_per_node='gres:gpu:h100:4', max_nodes=2}",
+         "30.40"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1'}", "1.90"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', array_inx='0-999%5'}",
+         "1900.00"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', array_inx='1,3,5-9:2'}",
+         "9.50"),  # 5 tasks
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', shared=0}", "15.20"),  # 8
+        ("{partition='gpu', time_limit=60, shared=0}", "15.20"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', core_spec=1}", "15.20"),
+        ("{partition='gpu', time_limit=60, tres_per_socket='gres/gpu:1'}", "15.20"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', num_tasks=16, "
+         "ntasks_per_node=1}", "30.40"),  # 16 nodes
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', num_tasks=16}", "30.40"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:4', num_tasks=16, "
+         "ntasks_per_node=4}", "30.40"),  # 4 nodes of 4
+        ("{partition='gpu', time_limit=60, tres_per_task='gres/gpu:2', num_tasks=3}", "11.40"),
+        ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2'}", "3.80"),
+        ("{partition='gpu', time_limit=60, num_tasks=8, ntasks_per_gpu=2}", "7.60"),  # 4
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', min_nodes=4}", "7.60"),  # -w
+        ("{partition='old,gpu', time_limit=60, tres_per_node='gres/gpu:1'}", "1.90"),  # not 0.70
+        ("{time_limit=60, tres_per_node='gres/gpu:1'}", "1.90"),  # the default is gpu
+        ("{partition='gpu', tres_per_node='gres/gpu:1'}", "91.20"),  # 48 h
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', account='rich'}", "5.00"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', default_account='rich'}",
+         "5.00"),
+        ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', account='x'}", "1.90"),
+    ],
+)  # fmt: skip
+def test_the_plugin_says_the_most(tmp_path: Path, job: str, money: str) -> None:
+    settings = {"ACCOUNTS": "{ rich = 5 }"} if "rich" in job or "account='x'" in job else {}
+    assert plugged(tmp_path, job, **settings) == [
+        f"costcalc: this job can cost at most {money} EUR",
         "0",
     ]
-    limited = text("job_submit.lua").replace("local MOST = nil", "local MOST = 30")
-    (tmp_path / "job_submit.lua").write_text(limited)
-    made = subprocess.run(
-        [lua, "stub.lua", "job_submit.lua"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
+
+
+@pytest.mark.frameworks
+def test_the_plugin_of_partitions_and_accounts_by_slurm_conf(tmp_path: Path) -> None:
+    # OverSubscribe=EXCLUSIVE and MaxTime=90 of slurm.conf: 4 devices for 1.5 h at 2 EUR
+    night = {"PRICES": "{ night = 2 }", "PER_NODE": "{ night = 4 }"}
+    job = "{partition='night', tres_per_node='gres/gpu:1'}"
+    assert plugged(tmp_path, job, **night)[0] == "costcalc: this job can cost at most 12.00 EUR"
+    # no account is known: the dearest of all
+    job = "{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1'}"
+    said = plugged(tmp_path, job, ACCOUNTS="{ rich = 5, poor = 1 }")
+    assert said[0] == "costcalc: this job can cost at most 5.00 EUR"
+    job = "{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', het_job_offset=1}"
+    assert plugged(tmp_path, job)[0] == (
+        "costcalc: component 1 of this job can cost at most 1.90 EUR"
     )
-    assert made.stdout.splitlines()[:3] == [
+
+
+@pytest.mark.frameworks
+def test_the_plugin_refuses_what_is_more_or_not_known(tmp_path: Path) -> None:
+    assert plugged(tmp_path, "{partition='gpu', time_limit=60}", MOST="1") == ["0"]
+    job = "{partition='gpu', time_limit=120, tres_per_node='gres/gpu:8', max_nodes=1}"
+    assert plugged(tmp_path, job, MOST="30") == [
         "costcalc: this job can cost at most 30.40 EUR",
         "costcalc: more than 30.00 EUR: ask for less time or fewer devices",
         "-1",
     ]
+    for job, why in (
+        ("{partition='new', time_limit=60, tres_per_job='gres/gpu=2'}",
+         "give --partition and --time"),
+        ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2', array_inx='x'}",
+         "its array cannot be read"),
+        ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2', shared=4}",
+         "--exclusive=topo takes more nodes"),
+    ):  # fmt: skip
+        told = f"costcalc: what this job can cost is not known: {why}"
+        assert plugged(tmp_path, job) == [told, "0"]
+        assert plugged(tmp_path, job, MOST="9") == [told, "-1"]
 
 
 def test_the_epilog_is_a_script() -> None:
