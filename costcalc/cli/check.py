@@ -11,7 +11,7 @@ from costcalc.base.errors import InputError
 from costcalc.base.human import number_of
 from costcalc.cli import LIMIT, OK
 
-#: a section that is mistyped makes a file none of ours: passed over, but not in silence
+#: what else is passed over is not in silence
 _NONE = (
     "no run file is among them: one has model (or measured, or stages) and hardware (or defaults, "
     "the path of a partial run file), or holds both under costcalc:"

@@ -15,6 +15,7 @@ from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.reading import read_all, read_bytes
 from costcalc.runfile.configs import adapted
+from costcalc.runfile.meant import is_foreign, meant
 
 MARK = "# costcalc:"
 #: a mapping with one of each of these is a run file
@@ -49,6 +50,8 @@ def run_of(raw: bytes, shown: str, *, toml: bool = False, asked: bool = True) ->
     found = _own(document)
     if found is None and carried:
         found = read_all(carried, shown)
+    if found is None:
+        found = meant(document, raw, _is_run)
     return found if found is None or found is document else adapted(document, found)
 
 
@@ -81,9 +84,14 @@ def _own(document: Document) -> Document | None:
     tool = data.get("tool")
     if isinstance(tool, Mapping) and isinstance(tool.get("costcalc"), Mapping):
         return document.inside("tool").inside("costcalc")
+    return document if _is_run(data) and not is_foreign(data) else None
+
+
+def _is_run(data: Mapping[str, object]) -> bool:
+    """Whether a mapping has what makes a run file."""
     where = any(key in data for key in _WHERE if key != "defaults")
     where = where or isinstance(data.get("defaults"), str)  # Hydra's defaults are a list
-    return document if where and any(key in data for key in _WHAT) else None
+    return where and any(key in data for key in _WHAT)
 
 
 def _commented(text: str) -> str:

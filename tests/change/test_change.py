@@ -404,6 +404,60 @@ def test_check_passes_over_what_is_no_run_and_says_where_there_is_none(
     assert capsys.readouterr() == ("1 run file valid and within limits\n", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "model: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+            "hardwear: {accelerator: h100-sxm5-80}\n",
+            "3:1: hardwear: unknown key; did you mean hardware?",
+        ),
+        (
+            "modle: {preset: llama-3-8b}\ntraining: {tokens: 1B}\n"
+            "hardware: {accelerator: h100-sxm5-80}\n",
+            "1:1: modle: unknown key; did you mean model?",
+        ),
+        (
+            "lr: 0.1\ncostclac: {model: {preset: llama-3-8b}}\n",
+            "2:11: costclac: did you mean costcalc?",
+        ),
+    ],
+)
+def test_a_section_that_is_mistyped_is_said_as_an_estimate_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    assert command(["check", str(path)]) == 3
+    out, err = capsys.readouterr()
+    assert f"{path}:{said}\n1 problem in {path}\n" in err
+    assert out == "0 run files valid and within limits, 1 not\n"
+    if "costclac" not in text:
+        assert command(["estimate", str(path)]) == 2
+        assert f"{path}:{said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: {name: gpt, layers: 3}\nhardware: {gpu: 8}\n",  # a training code's own
+        "replicaCount: 1\nmodel: {id: x}\nhardware: {}\n",  # values of a chart
+        "stages: [build]\ndefault: {image: python}\nvariables: {A: 1}\n",  # GitLab's
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {}\n",
+        "{{- if .Values.x }}\nmodel: {{ .Values.m }}\n{{- end }}\n",  # a template of a chart
+        "hardware: {accelerator: h100-sxm5-80}\nprice: {device_hour: 2 USD}\n",  # a lab's defaults
+        "[1, 2]\n",
+        "costs: {model: 3}\n",
+    ],
+)
+def test_files_of_other_tools_do_not_fail_the_hook(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "values.yaml").write_text(text)
+    assert command(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "0 run files valid and within limits\n"
+
+
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "runs", "good.yaml", RUN)
     put(tmp_path / "runs", "no-run.yaml", "a: 1\n")
