@@ -20,7 +20,7 @@ from costcalc.decide.money import Money, converted, money_of
 from costcalc.decide.preempted import Spot
 from costcalc.decide.sweep import ScenarioRow, section, split
 from costcalc.runfile.loading import Source
-from costcalc.runfile.schema import DATA_ONE_OF
+from costcalc.runfile.schema import DATA_ONE_OF, Limits
 
 if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
@@ -180,7 +180,10 @@ def plan(
         {**(changes or {}), **{f"limits.{key}": value for key, value in (limits or {}).items()}},
     )
     if not any(most is not None for most in section(raw, "limits").values()):
-        raise wrong("limits", "nothing to plan with: give limits, as --limit cost=500USD")
+        named = ", ".join(Limits.model_fields)
+        raise wrong(
+            "limits", f"nothing to plan with: give one or more of {named}, such as cost: 500 USD"
+        )
     raw, money = money_of(raw)
     asked = (spot or Spot()) if interruptions else None
     chance = Chance(confidence=checked(confidence), spot=asked)
@@ -195,7 +198,7 @@ def plan(
     if asked is not None and on_spot:
         made = replace(made, notes=(*made.notes, preempted.note(asked)))
     if "time" not in made.limits and (made.estimate.results["wall_clock"].value or 0.0) > _LONG:
-        said = "no limit on time: more than a year; with one, as --limit time=90d, more devices"
+        said = "no limit on time: more than a year; with one, such as 90 d, more devices"
         made = replace(made, notes=(*made.notes, f"{said} are taken"))
     told = spot if spot is not None else Spot() if on_spot and interruptions else None
     return replace(

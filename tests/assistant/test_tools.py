@@ -115,7 +115,8 @@ def test_plan() -> None:
     assert answer["chances"]["cost"] >= 0.8
     assert answer["sources"]
     assert refused("plan", limits={}) == (
-        "limits: nothing to plan with: give limits, as --limit cost=500USD"
+        "limits: nothing to plan with: give one or more of cost, time, energy, carbon, "
+        "such as cost: 500 USD"
     )
 
 

@@ -59,7 +59,11 @@ def test_json_is_one_document_with_its_sources(name, capsys):
             ["compare", "examples/compare.yaml", "--regions", "aws:us-esat-1"],
             "regions: no region aws:us-esat-1; nearest: aws:us-east-1, aws:us-west-1",
         ),
-        (["plan"], "limits: nothing to plan with: give limits, as --limit cost=500USD"),
+        (
+            ["plan"],
+            "limits: nothing to plan with: give one or more of cost, time, energy, carbon, "
+            "such as cost: 500 USD",
+        ),
         (
             ["plan", "--limit", "cost=5USD", "--scores", ","],
             "--scores: expected numbers as 0.71,0.74",

@@ -169,13 +169,13 @@ def test_models_that_do_not_fit_are_not_tried_one_by_one(monkeypatch):
     assert made.estimate.results["memory_per_device"].low < 32
     assert len(tried) < 120
     assert made.notes[-1] == (
-        "no limit on time: more than a year; with one, as --limit time=90d, more devices are taken"
+        "no limit on time: more than a year; with one, such as 90 d, more devices are taken"
     )
 
 
 @pytest.mark.parametrize("limits", [{}, {"cost": None}, None])
 def test_limits_of_nothing_are_none(limits):
-    with pytest.raises(InputError, match=r"^limits: nothing to plan with: give limits"):
+    with pytest.raises(InputError, match=r"^limits: nothing to plan with: give one"):
         plan({"limits": limits})
 
 

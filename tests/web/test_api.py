@@ -183,7 +183,11 @@ def test_a_plan_is_that_of_python(client: TestClient) -> None:
     made = client.post("/api/v1/plan?confidence=0.9", json=run).json()
     assert made == json.loads(json.dumps(costcalc.plan(run, confidence=0.9).to_dict()))
     assert problems(client.post("/api/v1/plan", json=RUN)) == [
-        {"key": "limits", "message": "nothing to plan with: give limits, as --limit cost=500USD"}
+        {
+            "key": "limits",
+            "message": "nothing to plan with: give one or more of cost, time, energy, carbon, "
+            "such as cost: 500 USD",
+        }
     ]
 
 
