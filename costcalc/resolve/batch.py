@@ -32,7 +32,8 @@ _TUNED_ENCODER = TUNED["frozen"]
 _DECODERS = (
     (1e9, Usual(2**19, "Brown et al. 2020 (GPT-3, arXiv 2005.14165), table 2.1: 0.5M tokens")),
     (5e9, Usual(2**20, "Brown et al. 2020 (GPT-3, arXiv 2005.14165), table 2.1: 1M tokens")),
-    (math.inf, Usual(4_000_000, "Touvron et al. 2023 (Llama 2, arXiv 2307.09288): 4M tokens")),
+    (1e11, Usual(4_000_000, "Touvron et al. 2023 (Llama 2, arXiv 2307.09288): 4M tokens")),
+    (math.inf, Usual(2**24, "Grattafiori et al. 2024 (Llama 3, arXiv 2407.21783), 3.4.1: 16M")),
 )
 #: sequences a step of pretraining what is no decoder
 _OTHERS = {

@@ -76,5 +76,6 @@ def recipe_of(
             name
             for name in ("software", "states", "logits", "gradients")
             if getattr(training, name) is not None
-        ),
+        )
+        | ({"expert_overlap"} if layout and layout.expert_overlap is not None else frozenset()),
     )

@@ -139,8 +139,8 @@ class Recipe:
     ``trainer``: transformers where states are as wide as the weights that were loaded; ``sums``:
     gradients in 32 bits beside those in 16; ``checkpoints``: where recompute keeps its inputs;
     ``selective``: what selective recompute runs again.
-    ``told``: which of software, states, logits and gradients somebody stated; the others are what
-    is usual for method and size.
+    ``told``: which of software, states, logits, gradients and expert_overlap somebody stated;
+    others are what is usual for method and size.
     """
 
     sequence_length: int

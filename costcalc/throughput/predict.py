@@ -10,7 +10,7 @@ from costcalc.base.assumption import Assumption
 from costcalc.base.human import number_of
 from costcalc.throughput.basis import kind_of, peak_of
 from costcalc.throughput.by_flops import sample_time
-from costcalc.throughput.constants import load
+from costcalc.throughput.constants import Constants, load
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import chosen, prediction_range
@@ -92,6 +92,7 @@ def _by_step(
         * recipe.global_batch
         / (seconds * machine.devices * peak_of(machine, recipe.precision))
     )
+    hidden = expert_gain(shape, machine, layout, recipe, constants, step)
     low, high = prediction_range(
         constants,
         generation=machine.generation,
@@ -102,12 +103,18 @@ def _by_step(
         per_node=machine.per_node,
         experts=bool(shape.experts > 0),
         told="software" in recipe.told,
+        gain=hidden,
     )
     why = ["modelled step"]
     if placed.by == "auto":
         why.append(f"the fastest of {placed.walked} layouts")
         if share < 1:
             why.append(f"less {100 * (1 - share):.2g} %, which runs lose to layouts of their own")
+    if hidden > HIDDEN:
+        why.append(
+            f"× {hidden:.3g} where the traffic of experts hides behind computing, which is not told"
+            " (hardware.layout.expert_overlap)"
+        )
     if not shape.known:
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
@@ -117,6 +124,30 @@ def _by_step(
         shape.kind, walked / float(shape.sequence_length), machine, recipe, parts, layout
     )
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
+
+
+#: what hiding the traffic of experts has to gain to be told
+HIDDEN = 1.02
+
+
+def expert_gain(
+    shape: ModelShape,
+    machine: Machine,
+    layout: Layout,
+    recipe: Recipe,
+    constants: Constants,
+    step: StepTime,
+) -> float:
+    """How much faster a step is whose traffic of experts runs beside another micro-batch.
+
+    1 where nobody sends tokens to experts elsewhere, or where the run says whether it hides that.
+    Large runs do so or not (DeepSeek-AI 2024, arXiv 2412.19437, section 3.2.1), and what is not
+    told belongs into the range.
+    """
+    if "expert_overlap" in recipe.told or layout.expert <= 1:
+        return 1.0
+    beside = step_time(shape, machine, layout, replace(recipe, expert_overlap=True), constants)
+    return max(float(step.seconds) / float(beside.seconds), 1.0)
 
 
 def _by_sample(

@@ -50,13 +50,14 @@ def prediction_range(
     per_node: float = 8.0,
     experts: bool = False,
     told: bool = True,
+    gain: float = 1.0,
 ) -> tuple[float, float]:
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
 
     They are quantiles of held-out errors, widened in quadrature where less is known: the layout
     is costcalc's own, the shapes follow a rule, nobody measured this generation, the run is
     larger than any that was measured, or the model routes to experts, whose software is younger
-    and differs more.
+    and differs more.  ``gain``: how much faster the run is if it does what is not told.
 
     >>> low, high = prediction_range({}, generation="hopper")
     >>> round(low, 2), round(high, 2)
@@ -80,6 +81,7 @@ def prediction_range(
     if devices > MEASURED_DEVICES:
         beyond = BEYOND * math.log2(devices / MEASURED_DEVICES)
         extra.append({"low": beyond, "high": beyond})
+    extra.append({"low": 0.0, "high": math.log(gain)})
     low = math.hypot(own["low"], *(part["low"] for part in extra))
     high = math.hypot(own["high"], *(part["high"] for part in extra))
     return math.exp(-low), math.exp(high)

@@ -47,6 +47,8 @@ def batch(*words: Any, **more: Any) -> tuple[float, str, str]:
         ("gpt2", "pretrain", 8, 512, "GPT-3"),
         ("tinyllama-1.1b", "pretrain", 8, 512, "GPT-3"),
         ("llama-3-8b", "pretrain", 64, 512, "Llama 2"),
+        # 2^24 tokens in sequences of 4096
+        ("deepseek-v3", "pretrain", 2048, 4096, "Llama 3"),
         ("bert-base", "pretrain", 8, 256, "BERT"),
         ("t5-base", "pretrain", 8, 128, "T5"),
         ("llama-3-8b", "finetune", 8, 128, "Alpaca"),

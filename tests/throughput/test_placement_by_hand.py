@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import exp
+from math import exp, hypot, log
 from typing import Any
 
 import numpy as np
 import pytest
 from throughput_models import GIB, LLAMA8, LLAMA70, MIXTRAL, decoder, machine, recipe, work_of
 
+from costcalc.base.assumption import Assumption
 from costcalc.base.errors import InputError
 from costcalc.throughput import placement, predict, search
 from costcalc.throughput.basis import (
@@ -500,11 +501,38 @@ def test_all_of_the_peak_is_a_share() -> None:
 
 
 def test_experts_widen_a_prediction() -> None:
-    mixture = throughput(work_of(MIXTRAL), machine(16), recipe(), layout=Layout(data=16, expert=8,
-                         sharding="zero3"))  # fmt: skip
+    apart = Layout(data=16, expert=8, sharding="zero3")
+    said = recipe(told=frozenset({"expert_overlap"}))
+    use = throughput(work_of(MIXTRAL), machine(16), said, layout=apart).utilization
     low, high = prediction_range(load(), generation="hopper", experts=True, devices=16, told=False)
-    use = mixture.utilization
     assert (use.low / use.value, use.high / use.value) == pytest.approx((low, high))
+
+
+def test_whether_the_traffic_of_experts_is_hidden_belongs_into_the_range_where_it_is_not_told() -> (
+    None
+):
+    apart = Layout(data=16, expert=16, pipeline=8, sharding="zero1")
+
+    def made(told: bool, hides: bool, layout: Layout = apart) -> Assumption:
+        asked = recipe(
+            told=frozenset({"expert_overlap"} if told else ()),
+            expert_overlap=hides,
+            precision="fp8",
+        )
+        rates = machine(16 * 8, scale_out=5e9)
+        return throughput(work_of(MIXTRAL), rates, asked, layout=layout).utilization
+
+    untold, said, hidden = made(False, False), made(True, False), made(True, True)
+    gain = hidden.value / said.value
+    assert gain > 1.2
+    assert (untold.value, untold.low) == (said.value, said.low)
+    # independent half-widths, in logarithms: √(said² + gain²)
+    half = hypot(log(said.high / said.value), log(gain))
+    assert log(untold.high / untold.value) == pytest.approx(half)
+    assert f"× {gain:.3g} where the traffic of experts hides behind computing" in str(untold.why)
+    assert "hides behind" not in str(said.why)
+    together = replace(apart, expert=1)
+    assert made(False, False, together) == made(True, False, together)
 
 
 def test_a_small_decoder_has_a_shape() -> None:
