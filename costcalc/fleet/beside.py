@@ -152,19 +152,21 @@ def by_hours(group: Group) -> Mapping[str, float] | None:
 
 def _accountings(month: Month) -> Beside | None:
     total = month.sums.total
-    if by_hours(total) is None and total.carbon_market is None:
+    hours = by_hours(total) is not None
+    if not hours and total.carbon_market is None:
         return None
     return Beside(
-        "CO2e of the electricity, in three accountings",
-        ("by location", "by the year's mean", "market-based"),
-        [(one.key, _accounted(one)) for one in month.sums.groups],
-        _accounted(total),
+        "CO2e of the electricity, each accounting apart",
+        ("by location", *(("by the year's mean",) if hours else ()), "market-based"),
+        [(one.key, _accounted(one, hours=hours)) for one in month.sums.groups],
+        _accounted(total, hours=hours),
     )
 
 
-def _accounted(group: Group) -> list[str]:
+def _accounted(group: Group, *, hours: bool) -> list[str]:
+    """By location and by contracts; with the grid's ``hours``, by the year's mean too."""
     text, _ = shown(group.figures.get("carbon_operational"), group.jobs, "kgCO2e")
-    others = (group.carbon_annual, group.carbon_market)
+    others = (group.carbon_annual, group.carbon_market) if hours else (group.carbon_market,)
     return [text, *("unknown" if one is None else human(one, "kgCO2e") for one in others)]
 
 

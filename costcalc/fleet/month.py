@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from sqlalchemy import func, select
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import human
 from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
 from costcalc.fleet.charging import Charges, charges
@@ -54,10 +55,10 @@ class Month:
         if self.until >= self.over.end:
             return ""
         how = "when the last job ended" if self.until <= self.last else "when it was asked for"
-        left = (self.over.end - self.until) / 86_400
+        left = human((self.over.end - self.until) / 3600, "h")
         return (
-            f"what is known reaches to {self.at(self.until)}, {how}; of the {left:.3g} days from "
-            "then on nothing is known"
+            f"What is known reaches to {self.at(self.until)}, {how}; of the {left} from then on "
+            "nothing is known"
         )
 
 

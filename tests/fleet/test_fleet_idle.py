@@ -170,6 +170,14 @@ def test_rented_nodes_have_no_electricity_of_their_own(ledger: Ledger) -> None:
     )  # fmt: skip
 
 
+def test_accountings_of_a_year_that_has_no_hours_are_two(ledger: Ledger) -> None:
+    text = SHARED + "grid: {market: 20 gCO2e/kWh}\n"
+    imported(ledger, cluster(text), JOBS[0])
+    accountings = tables(of(ledger, text))[-1]
+    assert accountings.head == ("by location", "market-based")
+    assert accountings.total == ["2.10 kgCO2e", "120 gCO2e"]  # 6 kWh at 350 g and at 20
+
+
 def test_what_is_charged_is_on_the_page(ledger: Ledger) -> None:
     imported(ledger, cluster(SHARED), *JOBS)
     page = html(of(ledger, SHARED))
@@ -319,7 +327,7 @@ def test_a_forecast_has_a_range_and_says_until_when_it_knows(ledger: Ledger) -> 
         "(106 USD – 776 USD)"
     )
     reaching = (
-        "what is known reaches to 2026-10-05 12:00, when the last job ended; of the 26.5 days "
+        "What is known reaches to 2026-10-05 12:00, when the last job ended; of the 26.5 days "
         "from then on nothing is known"
     )
     assert made.reaching == reaching
@@ -343,7 +351,7 @@ def test_a_scheduler_that_was_asked_says_until_when(ledger: Ledger) -> None:
          until=at("2026-10-20T00:00"))  # fmt: skip
     made = of(ledger, BUDGET)
     assert made.until == at("2026-10-20T00:00")
-    assert made.reaching.startswith("what is known reaches to 2026-10-20 00:00, when it was asked")
+    assert made.reaching.startswith("What is known reaches to 2026-10-20 00:00, when it was asked")
     (one,) = made.budgets
     assert one.elapsed == pytest.approx(19 / 31)
     # two nodes of 8 from the first job's start, 14 days and 14 h, less its 8 device-hours

@@ -250,6 +250,34 @@ def test_a_user_sees_their_accounts_alone(opened: Opened) -> None:
     assert "Idle nodes" in boss
 
 
+def test_a_user_sees_what_their_account_is_charged_for_idle_nodes(opened: Opened) -> None:
+    """Its part of it, as whoever sees all sees it; what idled in all is not shown."""
+    client = opened(OWN, None, "X-Remote-User")
+    mine, all_ = (
+        client.get("/fleet?format=json", headers={"X-Remote-User": user}).json()
+        for user in ("ada", "boss")
+    )
+    physics = {one["key"]["account"]: one for one in all_["charges"]}["physics"]
+    assert mine["charges"] == [
+        {**physics, "charged": {n: _near(f) for n, f in physics["charged"].items()},
+         "idle": {n: _near(f) for n, f in physics["idle"].items()}}
+    ]  # fmt: skip
+    assert mine["idle"] == []
+    hours = all_["total"]["device_hours"]
+    part = mine["total"]["device_hours"] / hours * all_["total"]["idle"]["cost"]["value"]
+    assert mine["total"]["idle"]["cost"]["value"] == pytest.approx(part)
+    for place in ("/fleet", "/fleet/accounts?account=physics"):
+        page = text_of(client.get(place, headers={"X-Remote-User": "ada"}))
+        assert "Charged, with idle nodes (shared by device-hours)" in page
+    budgets = text_of(client.get("/fleet/budgets", headers={"X-Remote-User": "ada"}))
+    assert "What is known reaches to 2026-10-31 19:56, when the last job ended" in budgets
+
+
+def _near(figure: dict[str, Any]) -> dict[str, Any]:
+    ends = ("value", "low", "high")
+    return {**figure, **{end: pytest.approx(figure[end], rel=0.02) for end in ends}}
+
+
 def test_a_job_of_another_account_is_as_one_that_is_not_there(opened: Opened) -> None:
     client = opened(OWN, None, "X-Remote-User")
     for shape in ("", "&format=json"):
