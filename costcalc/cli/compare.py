@@ -187,7 +187,7 @@ def _show(made: Comparison, top: int) -> None:
             f"{', '.join(_BETTER[aim] for aim in made.aims)}"
         )
     if made.rest:
-        console.print("\nThe rest, cheapest first")
+        console.print(f"\nThe rest, {made.first} first")
         console.print(_rest(made.rest[:top], made.currency))
         _more(console, len(made.rest), top)
     if made.unpriced:

@@ -221,9 +221,6 @@ def _best(
     if aim is None:
         return np.array([], dtype=np.int64)
     values = np.where(within, figures[AIMS[aim]], np.nan)
-    rented = np.where(np.isfinite(figures["cost"]), values, np.nan)
-    if not np.isnan(rented).all():  # what no provider there is known to rent comes last
-        values = rented
     if np.isnan(values).all():
         return np.array([], dtype=np.int64)
     least = np.flatnonzero(values <= np.nanmin(values) * (1 + ALIKE))

@@ -13,7 +13,7 @@ from costcalc.base.errors import InputError, wrong
 from costcalc.calculator.limits import amounts
 from costcalc.calculator.result import COMPARED, UNITS, FigureName
 from costcalc.catalog import region as regions_
-from costcalc.decide import preempted, ranging
+from costcalc.decide import preempted, ranging, unpriced
 from costcalc.decide import sweep as sweeps
 from costcalc.decide.chunk import AIMS, ALIKE, Columns, Piece, Task, chunk
 from costcalc.decide.conventions import conventions
@@ -23,7 +23,7 @@ from costcalc.decide.preempted import Spot
 from costcalc.decide.ranging import ranged
 from costcalc.decide.renting import bought
 from costcalc.decide.sweep import ScenarioRow, section
-from costcalc.decide.unpriced import less_still, named
+from costcalc.decide.unpriced import FIRST, amount, less_still, named, sorted_by
 from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import Request, Source, load
 
@@ -70,6 +70,11 @@ class Comparison:
             f"<Comparison {self.name!r}: {self.number:,} scenarios, {self.feasible:,} can run; "
             f"{len(self.front)} on the front of {', '.join(self.aims)}>"
         )
+
+    @property
+    def first(self) -> str:
+        """What the first of the rows listed is: the cheapest, the fastest, the cleanest."""
+        return FIRST[sorted_by(self.aims, self.minimize)]
 
     @property
     def met(self) -> bool:
@@ -190,10 +195,12 @@ def compare(
         spot=Spot() if interruptions else None,
     )
     merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
-    known = tuple(aim for aim in task.aims if merged.lacking[AIMS[aim]] < merged.feasible)
-    if known and known != task.aims:  # what nobody knows is no aim: the rest is ranked without it
+    known = unpriced.ranked_by(task, merged)
+    if known and known != task.aims:
         task = replace(task, aims=known, everything=False)
-        merged = _merge(_run(task, axes, progress, None, client, chunk_size), task)
+        again = _merge(_run(task, axes, progress, None, client, chunk_size), task)
+        some = merged.lacking["cost"] < merged.feasible
+        merged = replace(again, no_price=merged.no_price if some else {})
     rows = merged.front
     wins: dict[str, list[list[float]]] = {}
     if ranges:
@@ -201,18 +208,15 @@ def compare(
         if len(rows) > ranging.SAMPLED:
             notes.append(
                 f"ranges are drawn, and shares of paired draws counted, for the first "
-                f"{ranging.SAMPLED} (the cheapest) of {len(rows)} on the front"
+                f"{ranging.SAMPLED} (the {FIRST[sorted_by(task.aims, minimize)]}) of {len(rows)} "
+                "on the front"
             )
     notes += [
         f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
         for name, number in merged.lacking.items()
         if number and name in {AIMS[aim] for aim in task.aims}
     ]
-    notes += [
-        f"no {aim} is known{_HINTS.get(aim, '')}: the front is of {' and '.join(task.aims)}"
-        for aim in AIMS
-        if aim not in task.aims
-    ]
+    notes += unpriced.beside(task.aims, merged, _HINTS)
     if merged.no_price:
         notes.append(named(merged.no_price))
         notes += less_still(merged, minimize)
@@ -337,13 +341,16 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
             lacking[name] += count
         bests += [found.best] if found.best else []
         rows, beaten = _front_of([*rows, *found.front], task.aims)
-        rest = _first([*rest, *beaten, *found.rest], task.aims)
+        rest = _first([*rest, *beaten, *found.rest], task)
         unpriced, _ = _front_of([*unpriced, *found.unpriced], others)
         for key, names in found.no_price.items():
             no_price[key] = list(dict.fromkeys((*no_price.get(key, ()), *names)))
-    aim = AIMS[task.minimize or "cost"]
-    first = AIMS["cost"]
-    rows.sort(key=lambda row: (row[first], row["wall_clock"], row["accelerator"], row["count"]))
+    aim, first = AIMS[task.minimize or "cost"], AIMS[sorted_by(task.aims, task.minimize)]
+    rows.sort(
+        key=lambda row: (
+            amount(row[first]), amount(row["wall_clock"]), row["accelerator"], row["count"]
+        )
+    )  # fmt: skip
     return Piece(
         number=number,
         feasible=feasible,
@@ -359,13 +366,11 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
 
 
 def _least(rows: list[ScenarioRow], aim: FigureName) -> ScenarioRow | None:
-    """The least of an aim, of those with a known cost if any has; of those alike the cheapest."""
-    known = [row for row in rows if row["cost"] is not None] or rows
-    if not known:
+    """The least of an aim; of those alike the cheapest."""
+    if not rows:
         return None
-    least = min(row[aim] or 0.0 for row in known) * (1 + ALIKE)
-    alike = (row for row in known if (row[aim] or 0.0) <= least)
-    return min(alike, key=lambda row: row["cost"] or 0.0)
+    least = min(amount(row[aim]) for row in rows) * (1 + ALIKE)
+    return min((row for row in rows if amount(row[aim]) <= least), key=lambda r: amount(r["cost"]))
 
 
 def _front_of(
@@ -380,11 +385,10 @@ def _front_of(
     )
 
 
-def _first(rows: list[ScenarioRow], aims: tuple[str, ...], most: int = 20) -> list[ScenarioRow]:
-    """The best of the rest by cost, then time."""
-    names = [AIMS[aim] for aim in aims]
-    rows = sorted(rows, key=lambda row: (row["cost"] or 0.0, *(row[n] or 0.0 for n in names)))
-    return rows[:most]
+def _first(rows: list[ScenarioRow], task: Task, most: int = 20) -> list[ScenarioRow]:
+    """The best of the rest by the figure that they are listed by, then by the others."""
+    names = [AIMS[aim] for aim in (sorted_by(task.aims, task.minimize), *task.aims)]
+    return sorted(rows, key=lambda row: [amount(row[name]) for name in names])[:most]
 
 
 def _sources(axes: sweeps.Sweep, unranked: frozenset[str]) -> tuple[str, ...]:

@@ -1,12 +1,50 @@
-"""What could not be ranked by cost, for no price is known of it: said by name."""
+"""What no price is known of: ranked by all else, and said by name where cost is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from costcalc.base.human import human
 from costcalc.calculator.result import UNITS
-from costcalc.decide.chunk import AIMS, Piece
+from costcalc.decide.chunk import AIMS, Piece, Task
+
+#: what comes first where it is the least
+FIRST = {"cost": "cheapest", "time": "fastest", "carbon": "cleanest"}
+
+
+def ranked_by(task: Task, found: Piece) -> tuple[str, ...]:
+    """The aims that the front is of: what nobody knows is none.
+
+    Nor is cost where another figure is to be least and no price is known of some: these are ranked
+    by what they have.
+    """
+    known = [aim for aim in task.aims if found.lacking[AIMS[aim]] < found.feasible]
+    beside = task.minimize not in (None, "cost") and "cost" not in task.limits
+    if beside and found.lacking["cost"] and "cost" in known:
+        known.remove("cost")
+    return tuple(known)
+
+
+def sorted_by(aims: tuple[str, ...], minimize: str | None) -> str:
+    """The aim that rows are listed by: cost where they are ranked by it."""
+    return "cost" if "cost" in aims else minimize if minimize in aims else aims[0]
+
+
+def amount(value: float | None) -> float:
+    """A figure to sort by: what is not known comes last."""
+    return inf if value is None else value
+
+
+def beside(aims: tuple[str, ...], found: Piece, hints: Mapping[str, str]) -> list[str]:
+    """Which aims the front is not of, and why."""
+    of = " and ".join(aims)
+    return [
+        f"{'of some ' * (found.lacking[AIMS[aim]] < found.feasible)}no {aim} is known"
+        f"{hints.get(aim, '')}: the front is of {of}"
+        for aim in AIMS
+        if aim not in aims
+    ]
 
 
 def less_still(found: Piece, minimize: str | None) -> list[str]:

@@ -48,6 +48,7 @@ class Compared:
     currency: str
     front: Sequence[Row]
     rest: Sequence[Row]
+    first: str
     unpriced: Sequence[Row]
     more: int
     beats: str
@@ -74,6 +75,7 @@ def compared(made: Comparison, run: Run) -> Compared:
         currency=made.currency,
         front=[_row(row, plain, _beats(made, at)) for at, row in enumerate(front)],
         rest=[_row(row, plain, "") for row in made.rest[:_ROWS]],
+        first=made.first,
         unpriced=[_row(row, plain, "") for row in made.unpriced[:_ROWS]],
         more=len(made.front) - len(front),
         beats=", ".join(_BETTER[aim] for aim in made.aims) if made.wins else "",

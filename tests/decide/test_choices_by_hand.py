@@ -82,10 +82,10 @@ def test_of_those_alike_in_the_aim_the_cheapest():
     assert chunk._best(figures, every, None).tolist() == []
 
 
-def test_what_nobody_is_known_to_rent_comes_last():
-    figures = {"wall_clock": np.array([1.0, 2.0]), "cost": np.array([np.nan, 9.0])}
-    assert chunk._best(figures, np.array([True, True]), "time").tolist() == [1]
-    assert chunk._best(figures, np.array([True, False]), "time").tolist() == [0]
+def test_the_least_time_is_least_without_a_price_too_and_of_those_alike_a_priced_one():
+    figures = {"wall_clock": np.array([1.0, 2.0, 1.0]), "cost": np.array([np.nan, 9.0, 10.0])}
+    for within, best in (([1, 1, 0], 0), ([1, 1, 1], 2), ([0, 1, 0], 1)):
+        assert chunk._best(figures, np.array(within, bool), "time").tolist() == [best]
 
 
 def test_the_rest_are_the_first_twenty_of_each_aim():

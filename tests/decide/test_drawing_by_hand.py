@@ -144,20 +144,25 @@ def row(cost, hours=1.0, **given):
 
 
 def test_the_least_is_the_cheapest_of_those_alike():
-    rows = [row(9.0, 1.0), row(7.0, 1.0 + 0.9e-9), row(5.0, 1.0 + 1.1e-9), row(None, 0.5)]
-    assert comparing._least(rows, "wall_clock") is rows[1]
-    assert comparing._least(rows[3:], "wall_clock") is rows[3]
+    rows = [row(None, 1.0), row(9.0, 1.0), row(7.0, 1.0 + 0.9e-9), row(5.0, 1.0 + 1.1e-9)]
+    assert comparing._least(rows, "wall_clock") is rows[2]
+    rows.append(row(None, 0.5))  # less time without a price is less time
+    assert comparing._least(rows, "wall_clock") is rows[4]
     assert comparing._least([], "wall_clock") is None
 
 
 def test_the_rest_is_twenty_by_cost_then_time():
     rows = [row(float(n % 5), float(n)) for n in range(25)]
-    found = comparing._first(rows, ("time", "cost"))
+    found = comparing._first(rows, SimpleNamespace(aims=("time", "cost"), minimize="cost"))
     assert len(found) == 20
     assert [(one["cost"], one["wall_clock"]) for one in found[:6]] == [
         *((0.0, float(n)) for n in (0, 5, 10, 15, 20)),
         (1.0, 1.0),
     ]
+    rows.append(row(None, 0.0))
+    by_time = SimpleNamespace(aims=("time", "carbon"), minimize="time")
+    assert [one["wall_clock"] for one in comparing._first(rows, by_time)[:3]] == [0.0, 0.0, 1.0]
+    assert comparing._first(rows[20:], by_time)[0]["cost"] is None
 
 
 def test_draws_that_are_alike_count_half():

@@ -336,14 +336,18 @@ def test_what_has_no_price_is_named_and_ranked_by_carbon():
     assert found.no_price == {("h100-sxm5-80", "on-demand"): ["FR", "SE"]}
     carbon = {name: costcalc.estimate({**FINE, "site": {"region": name}}) for name in ("FR", "SE")}
     least = min(carbon, key=lambda name: carbon[name].results["carbon_total"].value)
-    assert [row["region"] for row in found.unpriced] == [least]  # as fast, and cleaner
-    assert found.best["region"] == "aws:us-east-1"
-    assert any(
-        note.startswith(
-            "less carbon still, its price unknown: 8 × h100-sxm5-80 in " + least + ", on-demand, "
-        )
+    assert found.best["region"] == least
+    assert found.aims == ("time", "carbon")
+    assert [row["region"] for row in found.front] == [least]  # as fast, and cleaner
+    ranked = sorted(carbon, key=lambda name: carbon[name].results["carbon_total"].value)
+    assert [row["region"] for row in found.rest] == [ranked[1], "aws:us-east-1"]
+    assert found.rest[1]["cost"] is not None
+    assert found.unpriced == ()
+    assert found.first == "cleanest"
+    assert "of some no cost is known: the front is of time and carbon" in [
+        note.replace(" (price.provider, or a provider's regions, would say)", "")
         for note in found.notes
-    )
+    ]
     assert (
         "not ranked by cost, for no price is known: h100-sxm5-80 on-demand in FR, SE" in found.notes
     )
@@ -351,6 +355,30 @@ def test_what_has_no_price_is_named_and_ranked_by_carbon():
     assert shown == [
         {"accelerator": "h100-sxm5-80", "plan": "on-demand", "number": 2, "regions": ["FR", "SE"]}
     ]
+
+
+PLACES = {"accelerators": "h100-sxm5-80", "counts": "8,16", "regions": "aws:us-east-1,SE"}
+
+
+def test_a_priced_place_switches_no_ranking_off_but_that_by_cost():
+    """Least time: 16 devices in either place; least cost: where a price is; a limit needs one."""
+    by_time = compare(FINE, **PLACES, minimize="time", ranges=False)
+    assert by_time.aims == ("time", "carbon")
+    assert {row["region"] for row in (*by_time.front, *by_time.rest)} == {"SE", "aws:us-east-1"}
+    assert by_time.best["count"] == 16
+    assert by_time.best["region"] == "aws:us-east-1"  # as fast, and its price is known
+    times = [row["wall_clock"] for row in by_time.rest]
+    assert times == sorted(times)
+    for asked in (None, "cost"):
+        by_cost = compare(FINE, **PLACES, minimize=asked, ranges=False)
+        assert by_cost.aims == ("time", "cost", "carbon")
+        assert {row["region"] for row in (*by_cost.front, *by_cost.rest)} == {"aws:us-east-1"}
+        assert {row["region"] for row in by_cost.unpriced} == {"SE"}
+        assert by_cost.first == "cheapest"
+    limited = {**FINE, "limits": {"cost": "10 MUSD"}}
+    within = compare(limited, **PLACES, minimize="carbon", ranges=False)
+    assert within.best["region"] == "aws:us-east-1"
+    assert any(note.startswith("less carbon still, its price unknown: ") for note in within.notes)
 
 
 def test_many_without_a_price_are_named_shortly():
