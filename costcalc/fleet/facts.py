@@ -51,6 +51,7 @@ class Facts:
     account: str | None = None
     partition: str | None = None
     model: str | None = None
+    owner: str | None = None  # the job that it is a part of, where a source tells of both
     submit: float | None = None
     devices: float | None = None
     kinds: tuple[str, ...] = ()

@@ -194,6 +194,7 @@ class Pricing:
         hours = None if own.devices is None else own.devices * one.seconds / HOUR
         row: Row = {
             "cluster": one.cluster, "job": one.job, "attempt": one.attempt, "source": one.source,
+            "owner": one.owner,
             "raw": one.raw or None, "name": one.name if names == "keep" else None,
             "user": one.user if users != "drop" else None, "account": one.account,
             "partition": one.partition, "model": one.model, "state": one.state,
@@ -334,6 +335,8 @@ _TOLD = (
 def _digest(row: Row) -> str:
     """What tells whether a row says the same as the one before it."""
     told = [_rounded(row[name]) for name in _TOLD]
+    if row["owner"] is not None:
+        told.append(_rounded(row["owner"]))
     if row["devices"] == 0 and row["cost"] is not None:  # no kind says its price
         told.append(_rounded(row["cost"]))
     text = repr(told)

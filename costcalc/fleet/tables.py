@@ -135,6 +135,7 @@ jobs = Table(
     Column("metered", Float),
     Column("part", Float),  # of its nodes' meter that is the job's; NULL: what it says is the job's
     Column("steps", Integer),  # how many rows of its source told of its meter
+    Column("owner", String),  # of a part of a job: the job, by its number or its name
     Column("clock", String),  # local: its times were read by fleet.yaml's timezone; or absolute
     Column("utilization", Float),
     Column("mean_power", Float),
@@ -193,6 +194,14 @@ BY_END = Index(
     jobs.c.end,
     sqlite_where=jobs.c.current == true(),
     postgresql_where=jobs.c.current == true(),
+)
+
+#: for the parts of a job that a source tells of after them
+OWNED = Index(
+    "jobs_by_owner",
+    jobs.c.owner,
+    sqlite_where=jobs.c.owner.is_not(None),
+    postgresql_where=jobs.c.owner.is_not(None),
 )
 
 
@@ -268,6 +277,14 @@ def _known_by(connection: Connection) -> None:
     connection.execute(delete(fresh))  # so that the sums are made, and counted, anew
 
 
+def _owners(connection: Connection) -> None:
+    """Version 6: of which job a row is a part."""
+    there = {column["name"] for column in inspect(connection).get_columns(jobs.name)}
+    if "owner" not in there:
+        connection.exec_driver_sql(f"ALTER TABLE {jobs.name} ADD COLUMN owner VARCHAR")
+    OWNED.create(connection, checkfirst=True)
+
+
 #: from an empty database up; a version is the number of steps that were made
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _first,
@@ -275,5 +292,6 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _parts,
     _grid_hours,
     _known_by,
+    _owners,
 )
 VERSION = len(MIGRATIONS)

@@ -13,6 +13,7 @@ from costcalc.fleet.entering import Counted, enter, parts, with_readings
 from costcalc.fleet.facts import Facts, Refused, pseudonym
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.owning import parts_first
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.standing import weigh
 from costcalc.fleet.tables import imports, refused
@@ -137,9 +138,10 @@ def _batch(
     keep_users = pricing.fleet.privacy.users == "keep"
     with ledger.writing() as connection:
         weighed = weigh(connection, facts, keep_users=keep_users)
-        priced = pricing.rows(with_readings(connection, weighed.facts))
+        entered = parts_first(connection, weighed.facts)
+        priced = pricing.rows(with_readings(connection, entered))
         counted = enter(connection, priced, number)
-        counted.known += len(facts) - len(weighed.facts) - len(weighed.refused)
+        counted.known += len(facts) - len(entered) - len(weighed.refused)
         out = [*out, *weighed.refused]
         note(connection, number, counted, out)
     taken.plus(counted, out)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_byhand import cluster, dump, line, memory, rows
+from fleet_byhand import FLEET, cluster, dump, line, memory, rows
 
 import costcalc
 from costcalc.base.errors import InputError
@@ -17,6 +17,7 @@ from costcalc.base.writing import digest
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, pbs, reports
 from costcalc.fleet.sources import Asked, import_from
+from costcalc.fleet.summary import summed
 
 # --- Kubernetes ----------------------------------------------------------------------------------
 
@@ -101,8 +102,100 @@ def test_jobs_alone_have_the_time_of_the_job(tmp_path: Path) -> None:
     (one,) = in_dump(tmp_path, job)
     assert isinstance(one, Facts)
     assert (one.devices, one.seconds, one.state) == (8.0, 3600.0, "failed")
-    both = in_dump(tmp_path, job, pod())
-    assert [f.job for f in both if isinstance(f, Facts)] == ["physics/train-abc"]
+    assert one.why == (
+        "a Job without its pods: 2 at once, for all of its time, are the most that may have been"
+    )
+    both = in_dump(tmp_path, job, pod())  # no pod of this job
+    assert [f.job for f in both if isinstance(f, Facts)] == ["bio/fit", "physics/train-abc"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "pods"),
+    [
+        ({"parallelism": 8, "completions": 2}, {"succeeded": 2}, 2),  # no more than it needs
+        ({"parallelism": 2, "completions": 8}, {"succeeded": 8}, 2),  # two at once
+        ({"parallelism": 8}, {"succeeded": 1, "failed": 2}, 3),  # no more than there were
+        ({"parallelism": 8, "completions": 8}, {}, 8),
+        ({}, {}, 1),
+        ({"parallelism": 0}, {}, 1),  # suspended since: one that had begun
+    ],
+)
+def test_a_job_alone_has_no_more_pods_than_it_may_need_or_had(
+    spec: dict[str, int], status: dict[str, int], pods: int, tmp_path: Path
+) -> None:
+    (one,) = in_dump(tmp_path, of_job(spec=spec, status=status))
+    assert isinstance(one, Facts)
+    assert one.devices == 4.0 * pods
+
+
+def of_job(
+    uid: str = "u-0",
+    spec: Mapping[str, object] | None = None,
+    status: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    said = {"parallelism": 2} if spec is None else spec
+    held = {"template": {"spec": pod()["spec"]}, **said}
+    done = {"startTime": "2026-10-05T09:00:00Z", "completionTime": "2026-10-05T12:00:00Z"}
+    about = {"name": "train", "namespace": "physics", "uid": uid}
+    return {"kind": "Job", "metadata": about, "spec": held, "status": {**done, **(status or {})}}
+
+
+def owned(name: str, uid: str = "u-0") -> dict[str, Any]:
+    made = pod()
+    refers = [{"kind": "Job", "name": "train", "uid": uid}]
+    made["metadata"] |= {"name": name, "uid": f"of-{name}", "ownerReferences": refers}
+    return made
+
+
+JOB, PODS = of_job(), [owned("train-a"), owned("train-b")]
+
+
+@pytest.mark.parametrize(
+    "dumps",
+    [
+        [[JOB], PODS],
+        [PODS, [JOB]],
+        [[JOB, *PODS]],
+        [[JOB], PODS, [JOB], PODS],
+        [[JOB], PODS[:1], PODS[1:], [JOB]],
+    ],
+)
+@pytest.mark.parametrize("names", ["keep", "drop"])
+def test_a_job_and_its_pods_are_counted_once(
+    dumps: list[list[object]], names: str, tmp_path: Path
+) -> None:
+    # two pods of 4 devices for 2 h at physics' 1 USD: 16 device-hours; the Job says 2 × 4 × 3 h
+    of = cluster(FLEET + f"privacy: {{names: {names}}}\n")
+    with memory() as ledger:
+        for number, items in enumerate(dumps):
+            path = tmp_path / f"{number}.json"
+            path.write_text(json.dumps({"kind": "List", "items": items}))
+            import_from(ledger, of, Asked(source="kubernetes", where=str(path)))
+        found = rows(ledger)
+        assert sorted(row.job for row in found) == ["physics/train-a", "physics/train-b"]
+        assert sum(row.device_hours for row in found) == 16.0
+        assert sum(row.cost for row in found) == pytest.approx(16.0)
+        assert summed(ledger, ["2026-10"]).total.device_hours == 16.0
+
+
+def test_another_job_of_the_same_name_is_another(tmp_path: Path) -> None:
+    path = tmp_path / "all.json"
+    again = of_job(uid="u-5")
+    path.write_text(json.dumps({"kind": "List", "items": [*PODS, again]}))
+    with memory() as ledger:
+        import_from(ledger, cluster(), Asked(source="kubernetes", where=str(path)))
+        assert sorted(row.job for row in rows(ledger)) == [
+            "physics/train", "physics/train-a", "physics/train-b",
+        ]  # fmt: skip
+
+
+def test_what_is_not_as_kubectl_writes_it_is_refused(tmp_path: Path) -> None:
+    assert in_dump(tmp_path, of_job(spec={"parallelism": "x"}), pod(metadata=[1])) == [
+        Refused(line=None, row="items[0]",
+                why="not as kubectl writes it: invalid literal for int() with base 10: 'x'"),
+        Refused(line=None, row="items[1]",
+                why="not as kubectl writes it: 'list' object has no attribute 'get'"),
+    ]  # fmt: skip
 
 
 def test_what_kubectl_does_not_know(tmp_path: Path) -> None:

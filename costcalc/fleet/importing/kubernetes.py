@@ -2,7 +2,8 @@
 
 A pod holds what its containers request under a name of a device plugin (``nvidia.com/gpu``,
 ``amd.com/gpu``, ``nvidia.com/mig-1g.10gb``) from its start to the end of its last container.  A Job
-alone does not say for how long each of its pods ran: of a dump with both, pods are counted.
+alone does not say for how long each of its pods ran, nor how many there were at once: it is taken
+as all that may have been, and gives way to its pods (fleet/owning.py).
 """
 
 from __future__ import annotations
@@ -47,13 +48,15 @@ def pods(path: Path, cluster: str = "") -> Iterator[Facts | Refused]:
         items = [data]
     if not isinstance(items, list):
         raise refuse(name, "expected the list of kubectl get pods -A -o json: it has no items")
-    kinds = {one.get("kind") for one in items if isinstance(one, Mapping)}
-    wanted = "Pod" if "Pod" in kinds else "Job"
     for number, one in enumerate(items):
         if not isinstance(one, Mapping) or one.get("kind") not in ("Pod", "Job"):
             yield Refused(line=None, row=f"items[{number}]", why="neither a Pod nor a Job")
-        elif one["kind"] == wanted:
-            yield from _one(one, number, cluster)
+            continue
+        try:
+            yield from list(_one(one, number, cluster))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            why = f"not as kubectl writes it: {error}"
+            yield Refused(line=None, row=f"items[{number}]", why=why)
 
 
 def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts | Refused]:
@@ -72,11 +75,16 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
     spec = item.get("spec") or {}
     copies = 1
     if item["kind"] == "Job":
-        copies = int(spec.get("parallelism") or 1)
+        copies = _pods(spec, status)
         spec = (spec.get("template") or {}).get("spec") or {}
     held, kinds, why = _devices(spec)
+    if item["kind"] == "Job" and held:
+        of = f"{copies} at once" if copies > 1 else "one"
+        why = f"a Job without its pods: {of}, for all of its time, are the most that may have been"
     labels = meta.get("labels") or {}
-    owner = next((o.get("name") for o in meta.get("ownerReferences") or ()), None)
+    owner = next(iter(meta.get("ownerReferences") or ()), {})
+    of_job = item["kind"] == "Pod" and owner.get("kind") == "Job"
+    named = f"{meta.get('namespace', 'default')}/{owner.get('name')}"
     yield Facts(
         source="kubernetes",
         cluster=cluster,
@@ -87,7 +95,8 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         end=max(end, start),
         seconds=max(end - start, 0.0),
         state=state,
-        name=owner or meta.get("name"),
+        name=owner.get("name") or meta.get("name"),
+        owner=str(owner.get("uid") or named) if of_job else None,
         account=next((labels[k] for k in _ACCOUNTS if k in labels), meta.get("namespace")),
         partition=str(spec.get("priorityClassName") or "") or None,
         model=labels.get("model") or (meta.get("annotations") or {}).get("costcalc/model"),
@@ -98,6 +107,14 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         node_list=spec.get("nodeName"),
         why=why,
     )
+
+
+def _pods(spec: Mapping[str, Any], status: Mapping[str, Any]) -> int:
+    """The most pods that a Job had at once: no more than it may have, needs, or has had."""
+    counts = [spec.get("parallelism", 1), spec.get("completions")]
+    counts.append((status.get("succeeded") or 0) + (status.get("failed") or 0) or None)
+    said = [int(one) for one in counts if one is not None]
+    return max(min(said), 1)
 
 
 def _times(

@@ -1,0 +1,61 @@
+"""A job and its parts that a source tells of both: the parts are counted, and the job is not.
+
+A Kubernetes Job says how many pods it may have at once, and each of its pods for how long it ran.
+Which comes first, and in one dump or in two, makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from costcalc.fleet.entering import MOST, parts
+from costcalc.fleet.facts import Facts
+from costcalc.fleet.freshening import stale
+from costcalc.fleet.tables import jobs
+
+
+def parts_first(connection: Connection, told: Sequence[Facts]) -> list[Facts]:
+    """The attempts of a batch without jobs whose parts are known; their rows are retired."""
+    owned = {(one.cluster, one.owner) for one in told if one.owner is not None}
+    names = {
+        (one.cluster, name)
+        for one in told
+        if one.source == "kubernetes" and one.owner is None
+        for name in (one.job, one.raw)
+        if name
+    }
+    known = owned | _with_parts(connection, names)
+    _retire(connection, owned)
+    return [
+        one
+        for one in told
+        if one.owner is not None or not {(one.cluster, one.job), (one.cluster, one.raw)} & known
+    ]
+
+
+def _with_parts(connection: Connection, names: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of some jobs, by name or number, of which the ledger has parts."""
+    found: set[tuple[str, str]] = set()
+    for some in parts(sorted(names), MOST // 2):
+        each = [and_(jobs.c.cluster == cluster, jobs.c.owner == name) for cluster, name in some]
+        asked = select(jobs.c.cluster, jobs.c.owner).where(jobs.c.current, or_(*each)).distinct()
+        found |= {(row.cluster, row.owner) for row in connection.execute(asked)}
+    return found
+
+
+def _retire(connection: Connection, owned: set[tuple[str, str | None]]) -> None:
+    """Rows of jobs that stood for their parts are none from now on."""
+    for some in parts(sorted(owned, key=str), MOST // 3):
+        each = [
+            and_(jobs.c.cluster == cluster, or_(jobs.c.raw == name, jobs.c.job == name))
+            for cluster, name in some
+        ]
+        stood = (jobs.c.current, jobs.c.source == "kubernetes", jobs.c.owner.is_(None), or_(*each))
+        asked = select(jobs.c.id, jobs.c.month).where(*stood)
+        rows = connection.execute(asked).all()
+        if rows:
+            gone = update(jobs).where(jobs.c.id.in_([row.id for row in rows]))
+            connection.execute(gone.values(current=False))
+            stale(connection, [str(row.month) for row in rows])
