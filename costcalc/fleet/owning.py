@@ -45,9 +45,9 @@ def _with_parts(connection: Connection, names: set[tuple[str, str]]) -> set[tupl
     return found
 
 
-def _retire(connection: Connection, owned: set[tuple[str, str | None]]) -> None:
+def _retire(connection: Connection, owned: set[tuple[str, str]]) -> None:
     """Rows of jobs that stood for their parts are none from now on."""
-    for some in parts(sorted(owned, key=str), MOST // 3):
+    for some in parts(sorted(owned), MOST // 3):
         each = [
             and_(jobs.c.cluster == cluster, or_(jobs.c.raw == name, jobs.c.job == name))
             for cluster, name in some

@@ -82,7 +82,7 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         of = f"{copies} at once" if copies > 1 else "one"
         why = f"a Job without its pods: {of}, for all of its time, are the most that may have been"
     labels = meta.get("labels") or {}
-    owner = next(iter(meta.get("ownerReferences") or ()), {})
+    owner: Mapping[str, Any] = next(iter(meta.get("ownerReferences") or ()), {})
     of_job = item["kind"] == "Pod" and owner.get("kind") == "Job"
     named = f"{meta.get('namespace', 'default')}/{owner.get('name')}"
     yield Facts(
