@@ -167,7 +167,7 @@ def _why(name: str, part: Calculated) -> str:
 def _of_the_model(part: Calculated) -> dict[str, Result]:
     """Parameters, compute, utilization, throughput, step time and memory."""
     work, time = part.trained.work, part.timed
-    nothing = "no model given"
+    nothing = _not_counted(part)
     why = "the parameter count is not known" if work else nothing
     made: dict[str, Result] = {}
     for name in ("parameters", "active_parameters"):
@@ -218,8 +218,24 @@ def _rates(part: Calculated) -> tuple[Result, Result]:
 def _memory(part: Calculated) -> Result:
     found = part.timed.throughput.memory if part.timed else None
     if found is None:
-        return unknown("GiB", part.timed.throughput.memory_why if part.timed else "no model given")
+        return unknown("GiB", _no_memory(part))
     return Result.of(float(found.value), float(found.low), float(found.high), "GiB", "modelled")
+
+
+def _not_counted(part: Calculated) -> str:
+    """Why nothing is known of a model's work."""
+    if part.given.part.model is None:
+        return "no model given"
+    return "no size of the data given: the model is not counted without"
+
+
+def _no_memory(part: Calculated) -> str:
+    """Why the memory of a device is not known."""
+    if part.timed is not None:
+        return part.timed.throughput.memory_why
+    if part.trained.work is None:
+        return _not_counted(part)
+    return "the time was measured: no layout was worked out, which would say it"
 
 
 # --- several stages ------------------------------------------------------------------------------

@@ -48,3 +48,23 @@ def test_a_run_of_no_known_model_reaches_nothing_known():
     run = {"hardware": RUN["hardware"], "measured": RUN["measured"]}
     found = costcalc.estimate(run).results["utilization"]
     assert (found.value, found.why) == (None, "no model and size of the data given")
+
+
+def test_why_the_memory_of_a_measured_run_is_not_known_is_true():
+    """Where a model is given it is not said that none is."""
+    measured = {"hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+                "measured": {"wall_clock": "20 h"}}  # fmt: skip
+    model, training = {"preset": "llama-3-8b"}, {"tokens": "1B"}
+    said = {
+        "": measured,
+        "model": {**measured, "model": model},
+        "both": {**measured, "model": model, "training": training},
+    }
+    found = {name: costcalc.estimate(run).results for name, run in said.items()}
+    assert {name: results["memory_per_device"].why for name, results in found.items()} == {
+        "": "no model given",
+        "model": "no size of the data given: the model is not counted without",
+        "both": "the time was measured: no layout was worked out, which would say it",
+    }
+    assert found["model"]["parameters"].why == found["model"]["memory_per_device"].why
+    assert found["both"]["parameters"].value == 8030261248
