@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from costcalc.base.human import human, number_of, percent
+from costcalc.fleet.importing.spans import SUMMER
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import AHEAD
@@ -74,6 +75,11 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
             *_count(connection, "devices unknown", [*where, jobs.c.devices.is_(None)]),
             *_count(connection, "without an account", [*where, jobs.c.account.is_(None)]),
             *_count(connection, "in no month", [*where, jobs.c.month == "unknown"]),
+            *_count(
+                connection,
+                "ran for longer than from their start to their end (import them again)",
+                [*where, jobs.c.seconds > jobs.c.end - jobs.c.start + SUMMER],
+            ),
             *_count(connection, "ended after now", [*where, jobs.c.end > time.time() + AHEAD]),
         ]
         whys = _whys(connection, where)

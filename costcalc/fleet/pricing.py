@@ -210,12 +210,22 @@ class Pricing:
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
             "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
             "steps": one.steps, "clock": one.clock,
-            "why": own.why or (None if counted else one.why) or None,
+            "why": own.why or (None if counted else one.why) or self._crowded(one, own) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
         if own.devices == 0:
             row |= self._of_processors(one)
         return row
+
+    def _crowded(self, one: Facts, own: Held) -> str:
+        """How an attempt held more than its nodes have by fleet.yaml, of which one is wrong."""
+        partition, nodes = self.fleet.partition(one.partition), one.nodes
+        name = f"partitions.{one.partition or 'default'}"
+        if partition.per_node and nodes and (own.devices or 0.0) > partition.per_node * nodes + 1e-6:
+            return f"more devices than its nodes have ({name}.per_node)"
+        if partition.cpus and nodes and (one.cpus or 0.0) > partition.cpus * nodes:
+            return f"more processors than its nodes have ({name}.cpus)"
+        return ""
 
     def _of_processors(self, one: Facts) -> Row:
         """What the processor-hours of a job without devices cost, where their price is known."""

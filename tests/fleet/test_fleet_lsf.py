@@ -71,6 +71,43 @@ def test_a_job_on_two_hosts(tmp_path: Path) -> None:
     assert (one.nodes, one.node_list, one.cpus) == (2, "n1,n2", 4.0)
 
 
+STARTED = """Job <457>, Job Name <train>, User <ann>, Project <phys>, Status <DONE>, Queue <gpu>
+Thu Oct  1 00:00:00 2026: Submitted from host <login>, CWD <$HOME>;
+Thu Oct  1 00:30:00 2026: [1] started on <n1>;
+Thu Oct  1 03:00:00 2026: Completed <done>.
+
+"""
+
+
+def test_an_array_task_that_started_on_a_host(tmp_path: Path) -> None:
+    (one,) = told(tmp_path, STARTED)
+    assert isinstance(one, Facts)
+    assert (one.seconds, one.node_list, one.cpus) == (9000.0, "n1", 1.0)  # 00:30 to 03:00
+    (two,) = told(tmp_path, STARTED.replace("[1] started on <n1>", "Started 2 Task(s) on Host(s) "
+                  "<n1> <n2>, Allocated 2 Slot(s) on Host(s) <n1> <n2>"))  # fmt: skip
+    assert isinstance(two, Facts)
+    assert (two.seconds, two.nodes) == (9000.0, 2)
+
+
+def test_a_finished_job_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    lacks = "no line says where and when it started"
+    for text in (
+        STARTED.replace("[1] started on <n1>", "[1] begun at <n1>"),
+        STARTED.replace("[1] started on <n1>", "[1] begun").replace(
+            "<done>.\n", "<exit>.\n\nGPU_ALLOCATION:\n"
+        ),
+    ):
+        assert told(tmp_path, text) == [Refused(line=6, row="457", why=lacks)]
+    # one that was killed while it waited held nothing
+    assert (
+        told(tmp_path, STARTED.replace("[1] started on <n1>", "x").replace("done>", "exit>")) == []
+    )
+    assert told(
+        tmp_path,
+        STARTED.replace("03:00:00", "00:00:00").replace("Thu Oct  1 00:30", "Thu Oct  1 02:30"),
+    ) == [Refused(line=6, row="457", why="it ends before it starts")]
+
+
 def test_wrapped_lines_and_a_time_limit(tmp_path: Path) -> None:
     (one,) = told(tmp_path, WRAPPED)
     assert isinstance(one, Facts)

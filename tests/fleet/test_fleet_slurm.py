@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fleet_byhand import dump, line, read_dump, told
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump, rows, told
 
 from costcalc.base.errors import InputError
+from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Refused
 from costcalc.fleet.importing.slurm import Reading, attempts, running
 
@@ -96,6 +97,57 @@ def test_a_clock_that_was_set_back_leaves_the_time_that_slurm_counted() -> None:
     assert job.end is not None
     assert job.start is not None
     assert (job.seconds, job.end - job.start) == (7200.0, 7200.0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        # 10:00 to 11:00 are 3,600 s; an hour more may be summer time's
+        ({"ElapsedRaw": "36000"}, "it ran for 36,000 s, and from its start to its end are 3,600 s"),
+        ({"ElapsedRaw": "7203"}, "it ran for 7,203 s, and from its start to its end are 3,600 s"),
+        ({"Start": "1791190800", "End": "1791194400", "ElapsedRaw": "3603"},
+         "it ran for 3,603 s, and from its start to its end are 3,600 s"),
+    ],
+)  # fmt: skip
+def test_a_row_that_ran_for_longer_than_it_was_there_is_refused(
+    cells: dict[str, str], why: str
+) -> None:
+    (found,) = read_dump(line(**{"End": "2026-10-05T11:00:00", **cells}))
+    assert found == Refused(line=2, row="1", why=why)
+    assert told(line(End="2026-10-05T11:00:00", ElapsedRaw="7202"))[0].seconds == 7202.0
+
+
+def test_times_that_cannot_be_are_named_where_what_it_ran_for_is_known() -> None:
+    backwards = "it ends before it starts: a clock was set? what it ran for is counted"
+    (job,) = told(line(Start="2026-10-05T13:00:00"))  # to 12:00 is an hour, as of summer time
+    assert job.why == ""
+    (job,) = told(line(Start="2026-10-05T13:00:03"))
+    assert (job.seconds, job.why) == (7200.0, backwards)
+    # 10:00 to 18:00 are 28,800 s: 7,200 s and 6 hours of suspension, or of what?
+    (job,) = told(line(End="2026-10-05T18:00:00", Suspended="06:00:00"))
+    assert job.why == ""
+    (job,) = told(line(End="2026-10-05T18:00:00", Suspended="00:00:00"))
+    assert job.why == "it ran for less than from its start to its end, and was not suspended"
+
+
+def test_more_than_nodes_have_is_named() -> None:
+    many = "cpu=32,gres/gpu=64,node=1"
+    with memory() as ledger:
+        imported(
+            ledger, cluster(), line(AllocTRES=many, Partition="old"), line(JobID="2", NNodes="1")
+        )
+        # 64 devices for 2 h at 0.5 USD, on one node of four; 4 of 8 are none too many
+        first, second = rows(ledger)
+        assert (first.cost, first.why) == (
+            pytest.approx(64.0), "more devices than its nodes have (partitions.old.per_node)",
+        )  # fmt: skip
+        assert second.why is None
+        assert "because: 1 job, 94 % of the device-hours: more devices than its nodes have " in (
+            "\n".join(check(ledger).lines())
+        )
+        imported(ledger, cluster(FLEET.replace("plugin: exclusive}", "cpus: 16}")), line(JobID="2"))
+        found = next(row for row in rows(ledger) if row.job == "2")
+        assert found.why == "more processors than its nodes have (partitions.gpu.cpus)"
 
 
 def test_a_job_that_runs_ends_now_as_far_as_is_known() -> None:

@@ -202,6 +202,14 @@ def test_what_kubectl_does_not_know(tmp_path: Path) -> None:
     runs = pod(status={"phase": "Running", "startTime": "2026-10-05T10:00:00Z",
                        "containerStatuses": [{"state": {"running": {}}}]})  # fmt: skip
     waits = pod(status={"phase": "Pending"})
+    back = pod()
+    back["status"]["containerStatuses"][0]["state"]["terminated"]["startedAt"] = None
+    back["status"]["containerStatuses"][1]["state"]["terminated"]["startedAt"] = (
+        "2026-10-05T13:00:00Z"
+    )
+    assert in_dump(tmp_path, back) == [
+        Refused(line=None, row="physics/train-abc", why="it ends before it starts")
+    ]
     broken = pod(status={"phase": "Failed", "startTime": "soon"})
     assert in_dump(tmp_path, runs, waits, broken, {"kind": "Node"}) == [
         Refused(line=None, row="physics/train-abc",

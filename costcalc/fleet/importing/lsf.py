@@ -14,6 +14,7 @@ from pathlib import Path
 
 from costcalc.base.reading import read_text
 from costcalc.fleet.facts import CUT, Facts, Refused, State
+from costcalc.fleet.importing.spans import backwards
 from costcalc.report.importing.cells import refuse
 
 _JOB = re.compile(r"Job <(?P<job>\d+(?:\[\d+\])?)>,")
@@ -21,7 +22,9 @@ _EVENT = re.compile(
     r"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: \d{4})?): ?(?P<what>.*)"
 )
 _SLOTS = re.compile(r"Allocated \d+ Slot\(s\) on Host\(s\)\s*(?P<hosts>(?:<[^>]*>\s*)+)")
-_OLD = re.compile(r"[Dd]ispatched to\s*(?P<hosts>(?:<[^>]*>\s*)+)")
+_OLD = re.compile(r"(?:[Dd]ispatched to|[Ss]tarted on)\s*(?P<hosts>(?:<[^>]*>\s*)+)")
+#: of an array's task some versions write [1] started on <host>
+_STARTED = re.compile(r"[Dd]ispatched|[Ss]tarted (?:on|\d+ Task)")
 _ENDED = re.compile(r"Completed <(?P<how>\w+)>(?:;\s*(?P<why>\w+))?")
 _FORMAT = "%a %b %d %H:%M:%S %Y"
 #: by LSF's termination reasons; any other exit is a failure
@@ -89,8 +92,10 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
     job = _JOB.match(head)
     assert job is not None
     events = [found for line in record[1:] if (found := _EVENT.match(line))]
-    started = [one for one in events if "ispatched" in one["what"]]
+    started = [one for one in events if _STARTED.search(one["what"])]
     ended = [(one, how) for one in events if (how := _ENDED.search(one["what"]))]
+    if not started and (any(how["how"] == "done" for _, how in ended) or _held_gpus(record)):
+        return Refused(line=number, row=job["job"], why="no line says where and when it started")
     if not started:
         return None  # it never ran
     if not ended:
@@ -99,6 +104,8 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
     submit, start, end = times
     if submit is None or start is None or end is None:
         return Refused(line=number, row=job["job"], why=_NO_YEAR)
+    if backwards(start, end, local=True):
+        return Refused(line=number, row=job["job"], why="it ends before it starts")
     hosts = _hosts(started[-1]["what"])
     asked = any("ngpus" in line or "Requested GPU" in line for line in record)
     devices, kinds, why = _devices(record, asked=asked)
@@ -127,6 +134,10 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
         cpus=float(len(hosts)) or None,
         why=why,
     )
+
+
+def _held_gpus(record: Sequence[str]) -> bool:
+    return any(line.startswith("GPU_ALLOCATION") for line in record)
 
 
 def _said(head: str, name: str) -> str | None:

@@ -16,6 +16,7 @@ from typing import IO
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
+from costcalc.fleet.importing.spans import backwards, longer, unexplained
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
 from costcalc.report.importing.tres import accelerators
@@ -150,6 +151,10 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         bad.append(f"ElapsedRaw: {seconds:.3g} s are more than ten years")
     if not bad and not times["Start"] and not times["Submit"] and not times["End"]:
         bad.append("no time of Start, Submit or End: it stands in no month")
+    if seconds is not None and not bad:
+        local = as_printed(row.get("Start", "")) is not None
+        why = longer(times["Start"], times["End"], seconds, local=local)
+        bad += [why] if why else []
     if bad or state is None:
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
@@ -179,17 +184,18 @@ def _facts(
     if start is None and end is not None:
         start = end - seconds
     start = start if start is not None else times["Submit"]
-    lasted = seconds + (sacct.seconds_of(row.get("Suspended")) or 0.0)
+    suspended = sacct.seconds_of(row.get("Suspended"))
+    printed = as_printed(row.get("Start" if times["Start"] is not None else "Submit", ""))
+    odd = _odd(start, end, seconds, suspended, local=printed is not None)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
-        end = None if start is None else start + lasted
-    why, faulty = found.why, False
+        end = None if start is None else start + seconds + (suspended or 0.0)
+    why, faulty = found.why or odd, False
     if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
         faulty = True
     model = _MODEL.search(row.get("Comment", ""))
     submit = times["Submit"]
     first = start if times["Start"] is not None else submit
-    printed = as_printed(row.get("Start" if times["Start"] is not None else "Submit", ""))
     return Facts(
         source="slurm",
         cluster=row.get("Cluster") or reading.cluster,
@@ -221,6 +227,17 @@ def _facts(
         clock="local" if printed else "absolute",
         why=why,
     )
+
+
+def _odd(
+    start: float | None, end: float | None, seconds: float, suspended: float | None, *, local: bool
+) -> str:
+    """What of a row's times cannot be, though how long it ran is known."""
+    if backwards(start, end, local=local):
+        return "it ends before it starts: a clock was set? what it ran for is counted"
+    if suspended is None:
+        return ""
+    return unexplained(start, end, seconds, suspended, local=local)
 
 
 def as_printed(text: str) -> str | None:
