@@ -221,7 +221,11 @@ class Pricing:
         """How an attempt held more than its nodes have by fleet.yaml, of which one is wrong."""
         partition, nodes = self.fleet.partition(one.partition), one.nodes
         name = f"partitions.{one.partition or 'default'}"
-        if partition.per_node and nodes and (own.devices or 0.0) > partition.per_node * nodes + 1e-6:
+        if (
+            partition.per_node
+            and nodes
+            and (own.devices or 0.0) > partition.per_node * nodes + 1e-6
+        ):
             return f"more devices than its nodes have ({name}.per_node)"
         if partition.cpus and nodes and (one.cpus or 0.0) > partition.cpus * nodes:
             return f"more processors than its nodes have ({name}.cpus)"
