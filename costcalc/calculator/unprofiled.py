@@ -167,10 +167,10 @@ def _of_the_work(found: Trained | None, seen: Metered) -> dict[str, Result]:
     work = found.work if found else None
     made = {name: unknown(UNITS[name], _NO_MODEL) for name in _WORK}
     if work is not None:
-        reasons = {name: "no step was timed" for name in ("throughput", "step_time")}
-        reasons |= {
-            name: "the parameter count is not known" for name in ("parameters", "active_parameters")
-        }
+        reasons = dict.fromkeys(("throughput", "step_time"), "no step was timed")
+        reasons |= dict.fromkeys(
+            ("parameters", "active_parameters"), "the parameter count is not known"
+        )
         made |= {name: unknown(UNITS[name], why) for name, why in reasons.items()}
         for name in ("parameters", "active_parameters"):
             count = getattr(work, name)

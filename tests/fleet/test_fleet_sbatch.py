@@ -197,6 +197,7 @@ def test_at_most_by_hand(here: Path, capsys: pytest.CaptureFixture[str]) -> None
         ("-p gpu -t 60 --gres=gpu:1 -w n[1-4]", "8.00"),  # 4 nodes
         ("-p gpu -t 60 -A physics --gres=gpu:1", "1.00"),  # the account's own price
         ("-p gpu -t 60 --gres=shard:2", "1.00"),  # half of a device in 4 shards
+        ("-p gpu -t 60 --gres=gpu:1,shard:2", "2.00"),  # the device is the larger
         ("-p gpu -t 60 -n 16 -c 64", "5.12"),  # 16 × 64 processors at 0.005
         ("-p gpu -t 60 -n 3 -c 5", "0.0900"),  # 3 tasks of 3 cores of 2 = 18 processors
         ("-p gpu -t 60 -n 3 -c 5 --hint=nomultithread", "0.150"),  # 3 × 5 cores of 2 = 30

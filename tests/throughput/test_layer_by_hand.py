@@ -275,6 +275,13 @@ def test_quantised_weights_are_unpacked_each_pass(full: float, passes: int) -> N
     assert made.memory == pytest.approx(passes * 4e6 * 3.5 * 1.2 / 0.8e9)
 
 
+@pytest.mark.parametrize(("full", "passes"), [(0.0, 1 + 2), (1.0, (1 + 2) + 2)])
+def test_unpacking_launches_fourteen_kernels_a_pass(full: float, passes: int) -> None:
+    how = {**PASSES, "unpack_bytes": 3.5, "kernels_forward": 0.0, "kernels_backward": 0.0}
+    made = layer({}, {"kernel": 1e-3, "unpack": 0.0}, {"full": full}, how)
+    assert made.launch == pytest.approx(14 * passes * 1e-3)
+
+
 def test_attention_where_matrix_units_are_cut() -> None:
     whole = layer(HEADS, {"attention": 0.5}, {}, PASSES)
     cut = layer(HEADS, {"attention": 0.5}, {}, PASSES, {"vector_bound": 0.55})

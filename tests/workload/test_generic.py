@@ -69,6 +69,7 @@ def test_shapes(keys, expected):
     ({"head_dim": 64, "gated": False, "kv_heads": 4}, (16, 4, 64, 4096),
      ["heads 16: hidden / 128", "ffn 4096: 4 x hidden"]),
     ({"heads": 16, "kv_heads": 8, "ffn": 5}, (16, 8, 64, 5), []),
+    ({"heads": 1024, "kv_heads": 8, "ffn": 5}, (1024, 8, 1, 5), []),
 ])  # fmt: skip
 def test_sizes_that_are_not_given(keys, sizes, notes):
     model = from_shape(Given(**{"layers": 1, "hidden": 1024, "vocabulary": 9, **keys}))

@@ -237,8 +237,7 @@ def modernbert(c: Fields, *, causal: bool = False) -> Architecture:
 
 def esm(c: Fields) -> Architecture:
     """ESM-2: norms before attention and feed-forward; a regression of contacts stands beside."""
-    d = Encoder(positions=None, types=None, embedding_norm=False, last_norm=True, vocabulary=33)
-    s = shape(c, d)
+    s = shape(c, Encoder(vocabulary=33))
     absolute = c.text("position_embedding_type", "absolute") == "absolute"
     rows = c.integer("max_position_embeddings", 1026) if absolute else 0
     early = c.flag("emb_layer_norm_before", False)
