@@ -172,7 +172,7 @@ def _of_the_work(found: Trained | None, seen: Metered) -> dict[str, Result]:
             ("parameters", "active_parameters"), "the parameter count is not known"
         )
         made |= {name: unknown(UNITS[name], why) for name, why in reasons.items()}
-        for name in ("parameters", "active_parameters"):
+        for name in uncounted:
             count = getattr(work, name)
             if count is not None:
                 made[name] = Result.exact(float(count), UNITS[name])
