@@ -168,9 +168,8 @@ def _of_the_work(found: Trained | None, seen: Metered) -> dict[str, Result]:
     made = {name: unknown(UNITS[name], _NO_MODEL) for name in _WORK}
     if work is not None:
         reasons = dict.fromkeys(("throughput", "step_time"), "no step was timed")
-        reasons |= dict.fromkeys(
-            ("parameters", "active_parameters"), "the parameter count is not known"
-        )
+        uncounted = ("parameters", "active_parameters")
+        reasons |= dict.fromkeys(uncounted, "the parameter count is not known")
         made |= {name: unknown(UNITS[name], why) for name, why in reasons.items()}
         for name in uncounted:
             count = getattr(work, name)
