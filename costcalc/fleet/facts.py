@@ -88,6 +88,16 @@ class Refused:
 CUT = "the file ends within it, without a line end: was it cut off? if it is whole, end the line"
 
 
+def named_by(job: str, raw: str) -> str:
+    """What a part calls the job that it is of: its name, and its number where there is one, for a
+    name is given again.
+
+    >>> named_by("physics/train", "u-0"), named_by("physics/train", "")
+    ('physics/train#u-0', 'physics/train')
+    """
+    return f"{job}#{raw}" if raw else job
+
+
 def pseudonym(name: str, secret: str) -> str:
     """A user's name as a number that stays the same within one ledger.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import ColumnElement, RowMapping, or_, select
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import digits, human, number_of, percent
@@ -31,6 +31,9 @@ _COVERS = {
     "boards": "the boards, by {meter}; their hosts are modelled",
     None: "nothing: no meter; all energy is modelled",
 }
+#: what stands between the number of a whole job and that of a part: 12_3, 12+1, 12[3]
+_MARKS = ("_", "+", "[")
+SHOWN = 4  # parts that a paragraph names
 #: a mean power below this share of a board's rating is asked about
 LOW = 0.5
 
@@ -40,12 +43,15 @@ def attempts(
 ) -> Sequence[RowMapping]:
     """The attempts of a job, by the name or number that its scheduler gave it.
 
+    A number that tasks of an array, or components of a heterogeneous job, have in common is that
+    of all of them; theirs alone (12_3, 12+1) is of one.
+
     ``accounts``: of jobs of these alone; others are as if they were not there.
 
     Raises:
         InputError: the ledger has none, or those of several clusters.
     """
-    where = [jobs.c.current, or_(jobs.c.job == job, jobs.c.raw == job)]
+    where = [jobs.c.current, or_(jobs.c.job == job, jobs.c.raw == job, *_parts_of(job))]
     if cluster is not None:
         where.append(jobs.c.cluster == cluster)
     if accounts is not None:
@@ -53,7 +59,8 @@ def attempts(
     asked = select(jobs).where(*where).order_by(jobs.c.start)
     with ledger.reading() as connection:
         found = connection.execute(asked).mappings().all()
-    exact = [row for row in found if row["job"] == job]
+    whole = job.removesuffix("[]")
+    exact = [row for row in found if row["job"] == job or _is_part(row, whole)]
     found = exact or found
     if not found:
         message = f"the ledger has no job {job[:40]}"
@@ -65,13 +72,45 @@ def attempts(
     return found
 
 
+def _parts_of(job: str) -> list[ColumnElement[bool]]:
+    """What tells the parts of a job that its number or name is of."""
+    whole = job.removesuffix("[]")
+    if whole.isdecimal():
+        return [jobs.c.job.startswith(f"{whole}{mark}", autoescape=True) for mark in _MARKS]
+    return [jobs.c.owner == job, jobs.c.owner.startswith(f"{job}#", autoescape=True)]
+
+
+def _is_part(row: RowMapping, whole: str) -> bool:
+    name = str(row["job"])
+    return row["owner"] is not None or (
+        whole.isdecimal() and name.startswith(tuple(f"{whole}{mark}" for mark in _MARKS))
+    )
+
+
+def parts(rows: Sequence[RowMapping]) -> list[str]:
+    """The parts that a job's attempts are of: tasks, components, pods; one for a job of its own."""
+    return list(dict.fromkeys(str(row["job"]) for row in rows))
+
+
+def not_reported(rows: Sequence[RowMapping]) -> list[str]:
+    """The attempts that a job's report lacks, and why: it is of those whose devices are known."""
+    lacking = {str(row["job"]): row["why"] for row in rows if not _reported(row)}
+    if len(lacking) == len(parts(rows)) and not any(_reported(row) for row in rows):
+        return []
+    return [f"{name}: {why or 'its devices are not known'}" for name, why in lacking.items()]
+
+
+def _reported(row: RowMapping) -> bool:
+    return row["kind"] is not None and row["device"] is not None
+
+
 def full(ledger: Ledger, rows: Sequence[RowMapping], *, identify: bool = False) -> Report:
     """The report of a job, which ``costcalc report verify`` accepts: its attempts as runs.
 
     Raises:
         InputError: no attempt held devices that are known.
     """
-    known = [row for row in rows if row["kind"] is not None and row["device"] is not None]
+    known = [row for row in rows if _reported(row)]
     if not known:
         why = rows[0]["why"] or "its devices are not known"
         raise InputError(Problem(key="job", message=f"there is no report of it: {why}"))
@@ -79,7 +118,9 @@ def full(ledger: Ledger, rows: Sequence[RowMapping], *, identify: bool = False) 
         asked = select(kinds.c.id, kinds.c.run).where(kinds.c.id.in_({r["kind"] for r in known}))
         runs = {row.id: json.loads(row.run) for row in connection.execute(asked)}
     made = [_one(row, runs[row["kind"]], identify=identify) for row in known]
-    name = f"job {rows[0]['job']}" if identify else "a job of the ledger"
+    first, *others = parts(rows)
+    several = f"{first} and {number_of(len(others), 'other part')}" if others else first
+    name = f"job {several}" if identify else "a job of the ledger"
     return made[0] if len(made) == 1 else merge([("", one) for one in made], name=name)
 
 
@@ -169,15 +210,31 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     what = what if devices else number_of(cpus, "processor") if cpus else ""
     held = f"{what} for {human(seconds / 3600, 'h')}" if what else human(seconds / 3600, "h")
     tries = f" in {len(rows)} attempts" if len(rows) > 1 else ""
-    parts = [f"This job held {held}{tries}"]
+    said = [f"This job held {held}{tries}"]
     if hours:
-        parts[0] += f" ({digits(hours)} device-hours)"
+        said[0] += f" ({digits(hours)} device-hours)"
+    several = parts(rows)
+    if len(several) > 1:
+        said = [_of_parts(rows, several, hours)]
+    elif str(rows[0]["job"]).rstrip("]0123456789").endswith(_MARKS):
+        said[0] = said[0].replace("This job", f"This part of a job, {several[0]},", 1)
     for name, unit in (("cost", ""), ("energy", "kWh"), ("carbon_total", "kgCO2e")):
-        parts.append(_sum(rows, name, unit, currency))
+        said.append(_sum(rows, name, unit, currency))
     lacking = next((line for row in rows for line in _lacking(row)), "")
-    return "; ".join(part for part in parts if part) + "." + _power(rows) + (
+    return "; ".join(part for part in said if part) + "." + _power(rows) + (
         f" {lacking[0].upper()}{lacking[1:]}." if lacking else ""
     )  # fmt: skip
+
+
+def _of_parts(rows: Sequence[RowMapping], several: Sequence[str], hours: float) -> str:
+    """What the parts of a job held together."""
+    more = f" and {len(several) - SHOWN} more" if len(several) > SHOWN else ""
+    names = ", ".join(several[:SHOWN])
+    devices = ", ".join(dict.fromkeys(str(row["device"]) for row in rows if row["device"]))
+    seconds = sum(row["seconds"] for row in rows)
+    of = f"{digits(hours)} device-hours of {devices or 'unknown devices'}" if hours else ""
+    held = of or f"{human(seconds / 3600, 'h')} in all"
+    return f"The {len(several)} parts of this job ({names}{more}) held {held}"
 
 
 def _sum(rows: Sequence[RowMapping], name: str, unit: str, currency: str) -> str:
@@ -188,8 +245,12 @@ def _sum(rows: Sequence[RowMapping], name: str, unit: str, currency: str) -> str
     text = money(total, currency) if name == "cost" else human(total, unit)
     if name != "cost":
         text = text.replace("CO2e", " CO2e")
-    metered = all(row["meter"] for row in rows)
-    return f"{text} ({'metered' if metered else 'modelled'})" if name == "energy" else text
+    if name == "energy":
+        metered = [bool(row["meter"]) for row in rows if row[name] is not None]
+        by = "metered" if all(metered) else "metered in part" if any(metered) else "modelled"
+        text += f" ({by})"
+    lacks = len(rows) - len(values)
+    return f"{text} without {lacks} of {len(rows)}, where it is unknown" if lacks else text
 
 
 _WORDS = {"cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
@@ -207,6 +268,8 @@ def _power(rows: Sequence[RowMapping]) -> str:
     hours = sum(row["device_hours"] for row in seen)
     watts = sum(row["mean_power"] * row["device_hours"] for row in seen) / hours
     try:
+        if len({row["device"] for row in seen}) > 1:
+            return f" Their boards drew {digits(watts)} W in the mean."
         rating = accelerators.find(seen[-1]["device"], ()).board_power
     except InputError:
         rating = None

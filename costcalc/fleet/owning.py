@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, or_, select, update
 
 from costcalc.fleet.entering import MOST, parts
-from costcalc.fleet.facts import Facts
+from costcalc.fleet.facts import Facts, named_by
 from costcalc.fleet.freshening import stale
 from costcalc.fleet.tables import jobs
 
@@ -23,16 +23,19 @@ def parts_first(connection: Connection, told: Sequence[Facts]) -> list[Facts]:
         (one.cluster, name)
         for one in told
         if one.source == "kubernetes" and one.owner is None
-        for name in (one.job, one.raw)
-        if name
+        for name in _names(one)
     }
     known = owned | _with_parts(connection, names)
     _retire(connection, owned)
     return [
         one
         for one in told
-        if one.owner is not None or not {(one.cluster, one.job), (one.cluster, one.raw)} & known
+        if one.owner is not None or not {(one.cluster, name) for name in _names(one)} & known
     ]
+
+
+def _names(one: Facts) -> tuple[str, str]:
+    return one.job, named_by(one.job, one.raw)
 
 
 def _with_parts(connection: Connection, names: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -49,8 +52,11 @@ def _retire(connection: Connection, owned: set[tuple[str, str]]) -> None:
     """Rows of jobs that stood for their parts are none from now on."""
     for some in parts(sorted(owned), MOST // 3):
         each = [
-            and_(jobs.c.cluster == cluster, or_(jobs.c.raw == name, jobs.c.job == name))
+            and_(
+                jobs.c.cluster == cluster, jobs.c.job == job, *([jobs.c.raw == raw] if raw else [])
+            )
             for cluster, name in some
+            for job, _, raw in [name.partition("#")]
         ]
         stood = (jobs.c.current, jobs.c.source == "kubernetes", jobs.c.owner.is_(None), or_(*each))
         asked = select(jobs.c.id, jobs.c.month).where(*stood)

@@ -135,7 +135,7 @@ jobs = Table(
     Column("metered", Float),
     Column("part", Float),  # of its nodes' meter that is the job's; NULL: what it says is the job's
     Column("steps", Integer),  # how many rows of its source told of its meter
-    Column("owner", String),  # of a part of a job: the job, by its number or its name
+    Column("owner", String),  # of a part of a job: the job's name, and its number after a #
     Column("clock", String),  # local: its times were read by fleet.yaml's timezone; or absolute
     Column("utilization", Float),
     Column("mean_power", Float),

@@ -15,7 +15,7 @@ from costcalc.base.errors import CostcalcError, InputError
 from costcalc.base.human import digits, human, percent
 from costcalc.fleet import beside, told
 from costcalc.fleet.budgets import Used
-from costcalc.fleet.job import attempts, full, paragraph
+from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import Month
 from costcalc.fleet.scoping import Scope
@@ -254,26 +254,28 @@ def job(ledger: Ledger, number: str, cluster: str | None, scope: Scope) -> Job:
     report, why = None, ""
     try:
         report = full(ledger, found)
+        why = "; ".join(f"not in the report: {line}" for line in not_reported(found))
     except CostcalcError as error:
         why = error.problems[0].message if isinstance(error, InputError) else str(error)
     return Job(
         number=number,
         query=urlencode({"id": number, **({"cluster": cluster} if cluster else {})}),
         words=paragraph(found, currency),
-        rows=[_attempt(row) for row in found],
+        rows=[_attempt(row, several=len(parts(found)) > 1) for row in found],
         report=report,
         view=View(report) if report is not None else None,
         why=why,
     )
 
 
-def _attempt(row: RowMapping) -> list[str]:
+def _attempt(row: RowMapping, *, several: bool) -> list[str]:
     start = row["start"]
+    part = f"{row['job']}: " if several else ""
     began = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d %H:%M UTC") if start else "?"
     devices = row["devices"]
     held = "unknown" if devices is None else f"{digits(devices)} × {row['device'] or 'unknown'}"
     return [
-        began,
+        part + began,
         human(row["seconds"] / 3600, "h"),
         row["state"],
         "no device" if devices == 0 else held,

@@ -16,7 +16,7 @@ from costcalc.base.errors import InputError
 from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
-from costcalc.fleet.job import attempts, full, paragraph
+from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
@@ -249,6 +249,62 @@ def test_a_job_in_words(ledger: Ledger) -> None:
     assert paragraph(attempts(ledger, "8"), "USD") == (
         "This job held 32 processors for 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
         "No meter saw its power."
+    )
+
+
+def test_a_heterogeneous_job_is_the_sum_of_its_components(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thin = "cpu=4,node=1"
+    imported(
+        ledger, cluster(),
+        line(JobID="93+0", JobIDRaw="93"),  # 4 devices for 2 h at 2 USD: 8 device-hours, 16 USD
+        line(JobID="93+1", JobIDRaw="94", Partition="old", AllocTRES="gres/gpu=2,node=1"),  # 2 USD
+        line(JobID="93+2", JobIDRaw="95", AllocTRES=thin),
+        line(JobID="930", JobIDRaw="930"), line(JobID="93", Cluster="d"),
+    )  # fmt: skip
+    found = attempts(ledger, "93", "c")
+    assert parts(found) == ["93+0", "93+1", "93+2"]
+    said = paragraph(found, "USD")
+    assert said.startswith(
+        "The 3 parts of this job (93+0, 93+1, 93+2) held 12.0 device-hours of h100-sxm5-80, "
+        "a100-sxm4-40; 18.0 USD without 1 of 3, where it is unknown; "
+    )
+    made = full(ledger, found)
+    assert made["results"]["cost"]["value"] == pytest.approx(18.0)
+    assert made["results"]["device_hours"]["value"] == pytest.approx(12.0)
+    assert not_reported(found) == [
+        "93+2: no accelerator, and no meter: neither its power nor price is known"
+    ]
+    # a component by its own name or number is that component, and says so
+    for asked in ("93+1", "94"):
+        (one,) = attempts(ledger, asked)
+        assert paragraph([one], "USD").startswith(
+            "This part of a job, 93+1, held 2.00 × a100-sxm4-40 for 2.00 hours "
+            "(4.00 device-hours); 2.00 USD; "
+        )
+
+
+def test_an_array_is_the_sum_of_its_tasks(ledger: Ledger) -> None:
+    # the array's own number is that of its last task; 1, 2 and 3 h of a device at 2 USD
+    lines = [
+        line(JobID=f"10_{task}", JobIDRaw=str(raw), ElapsedRaw=str(3600 * task),
+             End=f"2026-10-05T1{task}:00:00", AllocTRES="gres/gpu=1,node=1")
+        for task, raw in ((1, 11), (2, 12), (3, 10))
+    ]  # fmt: skip
+    imported(ledger, cluster(), *lines, line(JobID="101_1", JobIDRaw="101"))
+    found = attempts(ledger, "10")
+    assert paragraph(found, "USD").startswith(
+        "The 3 parts of this job (10_1, 10_2, 10_3) held 6.00 device-hours of h100-sxm5-80; "
+        "12.0 USD; "
+    )
+    assert full(ledger, found)["results"]["cost"]["value"] == pytest.approx(12.0)
+    assert full(ledger, found, identify=True)["name"] == "job 10_1 and 2 other parts"
+    assert parts(attempts(ledger, "10_3")) == ["10_3"]
+    more = [line(JobID=f"20_{n}", JobIDRaw=str(30 + n)) for n in range(7)]
+    imported(ledger, cluster(), *more)
+    assert "The 7 parts of this job (20_0, 20_1, 20_2, 20_3 and 3 more) held" in (
+        paragraph(attempts(ledger, "20"), "USD")
     )
 
 

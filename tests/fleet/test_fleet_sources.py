@@ -16,6 +16,7 @@ from costcalc.base.errors import InputError
 from costcalc.base.writing import digest
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, pbs, reports
+from costcalc.fleet.job import attempts, parts
 from costcalc.fleet.sources import Asked, import_from
 from costcalc.fleet.summary import summed
 
@@ -175,6 +176,8 @@ def test_a_job_and_its_pods_are_counted_once(
         assert sorted(row.job for row in found) == ["physics/train-a", "physics/train-b"]
         assert sum(row.device_hours for row in found) == 16.0
         assert sum(row.cost for row in found) == pytest.approx(16.0)
+        assert parts(attempts(ledger, "physics/train")) == ["physics/train-a", "physics/train-b"]
+        assert parts(attempts(ledger, "physics/train-b")) == ["physics/train-b"]
         assert summed(ledger, ["2026-10"]).total.device_hours == 16.0
 
 

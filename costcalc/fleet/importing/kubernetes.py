@@ -17,7 +17,7 @@ from typing import Any
 
 from costcalc.base.reading import read_text
 from costcalc.catalog.parts import slices_of_profile
-from costcalc.fleet.facts import Facts, Refused, State
+from costcalc.fleet.facts import Facts, Refused, State, named_by
 from costcalc.fleet.importing.spans import backwards
 from costcalc.report.importing.cells import refuse
 
@@ -89,6 +89,7 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
     owner: Mapping[str, Any] = next(iter(meta.get("ownerReferences") or ()), {})
     of_job = item["kind"] == "Pod" and owner.get("kind") == "Job"
     named = f"{meta.get('namespace', 'default')}/{owner.get('name')}"
+    named = named_by(named, str(owner.get("uid") or ""))
     yield Facts(
         source="kubernetes",
         cluster=cluster,
@@ -100,7 +101,7 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         seconds=max(end - start, 0.0),
         state=state,
         name=owner.get("name") or meta.get("name"),
-        owner=str(owner.get("uid") or named) if of_job else None,
+        owner=named if of_job else None,
         account=next((labels[k] for k in _ACCOUNTS if k in labels), meta.get("namespace")),
         partition=str(spec.get("priorityClassName") or "") or None,
         model=labels.get("model") or (meta.get("annotations") or {}).get("costcalc/model"),
