@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, func, or_, select
 from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import RANK, Refused
+from costcalc.fleet.holding import Holdings
 from costcalc.fleet.importing import prometheus
 from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
 from costcalc.fleet.kinds import HOUR, KWH
@@ -105,17 +106,19 @@ def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest
         found = rows.all()
         own = set(connection.execute(within).scalars())
     # what has no device on nodes that have some is not told apart from those who have them
+    holdings = Holdings(cluster)
     return [
-        _guest(row, own)
+        _guest(row, own, holdings)
         for row in found
         if row["devices"] or not cluster.fleet.partition(row["partition"]).per_node
     ]
 
 
-def _guest(row: RowMapping, metered_within: set[str]) -> Guest:
+def _guest(row: RowMapping, metered_within: set[str], holdings: Holdings) -> Guest:
     names = expanded(row["node_list"])
     span = row["end"] - row["start"]
     own = row["scope"] == "boards" or row["meter"] in metered_within
+    boards = row["scope"] == "boards" and row["metered"]
     watts = row["energy_it"] * KWH / span / len(names) if own and row["energy_it"] else None
     return Guest(
         cluster=row["cluster"],
@@ -129,6 +132,9 @@ def _guest(row: RowMapping, metered_within: set[str]) -> Guest:
         on_processors=not row["devices"],
         nodes=names,
         watts=watts,
+        boards=row["metered"] * KWH / span / len(names) if boards else None,
+        idle=holdings.idle(row["device"]),
+        most=holdings.most(row["device"]),
     )
 
 
@@ -143,7 +149,7 @@ def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[pr
         where.append(jobs.c.end >= since)
     with ledger.reading() as connection:
         rows = connection.execute(select(jobs).where(*where).order_by(jobs.c.start)).all()
-    found = []
+    found, holdings = [], Holdings(cluster)
     for row in rows:
         names = expanded(row.node_list or "")
         per_node = cluster.fleet.partition(row.partition).per_node
@@ -158,6 +164,7 @@ def _unmetered(ledger: Ledger, cluster: Cluster, since: float | None) -> list[pr
                 devices=row.devices,
                 nodes=names,
                 whole=per_node is not None and row.devices == per_node * len(names),
+                idle=holdings.idle(row.device),
             )
         )
     return found

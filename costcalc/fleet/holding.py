@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costcalc.base.errors import CostcalcError
+from costcalc.calculator.plausible import ABOVE_RATING, BELOW_IDLE
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.parts import mig_of
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.nodes import expanded
+
+#: of its rating, what a board draws when idle of which that is not known: no profile has less
+#: (rtx-4090: 15 of 450 W)
+LEAST_IDLE = 0.033
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Holdings:
         }
         self._devices = {name.lower(): device for name, device in self.fleet.devices.items()}
         self._named = functools.lru_cache(maxsize=65_536)(self._look)
+        self._idles = functools.lru_cache(maxsize=1024)(self._idle)
+        self._ratings = functools.lru_cache(maxsize=1024)(self._rated)
 
     def held(self, facts: Facts) -> Held:
         """What an attempt held."""
@@ -58,6 +65,48 @@ class Holdings:
         node = (facts.node_list or "") if self._nodes else ""
         found, dies, why = self._named(partition.accelerator, facts.kinds[:1], node)
         return Held(found, devices / dies, why)
+
+    def idle(self, accelerator: str | None) -> float | None:
+        """The least W that a device of a profile draws when idle; None where that is not known."""
+        return self._idles(accelerator) if accelerator else None
+
+    def most(self, accelerator: str | None) -> float | None:
+        """The most W that a board of a profile draws over a run; None where that is not known."""
+        rated = self._ratings(accelerator) if accelerator else None
+        return None if rated is None else ABOVE_RATING * rated
+
+    def disbelieved(self, facts: Facts, own: Held) -> str:
+        """Why a meter of an attempt cannot be right; empty where nothing speaks against it.
+
+        Boards that are held draw what they draw when idle at least, and so do their nodes.
+        """
+        if facts.joules is None or not own.devices or not facts.seconds:
+            return ""
+        watts, idle = facts.joules / facts.seconds / own.devices, self.idle(own.accelerator)
+        least = BELOW_IDLE * (idle or 0.0)
+        if watts > least:
+            return ""
+        what = f"less than {own.accelerator} draws when idle ({idle:.3g} W)" if idle else "0 W"
+        return f"{facts.meter} says {what}: taken as unknown"
+
+    def _idle(self, accelerator: str) -> float | None:
+        try:
+            found = accelerators.find(accelerator, self.folders)
+        except CostcalcError:
+            return None
+        figure = found.idle_power
+        if figure is None:
+            return None if found.board_power is None else LEAST_IDLE * found.board_power.si
+        if "at the wall" in (figure.note or ""):  # of all the machine, which a board's meter is not
+            return None
+        return figure.si_low or figure.si
+
+    def _rated(self, accelerator: str) -> float | None:
+        try:
+            found = accelerators.find(accelerator, self.folders)
+        except CostcalcError:
+            return None
+        return None if found.board_power is None else found.board_power.si
 
     def _look(
         self, usual: str | None, kinds: tuple[str, ...], node_list: str

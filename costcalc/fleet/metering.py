@@ -120,13 +120,17 @@ def _keep(connection: Connection, one: Reading, number: int) -> None:
 
 
 def _days(connection: Connection, days: Sequence[NodeDay], number: int) -> None:
-    """Write nodes' days; one that is looked at again takes the place of what was seen before."""
-    for one in days:
+    """Write nodes' days; one that is looked at again takes the place of what was seen before.
+
+    One of no seconds takes back what was seen.
+    """
+    last = {(one.cluster, one.node, one.at): one for one in days}
+    for one in last.values():
         same = (meters.c.cluster, meters.c.node, meters.c.at)
         where = [c == v for c, v in zip(same, (one.cluster, one.node, one.at), strict=True)]
         connection.execute(delete(meters).where(*where))
-    if days:
-        rows = [{**asdict(one), "import_id": number} for one in days]
+    rows = [{**asdict(one), "import_id": number} for one in last.values() if one.seconds]
+    if rows:
         connection.execute(insert(meters), rows)
 
 

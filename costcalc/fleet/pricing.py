@@ -59,7 +59,7 @@ class Pricing:
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""
         held = [self.holdings.held(one) for one in facts]
-        facts = [self._own(one, own) for one, own in zip(facts, held, strict=True)]
+        facts = [self._believed(one, own) for one, own in zip(facts, held, strict=True)]
         grids, seen = self._grids(facts)
         rows: list[Row] = []
         of_kind: dict[Asked, list[int]] = {}
@@ -75,7 +75,8 @@ class Pricing:
             if own.devices == 0 and scope != "node":
                 lacks = "its energy" if row["cost"] is not None else "neither its power nor price"
                 known = "is not known" if row["cost"] is not None else "is known"
-                row["why"] = f"no accelerator, and no meter: {lacks} {known}"
+                no_meter = one.why if one.faulty else "no meter"
+                row["why"] = f"no accelerator, and {no_meter}: {lacks} {known}"
                 continue
             asked = Asked(
                 accelerator=own.accelerator,
@@ -99,6 +100,12 @@ class Pricing:
             row["digest"] = _digest(row)
         return Priced(rows, used)
 
+    def _believed(self, one: Facts, own: Held) -> Facts:
+        """An attempt with what is its own of a meter that can be right."""
+        found = self._own(one, own)
+        why = self.holdings.disbelieved(found, own)
+        return _without(found, why) if why else found
+
     def _own(self, one: Facts, own: Held) -> Facts:
         """An attempt with the part of its nodes' meter that is its own, by its devices.
 
@@ -114,10 +121,13 @@ class Pricing:
             return replace(one, whole_nodes=False)
         part = _part(one, own, partition)
         if part is None:
+            if own.devices == 0 and partition.per_node:
+                return _without(
+                    one, "its nodes' meter has their devices in it, which it did not hold"
+                )
             what = "cpus" if own.devices == 0 else "per_node"
             why = "its nodes' meter may have other jobs in it: give partitions.NAME."
-            why += f"{what}, or plugin"
-            return replace(one, joules=None, scope=None, meter=None, whole_nodes=False, why=why)
+            return _without(one, f"{why}{what}, or plugin")
         return replace(one, joules=one.joules * part, part=part)
 
     def kind(self, asked: Asked) -> Kind | str:
@@ -192,6 +202,7 @@ class Pricing:
         counted = one.devices is None and own.devices is not None  # fleet.yaml tells what one lacks
         users, names = self.fleet.privacy.users, self.fleet.privacy.names
         hours = None if own.devices is None else own.devices * one.seconds / HOUR
+        said = one.why if one.faulty or not counted else None
         row: Row = {
             "cluster": one.cluster, "job": one.job, "attempt": one.attempt, "source": one.source,
             "owner": one.owner,
@@ -210,7 +221,7 @@ class Pricing:
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
             "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
             "steps": one.steps, "clock": one.clock,
-            "why": own.why or (None if counted else one.why) or self._crowded(one, own) or None,
+            "why": own.why or said or self._crowded(one, own) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
         if own.devices == 0:
@@ -315,18 +326,26 @@ class Pricing:
         return found
 
 
+def _without(one: Facts, why: str) -> Facts:
+    """An attempt without a meter, of which what it said is not taken."""
+    return replace(
+        one, joules=None, scope=None, meter=None, whole_nodes=False, part=None, faulty=True, why=why
+    )
+
+
 def _part(one: Facts, own: Held, partition: Partition) -> float | None:
     """The part of its nodes that a job held: of their devices, or processors where it has none."""
     held: float | None
     if own.devices != 0:
         held, each = own.devices, partition.per_node
-    elif partition.per_node:
-        return None  # beside jobs with devices, which draw most of it
     else:
         held, each = one.cpus, partition.cpus
     if held is None or each is None or not one.nodes:
         return None
-    return min(held / (each * one.nodes), 1.0)
+    part = min(held / (each * one.nodes), 1.0)
+    if own.devices == 0 and partition.per_node and part < 1:
+        return None  # beside jobs with devices, which draw most of it; nobody is beside all
+    return part
 
 
 def _flat(section: str, said: object) -> dict[str, object]:

@@ -38,6 +38,7 @@ class Shared:
 
     joules: Array
     seconds: Array
+    beside: Array  # joules of the node while each job was there, whoever had them
     capped: NDArray[np.bool_]
     whole: float
     covered: float
@@ -79,6 +80,7 @@ def shared(edges: Array, joules: Array, jobs: Sequence[Present], devices: float)
     return Shared(
         joules=(taken + part).sum(axis=1),
         seconds=inside.sum(axis=1),
+        beside=(energy * inside / length).sum(axis=1),
         capped=np.logical_and(claims > 0, scale < 1).max(axis=1),
         whole=float(energy.sum()),
         covered=float(length[seen].sum()),

@@ -87,6 +87,22 @@ def test_energy_that_no_node_can_draw_is_unknown_and_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("joules", "kwh"), [(36_000, None), (6_739_000, None), (6_740_000, 1.872)])
+def test_energy_that_boards_draw_when_idle_is_unknown_and_said(
+    joules: int, kwh: float | None
+) -> None:
+    # 0.9 x 52 W x 4 boards x 36 000 s are 6 739 200 J
+    made = jobs(f"1|a|COMPLETED|36000|gres/gpu:a100-sxm4-80=4,gres/gpu=4|{joules}")
+    assert value(made, "energy_it") == (None if kwh is None else pytest.approx(kwh, rel=1e-3))
+    said = [line for line in made["warnings"] if "idle" in line]
+    assert len(said) == (kwh is None)
+    if joules == 36_000:
+        assert said == [
+            "job 1: 0.01 kWh would be 1 W, and the boards that it held draw 208 W when idle; taken "
+            "as unknown"
+        ]
+
+
 def test_cells_that_cannot_be_read_are_problems_at_their_place() -> None:
     with pytest.raises(InputError) as caught:
         jobs("1|a|COMPLETED|3600|gres/gpu=4|lots", "2|b|COMPLETED|soon|gres/gpu=4|")

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.fleet.facts import Refused, Scope
 from costcalc.fleet.metering import Reading
 from costcalc.report.importing.sacct import MOST_WATTS
@@ -80,6 +81,7 @@ class Job:
     devices: float
     nodes: Sequence[str]
     whole: bool  # whether it had its nodes to itself
+    idle: float | None = None  # W that one of its devices draws at least
 
 
 class Server:
@@ -167,16 +169,9 @@ def _best(server: Server, job: Job, known: Sequence[Series]) -> Reading | Refuse
             found = _seen(server, series, matcher, job)
             if found is None:
                 continue
-            joules, share, many = found
-            want = job.devices if series.scope == "boards" else float(len(job.nodes))
-            if many < want - 1e-9:
-                whys.append(f"{series.name} by {how}: {many:g} of {want:g} meters")
-            elif share < ENOUGH:
-                whys.append(f"{series.name} by {how}: covers {100 * share:.0f} % of its time")
-            elif joules / (job.end - job.start) > MOST_WATTS * max(job.devices, 1.0):
-                whys.append(f"{series.name} by {how}: more watts than any device draws")
-            elif joules <= 0:
-                whys.append(f"{series.name} by {how}: says 0 J, which no board draws")
+            why = _unlike(series, job, found)
+            if why:
+                whys.append(f"{series.name} by {how}: {why}")
             else:
                 return Reading(
                     source="prometheus",
@@ -185,12 +180,34 @@ def _best(server: Server, job: Job, known: Sequence[Series]) -> Reading | Refuse
                     attempt=job.attempt,
                     meter=f"{series.name} (Prometheus, by {how})",
                     scope=series.scope,
-                    joules=joules,
+                    joules=found.joules,
                     seconds=job.end - job.start,
-                    coverage=share,
+                    coverage=found.share,
                 )
     why = "; ".join(whys) or "no series of it, by job or by node"
     return Refused(line=None, row=job.job, why=why)
+
+
+def _unlike(series: Series, job: Job, found: _Seen) -> str:
+    """Why what meters say is not what a job's devices drew; empty where it may be."""
+    boards = series.scope == "boards"
+    want = job.devices if boards else float(len(job.nodes))
+    idle = (job.idle or 0.0) * (1.0 if boards else job.devices / max(len(job.nodes), 1))
+    what = "a board" if boards else "a node"
+    if found.meters < want - 1e-9:
+        return f"{found.meters:g} of {want:g} meters"
+    if found.nothing == found.samples:
+        return f"says 0 J, which no {what.removeprefix('a ')} draws"
+    if found.share < ENOUGH:
+        said = f"covers {100 * found.share:.0f} % of its time"
+        nothing = f"; {found.nothing} of {found.samples} samples say 0 W"
+        return said + (nothing if found.nothing else "")
+    if found.joules / (job.end - job.start) > MOST_WATTS * max(job.devices, 1.0):
+        return "more watts than any device draws"
+    if found.least <= BELOW_IDLE * idle:
+        least = f"{what} says {found.least:.3g} W"
+        return f"{least}, less than one draws when idle ({idle:.3g} W)" if idle else least
+    return ""
 
 
 def _matchers(series: Series, job: Job) -> Iterator[tuple[str, str]]:
@@ -214,10 +231,24 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _seen(
-    server: Server, series: Series, matcher: str, job: Job
-) -> tuple[float, float, float] | None:
-    """Joules of a job, the least share of its time that a meter covers, and how many meters."""
+@dataclass(slots=True)
+class _Seen:
+    """What the meters of a series say of a job.
+
+    ``share``: the least of its time that one covers; ``least``: mean W of the one that says least;
+    ``nothing`` of ``samples`` say 0 W.
+    """
+
+    joules: float = 0.0
+    share: float = 1.0
+    meters: float = 0.0
+    least: float = math.inf
+    samples: int = 0
+    nothing: int = 0
+
+
+def _seen(server: Server, series: Series, matcher: str, job: Job) -> _Seen | None:
+    """What a series says of a job; None where there is none of it."""
     step = max(15.0, math.ceil((job.end - job.start) / _POINTS))
     data = server.ask(
         "query_range", query=f"{series.name}{matcher}", start=job.start, end=job.end, step=step
@@ -225,19 +256,28 @@ def _seen(
     found = data.get("result") if isinstance(data, Mapping) else None
     if not found:
         return None
-    joules, least = 0.0, 1.0
+    seen = _Seen()
     meters: dict[tuple[str, ...], dict[float, float]] = {}
     for one in found:  # a meter whose other labels changed, such as the driver's, is one meter
         labels = one["metric"]
         meter = labels.get("UUID") or labels.get("serial_number") or labels.get("gpu") or ""
         own_ = meters.setdefault((labels.get(series.node, ""), meter), {})
-        own_.update((float(t), float(v)) for t, v in one["values"] if math.isfinite(float(v)))
+        values = {float(t): float(v) for t, v in one["values"] if math.isfinite(float(v))}
+        seen.samples += len(values)
+        if not series.counter:  # what is held draws something: a sample of 0 W is none
+            drawn = {at: value for at, value in values.items() if value > 0}
+            seen.nothing += len(values) - len(drawn)
+            values = drawn
+        own_.update(values)
     for points in meters.values():
         own, covered = _integral(sorted(points.items()), series, step)
         span = max(job.end - job.start - step, step)
-        joules += own * (job.end - job.start) / covered if covered else 0.0
-        least = min(least, covered / span)
-    return joules * series.factor, min(least, 1.0), float(len(meters))
+        mean = own * series.factor / covered if covered else 0.0
+        seen.joules += mean * (job.end - job.start)
+        seen.share = min(seen.share, covered / span)
+        seen.least = min(seen.least, mean)
+    seen.meters = float(len(meters))
+    return seen
 
 
 def _integral(
@@ -251,6 +291,8 @@ def _integral(
         if series.counter:
             if last < first:  # the counter began again: what was counted before is lost
                 continue
+            if (last - first) * series.factor > MOST_WATTS * (after - before):
+                continue  # it came back from a nothing that it never counted
             total += last - first
         else:
             total += (first + last) / 2 * (after - before)

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, refuse, table
 from costcalc.report.importing.costed import Costing
@@ -32,6 +33,7 @@ from costcalc.report.importing.sacct import (
     tres_of,
 )
 from costcalc.report.importing.tres import Accelerators, accelerators
+from costcalc.report.rated import bounds
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -69,11 +71,10 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         count = found.count
         if count is None and counted and not found.why and tres_of(row):
             count = 0.0
-        if energy is not None and energy / seconds > MOST_WATTS * max(count or 1.0, 1.0):
-            warnings.append(_wrapped(index, energy, seconds, count))
-            runs.append(_run(row, index, seconds, found, count, None, identify=identify))
-            continue
-        runs.append(_run(row, index, seconds, found, count, energy, identify=identify))
+        doubt = "" if energy is None else _disbelieved(index, energy, seconds, found, count)
+        warnings += [doubt] if doubt else []
+        believed = None if doubt else energy
+        runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
     if problems:
         raise InputError(problems)
     if not runs:
@@ -104,12 +105,24 @@ def _elsewhere(rows: int) -> list[str]:
     return [f"rows of jobs that another cluster of the federation ran: {rows}"] * bool(rows)
 
 
-def _wrapped(index: int, joules: float, seconds: float, devices: float | None) -> str:
-    """What is said of energy that no node can have drawn."""
-    kilowatts = joules / seconds / max(devices or 1.0, 1.0) / 1000
+def _disbelieved(
+    index: int, joules: float, seconds: float, found: Accelerators, devices: float | None
+) -> str:
+    """What is said of energy that no node can have drawn, or that its boards draw when idle."""
+    watts = joules / seconds
+    if watts > MOST_WATTS * max(devices or 1.0, 1.0):
+        return (
+            f"job {index}: {joules / 3.6e6:,.0f} kWh would be "
+            f"{watts / max(devices or 1.0, 1.0) / 1000:,.0f} kW a device; a counter that wrapped, "
+            "taken as unknown"
+        )
+    named = ", ".join(kind.lower() for kind in found.kinds)
+    idle = (bounds(named, "", devices).idle or 0.0) * (devices or 0.0)
+    if watts >= BELOW_IDLE * idle:
+        return ""
     return (
-        f"job {index}: {joules / 3.6e6:,.0f} kWh would be {kilowatts:,.0f} kW a device; a counter "
-        "that wrapped, taken as unknown"
+        f"job {index}: {joules / 3.6e6:.3g} kWh would be {watts:.3g} W, and the boards that it "
+        f"held draw {idle:.3g} W when idle; taken as unknown"
     )
 
 
