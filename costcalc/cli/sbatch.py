@@ -69,8 +69,8 @@ def command(
 def _script(name: str | None) -> str:
     from costcalc.base.reading import read_text
 
-    if name is None:
-        raise options.wrong("SCRIPT", "expected a batch script")
+    if name is None or name == "-":  # what is read here would be gone for sbatch
+        raise options.wrong("SCRIPT", "expected a batch script in a file")
     return read_text(Path(name), name)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.fleet.nodes import expanded
+from costcalc.fleet.nodes import MOST, expanded
 from costcalc.fleet.sbatch_options import UNKNOWN, Words, components, translated
 from costcalc.report.importing.tres import OTHERS, SHARES
 
@@ -284,6 +284,10 @@ class _Options:
             return "--exclusive=topo takes more than the nodes that it asks for"
         if "nodefile" in self.said or re.search("[/{]", self.said.get("nodelist", "")):
             return "its nodes are not named in --nodelist itself"
+        listed = self.said.get("nodelist", "")
+        ranges = re.findall(r"(\d+)-(\d+)(?=[^\[]*\])", listed)
+        if len(expanded(listed)) >= MOST or any(int(b) - int(a) >= MOST for a, b in ranges):
+            return "--nodelist names more nodes than can be counted"
         return "--external takes what it does not name" if "external" in self.said else ""
 
 

@@ -98,7 +98,7 @@ def _held(asked: Request, most: Bound) -> str:
     elif "gres/" in asked.tres:
         held = asked.tres
     else:
-        cpus = f"{most.cpus:g} processors, " if most.cpus else ""
+        cpus = f"up to {most.cpus:g} processors, " if most.cpus else ""
         held = f"{cpus}no accelerator"
     limit = human(asked.seconds / 3600, "h") if asked.seconds else "no time limit"
     return f"{tasks}{held}, {limit}"

@@ -248,6 +248,9 @@ partitions:
          "--exclusive=topo takes more than the nodes that it asks for"),
         ("-p gpu -t 9 -G 1 -F nodes.txt", "its nodes are not named in --nodelist itself"),
         ("-p gpu -t 9 -G 1 -w ./nodes", "its nodes are not named in --nodelist itself"),
+        ("-p gpu -t 9 -G 1 -w n[1-100001]", "--nodelist names more nodes than can be counted"),
+        ("-p gpu -t 9 -G 1 -w n[1-999],m[1-999]r[1-999]",
+         "--nodelist names more nodes than can be counted"),
         ("-p gpu -t 9 -G 1 --tres-per-board=gres/gpu:9",
          "--tres-per-board is no option of sbatch that is known here"),
         ("-p gpu -t 9 -G a100:1,h100:1", "several kinds of device in one job: a100, h100"),
@@ -326,6 +329,9 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_wrong_use(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sbatch", "-p", "gpu", "--dry-run", "a.sh"]) == WRONG_USE
     assert capsys.readouterr().err == "--dry-run: goes before the options of sbatch\n"
+    for typed in (["-t", "60"], ["-"], ["-t", "60", "-"]):
+        assert run(["sbatch", *typed]) == WRONG_USE
+        assert capsys.readouterr().err == "SCRIPT: expected a batch script in a file\n"
     assert run(["sbatch", "none.sh"]) == WRONG_USE
     assert "none.sh: cannot be read" in capsys.readouterr().err
 
