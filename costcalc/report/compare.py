@@ -10,8 +10,9 @@ from costcalc.base.human import digits, percent
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.result import COMPARED, HEADLINE
 from costcalc.report.closure import close, known, same
+from costcalc.report.listing import Listed, listed
 from costcalc.report.records import figures
-from costcalc.report.view import ROWS, Listed, View, listed, shown
+from costcalc.report.view import ROWS, View, shown
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed

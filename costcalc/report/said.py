@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costcalc.base.human import human
+from costcalc.base.human import human, percent
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 
@@ -56,7 +56,8 @@ def by(view: View, figure: Shown, key: str) -> str:
     if figure.value is None:
         return ""
     if figure.basis == "measured":
-        return _measured(view, key)
+        said = f"{_measured(view, key)}{', before PUE' * (key == 'energy_it')}"
+        return "; ".join(filter(None, (said, _unsampled(view, key))))
     if figure.basis == "given":
         return f"given by {AUTHOR}"
     return _followed(view, key) or _in_part(view, key) or "modelled"
@@ -66,7 +67,7 @@ def _followed(view: View, key: str) -> str:
     """What a figure follows from, where it is worth saying."""
     before = view.figures["energy_it"]
     if key == "energy" and before.basis == "measured" and before.value is not None:
-        return _energy(view)
+        return "; ".join(filter(None, (_energy(view), _unsampled(view, key))))
     grid = view.shared("site.grid")
     if key == "carbon_operational" and tool(view):
         said = f"at the grid factor of {tool(view)}{f', {grid.text}' if grid else ''}"
@@ -76,6 +77,15 @@ def _followed(view: View, key: str) -> str:
     if key == "cost" and view.prices:
         return f"from prices: {view.prices}"
     return ""
+
+
+def _unsampled(view: View, key: str) -> str:
+    """That a log of power has gaps, whose energy is in no figure of it."""
+    measurement = view.report.get("measurement")
+    gaps = measurement.get("gaps") if measurement else None
+    if not gaps or "imported" not in view.details or key not in ("energy", "energy_it"):
+        return ""
+    return f"a lower bound: {percent(gaps)} of the time was not sampled"
 
 
 def other_grid(view: View) -> str:

@@ -12,10 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
-from costcalc.base.human import counted, digits, human, span
+from costcalc.base.human import human, span
 from costcalc.calculator.document import kind as kind_of
 from costcalc.calculator.result import HEADLINE
 from costcalc.report.files import BROKEN
+from costcalc.report.listing import Listed, listed
 from costcalc.report.records import figures
 from costcalc.report.said import AUTHOR, by, measurers, metered, tool
 
@@ -38,6 +39,7 @@ ROWS = {
     "carbon_embodied": "CO2e, hardware",
     "carbon_total": "CO2e, total",
 }
+BEFORE = {"energy_it": "Energy, before PUE"}  # a row where the facility's is not known
 FURTHER = {  # rows only where they are known
     "sci": "Carbon intensity (SCI for AI)",
     "abiotic_depletion": "Abiotic depletion, hardware",
@@ -60,6 +62,7 @@ _WITHIN = {
     "carbon_embodied": "CO2e of the hardware",
     "carbon_total": "total CO2e",
 }
+_BEHIND = {"energy": "energy behind PUE"}  # where that before it is known
 FINETUNING = ("finetune", "lora", "frozen", "dpo", "ppo", "grpo")
 
 
@@ -77,19 +80,6 @@ class Shown:
     why: str
     basis: str
     by: str = ""  # who says it, where the view of a whole report was asked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """An assumption as text; ``number`` is None where it is a word."""
-
-    key: str
-    text: str
-    number: float | None
-    unit: str
-    basis: str
-    source: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +138,9 @@ class View:
         """What a figure is called; of several runs together, that it is of all of them."""
         all_runs = self.by_run.get("time") == "of all runs"
         return (
-            _OF_ALL.get(key, "") if all_runs and key in _OF_ALL else (ROWS | FURTHER).get(key, key)
+            _OF_ALL.get(key, "")
+            if all_runs and key in _OF_ALL
+            else (ROWS | BEFORE | FURTHER).get(key, key)
         )
 
     @cached_property
@@ -191,7 +183,14 @@ class View:
     def lacking(self, *keys: str) -> list[str]:
         """The names of those figures that are not known, as they stand within a sentence."""
         unknown = [key for key in keys if self.figures[key].value is None]
-        return [_WITHIN.get(key) or self.figures[key].label.lower() for key in unknown]
+        within = {**_WITHIN, **(_BEHIND if self.energy in BEFORE else {})}
+        return [within.get(key) or self.figures[key].label.lower() for key in unknown]
+
+    @property
+    def energy(self) -> str:
+        """The energy that is told: the facility's, or where no PUE is known the machines' own."""
+        known = [key for key in ("energy", "energy_it") if self.figures[key].value is not None]
+        return known[0] if known else "energy"
 
     @property
     def source(self) -> str:
@@ -221,15 +220,18 @@ class View:
         """The figures that every document shows, each with who says it."""
         further = [key for key in FURTHER if key in self.figures]
         known = [key for key in further if self.figures[key].value is not None]
-        return [self.said(key) for key in (*ROWS, *known)]
+        before = list(BEFORE) if self.energy in BEFORE else []
+        at = list(ROWS).index("energy") + 1
+        return [self.said(key) for key in (*[*ROWS][:at], *before, *[*ROWS][at:], *known)]
 
     @property
     def headline(self) -> list[Shown]:
         """Time, cost, energy, carbon, by their short names; the time says of which runs it is."""
         of = f" {self.by_run.get('time')}" if self.by_run else ""
+        told = {self.energy if key == "energy" else key: label for key, label in HEADLINE.items()}
         return [
-            replace(self.said(key), label=f"{label}{of * (key == 'wall_clock')}")
-            for key, label in HEADLINE.items()
+            replace(self.said(key), label=f"{BEFORE.get(key, label)}{of * (key == 'wall_clock')}")
+            for key, label in told.items()
         ]
 
     @property
@@ -364,29 +366,6 @@ def shown(part: Report | Stage, key: str, label: str = "") -> Shown:
         range=span(low, high, value, unit),
         why=found.get("why") or "",
         basis=found["basis"],
-    )
-
-
-def listed(item: Assumed) -> Listed:
-    """An assumption in its unit, with its range."""
-    value, unit = item["value"], item.get("unit")
-    number = float(value) if isinstance(value, (int, float)) else None
-    text = str(value)
-    if number is not None and not isinstance(value, bool):
-        low, high = item.get("low"), item.get("high")
-        exact = item.get("low") == item.get("high")
-        text = counted(number) if exact else digits(number)
-        text += "" if unit in (None, "1") else f" {unit}"
-        if low is not None and high is not None and low != high:
-            text += f" ({digits(float(low))} – {digits(float(high))})"
-    return Listed(
-        key=item["key"],
-        text=text,
-        number=number,
-        unit=unit or "",
-        basis=item["basis"],
-        source=item["source"],
-        why=item.get("why") or "",
     )
 
 

@@ -9,8 +9,9 @@ from costcalc.base.human import human, percent, span
 from costcalc.calculator.explaining import Block, explained
 from costcalc.calculator.result import HEADLINE, Estimate
 from costcalc.report import table
+from costcalc.report.listing import Listed, listed
 from costcalc.report.renderings.html import Split, splits
-from costcalc.report.view import Listed, View, listed
+from costcalc.report.view import View
 from costcalc.web.address import Run
 from costcalc.web.copies import Copy, copies
 

@@ -21,13 +21,14 @@ from costcalc.report.files import schema_problems, text
 from costcalc.report.importing import carbontracker, codecarbon, slurm
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
+from costcalc.report.listing import listed
 from costcalc.report.project import merge, runs_of
 from costcalc.report.recompute import Again, asked, recompute
 from costcalc.report.renderings import render
 from costcalc.report.renderings.html import _ranges, _tables, splits
 from costcalc.report.renderings.latex import number, quantity
 from costcalc.report.renderings.model_card import END, START, into
-from costcalc.report.view import View, listed, plain, shown
+from costcalc.report.view import View, plain, shown
 
 
 def stage(name: str, **known: float) -> dict[str, Any]:

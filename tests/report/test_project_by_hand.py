@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from byhand import assumed, figure, report, results
 
+import costcalc
 from costcalc.base.errors import InputError
-from costcalc.report.compare import lines
-from costcalc.report.importing import carbontracker, codecarbon, slurm
+from costcalc.report.compare import lines, show
+from costcalc.report.importing import carbontracker, codecarbon, nvidia_smi, slurm
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.cells import number
@@ -336,15 +337,49 @@ def test_annex_xi_marks_are_passed_above_them() -> None:
         assert "1.5 MWh" in made
 
 
+UNSAID = "whether the project took more, such as preliminary and failed runs, is not known."
+
+
 def test_checklists_say_what_more_there_was() -> None:
-    for ratio, said in (
-        (1.5, "took 1.5 times the device-hours"),
-        (1.0, "The report counts one run"),
-        (None, "is not known."),
+    """That there was no more is known where the author says of how many runs the totals are."""
+    given = {"key": "training.runs", "value": 1.0, "basis": "given", "source": "run file"}
+    for ratio, runs, told, answer, said in (
+        (1.5, 2, [], "Yes", "took 1.5 times the device-hours of the runs reported: all."),
+        (1.0, 1, [], "Partly", f"The report counts one run; {UNSAID}"),
+        (1.0, 2, [], "Partly", f"The report counts 2 runs; {UNSAID}"),
+        (1.0, 1, [{**given, "basis": "default"}], "Partly", f"The report counts one run; {UNSAID}"),
+        (1.0, 1, [given], "Yes", "The report counts one run: the project took no more, as the"),
+        (None, 0, [], "Partly", f"The report counts no run by itself; {UNSAID}"),
     ):
         project = {"ratio": ratio, "includes": "all"}
         project |= {"reported_device_hours": None, "total_device_hours": None}
-        assert said in render(report(results(), project=project), "neurips")
+        listed = [
+            {"id": f"r{n}", "name": f"run {n}", "role": "final", "hours": 2.0, "device_hours": 8.0}
+            for n in range(runs)
+        ]
+        known = dict.fromkeys(("device_hours", "energy", "cost"), 1.0)
+        made = report(results(**known), project=project, runs=listed, assumptions=told)
+        made["details"] = {"hardware": {"name": "A100", "count": 4.0}}
+        shown = render(made, "neurips")
+        assert said in shown
+        assert f"Answer: [{answer if listed else 'Partly'}]" in shown
+
+
+def test_no_figure_is_missing_under_a_yes() -> None:
+    """Energy or money that is not known is named, and so the answer is no Yes."""
+    known = dict.fromkeys(("device_hours", "energy", "cost", "total_compute"), 1.0)
+    known |= {"parameters": 1e9, "active_parameters": 1e9, "carbon_total": 1.0}
+    for lacking in ("", "cost", "energy"):
+        told = {name: value for name, value in known.items() if name != lacking}
+        project = {"ratio": 2.0, "includes": "all"}
+        project |= {"reported_device_hours": 1.0, "total_device_hours": 2.0}
+        listed = [{"id": "a", "name": "a", "role": "final", "hours": 2.0, "device_hours": 8.0}]
+        made = report(results(**told), project=project, runs=listed)
+        made["details"] = {"hardware": {"name": "A100", "count": 4.0}}
+        for shape, answer in (("neurips", "Answer: [{}]"), ("acl", "\n{}.\n")):
+            shown = render(made, shape)
+            assert answer.format("Partly" if lacking else "Yes") in shown, (shape, lacking)
+            assert ("Not known: " in shown) is bool(lacking)
     moe = results(parameters=8e9, active_parameters=2e9)
     assert "Parameters: 8.00 B (2.00 B active a token)." in render(report(moe), "acl")
     dense = results(parameters=8e9, active_parameters=8e9)
@@ -391,3 +426,62 @@ def test_letters_that_latex_knows_are_spelt_and_others_are_not_guessed() -> None
     """Others stand in a command that lualatex sets with a font of their script: 4E2D is 中."""
     assert [escape(letter) for letter in ("é", "\u202e", "\x07")] == [r"\'{e}", "?", "?"]
     assert escape("a中ё") == r'a\costcalcscript{\symbol{"4E2D}\symbol{"451}}{??}'
+
+
+# --- energy before PUE, and whose the energy is ---------------------------------------------------
+
+SMI = "timestamp, index, name, power.draw [W]\n" + "".join(
+    f"2026/11/27 10:{m:02d}:00.000, 0, NVIDIA A100-SXM4-80GB, 300.00 W\n" for m in range(31)
+)  # 300 W for half an hour: 150 Wh
+BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("markdown", "| Energy, before PUE | 150 Wh |  | measured by nvidia-smi, before PUE |"),
+        ("neurips", "; 150 Wh (measured by nvidia-smi, before PUE)."),
+        ("acl", "; 150 Wh of electricity (measured by nvidia-smi, before PUE)."),
+        ("annex-xi", "N/A: the PUE is not known; 150 Wh measured by nvidia-smi, before PUE\n"),
+        ("annex-xi-json", '"before_pue_kwh": 0.15,'),
+        ("latex", "The electricity is \\SI{150}{\\watt\\hour} for the boards, as their driver"),
+        ("latex", "Energy, before PUE & 150 Wh &  & measured"),
+        ("model-card", "- **Energy:** 150 Wh (measured by nvidia-smi, before PUE)"),
+        ("html", "Energy, before PUE</span><b>150 Wh</b><span class=soft>measured by nvidia-smi"),
+    ],
+)
+def test_energy_that_was_measured_is_printed_where_no_pue_is_known(shape: str, said: str) -> None:
+    shown = render(nvidia_smi.read(SMI, "gpu.csv"), shape)
+    assert said in shown
+    assert BOARDS in shown
+    if shape in ("neurips", "acl", "model-card"):
+        assert "energy behind PUE" in shown
+
+
+def test_show_prints_energy_before_pue_and_that_it_is_a_lower_bound() -> None:
+    """Of 40 minutes 10 were not sampled: 25 %."""
+    lost = SMI + "2026/11/27 10:40:00.000, 0, NVIDIA A100-SXM4-80GB, [N/A]\n"
+    (line,) = [one for one in show(nvidia_smi.read(lost, "gpu.csv")) if "before PUE" in one]
+    assert " ".join(line.split()) == (
+        "Energy, before PUE 150 Wh measured by nvidia-smi, before PUE; a lower bound: 25 % of the "
+        "time was not sampled"
+    )
+
+
+def test_hours_that_were_measured_are_no_energy_that_was() -> None:
+    """An estimate and a run of which the hours are known: nobody metered either's energy."""
+    hardware = {"accelerator": "a100-sxm4-80", "count": 4}
+    site = {"region": "FR"}
+    model = {"model": {"preset": "gpt2"}, "training": {"tokens": "1B"}}
+    planned = costcalc.estimate({**model, "hardware": hardware, "site": site}).to_dict()
+    hours = {"hardware": hardware, "site": site, "measured": {"wall_clock": "3 h"}}
+    timed = costcalc.estimate(hours).to_dict()
+    metered = costcalc.estimate({**hours, "measured": {"wall_clock": "3 h", "energy_it": "4 kWh"}})
+    told = {"(estimated)": timed, "(partly measured)": metered.to_dict()}
+    for word, other in told.items():
+        made = merge([("a", planned), ("b", other)], name="p")
+        assert made["kind"] == "mixed"
+        energy = [x for x in render(made, "annex-xi").split("\n") if x.startswith("Energy used")]
+        assert [one.endswith(word) for one in energy] == [True], energy
+    assert "MWh (estimated)" in render(timed, "annex-xi")
+    assert "MWh (measured before PUE)" in render(told["(partly measured)"], "annex-xi")

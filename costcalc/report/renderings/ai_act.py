@@ -14,17 +14,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor, log10
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
+from costcalc.report.meters import components
+from costcalc.report.records import figures
 from costcalc.report.renderings.filling import fill
 from costcalc.report.said import metered
-from costcalc.report.view import KINDS, View, plain
+from costcalc.report.view import View, plain
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report, Stage
 
 GENERAL_PURPOSE, SYSTEMIC = 1e23, 1e25
 _MONTH = 30.44  # days
 _BANDS = ("less than 1 month", "1 to 3 months", "3 to 6 months", "more than 6 months")
+_ENERGY = ("energy", "energy_it")
 _MERGED = "a project merged of several reports: each model has a form of its own"
 _FORM = "Code of Practice for General-Purpose AI, Transparency chapter, Model Documentation Form"
 # What of the form costcalc cannot know, by the form's parts.
@@ -155,7 +161,19 @@ def _word(view: View) -> str:
     if "measured" in (energy.basis, before.basis):
         most = "" if metered(view) is None else "mostly "
         return "measured" if energy.basis == "measured" else f"{most}measured before PUE"
-    return "partly measured" if view.kind != KINDS["estimated"] else "estimated"
+    return "partly measured" if _partly(view) else "estimated"
+
+
+def _partly(view: View) -> bool:
+    """Whether a meter saw a part of the energy: time may have been measured without any."""
+    merged = view.details.get("parts")
+    wholes = [view.report, *(cast("list[Report]", merged) if isinstance(merged, list) else ())]
+    seen = [one for whole in wholes for one in components(whole) if one.get("counted", True)]
+    bases = [one.get("basis") for one in seen]
+    scopes: list[Report | Stage] = [view.report, *view.measured_parts]
+    for part in scopes:
+        bases += [one["basis"] for key, one in figures(part).items() if key in _ENERGY]
+    return "measured" in bases
 
 
 def _above(mine: Own, mark: float) -> bool | None:
@@ -218,7 +236,8 @@ def annex_xi_json(view: View) -> str:
     }
     made["energy_consumption"] = {
         "training_mwh": _two(mine.mwh),
-        "basis": view.said("energy").by or None,
+        "before_pue_kwh": _before(view),
+        "basis": view.said(view.energy).by or None,
         "why": view.figures["energy"].why or None,
         "measurement_methodology": _methodology(view),
         "inference_benchmark_flop": None,
@@ -229,6 +248,11 @@ def annex_xi_json(view: View) -> str:
     }
     whole = {"form": _FORM, "report": view.digest, "of_runs": mine.runs, **made}
     return writing.to_json(whole) + "\n"
+
+
+def _before(view: View) -> float | None:
+    """The energy of the machines, where that of the facility is not known."""
+    return view.figures["energy_it"].value if view.energy == "energy_it" else None
 
 
 def _marks(mine: Own) -> dict[str, object]:

@@ -39,7 +39,7 @@ def neurips(view: View) -> str:
     """Type of workers, memory, time of each run, the total, whether the project took more."""
     project = view.report.get("project")
     ratio = project["ratio"] if project else None
-    more = None if ratio is None else ratio > 1
+    more = _took_more(view, ratio)
     runs = view.runs
     asked = {
         "the workers": view.hardware != "unknown",
@@ -51,18 +51,36 @@ def neurips(view: View) -> str:
     return fill(
         "neurips.txt.j2",
         view,
-        answer=_answer(lacking + ["more"] * (more is None), len(asked) + 1),
+        answer=_answer(len(lacking) + (more is None), len(asked) + 1, named),
         lacking=named,
         runs=runs if len(runs) <= _LISTED else [],
         several=len(runs) if len(runs) > _LISTED else 0,
+        counted=_counted(view),
         more=more,
         ratio=f"{ratio or 0:.3g}",
     )
 
 
-def _answer(lacking: Sequence[str], asked: int) -> str:
-    """Yes where all that is asked for is known, No where nothing is."""
-    return "Yes" if not lacking else "No" if len(lacking) >= asked else "Partly"
+def _counted(view: View) -> str:
+    """How many runs a report counts, in words."""
+    number = sum(float(run.get("number") or 1) for run in view.report.get("runs") or ())
+    return "one run" if number == 1 else f"{number:g} runs" if number else "no run by itself"
+
+
+def _took_more(view: View, ratio: float | None) -> bool | None:
+    """Whether the project took more than a run of each; None where nobody says that it did not."""
+    if ratio is not None and ratio > 1:
+        return True
+    said = view.every("training.runs")
+    none = ratio is not None and said and all(item["basis"] == "given" for item in said)
+    return False if none else None
+
+
+def _answer(lacking: int, asked: int, named: Sequence[str]) -> str:
+    """Yes where nothing is named as not known, No where nothing of what is asked for is known."""
+    if lacking >= asked:
+        return "No"
+    return "Partly" if lacking or named else "Yes"
 
 
 def acl(view: View) -> str:
@@ -75,7 +93,7 @@ def acl(view: View) -> str:
     }
     lacking = [name for name, said in known.items() if not said]
     named = [*lacking, *view.lacking("total_compute", "cost", "energy", "carbon_total")]
-    answer = _answer(lacking, len(known))
+    answer = _answer(len(lacking), len(known), named)
     return fill("acl.txt.j2", view, answer=answer, models=models, lacking=named)
 
 
