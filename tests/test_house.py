@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,3 +194,15 @@ def test_dir_and_all_name_the_public_api() -> None:
     assert callable(costcalc.estimate)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = costcalc.nothing
+
+
+def test_nouns_after_numbers_are_made_in_one_place() -> None:
+    """``1 jobs`` is what a plural by hand comes to where it is forgotten: base/human.py has it."""
+    by_hand = re.compile(r"""['"]s['"] \* \(|['"]s['"] if [^:]*!= 1|\{\{ ?"s" if""")
+    found = [
+        str(path)
+        for path in sorted(PACKAGE.rglob("*"))
+        if path.suffix in (".py", ".j2") and path.name != "human.py"
+        if by_hand.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -202,15 +202,16 @@ def _cost(part: Calculated, results: Mapping[str, Result]) -> str:
     each = f" × {digits(from_si(price.value, price.unit))} {price.unit}" if price else ""
     wall, cost = results["wall_clock"], results["cost"]
     return (
-        f"{human(wall.value, 'h')} × {paid:,.10g} devices billed ({used:,.10g} used){many}"
+        f"{human(wall.value, 'h')} × {paid:,.10g} {plural('device', paid)} billed "
+        f"({used:,.10g} used){many}"
         f"{each.replace('/device_hour', ' a device-hour')}"
         f" = {human(cost.value, cost.unit, exact=cost.low == cost.high)}"
     )
 
 
 def _time(part: Calculated, results: Mapping[str, Result]) -> str:
-    wall = human(results["wall_clock"].value, "h")
-    text = f"{wall} × {part.devices.reserved:,.10g} devices"
+    wall, reserved = human(results["wall_clock"].value, "h"), part.devices.reserved
+    text = f"{wall} × {reserved:,.10g} {plural('device', reserved)}"
     runs = float(part.values["runs"])
     text += f" × {runs:,.4g} runs" if runs != 1 else ""
     hours = results["device_hours"]

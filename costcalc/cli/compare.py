@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costcalc.base.human import bare, digits, human, span
+from costcalc.base.human import bare, digits, human, number_of, span
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
@@ -170,7 +170,7 @@ def _show(made: Comparison, top: int) -> None:
 
     console = screen()
     console.print(
-        f"{made.name}: {made.number:,} scenarios, {made.feasible:,} can run; "
+        f"{made.name}: {number_of(made.number, 'scenario')}, {made.feasible:,} can run; "
         f"{len(made.front)} on the front of {', '.join(made.aims)}"
     )
     if made.minimize is not None:

@@ -174,13 +174,13 @@ def _price_parts(profile: Accelerator) -> list[object]:
     for price in shown:
         lines.add_row(
             price.provider,
-            " ".join(price.regions) or (f"{price.count} regions" if price.count else ""),
+            " ".join(price.regions) or (number_of(price.count, "region") if price.count else ""),
             price.instance or "",
             price.plan,
             f"{price.value:g}",
             price.date or "not dated",
         )
-    return [f"{len(listed)} prices, the {len(shown)} newest:", lines]
+    return [f"{number_of(len(listed), 'price')}, the {len(shown)} newest:", lines]
 
 
 def _source_lines(profile: Accelerator) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costcalc.base.human import digits, scale
+from costcalc.base.human import digits, number_of, scale
 from costcalc.catalog import preset as presets
 from costcalc.catalog.figure import figures
 from costcalc.cli import options
@@ -67,7 +67,8 @@ def _list(found: list[Preset]) -> None:
         row = (one.id, one.family, count(one.parameters), one.name, _datum(one), _training(one))
         shown.add_row(*row[: len(heads)])
     console.print(shown)
-    console.print(f"{len(found) or 'no'} models; costcalc models NAME shows one with its sources.")
+    number = number_of(len(found), "model") if found else "no models"
+    console.print(f"{number}; costcalc models NAME shows one with its sources.")
 
 
 def count(value: float) -> str:

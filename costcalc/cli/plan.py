@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costcalc.base.human import bare, digits, human, percent, span
+from costcalc.base.human import bare, digits, human, number_of, percent, plural, span
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import print_json, print_rest, screen, table
 
@@ -314,7 +314,7 @@ def _show_spot(console: Console, spot: SpotCosts, currency: str = "USD") -> None
 def _show_search(console: Console, search: Search) -> None:
     best, of = search["expected_best"], search["expected_best_of"]
     said = f"; expected best score of {of}: {digits(best, 4)}" if best is not None else ""
-    console.print(f"Search: the limits hold {search['trials']:,} trials{said}")
+    console.print(f"Search: the limits hold {number_of(search['trials'], 'trial')}{said}")
     if search["beyond"] is not None:
         console.print(
             f"  of all {search['trials']:,}: at least about "
@@ -322,7 +322,8 @@ def _show_search(console: Console, search: Search) -> None:
         )
     rows = search["curve"]
     for row in rows if len(rows) <= ROWS else [row for row in rows if _kept(row["trials"], of)]:
-        console.print(f"  {row['trials']:>4} trials: {digits(row['expected_best'], 4)}")
+        number = f"{row['trials']:>4} {plural('trial', row['trials'])}"
+        console.print(f"  {number}: {digits(row['expected_best'], 4)}")
 
 
 def _kept(trials: int, last: int) -> bool:

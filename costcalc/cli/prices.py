@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.base.units import from_si
 from costcalc.catalog import prices
 from costcalc.cli import options
@@ -53,7 +54,8 @@ def list_prices(
     providers = len({offer.provider for offer in found})
     devices = len({offer.accelerator for offer in found})
     console.print(
-        f"{len(found)} prices of {devices} accelerators from {providers} providers, seen from"
+        f"{number_of(len(found), 'price')} of {number_of(devices, 'accelerator')} from "
+        f"{number_of(providers, 'provider')}, seen from"
         f" {prices.as_of()}; a date after ≤ is the latest that the list can be of",
         soft_wrap=True,
     )
@@ -177,7 +179,7 @@ def cells(offer: Offer) -> tuple[str, ...]:
     """An offer as a row of the list, and of its page in the docs."""
     where = " ".join(offer.regions)
     if not where or len(where) > 40:
-        where = f"{offer.count} regions" if offer.count else "not stated"
+        where = number_of(offer.count, "region") if offer.count else "not stated"
     if offer.zones and offer.zones > 1:
         where = f"{where}, {offer.zones} zones"
     spread = offer.low != offer.high
@@ -199,7 +201,8 @@ def _show(made: Update, kept: str) -> None:
     console = screen(120)
     providers = len({offer.provider for offer in made.offers})
     console.print(
-        f"{len(made.offers)} prices of {providers} providers: {len(made.new)} new,"
+        f"{number_of(len(made.offers), 'price')} of {number_of(providers, 'provider')}: "
+        f"{len(made.new)} new,"
         f" {len(made.changed)} changed, {made.same} the same, {len(made.gone)} gone{kept}",
         soft_wrap=True,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from costcalc.base.errors import InputError, wrong
+from costcalc.base.human import number_of
 from costcalc.calculator.limits import amounts
 from costcalc.calculator.result import COMPARED, UNITS, FigureName
 from costcalc.catalog import region as regions_
@@ -67,7 +68,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         return (
-            f"<Comparison {self.name!r}: {self.number:,} scenarios, {self.feasible:,} can run; "
+            f"<Comparison {self.name!r}: {number_of(self.number, 'scenario')}, "
+            f"{self.feasible:,} can run; "
             f"{len(self.front)} on the front of {', '.join(self.aims)}>"
         )
 

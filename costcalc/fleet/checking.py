@@ -42,7 +42,7 @@ class Checked:
 
     def lines(self) -> list[str]:
         """What is said of it."""
-        told = [f"{self.jobs:,} jobs, {self.device_hours:,.0f} device-hours"]
+        told = [f"{number_of(self.jobs, 'job')}, {self.device_hours:,.0f} device-hours"]
         for one in self.found:
             share = one.device_hours / self.device_hours if self.device_hours else 0.0
             hours = f", {percent(share)} of the device-hours" if one.device_hours else ""

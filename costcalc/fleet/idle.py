@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
 
+from costcalc.base.human import number_of
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, percentiles
 from costcalc.fleet.cluster import Cluster, Partition
@@ -76,7 +77,8 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
             one.grid = _grid(whole, held, had, emitted)
         _cost(one, pricing, partition, over, rest)
         if had > held * 1.01:
-            one.why = f"jobs had {had / held:.3g} times what its {partition.nodes} nodes hold"
+            nodes = number_of(partition.nodes, "node")
+            one.why = f"jobs had {had / held:.3g} times what its {nodes} hold"
             one.figures = {}
         found.append(one)
     return found

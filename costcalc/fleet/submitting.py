@@ -8,7 +8,7 @@ from pathlib import Path
 from time import time
 
 from costcalc.base.errors import CostcalcError
-from costcalc.base.human import digits, human
+from costcalc.base.human import digits, human, number_of
 from costcalc.calculator.calculate import estimate
 from costcalc.calculator.result import Estimate
 from costcalc.fleet.bounding import Bound, bound
@@ -98,7 +98,7 @@ def _held(asked: Request, most: Bound) -> str:
     elif "gres/" in asked.tres:
         held = asked.tres
     else:
-        cpus = f"up to {most.cpus:g} processors, " if most.cpus else ""
+        cpus = f"up to {number_of(most.cpus, 'processor')}, " if most.cpus else ""
         held = f"{cpus}no accelerator"
     limit = human(asked.seconds / 3600, "h") if asked.seconds else "no time limit"
     return f"{tasks}{held}, {limit}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, insert, update
 
+from costcalc.base.human import number_of
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
 from costcalc.fleet.facts import Facts, Refused, pseudonym
@@ -51,8 +52,9 @@ class Taken:
         """What is said of it."""
         found = self.counted
         told = (
-            f"{found.added} jobs added, {found.corrected} corrected, {found.known} known already, "
-            f"{self.refused} rows refused"
+            f"{number_of(found.added, 'job')} added, {found.corrected} corrected, "
+            f"{found.known} known already, "
+            f"{number_of(self.refused, 'row')} refused"
         )
         rows = [f"  line {one.line or '?'}: {one.row}: {one.why}" for one in self.shown]
         more = self.refused - len(self.shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from costcalc.base.human import number_of
 from costcalc.resolve.hardware import Devices
 from costcalc.throughput.basis import kind_of
 from costcalc.workload.work import Work
@@ -62,7 +63,7 @@ def usual_batch(
         if work.method == "lora":
             return _whole(_ADAPTED.size, count), _words(_ADAPTED.size, "samples"), _ADAPTED.source
         found = _SAMPLES.get(workload or kind_of(work) or "", _SAMPLES["cnn"])
-        return found.size * count, f"{found.size} samples a device", found.source
+        return found.size * count, f"{number_of(found.size, 'sample')} a device", found.source
     kind = work.architecture.kind if work.architecture is not None else "decoder"
     if work.method != "pretrain":
         found = TUNED[work.method]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from costcalc import energy
 from costcalc.base.assumption import Assumption, exact
+from costcalc.base.human import number_of
 from costcalc.resolve.goodput import EFFECTIVE_SOURCE, large_share
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known
@@ -162,6 +163,6 @@ def _host(given: Input, devices: Devices) -> Assumption | None:
         "W",
         basis="given",
         source="run file",
-        why=f"{asked:g} W a node / {shared} devices",
+        why=f"{asked:g} W a node / {number_of(shared, 'device')}",
         where=given.place("hardware", "host_power"),
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from costcalc import price
 from costcalc.base.assumption import Assumption, exact
+from costcalc.base.human import plural
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.prices import UNIT, catalogue, constants
@@ -145,7 +146,7 @@ def billed(devices: Devices, found: price.Quote) -> float:
 def _billed(devices: Devices, found: price.Quote) -> Assumption:
     share = billed(devices, found)
     paid = share * devices.reserved
-    whole = f"{paid:g} devices: instances of {found.devices:g} are rented whole"
+    whole = f"{paid:g} {plural('device', paid)}: instances of {found.devices:g} are rented whole"
     return exact(
         "price.billed_share",
         share,
@@ -195,7 +196,7 @@ def _of_purchase(
         )
 
     why = (
-        f"purchase {bought.value:,.6g} USD / ({devices:g} devices × lifetime "
+        f"purchase {bought.value:,.6g} USD / ({devices:g} {plural('device', devices)} × lifetime "
         f"{lifetime.value / to_si(1.0, 'year'):.3g} years × utilization {used.value:.3g})"
         + (f"; {bought.why}" if bought.basis == "profile" else "")
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from sqlalchemy import select
 
 from costcalc.base.errors import CostcalcError, InputError
-from costcalc.base.human import digits, human, percent
+from costcalc.base.human import digits, human, number_of, percent
 from costcalc.fleet import beside, told
 from costcalc.fleet.budgets import Used
 from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
@@ -118,12 +118,12 @@ def _cards(group: Group, currency: str) -> list[Card]:
         own = currency if name == "cost" else None
         text, between = beside.shown(figure, group.jobs, unit, own)
         lacks = figure.unknown if figure else group.jobs
-        note = f"without {lacks:,} jobs of which it is not known" if lacks else ""
+        note = f"without {number_of(lacks, 'job')} of which it is not known" if lacks else ""
         made.append(Card(label=label, value=text, range=between, note=note))
     share = group.measured_share
     metered = "no energy is known" if share is None else f"{percent(share)} of the energy metered"
     hours = digits(group.device_hours) + (" + ?" if group.hours_unknown else "")
-    note = f"{group.jobs:,} jobs; {metered}"
+    note = f"{number_of(group.jobs, 'job')}; {metered}"
     return [*made, Card(label="Device-hours", value=hours, range="", note=note)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from costcalc.base.human import bare, digits, human, percent, scale, span
+from costcalc.base.human import bare, digits, human, number_of, percent, scale, span
 from costcalc.calculator.limits import LIMITED
 from costcalc.calculator.result import FigureName
 from costcalc.decide.comparing import Comparison
@@ -68,7 +68,8 @@ def compared(made: Comparison, run: Run) -> Compared:
     elif made.minimize is None and made.front and "cost" in made.aims:
         best = f"Cheapest: {_words(made.front[0], made.currency)}"
     return Compared(
-        said=f"{made.number:,} scenarios, {made.feasible:,} can run; {len(made.front)} on the "
+        said=f"{number_of(made.number, 'scenario')}, {made.feasible:,} can run; "
+        f"{len(made.front)} on the "
         f"front of {', '.join(made.aims)}",
         best=best,
         met=made.met,

@@ -62,7 +62,7 @@ def test_the_list_says_whose_where_and_when(capsys: pytest.CaptureFixture[str]) 
     assert "h100-sxm5-80  nebius" in out
     assert "eu-north1" in out
     assert "≤2026-03-14" in out
-    assert out.splitlines()[-1].startswith("2 prices of 1 accelerators from 1 providers, seen from")
+    assert out.splitlines()[-1].startswith("2 prices of 1 accelerator from 1 provider, seen from")
 
 
 def test_the_list_as_json_and_searched(capsys: pytest.CaptureFixture[str]) -> None:

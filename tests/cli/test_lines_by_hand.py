@@ -314,11 +314,11 @@ def test_a_curve_of_more_than_twelve_is_thinned(number, shown):
     assert first == (f"Search: the limits hold 99 trials; expected best score of {number}: 0.7123")
     assert second == "  of all 99: at least about 0.8000; so"
     assert len(rest) == shown
-    assert rest[0] == "     1 trials: 0.5000"
+    assert rest[0] == "     1 trial: 0.5000"
     bare = {**search, "expected_best": None, "beyond": None}
     assert lines(lambda console: plan._show_search(console, bare))[:2] == [
         "Search: the limits hold 99 trials",
-        "     1 trials: 0.5000",
+        "     1 trial: 0.5000",
     ]
 
 

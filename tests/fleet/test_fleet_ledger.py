@@ -45,7 +45,7 @@ def test_what_is_refused_is_kept_with_its_reason() -> None:
     with memory() as ledger:
         taken = imported(ledger, cluster(), line(JobID="1"), line(JobID="2", State="ODD"))
         assert taken.lines() == [
-            "1 jobs added, 0 corrected, 0 known already, 1 rows refused",
+            "1 job added, 0 corrected, 0 known already, 1 row refused",
             '  line 3: 2: State: no state of Slurm: "ODD"',
         ]
         with ledger.reading() as connection:

@@ -10,6 +10,7 @@ import pytest
 from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump, rows
 from sqlalchemy import select, text
 
+from costcalc.base.human import number_of
 from costcalc.cli import OK, run
 from costcalc.fleet import tables
 from costcalc.fleet.facts import Facts, Refused
@@ -178,7 +179,7 @@ def test_a_file_that_ends_within_a_row(
         capsys.readouterr()
         assert run(["fleet", "import", "slurm", name]) == OK
         said = capsys.readouterr().err
-        assert f"{refused} rows refused" in said
+        assert f", {number_of(refused, 'row')} refused" in said
         assert refused == (
             "  line 3: 8: its line has no end: was the file cut off? its ConsumedEnergyRaw was "
             "left out, what stands before it counted" in said

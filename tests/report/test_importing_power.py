@@ -76,7 +76,7 @@ def test_nvidia_smi_without_units_in_mean_power_and_with_what_is_not_known() -> 
             "2026/11/27 10:00:02.000, 0000:01:00.0, 299.5")  # fmt: skip
     made = smi(*rows, head="timestamp, pci.bus_id, power.draw.average\n")
     assert value(made, "energy_it") == pytest.approx(600 / 3.6e6)
-    assert "1 samples without a power are left out" in made["warnings"]
+    assert "1 sample without a power left out" in made["warnings"]
 
 
 def test_nvidia_smi_names_its_gaps() -> None:
@@ -119,7 +119,7 @@ def test_samples_that_step_back_in_time_are_counted() -> None:
     seconds = (0, 1, 2, 0, 1, 3)
     made = smi(*[f"2026/11/27 10:00:0{second}.000, 0, T4, 70 W" for second in seconds])
     assert value(made, "energy_it") == pytest.approx(70 * 3 / 3.6e6)
-    assert "2 samples step back in time and are left out: a lower bound" in made["warnings"]
+    assert "left out: 2 samples that would step back in time: a lower bound" in made["warnings"]
 
 
 def test_a_run_is_told_apart_by_its_samples_wherever_the_file_lies(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_share_of_unknown_size_is_unknown_and_said(kind: str) -> None:
     why = f"Slurm counts shares of a device ({kind}) and not how many of them make one"
     assert value(made, "device_hours") is None
     assert made["results"]["device_hours"]["why"] == why
-    assert f"{why}: 1 jobs" in made["warnings"]
+    assert f"{why}: 1 job" in made["warnings"]
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,7 @@ def test_recorded_jobs_are_costed(tmp_path: Path) -> None:
     assert value(made, "carbon_operational")
     assert [run["role"] for run in made["runs"]] == ["final", "failed"]
     assert {run["measured_by"] for run in made["runs"]} == {"Slurm accounting"}
-    assert (
-        "1 runs without an accelerator are left out: their price is not known" in made["warnings"]
-    )
+    assert "1 run without an accelerator left out: the price is not known" in made["warnings"]
     file = tmp_path / "report.yaml"
     file.write_text(text(made, file), encoding="utf-8")
     assert verify(file).holds, verify(file).lines()

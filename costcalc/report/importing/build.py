@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from costcalc import __version__
+from costcalc.base.human import number_of
 from costcalc.base.writing import digest
 from costcalc.calculator.document import all_runs
 from costcalc.calculator.result import UNITS
@@ -84,7 +85,9 @@ def _implausible(
     """What of the recorded runs cannot be so, the first of them by name."""
     found = [(row["name"], line) for row in rows for line in of_row(row, tool, seen)]
     said = [f"{name}: {line}" if len(rows) > 1 else line for name, line in found[:_NAMED]]
-    return said + [f"and {len(found) - _NAMED} runs more likewise"] * (len(found) > _NAMED)
+    return said + [f"and {number_of(len(found) - _NAMED, 'run')} more likewise"] * (
+        len(found) > _NAMED
+    )
 
 
 def _costed(
@@ -264,7 +267,9 @@ def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[st
     if not kept or len(kept) == len(runs):
         return runs, []
     without = len(runs) - len(kept)
-    return kept, [f"{without} runs without an accelerator are left out: their price is not known"]
+    return kept, [
+        f"{number_of(without, 'run')} without an accelerator left out: the price is not known"
+    ]
 
 
 def _id(tool: str, run: Recorded) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
@@ -206,7 +207,9 @@ def _sums(runs: Sequence[Recorded]) -> list[str]:
     """What is said of rows whose total is another than that of its parts."""
     found = [(run, line) for run in runs for line in unlike_sum(run.parts, run.energy_it)]
     said = [f"{run.name}: {line}; one of them is wrong" for run, line in found[:_NAMED]]
-    return said + [f"and {len(found) - _NAMED} runs more likewise"] * (len(found) > _NAMED)
+    return said + [f"and {number_of(len(found) - _NAMED, 'run')} more likewise"] * (
+        len(found) > _NAMED
+    )
 
 
 def _began(row: Row) -> str | None:

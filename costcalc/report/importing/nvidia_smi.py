@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, burst, of_samples
@@ -71,7 +72,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     if problems:
         raise InputError(problems[:20])
     _one_device(nameless, name)
-    notes = [f"{unknown} samples without a power are left out"] if unknown else []
+    notes = [f"{number_of(unknown, 'sample')} without a power left out"] if unknown else []
     notes += ["the last row is cut off and left out"] * len(torn)
     return of_samples(
         devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes

@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import refuse
 from costcalc.report.importing.costed import Costing
@@ -136,7 +137,9 @@ def of_samples(
         )
     dropped = sum(one.dropped for one in devices.values())
     if dropped:
-        notes.append(f"{dropped} samples step back in time and are left out: a lower bound")
+        notes.append(
+            f"left out: {number_of(dropped, 'sample')} that would step back in time: a lower bound"
+        )
     silent = len(devices) - len(found)
     if silent:
         notes.append(

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, refuse, table
@@ -135,7 +136,7 @@ def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]
     if any(re.search(r"\dg\.\d+gb", kind) for kind in kinds):
         notes.append("a MIG instance counts as its share of the device's compute slices")
     unknown = [one.why for one in held if one.why]
-    notes += [f"{why}: {unknown.count(why)} jobs" for why in dict.fromkeys(unknown)]
+    notes += [f"{why}: {number_of(unknown.count(why), 'job')}" for why in dict.fromkeys(unknown)]
     if any(added(row, own) for row, own in zip(attempts, steps, strict=True)):
         notes.append(
             "energy of batch scripts and of their srun steps is added, as Slurm does for the job; "
