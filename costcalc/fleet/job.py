@@ -144,7 +144,7 @@ def _one(row: RowMapping, run: Mapping[str, Any], *, identify: bool) -> Report:
         version=None,
         boundary=_COVERS[row["scope"]].format(meter=row["meter"]) + _shared(row),
         costing=Costing(changes=_changes(row, run)),
-        warnings=_lacking(row),
+        warnings=[*_lacking(row), *([row["why"]] if row["why"] else [])],
     )
 
 

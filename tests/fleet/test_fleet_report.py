@@ -285,6 +285,15 @@ def test_a_heterogeneous_job_is_the_sum_of_its_components(
         )
 
 
+def test_what_is_odd_of_a_job_is_in_its_report(ledger: Ledger, tmp_path: Path) -> None:
+    imported(ledger, cluster(), line(JobID="7", AllocTRES="gres/gpu=64,node=1"))
+    made = full(ledger, attempts(ledger, "7"))
+    assert "more devices than its nodes have (partitions.gpu.per_node)" in made["warnings"]
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(made))
+    assert verify(path).holds
+
+
 def test_an_array_is_the_sum_of_its_tasks(ledger: Ledger) -> None:
     # the array's own number is that of its last task; 1, 2 and 3 h of a device at 2 USD
     lines = [
