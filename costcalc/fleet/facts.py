@@ -66,6 +66,7 @@ class Facts:
     part: float | None = None  # of such joules that were taken to be its own
     steps: int | None = None  # how many rows told of the joules
     faulty: bool = False  # a meter was read, and says what cannot be
+    assumed: bool = False  # the source does not name its cluster: fleet.yaml's name is taken
     clock: Clock | None = None  # what the times are read by; None: an older version did not say
     why: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from costcalc.base.errors import InputError, Problem, nearest
@@ -63,6 +63,13 @@ def _named(asked: Asked, cluster: Cluster) -> str:
     return asked.cluster or cluster.fleet.name or ""
 
 
+def _assumed(stream: Stream, asked: Asked) -> Stream:
+    """The attempts of a source that does not name its cluster, as such."""
+    for one in stream:
+        unsaid = isinstance(one, Facts) and asked.cluster is None
+        yield replace(one, assumed=True) if unsaid and isinstance(one, Facts) else one
+
+
 def _slurm(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     live = asked.where is None and asked.job is None
     until = time.time() if live else None  # before it is asked: what ends meanwhile may be missing
@@ -72,7 +79,11 @@ def _slurm(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
 
 @contextmanager
 def _sacct(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
-    reading = slurm.Reading(zone=zone(cluster.fleet.timezone), cluster=_named(asked, cluster))
+    reading = slurm.Reading(
+        zone=zone(cluster.fleet.timezone),
+        cluster=_named(asked, cluster),
+        assumed=asked.cluster is None,
+    )
     if asked.where is not None:
         with slurm.opened(Path(asked.where)) as lines:
             yield slurm.attempts(lines, asked.where, reading)
@@ -87,19 +98,19 @@ def _sacct(asked: Asked, cluster: Cluster) -> Iterator[Stream]:
 def _kubernetes(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     path = Path(_given(asked, "the FILE of kubectl get pods -A -o json"))
     stream = kubernetes.pods(path, _named(asked, cluster))
-    return take(ledger, cluster, stream, source="kubernetes", name=asked.name)
+    return take(ledger, cluster, _assumed(stream, asked), source="kubernetes", name=asked.name)
 
 
 def _pbs(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     path = Path(_given(asked, "the FILE of qstat -x -f -F json"))
     stream = pbs.jobs(path, zone(cluster.fleet.timezone), _named(asked, cluster))
-    return take(ledger, cluster, stream, source="pbs", name=asked.name)
+    return take(ledger, cluster, _assumed(stream, asked), source="pbs", name=asked.name)
 
 
 def _lsf(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
     path = Path(_given(asked, "the FILE of LSB_DISPLAY_YEAR=Y bacct -u all -l -gpu -UF"))
     stream = lsf.jobs(path, zone(cluster.fleet.timezone), _named(asked, cluster))
-    return take(ledger, cluster, stream, source="lsf", name=asked.name)
+    return take(ledger, cluster, _assumed(stream, asked), source="lsf", name=asked.name)
 
 
 def _reports(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:

@@ -26,6 +26,25 @@ _SAID = (
 _QUARTER, _FARTHEST, _HOUR = 900.0, 26 * 3600.0, 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The clusters that the ledger has jobs of, and what one that is not named is called."""
+
+    known: frozenset[str]
+    usual: str
+
+    def beside(self, one: Facts) -> tuple[str, ...]:
+        """By which other names the ledger may have a job."""
+        may = self.known if one.assumed else self.known & {"", self.usual}
+        return tuple(sorted(may - {one.cluster}))
+
+
+def clusters_of(connection: Connection, usual: str) -> Clusters:
+    """The clusters that the ledger has jobs of."""
+    found = connection.execute(select(jobs.c.cluster).distinct()).scalars()
+    return Clusters(frozenset(str(name) for name in found), usual)
+
+
 @dataclass(slots=True)
 class Weighed:
     """What is to be entered of a batch, what of it knows less than the ledger, and what was kept.
@@ -39,22 +58,34 @@ class Weighed:
     moved: list[Facts] = field(default_factory=list)  # whose times are now others
 
 
-def weigh(connection: Connection, told: Sequence[Facts], *, keep_users: bool) -> Weighed:
+def weigh(
+    connection: Connection,
+    told: Sequence[Facts],
+    *,
+    keep_users: bool,
+    clusters: Clusters | None = None,
+) -> Weighed:
     """The attempts of a batch as far as they know as much as the ledger, with what it knows more.
 
     ``keep_users``: a user's name that a row leaves out is the one that the ledger has.
     """
-    there = _standing(connection, {(one.cluster, one.job) for one in told})
+    clusters = Clusters(frozenset(), "") if clusters is None else clusters
+    there = _standing(
+        connection,
+        {(name, one.job) for one in told for name in (one.cluster, *clusters.beside(one))},
+    )
     exact = {one.key for one in told}
     made = Weighed()
     place: dict[Key, int] = {}
     for one in told:
         old = _same(one, there.get((one.cluster, one.job), {}), exact)
+        for name in () if old is not None else clusters.beside(one):
+            old = old or _by_another_name(one, there.get((name, one.job), {}))
         if old is None:
             found: Facts | Refused = one
         else:
             lacking: list[str] = []
-            named = replace(one, attempt=old.attempt)
+            named = replace(one, attempt=old.attempt, cluster=old.cluster)
             found = _weighed(named, old, lacking, keep_users=keep_users)
             for name in lacking:
                 made.lacking[name] = made.lacking.get(name, 0) + 1
@@ -101,6 +132,20 @@ def _same(one: Facts, there: dict[str, Facts], exact: set[Key]) -> Facts | None:
     if at_once is not None:
         return at_once
     return next((o for o in others if o.key not in exact and _by_another_clock(one, o)), None)
+
+
+def _by_another_name(one: Facts, there: dict[str, Facts]) -> Facts | None:
+    """The same attempt under another name of its cluster: no two have all of this in common."""
+    return next((o for o in there.values() if all(_alike(one, o, n) for n in _TELLING)), None)
+
+
+#: what no two attempts of one number have in common on two clusters
+_TELLING = ("start", "end", "seconds", "submit", "name", "node_list", "source")
+
+
+def _alike(one: Facts, other: Facts, name: str) -> bool:
+    own, its = getattr(one, name), getattr(other, name)
+    return own == its or own is None or its is None
 
 
 def _by_another_clock(one: Facts, other: Facts) -> bool:

@@ -16,7 +16,7 @@ from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.owning import parts_first
 from costcalc.fleet.pricing import Pricing
-from costcalc.fleet.standing import weigh
+from costcalc.fleet.standing import Clusters, clusters_of, weigh
 from costcalc.fleet.tables import imports, refused
 
 BATCH = 5_000
@@ -85,11 +85,14 @@ def take(
     ledger.counts_in(cluster.fleet.currency)
     pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
     secret = ledger.about("secret") if cluster.fleet.privacy.users == "hash" else None
+    with ledger.reading() as connection:
+        clusters = clusters_of(connection, cluster.fleet.name or "")
     for batch in parts(stream, BATCH):
         told = [one for one in batch if isinstance(one, Facts)]
         if secret is not None:
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
-        _batch(ledger, pricing, told, [r for r in batch if isinstance(r, Refused)], number, taken)
+        out = [one for one in batch if isinstance(one, Refused)]
+        _batch(ledger, pricing, told, out, number, taken, clusters)
     ended(ledger, number, until)
     freshen(ledger)  # so that who looks does not wait for it
     return taken
@@ -135,11 +138,12 @@ def _batch(
     out: list[Refused],
     number: int,
     taken: Taken,
+    clusters: Clusters,
 ) -> None:
     """One batch: read, costed, compared and written in one transaction."""
     keep_users = pricing.fleet.privacy.users == "keep"
     with ledger.writing() as connection:
-        weighed = weigh(connection, facts, keep_users=keep_users)
+        weighed = weigh(connection, facts, keep_users=keep_users, clusters=clusters)
         entered = parts_first(connection, weighed.facts)
         priced = pricing.rows(with_readings(connection, entered))
         counted = enter(connection, priced, number)

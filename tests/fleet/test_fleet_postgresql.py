@@ -11,10 +11,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fleet_byhand import cluster, imported, line, memory, rows, told, total
+from fleet_byhand import cluster, dump, imported, line, memory, rows, told, total
 
 from costcalc.base.errors import InputError
 from costcalc.fleet.facts import Facts
@@ -23,7 +24,10 @@ from costcalc.fleet.summary import summed
 from costcalc.fleet.taking import take
 
 pytestmark = pytest.mark.frameworks
-NAMES = ("costcalc_one", "costcalc_two", "costcalc_three", "costcalc_four")
+NAMES = (
+    "costcalc_one", "costcalc_two", "costcalc_three", "costcalc_four", "costcalc_old",
+    "costcalc_counters",
+)  # fmt: skip
 
 
 def program(name: str) -> str | None:
@@ -200,3 +204,49 @@ def test_a_server_that_goes_away_loses_nothing(server: Server) -> None:
             taking.BATCH = batch
         assert whole.counted.added + whole.counted.known == 40
         assert len(rows(ledger, everything=True)) == 40
+
+
+def test_a_ledger_of_before_is_brought_up_and_knows_its_jobs(server: Server) -> None:
+    """Version 3 named attempts by seconds: 10:00 UTC is 1791194400, and in Berlin 1791187200."""
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy import text
+
+    from costcalc.fleet.importing.slurm import Reading, attempts
+    from costcalc.fleet.taking import take
+
+    url = server.url("costcalc_old")
+    with Ledger.open(url, create=True) as ledger:
+        imported(ledger, cluster(), line(ConsumedEnergyRaw="18000000"))
+        with ledger.writing() as connection:
+            for said in (
+                "UPDATE jobs SET attempt = '1791194400'", "ALTER TABLE jobs DROP COLUMN clock",
+                "ALTER TABLE jobs DROP COLUMN steps", "DROP TABLE counters",
+                "UPDATE about SET value = '3' WHERE key = 'version'",
+            ):  # fmt: skip
+                connection.execute(text(said))
+    with Ledger.open(url) as ledger:
+        for zone, counted, start in (
+            ("UTC", (0, 0, 1), 1_791_194_400.0),
+            ("Europe/Berlin", (0, 1, 0), 1_791_187_200.0),
+            ("Europe/Berlin", (0, 0, 1), 1_791_187_200.0),
+        ):
+            told_ = attempts(dump(line()), "x", Reading(zone=ZoneInfo(zone)))
+            taken = take(ledger, cluster(), told_, source="slurm", name="x").counted
+            assert (taken.added, taken.corrected, taken.known) == counted
+            assert [row.start for row in rows(ledger)] == [start]
+            assert [row.metered for row in rows(ledger)] == [pytest.approx(5.0)]
+
+
+def test_counters_of_two_exporters_at_once_do_not_fall(server: Server) -> None:
+    """16 USD, corrected to 8: each shows 16, whoever has written it."""
+    from costcalc.fleet.counting import count
+
+    url = server.url("costcalc_counters")
+    with Ledger.open(url, create=True) as ledger, Ledger.open(url) as other:
+        imported(ledger, cluster(), line())
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(count, [ledger, other, ledger, other]))
+        assert [[row["cost"] for row in one] for one in found] == [[16.0]] * 4
+        imported(ledger, cluster(), line(ElapsedRaw="3600"))
+        assert [row["cost"] for row in count(other)] == [16.0]

@@ -366,3 +366,44 @@ def test_starts_by_pbs_and_lsf_are_kept_as_they_stand(tmp_path: Path) -> None:
         assert [one.attempt for one in found if isinstance(one, Facts)] == [
             "2026-10-05T10:00:00"
         ] * 2
+
+
+# --- a cluster by two names ----------------------------------------------------------------------
+
+UNNAMED = line(Cluster="")
+
+
+def by_name(ledger: Ledger, name: str, *lines: str, said: bool = False) -> Taken:
+    """A dump that names no cluster, and what fleet.yaml calls it; ``said``: by --cluster."""
+    of = cluster(FLEET + (f"name: {name}\n" if name else ""))
+    found = attempts(dump(*lines), "x", Reading(cluster=name, assumed=not said))
+    return take(ledger, of, found, source="slurm", name="x")
+
+
+def test_a_dump_that_names_no_cluster_is_of_the_jobs_that_are_there(ledger: Ledger) -> None:
+    by_name(ledger, "hand", line())
+    for name in ("hand", "", "another"):
+        assert by_name(ledger, name, UNNAMED).counted.known == 1
+    assert by_name(ledger, "hand", UNNAMED.replace("7200", "3600")).counted.added == 1
+
+
+def test_a_name_that_fleet_yaml_gives_later(ledger: Ledger) -> None:
+    by_name(ledger, "", UNNAMED)
+    assert by_name(ledger, "hand", UNNAMED).counted.known == 1
+    assert by_name(ledger, "hand", line()).counted.known == 1
+    assert [row.cluster for row in rows(ledger)] == [""]
+
+
+def test_clusters_of_a_federation_stay_apart(ledger: Ledger) -> None:
+    """One number and even the same times, and both are named: by the table, or by --cluster."""
+    by_name(ledger, "hand", line(Cluster="c"), line(Cluster="d"))
+    assert len(rows(ledger)) == 2
+    assert by_name(ledger, "e", UNNAMED, said=True).counted.added == 1
+    assert by_name(ledger, "hand", line(Cluster="d"), line(Cluster="c")).counted.known == 2
+
+
+def test_names_that_are_hashed_make_no_other_job(ledger: Ledger) -> None:
+    by_name(ledger, "hand", line())
+    of = cluster(FLEET + "name: hand\nprivacy: {users: hash, names: drop}\n")
+    found = attempts(dump(UNNAMED), "x", Reading(cluster="hand"))
+    assert take(ledger, of, found, source="slurm", name="x").counted.added == 0

@@ -55,6 +55,7 @@ class Reading:
 
     zone: tzinfo = UTC
     cluster: str = ""
+    assumed: bool = True  # nobody said that this dump is of that cluster
 
 
 def attempts(lines: Iterable[str], name: str, reading: Reading) -> Iterator[Facts | Refused]:
@@ -199,6 +200,7 @@ def _facts(
     return Facts(
         source="slurm",
         cluster=row.get("Cluster") or reading.cluster,
+        assumed=reading.assumed and not row.get("Cluster"),
         job=sacct.job_of(row),
         raw=row.get("JobIDRaw", ""),
         attempt=printed or f"{first or 0:.0f}",
