@@ -136,8 +136,8 @@ class Collector:
         from costcalc.decide.clock import zone
 
         place = zone(self.cluster.fleet.timezone)
-        month = datetime.fromtimestamp(known.end, UTC).astimezone(place).isoformat()[:7]
-        found = used(self.ledger, self.cluster, month, known.end, known.first)
+        month = datetime.fromtimestamp(known.until, UTC).astimezone(place).isoformat()[:7]
+        found = used(self.ledger, self.cluster, month, known.until, known.first)
         labels = ("account", "of", "length")
         families = {
             "used": "Share of a budget that is used.",

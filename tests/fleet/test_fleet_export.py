@@ -13,13 +13,14 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("prometheus_client")
-from fleet_byhand import FLEET, cluster, dump, imported, line, memory
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump
 from prometheus_client import start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,6 +29,7 @@ from costcalc.fleet.counting import MOST_ACCOUNTS
 from costcalc.fleet.exporting import registry
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.shipped import text
+from costcalc.fleet.taking import take
 
 BUDGETED = (
     FLEET + "budgets: [{account: chemistry, cost: 10 USD}, {period: year, carbon: 1 tCO2e}]\n"
@@ -78,6 +80,17 @@ def test_values_by_hand() -> None:
     assert found["costcalc_budget_elapsed_ratio"]["chemistry", "month", "cost"] == pytest.approx(
         (4 * 24 + 14) / (31 * 24 + 1)
     )
+
+
+def test_budgets_are_those_of_the_month_that_was_asked_for() -> None:
+    """The last job ended in October; one that was asked on November 4 knows of none since."""
+    until = datetime(2026, 11, 3, 23, tzinfo=UTC).timestamp()  # midnight in Berlin: three days
+    with memory() as ledger:
+        take(ledger, cluster(), read_dump(line()), source="slurm", name="x", until=until)
+        found = samples(ledger)
+    of = ("chemistry", "month", "cost")
+    assert found["costcalc_budget_used_ratio"][of] == 0.0
+    assert found["costcalc_budget_elapsed_ratio"][of] == pytest.approx(3 / 30)
 
 
 def test_names_end_in_base_units() -> None:
