@@ -21,6 +21,7 @@ from costcalc.report import importing
 from costcalc.report.check import verify
 from costcalc.report.files import text
 from costcalc.report.importing import carbontracker, codecarbon, read, slurm
+from costcalc.report.importing.tres import accelerators
 
 RECORDED = Path(__file__).parent / "recorded"
 HEAD = (
@@ -105,7 +106,7 @@ def test_slurm_attempts_are_runs_and_steps_are_not(tmp_path: Path) -> None:
     ],
 )
 def test_typed_and_untyped_gpus_are_not_added(tres: str, number: float | None) -> None:
-    assert slurm.accelerators(tres).count == number
+    assert accelerators(tres).count == number
 
 
 def test_gcds_are_said() -> None:

@@ -42,6 +42,20 @@ def value(report: Any, key: str) -> float | None:
         ("gres/gpu:2g.12gb=1", 2 / 4),
         # one whole device and one instance, of two that gres/gpu counts in all
         ("gres/gpu:a100_1g.5gb=1,gres/gpu=2", 1 + 1 / 7),
+        # as requests and older releases write it: a colon before the number, none is one
+        ("gres:gpu:2", 2.0),
+        ("gres/gpu:a100:2", 2.0),
+        ("gres/gpu:tesla:4", 4.0),
+        ("gres/gpu:tesla:v100:4", 4.0),
+        ("gpu:a100:8(S:0,1)", 8.0),
+        ("gpu:2(IDX:0-1),craynetwork:1", 2.0),
+        ("gres:gpu", 1.0),
+        ("gres/gpu:a100", 1.0),
+        ("gres/gpu:a100_1g.5gb:2", 2 / 7),
+        ("gres/gpu:a100_1g.5gb", 1 / 7),
+        ("gres:shard:4", None),
+        ("gres:mps:50", None),
+        ("cpu:4,mem:1G", None),
         ("cpu=4,mem=1G", None),
         ("cpu=4,gres/shard=2", None),
         ("cpu=4,gres/mps=50", None),
@@ -49,6 +63,32 @@ def value(report: Any, key: str) -> float | None:
 )
 def test_devices_of_a_tres_string(tres: str, count: float | None) -> None:
     assert accelerators(tres).count == pytest.approx(count)
+
+
+def test_requests_in_place_of_what_was_allocated_are_device_hours() -> None:
+    # an hour of 2, of 2 and of 4 devices, and two hours of the 4 of a column of releases before
+    # 20.11, whose AllocTRES names none: 2 + 2 + 4 + 8 = 16 device-hours
+    head = HEAD.replace("AllocTRES", "AllocTRES|AllocGRES")
+    made = jobs(
+        "1|a|COMPLETED|3600|gres:gpu:2||",
+        "2|b|COMPLETED|3600|gres/gpu:a100:2||",
+        "3|c|COMPLETED|3600|gres/gpu:tesla:4||",
+        "4|d|COMPLETED|7200|billing=8,cpu=8,node=1|gpu:tesla:4|",
+        head=head,
+    )
+    assert value(made, "device_hours") == 16
+
+
+def test_accelerators_that_cannot_be_read_are_problems_at_their_place() -> None:
+    with pytest.raises(InputError) as caught:
+        jobs("1|a|COMPLETED|3600|cpu=4,gres/gpu:a100=two|", "2|b|COMPLETED|3600|gres/gpu:4:a100|")
+    assert str(caught.value).splitlines() == [
+        "sacct.txt:2: AllocTRES: expected accelerators such as gres/gpu:a100=2, where "
+        '"gres/gpu:a100=two" stands; got "cpu=4,gres/gpu:a100=two"',
+        "sacct.txt:3: AllocTRES: expected accelerators such as gres/gpu:a100=2, where "
+        '"gres/gpu:4:a100" stands; got "gres/gpu:4:a100"',
+        "2 problems in sacct.txt",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["shard", "mps"])
@@ -347,3 +387,23 @@ def test_a_grid_factor_of_another_place_is_said_to_be_one(shape: str) -> None:
         shown = render(made, shape)
         assert "455" in shown
         assert ("costcalc has 35.8 gCO2e/kWh for Sweden" in shown) is said
+
+
+@pytest.mark.parametrize(
+    ("said", "grams", "own"),
+    [
+        ({"price.device_hour": "2 USD"}, 2 * 400.0, True),  # 0.8 kg over 2 kWh, of CodeCarbon
+        ({"site.grid": "50 gCO2e/kWh"}, 2 * 50.0, False),
+        ({"site.region": "SE", "site.grid": "30 gCO2e/kWh"}, 2 * 30.0, False),
+    ],
+)
+def test_whose_grid_factor_counts_is_said_as_it_is(
+    said: dict[str, object], grams: float, own: bool
+) -> None:
+    made = carbon(
+        f"2026-05-05T04:04:43,job,aaa,3600,0.8,2.0,{MACHINE}", costing=Costing(changes=said)
+    )
+    kept = value(made, "carbon_operational")
+    assert kept == pytest.approx(grams / 1000)
+    note = "grid factor: CodeCarbon's own, emissions over energy as recorded"
+    assert (note in made["warnings"]) is own

@@ -43,7 +43,7 @@ _STATES: tuple[tuple[tuple[str, ...], State], ...] = (
 _CUT = (
     "its line has no end: was the file cut off? its {} was left out, what stands before it counted"
 )
-_SHARDS = re.compile(r"(?:^|,)gres/shard=(\d+)")
+_SHARDS = re.compile(r"(?:^|,)gres[/:]shard[=:](\d+)")
 _MODEL = re.compile(r"(?:^|[\s,;])model[=:]\s*([\w./+-]+)")
 #: no job runs longer; a cell that says so is broken
 _TEN_YEARS = 3.2e8
@@ -147,6 +147,7 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
     bad = [f"{c}: no time" for c, found in times.items() if found is not None and found < 0]
     if state is None:
         bad.append(f'State: no state of Slurm: "{row.get("State", "")[:30]}"')
+    sacct.held_by(row, name, problems)
     bad += [f"{problem.key}: {problem.message}" for problem in problems]
     if seconds is not None and seconds > _TEN_YEARS:
         bad.append(f"ElapsedRaw: {seconds:.3g} s are more than ten years")

@@ -17,7 +17,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
-from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.costed import Costing, own_grid
 from costcalc.report.meters import unlike_sum
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _MACHINE = ("cpu_model", "cpu_count", "gpu_model", "gpu_count", "ram_total_size"
             "country_iso_code", "region", "cloud_region")  # fmt: skip
 #: rows that meter one machine at the same time agree to this share in their energy and their hours
 _ALIKE = 0.05
+_OWN_FACTOR = ["grid factor: CodeCarbon's own, emissions over energy as recorded"]
 _ENERGY = "CodeCarbon recorded no energy"
 _NAMED = 5  # rows that do not add up, named one by one
 
@@ -77,11 +78,7 @@ def read(
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
         boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
-        warnings=(
-            "grid factor: CodeCarbon's own, emissions over energy as recorded",
-            *notes,
-            *_sums(runs),
-        ),
+        warnings=[*_OWN_FACTOR * own_grid(costing), *notes, *_sums(runs)],
         costing=costing,
     )
 

@@ -37,6 +37,11 @@ class Costing:
         return bool(self.changes or self.devices)
 
 
+def own_grid(costing: Costing | None) -> bool:
+    """Whether a tool's own grid factor counts: nobody says another, nor another place."""
+    return costing is None or not any(key in costing.changes for key in _OWN_GRID)
+
+
 def estimates(runs: Sequence[Recorded], costing: Costing) -> list[Estimate]:
     """The estimate of each recorded run.
 
@@ -81,7 +86,7 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
     site: dict[str, object] = {}
     if run.pue is not None and "site.pue" not in costing.changes:
         site["pue"] = run.pue
-    if run.grid is not None and not any(key in costing.changes for key in _OWN_GRID):
+    if run.grid is not None and own_grid(costing):
         site["grid"] = f"{run.grid!r} gCO2e/kWh"
     return apply({**made, **({"site": site} if site else {})}, costing.changes)
 

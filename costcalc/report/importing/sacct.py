@@ -9,8 +9,11 @@ import re
 
 from costcalc.base.errors import Problem
 from costcalc.report.importing.cells import Row, at, number
+from costcalc.report.importing.tres import Accelerators, accelerators
 
-NEEDED = (("JobID", "JobIDRaw"), ("AllocTRES", "ReqTRES"), ("ElapsedRaw", "Elapsed"))
+#: what was allocated, else what was asked for; releases before 20.11 have columns of their own
+TRES = ("AllocTRES", "AllocGRES", "ReqTRES", "ReqGRES")
+NEEDED = (("JobID", "JobIDRaw"), TRES, ("ElapsedRaw", "Elapsed"))
 OTHERS = (
     *("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts"),
     "Cluster",
@@ -47,7 +50,27 @@ def job_of(row: Row) -> str:
 
 def tres_of(row: Row) -> str:
     """What was allocated, else what was asked for."""
-    return row.get("AllocTRES") or row.get("ReqTRES") or ""
+    return row.get(_tres_column(row)) or ""
+
+
+def _tres_column(row: Row) -> str:
+    """The column that says what a job held: one that names accelerators before one that does not.
+
+    A table of an old release may have AllocTRES, without accelerators, beside AllocGRES.
+    """
+    told = [column for column in TRES if row.get(column)]
+    pairs = [c for c in told if c == "AllocGRES" and accelerators(row[c]).count]
+    naming = "gres" in row.get("AllocTRES", "").lower()
+    return pairs[0] if pairs and not naming else told[0] if told else TRES[0]
+
+
+def held_by(row: Row, name: str, problems: list[Problem]) -> Accelerators:
+    """The accelerators of an attempt; an item of them that cannot be read is a problem."""
+    found = accelerators(tres_of(row))
+    if found.unread:
+        expected = f'accelerators such as gres/gpu:a100=2, where "{found.unread[:60]}" stands'
+        problems.append(at(name, row, _tres_column(row), expected))
+    return found
 
 
 def energy_of(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> float | None:

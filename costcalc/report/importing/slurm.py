@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import MAX_LISTED, InputError, Problem
 from costcalc.base.human import number_of
 from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.report.importing.build import Recorded, report
@@ -29,11 +29,12 @@ from costcalc.report.importing.sacct import (
     added,
     elapsed_of,
     energy_of,
+    held_by,
     in_state,
     job_of,
     tres_of,
 )
-from costcalc.report.importing.tres import Accelerators, accelerators
+from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
 
 if TYPE_CHECKING:
@@ -59,11 +60,14 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     rows = [row for row in rows if job_of(row)]
     here = [row for row in rows if not in_state(row, ELSEWHERE)]
     attempts, steps = _attempts(here)
-    held = [accelerators(tres_of(row)) for row in attempts]
     problems: list[Problem] = []
+    held = [held_by(row, name, problems) for row in attempts]
     warnings: list[str] = []
     joules = [energy_of(row, own, name, problems) for row, own in zip(attempts, steps, strict=True)]
-    counted = any("gres/" in tres_of(row) for row in attempts)
+    counted = any(
+        one.count or one.why or "gres" in tres_of(row).lower()
+        for row, one in zip(attempts, held, strict=True)
+    )
     runs: list[Recorded] = []
     for index, (row, found, energy) in enumerate(zip(attempts, held, joules, strict=True), 1):
         seconds = elapsed_of(row, name, problems)
@@ -77,7 +81,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         believed = None if doubt else energy
         runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
     if problems:
-        raise InputError(problems)
+        raise InputError(problems[:MAX_LISTED])
     if not runs:
         raise refuse(
             name, "no job of the table has run on an accelerator or for a time that is known"

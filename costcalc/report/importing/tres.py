@@ -2,8 +2,11 @@
 
 ``gres/gpu=4`` counts devices, ``gres/gpu:a100=4`` says again which, also with colons in the type
 (``gres/gpu:tesla:v100=2``); a MIG instance stands as a type of its own (``gres/gpu:a100_1g.5gb``).
-How many shards make one device, and how many per cent of ``mps``, is in ``gres.conf`` only (Slurm
-documentation, gres.html).  ``gpumem`` and ``gpuutil`` are what a job used, no devices.
+The same in the words of other commands and older releases, with a colon before the number
+(``gres:gpu:2``, ``gres/gpu:a100:2``, ``gpu:tesla:4(IDX:0-3)``), is read as that; a generic resource
+without a number is one.  How many shards make one device, and how many per cent of ``mps``, is in
+``gres.conf`` only (Slurm documentation, gres.html).  ``gpumem`` and ``gpuutil`` are what a job
+used, no devices.
 """
 
 from __future__ import annotations
@@ -19,16 +22,24 @@ OTHERS = ("npu", "tpu", "hpu", "xpu", "dcu", "mlu", "gcu", "ipu", "neuron")
 SHARES = ("shard", "mps")
 #: what of a GPU's own use Slurm accounts for, under names of sites too
 _USED = re.compile(r"gres/gpu[_-]?(mem|util)")
+#: ``gres/gpu`` of accounting, ``gres:gpu`` of a request, ``gpu`` of older releases' own columns
+_GENERIC = re.compile(r"(?:gres[/:])?(?P<name>[A-Za-z_-]+)(?::(?P<kind>.*))?", re.IGNORECASE)
+#: which devices of a node they are: ``gpu:2(IDX:0-1)``, ``gpu:a100:4(S:0,1)``
+_WHICH = re.compile(r"\([^)]*\)")
 _MIG = re.compile(r"(?:(?P<board>[\w.-]*?)[_:.-])?(?P<slices>[1-7])g\.(?P<memory>\d+)gb")
 
 
 @dataclass(frozen=True, slots=True)
 class Accelerators:
-    """How many devices a job held, a MIG instance as its share of one; None with the reason."""
+    """How many devices a job held, a MIG instance as its share of one; None with the reason.
+
+    ``unread``: an item of accelerators whose number cannot be read.
+    """
 
     count: float | None
     kinds: tuple[str, ...] = ()
     why: str = ""
+    unread: str = ""
 
 
 def accelerators(tres: str) -> Accelerators:
@@ -43,18 +54,18 @@ def accelerators(tres: str) -> Accelerators:
     """
     whole: float | None = None
     typed: dict[str, float] = {}
-    others, shares = 0.0, []
-    for item in tres.split(","):
-        key, _, amount = item.strip().partition("=")
-        value = number(amount)
-        if value is None or not key.startswith("gres/") or _USED.match(key):
+    others, shares, unread = 0.0, [], ""
+    for item in _items(tres):
+        name, kind, said = _parts(item)
+        if name not in ("gpu", *OTHERS, *SHARES):
             continue
-        name, _, kind = key.removeprefix("gres/").partition(":")
-        if name == "gpu":
-            if kind:
-                typed[kind] = typed.get(kind, 0.0) + value
-            else:
-                whole = value
+        value = number(said)
+        if value is None:
+            unread = unread or item
+        elif name == "gpu" and kind:
+            typed[kind] = typed.get(kind, 0.0) + value
+        elif name == "gpu":
+            whole = value
         elif name in OTHERS and not kind:
             others += value
         elif name in SHARES and value:
@@ -63,12 +74,36 @@ def accelerators(tres: str) -> Accelerators:
     untyped = max((whole or 0.0) - named, 0.0)
     count = untyped + others + sum(n * _share(kind) for kind, n in typed.items())
     if count:
-        return Accelerators(count, tuple(typed))
+        return Accelerators(count, tuple(typed), unread=unread)
     if shares:
         told = " and ".join(dict.fromkeys(shares))
         why = f"Slurm counts shares of a device ({told}) and not how many of them make one"
-        return Accelerators(None, (), why)
-    return Accelerators(None)
+        return Accelerators(None, (), why, unread)
+    return Accelerators(None, unread=unread)
+
+
+def _items(tres: str) -> list[str]:
+    """The items between commas, without what stands in brackets of which devices they are."""
+    return [item.strip() for item in _WHICH.sub("", tres).split(",")]
+
+
+def _parts(item: str) -> tuple[str, str, str]:
+    """Name, type and number of a generic resource; no name for memory, processors and the like.
+
+    >>> _parts("gres/gpu:tesla:v100=2"), _parts("gres:gpu:a100:2"), _parts("gres/gpu")
+    (('gpu', 'tesla:v100', '2'), ('gpu', 'a100', '2'), ('gpu', '', '1'))
+    """
+    key, equals, amount = item.partition("=")
+    found = _GENERIC.fullmatch(key)
+    if found is None or _USED.match(f"gres/{found['name'].lower()}"):
+        return "", "", ""
+    name, kind = found["name"].lower(), found["kind"] or ""
+    if equals:
+        return name, kind, amount.strip()
+    first, _, last = kind.rpartition(":")
+    if last[:1].isdecimal() and not _MIG.fullmatch(last.lower()):
+        return name, first, last
+    return name, kind, "" if first.isdecimal() or kind.isdecimal() else "1"
 
 
 def _share(kind: str) -> float:
