@@ -117,6 +117,24 @@ def test_a_row_that_ran_for_longer_than_it_was_there_is_refused(
     assert told(line(End="2026-10-05T11:00:00", ElapsedRaw="7202"))[0].seconds == 7202.0
 
 
+@pytest.mark.parametrize("amount", ["-4", "nan", "inf", "", "4x"])
+def test_devices_without_a_number_are_not_none(amount: str) -> None:
+    (found,) = read_dump(line(AllocTRES=f"cpu=4,gres/gpu={amount},gres/gpumem=9G"))
+    why = f"AllocTRES: no number of devices: gres/gpu={amount}"
+    assert found == Refused(line=2, row="1", why=why)
+
+
+def test_counts_that_disagree_are_named() -> None:
+    (job,) = told(line(AllocTRES="gres/gpu:h100=4,gres/gpu=2"))
+    assert (job.devices, job.why) == (4.0, "its types of gpu are 4, and all of them 2")
+    (job,) = told(line(NNodes="4"))
+    assert job.why == "NNodes says 4, and NodeList names 1"
+    (job,) = told(line(NNodes="3", NodeList="gpu[01-02],gpu07"))
+    assert job.why == ""
+    (job,) = told(line(NodeList="None assigned"))
+    assert job.why == ""
+
+
 def test_times_that_cannot_be_are_named_where_what_it_ran_for_is_known() -> None:
     backwards = "it ends before it starts: a clock was set? what it ran for is counted"
     (job,) = told(line(Start="2026-10-05T13:00:00"))  # to 12:00 is an hour, as of summer time

@@ -17,9 +17,10 @@ from typing import IO
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
 from costcalc.fleet.importing.spans import backwards, longer, unexplained
+from costcalc.fleet.nodes import expanded
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
-from costcalc.report.importing.tres import accelerators
+from costcalc.report.importing.tres import accelerators, disagreeing, unread
 
 #: what sacct is asked for; what an older one lacks is left out
 COLUMNS = (
@@ -153,6 +154,8 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         bad.append(f"ElapsedRaw: {seconds:.3g} s are more than ten years")
     if not bad and not times["Start"] and not times["Submit"] and not times["End"]:
         bad.append("no time of Start, Submit or End: it stands in no month")
+    if amount := unread(sacct.tres_of(row)):
+        bad.append(f"AllocTRES: no number of devices: {amount[:40]}")
     if seconds is not None and not bad:
         local = as_printed(row.get("Start", "")) is not None
         why = longer(times["Start"], times["End"], seconds, local=local)
@@ -191,7 +194,7 @@ def _facts(
     odd = _odd(start, end, seconds, suspended, local=printed is not None)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + seconds + (suspended or 0.0)
-    why, faulty = found.why or odd, False
+    why, faulty = found.why or odd or disagreeing(tres) or _nodes_odd(row), False
     if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
         faulty = True
@@ -241,6 +244,15 @@ def _odd(
     if suspended is None:
         return ""
     return unexplained(start, end, seconds, suspended, local=local)
+
+
+def _nodes_odd(row: Row) -> str:
+    """How the number of nodes is not that of their names."""
+    count, names = number(row.get("NNodes")), row.get("NodeList") or ""
+    if not count or not names or " " in names:  # None assigned
+        return ""
+    named = len(expanded(names))
+    return f"NNodes says {count:g}, and NodeList names {named}" if named != count else ""
 
 
 def as_printed(text: str) -> str | None:

@@ -106,6 +106,34 @@ def _parts(item: str) -> tuple[str, str, str]:
     return name, kind, "" if first.isdecimal() or kind.isdecimal() else "1"
 
 
+def unread(tres: str) -> str:
+    """The first item that names accelerators and gives no number of them; empty where all do.
+
+    >>> unread("gres/gpu=-4,node=1"), unread("gres/gpu:a100=4,gres/gpumem=9G,cpu=x")
+    ('gres/gpu=-4', '')
+    """
+    for item in tres.split(","):
+        key, _, amount = item.strip().partition("=")
+        name = key.removeprefix("gres/").partition(":")[0]
+        if key.startswith("gres/") and name in ("gpu", *OTHERS, *SHARES) and number(amount) is None:
+            return item.strip()
+    return ""
+
+
+def disagreeing(tres: str) -> str:
+    """How the types of accelerators are more than all of them; empty where they are not.
+
+    >>> disagreeing("gres/gpu:a100=4,gres/gpu=2")
+    'its types of gpu are 4, and all of them 2'
+    """
+    counts = [item.strip().partition("=") for item in tres.split(",")]
+    whole = next((number(n) for key, _, n in counts if key == "gres/gpu"), None)
+    typed = sum(number(n) or 0.0 for key, _, n in counts if key.startswith("gres/gpu:"))
+    if whole is None or typed <= whole:
+        return ""
+    return f"its types of gpu are {typed:g}, and all of them {whole:g}"
+
+
 def _share(kind: str) -> float:
     """What one of a type is of a device: all of it, or a MIG instance's share of its slices."""
     found = _MIG.search(kind.lower())
