@@ -9,6 +9,7 @@ leave most to the data.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from measured_cases import SampleCase, sample_case, sample_error
+from measured_cases import SampleCase, between, sample_case, sample_error
 
 from costcalc.throughput import by_flops
+from costcalc.throughput.constants import shipped as shipped_constants
 from costcalc.validate.measurements import all_measured
 
 # Widths of the priors: of the logarithms of shares, then of PRIOR's constants.
@@ -40,9 +42,15 @@ def known_by_flops() -> list[SampleCase]:
     return [case for case in map(sample_case, all_measured()) if case is not None]
 
 
-def samples_of(known: list[SampleCase], without: str | None = None) -> dict[str, Any]:
-    """``classes`` and ``samples`` of :mod:`costcalc.throughput.by_flops`, one group left out."""
+def samples_of(
+    known: list[SampleCase], others: Mapping[str, Any], without: str | None = None
+) -> dict[str, Any]:
+    """``classes`` and ``samples`` of :mod:`costcalc.throughput.by_flops`, one group left out.
+
+    ``others``: the constants that they are used with, such as the share of the bandwidth.
+    """
     given = [case for case in known if case.group != without]
+    nets = [between(case, others) for case in given]
     kinds = sorted({case.kind for case in given})
     number = {g: sum(case.group == g for case in given) for g in {case.group for case in given}}
     weights = 3.0 * np.array([number[case.group] ** -0.5 for case in given])
@@ -63,7 +71,9 @@ def samples_of(known: list[SampleCase], without: str | None = None) -> dict[str,
 
     def residuals(theta: np.ndarray) -> np.ndarray:
         made = constants(theta)
-        e = np.array([sample_error(case, made) for case in given]) / NOISE
+        used = {**others, **made}
+        off = [sample_error(case, used, net) for case, net in zip(given, nets, strict=True)]
+        e = np.array(off) / NOISE
         soft = np.sign(e) * np.sqrt(2.0 * (np.sqrt(1.0 + e * e) - 1.0))
         return np.concatenate([weights * soft, theta])
 
@@ -77,18 +87,20 @@ def samples_of(known: list[SampleCase], without: str | None = None) -> dict[str,
 def main() -> None:
     """Print the constants, and how far off each group is that the fit has not seen."""
     known = known_by_flops()
-    print(samples_of(known))
+    others = shipped_constants()
+    print(samples_of(known, others))
     errors: dict[str, list[float]] = {}
     for group in sorted({case.group for case in known}):
-        made = samples_of(known, group)
+        made = {**others, **samples_of(known, others, group)}
         for case in known:
             if case.group == group:
-                errors.setdefault(f"{case.kind}, {group}", []).append(sample_error(case, made))
+                off = sample_error(case, made, between(case, made))
+                errors.setdefault(f"{case.kind}, {group}", []).append(off)
     for name, found in sorted(errors.items()):
-        off = np.abs(np.exp(found) - 1.0)
+        apart = np.abs(np.exp(found) - 1.0)
         print(
-            f"{name:28} n {len(found):4}  median {np.median(off):5.0%}  "
-            f"90th {np.quantile(off, 0.9):5.0%}  bias {np.median(found):+.2f}"
+            f"{name:28} n {len(found):4}  median {np.median(apart):5.0%}  "
+            f"90th {np.quantile(apart, 0.9):5.0%}  bias {np.median(found):+.2f}"
         )
 
 

@@ -2,7 +2,6 @@
 
     python scripts/calibrate_throughput.py             # everything
     python scripts/calibrate_throughput.py --goodput   # the goodput alone, of the constants kept
-    python scripts/calibrate_throughput.py --samples   # models known by FLOPs alone, and its range
     python scripts/calibrate_throughput.py --check     # the fit to all rows, against what ships
 
 ``--check`` fits all rows again and names each constant that ships and is not near to that fit.
@@ -30,7 +29,6 @@ from measured_cases import case_of
 from scipy.stats import norm
 from scipy.stats import t as student
 from step_fit import ATTENTION, DEVIATION, NEWER, Fit, index
-from yaml import safe_load
 
 from costcalc.throughput.constants import shipped as shipped_constants
 from costcalc.throughput.ranges import place_of
@@ -234,7 +232,7 @@ def goodput(constants: dict[str, Any]) -> dict[str, Any]:
 def of_all(fit: Fit, theta: np.ndarray, cases: Any, by_flops: Any) -> dict[str, Any]:
     """The constants of a fit to every row, but for what its errors say."""
     made = constants_of(fit, theta, np.ones(len(fit.rate), dtype=bool))
-    made |= samples_of(by_flops)
+    made |= samples_of(by_flops, made)
     made["models"] = {"encoder": encoders_of(cases, made, None)}
     return made
 
@@ -271,38 +269,6 @@ def check(made: dict[str, Any], cases: Any) -> None:
     print(f"{CONSTANTS.name}: its constants are those of the fit")
 
 
-def samples_alone(output: Path, folds: Path) -> None:
-    """What is known by its FLOPs fitted anew; all other constants are kept."""
-    constants, kept = read(output), read(folds)
-    everything, known = all_measured(), known_by_flops()
-    constants |= samples_of(known)
-    groups = {case.group for case in known}
-    for name in kept:
-        kept[name] |= samples_of(known, name) if name in groups else samples_of(known)
-    asked = [m for m in everything if CLASS_OF.get(m.row["workload"]) in SAMPLED]
-    errors = held_out(asked, kept, constants)
-    for name, (e, _) in errors.items():
-        report(f"held out: {name}", e)
-    constants["range"] |= ranges(errors)
-    for name in kept:
-        kept[name]["range"] |= ranges(errors, name)
-    output.write_text(HEADER + yaml(constants) + "\n", encoding="utf-8")
-    folds.write_text(REMARK + yaml(kept) + "\n", encoding="utf-8")
-
-
-SAMPLED = ("vision", "cnn", "diffusion")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The constants of a file, without where they are from, text as it is written."""
-    made: dict[str, Any] = safe_load(path.read_text(encoding="utf-8"))
-    for key in ("sources", "source"):
-        made.pop(key, None)
-    if "goodput" in made:
-        made["goodput"]["why"] = f'"{made["goodput"]["why"]}"'
-    return made
-
-
 def main() -> None:
     """Fits, leaves each group out in turn, writes both files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -310,11 +276,7 @@ def main() -> None:
     parser.add_argument("--folds", type=Path, default=FOLDS)
     parser.add_argument("--goodput", action="store_true", help="keep all but the goodput")
     parser.add_argument("--check", action="store_true", help="compare the fit with what ships")
-    parser.add_argument("--samples", action="store_true", help="keep all but those of samples")
     given = parser.parse_args()
-    if given.samples:
-        samples_alone(given.output, given.folds)
-        return
     if given.goodput:
         kept, old, _ = CONSTANTS.read_text(encoding="utf-8").partition("goodput: {")
         assert old
@@ -331,13 +293,12 @@ def main() -> None:
     if given.check:
         check(constants | {"repeat": repeat(everything)}, cases)
         return
-    samples, by_samples = samples_of(by_flops), {case.group for case in by_flops}
     folds: dict[str, Any] = {}
     for name in sorted({m.group for m in everything}):
         used = np.array([fit.groups[g] != name for g in fit.group])
         without = fit.solve(fit.weights(name), theta) if name in fit.groups else theta
         folds[name] = constants_of(fit, without, used)
-        folds[name] |= samples if name not in by_samples else samples_of(by_flops, name)
+        folds[name] |= samples_of(by_flops, folds[name], name)
         scales = encoders_of(cases, folds[name], name)
         folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)

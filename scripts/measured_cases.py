@@ -20,7 +20,8 @@ from costcalc.resolve.place import region_of
 from costcalc.runfile.loading import load
 from costcalc.throughput import by_flops
 from costcalc.throughput.basis import data_per_step
-from costcalc.throughput.layout import Layout, Machine, StepRecipe, training_of
+from costcalc.throughput.by_flops import Replicas
+from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
 from costcalc.throughput.placement import shape_for
 from costcalc.throughput.predict import launched
 from costcalc.throughput.shape import ModelShape
@@ -54,6 +55,8 @@ class SampleCase:
     fused: bool
     layers: float | None
     batch: float
+    parameters: float | None
+    recipe: Recipe
 
 
 # What ran has fitted, whatever is said of its memory: with a measured step nothing is refused.
@@ -99,13 +102,22 @@ def sample_case(measured: Measured) -> SampleCase | None:
         forward_flops=work.forward_flops_per_datum or math.nan, machine=side.devices.machine,
         precision=recipe.precision, rate=measured.rate, fused=recipe.kernels == "fused",
         layers=work.layers, batch=launched(side.devices.machine, recipe),
+        parameters=work.parameters, recipe=recipe,
     )  # fmt: skip
 
 
-def sample_error(case: SampleCase, constants: Mapping[str, Any]) -> float:
+def between(case: SampleCase, constants: Mapping[str, Any]) -> Replicas | None:
+    """Who adds up gradients with whom, with these constants."""
+    return by_flops.replicas_of(case.parameters, case.machine, case.recipe, constants)
+
+
+def sample_error(
+    case: SampleCase, constants: Mapping[str, Any], replicas: Replicas | None
+) -> float:
     """Logarithm of predicted over measured rate, with these constants."""
     time = by_flops.sample_time(
         case.forward_flops, case.machine, case.precision, constants, case.kind, case.elements,
         fused=case.fused, layers=case.layers, batch=case.batch,
+        replicas=replicas,
     )  # fmt: skip
     return -math.log(time.seconds * case.rate)

@@ -9,7 +9,8 @@ elements that a network's layers put out are counted, or go as the square root o
                        + light·elements·max(0, 1 − (F/elements)/dense)/vector.
 
 Where a framework launches kernels one by one, a step of few samples waits for its host, which needs
-about the same time for each layer however few they are.
+about the same time for each layer however few they are.  Several devices add up their gradients
+each step, which takes the same time however few samples they have (:class:`Replicas`).
 ``share`` is calibrated per class of model, the other constants for all together.
 """
 
@@ -21,10 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from costcalc.base.numbers import Number
-from costcalc.throughput.coefficients import ceiling_of, rates_of
+from costcalc.throughput.coefficients import ceiling_of, coefficients_of, rates_of
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.layer import SHARP
-from costcalc.throughput.layout import Machine
+from costcalc.throughput.layout import Layout, Machine, Recipe, training_of
+from costcalc.throughput.network import Network, network_of, replicas_time
 
 #: share of the matmul ceiling that the arithmetic of a class reaches in 16 bits: prior
 SHARE = {"cnn": 0.70, "vit": 0.70, "diffusion": 0.50}
@@ -57,8 +59,8 @@ _FALLBACK = "cnn"
 class SampleTime:
     """Device-seconds of a training sample; the parts add up to ``seconds``.
 
-    ``late``: what more devices add, which wait for each other; ``launch``: what the device waits
-    for its host.
+    ``late``: what more devices add, which wait for each other and for gradients; ``launch``: what
+    the device waits for its host.
     """
 
     seconds: Number
@@ -66,6 +68,30 @@ class SampleTime:
     memory: Number
     late: Number = 0.0
     launch: Number = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """Devices that each hold all of a model, of ``parameters``, and take ``samples`` a step."""
+
+    parameters: float
+    samples: float
+    net: Network
+
+
+def replicas_of(
+    parameters: float | None, machine: Machine, recipe: Recipe, constants: Constants
+) -> Replicas | None:
+    """Several devices and the network between them; None where nothing passes over it."""
+    if machine.devices <= 1 or not parameters:
+        return None
+    rates = rates_of(machine, recipe.precision)
+    c = coefficients_of(constants, machine, recipe.precision)
+    return Replicas(
+        parameters=parameters * recipe.trainable_share,
+        samples=max(recipe.global_batch / machine.devices, 1.0),
+        net=network_of(rates, Layout(data=machine.devices), c, training_of(recipe)),
+    )
 
 
 def waits(device: float, host: float) -> float:
@@ -107,6 +133,7 @@ def sample_time(
     fused: bool = False,
     layers: float | None = None,
     batch: float = math.inf,
+    replicas: Replicas | None = None,
 ) -> SampleTime:
     """Device-seconds of one training sample of ``forward_flops`` (2 a multiply-add).
 
@@ -114,6 +141,7 @@ def sample_time(
     that the layers put out, where they were counted.  ``fused``: normalization, activation and
     addition run in one kernel, as in tuned benchmarks.  ``batch``: samples of a step on a device
     whose host launches each of its ``layers``; infinite where a compiled graph is launched.
+    ``replicas``: who adds up gradients with whom.
 
     Raises:
         InputError: the machine has no peak for the precision.
@@ -126,7 +154,7 @@ def sample_time(
     share *= own.get(precision, 1.0)
     passes = own["passes"] * (own["fused"] if fused else 1.0)
     sparse = max(0.0, 1.0 - forward_flops / count / DENSE) if kind == "cnn" else 0.0
-    late = own["late"] * float(np.log2(max(machine.devices, 1.0)))
+    doublings = float(np.log2(max(machine.devices, 1.0)))
     time = sample_seconds(
         forward_flops,
         rates.peak * ceiling_of(machine, precision) * share,
@@ -135,13 +163,23 @@ def sample_time(
         own["light"] * count * sparse,
         machine.peak.get("fp32", rates.peak),
     )
-    together = float(time.seconds) * (1.0 + late)
+    late = float(time.seconds) * own["late"] * doublings
+    late += _added_up(replicas, machine.devices, float(time.seconds))
+    together = float(time.seconds) + late
     host = own["layer"] * (layers or (LAYERS if kind == "cnn" else 0.0)) / batch
     launch = waits(together, host)
     return SampleTime(
         seconds=together + launch,
         compute=float(time.compute),
         memory=float(time.memory),
-        late=float(time.seconds) * late,
+        late=late,
         launch=launch,
     )
+
+
+def _added_up(replicas: Replicas | None, devices: float, seconds: float) -> float:
+    """Seconds a sample that gradients add to the ``seconds`` of one."""
+    if replicas is None:
+        return 0.0
+    busy = seconds * replicas.samples
+    return replicas_time(replicas.net, devices, replicas.parameters, busy) / replicas.samples

@@ -233,6 +233,25 @@ def shard_time(
     return np.where(axes.zero > 2.5, exposed, 0.0)
 
 
+def shown(moved: Number, exposed: Number, beside: Number) -> Number:
+    """Seconds of traffic that shows: a share that nothing hides, and what outlasts the work beside.
+
+    >>> float(shown(10.0, 0.25, 6.0)), float(shown(10.0, 0.25, 9.0))
+    (4.0, 2.5)
+    """
+    return exposed * moved + np.maximum((1.0 - exposed) * moved - beside, 0.0)
+
+
+def replicas_time(net: Network, devices: float, parameters: float, busy: float) -> float:
+    """Exposed seconds a step of adding up the gradients of replicas that each hold all of a model.
+
+    A ring all-reduce, which is a reduce-scatter and an all-gather of the gradients, beside the
+    backward pass: two thirds of what a step is ``busy``.
+    """
+    one = gather_time(devices, parameters * net.gradient_bytes, net.data_rate, net.data_latency)
+    return float(shown(2.0 * one, net.data_exposed, 2.0 / 3.0 * busy))
+
+
 def gradient_time(
     shape: ModelShape, axes: Layout, net: Network, busy: Number, how: StepRecipe
 ) -> Number:
@@ -252,12 +271,10 @@ def gradient_time(
     rate, far = net.data_rate, net.data_latency
     one = gather_time(group, dense, rate / wire, far) + gather_time(over, routed, rate / wire, far)
     reduced = how.trainable * one
-    hidden = (1.0 - net.data_exposed) * reduced
     drained = 1.0 + 0.5 * axes.pipeline * (1.0 - 1.0 / axes.virtual_pipeline)
     back = 2.0 * how.backward
     passes = (back + sharded) / (how.forward + back) / how.updates * drained
-    late = np.maximum(hidden - passes * busy, 0.0)
-    exposed = net.data_exposed * reduced + late
+    exposed = shown(reduced, net.data_exposed, passes * busy)
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
     return how.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)

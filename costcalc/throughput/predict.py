@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import number_of
 from costcalc.throughput.basis import kind_of, peak_of
-from costcalc.throughput.by_flops import sample_time
+from costcalc.throughput.by_flops import replicas_of, sample_time
 from costcalc.throughput.constants import Constants, load
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.placement import Placed, shape_for
@@ -170,6 +170,7 @@ def _by_sample(
         fused=recipe.kernels == "fused",
         layers=work.layers,
         batch=launched(machine, recipe),
+        replicas=replicas_of(work.parameters, machine, recipe, constants),
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
     counted = work.flops_per_datum or 3.0 * forward_flops

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from costcalc.throughput.by_flops import DENSE, sample_seconds, sample_time
+from costcalc.throughput.by_flops import DENSE, Replicas, replicas_of, sample_seconds, sample_time
+from costcalc.throughput.coefficients import coefficients_of
 from costcalc.throughput.layer import SHARP
-from costcalc.throughput.layout import Machine
+from costcalc.throughput.layout import Machine, Recipe
+from costcalc.throughput.network import Network
 
 # A100 80 GB (NVIDIA datasheet): 312 TFLOP/s fp16, 156 tf32, 19.5 fp32, 2,039 GB/s
 A100 = Machine(
@@ -95,6 +97,55 @@ def test_each_doubling_of_the_devices_adds_a_share() -> None:
     one = sample_time(RESNET, A100, "fp16", CONSTANTS)
     eight = sample_time(RESNET, replace(A100, devices=8), "fp16", CONSTANTS)
     assert eight.seconds == pytest.approx(1.15 * one.seconds)
+
+
+def net(rate: float, latency: float = 0.0, exposed: float = 0.25) -> Network:
+    """Of which a ring of replicas is made; the rest does not matter here."""
+    zero = {field.name: 0.0 for field in fields(Network)}
+    return Network(
+        **zero
+        | {"gradient_bytes": 4.0, "data_rate": rate, "data_latency": latency,
+           "data_exposed": exposed}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rate", "samples", "added"),
+    [
+        # 25.6 M gradients of 4 bytes, twice 7/8 of them over each link: 179.2 MB at 100 GB/s are
+        # 1.792 ms; a quarter of it shows beside 32 samples of 0.43964 ms, which hide the rest
+        (100e9, 32, 0.25 * 1.792e-3 / 32),
+        # at 10 GB/s 17.92 ms, of which 13.44 may hide in 2/3 of 14.068 = 9.379 ms
+        (10e9, 32, (0.25 * 17.92e-3 + 13.44e-3 - 9.379e-3) / 32),
+        # and of 256 samples all of them do
+        (10e9, 256, 0.25 * 17.92e-3 / 256),
+    ],
+)
+def test_gradients_are_added_up_each_step(rate: float, samples: float, added: float) -> None:
+    none = {"elements": ELEMENTS}
+    constants = CONSTANTS | {"samples": CONSTANTS["samples"] | {"late": 0.0}}
+    eight = replace(A100, devices=8)
+    shared = Replicas(parameters=25.6e6, samples=samples, net=net(rate))
+    alone = sample_time(RESNET, eight, "fp16", constants, **none)
+    found = sample_time(RESNET, eight, "fp16", constants, **none, replicas=shared)
+    assert alone.late == 0.0
+    assert found.late == pytest.approx(added, rel=1e-3)
+    assert found.seconds == pytest.approx(alone.seconds + found.late)
+    # a reduce-scatter and an all-gather wait for a message each
+    waits = Replicas(parameters=25.6e6, samples=samples, net=net(rate, latency=1e-3, exposed=1.0))
+    more = sample_time(RESNET, eight, "fp16", constants, **none, replicas=waits)
+    assert more.late == pytest.approx((2 * (7 / 8 * 102.4e6 / rate + 1e-3)) / samples, rel=1e-3)
+
+
+def test_who_adds_up_gradients() -> None:
+    recipe = Recipe(sequence_length=1, global_batch=64.0, precision="bf16", trainable_share=0.5)
+    eight = replace(A100, devices=8, scale_up=300e9, scale_up_domain=8)
+    found = replicas_of(25.6e6, eight, recipe, {})
+    assert found is not None
+    assert (found.parameters, found.samples) == (12.8e6, 8.0)
+    assert found.net.data_rate == pytest.approx(300e9 * coefficients_of({}, eight, "bf16").scale_up)
+    assert replicas_of(25.6e6, A100, recipe, {}) is None
+    assert replicas_of(None, eight, recipe, {}) is None
 
 
 @pytest.mark.parametrize("kind", ["vit", "diffusion"])
