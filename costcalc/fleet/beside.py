@@ -131,6 +131,8 @@ def _emitted(one: Idle) -> str:
         told += " by the hours that they idled"
         if one.carbon_annual is not None:
             told += f" ({human(one.carbon_annual, 'kgCO2e')} by the year's mean)"
+        if one.grid.lacks >= 1.0:
+            told += f"; grid.hourly lacks {digits(one.grid.lacks)} of these hours"
     elif one.grid is not None:
         between = span(carbon.low, carbon.high, carbon.value, "kgCO2e")
         told += f" ({between})" if between else ""

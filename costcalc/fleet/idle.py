@@ -10,11 +10,12 @@ from sqlalchemy import case, func, select
 from costcalc.base.human import number_of
 from costcalc.base.numbers import Number
 from costcalc.base.ranges import DRAWS, percentiles
+from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Cluster, Partition
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.period import Period
+from costcalc.fleet.period import Period, period
 from costcalc.fleet.pricing import GRID, Pricing
 from costcalc.fleet.series import ENOUGH, Mean
 from costcalc.fleet.sums import Figure
@@ -60,13 +61,68 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
 
     ``reach``: from when to when the ledger knows of jobs.
     """
+    pricing, place = Pricing(cluster), zone(cluster.fleet.timezone)
+    by_partition: dict[str, list[Idle]] = {}
+    for month in over.months:  # each has its PUE
+        for one in _of_month(ledger, pricing, period(month, place), reach):
+            by_partition.setdefault(one.partition, []).append(one)
+    return [_together(parts) for parts in by_partition.values()]
+
+
+def _together(parts: list[Idle]) -> Idle:
+    """A partition over several months; ends of ranges are added, as its doubts are the same."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    made = Idle(
+        first.partition, sum(one.device_hours for one in parts), sum(one.held for one in parts), {},
+        why=next((one.why for one in parts if one.why), ""), unpriced=first.unpriced,
+        start=first.start, end=parts[-1].end,
+    )  # fmt: skip
+    made.metered = sum(one.metered * one.held for one in parts) / made.held
+    if made.why:
+        return made
+    for name in first.figures:
+        each = [one.figures[name] for one in parts if name in one.figures]
+        if len(each) == len(parts):
+            made.figures[name] = Figure(
+                sum(f.value for f in each), sum(f.low for f in each), sum(f.high for f in each)
+            )
+    made.grid = _over_months(parts)
+    made.carbon_annual = _sum([one.carbon_annual for one in parts])
+    made.carbon_market = _sum([one.carbon_market for one in parts])
+    return made
+
+
+def _sum(values: list[float | None]) -> float | None:
+    """None where one of them is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _over_months(parts: list[Idle]) -> IdleGrid | None:
+    """The mean over the hours that idled in months whose hours are known."""
+    grids = [(one.grid, one.device_hours) for one in parts if one.grid is not None]
+    if not grids:
+        return None
+    known = [(grid.mean, hours) for grid, hours in grids if grid.mean is not None]
+    whole = sum(hours for _, hours in known)
+    mean = sum(mean * hours for mean, hours in known) / whole if whole else None
+    return IdleGrid(mean, sum(grid.lacks for grid, _ in grids))
+
+
+def _of_month(
+    ledger: Ledger, pricing: Pricing, over: Period, reach: tuple[float, float]
+) -> list[Idle]:
     start, end = max(over.start, reach[0]), min(over.end, reach[1])
-    pricing, found = Pricing(cluster), list[Idle]()
-    whole = pricing.series.over(start, end) if pricing.series and end > start else None
+    if end <= start:
+        return []
+    found = list[Idle]()
+    whole = pricing.series.over(start, end) if pricing.series else None
     busy = _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
     seen = _seen(ledger, over)
-    for name, partition in cluster.fleet.partitions.items():
-        if partition.nodes is None or end <= start:
+    for name, partition in pricing.fleet.partitions.items():
+        if partition.nodes is None:
             continue
         held = partition.nodes * (partition.per_node or 1) * (end - start) / HOUR
         had, emitted = busy.get(name, (0.0, 0.0))

@@ -302,6 +302,24 @@ def test_a_jobs_report_says_what_its_grid_is(ledger: Ledger, tmp_path: Path) -> 
         assert verdict.recomputed
 
 
+def test_each_month_of_a_period_has_its_pue(ledger: Ledger) -> None:
+    """8 devices at 200 W, a job in the last hour of July, another in the first of August."""
+    text = SHARED.replace("nodes: 2", "nodes: 1") + "pue: {2026-07: 1.5}\n"
+    hour = {"ElapsedRaw": "3600"}
+    imported(
+        ledger, cluster(text),
+        line(JobID="1", Start="2026-07-31T23:00:00", End="2026-08-01T00:00:00", **hour),
+        line(JobID="2", Start="2026-08-01T00:00:00", End="2026-08-01T01:00:00", **hour),
+    )  # fmt: skip
+    (gpu,) = of_period(ledger, cluster(text), "2026-Q3").idle
+    assert (gpu.device_hours, gpu.held) == (8.0, 16.0)
+    # four devices idled in each hour: 0.8 kWh, behind a PUE of 1.5 and of 1.2
+    assert gpu.figures["energy"].value == pytest.approx(0.8 * 1.5 + 0.8 * 1.2)
+    assert gpu.figures["cost"].value == pytest.approx(0.25 * 2.16)
+    assert gpu.carbon_annual == pytest.approx(0.35 * 2.16)
+    assert (gpu.start, gpu.end) == (at("2026-07-31T23:00"), at("2026-08-01T01:00"))
+
+
 # --- how far the data reach ----------------------------------------------------------------------
 
 UTC_ = FLEET.replace("Europe/Berlin", "UTC")
