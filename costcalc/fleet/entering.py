@@ -145,6 +145,8 @@ def _kinds(connection: Connection, used: Mapping[str, Kind]) -> dict[str, int]:
 def with_readings(connection: Connection, facts: Sequence[Facts]) -> list[Facts]:
     """The same attempts with the energy of the best meter that the ledger has of each.
 
+    Each holds what is known without that meter, for the case that it says what cannot be.
+
     A reading is joules over seconds: of an attempt, or of a job with all its attempts, each of
     which then has its seconds' part of it.
     """
@@ -168,20 +170,20 @@ def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -
     model = next((row["model"] for row in reversed(rows) if row["model"]), None)
     found = replace(one, model=model) if model else one
     metered = [row for row in rows if row["joules"] is not None]
-    if not metered:
-        return found
-    row = max(metered, key=lambda row: (row["rank"], row["attempt"] != ""))
-    if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
-        return found
-    joules = row["joules"] / row["seconds"] * one.seconds
-    return replace(
-        found,
-        joules=joules,
-        scope=row["scope"],
-        meter=row["meter"],
-        whole_nodes=False,
-        part=row["part"],
-    )
+    for row in sorted(metered, key=lambda row: (row["rank"], row["attempt"] != "")):
+        if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
+            continue
+        found = replace(
+            found,
+            joules=row["joules"] / row["seconds"] * one.seconds,
+            scope=row["scope"],
+            meter=row["meter"],
+            whole_nodes=False,
+            part=row["part"],
+            why=found.why if found.devices is None or one.source == "report" else "",
+            instead=found,
+        )
+    return found
 
 
 _SAME = {field.name for field in fields(Facts)} & {column.name for column in jobs.columns}
@@ -195,7 +197,8 @@ def facts_of(row: RowMapping) -> Facts:
     held = {name: row[name] for name in _SAME if name not in _OTHERWISE}
     metered = row["metered"]
     return Facts(
-        **held,
+        # why it was not metered, or what it held not known; what a price lacked may be there now
+        **{**held, "why": (row["why"] or "") if metered is None or row["counted"] is None else ""},
         devices=row["counted"],
         kinds=tuple((row["kinds"] or "").split(",")) if row["kinds"] else (),
         raw=row["raw"] or "",

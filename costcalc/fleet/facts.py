@@ -65,6 +65,7 @@ class Facts:
     whole_nodes: bool = False  # the joules are of its nodes, whoever else had a part of them
     part: float | None = None  # of such joules that were taken to be its own
     steps: int | None = None  # how many rows told of the joules
+    instead: Facts | None = None  # what is known where this meter turns out to be wrong
     faulty: bool = False  # a meter was read, and says what cannot be
     assumed: bool = False  # the source does not name its cluster: fleet.yaml's name is taken
     clock: Clock | None = None  # what the times are read by; None: an older version did not say

@@ -101,10 +101,14 @@ class Pricing:
         return Priced(rows, used)
 
     def _believed(self, one: Facts, own: Held) -> Facts:
-        """An attempt with what is its own of a meter that can be right."""
-        found = self._own(one, own)
-        why = self.holdings.disbelieved(found, own)
-        return _without(found, why) if why else found
+        """An attempt with what is its own of the best meter that can be right."""
+        found, whys = self._own(one, own), list[str]()
+        while why := self.holdings.disbelieved(found, own):
+            whys.append(why)
+            if found.instead is None or found.instead.joules is None:
+                return _without(found, "; ".join(dict.fromkeys(whys)))
+            found = self._own(found.instead, own)
+        return replace(found, why="; ".join(whys)) if whys else found
 
     def _own(self, one: Facts, own: Held) -> Facts:
         """An attempt with the part of its nodes' meter that is its own, by its devices.

@@ -181,6 +181,33 @@ def test_a_report_is_held_to_it_too(ledger: Ledger, watts: float, believed: bool
     assert believed or row.why == (f"costcalc track: NVML{IDLE}")
 
 
+def test_a_meter_that_cannot_be_right_hides_none_that_can(ledger: Ledger) -> None:
+    """20 kWh by Slurm's plugin; then a report of 5 W a board, and a Prometheus of 300 W: 12 kWh."""
+
+    def told(source: str, meter: str, watts: float) -> None:
+        one = Reading(
+            source=source, cluster="c", job="1", meter=meter, scope="boards",
+            joules=4 * watts * 36_000, seconds=36_000.0,
+        )  # fmt: skip
+        read_meters(ledger, OF, iter([one]), source=source, name="x")
+
+    job = ten_hours(72_000_000)
+    imported(ledger, OF, job)
+    told("report", "costcalc track: NVML", 5.0)
+    for _ in range(2):
+        (row,) = rows(ledger)
+        assert (row.meter, row.metered) == ("Slurm's energy plugin", pytest.approx(20.0))
+        assert row.why == f"costcalc track: NVML{IDLE}"
+        imported(ledger, OF, job)
+    told("prometheus", "DCGM", 300.0)
+    (row,) = rows(ledger)
+    assert (row.meter, row.metered) == ("DCGM", pytest.approx(12.0))
+    told("report", "costcalc track: NVML", 310.0)  # and one that can takes its place
+    (row,) = rows(ledger)
+    assert (row.meter, row.metered) == ("costcalc track: NVML", pytest.approx(12.4))
+    assert row.why is None
+
+
 # --- a Prometheus --------------------------------------------------------------------------------
 
 Watts = Callable[[float], float]
