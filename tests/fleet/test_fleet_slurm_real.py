@@ -89,3 +89,35 @@ def test_jobs_of_a_real_slurm(slurm: dict[str, str], tmp_path: Path) -> None:
     assert once.stderr.startswith("0 jobs added, 0 corrected, 1 known already")
     words = ours(slurm, tmp_path, "fleet", "job", first, "--words")
     assert words.stdout.startswith("This job held 1.00 × h200-sxm-141 for ")
+
+
+def test_slurm_gives_no_more_than_was_said(slurm: dict[str, str], tmp_path: Path) -> None:
+    """What a real Slurm lays out for requests, were it held to their limit, is what was said."""
+    (tmp_path / "fleet.yaml").write_text(FLEET.replace("nodes: 1}", "nodes: 1, cpu_hour: 36 USD}"))
+    (tmp_path / "a.sh").write_text("#!/bin/bash\n#SBATCH --time=5 -o out.txt\nsleep 2\n")
+    assert ours(slurm, tmp_path, "fleet", "init").returncode == 0
+    asked: dict[str, tuple[float, float]] = {}
+    for typed, variables, limit, most in (
+        (["--exclusive"], {}, 5, 6.0),  # both devices of the node, for 5 min at 36 USD an hour
+        (["--gres=gpu:1", "--exclusive"], {}, 5, 6.0),
+        ([], {"SBATCH_GRES": "gpu:2", "SBATCH_TIMELIMIT": "10"}, 10, 12.0),
+        (["--gres=gpu:1"], {"SBATCH_ARRAY_INX": "1-2"}, 5, 6.0),  # two tasks of 3 USD
+        (["--ntasks-per-gpu=1", "-n2"], {}, 5, 6.0),
+        (["-n1"], {}, 5, 6.0),  # a processor, or two where a core has them
+    ):
+        env = {**slurm, **variables}
+        submitted = ours(env, tmp_path, "sbatch", *typed, "a.sh")
+        assert f"can cost at most: {most:.2f} USD" in submitted.stderr.replace("12.0 ", "12.00 ")
+        asked[submitted.stdout.split()[-1]] = limit / 60, most
+    over = ("sacct", "-n", "-P", "-X", "-j", ",".join(asked), "-o", "State")
+    for _ in range(300):
+        if said(slurm, *over).split() == ["COMPLETED"] * 7:  # the array has two tasks
+            break
+        time.sleep(0.3)
+    taken = ours(slurm, tmp_path, "fleet", "import", "slurm", "--since", "now-1hour")
+    assert "0 rows refused" in taken.stderr, taken.stderr
+    with Ledger.open(str(tmp_path / "fleet.db")) as ledger:
+        for number, (hours, most) in asked.items():
+            of = [row for row in rows(ledger) if row.job.partition("_")[0] == number]
+            assert of
+            assert sum(36 * hours * (row.devices or row.cpus) for row in of) <= most
