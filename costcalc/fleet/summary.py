@@ -23,6 +23,8 @@ from costcalc.fleet.tables import DIMENSIONS, FIGURES, SUMMED, kinds, sums
 if TYPE_CHECKING:
     from costcalc.fleet.ledger import Ledger
 
+#: what is told of attempts that were for nothing
+LOST = ("energy", "cost", "carbon_total")
 #: what sums can be made by
 BY = DIMENSIONS
 
@@ -154,7 +156,8 @@ def _as_group(part: Part, scope: str | None) -> Group:
         also={name: told[name] or 0.0 for name in ALSO},
     )
     if part.state in WASTED:
-        lost = {name: told[name] or 0.0 for name in ("energy", "cost", "carbon_total")}
+        lost = {name: told[name] or 0.0 for name in LOST}
+        lost |= {f"{name}_jobs_unknown": part.jobs - float(told[f"n_{name}"] or 0) for name in LOST}
         made.waste[part.state] = {"jobs": part.jobs, "device_hours": part.hours, **lost}
     return made
 

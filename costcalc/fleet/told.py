@@ -151,7 +151,18 @@ def _group(group: Group, charge: Charge | None, month: Month) -> dict[str, objec
         **({"carbon_by_grid_hours": dict(hours)} if (hours := _hours(group)) else {}),
         "idle_energy": charge.idle["energy"].value if charge and "energy" in charge.idle else None,
         **(_charge(charge, month) if charge else {}),
-        "waste": {**group.waste, "idle allocation": {"device_hours": group.seen - group.trained}},
+        "waste": {**_waste(group), "idle allocation": {"device_hours": group.seen - group.trained}},
+    }
+
+
+def _waste(group: Group) -> dict[str, dict[str, float | None]]:
+    """What was for nothing, by kind; a sum of which nothing is known has no value."""
+    return {
+        state: {
+            name: None if lost.get(f"{name}_jobs_unknown", 0.0) >= lost["jobs"] else value
+            for name, value in lost.items()
+        }
+        for state, lost in group.waste.items()
     }
 
 
@@ -292,8 +303,12 @@ def wastes(group: Group, currency: str) -> list[tuple[str, str]]:
 
 def _wasted(one: Mapping[str, float], currency: str) -> str:
     number = number_of(one["jobs"], "job")
-    told = f"{digits(one['device_hours'])} device-hours in {number}, "
-    return told + f"{money(one['cost'], currency)}, {human(one['energy'], 'kWh')}"
+    told = f"{digits(one['device_hours'])} device-hours in {number}"
+    for name, unit, own in (("cost", "", currency), ("energy", "kWh", None)):
+        figure = Figure(*(one[name],) * 3, int(one[f"{name}_jobs_unknown"]))
+        text, _ = shown(figure, int(one["jobs"]), unit, own)
+        told += f", {f'its {name} is not known' if text == 'unknown' else text}"
+    return told
 
 
 def unknowns(group: Group) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
-from costcalc.fleet.told import html, plain
+from costcalc.fleet.told import html, plain, wastes
 from costcalc.report.check import verify
 
 OCTOBER = ["2026-10"]
@@ -114,6 +114,25 @@ def test_waste_by_kind_and_use_by_power(ledger: Ledger) -> None:
     assert whole.seen == 16.0  # of the third no meter says anything
     energies = [row.energy_it for row in rows(ledger)]
     assert whole.measured_share == pytest.approx(sum(energies[:2]) / sum(energies))
+
+
+def test_what_an_attempt_for_nothing_cost_may_not_be_known(ledger: Ledger) -> None:
+    text = FLEET.replace("price: {device_hour: 2 USD}", "").replace(
+        "accounts:\n  physics: {price: {device_hour: 1 USD}}\n", ""
+    )
+    failed = {"State": "FAILED", "ConsumedEnergyRaw": "18000000"}
+    imported(ledger, cluster(text), line(JobID="1", **failed))
+    made = of_period(ledger, cluster(text))
+    told = dict(wastes(made.sums.total, "USD"))
+    assert told["failed"] == "8.00 device-hours in 1 job, its cost is not known, 6.00 kWh"
+    waste = plain(made)["total"]["waste"]["failed"]  # type: ignore[index]
+    assert (waste["cost"], waste["cost_jobs_unknown"], waste["energy"]) == (
+        None, 1.0, pytest.approx(6.0)
+    )  # fmt: skip
+    # one whose price is known beside it: a sum that lacks one
+    imported(ledger, cluster(), line(JobID="2", **failed))
+    told = dict(wastes(of_period(ledger, cluster()).sums.total, "USD"))
+    assert told["failed"] == "16.0 device-hours in 2 jobs, 16.0 USD + ?, 12.0 kWh"
 
 
 def test_idle_nodes_are_named(ledger: Ledger) -> None:
