@@ -10,11 +10,8 @@ from costcalc.base.errors import CostcalcError
 from costcalc.calculator.plausible import implausible, of_part
 from costcalc.catalog import accelerator, host
 from costcalc.report.meters import number, section
+from costcalc.report.tools import BOARDS_ONLY, NODES
 
-#: tools whose meters see the boards alone, by the names that their reports give them
-BOARDS_ONLY = frozenset({"nvidia-smi", "dcgmi", "Weights & Biases", "MLflow", "Zeus"})
-#: and whole nodes, which other jobs may share: what one job's devices drew is not known of them
-NODES = frozenset({"Slurm accounting"})
 Record = Mapping[str, object]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
 from costcalc.report.meters import components, number, section
+from costcalc.report.tools import BOUNDARIES
 from costcalc.report.unprofiled import is_unprofiled
 from costcalc.report.whole import text
 
@@ -107,7 +108,7 @@ _MEASUREMENT: dict[str, object] = {
     "duplicate_nodes?": [WHOLE],
 }
 _HARDWARE = {"name": _maybe(WORDS), "nodes": WHOLE, "count": _maybe(AMOUNT)}
-_TOOL = {"name": WORDS, "version": _maybe(WORDS), "what": WORDS}
+_TOOL = {"name": _one_of(*BOUNDARIES), "version": _maybe(WORDS), "what": WORDS}
 _PARTS = dict.fromkeys(("cpu?", "gpu?", "ram?"), AMOUNT)
 _WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
 _ROW: dict[str, object] = {
@@ -137,14 +138,23 @@ def discrepancies(report: Report) -> Iterator[str]:
         yield from _of_runs(report, {"id": ID})
         yield from _tracked(report)
     elif "imported" in details and report["run"]:
-        tool = {**_TOOL, "warnings": [WORDS]}
-        yield from _unlike(details["imported"], tool, "details.imported")
+        shape = {**_TOOL, "warnings": [WORDS]}
+        yield from _unlike(details["imported"], shape, "details.imported")
+        yield from _of_the_tool(section(details, "imported"))
         yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), "parts?": _PARTS, **_WHEN})
     elif "imported" in details:
         yield from _unlike(details["imported"], _TOOL, "details.imported")
+        yield from _of_the_tool(section(details, "imported"))
         yield from _unlike(report.get("warnings"), [WORDS], "warnings")
         for index, run in enumerate(report.get("runs") or ()):
             yield from _unlike(run, _ROW, f"runs[{index}]")
+
+
+def _of_the_tool(told: Mapping[str, object]) -> Iterator[str]:
+    """What a tool's energy covers is what that tool meters, and no more."""
+    what = BOUNDARIES[str(told.get("name"))] if told.get("name") in BOUNDARIES else None
+    if what is not None and told.get("what") != what:
+        yield f"details.imported.what: {text(told.get('what'))}; {told.get('name')} meters {what}"
 
 
 def _of_runs(report: Report, shape: Mapping[str, object]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
+from costcalc.report.tools import BOUNDARIES
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = {
@@ -207,6 +208,9 @@ def holds(report: Report) -> bool:
     return not (_closure(report).discrepancies or _again(report).discrepancies)
 
 
+CODECARBON: Any = {"tool": "CodeCarbon", "version": "1", "boundary": BOUNDARIES["CodeCarbon"]}
+
+
 def imported() -> Report:
     rows = [
         Recorded(
@@ -222,14 +226,14 @@ def imported() -> Report:
         )
         for k in "ab"
     ]
-    return dict(recorded(rows, name="n", tool="T", version="1", boundary="all"))
+    return dict(recorded(rows, name="n", **CODECARBON))
 
 
 def costed() -> Report:
     """What a tool recorded of a run, with a place: cost and making are calculated."""
     row = Recorded(key="a", name="a", hours=2.0, devices=4.0, energy_it=3.0, pue=1.5, grid=200.0)
     place = Costing(changes={"hardware.accelerator": "a100-sxm4-80", "price.device_hour": "2 USD"})
-    return dict(recorded([row], name="n", tool="T", version="1", boundary="all", costing=place))
+    return dict(recorded([row], name="n", **CODECARBON, costing=place))
 
 
 def unprofiled() -> Report:
@@ -290,7 +294,8 @@ def only_a_meter(path: tuple[Any, ...]) -> bool:
 def _of_a_tool(path: tuple[Any, ...]) -> bool:
     told = path[:2] == ("details", "tracking") and any(key in TRACKER for key in path[2:])
     told = told or any(path[: len(known)] == known for known in UNPROFILED)
-    return told or path[:2] == ("details", "imported")
+    tool = path[:2] == ("details", "imported") and path[2] in ("version", "warnings")
+    return told or tool
 
 
 # --- the form of what only a meter knows ----------------------------------------------------------
@@ -370,6 +375,18 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
         "costed",
         lambda made: made["details"]["imported"].update(audited_by="us"),
         "details.imported.audited_by: unknown key; costcalc writes none",
+    ),
+    "a tool that there is not": (
+        "imported",
+        lambda made: made["details"]["imported"].update(name="an auditor's meter"),
+        "details.imported.name: expected one of CodeCarbon, carbontracker, Slurm accounting, "
+        "nvidia-smi, dcgmi, Weights & Biases, MLflow, Zeus; got an auditor's meter",
+    ),
+    "what a tool meters": (
+        "costed",
+        lambda made: made["details"]["imported"].update(what="the plug, as auditors read it"),
+        "details.imported.what: the plug, as auditors read it; CodeCarbon meters CPU, GPU and "
+        "memory of the machine as CodeCarbon counts them, times its PUE",
     ),
 }
 

@@ -18,8 +18,8 @@ from costcalc.base.writing import to_yaml
 from costcalc.report.check import verified
 from costcalc.report.importing import carbontracker, codecarbon, dcgm, nvidia_smi, read, wandb, zeus
 from costcalc.report.importing.costed import Costing
-from costcalc.report.importing.power import BOUNDARY, Samples, integrated
-from costcalc.report.rated import BOARDS_ONLY
+from costcalc.report.importing.power import Samples, integrated
+from costcalc.report.tools import BOARDS, BOARDS_ONLY
 
 
 def value(report: Any, key: str) -> float | None:
@@ -597,5 +597,5 @@ def test_every_tool_that_reads_boards_is_held_to_them(tmp_path: Path) -> None:
         read("mlflow", tmp_path),
         zeus.read(zeus_log, "z.csv"),
     ]
-    assert {one["details"]["imported"]["what"] for one in made} == {BOUNDARY}
+    assert {one["details"]["imported"]["what"] for one in made} == {BOARDS}
     assert {one["details"]["imported"]["name"] for one in made} == BOARDS_ONLY

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
+from costcalc.report.tools import BOUNDARIES
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -85,7 +86,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         name="carbontracker",
         tool="carbontracker",
         version=version[1] if version else None,
-        boundary="GPU, CPU and memory as carbontracker's components saw them",
+        boundary=BOUNDARIES["carbontracker"],
         warnings=notes,
         costing=costing,
     )

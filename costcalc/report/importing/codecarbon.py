@@ -19,6 +19,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid
 from costcalc.report.meters import unlike_sum
+from costcalc.report.tools import BOUNDARIES
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -77,7 +78,7 @@ def read(
         name=first.get("project_name") or "codecarbon" if identify else "CodeCarbon",
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
-        boundary="CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
+        boundary=BOUNDARIES["CodeCarbon"],
         warnings=[*_OWN_FACTOR * own_grid(costing), *notes, *_sums(runs)],
         costing=costing,
     )

@@ -18,6 +18,7 @@ from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import refuse
 from costcalc.report.importing.costed import Costing
+from costcalc.report.tools import BOARDS
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -30,7 +31,6 @@ EDGE = 1.5
 #: devices that are read one after the other stand so many times closer than a device's own samples
 _BURST = 10.0
 _MOST = 16  # devices of a node
-BOUNDARY = "the boards, as their driver reports their power; not the host, nor cooling"
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ def of_samples(
     start, end = min(heard), max(heard)
     metered = [integrated(one, start, end) for one in found.values()]
     gaps = sum(one.gaps for one in metered) / max((end - start) * len(metered), 1e-9)
-    notes = [f"energy: {BOUNDARY}"]
+    notes = [f"energy: {BOARDS}"]
     if gaps:
         longest = max(one.gaps for one in metered)
         notes.append(
@@ -164,7 +164,7 @@ def of_samples(
         name=name,
         tool=tool,
         version=version,
-        boundary=BOUNDARY,
+        boundary=BOARDS,
         gaps=gaps,
         warnings=[*notes, *warnings],
         costing=costing,

@@ -36,6 +36,7 @@ from costcalc.report.importing.sacct import (
 )
 from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
+from costcalc.report.tools import BOUNDARIES, SLURM
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -89,12 +90,9 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     return report(
         runs,
         name="Slurm jobs",
-        tool="Slurm accounting",
+        tool=SLURM,
         version=None,
-        # slurm.conf, AcctGatherEnergyType: a plugin reads a node, and so each of the jobs on it has
-        # all of it; the fleet's ledger, which knows the nodes, divides it
-        boundary="the nodes' energy counters as Slurm's energy plugin read them, with what other "
-        "jobs on the same nodes drew",
+        boundary=BOUNDARIES[SLURM],
         warnings=[*warnings, *_notes(attempts, steps, held), *_elsewhere(len(rows) - len(here))],
         costing=costing,
     )

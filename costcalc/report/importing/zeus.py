@@ -12,7 +12,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
-from costcalc.report.importing.power import BOUNDARY
+from costcalc.report.tools import BOARDS
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -54,8 +54,8 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     if others:
         notes.append(f"energy of other parts is not counted: {', '.join(others)}")
     return report(
-        runs, name="Zeus windows", tool="Zeus", version=None, boundary=BOUNDARY,
-        warnings=[f"energy: {BOUNDARY}", *notes], costing=costing,
+        runs, name="Zeus windows", tool="Zeus", version=None, boundary=BOARDS,
+        warnings=[f"energy: {BOARDS}", *notes], costing=costing,
     )  # fmt: skip
 
 
