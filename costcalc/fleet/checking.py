@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from costcalc.base.human import human, number_of, percent
 from costcalc.fleet.importing.spans import SUMMER
@@ -81,9 +81,10 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
                 [*where, jobs.c.seconds > jobs.c.end - jobs.c.start + SUMMER],
             ),
             *_count(connection, "ended after now", [*where, jobs.c.end > time.time() + AHEAD]),
+            _at_once(connection, where),
         ]
         whys = _whys(connection, where)
-        names = connection.execute(select(imports.c.name).where(imports.c.ended.is_(None)))
+        names = connection.execute(_UNFINISHED)
         nodes = connection.execute(_NODES).one()
         each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
             imports, refused.c.import_id == imports.c.id
@@ -96,6 +97,35 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
     return Checked(
         whole.jobs, whole.device_hours, listed, unfinished, int(number or 0), _of_nodes(*nodes)
     )
+
+
+#: imports that broke, unless the same was imported again and came to its end
+_AGAIN = imports.alias()
+_UNFINISHED = select(imports.c.name).where(
+    imports.c.ended.is_(None),
+    ~exists().where(
+        _AGAIN.c.source == imports.c.source,
+        _AGAIN.c.name == imports.c.name,
+        _AGAIN.c.id > imports.c.id,
+        _AGAIN.c.ended.is_not(None),
+    ),
+)
+
+
+def _at_once(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Found:
+    """Attempts that began while one before them of the same job had not ended, which none can.
+
+    A time that was garbled makes another attempt of a row that the ledger has.
+    """
+    of_job = (jobs.c.cluster, jobs.c.job)
+    before = func.lag(jobs.c.end).over(partition_by=of_job, order_by=jobs.c.start).label("before")
+    each = select(jobs.c.start, jobs.c.device_hours, before).where(*where).subquery()
+    asked = select(func.count(), func.sum(each.c.device_hours)).where(
+        each.c.start < each.c.before - SUMMER
+    )
+    number, hours = connection.execute(asked).one()
+    what = "ran while another attempt of the same job did: one of both is not right"
+    return Found(what, int(number), float(hours or 0.0))
 
 
 #: how many nodes have a meter, what they said in all, and what of it jobs have

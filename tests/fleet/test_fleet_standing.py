@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from costcalc.base.human import number_of
 from costcalc.cli import OK, run
 from costcalc.fleet import tables
+from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import lsf, pbs
 from costcalc.fleet.importing.slurm import Reading, attempts
@@ -407,3 +408,33 @@ def test_names_that_are_hashed_make_no_other_job(ledger: Ledger) -> None:
     of = cluster(FLEET + "name: hand\nprivacy: {users: hash, names: drop}\n")
     found = attempts(dump(UNNAMED), "x", Reading(cluster="hand"))
     assert take(ledger, of, found, source="slurm", name="x").counted.added == 0
+
+
+# --- what a check says of it ---------------------------------------------------------------------
+
+
+def test_attempts_of_one_job_at_the_same_time_are_named(ledger: Ledger) -> None:
+    """10:00 to 12:00, and 10:30 to 12:30 of a row whose start was garbled: 8 + 8 device-hours."""
+    imported(ledger, cluster(), line(), line(JobID="2"))
+    said = "ran while another attempt of the same job did: one of both is not right"
+    assert said not in "\n".join(check(ledger).lines())
+    again = {"Submit": "2026-10-05T12:01:00", "Start": "2026-10-05T12:02:00"}
+    imported(ledger, cluster(), line(State="COMPLETED", End="2026-10-05T14:02:00", **again))
+    assert said not in "\n".join(check(ledger).lines())  # one after the other
+    imported(ledger, cluster(), line(Start="2026-10-05T10:30:00", End="2026-10-05T12:30:00"))
+    (found,) = [one for one in check(ledger).found if one.what == said]
+    assert (found.jobs, found.device_hours) == (1, 8.0)
+
+
+def test_an_import_that_was_made_again_is_finished(ledger: Ledger) -> None:
+    def dying() -> Iterator[Facts | Refused]:
+        yield from read_dump(line())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(ledger, cluster(), dying(), source="slurm", name="a.txt")
+    assert check(ledger).unfinished == ["a.txt"]
+    take(ledger, cluster(), read_dump(line()), source="slurm", name="b.txt")
+    assert check(ledger).unfinished == ["a.txt"]
+    take(ledger, cluster(), read_dump(line()), source="slurm", name="a.txt")
+    assert check(ledger).unfinished == []
