@@ -77,7 +77,7 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
             *_count(connection, "in no month", [*where, jobs.c.month == "unknown"]),
             *_count(
                 connection,
-                "ran for longer than from their start to their end (import them again)",
+                "ran for longer than from their start to their end",
                 [*where, jobs.c.seconds > jobs.c.end - jobs.c.start + SUMMER],
             ),
             *_count(connection, "ended after now", [*where, jobs.c.end > time.time() + AHEAD]),

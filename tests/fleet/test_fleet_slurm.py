@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump, rows, told
 
 from costcalc.base.errors import InputError
 from costcalc.fleet.checking import check
-from costcalc.fleet.facts import Refused
+from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing.slurm import Reading, attempts, running
 
 
@@ -114,14 +115,20 @@ def test_a_row_that_ran_for_longer_than_it_was_there_is_refused(
 ) -> None:
     (found,) = read_dump(line(**{"End": "2026-10-05T11:00:00", **cells}))
     assert found == Refused(line=2, row="1", why=why)
-    assert told(line(End="2026-10-05T11:00:00", ElapsedRaw="7202"))[0].seconds == 7202.0
+    (odd,) = told(line(End="2026-10-05T11:00:00", ElapsedRaw="7202"))
+    assert odd.why == (
+        "it ran for 7,202 s, and from its start to its end are 3,600 s: is fleet.yaml's timezone "
+        "that of the dump?"
+    )
 
 
 @pytest.mark.parametrize("amount", ["-4", "nan", "inf", "", "4x"])
 def test_devices_without_a_number_are_not_none(amount: str) -> None:
     (found,) = read_dump(line(AllocTRES=f"cpu=4,gres/gpu={amount},gres/gpumem=9G"))
-    why = f"AllocTRES: no number of devices: gres/gpu={amount}"
-    assert found == Refused(line=2, row="1", why=why)
+    assert isinstance(found, Refused)
+    assert found.why.startswith(
+        f'AllocTRES: expected accelerators such as gres/gpu:a100=2, where "gres/gpu={amount}" '
+    )
 
 
 def test_counts_that_disagree_are_named() -> None:
@@ -137,15 +144,27 @@ def test_counts_that_disagree_are_named() -> None:
 
 def test_times_that_cannot_be_are_named_where_what_it_ran_for_is_known() -> None:
     backwards = "it ends before it starts: a clock was set? what it ran for is counted"
-    (job,) = told(line(Start="2026-10-05T13:00:00"))  # to 12:00 is an hour, as of summer time
+    (job,) = told(line(Start="2026-10-05T12:00:02"))  # to 12:00 are two seconds: clocks round
     assert job.why == ""
-    (job,) = told(line(Start="2026-10-05T13:00:03"))
+    (job,) = told(line(Start="2026-10-05T13:00:00"))
     assert (job.seconds, job.why) == (7200.0, backwards)
     # 10:00 to 18:00 are 28,800 s: 7,200 s and 6 hours of suspension, or of what?
     (job,) = told(line(End="2026-10-05T18:00:00", Suspended="06:00:00"))
     assert job.why == ""
     (job,) = told(line(End="2026-10-05T18:00:00", Suspended="00:00:00"))
     assert job.why == "it ran for less than from its start to its end, and was not suspended"
+
+
+def test_where_summer_time_ends_an_hour_is_there_twice() -> None:
+    berlin = Reading(zone=ZoneInfo("Europe/Berlin"))
+    night = {"Start": "2026-10-25T02:30:00", "End": "2026-10-25T02:10:00", "ElapsedRaw": "2400"}
+    for zone, why in (
+        (berlin, ""),  # 02:30 summer time to 02:10 winter time are 40 minutes
+        (Reading(), "it ends before it starts: a clock was set? what it ran for is counted"),
+    ):
+        (job,) = attempts(dump(line(**night)), "x", zone)
+        assert isinstance(job, Facts)
+        assert (job.seconds, job.why) == (2400.0, why)
 
 
 def test_more_than_nodes_have_is_named() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from costcalc.base.reading import read_text
 from costcalc.catalog.parts import slices_of_profile
 from costcalc.fleet.facts import Facts, Refused, State, named_by
-from costcalc.fleet.importing.spans import backwards
+from costcalc.fleet.importing.spans import ROUNDED, backwards
 from costcalc.report.importing.cells import refuse
 
 _DEVICE = re.compile(r"(nvidia\.com|amd\.com|habana\.ai|gpu\.intel\.com|google\.com)/(?P<name>.+)")
@@ -73,7 +73,7 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
     if end is None:
         yield Refused(line=None, row=label, why="it still runs: kubectl says no end of it")
         return
-    if backwards(start, end, local=False):
+    if backwards(start, end, ROUNDED):
         yield Refused(line=None, row=label, why="it ends before it starts")
         return
     spec = item.get("spec") or {}

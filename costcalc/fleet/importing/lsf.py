@@ -14,7 +14,7 @@ from pathlib import Path
 
 from costcalc.base.reading import read_text
 from costcalc.fleet.facts import CUT, Facts, Refused, State
-from costcalc.fleet.importing.spans import backwards
+from costcalc.fleet.importing.spans import backwards, slack
 from costcalc.report.importing.cells import refuse
 
 _JOB = re.compile(r"Job <(?P<job>\d+(?:\[\d+\])?)>,")
@@ -104,7 +104,7 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
     submit, start, end = times
     if submit is None or start is None or end is None:
         return Refused(line=number, row=job["job"], why=_NO_YEAR)
-    if backwards(start, end, local=True):
+    if backwards(start, end, slack(zone, start, end)):
         return Refused(line=number, row=job["job"], why="it ends before it starts")
     hosts = _hosts(started[-1]["what"])
     asked = any("ngpus" in line or "Requested GPU" in line for line in record)

@@ -16,11 +16,11 @@ from typing import IO
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
-from costcalc.fleet.importing.spans import backwards, longer, unexplained
+from costcalc.fleet.importing.spans import ROUNDED, SUMMER, backwards, longer, slack, unexplained
 from costcalc.fleet.nodes import expanded
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
-from costcalc.report.importing.tres import accelerators, disagreeing, unread
+from costcalc.report.importing.tres import accelerators, disagreeing
 
 #: what sacct is asked for; what an older one lacks is left out
 COLUMNS = (
@@ -154,11 +154,10 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         bad.append(f"ElapsedRaw: {seconds:.3g} s are more than ten years")
     if not bad and not times["Start"] and not times["Submit"] and not times["End"]:
         bad.append("no time of Start, Submit or End: it stands in no month")
-    if amount := unread(sacct.tres_of(row)):
-        bad.append(f"AllocTRES: no number of devices: {amount[:40]}")
     if seconds is not None and not bad:
         local = as_printed(row.get("Start", "")) is not None
-        why = longer(times["Start"], times["End"], seconds, local=local)
+        off = SUMMER if local else ROUNDED  # fleet.yaml's timezone may not be that of the dump
+        why = longer(times["Start"], times["End"], seconds, off)
         bad += [why] if why else []
     if bad or state is None:
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
@@ -191,7 +190,9 @@ def _facts(
     start = start if start is not None else times["Submit"]
     suspended = sacct.seconds_of(row.get("Suspended"))
     printed = as_printed(row.get("Start" if times["Start"] is not None else "Submit", ""))
-    odd = _odd(start, end, seconds, suspended, local=printed is not None)
+    zone = reading.zone if printed is not None else None
+    odd = _odd(start, end, seconds, suspended, ROUNDED)
+    odd = odd and _odd(start, end, seconds, suspended, slack(zone, start, end))
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + seconds + (suspended or 0.0)
     why, faulty = found.why or odd or disagreeing(tres) or _nodes_odd(row), False
@@ -236,14 +237,16 @@ def _facts(
 
 
 def _odd(
-    start: float | None, end: float | None, seconds: float, suspended: float | None, *, local: bool
+    start: float | None, end: float | None, seconds: float, suspended: float | None, off: float
 ) -> str:
     """What of a row's times cannot be, though how long it ran is known."""
-    if backwards(start, end, local=local):
+    if backwards(start, end, off):
         return "it ends before it starts: a clock was set? what it ran for is counted"
+    if why := longer(start, end, seconds, off):
+        return f"{why}: is fleet.yaml's timezone that of the dump?"
     if suspended is None:
         return ""
-    return unexplained(start, end, seconds, suspended, local=local)
+    return unexplained(start, end, seconds, suspended, off)
 
 
 def _nodes_odd(row: Row) -> str:

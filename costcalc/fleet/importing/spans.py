@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-#: clocks round, and of a local time summer time may have begun or ended in between
+from datetime import datetime, tzinfo
+
+#: clocks round; and a local time may be of either hour where summer time ends
 ROUNDED, SUMMER = 2.0, 3602.0
+_HOUR = 3600.0
 
 
-def backwards(start: float | None, end: float | None, *, local: bool) -> bool:
-    """Whether an attempt ends before it starts, by more than its clock may be off.
+def slack(zone: tzinfo | None, *times: float | None) -> float:
+    """By how many seconds times may be off: by an hour where clocks in ``zone`` are just set.
 
-    >>> backwards(7200.0, 3600.0, local=False), backwards(7200.0, 3600.0, local=True)
+    ``zone`` None: the times are absolute.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> slack(ZoneInfo("Europe/Berlin"), 1792890000.0), slack(None, 1792890000.0)
+    (3602.0, 2.0)
+    """
+    for at in times if zone is not None else ():
+        if at is not None:
+            around = [datetime.fromtimestamp(at + d, zone).utcoffset() for d in (-_HOUR, _HOUR)]
+            if around[0] != around[1]:
+                return SUMMER
+    return ROUNDED
+
+
+def backwards(start: float | None, end: float | None, off: float) -> bool:
+    """Whether an attempt ends before it starts, by more than its clock may be ``off``.
+
+    >>> backwards(7200.0, 3600.0, 2.0), backwards(7200.0, 3600.0, 3602.0)
     (True, False)
     """
-    slack = SUMMER if local else ROUNDED
-    return start is not None and end is not None and end < start - slack
+    return start is not None and end is not None and end < start - off
 
 
-def longer(start: float | None, end: float | None, seconds: float, *, local: bool) -> str:
+def longer(start: float | None, end: float | None, seconds: float, off: float) -> str:
     """How an attempt ran for longer than from its start to its end; empty where it did not.
 
-    >>> longer(0.0, 3600.0, 36000.0, local=True)
+    >>> longer(0.0, 3600.0, 36000.0, 3602.0)
     'it ran for 36,000 s, and from its start to its end are 3,600 s'
     """
-    if start is None or end is None or end < start:
-        return ""
-    slack = SUMMER if local else ROUNDED
-    if seconds <= end - start + slack:
+    if start is None or end is None or end < start or seconds <= end - start + off:
         return ""
     return f"it ran for {seconds:,.0f} s, and from its start to its end are {end - start:,.0f} s"
 
 
 def unexplained(
-    start: float | None, end: float | None, seconds: float, suspended: float, *, local: bool
+    start: float | None, end: float | None, seconds: float, suspended: float, off: float
 ) -> str:
-    """How much of an attempt's span it neither ran nor was suspended; empty where it is none.
+    """How an attempt neither ran nor was suspended for all of its span; empty where it was.
 
-    >>> unexplained(0.0, 36000.0, 60.0, 0.0, local=False)
+    >>> unexplained(0.0, 36000.0, 60.0, 0.0, 2.0)
     'it ran for less than from its start to its end, and was not suspended'
     """
-    if start is None or end is None:
-        return ""
-    slack = SUMMER if local else ROUNDED
-    if end - start - seconds - suspended <= slack:
+    if start is None or end is None or end - start - seconds - suspended <= off:
         return ""
     return "it ran for less than from its start to its end, and was not suspended"

@@ -106,20 +106,6 @@ def _parts(item: str) -> tuple[str, str, str]:
     return name, kind, "" if first.isdecimal() or kind.isdecimal() else "1"
 
 
-def unread(tres: str) -> str:
-    """The first item that names accelerators and gives no number of them; empty where all do.
-
-    >>> unread("gres/gpu=-4,node=1"), unread("gres/gpu:a100=4,gres/gpumem=9G,cpu=x")
-    ('gres/gpu=-4', '')
-    """
-    for item in tres.split(","):
-        key, _, amount = item.strip().partition("=")
-        name = key.removeprefix("gres/").partition(":")[0]
-        if key.startswith("gres/") and name in ("gpu", *OTHERS, *SHARES) and number(amount) is None:
-            return item.strip()
-    return ""
-
-
 def disagreeing(tres: str) -> str:
     """How the types of accelerators are more than all of them; empty where they are not.
 
