@@ -123,12 +123,14 @@ _MIG = re.compile(
 
 # Boards that names of virtual GPUs say in their own way, and names that are others' otherwise.
 # Source: NVIDIA, Virtual GPU Software User Guide, virtual GPU types,
-# https://docs.nvidia.com/vgpu/latest/grid-vgpu-user-guide/.
+# https://docs.nvidia.com/vgpu/latest/grid-vgpu-user-guide/, and its tables of peer-to-peer
+# transfers for Hopper, as of 2026-11.
 _VIRTUAL = {
     "a100": "a100-pcie-40", "a100x": "a100-sxm4-40", "a100d": "a100-pcie-80",
     "a100dx": "a100-sxm4-80", "a800": "a800-pcie-40", "a800d": "a800-pcie-80",
     "a800dx": "a800-sxm4-80", "a30x": "a30x", "h100": "h100-pcie-80", "h100xm": "h100-sxm5-80",
-    "h100l": "h100-nvl-94", "h800": "h800-pcie-80", "h800xm": "h800-sxm5-80",
+    "h100l": "h100-nvl-94", "h100xl": "h100-sxm5-94", "h100xs": "h100-sxm5-64",
+    "h20": "h20-96", "h20x": "h20-141", "h800": "h800-pcie-80", "h800xm": "h800-sxm5-80",
     "h200": "h200-nvl-141", "h200x": "h200-sxm-141", "v100": "v100-pcie-16",
     "v100x": "v100-sxm2-16", "v100d": "v100-pcie-32", "v100dx": "v100-sxm2-32",
     "v100l": "v100-fhhl-16", "v100s": "v100s-pcie-32", "p100": "p100-pcie-16",

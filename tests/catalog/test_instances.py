@@ -25,6 +25,9 @@ from costcalc.catalog.accelerator import find as accelerator
         ("tpu7x-standard-4t", "tpu-v7", 4),
         ("Standard_NCC40ads_H100_v5", "h100-nvl-94", 1),
         ("NC24s_v2", "p100-pcie-16", 4),
+        ("Standard_NC288lds_xl_RTXPRO6000BSE_v6", "rtx-pro-6000-server", 2),
+        ("ND96isrf_H200_v5", "h200-sxm-141", 8),
+        ("Standard_ND128isrG5_GB300_v6", "gb300", 4),
         ("BM.GPU.H100.8", "h100-sxm5-80", 8),  # of the catalogue of prices
         ("p5.48xlarge", "h100-sxm5-80", 8),  # a host file
     ],

@@ -110,6 +110,9 @@ def test_a_name_that_is_none_is_told_those_like_it(name, near):
         # NVIDIA's virtual GPU types: D is twice the memory, X and XM the SXM boards
         ("GRID A100-10C", Mig("a100-pcie-40", 0, 10), "a100-pcie-40"),
         ("GRID A100DX-20C", Mig("a100-sxm4-80", 0, 20), "a100-sxm4-80"),
+        ("NVIDIA H100XL-47C", Mig("h100-sxm5-94", 0, 47), "h100-sxm5-94"),
+        ("H20-48C", Mig("h20-96", 0, 48), "h20-96"),
+        ("H20X-141C", Mig("h20-141", 0, 141), "h20-141"),
         ("NVIDIA H100XM-80C", Mig("h100-sxm5-80", 0, 80), "h100-sxm5-80"),
         ("GRID V100D-8Q", Mig("v100-pcie-32", 0, 8), "v100-pcie-32"),
         ("NVIDIA A40-8Q", Mig("a40", 0, 8), "a40"),
