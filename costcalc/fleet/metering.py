@@ -73,8 +73,7 @@ def read_meters(
         out = [one for one in batch if isinstance(one, Refused)]
         told = [one for one in batch if isinstance(one, Reading)]
         with ledger.writing() as connection:
-            for one in told:
-                _keep(connection, one, number)
+            out += [less for one in told if (less := _keep(connection, one, number)) is not None]
             _days(connection, [one for one in batch if isinstance(one, NodeDay)], number)
             facts = _of_jobs(connection, told)
             priced = pricing.rows(with_readings(connection, facts))
@@ -86,8 +85,11 @@ def read_meters(
     return taken
 
 
-def _keep(connection: Connection, one: Reading, number: int) -> None:
-    """Write a reading, unless the ledger has it; an earlier one of the same meter is superseded."""
+def _keep(connection: Connection, one: Reading, number: int) -> Refused | None:
+    """Write a reading, unless the ledger has it; an earlier one of the same meter is superseded.
+
+    One that saw less of the job does not: it is older, or of a part of it.
+    """
     same = and_(
         readings.c.cluster == one.cluster,
         readings.c.job == one.job,
@@ -102,7 +104,12 @@ def _keep(connection: Connection, one: Reading, number: int) -> None:
     }  # fmt: skip
     if before is not None:
         if before.current and all(getattr(before, name) == v for name, v in values.items()):
-            return
+            return None
+        had, has = before.seconds or 0.0, one.seconds or 0.0
+        if before.current and (before.joules is not None) and (one.joules is None or has < had):
+            less = "no energy" if one.joules is None else f"{has:.0f} s of it"
+            why = f"it says {less}, and the ledger has {had:.0f} s by {one.meter}, which are kept"
+            return Refused(line=None, row=one.job, why=why)
         connection.execute(update(readings).where(same).values(current=False))
     connection.execute(
         insert(readings).values(
@@ -117,17 +124,23 @@ def _keep(connection: Connection, one: Reading, number: int) -> None:
             import_id=number,
         )
     )
+    return None
 
 
 def _days(connection: Connection, days: Sequence[NodeDay], number: int) -> None:
     """Write nodes' days; one that is looked at again takes the place of what was seen before.
 
-    One of no seconds takes back what was seen.
+    One of no seconds takes back what was seen; one that saw less of the day than was seen before,
+    as when a server has let go of a part of it, does not.
     """
     last = {(one.cluster, one.node, one.at): one for one in days}
-    for one in last.values():
+    for key, one in list(last.items()):
         same = (meters.c.cluster, meters.c.node, meters.c.at)
-        where = [c == v for c, v in zip(same, (one.cluster, one.node, one.at), strict=True)]
+        where = [c == v for c, v in zip(same, key, strict=True)]
+        before = connection.execute(select(meters.c.seconds).where(*where)).scalar()
+        if before is not None and 0 < one.seconds < before:
+            del last[key]
+            continue
         connection.execute(delete(meters).where(*where))
     rows = [{**asdict(one), "import_id": number} for one in last.values() if one.seconds]
     if rows:

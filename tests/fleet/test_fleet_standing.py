@@ -18,8 +18,8 @@ from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import lsf, pbs
 from costcalc.fleet.importing.slurm import Reading, attempts
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.metering import NodeDay, read_meters
 from costcalc.fleet.metering import Reading as Meter
-from costcalc.fleet.metering import read_meters
 from costcalc.fleet.taking import Taken, take
 
 
@@ -438,3 +438,46 @@ def test_an_import_that_was_made_again_is_finished(ledger: Ledger) -> None:
     assert check(ledger).unfinished == ["a.txt"]
     take(ledger, cluster(), read_dump(line()), source="slurm", name="a.txt")
     assert check(ledger).unfinished == []
+
+
+# --- meters that saw less ------------------------------------------------------------------------
+
+
+def report(joules: float | None, seconds: float) -> Iterator[Meter]:
+    yield Meter(
+        source="report", cluster="", job="1", meter="costcalc track: NVML", scope="boards",
+        joules=joules, seconds=seconds,
+    )  # fmt: skip
+
+
+def test_a_report_that_saw_less_of_the_job_does_not_supersede(ledger: Ledger) -> None:
+    """4 boards of 300 W for 2 h are 2.4 kWh; the report was written before, at 100 W after 1 h."""
+    imported(ledger, cluster(), line())
+    read_meters(ledger, cluster(), report(4 * 300 * 7200.0, 7200.0), source="reports", name="x")
+    for joules, seconds, says in (
+        (4 * 100 * 3600.0, 3600.0, "3600 s of it"),
+        (None, 9.0, "no energy"),
+    ):
+        taken = read_meters(ledger, cluster(), report(joules, seconds), source="reports", name="x")
+        assert [(one.row, one.why) for one in taken.shown] == [
+            ("1", f"it says {says}, and the ledger has 7200 s by costcalc track: NVML, "
+                  "which are kept")
+        ]  # fmt: skip
+        assert [row.metered for row in rows(ledger)] == [pytest.approx(2.4)]
+    # as much of it is a correction
+    read_meters(ledger, cluster(), report(4 * 200 * 7200.0, 7200.0), source="reports", name="x")
+    assert [row.metered for row in rows(ledger)] == [pytest.approx(1.6)]
+
+
+def test_a_day_of_which_a_server_has_let_go_a_part_is_kept(ledger: Ledger) -> None:
+    """24 kWh of a day, then 12 of its half; and 25 of all of it again."""
+
+    def day(joules: float, seconds: float) -> Iterator[NodeDay]:
+        yield NodeDay(
+            cluster="c", node="gpu01", partition="gpu", at=1_791_158_400.0, meter="ipmi",
+            joules=joules * 3.6e6, given=0.0, seconds=seconds,
+        )  # fmt: skip
+
+    for joules, seconds, said in ((24, 86_400, "24.0"), (12, 43_200, "24.0"), (25, 86_400, "25.0")):
+        read_meters(ledger, cluster(), day(joules, seconds), source="prometheus", name="x")
+        assert check(ledger).nodes.startswith(f"meters of 1 node: {said} kWh")
