@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import ColumnElement, RowMapping, or_, select
@@ -20,19 +20,17 @@ from costcalc.fleet.tables import jobs, kinds
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
+from costcalc.report.tools import COVERED, LEDGERS, PART
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Figure, Report
 
-_TOOLS = {"slurm": "Slurm accounting", "lsf": "LSF accounting", "pbs": "PBS accounting",
-          "kubernetes": "Kubernetes", "report": "costcalc track"}  # fmt: skip
-_COVERS = {
-    "node": "the nodes, by {meter}",
-    "boards": "the boards, by {meter}; their hosts are modelled",
-    None: "nothing: no meter; all energy is modelled",
-}
 #: what stands between the number of a whole job and that of a part: 12_3, 12+1, 12[3]
 _MARKS = ("_", "+", "[")
+EACH = 100  # attempts that are a run of the report each
+_ALIKE = (
+    "kind", "device", "devices", "source", "scope", "meter", "part", "grid", "hourly", "why",
+)  # fmt: skip
 SHOWN = 4  # parts that a paragraph names
 #: a mean power below this share of a board's rating is asked about
 LOW = 0.5
@@ -117,23 +115,39 @@ def full(ledger: Ledger, rows: Sequence[RowMapping], *, identify: bool = False) 
     with ledger.reading() as connection:
         asked = select(kinds.c.id, kinds.c.run).where(kinds.c.id.in_({r["kind"] for r in known}))
         runs = {row.id: json.loads(row.run) for row in connection.execute(asked)}
-    made = [_one(row, runs[row["kind"]], identify=identify) for row in known]
+    made = [_one(some, runs[some[0]["kind"]], identify=identify) for some in _alike(known)]
     first, *others = parts(rows)
     several = f"{first} and {number_of(len(others), 'other part')}" if others else first
     name = f"job {several}" if identify else "a job of the ledger"
     return made[0] if len(made) == 1 else merge([("", one) for one in made], name=name)
 
 
-def _one(row: RowMapping, run: Mapping[str, Any], *, identify: bool) -> Report:
-    tool = _TOOLS.get(row["source"], row["source"])
+def _alike(rows: Sequence[RowMapping]) -> Iterable[Sequence[RowMapping]]:
+    """Attempts that are one run of the report: each, or of very many those that differ in time
+    alone, for a report is to be read.
+    """
+    if len(rows) <= EACH:
+        return [[row] for row in rows]
+    found: dict[tuple[object, ...], list[RowMapping]] = {}
+    for row in rows:
+        found.setdefault((row["state"] in WASTED, *(row[name] for name in _ALIKE)), []).append(row)
+    return found.values()
+
+
+def _one(rows: Sequence[RowMapping], run: Mapping[str, Any], *, identify: bool) -> Report:
+    row, several = rows[0], len(rows) > 1
+    tool = LEDGERS[row["source"]]
     label = f"{row['name'] or 'job'} {row['job']}" if identify else "a job of the ledger"
+    hours = sum(one["device_hours"] for one in rows)
+    metered = sum(one["metered"] or 0.0 for one in rows)
+    together = f"{len(rows):,} attempts that differ in time alone are one run" if several else ""
     recorded = Recorded(
-        key=f"{row['cluster']}:{row['job']}:{row['attempt']}",
-        name=label,
-        hours=row["seconds"] / 3600,
+        key=" ".join(f"{one['cluster']}:{one['job']}:{one['attempt']}" for one in rows),
+        name=f"{label} and {len(rows) - 1:,} more" if several else label,
+        hours=sum(one["seconds"] for one in rows) / 3600,
         devices=row["devices"],
-        device_hours=row["device_hours"],
-        energy_it=row["metered"] if row["scope"] == "node" else None,
+        device_hours=hours,
+        energy_it=metered if row["scope"] == "node" else None,
         role="failed" if row["state"] in WASTED else "final",
         hardware=row["device"],
     )
@@ -142,9 +156,13 @@ def _one(row: RowMapping, run: Mapping[str, Any], *, identify: bool) -> Report:
         name="Jobs of a cluster",
         tool=tool,
         version=None,
-        boundary=_COVERS[row["scope"]].format(meter=row["meter"]) + _shared(row),
-        costing=Costing(changes=_changes(row, run)),
-        warnings=[*_lacking(row), *([row["why"]] if row["why"] else [])],
+        boundary=COVERED[row["scope"]].format(meter=row["meter"]) + _shared(row),
+        costing=Costing(changes=_changes(row, run, metered * 1000 / hours)),
+        warnings=[
+            *_lacking(row),
+            *([together] if together else []),
+            *([row["why"]] if row["why"] else []),
+        ],
     )
 
 
@@ -161,16 +179,16 @@ def _shared(row: RowMapping) -> str:
     """That of its nodes' meter a job has its devices' part."""
     if row["part"] is None or row["part"] >= 1:
         return ""
-    return f"; {percent(row['part'])} of what it says, as of their devices"
+    return PART.format(part=percent(row["part"]))
 
 
-def _changes(row: RowMapping, run: Mapping[str, Any]) -> dict[str, object]:
+def _changes(row: RowMapping, run: Mapping[str, Any], watts: float) -> dict[str, object]:
     """The keys of the kind's run file, with what is the job's own in them."""
     changes = dict(_flat({k: v for k, v in run.items() if k not in ("name", "measured")}))
     for own in ("hardware.accelerator", "hardware.count", "hardware.share"):
         changes.pop(own, None)
     if row["scope"] == "boards":
-        changes["hardware.board_power"] = f"{row['metered'] * 1000 / row['device_hours']!r} W"
+        changes["hardware.board_power"] = f"{watts!r} W"
     if "site.grid" in changes and row["grid"] is not None:
         changes["site.grid"] = f"{row['grid']!r} gCO2e/kWh"
     return changes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
@@ -14,7 +16,32 @@ BOUNDARIES = {
     "the same nodes drew",
     **dict.fromkeys(("nvidia-smi", "dcgmi", "Weights & Biases", "MLflow", "Zeus"), BOARDS),
 }
+#: what a fleet's ledger says of a job's energy: which of its meters it is by, and which part of it
+LEDGERS = {
+    source: f"a fleet's ledger, of {name}"
+    for source, name in {
+        "slurm": "Slurm", "lsf": "LSF", "pbs": "PBS", "kubernetes": "Kubernetes",
+        "report": "costcalc track",
+    }.items()
+}  # fmt: skip
+COVERED = {
+    "node": "the nodes, by {meter}",
+    "boards": "the boards, by {meter}; their hosts are modelled",
+    None: "nothing: no meter; all energy is modelled",
+}
+PART = "; {part} of what it says, as of their devices"
 #: tools whose meters see the boards alone
 BOARDS_ONLY = frozenset(name for name, what in BOUNDARIES.items() if what == BOARDS)
 #: and whole nodes, which other jobs may share: what one job's devices drew is not known of them
-NODES = frozenset({SLURM})
+NODES = frozenset({SLURM, *LEDGERS.values()})
+
+
+def covered(what: str) -> bool:
+    """Whether a text is what a ledger says of a job's energy.
+
+    >>> covered("the nodes, by IPMI; 50 % of what it says, as of their devices"), covered("a plug")
+    (True, False)
+    """
+    parts = "(?:" + re.escape(PART).replace(re.escape("{part}"), r"[\d.]+ %") + ")?"
+    texts = (re.escape(one).replace(re.escape("{meter}"), "[^;]+") for one in COVERED.values())
+    return any(re.fullmatch(text + parts, what) for text in texts)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
 from costcalc.report.meters import components, number, section
-from costcalc.report.tools import BOUNDARIES
+from costcalc.report.tools import BOUNDARIES, LEDGERS, covered
 from costcalc.report.unprofiled import is_unprofiled
 from costcalc.report.whole import text
 
@@ -108,7 +108,7 @@ _MEASUREMENT: dict[str, object] = {
     "duplicate_nodes?": [WHOLE],
 }
 _HARDWARE = {"name": _maybe(WORDS), "nodes": WHOLE, "count": _maybe(AMOUNT)}
-_TOOL = {"name": _one_of(*BOUNDARIES), "version": _maybe(WORDS), "what": WORDS}
+_TOOL = {"name": _one_of(*BOUNDARIES, *LEDGERS.values()), "version": _maybe(WORDS), "what": WORDS}
 _PARTS = dict.fromkeys(("cpu?", "gpu?", "ram?"), AMOUNT)
 _WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
 _ROW: dict[str, object] = {
@@ -152,6 +152,8 @@ def discrepancies(report: Report) -> Iterator[str]:
 
 def _of_the_tool(told: Mapping[str, object]) -> Iterator[str]:
     """What a tool's energy covers is what that tool meters, and no more."""
+    if told.get("name") in LEDGERS.values() and not covered(str(told.get("what"))):
+        yield f"details.imported.what: {text(told.get('what'))}; a ledger says which meter it is"
     what = BOUNDARIES[str(told.get("name"))] if told.get("name") in BOUNDARIES else None
     if what is not None and told.get("what") != what:
         yield f"details.imported.what: {text(told.get('what'))}; {told.get('name')} meters {what}"

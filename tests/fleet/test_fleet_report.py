@@ -13,10 +13,11 @@ import pytest
 from fleet_byhand import FLEET, cluster, imported, line, memory, rows, total
 
 from costcalc.base.errors import InputError
+from costcalc.base.writing import digest
 from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
-from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
+from costcalc.fleet.job import attempts, differs, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
@@ -238,6 +239,12 @@ def test_a_job_is_a_report_that_verifies_and_equals_its_row(
     for name in ("device_hours", "cost", "energy", "carbon_total", "water"):
         assert made["results"][name]["value"] == pytest.approx(getattr(row, name), rel=1e-9)
     assert "anna" not in json.dumps(made)
+    made["details"]["imported"]["what"] = "the plug, as auditors read it"
+    made["digest"] = digest(made)
+    path.write_text(json.dumps(made))
+    assert "the plug, as auditors read it; a ledger says which meter it is" in (
+        "\n".join(verify(path).lines())
+    )
     assert made["runs"][0]["role"] == "final"
 
 
@@ -302,6 +309,32 @@ def test_a_heterogeneous_job_is_the_sum_of_its_components(
             "This part of a job, 93+1, held 2.00 × a100-sxm4-40 for 2.00 hours "
             "(4.00 device-hours); 2.00 USD; "
         )
+
+
+@pytest.mark.parametrize("plugin", ["exclusive", "boards"])
+def test_a_report_of_very_many_tasks_can_be_read(
+    ledger: Ledger, plugin: str, tmp_path: Path
+) -> None:
+    """Tasks that differ in time alone are one run of it; its sums are the ledger's."""
+    of = cluster(FLEET.replace("nodes: 2, plugin: exclusive", f"nodes: 2, plugin: {plugin}"))
+    lines = [
+        line(JobID=f"10_{n}", JobIDRaw=str(10 + n), ElapsedRaw=str(3600 + n),
+             State="FAILED" if n % 3 == 0 else "COMPLETED",
+             ConsumedEnergyRaw=str(7_200_000 + 1000 * n) if n % 2 else "")
+        for n in range(120)
+    ]  # fmt: skip
+    imported(ledger, of, *lines)
+    found = attempts(ledger, "10")
+    made = full(ledger, found)
+    assert len(made["runs"]) == 4  # failed or not, metered or not
+    assert "40 attempts that differ in time alone are one run" in " ".join(made["warnings"])
+    for name in ("device_hours", "cost", "energy", "carbon_total", "water"):
+        whole = sum(row[name] for row in found)
+        assert made["results"][name]["value"] == pytest.approx(whole, rel=1e-9)
+    assert differs(made, found) == []
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(made))
+    assert verify(path).holds
 
 
 def test_what_is_odd_of_a_job_is_in_its_report(ledger: Ledger, tmp_path: Path) -> None:

@@ -380,7 +380,9 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
         "imported",
         lambda made: made["details"]["imported"].update(name="an auditor's meter"),
         "details.imported.name: expected one of CodeCarbon, carbontracker, Slurm accounting, "
-        "nvidia-smi, dcgmi, Weights & Biases, MLflow, Zeus; got an auditor's meter",
+        "nvidia-smi, dcgmi, Weights & Biases, MLflow, Zeus, a fleet's ledger, of Slurm, a fleet's "
+        "ledger, of LSF, a fleet's ledger, of PBS, a fleet's ledger, of Kubernetes, a fleet's "
+        "ledger, of costcalc track; got an auditor's meter",
     ),
     "what a tool meters": (
         "costed",
