@@ -15,18 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fleet_byhand import cluster, dump, imported, line, memory, rows, told, total
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory, rows, told, total
 
 from costcalc.base.errors import InputError
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.month import of_period
 from costcalc.fleet.summary import summed
 from costcalc.fleet.taking import take
+from costcalc.fleet.told import plain
 
 pytestmark = pytest.mark.frameworks
 NAMES = (
     "costcalc_one", "costcalc_two", "costcalc_three", "costcalc_four", "costcalc_old",
-    "costcalc_counters",
+    "costcalc_counters", "costcalc_month",
 )  # fmt: skip
 
 
@@ -129,6 +131,37 @@ def test_it_answers_as_sqlite_does(server: Server) -> None:
                 assert b.figures[name].low == pytest.approx(figure.low, rel=1e-6)
         whole = sums[1].total.figures["cost"].value
         assert whole == pytest.approx(total(rows(other), "cost"), rel=1e-9)
+
+
+def test_a_month_with_its_idle_nodes_is_that_of_sqlite(server: Server, tmp_path: Path) -> None:
+    """Charges, the grid's hours and those that it lacks, a forecast: one answer, to 1e-9."""
+    hours = "\n".join(f"2026-10-05T{hour:02d}:00Z,{100 + 40 * hour}" for hour in range(8, 12))
+    (tmp_path / "grid.csv").write_text(f"time,carbon intensity (average)\n{hours}\n")
+    text = (
+        FLEET + "idle: {pays: shared, node_power: 1600 W}\nbudgets: [{cost: 9 kUSD}]\n"
+        "grid: {hourly: grid.csv, market: 20 gCO2e/kWh}\n"
+    )
+    here = cluster(text, tmp_path)
+    late = {"Start": "2026-10-06T10:00:00", "End": "2026-10-06T12:00:00"}
+    with memory() as one, Ledger.open(server.url("costcalc_month"), create=True) as other:
+        made = []
+        for ledger in (one, other):
+            imported(ledger, here, *LINES, line(JobID="99", **late))
+            made.append(plain(of_period(ledger, here, "2026-10")))
+    assert made[0]["total"]["carbon_by_grid_hours"]["jobs_by_year"] == 1.0  # type: ignore[index]
+    assert made[0]["charges"]
+    assert list(_numbers(made[1])) == [pytest.approx(n, rel=1e-9) for n in _numbers(made[0])]
+
+
+def _numbers(told: object) -> Iterator[float]:
+    """Every number of a report, in its order."""
+    if isinstance(told, Mapping):
+        told = list(told.values())
+    if isinstance(told, (list, tuple)):
+        for item in told:
+            yield from _numbers(item)
+    elif isinstance(told, (int, float)):
+        yield float(told)
 
 
 def test_a_ledger_that_is_not_there(server: Server) -> None:
