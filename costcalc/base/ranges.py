@@ -102,7 +102,7 @@ def draw(assumption: Assumption, number: int = DRAWS) -> Number:
     return _drawn(assumption.key, value, assumption.low, assumption.high, number)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=64)
 def _drawn(key: str, value: float, low: float, high: float, number: int) -> Array:
     z = normals(key, number)
     below, above = np.log(value / low) / Z95, np.log(high / value) / Z95
@@ -179,7 +179,7 @@ def drivers(
     return found
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=8)
 def _directions(keys: tuple[str, ...], number: int) -> Array:
     """The draws of each key as a column, centred and of unit length."""
     drawn = np.array([normals(key, number) for key in keys])

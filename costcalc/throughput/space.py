@@ -199,7 +199,7 @@ def _inner(q: Question) -> Floats:
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=12)
 def pruned(q: Question) -> Floats:
     """Every layout of a question, a column each of :data:`COLUMNS`; the same order every time."""
     parts = list(chunks(q))
