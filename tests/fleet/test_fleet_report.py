@@ -7,10 +7,11 @@ import io
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleet_byhand import FLEET, cluster, imported, line, memory, rows, total
+from fleet_byhand import FLEET, cluster, imported, line, memory, rows, told, total
 
 from costcalc.base.errors import InputError
 from costcalc.base.writing import digest
@@ -21,6 +22,7 @@ from costcalc.fleet.job import attempts, differs, full, not_reported, paragraph,
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
+from costcalc.fleet.taking import take
 from costcalc.fleet.told import html, plain, wastes
 from costcalc.report.check import verify
 
@@ -495,3 +497,18 @@ def test_shards_that_fleet_yaml_counts_are_no_riddle(ledger: Ledger) -> None:
     imported(ledger, cluster(text), line(AllocTRES="gres/shard=2,node=1"))
     (row,) = rows(ledger)
     assert (row.devices, row.why) == (0.5, None)
+
+
+@pytest.mark.parametrize("source", ["slurm", "lsf", "pbs", "kubernetes"])
+@pytest.mark.parametrize("joules", ["", "18000000"])
+def test_a_report_of_each_scheduler_verifies(tmp_path: Path, source: str, joules: str) -> None:
+    """Also one of a half of its node's meter."""
+    of = cluster(FLEET.replace(", plugin: exclusive", ""))
+    with memory() as made:
+        facts = [replace(one, source=source) for one in told(line(ConsumedEnergyRaw=joules))]
+        take(made, of, facts, source=source, name="x")
+        report = full(made, attempts(made, "1"))
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(report))
+    verdict = verify(path)
+    assert verdict.holds, verdict.lines()
