@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
+LOWER_BOUND = "which is a lower bound"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {
@@ -30,6 +31,12 @@ COVERED = {
     None: "nothing: no meter; all energy is modelled",
 }
 PART = "; {part} of what it says, as of their devices"
+#: what of a run not all of them record, and which do
+RECORDED = {
+    "pue": ("CodeCarbon", "carbontracker"),
+    "grid": ("CodeCarbon", "carbontracker"),
+    **dict.fromkeys(("place", "parts", "began", "machine"), ("CodeCarbon",)),
+}
 #: tools whose meters see the boards alone
 BOARDS_ONLY = frozenset(name for name, what in BOUNDARIES.items() if what == BOARDS)
 #: and whole nodes, which other jobs may share: what one job's devices drew is not known of them

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, cast, get_args
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
 from costcalc.report.meters import components, number, section
-from costcalc.report.tools import BOUNDARIES, LEDGERS, covered
+from costcalc.report.tools import (
+    BOARDS,
+    BOARDS_ONLY,
+    BOUNDARIES,
+    LEDGERS,
+    LOWER_BOUND,
+    RECORDED,
+    covered,
+)
 from costcalc.report.unprofiled import is_unprofiled
 from costcalc.report.whole import text
 
@@ -140,23 +148,34 @@ def discrepancies(report: Report) -> Iterator[str]:
     elif "imported" in details and report["run"]:
         shape = {**_TOOL, "warnings": [WORDS]}
         yield from _unlike(details["imported"], shape, "details.imported")
-        yield from _of_the_tool(section(details, "imported"))
+        yield from _of_the_tool(report, section(details, "imported").get("warnings"))
         yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), "parts?": _PARTS, **_WHEN})
     elif "imported" in details:
         yield from _unlike(details["imported"], _TOOL, "details.imported")
-        yield from _of_the_tool(section(details, "imported"))
+        yield from _of_the_tool(report, report.get("warnings"))
         yield from _unlike(report.get("warnings"), [WORDS], "warnings")
         for index, run in enumerate(report.get("runs") or ()):
             yield from _unlike(run, _ROW, f"runs[{index}]")
 
 
-def _of_the_tool(told: Mapping[str, object]) -> Iterator[str]:
-    """What a tool's energy covers is what that tool meters, and no more."""
-    if told.get("name") in LEDGERS.values() and not covered(str(told.get("what"))):
+def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
+    """A tool's energy covers what that tool meters; it records what it does, and is warned of."""
+    told = section(report, "details", "imported")
+    name, what = str(told.get("name")), BOUNDARIES.get(str(told.get("name")))
+    if name in LEDGERS.values() and not covered(str(told.get("what"))):
         yield f"details.imported.what: {text(told.get('what'))}; a ledger says which meter it is"
-    what = BOUNDARIES[str(told.get("name"))] if told.get("name") in BOUNDARIES else None
     if what is not None and told.get("what") != what:
-        yield f"details.imported.what: {text(told.get('what'))}; {told.get('name')} meters {what}"
+        yield f"details.imported.what: {text(told.get('what'))}; {name} meters {what}"
+    for index, run in enumerate(report.get("runs") or ()):
+        for key, by in RECORDED.items():
+            if name in BOUNDARIES and name not in by and section(run).get(key) is not None:
+                yield f"runs[{index}].{key}: {text(section(run)[key])}; {name} records none"
+    notes = [str(note) for note in warnings] if isinstance(warnings, list) else []
+    if name in BOARDS_ONLY and f"energy: {BOARDS}" not in notes:
+        yield f"warnings: lack that the energy is that of {BOARDS}"
+    gaps = number(section(report, "measurement").get("gaps"))
+    if gaps and not any(LOWER_BOUND in note for note in notes):
+        yield f"warnings: lack that the energy is a lower bound; {gaps:.3g} was not sampled"
 
 
 def _of_runs(report: Report, shape: Mapping[str, object]) -> Iterator[str]:

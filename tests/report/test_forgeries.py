@@ -17,6 +17,7 @@ from costcalc.base import writing
 from costcalc.base.document import Document
 from costcalc.report.check import _again, _closure, verify
 from costcalc.report.files import schema_problems, text
+from costcalc.report.importing import nvidia_smi
 from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.costed import Costing
@@ -236,6 +237,14 @@ def costed() -> Report:
     return dict(recorded([row], name="n", **CODECARBON, costing=place))
 
 
+def boards() -> Report:
+    """A log of one board that says 300 W, for 90 of 100 s nothing."""
+    rows = [f"2026/11/27 10:00:{s:02d}.000, 0, NVIDIA A100-SXM4-80GB, 300 W\n" for s in range(11)]
+    later = "2026/11/27 10:01:40.000, 0, NVIDIA A100-SXM4-80GB, 300 W\n"
+    head = "timestamp, index, name, power.draw [W]\n"
+    return dict(nvidia_smi.read(f"{head}{''.join(rows)}{later}", "gpu.csv"))
+
+
 def unprofiled() -> Report:
     """Two hours of 300 W of a board that no profile describes: 0.6 kWh, and nobody saw the host."""
     run = {"model": {"preset": "gpt2"}, "site": {"region": "FR"}}
@@ -253,6 +262,7 @@ def of_kind(kind: str, estimate: Report) -> Report:
         "stages": lambda: costcalc.estimate(stages).to_dict(),
         "imported": imported,
         "costed": costed,
+        "boards": boards,
         "unprofiled": unprofiled,
     }
     return others[kind]() if kind in others else made_kind(kind)
@@ -260,7 +270,18 @@ def of_kind(kind: str, estimate: Report) -> Report:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    "kind", ["estimate", "stages", "merged", "imported", "costed", "typed", "tracked", "unprofiled"]
+    "kind",
+    [
+        "estimate",
+        "stages",
+        "merged",
+        "imported",
+        "costed",
+        "boards",
+        "typed",
+        "tracked",
+        "unprofiled",
+    ],
 )
 def test_an_edit_of_any_leaf_is_found(kind: str, seed: int, estimate: Report) -> None:
     """Of what costcalc calculates any, of what was measured any that follows from the rest."""
@@ -383,6 +404,32 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
         "nvidia-smi, dcgmi, Weights & Biases, MLflow, Zeus, a fleet's ledger, of Slurm, a fleet's "
         "ledger, of LSF, a fleet's ledger, of PBS, a fleet's ledger, of Kubernetes, a fleet's "
         "ledger, of costcalc track; got an auditor's meter",
+    ),
+    "a PUE that the tool does not record": (
+        "boards",
+        lambda made: made["runs"][0].update(pue=1.0),
+        "runs[0].pue: 1; nvidia-smi records none",
+    ),
+    "a grid that the tool does not record": (
+        "boards",
+        lambda made: made["runs"][0].update(grid=5.0),
+        "runs[0].grid: 5; nvidia-smi records none",
+    ),
+    "a place that the tool does not record": (
+        "boards",
+        lambda made: made["runs"][0].update(place="Sweden"),
+        "runs[0].place: Sweden; nvidia-smi records none",
+    ),
+    "that a meter saw the boards alone": (
+        "boards",
+        lambda made: made["warnings"].pop(0),
+        "warnings: lack that the energy is that of the boards, as their driver reports their "
+        "power; not the host, nor cooling",
+    ),
+    "that a log has gaps": (
+        "boards",
+        lambda made: made["warnings"].pop(1),
+        "warnings: lack that the energy is a lower bound; 0.9 was not sampled",
     ),
     "what a tool meters": (
         "costed",

@@ -18,7 +18,7 @@ from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import refuse
 from costcalc.report.importing.costed import Costing
-from costcalc.report.tools import BOARDS
+from costcalc.report.tools import BOARDS, LOWER_BOUND
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -133,7 +133,7 @@ def of_samples(
         longest = max(one.gaps for one in metered)
         notes.append(
             f"nothing was sampled for {100 * gaps:.2g} % of the time (up to {longest:,.0f} s a "
-            "device): that energy is not in the figure, which is a lower bound"
+            f"device): that energy is not in the figure, {LOWER_BOUND}"
         )
     dropped = sum(one.dropped for one in devices.values())
     if dropped:
