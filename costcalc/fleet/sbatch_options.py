@@ -55,7 +55,7 @@ _ALIASES = {
 #: variables whose option has another name than their own
 _VARIABLES = {
     "SBATCH_ARRAY_INX": "array", "SBATCH_TIMELIMIT": "time", "SBATCH_MEM_PER_NODE": "mem",
-    "SLURM_CLUSTERS": "clusters",
+    "SLURM_CLUSTERS": "clusters", "SLURM_HINT": "hint",
 }  # fmt: skip
 #: what no variable sets, though it would be called so
 _UNSET = _names(

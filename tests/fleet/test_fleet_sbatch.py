@@ -103,6 +103,8 @@ def test_the_environment_is_between_script_and_command_line() -> None:
     assert asks(SCRIPT, SBATCH_ARRAY_INX="1-3", SBATCH_EXCLUSIVE="")[0].tasks == 3
     assert asks(SCRIPT, SBATCH_EXCLUSIVE="")[0].whole
     assert not asks(SCRIPT, SBATCH_EXCLUSIVE="user")[0].whole
+    assert asks(SCRIPT, SLURM_HINT="nomultithread")[0].cores
+    assert asks(SCRIPT, SBATCH_CLUSTERS="a", SLURM_CLUSTERS="b")[0].clusters == "b"
     assert asks(SCRIPT, SBATCH_NODES="9", SLURM_NTASKS="9")[0].nodes == 2  # no such input
 
 
