@@ -13,6 +13,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.screen import in_utf8
 
+_NOTED = 8  # warnings that an import prints beside its report
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 File = Annotated[Path, typer.Argument(metavar="REPORT", help="A report; - reads stdin.")]
@@ -182,6 +183,11 @@ def import_(
         interval=parse(interval, "s") if interval else None,
     )
     _write_report(made, output, force=force)
+    warned = made.get("warnings") or []
+    for line in warned[:_NOTED]:
+        print(f"note: {line}", file=sys.stderr)
+    if len(warned) > _NOTED:
+        print(f"note: and {len(warned) - _NOTED} more, in the report", file=sys.stderr)
 
 
 def _ranks(said: str | None) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from costcalc import cli
 from costcalc.base.errors import InputError
 from costcalc.base.writing import digest
 from costcalc.report.check import verify
@@ -367,6 +368,22 @@ def test_a_part_that_cannot_be_read_is_a_problem_at_its_cell() -> None:
         codecarbon.read(PARTS + ran("0.2,hot,0.04,2.64"), "e.csv")
     line = 'e.csv:2: gpu_energy: expected a number; got "hot"'
     assert str(caught.value).splitlines()[0] == line
+
+
+def test_an_import_prints_what_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nine rows that do not add up: five are named, the first eight notes are printed."""
+    table, out = tmp_path / "e.csv", tmp_path / "r.yaml"
+    rows = "".join(ran("0.2,2.4,0.04,3.5", run=f"r{n}") for n in range(9))
+    table.write_text(PARTS + rows, encoding="utf-8")
+    assert cli.run(["report", "import", "codecarbon", str(table), "-o", str(out)]) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[0] == f"wrote {out}"
+    said = "cpu, gpu and ram sum to 2.64 kWh before PUE; the energy recorded is 3.5 kWh"
+    assert f"note: run 1: {said}; one of them is wrong" in notes
+    assert "note: and 4 runs more likewise" in notes
+    assert len(notes) <= 10
 
 
 def test_the_place_is_that_of_the_rows(tmp_path: Path) -> None:
