@@ -388,10 +388,12 @@ def _measurement(reports: Sequence[Report]) -> Measurement:
         meters += [meter for meter in _meters(report) if meter not in meters]
     found = [report.get("measurement") for report in reports]
     gaps = [one.get("gaps") if one else None for one in found]
+    shares = ["imported" in (report.get("details") or {}) for report in reports]  # of their time
+    gaps = [None if gap and share else gap for gap, share in zip(gaps, shares, strict=True)]
     known = [gap for gap in gaps if gap is not None]
     return {
         "meters": meters,
         "nodes": None,
         "gaps": sum(known) if len(known) == len(gaps) else None,
-        "why": "nodes: see the stages; gaps: not known of every run",
+        "why": "nodes: see the stages; gaps: not known in seconds of every run",
     }

@@ -111,6 +111,13 @@ def test_gaps_add_and_equal_meters_stand_once() -> None:
     assert merged(*parts[:2])["measurement"]["gaps"] == 12.0
     assert merged(*parts)["measurement"]["gaps"] is None
     assert merged(*parts)["measurement"]["meters"] == [meter]
+    imports = [  # of whose time a share was not seen: no seconds
+        report(results(), name=n, measurement={"meters": [meter], "gaps": gaps},
+               details={"imported": {"name": "nvidia-smi"}})
+        for n, gaps in (("d", 0.25), ("e", 0.0))
+    ]  # fmt: skip
+    assert merged(parts[0], imports[1])["measurement"]["gaps"] == 5.0
+    assert merged(parts[0], *imports)["measurement"]["gaps"] is None
 
 
 def test_equal_runs_are_numbered_from_the_second_on() -> None:
