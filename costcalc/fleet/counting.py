@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from costcalc.fleet.freshening import is_fresh
+from costcalc.fleet.freshening import freshen, is_fresh
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.tables import COUNTED, counters, sums
 
@@ -38,6 +38,12 @@ def count(ledger: Ledger) -> list[Mapping[str, object]]:
         higher = _higher(connection, before) if is_fresh(connection) else {}
         _write(connection, higher, before)
         return _told(_held(connection))
+
+
+def settle(ledger: Ledger) -> None:
+    """What follows of rows that were written, so that who looks need neither wait nor write."""
+    freshen(ledger)
+    count(ledger)
 
 
 Held = dict[Place, tuple[bool, Values]]

@@ -35,13 +35,19 @@ def freshen(ledger: Ledger, months: Iterable[str] | None = None) -> None:
 
 
 def _lacking(connection: Connection, months: Iterable[str] | None) -> list[str]:
-    if months is None:
-        asked = select(jobs.c.month).where(jobs.c.current).distinct()
-        # and those whose last row has been corrected into another month
-        summed = select(sums.c.month).distinct()
-        months = [m for one in (asked, summed) for m in connection.execute(one).scalars()]
+    """Months whose sums are not those of their rows; one that never had any has none."""
     known = set(connection.execute(select(fresh.c.month)).scalars())
-    return sorted(set(months) - known)
+    # also of months whose last row has been corrected into another
+    asked = [select(one).distinct() for one in (jobs.c.month, sums.c.month)]
+    asked[0] = asked[0].where(jobs.c.current)
+    if months is not None:
+        wanted = sorted(set(months) - known)
+        if not wanted:
+            return []
+        columns = (jobs.c.month, sums.c.month)
+        asked = [q.where(c.in_(wanted)) for q, c in zip(asked, columns, strict=True)]
+    there = {month for one in asked for month in connection.execute(one).scalars()}
+    return sorted(there - known)
 
 
 def is_fresh(connection: Connection) -> bool:

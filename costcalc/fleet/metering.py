@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import enter, facts_of, parts, with_readings
 from costcalc.fleet.facts import RANK, Facts, Refused, Scope
-from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.tables import jobs, meters, readings
@@ -81,7 +81,7 @@ def read_meters(
             note(connection, number, counted, out)
         taken.plus(counted, out)
     ended(ledger, number)
-    freshen(ledger)
+    settle(ledger)
     return taken
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, update
 
 from costcalc.base.human import number_of
 from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
 from costcalc.fleet.facts import Facts, Refused, pseudonym
-from costcalc.fleet.freshening import freshen
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.owning import parts_first
 from costcalc.fleet.pricing import Pricing
@@ -94,7 +94,7 @@ def take(
         out = [one for one in batch if isinstance(one, Refused)]
         _batch(ledger, pricing, told, out, number, taken, clusters)
     ended(ledger, number, until)
-    freshen(ledger)  # so that who looks does not wait for it
+    settle(ledger)
     return taken
 
 

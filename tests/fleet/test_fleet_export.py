@@ -23,6 +23,7 @@ pytest.importorskip("prometheus_client")
 from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump
 from prometheus_client import start_http_server
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.counting import MOST_ACCOUNTS
@@ -342,6 +343,21 @@ def test_a_counter_waits_until_a_correction_is_made_up_for() -> None:
                 )
             )
     assert shown == [(16.0, 16.0), (8.0, 16.0), (16.0, 16.0), (32.0, 32.0)]
+
+
+def test_who_may_only_read_sees_the_counters(tmp_path: Path) -> None:
+    """An import has raised them: a scrape writes nothing, also after a correction."""
+    file = tmp_path / "fleet.db"
+    with Ledger.open(str(file), create=True) as ledger:
+        imported(ledger, cluster(), line())
+        imported(ledger, cluster(), line(ElapsedRaw="3600"))
+    with Ledger.open(str(file)) as ledger:
+
+        @event.listens_for(ledger.engine, "before_cursor_execute")
+        def _(*told: Any) -> None:
+            assert told[2].split()[0] in ("SELECT", "PRAGMA"), told[2]
+
+        assert samples(ledger)["costcalc_job_cost_usd_total"] == {("chemistry", "gpu"): 16.0}
 
 
 def test_no_counter_falls_whatever_is_corrected() -> None:
