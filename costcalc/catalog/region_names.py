@@ -29,6 +29,31 @@ ZONES = {
     "IT": "regions/it.yaml",
     "JP": "regions/jp.yaml",
 }
+# Regions of clouds whose own grids are not tabled, by how their names begin, with whose and where.
+# Source: each cloud's list of regions, as of 2026-11.
+ELSEWHERE = (
+    ("Alibaba's", "CN-ZJ", "cn-hangzhou"), ("Alibaba's", "CN-BJ", "cn-beijing"),
+    ("Alibaba's", "CN-SH", "cn-shanghai"), ("Alibaba's", "CN-GD", "cn-shenzhen cn-guangzhou"),
+    ("Alibaba's", "CN-HE", "cn-zhangjiakou"), ("Alibaba's", "CN-SC", "cn-chengdu"),
+    ("Alibaba's", "HK", "cn-hongkong"), ("Tencent's", "CN-GD", "ap-guangzhou"),
+    ("Tencent's", "CN-SH", "ap-shanghai"), ("Tencent's", "CN-BJ", "ap-beijing"),
+    ("Tencent's", "CN-SC", "ap-chengdu"), ("Huawei's", "CN-BJ", "cn-north-4"),
+    ("Huawei's", "CN-GD", "cn-south-1"), ("Huawei's", "CN-SH", "cn-east-3"),
+    ("Scaleway's", "FR", "fr-par"), ("Scaleway's", "NL", "nl-ams"), ("Scaleway's", "PL", "pl-waw"),
+    ("Hetzner's", "DE", "fsn1 nbg1"), ("Hetzner's", "FI", "hel1"),
+    ("OVHcloud's", "FR", "gra rbx sbg"), ("OVHcloud's", "CA-QC", "bhs5"),
+    ("OVHcloud's", "PL", "waw"), ("DigitalOcean's", "US-NY", "nyc1 nyc2 nyc3"),
+    ("DigitalOcean's", "CA-ON", "tor1"), ("DigitalOcean's", "NL", "ams2 ams3"),
+    ("DigitalOcean's", "SG", "sgp1"), ("DigitalOcean's", "GB", "lon1"),
+    ("DigitalOcean's", "DE", "fra1"), ("DigitalOcean's", "AU-NSW", "syd1"),
+    ("Oracle's", "US-VA", "us-ashburn"), ("Oracle's", "US-AZ", "us-phoenix"),
+    ("Oracle's", "US-CA", "us-sanjose"), ("Oracle's", "US-IL", "us-chicago"),
+    ("Oracle's", "DE", "eu-frankfurt"), ("Oracle's", "NL", "eu-amsterdam"),
+    ("Oracle's", "GB", "uk-london uk-cardiff"), ("Oracle's", "FR", "eu-paris eu-marseille"),
+    ("Oracle's", "CA-ON", "ca-toronto"), ("Oracle's", "CA-QC", "ca-montreal"),
+    ("Oracle's", "AU-NSW", "ap-sydney"), ("Oracle's", "SG", "ap-singapore"),
+    ("Verda's", "FI", "fin-01 fin-02 fin-03"),
+)  # fmt: skip
 # What is no grid, though people write it, and what to write instead.
 _NO_GRID = {
     "eu": "no such grid; nearest is a country: DE, FR, …",
@@ -119,12 +144,24 @@ def hint(name: str) -> str:
     plain = _plain(name)
     if plain in _NO_GRID:
         return _NO_GRID[plain]
+    if (place := _elsewhere(plain)) is not None:
+        return place
     near = _sited(plain) or _state(name) or _within(name)
     oracles = _ORACLES.fullmatch(plain)
     if not near and oracles and not nearest(oracles[1], _COMPASS):
         return f"it reads as Oracle's, of whose regions none is known here: {_GIVE_PLACE}"
     near = near or list(_closest(name))
     return f"nearest: {', '.join(near)}" if near else ""
+
+
+def _elsewhere(plain: str) -> str | None:
+    """Whose region a name is, where the grids are known by their place alone."""
+    for whose, place, names in ELSEWHERE:
+        if any(re.fullmatch(rf"{one}[0-9a-f-]*", plain) for one in names.split()):
+            said = f"it reads as {whose}, which stands in {place}: write {place} here"
+            priced = whose in ("Oracle's", "Verda's")
+            return said + f" and price.provider: {whose[:-2].lower()}" * priced
+    return None
 
 
 _ORACLES = re.compile(r"[a-z]{2}-([a-z]{4,})-\d")

@@ -21,17 +21,8 @@ from costcalc.base.reading import read_file
 from costcalc.base.spellings import CURRENCIES
 from costcalc.decide.clock import zone
 from costcalc.runfile.schema import Embodied, Hardware, Price, Site
-from costcalc.runfile.section import Count, Section, key
-from costcalc.runfile.values import (
-    ExchangeRate,
-    Money,
-    choice,
-    money,
-    positive,
-    quantity,
-    text,
-    within,
-)
+from costcalc.runfile.section import Count, DeviceHours, Section, key
+from costcalc.runfile.values import ExchangeRate, Money, choice, money, quantity, text, within
 
 NAME = "fleet.yaml"
 PERIODS = ("month", "quarter", "year")
@@ -84,9 +75,7 @@ class Budget(Section):
     cost: Annotated[Money, money("an amount of money")] | None = key("money")
     energy: Annotated[float, quantity("J")] | None = key("energy of the facility")
     carbon: Annotated[float, quantity("gCO2e", zero=True)] | None = key("CO2e, made and used")
-    device_hours: Annotated[float, positive("a number of device-hours")] | None = key(
-        "device-hours"
-    )
+    device_hours: DeviceHours | None = key("device-hours")
 
 
 class Idle(Section):

@@ -15,18 +15,8 @@ from costcalc.base.vocabulary import ACTIVATIONS, SHARDINGS
 from costcalc.runfile import values as scalars
 from costcalc.runfile import words
 from costcalc.runfile.calibration import Calibrated
-from costcalc.runfile.section import PRECISIONS, Count, Precision, Section, Share, key
-from costcalc.runfile.values import (
-    Money,
-    choice,
-    expected,
-    money,
-    positive,
-    quantity,
-    text,
-    whole,
-    within,
-)
+from costcalc.runfile.section import PRECISIONS, Count, DeviceHours, Precision, Section, Share, key
+from costcalc.runfile.values import Money, choice, expected, money, quantity, text, whole, within
 from costcalc.runfile.workload import (
     DATA_ONE_OF,
     METHODS,
@@ -301,9 +291,7 @@ class Measured(Section):
     wall_clock: Annotated[float, quantity("s")] | None = key(
         "duration of a run that is over: 36 h, 1.5d, 36:00:00"
     )
-    device_hours: Annotated[float, positive("a number of device-hours")] | None = key(
-        "device-hours of a run that is over"
-    )
+    device_hours: DeviceHours | None = key("device-hours of a run that is over")
     energy: Annotated[float, quantity("J")] | None = key("energy of a run that is over, behind PUE")
     energy_it: Annotated[float, quantity("J")] | None = key(
         "energy at the node or the plug, before PUE"

@@ -24,6 +24,10 @@ Samples = Annotated[float, positive("a number of samples", of=SAMPLES)]
 Steps = Annotated[float, positive("a number of steps", of=("step", "iteration"))]
 Epochs = Annotated[float, positive("a number of epochs", of=("epoch",))]
 Batch = Annotated[float, batch(TOKENS, SAMPLES)]
+HOURS = tuple(
+    f"{device}{joint}hour" for device in ("device", "gpu", "tpu", "chip") for joint in " -"
+)
+DeviceHours = Annotated[float, positive("a number of device-hours", of=HOURS)]
 Length = Annotated[int, whole("a whole number of tokens", of=TOKENS)]
 
 

@@ -44,9 +44,12 @@ def _number(value: object, what: str, of: Sequence[str] = ()) -> float:
 
 
 def _without(text: str, nouns: Sequence[str]) -> str:
-    """An amount without the noun that says what it is of: ``2.5B tokens`` is ``2.5B``."""
-    amount, _, last = text.strip().rpartition(" ")
-    return amount if amount and last.lower().removesuffix("s") in nouns else text
+    """An amount without the noun, of up to two words, that says what it is of."""
+    words = text.split()
+    for size in (2, 1):
+        if words[:-size] and " ".join(words[-size:]).lower().removesuffix("s") in nouns:
+            return " ".join(words[:-size])
+    return text
 
 
 class Kind:

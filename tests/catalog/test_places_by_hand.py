@@ -410,7 +410,17 @@ def test_a_region_of_a_cloud_as_people_write_it(written: str, code: str) -> None
         ("QC", "no region QC; nearest: CA-QC"),
         (
             "us-ashburn-1",
-            "no region us-ashburn-1; it reads as Oracle's, of whose regions none is known here: "
+            "no region us-ashburn-1; it reads as Oracle's, which stands in US-VA: write US-VA here "
+            "and price.provider: oracle",
+        ),
+        (
+            "fr-par-2",
+            "no region fr-par-2; it reads as Scaleway's, which stands in FR: write FR here",
+        ),
+        ("gra", "no region gra; it reads as OVHcloud's, which stands in FR: write FR here"),
+        (
+            "eu-zurich-1",
+            "no region eu-zurich-1; it reads as Oracle's, of whose regions none is known here: "
             "give the place (US, US-VA, DE, …) here and price.provider: oracle",
         ),
         (
@@ -430,3 +440,10 @@ def test_a_name_of_no_region_is_told_the_nearest(written: str, message: str) -> 
     with pytest.raises(NotFoundError) as caught:
         region.find(written)
     assert str(caught.value) == f"site.region: {message}"
+
+
+def test_each_place_of_the_clouds_without_a_table_is_a_region() -> None:
+    for whose, place, names in region_names.ELSEWHERE:
+        assert region.find(place).code == place, whose
+        for name in names.split():
+            assert not region_names.meant(name), name

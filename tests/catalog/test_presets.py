@@ -437,6 +437,7 @@ CLASSES = {
     "mt5": "AutoModelForSeq2SeqLM",
     "paligemma": "AutoModelForImageTextToText",
     "parakeet_ctc": "AutoModelForCTC",
+    "parakeet_tdt": "AutoModelForTDT",
     "pegasus": "AutoModelForSeq2SeqLM",
     "qwen2_5_vl": "AutoModelForImageTextToText",
     "qwen2_vl": "AutoModelForImageTextToText",

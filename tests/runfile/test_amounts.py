@@ -30,6 +30,8 @@ def said(section: str, key: str, value: object) -> Any:
     ("section", "key", "written", "value"),
     [
         ("training", "tokens", "2.5B tokens", 2.5e9),
+        ("measured", "device_hours", "3.3M GPU hours", 3.3e6),
+        ("measured", "device_hours", "1,500 GPU-hours", 1500),
         ("training", "tokens", "2.5b", 2.5e9),
         ("training", "tokens", "2,500,000,000", 2.5e9),
         ("training", "tokens", "20 billion", 20e9),

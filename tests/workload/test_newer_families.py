@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from costcalc import InputError
-from costcalc.workload.architecture import Attention, Linear, Scan
+from costcalc.workload.architecture import Attention, Convolution, Linear, Scan
 from costcalc.workload.counting import lengths, parameters, tally
 from costcalc.workload.families import build
 
@@ -159,6 +159,8 @@ def test_gemma_shares_keys():
     ({"model_type": "wav2vec2"}, {"wave 1": 47_999, "frames": 749}),
     ({"model_type": "sew"}, {"all": 749, "frames": 374}),
     ({"model_type": "parakeet_ctc"}, {"mel 1": 750, "frames": 188, "places": 375}),
+    # 3 tokens a second; the head passes each of them with each of the 188 frames
+    ({"model_type": "parakeet_tdt"}, {"frames": 188, "text": 45}),
 ])  # fmt: skip
 def test_lengths_of_streams(config, expected):
     found = lengths(build(config), 2048)
@@ -250,3 +252,18 @@ def test_a_clip_is_among_the_tokens_of_the_sequence():
     assert "one clip of 30 seconds a sequence, 750 of its tokens" in model.notes
     text = build({"model_type": "qwen2_audio", "text_config": {"model_type": "qwen2"}})
     assert parameters(model) - parameters(text) == 636_968_960 + 4096 * 1281
+
+
+def test_a_transducers_head_passes_each_token_with_each_frame():
+    heads = [one for block in made("parakeet_tdt").blocks if block.name == "head"
+             for one in block.operators if isinstance(one, Convolution)]  # fmt: skip
+    # 8193 tokens and 5 durations from 640 values, once a frame: 188 for a clip of 15 seconds
+    assert [(one.c_in, one.c_out, one.kernel, one.positions) for one in heads] == [
+        (640, 8198, 1, 188)
+    ]
+    without = tally(made("parakeet_ctc", vocab_size=1025))
+    with_head = tally(made("parakeet_tdt"))
+    lstm = 2 * 2 * 1280 * 2560  # two layers: four gates of 640 from the input's and the state's 640
+    text = 45 * (lstm + 2 * 640 * 640 + 188 * 2 * 640 * 8198)
+    frames = 188 * (2 * 1024 * 640 - 2 * 1024 * 1025)  # to the joint's width; CTC's head is none
+    assert with_head.forward - without.forward == text + frames

@@ -358,6 +358,24 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
         59_889_921,
     ),
     (
+        "parakeet_tdt",
+        "ParakeetForTDT",
+        {
+            "vocab_size": 1025,
+            "decoder_hidden_size": 320,
+            "num_decoder_layers": 1,
+            "durations": [0, 1, 2],
+            "encoder_config": {"num_hidden_layers": 2},
+        },
+        55_087_812,
+    ),
+    (
+        "parakeet_rnnt",
+        "ParakeetForRNNT",
+        {"vocab_size": 1025, "encoder_config": {"num_hidden_layers": 2}},
+        62_120_449,
+    ),
+    (
         "qwen2_5_vl",
         "Qwen2_5_VLForConditionalGeneration",
         {

@@ -125,6 +125,8 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "moonshine": moonshine,
     "t5gemma": t5gemma,
     "parakeet_ctc": parakeet,
+    "parakeet_rnnt": partial(parakeet, durations=()),
+    "parakeet_tdt": partial(parakeet, durations=range(5)),
     "wav2vec2-bert": w2v_bert,
     "parakeet_encoder": partial(parakeet, encoder=True),
     "longt5": partial(
@@ -182,6 +184,7 @@ def supported() -> list[str]:
 CLIPS = ("audio-spectrogram-transformer", "videomae", "vivit")
 STAGES = ("swin", "swinv2", "convnext", "convnextv2", "dinov3_convnext", "segformer")
 CONFORMERS = ("parakeet_ctc", "parakeet_encoder", "wav2vec2-bert", "wav2vec2-conformer")
+TRANSDUCERS = ("parakeet_rnnt", "parakeet_tdt")
 SPEECH = ("wav2vec2", "hubert", "unispeech", "unispeech-sat", "wavlm", "data2vec-audio", "sew")
 #: what stands on top of a family instead of its own head, where that is not a decoder's one matrix
 TOPS: dict[str, Tops] = {
@@ -191,6 +194,7 @@ TOPS: dict[str, Tops] = {
     "segformer": replace(IMAGE, own=("classifier", "segmentation")),
     "detr": Tops(own=("detection",)),
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
+    **dict.fromkeys(TRANSDUCERS, Tops(own=("transducer",))),
     "eurobert": DENSE,
     "t5gemma": Tops(dense=False),
     **dict.fromkeys((*SPEECH, *CONFORMERS), Tops(own=("ctc",))),

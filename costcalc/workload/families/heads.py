@@ -44,6 +44,8 @@ ENDINGS: dict[str, str] = {
     "ModelWithProjection": "projected",
     "Encoder": "none",
     "ForCTC": "ctc",
+    "ForRNNT": "transducer",
+    "ForTDT": "transducer",
     "ForObjectDetection": "detection",
     "ForSemanticSegmentation": "segmentation",
     "ForMaskGeneration": "masks",
@@ -121,7 +123,7 @@ def foreign(name: str, model_type: str) -> bool:
     """
     found = _CLASS.match(name)
     own, family = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (
-        found[1] if found else name, re.sub("_(text|encoder)$", "", model_type),
+        found[1] if found else name, re.sub("_(text|encoder|ctc|rnnt|tdt)$", "", model_type),
     ))  # fmt: skip
     initials = "".join(part[0] for part in re.split("[-_]", model_type) if part)
     return own not in (family, f"{family}text", initials)

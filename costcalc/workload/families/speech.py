@@ -1,7 +1,8 @@
 """Encoders of speech: wav2vec 2.0 and its kin, conformers.
 
 wav2vec 2.0: Baevski et al. 2020 (arXiv:2006.11477); HuBERT: Hsu et al. 2021 (arXiv:2106.07447);
-WavLM: Chen et al. 2021 (arXiv:2110.13900); Fast Conformer: Rekesh et al. 2023 (arXiv:2305.05084).
+WavLM: Chen et al. 2021 (arXiv:2110.13900); Fast Conformer: Rekesh et al. 2023 (arXiv:2305.05084);
+transducers of tokens and durations: Xu et al. 2023 (arXiv:2304.06795).
 A datum is a clip of SECONDS seconds at 16 kHz; ``sequence_length`` has no say.  Defaults:
 transformers 5.24.
 """
@@ -27,6 +28,7 @@ from costcalc.workload.families.fields import Fields
 
 SECONDS, RATE = 15, 16_000  # of LibriSpeech's utterances, 12.3 s on average
 FRAMES_A_SECOND = 100  # of mel spectra
+TOKENS_A_SECOND = 3  # LibriSpeech: 9.4 million words in 960 hours, of a token or so each
 EACH = ("q_proj", "k_proj", "v_proj", "out_proj")
 NOTE = f"a clip of {SECONDS} seconds"
 
@@ -193,8 +195,14 @@ def _places(c: Fields, hidden: int, d: str) -> Operators:
     return (one, *weights(normed))
 
 
-def parakeet(c: Fields, *, encoder: bool = False) -> Architecture:
-    """Parakeet: a Fast Conformer over mel spectra, an eighth as many frames."""
+def parakeet(
+    c: Fields, *, encoder: bool = False, durations: Sequence[int] | None = None
+) -> Architecture:
+    """Parakeet: a Fast Conformer over mel spectra, an eighth as many frames.
+
+    ``durations``: a transducer in place of CTC, with these durations beside the tokens; it may have
+    none.
+    """
     inner = c if encoder else c.within("encoder_config")
     hidden, heads = inner.integer("hidden_size", 1024), inner.integer("num_attention_heads", 8)
     inner.divides("num_attention_heads", heads, "hidden_size", hidden)
@@ -203,7 +211,7 @@ def parakeet(c: Fields, *, encoder: bool = False) -> Architecture:
         layers=inner.layers("num_hidden_layers", 24),
         heads=heads,
         ffn=inner.integer("intermediate_size", 4096),
-        vocabulary=0 if encoder else c.integer("vocab_size", 1025),
+        vocabulary=0 if encoder else c.integer("vocab_size", 1025 if durations is None else 8193),
     )
     bias, conv = inner.flag("attention_bias", True), inner.flag("convolution_bias", True)
     channels, mel = (
@@ -255,14 +263,43 @@ def parakeet(c: Fields, *, encoder: bool = False) -> Architecture:
         *feed,
         *weights(2 * hidden + 2 * hidden + 10 * hidden),
     )
-    head = () if encoder else (linear(hidden, s.vocabulary, "head", "ctc_head", bias=True),)
     blocks += [
         beside("into the encoder", (into,), "frames"),
         beside("places", (relative,), "places", s.layers),
         alike("layer", layer, "frames", s.layers),
-        beside("head", head, "frames"),
     ]
     lengths["places"] = 2 * frames - 1  # each frame from each other, before and behind
     streams = tuple(Stream(name=n, length=k) for n, k in ({"frames": frames} | lengths).items())
+    if durations is not None:
+        blocks += _transducer(c, s, durations, frames)
+        streams += (Stream(name="text", target=True, default=int(SECONDS * TOKENS_A_SECOND)),)
+    elif not encoder:
+        head = linear(hidden, s.vocabulary, "head", "ctc_head", bias=True)
+        blocks.append(beside("head", (head,), "frames"))
     model = architecture("parakeet", "speech", s, blocks, streams=streams, counts="sample")
-    return replace(model, notes=(NOTE,))
+    text = f", {SECONDS * TOKENS_A_SECOND} tokens of text unless target_length is given"
+    return replace(model, notes=(NOTE + text * (durations is not None),))
+
+
+def _transducer(c: Fields, s: Shape, usual: Sequence[int], frames: int) -> Sequence[Block]:
+    """An LSTM over the text, and a head over each pair of a frame and a token."""
+    width, layers = c.integer("decoder_hidden_size", 640), c.integer("num_decoder_layers", 2)
+    durations = (c.integers("durations") or usual) if usual else ()
+    gates: Operators = (
+        linear(2 * width, 4 * width, "other", "lstm", bias=True),  # the input's and the state's
+        *weights(4 * width),  # torch's LSTM has a second vector of biases
+    )
+    joint = Convolution(
+        c_in=width, c_out=s.vocabulary + len(durations), kernel=1, bias=True, positions=frames
+    )
+    projected = linear(width, width, "other", "decoder_projector", bias=True)
+    return [
+        beside(
+            "into the joint",
+            (linear(s.hidden, width, "other", "encoder_projector", bias=True),),
+            "frames",
+        ),
+        beside("embedding", weights(s.vocabulary * width, "embedding"), "text"),
+        beside("lstm", gates, "text", layers),
+        beside("head", (projected, joint), "text"),
+    ]
