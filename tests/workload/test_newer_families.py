@@ -267,3 +267,12 @@ def test_a_transducers_head_passes_each_token_with_each_frame():
     text = 45 * (lstm + 2 * 640 * 640 + 188 * 2 * 640 * 8198)
     frames = 188 * (2 * 1024 * 640 - 2 * 1024 * 1025)  # to the joint's width; CTC's head is none
     assert with_head.forward - without.forward == text + frames
+
+
+def test_minicpm_is_llama_with_a_tied_head():
+    sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100}  # fmt: skip
+    # 2 layers: q and o 64 x 64, k and v 64 x 32, three of 64 x 160, two norms; the last norm
+    layers = 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 160 + 2 * 64) + 64
+    assert parameters(made("minicpm", **sizes)) == layers + 100 * 64
+    assert parameters(made("minicpm", tie_word_embeddings=False, **sizes)) == layers + 2 * 100 * 64

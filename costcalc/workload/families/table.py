@@ -51,6 +51,8 @@ DECODERS: dict[str, Decoder] = {
     "llama": LLAMA,
     # Granite: with constant multipliers
     "granite": LLAMA,
+    # MiniCPM (Hu et al. 2024, arXiv:2404.06395): with constant multipliers, tied unless it says no
+    "minicpm": Decoder(tied=True, bias=BIAS),
     # Mistral (Jiang et al. 2023, arXiv:2310.06825): a window unless ``sliding_window`` is null
     "mistral": Decoder(kv_heads=8, ffn=14336, windows=everywhere(4096)),
     # SmolLM3: some layers without rotary embedding, which may take the window
