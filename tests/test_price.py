@@ -284,6 +284,19 @@ def test_what_awss_sizes_cost_in_virginia() -> None:
     assert hourly(made)[1] == pytest.approx(1.80105)
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "provider", "rented"),
+    [
+        ("tpu-v7", "gcp", True),  # an instance without a price
+        ("a10", "lambda", True),  # a price without an instance of its own
+        ("a10", "Lambda", True),
+        ("tpu-v6e", "aws", False),
+    ],
+)
+def test_who_rents_an_accelerator(accelerator: str, provider: str, rented: bool) -> None:
+    assert price.rents(find(accelerator), provider) == rented
+
+
 def test_whatever_a_provider_rents_has_a_price() -> None:
     for name, found in prices.catalogue().rows.items():
         plans = {one.plan for one in found if one.provider != "mithril"}

@@ -490,6 +490,9 @@ def test_save_never_overwrites_unasked(tmp_path: Path) -> None:
         made.save(path)
     made.save(path, force=True)
     made.save(tmp_path / "costs.json")
+    for path, last in ((tmp_path / "costs.json", "}\n"), (tmp_path / "costs.yaml", "\n")):
+        assert path.read_text().endswith(last)
+        assert not path.read_text().endswith("\n\n")
     assert json.loads((tmp_path / "costs.json").read_text())["digest"].startswith("sha256:")
 
 
