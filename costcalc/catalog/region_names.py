@@ -30,7 +30,7 @@ ZONES = {
     "JP": "regions/jp.yaml",
 }
 # Regions of clouds whose own grids are not tabled, by how their names begin, with whose and where.
-# Source: each cloud's list of regions, as of 2026-11.
+# By what the names say (cities, their airports' letters); not checked at each cloud's list yet.
 ELSEWHERE = (
     ("Alibaba's", "CN-ZJ", "cn-hangzhou"), ("Alibaba's", "CN-BJ", "cn-beijing"),
     ("Alibaba's", "CN-SH", "cn-shanghai"), ("Alibaba's", "CN-GD", "cn-shenzhen cn-guangzhou"),

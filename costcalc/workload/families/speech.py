@@ -28,7 +28,7 @@ from costcalc.workload.families.fields import Fields
 
 SECONDS, RATE = 15, 16_000  # of LibriSpeech's utterances, 12.3 s on average
 FRAMES_A_SECOND = 100  # of mel spectra
-TOKENS_A_SECOND = 3  # LibriSpeech: 9.4 million words in 960 hours, of a token or so each
+TOKENS_A_SECOND = 3  # of read English, about as many as words; an assumption, told in the note
 EACH = ("q_proj", "k_proj", "v_proj", "out_proj")
 NOTE = f"a clip of {SECONDS} seconds"
 
