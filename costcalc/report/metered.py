@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from costcalc.calculator.plausible import of_part
+from costcalc.report import coverage
 from costcalc.report.rated import of_recorded
 
 if TYPE_CHECKING:
@@ -106,6 +107,9 @@ def recorded(made: Report, told: Section) -> Report:
         ),
         "runs": [{**made["runs"][0], **own, "measured_by": tool["name"]}],
     }
+    if data["results"]["energy_it"]["basis"] == "measured":
+        listed = coverage.components(data["boundary"]["components"], tool["name"])
+        data["boundary"] = {**data["boundary"], "components": listed}
     by_estimate = set(of_part(cast("Section", made)))  # which knows neither the meter nor its gaps
     warned = [one for one in made.get("warnings") or () if one not in by_estimate]
     data["warnings"] = list(dict.fromkeys([*warned, *of_recorded(data), *tool["warnings"]]))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costcalc.base.human import human, percent
+from costcalc.report.coverage import alone
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 AUTHOR = "the author"
 _BY_AUTHOR = "the user, as the run file says"  # in the runs of a report
 _TRACKER = "costcalc track"
+_BEHIND = ("carbon_operational", "carbon_total", "water")  # what follows from an energy
+_OF_ENERGY = ("energy", "energy_it", *_BEHIND)
 _ANOTHER = 1.5
 
 
@@ -55,6 +58,12 @@ def by(view: View, figure: Shown, key: str) -> str:
     """Who says a figure, in a few words; empty where it is not known."""
     if figure.value is None:
         return ""
+    of = alone(view.parts) if key in _OF_ENERGY else ""
+    of = f"electricity of {of}" if of and key in _BEHIND else of
+    return "; ".join(filter(None, (_by(view, figure, key), of)))
+
+
+def _by(view: View, figure: Shown, key: str) -> str:
     if figure.basis == "measured":
         said = f"{_measured(view, key)}{', before PUE' * (key == 'energy_it')}"
         return "; ".join(filter(None, (said, _unsampled(view, key))))

@@ -9,7 +9,7 @@ LOWER_BOUND = "which is a lower bound"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {
-    "CodeCarbon": "CPU, GPU and memory of the machine as CodeCarbon counts them, times its PUE",
+    "CodeCarbon": "CPU, GPU and memory of the machine as CodeCarbon counts them",
     "carbontracker": "GPU, CPU and memory as carbontracker's components saw them",
     # slurm.conf, AcctGatherEnergyType: a plugin reads a node, and so each of the jobs on it has
     # all of it; the fleet's ledger, which knows the nodes, divides it
@@ -37,6 +37,8 @@ RECORDED = {
     "grid": ("CodeCarbon", "carbontracker"),
     **dict.fromkeys(("place", "parts", "began", "machine"), ("CodeCarbon",)),
 }
+#: what CodeCarbon's energy is multiplied by where nobody gives another PUE
+TIMES_ITS_PUE = ", times its PUE"
 #: tools whose meters see the boards alone
 BOARDS_ONLY = frozenset(name for name, what in BOUNDARIES.items() if what == BOARDS)
 #: and whole nodes, which other jobs may share: what one job's devices drew is not known of them

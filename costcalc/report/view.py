@@ -15,6 +15,7 @@ from costcalc.base import writing
 from costcalc.base.human import human, span
 from costcalc.calculator.document import kind as kind_of
 from costcalc.calculator.result import HEADLINE
+from costcalc.report import coverage
 from costcalc.report.files import BROKEN
 from costcalc.report.listing import Listed, listed
 from costcalc.report.records import figures
@@ -204,6 +205,15 @@ class View:
         told = self.details.get("imported")
         return str(told.get("what") or "") if tool(self) and isinstance(told, Mapping) else ""
 
+    @cached_property
+    def boundary(self) -> str:
+        """What a measured energy is of, before PUE; empty where all of the machines is in it."""
+        if self.recorded:
+            return self.recorded
+        by_author = measurers(self) == [AUTHOR]
+        measured = self.figures["energy_it"].basis == "measured"
+        return coverage.boundary(self.parts) or (coverage.UNSAID if by_author and measured else "")
+
     @property
     def how(self) -> str:
         """How the figures came about, in one line."""
@@ -213,7 +223,8 @@ class View:
         if self.kind == KINDS["estimated"] or not who:
             return f"{self.kind}{', as the author says' * bool(measurers(self))}"
         said = self.kind if metered(self) is None else self.kind.replace("energy", MOST)
-        return f"{said} by {', '.join(who)}"
+        of = coverage.boundary(self.parts)
+        return f"{said} by {', '.join(who)}{f'; energy of: {of}' if of else ''}"
 
     @property
     def rows(self) -> list[Shown]:

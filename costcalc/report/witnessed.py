@@ -21,6 +21,7 @@ from costcalc.report.tools import (
     LEDGERS,
     LOWER_BOUND,
     RECORDED,
+    TIMES_ITS_PUE,
     covered,
 )
 from costcalc.report.unprofiled import is_unprofiled
@@ -164,7 +165,7 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
     name, what = str(told.get("name")), BOUNDARIES.get(str(told.get("name")))
     if name in LEDGERS.values() and not covered(str(told.get("what"))):
         yield f"details.imported.what: {text(told.get('what'))}; a ledger says which meter it is"
-    if what is not None and told.get("what") != what:
+    if what is not None and str(told.get("what")).removesuffix(TIMES_ITS_PUE) != what:
         yield f"details.imported.what: {text(told.get('what'))}; {name} meters {what}"
     for index, run in enumerate(report.get("runs") or ()):
         for key, by in RECORDED.items():

@@ -12,13 +12,22 @@ from costcalc.base.human import number_of
 from costcalc.base.writing import digest
 from costcalc.calculator.document import all_runs
 from costcalc.calculator.result import UNITS
+from costcalc.report.coverage import MACHINE, components, of_tool
 from costcalc.report.importing.costed import Costing, estimates
 from costcalc.report.metered import metered_by, recorded
 from costcalc.report.project import assembled, merge, total
 from costcalc.report.rated import of_row
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Assumed, Boundary, Figure, Report, Role, RunEntry
+    from costcalc.calculator.report_schema import (
+        Assumed,
+        Boundary,
+        Component,
+        Figure,
+        Report,
+        Role,
+        RunEntry,
+    )
 
 _NAMED = 5  # runs whose figures cannot be that are warned of one by one
 _WORK = {"E": "FLOP", "D": "1"}
@@ -182,7 +191,7 @@ def _assembled(
             "why": f"{called} records no subject",
         },
         runs=[_entry(row, one, called) for row, one in zip(rows, found, strict=True)],
-        boundary=_boundary(what, results["energy_it"]["value"] is not None),
+        boundary=_boundary(what, results["energy_it"]["value"] is not None, called),
         work=work | {"H": {"value": float(len(rows)), "unit": "1"}},
         measurement=metered_by(tool, gaps),
         software=_software(tool),
@@ -309,11 +318,14 @@ def _entry(row: Mapping[str, Any], results: Mapping[str, Figure], tool: str) -> 
     return made | ({"why": f"energy: {lacking}"} if lacking else {})
 
 
-def _boundary(energy: str, counted: bool) -> Boundary:
+def _boundary(energy: str, counted: bool, tool: str) -> Boundary:
+    unseen = [{"name": name, "counted": False} for name in MACHINE]
+    seen = components(unseen, tool) if counted and of_tool(tool) else []
     return {
         "stages": [{"name": "what ran while it was recorded", "counted": True}],
         "components": [
             {"name": f"energy: {energy}", "counted": counted},
+            *cast("list[Component]", seen),
             {"name": "making the hardware", "counted": False},
         ],
         "functional_unit": {"name": "the runs recorded", "amount": 1.0},

@@ -17,9 +17,9 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
-from costcalc.report.importing.costed import Costing, own_grid
+from costcalc.report.importing.costed import Costing, own_grid, own_pue
 from costcalc.report.meters import unlike_sum
-from costcalc.report.tools import BOUNDARIES
+from costcalc.report.tools import BOUNDARIES, TIMES_ITS_PUE
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -78,7 +78,7 @@ def read(
         name=first.get("project_name") or "codecarbon" if identify else "CodeCarbon",
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
-        boundary=BOUNDARIES["CodeCarbon"],
+        boundary=BOUNDARIES["CodeCarbon"] + TIMES_ITS_PUE * own_pue(costing),
         warnings=[*_OWN_FACTOR * own_grid(costing), *notes, *_sums(runs)],
         costing=costing,
     )

@@ -42,6 +42,11 @@ def own_grid(costing: Costing | None) -> bool:
     return costing is None or not any(key in costing.changes for key in _OWN_GRID)
 
 
+def own_pue(costing: Costing | None) -> bool:
+    """Whether a tool's own PUE counts: nobody says another."""
+    return costing is None or "site.pue" not in costing.changes
+
+
 def estimates(runs: Sequence[Recorded], costing: Costing) -> list[Estimate]:
     """The estimate of each recorded run.
 
@@ -84,7 +89,7 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         hardware["share"] = run.devices / whole
     made: dict[str, object] = {"name": run.name, "measured": measured, "hardware": hardware}
     site: dict[str, object] = {}
-    if run.pue is not None and "site.pue" not in costing.changes:
+    if run.pue is not None and own_pue(costing):
         site["pue"] = run.pue
     if run.grid is not None and own_grid(costing):
         site["grid"] = f"{run.grid!r} gCO2e/kWh"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
+from costcalc.report.coverage import alone
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 from costcalc.report.renderings.filling import fill
@@ -160,7 +161,8 @@ def _word(view: View) -> str:
     energy, before = view.figures["energy"], view.figures["energy_it"]
     if "measured" in (energy.basis, before.basis):
         most = "" if metered(view) is None else "mostly "
-        return "measured" if energy.basis == "measured" else f"{most}measured before PUE"
+        of = f", {alone(view.parts)}" if alone(view.parts) else ""
+        return f"{'measured' if energy.basis == 'measured' else f'{most}measured before PUE'}{of}"
     return "partly measured" if _partly(view) else "estimated"
 
 
@@ -195,10 +197,12 @@ def _methodology(view: View) -> str:
         made.append(f"energy: {energy.by}")
     if not view.recorded:
         pue = view.shared("site.pue")
+        what = "that of the facility over the allocated time, (accelerators + hosts + network)"
+        if view.boundary:
+            what = f"over the time that was metered, ({view.boundary})"
         made.append(
-            "energy is that of the facility over the allocated time, (accelerators + hosts + "
-            f"network){f' × PUE {pue.text}' if pue else ''}; storage, offices and inference are "
-            "not counted"
+            f"energy is {what}{f' × PUE {pue.text}' if pue else ''}; storage, offices and "
+            "inference are not counted"
         )
         made.append(
             "compute counts matrix multiplications, 2 FLOP a multiply-add, without recomputation"
