@@ -440,20 +440,21 @@ def test_letters_that_latex_knows_are_spelt_and_others_are_not_guessed() -> None
 SMI = "timestamp, index, name, power.draw [W]\n" + "".join(
     f"2026/11/27 10:{m:02d}:00.000, 0, NVIDIA A100-SXM4-80GB, 300.00 W\n" for m in range(31)
 )  # 300 W for half an hour: 150 Wh
+METER = "nvidia-smi, before PUE; the boards alone, without hosts"
 BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
 
 
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ("markdown", "| Energy, before PUE | 150 Wh |  | measured by nvidia-smi, before PUE |"),
-        ("neurips", "; 150 Wh (measured by nvidia-smi, before PUE)."),
-        ("acl", "; 150 Wh of electricity (measured by nvidia-smi, before PUE)."),
-        ("annex-xi", "N/A: the PUE is not known; 150 Wh measured by nvidia-smi, before PUE\n"),
+        ("markdown", f"| Energy, before PUE | 150 Wh |  | measured by {METER} |"),
+        ("neurips", f"; 150 Wh (measured by {METER})."),
+        ("acl", f"; 150 Wh of electricity (measured by {METER})."),
+        ("annex-xi", f"N/A: the PUE is not known; 150 Wh measured by {METER}\n"),
         ("annex-xi-json", '"before_pue_kwh": 0.15,'),
         ("latex", "The electricity is \\SI{150}{\\watt\\hour} for the boards, as their driver"),
         ("latex", "Energy, before PUE & 150 Wh &  & measured"),
-        ("model-card", "- **Energy:** 150 Wh (measured by nvidia-smi, before PUE)"),
+        ("model-card", f"- **Energy:** 150 Wh (measured by {METER})"),
         ("html", "Energy, before PUE</span><b>150 Wh</b><span class=soft>measured by nvidia-smi"),
     ],
 )
@@ -471,7 +472,7 @@ def test_show_prints_energy_before_pue_and_that_it_is_a_lower_bound() -> None:
     (line,) = [one for one in show(nvidia_smi.read(lost, "gpu.csv")) if "before PUE" in one]
     assert " ".join(line.split()) == (
         "Energy, before PUE 150 Wh measured by nvidia-smi, before PUE; a lower bound: 25 % of the "
-        "time was not sampled"
+        "time was not sampled; the boards alone, without hosts"
     )
 
 
