@@ -435,7 +435,7 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
         "costed",
         lambda made: made["details"]["imported"].update(what="the plug, as auditors read it"),
         "details.imported.what: the plug, as auditors read it; CodeCarbon meters CPU, GPU and "
-        "memory of the machine as CodeCarbon counts them, times its PUE",
+        "memory of the machine as CodeCarbon counts them",
     ),
 }
 
