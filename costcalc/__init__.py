@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from costcalc.tracking.tracker import track as track
     from costcalc.workload.count import count as count
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Each public name and the module that holds it; a name that is a room of its own holds itself.
 _PUBLIC = {

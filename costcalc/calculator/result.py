@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 SCHEMA = "costcalc/report/v1"
 MODEL_VERSION = "2"  # of the formulas: figures of the same version and data can be recomputed
-EARLIER: tuple[str, ...] = ()  # the releases before this one
+EARLIER: tuple[str, ...] = ()  # the releases before this one: 0.1.0 was never published
 
 # Every result, in the order of the report, and the unit that it is written in.
 UNITS = {
