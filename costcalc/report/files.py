@@ -128,11 +128,24 @@ def _too_large(document: Document) -> list[Problem]:
 
 
 def text(report: Mapping[str, object], path: Path | None = None, *, escape: bool = False) -> str:
-    """YAML, or JSON where the file's name ends so; ``escape`` keeps YAML to ASCII."""
+    """YAML, or JSON where the file's name ends so; ``escape`` keeps YAML to ASCII.
+
+    Raises:
+        InputError: it is larger than a report that is read.
+    """
     if path is not None and path.suffix == ".json":
-        return writing.to_json(report) + "\n"
-    first = f"# {SCHEMA}: costcalc report verify checks it"
-    return writing.to_yaml(report, first_line=first, escape=escape)
+        made = writing.to_json(report) + "\n"
+    else:
+        first = f"# {SCHEMA}: costcalc report verify checks it"
+        made = writing.to_yaml(report, first_line=first, escape=escape)
+    size = len(made.encode("utf-8"))
+    if size > BOUNDS.size:
+        message = (
+            f"expected a report of at most {BOUNDS.size / 1e6:g} MB, which is what is read; this "
+            f"would be {size / 1e6:.3g} MB: take fewer runs at once, and keep their reports apart"
+        )
+        raise InputError(Problem(key="", message=message, file=str(path) if path else None))
+    return made
 
 
 def read_card(path: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from costcalc import __version__
@@ -40,7 +41,8 @@ class Recorded:
     Units: hours, device-hours, kWh, kgCO2e, gCO2e/kWh.  ``key`` tells the run apart; only a hash of
     it is written.  ``machine`` is what tells kinds of machines apart where all of one was metered,
     likewise; ``began`` an ISO 8601 time on the clock of that machine.  ``parts`` are what the tool
-    says that ``energy_it`` is made of.
+    says that ``energy_it`` is made of.  ``number``: runs that stand together here, of
+    ``hours`` each in the mean; device-hours and energy are of all.
     """
 
     key: str
@@ -58,6 +60,7 @@ class Recorded:
     place: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
+    number: int = 1
 
 
 def report(
@@ -81,7 +84,16 @@ def report(
     told: dict[str, str | None] = {"name": tool, "version": version, "what": boundary}
     if costing:
         runs, left_out = _with_devices(runs)
-        return _costed(runs, costing, name, told, gaps, [*warnings, *left_out])
+        kept = together(runs)
+        seen = {"details": {"imported": told}, "measurement": {"gaps": None}}
+        if len(kept) < len(runs):
+            left_out += _implausible([_row(run, tool) for run in runs], tool, seen)
+            left_out.append(
+                f"of {number_of(len(runs), 'run')} those that differ in time and energy alone "
+                f"stand together, which leaves {len(kept):,}; that another report has some of them "
+                "would not be noticed"
+            )
+        return _costed(kept, costing, name, told, gaps, [*warnings, *left_out])
     rows = [_row(run, tool) for run in runs]
     seen = {"details": {"imported": told}, "measurement": {"gaps": gaps}}
     notes = [*warnings, *_implausible(rows, tool, seen)]
@@ -96,6 +108,55 @@ def _implausible(
     said = [f"{name}: {line}" if len(rows) > 1 else line for name, line in found[:_NAMED]]
     return said + [f"and {number_of(len(found) - _NAMED, 'run')} more likewise"] * (
         len(found) > _NAMED
+    )
+
+
+#: runs that are a stage of a costed report each: a stage takes 12 kB, and a report is to be read
+EACH = 100
+
+
+def together(runs: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The runs, or of very many those as one that differ in their time and energy alone.
+
+    >>> def run(key: str, hours: float) -> Recorded:
+    ...     return Recorded(key=key, name=key, hours=hours, devices=4.0, energy_it=2.0 * hours)
+    >>> (one,) = together([run(str(number), 1.0 + number % 2) for number in range(200)])
+    >>> one.number, one.hours, one.energy_it, one.name
+    (200, 1.5, 600.0, '0 and 199 more')
+    """
+    if len(runs) <= EACH:
+        return runs
+    found: dict[tuple[object, ...], list[Recorded]] = {}
+    for run in runs:
+        known = [one is None for one in (run.hours, run.device_hours, run.energy_it)]
+        alike = (run.devices, run.pue, run.grid, run.role, run.hardware, run.place, *known)
+        found.setdefault(alike, []).append(run)
+    return [_as_one(some) for some in found.values()]
+
+
+def _as_one(runs: Sequence[Recorded]) -> Recorded:
+    first, *others = runs
+    if not others:
+        return first
+
+    def summed(figures: Sequence[float | None]) -> float | None:
+        known = [one for one in figures if one is not None]
+        return math.fsum(known) if len(known) == len(runs) else None
+
+    hours = summed([run.hours for run in runs])
+    names = {name for run in runs for name in run.parts}
+    parts = {name: summed([run.parts.get(name) for run in runs]) for name in sorted(names)}
+    return replace(
+        first,
+        key=" ".join(run.key for run in runs),
+        name=f"{first.name} and {len(others):,} more",
+        hours=None if hours is None else hours / len(runs),
+        device_hours=summed([run.device_hours for run in runs]),
+        energy_it=summed([run.energy_it for run in runs]),
+        began=None,
+        machine=None,
+        parts={name: value for name, value in parts.items() if value is not None},
+        number=len(runs),
     )
 
 

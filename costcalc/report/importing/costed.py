@@ -93,7 +93,9 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         site["pue"] = run.pue
     if run.grid is not None and own_grid(costing):
         site["grid"] = f"{run.grid!r} gCO2e/kWh"
-    return apply({**made, **({"site": site} if site else {})}, costing.changes)
+    made |= {"site": site} if site else {}
+    made |= {"training": {"runs": run.number}} if run.number > 1 else {}
+    return apply(made, costing.changes)
 
 
 def _device(run: Recorded, costing: Costing) -> str | None:
