@@ -185,8 +185,8 @@ def scripted(text: str, name: str = "script") -> list[dict[str, str]]:
 def of_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The options that variables such as ``SBATCH_TIMELIMIT`` set.
 
-    >>> of_environment({"SBATCH_TIMELIMIT": "60", "SBATCH_EXCLUSIVE": "", "SBATCH_WAIT": "0"})
-    {'time': '60', 'exclusive': ''}
+    >>> of_environment({"SBATCH_TIMELIMIT": "60", "SBATCH_WAIT": "0"})
+    {'time': '60'}
     """
     found: dict[str, str] = {}
     for variable, value in sorted(variables.items()):  # SLURM_CLUSTERS comes after SBATCH_CLUSTERS

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from costcalc.catalog.region import codes
 from costcalc.web import bounds, workers
 from costcalc.web.answer import Answer
 from costcalc.web.workers import Pool, Worker
@@ -26,6 +27,20 @@ def worker() -> Iterator[Worker]:
     made = Worker()
     yield made
     made.stop()
+
+
+# some 100,000 scenarios: they take a while, however busy this process is meanwhile
+SWEEP = json.dumps({
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "1T"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    "sweep": {
+        "accelerators": "h100-sxm5-80,a100-sxm4-80,h200-sxm-141,b200-sxm-180,mi300x,tpu-v5p,l40s",
+        "counts": "64..32768",
+        "regions": list(codes())[:500],
+        "plans": "on-demand,spot",
+    },
+}).encode()  # fmt: skip
 
 
 def told(answer: Answer) -> object:
@@ -42,7 +57,7 @@ def test_who_takes_too_long_is_ended(worker: Worker, monkeypatch: pytest.MonkeyP
     first = worker._process
     with monkeypatch.context() as now:
         now.setattr(workers, "SECONDS", 0.0)
-        late = worker.ask("models", b"", {})
+        late = worker.ask("compare", SWEEP, {})
     assert late.status == 503
     assert told(late) == {
         "problems": [
