@@ -60,13 +60,13 @@ def by(view: View, figure: Shown, key: str) -> str:
         return ""
     of = alone(view.parts) if key in _OF_ENERGY else ""
     of = f"electricity of {of}" if of and key in _BEHIND else of
-    return "; ".join(filter(None, (_by(view, figure, key), of)))
+    least = unsampled(view) if key in _OF_ENERGY else ""
+    return "; ".join(filter(None, (_by(view, figure, key), least, of)))
 
 
 def _by(view: View, figure: Shown, key: str) -> str:
     if figure.basis == "measured":
-        said = f"{_measured(view, key)}{', before PUE' * (key == 'energy_it')}"
-        return "; ".join(filter(None, (said, _unsampled(view, key))))
+        return f"{_measured(view, key)}{', before PUE' * (key == 'energy_it')}"
     if figure.basis == "given":
         return f"given by {AUTHOR}"
     return _followed(view, key) or _in_part(view, key) or "modelled"
@@ -76,7 +76,7 @@ def _followed(view: View, key: str) -> str:
     """What a figure follows from, where it is worth saying."""
     before = view.figures["energy_it"]
     if key == "energy" and before.basis == "measured" and before.value is not None:
-        return "; ".join(filter(None, (_energy(view), _unsampled(view, key))))
+        return _energy(view)
     grid = view.shared("site.grid")
     if key == "carbon_operational" and tool(view):
         said = f"at the grid factor of {tool(view)}{f', {grid.text}' if grid else ''}"
@@ -88,11 +88,25 @@ def _followed(view: View, key: str) -> str:
     return ""
 
 
-def _unsampled(view: View, key: str) -> str:
-    """That a log of power has gaps, whose energy is in no figure of it."""
+def priced(details: Mapping[str, object]) -> str:
+    """What a cost is reckoned with: hours, devices and price where more is billed."""
+    listed = details.get("steps")
+    pairs = [
+        pair
+        for pair in (listed if isinstance(listed, list) else ())  # of a stranger's report
+        if isinstance(pair, (list, tuple)) and len(pair) == 2
+    ]
+    billed = next((str(words) for name, words in pairs if name == "cost"), "")
+    return billed or str(details.get("price") or "").partition(";")[0]
+
+
+def unsampled(view: View) -> str:
+    """That a log of power has gaps, whose energy is in no figure of it nor in what follows."""
     measurement = view.report.get("measurement")
     gaps = measurement.get("gaps") if measurement else None
-    if not gaps or "imported" not in view.details or key not in ("energy", "energy_it"):
+    before = view.figures["energy_it"]
+    seen = before.basis == "measured" and before.value is not None
+    if not gaps or "imported" not in view.details or not seen:
         return ""
     return f"a lower bound: {percent(gaps)} of the time was not sampled"
 

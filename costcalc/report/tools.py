@@ -6,6 +6,11 @@ import re
 
 BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
 LOWER_BOUND = "which is a lower bound"
+#: how an import says that runs of its table are not among those of its report, or not to their end
+NO_DEVICE = "without an accelerator left out"
+STILL_RUN = "jobs that still run are counted so far"
+WAIT = "jobs that wait in the queue are not counted"
+UNCOUNTED = (NO_DEVICE, STILL_RUN, WAIT)
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {

@@ -19,7 +19,7 @@ from costcalc.report import coverage
 from costcalc.report.files import BROKEN
 from costcalc.report.listing import Listed, listed
 from costcalc.report.records import figures
-from costcalc.report.said import AUTHOR, by, measurers, metered, tool
+from costcalc.report.said import AUTHOR, by, measurers, metered, priced, tool
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Report, Stage
@@ -163,15 +163,15 @@ class View:
 
     @cached_property
     def prices(self) -> str:
-        """What the cost is reckoned with: hours, devices and price where more is billed."""
-        listed = self.details.get("steps")
-        pairs = [
-            pair
-            for pair in (listed if isinstance(listed, list) else ())  # of a stranger's report
-            if isinstance(pair, (list, tuple)) and len(pair) == 2
-        ]
-        billed = next((str(words) for name, words in pairs if name == "cost"), "")
-        return billed or str(self.details.get("price") or "").partition(";")[0]
+        """What the cost is reckoned with, of the report or alike of each of its parts."""
+        own = priced(self.details)
+        told = {priced(one.get("details") or {}) for one in self.measured_parts}
+        return own or (told.pop() if len(told) == 1 and self._all_modelled("cost") else "")
+
+    def _all_modelled(self, key: str) -> bool:
+        """Whether every part's figure is known, and none is of a person or a meter."""
+        found = [figures(one)[key] for one in self.measured_parts]
+        return all(one["value"] is not None and one["basis"] == "modelled" for one in found)
 
     def said(self, key: str) -> Shown:
         """A figure with who says it: a meter, a tool, the author, a model."""

@@ -70,6 +70,42 @@ def test_energy_and_carbon_say_whose_they_are() -> None:
     ]
 
 
+FRANCE = Costing(changes={"site.region": "FR", "site.pue": 1.2})  # where water is known too
+#: minutes 0 to 30, one whose power is not known, and the end at minute 40
+GAP = LOG.partition("2026/11/27 10:31:00")[0] + (
+    "2026/11/27 10:40:00.000, 0, NVIDIA A100-SXM4-80GB, [N/A]\n"
+)
+LEAST = "a lower bound: 25 % of the time was not sampled"
+
+
+@pytest.mark.parametrize(
+    ("shape", "times"),
+    [
+        ("annex-xi", 2),  # the form's line, and the methodology
+        ("neurips", 1),  # energy alone
+        ("latex", 4),  # the table, energy, CO2e of the electricity, and in all
+        ("acl", 2),  # energy, CO2e in all
+        ("model-card", 5),  # those, water, CO2e of the electricity there and in the front matter
+        ("html", 6),  # energy and CO2e on top; energy, water and both CO2e in the table
+        ("markdown", 4),
+    ],
+)
+def test_what_follows_from_a_lower_bound_is_one(shape: str, times: int) -> None:
+    """Of 40 minutes 10 were not sampled: 25 %."""
+    made = nvidia_smi.read(GAP, "smi.csv", costing=FRANCE)
+    said = plainly(render(made, shape)).replace(r"\%", "%")
+    assert said.count(LEAST) == times
+    assert LEAST not in plainly(render(boards(PLACE), shape)).replace(r"\%", "%")
+
+
+def test_every_figure_of_a_log_with_gaps_says_so() -> None:
+    said = " ".join(" ".join(show(nvidia_smi.read(GAP, "smi.csv", costing=FRANCE))).split())
+    for of in ("the boards alone", "electricity of the boards alone"):
+        assert f"{LEAST}; {of}, without hosts" in said
+    # energy, water, CO2e of the electricity, CO2e in all; not that of the hardware, nor the cost
+    assert said.count(LEAST) == 4
+
+
 def counted(made: Any) -> dict[str, bool | None]:
     return {item["name"]: item["counted"] for item in made["boundary"]["components"]}
 

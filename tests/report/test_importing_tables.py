@@ -15,6 +15,7 @@ from costcalc.report.files import text
 from costcalc.report.importing import codecarbon, read, slurm
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.tres import accelerators
+from costcalc.report.project import merge
 from costcalc.report.renderings import render
 
 HEAD = "JobID|JobName|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
@@ -260,6 +261,52 @@ def test_recorded_jobs_are_costed(tmp_path: Path) -> None:
     file = tmp_path / "report.yaml"
     file.write_text(text(made, file), encoding="utf-8")
     assert verify(file).holds, verify(file).lines()
+
+
+DEARER = Costing(
+    changes={"site.region": "DE", "price.device_hour": "1.5 USD"}, devices={"a100": "a100-sxm4-80"}
+)
+FOUR = "1|a|COMPLETED|7200|gres/gpu:a100=4|10.08M"
+TWICE = "2|b|FAILED|3600|gres/gpu:a100=2|1.44M"
+
+
+def test_jobs_of_one_price_say_it() -> None:
+    # 4 x 2 h + 2 x 1 h = 10 device-hours at 1.5 USD
+    made = jobs(FOUR, TWICE, costing=DEARER)
+    assert "15.0 USD (from prices: 1.50 USD a device-hour, yours)" in render(made, "neurips")
+
+
+def test_parts_of_two_prices_say_none() -> None:
+    cheaper = Costing(changes={**DEARER.changes, "price.device_hour": "1 USD"},
+                      devices=DEARER.devices)  # fmt: skip
+    parts = [("a", jobs(FOUR, costing=DEARER)), ("b", jobs(TWICE, costing=cheaper))]
+    # 8 x 1.5 + 2 x 1 = 14 USD
+    assert "14.0 USD (modelled)" in render(merge(parts, name="p"), "neurips")
+
+
+@pytest.mark.parametrize(
+    ("row", "note"),
+    [
+        ("3|c|COMPLETED|3600|cpu=16|",
+         "1 run without an accelerator left out: the price is not known"),
+        ("3|c|PENDING|0|gres/gpu:a100=2|", "jobs that wait in the queue are not counted: 1"),
+        ("3|c|RUNNING|3600|gres/gpu:a100=2|", "jobs that still run are counted so far"),
+    ],
+)  # fmt: skip
+def test_a_checklist_names_the_runs_that_are_not_counted(row: str, note: str) -> None:
+    said = render(jobs(FOUR, TWICE, row, costing=DEARER), "neurips")
+    assert "Answer: [Partly]" in said
+    assert f"Not all of the project is counted: {note}.\n" in said
+    assert "The whole project took" not in said
+    whole = render(jobs(FOUR, TWICE, costing=DEARER), "neurips")
+    assert "is counted:" not in whole
+    assert "The whole project took 1.25 times" in whole  # 10 of 8 device-hours
+
+
+def test_compute_of_jobs_without_a_model_says_why_it_is_not_known() -> None:
+    said = render(jobs(FOUR, TWICE, costing=DEARER), "annex-xi")
+    assert "Training compute: N/A: no model given\n" in said
+    assert "merged" not in said
 
 
 def test_a_tools_own_grid_and_pue_stand_unless_the_user_says_others() -> None:

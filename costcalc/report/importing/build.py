@@ -18,6 +18,7 @@ from costcalc.report.importing.costed import Costing, estimates
 from costcalc.report.metered import metered_by, recorded
 from costcalc.report.project import assembled, merge, total
 from costcalc.report.rated import of_row
+from costcalc.report.tools import NO_DEVICE
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import (
@@ -337,9 +338,7 @@ def _with_devices(runs: Sequence[Recorded]) -> tuple[Sequence[Recorded], list[st
     if not kept or len(kept) == len(runs):
         return runs, []
     without = len(runs) - len(kept)
-    return kept, [
-        f"{number_of(without, 'run')} without an accelerator left out: the price is not known"
-    ]
+    return kept, [f"{number_of(without, 'run')} {NO_DEVICE}: the price is not known"]
 
 
 def _id(tool: str, run: Recorded) -> str:

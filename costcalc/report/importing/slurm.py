@@ -36,7 +36,7 @@ from costcalc.report.importing.sacct import (
 )
 from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
-from costcalc.report.tools import BOUNDARIES, SLURM
+from costcalc.report.tools import BOUNDARIES, SLURM, STILL_RUN, WAIT
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -145,10 +145,10 @@ def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]
             "a counter of the node that both read at the same time is then in it twice"
         )
     if any(in_state(row, RUNNING) for row in attempts):
-        notes.append("jobs that still run are counted so far")
+        notes.append(STILL_RUN)
     waiting = sum(in_state(row, WAITING) for row in attempts)
     if waiting:
-        notes.append(f"jobs that wait in the queue are not counted: {waiting}")
+        notes.append(f"{WAIT}: {waiting}")
     jobs = [(row.get("Cluster"), job_of(row)) for row in attempts]
     if len(set(jobs)) == len(jobs):
         notes.append("without sacct -D (--duplicates) earlier attempts of requeued jobs are hidden")

@@ -22,7 +22,7 @@ from costcalc.report.coverage import alone
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 from costcalc.report.renderings.filling import fill
-from costcalc.report.said import metered
+from costcalc.report.said import metered, unsampled
 from costcalc.report.view import View, plain
 
 if TYPE_CHECKING:
@@ -104,13 +104,20 @@ def own(view: View) -> Own:
     )
     return Own(
         compute=None if merged else compute.value,
-        why=_MERGED if merged else compute.why or "not known",
+        why=_MERGED if merged and _counted(view) else compute.why or "not known",
         days=None if hours is None else hours / 24,
         device_days=None if held is None else held / 24 / runs,
         mwh=None if energy is None else energy / 1e3 / runs,
         runs=runs,
         modified=modified,
         base=_base(view) if modified and not merged else None,
+    )
+
+
+def _counted(view: View) -> bool:
+    """Whether the compute of any part is known: of runs without a model there is none to divide."""
+    return any(
+        figures(stage)["training_compute"]["value"] is not None for stage in view.measured_parts
     )
 
 
@@ -162,7 +169,8 @@ def _word(view: View) -> str:
     if "measured" in (energy.basis, before.basis):
         most = "" if metered(view) is None else "mostly "
         of = f", {alone(view.parts)}" if alone(view.parts) else ""
-        return f"{'measured' if energy.basis == 'measured' else f'{most}measured before PUE'}{of}"
+        word = "measured" if energy.basis == "measured" else f"{most}measured before PUE"
+        return "; ".join(filter(None, (f"{word}{of}", unsampled(view))))
     return "partly measured" if _partly(view) else "estimated"
 
 

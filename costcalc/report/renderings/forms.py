@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.report.renderings.filling import fill
+from costcalc.report.tools import UNCOUNTED
 from costcalc.report.view import View, shown
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ def neurips(view: View) -> str:
     }
     lacking = [name for name, known in asked.items() if not known]
     named = [*lacking, *view.lacking("energy", "cost")]
+    uncounted = [note for note in view.warnings if any(mark in note for mark in UNCOUNTED)]
     return fill(
         "neurips.txt.j2",
         view,
-        answer=_answer(len(lacking) + (more is None), len(asked) + 1, named),
+        answer=_answer(len(lacking) + (more is None), len(asked) + 1, [*named, *uncounted]),
         lacking=named,
+        uncounted=uncounted,
         runs=runs if len(runs) <= _LISTED else [],
         several=len(runs) if len(runs) > _LISTED else 0,
         counted=_counted(view),

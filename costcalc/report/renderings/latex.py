@@ -11,7 +11,7 @@ import unicodedata
 from itertools import groupby
 
 from costcalc.report.renderings.filling import fill
-from costcalc.report.said import other_grid
+from costcalc.report.said import other_grid, unsampled
 from costcalc.report.view import ROWS, Shown, View, plain
 
 _SPECIAL = {
@@ -135,6 +135,7 @@ def latex(view: View, columns: int = 2) -> str:
         "unknown": view.lacking(*ROWS),
         "year": YEAR,
         "other_grid": other_grid(view),
+        "unsampled": unsampled(view),
     }
 
     def made(*, scripts: bool) -> str:
