@@ -191,10 +191,18 @@ def test_accelerate_beside_weights_and_biases_keeps_every_row_of_the_script(
             log({"costcalc/steps": 1000.0 + step, "costcalc/hours": 0.5})
         accelerator.log({"loss": float(step)}, step=step)
     accelerator.end_training()
-    rows = kept(next(tmp_path.rglob("*.wandb")))
+    rows = written(next(tmp_path.rglob("*.wandb")), 6)
     assert [row["loss"] for row in rows] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert [row["_step"] for row in rows] == [0, 1, 2, 3, 4, 5]
     assert ["costcalc/hours" in row for row in rows] == [True, False, True, False, True, False]
+
+
+def written(path: Path, number: int) -> list[dict[str, Any]]:
+    """So many rows, once W&B's own process has come to write them, or those of half a minute."""
+    end = time.monotonic() + 30.0
+    while len(rows := kept(path)) < number and time.monotonic() < end:
+        time.sleep(0.1)
+    return rows
 
 
 def kept(path: Path) -> list[dict[str, Any]]:
