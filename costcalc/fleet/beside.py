@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from costcalc.base.human import digits, human, number_of, percent, span
 from costcalc.fleet.charging import Charge
 from costcalc.fleet.cluster import NOBODY, SHARED
-from costcalc.fleet.idle import Idle
+from costcalc.fleet.idle import Idle, IdleGrid
 from costcalc.fleet.month import Month
-from costcalc.fleet.sums import Figure, Group, Key, money
-
-NONE = "(none)"
+from costcalc.fleet.sums import NONE, Figure, Group, Key, money
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,12 @@ def _idled(one: Idle, month: Month) -> str:
         told += f"; {_energy(energy)}, {how}" if energy else ""
     told += f", {money(cost.value, month.currency)} of electricity" if cost else ""
     told += f" ({one.unpriced})" if one.unpriced and energy else ""
+    told += "".join(f", {_SAID[name]} {why}" for name, why in one.lacking.items())
     return told + _emitted(one)
+
+
+_SAID = {"energy_it": "energy of the computers", "energy": "energy",
+         "carbon_operational": "CO2e", "water": "water"}  # fmt: skip
 
 
 def _energy(energy: Figure) -> str:
@@ -127,7 +130,9 @@ def _emitted(one: Idle) -> str:
     if carbon is None:
         return ""
     told = f", {human(carbon.value, 'kgCO2e')}"
-    if one.grid is not None and one.grid.mean is not None:
+    if one.grid is not None and one.grid.mean is not None and one.grid.by_year:
+        told += _partly(one, one.grid, carbon)
+    elif one.grid is not None and one.grid.mean is not None:
         told += " by the hours that they idled"
         if one.carbon_annual is not None:
             told += f" ({human(one.carbon_annual, 'kgCO2e')} by the year's mean)"
@@ -139,6 +144,18 @@ def _emitted(one: Idle) -> str:
         told += f" by the year's mean: grid.hourly lacks {digits(one.grid.lacks)} of these hours"
     if one.carbon_market is not None:
         told += f", {human(one.carbon_market, 'kgCO2e')} market-based"
+    return told
+
+
+def _partly(one: Idle, grid: IdleGrid, carbon: Figure) -> str:
+    """Of several months some by the hours, and how much of the sum is by the year's mean."""
+    between = span(carbon.low, carbon.high, carbon.value, "kgCO2e")
+    told = f" ({between})" if between else ""
+    told += f", {human(grid.by_year, 'kgCO2e')} of it by the year's mean: "
+    told += f"grid.hourly lacks {digits(grid.lacks)} of these hours; the rest by the hours that "
+    told += "they idled"
+    if one.carbon_annual is not None:
+        told += f" (all by the year's mean: {human(one.carbon_annual, 'kgCO2e')})"
     return told
 
 

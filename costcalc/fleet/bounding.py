@@ -26,6 +26,8 @@ class Bound:
     """The most of one task of a component; ``cost`` None with ``why`` where it is not known.
 
     Money in the ledger's currency, energy in kWh, carbon in kgCO2e; ``devices`` of ``device``.
+    ``carbon`` is no maximum but the 95th percentile, as of the grid and of embodied carbon none is
+    known.
     """
 
     cost: float | None = None

@@ -86,7 +86,8 @@ def _each(
             figure = Figure(*(total.device_hours,) * 3)
         figure = figure or Figure(0.0, 0.0, 0.0)
         late = _late(ledger, budget.account, name, now, over)
-        squares = total.also.get(f"{_COLUMNS.get(name, name)}_squares", 0.0)
+        # without a job there is nothing to square; else a sum that is not there is a fault of ours
+        squares = total.also[f"{_COLUMNS.get(name, name)}_squares"] if total.jobs else 0.0
         yield Used(
             account=budget.account,
             period=over.name,

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from costcalc.fleet.freshening import freshen, is_fresh
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.sums import NONE
 from costcalc.fleet.tables import COUNTED, counters, sums
 
 #: accounts that have series of their own; the others are one
 MOST_ACCOUNTS = 100
-NONE = "(none)"
 OTHER = "(other)"
 Values = dict[str, float | None]
 Place = tuple[str, str]

@@ -17,11 +17,12 @@ from costcalc import __version__
 from costcalc.base.errors import CostcalcError, MissingExtraError
 from costcalc.fleet.budgets import used
 from costcalc.fleet.cluster import Cluster
-from costcalc.fleet.counting import NONE, OTHER, count, kept
+from costcalc.fleet.counting import OTHER, count, kept
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import Reach, reach
+from costcalc.fleet.sums import NONE
 from costcalc.fleet.tables import imports, sums
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,3 +110,12 @@ def pseudonym(name: str, secret: str) -> str:
     True
     """
     return "user-" + hashlib.sha256(f"{secret}\0{name}".encode()).hexdigest()[:12]
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a user's name is such a number.
+
+    >>> is_pseudonym(pseudonym("anna", "a")), is_pseudonym("user-anna")
+    (True, False)
+    """
+    return re.fullmatch("user-[0-9a-f]{12}", name) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import case, func, select
 
@@ -27,7 +27,8 @@ class Idle:
     """A partition's idle devices over a period; figures in the ledger's units.
 
     ``device_hours`` that no job had, of ``held`` in all from ``start`` to ``end``; ``why`` there
-    are no figures, ``unpriced`` why there is no money among them.
+    are no figures, ``unpriced`` why there is no money among them, ``lacking`` why another figure is
+    not, which some of several months have.
     """
 
     partition: str
@@ -37,6 +38,7 @@ class Idle:
     why: str = ""
     metered: float = 0.0  # share of the nodes' time that meters saw, less what jobs had of it
     unpriced: str = ""
+    lacking: dict[str, str] = field(default_factory=dict)
     start: float = 0.0
     end: float = 0.0
     grid: IdleGrid | None = None
@@ -49,11 +51,13 @@ class IdleGrid:
     """By which of the grid's intensities idle nodes are counted, where a series is given.
 
     ``mean`` over the hours that they idled, gCO2e/kWh; None: the series lacks too many, and it is
-    the year's mean.  ``lacks`` so many hours of the span.
+    the year's mean.  ``lacks`` so many hours of the span; ``by_year`` kgCO2e are by the year's
+    mean, those of whole months that the series lacks.
     """
 
     mean: float | None
     lacks: float
+    by_year: float = 0.0
 
 
 def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, float]) -> list[Idle]:
@@ -66,32 +70,52 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     for month in over.months:  # each has its PUE
         for one in _of_month(ledger, pricing, period(month, place), reach):
             by_partition.setdefault(one.partition, []).append(one)
-    return [_together(parts) for parts in by_partition.values()]
+    return [together(parts) for parts in by_partition.values()]
 
 
-def _together(parts: list[Idle]) -> Idle:
-    """A partition over several months; ends of ranges are added, as its doubts are the same."""
+def together(parts: list[Idle]) -> Idle:
+    """A partition over several months; ends of ranges are added, as its doubts are the same.
+
+    What one month lacks is no sum of the others: it is left out, and said.
+
+    >>> one = Idle("gpu", 8.0, 16.0, {"cost": Figure(1.0, 1.0, 1.0)})
+    >>> other = Idle("gpu", 8.0, 16.0, {}, unpriced="no price of electricity is known")
+    >>> made = together([one, other])
+    >>> made.figures, made.unpriced
+    ({}, 'no price of electricity is known in 1 of 2 months')
+    """
     first = parts[0]
     if len(parts) == 1:
         return first
     made = Idle(
         first.partition, sum(one.device_hours for one in parts), sum(one.held for one in parts), {},
-        why=next((one.why for one in parts if one.why), ""), unpriced=first.unpriced,
+        why=next((one.why for one in parts if one.why), ""), unpriced=_unpriced(parts),
         start=first.start, end=parts[-1].end,
     )  # fmt: skip
     made.metered = sum(one.metered * one.held for one in parts) / made.held
     if made.why:
         return made
-    for name in first.figures:
+    for name in _COUNTED:
         each = [one.figures[name] for one in parts if name in one.figures]
         if len(each) == len(parts):
             made.figures[name] = Figure(
                 sum(f.value for f in each), sum(f.low for f in each), sum(f.high for f in each)
             )
+        elif each and name != "cost":  # why there is no money, each month says itself
+            made.lacking[name] = f"not known in {len(parts) - len(each)} of {len(parts)} months"
     made.grid = _over_months(parts)
     made.carbon_annual = _sum([one.carbon_annual for one in parts])
     made.carbon_market = _sum([one.carbon_market for one in parts])
     return made
+
+
+def _unpriced(parts: list[Idle]) -> str:
+    """Why there is no money of all months: each reason, and of how many where not of all."""
+    whys = [one.unpriced for one in parts if one.unpriced]
+    if len(whys) == len(parts) and len(set(whys)) == 1:
+        return whys[0]
+    told = [f"{why} in {whys.count(why)} of {len(parts)} months" for why in dict.fromkeys(whys)]
+    return "; ".join(told)
 
 
 def _sum(values: list[float | None]) -> float | None:
@@ -101,14 +125,15 @@ def _sum(values: list[float | None]) -> float | None:
 
 
 def _over_months(parts: list[Idle]) -> IdleGrid | None:
-    """The mean over the hours that idled in months whose hours are known."""
+    """The mean over the hours that idled in months whose hours are known; the others' CO2e."""
     grids = [(one.grid, one.device_hours) for one in parts if one.grid is not None]
     if not grids:
         return None
     known = [(grid.mean, hours) for grid, hours in grids if grid.mean is not None]
     whole = sum(hours for _, hours in known)
     mean = sum(mean * hours for mean, hours in known) / whole if whole else None
-    return IdleGrid(mean, sum(grid.lacks for grid, _ in grids))
+    by_year = sum(grid.by_year for grid, _ in grids)
+    return IdleGrid(mean, sum(grid.lacks for grid, _ in grids), by_year)
 
 
 def _of_month(
@@ -218,6 +243,9 @@ def _cost(one: Idle, pricing: Pricing, partition: Partition, over: Period, rest:
         one.unpriced = "its electricity is in the price of the hours that jobs have"
         if "price" not in kind.known:
             one.unpriced = "no price of electricity is known"
+    carbon = one.figures.get("carbon_operational")
+    if lacking and one.grid is not None and carbon is not None:
+        one.grid = replace(one.grid, by_year=carbon.value)
     energy = one.figures.get("energy")
     if energy is None:
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, and_, or_, select, update
 
 from costcalc.fleet.entering import MOST, facts_of, parts
-from costcalc.fleet.facts import GOING, PLUGIN, RANK, Facts, Refused
+from costcalc.fleet.facts import GOING, PLUGIN, RANK, Facts, Refused, is_pseudonym
 from costcalc.fleet.tables import jobs, readings
 
 Job = tuple[str, str]
@@ -135,17 +135,30 @@ def _same(one: Facts, there: dict[str, Facts], exact: set[Key]) -> Facts | None:
 
 
 def _by_another_name(one: Facts, there: dict[str, Facts]) -> Facts | None:
-    """The same attempt under another name of its cluster: no two have all of this in common."""
-    return next((o for o in there.values() if all(_alike(one, o, n) for n in _TELLING)), None)
+    """The same attempt under another name of its cluster: no two have all of this in common.
+
+    Numbers and times alone do not tell clusters apart: both must know something that does.
+    """
+    for other in there.values():
+        known = [name for name in (*_TIMES, *_APART) if _comparable(one, other, name)]
+        alike = all(getattr(one, name) == getattr(other, name) for name in known)
+        if alike and not set(_APART).isdisjoint(known):
+            return other
+    return None
 
 
-#: what no two attempts of one number have in common on two clusters
-_TELLING = ("start", "end", "seconds", "submit", "name", "node_list", "source")
+#: what the same attempt has in common, and so may attempts of one number on two clusters
+_TIMES = ("start", "end", "seconds", "submit", "source")
+#: what tells those apart
+_APART = ("name", "node_list", "user")
 
 
-def _alike(one: Facts, other: Facts, name: str) -> bool:
+def _comparable(one: Facts, other: Facts, name: str) -> bool:
+    """Whether both know it; a user's name and its pseudonym are not to be compared."""
     own, its = getattr(one, name), getattr(other, name)
-    return own == its or own is None or its is None
+    if own is None or its is None:
+        return False
+    return name != "user" or is_pseudonym(own) == is_pseudonym(its)
 
 
 def _by_another_clock(one: Facts, other: Facts) -> bool:

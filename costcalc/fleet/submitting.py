@@ -62,9 +62,10 @@ class Quoted:
             told.append(f"can cost at most: unknown: {self.why}")
         else:
             parts = [money(self.most, self.currency)]
-            for name, unit in ("energy", "kWh"), ("carbon", "kgCO2e"):
-                value = self._sum(name)
-                parts += [human(value, unit)] if value is not None else []
+            energy, carbon = self._sum("energy"), self._sum("carbon")
+            parts += [human(energy, "kWh")] if energy is not None else []
+            if carbon is not None:  # the upper end of a range of 90 %: the grid has no most
+                parts.append(f"CO2e up to {human(carbon, 'kgCO2e')} (95th percentile, no maximum)")
             told.append(
                 f"can cost at most: {', '.join(parts)}, and as much again if it is requeued"
             )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from costcalc.base.human import digits
 
 Key = tuple[str | None, ...]
+#: what people read where a job has no account, user or partition
+NONE = "(none)"
 
 
 @dataclass(slots=True)

@@ -82,6 +82,8 @@ def plain(month: Month) -> dict[str, object]:
                 "metered_share": one.metered,
                 **{n: _figure(f, UNITS.get(n, month.currency)) for n, f in one.figures.items()},
                 **({"cost": None, "cost_why": one.unpriced} if one.unpriced else {}),
+                **dict.fromkeys(one.lacking),
+                **{f"{name}_why": why for name, why in one.lacking.items()},
                 "carbon_annual": one.carbon_annual,
                 "carbon_operational_market": one.carbon_market,
                 **_grid(one),
@@ -119,8 +121,12 @@ def _grid(one: Idle) -> dict[str, object]:
     """By which hours of the grid an idle partition's CO2e is."""
     if one.grid is None:
         return {}
-    by = "year" if one.grid.mean is None else "hours"
-    return {"carbon_by": by, "grid_hours_lacking": one.grid.lacks}
+    by = "year" if one.grid.mean is None else "hours and year" if one.grid.by_year else "hours"
+    return {
+        "carbon_by": by,
+        "grid_hours_lacking": one.grid.lacks,
+        "carbon_by_year": one.grid.by_year,
+    }
 
 
 def _charge(one: Charge, month: Month) -> dict[str, object]:

@@ -19,7 +19,7 @@ from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import Month
 from costcalc.fleet.scoping import Scope
-from costcalc.fleet.sums import Group, money
+from costcalc.fleet.sums import NONE, Group, money
 from costcalc.fleet.tables import jobs
 from costcalc.report.files import text as report_text
 from costcalc.report.view import View
@@ -279,9 +279,9 @@ def _attempt(row: RowMapping, *, several: bool) -> list[str]:
         human(row["seconds"] / 3600, "h"),
         row["state"],
         "no device" if devices == 0 else held,
-        row["account"] or beside.NONE,
-        row["user"] or beside.NONE,
-        row["partition"] or beside.NONE,
+        row["account"] or NONE,
+        row["user"] or NONE,
+        row["partition"] or NONE,
         row["meter"] or "no meter",
     ]
 

@@ -7,21 +7,26 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump, rows
 
 from costcalc.base.errors import InputError
 from costcalc.fleet import sources
-from costcalc.fleet.beside import grids, idles, tables
+from costcalc.fleet.beside import grids, idles, named, tables
 from costcalc.fleet.charging import Charge, Charges
 from costcalc.fleet.checking import check
+from costcalc.fleet.idle import together
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import NodeDay, read_meters
 from costcalc.fleet.month import Month, of_period, split
+from costcalc.fleet.summary import Sums, summed
+from costcalc.fleet.sums import NONE, Figure
 from costcalc.fleet.taking import take
 from costcalc.fleet.told import budgets, csv_text, html, plain
 from costcalc.report.check import verify
@@ -61,6 +66,14 @@ def costs(charges: Charges) -> dict[tuple[str | None, ...], tuple[float, float]]
     assert charges.total is not None
     found = {one.key: of_one(one) for one in charges.groups}
     return found | {("all",): of_one(charges.total)}
+
+
+def test_what_has_no_account_is_called_one_thing() -> None:
+    """In the tables and in the counters: the word stands once in the room."""
+    assert named((None, "a")) == [NONE, "a"]
+    room = Path(sources.__file__).parent
+    having = [path.name for path in room.rglob("*.py") if f'"{NONE}"' in path.read_text()]
+    assert having == ["sums.py"]
 
 
 # --- who pays ------------------------------------------------------------------------------------
@@ -320,6 +333,63 @@ def test_each_month_of_a_period_has_its_pue(ledger: Ledger) -> None:
     assert (gpu.start, gpu.end) == (at("2026-07-31T23:00"), at("2026-08-01T01:00"))
 
 
+def test_a_month_that_the_file_lacks_is_said_beside_one_that_it_has(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """8 devices, 4 of them idle for an hour of September and one of October: 0.96 kWh each."""
+    (tmp_path / "grid.csv").write_text(
+        "time,carbon intensity (average)\n2026-09-30T22:00Z,200\n2026-09-30T23:00Z,100\n"
+    )
+    text = SHARED.replace("nodes: 2", "nodes: 1") + "grid: {hourly: grid.csv}\n"
+    here = cluster(text, tmp_path)
+    hour = {"ElapsedRaw": "3600"}
+    imported(
+        ledger, here,
+        line(JobID="1", Start="2026-09-30T23:00:00", End="2026-10-01T00:00:00", **hour),
+        line(JobID="2", Start="2026-10-01T00:00:00", End="2026-10-01T01:00:00", **hour),
+    )  # fmt: skip
+    made = of_period(ledger, here, "2026")
+    (gpu,) = made.idle
+    # 0.96 kWh at the hour's 100 g and 0.96 at the year's 350
+    assert gpu.figures["carbon_operational"].value == pytest.approx(0.096 + 0.336)
+    assert gpu.grid is not None
+    assert (gpu.grid.mean, gpu.grid.lacks, gpu.grid.by_year) == (
+        pytest.approx(100.0), pytest.approx(1.0), pytest.approx(0.336),
+    )  # fmt: skip
+    ((_, told),) = idles(made)
+    assert ", 432 gCO2e (" in told
+    assert (
+        "336 gCO2e of it by the year's mean: grid.hourly lacks 1.00 of these hours; the rest by "
+        "the hours that they idled (all by the year's mean: 672 gCO2e)"
+    ) in told
+    (data,) = plain(made)["idle"]  # type: ignore[misc]
+    assert (data["carbon_by"], data["carbon_by_year"], data["grid_hours_lacking"]) == (  # type: ignore[index]
+        "hours and year", pytest.approx(0.336), pytest.approx(1.0),
+    )  # fmt: skip
+
+
+def test_what_one_month_lacks_is_said(ledger: Ledger) -> None:
+    imported(ledger, cluster(SHARED), *JOBS)
+    made = of(ledger, SHARED)
+    (whole,) = made.idle
+    part = {name: one for name, one in whole.figures.items() if name not in ("cost", "water")}
+    lacks = replace(whole, figures=part, unpriced="no price of electricity is known")
+    for parts in ([whole, lacks], [lacks, whole]):
+        gpu = together(parts)
+        assert sorted(gpu.figures) == ["carbon_operational", "energy", "energy_it"]
+        assert gpu.figures["energy"].value == pytest.approx(9.6)
+        ((_, told),) = idles(replace(made, idle=(gpu,)))
+        assert "(no price of electricity is known in 1 of 2 months)" in told
+        assert ", water not known in 1 of 2 months" in told
+        (data,) = plain(replace(made, idle=(gpu,)))["idle"]  # type: ignore[misc]
+        said = [data[name] for name in ("cost", "cost_why", "water", "water_why")]  # type: ignore[index]
+        assert said == [
+            None, "no price of electricity is known in 1 of 2 months",
+            None, "not known in 1 of 2 months",
+        ]  # fmt: skip
+    assert together([lacks, lacks]).unpriced == "no price of electricity is known"
+
+
 # --- how far the data reach ----------------------------------------------------------------------
 
 UTC_ = FLEET.replace("Europe/Berlin", "UTC")
@@ -328,6 +398,24 @@ BUDGET = UTC_ + "budgets: [{cost: 1 kUSD}]\n"
 
 def at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def test_a_sum_that_a_forecast_lacks_is_no_nought(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(ledger, cluster(BUDGET), line())
+    made = of(ledger, BUDGET.replace("{cost", "{account: history, cost"))
+    # without a job there is nothing that could vary
+    assert [one.forecast for one in made.budgets] == [Figure(0.0, 0.0, 0.0)]
+
+    def without(*asked: Any, **how: Any) -> Sums:
+        found = summed(*asked, **how)
+        del found.total.also["cost_squares"]
+        return found
+
+    monkeypatch.setattr("costcalc.fleet.budgets.summed", without)
+    with pytest.raises(KeyError, match="cost_squares"):
+        of(ledger, BUDGET)
 
 
 def test_a_forecast_has_a_range_and_says_until_when_it_knows(ledger: Ledger) -> None:

@@ -175,7 +175,8 @@ def test_at_most_by_hand(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = quote(capsys, "a.sh")
     assert said[0] == "asks for 8 × h100-sxm5-80, 2.00 hours"
     assert said[1].startswith("can cost at most: 32.0 USD, ")
-    assert said[1].endswith(AGAIN)
+    assert ", CO2e up to " in said[1]
+    assert said[1].endswith(f"CO2e (95th percentile, no maximum){AGAIN}")
     said = quote(capsys, "--run", "run.yaml", "a.sh")
     # the run file says no price and no place: the cluster's; 24 device-hours at 2 USD
     assert said[2].startswith("run.yaml: estimated at 3.00 hours, 48.0 USD, ")

@@ -192,13 +192,49 @@ def test_another_job_of_the_same_name_is_another(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+ANEW = "write the file anew by kubectl get pods -A -o json"
+
+
 def test_what_is_not_as_kubectl_writes_it_is_refused(tmp_path: Path) -> None:
     assert in_dump(tmp_path, of_job(spec={"parallelism": "x"}), pod(metadata=[1])) == [
-        Refused(line=None, row="items[0]",
-                why="not as kubectl writes it: invalid literal for int() with base 10: 'x'"),
+        Refused(line=None, row="physics/train",
+                why=f'spec.parallelism: expected a whole number, found "x"; {ANEW}'),
         Refused(line=None, row="items[1]",
-                why="not as kubectl writes it: 'list' object has no attribute 'get'"),
+                why=f"metadata: expected an object, found [1]; {ANEW}"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"spec": {"containers": {}}}, "spec.containers: expected a list, found {}"),
+        ({"spec": {"containers": [7]}}, "spec.containers[0]: expected an object, found 7"),
+        ({"spec": {"nodeName": 3}}, "spec.nodeName: expected a text, found 3"),
+        ({"metadata": {"name": "a", "labels": {"team": {}}}},
+         "metadata.labels[team]: expected a text, found {}"),
+        ({"metadata": {"name": "a", "creationTimestamp": "now"}},
+         'metadata.creationTimestamp: expected a time such as 2026-10-05T10:00:00Z, found "now"'),
+        ({"status": "x" * 50}, f'status: expected an object, found "{"x" * 36}...'),
+    ],
+)  # fmt: skip
+def test_where_an_item_is_not_as_kubectl_writes_it(
+    changes: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    bad, good = in_dump(tmp_path, pod(**changes), pod())
+    assert isinstance(bad, Refused)
+    assert bad.why == f"{why}; {ANEW}"
+    assert isinstance(good, Facts)
+
+
+def test_a_fault_of_ours_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(kubernetes, "backwards", faulty)
+    with pytest.raises(TypeError, match="ours"):
+        in_dump(tmp_path, pod())
 
 
 def test_what_kubectl_does_not_know(tmp_path: Path) -> None:
@@ -218,7 +254,8 @@ def test_what_kubectl_does_not_know(tmp_path: Path) -> None:
         Refused(line=None, row="physics/train-abc",
                 why="it still runs: kubectl says no end of it"),
         Refused(line=None, row="physics/train-abc",
-                why="a time that is none: Invalid isoformat string: 'soon'"),
+                why="status.startTime: expected a time such as 2026-10-05T10:00:00Z, found "
+                    f'"soon"; {ANEW}'),
         Refused(line=None, row="items[3]", why="neither a Pod nor a Job"),
     ]  # fmt: skip
 

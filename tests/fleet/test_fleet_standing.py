@@ -403,6 +403,26 @@ def test_clusters_of_a_federation_stay_apart(ledger: Ledger) -> None:
     assert by_name(ledger, "hand", line(Cluster="d"), line(Cluster="c")).counted.known == 2
 
 
+@pytest.mark.parametrize(
+    ("there", "told", "added"),
+    [
+        ({}, {"NodeList": "gpu02"}, 1),  # other nodes
+        ({"JobName": "a"}, {"JobName": "b"}, 1),
+        ({}, {"User": "bert"}, 1),
+        ({}, {"NodeList": "", "JobName": "", "User": "bert"}, 1),
+        # a number and times alone may be two clusters'
+        ({"NodeList": "", "JobName": "a", "User": ""}, {"JobName": "", "NodeList": "gpu01"}, 1),
+        ({"JobName": "a", "NodeList": ""}, {"JobName": "", "User": "anna"}, 0),  # one user
+        ({"JobName": "a"}, {"JobName": "a", "NodeList": "", "User": ""}, 0),  # one name
+    ],
+)
+def test_what_tells_a_job_of_an_unnamed_cluster_apart(
+    ledger: Ledger, there: dict[str, str], told: dict[str, str], added: int
+) -> None:
+    by_name(ledger, "hand", line(**there))
+    assert by_name(ledger, "hand", line(Cluster="", **told)).counted.added == added
+
+
 def test_names_that_are_hashed_make_no_other_job(ledger: Ledger) -> None:
     by_name(ledger, "hand", line())
     of = cluster(FLEET + "name: hand\nprivacy: {users: hash, names: drop}\n")

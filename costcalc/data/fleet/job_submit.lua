@@ -1,7 +1,7 @@
 -- What every submission can cost at most, said to its user, and refused above a limit.
 -- For slurm.conf: JobSubmitPlugins=lua; this file is job_submit.lua beside it.
 -- It runs inside slurmctld: it asks nobody and reads no file.  `costcalc sbatch --dry-run` says the
--- same with energy, CO2e and the estimate of the run file.
+-- same with energy, CO2e (its 95th percentile, no maximum) and the estimate of the run file.
 -- At most is of the dearest that Slurm may make of a request: as many nodes as it may spread tasks
 -- on, whole nodes where a job has them to itself, the dearest of several partitions, all tasks of an
 -- array, one attempt.  Left out: jobs that hold no device (they pass unsaid), and what slurm.conf

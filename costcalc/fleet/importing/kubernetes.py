@@ -55,19 +55,81 @@ def pods(path: Path, cluster: str = "") -> Iterator[Facts | Refused]:
             continue
         try:
             yield from list(_one(one, number, cluster))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            why = f"not as kubectl writes it: {error}"
-            yield Refused(line=None, row=f"items[{number}]", why=why)
+        except _MalformedError as error:
+            yield Refused(line=None, row=_label(one, number), why=str(error))
+
+
+# --- what kubectl writes, and what it cannot have ------------------------------------------------
+
+
+class _MalformedError(Exception):
+    """A place of an item that is not as kubectl writes it."""
+
+    def __init__(self, where: str, expected: str, found: object) -> None:
+        said = json.dumps(found)
+        shown = said if len(said) <= 40 else f"{said[:37]}..."
+        again = "write the file anew by kubectl get pods -A -o json"
+        super().__init__(f"{where}: expected {expected}, found {shown}; {again}")
+
+
+def _object(held: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """What is at a place, named by its path, of whose last name ``held`` has the value."""
+    value = held.get(where.rpartition(".")[2])
+    if value is not None and not isinstance(value, Mapping):
+        raise _MalformedError(where, "an object", value)
+    return value or {}
+
+
+def _objects(held: Mapping[str, Any], where: str) -> Sequence[Mapping[str, Any]]:
+    value = held.get(where.rpartition(".")[2])
+    if value is not None and not isinstance(value, list):
+        raise _MalformedError(where, "a list", value)
+    for number, one in enumerate(value or ()):
+        if not isinstance(one, Mapping):
+            raise _MalformedError(f"{where}[{number}]", "an object", one)
+    return value or ()
+
+
+def _text(held: Mapping[str, Any], where: str, key: str | None = None) -> str | None:
+    """``key``: of a label, whose name has dots of its own."""
+    value = held.get(where.rpartition(".")[2] if key is None else key)
+    if value is not None and not isinstance(value, str):
+        raise _MalformedError(where if key is None else f"{where}[{key}]", "a text", value)
+    return value
+
+
+def _number(held: Mapping[str, Any], where: str) -> int | None:
+    value = held.get(where.rpartition(".")[2])
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise _MalformedError(where, "a whole number", value)
+    return value
+
+
+def _time(held: Mapping[str, Any], where: str) -> float | None:
+    value = held.get(where.rpartition(".")[2])
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        raise _MalformedError(where, "a time such as 2026-10-05T10:00:00Z", value) from None
+
+
+def _label(item: Mapping[str, Any], number: int) -> str:
+    """An item's name as far as it has one."""
+    meta = item.get("metadata")
+    if not isinstance(meta, Mapping):
+        return f"items[{number}]"
+    return f"{meta.get('namespace', 'default')}/{meta.get('name', f'items[{number}]')}"
+
+
+# --- one of them ---------------------------------------------------------------------------------
 
 
 def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts | Refused]:
-    meta, status = item.get("metadata") or {}, item.get("status") or {}
-    label = f"{meta.get('namespace', 'default')}/{meta.get('name', f'items[{number}]')}"
-    try:
-        start, end, state = _times(item, status)
-    except ValueError as error:
-        yield Refused(line=None, row=label, why=f"a time that is none: {error}")
-        return
+    meta, status = _object(item, "metadata"), _object(item, "status")
+    label = _label(item, number)
+    start, end, state = _times(item, status)
     if start is None:
         return  # it never ran
     if end is None:
@@ -76,17 +138,17 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
     if backwards(start, end, ROUNDED):
         yield Refused(line=None, row=label, why="it ends before it starts")
         return
-    spec = item.get("spec") or {}
+    spec, at = _object(item, "spec"), "spec"
     copies = 1
     if item["kind"] == "Job":
-        copies = _pods(spec, status)
-        spec = (spec.get("template") or {}).get("spec") or {}
-    held, kinds, why = _devices(spec)
+        copies, at = _pods(spec, status), "spec.template.spec"
+        spec = _object(_object(spec, "spec.template"), at)
+    held, kinds, why = _devices(spec, at)
     if item["kind"] == "Job" and held:
         of = f"{copies} at once" if copies > 1 else "one"
         why = f"a Job without its pods: {of}, for all of its time, are the most that may have been"
-    labels = meta.get("labels") or {}
-    owner: Mapping[str, Any] = next(iter(meta.get("ownerReferences") or ()), {})
+    labels = _object(meta, "metadata.labels")
+    owner: Mapping[str, Any] = next(iter(_objects(meta, "metadata.ownerReferences")), {})
     of_job = item["kind"] == "Pod" and owner.get("kind") == "Job"
     named = f"{meta.get('namespace', 'default')}/{owner.get('name')}"
     named = named_by(named, str(owner.get("uid") or ""))
@@ -100,41 +162,59 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         end=max(end, start),
         seconds=max(end - start, 0.0),
         state=state,
-        name=owner.get("name") or meta.get("name"),
+        name=_text(owner, "metadata.ownerReferences[0].name") or _text(meta, "metadata.name"),
         owner=named if of_job else None,
-        account=next((labels[k] for k in _ACCOUNTS if k in labels), meta.get("namespace")),
+        account=_account(meta, labels),
         partition=str(spec.get("priorityClassName") or "") or None,
-        model=labels.get("model") or (meta.get("annotations") or {}).get("costcalc/model"),
-        submit=_time(meta.get("creationTimestamp")),
+        model=_model(meta, labels),
+        submit=_time(meta, "metadata.creationTimestamp"),
         devices=None if held is None else held * copies,
         kinds=kinds,
         nodes=1 if spec.get("nodeName") else None,
-        node_list=spec.get("nodeName"),
+        node_list=_text(spec, f"{at}.nodeName"),
         why=why,
+    )
+
+
+def _account(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> str | None:
+    said = next((key for key in _ACCOUNTS if key in labels), None)
+    if said is None:
+        return _text(meta, "metadata.namespace")
+    return _text(labels, "metadata.labels", said)
+
+
+def _model(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> str | None:
+    annotations = _object(meta, "metadata.annotations")
+    return _text(labels, "metadata.labels", "model") or _text(
+        annotations, "metadata.annotations", "costcalc/model"
     )
 
 
 def _pods(spec: Mapping[str, Any], status: Mapping[str, Any]) -> int:
     """The most pods that a Job had at once: no more than it may have, needs, or has had."""
-    counts = [spec.get("parallelism", 1), spec.get("completions")]
-    counts.append((status.get("succeeded") or 0) + (status.get("failed") or 0) or None)
-    said = [int(one) for one in counts if one is not None]
-    return max(min(said), 1)
+    parallel = _number(spec, "spec.parallelism") if "parallelism" in spec else 1
+    ended = [_number(status, f"status.{name}") or 0 for name in ("succeeded", "failed")]
+    counts = [parallel, _number(spec, "spec.completions"), sum(ended) or None]
+    return max(min((one for one in counts if one is not None), default=1), 1)
 
 
 def _times(
     item: Mapping[str, Any], status: Mapping[str, Any]
 ) -> tuple[float | None, float | None, State]:
     if item["kind"] == "Job":
-        ends = [c for c in status.get("conditions") or () if c.get("status") == "True"]
+        ends = [c for c in _objects(status, "status.conditions") if c.get("status") == "True"]
         failed = next((c for c in ends if c.get("type") == "Failed"), None)
-        done = status.get("completionTime") or (failed or {}).get("lastTransitionTime")
-        return _time(status.get("startTime")), _time(done), "failed" if failed else "completed"
-    runs = [(c.get("state") or {}).get("terminated") for c in status.get("containerStatuses") or ()]
-    over = [run for run in runs if run]
-    starts = [t for run in over if (t := _time(run.get("startedAt"))) is not None]
-    ends_ = [t for run in over if (t := _time(run.get("finishedAt"))) is not None]
-    start = min(starts, default=None) if starts else _time(status.get("startTime"))
+        done = _time(status, "status.completionTime")
+        if done is None and failed:
+            done = _time(failed, "status.conditions.lastTransitionTime")
+        return _time(status, "status.startTime"), done, "failed" if failed else "completed"
+    at = "status.containerStatuses"
+    states = [_object(c, f"{at}.state") for c in _objects(status, at)]
+    runs = [_object(one, f"{at}.state.terminated") for one in states]
+    over, at = [run for run in runs if run], f"{at}.state.terminated"
+    starts = [t for run in over if (t := _time(run, f"{at}.startedAt")) is not None]
+    ends_ = [t for run in over if (t := _time(run, f"{at}.finishedAt")) is not None]
+    start = min(starts, default=None) if starts else _time(status, "status.startTime")
     end = max(ends_) if ends_ and len(over) == len(runs) else None
     if status.get("phase") == "Pending" and not starts:
         start = None
@@ -143,21 +223,15 @@ def _times(
     return start, end, "requeued" if evicted else "failed" if failed_ else "completed"
 
 
-def _time(text: object) -> float | None:
-    if not text:
-        return None
-    return datetime.fromisoformat(str(text)).timestamp()
-
-
-def _devices(spec: Mapping[str, Any]) -> tuple[float | None, tuple[str, ...], str]:
+def _devices(spec: Mapping[str, Any], at: str) -> tuple[float | None, tuple[str, ...], str]:
     """Devices of a pod's containers, a MIG instance as its share, and which they are."""
     held, kinds = 0.0, []
-    containers: Sequence[Mapping[str, Any]] = spec.get("containers") or ()
-    selected = spec.get("nodeSelector") or {}
+    selected = _object(spec, f"{at}.nodeSelector")
     product = next((str(selected[key]) for key in _PRODUCT if key in selected), None)
-    for one in containers:
-        resources = one.get("resources") or {}
-        asked = {**(resources.get("requests") or {}), **(resources.get("limits") or {})}
+    at = f"{at}.containers"
+    for one in _objects(spec, at):
+        resources, of = _object(one, f"{at}.resources"), f"{at}.resources"
+        asked = {**_object(resources, f"{of}.requests"), **_object(resources, f"{of}.limits")}
         for key, amount in asked.items():
             found = _DEVICE.fullmatch(str(key))
             if found is None:
