@@ -41,7 +41,8 @@ began = clock()
 tracker.stop()
 stop = clock() - began
 found = tracker.report["results"]["energy_it"]
-joules = [(found[key] if found["value"] else float("nan")) * 3.6e6 for key in ("value", "low", "high")]
+unmetered = float("nan")
+joules = [(found[key] or unmetered) * 3.6e6 for key in ("value", "low", "high")]
 """,
     "CodeCarbon": """
 began = clock()
