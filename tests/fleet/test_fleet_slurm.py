@@ -17,7 +17,7 @@ from costcalc.fleet.importing.slurm import Reading, attempts, running
 def test_an_allocation_and_its_steps_are_one_attempt() -> None:
     (job,) = told(
         line(JobID="7", ConsumedEnergyRaw=""),
-        line(JobID="7.batch", ConsumedEnergyRaw="1000000"),
+        line(JobID="7.1", ConsumedEnergyRaw="1000000"),
         line(JobID="7.extern", ConsumedEnergyRaw="900000000"),
         line(JobID="7.0", ConsumedEnergyRaw="8000000"),
     )
@@ -31,6 +31,31 @@ def test_an_allocation_and_its_steps_are_one_attempt() -> None:
     )
     assert job.start == 1791194400.0  # 2026-10-05T10:00 UTC: 20,731 days and 10 hours
     assert 1791194400 == (20_731 * 24 + 10) * 3600
+
+
+TWO = {"AllocTRES": "gres/gpu=8,node=2", "NNodes": "2", "NodeList": "gpu[01-02]"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "steps", "joules", "why"),
+    [
+        # on one node the batch script's counter has metered its steps
+        ({"AllocTRES": "gres/gpu=4,node=1"}, {"batch": 18e6, "0": 16e6}, 18e6, ""),
+        # of two it is that of the first, which a step on both has metered too
+        (TWO, {"batch": 18e6, "0": 32e6}, None,
+         "the batch script's counter and its steps' are added: one node may be in it twice"),
+        (TWO, {"batch": 18e6}, None, "the batch script's counter is of one node of 2"),
+        (TWO, {"0": 16e6, "1": 16e6}, 32e6, ""),
+    ],
+)  # fmt: skip
+def test_a_counter_of_one_node_is_not_that_of_all_nor_counted_twice(
+    nodes: dict[str, str], steps: dict[str, float], joules: float | None, why: str
+) -> None:
+    (job,) = told(
+        line(JobID="7", ConsumedEnergyRaw="", **nodes),
+        *(line(JobID=f"7.{s}", ConsumedEnergyRaw=f"{j:.0f}") for s, j in steps.items()),
+    )
+    assert (job.joules, job.why or "") == (joules, why)
 
 
 @pytest.mark.parametrize(

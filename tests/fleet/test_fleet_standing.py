@@ -54,12 +54,13 @@ def test_a_job_without_its_step_keeps_its_meter(ledger: Ledger) -> None:
 def test_a_job_with_some_of_its_steps_keeps_the_sum_of_all(ledger: Ledger) -> None:
     """On two nodes steps add up: 18 + 3.6 MJ are 6 kWh; the dump that lacks one says 5."""
     job = line(AllocTRES=TWO_NODES, NNodes="2", NodeList="gpu[01-02]")
-    imported(ledger, cluster(), job, BATCH, STEP)
+    other = line(JobID="1.1", ConsumedEnergyRaw="18000000")
+    imported(ledger, cluster(), job, other, STEP)
     for _ in range(2):
-        imported(ledger, cluster(), job, BATCH)
+        imported(ledger, cluster(), job, other)
         assert [row.metered for row in rows(ledger)] == [pytest.approx(6.0)]
     # as many rows that say another thing are a correction
-    imported(ledger, cluster(), job, BATCH, STEP.replace("3600000", "7200000"))
+    imported(ledger, cluster(), job, other, STEP.replace("3600000", "7200000"))
     assert [row.metered for row in rows(ledger)] == [pytest.approx(7.0)]
 
 

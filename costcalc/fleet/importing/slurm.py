@@ -165,7 +165,8 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
     if seconds and (sacct.tres_of(row) or times["Start"]):
         said = (row, *steps) if joules is not None else ()
         told = sum(bool(sacct.joules_of(one, name, [])) for one in said)
-        yield _facts(row, seconds, joules, told, state, times, reading)
+        lacking = sacct.uncovered(row, steps) if joules is not None else ""
+        yield _facts(row, seconds, joules, told, state, times, reading, lacking)
 
 
 _TIMES = ("Submit", "Start", "End")
@@ -179,6 +180,7 @@ def _facts(
     state: State,
     times: dict[str, float | None],
     reading: Reading,
+    lacking: str,
 ) -> Facts:
     tres = sacct.tres_of(row)
     found = accelerators(tres)
@@ -199,6 +201,8 @@ def _facts(
     if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
         faulty = True
+    elif lacking:
+        joules, why, faulty = None, lacking, True
     model = _MODEL.search(row.get("Comment", ""))
     submit = times["Submit"]
     first = start if times["Start"] is not None else submit

@@ -115,6 +115,23 @@ def added(row: Row, steps: list[Row]) -> bool:
     return bool(batch and others) and _once(row, found, joules_of(row, "", [])) is None
 
 
+def uncovered(row: Row, steps: list[Row]) -> str:
+    """Why the energy of the steps is not that of the attempt; empty where it may be.
+
+    The batch script runs on the first node alone, and reads that node's counter.
+    """
+    found = {job_of(step): joules_of(step, "", []) for step in steps}
+    if _once(row, found, joules_of(row, "", [])) is not None:
+        return ""
+    batch, others = _within(found)
+    if batch and others:
+        return "the batch script's counter and its steps' are added: one node may be in it twice"
+    nodes = number(row.get("NNodes")) or 1.0
+    if batch and nodes > 1:
+        return f"the batch script's counter is of one node of {nodes:,.0f}"
+    return ""
+
+
 def joules_of(row: Row, name: str, problems: list[Problem]) -> float | None:
     """Joules that a row's own cells say; None where they say none."""
     for column in ("ConsumedEnergyRaw", "ConsumedEnergy"):
