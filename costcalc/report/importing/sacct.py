@@ -108,11 +108,13 @@ def _within(found: dict[str, float | None]) -> tuple[float, float]:
     return batch, whole - batch
 
 
+#: why energy that Slurm added is not that of the nodes
+TWICE = "the batch script's counter and its steps' are added: one node may be in it twice"
+
+
 def added(row: Row, steps: list[Row]) -> bool:
     """Whether the energy of a batch script and of steps within it was added."""
-    found = {job_of(step): joules_of(step, "", []) for step in steps}
-    batch, others = _within(found)
-    return bool(batch and others) and _once(row, found, joules_of(row, "", [])) is None
+    return uncovered(row, steps) == TWICE
 
 
 def uncovered(row: Row, steps: list[Row]) -> str:
@@ -125,7 +127,7 @@ def uncovered(row: Row, steps: list[Row]) -> str:
         return ""
     batch, others = _within(found)
     if batch and others:
-        return "the batch script's counter and its steps' are added: one node may be in it twice"
+        return TWICE
     nodes = number(row.get("NNodes")) or 1.0
     if batch and nodes > 1:
         return f"the batch script's counter is of one node of {nodes:,.0f}"
