@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ import numpy as np
 from calibrate_classes import known_by_flops, samples_of
 from encoder_scales import cost, encoders_of, residuals_of
 from measured_cases import case_of
+from scipy.optimize import minimize
 from scipy.stats import norm
 from scipy.stats import t as student
 from step_fit import ATTENTION, DEVIATION, NEWER, Fit, index
 
 from costcalc.throughput.constants import shipped as shipped_constants
-from costcalc.throughput.ranges import place_of
+from costcalc.throughput.ranges import WAITING, place_of
+from costcalc.throughput.transfer import NAMES, shares_of
 from costcalc.validate import published
 from costcalc.validate.measurements import Measured, all_measured, fastest, untold, workload
 from costcalc.validate.throughput import predicted
@@ -102,7 +104,8 @@ HEADER = """\
 # auto: share of the throughput in the fastest layout found that runs in their own layouts reach.
 # repeat: log of a measurement over the median of its configuration, 5th and 95th percentile.
 # range: log of true over predicted throughput, 5th and 95th percentile, of predictions for groups
-# of sources that the fit had not seen, widened by how few they are (Student's t).
+# of sources that the fit had not seen, widened by how few they are (Student's t); of a step that
+# only computes. waiting: how many times wider the range of one is that only waits (`unevenness`).
 sources:
   measurements:
     title: Measured training throughput (measurements/throughput.csv, a source a row)
@@ -147,11 +150,57 @@ def few(groups: int) -> float:
 CLASS_OF = {"bert": "encoder", "vit": "vision", "cnn": "cnn", "diffusion": "diffusion"}
 
 
+@dataclass(frozen=True)
+class Errors:
+    """Log of predicted over measured, with the group of each and the shares its step waits."""
+
+    off: np.ndarray
+    groups: list[str]
+    waits: np.ndarray  # a row a configuration, a column a name of WAITING
+
+    def evened(self, waiting: dict[str, float]) -> np.ndarray:
+        """What the errors would be, did nothing wait: each over its own unevenness."""
+        return self.off / uneven(self.waits, [waiting[name] for name in WAITING])
+
+
+def uneven(waits: np.ndarray, scales: Any) -> np.ndarray:
+    """:func:`costcalc.throughput.ranges.unevenness` of many rows."""
+    return np.sqrt(1.0 + np.square(waits * np.asarray(scales)).sum(axis=1))
+
+
+#: kinds of range whose rows no other kind repeats, and Student's t that their errors follow
+APART = ("one", "node", "cluster", "encoder", "cnn", "vision", "diffusion")
+TAIL = 4.0
+#: before any fit: a step that only waits is known four times worse; how firmly, log
+BEFORE, FIRMLY = 4.0, 1.0
+
+
+def waiting(errors: dict[str, Errors], without: str | None = None) -> dict[str, float]:
+    """The most likely scales of :func:`uneven`: Student's t, groups weighted by root size."""
+    kinds = [errors[name] for name in APART if name in errors]
+    off = np.concatenate([one.off for one in kinds])
+    waits = np.concatenate([one.waits for one in kinds])
+    names = [g for one in kinds for g in one.groups]
+    kind = np.repeat(np.arange(len(kinds)), [len(one.off) for one in kinds])
+    _, group = index(names)
+    share = (np.bincount(group) ** -0.5)[group] * np.array([g != without for g in names])
+
+    def unlikely(theta: np.ndarray) -> float:
+        wide = np.exp(theta[len(WAITING) :])[kind] * uneven(waits, np.exp(theta[: len(WAITING)]))
+        likely = student.logpdf(off / wide, TAIL) - np.log(wide)
+        prior = np.square((theta[: len(WAITING)] - np.log(BEFORE)) / FIRMLY).sum() / 2.0
+        return float(prior - share @ likely)
+
+    start = np.log([BEFORE] * len(WAITING) + [0.2] * len(kinds))
+    found = np.exp(minimize(unlikely, start, method="L-BFGS-B").x)
+    return {name: rounded(v) for name, v in zip(WAITING, found[: len(WAITING)], strict=True)}
+
+
 def held_out(
     measured: list[Measured], constants: dict[str, Any], shipped_ones: dict[str, Any]
-) -> dict[str, tuple[np.ndarray, list[str]]]:
-    """Log of predicted over measured of every kind of range, with the group of each."""
-    found: dict[str, list[tuple[float, str]]] = {}
+) -> dict[str, Errors]:
+    """Errors of every kind of range."""
+    found: dict[str, list[tuple[float, str, list[float]]]] = {}
     asked_for = {one.row["id"] for one in fastest(measured)}
     for one in measured:
         own = {**constants.get(one.group, shipped_ones), "auto": {"value": 1.0}}
@@ -169,8 +218,11 @@ def held_out(
             point = predicted(asked, own, hidden=name == "hidden", ranges=False)
             if point.predicted is not None:
                 error = float(np.log(point.predicted / one.rate))
-                found.setdefault(name, []).append((error, one.group))
-    return {n: (np.array([e for e, _ in v]), [g for _, g in v]) for n, v in found.items()}
+                shares = dict(zip(NAMES, shares_of(point.breakdown), strict=True))
+                waits = [shares[part] for part in WAITING]
+                found.setdefault(name, []).append((error, one.group, waits))
+    return {n: Errors(np.array([e for e, _, _ in v]), [g for _, g, _ in v],
+                      np.array([w for _, _, w in v])) for n, v in found.items()}  # fmt: skip
 
 
 def tuned(e: np.ndarray, groups: list[str], without: str | None = None) -> dict[str, Any]:
@@ -184,29 +236,32 @@ def tuned(e: np.ndarray, groups: list[str], without: str | None = None) -> dict[
     return {"value": rounded(min(np.exp(middle), 1.0)), "n": int(keep.sum())}
 
 
-def ranges(
-    errors: dict[str, tuple[np.ndarray, list[str]]], without: str | None = None
-) -> dict[str, Any]:
+def ranges(errors: dict[str, Errors], without: str | None = None) -> dict[str, Any]:
     """Quantiles of the errors of each kind; of the other groups' alone where there are enough."""
-    found = {}
-    for name, (e, groups) in errors.items():
-        keep = np.array([g != without for g in groups])
+    scales = waiting(errors, without)
+    found: dict[str, Any] = {}
+    for name, one in errors.items():
+        keep = np.array([g != without for g in one.groups])
         if keep.sum() < 10:
             continue  # too few without this group: the range of the whole model serves
-        _, group = index([g for g, k in zip(groups, keep, strict=True) if k])
+        _, group = index([g for g, k in zip(one.groups, keep, strict=True) if k])
         # experts: a further width, of one publisher but for two rows: not widened again
-        found[name] = quantiles(e[keep], group, widened=name != "experts")
-    return found
+        found[name] = quantiles(one.evened(scales)[keep], group, widened=name != "experts")
+    return found | {"waiting": scales}
 
 
-def unseen_generations(fit: Fit) -> tuple[np.ndarray, list[str]]:
-    """Errors on every generation, predicted by a fit that saw none of its configurations."""
+def unseen_generations(fit: Fit, given: Errors) -> Errors:
+    """Errors on every generation, predicted by a fit that saw none of its configurations.
+
+    ``given``: those of the same rows, in the same order, whose steps wait as much.
+    """
     e, start = np.zeros(len(fit.rate)), fit.solve(fit.weights())
     for i in range(len(fit.generations)):
         here = fit.generation == i
         theta = fit.solve(fit.weights() * ~here, start)
         e[here] = fit.errors(theta)[here]
-    return e, [fit.groups[g] for g in fit.group]
+    assert given.groups == [fit.groups[g] for g in fit.group]
+    return replace(given, off=e)
 
 
 def repeat(measured: list[Measured]) -> dict[str, Any]:
@@ -302,15 +357,15 @@ def main() -> None:
         scales = encoders_of(cases, folds[name], name)
         folds[name]["models"] = {"encoder": scales}
     errors = held_out(everything, folds, constants)
-    errors["new"] = unseen_generations(fit)
-    e, groups = errors["hidden"]
-    constants["auto"] = tuned(e, groups)
+    errors["new"] = unseen_generations(fit, errors["given"])
+    hidden = errors["hidden"]
+    constants["auto"] = tuned(hidden.off, hidden.groups)
     for name, fold in folds.items():
-        fold["auto"] = tuned(e, groups, without=name)
-    shift = [np.log(folds[g]["auto"]["value"]) for g in groups]
-    errors["hidden"] = (e + np.array(shift), groups)
-    for name, (e, _) in errors.items():
-        report(f"held out: {name}", e)
+        fold["auto"] = tuned(hidden.off, hidden.groups, without=name)
+    shift = [np.log(folds[g]["auto"]["value"]) for g in hidden.groups]
+    errors["hidden"] = replace(hidden, off=hidden.off + np.array(shift))
+    for name, one in errors.items():
+        report(f"held out: {name}", one.off)
     constants["range"] = ranges(errors)
     for name, fold in folds.items():
         fold["range"] = ranges(errors, name)

@@ -93,6 +93,7 @@ def _by_step(
         / (seconds * machine.devices * peak_of(machine, recipe.precision))
     )
     hidden = expert_gain(shape, machine, layout, recipe, constants, step)
+    parts = _seconds(step, stretch)
     low, high = prediction_range(
         constants,
         generation=machine.generation,
@@ -104,6 +105,7 @@ def _by_step(
         experts=bool(shape.experts > 0),
         told="software" in recipe.told,
         gain=hidden,
+        breakdown=parts,
     )
     why = ["modelled step"]
     if placed.by == "auto":
@@ -119,7 +121,6 @@ def _by_step(
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
         why.append(f"not calibrated on {machine.generation}")
-    parts = _seconds(step, stretch)
     run = _likeness(
         shape.kind, walked / float(shape.sequence_length), machine, recipe, parts, layout
     )
@@ -174,13 +175,17 @@ def _by_sample(
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
     counted = work.flops_per_datum or 3.0 * forward_flops
-    low, high = prediction_range(
-        constants, generation=machine.generation, kind=taken, devices=machine.devices
-    )
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
     of = {"compute": time.compute, "memory": time.memory, "data": time.late, "launch": time.launch}
     parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
+    low, high = prediction_range(
+        constants,
+        generation=machine.generation,
+        kind=taken,
+        devices=machine.devices,
+        breakdown=parts,
+    )
     run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from costcalc.throughput.constants import Constants, Figures
+from costcalc.throughput.transfer import NAMES, shares_of
 
 #: where nothing has been scored yet: true over predicted throughput, logarithms
 PRIOR = {"low": -0.45, "high": 0.35}
@@ -18,6 +19,8 @@ BEYOND = 0.05
 MEASURED_DEVICES = 10752
 #: further half-width for a generation that nobody measured, at the least
 NEW = 0.10
+#: parts of a step whose time hangs on what no profile tells
+WAITING = ("network", "launch")
 #: a range from fewer configurations than this is not used; a class of like models answers
 ENOUGH = 30
 _LIKE = {"vision": "encoder", "diffusion": "cnn"}
@@ -51,13 +54,16 @@ def prediction_range(
     experts: bool = False,
     told: bool = True,
     gain: float = 1.0,
+    breakdown: Mapping[str, float] | None = None,
 ) -> tuple[float, float]:
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
 
     They are quantiles of held-out errors, widened in quadrature where less is known: the layout
     is costcalc's own, the shapes follow a rule, nobody measured this generation, the run is
     larger than any that was measured, or the model routes to experts, whose software is younger
-    and differs more.  ``gain``: how much faster the run is if it does what is not told.
+    and differs more.  They are of a step that computes; one that waits for the network or for its
+    host is known less well (:func:`unevenness` of the ``breakdown``, in seconds).  ``gain``: how
+    much faster the run is if it does what is not told.
 
     >>> low, high = prediction_range({}, generation="hopper")
     >>> round(low, 2), round(high, 2)
@@ -82,9 +88,26 @@ def prediction_range(
         beyond = BEYOND * math.log2(devices / MEASURED_DEVICES)
         extra.append({"low": beyond, "high": beyond})
     extra.append({"low": 0.0, "high": math.log(gain)})
-    low = math.hypot(own["low"], *(part["low"] for part in extra))
-    high = math.hypot(own["high"], *(part["high"] for part in extra))
+    uneven = unevenness(constants, breakdown or {})
+    low = math.hypot(uneven * own["low"], *(part["low"] for part in extra))
+    high = math.hypot(uneven * own["high"], *(part["high"] for part in extra))
     return math.exp(-low), math.exp(high)
+
+
+def unevenness(constants: Constants, breakdown: Mapping[str, float]) -> float:
+    """How many times wider the range of a step is that waits, against one that only computes.
+
+    sqrt(1 + (a·network)² + (b·launch)²), of the shares of the step that the network and launching
+    take: how fast a PCIe slot, a switch or a host is, no profile of a chip tells.  a and b are
+    fitted to the errors on unseen sources (``scripts/calibrate_throughput.py``).
+
+    >>> waits = {"range": {"waiting": {"network": 4.0, "launch": 6.0}}}
+    >>> unevenness(waits, {"compute": 0.5, "data": 0.5}) == (1 + 2.0**2) ** 0.5
+    True
+    """
+    found = constants.get("range", {}).get("waiting", {})
+    shares = dict(zip(NAMES, shares_of(breakdown), strict=True))
+    return math.hypot(1.0, *(found.get(name, 0.0) * shares[name] for name in WAITING))
 
 
 def place_of(devices: float, per_node: float = 8.0) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 from costcalc.throughput.efficiency import SCALES, scale_class
@@ -23,7 +23,8 @@ class Point:
 
     ``predicted`` None: the calculator refused it, for the reason in ``refusal``, which counts as a
     miss.  ``unit`` is that of measured and predicted; a rate's is data a second and device.
-    ``utilization``: the share of the dense peak at the predicted rate.  ``reference``: where the
+    ``utilization``: the share of the dense peak at the predicted rate; ``breakdown``: where the
+    predicted step goes, seconds by part.  ``reference``: where the
     figure was published; ``user``: who runs such a thing.
     """
 
@@ -46,6 +47,7 @@ class Point:
     user: str = ""
     reference: str = ""
     utilization: float | None = None
+    breakdown: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def error(self) -> float:

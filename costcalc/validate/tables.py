@@ -180,7 +180,7 @@ def _table(table: Table) -> dict[str, object]:
 
 def _point(point: Point) -> dict[str, object]:
     """What is empty is left out; what only other tables are made of, too."""
-    values = {k: _finite(v) for k, v in asdict(point).items() if v != ""}
+    values = {k: _finite(v) for k, v in asdict(point).items() if v not in ("", {})}
     return {k: v for k, v in values.items() if k not in ("repeats", "utilization")} | {
         "inside": point.inside
     }

@@ -68,10 +68,10 @@ def predicted(
     )
     try:
         with using(constants):
-            results = estimate(run_of(row, hidden=hidden), ranges=ranges).results
+            made = estimate(run_of(row, hidden=hidden), ranges=ranges)
     except InputError as error:
         return replace(point, refusal=error.problems[0].message)
-    rate = results["throughput"]
+    rate = made.results["throughput"]
     if rate.value is None or rate.low is None or rate.high is None:
         return replace(point, refusal=rate.why)
     by_sequence = rate.unit == "token/s" and not tokens
@@ -81,5 +81,6 @@ def predicted(
         predicted=rate.value / each,
         low=rate.low / each,
         high=rate.high / each,
-        utilization=results["utilization"].value,
+        utilization=made.results["utilization"].value,
+        breakdown=made.breakdown.get("step", {}),
     )

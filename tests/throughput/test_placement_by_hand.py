@@ -503,8 +503,12 @@ def test_all_of_the_peak_is_a_share() -> None:
 def test_experts_widen_a_prediction() -> None:
     apart = Layout(data=16, expert=8, sharding="zero3")
     said = recipe(told=frozenset({"expert_overlap"}))
-    use = throughput(work_of(MIXTRAL), machine(16), said, layout=apart).utilization
-    low, high = prediction_range(load(), generation="hopper", experts=True, devices=16, told=False)
+    found = throughput(work_of(MIXTRAL), machine(16), said, layout=apart)
+    use = found.utilization
+    low, high = prediction_range(
+        load(), generation="hopper", experts=True, devices=16, told=False,
+        breakdown=found.breakdown,
+    )  # fmt: skip
     assert (use.low / use.value, use.high / use.value) == pytest.approx((low, high))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from math import exp, hypot
+from math import exp, hypot, log
 
 import pytest
 from throughput_models import machine, recipe
 
+from costcalc import estimate
 from costcalc.throughput.coefficients import rates_of
 from costcalc.throughput.decode import decode_time
 from costcalc.throughput.layout import Layout
-from costcalc.throughput.ranges import MEASURED_DEVICES, prediction_range
+from costcalc.throughput.ranges import MEASURED_DEVICES, prediction_range, unevenness
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.stage import throughput
 from costcalc.workload.counting import tally
@@ -51,6 +52,52 @@ def test_a_range_grows_a_twentieth_a_doubling_beyond_the_largest_run(doublings, 
     low, high = prediction_range({}, generation="hopper", devices=10752 * 2**doublings)
     assert low == pytest.approx(exp(-hypot(0.45, more)))
     assert high == pytest.approx(exp(hypot(0.35, more)))
+
+
+WAITS = {"range": {"given": {"low": -0.4, "high": 0.3}, "waiting": {"network": 4.0, "launch": 3.0}}}
+
+
+@pytest.mark.parametrize(
+    ("step", "wider"),
+    [
+        ({"compute": 2.0}, 1.0),
+        ({"compute": 6.0, "memory": 3.0, "optimizer": 1.0}, 1.0),
+        ({"compute": 1.0, "data": 1.0}, hypot(1, 4 * 0.5)),
+        # tensor, pipeline, data and expert traffic are the network's: 4 of 10 s
+        ({"compute": 6.0, "tensor": 1.0, "pipeline": 1.0, "data": 1.0, "expert": 1.0},
+         hypot(1, 4 * 0.4)),
+        ({"compute": 3.0, "launch": 1.0}, hypot(1, 3 * 0.25)),
+        ({"compute": 1.0, "data": 1.0, "launch": 2.0}, hypot(1, 4 * 0.25, 3 * 0.5)),
+    ],
+)  # fmt: skip
+def test_a_step_that_waits_has_the_wider_range(step, wider):
+    assert unevenness(WAITS, step) == pytest.approx(wider)
+    low, high = prediction_range(WAITS, generation="hopper", devices=8, breakdown=step)
+    assert low == pytest.approx(exp(-0.4 * wider))
+    assert high == pytest.approx(exp(0.3 * wider))
+    # what else is not known adds in quadrature and is not stretched: shapes by rule, 0.12
+    low, high = prediction_range(WAITS, generation="hopper", shapes_known=False, breakdown=step)
+    assert low == pytest.approx(exp(-hypot(0.4 * wider, 0.12)))
+    assert high == pytest.approx(exp(hypot(0.3 * wider, 0.12)))
+
+
+def test_two_cards_without_a_fabric_are_known_less_well_than_one():
+    run = {
+        "model": {"preset": "llama-2-7b"},
+        "training": {"method": "lora", "base_precision": "nf4", "samples": 1000,
+                     "sample_tokens": 512, "micro_batch": 1, "software": "pytorch"},
+        "hardware": {"accelerator": "rtx-3090", "count": 2, "per_node": 2,
+                     "layout": {"data": 2, "sharding": "zero3"}},
+    }  # fmt: skip
+    sharded = estimate(run)
+    whole = estimate(run, changes={"hardware.layout.sharding": "none"})
+    widths = []
+    for made in (sharded, whole):
+        rate = made.results["throughput"]
+        widths.append(log(rate.high / rate.low))
+    step = sharded.breakdown["step"]
+    assert step["data"] > 0.2 * sum(step.values())
+    assert widths[0] > 1.2 * widths[1]
 
 
 def test_the_first_layer_gives_back_no_gradient_of_its_input():
