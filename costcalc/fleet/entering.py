@@ -14,6 +14,7 @@ from costcalc.fleet.freshening import stale
 from costcalc.fleet.kinds import KWH, Kind
 from costcalc.fleet.pricing import Priced
 from costcalc.fleet.tables import jobs, kinds, readings
+from costcalc.report.importing.steps import ENOUGH
 
 T = TypeVar("T")
 Key = tuple[str, str, str]
@@ -148,7 +149,7 @@ def with_readings(connection: Connection, facts: Sequence[Facts]) -> list[Facts]
     Each holds what is known without that meter, for the case that it says what cannot be.
 
     A reading is joules over seconds: of an attempt, or of a job with all its attempts, each of
-    which then has its seconds' part of it.
+    which then has its seconds' part of it.  One of too little of their time is not theirs.
     """
     wanted = {one.job for one in facts} | {one.raw for one in facts if one.raw}
     best: dict[tuple[str, str], list[RowMapping]] = {}
@@ -156,10 +157,17 @@ def with_readings(connection: Connection, facts: Sequence[Facts]) -> list[Facts]
         asked = select(readings).where(readings.c.job.in_(some), readings.c.current)
         for row in connection.execute(asked.order_by(readings.c.rank)).mappings():
             best.setdefault((row["cluster"], row["job"]), []).append(row)
-    return [_metered(one, best) if best else one for one in facts]
+    lasted: dict[tuple[str, str], float] = {}
+    for one in facts if best else ():
+        job = one.cluster, one.job
+        lasted[job] = lasted.get(job, 0.0) + one.seconds
+    return [_metered(o, best, lasted[o.cluster, o.job]) if best else o for o in facts]
 
 
-def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -> Facts:
+def _metered(
+    one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]], lasted: float
+) -> Facts:
+    """An attempt by its meters; ``lasted``: seconds of all attempts of its job."""
     rows = [
         row
         for job in dict.fromkeys((one.job, one.raw))
@@ -173,6 +181,9 @@ def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -
     for row in sorted(metered, key=lambda row: (row["rank"], row["attempt"] != "")):
         if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
             continue
+        if row["seconds"] < ENOUGH * (one.seconds if row["attempt"] else lasted):
+            found = replace(found, why=_partly(found.why, row, lasted), faulty=True)
+            continue
         found = replace(
             found,
             joules=row["joules"] / row["seconds"] * one.seconds,
@@ -184,6 +195,12 @@ def _metered(one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]]) -
             instead=found,
         )
     return found
+
+
+def _partly(why: str, row: RowMapping, lasted: float) -> str:
+    """That a meter saw too little of a job's time, after what else is said of it."""
+    seen = f"{row['meter']} covers {100 * row['seconds'] / lasted:.0f} % of its time"
+    return "; ".join(part for part in (why, seen) if part) if seen not in why else why
 
 
 _SAME = {field.name for field in fields(Facts)} & {column.name for column in jobs.columns}

@@ -215,6 +215,8 @@ def _weighed(one: Facts, old: Facts, lacking: list[str], *, keep_users: bool) ->
             meter=old.meter,
             whole_nodes=True,
             steps=old.steps,
+            why="" if one.faulty else found.why,
+            faulty=False,
         )
         left.append("meter")
     lacking += left
@@ -245,6 +247,7 @@ def _less(one: Facts, old: Facts) -> str:
 
 def _knows_its_meter_less(one: Facts, old: Facts) -> bool:
     """Whether rows with its energy are missing that were there before."""
-    if old.meter != PLUGIN or old.joules is None or one.faulty or one.seconds != old.seconds:
+    if old.meter != PLUGIN or old.joules is None or one.seconds != old.seconds:
         return False
-    return one.joules is None or (old.steps is not None and (one.steps or 0) < old.steps)
+    fewer = old.steps is not None and (one.steps or 0) < old.steps
+    return fewer or (one.joules is None and not one.faulty)

@@ -17,9 +17,11 @@ from costcalc.fleet.importing.slurm import Reading, attempts, running
 def test_an_allocation_and_its_steps_are_one_attempt() -> None:
     (job,) = told(
         line(JobID="7", ConsumedEnergyRaw=""),
-        line(JobID="7.1", ConsumedEnergyRaw="1000000"),
+        line(JobID="7.1", ConsumedEnergyRaw="1000000", ElapsedRaw="3600"),
         line(JobID="7.extern", ConsumedEnergyRaw="900000000"),
-        line(JobID="7.0", ConsumedEnergyRaw="8000000"),
+        line(
+            JobID="7.0", ConsumedEnergyRaw="8000000", ElapsedRaw="3600", Start="2026-10-05T11:00:00"
+        ),
     )
     assert (job.job, job.devices, job.kinds, job.seconds) == ("7", 4.0, ("h100",), 7200.0)
     assert (job.joules, job.scope) == (9_000_000.0, "node")  # extern is not a part of the work
@@ -45,7 +47,9 @@ TWO = {"AllocTRES": "gres/gpu=8,node=2", "NNodes": "2", "NodeList": "gpu[01-02]"
         (TWO, {"batch": 18e6, "0": 32e6}, None,
          "the batch script's counter and its steps' are added: one node may be in it twice"),
         (TWO, {"batch": 18e6}, None, "the batch script's counter is of one node of 2"),
-        (TWO, {"0": 16e6, "1": 16e6}, 32e6, ""),
+        (TWO, {"0": 32e6}, 32e6, ""),
+        (TWO, {"0": 16e6, "1": 16e6}, None,
+         "steps that ran at once on a node counted all of it each: it is in their sum twice"),
     ],
 )  # fmt: skip
 def test_a_counter_of_one_node_is_not_that_of_all_nor_counted_twice(
@@ -53,9 +57,46 @@ def test_a_counter_of_one_node_is_not_that_of_all_nor_counted_twice(
 ) -> None:
     (job,) = told(
         line(JobID="7", ConsumedEnergyRaw="", **nodes),
-        *(line(JobID=f"7.{s}", ConsumedEnergyRaw=f"{j:.0f}") for s, j in steps.items()),
+        *(line(JobID=f"7.{s}", ConsumedEnergyRaw=f"{j:.0f}", **nodes) for s, j in steps.items()),
     )
     assert (job.joules, job.why or "") == (joules, why)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "steps", "joules", "why"),
+    [
+        # 10:00 to 11:00 of 10:00 to 12:00
+        ({}, [("10:00", 3600, {})], None,
+         "its steps' counters cover 50 % of its time on its nodes"),
+        # 10:00 to 11:54 are 6,840 of 7,200 s, 0.95: the rest as in these, 9 MJ / 0.95
+        ({}, [("10:00", 6840, {})], 9e6 / 0.95, ""),
+        # two steps, of one node each: all of the one and half of the other are 3/4
+        (TWO, [("10:00", 7200, {"NNodes": "1", "NodeList": "gpu01"}),
+               ("11:00", 3600, {"NNodes": "1", "NodeList": "gpu02"})], None,
+         "its steps' counters cover 75 % of its time on its nodes"),
+        # one after the other; and both on one node from 10:30 to 11:30
+        ({}, [("10:00", 3600, {}), ("11:00", 3600, {})], 18e6, ""),
+        ({}, [("10:00", 5400, {}), ("10:30", 5400, {})], None,
+         "steps that ran at once on a node counted all of it each: it is in their sum twice"),
+    ],
+)  # fmt: skip
+def test_steps_of_a_part_of_a_job_are_not_the_meter_of_all_of_it(
+    nodes: dict[str, str],
+    steps: list[tuple[str, int, dict[str, str]]],
+    joules: float | None,
+    why: str,
+) -> None:
+    (job,) = told(
+        line(JobID="7", ConsumedEnergyRaw="", **nodes),
+        *(
+            line(
+                JobID=f"7.{number}", ConsumedEnergyRaw="9000000", ElapsedRaw=str(seconds),
+                **{**nodes, "Start": f"2026-10-05T{clock}:00", **own},
+            )
+            for number, (clock, seconds, own) in enumerate(steps)
+        ),
+    )  # fmt: skip
+    assert (job.joules, job.why or "") == (joules and pytest.approx(joules), why)
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,31 @@ def test_a_report_of_a_requeued_job_is_laid_on_all_its_attempts(tmp_path: Path) 
         assert [row.metered for row in both] == pytest.approx([1.2, 1.2])
 
 
+def test_a_report_of_a_part_of_a_job_is_not_its_meter(tmp_path: Path) -> None:
+    """2.4 kWh in 2 h tell nothing of the other 8 of 10 h: they were 12 kWh of a meter."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    tracked(folder, "7.json")
+    sacct = tmp_path / "sacct.txt"
+    sacct.write_text(
+        "\n".join(dump(line(ElapsedRaw="36000", JobID="7", End="2026-10-05T20:00:00")))
+    )
+    of_slurm = Asked(source="slurm", where=str(sacct))
+    of_reports = Asked(source="reports", where=str(folder))
+    for order in ((of_slurm, of_reports), (of_reports, of_slurm), (of_slurm, of_reports, of_slurm)):
+        with memory() as ledger:
+            for one in order:
+                import_from(ledger, cluster(), one)
+            (row,) = rows(ledger)
+            said = (row.metered, row.meter, row.why, row.model)
+            assert said == (
+                None,
+                None,
+                "costcalc track: NVML covers 20 % of its time",
+                "llama-3-8b",
+            )
+
+
 def test_a_report_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     tracked(tmp_path, "a.json", job=None)
     tracked(tmp_path, "b.json")

@@ -31,7 +31,6 @@ def ledger() -> Iterator[Ledger]:
 
 KEPT = "; what the ledger has is kept"
 BATCH = line(JobID="1.batch", ConsumedEnergyRaw="18000000")
-STEP = line(JobID="1.0", ConsumedEnergyRaw="3600000")
 TWO_NODES = "gres/gpu=8,node=2"
 
 
@@ -53,14 +52,16 @@ def test_a_job_without_its_step_keeps_its_meter(ledger: Ledger) -> None:
 
 def test_a_job_with_some_of_its_steps_keeps_the_sum_of_all(ledger: Ledger) -> None:
     """On two nodes steps add up: 18 + 3.6 MJ are 6 kWh; the dump that lacks one says 5."""
-    job = line(AllocTRES=TWO_NODES, NNodes="2", NodeList="gpu[01-02]")
-    other = line(JobID="1.1", ConsumedEnergyRaw="18000000")
-    imported(ledger, cluster(), job, other, STEP)
-    for _ in range(2):
-        imported(ledger, cluster(), job, other)
-        assert [row.metered for row in rows(ledger)] == [pytest.approx(6.0)]
+    nodes = {"AllocTRES": TWO_NODES, "NNodes": "2", "NodeList": "gpu[01-02]", "ElapsedRaw": "3600"}
+    job = line(**{**nodes, "ElapsedRaw": "7200"})
+    other = line(JobID="1.1", ConsumedEnergyRaw="18000000", **nodes)
+    step = line(JobID="1.0", ConsumedEnergyRaw="3600000", Start="2026-10-05T11:00:00", **nodes)
+    imported(ledger, cluster(), job, other, step)
+    for lacking in (other, step):
+        imported(ledger, cluster(), job, lacking)
+        assert [(row.metered, row.why) for row in rows(ledger)] == [(pytest.approx(6.0), None)]
     # as many rows that say another thing are a correction
-    imported(ledger, cluster(), job, other, STEP.replace("3600000", "7200000"))
+    imported(ledger, cluster(), job, other, step.replace("3600000", "7200000"))
     assert [row.metered for row in rows(ledger)] == [pytest.approx(7.0)]
 
 

@@ -497,7 +497,7 @@ SACCT = "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
 def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
     """3.6 and 7.2 MJ of steps are 3 kWh; without steps the row's own 7.2 MJ are 2; 0 is unknown."""
     rows = (
-        "1|COMPLETED|3600|gres/gpu=2|1\n1.batch|x|1|x|3600000\n1.0|x|1|x|7200000\n"
+        "1|COMPLETED|3600|gres/gpu=2|1\n1.batch|x|3600|x|3600000\n1.0|x|1|x|7200000\n"
         "1.extern|x|1|x|99\n"
         "2|COMPLETED|3600|gres/gpu=2|7200000\n"
         "3|FAILED|1800|gres/gpu=2|0\n"
@@ -521,11 +521,11 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "kwh"),
-    [
+    [  # of 36,000 s, of which each step ran 18,000
         # PrologFlags=Contain: Slurm takes the extern step alone, which spans the allocation
         (("node=2|10800000", ".batch|3600000", ".0|7200000", ".extern|10800000"), 3.0),
         # one node: its counter was read by the script's step, and again by the one within
-        (("node=1|10800000", ".batch|7200000", ".0|3600000"), 2.0),
+        (("node=1|10800000", ".batch|7200000|36000", ".0|3600000"), 2.0),
         (("node=12|10800000", ".batch|7200000", ".0|3600000"), 3.0),
         (("node=1|7200000", ".0|3600000", ".1|3600000"), 2.0),
     ],
@@ -533,11 +533,24 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
 def test_a_counter_that_two_steps_read_counts_once(rows: tuple[str, ...], kwh: float) -> None:
     job, *steps = rows
     text = f"1|COMPLETED|36000|gres/gpu=2,{job}\n"
-    text += "".join(f"1{step.split('|')[0]}|x|1|x|{step.split('|')[1]}\n" for step in steps)
+    text += "".join("1{0}|x|{2}|x|{1}\n".format(*step.split("|"), "18000") for step in steps)
     made = slurm.read(SACCT + text, "s")
     assert made["runs"][0]["energy_it"] == kwh
     twice = kwh == 3.0 and "node=12" in job
     assert ("is then in it twice" in " ".join(made["warnings"])) is twice
+
+
+def test_a_step_of_half_a_job_is_not_its_meter() -> None:
+    """1 kWh of 18,000 of 36,000 s; 33,000 s are 0.917, and 1 kWh / 0.917 of all its time."""
+    head = SACCT + "1|COMPLETED|36000|gres/gpu=2,node=1|\n1.0|x|"
+    (half,), said = (made := slurm.read(f"{head}18000|x|3600000\n", "s"))["runs"], made["warnings"]
+    assert half["energy_it"] is None
+    assert (
+        "job 1: its steps' counters cover 50 % of its time on its nodes; its energy is taken as "
+        "unknown"
+    ) in said
+    (most,) = slurm.read(f"{head}33000|x|3600000\n", "s")["runs"]
+    assert most["energy_it"] == pytest.approx(36 / 33)
 
 
 def test_a_carbontracker_log_in_figures() -> None:

@@ -9,6 +9,7 @@ import re
 
 from costcalc.base.errors import Problem
 from costcalc.report.importing.cells import Row, at, number
+from costcalc.report.importing.steps import ENOUGH, Covered, Span, covered, span_of
 from costcalc.report.importing.tres import Accelerators, accelerators
 
 #: what was allocated, else what was asked for; releases before 20.11 have columns of their own
@@ -16,7 +17,7 @@ TRES = ("AllocTRES", "AllocGRES", "ReqTRES", "ReqGRES")
 NEEDED = (("JobID", "JobIDRaw"), TRES, ("ElapsedRaw", "Elapsed"))
 OTHERS = (
     *("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts"),
-    "Cluster",
+    *("Cluster", "NNodes", "NodeList"),
 )
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
 #: sacct prints joules of ConsumedEnergy by thousands (Slurm, convert_num_unit2 with 1000)
@@ -86,7 +87,40 @@ def energy_of(row: Row, steps: list[Row], name: str, problems: list[Problem]) ->
     own = joules_of(row, name, problems)
     batch, others = _within(found)
     once = _once(row, found, own)
-    return batch + others or own or None if once is None else once
+    joules = (batch + others or own or None) if once is None else once
+    seen = _covered(row, steps, found)
+    return joules / seen.once if joules and seen and seen.once >= ENOUGH else joules
+
+
+def _covered(row: Row, steps: list[Row], found: dict[str, float | None]) -> Covered | None:
+    """Of how much of an attempt's time its metered steps tell; None where it cannot be told.
+
+    The extern step spans the allocation; a batch script's that has metered the others stands alone.
+    """
+    own = joules_of(row, "", [])
+    seconds = _lasted(row)
+    extern = sum(value or 0.0 for step, value in found.items() if step.endswith(".extern"))
+    if not seconds or (extern and extern == own):
+        return None
+    once = _once(row, found, own)
+    ends = ".batch" if once is not None else ""
+    told = [
+        step
+        for step in steps
+        if found[job_of(step)]
+        and job_of(step).endswith(ends)
+        and not job_of(step).endswith(".extern")
+    ]
+    nodes = number(row.get("NNodes")) or 1.0
+    spans = [span_of(step, _lasted(step), nodes) for step in told]
+    known: list[Span] = [span for span in spans if span is not None]
+    return covered(known, seconds, nodes) if told and len(known) == len(spans) else None
+
+
+def _lasted(row: Row) -> float | None:
+    """Seconds that an attempt or a step ran, as far as its row says it."""
+    raw = number(row.get("ElapsedRaw"))
+    return seconds_of(row.get("Elapsed")) if raw is None else raw
 
 
 def _once(row: Row, found: dict[str, float | None], own: float | None) -> float | None:
@@ -110,6 +144,8 @@ def _within(found: dict[str, float | None]) -> tuple[float, float]:
 
 #: why energy that Slurm added is not that of the nodes
 TWICE = "the batch script's counter and its steps' are added: one node may be in it twice"
+#: and that of steps beside one another
+AT_ONCE = "steps that ran at once on a node counted all of it each: it is in their sum twice"
 
 
 def added(row: Row, steps: list[Row]) -> bool:
@@ -123,14 +159,20 @@ def uncovered(row: Row, steps: list[Row]) -> str:
     The batch script runs on the first node alone, and reads that node's counter.
     """
     found = {job_of(step): joules_of(step, "", []) for step in steps}
-    if _once(row, found, joules_of(row, "", [])) is not None:
+    if _once(row, found, joules_of(row, "", [])) is None:
+        batch, others = _within(found)
+        if batch and others:
+            return TWICE
+        nodes = number(row.get("NNodes")) or 1.0
+        if batch and nodes > 1:
+            return f"the batch script's counter is of one node of {nodes:,.0f}"
+    seen = _covered(row, steps, found)
+    if seen is None:
         return ""
-    batch, others = _within(found)
-    if batch and others:
-        return TWICE
-    nodes = number(row.get("NNodes")) or 1.0
-    if batch and nodes > 1:
-        return f"the batch script's counter is of one node of {nodes:,.0f}"
+    if seen.twice > 1 - ENOUGH:
+        return AT_ONCE
+    if seen.once < ENOUGH:
+        return f"its steps' counters cover {100 * seen.once:.0f} % of its time on its nodes"
     return ""
 
 

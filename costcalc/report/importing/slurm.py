@@ -25,6 +25,7 @@ from costcalc.report.importing.sacct import (
     NEEDED,
     OTHERS,
     RUNNING,
+    TWICE,
     WAITING,
     added,
     elapsed_of,
@@ -33,6 +34,7 @@ from costcalc.report.importing.sacct import (
     in_state,
     job_of,
     tres_of,
+    uncovered,
 )
 from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
@@ -70,7 +72,8 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         for row, one in zip(attempts, held, strict=True)
     )
     runs: list[Recorded] = []
-    for index, (row, found, energy) in enumerate(zip(attempts, held, joules, strict=True), 1):
+    told = zip(attempts, steps, held, joules, strict=True)
+    for index, (row, own, found, energy) in enumerate(told, 1):
         seconds = elapsed_of(row, name, problems)
         if not seconds:
             continue
@@ -78,6 +81,9 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         if count is None and counted and not found.why and tres_of(row):
             count = 0.0
         doubt = "" if energy is None else _disbelieved(index, energy, seconds, found, count)
+        lacks = "" if energy is None else uncovered(row, own)
+        if lacks and lacks != TWICE:  # what is added twice is said of the table
+            doubt = f"job {index}: {lacks}; its energy is taken as unknown"
         warnings += [doubt] if doubt else []
         believed = None if doubt else energy
         runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
