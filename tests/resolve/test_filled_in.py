@@ -152,6 +152,7 @@ def test_the_host_is_shared_by_its_devices_and_its_range_is_the_hosts() -> None:
     assert share.low <= share.value <= share.high
     assert share.low == pytest.approx((box.embodied.si_low or box.embodied.si) / 8)
     assert share.high == pytest.approx((box.embodied.si_high or box.embodied.si) / 8)
+    assert share.source == box.sources[box.embodied.source].title != box.name
 
 
 def test_what_nobody_knows_of_the_making_is_said() -> None:

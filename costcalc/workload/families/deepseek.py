@@ -55,20 +55,18 @@ class Latent:
         )
 
     def one(self, c: Fields, d: Decoder, s: Shape) -> Operators:
-        """One layer's attention, as a maker of :func:`decoder.hybrid`; without an indexer."""
-        return self._operators(c, d, s, indexed=False)
+        """One layer's attention, as a maker of :func:`decoder.hybrid`."""
+        return self._operators(c, d, s)
 
     def mixers(self, c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
         """The attention of each layer; where ``indexer_types`` says shared, it takes another's."""
         if self.indexer is None:
             return [("layer", self.one(c, d, s))] * s.layers
         kinds = c.words("indexer_types", s.layers, ("full", "shared")) or _indexed(c, s.layers)
-        made = {kind: self._operators(c, d, s, indexed=True, own=kind == "full") for kind in kinds}
+        made = {kind: self._operators(c, d, s, own=kind == "full") for kind in kinds}
         return [("layer", made[kind]) for kind in kinds]
 
-    def _operators(
-        self, c: Fields, d: Decoder, s: Shape, *, indexed: bool, own: bool = True
-    ) -> Operators:
+    def _operators(self, c: Fields, d: Decoder, s: Shape, *, own: bool = True) -> Operators:
         """d·r_q + r_q·H(n+r) + d(r_kv + r) + r_kv·H(n+v) + H·v·d parameters, and its norms."""
         query_rank = c.optional("q_lora_rank", self.query)
         kv_rank = c.integer("kv_lora_rank", self.keys)
@@ -84,7 +82,7 @@ class Latent:
             )
         chosen: int | None = None
         index: Operators = ()
-        if indexed and self.indexer is not None:
+        if self.indexer is not None:
             heads = c.integer("index_n_heads", self.indexer[0])
             width = c.integer("index_head_dim", self.indexer[1])
             chosen = c.integer("index_topk", self.indexer[2])
