@@ -10,7 +10,8 @@ what does not run (annotations, decorators, formats) and two keywords without a 
 for options whose default is nothing.  A file that runs a framework is left out where that is not
 installed.  Each is run against the tests of its room alone: ``tests/ROOM``,
 ``tests/test_MODULE.py`` and the module's own examples, those that name the module first, up to the
-first that fails.
+first that fails.  One that fails without the change as well has noticed nothing: it is named, and
+the others are asked.
 Survivors are printed with file and line; the exit code is 3 where more than ``--allow`` of the
 sample survive.  The same seed on the same source draws the same mutants.
 """
@@ -22,11 +23,12 @@ import ast
 import importlib.util
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +36,12 @@ from queue import Queue
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "costcalc"
-COPIED = ("costcalc", "hardware_profiles", "tests", "examples", "scripts", "docs", "benchmarks")
-FILES = ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 # Frameworks' own hooks are tested where the frameworks are; the entry point is a line.
 LEFT_OUT = ("integrations", "__main__.py", "__init__.py")
 # Files that run a framework, whose tests are skipped where that is not installed.
 NEEDS = {"workload/count.py": "torch"}
 SECONDS = 240.0  # a mutant that loops has been noticed
+FAILED, TOO_LONG = 1, 124  # pytest's exit code where a test failed; ours for its time being up
 
 FLIPPED = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -167,36 +168,52 @@ def tests_of(path: Path) -> list[str]:
 
 
 def copy_to(folder: Path) -> None:
-    """A tree of its own for a worker."""
-    for name in COPIED:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copy(ROOT / name, folder / name)
+    """A tree of its own for a worker: all that git would keep."""
+    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
 
 
-def passes(folder: Path, tests: list[str]) -> bool:
-    """Whether the tests pass in a worker's tree."""
+def tried(folder: Path, tests: list[str], without: Iterable[str] = ()) -> tuple[int, str]:
+    """How pytest ends in a worker's tree, and the first test that fails ("": none can be named)."""
     env = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / ".pyc")}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-rf", "-p", "no:cacheprovider", *tests]
+    command += [f"--deselect={test}" for test in without]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=env, capture_output=True, check=False, timeout=SECONDS
+            command,
+            cwd=folder,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+            timeout=SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        return TOO_LONG, ""
+    named = re.search(r"^FAILED (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    return done.returncode, named[1] if named else ""
 
 
 def survives(mutant: Mutant, folder: Path) -> bool:
     """Whether no test of its room notices."""
     place = folder / mutant.path.relative_to(ROOT)
     before = place.read_bytes()
-    try:
-        place.write_bytes(mutant.source())
-        return passes(folder, tests_of(mutant.path))
-    finally:
-        place.write_bytes(before)
+    broken: list[str] = []
+    while True:
+        try:
+            place.write_bytes(mutant.source())
+            code, test = tried(folder, tests_of(mutant.path), broken)
+        finally:
+            place.write_bytes(before)
+        if not test or test in broken or tried(folder, [test])[0] != FAILED:
+            return code == 0
+        print(f"fails without any change: {test}", flush=True)
+        broken.append(test)
 
 
 def run(sample: list[Mutant], workers: int) -> list[Mutant]:
