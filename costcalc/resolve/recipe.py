@@ -67,7 +67,7 @@ def recipe_of(
         logits=stack.default(assumed, "logits", training.logits, "full"),
         gradients=stack.default(assumed, "gradients", training.gradients, "kept"),
         modules=stack.own("modules", "plain") if stack.told else None,
-        shards=stack.own("shards", "own"),
+        shards="own" if layout and layout.sharding == "fsdp" else stack.own("shards", "own"),
         trainer=stack.own("trainer", "own"),
         sums=stack.own("sums", False),
         checkpoints=stack.own("checkpoints", "device"),

@@ -78,7 +78,10 @@ class LayoutKeys(Section):
     sharding: Annotated[
         Annotated[str, choice("auto", *SHARDINGS, "fsdp", also=words.SHARDINGS)] | None,
         AfterValidator(lambda found: None if found == "auto" else found),
-    ] = key("what data-parallel devices share: auto, ZeRO 1 to 3, FSDP, HSDP")
+    ] = key(
+        "what data-parallel devices share: auto, ZeRO 1 to 3 (by DeepSpeed in software that has "
+        "it), FSDP, HSDP"
+    )
     offload: Annotated[str, choice("none", "optimizer", "all")] | None = key(
         "what is kept in the host's memory"
     )

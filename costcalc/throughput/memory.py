@@ -153,7 +153,7 @@ def _stage(split: _Split, held: Held, *, at_start: bool) -> Parts:
     waiting = made.gradients * np.where(split.accumulates, 1.0, float(held.waits))
     moments = (
         (waiting, 0.0, stored, logits),
-        (waiting, 0.0, stored + passing, 0.0),
+        (waiting, 0.0, stored + passing + _beside(split, held), 0.0),
         (made.gradients, 0.0, passing, 0.0),
         (made.gradients, made.update, 0.0, 0.0),
     )
@@ -168,6 +168,17 @@ def _stage(split: _Split, held: Held, *, at_start: bool) -> Parts:
         )
         for gradients, update, activations, loss in moments
     )
+
+
+def _beside(split: _Split, held: Held) -> Number:
+    """Bytes that a sharded frozen base keeps beside the inputs of the layers it went back through.
+
+    Of a gradient a layer, as wide as its input, but for the layer at work and the one before.
+    """
+    sharded = (split.axes.zero >= 3) * (split.group > 1) * (split.recipe.trainable_share < 1)
+    layers = np.maximum(split.layers - 2.0, 0.0)
+    stream = held.stream * split.samples * split.model.stream / split.sequence
+    return split.spread * held.beside * sharded * layers * stream * split.axes.full
 
 
 def _fullest(candidates: Iterable[Parts]) -> Parts:

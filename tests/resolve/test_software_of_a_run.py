@@ -109,6 +109,9 @@ def test_what_the_software_does_reaches_the_recipe() -> None:
     assert {key: getattr(timed.recipe, key) for key in said} == said
     assert timed.recipe.told == {"software", "states", "logits", "gradients"}
     assert (timed.recipe.shards, timed.recipe.trainer) == ("deepspeed", "transformers")
+    by_torch = side(training__software="transformers", hardware__layout={"sharding": "fsdp"}).timed
+    assert by_torch is not None
+    assert by_torch.recipe.shards == "own"
 
 
 @pytest.mark.parametrize("layout", [{}, {"tensor": 8, "sharding": "zero1"}])
