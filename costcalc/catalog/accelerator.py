@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -233,6 +233,34 @@ def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list
         for head in index().heads(kind):
             found.setdefault(head.id, shipped(head.file, Accelerator))
     return list(found.values())
+
+
+class Listed(NamedTuple):
+    """What finds an accelerator or a processor in a list."""
+
+    id: str
+    name: str
+    vendor: str
+    unit: str
+    aliases: tuple[str, ...]
+
+
+def listed() -> tuple[Listed, ...]:
+    """Every profile that ships, accelerators first, without figures and sources: of little room.
+
+    >>> [each.unit for each in listed() if each.id == "h100-sxm5-80"]
+    ['GPU']
+    """
+    heads = (head for kind in SHIPPED for head in index().heads(kind))
+    told = (cast("dict[str, Any]", index().data(head.file)) for head in heads)
+    unit = Accelerator.model_fields["unit"].default
+    return tuple(
+        Listed(
+            *(one["id"], one["name"], one["vendor"], one.get("unit", unit)),
+            aliases=tuple(one.get("aliases", ())),
+        )
+        for one in told
+    )
 
 
 def schema() -> dict[str, Any]:

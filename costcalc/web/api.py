@@ -210,7 +210,7 @@ def _models() -> list[tuple[Mapping[str, object], tuple[str, ...]]]:
 def _hardware() -> list[tuple[Mapping[str, object], tuple[str, ...]]]:
     return [
         ({"id": one.id, "name": one.name, "vendor": one.vendor, "unit": one.unit}, one.aliases)
-        for one in accelerator.all_accelerators()
+        for one in accelerator.listed()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Processes that do the work, each ended and replaced when its time is up.
+"""Who does the work: processes, each ended and replaced when its time is up.
 
 A thread cannot be ended; a request that found a slow path would hold it for good.  A process costs
 a pipe's round trip, and gives every core its own interpreter.
@@ -7,58 +7,41 @@ a pipe's round trip, and gives every core its own interpreter.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
 
-from costcalc.web import answer
+from costcalc.web import answer, family
 from costcalc.web.answer import Answer
 from costcalc.web.bounds import SECONDS, WAITING
+from costcalc.web.family import Process
 
 _LATE = f"took longer than {SECONDS:g} s, which is all that a server gives; use the command line"
 _BUSY = "too many requests are waiting; come again in a moment"
 
 
 class Worker:
-    """One process and the pipe to it; started when it is first asked."""
+    """One process and the pipe to it; started when it is first asked, if it was not before."""
 
     def __init__(self) -> None:
-        self._process: BaseProcess | None = None
-        self._pipe: Connection | None = None
+        self._process: Process | None = None
         self._changing = threading.Lock()
 
-    def start(self) -> None:
-        """Start the process, if none runs."""
+    def take(self, process: Process) -> None:
+        """Let a process that has been started do the work."""
         with self._changing:
-            self._start()
-
-    def _start(self) -> None:
-        if self._process is not None and self._process.is_alive():
-            return
-        context = _context()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+            self._process = process
 
     def ask(self, name: str, body: bytes, given: Mapping[str, str]) -> Answer:
         """The answer to one request, or that it took too long."""
+        process = self._running()
         try:
-            self.start()
-            pipe = self._pipe
-            if pipe is None:  # start() has made it
-                return _late()
-            pipe.send((name, body, dict(given)))
-            if pipe.poll(SECONDS):
-                found = pipe.recv()
+            process.ready()
+            process.pipe.send((name, body, dict(given)))
+            if process.pipe.poll(SECONDS):
+                found = process.pipe.recv()
                 return found if isinstance(found, Answer) else _late()
         except (EOFError, OSError):  # it was killed: memory, or a crash
             self.stop()
@@ -66,39 +49,25 @@ class Worker:
         self.stop()
         return _late()
 
+    def _running(self) -> Process:
+        with self._changing:
+            if self._process is not None and not self._process.runs():
+                self._process.end()
+                self._process = None
+            if self._process is None:
+                [self._process] = family.started(1)
+            return self._process
+
     def stop(self) -> None:
         """End the process, whatever it does."""
         with self._changing:
             if self._process is not None:
-                self._process.kill()
-                self._process.join()
-            if self._pipe is not None:
-                self._pipe.close()
-            self._process = self._pipe = None
+                self._process.end()
+            self._process = None
 
 
 def _late() -> Answer:
     return answer.problems([answer.of_text(_LATE)], answer.BUSY)
-
-
-def _context() -> SpawnContext | ForkServerContext:
-    """Forked from a process that has everything loaded, where there are forks."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["costcalc.web.preloaded"])
-    return context
-
-
-def _serve(pipe: Connection) -> None:
-    """What a worker does until its pipe closes."""
-    from costcalc.web.work import work
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to handle; it closes the pipe
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            name, body, given = pipe.recv()
-            pipe.send(work(name, body, given))
 
 
 class Pool:
@@ -115,9 +84,9 @@ class Pool:
 
     async def start(self) -> None:
         """Start the processes; requests that come before they are ready wait."""
-        loop = asyncio.get_running_loop()
-        for worker in self._all:
-            loop.run_in_executor(self._threads, worker.start)
+        started = await asyncio.to_thread(family.started, self._number)
+        for worker, process in zip(self._all, started, strict=True):
+            worker.take(process)
 
     async def ask(self, name: str, body: bytes, given: Mapping[str, str]) -> Answer:
         """The answer of the next free worker."""

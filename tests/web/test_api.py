@@ -250,7 +250,9 @@ def test_what_is_known_is_listed(client: TestClient) -> None:
         ]
     }
     hardware = client.get("/api/v1/hardware", params={"search": "nvidia h100 sxm"}).json()
-    assert "h100-sxm5-80" in [one["id"] for one in hardware["hardware"]]
+    name = "NVIDIA H100 SXM5 80 GB"
+    h100 = {"id": "h100-sxm5-80", "name": name, "vendor": "NVIDIA", "unit": "GPU"}
+    assert h100 in hardware["hardware"]
     regions = client.get("/api/v1/regions?search=france").json()["regions"]
     assert [one["unit"] for one in regions if one["id"] == "FR"] == ["gCO2e/kWh"]
     assert client.get("/api/v1/regions?search=narnia").json() == {"regions": []}

@@ -9,13 +9,15 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from costcalc.catalog.region import codes
-from costcalc.web import bounds, workers
+from costcalc.web import bounds, family, workers
 from costcalc.web.answer import Answer
 from costcalc.web.workers import Pool, Worker
 
@@ -77,8 +79,60 @@ def test_a_worker_that_dies_is_replaced(worker: Worker) -> None:
     assert worker.ask(*ASK).status == 200
     process = worker._process
     assert process is not None
-    os.kill(process.pid or 0, signal.SIGKILL)
-    process.join()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.pipe.poll(30)  # its end
+    assert worker.ask(*ASK).status == 200
+    assert worker._process is not process
+
+
+def test_the_others_are_forked_from_the_first_and_outlive_it() -> None:
+    first, second = family.started(2)
+    try:
+        for process in (first, second):
+            process.ready()
+        assert first.pid is not None
+        assert second.pid is not None
+        status = Path(f"/proc/{second.pid}/status")
+        if status.exists():  # Linux
+            assert re.search(rf"^PPid:\t{first.pid}$", status.read_text(), re.MULTILINE)
+        first.end()
+        assert second.runs()
+        second.pipe.send(ASK)
+        assert told(second.pipe.recv())["peak"] == {"bf16": 989.4e12}  # type: ignore[index]
+    finally:
+        second.end()
+    assert gone(second.pid)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; who has inherited it may not have asked for it yet."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_one_that_is_not_ready_can_be_ended() -> None:
+    first, second = family.started(2)
+    second.end()  # with the first, which was to fork it
+    with pytest.raises(EOFError):
+        first.ready()
+    assert not first.runs()
+    first.end()
+
+
+def test_one_that_does_not_get_ready_is_given_up(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family, "LOADING", 0.0)
+    assert told(worker.ask(*ASK)) == {"problems": [{"key": "", "message": "the work was cut off"}]}
+    monkeypatch.undo()
     assert worker.ask(*ASK).status == 200
 
 
