@@ -19,6 +19,7 @@ NOT_FOUND, NOT_EXECUTABLE, STOPPED = 127, 126, 3
 _GRACE = 30.0  # seconds between asking a command to end and ending it
 _PATIENCE = 60.0  # seconds for the record to be ended: nothing of the user's waits for it
 _LOOK = 0.5  # seconds between looks at the limits
+_CAN_WAIT = hasattr(signal, "sigtimedwait")  # not on macOS: signals are caught there
 _FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal
 
 # Signals that are passed on; the others do with us as they do with anyone.
@@ -64,12 +65,13 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
     # Blocked in every thread of ours from here on, and waited for below: the child is begun, and
     # has its signals as they were.  Threads that are there already (NumPy's) block nothing: what
     # reaches one of them is caught.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*passed, signal.SIGCHLD})
+    waited = {*passed, signal.SIGCHLD} if _CAN_WAIT else set()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     caught: list[int] = []
     handlers = {each: signal.signal(each, lambda n, _: caught.append(n)) for each in passed}
     try:
         tracker.start()
-        stopped = _wait(child, passed, caught, tracker)
+        stopped = _wait(child, waited, caught, tracker)
         code = child.returncode
         tracker.stop("completed" if code == 0 else "exception", patience=_PATIENCE)
     finally:
@@ -82,25 +84,28 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
 
 
 def _wait(
-    child: subprocess.Popen[bytes], passed: set[signal.Signals], caught: list[int], tracker: Tracker
+    child: subprocess.Popen[bytes], waited: set[signal.Signals], caught: list[int], tracker: Tracker
 ) -> bool:
     """Wait for the command, pass signals on, stop it at a limit; whether a limit did."""
     asked: float | None = None
-    tree = Tree(child.pid)
+    killed, tree = False, Tree(child.pid)
     while child.poll() is None:
-        found = signal.sigtimedwait({*passed, signal.SIGCHLD}, _LOOK)
-        if found is not None and found.si_signo != signal.SIGCHLD:
-            _pass_on(child, found.si_signo, typed=found.si_code == _FROM_KERNEL)
+        if waited:
+            found = signal.sigtimedwait(waited, _LOOK)
+            if found is not None and found.si_signo != signal.SIGCHLD:
+                _pass_on(child, found.si_signo, typed=found.si_code == _FROM_KERNEL)
+        else:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_LOOK)
         while caught:
             number = caught.pop(0)
             _pass_on(child, number, typed=_is_typed(number) and _in_front())
         if asked is None and tracker.should_stop:
             asked = time.monotonic()
             _ask_to_end(child, tree)
-        elif asked is not None and time.monotonic() - asked > _GRACE:
-            below = tree.below()
-            child.kill()
-            _tell(signal.SIGKILL, below)
+        elif asked is not None and not killed and time.monotonic() - asked > _GRACE:
+            killed, below = True, tree.below()
+            _tell_all(child, signal.SIGKILL, below)
             print(
                 f"costcalc: not ended in {_GRACE:.0f} s: SIGKILL to the command and "
                 f"{_processes(len(below))} of it",
@@ -133,8 +138,7 @@ def _ask_to_end(child: subprocess.Popen[bytes], tree: Tree) -> None:
         f"SIGKILL in {_GRACE:.0f} s",
         file=sys.stderr,
     )
-    child.terminate()
-    _tell(signal.SIGTERM, below)
+    _tell_all(child, signal.SIGTERM, below)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGCONT)  # one that is stopped would not hear of it
 
@@ -157,6 +161,15 @@ def _end_the_rest(tree: Tree, until: float) -> None:
     if left := tree.below():
         listed = ", ".join(map(str, sorted(left)))
         print(f"costcalc: still there, for the kernel to end: {listed}", file=sys.stderr)
+
+
+def _tell_all(child: subprocess.Popen[bytes], number: signal.Signals, below: Sequence[int]) -> None:
+    """Tell the command and what is ``below`` it, once; where none is found, all of its group."""
+    if below:
+        _tell(number, [child.pid, *below])
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
 
 
 def _tell(number: signal.Signals, pids: Iterable[int]) -> None:

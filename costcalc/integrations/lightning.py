@@ -12,6 +12,7 @@ from costcalc.runfile.loading import Source
 from costcalc.tracking.guard import never_raises
 from costcalc.tracking.tracker import Tracker, track
 
+_COUNTED = ("tokens", "samples", "total_tokens")
 Count = Callable[[object], Mapping[str, int]]
 
 
@@ -102,7 +103,10 @@ class CostCallback(Callback):  # type: ignore[misc]
     @never_raises(None)
     def _hold(self, batch: object) -> None:
         for name, number in self._count_of(batch).items():
-            self._held[name] = self._held.get(name, 0) + number
+            if name in _COUNTED:
+                self._held[name] = self._held.get(name, 0) + number
+            else:
+                self.note(f"count: expected one of {', '.join(_COUNTED)}; got {name}")
 
 
 def counted(batch: object) -> dict[str, int]:

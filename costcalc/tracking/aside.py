@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 
@@ -31,8 +32,10 @@ class Aside:
             self._tasks.pop(what, None)
             self._tasks[what] = task
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                with suppress(RuntimeError):  # no more threads here: with the next thing to do
+                    thread.start()
+                    self._thread = thread
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:

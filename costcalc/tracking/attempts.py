@@ -6,6 +6,7 @@ boot are never set.  So times of one machine are compared by those, times of two
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,6 +16,7 @@ from costcalc.tracking.records import Sample
 
 K = TypeVar("K")
 _SLACK = 5.0  # seconds that a clock may be set back between one process and the next
+_LACKING = 100  # launches that are kept in mind for the ranks that they lack
 _QUIET = 60.0  # seconds in which no writer of a machine lives, after which another launch begins
 # Beyond the longest time of one machine, the job's may reach so far: as a share, and in seconds.
 _STAGGER, _STAGGER_SECONDS = 0.1, 120.0
@@ -87,6 +89,25 @@ class _Launch:
         here = self.by_boot.get(writer.start.boot)
         return place.world not in self.worlds or (here is not None and begins_after(writer, here))
 
+    @property
+    def lacks(self) -> bool:
+        """Whether some of its ranks are not here."""
+        return len(self.by_rank) < max(self.worlds)
+
+    def fits(self, other: _Launch) -> bool:
+        """Whether another launch may be the ranks that this one lacks, on machines of their own."""
+        return (
+            self.worlds == other.worlds
+            and self.by_rank.keys().isdisjoint(other.by_rank)
+            and self.by_boot.keys().isdisjoint(other.by_boot)
+            and all(self.labels.get(key, value) == value for key, value in other.labels.items())
+        )
+
+    @property
+    def began(self) -> float:
+        """When its first rank began, by the clock of that one."""
+        return self.by_rank[min(self.by_rank)].start.time
+
     def _is_wrapped(self, writer: Written) -> bool:
         """Whether it began while a wrapper ran its command there: of one launch, if at a retry."""
         around = self.wrappers.get(writer.start.boot)
@@ -117,7 +138,29 @@ def grouped(writers: Sequence[Written]) -> list[list[Written]]:
         if not launches or launches[-1].is_over(writer):
             launches.append(_Launch())
         launches[-1].add(writer)
-    return [launch.writers for launch in launches]
+    return [launch.writers for launch in _joined(launches)]
+
+
+def _joined(launches: Sequence[_Launch]) -> list[_Launch]:
+    """Launches without those that are the other ranks of one before.
+
+    A node's clock may be further off than one launch is from the next: in the order of time its
+    ranks then stand beside those of another launch, or alone.
+    """
+    made: list[_Launch] = []
+    lacking: deque[_Launch] = deque(maxlen=_LACKING)
+    for launch in launches:
+        whole = next((one for one in lacking if one.fits(launch)), None)
+        if whole is None:
+            made.append(launch)
+            if launch.lacks:
+                lacking.append(launch)
+            continue
+        for writer in launch.writers:
+            whole.add(writer)
+        if not whole.lacks:
+            lacking.remove(whole)
+    return made if len(made) == len(launches) else sorted(made, key=lambda one: one.began)
 
 
 def ranks_beside(writer: str, written: Sequence[Written]) -> set[int]:

@@ -340,13 +340,12 @@ class Background:
         if self._counts.taken < _PATIENCE:  # a device that hangs holds back its counts alone
             self._counts.wait(_PATIENCE)
         reading = self._read(last=status != "running")
-        return replace(
-            self.counter.sample(self._elapsed()),
-            energy=reading.energy if reading else {},
-            gaps=reading.gaps if reading else 0.0,
-            status=status,
-            notes=(*self.notes, *self.counter.notes, *(reading.notes if reading else ())),
-        )
+        # Where the meters cannot be read now, what they said before stands.
+        now = self.counter.sample(self._elapsed(), None if reading else self._records.own.last)
+        if reading is not None:
+            now = replace(now, energy=reading.energy, gaps=reading.gaps)
+        said = reading.notes if reading else ()
+        return replace(now, status=status, notes=(*self.notes, *self.counter.notes, *said))
 
     def _elapsed(self) -> float:
         """Seconds since the beginning; what is done after the end is no part of the job."""

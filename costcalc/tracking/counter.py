@@ -62,6 +62,9 @@ class Counter:
         # Steps and their seconds: as usual, and longer.
         self._short, self._short_seconds, self._long, self._long_seconds = 0, 0.0, 0, 0.0
         self._paused = 0.0  # seconds since the last step
+        # Pauses that are under way, one in another among them: how many, and since when.
+        self._pausing: dict[str, tuple[int, float]] = {}
+        self._since = 0.0  # from when on their time is not in `_paused` yet
         self._sums: dict[tuple[str, str], _Torch] = {}
         self._added: dict[tuple[str, str], int] = {}  # values that each sum is of
         self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
@@ -127,6 +130,8 @@ class Counter:
             now = perf_counter()
             self.steps += steps
             last, self._last = self._last, now
+            if self._pausing:
+                self._pause_until(now)
             if last is not None and steps > 0:
                 self._time(max(now - last - self._paused, 0.0) / steps, steps)
             self._paused = 0.0
@@ -150,19 +155,35 @@ class Counter:
 
     @contextmanager
     def pause(self, name: str) -> Iterator[None]:
-        """What is done within is no step's time; beyond so many names they are one."""
+        """What is done within is no step's time; beyond so many names they are one.
+
+        Of pauses within pauses, or at once on several threads, no second counts twice.
+        """
         name = _named(name)
         if name not in self.pauses and len(self.pauses) >= _NAMES:
             self.notes.add(f"pauses have over {_NAMES} names: the rest are {_REST}")
             name = _REST
-        began = perf_counter()
+        with self._lock:
+            now = perf_counter()
+            if not self._pausing:
+                self._since = now
+            number, began = self._pausing.get(name, (0, now))
+            self._pausing[name] = number + 1, began
         try:
             yield
         finally:
-            seconds = perf_counter() - began
             with self._lock:
-                self._paused += seconds
-                self.pauses[name] = self.pauses.get(name, 0.0) + seconds
+                now = perf_counter()
+                self._pause_until(now)
+                number, began = self._pausing.pop(name)
+                if number > 1:
+                    self._pausing[name] = number - 1, began
+                else:  # the last of its name
+                    self.pauses[name] = self.pauses.get(name, 0.0) + now - began
+
+    def _pause_until(self, now: float) -> None:
+        self._paused += now - self._since
+        self._since = now
 
     def _time(self, seconds: float, steps: int) -> None:
         if self._usual and seconds > PAUSE * self._usual:
@@ -180,7 +201,7 @@ class Counter:
             try:
                 number = float(value.item() if kind.__module__ == "numpy" else value)  # type: ignore[attr-defined]
             except Exception as error:  # noqa: BLE001  (whatever a stranger's type raises)
-                self.notes.add(f"{name}: expected a number; got {kind.__name__} ({error})")
+                self._no_number(name, value, error)
                 return
             self._add(name, number)
             return
@@ -188,6 +209,12 @@ class Counter:
             self._add_on_device(name, value)
         except Exception:  # noqa: BLE001  (a device that cannot add so)
             self._put_aside(name, value)
+
+    def _no_number(self, name: str, value: object, error: Exception) -> None:
+        said = ""
+        with suppress(Exception):  # whatever a stranger's error raises when it is asked what it is
+            said = f" ({error})"
+        self.notes.add(f"{name}: expected a number; got {type(value).__name__}{said}")
 
     def _put_aside(self, name: str, value: SupportsFloat) -> None:
         if len(self._aside) == _ASIDE:
@@ -216,7 +243,7 @@ class Counter:
             try:
                 number = float(value)
             except Exception as error:  # noqa: BLE001  (whatever a stranger's type raises)
-                self.notes.add(f"{name}: expected a number; got {type(value).__name__} ({error})")
+                self._no_number(name, value, error)
                 continue
             with self._lock:
                 self._add(name, number)
@@ -247,9 +274,11 @@ def _own(tensor: _Torch) -> _Torch:
 
 def _on_a_device(value: object) -> bool:
     """Whether reading a value may have to wait: it is no number, nor in the host's memory."""
-    module = type(value).__module__.partition(".")[0]
+    module = str(type(value).__module__).partition(".")[0]
     if module in ("numpy", "builtins", "decimal", "fractions"):
         return False
-    where = getattr(value, "device", None)
-    kind = getattr(where, "type", None)  # torch
-    return bool(kind != "cpu")
+    try:
+        where = getattr(value, "device", None)
+        return bool(getattr(where, "type", None) != "cpu")  # torch
+    except Exception:  # noqa: BLE001  (JAX: a buffer that was donated has no device)
+        return True

@@ -24,6 +24,7 @@ from costcalc.tracking.reporting import report, run_id
 from costcalc.tracking.trainings import listed
 
 _PATIENCE = 3.0  # seconds that writing the report may take
+_IN_FOLDER = "costs.yaml"  # the report's name where the output is a folder
 _OF_ENERGY = ("energy", "carbon_total")
 _WORDS = SAID | {"utilization": "MFU"}
 
@@ -134,6 +135,8 @@ def _save(
     made: Mapping[str, Any], options: Options, note: Callable[[str], None], script: Path | None
 ) -> Path | None:
     wanted = Path(options.output or "")
+    if wanted.is_dir():
+        wanted /= _IN_FOLDER
     path = free(wanted, made, force=options.force or wanted == script)
     if path != wanted:
         note(f"{wanted.name} exists and is another's: written as {path.name}")

@@ -52,6 +52,7 @@ def detect(
     )
     found = _per_node(found, env)
     name, notes = (job, ()) if job else _job(env, found)
+    name = name.encode("utf-8", "backslashreplace").decode()  # a file has it, and so has a hash
     counted = [f"{who}={env[key]}" for who, key in _RESTARTS.items() if env.get(key)]
     return replace(found, job=name, attempt=" ".join(counted) or None, notes=(*found.notes, *notes))
 

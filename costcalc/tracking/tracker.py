@@ -51,6 +51,10 @@ class Tracker:
         self._notes = Notes()
         self._shown: Shown | None = None
 
+    def __reduce__(self) -> tuple[type[Tracker], tuple[Options]]:
+        """A copy, also in another process, asks the same and has not begun."""
+        return type(self), (self._asked,)
+
     # --- life -------------------------------------------------------------------------------------
 
     def start(self) -> Tracker:
@@ -64,7 +68,8 @@ class Tracker:
             return self
         options = self._asked.checked()
         self._counter = Counter()
-        self._begin(options)
+        if not self._begin(options) and options.progress is not False:
+            sys.stderr.write(f"costcalc: nothing is measured: {'; '.join(self.notes)}\n")
         return self
 
     def write_to(self, output: str | os.PathLike[str]) -> None:
@@ -79,8 +84,8 @@ class Tracker:
         """
         self._asked.checked()
 
-    @never_raises(None)
-    def _begin(self, options: Options) -> None:
+    @never_raises(default=False)
+    def _begin(self, options: Options) -> bool:
         before, early, self._early = self._thread, self._early, None
         if before is not None:  # the same job goes on
             options = replace(options, job=options.job or before.place.job)
@@ -96,6 +101,7 @@ class Tracker:
         self._thread.begin()
         self._armed = True
         atexit.register(self._at_exit)
+        return True
 
     @never_raises(None)
     def stop(

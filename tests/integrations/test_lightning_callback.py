@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import signal
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,21 @@ def test_the_user_may_say_what_a_batch_holds(tmp_path: Path) -> None:
     job = callback(tmp_path, count=lambda batch: {"samples": len(batch["input_ids"])})
     fit(tmp_path, job)
     assert job.tracker._counter.samples == 32
+
+
+def test_what_the_user_counts_by_another_name_is_noted_and_fails_no_fit(tmp_path: Path) -> None:
+    asked = callback(tmp_path, count=lambda batch: {"images": 4, "samples": 3})
+    fit(tmp_path, asked)
+    assert asked.tracker.report["details"]["tracking"]["steps"] == 8
+    assert "count: expected one of tokens, samples, total_tokens; got images" in asked.tracker.notes
+
+
+def test_a_copy_of_the_callback_measures_a_fit_of_its_own(tmp_path: Path) -> None:
+    asked = callback(tmp_path)
+    for made in (copy.deepcopy(asked), pickle.loads(pickle.dumps(asked))):
+        fit(tmp_path, made)
+        assert made.tracker.report["details"]["tracking"]["steps"] == 8
+    assert asked.tracker.report is None
 
 
 def test_an_exception_passes_and_ends_the_record(tmp_path: Path) -> None:

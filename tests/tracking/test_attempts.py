@@ -53,6 +53,40 @@ def test_a_node_whose_clock_is_two_hours_ahead_is_of_the_same_hour() -> None:
     )
 
 
+@pytest.mark.parametrize("labels", [(None, None), ("slurm=0", "slurm=1")])
+@pytest.mark.parametrize("ahead", [2 * HOUR, -7 * HOUR])
+def test_a_clock_further_off_than_the_restart_splits_no_launch(
+    ahead: float, labels: tuple[Any, ...]
+) -> None:
+    """Two launches of an hour, half an hour apart: 2 h and 32 device-hours, four ranks' tokens."""
+    found = totals(
+        [
+            node(number, at=at + number * ahead, nodes=2, attempt=label, tokens=1000.0, steps=10)
+            for at, label in zip((0.0, 1.5 * HOUR), labels, strict=True)
+            for number in (0, 1)
+        ]
+    )
+    assert [attempt.nodes for attempt in found.attempts] == [2, 2]
+    assert found.elapsed == 2 * HOUR
+    assert found.device_seconds(0.0) == 32 * HOUR
+    assert found.unseen == 0.0
+    assert found.joules() == pytest.approx(32 * 500.0 * HOUR)
+    assert (found.tokens, found.steps) == (4000.0, 20)
+
+
+def test_launches_that_lack_the_same_node_stay_apart() -> None:
+    found = totals([node(0, nodes=2), node(0, at=3 * HOUR, nodes=2)])
+    assert [attempt.missing for attempt in found.attempts] == [(1,), (1,)]
+    assert found.device_seconds(0.0) == 2 * 16 * HOUR
+
+
+def test_a_machine_that_begins_again_under_another_rank_is_a_launch_of_its_own() -> None:
+    """Each launch lacks the other's rank, but one machine cannot be in one launch twice."""
+    first = node(0, nodes=2, boot="only")
+    second = node(1, at=3 * HOUR, nodes=2, boot="only")
+    assert [attempt.elapsed for attempt in totals([first, second]).attempts] == [HOUR, HOUR]
+
+
 @pytest.mark.parametrize("clocks", [(None, None), (1000.0, 1000.0 + HOUR + 1.0)])
 def test_a_clock_that_steps_back_between_attempts_halves_nothing(clocks: tuple[Any, ...]) -> None:
     first, second = node(0), node(0, at=HOUR - 0.5)

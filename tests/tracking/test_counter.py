@@ -180,6 +180,54 @@ def test_a_pause_with_a_name_is_no_steps_time(clock: list[float]) -> None:
     assert counter.pauses == {"evaluation": 15.0, "checkpoint": 0.5}
 
 
+def test_a_pause_within_a_pause_counts_once(clock: list[float]) -> None:
+    counter = Counter()
+    counter.step()
+    clock[0] += 2.0
+    with counter.pause("evaluation"):
+        clock[0] += 3.0
+        with counter.pause("checkpoint"):
+            clock[0] += 5.0
+        with counter.pause("evaluation"):  # a framework's and the user's own
+            clock[0] += 7.0
+    counter.step()
+    assert (counter.timed, counter.busy) == (1, 2.0)  # 17 s, of which 3 + 5 + 7 are pauses
+    assert counter.pauses == {"evaluation": 15.0, "checkpoint": 5.0}
+
+
+def test_pauses_of_several_threads_count_once_for_the_loop(clock: list[float]) -> None:
+    """From 1 s to 4 s in one thread and from 2 s to 6 s in another: 5 s of the 8."""
+    counter = Counter()
+    counter.step()
+    first, second = counter.pause("upload"), counter.pause("upload")
+    for at, then in ((1.0, first.__enter__), (2.0, second.__enter__)):
+        clock[0] = at
+        then()
+    for at, pause in ((4.0, first), (6.0, second)):
+        clock[0] = at
+        pause.__exit__(None, None, None)
+    clock[0] = 8.0
+    counter.step()
+    assert counter.busy == 3.0
+    assert counter.pauses == {"upload": 5.0}  # the threads' 3 and 4 s, which are 5 of the loop's
+
+
+def test_of_a_pause_each_step_has_its_own_part(clock: list[float]) -> None:
+    """Steps at 2, 4 and 6 s, and a pause from 1 to 5 s: the second is all pause."""
+    counter = Counter()
+    counter.step()
+    clock[0] = 1.0
+    with counter.pause("profiling"):
+        clock[0] = 2.0
+        counter.step()
+        clock[0] = 4.0
+        counter.step()
+        clock[0] = 5.0
+    clock[0] = 6.0
+    counter.step()
+    assert (counter.timed, counter.busy) == (3, 2.0)
+
+
 def test_the_clock_of_threads_does_not_run_backwards(clock: list[float]) -> None:
     counter = Counter()
     for at in (10.0, 9.0, 8.0, 11.0):
@@ -292,6 +340,45 @@ def test_a_number_that_is_no_float_is_noted() -> None:
     (note,) = counter.notes
     assert note.startswith("tokens: expected a number; got int")
     assert counter.tokens is None
+
+
+class Gone:
+    """A buffer that was donated, as JAX has it: nothing can be asked of it."""
+
+    def __init__(self, number: float | None = None) -> None:
+        self._number = number
+
+    @property
+    def device(self) -> Any:
+        raise RuntimeError("Array has been deleted")
+
+    def __float__(self) -> float:
+        if self._number is None:
+            raise UnspokenError
+        return self._number
+
+
+class UnspokenError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+class Unnamed:
+    """Of no module, as a type that is made by hand."""
+
+    __module__ = None  # type: ignore[assignment]
+
+    def __float__(self) -> float:
+        return 7.0
+
+
+def test_whatever_cannot_be_asked_raises_nothing_in_the_loop() -> None:
+    counter = Counter()
+    for value in (Gone(), Gone(5.0), Unnamed()):
+        counter.step(tokens=value)
+    counter.settle()
+    assert (counter.steps, counter.tokens) == (3, 12.0)  # 5 and 7
+    assert list(counter.notes) == ["tokens: expected a number; got Gone"]
 
 
 class Waiting:

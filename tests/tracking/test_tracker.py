@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -117,7 +119,15 @@ def test_a_bad_run_file_raises_before_training(tmp_path: Path) -> None:
     [
         ({"on_limit": "explode"}, "track: on_limit: expected warn or stop; got 'explode'"),
         ({"interval": 0}, "track: interval: expected a number of seconds above 0; got 0"),
+        ({"interval": "5"}, "track: interval: expected a number of seconds above 0; got '5'"),
         ({"callback": 3}, "track: callback: expected a function; got 3"),
+        ({"job": 42}, "track: job: expected a name; got 42"),
+        ({"stage": 1}, "track: stage: expected a name; got 1"),
+        ({"output": 3}, "track: output: expected a path; got 3"),
+        ({"ledger": 3}, "track: ledger: expected a path; got 3"),
+        ({"changes": ["a=1"]}, "track: changes: expected a mapping of dotted keys; got ['a=1']"),
+        ({"changes": {3: 4}}, "track: changes: expected a mapping of dotted keys; got {3: 4}"),
+        ({"run": 3}, "track: run: expected a run file's path, or a mapping in its shape; got 3"),
     ],
 )
 def test_bad_arguments_raise_before_training(
@@ -125,7 +135,88 @@ def test_bad_arguments_raise_before_training(
 ) -> None:
     with pytest.raises(costcalc.InputError) as caught, tracked(tmp_path, **options):
         pytest.fail("the loop was entered")
-    assert str(caught.value).startswith(said)
+    assert str(caught.value) == f"{said}\n1 problem in track"
+
+
+def test_all_bad_arguments_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(costcalc.InputError) as caught:
+        tracked(tmp_path, job=42, interval=-1.0).start()
+    assert str(caught.value) == (
+        "track: job: expected a name; got 42\n"
+        "track: interval: expected a number of seconds above 0; got -1.0\n"
+        "2 problems in track"
+    )
+
+
+def test_an_output_that_is_a_folder_has_the_report_in_it(tmp_path: Path) -> None:
+    with tracked(tmp_path, output=tmp_path) as job:
+        job.step(tokens=1)
+    assert job.output == tmp_path / "costs.yaml"
+    assert job.output.exists()
+
+
+def test_a_job_named_in_bytes_that_are_no_text_is_measured(tmp_path: Path) -> None:
+    """As Python hands on what stands so in the environment."""
+    with tracked(tmp_path, job="lab\udcff") as job:
+        job.step(tokens=1)
+    assert job.report is not None
+    (written,) = read(tmp_path / "costs.ledger")
+    assert written.start.job == r"lab\udcff"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_copy_asks_the_same_and_has_not_begun(tmp_path: Path, begun: bool) -> None:
+    """Tuners copy callbacks for each trial, and launchers send them to other processes."""
+    original = tracked(tmp_path)
+    if begun:
+        original.start()
+        original.step(tokens=7)
+    for made in (copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
+        assert made.report is None
+        with made:
+            made.step(tokens=5)
+        assert made.report["details"]["work"]["data"] == 5
+    original.stop()
+    assert (original.report is not None) is begun
+
+
+def test_what_meters_said_before_stands_where_the_last_reading_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_at_last(self: StillMeters, *, last: bool = False, **known: Any) -> Any:
+        if last:
+            raise ZeroDivisionError("ours")
+        return still_reading(self, **known)
+
+    still_reading = StillMeters.read
+    monkeypatch.setattr(StillMeters, "read", fails_at_last)
+    with tracked(tmp_path) as job:
+        job.step(tokens=1)
+        until = time.monotonic() + 30.0
+        while not job.metrics() and time.monotonic() < until:
+            time.sleep(0.01)
+    assert "read failed: ZeroDivisionError: ours" in job.notes
+    (written,) = read(tmp_path / "costs.ledger")
+    assert written.last is not None
+    energy = written.last.energy["cpu:b"]
+    assert energy.joules > 0
+    assert energy.gap > 0
+    assert written.last.status == "completed"
+
+
+def test_where_nothing_can_be_begun_the_script_is_told_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    job = tracked(tmp_path, progress=None)
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with job:
+        job.step(tokens=1)
+    assert capfd.readouterr().err == (
+        "costcalc: nothing is measured: begin failed: RuntimeError: can't start new thread\n"
+    )
 
 
 def test_a_function_is_tracked_at_each_call(tmp_path: Path) -> None:

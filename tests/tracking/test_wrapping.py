@@ -240,6 +240,58 @@ def test_what_does_not_end_is_killed_and_that_is_told(tmp_path: Path) -> None:
     ) in done.stderr
 
 
+def without_waiting(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
+    """``costcalc track`` as it runs on macOS, which cannot wait for a signal, nor has /proc."""
+    code = f"""
+        import signal, sys
+        from pathlib import Path
+        del signal.sigtimedwait
+        from costcalc.cli import main, tree
+        tree._PROC = Path("nowhere")
+        sys.argv = ["costcalc", "track", *{words!r}]
+        sys.exit(main())"""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_where_no_signal_can_be_waited_for_the_command_is_wrapped_all_the_same(
+    tmp_path: Path,
+) -> None:
+    listens = """
+        import signal, sys, time
+        def heard(*_): print("heard", flush=True); sys.exit(5)
+        signal.signal(signal.SIGTERM, heard)
+        print("ready", flush=True)
+        time.sleep(100)"""
+    process = without_waiting(tmp_path, *python(listens))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    said, errors = process.communicate(timeout=120)
+    assert (said, process.returncode) == ("heard\n", 5), errors
+    assert report(tmp_path)["results"]["wall_clock"]["basis"] == "measured"
+
+
+def test_where_processes_cannot_be_listed_a_limit_ends_the_commands_group(tmp_path: Path) -> None:
+    code = "import os, time; open('one.pid', 'w').write(str(os.getpid())); time.sleep(100)"
+    (tmp_path / "one.py").write_text(code)
+    (tmp_path / "train.sh").write_text(f"{sys.executable} one.py & sleep 100\n")
+    process = without_waiting(
+        tmp_path,
+        *("--limit", "time=2s", "--on-limit", "stop", "--interval", "0.3"),
+        *("--", "bash", "train.sh"),
+    )
+    process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert int((tmp_path / "one.pid").read_text()) not in _processes()
+
+
 COUNTS = """
 import signal, sys, time
 got = []
