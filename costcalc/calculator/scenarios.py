@@ -21,6 +21,7 @@ from costcalc.base.units import unit
 from costcalc.calculator import formulas
 from costcalc.calculator.calculate import HardwareSide, hardware_side
 from costcalc.calculator.result import BY_TIME, UNITS
+from costcalc.calculator.room import doubtful
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
 from costcalc.catalog.region import Region
@@ -47,7 +48,8 @@ class Scenarios:
     """Figures over the axes accelerator × count × region × plan, in the units of a report.
 
     NaN where a figure cannot be had; ``why`` says why for each accelerator and count that cannot
-    run at all (it does not fit, it has no such precision).
+    run at all (it does not fit, it has no such precision), ``doubtful`` which of the others may not
+    hold it (:func:`costcalc.calculator.room.doubtful`).
 
     >>> run = {"model": {"preset": "llama-3-8b"}, "training": {"tokens": "1B"},
     ...        "hardware": {"accelerator": "h100-sxm5-80", "count": 8}}
@@ -61,6 +63,7 @@ class Scenarios:
     utilization: Array  # accelerator × count
     nodes: Array  # accelerator × count × region: instances or hosts
     why: Mapping[tuple[str, int], str]
+    doubtful: Mapping[tuple[str, int], str]
 
     def __repr__(self) -> str:
         axes = " × ".join(f"{axis} {len(names)}" for axis, names in self.axes.items())
@@ -118,7 +121,8 @@ def scenarios(
     places = [region_named(base, name) for name in regions]
     known: dict[str, Array] = {}
     why: dict[tuple[str, int], str] = {}
-    sides = _hardware(request, accelerators, counts, places, known, why)
+    doubts: dict[tuple[str, int], str] = {}
+    sides = _hardware(request, accelerators, counts, places, known, why, doubts)
     known |= _places(base, places, sides, len(accelerators))
     _prices(sides, places, plans, known, shape)
     with np.errstate(invalid="ignore"):
@@ -134,7 +138,12 @@ def scenarios(
     asked: tuple[Sequence[str | int], ...] = (accelerators, counts, regions, plans)
     axes = {name: tuple(listed) for name, listed in zip(AXES, asked, strict=True)}
     return Scenarios(
-        axes=axes, figures=figures, utilization=used, nodes=_nodes(sides, places, shape), why=why
+        axes=axes,
+        figures=figures,
+        utilization=used,
+        nodes=_nodes(sides, places, shape),
+        why=why,
+        doubtful=doubts,
     )
 
 
@@ -165,6 +174,7 @@ def _hardware(
     places: Sequence[Region],
     known: dict[str, Array],
     why: dict[tuple[str, int], str],
+    doubts: dict[tuple[str, int], str],
 ) -> Sides:
     """What depends on the hardware and the count; on the place only by its provider's hosts."""
     by_provider: dict[str | None, list[int]] = {}
@@ -189,13 +199,12 @@ def _hardware(
                     why[name, count] = "; ".join(p.message for p in error.problems)
                     break
                 seen.append(side)
+                if doubt := doubtful(side.devices, side.timed):
+                    doubts[name, count] = doubt
                 made |= {(a, c, provider): (given, side.devices) for provider in providers}
                 columns = [column[provider] for provider in providers]
                 for key, item in side.inputs.known.items():
-                    if key not in found:
-                        found[key] = np.full(shape, np.nan)
-                    for p in columns:
-                        found[key][a, c, p] = item.value
+                    found.setdefault(key, np.full(shape, np.nan))[a, c, columns] = item.value
     known |= {key: _over_regions(values, of_region) for key, values in found.items()}
     return made
 

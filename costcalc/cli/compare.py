@@ -198,7 +198,7 @@ def _show(made: Comparison, top: int) -> None:
     if len(made.front) > 1:
         console.print(text(_plot(made)), soft_wrap=True)
     for line in _cannot(made.why)[:top]:
-        console.print(f"cannot run: {line}")
+        console.print(f"left out: {line}")
     print_rest(console, made.notes, made.sources)
 
 

@@ -12,7 +12,7 @@ from costcalc.calculator.limits import LIMITED
 from costcalc.calculator.result import FigureName
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
-from costcalc.decide.buying import CANDIDATES, COUNTS, placed, unmet
+from costcalc.decide.buying import CANDIDATES, counts_for, placed, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.chunk import ALIKE, Columns
 from costcalc.decide.comparing import compare
@@ -24,6 +24,7 @@ AIMS: tuple[tuple[str, FigureName], ...] = (
     ("fastest", "wall_clock"),
     ("cleanest", "carbon_total"),
 )
+MOST = 1024  # devices that are tried
 TRIED = 300  # scenarios whose chances are drawn, of those that keep the limits on their values
 
 
@@ -39,7 +40,9 @@ def alternatives(
     region = section(raw, "site").get("region")
     anywhere = not placed(raw)
     devices = [asked["accelerator"]] if "accelerator" in asked else list(CANDIDATES)
-    counts = [asked["count"]] if "count" in asked else list(COUNTS[:11])
+    counts = (
+        [asked["count"]] if "count" in asked else [each for each in counts_for(raw) if each <= MOST]
+    )
     regions = list(CLOUDS) if anywhere else [region or "world"]
     notes = []
     if anywhere:

@@ -235,7 +235,7 @@ def _anywhere(
     @cache
     def there(name: str, *, far: bool) -> _There:
         alike = [number for number in numbers.values() if (number > NODE) == far]
-        return _There.of(first, name, alike, regions, plan, limits)
+        return _There.of(first, name, alike, regions, plan, limits, choosing=chance.choosing)
 
     def judged(name: str | None, count: int | None) -> _Choice:
         called, number = name or str(own["accelerator"]), numbers[count]
@@ -296,8 +296,10 @@ class _There:
         regions: Sequence[str],
         plan: str,
         limits: Mapping[str, float],
+        *,
+        choosing: bool,
     ) -> _There:
-        """It, by its central values."""
+        """It, by its central values; where one is ``choosing``, without what may not fit."""
         from costcalc.calculator.scenarios import scenarios
 
         with untold():
@@ -308,12 +310,14 @@ class _There:
             key: limit / found.figures[LIMITED[key]][0, ..., 0] for key, limit in limits.items()
         }
         least = np.minimum.reduce([np.where(np.isnan(s), -np.inf, s) for s in shares.values()])
+        doubts = {count: told for (_, count), told in found.doubtful.items() if choosing}
+        least[[counts.index(count) for count in doubts]] = -np.inf
         return cls(
             counts=counts,
             shares=shares,
             least=np.where(_rented([accelerator], regions)[0], least, -np.inf),
             carbon=found.figures["carbon_total"][0, ..., 0],
-            why={count: told for (_, count), told in found.why.items()},
+            why={count: told for (_, count), told in found.why.items()} | doubts,
         )
 
 

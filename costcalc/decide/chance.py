@@ -20,6 +20,7 @@ from costcalc.decide.preempted import Spot, counted
 if TYPE_CHECKING:
     from costcalc.base.numbers import Number
     from costcalc.calculator.calculate import Whole
+    from costcalc.calculator.calculated import Calculated
     from costcalc.calculator.result import Estimate
 
 CONFIDENCE = 0.8
@@ -76,24 +77,33 @@ class Judged:
 class Chance:
     """How sure a plan is to be of each of its limits, and whether interruptions are counted.
 
-    ``spot``: what happens to spot instances; None leaves interruptions out.
+    ``spot``: what happens to spot instances; None leaves interruptions out.  ``choosing``: whether
+    it is the plan that chooses hardware or model, so that what may not fit is not taken.
     """
 
     confidence: float = CONFIDENCE
+    choosing: bool = True
     spot: Spot | None = field(default_factory=Spot)
 
     def judged(self, run: Mapping[str, object]) -> Judged:
         """A run, estimated with its ranges.
 
         Raises:
-            InputError: the run file has problems.
+            InputError: the run file has problems, or what is to be chosen may not fit.
         """
         from costcalc.calculator.calculate import whole
+        from costcalc.calculator.room import doubtful
         from costcalc.resolve.names import look_up
         from costcalc.runfile.loading import load
 
         request = load(run, look_up)
-        made = whole(request, DRAWS, lambda part: counted(part, self.spot))
+
+        def taken(part: Calculated) -> Calculated:
+            if self.choosing and (doubt := doubtful(part.devices, part.timed)):
+                raise wrong("hardware.count", doubt)
+            return counted(part, self.spot)
+
+        made = whole(request, DRAWS, taken)
         needs: dict[str, float | None] = {}
         for key, name in LIMITED.items():
             draws = made.drawn(name)

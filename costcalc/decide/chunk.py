@@ -42,6 +42,7 @@ class Task:
     minimize: str | None
     unranked: frozenset[str]  # regions whose carbon is of another convention
     everything: bool  # whether all rows are wanted
+    choosing: bool = False  # between hardware: what may not hold the run is left out
     spot: Spot | None = None  # what happens to spot instances; None: interruptions are left out
 
 
@@ -65,6 +66,7 @@ class Piece:
     rest: list[ScenarioRow]
     best: ScenarioRow | None
     why: dict[str, str]
+    doubtful: dict[str, str]  # what may not hold the run, where nothing else is to choose from
     lacking: dict[FigureName, int]
     unpriced: list[ScenarioRow]  # the front of what no price is known of, without prices
     no_price: dict[tuple[str, str], list[str]]  # accelerator and plan: the regions
@@ -94,6 +96,9 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
     names = dict.fromkeys((*COMPARED, "carbon_operational", *LIMITED.values()))
     figures = {name: np.ascontiguousarray(found.figures[name]).ravel() for name in names}
     why = dict(found.why)
+    if task.choosing:
+        _leave_out(figures, found, sweep)
+        why |= found.doubtful
     if task.spot is not None and PLAN in sweep.plans:
         _interrupt(figures, found, sweep, task.spot, why)
     missing = absent(task.run, sweep.accelerators, sweep.regions, sweep.plans, changes)
@@ -125,10 +130,8 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
         front=rows(at),
         rest=rows(others),
         best=rows(best)[0] if len(best) else None,
-        why={
-            f"{precision + ' ' if precision else ''}{count} × {name}": text
-            for (name, count), text in why.items()
-        },
+        why=_named(why, precision),
+        doubtful={} if task.choosing else _named(found.doubtful, precision),
         lacking={
             name: int((~np.isfinite(figures[name]) & np.isfinite(figures["wall_clock"])).sum())
             for name in AIMS.values()
@@ -137,6 +140,22 @@ def chunk(task: Task, sweep: Sweep) -> Piece:
         no_price=no_price,
         table=_whole(shape, sweep, figures) if task.everything else None,
     )
+
+
+def _named(told: Mapping[tuple[str, int], str], precision: str | None) -> dict[str, str]:
+    before = f"{precision} " if precision else ""
+    return {f"{before}{count} × {name}": text for (name, count), text in told.items()}
+
+
+def _leave_out(figures: dict[str, Array], found: Scenarios, sweep: Sweep) -> None:
+    """No figures of hardware that may not hold the run: there is other to choose from."""
+    out = np.array(
+        [[(a, c) in found.doubtful for c in sweep.counts] for a in sweep.accelerators], dtype=bool
+    )
+    if out.any():
+        beyond = np.repeat(out.ravel(), len(sweep.regions) * len(sweep.plans))
+        for name, values in figures.items():
+            figures[name] = np.where(beyond, np.nan, values)
 
 
 def _interrupt(

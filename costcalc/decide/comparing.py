@@ -194,6 +194,7 @@ def compare(
         minimize=minimize,
         unranked=unranked,
         everything=write is not None,
+        choosing=len(axes.accelerators) * len(axes.counts) > 1,
         spot=Spot() if interruptions else None,
     )
     merged = _merge(_run(task, axes, progress, write, client, chunk_size), task)
@@ -218,6 +219,7 @@ def compare(
         for name, number in merged.lacking.items()
         if number and name in {AIMS[aim] for aim in task.aims}
     ]
+    notes += [f"{name}: {told}" for name, told in merged.doubtful.items()]
     notes += unpriced.beside(task.aims, merged, _HINTS)
     if merged.no_price:
         notes.append(named(merged.no_price))
@@ -331,6 +333,7 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
     rest: list[ScenarioRow] = []
     bests: list[ScenarioRow] = []
     why: dict[str, str] = {}
+    doubtful: dict[str, str] = {}
     lacking = dict.fromkeys(AIMS.values(), 0)
     unpriced: list[ScenarioRow] = []
     no_price: dict[tuple[str, str], list[str]] = {}
@@ -339,6 +342,7 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
     for found in results:
         number, feasible = number + found.number, feasible + found.feasible
         why |= found.why
+        doubtful |= found.doubtful
         for name, count in found.lacking.items():
             lacking[name] += count
         bests += [found.best] if found.best else []
@@ -359,6 +363,7 @@ def _merge(results: Iterable[Piece], task: Task) -> Piece:
         front=rows,
         rest=rest,
         why=why,
+        doubtful=doubtful,
         lacking=lacking,
         unpriced=sorted(unpriced, key=lambda row: [row[AIMS[aim]] or 0.0 for aim in others[::-1]]),
         no_price=no_price,

@@ -11,6 +11,7 @@ from costcalc.base.errors import wrong
 from costcalc.base.units import unit
 from costcalc.calculator.limits import LIMITED, most_of
 from costcalc.calculator.result import UNITS
+from costcalc.calculator.room import doubtful
 from costcalc.decide import interruptions, preempted, scaling, trials
 from costcalc.decide.alternatives import alternatives
 from costcalc.decide.architectures import FIRST, PROBED, Trained, filled, on_best
@@ -186,7 +187,9 @@ def plan(
         )
     raw, money = money_of(raw)
     asked = (spot or Spot()) if interruptions else None
-    chance = Chance(confidence=checked(confidence), spot=asked)
+    chance = Chance(
+        confidence=checked(confidence), spot=asked, choosing=not raw.get("model") or not _on(raw)
+    )
     if not raw.get("model"):
         made = _free(raw, tokens_per_parameter, chance, experts=experts)
     elif set(DATA_ONE_OF) & section(raw, "training").keys():
@@ -194,6 +197,9 @@ def plan(
     else:
         made = _endless(raw, chance)
     made = _shown_in(money, made, chance)
+    if not chance.choosing:
+        doubts = [doubtful(part.devices, part.timed) for part in made.judged.made.parts]
+        made = replace(made, notes=(*made.notes, *filter(None, doubts)))
     on_spot = section(made.run, "price").get("plan") == preempted.PLAN
     if asked is not None and on_spot:
         made = replace(made, notes=(*made.notes, preempted.note(asked)))
@@ -206,6 +212,12 @@ def plan(
         spot=None if told is None else _spot(made, told, counted=on_spot and interruptions),
         search=None if scores is None else _search(made, raw, scores),
     )
+
+
+def _on(raw: Mapping[str, object]) -> bool:
+    """Whether the hardware is all said, so that there is none to choose."""
+    asked = section(raw, "hardware")
+    return "instance" in asked or ("accelerator" in asked and bool({"count", "nodes"} & set(asked)))
 
 
 def _shown_in(money: Money, made: Planned, chance: Chance) -> Planned:

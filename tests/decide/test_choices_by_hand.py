@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from costcalc import compare, plan
 from costcalc.decide import buying, chunk, cluster, waiting
 from costcalc.decide.series import Series, instant
 
@@ -176,3 +178,50 @@ def test_starts_over_a_gap_are_left_out_and_counted():
     # starts at 0, 3, 4; those at 1 and 2 have the gap
     assert (found.best.start.hour, found.best.mean_intensity) == (3, 100.0)
     assert "2 starts are left out for gaps in the series" in found.notes
+
+
+# --- hardware that may not hold the run ----------------------------------------------------------
+
+# 8.03e9 parameters in 16 bits of gradients and weights and 32 of the rest: 16 B each, over four
+# devices 32.1 GB = 29.9 GiB of states alone, and a TPU v5e has 16
+FULL = {"model": {"preset": "llama-3-8b"}, "training": {"method": "finetune", "tokens": "10M"}}
+
+
+def test_hardware_that_may_not_hold_the_run_is_not_chosen():
+    found = compare(
+        {**FULL, "site": {"region": "gcp:us-central1"}},
+        accelerators="tpu-v5e,h100-sxm5-80", counts="4,16", ranges=False,
+    )  # fmt: skip
+    listed = {(row["count"], row["accelerator"]) for row in (*found.front, *found.rest)}
+    assert (4, "tpu-v5e") not in listed
+    assert {(16, "tpu-v5e"), (16, "h100-sxm5-80")} <= listed
+    why = found.why["4 × tpu-v5e"]
+    assert re.fullmatch(
+        r"memory may not suffice: 3\d\.\d GiB a device \(1\d\.\d to 4\d\.\d\) of 16", why
+    )
+    assert found.feasible == found.number - sum("memory" in why for why in found.why.values())
+
+
+def test_hardware_that_was_said_is_kept_and_doubted():
+    one = {**FULL, "hardware": {"accelerator": "tpu-v5e", "count": 4}}
+    found = compare(one, regions="gcp:us-central1,gcp:europe-west4", ranges=False)
+    assert {row["accelerator"] for row in found.front} == {"tpu-v5e"}
+    assert any(note.startswith("4 × tpu-v5e: memory may not suffice: 3") for note in found.notes)
+    made = plan({**one, "site": {"region": "gcp:us-central1"}}, limits={"cost": "2000 USD"})
+    assert any(note.startswith("memory may not suffice: 3") for note in made.notes)
+
+
+def test_a_plan_chooses_hardware_whose_memory_holds_it():
+    run = {
+        "model": {"preset": "llama-3-8b"},
+        "training": {"method": "finetune"},
+        "site": {"region": "gcp:us-central1"},
+        "hardware": {"accelerator": "tpu-v5e"},
+    }
+    for training in (run["training"], {**run["training"], "tokens": "10M"}):
+        made = plan({**run, "training": training}, limits={"cost": "50 USD"})
+        held = made.estimate.results["memory_per_device"]
+        assert made.run["hardware"]["count"] > 4
+        assert held.value <= 16
+    # tuning takes no more devices than a usual batch has sequences
+    assert made.run["hardware"]["count"] <= 64
