@@ -8,14 +8,16 @@ from sqlalchemy import RowMapping, func, or_, select
 
 from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Cluster
+from costcalc.fleet.entering import facts_of
 from costcalc.fleet.facts import RANK, Refused
-from costcalc.fleet.holding import Holdings
+from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.importing import prometheus
 from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import NodeDay, Reading, read_meters
 from costcalc.fleet.nodes import expanded
+from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.tables import jobs, readings
 from costcalc.fleet.taking import Taken
 
@@ -106,15 +108,15 @@ def _guests(ledger: Ledger, cluster: Cluster, since: float | None) -> list[Guest
         found = rows.all()
         own = set(connection.execute(within).scalars())
     # what has no device on nodes that have some is not told apart from those who have them
-    holdings = Holdings(cluster)
+    pricing = Pricing(cluster)
     return [
-        _guest(row, own, holdings)
+        _guest(row, own, pricing)
         for row in found
         if row["devices"] or not cluster.fleet.partition(row["partition"]).per_node
     ]
 
 
-def _guest(row: RowMapping, metered_within: set[str], holdings: Holdings) -> Guest:
+def _guest(row: RowMapping, metered_within: set[str], pricing: Pricing) -> Guest:
     names = expanded(row["node_list"])
     span = row["end"] - row["start"]
     own = row["scope"] == "boards" or row["meter"] in metered_within
@@ -133,8 +135,9 @@ def _guest(row: RowMapping, metered_within: set[str], holdings: Holdings) -> Gue
         nodes=names,
         watts=watts,
         boards=row["metered"] * KWH / span / len(names) if boards else None,
-        idle=holdings.idle(row["device"]),
-        most=holdings.most(row["device"]),
+        idle=pricing.holdings.idle(row["device"]),
+        host=pricing.host(facts_of(row), Held(row["device"], row["devices"])),
+        most=pricing.holdings.most(row["device"]),
     )
 
 

@@ -75,17 +75,23 @@ class Holdings:
         rated = self._ratings(accelerator) if accelerator else None
         return None if rated is None else ABOVE_RATING * rated
 
-    def disbelieved(self, facts: Facts, own: Held) -> str:
+    def disbelieved(self, facts: Facts, own: Held, host: float = 0.0) -> str:
         """Why a meter of an attempt cannot be right; empty where nothing speaks against it.
 
-        Boards that are held draw what they draw when idle at least, and so do their nodes.
+        Boards that are held draw what they draw when idle at least, and their nodes that and
+        ``host`` beside each (W): less is a meter of a part of them, as RAPL is of processors.
         """
         if facts.joules is None or not own.devices or not facts.seconds:
             return ""
         watts, idle = facts.joules / facts.seconds / own.devices, self.idle(own.accelerator)
-        least = BELOW_IDLE * (idle or 0.0)
-        if watts > least:
+        if watts > BELOW_IDLE * ((idle or 0.0) + host):
             return ""
+        if watts > BELOW_IDLE * (idle or 0.0):
+            least = f"{own.accelerator} draws when idle with its share of the host"
+            return (
+                f"{facts.meter} says {watts:.3g} W a device, less than {least} "
+                f"({(idle or 0.0) + host:.3g} W): a meter of a part of the node? taken as unknown"
+            )
         what = f"less than {own.accelerator} draws when idle ({idle:.3g} W)" if idle else "0 W"
         return f"{facts.meter} says {what}: taken as unknown"
 

@@ -200,14 +200,18 @@ class Kind:
         return np.clip((mean - idle.value) / (train.value - idle.value), 0.0, 1.0)
 
     def board_watts(self, hours: Array, metered: Array) -> Array | None:
-        """The mean power of a board (W), the host's share taken off where a meter had it too."""
+        """The mean power of a board (W), the host's share taken off where a meter had it too.
+
+        A host that leaves less than boards draw when idle draws less than is modelled of it.
+        """
         if self.scope == "boards":
             return metered / hours
         known = self.values
         if not {"host_power", "idle_power", "billed", "network_share"} <= known.keys():
             return None
         rest = known["host_power"] * known["billed"] + known["idle_power"] * (known["billed"] - 1)
-        return np.maximum(metered / hours / (1 + known["network_share"]) - rest, 0.0)
+        left = metered / hours / (1 + known["network_share"]) - rest
+        return np.maximum(left, np.minimum(known["idle_power"], metered / hours))
 
     def text(self) -> str:
         """The assumptions, as the ledger keeps them."""

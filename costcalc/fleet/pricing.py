@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ import numpy as np
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import to_si
 from costcalc.decide.clock import zone
-from costcalc.fleet.cluster import Cluster, Partition
+from costcalc.fleet.believing import Meters
+from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
@@ -46,6 +47,7 @@ class Pricing:
     def __init__(self, cluster: Cluster) -> None:
         self.fleet, self.cluster = cluster.fleet, cluster
         self.holdings = Holdings(cluster)
+        self._meters = Meters(self.fleet, self.holdings, self.host)
         self._zone = zone(self.fleet.timezone)
         self._kinds: dict[Asked, Kind | str] = {}
         self._changes: dict[tuple[str | None, str | None, str], tuple[tuple[str, object], ...]] = {}
@@ -59,7 +61,7 @@ class Pricing:
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""
         held = [self.holdings.held(one) for one in facts]
-        facts = [self._believed(one, own) for one, own in zip(facts, held, strict=True)]
+        facts = [self._meters.believed(one, own) for one, own in zip(facts, held, strict=True)]
         grids, seen = self._grids(facts)
         rows: list[Row] = []
         of_kind: dict[Asked, list[int]] = {}
@@ -100,39 +102,21 @@ class Pricing:
             row["digest"] = _digest(row)
         return Priced(rows, used)
 
-    def _believed(self, one: Facts, own: Held) -> Facts:
-        """An attempt with what is its own of the best meter that can be right."""
-        found, whys = self._own(one, own), list[str]()
-        while why := self.holdings.disbelieved(found, own):
-            whys.append(why)
-            if found.instead is None or found.instead.joules is None:
-                return _without(found, "; ".join(dict.fromkeys(whys)))
-            found = self._own(found.instead, own)
-        return replace(found, why="; ".join(whys)) if whys else found
-
-    def _own(self, one: Facts, own: Held) -> Facts:
-        """An attempt with the part of its nodes' meter that is its own, by its devices.
-
-        Slurm's plugins read a node; of a node that jobs share, each has all of it (slurm.conf,
-        AcctGatherEnergyType).  What cannot be told apart is left out, and is modelled.
-        """
-        if one.joules is None or not one.whole_nodes:
-            return one
-        partition = self.fleet.partition(one.partition)
-        if partition.plugin == "boards":
-            return replace(one, scope="boards", whole_nodes=False)
-        if partition.plugin == "exclusive":
-            return replace(one, whole_nodes=False)
-        part = _part(one, own, partition)
-        if part is None:
-            if own.devices == 0 and partition.per_node:
-                return _without(
-                    one, "its nodes' meter has their devices in it, which it did not hold"
-                )
-            what = "cpus" if own.devices == 0 else "per_node"
-            why = "its nodes' meter may have other jobs in it: give partitions.NAME."
-            return _without(one, f"{why}{what}, or plugin")
-        return replace(one, joules=one.joules * part, part=part)
+    def host(self, one: Facts, own: Held) -> float:
+        """The least W that a device's share of its host draws; 0 where that is not known."""
+        moment = one.end if one.end is not None else one.start
+        if not own.devices or own.accelerator is None or moment is None:
+            return 0.0
+        asked = Asked(
+            accelerator=own.accelerator,
+            devices=own.devices,
+            scope="node",
+            hourly=False,
+            changes=self.changes(one, self.month(moment)),
+        )
+        kind = self.kind(asked)
+        host = None if isinstance(kind, str) else kind.known.get("host_power")
+        return host.low if host is not None else 0.0
 
     def kind(self, asked: Asked) -> Kind | str:
         """The kind, or why there is none."""
@@ -328,28 +312,6 @@ class Pricing:
                 if share is not None:
                     found["utilization"] = share
         return found
-
-
-def _without(one: Facts, why: str) -> Facts:
-    """An attempt without a meter, of which what it said is not taken."""
-    return replace(
-        one, joules=None, scope=None, meter=None, whole_nodes=False, part=None, faulty=True, why=why
-    )
-
-
-def _part(one: Facts, own: Held, partition: Partition) -> float | None:
-    """The part of its nodes that a job held: of their devices, or processors where it has none."""
-    held: float | None
-    if own.devices != 0:
-        held, each = own.devices, partition.per_node
-    else:
-        held, each = one.cpus, partition.cpus
-    if held is None or each is None or not one.nodes:
-        return None
-    part = min(held / (each * one.nodes), 1.0)
-    if own.devices == 0 and partition.per_node and part < 1:
-        return None  # beside jobs with devices, which draw most of it; nobody is beside all
-    return part
 
 
 def _flat(section: str, said: object) -> dict[str, object]:

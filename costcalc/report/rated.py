@@ -17,11 +17,15 @@ Record = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """W of a board when idle and as rated, and of the host beside it; None is not known."""
+    """W of a board when idle and as rated, and of the host beside it; None is not known.
+
+    ``host`` is the most, and ``least_host`` the least of it.
+    """
 
     idle: float | None = None
     rated: float | None = None
     host: float | None = None
+    least_host: float | None = None
 
 
 def boards_only(part: object) -> bool:
@@ -65,7 +69,7 @@ def bounds(named: str, tool: str, devices: float | None) -> Bounds:
     >>> bounds("NVIDIA A100-SXM4-80GB", "nvidia-smi", 1.0).rated
     400.0
     >>> bounds("a board that nobody knows", "nvidia-smi", 1.0)
-    Bounds(idle=None, rated=None, host=None)
+    Bounds(idle=None, rated=None, host=None, least_host=None)
     """
     names = tuple(name for name in named.split(", ") if name)
     return Bounds() if tool in NODES else _bounds(names, max(devices or 1.0, 1.0))
@@ -79,10 +83,12 @@ def _bounds(names: tuple[str, ...], devices: float) -> Bounds:
         return Bounds()
     idle = [one.idle for one in found if one.idle is not None]
     hosts = [one.host for one in found if one.host is not None]
+    least = [one.least_host for one in found if one.least_host is not None]
     return Bounds(
         idle=min(idle) if len(idle) == len(names) else None,
         rated=max(rated),
         host=max(hosts, default=None),
+        least_host=min(least, default=None),
     )
 
 
@@ -94,9 +100,11 @@ def _of_board(name: str, devices: float) -> Bounds:
         return Bounds()
     usual = host.choose(board.id)
     most = usual.power_per_device("high") or usual.power_per_device()
+    least = usual.power_per_device("low")
     idle = board.idle_power
     return Bounds(
         idle=None if idle is None else idle.si_low or idle.si,
         rated=None if board.board_power is None else board.board_power.si,
         host=None if most is None else most * max(usual.devices / devices, 1.0),
+        least_host=least,
     )

@@ -55,7 +55,8 @@ def ten_hours(joules: float, **cells: str) -> str:
     [
         (36_000, None),  # 0.25 W a board
         (6_739_000, None),  # 0.9 x 52 W x 4 boards x 36 000 s are 6 739 200 J
-        (6_740_000, 6.74 / 3.6),
+        (21_319_000, None),  # and 112.5 W of the host for each, 900 W of eight: 21 319 200 J
+        (21_320_000, 21.32 / 3.6),
         (72_000_000, 20.0),
         (2_880_000_001, None),  # 20 kW x 4 x 36 000 s
     ],
@@ -68,35 +69,60 @@ def test_a_plugin_is_held_to_what_is_held(
     assert row.metered == (None if metered is None else pytest.approx(metered))
     low = f"Slurm's energy plugin{IDLE}"
     high = "the energy counter wrapped: more than any node draws"
-    assert row.why == (None if metered else low if joules < 1e7 else high)
+    part = (
+        "Slurm's energy plugin says 148 W a device, less than a100-sxm4-80 draws when idle with "
+        "its share of the host (164 W): a meter of a part of the node? taken as unknown"
+    )
+    assert row.why == (None if metered else low if joules < 1e7 else part if joules < 1e9 else high)
     assert row.energy_it > 0.1  # by the model, where no meter is
     found = [one for one in check(ledger).found if one.what == "unmetered"]
     assert len(found) == (metered is None)
 
 
+def test_what_a_host_leaves_its_boards_is_no_less_than_they_draw_when_idle(ledger: Ledger) -> None:
+    """Of 200 W a device 187.5 modelled for the host leave 12.5 W, and an idle board draws 56 (52 at least)."""
+    imported(ledger, OF, ten_hours(28_800_000, JobID="1"), ten_hours(57_600_000, JobID="2"))
+    low, more = rows(ledger)
+    assert (low.metered, low.mean_power) == (pytest.approx(8.0), pytest.approx(56.0))
+    assert more.mean_power == pytest.approx(400 - 187.5)
+
+
+def test_the_host_that_fleet_yaml_says_is_the_one_that_counts(ledger: Ledger) -> None:
+    """60 W a device are less than 52 and 112.5; and more than 52 and 1.25, 5 W of a node of four."""
+    of = cluster(
+        TEXT.replace("plugin: exclusive}", "plugin: exclusive, hardware: {host_power: 5 W}}", 1)
+    )
+    imported(ledger, of, ten_hours(8_640_000))
+    (row,) = rows(ledger)
+    assert (row.metered, row.mean_power) == (pytest.approx(2.4), pytest.approx(58.75))
+
+
 def test_a_part_of_a_node_is_held_to_its_part(ledger: Ledger) -> None:
-    """A quarter of the node's 5.04 MJ over 10 h is 35 W, and of 7.2 MJ 50 W, of one board."""
+    """A quarter of the node's 5.04 MJ over 10 h is 35 W, and of 28.8 MJ 200 W, for one board."""
     one = {"AllocTRES": "cpu=16,gres/gpu=1,node=1", "Partition": "shared"}
     imported(
-        ledger, OF, ten_hours(5_040_000, JobID="1", **one), ten_hours(7_200_000, JobID="2", **one)
+        ledger, OF, ten_hours(5_040_000, JobID="1", **one), ten_hours(28_800_000, JobID="2", **one)
     )
     low, enough = rows(ledger)
     assert (low.metered, low.part) == (None, None)
-    assert enough.metered == pytest.approx(0.5)
+    assert enough.metered == pytest.approx(2.0)
 
 
 def test_of_a_board_whose_idle_draw_nobody_measured_a_share_of_its_rating(ledger: Ledger) -> None:
-    """0.033 x 750 W, less a tenth, are 22.3 W: of 4 boards for 10 h 3.2 MJ."""
+    """0.033 x 750 W, less a tenth, are 22.3 W: of 4 boards for 10 h 3.2 MJ.
+
+    With 162.5 W of the host for each, 1,300 W of eight, they are 168.5 W: 24.27 MJ.
+    """
     imported(
         ledger, OF,
         ten_hours(3_200_000, JobID="1", Partition="amd", AllocTRES="gres/gpu=4,node=1"),
-        ten_hours(3_300_000, JobID="2", Partition="amd", AllocTRES="gres/gpu=4,node=1"),
+        ten_hours(24_300_000, JobID="2", Partition="amd", AllocTRES="gres/gpu=4,node=1"),
     )  # fmt: skip
     low, enough = rows(ledger)
     assert low.why.startswith(
         "Slurm's energy plugin says less than mi300x draws when idle (24.8 W): taken as unknown"
     )
-    assert enough.metered == pytest.approx(3.3 / 3.6)
+    assert enough.metered == pytest.approx(24.3 / 3.6)
 
 
 def test_no_profile_idles_below_the_share_that_stands_in() -> None:
@@ -382,12 +408,12 @@ def test_a_node_that_is_a_little_below_its_boards_has_the_word(ledger: Ledger) -
 
 
 def test_a_node_below_its_idle_boards_is_not_believed(ledger: Ledger) -> None:
-    """4 x 52 W are 208 W, and 187 after a tenth; it says 100."""
+    """4 x (52 + 112.5) W are 658 W, and 592 after a tenth; it says 590."""
     imported(ledger, OF, ten_hours(0))
-    taken = metered(ledger, {(IPMI, "gpu01", ""): lambda _: 100.0})
+    taken = metered(ledger, {(IPMI, "gpu01", ""): lambda _: 590.0})
     assert [(one.row, one.why) for one in taken.shown] == [
         ("gpu01, 2026-10-05",
-         f"{IPMI} says 100 W, less than its 4 boards draw when idle (208 W)"),
+         f"{IPMI} says 590 W, less than its 4 boards and their host draw when idle (658 W)"),
         ("1", "its nodes' meters cover 0 % of its time"),
     ]  # fmt: skip
     assert check(ledger).nodes == ""
@@ -406,7 +432,8 @@ def test_what_is_left_of_a_node_for_a_job_is_no_less_than_idle(ledger: Ledger) -
     taken = metered(ledger, {(IPMI, "gpu01", ""): lambda _: 800.0})
     (refused,) = [one for one in taken.shown if one.row == "2"]
     assert refused.why == (
-        "its nodes' meters leave 0 W to each of its devices, less than one draws when idle (52 W)"
+        "its nodes' meters leave 0 W to each of its devices, less than one draws when idle with "
+        "its share of the host (164 W)"
     )
 
 

@@ -129,11 +129,13 @@ def test_energy_that_no_node_can_draw_is_unknown_and_said() -> None:
     )
 
 
-@pytest.mark.parametrize(("joules", "kwh"), [(36_000, None), (6_739_000, None), (6_740_000, 1.872)])
+@pytest.mark.parametrize(
+    ("joules", "kwh"), [(36_000, None), (6_739_000, None), (21_319_000, None), (21_320_000, 5.9222)]
+)
 def test_energy_that_boards_draw_when_idle_is_unknown_and_said(
     joules: int, kwh: float | None
 ) -> None:
-    # 0.9 x 52 W x 4 boards x 36 000 s are 6 739 200 J
+    # 0.9 x 52 W x 4 boards x 36 000 s are 6 739 200 J; with 112.5 W of a host each 21 319 200
     made = jobs(f"1|a|COMPLETED|36000|gres/gpu:a100-sxm4-80=4,gres/gpu=4|{joules}")
     assert value(made, "energy_it") == (None if kwh is None else pytest.approx(kwh, rel=1e-3))
     said = [line for line in made["warnings"] if "idle" in line]
@@ -142,6 +144,11 @@ def test_energy_that_boards_draw_when_idle_is_unknown_and_said(
         assert said == [
             "job 1: 0.01 kWh would be 1 W, and the boards that it held draw 208 W when idle; taken "
             "as unknown"
+        ]
+    if joules == 21_319_000:
+        assert said == [
+            "job 1: 5.92 kWh would be 592 W, and the boards that it held draw 658 W when idle with "
+            "their host (a meter of a part of the node?); taken as unknown"
         ]
 
 

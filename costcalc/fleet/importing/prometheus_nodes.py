@@ -35,7 +35,8 @@ class Guest:
 
     ``on_processors``: it held none, and its processors are counted in their place.  ``watts``: what
     it drew on each node by a meter of its own, its host's part modelled where that is of ``boards``
-    alone; ``idle`` and ``most``: what one device draws, W.  Times: seconds since 1970.
+    alone; ``idle`` and ``most``: what one device draws, and ``host`` what its share of the node
+    beside it draws at least, W.  Times: seconds since 1970.
     """
 
     cluster: str
@@ -51,7 +52,13 @@ class Guest:
     on_processors: bool = False
     boards: float | None = None
     idle: float | None = None
+    host: float = 0.0
     most: float | None = None
+
+    @property
+    def least(self) -> float:
+        """W that a node draws for each of its devices at least; 0 where that is not known."""
+        return 0.0 if self.on_processors or self.idle is None else self.idle + self.host
 
     def ran(self, start: float, end: float) -> bool:
         """Whether it ran within a span."""
@@ -186,20 +193,19 @@ def _below_boards(one: Guest, own: _Sum) -> str:
 
 
 def _least(guests: Sequence[Guest], partition: str) -> float:
-    """W that a device of a partition's nodes draws when idle; 0 where that is not known."""
-    known = [g.idle for g in guests if g.partition == partition and not g.on_processors]
-    return min((watts for watts in known if watts is not None), default=0.0)
+    """W that a partition's nodes draw a device when idle; 0 where that is not known."""
+    return min((g.least for g in guests if g.partition == partition and g.least), default=0.0)
 
 
 def _too_low(joules: Array, meter: str, idle: float, size: float) -> str:
-    """Why a node's meter cannot be right over a day: its boards alone draw more when idle."""
+    """Why a node's meter cannot be right over a day: it draws more when idle."""
     seen = joules[np.isfinite(joules)]
     if not len(seen) or not idle:
         return ""
     watts = float(seen.mean()) / STEP
     if watts >= BELOW_IDLE * idle * size:
         return ""
-    bound = f"less than its {size:g} boards draw when idle ({idle * size:.3g} W)"
+    bound = f"less than its {size:g} boards and their host draw when idle ({idle * size:.3g} W)"
     return f"{meter} says {watts:.3g} W, {bound}"
 
 
@@ -221,9 +227,10 @@ def _reading(one: Guest, own: _Sum, sizes: Mapping[str, float]) -> Reading | Ref
             why = f"its nodes' size is not said: partitions.{one.partition or 'NAME'}.per_node"
         return Refused(line=None, row=one.job, why=why)
     each = own.joules / own.seconds * len(one.nodes) / one.devices
-    if one.idle and not one.on_processors and each < BELOW_IDLE * one.idle:
+    if each < BELOW_IDLE * one.least:
         why = f"its nodes' meters leave {each:.3g} W to each of its devices, less than one draws"
-        return Refused(line=None, row=one.job, why=f"{why} when idle ({one.idle:.3g} W)")
+        why += f" when idle with its share of the host ({one.least:.3g} W)"
+        return Refused(line=None, row=one.job, why=why)
     if not 0 < own.joules / own.seconds <= MOST_WATTS * max(one.devices, 1.0):
         return Refused(line=None, row=one.job, why="its nodes' meters say what no node draws")
     how = "all that its nodes drew" if one.watts is not None else "part of its nodes"

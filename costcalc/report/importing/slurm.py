@@ -126,12 +126,17 @@ def _disbelieved(
             "taken as unknown"
         )
     named = ", ".join(kind.lower() for kind in found.kinds)
-    idle = (bounds(named, "", devices).idle or 0.0) * (devices or 0.0)
-    if watts >= BELOW_IDLE * idle:
+    known = bounds(named, "", devices)
+    idle = (known.idle or 0.0) * (devices or 0.0)
+    whole = idle + (known.least_host or 0.0) * (devices or 0.0)
+    if watts >= BELOW_IDLE * whole:
         return ""
+    least = f"{idle:.3g} W when idle"
+    if watts >= BELOW_IDLE * idle:
+        least = f"{whole:.3g} W when idle with their host (a meter of a part of the node?)"
     return (
         f"job {index}: {joules / 3.6e6:.3g} kWh would be {watts:.3g} W, and the boards that it "
-        f"held draw {idle:.3g} W when idle; taken as unknown"
+        f"held draw {least}; taken as unknown"
     )
 
 
