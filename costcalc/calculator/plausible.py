@@ -10,7 +10,10 @@ MOST_POWER = 10_000.0
 #: user guide), where a run's mean of the host is under 250 W
 HOSTS = 3.0
 ABOVE_RATING = 1.1  # boards overshoot their limit for moments, never for a run
-BELOW_IDLE = 0.9  # readings of a board's meter are within 5 %; nvidia-smi's idle within 10 %
+#: of the power that a profile says of an idle board, what a reading may be below it.  Derived: both
+#: are readings within 5 % (NVML, nvmlDeviceGetPowerUsage, which says it of Fermi and Kepler; of
+#: newer boards none is published, and the same is taken), and 0.95 / 1.05 are 0.905
+BELOW_IDLE = 0.9
 _NEVER = "; a figure cannot be right"
 
 

@@ -207,7 +207,7 @@ def check(
         from costcalc.fleet.period import period
 
         months = period(month, zone(known.fleet.timezone)).months if month else None
-        print("\n".join(refusals(ledger) if refused else look(ledger, months).lines()))
+        print("\n".join(refusals(ledger) if refused else look(ledger, months, known.fleet).lines()))
 
 
 @app.command("export")

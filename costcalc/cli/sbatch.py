@@ -47,13 +47,14 @@ def command(
     if late:
         raise options.wrong(late[0], "goes before the options of sbatch")
     known = cluster(config)
+    most = None if max_cost is None else _money(max_cost, known.fleet.currency)
     text = given.wrapped if given.wrapped is not None else _script(given.script)
     asked = submission(text, given, os.environ, given.script or "sbatch")
     folder = Path(given.script).parent if given.script else Path()
     found = quoted(known, asked, folder, run)
     print("\n".join(f"costcalc: {line}" for line in found.lines()), file=sys.stderr)
-    if max_cost is not None:
-        refused = over(found, _money(max_cost, known.fleet.currency))
+    if most is not None:
+        refused = over(found, most)
         if refused:
             print(f"costcalc: not submitted: {refused}", file=sys.stderr)
             return LIMIT

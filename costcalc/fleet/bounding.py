@@ -14,6 +14,7 @@ from math import ceil
 from costcalc.base.errors import CostcalcError
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.parts import mig_of
+from costcalc.fleet import unnamed
 from costcalc.fleet.cluster import Partition
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.pricing import Pricing, Row
@@ -109,6 +110,8 @@ def _notes(pricing: Pricing, asked: Request, facts: Facts) -> tuple[str, ...]:
         found.append(f"{said} the dearest, {facts.partition}, is taken")
     if not asked.account and fleet.accounts:
         found.append(f"no account is said: {facts.account or 'one without a price'} is taken")
+    whys = unnamed.partition(fleet, facts.partition), unnamed.account(fleet, asked.account)
+    found += [why for why in whys if why]
     if _whole(asked, fleet.partition(facts.partition)):
         found.append(f"whole nodes are counted, {asked.nodes} of {facts.partition}")
     return tuple(found)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from costcalc.base.human import human, number_of, percent
+from costcalc.fleet.cluster import Fleet
 from costcalc.fleet.importing.spans import SUMMER
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import AHEAD
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import imports, jobs, meters, refused
+from costcalc.fleet.unnamed import told
 
 MOST = 10
 
@@ -39,24 +41,30 @@ class Checked:
     unfinished: Sequence[str]
     refused: int
     nodes: str = ""
+    unnamed: Sequence[str] = ()
 
     def lines(self) -> list[str]:
         """What is said of it."""
-        told = [f"{number_of(self.jobs, 'job')}, {self.device_hours:,.0f} device-hours"]
+        said = [f"{number_of(self.jobs, 'job')}, {self.device_hours:,.0f} device-hours"]
         for one in self.found:
             share = one.device_hours / self.device_hours if self.device_hours else 0.0
             hours = f", {percent(share)} of the device-hours" if one.device_hours else ""
             number = number_of(one.jobs, "job")
-            told.append(f"{one.what}: {number}{hours}{f': {one.why}' if one.why else ''}")
-        told += [self.nodes] if self.nodes else []
-        told += [f"an import did not come to its end: {name}" for name in self.unfinished]
+            said.append(f"{one.what}: {number}{hours}{f': {one.why}' if one.why else ''}")
+        said += [*self.unnamed, *([self.nodes] if self.nodes else [])]
+        said += [f"an import did not come to its end: {name}" for name in self.unfinished]
         if self.refused:
-            told.append(f"rows refused: {self.refused:,}; --refused lists them")
-        return told if len(told) > 1 else [*told, "nothing is unknown"]
+            said.append(f"rows refused: {self.refused:,}; --refused lists them")
+        return said if len(said) > 1 else [*said, "nothing is unknown"]
 
 
-def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
-    """Everything that the ledger does not know of its jobs, or of those of some ``months``."""
+def check(
+    ledger: Ledger, months: Sequence[str] | None = None, fleet: Fleet | None = None
+) -> Checked:
+    """Everything that the ledger does not know of its jobs, or of those of some ``months``.
+
+    ``fleet``: what may name their partitions and accounts.
+    """
     where: list[ColumnElement[bool]] = [jobs.c.current]
     if months is not None:
         where.append(jobs.c.month.in_(list(months)))
@@ -84,6 +92,7 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
             _at_once(connection, where),
         ]
         whys = _whys(connection, where)
+        unnamed = told(fleet, _named(connection, where)) if fleet is not None else []
         names = connection.execute(_UNFINISHED)
         nodes = connection.execute(_NODES).one()
         each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
@@ -95,8 +104,18 @@ def check(ledger: Ledger, months: Sequence[str] | None = None) -> Checked:
         unfinished = [str(name) for name in names.scalars()]
     listed = [one for one in found if one.jobs] + whys
     return Checked(
-        whole.jobs, whole.device_hours, listed, unfinished, int(number or 0), _of_nodes(*nodes)
-    )
+        whole.jobs, whole.device_hours, listed, unfinished, int(number or 0), _of_nodes(*nodes),
+        unnamed,
+    )  # fmt: skip
+
+
+def _named(
+    connection: Connection, where: Sequence[ColumnElement[bool]]
+) -> list[tuple[str | None, str | None, int]]:
+    """The partitions and accounts that jobs name, and how many jobs."""
+    pair = jobs.c.partition, jobs.c.account
+    asked = select(*pair, func.count()).where(*where).group_by(*pair)
+    return [(partition, account, int(n)) for partition, account, n in connection.execute(asked)]
 
 
 #: imports that broke, unless the same was imported again and came to its end

@@ -33,6 +33,10 @@ _MORE_CPUS = (
 #: with these each processor is a core of its own
 _WHOLE_CORES = ("threads-per-core", "ntasks-per-core", "hint")
 
+#: options that count devices of the whole job, and of each node
+_OF_JOB = ("gpus", "tres-per-job")
+_OF_NODES = ("gres", "gpus-per-node", "tres-per-node")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -167,10 +171,11 @@ class _Options:
 
     def shape(self) -> tuple[int, int]:
         """The most nodes and tasks."""
-        most, tasks = self.most_nodes(), self.number("ntasks")
+        fixed, tasks = self.of_job(), self.number("ntasks")
+        most = next(iter(fixed.values()))[1] if fixed else self.most_nodes()
         per_node, listed = self.number("ntasks-per-node"), self.listed()
         spread = self.layout()
-        gpus = sum(n for key in ("gpus", "tres-per-job") for _, n in self.items(key, quiet=True))
+        gpus = sum(n for key in _OF_JOB for _, n in self.items(key, quiet=True))
         if tasks is None and spread > 1:
             tasks = max(most or 1, listed) * spread
         per_gpu, per_task = self.number("ntasks-per-gpu"), self.per_task()
@@ -231,8 +236,26 @@ class _Options:
             made.append(((named.get("name") or "gpu", named["kind"] or ""), number))
         return made
 
+    def of_job(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """What is said of the whole job and of each node too: how many, and on how many nodes.
+
+        Slurm holds both, and so has the job's number on as many nodes as have it; what is no
+        multiple of a node's is refused (src/interfaces/gres.c, ``_test_gres_cnt``).
+        """
+        of_node: dict[tuple[str, str], int] = {}
+        for option in _OF_NODES:
+            for pair, number in self.items(option, quiet=True):
+                of_node[pair] = max(of_node.get(pair, 0), number)
+        of_all = [one for key in _OF_JOB for one in self.items(key, quiet=True)]
+        return {
+            pair: (number, number // of_node[pair])
+            for pair, number in of_all
+            if of_node.get(pair) and number and not number % of_node[pair]
+        }
+
     def devices(self, nodes: int, tasks: int) -> str:
         """The devices of all options, as a scheduler counts what it gave."""
+        fixed = self.of_job()
         found: dict[tuple[str, str], int] = {}
         sums: dict[str, int] = {}
         every = [
@@ -242,6 +265,8 @@ class _Options:
         for key, times in every:
             of_key: dict[str, int] = {}
             for (resource, kind), number in self.items(key):
+                if key in _OF_NODES and (resource, kind) in fixed:
+                    continue
                 of_key[resource] = of_key.get(resource, 0) + number * times
                 if kind:
                     pair = resource, kind

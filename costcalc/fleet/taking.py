@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, insert, update
 
 from costcalc.base.human import number_of
+from costcalc.fleet import unnamed
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
@@ -25,12 +27,13 @@ SHOWN = 20  # refusals that are kept at hand to be printed; the ledger has them 
 
 @dataclass(slots=True)
 class Taken:
-    """What came of an import."""
+    """What came of an import; ``notes``: what else its reader has to know."""
 
     counted: Counted = field(default_factory=Counted)
     refused: int = 0
     shown: list[Refused] = field(default_factory=list)
     lacking: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def plus(self, counted: Counted, out: Sequence[Refused]) -> None:
         """A further batch: what was counted of it, and what was refused."""
@@ -42,6 +45,7 @@ class Taken:
         self.refused += other.refused
         self.shown += other.shown[: SHOWN - len(self.shown)]
         self.lacks(other.lacking)
+        self.notes += [note for note in other.notes if note not in self.notes]
 
     def lacks(self, fields: Mapping[str, int]) -> None:
         """What rows left out that the ledger has of them, and of how many."""
@@ -61,7 +65,7 @@ class Taken:
         rest = [f"  … and {more} more: costcalc fleet check --refused"] if more > 0 else []
         kept = ", ".join(f"{name} of {number:,}" for name, number in sorted(self.lacking.items()))
         left = f"left out by the source, and kept as the ledger had it: {kept}"
-        return [told, *rows, *rest, *([left] if kept else [])]
+        return [told, *rows, *rest, *([left] if kept else []), *self.notes]
 
 
 def take(
@@ -87,14 +91,17 @@ def take(
     secret = ledger.about("secret") if cluster.fleet.privacy.users == "hash" else None
     with ledger.reading() as connection:
         clusters = clusters_of(connection, cluster.fleet.name or "")
+    of: Counter[tuple[str | None, str | None]] = Counter()
     for batch in parts(stream, BATCH):
         told = [one for one in batch if isinstance(one, Facts)]
         if secret is not None:
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]
         out = [one for one in batch if isinstance(one, Refused)]
+        of.update((one.partition, one.account) for one in told)
         _batch(ledger, pricing, told, out, number, taken, clusters)
     ended(ledger, number, until)
     settle(ledger)
+    taken.notes += unnamed.told(cluster.fleet, ((*pair, jobs) for pair, jobs in of.items()))
     return taken
 
 

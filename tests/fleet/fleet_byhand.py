@@ -20,6 +20,7 @@ pue: {2026-07: 1.5}
 price: {device_hour: 2 USD}
 accounts:
   physics: {price: {device_hour: 1 USD}}
+  chemistry: {}
 partitions:
   gpu: {accelerator: h100-sxm5-80, per_node: 8, nodes: 2, plugin: exclusive}
   old:

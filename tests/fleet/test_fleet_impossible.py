@@ -80,7 +80,7 @@ def test_a_plugin_is_held_to_what_is_held(
 
 
 def test_what_a_host_leaves_its_boards_is_no_less_than_they_draw_when_idle(ledger: Ledger) -> None:
-    """Of 200 W a device 187.5 modelled for the host leave 12.5 W, and an idle board draws 56 (52 at least)."""
+    """Of 200 W a device 187.5 modelled for the host leave 12.5 W; an idle board draws 56."""
     imported(ledger, OF, ten_hours(28_800_000, JobID="1"), ten_hours(57_600_000, JobID="2"))
     low, more = rows(ledger)
     assert (low.metered, low.mean_power) == (pytest.approx(8.0), pytest.approx(56.0))
@@ -88,7 +88,7 @@ def test_what_a_host_leaves_its_boards_is_no_less_than_they_draw_when_idle(ledge
 
 
 def test_the_host_that_fleet_yaml_says_is_the_one_that_counts(ledger: Ledger) -> None:
-    """60 W a device are less than 52 and 112.5; and more than 52 and 1.25, 5 W of a node of four."""
+    """60 W a device are more than 52 and 1.25, of 5 W of a node of four; less than 52 and 112.5."""
     of = cluster(
         TEXT.replace("plugin: exclusive}", "plugin: exclusive, hardware: {host_power: 5 W}}", 1)
     )

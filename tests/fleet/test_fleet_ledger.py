@@ -12,6 +12,7 @@ from sqlalchemy import inspect, select, text
 
 from costcalc.base.errors import InputError
 from costcalc.fleet import tables
+from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.taking import BATCH, take
@@ -176,3 +177,25 @@ def test_half_of_a_dump_and_then_all_of_it() -> None:
 def test_what_a_row_cannot_be_without(table: str, always: str) -> None:
     columns = tables.metadata.tables[table].columns
     assert sorted(column.name for column in columns if not column.nullable) == always.split()
+
+
+def test_names_that_fleet_yaml_does_not_know_are_said_at_import_and_by_check() -> None:
+    with memory() as ledger:
+        taken = imported(
+            ledger, cluster(), line(JobID="1", Partition="gpus", Account="arts"),
+            line(JobID="2", Account="arts"), line(JobID="3", Partition="gpu,gpus"),
+        )  # fmt: skip
+        said = [
+            "account arts is not in fleet.yaml: it has its partition's price: 2 jobs",
+            "partition gpus is not in fleet.yaml (did you mean gpu?): it has the cluster's price: "
+            "1 job",
+        ]
+        assert taken.lines()[1:] == said
+        # 4 devices for 2 h at 2 USD
+        assert [row.cost for row in rows(ledger)] == [pytest.approx(16.0)] * 3
+        assert check(ledger, None, cluster().fleet).unnamed == said
+        assert check(ledger, None, cluster("{}").fleet).unnamed == []
+        every = cluster(
+            "partitions: {default: {accelerator: h100}}\naccounts: {arts: {}, chemistry: {}}"
+        )
+        assert check(ledger, None, every.fleet).unnamed == []

@@ -121,7 +121,7 @@ def test_waste_by_kind_and_use_by_power(ledger: Ledger) -> None:
 
 def test_what_an_attempt_for_nothing_cost_may_not_be_known(ledger: Ledger) -> None:
     text = FLEET.replace("price: {device_hour: 2 USD}", "").replace(
-        "accounts:\n  physics: {price: {device_hour: 1 USD}}\n", ""
+        "accounts:\n  physics: {price: {device_hour: 1 USD}}\n  chemistry: {}\n", ""
     )
     failed = {"State": "FAILED", "ConsumedEnergyRaw": "18000000"}
     imported(ledger, cluster(text), line(JobID="1", **failed))

@@ -101,6 +101,14 @@ def test_the_environment_is_between_script_and_command_line() -> None:
     assert found.tres == "gres/gpu=18"  # 9 a node, two nodes
     assert asks(SCRIPT, "-t", "60", **variables)[0].seconds == 3600.0
     assert asks(SCRIPT, SBATCH_ARRAY_INX="1-3", SBATCH_EXCLUSIVE="")[0].tasks == 3
+    # Slurm holds what is said of the job and of each node: 4 devices by one a node are 4 nodes,
+    # whatever tasks may be spread on; 4 by two are 2
+    for typed, nodes in (("--gres=gpu:1", 4), ("--gpus-per-node=2", 2)):
+        found = asks("", typed, "-n", "16", SBATCH_GPUS="4")[0]
+        assert (found.nodes, found.tres) == (nodes, "gres/gpu=4")
+    # of another type they are not the same devices, and what is no multiple Slurm refuses
+    assert asks("", "--gres=gpu:1", "-n", "16", SBATCH_GPUS="h100:4")[0].nodes == 16
+    assert asks("", "--gres=gpu:3", "-N", "2", SBATCH_GPUS="4")[0].tres == "gres/gpu=6"
     assert asks(SCRIPT, SBATCH_EXCLUSIVE="")[0].whole
     assert not asks(SCRIPT, SBATCH_EXCLUSIVE="user")[0].whole
     assert asks(SCRIPT, SLURM_HINT="nomultithread")[0].cores
@@ -223,6 +231,24 @@ def test_the_most_of_what_slurm_may_give(
     assert most.removeprefix("can cost at most: ").partition(" USD")[0] == money
 
 
+def test_names_that_fleet_yaml_does_not_know_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A device for an hour at the cluster's 2 USD; by a name that is a typo as by any other."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.yaml").write_text(WIDE)
+    (tmp_path / "b.sh").write_text("#!/bin/sh\n")
+    said = quote(capsys, "-p", "dere", "-A", "phyiscs", "-t", "60", "--gres=gpu:a100:1", "b.sh")
+    assert said[1].startswith("can cost at most: 2.00 USD")
+    assert said[2:] == [
+        "note: partition dere is not in fleet.yaml (did you mean dear?): it has the cluster's "
+        "price",
+        "note: account phyiscs is not in fleet.yaml (did you mean physics?): it has its "
+        "partition's price",
+    ]
+    assert len(quote(capsys, "-p", "dear", "-A", "physics", "-t", "60", "-G1", "b.sh")) == 2
+
+
 WIDE = """
 name: c
 site: {region: DE, pue: 1.2, grid: 350 gCO2e/kWh}
@@ -325,8 +351,12 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err.splitlines()[-1] == (
         "costcalc: not submitted: --max-cost: 32.0 USD at most are more than 31.0 USD"
     )
-    for wrong in ("31", "31 EUR"):
-        assert run(["sbatch", "--max-cost", wrong, "a.sh"]) == WRONG_USE
+    for wrong, why in (
+        ("31", 'expected an amount of money such as 2.49 USD; got "31"'),
+        ("31 EUR", "expected USD, as fleet.yaml has it; got EUR"),
+    ):  # at once: before the script is looked for, and before anything is said of it
+        assert run(["sbatch", "--max-cost", wrong, "none.sh"]) == WRONG_USE
+        assert capsys.readouterr().err == f"--max-cost: {why}\n"
 
 
 def test_wrong_use(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -413,6 +443,10 @@ def plugged(folder: Path, job: str, **settings: str) -> list[str]:
          "ntasks_per_node=4}", "30.40"),  # 4 nodes of 4
         ("{partition='gpu', time_limit=60, tres_per_task='gres/gpu:2', num_tasks=3}", "11.40"),
         ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2'}", "3.80"),
+        ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=4', num_tasks=16, "
+         "tres_per_node='gres/gpu:1'}", "7.60"),  # 4 of the job, on 4 nodes
+        ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu:a=4', num_tasks=16, "
+         "tres_per_node='gres/gpu:1'}", "30.40"),  # of two kinds: 16 nodes
         ("{partition='gpu', time_limit=60, num_tasks=8, ntasks_per_gpu=2}", "7.60"),  # 4
         ("{partition='gpu', time_limit=60, tres_per_node='gres/gpu:1', min_nodes=4}", "7.60"),  # -w
         ("{partition='old,gpu', time_limit=60, tres_per_node='gres/gpu:1'}", "1.90"),  # not 0.70

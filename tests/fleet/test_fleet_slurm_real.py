@@ -103,6 +103,7 @@ def test_slurm_gives_no_more_than_was_said(slurm: dict[str, str], tmp_path: Path
         ([], {"SBATCH_GRES": "gpu:2", "SBATCH_TIMELIMIT": "10"}, 10, 12.0),
         (["--gres=gpu:1"], {"SBATCH_ARRAY_INX": "1-2"}, 5, 6.0),  # two tasks of 3 USD
         (["--ntasks-per-gpu=1", "-n2"], {}, 5, 6.0),
+        (["--gres=gpu:1", "-n2"], {"SBATCH_GPUS": "1"}, 5, 3.0),  # one of the job, whatever tasks
         (["-n1"], {}, 5, 6.0),  # a processor, or two where a core has them
     ):
         env = {**slurm, **variables}
@@ -111,7 +112,7 @@ def test_slurm_gives_no_more_than_was_said(slurm: dict[str, str], tmp_path: Path
         asked[submitted.stdout.split()[-1]] = limit / 60, most
     over = ("sacct", "-n", "-P", "-X", "-j", ",".join(asked), "-o", "State")
     for _ in range(300):
-        if said(slurm, *over).split() == ["COMPLETED"] * 7:  # the array has two tasks
+        if said(slurm, *over).split() == ["COMPLETED"] * 8:  # the array has two tasks
             break
         time.sleep(0.3)
     taken = ours(slurm, tmp_path, "fleet", "import", "slurm", "--since", "now-1hour")

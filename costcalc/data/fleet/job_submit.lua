@@ -64,6 +64,12 @@ local function tasks_of_array(text)
     return total
 end
 
+-- The one kind of device that a text names; nil where it names several, or none.
+local function kind(text)
+    if text == nil or text == "" or string.find(text, ",") then return nil end
+    return (string.gsub(string.gsub(text, "^%s*gres[:/]", ""), "[:=]%d+%a?$", ""))
+end
+
 -- The most nodes and tasks: without a number of nodes there are no more of them than tasks.
 local function shape(job)
     local tasks = known(job.num_tasks) and job.num_tasks or nil
@@ -78,6 +84,12 @@ local function shape(job)
         nodes = math.max(needed, devices(job.tres_per_job))
     end
     if known(job.min_nodes) then nodes = math.max(nodes, job.min_nodes) end
+    -- said of the job and of each node, Slurm holds both: as many nodes as have the job's number
+    local all, one = devices(job.tres_per_job), devices(job.tres_per_node)
+    if all > 0 and one > 0 and all % one == 0 and kind(job.tres_per_job) ~= nil
+        and kind(job.tres_per_job) == kind(job.tres_per_node) then
+        nodes = all / one
+    end
     return nodes, tasks or nodes * (each or 1)
 end
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 STEP = 60.0
-#: a node that says less than this share of what its boards say is wrong: both meters are within 5 %
-BELOW_BOARDS = 0.9
+#: a node that says less than this share of what its boards say is wrong.  Chosen: as if its meter
+#: too were within the 5 % that BELOW_IDLE rests on, which no maker of a BMC is known to say of all
+BELOW_BOARDS = BELOW_IDLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
