@@ -16,16 +16,15 @@ from costcalc.base import writing
 from costcalc.base.blind import without_names
 
 if TYPE_CHECKING:
+    from costcalc.calculator.figure_schema import Figure, Results
     from costcalc.calculator.report_schema import (
         Boundary,
         ByRun,
         Component,
-        Figure,
         Measurement,
         Project,
         Quantity,
         Report,
-        Results,
         RunEntry,
         Stage,
         Subject,

@@ -8,71 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
+from pydantic import BeforeValidator, Field, TypeAdapter
 from typing_extensions import TypedDict
 
-Basis = Literal["given", "measured", "profile", "modelled", "default"]
+from costcalc.calculator.figure_schema import Basis, Null, Number, Results, a_number, open_
+
 Role = Literal["final", "sweep", "ablation", "preliminary", "failed", "unknown"]
-T = TypeVar("T")
-Null = Annotated[T | None, Field(default=None)]
-open_ = with_config(ConfigDict(extra="allow"))  # keys may be added; none may change its meaning
-
-
-def _number(value: object) -> object:
-    """A number is a number: neither text nor true."""
-    if isinstance(value, (bool, str)):
-        raise ValueError("expected a number")  # noqa: TRY004 - pydantic listens to ValueError
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-
-
-@open_
-class Figure(TypedDict):
-    """A figure with its 5th and 95th percentile; null with a reason where it cannot be had."""
-
-    value: Number | None
-    low: Number | None
-    high: Number | None
-    unit: str
-    basis: Basis
-    why: NotRequired[Annotated[Null[str], Field(description="why there is no value")]]
-    convention: NotRequired[Null[str]]
-
-
-@open_
-class Results(TypedDict):
-    """Every figure, in the unit that the contract says; figures stand here and nowhere else."""
-
-    parameters: Figure
-    active_parameters: Figure
-    training_compute: Figure
-    total_compute: Figure
-    utilization: Figure
-    throughput: Figure
-    step_time: Figure
-    wall_clock: Figure
-    memory_per_device: Figure
-    device_hours: Figure
-    cost: Figure
-    energy: Figure
-    energy_it: Figure
-    water: Figure
-    carbon_operational: Figure
-    carbon_embodied: Figure
-    carbon_total: Figure
-    sci: NotRequired[
-        Annotated[Figure, Field(description="Software Carbon Intensity for AI; per: other units")]
-    ]
-    abiotic_depletion: NotRequired[
-        Annotated[Figure, Field(description="of making the devices, as antimony")]
-    ]
-    carbon_operational_market: NotRequired[
-        Annotated[Null[Figure], Field(description="market-based; apart, never in a total")]
-    ]
 
 
 @open_
@@ -96,7 +39,7 @@ class Driver(TypedDict):
 
     of: str
     key: str
-    share: Annotated[float, Field(ge=0, le=1.05), BeforeValidator(_number)]
+    share: Annotated[float, Field(ge=0, le=1.05), BeforeValidator(a_number)]
 
 
 @open_
@@ -155,6 +98,12 @@ class RunEntry(TypedDict):
     measured_by: NotRequired[
         Annotated[Null[str], Field(description="null: calculated, or not known")]
     ]
+    state: NotRequired[
+        Annotated[Null[str], Field(description="running: it was not over when it was recorded")]
+    ]
+    members: NotRequired[
+        Annotated[Null[str], Field(description="hashes of the ids of runs that stand together")]
+    ]
     why: NotRequired[Annotated[Null[str], Field(description="why something of this is null")]]
 
 
@@ -208,6 +157,15 @@ class Measurement(TypedDict):
         ]
     ]
     nodes: NotRequired[Null[Number]]
+    lower_bound: NotRequired[
+        Annotated[bool, Field(description="of an import: its energy is a lower bound")]
+    ]
+    unsampled: NotRequired[
+        Annotated[
+            Null[dict[str, Number]],
+            Field(description="merged: device_hours not sampled, of those of the logs"),
+        ]
+    ]
     unmetered: NotRequired[list[dict[str, str]]]  # what, why not, and by what it would be
     not_counted: NotRequired[list[str]]  # what the energy does not hold
     others: NotRequired[list[dict[str, str | float]]]  # what other jobs took, by component
@@ -271,7 +229,15 @@ if TYPE_CHECKING:
         parts: list[Part]
         achieved: dict[str, float]
         tracking: dict[str, object]
-        imported: dict[str, str | None]
+        imported: Tool
+
+    class Tool(TypedDict):
+        """What another tool's record is, and what has to be known of it."""
+
+        name: str
+        version: str | None
+        what: str
+        warnings: list[str]
 
     class Part(TypedDict):
         """What a merged report carries along to calculate one of its reports again."""
@@ -307,7 +273,7 @@ if TYPE_CHECKING:
         text: str
 
 else:
-    Details = Stage = Limit = dict[str, object]
+    Details = Stage = Limit = Tool = dict[str, object]
 
 
 @open_

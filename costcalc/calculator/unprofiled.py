@@ -49,10 +49,11 @@ class Metered:
 
     ``device_seconds`` is None where it held no device, ``energy`` (J, with its low and high end)
     where none is known, and ``dark`` then says why; ``by_meters`` that meters saw all of it.
-    ``amount`` counts ``datum``; ``rate`` is a second, ``step_time`` in seconds.
+    ``amount`` counts ``datum``; ``rate`` is a second, ``step_time`` in seconds.  ``source`` saw all
+    of it; ``why`` a figure is not known, where there is more to say than that no profile is.
     """
 
-    seconds: float
+    seconds: float | None
     device_seconds: float | None
     energy: tuple[float, float, float] | None
     by_meters: bool = False
@@ -62,11 +63,14 @@ class Metered:
     rate: float | None = None
     step_time: float | None = None
     hardware: Mapping[str, object] = field(default_factory=dict)
+    source: str = "costcalc track"
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 def unprofiled(job: JobRun, seen: Metered) -> Estimate:
     """What can be said of a job without a profile of its hardware; ``job`` is its run file."""
     known, why = _known(job, seen)
+    why |= seen.why
     values = pipeline.run({name: item.value for name, item in known.items()})
     draws = pipeline.run({name: draw(item, DRAWS) for name, item in known.items()})
     measured = {"wall_clock", "device_hours"}
@@ -75,7 +79,10 @@ def unprofiled(job: JobRun, seen: Metered) -> Estimate:
     results = {name: _result(name, values, draws, why, measured) for name in UNITS}
     work = _trained(job, seen)
     results |= _of_the_work(work, seen)
-    timed = job.lacking("measured").changed("measured", wall_clock=seen.seconds)
+    told = job.run.measured
+    timed = job  # as it says itself what was recorded
+    if seen.seconds is not None and (told is None or told.wall_clock != seen.seconds):
+        timed = job.lacking("measured").changed("measured", wall_clock=seen.seconds)
     return Estimate(
         name=job.run.name or (work.name if work else "") or "job",
         results={name: results[name] for name in UNITS},
@@ -110,7 +117,7 @@ def _known(job: JobRun, seen: Metered) -> tuple[dict[str, Assumption], dict[str,
     if job.lacking("measured").written:
         found = place(job.given, region_of(job.given))
         known, why = dict(found.known), dict(found.why)
-    measured = {"wall_clock": seen.seconds}
+    measured = {} if seen.seconds is None else {"wall_clock": seen.seconds}
     if seen.device_seconds is not None:
         measured["device_hours"] = seen.device_seconds
     if seen.energy is None:
@@ -118,8 +125,8 @@ def _known(job: JobRun, seen: Metered) -> tuple[dict[str, Assumption], dict[str,
     else:
         measured["energy_it"] = seen.energy[0]
     for name, value in measured.items():
-        key, source = f"measured.{name}", "costcalc track"
-        known[name] = exact(key, value, UNITS[name], basis="measured", source=source)
+        key = f"measured.{name}"
+        known[name] = exact(key, value, UNITS[name], basis="measured", source=seen.source)
     if seen.energy is not None:
         _, low, high = seen.energy
         basis: Basis = "measured" if seen.by_meters and low == high else "modelled"
@@ -140,8 +147,9 @@ def _result(
             needs = ("energy_it", *pipeline.missing(name, values))
             reasons = [why[need] for need in needs if need in why]
         if name == "device_hours":
-            reasons = ["no accelerator was detected"]
-        return unknown(UNITS[name], "; ".join(dict.fromkeys(reasons)) or _WHY)
+            reasons = [why.get(name, "no accelerator was detected")]
+        told = "; ".join(dict.fromkeys(reasons)) or why.get(name) or why.get("hardware", _WHY)
+        return unknown(UNITS[name], told)
     value = float(values[name])
     low, high = percentiles(draws.get(name, value), value)
     basis: Basis = "measured" if name in measured else "modelled"
@@ -165,7 +173,7 @@ def _trained(job: JobRun, seen: Metered) -> Trained | None:
 def _of_the_work(found: Trained | None, seen: Metered) -> dict[str, Result]:
     """Parameters, compute and speed."""
     work = found.work if found else None
-    made = {name: unknown(UNITS[name], _NO_MODEL) for name in _WORK}
+    made = {name: unknown(UNITS[name], seen.why.get("work", _NO_MODEL)) for name in _WORK}
     if work is not None:
         reasons = dict.fromkeys(("throughput", "step_time"), "no step was timed")
         uncounted = ("parameters", "active_parameters")

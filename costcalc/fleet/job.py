@@ -23,7 +23,8 @@ from costcalc.report.project import merge
 from costcalc.report.tools import COVERED, LEDGERS, PART
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Figure, Report
+    from costcalc.calculator.figure_schema import Figure
+    from costcalc.calculator.report_schema import Report
 
 #: what stands between the number of a whole job and that of a part: 12_3, 12+1, 12[3]
 _MARKS = ("_", "+", "[")
@@ -148,7 +149,7 @@ def _one(rows: Sequence[RowMapping], run: Mapping[str, Any], *, identify: bool) 
         devices=row["devices"],
         device_hours=hours,
         energy_it=metered if row["scope"] == "node" else None,
-        role="failed" if row["state"] in WASTED else "final",
+        role="failed" if row["state"] in WASTED else "unknown",
         hardware=row["device"],
     )
     return report(

@@ -17,7 +17,8 @@ from costcalc.calculator.result import SUMS, UNITS
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Figure, Report, RunEntry, Stage
+    from costcalc.calculator.figure_schema import Figure
+    from costcalc.calculator.report_schema import Report, RunEntry, Stage
 
     AnyPart = Report | Stage
 

@@ -123,9 +123,9 @@ def show(report: Mapping[str, object]) -> Iterator[str]:
         texts = (f"{label} {shown(stage, key).text}" for key, label in HEADLINE.items())
         yield f"  stage {stage.get('name')}: {', '.join(texts)}"
     for run in view.runs:
-        many = f", {run.number} of it" if run.number != "1" else ""
-        each = " each" if many else ""
-        yield f"  run {run.id} ({run.role}{many}): {run.hours}{each}, {run.device_hours}"
+        each = " each" if run.number != "1" else ""
+        words = f" ({run.words})" if run.words else ""
+        yield f"  run {run.id}{words}: {run.hours}{each}, {run.device_hours}"
     for of, parts in (view.report.get("breakdown") or {}).items():
         total = sum(parts.values())
         if total > 0:

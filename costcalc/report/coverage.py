@@ -74,19 +74,50 @@ def components(listed: Sequence[Mapping[str, object]], name: object) -> list[dic
 def metered(parts: Sequence[Record]) -> Iterator[Record]:
     """Of parts of a report, what tools say of the energy that they measured."""
     for part in parts:
-        told = section(part, "details", "imported")
-        before = section(part, "results", "energy_it")
-        if told and before.get("basis") == "measured" and before.get("value") is not None:
-            yield told
+        if _metered(part):
+            yield section(part, "details", "imported")
+
+
+def _metered(part: Record) -> bool:
+    before = section(part, "results", "energy_it")
+    measured = before.get("basis") == "measured" and before.get("value") is not None
+    return measured and bool(section(part, "details", "imported"))
+
+
+def _others(parts: Sequence[Record]) -> list[Record]:
+    """Parts of a report beside those that tools metered, whose energy is known."""
+    whole, *stages = parts
+    told = list(metered(parts))
+    known = [one for one in stages or [whole] if _known(one) and not _metered(one)]
+    return known if told else []
+
+
+def _known(part: Record) -> bool:
+    return section(part, "results", "energy_it").get("value") is not None
+
+
+def mixed(parts: Sequence[Record]) -> bool:
+    """Whether tools metered a part of the energy alone."""
+    return bool(_others(parts))
 
 
 def boundary(parts: Sequence[Record]) -> str:
     """What the energy of a report's parts is of, before PUE; empty where no tool measured it."""
     told = {str(one.get("name")): str(one.get("what") or "") for one in metered(parts)}
     known = {name: what for name, what in told.items() if what}
-    if len(known) == 1:
+    rest = dict.fromkeys(_of_another(one) for one in _others(parts))
+    if len(known) == 1 and not rest:
         return next(iter(known.values()))
-    return "; ".join(f"of {name}, {what}" for name, what in known.items())
+    named = [f"{what} ({name})" for name, what in known.items()]
+    return "; ".join([*named, *(f"{what} (other parts)" for what in rest if known)])
+
+
+def _of_another(part: Record) -> str:
+    if section(part, "details", "tracking"):
+        return "what costcalc track metered or modelled"
+    if section(part, "results", "energy_it").get("basis") == "measured":
+        return UNSAID
+    return "accelerators, hosts and network as modelled"
 
 
 def alone(parts: Sequence[Record]) -> str:

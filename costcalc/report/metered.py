@@ -6,15 +6,16 @@ measurement that a report carries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from costcalc.calculator.plausible import of_part
 from costcalc.report import coverage
 from costcalc.report.rated import of_recorded
+from costcalc.report.totals import bounded
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Measurement, Meter, Report
+    from costcalc.calculator.report_schema import Measurement, Meter, Report, Software, Tool
 
 # What of a boundary's hardware the parts of the energy stand for.
 _HOLDS = {
@@ -29,8 +30,8 @@ Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
 #: what was predicted beside what came, in this order
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 _HOST = {"cpu": "processors", "memory": "memory"}
-#: what of a run another tool says
-_OF_A_TOOL = ("id", "name", "role", "began", "machine", "parts")
+#: what of a run another tool says, each key of it always there
+OF_A_TOOL = ("id", "name", "role", "state", "began", "machine", "parts", "members")
 _TIME = "time × "  # so begins what is no meter
 NO_METER = f"{_TIME}the power of the profile (costcalc)"
 Section = Mapping[str, Any]
@@ -81,14 +82,37 @@ def dressed(made: Report, told: Section) -> Report:
     return cast("Report", data)
 
 
-def metered_by(tool: Mapping[str, str | None], gaps: float | None) -> Measurement:
-    """What a tool's record says of its measurement; ``gaps``: of its device-time."""
+def metered_by(tool: Tool, gaps: float | None, *, least: bool = False) -> Measurement:
+    """What a tool's record says of its measurement.
+
+    ``gaps``: of its device-time; ``least``: its energy is a lower bound.
+    """
+    meter = cast("Meter", {key: tool.get(key) for key in ("name", "version", "what")})
     return {
-        "meters": [cast("Meter", dict(tool))],
+        "meters": [meter],
         "gaps": gaps,
+        "lower_bound": least,
         "nodes": None,
         "why": f"nodes{'' if gaps is not None else ', gaps'}: {tool['name']} does not say",
     }
+
+
+def software(versions: Iterable[str | None], tools: Iterable[Section]) -> list[Software]:
+    """What wrote a report, and what recorded its figures, each once."""
+    named = [("costcalc", version) for version in versions]
+    named += [(str(one["name"]), one.get("version")) for one in tools]
+    return [{"name": name, "version": version} for name, version in dict.fromkeys(named)]
+
+
+def of_all(named: Sequence[str | None], between: str, what: str = "run") -> str:
+    """Names of several runs, and of how many there is none: of one is not of all.
+
+    >>> of_all(["a100", None, "a100"], ", "), of_all(["FR"], "; ")
+    ('a100 (of 1 of 3 runs not known)', 'FR')
+    """
+    lacking = sum(one is None for one in named)
+    told = f" (of {lacking:,} of {len(named):,} {what}s not known)" if lacking else ""
+    return between.join(dict.fromkeys(str(one) for one in named if one is not None)) + told
 
 
 def recorded(made: Report, told: Section) -> Report:
@@ -98,18 +122,22 @@ def recorded(made: Report, told: Section) -> Report:
     ``measurement``, and of ``runs`` the one with its ``id``, ``name`` and ``role``.
     """
     tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
-    own = {key: entry[key] for key in _OF_A_TOOL if key in entry}
+    own = {key: entry[key] for key in OF_A_TOOL if key in entry}
+    seen = told["measurement"]
     data: dict[str, Any] = {
         **made,
         "details": {**(made.get("details") or {}), "imported": tool},
         "measurement": metered_by(
-            {key: tool[key] for key in ("name", "version", "what")}, told["measurement"].get("gaps")
+            cast("Tool", tool), seen.get("gaps"), least=bool(seen.get("lower_bound"))
         ),
+        "software": software([made.get("costcalc_version")], [tool]),
         "runs": [{**made["runs"][0], **own, "measured_by": tool["name"]}],
     }
     if data["results"]["energy_it"]["basis"] == "measured":
         listed = coverage.components(data["boundary"]["components"], tool["name"])
         data["boundary"] = {**data["boundary"], "components": listed}
+        if seen.get("lower_bound"):
+            data["results"] = bounded(data["results"])
     by_estimate = set(of_part(cast("Section", made)))  # which knows neither the meter nor its gaps
     warned = [one for one in made.get("warnings") or () if one not in by_estimate]
     data["warnings"] = list(dict.fromkeys([*warned, *of_recorded(data), *tool["warnings"]]))

@@ -73,7 +73,8 @@ def unlike_sum(parts: Mapping[str, float], energy_it: float | None) -> Iterator[
 def _rows(report: Report) -> Iterator[str]:
     """The parts of a recorded energy sum to it."""
     rows = report.get("runs") or []
-    whole = number(section(report, "results", "energy_it").get("value"))
+    before = section(report, "results", "energy_it")
+    whole = number(before.get("value")) if before.get("basis") == "measured" else None
     for index, row in enumerate(rows):
         said = section(row, "parts")
         parts = {key: number(value) for key, value in said.items()}

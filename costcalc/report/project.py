@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.document import all_runs, kind, run_id
-from costcalc.calculator.result import MODEL_VERSION, SCHEMA, SUMS, UNITS
+from costcalc.calculator.result import MODEL_VERSION, SCHEMA
+from costcalc.report.metered import software
 from costcalc.report.ranks import once
 from costcalc.report.records import figures
+from costcalc.report.totals import total
 
 if TYPE_CHECKING:
+    from costcalc.calculator.figure_schema import Figure, Results
     from costcalc.calculator.report_schema import (
-        Figure,
         Measurement,
         Meter,
         Part,
         Project,
         Report,
-        Results,
         RunEntry,
         Stage,
         Subject,
@@ -55,7 +56,11 @@ def merge(
     pairs, left_out = once(pairs, "each" if distinct and ranks is None else ranks)
     read = [report for _, report in pairs]
     runs, renamed = _runs([file for file, _ in pairs], read, distinct=distinct)
-    results = total([figures(report) for report in read], [_times(report) for report in read])
+    results = total(
+        [figures(report) for report in read],
+        [_times(report) for report in read],
+        [_number(report) for report in read],
+    )
     by_run = all_runs(runs)
     told = [stage for i, report in enumerate(read) for stage in _stages(report, renamed[i])]
     boundaries = [report.get("boundary") for report in read if report.get("boundary")]
@@ -78,8 +83,13 @@ def merge(
         **({"boundary": boundaries[0]} if alike else {}),
         project=_project(read, results["device_hours"]["value"]),
         measurement=_measurement(read),
-        software=[{"name": "costcalc", "version": version} for version in versions],
+        software=software(versions, [tool for tool in map(_tool, read) if tool]),
     )
+
+
+def _tool(report: Report) -> Mapping[str, str | None]:
+    """The tool whose record a report is."""
+    return cast("Mapping[str, str | None]", (report.get("details") or {}).get("imported") or {})
 
 
 def _kind(reports: Sequence[Report]) -> str:
@@ -93,6 +103,11 @@ def _times(report: Report) -> float:
     runs = runs_of(report)
     once, found = sum(run.get("hours") or 0.0 for run in runs), all_runs(runs)
     return found["hours"] / once if once > 0 and found and found["hours"] else 1.0
+
+
+def _number(report: Report) -> float:
+    """How many runs a report is of."""
+    return sum(run.get("number") or 1.0 for run in runs_of(report))
 
 
 def assembled(
@@ -154,23 +169,41 @@ def _runs(
     for file, report in zip(files, reports, strict=True):
         mine = runs_of(report)
         suffix, number = "", 1
-        while distinct and any(run["id"] + suffix in seen for run in mine):
+        while distinct and any(one + suffix in seen for run in mine for one in _ids(run)):
             number += 1
             suffix = f"-{number}"
         for run in mine:
-            run["id"] += suffix
-            if run["id"] in seen:
+            twice = [f"{one}{suffix}" for one in _ids(run) if one + suffix in seen]
+            if twice:
+                some = f" and {len(twice) - 1:,} more" if len(twice) > 1 else ""
                 message = (
-                    f"run {run['id']} stands in {seen[run['id']]} already; --distinct if they "
+                    f"run {twice[0]}{some} stands in {seen[twice[0]]} already; --distinct if they "
                     "are runs of their own, such as seeds with equal inputs"
                 )
                 problems.append(Problem(key="runs", message=message, file=file))
-            seen.setdefault(run["id"], file)
+            seen |= {one + suffix: file for one in _ids(run) if one + suffix not in seen}
+            run["id"] += suffix
         listed += mine
         suffixes.append(suffix)
     if problems:
         raise InputError(problems)
     return listed, suffixes
+
+
+_ID = 12  # letters of an id's hash
+
+
+def _ids(run: Mapping[str, object]) -> list[str]:
+    """The ids that a row of runs is of: its own, and those of the runs that stand together in it.
+
+    >>> _ids({"id": "run-a", "members": "0123456789ab" "0123456789cd"})
+    ['run-a', 'run-0123456789ab', 'run-0123456789cd']
+    """
+    members = str(run.get("members") or "")
+    return [
+        str(run["id"]),
+        *(f"run-{members[at : at + _ID]}" for at in range(0, len(members), _ID)),
+    ]
 
 
 def _stages(report: Report, suffix: str) -> list[Stage]:
@@ -268,75 +301,6 @@ def _meters(report: Report) -> list[Meter]:
     return measurement["meters"] if measurement else []
 
 
-def total(parts: Sequence[Mapping[str, Figure]], times: Sequence[float] = ()) -> dict[str, Figure]:
-    """Every figure of several: the sum, else the common one, else null with the reason.
-
-    The time of a part is of one of its runs, that of the sum of all: ``times`` as long, each.
-    """
-    made = {
-        key: _total(key, [part.get(key) or _null(key, _EARLIER) for part in parts]) for key in UNITS
-    }
-    if any(number != 1 for number in times):
-        longer = [_longer(part["wall_clock"], n) for part, n in zip(parts, times, strict=True)]
-        made["wall_clock"] = _total("wall_clock", longer)
-    return made
-
-
-_EARLIER = "a report of an earlier release does not say it"
-
-
-def _longer(figure: Figure, times: float) -> Figure:
-    made = figure.copy()
-    for key in ("value", "low", "high"):
-        end = figure[key]
-        made[key] = None if end is None else end * times
-    return made
-
-
-def _total(key: str, found: Sequence[Figure]) -> Figure:
-    if len({figure.get("unit") for figure in found}) > 1 and key == "cost":
-        return _null(key, "in several currencies: merge reports of one")
-    if key not in SUMS:
-        alike = all(figure == found[0] for figure in found)
-        return found[0].copy() if alike else _null(key, "differs from run to run: see stages")
-    unknown = [
-        figure.get("why") or "no reason given" for figure in found if figure["value"] is None
-    ]
-    if unknown:
-        if len(unknown) == len(found) and len(set(unknown)) == 1:
-            return _null(key, unknown[0])
-        return _null(key, f"unknown for {len(unknown)} of {len(found)}: {unknown[0]}")
-    made: Figure = {
-        "value": sum(_end(figure["value"], figure) for figure in found),
-        "low": sum(_end(figure["low"], figure) for figure in found),
-        "high": sum(_end(figure["high"], figure) for figure in found),
-        "unit": str(found[0].get("unit") or UNITS[key]) if key == "cost" else UNITS[key],
-        "basis": "measured" if all(f["basis"] == "measured" for f in found) else "modelled",
-    }
-    conventions = list(dict.fromkeys(figure.get("convention") or "" for figure in found))
-    if len(conventions) > 1:
-        made["convention"] = "differs: " + "; ".join(text or "not said" for text in conventions)
-    elif conventions[0]:
-        made["convention"] = conventions[0]
-    return made
-
-
-def _end(end: float | None, figure: Figure) -> float:
-    """An end of a figure's range; without a range, its value."""
-    return float((figure["value"] if end is None else end) or 0.0)
-
-
-def _null(key: str, why: str) -> Figure:
-    none: Figure = {
-        "value": None,
-        "low": None,
-        "high": None,
-        "unit": UNITS[key],
-        "basis": "modelled",
-    }
-    return {**none, "why": why}
-
-
 def _breakdown(reports: Sequence[Report]) -> dict[str, dict[str, float]]:
     made: dict[str, dict[str, float]] = {}
     for of in ("cost", "energy", "carbon"):
@@ -375,7 +339,8 @@ def _project(reports: Sequence[Report], total_hours: float | None) -> Project:
         "reported_device_hours": reported,
         "total_device_hours": total_hours,
         "ratio": total_hours / reported if reported and total_hours is not None else None,
-        "includes": "every run listed; reported are those whose role is final, each once",
+        "includes": "the runs listed, of which those are reported whose role is final or not "
+        "known, each once; of others nothing is known",
     }
     if made["ratio"] is None:
         made["why"] = "device-hours are not known"
@@ -386,14 +351,32 @@ def _measurement(reports: Sequence[Report]) -> Measurement:
     meters: list[Meter] = []
     for report in reports:
         meters += [meter for meter in _meters(report) if meter not in meters]
-    found = [report.get("measurement") for report in reports]
-    gaps = [one.get("gaps") if one else None for one in found]
-    shares = ["imported" in (report.get("details") or {}) for report in reports]  # of their time
-    gaps = [None if gap and share else gap for gap, share in zip(gaps, shares, strict=True)]
-    known = [gap for gap in gaps if gap is not None]
-    return {
+    found = [report.get("measurement") or cast("Measurement", {}) for report in reports]
+    logs = [_log(report) for report in reports]
+    gaps = [one.get("gaps") for one in found]  # of an import a share of its time
+    seconds = [None if g and _tool(one) else g for g, one in zip(gaps, reports, strict=True)]
+    known = [gap for gap in seconds if gap is not None]
+    made: Measurement = {
         "meters": meters,
         "nodes": None,
-        "gaps": sum(known) if len(known) == len(gaps) else None,
+        "gaps": sum(known) if len(known) == len(seconds) else None,
         "why": "nodes: see the stages; gaps: not known in seconds of every run",
     }
+    if any("lower_bound" in one for one in found):
+        made["lower_bound"] = any(one.get("lower_bound") for one in found)
+        listed = [log for log in logs if log]
+        made["unsampled"] = (
+            {"device_hours": sum(lost for lost, _ in listed), "of": sum(all_ for _, all_ in listed)}
+            if listed
+            else None
+        )
+    return made
+
+
+def _log(report: Report) -> tuple[float, float] | None:
+    """Of a log whose gaps are a share of its device-time: the hours of them, and all; else None."""
+    measurement, hours = report.get("measurement"), report["results"]["device_hours"]["value"]
+    gaps = measurement.get("gaps") if measurement else None
+    if not _tool(report) or gaps is None or hours is None:
+        return None
+    return gaps * hours, hours

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.report.tools import BOARDS_ONLY
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -36,52 +38,71 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
     problems: list[Problem] = []
     for file, report in pairs:
         runs: Sequence[Run] = report.get("runs") or []
-        twins = [_twin(run, kept) for run in runs]
-        found = [twin for twin in twins if twin is not None]
-        if not found:
+        twins = [(run, twin) for run in runs if (twin := _twin(run, kept)) is not None]
+        if not twins:
             kept.append((file, report))
             continue
-        named = ", ".join(
-            f"{run.get('id')} as {twin[1]} of {twin[0]}"
-            for run, twin in zip(runs, twins, strict=True)
-            if twin is not None
-        )
-        if ranks == "one" and len(found) == len(runs):
+        named = ", ".join(f"{run.get('id')} as {twin.run} of {twin.file}" for run, twin in twins)
+        whole = all(twin.whole for _, twin in twins)
+        if ranks == "one" and whole and len(twins) == len(runs):
             notes.append(f"{LEFT_OUT}: {named}")
             continue
         message = f"meters the same kind of machine at the same time: {named}; "
-        message += (
-            "one machine's energy written by several ranks, or as many machines: say --ranks one "
-            "or --ranks each"
-            if ranks is None
-            else "but not all of its runs do: import the files of its ranks together"
-        )
+        if not whole:
+            message += (
+                "in part, so that what both logs hold counts twice: cut one of them where the "
+                "other begins, or say --ranks each where each had a machine of its own"
+            )
+        elif ranks is None:
+            message += (
+                "one machine's energy written by several ranks, or as many machines: say --ranks "
+                "one or --ranks each"
+            )
+        else:
+            message += "but not all of its runs do: import the files of its ranks together"
         problems.append(Problem(key="runs", message=message, file=file))
     if problems:
         raise InputError(problems)
     return kept, notes
 
 
-def _twin(run: Run, kept: Sequence[Pair]) -> tuple[str, object] | None:
-    """The file and the id of a run that metered the same machine at the same time."""
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """A run that metered the same machine; ``whole``: over the whole of the time."""
+
+    file: str
+    run: object
+    whole: bool
+
+
+def _twin(run: Run, kept: Sequence[Pair]) -> _Twin | None:
+    """The run that metered the same machine at the same time."""
     for file, report in kept:
         for other in report.get("runs") or ():
-            if run.get("id") != other["id"] and _same(run, other):
-                return file, other["id"]
+            if run.get("id") != other["id"] and run.get("machine"):
+                shared = _shared(run, other)
+                if shared is not None:
+                    return _Twin(file, other["id"], shared)
     return None
 
 
-def _same(a: Run, b: Run) -> bool:
-    if not a.get("machine") or a.get("machine") != b.get("machine"):
-        return False
-    spans = [_span(a), _span(b)]
+def _shared(a: Run, b: Run) -> bool | None:
+    """Whether two runs of one kind of machine share all of their time; None where they do not.
+
+    Logs of boards meter whatever runs on them: a part of their time is shared energy already.
+    """
+    spans = [span for span in (_span(a), _span(b)) if span is not None]
     energies = [run.get("energy") or run.get("energy_it") for run in (a, b)]
     numbers = [float(e) for e in energies if isinstance(e, (int, float))]
-    if None in spans or len(numbers) < 2 or min(numbers) < (1 - 2 * ALIKE) * max(numbers):
-        return False
-    (begin, end), (start, stop) = (span for span in spans if span is not None)
-    both, longest = min(end, stop) - max(begin, start), max(end - begin, stop - start)
-    return longest > 0 and both >= (1 - ALIKE) * longest
+    if a.get("machine") != b.get("machine") or len(spans) < 2 or len(numbers) < 2:
+        return None
+    lengths = [end - begin for begin, end in spans]
+    both = min(end for _, end in spans) - max(begin for begin, _ in spans)
+    alike = min(numbers) >= (1 - 2 * ALIKE) * max(numbers)
+    if alike and max(lengths) > 0 and both >= (1 - ALIKE) * max(lengths):
+        return True
+    logs = all(run.get("measured_by") in BOARDS_ONLY for run in (a, b))
+    return False if logs and both > ALIKE * min(lengths) else None
 
 
 def _span(run: Run) -> tuple[float, float] | None:

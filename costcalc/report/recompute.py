@@ -15,11 +15,12 @@ from costcalc.calculator.document import sections
 from costcalc.calculator.result import EARLIER, MODEL_VERSION
 from costcalc.report import witnessed
 from costcalc.report.metered import dressed, recorded
+from costcalc.report.meters import section
 from costcalc.report.project import merge, parts_of
 from costcalc.report.ranks import LEFT_OUT
 from costcalc.report.unprofiled import again as unprofiled
 from costcalc.report.unprofiled import is_unprofiled
-from costcalc.report.whole import differences
+from costcalc.report.whole import differences, text
 from costcalc.runfile.asked import asked as asked_for
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def recompute(report: Report) -> Again:
             why.setdefault(reason_of_part, []).append(name)
         differ += [f"{name}: {line}" for line in found]
     if not reason:
-        differ += differences(_held(report), _held(_merged_again(report, merged)))
+        again = _merged_again(report, merged)
+        differ += [*_authors(report, again), *differences(_held(report), _held(again))]
     reasons = tuple(f"{', '.join(names[:5])}: {reason}" for reason, names in why.items())
     done = len(merged) - sum(map(len, why.values()))
     all_reasons = (*([reason] if reason else []), *reasons)
@@ -186,7 +188,23 @@ def _compared(report: Report, made: Report) -> Iterator[str]:
     said, again = _held(report), _held(made)
     if "part" in report:
         said, again = _of_a_part(report, made)
+    if "part" in report:
+        yield from (line for line in witnessed.free(report) if not line.startswith("name"))
+    else:
+        yield from _authors(report, made)
     yield from differences(said, again)
+
+
+def _authors(report: Report, made: Report) -> Iterator[str]:
+    """What the author may say more of is there, with what costcalc says of it."""
+    yield from witnessed.free(report)
+    names = [section(one, "subject").get("models") for one in (report, made)]
+    if names[1] and not names[0]:
+        yield f"subject.models: none; the run is of {text(names[1])}"
+    said = report.get("software") or []
+    for one in made.get("software") or ():
+        if one not in said:
+            yield f"software: lacks {one['name']} {one['version'] or ''}".rstrip()
 
 
 def _of_a_part(report: Report, made: Report) -> tuple[dict[str, object], dict[str, object]]:

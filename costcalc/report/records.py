@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Figure, Report, Stage
+    from costcalc.calculator.figure_schema import Figure
+    from costcalc.calculator.report_schema import Report, Stage
 
 
 def figures(part: Report | Stage) -> Mapping[str, Figure]:

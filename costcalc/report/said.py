@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from costcalc.base.human import human, percent
-from costcalc.report.coverage import alone
+from costcalc.base.human import digits, human, percent
+from costcalc.report.coverage import alone, mixed
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 
@@ -60,7 +60,8 @@ def by(view: View, figure: Shown, key: str) -> str:
         return ""
     of = alone(view.parts) if key in _OF_ENERGY else ""
     of = f"electricity of {of}" if of and key in _BEHIND else of
-    least = unsampled(view) if key in _OF_ENERGY else ""
+    of = f"in part {of}" if of and mixed(view.parts) else of
+    least = unsampled(view, key)
     return "; ".join(filter(None, (_by(view, figure, key), least, of)))
 
 
@@ -100,15 +101,18 @@ def priced(details: Mapping[str, object]) -> str:
     return billed or str(details.get("price") or "").partition(";")[0]
 
 
-def unsampled(view: View) -> str:
-    """That a log of power has gaps, whose energy is in no figure of it nor in what follows."""
-    measurement = view.report.get("measurement")
-    gaps = measurement.get("gaps") if measurement else None
-    before = view.figures["energy_it"]
-    seen = before.basis == "measured" and before.value is not None
-    if not gaps or "imported" not in view.details or not seen:
+def unsampled(view: View, key: str) -> str:
+    """That a figure is a lower bound, and of how much of the time no sample is; else empty."""
+    if figures(view.report)[key].get("bound") != "lower":
         return ""
-    return f"a lower bound: {percent(gaps)} of the time was not sampled"
+    seen = view.report.get("measurement")
+    gaps, log = (seen.get("gaps"), seen.get("unsampled")) if seen else (None, None)
+    if gaps and "imported" in view.details:
+        return f"a lower bound: {percent(gaps)} of the time was not sampled"
+    if log and log["device_hours"]:
+        lost, whole = (digits(log[name]) for name in ("device_hours", "of"))
+        return f"a lower bound: {lost} of the {whole} device-hours of logs were not sampled"
+    return "a lower bound"
 
 
 def other_grid(view: View) -> str:

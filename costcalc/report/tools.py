@@ -7,10 +7,13 @@ import re
 BOARDS = "the boards, as their driver reports their power; not the host, nor cooling"
 LOWER_BOUND = "which is a lower bound"
 #: how an import says that runs of its table are not among those of its report, or not to their end
-NO_DEVICE = "without an accelerator left out"
 STILL_RUN = "jobs that still run are counted so far"
 WAIT = "jobs that wait in the queue are not counted"
-UNCOUNTED = (NO_DEVICE, STILL_RUN, WAIT)
+UNCOUNTED = (STILL_RUN, WAIT)
+#: the state of a run that was not over when it was recorded
+RUNNING = "running"
+#: how CodeCarbon's own factor of the grid is said to be taken
+OWN_FACTOR = "grid factor: CodeCarbon's own, emissions over energy as recorded"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {
@@ -36,11 +39,15 @@ COVERED = {
     None: "nothing: no meter; all energy is modelled",
 }
 PART = "; {part} of what it says, as of their devices"
+#: logs whose rows say when the power was drawn, and of which board
+_SAMPLED = ("nvidia-smi", "Weights & Biases", "MLflow")
 #: what of a run not all of them record, and which do
 RECORDED = {
     "pue": ("CodeCarbon", "carbontracker"),
     "grid": ("CodeCarbon", "carbontracker"),
-    **dict.fromkeys(("place", "parts", "began", "machine"), ("CodeCarbon",)),
+    **dict.fromkeys(("place", "parts"), ("CodeCarbon",)),
+    **dict.fromkeys(("began", "machine"), ("CodeCarbon", *_SAMPLED)),
+    "state": (SLURM,),
 }
 #: what CodeCarbon's energy is multiplied by where nobody gives another PUE
 TIMES_ITS_PUE = ", times its PUE"

@@ -1,4 +1,7 @@
-"""A tracked report of hardware without a profile, made again of what its meters say."""
+"""A report of hardware without a profile, of what meters say: as a tracker or an import writes it.
+
+A tracked one is made again here, too.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,26 @@ from costcalc.runfile.rules import Lacking
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
+    from costcalc.calculator.result import Estimate
 
 # What nothing but a profile of the hardware can say.
 _OF_A_PROFILE = ("utilization", "memory_per_device", "cost", "carbon_embodied", "carbon_total")
 # What a run file plans on other hardware, and where it lies, is no part of the figures.
 _BESIDE = ("hardware", "profiles", "defaults", "limits")
+#: what is said of the hardware of a run that held none
+NO_ACCELERATOR = "processors alone"
+_WITHOUT = {"hardware": "without an accelerator: price and making of its processors are not known"}
+_MODELLESS = {"work": "no model given"}
+_UNCOUNTED = {
+    "device_hours": "how many devices is not recorded; --set hardware.count=N says it",
+    "hardware": "on how many devices is not recorded, so that price and making are not known",
+}
 
 
 def is_unprofiled(report: Report) -> bool:
-    """Whether a tracker wrote it that knew no profile: the meters and the clock are all."""
+    """Whether it was written without a profile: the meters and the clock are all."""
+    if "imported" in (report.get("details") or {}):
+        return bool(report["run"]) and "hardware" not in report["run"]
     unknown = all(section(report, "results", key).get("value") is None for key in _OF_A_PROFILE)
     described = any("accelerators/" in name for name in report["data"])
     return "tracking" in (report.get("details") or {}) and unknown and not described
@@ -36,6 +50,10 @@ def again(report: Report) -> Report:
     Raises:
         InputError: no run file, or no time.
     """
+    tool = section(report, "details", "imported").get("name")
+    if tool is not None:
+        none = section(report, "details", "hardware").get("count") == 0
+        return cast("Report", of_a_tool(report["run"], str(tool), none=none).to_dict(identify=True))
     written = report["run"]
     asked = {key: value for key, value in written.items() if key not in _BESIDE}
     run = load(asked, look_up, may_lack=frozenset(Lacking)).run
@@ -43,6 +61,33 @@ def again(report: Report) -> Report:
         raise wrong("run.measured.wall_clock", "expected how long it took; got nothing")
     made = unprofiled(JobRun(run=run, written=written), _seen(report, run.measured.wall_clock))
     return cast("Report", made.to_dict(identify=True))
+
+
+def of_a_tool(written: Mapping[str, object], tool: str, *, none: bool) -> Estimate:
+    """The estimate of a run that a tool recorded without devices: energy and its place.
+
+    ``none``: it held no accelerator; else how many is not known.
+
+    Raises:
+        InputError: a key that cannot be read.
+    """
+    asked = {key: value for key, value in written.items() if key not in _BESIDE}
+    run = load(asked, look_up, may_lack=frozenset(Lacking)).run
+    said = run.measured
+    energy = said.energy_it if said else None
+    return unprofiled(
+        JobRun(run=run, written=asked),
+        Metered(
+            seconds=said.wall_clock if said else None,
+            device_seconds=0.0 if none else None,
+            energy=None if energy is None else (energy, energy, energy),
+            by_meters=True,
+            dark=f"{tool} recorded no energy",
+            hardware={"name": NO_ACCELERATOR, "count": 0, "unit": "device"} if none else {},
+            source=tool,
+            why=(_WITHOUT if none else _UNCOUNTED) | ({} if run.model else _MODELLESS),
+        ),
+    )
 
 
 def _seen(report: Report, seconds: float) -> Metered:

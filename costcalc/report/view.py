@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -17,12 +17,14 @@ from costcalc.calculator.document import kind as kind_of
 from costcalc.calculator.result import HEADLINE
 from costcalc.report import coverage
 from costcalc.report.files import BROKEN
-from costcalc.report.listing import Listed, listed
+from costcalc.report.listing import Listed, ListedPart, ListedRun, listed, listed_run
+from costcalc.report.metered import of_all
 from costcalc.report.records import figures
 from costcalc.report.said import AUTHOR, by, measurers, metered, priced, tool
+from costcalc.report.totals import digits_of
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Assumed, Report, Stage
+    from costcalc.calculator.report_schema import Assumed, Details, Report, Stage
 
     AnyPart = Report | Stage
 
@@ -81,28 +83,6 @@ class Shown:
     why: str
     basis: str
     by: str = ""  # who says it, where the view of a whole report was asked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPart:
-    """The assumptions of the ``whole`` report or of one of its stages."""
-
-    name: str
-    whole: bool
-    inputs: list[Listed]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRun:
-    """A run behind the figures as text."""
-
-    id: str
-    name: str
-    role: str
-    number: str
-    hours: str
-    device_hours: str
-    by: str  # who measured it; empty where it was calculated
 
 
 class View:
@@ -185,7 +165,16 @@ class View:
         """The names of those figures that are not known, as they stand within a sentence."""
         unknown = [key for key in keys if self.figures[key].value is None]
         within = {**_WITHIN, **(_BEHIND if self.energy in BEFORE else {})}
-        return [within.get(key) or self.figures[key].label.lower() for key in unknown]
+        named = {key: within.get(key) or self.figures[key].label.lower() for key in unknown}
+        return [f"{name}{self._part_known(key)}" for key, name in named.items()]
+
+    def _part_known(self, key: str) -> str:
+        """What is known of a sum that is null, of how many runs."""
+        known = figures(self.report)[key].get("known")
+        if not known or known["value"] is None:
+            return ""
+        of = f"{digits_of(known['runs'])} of {digits_of(known['of'])} runs"
+        return f" ({human(known['value'], self.figures[key].unit)} of {of})"
 
     @property
     def energy(self) -> str:
@@ -253,31 +242,23 @@ class View:
     @cached_property
     def hardware(self) -> str:
         """The accelerators as words, ``unknown`` where the report does not say."""
-        found: dict[str, None] = {}
-        for part in self.parts:
-            item: object = (part.get("details") or {}).get("hardware")
-            if isinstance(item, Mapping) and item.get("name"):
-                count = item.get("count")
-                number = f"{count:,.10g} × " if isinstance(count, (int, float)) else ""
-                found[f"{number}{item['name']}"] = None
-        return "; ".join(found) or "unknown"
+        return self._named(_hardware)
 
     @cached_property
     def place(self) -> str:
         """Where it ran, ``unknown`` where the report does not say."""
-        found: dict[str, None] = {}
-        for part in self.parts:
-            item = part.get("details") or {}
-            region, label = str(item.get("region") or ""), str(item.get("place") or "")
-            if region or label:
-                found[f"{label} ({region})" if label and region else label or region] = None
-        return "; ".join(found) or "unknown"
+        return self._named(_place)
+
+    def _named(self, words: Callable[[Details], str]) -> str:
+        """What the report says of all its parts, or each of them; of one is not of all."""
+        own = words(self.report.get("details") or {})
+        told = [words(part.get("details") or {}) or None for part in self.stages]
+        return own or (of_all(told, "; ", "part") if any(told) else "unknown")
 
     @property
     def provider(self) -> str:
         """The cloud provider in the region's name, ``unknown`` where there is none."""
-        regions = [str((part.get("details") or {}).get("region") or "") for part in self.parts]
-        return next((r.partition(":")[0] for r in regions if ":" in r), "unknown")
+        return self._named(_provider)
 
     @property
     def inputs(self) -> list[ListedPart]:
@@ -295,20 +276,7 @@ class View:
     @property
     def runs(self) -> list[ListedRun]:
         """The runs that the report lists."""
-        return [
-            ListedRun(
-                id=run["id"],
-                name=run.get("name") or run["id"],
-                role=run["role"],
-                number=f"{run.get('number') or 1:g}",
-                hours=human(run.get("hours"), "h"),
-                device_hours=human(
-                    run.get("device_hours"), "device_hour", exact=bool(run.get("measured_by"))
-                ),
-                by=run.get("measured_by") or "",
-            )
-            for run in self.report.get("runs") or ()
-        ]
+        return [listed_run(run) for run in self.report.get("runs") or ()]
 
     def every(self, key: str) -> list[Assumed]:
         """An assumption as each part of the report lists it."""
@@ -316,9 +284,15 @@ class View:
         return [item for item in items if item.get("key") == key]
 
     def shared(self, key: str) -> Listed | None:
-        """An assumption of the report, or that all of its stages share; None where they differ."""
+        """An assumption of the report, or that all of its stages share; None where they differ.
+
+        What only some of the stages list is not that of all.
+        """
         found = self.every(key)
-        return listed(found[0]) if found and not self.differs(key) else None
+        whole = any(item["key"] == key for item in self.report.get("assumptions") or ())
+        if not found or self.differs(key) or (not whole and len(found) < len(self.measured_parts)):
+            return None
+        return listed(found[0])
 
     def differs(self, key: str) -> bool:
         """Whether the stages of a report rest on different values of an assumption."""
@@ -353,6 +327,25 @@ class View:
             method = _method(named.get(stage.get("name")), stage.get("run"), run)
             made.append((method in FINETUNING, stage))
         return made or [(_method(run) in FINETUNING, self.report)]
+
+
+def _hardware(details: Details) -> str:
+    item = details.get("hardware")
+    if not isinstance(item, Mapping) or not item.get("name"):
+        return ""
+    count = item.get("count")
+    number = f"{count:,.10g} × " if count and isinstance(count, (int, float)) else ""
+    return f"{number}{item['name']}"
+
+
+def _place(details: Details) -> str:
+    region, label = str(details.get("region") or ""), str(details.get("place") or "")
+    return f"{label} ({region})" if label and region else label or region
+
+
+def _provider(details: Details) -> str:
+    name, colon, _ = str(details.get("region") or "").partition(":")
+    return name if colon else ""
 
 
 def _method(*runs: object) -> str:

@@ -7,11 +7,13 @@ nothing is slipped in among them, taken out, or put in the place of a number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast, get_args
 
 from costcalc.calculator.report_schema import Role
+from costcalc.report.importing.rows import id_of
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
 from costcalc.report.meters import components, number, section
 from costcalc.report.tools import (
@@ -20,7 +22,10 @@ from costcalc.report.tools import (
     BOUNDARIES,
     LEDGERS,
     LOWER_BOUND,
+    OWN_FACTOR,
     RECORDED,
+    RUNNING,
+    STILL_RUN,
     TIMES_ITS_PUE,
     covered,
 )
@@ -67,6 +72,13 @@ KWH = _one_of("kWh")
 def _size(value: object) -> float:
     found = number(value)
     return -1.0 if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class OrNull:
+    """A shape in whose place null may stand."""
+
+    shape: object
 
 
 # Keys that may lack end in "?"; a list holds entries of its one shape.
@@ -117,24 +129,38 @@ _MEASUREMENT: dict[str, object] = {
     "duplicate_nodes?": [WHOLE],
 }
 _HARDWARE = {"name": _maybe(WORDS), "nodes": WHOLE, "count": _maybe(AMOUNT)}
-_TOOL = {"name": _one_of(*BOUNDARIES, *LEDGERS.values()), "version": _maybe(WORDS), "what": WORDS}
-_PARTS = dict.fromkeys(("cpu?", "gpu?", "ram?"), AMOUNT)
-_WHEN = {"began?": ("a time of ISO 8601", _dated), "machine?": _like("[0-9a-f]{12}", "a hash")}
-_ROW: dict[str, object] = {
+_SUBJECT: dict[str, object] = {
+    **dict.fromkeys(("paper", "code", "commit"), _maybe(WORDS)),
+    "models": [WORDS],
+    "why?": WORDS,
+}
+_TOOL = {
+    "name": _one_of(*BOUNDARIES, *LEDGERS.values()),
+    "version": _maybe(WORDS),
+    "what": WORDS,
+    "warnings": [WORDS],
+}
+_TOLD: dict[str, object] = {
     "id": ID,
     "name": _maybe(WORDS),
     "role": _one_of(*get_args(Role)),
+    "state": _maybe(_one_of(RUNNING)),
+    "began": _maybe(("a time of ISO 8601", _dated)),
+    "machine": _maybe(_like("[0-9a-f]{12}", "a hash")),
+    "parts": OrNull(dict.fromkeys(("cpu", "gpu", "ram"), _maybe(AMOUNT))),
+    "members": _maybe(_like("([0-9a-f]{12}){2,}", "the hashes of runs")),
+}
+_ROW: dict[str, object] = {
+    **_TOLD,
     "number": SIGNED,
     **dict.fromkeys(("hours", "devices", "device_hours"), _maybe(AMOUNT)),
     **dict.fromkeys(("energy", "energy_it", "grid"), _maybe(AMOUNT)),
     "pue": _maybe(FACTOR),
     "measured_by": WORDS,
     "why?": WORDS,
-    "hardware?": WORDS,
-    "place?": WORDS,
-    "parts?": _PARTS,
-    "unknown?": WORDS,
-    **_WHEN,
+    "hardware": _maybe(WORDS),
+    "place": _maybe(WORDS),
+    "unknown": WORDS,
 }
 
 
@@ -146,17 +172,35 @@ def discrepancies(report: Report) -> Iterator[str]:
         yield from _unlike(report.get("measurement"), _MEASUREMENT, "measurement")
         yield from _of_runs(report, {"id": ID})
         yield from _tracked(report)
-    elif "imported" in details and report["run"]:
-        shape = {**_TOOL, "warnings": [WORDS]}
-        yield from _unlike(details["imported"], shape, "details.imported")
-        yield from _of_the_tool(report, section(details, "imported").get("warnings"))
-        yield from _of_runs(report, {"id": ID, "name": _maybe(WORDS), "parts?": _PARTS, **_WHEN})
     elif "imported" in details:
         yield from _unlike(details["imported"], _TOOL, "details.imported")
-        yield from _of_the_tool(report, report.get("warnings"))
-        yield from _unlike(report.get("warnings"), [WORDS], "warnings")
-        for index, run in enumerate(report.get("runs") or ()):
-            yield from _unlike(run, _ROW, f"runs[{index}]")
+        yield from _of_the_tool(report, section(details, "imported").get("warnings"))
+        yield from _of_runs(report, _TOLD if report["run"] else _ROW, all_keys=not report["run"])
+        yield from _members(report)
+        if report["run"] and not isinstance(report["run"].get("name"), str):
+            yield "run.name: missing; a tool's run has one"
+
+
+def free(report: Report) -> Iterator[str]:
+    """Sections whose words are the author's are there, in their form."""
+    if not isinstance(report.get("name", 0), str | None):
+        yield "name: missing, or no text"
+    subject = report.get("subject")
+    yield from _unlike(subject, _SUBJECT, "subject")
+    lacks = [key for key in ("paper", "code", "commit") if section(subject).get(key) is None]
+    if lacks and not section(subject).get("why"):
+        yield f"subject.why: missing; null are {', '.join(lacks)}"
+
+
+def _members(report: Report) -> Iterator[str]:
+    """Runs that stand together are as many as they say, and those that their id is of."""
+    for index, run in enumerate(report.get("runs") or ()):
+        members = section(run).get("members")
+        number = len(str(members)) // 12 if members else 1
+        if float(run.get("number") or 1.0) != number:
+            yield f"runs[{index}].number: {run.get('number')}; it holds {number}"
+        if members and not str(run["id"]).startswith(id_of(str(members))):
+            yield f"runs[{index}].members: are not those of {str(run['id'])[:20]}"
 
 
 def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
@@ -174,20 +218,40 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
     notes = [str(note) for note in warnings] if isinstance(warnings, list) else []
     if name in BOARDS_ONLY and f"energy: {BOARDS}" not in notes:
         yield f"warnings: lack that the energy is that of {BOARDS}"
-    gaps = number(section(report, "measurement").get("gaps"))
-    if gaps and not any(LOWER_BOUND in note for note in notes):
+    yield from _bounded(report, notes)
+    rows = [section(run) for run in report.get("runs") or ()]
+    own = name == "CodeCarbon" and not report["run"] and any(row.get("grid") for row in rows)
+    if own and OWN_FACTOR not in notes:
+        yield f"warnings: lack that the {OWN_FACTOR}"
+    if any(row.get("state") == RUNNING for row in rows) and STILL_RUN not in notes:
+        yield f"warnings: lack that {STILL_RUN}"
+
+
+def _bounded(report: Report, notes: Sequence[str]) -> Iterator[str]:
+    """An energy that is a lower bound is said to be one, in words and for machines."""
+    seen = section(report, "measurement")
+    gaps, told = number(seen.get("gaps")), any(LOWER_BOUND in note for note in notes)
+    if gaps and not told:
         yield f"warnings: lack that the energy is a lower bound; {gaps:.3g} was not sampled"
+    if seen.get("lower_bound") is not told:
+        yield f"measurement.lower_bound: {text(seen.get('lower_bound'))}; warnings say {told}"
 
 
-def _of_runs(report: Report, shape: Mapping[str, object]) -> Iterator[str]:
+def _of_runs(
+    report: Report, shape: Mapping[str, object], *, all_keys: bool = False
+) -> Iterator[str]:
     names = [key.rstrip("?") for key in shape]
     for index, run in enumerate(report.get("runs") or ()):
-        held = {key: value for key, value in run.items() if key in names}
+        held = {key: value for key, value in run.items() if all_keys or key in names}
         yield from _unlike(held, shape, f"runs[{index}]")
 
 
 def _unlike(value: object, shape: object, path: str) -> Iterator[str]:
     """What of a value has not its shape, a line each."""
+    if isinstance(shape, OrNull):
+        if value is not None:
+            yield from _unlike(value, shape.shape, path)
+        return
     if isinstance(shape, list):
         if not isinstance(value, list):
             yield f"{path}: expected a list; got {text(value)}"

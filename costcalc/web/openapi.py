@@ -10,7 +10,8 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
 from costcalc import __version__
-from costcalc.calculator.report_schema import Figure, Report
+from costcalc.calculator.figure_schema import Figure
+from costcalc.calculator.report_schema import Report
 from costcalc.decide.comparing import SCHEMA as COMPARE
 from costcalc.decide.planning import SCHEMA as PLAN
 from costcalc.decide.sweep import ScenarioRow

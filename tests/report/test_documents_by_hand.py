@@ -507,7 +507,7 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
     made = slurm.read(SACCT + rows, "s")
     energies = [run["energy_it"] for run in made["runs"]]
     assert energies == [3.0, 2.0, None, None]
-    assert [run["role"] for run in made["runs"]] == ["final", "final", "failed", "final"]
+    assert [run["role"] for run in made["runs"]] == ["unknown", "unknown", "failed", "unknown"]
     # where Slurm counts GPUs, a job without any has none
     assert [run["devices"] for run in made["runs"]] == [2.0, 2.0, 2.0, 0.0]
     assert [run["device_hours"] for run in made["runs"]] == [2.0, 2.0, 1.0, 0.0]

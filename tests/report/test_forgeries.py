@@ -22,7 +22,7 @@ from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
-from costcalc.report.tools import BOUNDARIES
+from costcalc.report.tools import BOUNDARIES, OWN_FACTOR
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = {
@@ -209,7 +209,12 @@ def holds(report: Report) -> bool:
     return not (_closure(report).discrepancies or _again(report).discrepancies)
 
 
-CODECARBON: Any = {"tool": "CodeCarbon", "version": "1", "boundary": BOUNDARIES["CodeCarbon"]}
+CODECARBON: Any = {
+    "tool": "CodeCarbon",
+    "version": "1",
+    "boundary": BOUNDARIES["CodeCarbon"],
+    "warnings": [OWN_FACTOR],
+}
 
 
 def imported() -> Report:
@@ -321,6 +326,14 @@ def _of_a_tool(path: tuple[Any, ...]) -> bool:
 
 # --- the form of what only a meter knows ----------------------------------------------------------
 
+
+def noted(made: Report) -> list[str]:
+    """What a tool's record is warned of, which all else of the warnings stands beside."""
+    told: list[str] = made["details"]["imported"]["warnings"]
+    made["warnings"] = told
+    return told
+
+
 FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
     "a key of the tracker's": (
         "tracked",
@@ -385,12 +398,12 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
     "a row's time": (
         "imported",
         lambda made: made["runs"][0].update(began="yesterday"),
-        "runs[0].began: expected a time of ISO 8601; got yesterday",
+        "runs[0].began: expected a time of ISO 8601, or null; got yesterday",
     ),
     "a reason for a figure that is known": (
         "imported",
         lambda made: made["runs"][0].update(unknown={"energy": "not metered"}),
-        "runs a.unknown: unknown key; recomputed there is none",
+        "runs a.unknown.energy: unknown key; recomputed there is none",
     ),
     "the tool": (
         "costed",
@@ -422,13 +435,13 @@ FORMS: dict[str, tuple[str, Callable[[Report], object], str]] = {
     ),
     "that a meter saw the boards alone": (
         "boards",
-        lambda made: made["warnings"].pop(0),
+        lambda made: noted(made).pop(0),
         "warnings: lack that the energy is that of the boards, as their driver reports their "
         "power; not the host, nor cooling",
     ),
     "that a log has gaps": (
         "boards",
-        lambda made: made["warnings"].pop(1),
+        lambda made: noted(made).pop(1),
         "warnings: lack that the energy is a lower bound; 0.9 was not sampled",
     ),
     "what a tool meters": (

@@ -122,8 +122,8 @@ def test_a_project_of_two_tools_names_both() -> None:
     parts = [("a", boards(PLACE)), ("b", codecarbon.read(CARBON, "b.csv", costing=PLACE))]
     said = plainly(render(merge(parts, name="both"), "neurips"))
     assert (
-        f"The energy is that of: of nvidia-smi, {BOARDS}; of CodeCarbon, CPU, GPU and memory of "
-        "the machine as CodeCarbon counts them; times the PUE." in said
+        f"The energy is that of: {BOARDS} (nvidia-smi); CPU, GPU and memory of the machine as "
+        "CodeCarbon counts them (CodeCarbon); times the PUE." in said
     )
 
 

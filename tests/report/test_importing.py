@@ -86,7 +86,7 @@ SACCT = """JobID|JobName|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw|Submit|Sta
 
 def test_slurm_attempts_are_runs_and_steps_are_not(tmp_path: Path) -> None:
     report = checked(slurm.read(SACCT, "s.txt"), tmp_path)
-    assert [run["role"] for run in report["runs"]] == ["failed", "final"]
+    assert [run["role"] for run in report["runs"]] == ["failed", "unknown"]
     assert value(report, "device_hours") == pytest.approx(4 * 1 + 4 * 2)
     energies = [run["energy_it"] for run in report["runs"]]
     assert energies == [None, pytest.approx(2.0)]  # 7.2 MJ, extern not added

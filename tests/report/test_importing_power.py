@@ -119,7 +119,9 @@ def test_samples_that_step_back_in_time_are_counted() -> None:
     seconds = (0, 1, 2, 0, 1, 3)
     made = smi(*[f"2026/11/27 10:00:0{second}.000, 0, T4, 70 W" for second in seconds])
     assert value(made, "energy_it") == pytest.approx(70 * 3 / 3.6e6)
-    assert "left out: 2 samples that would step back in time: a lower bound" in made["warnings"]
+    note = "left out: 2 samples that would step back in time, which is a lower bound"
+    assert note in made["warnings"]
+    assert made["results"]["energy_it"]["bound"] == "lower"
 
 
 def test_a_run_is_told_apart_by_its_samples_wherever_the_file_lies(tmp_path: Path) -> None:

@@ -254,17 +254,23 @@ def test_recorded_jobs_are_costed(tmp_path: Path) -> None:
         devices={"a100": "a100-sxm4-80"},
     )
     rows = ("1|a|COMPLETED|7200|gres/gpu:a100=4|10.08M", "2|b|FAILED|3600|gres/gpu:a100=2|1.44M",
-            "3|c|COMPLETED|3600|cpu=16|")  # fmt: skip
+            "3|c|COMPLETED|3600|cpu=16|1.80M")  # fmt: skip
     made = jobs(*rows, costing=costing)
     # 4 x 2 h + 2 x 1 h = 10 device-hours at 1.5 USD; 2.8 + 0.4 kWh metered, times PUE 1.2
     assert value(made, "device_hours") == pytest.approx(10)
-    assert value(made, "cost") == pytest.approx(15)
-    assert value(made, "energy_it") == pytest.approx(3.2)
-    assert value(made, "energy") == pytest.approx(3.84)
+    assert value(made, "energy_it") == pytest.approx(3.2 + 0.5)
+    assert value(made, "energy") == pytest.approx(3.84 + 0.6)
+    # what the processors cost that metered 1.8 MJ is not known, and so the sum is not
+    cost: Any = made["results"]["cost"]
+    assert cost["value"] is None
+    assert cost["why"] == (
+        "unknown for 1 of 3 runs: without an accelerator: price and making of its processors are "
+        "not known; 15.0 USD of the other 2"
+    )
+    assert cost["known"]["value"] == pytest.approx(15)
     assert value(made, "carbon_operational")
-    assert [run["role"] for run in made["runs"]] == ["final", "failed"]
+    assert [run["role"] for run in made["runs"]] == ["unknown", "failed", "unknown"]
     assert {run["measured_by"] for run in made["runs"]} == {"Slurm accounting"}
-    assert "1 run without an accelerator left out: the price is not known" in made["warnings"]
     file = tmp_path / "report.yaml"
     file.write_text(text(made, file), encoding="utf-8")
     assert verify(file).holds, verify(file).lines()
@@ -294,8 +300,6 @@ def test_parts_of_two_prices_say_none() -> None:
 @pytest.mark.parametrize(
     ("row", "note"),
     [
-        ("3|c|COMPLETED|3600|cpu=16|",
-         "1 run without an accelerator left out: the price is not known"),
         ("3|c|PENDING|0|gres/gpu:a100=2|", "jobs that wait in the queue are not counted: 1"),
         ("3|c|RUNNING|3600|gres/gpu:a100=2|", "jobs that still run are counted so far"),
     ],
@@ -307,7 +311,7 @@ def test_a_checklist_names_the_runs_that_are_not_counted(row: str, note: str) ->
     assert "The whole project took" not in said
     whole = render(jobs(FOUR, TWICE, costing=DEARER), "neurips")
     assert "is counted:" not in whole
-    assert "The whole project took 1.25 times" in whole  # 10 of 8 device-hours
+    assert "The runs listed took 1.25 times" in whole  # 10 of 8 device-hours
 
 
 def test_compute_of_jobs_without_a_model_says_why_it_is_not_known() -> None:

@@ -11,8 +11,9 @@ import pytest
 from costcalc import InputError
 from costcalc.report import files
 from costcalc.report.check import verify
-from costcalc.report.importing.build import EACH, Recorded, report, together
+from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.grouped import EACH, together
 from costcalc.report.tools import BOARDS
 
 PLACE = Costing(changes={"site.region": "FR", "site.pue": 1.1, "price.device_hour": "2 USD"})
@@ -53,12 +54,11 @@ def test_very_many_that_differ_in_time_and_energy_alone_stand_together() -> None
     assert results["energy"] == pytest.approx(528.0)
     (row,) = found["runs"]
     assert (row["number"], row["name"]) == (200.0, "run 1 and 199 more")
-    assert row["parts"] == {"gpu": 200.0}
-    assert "began" not in row
-    assert "machine" not in row
+    assert row["parts"] == {"cpu": None, "gpu": 200.0, "ram": None}
+    assert (row["began"], row["machine"]) == (None, None)
     assert (
         "of 200 runs those that differ in time and energy alone stand together, which leaves 1; "
-        "that another report has some of them would not be noticed"
+        "that another rank metered one of their machines would not be noticed"
     ) in found["warnings"]
     assert len(files.text(found)) < 20_000
 

@@ -90,7 +90,19 @@ def test_an_unknown_part_makes_the_sum_unknown_and_says_of_how_many() -> None:
         merged(*parts)["results"]["cost"]["why"]
         for parts in ((known, no_price), (no_price,), (no_price, free))
     ]
-    assert said == ["unknown for 1 of 2: no price", "no price", "unknown for 2 of 2: no price"]
+    assert said == [
+        "unknown for 1 of 2 runs: no price; 10.0 USD of the other 1",
+        "no price",
+        "unknown for all 2 runs: no price (1), no bill (1)",
+    ]
+    whole = merged(known, no_price, free)["results"]["cost"]
+    assert whole["known"] == {
+        "value": 10.0, "runs": 1.0, "of": 3.0,
+        "lacking": [{"why": "no price", "runs": 1.0}, {"why": "no bill", "runs": 1.0}],
+    }  # fmt: skip
+    twice = merged(merged(known, no_price, free), report(results(cost=5.0), name="d"))
+    assert twice["results"]["cost"]["known"] == {**whole["known"], "value": 15.0, "runs": 2.0,
+                                                 "of": 4.0}  # fmt: skip
 
 
 def test_breakdowns_add_by_name_where_all_have_one() -> None:
@@ -191,9 +203,9 @@ def test_hardware_places_and_providers_stand_once() -> None:
     part = {"details": {"hardware": {"name": "A100", "count": 1024}, "region": "aws:us-east-1"}}
     named = {"details": {"place": "Ohio", "region": "us"}}
     view = View(report(results(), stages=[part, part, named]))
-    assert view.hardware == "1,024 × A100"
+    assert view.hardware == "1,024 × A100 (of 1 of 3 parts not known)"
     assert view.place == "aws:us-east-1; Ohio (us)"
-    assert view.provider == "aws"
+    assert view.provider == "aws (of 1 of 3 parts not known)"
     bare = View(report(results()))
     assert (bare.hardware, bare.place, bare.provider) == ("unknown",) * 3
 

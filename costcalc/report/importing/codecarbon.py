@@ -19,7 +19,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid, own_pue
 from costcalc.report.meters import unlike_sum
-from costcalc.report.tools import BOUNDARIES, TIMES_ITS_PUE
+from costcalc.report.tools import BOUNDARIES, OWN_FACTOR, TIMES_ITS_PUE
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -32,7 +32,6 @@ _MACHINE = ("cpu_model", "cpu_count", "gpu_model", "gpu_count", "ram_total_size"
             "country_iso_code", "region", "cloud_region")  # fmt: skip
 #: rows that meter one machine at the same time agree to this share in their energy and their hours
 _ALIKE = 0.05
-_OWN_FACTOR = ["grid factor: CodeCarbon's own, emissions over energy as recorded"]
 _ENERGY = "CodeCarbon recorded no energy"
 _NAMED = 5  # rows that do not add up, named one by one
 
@@ -79,7 +78,7 @@ def read(
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
         boundary=BOUNDARIES["CodeCarbon"] + TIMES_ITS_PUE * own_pue(costing),
-        warnings=[*_OWN_FACTOR * own_grid(costing), *notes, *_sums(runs)],
+        warnings=[*[OWN_FACTOR] * own_grid(costing), *notes, *_sums(runs)],
         costing=costing,
     )
 

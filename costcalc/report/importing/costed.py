@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.calculate import estimate
+from costcalc.report.unprofiled import of_a_tool
 from costcalc.runfile.laying import apply
 
 if TYPE_CHECKING:
@@ -47,8 +48,14 @@ def own_pue(costing: Costing | None) -> bool:
     return costing is None or "site.pue" not in costing.changes
 
 
-def estimates(runs: Sequence[Recorded], costing: Costing) -> list[Estimate]:
-    """The estimate of each recorded run.
+def bare(run: Recorded, costing: Costing) -> bool:
+    """Whether a run held no accelerator, or nobody says how many."""
+    said = any(key in costing.changes for key in ("hardware.count", "hardware.instance"))
+    return run.devices == 0 or (run.devices is None and run.device_hours is None and not said)
+
+
+def estimates(runs: Sequence[Recorded], costing: Costing, tool: str) -> list[Estimate]:
+    """The estimate of each recorded run: of one without accelerators its energy and CO2e alone.
 
     Raises:
         InputError: every run that cannot be costed, a problem a kind.
@@ -56,7 +63,9 @@ def estimates(runs: Sequence[Recorded], costing: Costing) -> list[Estimate]:
     made, problems = [], []
     for run in runs:
         try:
-            made.append(estimate(run_file(run, costing)))
+            said = run_file(run, costing)
+            none = run.devices == 0
+            made.append(of_a_tool(said, tool, none=none) if bare(run, costing) else estimate(said))
         except InputError as error:
             problems += [
                 Problem(key=p.key, message=f"{run.name}: {p.message}") for p in error.problems
@@ -80,14 +89,8 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         measured["wall_clock"] = f"{run.hours!r} h"
     if run.energy_it is not None:
         measured["energy_it"] = f"{run.energy_it!r} kWh"
-    whole = max(math.ceil((run.devices or 0.0) - 1e-9), 1)
-    hardware: dict[str, object] = {"count": whole}
-    name = _device(run, costing)
-    if name is not None:
-        hardware["accelerator"] = name
-    if run.devices and run.devices < whole:
-        hardware["share"] = run.devices / whole
-    made: dict[str, object] = {"name": run.name, "measured": measured, "hardware": hardware}
+    made: dict[str, object] = {"name": run.name, "measured": measured}
+    made |= {} if bare(run, costing) else {"hardware": _hardware(run, costing)}
     site: dict[str, object] = {}
     if run.pue is not None and own_pue(costing):
         site["pue"] = run.pue
@@ -95,7 +98,26 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         site["grid"] = f"{run.grid!r} gCO2e/kWh"
     made |= {"site": site} if site else {}
     made |= {"training": {"runs": run.number}} if run.number > 1 else {}
-    return apply(made, costing.changes)
+    return apply(made, _changes(run, costing))
+
+
+def _changes(run: Recorded, costing: Costing) -> Mapping[str, object]:
+    """What the user says, as far as it goes with a run: no device, no price of one."""
+    if not bare(run, costing):
+        return costing.changes
+    of_devices = ("hardware.", "price.", "embodied.")
+    return {key: said for key, said in costing.changes.items() if not key.startswith(of_devices)}
+
+
+def _hardware(run: Recorded, costing: Costing) -> dict[str, object]:
+    whole = max(math.ceil((run.devices or 0.0) - 1e-9), 1)
+    made: dict[str, object] = {"count": whole}
+    name = _device(run, costing)
+    if name is not None:
+        made["accelerator"] = name
+    if run.devices and run.devices < whole:
+        made["share"] = run.devices / whole
+    return made
 
 
 def _device(run: Recorded, costing: Costing) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, of_samples
+from costcalc.report.tools import LOWER_BOUND
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -58,10 +59,13 @@ def read(
     if resets:
         notes.append(
             f"the counter of energy was reset {resets} times: what was used from its last row "
-            "before to its first after is not in the figure, which is a lower bound"
+            f"before to its first after is not in the figure, {LOWER_BOUND}"
         )
     samples = {key: _samples(rows, interval or USUAL) for key, rows in devices.items()}
-    return of_samples(samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=notes)
+    return of_samples(
+        samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=notes, dated=False,
+        least=resets > 0,
+    )  # fmt: skip
 
 
 class _Row(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -115,8 +116,13 @@ def of_samples(
     costing: Costing | None,
     warnings: Iterable[str] = (),
     version: str | None = None,
+    dated: bool = True,
+    least: bool = False,
 ) -> Report:
     """The report of one run whose devices' power was sampled.
+
+    ``dated``: the seconds count from 1970, so that another log of the same time is noticed;
+    ``least``: the energy is a lower bound for a reason that ``warnings`` say.
 
     Raises:
         InputError: no device has two samples.
@@ -138,7 +144,7 @@ def of_samples(
     dropped = sum(one.dropped for one in devices.values())
     if dropped:
         notes.append(
-            f"left out: {number_of(dropped, 'sample')} that would step back in time: a lower bound"
+            f"left out: {number_of(dropped, 'sample')} that would step back in time, {LOWER_BOUND}"
         )
     silent = len(devices) - len(found)
     if silent:
@@ -154,6 +160,8 @@ def of_samples(
         devices=float(len(found)),
         hardware=", ".join(kinds) or None,
         energy_it=sum(one.joules for one in metered) / 3.6e6,
+        began=_stamp(start) if dated else None,
+        machine=_machine(found) if dated else None,
         why={
             "energy": "the PUE is not known",
             "carbon_operational": "neither PUE nor grid is recorded",
@@ -166,9 +174,23 @@ def of_samples(
         version=version,
         boundary=BOARDS,
         gaps=gaps,
+        least=least or bool(dropped),
         warnings=[*notes, *warnings],
         costing=costing,
     )
+
+
+def _machine(devices: Mapping[str, Samples]) -> str:
+    """What kinds of machines are told apart by: the devices, as the log calls them."""
+    return "|".join(sorted(f"{key} {one.name}" for key, one in devices.items()))
+
+
+def _stamp(second: float) -> str | None:
+    """The time of a second since 1970; None of what is no time of people's."""
+    try:
+        return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _fingerprint(devices: Mapping[str, Samples]) -> str:

@@ -39,6 +39,7 @@ from costcalc.report.importing.sacct import (
 from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
 from costcalc.report.tools import BOUNDARIES, SLURM, STILL_RUN, WAIT
+from costcalc.report.tools import RUNNING as NOT_OVER
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -207,7 +208,8 @@ def _run(
     return Recorded(
         key=f"{_cluster(row)}{job_of(row)}|{attempt if attempt.strip('|') else index}",
         name=label,
-        role="failed" if in_state(row, FAILED) else "final",
+        role="failed" if in_state(row, FAILED) else "unknown",
+        state=NOT_OVER if in_state(row, RUNNING) else None,
         hours=seconds / 3600,
         devices=devices,
         hardware=", ".join(kind.lower() for kind in found.kinds) or None,

@@ -33,12 +33,13 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     """
     devices: dict[str, Samples] = {}
     runs: set[str] = set()
+    dated = True
     for row in _rows(text, name):
-        second = next(
-            (number(str(row[key])) for key in _TIMES if row.get(key) not in (None, "")), None
-        )
+        told = next((key for key in _TIMES if row.get(key) not in (None, "")), None)
+        second = number(str(row[told])) if told else None
         if second is None:
             continue
+        dated = dated and told == _TIMES[0]
         second /= 1000 if second > _MILLISECONDS else 1
         for column, cell in row.items():
             found = _GPU.fullmatch(column)
@@ -59,7 +60,9 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
             "expected system metrics of W&B: _timestamp and system.gpu.0.powerWatts, as "
             'run.history(stream="system").to_csv() writes them',
         )
-    return of_samples(devices, name, tool="Weights & Biases", name="run", costing=costing)
+    return of_samples(
+        devices, name, tool="Weights & Biases", name="run", costing=costing, dated=dated
+    )
 
 
 def _rows(text: str, name: str) -> Iterator[Mapping[str, object]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
-from costcalc.report.coverage import alone
+from costcalc.report.coverage import alone, mixed
 from costcalc.report.meters import components
 from costcalc.report.records import figures
 from costcalc.report.renderings.filling import fill
@@ -157,10 +157,17 @@ def annex_xi(view: View) -> str:
         general_purpose=_above(mine, GENERAL_PURPOSE),
         systemic=_above(mine, SYSTEMIC),
         parameters=_parameters(view),
-        merged="parts" in view.details,
+        all_runs=_all_runs(view),
         methodology=_methodology(view),
         energy=_word(view),
     )
+
+
+def _all_runs(view: View) -> str:
+    """Of what several runs together are, that nobody says are one model's; empty of one run."""
+    number = sum(run.get("number") or 1.0 for run in view.report.get("runs") or ())
+    several = view.by_run.get("time") == "of all runs"
+    return f" for all {number:,.10g} runs that the report counts" if several else ""
 
 
 def _word(view: View) -> str:
@@ -168,10 +175,12 @@ def _word(view: View) -> str:
     energy, before = view.figures["energy"], view.figures["energy_it"]
     if "measured" in (energy.basis, before.basis):
         most = "" if metered(view) is None else "mostly "
-        of = f", {alone(view.parts)}" if alone(view.parts) else ""
+        part = "in part " * mixed(view.parts)
+        of = f", {part}{alone(view.parts)}" if alone(view.parts) else ""
         word = "measured" if energy.basis == "measured" else f"{most}measured before PUE"
-        return "; ".join(filter(None, (f"{word}{of}", unsampled(view))))
-    return "partly measured" if _partly(view) else "estimated"
+        return "; ".join(filter(None, (f"{word}{of}", unsampled(view, "energy"))))
+    word = "partly measured" if _partly(view) else "estimated"
+    return "; ".join(filter(None, (word, unsampled(view, "energy"))))
 
 
 def _partly(view: View) -> bool:
@@ -207,7 +216,8 @@ def _methodology(view: View) -> str:
         pue = view.shared("site.pue")
         what = "that of the facility over the allocated time, (accelerators + hosts + network)"
         if view.boundary:
-            what = f"over the time that was metered, ({view.boundary})"
+            metered_time = "" if mixed(view.parts) else "over the time that was metered, "
+            what = f"{metered_time or 'that of '}({view.boundary})"
         made.append(
             f"energy is {what}{f' × PUE {pue.text}' if pue else ''}; storage, offices and "
             "inference are not counted"

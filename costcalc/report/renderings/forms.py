@@ -56,6 +56,7 @@ def neurips(view: View) -> str:
         answer=_answer(len(lacking) + (more is None), len(asked) + 1, [*named, *uncounted]),
         lacking=named,
         uncounted=uncounted,
+        listed=bool(uncounted) or "parts" in view.details or "imported" in view.details,
         runs=runs if len(runs) <= _LISTED else [],
         several=len(runs) if len(runs) > _LISTED else 0,
         counted=_counted(view),

@@ -200,7 +200,15 @@ def _unit(view: View) -> str:
 def _runs(view: View) -> Iterator[PageTable]:
     """The runs behind the figures, where there are any."""
     rows = [
-        (run.name, run.role, run.number, run.hours, run.device_hours, run.by) for run in view.runs
+        (
+            run.name,
+            ", ".join(filter(None, (run.role or "not said", run.state))),
+            run.number,
+            run.hours,
+            run.device_hours,
+            run.by,
+        )
+        for run in view.runs
     ]
     if rows:
         yield PageTable(

@@ -135,7 +135,7 @@ def latex(view: View, columns: int = 2) -> str:
         "unknown": view.lacking(*ROWS),
         "year": YEAR,
         "other_grid": other_grid(view),
-        "unsampled": unsampled(view),
+        "unsampled": unsampled(view, "energy") or unsampled(view, "energy_it"),
     }
 
     def made(*, scripts: bool) -> str:
