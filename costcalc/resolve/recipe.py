@@ -5,17 +5,25 @@ from __future__ import annotations
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.batch import sequences
 from costcalc.base.errors import InputError
+from costcalc.base.vocabulary import AXES
 from costcalc.resolve.batch import usual_batch
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
 from costcalc.resolve.software import Stack
 from costcalc.runfile.loading import Input
-from costcalc.runfile.schema import Hardware, Training
+from costcalc.runfile.schema import Hardware, LayoutKeys, Training
 from costcalc.throughput.layout import Recipe
 from costcalc.workload.work import Work
 
 _FUSED = "fused: normalization, activation and addition in one kernel, as in tuned benchmarks"
 _QUANTISED = "quantization_config of its config.json says it"
+
+
+def _replicas(layout: LayoutKeys | None, count: int, method: str) -> int:
+    """Data-parallel groups at the least: tuning divides the batch alone, where nobody says more."""
+    if layout is None or not {"sharding", *AXES} & layout.model_fields_set:
+        return 1 if method == "pretrain" else count
+    return layout.data or count // (layout.tensor * layout.pipeline * layout.context)
 
 
 def recipe_of(
@@ -33,8 +41,11 @@ def recipe_of(
     layout = (given.part.hardware or Hardware()).layout
     batch = training.global_batch
     if batch is None:
-        usual = usual_batch(work, devices, precision, workload)
-        batch = taken(assumed, "training.global_batch", *usual)
+        size, why, source = usual_batch(work, devices, precision, workload)
+        least = (training.micro_batch or 1) * _replicas(layout, devices.count, work.method)
+        if training.micro_batch is not None and size % least:
+            size, why = -(-size // least) * least, f"{why}; in whole micro-batches on each"
+        batch = taken(assumed, "training.global_batch", size, why, source)
     length = work.sequence_length or 1
     try:
         batch = sequences(batch, work.datum, length)

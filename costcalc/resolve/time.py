@@ -51,6 +51,7 @@ def timed(
     stack = stack_of(training, work, devices, assumed, asked.layout)
     recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
     layout, free = _layout(given, stack, devices.count, assumed)
+    _enough(given, recipe, layout, free)
     said = _given(given, asked, training, layout is not None, free)
     usual = None if free is None else _of_the_stack(free, stack, recipe, devices)
     measured = replace(said, workload=workload, steps=steps, usual=usual)
@@ -66,10 +67,31 @@ def timed(
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
 
+def _enough(given: Input, recipe: Recipe, layout: Layout | None, free: Fixed | None) -> None:
+    """Whether a step has a micro-batch for each data-parallel group.
+
+    Raises:
+        InputError: it has fewer sequences than that.
+    """
+    size, data = (
+        (float(layout.micro_batch), float(layout.data))
+        if layout is not None
+        else (float((free and free.micro_batch) or 1), float((free and free.data) or 1))
+    )
+    if size > 1 and size * data > recipe.global_batch:
+        over = f" over {data:g} data-parallel groups" if data > 1 else ""
+        told = (
+            f"expected at most {max(recipe.global_batch / data, 1):.4g}, which is what a step of "
+            f"{recipe.global_batch:.10g} (training.global_batch) has{over}; got {size:g}"
+        )
+        raise InputError(given.problem(("training", "micro_batch"), told))
+
+
 def _of_the_stack(free: Fixed, stack: Stack, recipe: Recipe, devices: Devices) -> Fixed | None:
     """What is left to a search where the stack divides nothing but the batch; None: all is."""
     fact = stack.fact("parallel")
-    open_ = free.tensor is None and recipe.global_batch >= devices.count
+    each = free.micro_batch or 1
+    open_ = free.tensor is None and recipe.global_batch >= each * devices.count
     if fact is None or fact.value == "all" or not open_:
         return None
     return replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)

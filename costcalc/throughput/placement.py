@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,9 @@ from costcalc.workload.work import Work
 
 _GIB = 2.0**30
 _told = ContextVar("told", default=True)
+#: times the memory of a device that the middle of the estimate may come to in a layout that is
+#: usual: of the measured peaks, software untold, 94 % are overestimated by less (validate)
+OFF = 2.0
 
 
 @contextmanager
@@ -125,14 +129,22 @@ def _first_that_fits(
     usual: Fixed | None,
     fixed: Fixed,
 ) -> tuple[Placed, Memory]:
-    """The layout that keeps to what is usual where one fits, else any that keeps to ``fixed``."""
+    """The layout that keeps to what is usual where one fits, else any that keeps to ``fixed``.
+
+    By the middle of its memory, which may be off by :data:`OFF`; where none does, the one that
+    comes nearest to it.
+    """
+    found: list[tuple[Placed, Memory]] = []
     for kept in (usual, fixed):
         placed = None if kept is None else _automatic(work, footprint, machine, recipe, kept)
         if placed is None or placed.layout is None:
             continue
         held = memory(footprint, machine, placed.layout, recipe)
-        if kept is fixed or _fitting(held, machine):
-            return replace(placed, usual=kept is usual), held
+        found.append((replace(placed, usual=kept is usual), held))
+        if _fitting(held, machine) and held.total.value <= OFF * (machine.memory or math.inf):
+            return found[-1]
+    if found:
+        return min(found, key=lambda one: float(one[1].total.value))
     raise wrong(
         "hardware.layout",
         f"no layout of {machine.devices} devices keeps to what is fixed; "

@@ -164,7 +164,7 @@ def _divisions(q: Question, *, idle: bool) -> Iterator[tuple[int, ...]]:
                 data, rest = divmod(q.devices, t * p * c)
                 if rest or data < 1 or q.fixed.data not in (None, data):
                     continue
-                if data > max(q.global_batch, 1) and not idle:
+                if data * (q.fixed.micro_batch or 1) > max(q.global_batch, 1) and not idle:
                     continue
                 for v in _kept(_virtual(q, p), q.fixed.virtual_pipeline):
                     for e in _kept(_expert(q, data * t * c), q.fixed.expert):

@@ -75,3 +75,74 @@ def test_a_report_of_it_is_the_same_run_again(tmp_path):
     assert made["run"]["training"]["global_batch"] == "4M tokens"
     again = costcalc.estimate(made["run"])
     assert again.results["wall_clock"].value == estimate.results["wall_clock"].value
+
+
+# --- micro-batches and the batch -----------------------------------------------------------------
+
+TUNED = {
+    "model": {"preset": "llama-3-8b"},
+    "training": {"method": "lora", "tokens": 1e7, "sequence_length": 512},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+}
+
+
+def _batch(changes: dict[str, object]) -> float:
+    made = costcalc.estimate(TUNED, changes=changes, ranges=False)
+    batch = next(a for a in made.assumptions if a.key == "training.global_batch")
+    return float(batch.value)
+
+
+def test_a_usual_batch_has_a_whole_number_of_micro_batches_on_each_device():
+    assert _batch({}) == 16  # QLoRA, two on each of eight
+    assert _batch({"training.micro_batch": 2}) == 16
+    assert _batch({"training.micro_batch": 8}) == 8 * 8
+    assert _batch({"training.micro_batch": 3}) == 24
+    assert _batch({"training.micro_batch": 32, "hardware.count": 1}) == 32
+    # two groups of four tensor ranks: 16 is two micro-batches of four on each
+    split = {"hardware.layout.tensor": 4, "training.micro_batch": 4}
+    assert _batch(split) == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"training.micro_batch": 16, "training.global_batch": 8},
+            "expected at most 8, which is what a step of 8 (training.global_batch) has; got 16",
+        ),
+        (
+            {"training.micro_batch": 16, "training.global_batch": 64,
+             "hardware.layout.data": 8, "hardware.layout.sharding": "zero3"},
+            "expected at most 8, which is what a step of 64 (training.global_batch) has over 8 "
+            "data-parallel groups; got 16",
+        ),
+    ],
+)  # fmt: skip
+def test_a_step_has_a_micro_batch_for_each_group(changes, told):
+    with pytest.raises(InputError) as caught:
+        costcalc.estimate(TUNED, changes=changes)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.message) == ("training.micro_batch", told)
+
+
+def test_groups_are_as_few_as_have_a_micro_batch_each():
+    # 16 sequences in micro-batches of 8: two groups, whatever the software usually divides
+    made = costcalc.estimate(
+        TUNED, changes={"training.micro_batch": 8, "training.global_batch": 16}, ranges=False
+    )
+    assert made.details["layout"]["data"] <= 2
+
+
+@pytest.mark.parametrize("method", ["finetune", "lora"])
+def test_the_longer_the_sequence_the_more_memory_a_layout_takes(method):
+    held = [
+        costcalc.estimate(
+            TUNED,
+            changes={"training.method": method, "training.sequence_length": 2**k},
+            ranges=False,
+        ).results["memory_per_device"].value
+        for k in range(18, 22)
+    ]  # fmt: skip
+    # full logits of the shortest would fill seven devices if sequences stayed whole
+    assert held[0] < 80
+    assert held == sorted(held)
