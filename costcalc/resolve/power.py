@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from costcalc import energy
@@ -42,7 +42,7 @@ def power(
         known |= {"board_power": found.board, "idle_power": found.idle}
     else:
         why["board_power"] = why["idle_power"] = found.why_not
-    notes = _held_down(given, found)
+    notes = (*_held_down(given, found), *_beyond(given, devices))
     if devices.share < 1.0:
         notes = (*notes, "energy of a shared device is its share of the whole device's")
     made = Known(known=known, why=why, notes=notes)
@@ -90,6 +90,17 @@ def _held_down(given: Input, found: energy.Power) -> tuple[str, ...]:
 
 
 HELD_DOWN = 0.9  # nearer than the model can tell
+
+
+def _beyond(given: Input, devices: Devices) -> Iterator[str]:
+    """What is to be said where a board is given more than it is rated at."""
+    asked = given.part.hardware.board_power if given.part.hardware else None
+    rated = devices.accelerator.board_power
+    if asked is not None and rated is not None and asked > rated.si:
+        yield (
+            f"hardware.board_power: {asked:,.10g} W is more than the {rated.si:,.10g} W that "
+            f"{devices.accelerator.name} is rated at"
+        )
 
 
 SLOWER_KERNELS = 0.5

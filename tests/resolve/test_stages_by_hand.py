@@ -320,6 +320,13 @@ def test_what_a_user_says_of_power_is_a_nodes_and_a_boards() -> None:
         "board held to it computes more slowly, which the time does not say: give "
         "hardware.throughput, as measured"
     ) in capped.warnings
+    beyond = made(hardware={**H100, "board_power": "10 kW"})
+    assert (
+        "hardware.board_power: 10,000 W is more than the 700 W that NVIDIA H100 SXM5 80 GB is "
+        "rated at"
+    ) in beyond.warnings
+    rated = made(hardware={**H100, "board_power": "700 W"})
+    assert not any("rated at" in warning for warning in rated.warnings)
     near = made(hardware={**H100, "board_power": f"{0.91 * free} W"})
     assert not any("board_power" in warning for warning in near.warnings)
     share = {"accelerator": "h100-sxm5-80", "share": "1/7"}
