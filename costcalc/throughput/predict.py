@@ -228,7 +228,7 @@ def scaled(made: Prediction, measured: Sequence[MeasuredStep]) -> Prediction:
     value = min(before.value * factor, 1.0)
     # measured steps never make a range wider than it was without them
     low = max(before.low / before.value, math.exp(-spread))
-    high = min(before.high / before.value, math.exp(spread)) if before.value < 1 else 1.0
+    high = min(before.high / before.value, math.exp(spread))
     steps = number_of(len(measured), "measured step")
     far = "; little like this run" if found.alike < FAR else ""
     why = f"{before.why}; × {factor:.3g} after {steps} of this machine{far}"
