@@ -39,7 +39,8 @@ class Attention:
     """The attention core, scores and weighted sum, without its projections; no parameters.
 
     ``window``: keys that a query sees at most; ``chunked``: it starts anew every ``window`` tokens
-    instead of sliding.  ``over``: the stream of the keys where it is another one (cross attention).
+    instead of sliding.  ``over``: the stream of the keys where it is another one (cross attention),
+    of which a query sees all, whatever ``causal`` says.
     Full: 2·heads·(qk_dim + v_dim)·keys FLOP a query; causal counts half
     (:mod:`costcalc.workload.counting` says so in its convention).
     """

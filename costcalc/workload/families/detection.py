@@ -54,7 +54,7 @@ def detr(c: Fields) -> Architecture:
     queries, classes = c.integer("num_queries", 100), c.labels() + 1  # one for nothing
     own = attention(s, bias=True, causal=False, names=QKVO)
     feed = mlp(hidden, s.ffn, gated=False, bias=True, names=FC)
-    crossing = attention(t, bias=True, causal=False, over="tokens", names=(QKVO[0], QKVO[3]),
+    crossing = attention(t, bias=True, over="tokens", names=(QKVO[0], QKVO[3]),
                          keys_apart=True)  # fmt: skip
     keys = tuple(linear(hidden, hidden, "attention", n, bias=True) for n in QKVO[1:3])
     box = [(hidden, hidden), (hidden, hidden), (hidden, 4)]
@@ -162,9 +162,9 @@ def sam(c: Fields) -> Architecture:
     full = Shape(hidden=inner, heads=heads, kv_heads=heads, head_dim=inner // heads,
                  ffn=d.integer("mlp_dim", 2048))  # fmt: skip
     down = replace(full, head_dim=max(1, narrow // heads))
-    to_image = attention(down, bias=True, causal=False, over="tokens",
+    to_image = attention(down, bias=True, over="tokens",
                          names=("q_proj", "out_proj"), keys_apart=True)  # fmt: skip
-    to_prompt = attention(down, bias=True, causal=False, over="prompts",
+    to_prompt = attention(down, bias=True, over="prompts",
                           names=("q_proj", "out_proj"), keys_apart=True)  # fmt: skip
     keys = tuple(linear(inner, narrow, "attention", n, bias=True) for n in ("k_proj", "v_proj"))
     layers = d.layers("num_hidden_layers", 2)

@@ -161,12 +161,7 @@ def deberta(c: Fields, d: Encoder, *, version: int) -> Architecture:
     normed = "layer_norm" in str(c.config.get("norm_rel_ebd") or "none") and version == 2
     table = weights(places * s.hidden, "embedding") + weights(2 * s.hidden * normed)
     core = Attention(
-        heads=s.heads,
-        kv_heads=s.heads,
-        qk_dim=s.head_dim * len(known),
-        v_dim=0,
-        causal=False,
-        over="places",
+        heads=s.heads, kv_heads=s.heads, qk_dim=s.head_dim * len(known), v_dim=0, over="places"
     )
     own = beside("places", projections, "places", s.layers)
     if shares:

@@ -39,7 +39,7 @@ def mllama(c: Fields) -> Architecture:
     crossing = set(CROSSING if told is None else told)
     feed = mlp(s.hidden, s.ffn) + weights(2 * s.hidden)
     own = attention(s) + feed
-    across = attention(s, over="tiles", causal=False, names=(QKVO[0], QKVO[3]), keys_apart=True)
+    across = attention(s, over="tiles", names=(QKVO[0], QKVO[3]), keys_apart=True)
     across += feed + weights(2 * s.head_dim + 2)  # norms of query and key, two gates
     layers = [("cross layer", across) if i in crossing else ("layer", own) for i in range(s.layers)]
     text = language_model("mllama", s, layers)

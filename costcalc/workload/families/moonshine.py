@@ -62,7 +62,7 @@ def moonshine(c: Fields) -> Architecture:
     own = attention(s, bias=bias, out_bias=False, causal=False)
     own += mlp(hidden, ffn, gated=False, bias=True, names=("fc1", "fc2")) + weights(2 * hidden)
     seen = attention(
-        t, bias=bias, out_bias=False, causal=False, over="wave 3", names=("q_proj", "o_proj"),
+        t, bias=bias, out_bias=False, over="wave 3", names=("q_proj", "o_proj"),
         keys_apart=True,
     )  # fmt: skip
     feed: Operators = (

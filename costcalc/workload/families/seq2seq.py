@@ -103,9 +103,7 @@ def bart(c: Fields, name: str, d: Seq2Seq) -> Architecture:
     own = attention(s, bias=d.bias, causal=False, names=EACH)
     own += _feed(s) + weights(4 * hidden + 2 * hidden * bool(tokens))
     masked = attention(t, bias=d.bias, names=EACH)
-    masked += attention(
-        t, bias=d.bias, causal=False, over="source", names=(EACH[0], EACH[3]), keys_apart=True
-    )
+    masked += attention(t, bias=d.bias, over="source", names=(EACH[0], EACH[3]), keys_apart=True)
     masked += _feed(t) + weights(6 * hidden)
     words = weights(vocabulary * hidden * (1 if t.tied else 3), "embedding")  # untied, all apart
     place = weights(rows * hidden, "embedding") + norm * d.embedding_norm

@@ -250,9 +250,7 @@ def parakeet(
     feed = mlp(hidden, s.ffn, gated=False, bias=bias, names=("linear1", "linear2"))
     kernel = inner.integer("conv_kernel_size", 9)
     relative = linear(hidden, hidden, "attention", "relative_k_proj")
-    places = Attention(
-        heads=heads, kv_heads=heads, qk_dim=s.head_dim, v_dim=0, causal=False, over="places"
-    )
+    places = Attention(heads=heads, kv_heads=heads, qk_dim=s.head_dim, v_dim=0, over="places")
     layer = (
         *feed,
         *attention(s, bias=bias, causal=False, names=("q_proj", "k_proj", "v_proj", "o_proj")),

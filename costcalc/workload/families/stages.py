@@ -161,7 +161,7 @@ def segformer(c: Fields) -> Architecture:
             reduced = (made, *weights(2 * width))
         pair = tuple(linear(width, width, "attention", n, bias=True) for n in EACH[1:3])
         blocks.append(beside("keys", (*reduced, *pair), keys, depths[i]))
-        own = attention(s, bias=True, causal=False, over=keys, names=(EACH[0], EACH[3]),
+        own = attention(s, bias=True, over=keys, names=(EACH[0], EACH[3]),
                         keys_apart=True)  # fmt: skip
         first, last = mlp(width, wide[i] * width, gated=False, bias=True, names=FC)
         inner = wide[i] * width

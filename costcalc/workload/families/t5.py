@@ -115,7 +115,7 @@ def encoder_decoder(
     feed = mlp(s.hidden, s.ffn, gated=gated, names=GATED if gated else ("wi", "wo"))
     own = attention(s, causal=False, window=window, names=each)
     masked = attention(s, names=each)
-    cross = attention(s, causal=False, over="source", names=("q", "o"), keys_apart=True)
+    cross = attention(s, over="source", names=("q", "o"), keys_apart=True)
     keys = tuple(linear(s.hidden, inner, "attention", name) for name in ("k", "v"))
     table = weights(s.vocabulary * s.hidden, "embedding") + weights(sum(bucket_weights))
     norm = weights(s.hidden)

@@ -46,5 +46,5 @@ def _crossing(c: Fields, d: Decoder, s: Shape) -> Sequence[Mixer]:
     """Attention over what comes before, then over the encoder's states."""
     names = ("q_proj", "o_proj")
     bias = flag(c, d.bias)
-    over = attention(s, bias=bias, causal=False, over="source", names=names, keys_apart=True)
+    over = attention(s, bias=bias, over="source", names=names, keys_apart=True)
     return [(kind, own + over) for kind, own in grouped_query(c, d, s)]

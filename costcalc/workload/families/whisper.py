@@ -51,8 +51,8 @@ def whisper(c: Fields) -> Architecture:
     width = max(1, hidden // decoder_heads)
     d = replace(s, heads=decoder_heads, kv_heads=decoder_heads, head_dim=width, ffn=decoder_ffn)
     keys = _keys(hidden)
-    crossing = _attention(d, causal=False, over="audio")
-    decoder = keys + _attention(d, causal=True) + crossing + _mlp(d) + weights(6 * hidden)
+    crossing = _attention(d, over="audio")
+    decoder = keys + _attention(d) + crossing + _mlp(d) + weights(6 * hidden)
     norm = weights(2 * hidden)
     blocks = (
         *_encoder(s, mel, audio),
@@ -156,7 +156,7 @@ def with_sound(c: Fields, d: Listener, text: Architecture) -> Architecture:
     return replace(text, blocks=blocks, streams=streams, notes=(*text.notes, note))
 
 
-def _attention(s: Shape, *, causal: bool, over: str | None = None) -> Operators:
+def _attention(s: Shape, *, causal: bool = True, over: str | None = None) -> Operators:
     names = ("q_proj", "out_proj")
     return attention(s, bias=True, causal=causal, over=over, names=names, keys_apart=True)
 
