@@ -10,7 +10,7 @@ from costcalc import InputError, estimate
 from costcalc.catalog.preset import find
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
-from costcalc.workload.families.heads import HEADS
+from costcalc.workload.families.heads import HEADS, class_of
 from costcalc.workload.stage import WorkloadInput, workload
 
 SMALL = {
@@ -184,3 +184,11 @@ def test_further_tokens_are_predicted_in_pretraining_alone():
     tuned = further("finetune", num_nextn_predict_layers=1)
     assert (tuned.parameters, tuned.flops_per_datum) == (plain.parameters, plain.flops_per_datum)
     assert any("are not trained in finetune" in note for note in tuned.notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [(["A", "B"], "A"), (("A",), "A"), ([], None), ("BertModel", None), (None, None), ([7], None)],
+)
+def test_the_class_is_the_first_of_a_list(names, first):
+    assert class_of({"architectures": names}) == first

@@ -61,6 +61,10 @@ def test_adapters_of_a_mixture(targets, attention, experts):
     assert methods.adapter_flops(MIXTRAL, rank, targets, {"text": length}) == flops
     lora = methods.lora(ONE, MIXTRAL, rank, targets, sequence_length=length)
     assert lora.flops == 100 + (100 - 3 + 10 + 4) + 3 * flops
+    assert lora.adapters == 3 * flops
+    # those of two experts run: 2 layers of 4 projections, and of 2 · 3 matrices
+    assert lora.adapted == 2 * (4 * attention + 2 * 3 * experts)
+    assert lora.adapted_width == attention * ATTENTION + experts * 2 * EXPERTS
 
 
 def test_adapters_of_a_state_space_model_and_of_two_streams():

@@ -76,6 +76,17 @@ def test_an_indexer_sees_all_keys_and_attention_the_best():
     assert [len(cores(shared, b.name)) for b in shared.blocks if b.layer]
     assert sum(c.v_dim == 0 for c in cores(shared)) == 2  # dense and sparse layers of their own
     assert {c.window for c in cores(shared) if c.v_dim} == {2048}
+    # of F S S F the first and the last find their keys themselves, of any other word each does
+    for pattern, layers in (("FSSF", 2), ("FSS", 4), ("FSXF", 4), (None, 4)):
+        marked = made("glm_moe_dsa", num_hidden_layers=4, index_topk_pattern=pattern)
+        own = [b.repeat for b in marked.blocks for o in b.operators
+               if isinstance(o, Attention) and o.v_dim == 0]  # fmt: skip
+        assert sum(own) == layers, pattern
+    first = made(
+        "glm_moe_dsa", num_hidden_layers=3, index_topk_pattern="SSF", first_k_dense_replace=3
+    )
+    found = [any(getattr(o, "v_dim", 1) == 0 for o in b.operators) for b in first.blocks if b.layer]
+    assert found == [False, True]  # two layers that take another's, and one of its own
     light = made("minimax_m3_vl_text", num_hidden_layers=1, layer_types=["minimax_m3_sparse"])
     assert [(c.heads, c.v_dim, c.window) for c in cores(light)] == [(4, 0, None), (64, 128, 2048)]
 

@@ -29,7 +29,8 @@ from costcalc.workload.counting import (
     recompute_flops,
     tally,
 )
-from costcalc.workload.keeping import kept
+from costcalc.workload.families.common import Shape, Sizes
+from costcalc.workload.keeping import kept, places
 from costcalc.workload.methods import frozen, head_parameters
 from costcalc.workload.work import Passes, Recompute, Tally
 
@@ -151,6 +152,39 @@ def test_where_parameters_lie() -> None:
     assert matmul_parameters(MODEL) == (2 * (120 + 150) + 100 + 3 * (40 + 2 * 70 + 2 * 60) + 500)
     assert head_parameters(MODEL) == 50 * (10 + 1)
     assert ONE.largest == 15 * 10
+
+
+@pytest.mark.parametrize(
+    ("operator", "in_a_layer", "beside"),
+    [
+        # 10 · 7 weights and 7 biases of each copy; only experts of which some rest are experts
+        (ROUTED, [("stored_experts", 4 * 77)], [("stored_head", 4 * 77)]),
+        (SHARED, [("stored_dense", 2 * 60)], [("stored_head", 2 * 60)]),
+        (HEAD, [("stored_tied", 500), ("stored_dense", 50)], [("stored_tied", 500),
+                                                              ("stored_head", 50)]),
+        # 8 outputs of 6 / 2 inputs · 3 and a bias
+        (STEM, [("stored_dense", 80)], [("stored_embedding", 80)]),
+        (Weights(count=9), [("stored_dense", 9)], [("stored_head", 9)]),
+        (Weights(count=9, part="embedding"), [("stored_dense", 9)], [("stored_embedding", 9)]),
+        (CORE, [("stored_dense", 0)], [("stored_head", 0)]),
+        (SCAN, [("stored_dense", 0)], [("stored_head", 0)]),
+    ],
+)  # fmt: skip
+def test_where_the_parameters_of_an_operator_lie(operator, in_a_layer, beside) -> None:
+    for layer, expected in ((True, in_a_layer), (False, beside)):
+        assert list(places(Block(name="b", layer=layer, operators=()), operator)) == expected
+
+
+def test_a_stack_has_nothing_that_is_not_said() -> None:
+    bare = Shape(hidden=6)
+    assert (bare.layers, bare.heads, bare.kv_heads, bare.head_dim) == (0, 0, 0, 0)
+    assert (bare.ffn, bare.vocabulary, bare.tied) == (0, 0, False)
+    even = Shape.even(hidden=6, heads=2)
+    assert even == Shape(hidden=6, heads=2, kv_heads=2, head_dim=3)
+    full = Shape.even(hidden=1, heads=2, layers=3, ffn=4, vocabulary=5, tied=True)
+    assert full == Shape(hidden=1, heads=2, kv_heads=2, head_dim=1, layers=3, ffn=4, vocabulary=5,
+                         tied=True)  # fmt: skip
+    assert (Sizes().ffn_of(6), Sizes(ffn=None).ffn_of(6)) == (11008, 24)
 
 
 @pytest.mark.parametrize(

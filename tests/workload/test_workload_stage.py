@@ -10,7 +10,8 @@ from costcalc import InputError
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
 from costcalc.workload.generic import Given, from_parameters, from_shape
-from costcalc.workload.stage import WorkloadInput, workload
+from costcalc.workload.stage import WorkloadInput, _Model, _rough, workload
+from costcalc.workload.work import Tally
 
 LLAMA3 = build(
     {
@@ -296,3 +297,28 @@ def test_every_kind_of_shape_equals_its_family():
     t5 = build({"model_type": "t5"})
     buckets = 2 * 32 * 8  # relative positions, which T5 alone has
     assert parameters(from_shape(both)) == parameters(t5) - buckets
+
+
+def test_a_sequence_of_a_rough_count_is_its_tokens_together():
+    shape = Given(layers=2, hidden=64, heads=4, ffn=256, vocabulary=100, tied=False)
+    built = parameters(from_shape(shape))
+    made = _rough(WorkloadInput(given=shape, sequence_length=8), built + 1000)
+    whole = tally(from_shape(shape), sequence_length=8)
+    one = made.one
+    assert one.forward == pytest.approx(whole.forward + 8 * 2 * 1000)
+    assert one.layers == pytest.approx(whole.layers + 8 * 2 * 1000)
+    assert (one.attention, one.head, one.last) == pytest.approx(
+        (whole.attention, whole.head, whole.last)
+    )
+    assert (one.scan, one.first, one.tokens) == (0, 0, 8)
+    assert made.walk == whole
+    assert not made.exact
+    assert made.spread > 1
+
+
+def test_a_model_is_exact_unless_said_otherwise():
+    one = Tally(forward=1)
+    made = _Model(
+        one=one, walk=None, architecture=None, parameters=None, active=None, convention=""
+    )
+    assert (made.exact, made.spread, made.notes) == (True, 1.0, ())
