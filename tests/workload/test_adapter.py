@@ -36,6 +36,14 @@ def test_targets(keys, targets):
     assert (found.rank, found.base) == (8, "meta-llama/Meta-Llama-3-8B")
 
 
+def test_a_rank_of_one_and_none_at_all():
+    assert adapter({**PLAIN, "r": 1}, "x").rank == 1
+    assert adapter({k: v for k, v in PLAIN.items() if k != "r"}, "x").rank == 8  # as PEFT has it
+    for rank in (0, 1.0, True, "8"):
+        with pytest.raises(InputError, match="expected a whole number, 1 or more"):
+            adapter({**PLAIN, "r": rank}, "x")
+
+
 def test_a_pattern_that_meets_nothing_takes_all():
     found = adapter({**PLAIN, "target_modules": "encoder.*"}, "adapter_config.json")
     assert found.names(build(SMALL)) == ("all",)

@@ -52,6 +52,21 @@ def test_what_one_pass_computes(name, keys, flops):
     assert tally(build({"_class_name": name, **keys})).forward == flops
 
 
+@pytest.mark.parametrize(("name", "layers", "names"), [
+    # two blocks of a level on the way down, three on the way up, two in the middle; text is seen
+    # in three of four levels and in the middle
+    ("UNet2DConditionModel", 4 * (2 + 3) + 2 + 3 * (2 + 3) + 1, {"residual", "transformer"}),
+    ("FluxTransformer2DModel", 19 + 38, {"image's part", "single layer"}),
+    ("SD3Transformer2DModel", 18, {"image's part"}),
+    ("PixArtTransformer2DModel", 28, {"layer"}),
+    ("DiTTransformer2DModel", 28, {"layer"}),
+])  # fmt: skip
+def test_what_is_a_layer(name, layers, names):
+    model = build({"_class_name": name})
+    assert model.layers == layers
+    assert {block.name for block in model.blocks if block.layer} == names
+
+
 def test_what_is_not_counted_is_refused():
     with pytest.raises(InputError, match=r"AutoencoderKL. is a class of diffusers that is not"):
         build({"_class_name": "AutoencoderKL"})

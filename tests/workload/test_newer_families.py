@@ -287,3 +287,47 @@ def test_minicpm_is_llama_with_a_tied_head():
     layers = 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 160 + 2 * 64) + 64
     assert parameters(made("minicpm", **sizes)) == layers + 100 * 64
     assert parameters(made("minicpm", tie_word_embeddings=False, **sizes)) == layers + 2 * 100 * 64
+
+
+PAIR = ["linear_1", "linear_2"]
+
+
+@pytest.mark.parametrize(("family", "side", "merged", "names"), [
+    # patches a side of the image, and how many of them are one token of the text model
+    ("cohere2_vision", 512 // 16, 2 * 2, PAIR),
+    ("deepseek_vl", 224 // 16, 1, PAIR),
+    ("glm4v", 336 // 14, 2 * 2, ["downsample", "proj", "gate_up_proj", "down_proj"]),
+    ("idefics3", 224 // 32, 2 * 2, ["proj"]),
+    ("internvl", 448 // 14, 2 * 2, PAIR),
+    ("kimi_k25", 32, 2 * 2, ["in_proj", "out_proj"]),
+    ("lfm2_vl", 28, 2 * 2, PAIR),
+    ("llama4", 448 // 14, 2 * 2, ["fc1", "fc2", "linear_1"]),
+    ("llava", 336 // 14, 1, PAIR),
+    ("llava_onevision", 384 // 14, 1, PAIR),
+    ("mistral3", 1540 // 14, 2 * 2, ["merging_layer", *PAIR]),
+    ("paligemma", 224 // 14, 1, ["linear"]),
+    ("qwen2_vl", 448 // 14, 2 * 2, ["merger_1", "merger_2"]),
+    ("qwen3_vl", 448 // 16, 2 * 2, ["merger_1", "merger_2"] * 4),  # and of three layers below
+])  # fmt: skip
+def test_what_the_text_model_sees_of_an_image(family, side, merged, names):
+    model = made(family)
+    lengths = {stream.name: stream.length for stream in model.streams}
+    assert lengths["patches"] == side * side
+    assert lengths["merged"] == side * side // merged
+    (between,) = (block for block in model.blocks if block.name == "projector")
+    assert between.stream == "merged"
+    assert [o.name for o in between.operators if isinstance(o, Linear)] == names
+
+
+@pytest.mark.parametrize(("family", "merged", "names"), [
+    # 30 seconds are 1,500 states of the encoder, of which two (in Voxtral four) are one token
+    ("qwen2_audio", 2, ["linear_1"]),
+    ("audioflamingo3", 2, PAIR),
+    ("voxtral", 4, PAIR),
+])  # fmt: skip
+def test_what_the_text_model_hears(family, merged, names):
+    model = made(family)
+    lengths = {stream.name: stream.length for stream in model.streams}
+    assert (lengths["audio"], lengths["heard"]) == (1500, 1500 // merged)
+    (between,) = (block for block in model.blocks if block.name == "projector")
+    assert [o.name for o in between.operators if isinstance(o, Linear)] == names
