@@ -22,6 +22,7 @@ from costcalc.fleet.freshening import freshen
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import Reach, reach
+from costcalc.fleet.period import month_of
 from costcalc.fleet.sums import NONE
 from costcalc.fleet.tables import imports, sums
 
@@ -132,12 +133,9 @@ class Collector:
 
         if known is None or not self.cluster.fleet.budgets:
             return
-        from datetime import UTC, datetime
-
         from costcalc.decide.clock import zone
 
-        place = zone(self.cluster.fleet.timezone)
-        month = datetime.fromtimestamp(known.until, UTC).astimezone(place).isoformat()[:7]
+        month = month_of(known.until, zone(self.cluster.fleet.timezone))
         found = used(self.ledger, self.cluster, month, known.until, known.first)
         labels = ("account", "of", "length")
         families = {

@@ -49,6 +49,15 @@ def period(text: str, zone: tzinfo = UTC) -> Period:
     return _of(year, 1, 12, text.strip(), zone)
 
 
+def month_of(moment: float, zone: tzinfo) -> str:
+    """The month that a moment (seconds, UTC) is in, by the clock of a zone.
+
+    >>> month_of(1_796_083_200.0, UTC)  # of 1 December 2026, 00:00
+    '2026-12'
+    """
+    return datetime.fromtimestamp(moment, UTC).astimezone(zone).isoformat()[:7]
+
+
 def around(month: str, length: str, zone: tzinfo = UTC) -> Period:
     """The ``month``, ``quarter`` or ``year`` that a month is in.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
+from costcalc.fleet.period import month_of
 from costcalc.fleet.series import Hourly, hourly
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Pricing:
 
     def month(self, second: float) -> str:
         """The month that a moment is in, where the cluster is."""
-        return datetime.fromtimestamp(second, UTC).astimezone(self._zone).isoformat()[:7]
+        return month_of(second, self._zone)
 
     def changes(self, facts: Facts, month: str) -> tuple[tuple[str, object], ...]:
         """The keys of a run file that the cluster says of a job."""
