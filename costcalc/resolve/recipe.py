@@ -52,7 +52,8 @@ def recipe_of(
     except InputError as error:
         raise given.placed(error) from None
     base = training.base_precision
-    if base is None and work.method == "lora" and work.base_precision is not None:
+    adapters = work.method == "lora" or training.lora is not None
+    if base is None and adapters and work.base_precision is not None:
         base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
     share = 1.0
     if work.trainable_parameters is not None and work.parameters:

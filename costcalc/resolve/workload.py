@@ -154,7 +154,8 @@ def _training(
         mean = sample_length(length, most)
         assumed.append(mean)
         fields["sample_tokens"] = mean.value
-    if method == "lora":
+    fields["adapters"] = method == "lora" or training.lora is not None
+    if fields["adapters"]:
         asked = _lora(training.lora or Lora(), known, assumed)
         fields["lora_rank"] = asked.rank or default(
             "lora.rank", 16, why="the cost hardly depends on it"

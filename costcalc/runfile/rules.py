@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from costcalc.runfile.schema import (
+    ADAPTED,
     DATA_ONE_OF,
     MODEL_ONE_OF,
     REINFORCED,
@@ -150,8 +151,9 @@ def _method(part: Part) -> Iterator[Fault]:
             message = "expected one of preset, config, architecture, parameters"
             about = tuple((*teacher, name) for name in MODEL_ONE_OF)
             yield Fault(teacher, message, about=about)
-    if training.lora is not None and training.method != "lora":
-        yield Fault(("training", "lora"), "lora goes with method: lora", about=(method,))
+    if training.lora is not None and training.method not in ADAPTED:
+        message = f"adapters go with method: {', '.join(ADAPTED[:-1])} or {ADAPTED[-1]}"
+        yield Fault(("training", "lora"), message, about=(method,))
 
 
 def _hardware(part: Part) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from costcalc.runfile.calibration import Calibrated
 from costcalc.runfile.section import PRECISIONS, Count, DeviceHours, Precision, Section, Share, key
 from costcalc.runfile.values import Money, choice, expected, money, quantity, text, whole, within
 from costcalc.runfile.workload import (
+    ADAPTED,
     DATA_ONE_OF,
     METHODS,
     MODEL_ONE_OF,
@@ -29,6 +30,7 @@ from costcalc.runfile.workload import (
 )
 
 __all__ = [
+    "ADAPTED",
     "DATA_ONE_OF",
     "METHODS",
     "MODEL_ONE_OF",

@@ -29,6 +29,8 @@ from costcalc.runfile.values import Kind, choice, expected, quantity, text, whol
 
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
 REINFORCED = ("ppo", "grpo")
+#: methods in which a model may learn by its adapters; of PPO's four nobody says which have some
+ADAPTED = ("lora", "distill", "dpo", "grpo")
 HEADS = ("language-model", "classifier", "regression", "tokens", "none")
 OPTIMIZERS = ("adamw", "adamw-8bit", "adafactor", "sgd", "muon")
 BASES = ("nf4", "int8", "bf16", "fp16", "fp32")
@@ -180,7 +182,9 @@ class Training(Section):
     method: Annotated[str, choice(*METHODS, also=words.METHODS)] | None = key(
         "how it is trained; default pretrain, of known weights finetune"
     )
-    lora: Lora | None = key("the adapters of method lora")
+    lora: Lora | None = key(
+        "the adapters that learn: of method lora, and of dpo, grpo and distill where they have some"
+    )
     teacher: Model | None = key("the model that distill learns from, as under model")
     base_precision: Annotated[str, choice(*BASES, also=words.BASES)] | None = key(
         "precision in which frozen weights are kept: nf4 is QLoRA's"

@@ -63,6 +63,7 @@ class WorkloadInput:
     target_length: int | None = None
     packing: Literal["packed", "padded"] = "packed"
     base_precision: str | None = None  # of the checkpoint that is trained on
+    adapters: bool = False  # of lora, and where distill, dpo or grpo train them alone
     lora_rank: int = 16
     lora_targets: tuple[str, ...] = ("all",)
     last_layers: int = 0  # frozen: layers at the end that learn beside the head

@@ -7,23 +7,25 @@ pretrain 3F (less the first operator's input gradient)      everything
 finetune the same                                           everything
 lora     F + backward without weights + 3·adapters          the adapters
 frozen   F + the head's weight gradient (+ last layers)     the head (+ last layers)
-distill  3F + F of the teacher                              the student
-dpo      3F + F of the reference, on chosen and rejected    the policy
+distill  L + F of the teacher                               the student
+dpo      L + F of the reference, on chosen and rejected     the policy
 ppo      F·(generate, reference, reward, value, old         actor and critic
          log-probabilities) + (3F + 3F) an inner epoch
 grpo     F·(generate, reference, old log-probabilities      the policy
-         beyond one inner epoch) + 3F an inner epoch
+         beyond one inner epoch) + L an inner epoch
 ======== ================================================== ==========================
 
-F is the forward pass.  LoRA: Hu et al. 2021 (arXiv:2106.09685); DPO: Rafailov et al. 2023
-(arXiv:2305.18290); PPO on language models: Ouyang et al. 2022 (arXiv:2203.02155); GRPO: Shao et al.
-2024 (arXiv:2402.03300); distillation: Hinton et al. 2015 (arXiv:1503.02531).  Generating with a
-key-value cache multiplies the same matrices as a causal forward pass, but is bound by memory: its
-time is never that of its FLOPs.
+F is the forward pass, L that of what learns and back: 3F, or LoRA's where it is adapters that learn
+(their base without them is then the reference: no model beside it).  LoRA: Hu et al. 2021
+(arXiv:2106.09685); DPO: Rafailov et al. 2023 (arXiv:2305.18290); PPO on language models: Ouyang et
+al. 2022 (arXiv:2203.02155); GRPO: Shao et al. 2024 (arXiv:2402.03300); distillation: Hinton et al.
+2015 (arXiv:1503.02531).  Generating with a key-value cache multiplies the same matrices as a causal
+forward pass, but is bound by memory: its time is never that of its FLOPs.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem, listing, nearest
@@ -189,42 +191,55 @@ def frozen(one: Tally, *, last_layers: int = 0, layers: int = 0) -> Passes:
     return Passes(flops=flops, backward=share, weights=share)
 
 
-def distill(one: Tally, teacher: float) -> Passes:
+def distill(one: Tally, teacher: float, learns: Passes) -> Passes:
     """A student that learns from a teacher's logits; ``teacher``: its forward FLOPs."""
-    return Passes(flops=one.training + teacher, forward=1 + teacher / one.forward)
+    return replace(learns, flops=learns.flops + teacher, forward=1 + teacher / one.forward)
 
 
-def dpo(one: Tally) -> Passes:
-    """One sequence of a pair: policy forward and backward, reference forward."""
-    return Passes(flops=one.training + one.forward, forward=2)
+def dpo(one: Tally, learns: Passes) -> Passes:
+    """One sequence of a pair: policy forward and backward, reference forward.
+
+    ``learns``: :func:`full`, or :func:`lora`, whose base without its adapters is the reference
+    (TRL, DPOTrainer: ``ref_model`` None beside ``peft_config``).
+    """
+    return replace(learns, flops=learns.flops + one.forward, forward=2)
 
 
 def ppo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
     """Actor, critic, reference and reward model of one size: 11 forwards at one inner epoch.
 
     >>> one = Tally(forward=1, attention=0, scan=0, layers=1, head=0, first=0, last=0, tokens=1)
-    >>> ppo(one).flops, grpo(one).flops
+    >>> ppo(one).flops, grpo(one, full(one)).flops
     (11, 5)
     """
     # generate, reward, value, old log-probabilities
-    return _reinforced(one, 4 + reference, 2 * inner_epochs)
+    return _reinforced(one, full(one), 4, 2 * inner_epochs, reference=reference)
 
 
-def grpo(one: Tally, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
+def grpo(one: Tally, learns: Passes, *, inner_epochs: int = 1, reference: bool = True) -> Passes:
     """One policy; old log-probabilities are a pass of their own beyond one inner epoch.
 
-    The reward is taken to be a rule (a verifier), not a model.
+    The reward is taken to be a rule (a verifier), not a model; ``learns`` as of :func:`dpo`.
     """
-    return _reinforced(one, 1 + reference + (inner_epochs > 1), inner_epochs)
+    return _reinforced(one, learns, 1 + (inner_epochs > 1), inner_epochs, reference=reference)
 
 
-def _reinforced(one: Tally, forwards: int, trained: int) -> Passes:
+def _reinforced(
+    one: Tally, learns: Passes, forwards: int, trained: int, *, reference: bool
+) -> Passes:
+    """``forwards``: those of the policy (generating is one), and of models beside it."""
+    adapters = learns.adapters / 3.0  # of a forward pass; the reference has none
     return Passes(
-        flops=forwards * one.forward + trained * one.training,
-        generated=one.forward,
-        forward=forwards - 1 + trained,
+        flops=forwards * (one.forward + adapters)
+        + reference * one.forward
+        + trained * learns.flops,
+        generated=one.forward + adapters,
+        adapters=(forwards - 1) * adapters + trained * learns.adapters,
+        adapted=learns.adapted,
+        adapted_width=learns.adapted_width,
+        forward=forwards + reference - 1 + trained,
         backward=trained,
-        weights=trained,
-        head=2 * trained,
+        weights=trained * learns.weights,
+        head=trained * learns.head,
         updates=trained,
     )

@@ -288,24 +288,35 @@ def _passes(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None,
         case "frozen":
             return _frozen(inputs, model)
         case "distill":
-            return methods.distill(one, _teacher(inputs, one.tokens)), model.parameters, ()
+            learns, own, notes = _learns(inputs, model)
+            return methods.distill(one, _teacher(inputs, one.tokens), learns), own, notes
         case "dpo" | "ppo" | "grpo":
             samples = architecture is not None and architecture.counts != "token"
             if inputs.forward_flops is not None or samples:
                 message = f"{inputs.method} trains language models; got a model counted in samples"
                 raise InputError(Problem(key="training.method", message=message))
-            return _preference(inputs, one), model.parameters, ()
+            learns, own, notes = _learns(inputs, model)
+            return _preference(inputs, one, learns), own, notes
         case other:
             known = "pretrain, finetune, lora, frozen, distill, dpo, ppo, grpo"
             message = f"expected one of {known}; got {other}"
             raise InputError(Problem(key="training.method", message=message))
 
 
-def _preference(inputs: WorkloadInput, one: Tally) -> Passes:
+def _learns(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:
+    """The passes of what learns, all of it or its adapters, as a method of its own."""
+    if inputs.adapters:
+        return _lora(inputs, model)
+    return methods.full(model.one), model.parameters, ()
+
+
+def _preference(inputs: WorkloadInput, one: Tally, learns: Passes) -> Passes:
     if inputs.method == "dpo":
-        return methods.dpo(one)
-    made = methods.ppo if inputs.method == "ppo" else methods.grpo
-    return made(one, inner_epochs=inputs.inner_epochs, reference=inputs.reference)
+        return methods.dpo(one, learns)
+    inner, reference = inputs.inner_epochs, inputs.reference
+    if inputs.method == "ppo":
+        return methods.ppo(one, inner_epochs=inner, reference=reference)
+    return methods.grpo(one, learns, inner_epochs=inner, reference=reference)
 
 
 def _lora(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:

@@ -103,7 +103,10 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
             "utilization_basis: "
             "{peak: bf16} or {peak: fp8}",
         ),
-        ({"training": {"lora": {"rank": 8}}}, "training.lora: lora goes with method: lora"),
+        (
+            {"training": {"lora": {"rank": 8}}},
+            "training.lora: adapters go with method: lora, distill, dpo or grpo",
+        ),
         (
             {"training": {"method": "distill"}},
             "distill needs training.teacher: the model that teaches",

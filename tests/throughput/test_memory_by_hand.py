@@ -235,6 +235,14 @@ def test_a_quantised_matrix_keeps_its_input() -> None:
     assert shares == pytest.approx([1.0, 1.2, 1.3])
 
 
+def test_adapters_need_no_reference_beside_their_base() -> None:
+    lora = {"method": "lora", "trainable_share": 0.01}
+    for method in ("dpo", "grpo"):
+        held = [at(level, **(lora | {"method": method})) for level in LEVELS]
+        alone = [at(level, **lora) for level in LEVELS]
+        assert [float(one.weights) for one in held] == [float(one.weights) for one in alone]
+
+
 @pytest.mark.parametrize(
     ("method", "copies", "models"),
     [

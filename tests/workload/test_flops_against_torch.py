@@ -201,4 +201,4 @@ def test_distillation():
     )
     alone = measured(module(SMALL), {"input_ids": tokens()})
     logits = count(module(teacher), {"input_ids": tokens()}).forward_flops
-    assert methods.distill(small, large.forward).flops == alone + logits
+    assert methods.distill(small, large.forward, methods.full(small)).flops == alone + logits

@@ -20,15 +20,15 @@ FULL = 3 * 100 - 3  # no input gradient of the first operator
     (methods.frozen(ONE), 100 + 20, 0, 0),
     (methods.frozen(ONE, last_layers=1, layers=4), 100 + 2 * 80 / 4 + 2 * 20, 1 / 4, 0),
     (methods.frozen(ONE, last_layers=9, layers=4), 100 + 2 * 80 + 2 * 20, 1, 0),
-    (methods.distill(ONE, 50), FULL + 50, 1, 0),
-    (methods.dpo(ONE), FULL + 100, 1, 0),
+    (methods.distill(ONE, 50, methods.full(ONE)), FULL + 50, 1, 0),
+    (methods.dpo(ONE, methods.full(ONE)), FULL + 100, 1, 0),
     # generate, reference, reward, value, old log-probabilities; actor and critic
     (methods.ppo(ONE), 5 * 100 + 2 * FULL, 2, 100),
     (methods.ppo(ONE, reference=False), 4 * 100 + 2 * FULL, 2, 100),
     (methods.ppo(ONE, inner_epochs=3), 5 * 100 + 2 * 3 * FULL, 6, 100),
-    (methods.grpo(ONE), 2 * 100 + FULL, 1, 100),
-    (methods.grpo(ONE, reference=False), 100 + FULL, 1, 100),
-    (methods.grpo(ONE, inner_epochs=2), 3 * 100 + 2 * FULL, 2, 100),
+    (methods.grpo(ONE, methods.full(ONE)), 2 * 100 + FULL, 1, 100),
+    (methods.grpo(ONE, methods.full(ONE), reference=False), 100 + FULL, 1, 100),
+    (methods.grpo(ONE, methods.full(ONE), inner_epochs=2), 3 * 100 + 2 * FULL, 2, 100),
 ])  # fmt: skip
 def test_passes(passes, flops, backward, generated):
     assert (passes.flops, passes.backward, passes.generated) == (flops, backward, generated)
@@ -36,6 +36,29 @@ def test_passes(passes, flops, backward, generated):
     assert (share.none, share.selective, share.full) == (
         0, backward * 10 / flops, backward * 80 / flops,
     )  # fmt: skip
+
+
+#: LoRA on ONE: forward, input gradients (111), and adapters of 30, 10 of them forward
+ADAPTERS = methods.Passes(flops=211 + 30, adapters=30, weights=0, head=1, adapted=5,
+                          adapted_width=7)  # fmt: skip
+
+
+@pytest.mark.parametrize(("passes", "flops", "forward", "adapters", "generated", "trained"), [
+    # the base without its adapters is the reference: 100
+    (methods.dpo(ONE, ADAPTERS), 241 + 100, 2, 30, 0, 1),
+    (methods.distill(ONE, 50, ADAPTERS), 241 + 50, 1.5, 30, 0, 1),
+    # generating goes through the adapters, 100 + 10; the reference does not
+    (methods.grpo(ONE, ADAPTERS), 110 + 100 + 241, 2, 30, 110, 1),
+    (methods.grpo(ONE, ADAPTERS, reference=False), 110 + 241, 1, 30, 110, 1),
+    # two epochs: old log-probabilities once, 110, and what learns twice
+    (methods.grpo(ONE, ADAPTERS, inner_epochs=2), 2 * 110 + 100 + 2 * 241, 4, 10 + 60, 110, 2),
+])  # fmt: skip
+def test_adapters_that_learn_by_other_methods(passes, flops, forward, adapters, generated, trained):
+    assert (passes.flops, passes.forward, passes.adapters) == (flops, forward, adapters)
+    assert (passes.generated, passes.backward) == (generated, trained)
+    # no gradients of weights, and of the head's input alone
+    assert (passes.weights, passes.head) == (0, trained)
+    assert (passes.adapted, passes.adapted_width) == (5, 7)
 
 
 def test_nothing_computed_is_nothing_recomputed():

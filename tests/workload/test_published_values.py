@@ -275,12 +275,13 @@ def test_grpo_of_llama_3_8b():
     one = tally(model("llama-3-8b"), sequence_length=1536)
     assert one.forward == 2 * 7_504_658_432 * 1536 + 2 * 32 * 32 * 128 * 1536**2
     assert one.forward == pytest.approx(2.3673e13, rel=5e-5)
-    assert methods.grpo(one).flops == 5 * one.forward == pytest.approx(1.1836e14, rel=5e-5)
-    assert methods.grpo(one, reference=False).flops == 4 * one.forward
-    assert methods.grpo(one, inner_epochs=2).flops == (1 + 1 + 1 + 6) * one.forward
+    whole = methods.full(one)
+    assert methods.grpo(one, whole).flops == 5 * one.forward == pytest.approx(1.1836e14, rel=5e-5)
+    assert methods.grpo(one, whole, reference=False).flops == 4 * one.forward
+    assert methods.grpo(one, whole, inner_epochs=2).flops == (1 + 1 + 1 + 6) * one.forward
 
 
 def test_ppo_takes_eleven_forwards_and_dpo_four():
     one = tally(model("llama-3-8b"), sequence_length=1536)
     assert methods.ppo(one).flops == 11 * one.forward
-    assert methods.dpo(one).flops == 4 * one.forward
+    assert methods.dpo(one, methods.full(one)).flops == 4 * one.forward

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from costcalc.runfile.configs import hugging_face, taken
 from costcalc.runfile.configs.taken import Config
+from costcalc.runfile.workload import ADAPTED
 
 NAME = "Axolotl"
 _METHODS = {"dpo": "dpo", "ipo": "dpo", "kto": "", "orpo": "", "grpo": "grpo", "simpo": ""}
@@ -57,19 +58,16 @@ def _method(config: Config) -> None:
         method = said
     elif rl:
         method = _METHODS.get(rl, "")
-        if not method or adapter:
-            what = f"adapters under {rl} are" if method else f"{rl} is"
-            message = f"{what} not counted: say training.method under costcalc"
+        if not method:
+            message = f"{rl} is not counted: say training.method under costcalc"
             raise config.wrong("rl", message)
-    elif adapter in ("lora", "qlora"):
-        method = "lora"
-    elif adapter:
+    else:
+        method = "lora" if adapter else "finetune"
+    if config.said_method() is None and adapter not in ("", "lora", "qlora"):
         message = f'expected lora or qlora; got "{adapter}": say training.method under costcalc'
         raise config.wrong("adapter", message)
-    else:
-        method = "finetune"
     config.put("training.method", method, "rl", "adapter")
-    if method == "lora":
+    if method == "lora" or (adapter and method in ADAPTED):
         linear = config.is_on("lora_target_linear")
         modules = config.get("lora_target_modules")
         taken.targets(config, modules or ("all" if linear else None), "lora_target_modules")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from costcalc.runfile import words
 from costcalc.runfile.configs import taken
 from costcalc.runfile.configs.taken import Config
+from costcalc.runfile.workload import ADAPTED
 
 NAME = "Hugging Face"
 _LENGTHS = ("max_length", "max_seq_length", "block_size")
@@ -79,20 +80,15 @@ def _method(config: Config) -> str:
     adapted = config.is_on("use_peft")
     if (said := config.said_method()) is not None:
         method = said
-        adapted = method == "lora"
-    elif adapted and method:
-        raise config.wrong(
-            "use_peft",
-            f"adapters under {method} (its {named}) are not counted: say training.method under "
-            f"costcalc, lora or {method}",
-        )
+        adapted = method == "lora" or (adapted and method in ADAPTED)
     if adapted:
-        config.put("training.method", "lora", "use_peft")
+        method = method or "lora"
+        config.put("training.method", method, named, "use_peft")
         rank = config.has("lora_r")
         taken.targets(config, config.get("lora_target_modules"), "lora_target_modules")
         if not rank:
             config.run["training"].setdefault("lora", {"rank": 16})
         taken.base_precision(config)
-        return "lora"
+        return method
     config.put("training.method", method or "finetune", named)
     return method

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from costcalc.runfile.configs import hugging_face, taken
 from costcalc.runfile.configs.taken import Config
+from costcalc.runfile.workload import ADAPTED
 
 NAME = "LLaMA-Factory"
 _STAGES = {"pt": "pretrain", "sft": "finetune", "dpo": "dpo", "ppo": "ppo"}
@@ -63,13 +64,14 @@ def _method(config: Config) -> None:
         named, value = ("stage", stage) if stage not in _STAGES else ("finetuning_type", kind)
         message = f"{value} is not counted: say training.method under costcalc"
         raise config.wrong(named, message)
-    elif kind == "lora" and _STAGES[stage] in ("dpo", "ppo"):
+    elif kind == "lora" and _STAGES[stage] == "ppo":
         message = f"adapters under {stage} are not counted: say training.method under costcalc"
         raise config.wrong("stage", message)
     else:
-        method = "lora" if kind == "lora" else _STAGES[stage]
+        tuned = _STAGES[stage] not in ADAPTED
+        method = "lora" if kind == "lora" and tuned else _STAGES[stage]
     config.put("training.method", method, "finetuning_type", "stage")
-    if method == "lora":
+    if method == "lora" or (method in ADAPTED and kind == "lora"):
         ranked = config.has("lora_rank")
         taken.targets(config, config.get("lora_target") or "all", "lora_target")
         if not ranked:
