@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+RT_DETR_18: dict[str, Any] = {
+    "backbone_config": {
+        "model_type": "rt_detr_resnet",
+        "layer_type": "basic",
+        "depths": [2, 2, 2, 2],
+        "hidden_sizes": [64, 128, 256, 512],
+        "out_indices": [2, 3, 4],
+    },
+    "encoder_in_channels": [128, 256, 512],
+    "hidden_expansion": 0.5,
+    "decoder_layers": 3,
+    "num_labels": 80,
+}
+
 VARIED: list[tuple[str, str, dict[str, Any], int]] = [
     (
         "gemma4_text",
@@ -820,4 +834,76 @@ VARIED: list[tuple[str, str, dict[str, Any], int]] = [
     ),
     ("swinv2", "Swinv2Model", {}, 27_578_154),
     ("xmod", "XmodForMaskedLM", {"languages": ["a", "b"]}, 123_697_722),
+    (
+        "doge",
+        "DogeForCausalLM",
+        {
+            "is_moe": True,
+            "num_experts": 100,
+            "num_experts_per_tok": 4,
+            "num_key_value_heads": 2,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "tie_word_embeddings": True,
+        },
+        326_378_624,
+    ),
+    ("longcat_flash", "LongcatFlashForCausalLM", {"zero_expert_num": 0}, 560_620_918_784),
+    (
+        "longcat_flash",
+        "LongcatFlashForCausalLM",
+        {
+            "zero_expert_num": 0,
+            "num_layers": 3,
+            "attention_bias": True,
+            "n_routed_experts": 16,
+            "moe_topk": 2,
+            "hidden_size": 512,
+        },
+        593_749_888,
+    ),
+    (
+        "vjepa2",
+        "VJEPA2ForVideoClassification",
+        {
+            "hidden_size": 64,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 2,
+            "mlp_ratio": 3,
+            "qkv_bias": False,
+            "pred_mlp_ratio": 2,
+            "num_pooler_layers": 1,
+        },
+        14_524_418,
+    ),
+    ("rt_detr", "RTDetrForObjectDetection", RT_DETR_18, 20_174_608),
+    (
+        "rt_detr_v2",
+        "RTDetrV2ForObjectDetection",
+        {
+            **RT_DETR_18,
+            "num_denoising": 0,
+            "learn_initial_query": True,
+            "freeze_backbone_batch_norms": False,
+        },
+        20_240_528,
+    ),
+    (
+        "pi0",
+        "PI0ForConditionalGeneration",
+        {
+            "max_action_dim": 24,
+            "chunk_size": 10,
+            "dit_config": {
+                "model_type": "gemma",
+                "hidden_size": 64,
+                "num_hidden_layers": 18,
+                "intermediate_size": 96,
+                "num_attention_heads": 8,
+                "num_key_value_heads": 1,
+                "head_dim": 256,
+            },
+        },
+        2_945_453_384,
+    ),
 ]

@@ -14,7 +14,7 @@ from functools import partial
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.workload.architecture import Architecture
-from costcalc.workload.families.clips import spectrum, video, vivit
+from costcalc.workload.families.clips import spectrum, video, vivit, vjepa2
 from costcalc.workload.families.decoder import decoder
 from costcalc.workload.families.detection import detr, sam, sam_encoder
 from costcalc.workload.families.diffusers import DIFFUSERS
@@ -34,6 +34,8 @@ from costcalc.workload.families.heads import (
 from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.mllama import mllama
 from costcalc.workload.families.moonshine import moonshine
+from costcalc.workload.families.pi0 import pi0
+from costcalc.workload.families.rt_detr import rt_detr
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
 from costcalc.workload.families.speech import parakeet, w2v_bert, wav2vec2
 from costcalc.workload.families.stages import convnext, segformer, swin
@@ -90,6 +92,7 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "audio-spectrogram-transformer": spectrum,
     "videomae": video,
     "vivit": vivit,
+    "vjepa2": vjepa2,
     "vit_mae": partial(masked_autoencoder, d=VITS["vit"]),
     "deepseek_v4": deepseek_v4,
     "gemma3n_text": gemma3n,
@@ -99,6 +102,9 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "rwkv": rwkv,
     "zamba2": zamba2,
     "detr": detr,
+    "pi0": pi0,
+    "rt_detr": partial(rt_detr, name="rt_detr"),
+    "rt_detr_v2": partial(rt_detr, name="rt_detr_v2"),
     "sam": sam,
     "sam_vision_model": sam_encoder,
     "resnet": resnet,
@@ -156,7 +162,9 @@ ALIASES: dict[str, str] = {
     "gemma4": "gemma4_text",
     "gemma4_unified": "gemma4_unified_text",
     "gpt-sw3": "gpt2",
+    "bailing_moe_v2": "bailing_moe",
     "kimi_k2": "deepseek_v3",
+    "mimo": "qwen2",
     "minimax_m1": "minimax",
     "new": "gte",
     "minimax_text_01": "minimax",
@@ -192,7 +200,8 @@ TOPS: dict[str, Tops] = {
     **dict.fromkeys((*SEQ2SEQ, "t5", "mt5", "umt5", "longt5", "whisper"), DENSE),
     **dict.fromkeys((*VITS, *CLIPS, "resnet", "vit_mae", *STAGES), IMAGE),
     "segformer": replace(IMAGE, own=("classifier", "segmentation")),
-    "detr": Tops(own=("detection",)),
+    **dict.fromkeys(("detr", "rt_detr", "rt_detr_v2"), Tops(own=("detection",))),
+    "vjepa2": Tops(own=("none", "classifier")),
     **dict.fromkeys(("sam", "sam_vision_model"), Tops(own=("none", "masks"))),
     **dict.fromkeys(TRANSDUCERS, Tops(own=("transducer",))),
     "eurobert": DENSE,

@@ -143,6 +143,7 @@ class Decoder(Sizes):
     shape: Callable[[Fields, Decoder], Shape] = shape
     mixers: Callable[[Fields, Decoder, Shape], Sequence[Mixer]] = grouped_query
     finish: Callable[[Fields, Shape, Architecture], Architecture] | None = None  # other ends
+    predicts: Callable[[Fields, Decoder, Shape], Operators] | None = None  # None: the last layer
 
 
 def flag(c: Fields, asked: Flag) -> bool:
@@ -195,24 +196,25 @@ def decoder(c: Fields, name: str, d: Decoder) -> Architecture:
         experts_per_token=routed.chosen,
         ffn=routed.ffn if any(routed.sparse) else s.ffn,
     )
-    made = replace(made, further=_further(c, s, layers))
+    made = replace(made, further=_further(c, d, s, layers))
     return d.finish(c, s, made) if d.finish else made
 
 
 FURTHER = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
-def _further(c: Fields, s: Shape, layers: Sequence[Mixer]) -> tuple[Block, ...]:
+def _further(c: Fields, d: Decoder, s: Shape, layers: Sequence[Mixer]) -> tuple[Block, ...]:
     """Layers that predict further tokens (DeepSeek V3, arXiv:2412.19437, section 2.2).
 
-    Each is one more layer of the last kind behind a projection of two states, with three norms; the
-    embedding and the head are the model's own.
+    Each is one more layer, of the last kind unless ``predicts`` makes another, behind a projection
+    of two states, with three norms; the embedding and the head are the model's own.
     """
     number = c.integer(FURTHER[0], 0, *FURTHER[1:], low=0)
     if not number:
         return ()
     both = linear(2 * s.hidden, s.hidden, "mlp", "eh_proj")
-    layer = (*layers[-1][1], both, *weights(3 * s.hidden))
+    own = d.predicts(c, d, s) if d.predicts else layers[-1][1]
+    layer = (*own, both, *weights(3 * s.hidden))
     head = output_head(replace(s, tied=True))
     return (
         Block(name="prediction layer", operators=layer, repeat=number),

@@ -46,6 +46,7 @@ from costcalc.workload.families.recurrent import (
     short_convolution,
     state_spaces,
 )
+from costcalc.workload.families.sublayers import plamo, plamo_shape
 
 DELTA = hybrid(but_each(4), linear_attention=delta_net, full_attention=full_attention)
 CONVOLVED = hybrid(
@@ -104,6 +105,12 @@ HYBRIDS: dict[str, Decoder] = {
         kv_heads=8, ffn=14336, vocabulary=65536,
         mixers=hybrid(by_period, linear_attention=jamba_mixer, full_attention=full_attention),
         mixture=Mixture(number=16, chosen=2, sparse=jamba_experts),
+    ),
+    # PLaMo 2 (arXiv:2509.04897): Mamba and windowed attention in turn, by its own code
+    "plamo2": Decoder(
+        hidden=4096, layers=32, heads=32, kv_heads=4, ffn=13312, vocabulary=32000, tied=True,
+        names=("qkv_proj", "o_proj"), mlp_names=("gate_up_proj", "down_proj"), norms=4,
+        own_weights=all_heads, shape=plamo_shape, mixers=plamo,
     ),
     # MiniMax-Text-01 and M1: lightning attention
     "minimax": Decoder(

@@ -19,6 +19,7 @@ from costcalc.workload.families.experts import (
 )
 from costcalc.workload.families.patterns import (
     BIAS,
+    FUSED,
     MLP_BIAS,
     after,
     all_heads,
@@ -36,6 +37,17 @@ from costcalc.workload.families.patterns import (
     qwen_windows,
     sinks,
     switched,
+)
+from costcalc.workload.families.sublayers import (
+    ling_shape,
+    longcat,
+    longcat_ends,
+    longcat_prediction,
+    longcat_shape,
+    step,
+    step_prediction,
+    step_shape,
+    step_sparse,
 )
 
 V3 = Latent()
@@ -241,5 +253,24 @@ MIXTURES: dict[str, Decoder] = {
     "sarvam_mla": Decoder(
         heads=64, ffn=16384, vocabulary=262144, bias=BIAS, shape=SARVAM.shape, mixers=SARVAM.mixers,
         mixture=Mixture(number=128, chosen=8, ffn=2048, shared=1, sparse=after(1)),
+    ),
+    # Ling and Ring (arXiv:2503.05139), by their own code, with Ling 2.0's norms where it says them
+    "bailing_moe": Decoder(
+        hidden=1024, layers=24, heads=16, ffn=None, vocabulary=30592, names=FUSED,
+        bias=("use_qkv_bias", False), out_bias=("use_bias", True), own_weights=each_head,
+        own_weights_if=("use_qk_norm", False), shape=ling_shape,
+        mixture=Mixture(number=16, chosen=2, ffn=1408, shared_ffn=0, sparse=after(0)),
+    ),
+    # LongCat-Flash (arXiv:2509.01322): two sublayers, and experts beside them, some of which idle
+    "longcat_flash": Decoder(
+        hidden=6144, layers=28, heads=64, ffn=12288, vocabulary=131072, bias=BIAS, norms=4,
+        shape=longcat_shape, mixers=longcat, finish=longcat_ends, predicts=longcat_prediction,
+    ),
+    # Step 3.5 and 3.7 Flash: a gate a head, more heads within windows
+    "step3p5": Decoder(
+        layers=45, heads=64, kv_heads=8, head_dim=128, ffn=11264, vocabulary=128815, bias=BIAS,
+        mlp_bias=MLP_BIAS, own_weights=each_head, shape=step_shape, mixers=step,
+        predicts=step_prediction,
+        mixture=Mixture(number=288, chosen=8, ffn=1280, shared_ffn=1280, sparse=step_sparse),
     ),
 }  # fmt: skip

@@ -39,6 +39,7 @@ from costcalc.workload.families.patterns import (
     smollm3_windows,
     vectors,
 )
+from costcalc.workload.families.sublayers import doge
 
 LLAMA = Decoder(bias=BIAS, mlp_bias=MLP_BIAS)
 TWO = ("up_proj", "down_proj")  # no gate
@@ -334,6 +335,11 @@ DECODERS: dict[str, Decoder] = {
         hidden=1280, layers=48, heads=16, ffn=8192, ffn_keys=("dff",), vocabulary=246534, tied=True,
         grouped=False, bias=True, mlp_bias=True, gated=False, norm=2, head_bias=True,
         names=("Wq", "Wk", "Wv", "dense"), mlp_names=("0", "2"),
+    ),
+    # Doge (arXiv:2412.11834): a learned mask, each residual with a scale, experts of one neuron
+    "doge": Decoder(
+        hidden=1024, heads=8, ffn=2048, vocabulary=32768, bias=BIAS, mlp_bias=MLP_BIAS, norms=4,
+        own_weights=each_head, mixers=doge,
     ),
     **MIXTURES,
     **HYBRIDS,

@@ -75,9 +75,13 @@ def resnet(c: Fields) -> Architecture:
 
 
 def residual_stages(
-    c: Fields, image: tuple[int, int], *, norms: bool = True
+    c: Fields, image: tuple[int, int], *, norms: bool = True, deep: bool = False
 ) -> tuple[list[Block], int, tuple[int, int]]:
-    """The stages of a ResNet, the width that they end in and the grid; ``norms``: which learn."""
+    """The stages of a ResNet, the width that they end in and the grid; ``norms``: which learn.
+
+    ``deep``: the form D of RT-DETR's, whose stem is three convolutions of 3 x 3, and whose basic
+    stages all begin with a projection.
+    """
     depths = c.integers("depths") or [3, 4, 6, 3]
     widths = c.integers("hidden_sizes") or [256, 512, 1024, 2048]
     if len(depths) != len(widths) or min(depths + widths, default=0) < 1:
@@ -93,12 +97,19 @@ def residual_stages(
         return tuple(o for o in operators if norms or not isinstance(o, Weights))
 
     side = _half(image)
-    blocks = [beside("stem", learnt(_convolution(channels, width, 7, side, first=True)), "image")]
+    steps = [(channels, width, 7)]
+    if deep:
+        half = max(1, width // 2)
+        steps = [(channels, half, 3), (half, half, 3), (half, width, 3)]
+    stem = [o for i, step in enumerate(steps) for o in _convolution(*step, side, first=not i)]
+    blocks = [beside("stem", learnt(stem), "image")]
     side = _half(side)  # the max-pool
     for stage, (depth, out) in enumerate(zip(depths, widths, strict=True)):
         for index in range(depth):
             stride = 2 if stage and not index else 1
-            operators = learnt(_residual(width, out, side, stride, bottleneck=bottleneck))
+            whole = deep and not bottleneck and not index
+            residual = _residual(width, out, side, stride, bottleneck=bottleneck, projected=whole)
+            operators = learnt(residual)
             blocks.append(alike(f"stage {stage + 1}", operators, "image"))
             side, width = side if stride == 1 else _half(side), out
     return blocks, width, side
@@ -119,10 +130,16 @@ def _convolution(
 
 
 def _residual(
-    c_in: int, c_out: int, side: tuple[int, int], stride: int, *, bottleneck: bool
+    c_in: int,
+    c_out: int,
+    side: tuple[int, int],
+    stride: int,
+    *,
+    bottleneck: bool,
+    projected: bool = False,
 ) -> Iterator[Operator]:
     out = side if stride == 1 else _half(side)
-    if c_in != c_out or stride != 1:
+    if c_in != c_out or stride != 1 or projected:
         yield from _convolution(c_in, c_out, 1, out)
     if bottleneck:
         middle = c_out // 4
