@@ -24,7 +24,7 @@ TUNED = {
     "distill": Usual(128, "Taori et al. 2023 (Stanford Alpaca): batch of 128"),
     "frozen": Usual(32, "Devlin et al. 2018 (BERT, arXiv 1810.04805), A.3: 16 or 32"),
     "lora": Usual(16, "Dettmers et al. 2023 (QLoRA, arXiv 2305.14314), table 9: 16"),
-    "dpo": Usual(64, "Rafailov et al. 2023 (DPO, arXiv 2305.18290), appendix B: 64"),
+    "dpo": Usual(128, "Rafailov et al. 2023 (DPO, arXiv 2305.18290), appendix B: 64 pairs"),
     "ppo": Usual(64, "Ouyang et al. 2022 (InstructGPT, arXiv 2203.02155), C.4: minibatches of 64"),
     "grpo": Usual(1024, "Shao et al. 2024 (DeepSeekMath, arXiv 2402.03300), 4.2: batch of 1024"),
 }

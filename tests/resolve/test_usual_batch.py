@@ -55,7 +55,7 @@ def batch(*words: Any, **more: Any) -> tuple[float, str, str]:
         ("llama-3-8b", "lora", 8, 16, "QLoRA"),
         ("llama-3-8b", "lora", 32, 32, "QLoRA"),  # a sequence a device at least
         ("llama-3-8b", "lora", 3, 18, "QLoRA"),  # as many on every device
-        ("llama-3-8b", "dpo", 8, 64, "DPO"),
+        ("llama-3-8b", "dpo", 8, 2 * 64, "DPO"),
         ("bert-base", "finetune", 8, 32, "BERT"),
     ],
 )

@@ -116,6 +116,25 @@ def test_adapters_under_dpo(tmp_path: Path) -> None:
     assert "beta" in unread
 
 
+def test_a_batch_of_dpo_is_of_pairs(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "model_name_or_path: Qwen/Qwen2.5-7B-Instruct\nbeta: 0.1\nmax_length: 1024\n"
+        "max_steps: 1000\nper_device_train_batch_size: 4\ngradient_accumulation_steps: 2\n"
+        "costcalc: {hardware: {accelerator: h100, count: 8}}\n"
+    )
+    data, _ = read(tmp_path / "a.yaml")
+    # four pairs are eight sequences; two of such on each of eight devices
+    assert data["training"]["micro_batch"] == 2 * 4
+    assert data["training"]["global_batch"] == 2 * 4 * 2 * 8
+    tokens = 1000 * 2 * 4 * 2 * 8 * 1024
+    ours, told = (
+        costcalc.estimate(tmp_path / "a.yaml", changes=changes, ranges=False)
+        for changes in ({}, {"training.steps": None, "training.tokens": tokens})
+    )
+    flops = [one.results["training_compute"].value for one in (ours, told)]
+    assert flops[0] == pytest.approx(flops[1])
+
+
 def test_what_the_block_says_wins(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     text = (CONFIGS / "axolotl-fft.yaml").read_text()

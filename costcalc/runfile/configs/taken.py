@@ -114,11 +114,14 @@ class Config:
     def batch(self, micro: int, accumulated: int, name: str, *, model: int = 1) -> None:
         """``training.micro_batch`` and ``global_batch`` of a batch that is told a device.
 
-        ``model``: devices that share one sequence (tensor × pipeline × context).
+        ``model``: devices that share one sequence (tensor × pipeline × context).  DPO's batches are
+        of pairs, each two sequences (TRL, DPOTrainer: chosen and rejected are one forward pass).
 
         Raises:
             InputError: the batch of all devices needs their number, which nothing says.
         """
+        method = self.said_method() or self.run.get("training", {}).get("method")
+        micro *= 2 if method == "dpo" else 1
         self.put("training.micro_batch", micro, name)
         if self.says("training", "global_batch"):
             return
