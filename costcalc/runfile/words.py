@@ -153,6 +153,15 @@ METHODS = {
     "pre-training": "pretrain",
     "pt": "pretrain",
     "rlhf": "ppo",
+    **dict.fromkeys(("rloo", "gspo", "dapo", "rlvr"), "grpo"),
+    **dict.fromkeys(
+        ("orpo", "simpo", "cpo"), "finetune (without a reference; a pair is two samples)"
+    ),
+    "ipo": "dpo",
+    "kto": "dpo, with half as many samples (an example is one sequence, not a pair)",
+    **dict.fromkeys(("dora", "rslora", "pissa"), "lora"),
+    **dict.fromkeys(("galore", "lomo", "badam"), "finetune"),
+    "gkd": "distill",
     "distillation": "distill",
     "linear-probe": "frozen",
     "feature-extraction": "frozen",
