@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from costcalc.cli import run
+from costcalc.report.importing import SOURCES
+from costcalc.report.renderings import FORMATS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -125,6 +127,12 @@ def test_keys_and_names_of_the_reference_are_all_there() -> None:
     assert all(f"## costcalc.{name}\n" in python for name in names if name != "__version__")
     told = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
     assert all(f"## costcalc {word}\n" in told for word in COMMANDS)
+
+
+def test_every_import_and_rendering_is_told_of() -> None:
+    told = (DOCS / "report.md").read_text(encoding="utf-8")
+    assert [name for name in SOURCES if f"`costcalc report import {name} " not in told] == []
+    assert [name for name in FORMATS if f"--format {name}" not in told] == []
 
 
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
