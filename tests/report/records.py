@@ -28,7 +28,7 @@ country_name,country_iso_code,region,codecarbon_version,cpu_model,gpu_count,gpu_
 2026-05-02T12:00:00,p,r2,3600,0,0,0,0,0,France,FRA,idf,3.0.4,EPYC,4,4 x NVIDIA A100-SXM4-80GB,1.2
 2026-05-03T12:00:00,p,r3,3600,0.028,0.5,0.4,0,0.1,France,FRA,idf,3.0.4,EPYC,,,1.2
 """
-#: two boards at 300 W for an hour, of which ten minutes lack
+#: two boards at 300 W for an hour, of which eleven minutes lack
 _MINUTES = [*range(31), *range(41, 61)]
 SMI = "timestamp, index, name, power.draw [W]\n" + "".join(
     f"2026/11/27 1{minute // 60}:{minute % 60:02}:00.000, {board}, NVIDIA A100-SXM4-80GB, 300 W\n"
