@@ -115,7 +115,7 @@ def _expected(part: AnyPart, report: Report) -> Iterator[tuple[str, float, float
         if value is not None
     }
     told = {name for name, f in _of(part).items() if f.get("basis") in ("measured", "given")}
-    over = report["run"].get("measured") if report.get("run") else None
+    over = (part.get("run") or report.get("run") or {}).get("measured")
     if isinstance(over, Mapping):  # handed over: it stands for itself, be a part of it modelled
         told.update(over)
     values = {**inputs, **stated}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -78,13 +78,21 @@ def _merged_again(report: Report, parts: list[Report]) -> Report:
     named = [(str(part.get("name")), cast("Mapping[str, object]", part)) for part in parts]
     made = merge(named, name=str(report.get("name")), ranks="each")
     left_out = (report.get("details") or {}).get("left_out")
-    if isinstance(left_out, list) and left_out and all(map(_is_of_ranks, left_out)):
+    kept = {run["id"] for run in made.get("runs") or ()}
+    if isinstance(left_out, list) and left_out and all(_is_of_ranks(x, kept) for x in left_out):
         made["details"]["left_out"] = left_out  # which ranks these were nothing kept can tell
     return made
 
 
-def _is_of_ranks(note: object) -> bool:
-    return isinstance(note, str) and note.startswith(f"{LEFT_OUT}: ")
+_RANK = re.compile(r"(run-[0-9a-f]{12}\S*) as (run-[0-9a-f]{12}\S*) of ")
+
+
+def _is_of_ranks(note: object, kept: Collection[str]) -> bool:
+    """Whether a note is of runs that were left out for others, which are there."""
+    if not isinstance(note, str) or not note.startswith(f"{LEFT_OUT}: "):
+        return False
+    pairs = _RANK.findall(note)
+    return bool(pairs) and all(out not in kept and own in kept for out, own in pairs)
 
 
 def _held(report: Mapping[str, object] | Report) -> dict[str, object]:

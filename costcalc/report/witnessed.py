@@ -20,6 +20,7 @@ from costcalc.report.tools import (
     BOARDS,
     BOARDS_ONLY,
     BOUNDARIES,
+    COVERED,
     LEDGERS,
     LOWER_BOUND,
     OWN_FACTOR,
@@ -177,8 +178,19 @@ def discrepancies(report: Report) -> Iterator[str]:
         yield from _of_the_tool(report, section(details, "imported").get("warnings"))
         yield from _of_runs(report, _TOLD if report["run"] else _ROW, all_keys=not report["run"])
         yield from _members(report)
-        if report["run"] and not isinstance(report["run"].get("name"), str):
-            yield "run.name: missing; a tool's run has one"
+        if report["run"]:
+            yield from _run_of_a_tool(report["run"])
+        for index, run in enumerate(report.get("runs") or ()):
+            if run["role"] not in ("unknown", "failed"):
+                yield f"runs[{index}].role: {text(run['role'])}; no tool records for what a run was"
+
+
+def _run_of_a_tool(run: Mapping[str, object]) -> Iterator[str]:
+    """A run that a tool recorded says what was: of an estimate it recorded nothing."""
+    if not isinstance(run.get("name"), str):
+        yield "run.name: missing; a tool's run has one"
+    if not section(run, "measured"):
+        yield "run.measured: missing; a tool's run says what it recorded"
 
 
 def free(report: Report) -> Iterator[str]:
@@ -207,8 +219,8 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
     """A tool's energy covers what that tool meters; it records what it does, and is warned of."""
     told = section(report, "details", "imported")
     name, what = str(told.get("name")), BOUNDARIES.get(str(told.get("name")))
-    if name in LEDGERS.values() and not covered(str(told.get("what"))):
-        yield f"details.imported.what: {text(told.get('what'))}; a ledger says which meter it is"
+    if name in LEDGERS.values():
+        yield from _of_a_ledger(report, str(told.get("what")))
     if what is not None and str(told.get("what")).removesuffix(TIMES_ITS_PUE) != what:
         yield f"details.imported.what: {text(told.get('what'))}; {name} meters {what}"
     for index, run in enumerate(report.get("runs") or ()):
@@ -225,6 +237,17 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
         yield f"warnings: lack that the {OWN_FACTOR}"
     if any(row.get("state") == RUNNING for row in rows) and STILL_RUN not in notes:
         yield f"warnings: lack that {STILL_RUN}"
+
+
+def _of_a_ledger(report: Report, what: str) -> Iterator[str]:
+    """What a ledger says of its meter goes with what it says was metered."""
+    if not covered(what):
+        yield f"details.imported.what: {text(what)}; a ledger says which meter it is"
+    nodes = what.startswith(COVERED["node"].partition("{")[0])
+    metered = section(report["run"], "measured").get("energy_it") is not None
+    if not report["run"] or nodes is not metered:
+        said = "has an energy" if metered else "has none"
+        yield f"details.imported.what: {text(what)}; run.measured {said}"
 
 
 def _bounded(report: Report, notes: Sequence[str]) -> Iterator[str]:
