@@ -23,6 +23,7 @@ from costcalc.throughput.transfer import (
     Spreads,
     covariance,
     log_likelihood,
+    related,
 )
 from costcalc.validate.measurements import all_measured
 from costcalc.validate.transfer import machines
@@ -75,7 +76,7 @@ def unlikely(theta: np.ndarray, known: list[Machine]) -> float:
         near = covariance(runs, found)
         likely = []
         for spread, weight in found.machine:
-            among = near + spread**2 + found.noise**2 * np.eye(len(errors))
+            among = near + spread**2 * related(runs) + found.noise**2 * np.eye(len(errors))
             solved = np.linalg.solve(among, errors)
             likely.append(np.log(weight) + log_likelihood(errors, among, solved))
         total += np.logaddexp.reduce(likely) / len(errors) ** 0.5
