@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costcalc.base.assumption import Assumption
-from costcalc.base.units import from_si, to_si
+from costcalc.base.units import to_si
+from costcalc.catalog.asked import PriceRange
 from costcalc.catalog.index import index
-from costcalc.catalog.instances import alike
-from costcalc.catalog.newest import newest, size_of
+from costcalc.catalog.instances import alike, held_by_name
+from costcalc.catalog.newest import bare_at, bare_of, newest, size_of
 from costcalc.catalog.prices import UNIT, Offer, constants, dated, freshness, is_old, offers, years
 from costcalc.catalog.provider import canonical, markets, resellers
 
@@ -71,28 +72,6 @@ def discounted(*, price: Number, discount: Number) -> Number:
 
 
 # --- which price ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRange:
-    """The prices that are known beside one that is not: lowest and highest, and of what."""
-
-    low: float
-    high: float
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self._span} {UNIT}"
-
-    @property
-    def asked(self) -> str:
-        """`12 other providers ask 1.9 to 4.6`."""
-        return f"{self.what} {self._span}"
-
-    @property
-    def _span(self) -> str:
-        low, high = (f"{from_si(value, UNIT):.3g}" for value in (self.low, self.high))
-        return low if low == high else f"{low} to {high}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +154,8 @@ def quote(
     if not rented:
         why = f"no price of {accelerator.id} from {provider} is known"
         return _unknown(listed, why, plan)
-    found = _whole([offer for offer in rented if offer.plan == plan])
+    planned = [offer for offer in rented if offer.plan == plan]
+    found = _whole(planned)
     if not found:
         why = f"no {plan} price of {accelerator.id} from {provider} is known"
         return Quote(price=None, why_not=why, known=_range(rented, f"{provider}, other plans"))
@@ -184,7 +164,9 @@ def quote(
         if not found:
             why = f"no {plan} price of {instance} is known"
             return Quote(price=None, why_not=why, known=_range(rented, f"{provider}, others"))
-    return _from_provider(found, region, instance, count)
+    made = _from_provider(found, region, instance, count, planned)
+    held = held_by_name(instance) if instance and accelerator.kind != "tpu" else None
+    return replace(made, devices=float(held), instance=instance) if held else made
 
 
 def market(
@@ -243,18 +225,37 @@ def regions_of(accelerator: Accelerator, provider: str | None) -> frozenset[str]
 
 
 def _from_provider(
-    found: Sequence[Offer], region: str | None, instance: str | None, count: int
+    found: Sequence[Offer],
+    region: str | None,
+    instance: str | None,
+    count: int,
+    listed: Sequence[Offer] = (),
 ) -> Quote:
+    """``listed``: with bare devices, which go before whole machines of other regions."""
     named = [o for o in found if instance and o.instance and alike(o.instance, instance)]
     pool = named or found
     here = newest((o for o in pool if region is not None and region in o.regions), at=region)
     stated = here or newest(pool)
     stated = [offer for offer in stated if not is_old(offer)] or stated
     best = min(stated, key=lambda offer: _bill(offer, count))
+    if not here and (own := bare_at(listed, region, best)):
+        here, best = [own], own
     if here:
         where = f"{best.provider} {region}, {best.plan}{_named(best)}"
         return _quote(best, best.value, best.low, best.high, f"{where}{_zones(best)}{dated(best)}")
-    return _median([o for o in stated if size_of(o) == size_of(best)], region)
+    made = _median([o for o in stated if size_of(o) == size_of(best)], region)
+    return _wide_as(made, bare_of(listed, best)) if region else made
+
+
+def _wide_as(made: Quote, bare: Sequence[Offer]) -> Quote:
+    """A price of other regions, as wide as what the list asks over regions for the bare device."""
+    if made.price is None or not bare:
+        return made
+    ends = [
+        to_si(end * constants()["machine"]["value"], UNIT) for o in bare for end in (o.low, o.high)
+    ]
+    low, high = min(made.price.low, *ends), max(made.price.high, *ends)
+    return replace(made, price=replace(made.price, low=low, high=high))
 
 
 def _median(same: Sequence[Offer], region: str | None) -> Quote:

@@ -503,13 +503,54 @@ def test_a_bare_device_gets_its_machine_added_and_says_so() -> None:
     assert "price of the bare device, 10 USD/device_hour, times 1.2" in made.price.why
 
 
-def test_a_price_with_its_machine_comes_before_one_without() -> None:
-    made = price.quote(
-        chip(offer("gcp", "r", 10.0, host="excluded"), offer("gcp", "s", 13.0)),
-        provider="gcp",
-        region="r",
+def test_a_price_with_its_machine_comes_before_one_without_but_not_that_of_another_region() -> None:
+    listed = chip(offer("gcp", "r", 10.0, host="excluded"), offer("gcp", "s", 13.0))
+    own = price.quote(listed, provider="gcp", region="r")  # 10 USD × 1.2 for the machine
+    assert hourly(own) == pytest.approx((11.2, 12.0, 13.2))
+    assert own.price.why.startswith("gcp r, on-demand")
+    assert "price of the bare device, 10 USD/device_hour, times 1.2" in own.price.why
+    assert hourly(price.quote(listed, provider="gcp", region="s"))[1] == 13.0
+    assert hourly(price.quote(listed, provider="gcp"))[1] == 13.0
+
+
+def test_the_own_price_of_a_region_is_rented_in_whole_machines_by_hand() -> None:
+    # Eight in a machine at 6.60 USD each in s; the bare device is 2.9 in r: 2.9 × 1.2 = 3.48
+    listed = chip(
+        offer("gcp", "s", 6.6, instance="a3-highgpu-8g", devices=8),
+        offer("gcp", "r", 2.9, instance="a3-highgpu", host="excluded"),
+        offer("gcp", "r", 1.0, instance="a9-highgpu", host="excluded"),  # of another line
     )
-    assert hourly(made)[1] == 13.0
+    made = price.quote(listed, provider="gcp", region="r", count=1)
+    assert hourly(made)[1] == pytest.approx(3.48)
+    assert (made.devices, made.instance) == (8, "a3-highgpu-8g")
+
+
+def test_a_price_of_another_region_is_as_wide_as_bare_devices_are_over_regions_by_hand() -> None:
+    # 6.60 USD in s says nothing of q: the list asks 1.4 to 2.9 elsewhere, 1.68 with the machine
+    listed = chip(
+        offer("gcp", "s", 6.6, instance="a3-highgpu-8g", devices=8),
+        offer("gcp", "r", 2.9, instance="a3-highgpu", host="excluded"),
+        offer("gcp", "t", 1.4, instance="a3-highgpu", host="excluded"),
+    )
+    assert hourly(price.quote(listed, provider="gcp", region="q")) == pytest.approx(
+        (1.68, 6.6, 6.6)
+    )
+    assert hourly(price.quote(listed, provider="gcp", region="s")) == pytest.approx((6.6, 6.6, 6.6))
+
+
+def test_a_named_instance_is_billed_by_the_devices_that_its_name_says() -> None:
+    # one H100 at Google on spot: the price of the line of eight, for one device
+    made = price.quote(find("h100"), provider="gcp", region="us-central1", plan="spot",
+                       instance="a3-highgpu-1g", exactly=True)  # fmt: skip
+    assert (made.devices, made.instance) == (1, "a3-highgpu-1g")
+    run = {
+        "measured": {"wall_clock": "10 h"},
+        "hardware": {"instance": "a3-highgpu-1g"},
+        "site": {"region": "gcp:us-central1"},
+        "price": {"plan": "spot"},
+    }
+    paid = estimate(run).results["cost"].value
+    assert paid == pytest.approx(10 * hourly(made)[1])  # it was eight times as much
 
 
 def test_a_discount() -> None:

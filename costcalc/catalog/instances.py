@@ -187,5 +187,15 @@ def alike(offered: str | None, instance: str) -> bool:
     return named.removeprefix("standard-") == asked.removeprefix("standard-")
 
 
+def held_by_name(instance: str) -> int | None:
+    """The devices that an instance of Google's lines says that it holds; None: of no such line.
+
+    >>> held_by_name("a3-highgpu-1g"), held_by_name("p5.48xlarge")
+    (1, None)
+    """
+    said = _LINE.search(instance.strip().lower())
+    return int(said[0][1:-1]) if said else None
+
+
 _SIGNS = re.compile(r"[^a-z0-9.]+")
 _LINE = re.compile(r"-\d+g$")  # Google's lines are priced by the device

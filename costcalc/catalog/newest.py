@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from costcalc.catalog.prices import FRESH, Offer, freshness
+from costcalc.catalog.instances import alike
+from costcalc.catalog.prices import FRESH, Offer, freshness, is_old
 
 
 def newest(found: Iterable[Offer], *, at: str | None = None) -> list[Offer]:
@@ -30,6 +32,25 @@ def newest(found: Iterable[Offer], *, at: str | None = None) -> list[Offer]:
         )
 
     return [offer for offer in kept.values() if not past(offer)]
+
+
+def bare_of(found: Iterable[Offer], whole: Offer) -> list[Offer]:
+    """Prices of bare devices that go with a whole machine: of its line, and not old."""
+    return [
+        offer
+        for offer in found
+        if offer.host == "excluded"
+        and not is_old(offer)
+        and alike(offer.instance, whole.instance or "")
+    ]
+
+
+def bare_at(found: Iterable[Offer], region: str | None, whole: Offer) -> Offer | None:
+    """The price of the bare device in a region, in the size of another region's whole machine."""
+    here = [offer for offer in bare_of(found, whole) if region in offer.regions]
+    if not here:
+        return None
+    return replace(max(here, key=freshness), devices=whole.devices, instance=whole.instance)
 
 
 def size_of(offer: Offer) -> tuple[str | None, float]:

@@ -10,7 +10,7 @@ from functools import cache
 from costcalc.base.errors import InputError
 from costcalc.catalog import preset as presets
 from costcalc.decide import scaling
-from costcalc.decide.buying import CANDIDATES, Bought, alone, bought, nothing, unmet
+from costcalc.decide.buying import CANDIDATES, Bought, UnmetError, alone, bought, nothing, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.sweep import section
 from costcalc.resolve.names import look_up
@@ -58,9 +58,9 @@ def best(
         try:
             made.append(_whole(most_compute, preset, tokens, ratio, chance, experts=experts))
         except InputError as error:
-            look.why = error.problems[0].message
+            look.why, look.unmet = error.problems[0].message, isinstance(error, UnmetError)
     if not made:
-        raise nothing(look.why)
+        raise (unmet if look.unmet else nothing)(look.why)
     return replace(min(made, key=lambda one: one.badness), left_out=look.left_out)
 
 
@@ -75,6 +75,7 @@ class _Look:
     probes: list[tuple[float, str, float]] = field(default_factory=list)  # badness, id, tokens
     left_out: int = 0
     why: str = "no model is known"
+    unmet: bool = False  # whether all could be judged, and nothing keeps the limits
     _most: float = 0.0  # compute that the best of them makes of it
 
     def through(self, known: Sequence[tuple[float, str]]) -> None:

@@ -298,3 +298,10 @@ def test_hardware_of_ones_own_is_kept():
     three = {**run["hardware"], "count": 3}
     kept = buying.bought({**run, "hardware": three, "limits": {"time": "10 h"}})
     assert kept.run["hardware"] == three
+
+
+def test_no_number_of_tokens_is_told_as_other_limits_that_nothing_keeps():
+    with pytest.raises(buying.UnmetError) as caught:
+        plan({}, limits={"cost": "0.01 USD"})
+    (problem,) = caught.value.problems
+    assert problem.message == "nothing keeps the limits: no number of tokens keeps them"
