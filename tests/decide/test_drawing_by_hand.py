@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from costcalc.base.errors import InputError
-from costcalc.decide import architectures, comparing, interruptions, ranging, scaling, sweep
+from costcalc.decide import (
+    architectures,
+    comparing,
+    interruptions,
+    merging,
+    ranging,
+    scaling,
+    sweep,
+)
 from costcalc.decide.chance import Judged
 from costcalc.decide.plotting import COLUMNS, Marks, Plot, text
 from costcalc.decide.table_files import HEAD, Rows
@@ -145,15 +153,15 @@ def row(cost, hours=1.0, **given):
 
 def test_the_least_is_the_cheapest_of_those_alike():
     rows = [row(None, 1.0), row(9.0, 1.0), row(7.0, 1.0 + 0.9e-9), row(5.0, 1.0 + 1.1e-9)]
-    assert comparing._least(rows, "wall_clock") is rows[2]
+    assert merging._least(rows, "wall_clock") is rows[2]
     rows.append(row(None, 0.5))  # less time without a price is less time
-    assert comparing._least(rows, "wall_clock") is rows[4]
-    assert comparing._least([], "wall_clock") is None
+    assert merging._least(rows, "wall_clock") is rows[4]
+    assert merging._least([], "wall_clock") is None
 
 
 def test_the_rest_is_twenty_by_cost_then_time():
     rows = [row(float(n % 5), float(n)) for n in range(25)]
-    found = comparing._first(rows, SimpleNamespace(aims=("time", "cost"), minimize="cost"))
+    found = merging._first(rows, SimpleNamespace(aims=("time", "cost"), minimize="cost"))
     assert len(found) == 20
     assert [(one["cost"], one["wall_clock"]) for one in found[:6]] == [
         *((0.0, float(n)) for n in (0, 5, 10, 15, 20)),
@@ -161,8 +169,8 @@ def test_the_rest_is_twenty_by_cost_then_time():
     ]
     rows.append(row(None, 0.0))
     by_time = SimpleNamespace(aims=("time", "carbon"), minimize="time")
-    assert [one["wall_clock"] for one in comparing._first(rows, by_time)[:3]] == [0.0, 0.0, 1.0]
-    assert comparing._first(rows[20:], by_time)[0]["cost"] is None
+    assert [one["wall_clock"] for one in merging._first(rows, by_time)[:3]] == [0.0, 0.0, 1.0]
+    assert merging._first(rows[20:], by_time)[0]["cost"] is None
 
 
 def test_draws_that_are_alike_count_half():
