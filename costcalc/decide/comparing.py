@@ -169,26 +169,23 @@ def compare(
     """
     if minimize not in (None, *AIMS):
         raise wrong("minimize", f'expected {", ".join(AIMS)}; got "{minimize}"')
-    raw, axes = sweeps.read(
-        source,
-        {
-            "accelerators": accelerators,
-            "counts": counts,
-            "regions": regions,
-            "plans": plans,
-            "precisions": precisions,
-        },
-        changes,
-    )
+    asked: dict[str, object] = {
+        "accelerators": accelerators,
+        "counts": counts,
+        "regions": regions,
+        "plans": plans,
+        "precisions": precisions,
+    }
+    raw, axes = sweeps.read(source, asked, changes)
     changes = dict(changes or {})
     own = {short: changes.pop(key) for key, short in _MONEY.items() if key in changes}
     raw, money = money_of({**raw, "price": {**section(raw, "price"), **own}} if own else raw)
-    _check_file(source, raw, axes, changes or {})
-    request = _checked(raw, axes, changes or {})
+    _check_file(source, raw, axes, changes)
+    request = _checked(raw, axes, changes)
     unranked, notes = conventions(axes.regions, request)
     task = Task(
         run=_hardware(raw, axes),
-        changes=dict(changes or {}),
+        changes=changes,
         aims=_aims(axes, request, unranked),
         limits=amounts(request.run.limits, request.run.price),
         minimize=minimize,
@@ -197,39 +194,16 @@ def compare(
         choosing=len(axes.accelerators) * len(axes.counts) > 1,
         spot=Spot() if interruptions else None,
     )
-    merged = merge(_run(task, axes, progress, write, client, chunk_size), task)
-    known = unpriced.ranked_by(task, merged)
-    if known and known != task.aims:
-        task = replace(task, aims=known, everything=False)
-        again = merge(_run(task, axes, progress, None, client, chunk_size), task)
-        some = merged.lacking["cost"] < merged.feasible
-        merged = replace(again, no_price=merged.no_price if some else {})
+    task, merged = _ranked(task, axes, progress, write, client, chunk_size)
     rows = merged.front
     wins: dict[str, list[list[float]]] = {}
     if ranges:
         rows, wins = ranged(raw, rows, task)
-        if len(rows) > ranging.SAMPLED:
-            notes.append(
-                f"ranges are drawn, and shares of paired draws counted, for the first "
-                f"{ranging.SAMPLED} (the {FIRST[sorted_by(task.aims, minimize)]}) of {len(rows)} "
-                "on the front"
-            )
-    notes += [
-        f"{number:,} scenarios have no {name.replace('_', ' ')} and are not on the front"
-        for name, number in merged.lacking.items()
-        if number and name in {AIMS[aim] for aim in task.aims}
-    ]
-    notes += [f"{name}: {told}" for name, told in merged.doubtful.items()]
-    notes += unpriced.beside(task.aims, merged, _HINTS)
-    if merged.no_price:
-        notes.append(named(merged.no_price))
-        notes += less_still(merged, minimize)
-    price = request.parts[0].part.price
-    owned = price.owned if price else None
-    notes += bought(owned and owned.purchase, axes.accelerators, axes.counts)
-    on_spot = preempted.PLAN in axes.plans
-    if task.spot is not None and on_spot:
-        notes.append(preempted.note(task.spot))
+        notes += _sampled(len(rows), task)
+    notes += [*_said(merged, task), *_bought(request, axes)]
+    spot = task.spot if preempted.PLAN in axes.plans else None
+    if spot is not None:
+        notes.append(preempted.note(spot))
     return Comparison(
         name=request.run.name or "run",
         sweep=axes,
@@ -247,11 +221,56 @@ def compare(
         feasible=merged.feasible,
         why=merged.why,
         notes=tuple(notes),
-        sources=(
-            *_sources(axes, unranked),
-            *(preempted.sources() if task.spot is not None and on_spot else ()),
-        ),
+        sources=(*_sources(axes, unranked), *(preempted.sources() if spot is not None else ())),
     )
+
+
+def _ranked(
+    task: Task,
+    axes: sweeps.Sweep,
+    progress: Progress | None,
+    write: Writer | None,
+    client: object,
+    size: int,
+) -> tuple[Task, Piece]:
+    """The scenarios, ranked by the aims that are known of them, and what was ranked by."""
+    merged = merge(_run(task, axes, progress, write, client, size), task)
+    known = unpriced.ranked_by(task, merged)
+    if not known or known == task.aims:
+        return task, merged
+    task = replace(task, aims=known, everything=False)
+    again = merge(_run(task, axes, progress, None, client, size), task)
+    some = merged.lacking["cost"] < merged.feasible
+    return task, replace(again, no_price=merged.no_price if some else {})
+
+
+def _sampled(number: int, task: Task) -> Iterator[str]:
+    """That ranges are those of the first rows alone, where there are more."""
+    if number > ranging.SAMPLED:
+        yield (
+            f"ranges are drawn, and shares of paired draws counted, for the first "
+            f"{ranging.SAMPLED} (the {FIRST[sorted_by(task.aims, task.minimize)]}) of {number} "
+            "on the front"
+        )
+
+
+def _said(merged: Piece, task: Task) -> Iterator[str]:
+    """What is not on the front and why, and what may not hold the run."""
+    for name, number in merged.lacking.items():
+        if number and name in {AIMS[aim] for aim in task.aims}:
+            lacks = name.replace("_", " ")
+            yield f"{number:,} scenarios have no {lacks} and are not on the front"
+    yield from (f"{name}: {told}" for name, told in merged.doubtful.items())
+    yield from unpriced.beside(task.aims, merged, _HINTS)
+    if merged.no_price:
+        yield named(merged.no_price)
+        yield from less_still(merged, task.minimize)
+
+
+def _bought(request: Request, axes: sweeps.Sweep) -> Iterable[str]:
+    price = request.parts[0].part.price
+    owned = price.owned if price else None
+    return bought(owned and owned.purchase, axes.accelerators, axes.counts)
 
 
 def _check_file(
