@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,12 +55,14 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.tracker: Tracker = track(self._run, **options)
         self.saved: Mapping[str, object] | None = None
         self._hook: RemovableHandle | None = None
+        self._pause, self._pausing = ExitStack(), ""
         self._forget()
         tell_failures(Trainer, "train", _measuring)
 
     def _forget(self) -> None:
         """Nothing is counted yet, and the model is not watched."""
         self._tokens, self._samples, self._steps, self._unlearned = 0, 0, 0, 0
+        self._rest("")
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
@@ -101,6 +104,58 @@ class CostCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             self._describe(args, state, known.get("model"), tokens, samples)
         if self.tracker.should_stop:
             control.should_training_stop = True
+        self._rest_until_done(control)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """Training goes on."""
+        self._rest("")
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """An evaluation or a checkpoint may be due."""
+        self._rest_until_done(control)
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """Of an evaluation that was not announced, or of another set."""
+        self._rest("evaluation")
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """One set is evaluated."""
+        self._rest_until_done(control)
+
+    def on_predict(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """What was predicted while training is no step's time either."""
+        self._rest("")
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **known: object
+    ) -> None:
+        """A checkpoint is written."""
+        self._rest("")
+
+    def _rest_until_done(self, control: TrainerControl) -> None:
+        """What the Trainer does before the next step is no step's time."""
+        saves = "checkpoint" if control.should_save else ""
+        self._rest("evaluation" if control.should_evaluate else saves)
+
+    @never_raises(None)
+    def _rest(self, name: str) -> None:
+        """Pause under a name, and under no other; without one training goes on."""
+        if name == self._pausing:
+            return
+        self._pause.close()
+        self._pausing = name if self._hook is not None else ""
+        if self._pausing:
+            self._pause.enter_context(self.tracker.pause(name))
 
     def on_log(
         self,

@@ -25,7 +25,8 @@ def coverage(totals: Totals, parts: Sequence[EnergyPart], *, whole: bool) -> dic
         found["unmetered"] = silent
     if not whole and parts:
         found["not_counted"] = not_counted(
-            [part.to_dict() for part in parts], devices=bool(totals.devices)
+            [part.to_dict() for part in parts],
+            devices=bool(totals.devices or totals.attempts[-1].unanswered),
         )
     if others := totals.others:
         found["others"] = [
@@ -50,7 +51,8 @@ def _plural(component: str) -> str:
 
 def _unmetered(totals: Totals, parts: Sequence[EnergyPart]) -> list[dict[str, str]]:
     """What has no meter, why not, and what would be read if it had."""
-    why = totals.attempts[-1].unmetered
+    last = totals.attempts[-1]
+    why = {name: f"{name} does not answer" for name in last.unanswered} | dict(last.unmetered)
     metered = {part.component for part in parts if part.basis == "measured" and part.counted}
     if not totals.devices and "device" in metered:
         metered.add("cpu")  # the devices are the processors

@@ -150,7 +150,8 @@ def _groups() -> Iterator[Path]:
     except OSError:
         lines = []
     for line in lines:
-        _, names, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
         if names and "cpu" not in names.split(","):
             continue
         mount = _CGROUPS if not names else _CGROUPS / names

@@ -13,6 +13,7 @@ from math import prod
 
 from costcalc.tracking.attempts import grouped, last, span
 from costcalc.tracking.drawn import Drawn, drawn
+from costcalc.tracking.held import filled, note_of_silent, silent
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.notes import Notes
 from costcalc.tracking.records import Attempt, Component, Counts, Device, Energy, Sample
@@ -159,10 +160,12 @@ def totals(written: Iterable[Written], *, layout: Mapping[str, int] | None = Non
         raise ValueError(f"expected the records of one job; got {len(jobs)}")
     groups = grouped(writers)
     by_attempt = drawn(groups)
-    made = [
-        *_carried(writers),
-        *(_attempt(group, shared(layout), by_attempt[n]) for n, group in enumerate(groups)),
-    ]
+    made = filled(
+        [
+            *_carried(writers),
+            *(_attempt(group, shared(layout), by_attempt[n]) for n, group in enumerate(groups)),
+        ]
+    )
     notes = Notes(most=_NOTES)
     for w in writers:
         for note in (*w.start.place.notes, *last(w).notes, *w.faults):
@@ -218,8 +221,12 @@ def _attempt(group: Sequence[Written], parts: int, seen: Drawn) -> Attempt:
     first = min(group, key=lambda w: (w.start.place.rank, w.start.time))
     devices, nodes = _devices(group), len(by_node) or len({w.start.boot for w in group})
     missing = tuple(n for n in range(expected or 0) if by_node and n not in by_node)
-    elapsed, note = span(group)
+    elapsed, *notes = span(group)
+    machines, dark = len({w.start.boot for w in group}), len(silent(group))
     held = len(devices) * (nodes + len(missing)) / nodes
+    if devices and dark:
+        held *= machines / (machines - dark)
+        notes.append(note_of_silent(dark, machines))
     return Attempt(
         id=first.start.writer,
         began=min(w.start.time for w in group),
@@ -236,11 +243,13 @@ def _attempt(group: Sequence[Written], parts: int, seen: Drawn) -> Attempt:
         missing=missing,
         duplicate=tuple(sorted(n for n, found in by_node.items() if len(found) > 1)),
         status=last(first).status,
-        counts=_counted(group, parts, note),
+        counts=_counted(group, parts, notes),
         energy=seen.by_meter(),
         cpus=tuple(sorted({str(cpu) for w in group if (cpu := w.start.machine.get("cpu"))})),
         unmetered=_unmetered(group),
         hidden=sum(_whole_number(w.start.machine.get("hidden_devices")) for w in group),
+        unanswered=_unanswered(group),
+        dark=dark == machines,
     )
 
 
@@ -253,6 +262,14 @@ def _unmetered(group: Sequence[Written]) -> dict[str, str]:
     return found
 
 
+def _unanswered(group: Sequence[Written]) -> tuple[str, ...]:
+    """The drivers that have not answered somewhere."""
+    said = [w.start.machine.get("unanswered") for w in group]
+    return tuple(
+        sorted({str(name) for each in said if isinstance(each, (list, tuple)) for name in each})
+    )
+
+
 def _whole_number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
@@ -263,7 +280,7 @@ def _devices(group: Sequence[Written]) -> tuple[Device, ...]:
     return tuple(found[uuid] for uuid in sorted(found))
 
 
-def _counted(group: Sequence[Written], parts: int, note: str) -> Counts:
+def _counted(group: Sequence[Written], parts: int, said: Iterable[str]) -> Counts:
     """Tokens and steps of one attempt, from what its ranks counted."""
     first = min(group, key=lambda w: (w.start.place.rank, -last(w).timed)).start
     firsts = [  # one after another
@@ -281,7 +298,7 @@ def _counted(group: Sequence[Written], parts: int, note: str) -> Counts:
         tokens=max(told) if told else tokens,
         samples=samples,
         gaps=max(last(w).gaps for w in group),
-        notes=(*(() if told else notes), *more, *([note] if note else ())),
+        notes=(*(() if told else notes), *more, *filter(None, said)),
         pauses=_pauses(firsts),
     )
 

@@ -48,7 +48,11 @@ class Metering:
         """What says nothing here, and why; devices that the job does not see."""
         if self._meters is None:
             return {}
-        return {"unmetered": self._meters.absent, "hidden_devices": self._meters.hidden}
+        return {
+            "unmetered": self._meters.absent,
+            "unanswered": self._meters.unanswered,
+            "hidden_devices": self._meters.hidden,
+        }
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from costcalc.tracking.amd_smi import AmdSmi
 from costcalc.tracking.aside import Aside
-from costcalc.tracking.driven import NoDriverError
+from costcalc.tracking.driven import Driven, NoDriverError
 from costcalc.tracking.holders import computing
 from costcalc.tracking.host_model import HostModel
 from costcalc.tracking.metered import Part, Share, all_of_it, ticks
@@ -65,6 +65,7 @@ class _Asked:
     parts: tuple[Part, ...] = ()
     said: Sequence[Part] = ()
     absent: str = ""
+    known: bool = False  # whether it has said what there is, if nothing
     sampled: float = 0.0
     aside: Aside = field(init=False)
 
@@ -75,8 +76,9 @@ class _Asked:
     def open(self) -> None:
         try:
             self.parts = tuple(self.source.open(self.began))
+            self.known = True
         except NoDriverError as error:
-            self.absent = str(error)
+            self.absent, self.known = str(error), True
         except Exception as error:  # noqa: BLE001  (whatever a driver or CodeCarbon raises)
             self.absent = f"{type(error).__name__}: {error}"
             self.note(f"{self.source.name} does not start: {self.absent}")
@@ -144,6 +146,12 @@ class Meters:
     def absent(self) -> dict[str, str]:
         """The sources that say nothing, and why."""
         return {each.source.name: each.absent for each in self._asked if each.absent}
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """The drivers of devices that have not said which there are: they hang, or fail."""
+        drivers = (each for each in self._asked if isinstance(each.source, Driven))
+        return tuple(each.source.name for each in drivers if not each.known)
 
     @property
     def hidden(self) -> int:

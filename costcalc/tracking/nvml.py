@@ -73,9 +73,11 @@ class Nvml(Driven):
         """Begin to meter; may take seconds.
 
         Raises:
-            NoDriverError: there is no NVIDIA driver.
+            NoDriverError: there is no NVIDIA driver, or no device of it.
         """
         self._nvml = nvml = driver()
+        if nvml.nvmlDeviceGetCount() == 0:
+            raise NoDriverError("NVML lists no device")
         known = devices(nvml, self._note)
         self.found = tuple(device for device, _ in known)
         handles = {device.uuid: handle for device, handle in known}

@@ -118,8 +118,9 @@ class Attempt:
     as many a node on nodes without records; ``metered`` how many of them a meter saw.  The seconds
     for which no meter saw one are ``unseen``, of all devices together.  ``energy`` is by component
     and meter.  ``unmetered`` are the meters that said nothing, and why; ``hidden`` how many devices
-    of its machines the job could not see.  A checkpoint carries it without its ``devices`` and who
-    is ``missing``.
+    of its machines the job could not see, ``unanswered`` the drivers that did not say what there
+    is; ``dark`` where none of its machines has any that did.  A checkpoint carries it without its
+    ``devices`` and who is ``missing``.
     """
 
     id: str
@@ -138,6 +139,8 @@ class Attempt:
     cpus: tuple[str, ...] = ()
     unmetered: Mapping[str, str] = field(default_factory=dict)
     hidden: int = 0
+    unanswered: tuple[str, ...] = ()
+    dark: bool = False
     devices: tuple[Device, ...] = ()
     nodes_expected: int | None = None
     missing: tuple[int, ...] = ()
@@ -154,11 +157,11 @@ class Start:
     """The first line of a writer; written again when detection ends: the later one counts.
 
     ``machine`` holds what was detected (cpu, cores, host_share; the meters that are ``unmetered``
-    and why, how many ``hidden_devices`` there are), ``meters`` the keys that this writer meters,
-    ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock that the machine
-    never sets (seconds since its boot); ``earlier`` attempts came with a checkpoint.  ``wrapper``
-    is a ``costcalc track -- COMMAND``, ``training`` the output of one that it runs, which is
-    ``reported`` once it stands there.
+    and why, drivers that are ``unanswered``, how many ``hidden_devices`` there are), ``meters`` the
+    keys that this writer meters, ``run`` (rank 0) the run file; ``clock`` is ``time`` by a clock
+    that the machine never sets (seconds since its boot); ``earlier`` attempts came with a
+    checkpoint.  ``wrapper`` is a ``costcalc track -- COMMAND``, ``training`` the output of one that
+    it runs, which is ``reported`` once it stands there.
     """
 
     job: str

@@ -15,7 +15,7 @@ from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
-from costcalc.report.metered import COMPARED, calibrate, dressed
+from costcalc.report.metered import COMPARED, NO_METER, calibrate, dressed
 from costcalc.resolve.measured import JobRun
 from costcalc.tracking.achieved import Achieved, achieved
 from costcalc.tracking.coverage import coverage, shared
@@ -142,7 +142,11 @@ def _measurement(
     why = []
     if totals.gaps > _SHORT * totals.elapsed:
         most = ", and they are most of the job" if totals.gaps > totals.elapsed / 2 else ""
-        why.append(f"energy in the gaps is taken at the mean power of the rest{most}")
+        by_profile = any(
+            p.component == "device" and p.of == NO_METER and not p.meter for p in parts
+        )
+        power = "profile's power" if by_profile else "mean power of the rest"
+        why.append(f"energy in the gaps is taken at the {power}{most}")
     if last.missing:
         found["missing_nodes"] = list(last.missing)
         why.append(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,49 @@ def callback(tmp_path: Path, run: Any = SITE, **options: Any) -> CostCallback:
 
 def report(tmp_path: Path) -> Any:
     return read_file(tmp_path / "costs.yaml", "costs.yaml").data
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_evaluations_and_checkpoints_are_pauses_of_those_names(tmp_path: Path, sets: int) -> None:
+    """After two, four and six steps, each set; counting the metrics of one takes 0.3 s at least."""
+    asked = callback(tmp_path)
+    made = trainer(
+        tmp_path / "out",
+        asked,
+        eval_strategy="steps",
+        eval_steps=2,
+        save_strategy="steps",
+        save_steps=2,
+    )
+    if sets == 2:
+        made.eval_dataset = {"one": made.eval_dataset, "two": made.eval_dataset}
+    made.compute_metrics = lambda _: time.sleep(0.3) or {}
+    made.train()
+    found = report(tmp_path)["details"]["tracking"]
+    assert found["steps"] == 6
+    assert set(found["pauses"]) == {"evaluation", "checkpoint"}
+    assert found["pauses"]["evaluation"] >= 3 * sets * 0.3
+    last = asked.tracker._counter.sample(0.0)
+    assert last.timed == 5  # between six steps
+    hours = report(tmp_path)["results"]["wall_clock"]["value"]
+    assert last.busy + sum(found["pauses"].values()) <= hours * 3600
+
+
+def test_what_is_evaluated_apart_from_training_is_no_pause(tmp_path: Path) -> None:
+    asked = callback(tmp_path)
+    made = trainer(tmp_path / "out", asked)
+    made.evaluate()
+    made.train()
+    made.predict(made.eval_dataset)
+    assert "pauses" not in report(tmp_path)["details"]["tracking"]
+
+
+def test_a_copy_of_the_callback_has_measured_nothing(tmp_path: Path) -> None:
+    asked = callback(tmp_path)
+    trainer(tmp_path / "out", asked).train()
+    for made in (copy.deepcopy(asked), pickle.loads(pickle.dumps(asked))):
+        assert made.tracker.report is None
+    assert asked.tracker.report is not None
 
 
 def test_a_training_is_measured(tmp_path: Path) -> None:

@@ -149,6 +149,57 @@ def test_nodes_without_records_hold_as_many_devices() -> None:
     assert attempt.unseen == pytest.approx(16 * HOUR)
 
 
+HANGS: dict[str, object] = {"unmetered": {"AMD SMI": "none"}, "unanswered": ["NVML"]}
+HAS_NONE: dict[str, object] = {"unmetered": {"AMD SMI": "none", "NVML": "no NVIDIA driver"}}
+SEES_NONE: dict[str, object] = {"unmetered": {"AMD SMI": "none"}, "hidden_devices": 8}
+
+
+@pytest.mark.parametrize(
+    ("machine", "held"), [(HANGS, 16), ({}, 16), (HAS_NONE, 8), (SEES_NONE, 8)]
+)
+def test_a_node_whose_driver_hangs_held_as_many_devices(
+    machine: dict[str, object], held: int
+) -> None:
+    """Eight boards of one node are known; the other said nothing, or that it has none."""
+    other = writer(1, seconds=HOUR, node=1, nodes=2, world=2, machine=machine)
+    found = totals([node(0, nodes=2), other])
+    assert found.device_seconds(0.0) == held * HOUR
+    assert found.unseen == (held - 8) * HOUR
+    joules = found.joules_of_all()
+    assert joules == pytest.approx(held * 500.0 * HOUR)  # at the mean power of the rest
+    silent = (
+        "the drivers of 1 of 2 machines did not say which devices there are: they are taken to "
+        "have held as many as the others"
+    )
+    assert (silent in found.notes) is (held == 16)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(
+    ("machine", "held"), [(HANGS, 16), ({}, 16), (HAS_NONE, 0), (SEES_NONE, 0)]
+)
+def test_an_attempt_whose_driver_hangs_held_what_another_did(
+    machine: dict[str, object], held: int, first: bool
+) -> None:
+    """Two nodes of eight boards, an hour each; two nodes of a launch say nothing for two hours."""
+    known = [node(n, nodes=2, at=3 * HOUR) for n in (0, 1)]
+    at = 0.0 if first else 5 * HOUR
+    dark = [
+        writer(n, seconds=2 * HOUR, at=at, node=n, nodes=2, world=2, machine=machine)
+        for n in (0, 1)
+    ]
+    found = totals([*known, *dark])
+    assert len(found.attempts) == 2
+    assert found.device_seconds(0.0) == 16 * HOUR + 2 * held * HOUR
+    assert found.unseen == 2 * held * HOUR
+    assert bool(found.devices) is (first or held > 0)
+    said = (
+        "an attempt's drivers did not say which devices it held: it is taken to have held as many "
+        "a node as another"
+    )
+    assert (said in found.notes) is (held > 0)
+
+
 def test_four_thousand_nodes_take_one_pass() -> None:
     """Each writer's energy is asked for a few times, not once for every other writer."""
     asked = [0]

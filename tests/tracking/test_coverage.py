@@ -42,6 +42,25 @@ def told(data: dict[str, Any]) -> list[str]:
     return final_report.summary(data, None)
 
 
+def test_a_driver_that_hangs_is_named_as_one_that_does_not_answer() -> None:
+    found = on_cpus()
+    last = replace(found.attempts[-1], unmetered={"AMD SMI": "none here"}, unanswered=("NVML",))
+    data = made(replace(found, attempts=(*found.attempts[:-1], last)))
+    (silent, *_) = data["measurement"]["unmetered"]
+    assert silent == {
+        "what": "accelerators",
+        "why": "NVML does not answer; none here",
+        "would": "NVML or AMD SMI, where one answers",
+    }
+
+
+def test_the_energy_is_without_the_devices_of_a_driver_that_hangs() -> None:
+    found = on_cpus()
+    last = replace(found.attempts[-1], unmetered={"AMD SMI": "none here"}, unanswered=("NVML",))
+    data = made(replace(found, attempts=(*found.attempts[:-1], last)), BARE)
+    assert data["measurement"]["not_counted"] == ["accelerators", "memory", REST]
+
+
 def test_a_machine_without_drivers_says_what_was_not_metered_and_what_would_be() -> None:
     """100 Wh of a model that may be 40 % off: 71.4 to 167."""
     data = made(silent(on_cpus()), BARE)

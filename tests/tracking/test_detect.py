@@ -187,6 +187,7 @@ def test_the_cores_of_a_job(
             3.0,
         ),
         ("0::/none\n", {}, None),
+        ("no such line\n\n0::/a\n", {"a/cpu.max": "50000 100000\n"}, 0.5),
         ("0::/torn\n", {"torn/cpu.max": "100000 0\n", "cpu.max": "words\n"}, None),
     ],
 )

