@@ -139,8 +139,8 @@ class Collector:
         found = used(self.ledger, self.cluster, month, known.until, known.first)
         labels = ("account", "of", "length")
         families = {
-            "used": "Share of a budget that is used.",
-            "forecast": "Share of a budget that will be used at its period's pace.",
+            "used": "Share of a budget that jobs used; idle nodes are not in it.",
+            "forecast": "Share of a budget that jobs will have used at its period's pace.",
             "elapsed": "Share of a budget's period that is over.",
         }
         for kind, words in families.items():

@@ -19,7 +19,7 @@ from costcalc.fleet.period import Period, period
 from costcalc.fleet.pricing import GRID, Pricing
 from costcalc.fleet.series import ENOUGH, Mean
 from costcalc.fleet.sums import Figure
-from costcalc.fleet.tables import jobs, meters
+from costcalc.fleet.tables import jobs, meters, sums
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ def together(parts: list[Idle]) -> Idle:
         why=next((one.why for one in parts if one.why), ""), unpriced=_unpriced(parts),
         start=first.start, end=parts[-1].end,
     )  # fmt: skip
-    made.metered = sum(one.metered * one.held for one in parts) / made.held
+    made.metered = sum(one.metered * one.held for one in parts) / (made.held or 1.0)
     if made.why:
         return made
     for name in _COUNTED:
@@ -125,13 +125,18 @@ def _sum(values: list[float | None]) -> float | None:
 
 
 def _over_months(parts: list[Idle]) -> IdleGrid | None:
-    """The mean over the hours that idled in months whose hours are known; the others' CO2e."""
-    grids = [(one.grid, one.device_hours) for one in parts if one.grid is not None]
+    """The mean over what idled in months whose hours are known, by its energy; the others' CO2e.
+
+    By energy, as nodes that did not idle may have drawn more than their jobs have.
+    """
+    grids = [(one.grid, one) for one in parts if one.grid is not None]
     if not grids:
         return None
-    known = [(grid.mean, hours) for grid, hours in grids if grid.mean is not None]
-    whole = sum(hours for _, hours in known)
-    mean = sum(mean * hours for mean, hours in known) / whole if whole else None
+    known = [(grid.mean, one) for grid, one in grids if grid.mean is not None]
+    drew = [one.figures["energy"].value if "energy" in one.figures else 0.0 for _, one in known]
+    whole = sum(drew)
+    each = drew if whole else [1.0] * len(known)
+    mean = sum(m * w for (m, _), w in zip(known, each, strict=True)) / sum(each) if known else None
     by_year = sum(grid.by_year for grid, _ in grids)
     return IdleGrid(mean, sum(grid.lacks for grid, _ in grids), by_year)
 
@@ -145,13 +150,17 @@ def _of_month(
     found = list[Idle]()
     whole = pricing.series.over(start, end) if pricing.series else None
     busy = _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
-    seen = _seen(ledger, over)
+    seen, clusters = _seen(ledger, over), _clusters(ledger)
+    mine, unsaid = _whose(pricing.fleet.name, clusters)
     for name, partition in pricing.fleet.partitions.items():
         if partition.nodes is None:
             continue
+        if unsaid:
+            found.append(Idle(name, 0.0, 0.0, {}, why=unsaid, start=start, end=end))
+            continue
         held = partition.nodes * (partition.per_node or 1) * (end - start) / HOUR
-        had, emitted = busy.get(name, (0.0, 0.0))
-        rest, seconds = seen.get(name, (0.0, 0.0))
+        had, emitted = busy.get((mine, name), (0.0, 0.0))
+        rest, seconds = seen.get((mine, name), (0.0, 0.0))
         share = min(seconds / (partition.nodes * (end - start)), 1.0)
         one = Idle(name, max(held - had, 0.0), held, {}, metered=share, start=start, end=end)
         if whole is not None:
@@ -162,7 +171,44 @@ def _of_month(
             one.why = f"jobs had {had / held:.3g} times what its {nodes} hold"
             one.figures = {}
         found.append(one)
+        found += [
+            Idle(f"{name} of {other}", 0.0, 0.0, {}, why=OTHERS.format(mine), start=start, end=end)
+            for other in sorted(clusters - {mine})
+            if (other, name) in busy
+        ]
     return found
+
+
+#: why what idled on another cluster is not known
+OTHERS = "its nodes are its own: those in fleet.yaml are of {} (name)"
+
+
+def _clusters(ledger: Ledger) -> frozenset[str]:
+    """The clusters that the ledger has jobs of."""
+    with ledger.reading() as connection:
+        return frozenset(
+            str(n) for n in connection.execute(select(sums.c.cluster).distinct()).scalars()
+        )
+
+
+def _whose(name: str | None, clusters: frozenset[str]) -> tuple[str, str]:
+    """Of which cluster's jobs the nodes of fleet.yaml are, and why that is not known.
+
+    >>> _whose("Marie", frozenset({"marie", "pierre"})), _whose(None, frozenset({"marie"}))
+    (('marie', ''), ('marie', ''))
+    >>> _whose(None, frozenset({"a", "b"}))[1]
+    'its jobs are of a, b, each with nodes of its own: name in fleet.yaml says of which these are'
+    """
+    if len(clusters) <= 1:
+        return next(iter(clusters), ""), ""
+    found = [one for one in sorted(clusters) if one.lower() == (name or "").lower()]
+    if found:
+        return found[0], ""
+    listed = ", ".join(one or "one without a name" for one in sorted(clusters))
+    return "", (
+        f"its jobs are of {listed}, each with nodes of its own: name in fleet.yaml says of which "
+        "these are"
+    )
 
 
 def _grid(whole: Mean, held: float, had: float, emitted: float) -> IdleGrid:
@@ -181,8 +227,8 @@ def _grid(whole: Mean, held: float, had: float, emitted: float) -> IdleGrid:
 
 def _busy(
     ledger: Ledger, month: str, span: tuple[float, float], mean: float | None
-) -> Mapping[str, tuple[float, float]]:
-    """Device-hours that jobs had within a span, by partition, of each job the part within it.
+) -> Mapping[tuple[str, str], tuple[float, float]]:
+    """Device-hours that jobs had within a span, by cluster and partition, of each the part in it.
 
     With them that many times the intensity of each job's hours, ``mean`` where it is not known.
     """
@@ -193,25 +239,26 @@ def _busy(
     hours = jobs.c.device_hours * (last - first) / lasted
     grid = case((jobs.c.hourly >= ENOUGH, jobs.c.grid), else_=mean or 0.0)
     asked = (
-        select(jobs.c.partition, func.sum(hours), func.sum(hours * grid))
+        select(jobs.c.cluster, jobs.c.partition, func.sum(hours), func.sum(hours * grid))
         .where(jobs.c.current, jobs.c.month >= month, jobs.c.start < end, jobs.c.end > start)
-        .group_by(jobs.c.partition)
+        .group_by(jobs.c.cluster, jobs.c.partition)
     )
     with ledger.reading() as connection:
         rows = connection.execute(asked)
-        return {str(name): (float(had or 0.0), float(g or 0.0)) for name, had, g in rows}
+        return {(str(c), str(n)): (float(had or 0.0), float(g or 0.0)) for c, n, had, g in rows}
 
 
-def _seen(ledger: Ledger, over: Period) -> Mapping[str, tuple[float, float]]:
-    """What nodes' meters saw that no job had, and in how many node-seconds, by partition."""
+def _seen(ledger: Ledger, over: Period) -> Mapping[tuple[str, str], tuple[float, float]]:
+    """What meters saw that no job had, in how many node-seconds, by cluster and partition."""
+    own = meters.c.cluster, meters.c.partition
     asked = (
-        select(meters.c.partition, func.sum(meters.c.joules - meters.c.given),
-               func.sum(meters.c.seconds))
+        select(*own, func.sum(meters.c.joules - meters.c.given), func.sum(meters.c.seconds))
         .where(meters.c.at >= over.start, meters.c.at < over.end)
-        .group_by(meters.c.partition)
-    )  # fmt: skip
+        .group_by(*own)
+    )
     with ledger.reading() as connection:
-        return {str(n): (float(rest), float(s)) for n, rest, s in connection.execute(asked)}
+        rows = connection.execute(asked)
+        return {(str(c), str(n)): (float(rest), float(s)) for c, n, rest, s in rows}
 
 
 def _cost(one: Idle, pricing: Pricing, partition: Partition, over: Period, rest: float) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from costcalc.base.errors import MissingExtraError, nearest, wrong
 from costcalc.base.human import digits, human, number_of, percent
 from costcalc.base.writing import to_json
-from costcalc.fleet.beside import by_hours, grids, idles, named, shown, tables
+from costcalc.fleet.beside import by_hours, grids, idles, named, payer, shown, tables
 from costcalc.fleet.charging import LAID_ON, Charge
+from costcalc.fleet.cluster import NOBODY
 from costcalc.fleet.idle import Idle
 from costcalc.fleet.month import Month
 from costcalc.fleet.sums import Figure, Group, Key, money
@@ -101,6 +102,7 @@ def plain(month: Month) -> dict[str, object]:
                 "used": _figure(one.used, one.unit),
                 "forecast": _figure(one.forecast, one.unit),
                 "elapsed": one.elapsed,
+                "counts": "jobs",  # and not what idle nodes are charged
             }
             for one in month.budgets
         ],
@@ -343,6 +345,8 @@ def budgets(month: Month) -> Iterator[tuple[str, str]]:
             told += f", {value} at its end at this pace"
             told += f" ({low} – {high})" if (low, high) != (value, value) else ""
         of = one.of.replace("_", "-")
+        beside = month.pays != NOBODY and one.of != "device_hours"
+        told += f", of jobs alone: idle nodes ({payer(month.pays)}) are beside it" * beside
         yield f"{whose}, {one.period}", f"{of}: {told}{f'; {mark}' if mark else ''}"
 
 

@@ -20,7 +20,7 @@ from costcalc.fleet import sources
 from costcalc.fleet.beside import grids, idles, named, tables
 from costcalc.fleet.charging import Charge, Charges
 from costcalc.fleet.checking import check
-from costcalc.fleet.idle import together
+from costcalc.fleet.idle import Idle, IdleGrid, together
 from costcalc.fleet.job import attempts, full, paragraph
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import NodeDay, read_meters
@@ -366,6 +366,63 @@ def test_a_month_that_the_file_lacks_is_said_beside_one_that_it_has(
     assert (data["carbon_by"], data["carbon_by_year"], data["grid_hours_lacking"]) == (  # type: ignore[index]
         "hours and year", pytest.approx(0.336), pytest.approx(1.0),
     )  # fmt: skip
+
+
+def test_the_grid_of_several_months_is_the_mean_over_what_they_drew() -> None:
+    """2 kWh at 100 g, which meters saw beyond what jobs have though no device idled; 6 at 300."""
+
+    def of_hours(hours: float, kwh: float, mean: float) -> Idle:
+        figures = {"energy": Figure(kwh, kwh, kwh)} if kwh else {}
+        return Idle("gpu", hours, 16.0, figures, grid=IdleGrid(mean, 0.0))
+
+    made = together([of_hours(0.0, 2.0, 100.0), of_hours(8.0, 6.0, 300.0)]).grid
+    assert made == IdleGrid((2 * 100 + 6 * 300) / 8, 0.0)
+    made = together([of_hours(0.0, 2.0, 100.0), of_hours(0.0, 2.0, 200.0)]).grid
+    assert made == IdleGrid(150.0, 0.0)
+    made = together([of_hours(0.0, 0.0, 100.0), of_hours(0.0, 0.0, 200.0)]).grid
+    assert made == IdleGrid(150.0, 0.0)
+
+
+def test_budgets_are_of_jobs_and_say_so_where_idle_nodes_are_paid(ledger: Ledger) -> None:
+    """5 + 2.5 kWh of jobs are 9 of the facility, whoever pays for what idled."""
+    imported(ledger, cluster(SHARED), *JOBS)
+    for pays, said in (
+        ("nobody", ""),
+        ("shared", ", of jobs alone: idle nodes (shared by device-hours) are beside it"),
+        ("history", ", of jobs alone: idle nodes (paid by history) are beside it"),
+    ):
+        limit = "budgets: [{energy: 10 kWh}, {device_hours: 24}]\n"
+        made = of(ledger, TEXT % pays + limit)
+        energy, hours = (told for _, told in budgets(made))
+        assert energy.startswith("energy: 9.00 kWh of 10.0 kWh used (90 %)")
+        assert said in energy
+        assert ("jobs alone" in energy, "jobs alone" in hours) == (bool(said), False)
+        assert [one["counts"] for one in plain(made)["budgets"]] == ["jobs", "jobs"]  # type: ignore[attr-defined]
+
+
+def test_each_cluster_has_its_own_nodes(ledger: Ledger) -> None:
+    """16 devices for 2 h are 32 device-hours; 4 for 2 h are one cluster's, 8 for 1 h another's."""
+    jobs = (
+        line(JobID="1"),
+        line(Cluster="other", JobID="1", AllocTRES="gres/gpu=8,node=1", ElapsedRaw="3600",
+             End="2026-10-05T11:00:00"),
+    )  # fmt: skip
+    imported(ledger, cluster(SHARED), *jobs)
+    # fleet.yaml names none
+    assert [(one.partition, one.why) for one in of(ledger, SHARED).idle] == [
+        ("gpu", "its jobs are of c, other, each with nodes of its own: name in fleet.yaml says of "
+         "which these are"),
+    ]  # fmt: skip
+    for name, idle in (("C", 32.0 - 8.0), ("other", 32.0 - 8.0)):
+        first, second = of(ledger, SHARED + f"name: {name}\n").idle
+        assert (first.partition, first.device_hours) == ("gpu", pytest.approx(idle))
+        other = "other" if name == "C" else "c"
+        assert (second.partition, second.device_hours, second.why) == (
+            f"gpu of {other}", 0.0,
+            f"its nodes are its own: those in fleet.yaml are of {name.lower()} (name)",
+        )  # fmt: skip
+    # and over several months
+    assert [one.device_hours for one in of_period(ledger, cluster(SHARED), "2026").idle] == [0.0]
 
 
 def test_what_one_month_lacks_is_said(ledger: Ledger) -> None:

@@ -24,7 +24,9 @@ def test_twice_is_once_and_a_correction_is_a_new_row() -> None:
         assert (first.counted.added, first.counted.known) == (2, 0)
         again = imported(ledger, cluster(), line(JobID="1"), line(JobID="2", State="RUNNING"))
         assert (again.counted.added, again.counted.corrected, again.counted.known) == (0, 0, 2)
-        later = imported(ledger, cluster(), line(JobID="2", ElapsedRaw="10800"))
+        later = imported(
+            ledger, cluster(), line(JobID="2", ElapsedRaw="10800", End="2026-10-05T13:00:00")
+        )
         assert (later.counted.added, later.counted.corrected) == (0, 1)
         assert [(row.job, row.state, row.revision) for row in rows(ledger)] == [
             ("1", "completed", 0),

@@ -42,6 +42,7 @@ def test_sums_are_those_of_the_rows(ledger: Ledger) -> None:
             Account=f"a{n % 3}",
             User=f"u{n % 7}",
             ElapsedRaw=str(600 + 137 * n),
+            End="2026-10-05T13:00:00",
             ConsumedEnergyRaw=str(n * 1_000_003 if n % 2 else 0),
             Partition="old" if n % 5 == 0 else "gpu",
             AllocTRES=f"gres/gpu={1 + n % 4},node=1",
@@ -256,7 +257,7 @@ def test_the_ledger_is_the_sum_of_its_jobs_reports(ledger: Ledger) -> None:
         for n in range(6)
     ]
     imported(ledger, cluster(), *lines, line(JobID="3", Start="2026-10-06T10:00:00", State="FAILED",
-                                             End="2026-10-06T11:00:00"))  # fmt: skip
+                                             End="2026-10-06T12:00:00"))  # fmt: skip
     sums = summed(ledger, OCTOBER).total.figures
     reports = [full(ledger, attempts(ledger, str(n))) for n in range(6)]
     for name in ("cost", "energy", "carbon_total", "water"):

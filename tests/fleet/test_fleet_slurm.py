@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -169,9 +170,11 @@ def test_a_clock_that_was_set_back_leaves_the_time_that_slurm_counted() -> None:
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
-        # 10:00 to 11:00 are 3,600 s; an hour more may be summer time's
+        # 10:00 to 11:00 are 3,600 s, and clocks round to two; an hour more may be of another zone
         ({"ElapsedRaw": "36000"}, "it ran for 36,000 s, and from its start to its end are 3,600 s"),
         ({"ElapsedRaw": "7203"}, "it ran for 7,203 s, and from its start to its end are 3,600 s"),
+        ({"ElapsedRaw": "3603"}, "it ran for 3,603 s, and from its start to its end are 3,600 s: "
+         "is fleet.yaml's timezone that of the dump?"),
         ({"Start": "1791190800", "End": "1791194400", "ElapsedRaw": "3603"},
          "it ran for 3,603 s, and from its start to its end are 3,600 s"),
     ],
@@ -181,11 +184,8 @@ def test_a_row_that_ran_for_longer_than_it_was_there_is_refused(
 ) -> None:
     (found,) = read_dump(line(**{"End": "2026-10-05T11:00:00", **cells}))
     assert found == Refused(line=2, row="1", why=why)
-    (odd,) = told(line(End="2026-10-05T11:00:00", ElapsedRaw="7202"))
-    assert odd.why == (
-        "it ran for 7,202 s, and from its start to its end are 3,600 s: is fleet.yaml's timezone "
-        "that of the dump?"
-    )
+    (rounded,) = told(line(End="2026-10-05T11:00:00", ElapsedRaw="3602"))
+    assert rounded.why == ""
 
 
 @pytest.mark.parametrize("amount", ["-4", "nan", "inf", "", "4x"])
@@ -221,16 +221,40 @@ def test_times_that_cannot_be_are_named_where_what_it_ran_for_is_known() -> None
     assert job.why == "it ran for less than from its start to its end, and was not suspended"
 
 
-def test_where_summer_time_ends_an_hour_is_there_twice() -> None:
-    berlin = Reading(zone=ZoneInfo("Europe/Berlin"))
-    night = {"Start": "2026-10-25T02:30:00", "End": "2026-10-25T02:10:00", "ElapsedRaw": "2400"}
-    for zone, why in (
-        (berlin, ""),  # 02:30 summer time to 02:10 winter time are 40 minutes
-        (Reading(), "it ends before it starts: a clock was set? what it ran for is counted"),
-    ):
-        (job,) = attempts(dump(line(**night)), "x", zone)
-        assert isinstance(job, Facts)
-        assert (job.seconds, job.why) == (2400.0, why)
+@pytest.mark.parametrize(
+    ("start", "end", "seconds", "utc", "why"),
+    [
+        # 02:30 summer time, 00:30 UTC, to 02:10 winter time are 40 minutes
+        ("02:30", "02:10", 2400, ("00:30", "01:10"), ""),
+        # 02:00 to 02:30: half an hour in either, and an hour more where 02:30 is its second
+        ("02:00", "02:30", 1800, ("00:00", "00:30"), ""),
+        ("02:00", "02:30", 5400, ("00:00", "01:30"), ""),
+        # 02:30 to 03:30: an hour from its second time, two from its first
+        ("02:30", "03:30", 3600, ("01:30", "02:30"), ""),
+        ("02:30", "03:30", 7200, ("00:30", "02:30"), ""),
+        # 01:00 to 04:00 are four hours that night, whatever else a row says of it
+        ("01:00", "04:00", 10800, ("23:00", "03:00"),
+         "it ran for less than from its start to its end, and was not suspended"),
+        ("01:00", "04:00", 18000, None, "it ran for 18,000 s, and from its start to its end are "
+         "14,400 s: is fleet.yaml's timezone that of the dump?"),
+    ],
+)  # fmt: skip
+def test_where_summer_time_ends_an_hour_is_there_twice(
+    start: str, end: str, seconds: int, utc: tuple[str, str] | None, why: str
+) -> None:
+    day = "2026-10-25T"
+    cells = {"Start": f"{day}{start}:00", "End": f"{day}{end}:00", "ElapsedRaw": f"{seconds}"}
+    row = line(**cells, Suspended="00:00:00", Submit="2026-10-24T20:00:00")
+    (job,) = attempts(dump(row), "x", Reading(zone=ZoneInfo("Europe/Berlin")))
+    if utc is None:
+        assert job == Refused(line=2, row="1", why=why)
+        return
+    assert isinstance(job, Facts)
+    assert (job.seconds, job.why) == (float(seconds), why)
+    clock = [
+        datetime.fromtimestamp(at or 0.0, UTC).strftime("%H:%M") for at in (job.start, job.end)
+    ]
+    assert tuple(clock) == utc
 
 
 def test_more_than_nodes_have_is_named() -> None:

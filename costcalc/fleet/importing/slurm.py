@@ -16,7 +16,7 @@ from typing import IO
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
-from costcalc.fleet.importing.spans import ROUNDED, SUMMER, backwards, longer, slack, unexplained
+from costcalc.fleet.importing.spans import ROUNDED, SUMMER, backwards, by_clock, longer, unexplained
 from costcalc.fleet.nodes import expanded
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
@@ -46,6 +46,8 @@ _CUT = (
 )
 _SHARDS = re.compile(r"(?:^|,)gres[/:]shard[=:](\d+)")
 _MODEL = re.compile(r"(?:^|[\s,;])model[=:]\s*([\w./+-]+)")
+#: what an hour too much may come of, of times without a zone
+ZONE = ": is fleet.yaml's timezone that of the dump?"
 #: no job runs longer; a cell that says so is broken
 _TEN_YEARS = 3.2e8
 
@@ -156,9 +158,12 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         bad.append("no time of Start, Submit or End: it stands in no month")
     if seconds is not None and not bad:
         local = as_printed(row.get("Start", "")) is not None
-        off = SUMMER if local else ROUNDED  # fleet.yaml's timezone may not be that of the dump
-        why = longer(times["Start"], times["End"], seconds, off)
-        bad += [why] if why else []
+        lasted = seconds + (sacct.seconds_of(row.get("Suspended")) or 0.0)
+        zone = reading.zone if local else None
+        times["Start"], times["End"] = by_clock(times["Start"], times["End"], lasted, zone)
+        why = longer(times["Start"], times["End"], seconds, ROUNDED)
+        hour = local and not longer(times["Start"], times["End"], seconds, SUMMER)
+        bad += [f"{why}{ZONE if hour else ''}"] if why else []
     if bad or state is None:
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
@@ -192,9 +197,7 @@ def _facts(
     start = start if start is not None else times["Submit"]
     suspended = sacct.seconds_of(row.get("Suspended"))
     printed = as_printed(row.get("Start" if times["Start"] is not None else "Submit", ""))
-    zone = reading.zone if printed is not None else None
-    odd = _odd(start, end, seconds, suspended, ROUNDED)
-    odd = odd and _odd(start, end, seconds, suspended, slack(zone, start, end))
+    odd = _odd(start, end, seconds, suspended)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + seconds + (suspended or 0.0)
     why, faulty = found.why or odd or disagreeing(tres) or _nodes_odd(row), False
@@ -240,17 +243,11 @@ def _facts(
     )
 
 
-def _odd(
-    start: float | None, end: float | None, seconds: float, suspended: float | None, off: float
-) -> str:
+def _odd(start: float | None, end: float | None, seconds: float, suspended: float | None) -> str:
     """What of a row's times cannot be, though how long it ran is known."""
-    if backwards(start, end, off):
+    if backwards(start, end, ROUNDED):
         return "it ends before it starts: a clock was set? what it ran for is counted"
-    if why := longer(start, end, seconds, off):
-        return f"{why}: is fleet.yaml's timezone that of the dump?"
-    if suspended is None:
-        return ""
-    return unexplained(start, end, seconds, suspended, off)
+    return "" if suspended is None else unexplained(start, end, seconds, suspended, ROUNDED)
 
 
 def _nodes_odd(row: Row) -> str:

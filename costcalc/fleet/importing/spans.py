@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-#: clocks round; and a local time may be of either hour where summer time ends
+#: clocks round; and a clock that is just set may be an hour off
 ROUNDED, SUMMER = 2.0, 3602.0
 _HOUR = 3600.0
 
@@ -24,6 +24,31 @@ def slack(zone: tzinfo | None, *times: float | None) -> float:
             if around[0] != around[1]:
                 return SUMMER
     return ROUNDED
+
+
+def by_clock(
+    start: float | None, end: float | None, lasted: float, zone: tzinfo | None
+) -> tuple[float | None, float | None]:
+    """Start and end; of a time that a clock in ``zone`` shows twice, the one that fits ``lasted``.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> zone = ZoneInfo("Europe/Berlin")  # 2026-10-25: 02:30 is at 00:30 and at 01:30 UTC
+    >>> by_clock(1792886400.0, 1792888200.0, 5400.0, zone)  # 00:00 UTC, to 02:30
+    (1792886400.0, 1792891800.0)
+    >>> by_clock(1792886400.0, 1792888200.0, 1800.0, zone)
+    (1792886400.0, 1792888200.0)
+    """
+    if start is None or end is None or zone is None:
+        return start, end
+    pairs = [(one, other) for one in _moments(start, zone) for other in _moments(end, zone)]
+    return min(pairs, key=lambda pair: abs(pair[1] - pair[0] - lasted))
+
+
+def _moments(at: float, zone: tzinfo) -> tuple[float, ...]:
+    """All moments at which a clock shows what it shows then, its first reading first."""
+    shown = datetime.fromtimestamp(at, zone)
+    other = shown.replace(fold=1).timestamp()
+    return (at,) if other == at else (at, other)
 
 
 def backwards(start: float | None, end: float | None, off: float) -> bool:
