@@ -42,6 +42,7 @@ def run_of(one: Measured) -> Nearby | None:
         devices=number(row, "devices", 1.0),
         parameters=float(f"{made.results['active_parameters'].value:.4g}"),
         sequence_length=number(row, "sequence_length", SEQUENCE),
+        micro_batch=number(row, "micro_batch", 0.0),
         method=kind(row),
         precision=training["precision"],
         rate=float(f"{one.rate:.5g}"),

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
 
 #: how far a run may be off and still be near, as factors either way
-PARAMETERS, DEVICES, LENGTH = 1.5, 4.0, 4.0
-_NUMBERS = ("devices", "parameters", "sequence_length", "rate")
+PARAMETERS, DEVICES, LENGTH, AT_ONCE = 1.5, 4.0, 4.0, 4.0
+_NUMBERS = ("devices", "parameters", "sequence_length", "micro_batch", "rate")
 
 
 class Nearby(NamedTuple):
-    """A measured run: tokens a second and device, and what it ran."""
+    """A measured run: tokens a second and device, and what it ran; ``micro_batch`` 0: not told."""
 
     id: str
     model: str
@@ -31,6 +31,7 @@ class Nearby(NamedTuple):
     devices: float
     parameters: float
     sequence_length: float
+    micro_batch: float
     method: str
     precision: str
     rate: float
@@ -39,12 +40,14 @@ class Nearby(NamedTuple):
     def words(self, speed: float) -> str:
         """One line: what ran, how fast against ``speed`` (1: as fast as the estimate), and where.
 
-        >>> run = Nearby("a", "Llama 3 8B", "h100", 8.0, 8e9, 8192.0, "full", "bf16", 9e3, "paper")
+        >>> run = Nearby("a", "Llama 3 8B", "h100", 8.0, 8e9, 8192.0, 2.0, "full", "bf16", 9e3, "b")
         >>> run.words(1.1)
-        '8 × h100, Llama 3 8B, 8,192 tokens: 1.1 × of this (paper)'
+        '8 × h100, Llama 3 8B, 2 × 8,192 tokens: 1.1 × of this (b)'
         """
         what = f"{self.devices:,.0f} × {self.accelerator}, {self.model}"
-        return f"{what}, {self.sequence_length:,.0f} tokens: {speed:.2g} × of this ({self.source})"
+        at_once = f"{self.micro_batch:g} × " if self.micro_batch else ""
+        tokens = f"{at_once}{self.sequence_length:,.0f} tokens"
+        return f"{what}, {tokens}: {speed:.2g} × of this ({self.source})"
 
 
 def kind(training: Mapping[str, object]) -> str:
@@ -74,13 +77,21 @@ def measured() -> Mapping[tuple[str, str, str], tuple[Nearby, ...]]:
     return {key: tuple(runs) for key, runs in found.items()}
 
 
-def distance(run: Nearby, parameters: float, devices: float, length: float) -> float:
-    """How far a run is from what is asked for: 0 the same, infinite where it is not near."""
-    pairs = (
+def distance(
+    run: Nearby, parameters: float, devices: float, length: float, micro_batch: float | None = None
+) -> float:
+    """How far a run is from what is asked for: 0 the same, infinite where it is not near.
+
+    ``micro_batch``: where it is asked for, a device has as many tokens at once as well.
+    """
+    pairs = [
         (run.parameters / parameters, PARAMETERS),
         (run.devices / devices, DEVICES),
         (run.sequence_length / length, LENGTH),
-    )
+    ]
+    if micro_batch:
+        at_once = run.micro_batch * run.sequence_length / (micro_batch * length)
+        pairs.append((at_once or AT_ONCE, AT_ONCE))  # not told: as far as is near
     parts = [abs(log(ratio)) / log(most) for ratio, most in pairs]
     return sum(parts) if max(parts) <= 1.0 + 1e-9 else inf
 
@@ -100,7 +111,13 @@ def nearest(estimate: Estimate) -> tuple[Nearby, float] | None:
     if not (rate.value and parameters.value and isinstance(length, (int, float))):
         return None
     key = (str(hardware.get("id")), str(estimate.details.get("precision")), kind(training))
-    asked = (parameters.value, float(hardware.get("count") or 1), float(length))
+    micro = training.get("micro_batch")
+    asked = (
+        parameters.value,
+        float(hardware.get("count") or 1),
+        float(length),
+        float(micro) if isinstance(micro, (int, float)) else None,
+    )
     near = [(distance(run, *asked), run) for run in measured().get(key, ())]
     # Of layouts and batches that were tried side by side, as near as each other, the fastest: what
     # is estimated is laid out as well as can be.

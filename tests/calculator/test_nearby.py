@@ -14,7 +14,7 @@ from costcalc.calculator.nearby import Nearby, distance, kind, measured, nearest
 from costcalc.catalog.files import data_root
 
 ROOT = Path(__file__).parent.parent.parent
-RUN = Nearby("x", "M", "h100-sxm5-80", 8.0, 8e9, 4096.0, "full", "bf16", 9000.0, "paper")
+RUN = Nearby("x", "M", "h100-sxm5-80", 8.0, 8e9, 4096.0, 2.0, "full", "bf16", 9e3, "paper")
 
 
 def _asked(method="lora", length=2048, accelerator="rtx-4090", rate="2000 token/s"):
@@ -42,6 +42,26 @@ def test_how_far_a_run_is(parameters: float, devices: float, length: float, far:
     assert distance(RUN, parameters, devices, length) == pytest.approx(far)
 
 
+@pytest.mark.parametrize(
+    ("micro_batch", "length", "far"),
+    [
+        (2.0, 4096.0, 0.0),
+        (None, 4096.0, 0.0),
+        (4.0, 2048.0, 0.5),  # half the length, as many tokens at once
+        (1.0, 4096.0, 0.5),
+        (8.0, 4096.0, 1.0),
+        (16.0, 4096.0, math.inf),  # eight times as many at once
+    ],
+)
+def test_how_far_a_batch_is(micro_batch: float | None, length: float, far: float) -> None:
+    assert distance(RUN, 8e9, 8.0, length, micro_batch) == pytest.approx(far)
+    # where nobody told what was measured, it is as far as is near
+    untold = RUN._replace(micro_batch=0.0)
+    known = distance(untold, 8e9, 8.0, length)
+    expected = known + 1.0 if micro_batch else known
+    assert distance(untold, 8e9, 8.0, length, micro_batch) == pytest.approx(expected)
+
+
 def test_the_nearest_is_of_the_same_chip_precision_and_kind() -> None:
     found = nearest(estimate(_asked(), ranges=False))
     assert found is not None
@@ -51,7 +71,7 @@ def test_the_nearest_is_of_the_same_chip_precision_and_kind() -> None:
     assert run.parameters == pytest.approx(8.03e9, rel=1e-3)
     assert speed == pytest.approx(3083 / 2000, rel=1e-3)
     assert run.words(speed) == (
-        "1 × rtx-4090, Llama-3.1-8B, 2,048 tokens: 1.5 × of this (pytorch/torchtune)"
+        "1 × rtx-4090, Llama-3.1-8B, 2 × 2,048 tokens: 1.5 × of this (pytorch/torchtune)"
     )
 
 
@@ -72,6 +92,10 @@ def test_of_batches_tried_side_by_side_the_fastest_is_named() -> None:
     assert found is not None
     assert (found[0].id, found[0].rate) == ("O009", 1198.4)
     assert found[1] == pytest.approx(1198.4 / 1500, rel=1e-3)
+    # who says a micro-batch of one hears of that
+    alone = nearest(estimate(asked, changes={"training.micro_batch": 1}, ranges=False))
+    assert alone is not None
+    assert (alone[0].id, alone[0].rate, alone[0].micro_batch) == ("O002", 670.45, 1)
 
 
 def test_none_is_near() -> None:
