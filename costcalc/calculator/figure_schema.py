@@ -39,6 +39,9 @@ class Known(TypedDict):
     runs: Annotated[Number, Field(description="runs that the value is of")]
     of: Annotated[Number, Field(description="runs in all")]
     lacking: list[Lacking]
+    bound: NotRequired[
+        Annotated[Literal["lower"], Field(description="lower: a meter did not see all of it")]
+    ]
 
 
 @open_

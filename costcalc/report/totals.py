@@ -98,6 +98,10 @@ def _partial(key: str, found: Sequence[Figure], runs: Sequence[float]) -> Figure
         "of": sum(runs),
         "lacking": [{"why": why, "runs": number} for why, number in lacking.items()],
     }
+    bounds = {one.get("bound") for one in found}
+    bounds |= {one["known"].get("bound") for one in found if "known" in one}
+    if "lower" in bounds and values:
+        known["bound"] = "lower"
     unit = _unit(key, found)
     return {**null(key, "; ".join(_said(known, unit))), "unit": unit, "known": known}
 
@@ -108,7 +112,7 @@ def _known(figure: Figure, runs: float) -> Known:
         return {"value": figure["value"], "runs": runs, "of": runs, "lacking": []}
     inner = figure.get("known")
     if inner:
-        return inner
+        return {**inner, "lacking": [*inner["lacking"]]}
     lacks: Lacking = {"why": figure.get("why") or "no reason given", "runs": runs}
     return {"value": None, "runs": 0.0, "of": runs, "lacking": [lacks]}
 
@@ -120,7 +124,12 @@ def _said(known: Known, unit: str) -> Iterator[str]:
     told = lacks[0]["why"] if len(lacks) == 1 else each
     yield f"unknown for {number} {digits_of(whole)} runs: {told}"
     if known["value"] is not None:
-        yield f"{human(known['value'], unit)} of the other {digits_of(known['runs'])}"
+        yield f"{in_words(known, unit)} of the other {digits_of(known['runs'])}"
+
+
+def in_words(known: Known, unit: str) -> str:
+    """What is known of a sum, with its unit; of a lower bound that it is one."""
+    return f"{'at least ' * (known.get('bound') == 'lower')}{human(known['value'], unit)}"
 
 
 def digits_of(runs: float) -> str:

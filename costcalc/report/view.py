@@ -21,7 +21,7 @@ from costcalc.report.listing import Listed, ListedPart, ListedRun, listed, liste
 from costcalc.report.metered import of_all
 from costcalc.report.records import figures
 from costcalc.report.said import AUTHOR, by, measurers, metered, priced, tool
-from costcalc.report.totals import digits_of
+from costcalc.report.totals import digits_of, in_words
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Details, Report, Stage
@@ -60,12 +60,13 @@ _OF_ALL = {
 # What a figure is called within a sentence, where that is not its label in small letters.
 _WITHIN = {
     "training_compute": "training compute",
+    "energy_it": "energy before PUE",
     "utilization": "model FLOPs utilization",
     "carbon_operational": "CO2e of the electricity",
     "carbon_embodied": "CO2e of the hardware",
     "carbon_total": "total CO2e",
 }
-_BEHIND = {"energy": "energy behind PUE"}  # where that before it is known
+_BEHIND = {"energy": "energy behind PUE"}  # where that before it is known, or a part of it
 FINETUNING = ("finetune", "lora", "frozen", "dpo", "ppo", "grpo")
 
 
@@ -163,7 +164,9 @@ class View:
 
     def lacking(self, *keys: str) -> list[str]:
         """The names of those figures that are not known, as they stand within a sentence."""
-        unknown = [key for key in keys if self.figures[key].value is None]
+        before = [self.energy] if self.energy in BEFORE else []
+        asked = [one for key in keys for one in [key, *(before if key == "energy" else [])]]
+        unknown = [key for key in asked if self.figures[key].value is None]
         within = {**_WITHIN, **(_BEHIND if self.energy in BEFORE else {})}
         named = {key: within.get(key) or self.figures[key].label.lower() for key in unknown}
         return [f"{name}{self._part_known(key)}" for key, name in named.items()]
@@ -174,13 +177,15 @@ class View:
         if not known or known["value"] is None:
             return ""
         of = f"{digits_of(known['runs'])} of {digits_of(known['of'])} runs"
-        return f" ({human(known['value'], self.figures[key].unit)} of {of})"
+        return f" ({in_words(known, self.figures[key].unit)} of {of})"
 
     @property
     def energy(self) -> str:
         """The energy that is told: the facility's, or where no PUE is known the machines' own."""
-        known = [key for key in ("energy", "energy_it") if self.figures[key].value is not None]
-        return known[0] if known else "energy"
+        both = ("energy", "energy_it")
+        known = [key for key in both if self.figures[key].value is not None]
+        partly = [key for key in both if self._part_known(key)]
+        return next(iter([*known, *partly]), "energy")
 
     @property
     def source(self) -> str:

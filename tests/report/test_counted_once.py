@@ -92,10 +92,10 @@ def test_steps_count_with_their_job_wherever_they_stand() -> None:
     """3.6 MJ of a step before its job's row and 3.6 MJ after another job's: 2 kWh, once."""
     table = (
         "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
-        "1.0|COMPLETED|60|gres/gpu=1|3600000\n"
+        "1.0|COMPLETED|1800|gres/gpu=1|3600000\n"
         "1|COMPLETED|3600|gres/gpu=1|7200000\n"
         "2|COMPLETED|3600|gres/gpu=1|0\n"
-        "1.1|COMPLETED|60|gres/gpu=1|3600000\n"
+        "1.1|COMPLETED|1800|gres/gpu=1|3600000\n"
     )
     made = slurm.read(table, "jobs.txt")
     assert [run["energy_it"] for run in made["runs"]] == [2.0, None]

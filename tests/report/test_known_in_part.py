@@ -90,6 +90,17 @@ def test_of_how_many_runs_is_the_same_everywhere() -> None:
     assert whole["known"]["value"] == pytest.approx(6.5 + slurms["value"])
 
 
+def test_energy_before_pue_is_told_of_the_runs_that_have_one() -> None:
+    """10, 2 and 10 kWh of four jobs, where no PUE is known."""
+    made = recorded("slurm")
+    said = "energy behind PUE, energy before PUE (22.0 kWh of 3 of 4 runs)"
+    for shape in ("neurips", "acl", "model-card"):
+        assert said in plainly(render(made, shape)), shape
+    assert "; 22.0 kWh of the other 3" in render(made, "annex-xi")
+    (energy,) = [one for one in made["boundary"]["components"] if one["name"].startswith("energy")]
+    assert (energy["counted"], energy["why"]) == (True, "of 3 of 4 runs")
+
+
 # --- a lower bound stays one ----------------------------------------------------------------------
 
 
@@ -105,6 +116,9 @@ def test_a_merged_report_says_which_part_of_its_logs_was_not_sampled() -> None:
     said = "a lower bound: 0.367 of the 2.00 device-hours of logs were not sampled"
     for shape in ("neurips", "acl", "latex", "markdown", "html", "model-card", "annex-xi"):
         assert said in plainly(render(made, shape)), shape
+    partly: Any = merge([("a", log), ("b", recorded("codecarbon"))], name="p")
+    assert partly["results"]["energy"]["known"]["bound"] == "lower"
+    assert "(at least 7.09 kWh of 3 of 4 runs)" in render(partly, "neurips")  # 0.588 + 6.5
     whole: Any = merge([("a", made_kind("typed")), ("b", made_kind("tracked"))], name="p")
     assert not any("bound" in one for one in whole["results"].values())
 

@@ -18,10 +18,11 @@ from costcalc.report.importing.rows import row
 from costcalc.report.metered import metered_by, of_all, recorded, software
 from costcalc.report.project import assembled, merge
 from costcalc.report.rated import of_row
-from costcalc.report.totals import bounded, total
+from costcalc.report.totals import bounded, digits_of, total
 from costcalc.report.unprofiled import NO_ACCELERATOR
 
 if TYPE_CHECKING:
+    from costcalc.calculator.figure_schema import Figure
     from costcalc.calculator.report_schema import (
         Assumed,
         Boundary,
@@ -185,7 +186,7 @@ def _assembled(
             "why": f"{called} records no subject",
         },
         runs=[row_of.entry(row, one, called) for row, one in zip(rows, found, strict=True)],
-        boundary=_boundary(tool["what"], results["energy_it"]["value"] is not None, called),
+        boundary=_boundary(tool["what"], results["energy_it"], called),
         work=work | {"H": {"value": float(len(rows)), "unit": "1"}},
         measurement=seen,
         software=software([__version__], [tool]),
@@ -217,13 +218,21 @@ def _assumed(rows: Sequence[Mapping[str, Any]], tool: str) -> Iterator[Assumed]:
             }
 
 
-def _boundary(energy: str, counted: bool, tool: str) -> Boundary:
+def _boundary(energy: str, figure: Figure, tool: str) -> Boundary:
+    known = figure.get("known")
+    partly = bool(known and known["value"] is not None)
+    metered: Component = {
+        "name": f"energy: {energy}",
+        "counted": figure["value"] is not None or partly,
+    }
+    if known and partly:
+        metered["why"] = f"of {digits_of(known['runs'])} of {digits_of(known['of'])} runs"
     unseen = [{"name": name, "counted": False} for name in MACHINE]
-    seen = components(unseen, tool) if counted and of_tool(tool) else []
+    seen = components(unseen, tool) if metered["counted"] and of_tool(tool) else []
     return {
         "stages": [{"name": "what ran while it was recorded", "counted": True}],
         "components": [
-            {"name": f"energy: {energy}", "counted": counted},
+            metered,
             *cast("list[Component]", seen),
             {"name": "making the hardware", "counted": False},
         ],

@@ -222,6 +222,7 @@ def _methodology(view: View) -> str:
             f"energy is {what}{f' × PUE {pue.text}' if pue else ''}; storage, offices and "
             "inference are not counted"
         )
+    if _counted(view) or view.figures["total_compute"].value is not None:
         made.append(
             "compute counts matrix multiplications, 2 FLOP a multiply-add, without recomputation"
         )

@@ -45,15 +45,14 @@ def neurips(view: View) -> str:
     asked = {
         "the workers": view.hardware != "unknown",
         "the time of each run": bool(runs) and all(run.hours != "unknown" for run in runs),
-        "device-hours": view.figures["device_hours"].value is not None,
     }
-    lacking = [name for name, known in asked.items() if not known]
+    lacking = [*(name for name, known in asked.items() if not known), *view.lacking("device_hours")]
     named = [*lacking, *view.lacking("energy", "cost")]
     uncounted = [note for note in view.warnings if any(mark in note for mark in UNCOUNTED)]
     return fill(
         "neurips.txt.j2",
         view,
-        answer=_answer(len(lacking) + (more is None), len(asked) + 1, [*named, *uncounted]),
+        answer=_answer(len(lacking) + (more is None), len(asked) + 2, [*named, *uncounted]),
         lacking=named,
         uncounted=uncounted,
         listed=bool(uncounted) or "parts" in view.details or "imported" in view.details,
@@ -90,14 +89,10 @@ def _answer(lacking: int, asked: int, named: Sequence[str]) -> str:
 def acl(view: View) -> str:
     """Parameters of the models, total computational budget, computing infrastructure."""
     models = list(_models(view))
-    known = {
-        "parameters": bool(models),
-        "device-hours": view.figures["device_hours"].value is not None,
-        "the infrastructure": view.hardware != "unknown",
-    }
-    lacking = [name for name, said in known.items() if not said]
+    known = {"parameters": bool(models), "the infrastructure": view.hardware != "unknown"}
+    lacking = [*(name for name, said in known.items() if not said), *view.lacking("device_hours")]
     named = [*lacking, *view.lacking("total_compute", "cost", "energy", "carbon_total")]
-    answer = _answer(len(lacking), len(known), named)
+    answer = _answer(len(lacking), len(known) + 1, named)
     return fill("acl.txt.j2", view, answer=answer, models=models, lacking=named)
 
 
