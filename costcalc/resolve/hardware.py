@@ -220,7 +220,27 @@ def _machine(
         for name in ("scale_up", "scale_out")
         if getattr(asked, name) is not None
     ]
+    if fabric.through_host and min(count, per_node) > 1 and asked.scale_up is None:
+        assumed.append(_slot(accelerator, fabric.rate))
     return machine, assumed
+
+
+def _slot(accelerator: Accelerator, rate: float) -> Assumption:
+    """How fast cards talk that no fabric joins: by what their board can, not what a host gives.
+
+    A desktop's processor has 16 lanes for all of its cards and four for a drive (Intel ARK, Core
+    i9-14900K: 20; two cards have eight each).
+    """
+    link = accelerator.host_link
+    return exact(
+        "hardware.scale_up",
+        rate,
+        "GB/s",
+        basis="profile" if link else "default",
+        source=accelerator.file if link else "PCI Express 3.0: 16 lanes",
+        why="no fabric joins these cards: they talk through a slot of the host each, taken to have "
+        "all 16 lanes; a desktop's processor has 16 for all of its cards",
+    )
 
 
 def precision_of(given: Input, accelerator: Accelerator) -> tuple[str, Choice | None]:

@@ -129,6 +129,15 @@ def test_the_network_of_a_host_of_a_chip_and_of_nobody(monkeypatch) -> None:
         assert found.machine.scale_out == to_si(100.0, "Gbit/s") == 12.5e9
         names = [item.key for item in found.assumptions]
         assert ("hardware.scale_out" in names) is said
+    # no NVLink: 16 lanes of PCIe 4.0 are 31.5 GB/s, which is said where cards talk to each other
+    alone, pair = (devices(accelerator="rtx-4090", count=count) for count in (1, 2))
+    slots = [item for item in pair.assumptions if item.key == "hardware.scale_up"]
+    assert [(item.value, item.basis) for item in slots] == [(31.5e9, "profile")]
+    assert "hardware.scale_up" not in [item.key for item in alone.assumptions]
+    joined = devices(**{**H100, "count": 8})
+    assert "hardware.scale_up" not in [item.key for item in joined.assumptions]
+    own_ = devices(accelerator="rtx-4090", count=2, scale_up="6 GB/s")
+    assert [i.basis for i in own_.assumptions if i.key == "hardware.scale_up"] == ["given"]
     given = devices(accelerator="rtx-4090", count=8, scale_out="25 GB/s")
     assert given.machine.scale_out == 25e9
 
