@@ -111,7 +111,8 @@ def _with_sequence(inputs: WorkloadInput) -> WorkloadInput:
     if missing:
         message = f"expected a number, 1 or more, for {inputs.method}; got none"
         raise InputError(Problem(key=f"training.{name}", message=message) for name in missing)
-    length = (inputs.prompt_length or 0) + (inputs.generation_length or 0)
+    lengths = (inputs.prompt_length, inputs.generation_length)
+    length = sum(each for each in lengths if each is not None)
     return replace(inputs, sequence_length=length, sample_tokens=None)
 
 
