@@ -1,4 +1,4 @@
-"""LongCat, Step 3.5, Doge, Ling, MiMo, PLaMo 2, RT-DETR, V-JEPA 2, π0: by hand and as published."""
+"""Families of 2025 and 2026 by hand and as published: LongCat, Step 3.5, Ling, Kimi K3, π0, …"""
 
 from __future__ import annotations
 
@@ -255,3 +255,93 @@ def test_pi0_sees_three_images_and_an_instruction():
     assert [(o.over, o.causal) for o in cores] == [(None, False), ("text", False)]
     with pytest.raises(InputError, match="expected the 18 of vlm_config's text"):
         build({"model_type": "pi0", "dit_config": {"num_hidden_layers": 4}})
+
+
+PUZZLE = {
+    "model_type": "nemotron-nas",
+    "hidden_size": 512,
+    "num_attention_heads": 8,
+    "num_hidden_layers": 4,
+    "vocab_size": 1000,
+    "num_key_value_heads": None,
+    "intermediate_size": None,
+    "block_configs": [
+        {"attention": {"n_heads_in_group": 4}, "ffn": {"ffn_mult": 2.625}},
+        {"attention": {"no_op": True}, "ffn": {"ffn_mult": 5.25}},
+        {"attention": {"replace_with_linear": True}, "ffn": {"no_op": True}},
+        {"attention": {"n_heads_in_group": 8}, "ffn": {"replace_with_linear": True}},
+    ],
+}
+
+
+def test_a_pruned_llama_is_counted_layer_by_layer():
+    d = 512
+    first = 2 * d * d + 2 * d * 2 * 64 + 3 * d * 1024 + 2 * d  # 2·2.625·512/3 = 896, up to 1,024
+    second = 3 * d * 1792 + d  # 2·5.25·512/3 = 1,792, no attention and no norm of it
+    third = d * d + d
+    fourth = 2 * d * d + 2 * d * 64 + d * d + 2 * d
+    model = build(PUZZLE)
+    assert parameters(model) == first + second + third + fourth + d + 2 * 1000 * d
+    assert (model.kv_heads, model.ffn, model.layers) == (2, 1792, 4)
+    with pytest.raises(InputError, match=r"block_configs: expected what 5 layers are; got \["):
+        build({**PUZZLE, "num_hidden_layers": 5})
+    bad = [{**PUZZLE["block_configs"][0], "attention": {"n_heads_in_group": 3}}]
+    with pytest.raises(
+        InputError, match=r"block_configs\.0\.attention\.n_heads_in_group: expected"
+    ):
+        build({**PUZZLE, "block_configs": bad * 4})
+
+
+def test_kimi_k3s_experts_are_narrower_than_the_model():
+    kimi = {
+        "model_type": "kimi_linear",
+        "hidden_size": 256,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "intermediate_size": 512,
+        "vocab_size": 1000,
+        "num_experts": 8,
+        "num_experts_per_token": 2,
+        "num_shared_experts": 1,
+        "moe_intermediate_size": 64,
+        "linear_attn_config": {"full_attn_layers": [4], "num_heads": 4, "head_dim": 32},
+        "qk_nope_head_dim": 32,
+        "v_head_dim": 32,
+    }
+    before = build(kimi)
+
+    def more(keys: dict[str, object]) -> int:
+        return parameters(build({**kimi, **keys})) - parameters(before)
+
+    narrow = {"routed_expert_hidden_size": 128, "latent_moe_use_norm": True}
+    # in three layers: 8 experts of 3·64·(128 instead of 256), projections in and out, a norm
+    assert more(narrow) == 3 * (-8 * 3 * 64 * 128 + 2 * 256 * 128 + 128)
+    # one layer of latent attention, 4 heads of 32
+    assert more({"mla_use_output_gate": True}) == 256 * 128
+    # three of delta attention: 256 to 128 instead of by way of 32
+    wide = {**kimi["linear_attn_config"], "use_full_rank_gate": True}
+    assert more({"linear_attn_config": wide}) == 3 * (256 * 128 - 256 * 32 - 32 * 128)
+    assert more({"attn_res_block_size": 2}) == 4 * 4 * 256
+    assert build({**kimi, "model_type": "kimi_k3"}).blocks == before.blocks
+
+
+@pytest.mark.parametrize(("name", "family"), [
+    ("minimax_m3", "minimax_m3_vl_text"), ("deepseek_ref", "deepseek_v4"), ("step3p7", "step3p5"),
+])  # fmt: skip
+def test_other_spellings_of_a_family(name, family):
+    assert build({"model_type": name}).blocks == build({"model_type": family}).blocks
+
+
+def test_a_text_config_without_a_type_takes_the_wholes():
+    text = {"hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8}
+    whole = {
+        "model_type": "minimax_m3_vl",
+        "architectures": ["MiniMaxM3SparseForConditionalGeneration"],
+        "text_config": text,
+        "vision_config": {"hidden_size": 64},
+    }
+    alone = build({"model_type": "minimax_m3_vl_text", **text})
+    assert build(whole).blocks == alone.blocks
+    assert "only the text model is counted; towers for images or sound are left out" in (
+        build(whole).notes
+    )

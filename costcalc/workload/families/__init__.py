@@ -35,6 +35,7 @@ from costcalc.workload.families.mamba import mamba, mamba2
 from costcalc.workload.families.mllama import mllama
 from costcalc.workload.families.moonshine import moonshine
 from costcalc.workload.families.pi0 import pi0
+from costcalc.workload.families.pruned import pruned
 from costcalc.workload.families.rt_detr import rt_detr
 from costcalc.workload.families.seq2seq import SEQ2SEQ, bart
 from costcalc.workload.families.speech import parakeet, w2v_bert, wav2vec2
@@ -98,6 +99,7 @@ FAMILIES: dict[str, Callable[[Fields], Architecture]] = {
     "gemma3n_text": gemma3n,
     "gemma4_text": gemma4,
     "gemma4_unified_text": partial(gemma4, per_layer=0, window=1024),
+    "nemotron-nas": pruned,
     "nemotron_h": nemotron_h,
     "rwkv": rwkv,
     "zamba2": zamba2,
@@ -163,11 +165,16 @@ ALIASES: dict[str, str] = {
     "gemma4_unified": "gemma4_unified_text",
     "gpt-sw3": "gpt2",
     "bailing_moe_v2": "bailing_moe",
+    "deepseek_ref": "deepseek_v4",
     "kimi_k2": "deepseek_v3",
+    "kimi_k3": "kimi_linear",
     "mimo": "qwen2",
     "minimax_m1": "minimax",
     "new": "gte",
     "minimax_text_01": "minimax",
+    "minimax_m3": "minimax_m3_vl_text",
+    "minimax_m3_vl": "minimax_m3_vl_text",
+    "step3p7": "step3p5",
     "RefinedWeb": "falcon",
     "RefinedWebModel": "falcon",
 }

@@ -94,8 +94,12 @@ class Latent:
                     *weights(2 * width),
                     Attention(heads=heads, kv_heads=1, qk_dim=width, v_dim=0),
                 )
+        gate: Operators = ()
+        if c.flag("mla_use_output_gate", False):  # Kimi K3
+            gate = (linear(s.hidden, s.heads * value, "attention", "g_proj"),)
         return (
             *into,
+            *gate,
             linear(s.hidden, kv_rank + rope, "attention", "kv_a_proj_with_mqa", bias),
             linear(kv_rank, s.heads * (nope + value), "attention", "kv_b_proj"),
             *weights(kv_rank),

@@ -33,6 +33,7 @@ from costcalc.workload.families.recurrent import (
     jamba_mixer,
     kimi_delta,
     kimi_kinds,
+    kimi_norms,
     lfm2_shape,
     lfm3_gate,
     lfm3_kinds,
@@ -80,11 +81,14 @@ HYBRIDS: dict[str, Decoder] = {
             linear_attention=partial(delta_net, heads=(30, 30), widths=(96, 192)),
         ),
     ),
-    # Kimi Linear (arXiv:2510.26692): delta attention, and latent attention in each fourth layer
+    # Kimi Linear (arXiv:2510.26692) and Kimi K3: delta attention, latent attention in each fourth
+    # layer; K3's routed experts are narrower than the model
     "kimi_linear": Decoder(
         hidden=2304, layers=27, ffn=9216, vocabulary=163840, bias=BIAS, shape=KIMI.shape,
+        norms=kimi_norms,
         mixers=hybrid(kimi_kinds, linear_attention=kimi_delta, full_attention=KIMI.one),
-        mixture=Mixture(number=256, chosen=8, ffn=1024, shared=1, sparse=after(1)),
+        mixture=Mixture(number=256, chosen=8, ffn=1024, shared=1, sparse=after(1),
+                        latent="routed_expert_hidden_size"),
     ),
     # Mamba-2 and attention: Bamba, Granite 4 (which may have experts), Falcon-H1 (side by side)
     "bamba": Decoder(

@@ -277,6 +277,11 @@ def delta_net(
     )
 
 
+def kimi_norms(c: Fields) -> int:
+    """Kimi: two norms a layer; K3's residuals look back, by a norm and a vector for each half."""
+    return 2 if c.optional("attn_res_block_size", None) is None else 6
+
+
 def kimi_delta(c: Fields, _: Decoder, s: Shape) -> Operators:
     """Kimi Delta Attention: a decay of its own for each channel of the keys."""
     inner = c.within("linear_attn_config")
@@ -292,11 +297,14 @@ def kimi_delta(c: Fields, _: Decoder, s: Shape) -> Operators:
             linear(width, all_heads, "attention", f"{name}_b_proj"),
         )
 
+    gate = low_rank("g")
+    if inner.flag("use_full_rank_gate", False):  # Kimi K3
+        gate = (linear(s.hidden, all_heads, "attention", "g_proj"),)
     return (
         *(linear(s.hidden, all_heads, "attention", f"{name}_proj") for name in "qkv"),
         Convolution(c_in=3 * all_heads, c_out=3 * all_heads, kernel=kernel, groups=3 * all_heads),
         *low_rank("f"),
-        *low_rank("g"),
+        *gate,
         linear(s.hidden, heads, "attention", "b_proj"),
         *weights(heads + all_heads + width),
         Scan(flops=6 * state, state=state),
