@@ -185,7 +185,7 @@ WAY_OUT = "or give model.config, the config.json of its repository, or model.par
 COPYISTS = {"unsloth", "nousresearch", "huggyllama", "mlx-community", "redhatai", "neuralmagic"}
 COPYISTS |= {"thebloke", "bartowski", "hugging-quants", "lmstudio-community", "casperhansen"}
 QUANTISERS = {"nvidia", "amd", "intel"}  # of others' models; under their own names, makers
-_TUNED = re.compile(r"(?:[-_](?:instruct|chat|it|base|pt|hf|sft|dpo|2507|thinking))+$", re.I)
+_TUNED = re.compile(r"(?:[-_](?:instruct|chat|it|base|pt|hf|sft|dpo|2507|thinking|bf16))+$", re.I)
 _QUANTISED = re.compile(
     r"[-_](?:gptq(?:[-_]int[48])?|awq(?:[-_]int4)?|gguf|fp8(?:[-_]dynamic)?|nvfp4|fp4|int[48]|hqq"
     r"|quantized\.w[48]a\d+|(?:unsloth[-_])?bnb[-_][48]bit|[48]bit)$",
