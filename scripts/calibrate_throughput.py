@@ -32,7 +32,7 @@ from scipy.stats import t as student
 from step_fit import ATTENTION, DEVIATION, NEWER, Fit, index
 
 from costcalc.throughput.constants import shipped as shipped_constants
-from costcalc.throughput.ranges import WAITING, place_of
+from costcalc.throughput.ranges import MOSTLY, WAITING, place_of
 from costcalc.throughput.transfer import NAMES, shares_of
 from costcalc.validate import published
 from costcalc.validate.measurements import Measured, all_measured, fastest, untold, workload
@@ -165,7 +165,8 @@ class Errors:
 
 def uneven(waits: np.ndarray, scales: Any) -> np.ndarray:
     """:func:`costcalc.throughput.ranges.unevenness` of many rows."""
-    return np.sqrt(1.0 + np.square(waits * np.asarray(scales)).sum(axis=1))
+    most = np.minimum(waits, MOSTLY)
+    return np.sqrt(1.0 + np.square(most * np.asarray(scales)).sum(axis=1))
 
 
 #: kinds of range whose rows no other kind repeats, and Student's t that their errors follow

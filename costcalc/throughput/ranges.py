@@ -21,6 +21,8 @@ MEASURED_DEVICES = 10752
 NEW = 0.10
 #: parts of a step whose time hangs on what no profile tells
 WAITING = ("network", "launch")
+#: a share from which on a step is no less known: few measured ones wait for more
+MOSTLY = 0.5
 #: a range from fewer configurations than this is not used; a class of like models answers
 ENOUGH = 30
 _LIKE = {"vision": "encoder", "diffusion": "cnn"}
@@ -98,8 +100,8 @@ def unevenness(constants: Constants, breakdown: Mapping[str, float]) -> float:
     """How many times wider the range of a step is that waits, against one that only computes.
 
     sqrt(1 + (a·network)² + (b·launch)²), of the shares of the step that the network and launching
-    take: how fast a PCIe slot, a switch or a host is, no profile of a chip tells.  a and b are
-    fitted to the errors on unseen sources (``scripts/calibrate_throughput.py``).
+    take, up to half each: how fast a PCIe slot, a switch or a host is, no profile of a chip tells.
+    a and b are fitted to the errors on unseen sources (``scripts/calibrate_throughput.py``).
 
     >>> waits = {"range": {"waiting": {"network": 4.0, "launch": 6.0}}}
     >>> unevenness(waits, {"compute": 0.5, "data": 0.5}) == (1 + 2.0**2) ** 0.5
@@ -107,7 +109,8 @@ def unevenness(constants: Constants, breakdown: Mapping[str, float]) -> float:
     """
     found = constants.get("range", {}).get("waiting", {})
     shares = dict(zip(NAMES, shares_of(breakdown), strict=True))
-    return math.hypot(1.0, *(found.get(name, 0.0) * shares[name] for name in WAITING))
+    waits = {name: min(shares[name], MOSTLY) for name in WAITING}
+    return math.hypot(1.0, *(found.get(name, 0.0) * share for name, share in waits.items()))
 
 
 def place_of(devices: float, per_node: float = 8.0) -> str:

@@ -67,6 +67,8 @@ WAITS = {"range": {"given": {"low": -0.4, "high": 0.3}, "waiting": {"network": 4
         ({"compute": 6.0, "tensor": 1.0, "pipeline": 1.0, "data": 1.0, "expert": 1.0},
          hypot(1, 4 * 0.4)),
         ({"compute": 3.0, "launch": 1.0}, hypot(1, 3 * 0.25)),
+        # three quarters are no less known than half: 4 · 0.5
+        ({"compute": 1.0, "data": 3.0}, hypot(1, 4 * 0.5)),
         ({"compute": 1.0, "data": 1.0, "launch": 2.0}, hypot(1, 4 * 0.25, 3 * 0.5)),
     ],
 )  # fmt: skip
