@@ -14,6 +14,7 @@ from costcalc.change.difference import Change, Effect, Moved
 MARK = "<!-- costcalc diff -->"
 #: GitHub refuses comments of more than 65,536 characters
 MOST = 60_000
+_CERTAIN = 0.995
 _SAID = {
     "added": "is new",
     "removed": "is gone",
@@ -102,13 +103,39 @@ def _by(ratio: float | None) -> str:
     return f" ({'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))})"
 
 
+def figure(moved: Moved) -> str:
+    """A figure in a table: how sure it is stands beside it only where it is not certain."""
+    return arrow(moved) + ("" if _sure(moved) >= _CERTAIN else chance(moved))
+
+
 def chance(moved: Moved) -> str:
     """How sure it is that it is more, or less."""
     if moved.more is None or moved.ratio == 1.0:
         return ""
     word = "more" if moved.more >= 0.5 else "less"
-    sure = moved.more if moved.more >= 0.5 else 1 - moved.more
-    return f", {word} with {percent(sure)}" if sure < 0.995 else f", {word} for certain"
+    sure = _sure(moved)
+    return f", {word} with {percent(sure)}" if sure < _CERTAIN else f", {word} for certain"
+
+
+def _sure(moved: Moved) -> float:
+    """The chance of the likelier direction."""
+    return 1.0 if moved.more is None else max(moved.more, 1 - moved.more)
+
+
+def unknown(one: Change) -> list[str]:
+    """Why a figure is not known, of those that are not."""
+    sides = (
+        (label, side)
+        for name, label in HEADLINE.items()
+        if (moved := one.moved(name)) is not None
+        for side in (moved.before, moved.after)
+    )
+    told = (
+        f"{label} is unknown: {side.why}"
+        for label, side in sides
+        if side is not None and side.value is None
+    )
+    return list(dict.fromkeys(told))
 
 
 def effect(one: Effect) -> str:
@@ -136,7 +163,7 @@ def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
     from costcalc.base.filling import environment
 
     made_by = environment(Path(__file__).parent)
-    made_by.filters.update(cell=cell, arrow=arrow, effect=effect, one_line=one_line)
+    made_by.filters.update(cell=cell, figure=figure, effect=effect, unknown=unknown)
     return made_by.get_template("comment.md.j2").render(
         mark=MARK,
         headline=headline(made),

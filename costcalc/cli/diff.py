@@ -82,7 +82,7 @@ def _policy(text: str) -> tuple[str, float]:
 
 def _print(made: Sequence[Change]) -> None:
     from costcalc.calculator.result import HEADLINE
-    from costcalc.change.comment import arrow, effect, headline
+    from costcalc.change.comment import effect, figure, headline, unknown
 
     console = screen()
     console.print(headline(made))
@@ -90,14 +90,14 @@ def _print(made: Sequence[Change]) -> None:
         return
     shown = table("run", *HEADLINE.values())
     for one in made:
-        cells = [arrow(moved) if (moved := one.moved(name)) else "–" for name in HEADLINE]
+        cells = [figure(moved) if (moved := one.moved(name)) else "–" for name in HEADLINE]
         shown.add_row(one.title, *cells)
     console.print()
     console.print(shown)
     for one in made:
         for text in (*one.limits, *one.problems):
             console.print(f"{one.title}: {text}" if text not in one.problems else text)
-        for text in one.notes:
+        for text in (*unknown(one), *one.notes):
             console.print(f"{one.title}: {text}")
         if one.effects:
             console.print(f"\n{one.title}: what explains it")

@@ -14,9 +14,10 @@ from costcalc.base.errors import InputError
 from costcalc.base.ranges import DRAWS
 from costcalc.calculator import calculate
 from costcalc.calculator.calculate import cost_of
+from costcalc.calculator.result import Result
 from costcalc.change import difference
-from costcalc.change.comment import MOST, cell, headline, markdown
-from costcalc.change.difference import Change, changes, over
+from costcalc.change.comment import MOST, cell, figure, headline, markdown, unknown
+from costcalc.change.difference import Change, Moved, changes, over
 from costcalc.change.run_files import Pair, files, pairs
 from costcalc.cli import run as command
 from costcalc.runfile.carried import run_in
@@ -173,6 +174,33 @@ def test_the_comment_in_eight_situations(situation: str, tmp_path: Path) -> None
         text = markdown(changes(found))
     golden = Path(__file__).parent / "comments" / f"{situation}.md"
     assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    (0.72, ", more with 72 %"), (0.5, ", more with 50 %"), (0.3, ", less with 70 %"),
+    (0.994, ", more with 99 %"), (0.995, ""), (0.005, ""), (1.0, ""), (None, ""),
+])  # fmt: skip
+def test_a_table_says_how_sure_a_change_is_where_it_is_not_certain(
+    more: float | None, said: str
+) -> None:
+    before, after = Result.exact(100.0, "kWh"), Result.exact(110.0, "kWh")
+    moved = Moved(name="energy", unit="kWh", before=before, after=after, more=more)
+    assert figure(moved) == "100 kWh → 110 kWh (+10 %)" + said
+
+
+def test_what_is_unknown_says_why_once(tmp_path: Path) -> None:
+    run = {key: value for key, value in RUN.items() if key not in ("site", "price")}
+    dearer = {**run, "training": {**RUN["training"], "tokens": "15B"}}
+    (made,) = compared(tmp_path, {"a.yaml": run}, {"a.yaml": dearer})
+    cost, carbon = unknown(made)
+    assert cost.startswith("Cost is unknown: no price.provider, and site.region names none (known:")
+    assert carbon == "CO2e is unknown: no site.region and no site.grid"
+    assert f"- {carbon}\n" in markdown([made])
+    # of one that is new there is one side
+    new = tmp_path / "new"
+    new.mkdir()
+    (added,) = compared(new, {}, {"a.yaml": run})
+    assert unknown(added) == [cost, carbon]
 
 
 def test_a_comment_is_never_too_long_for_its_host() -> None:
