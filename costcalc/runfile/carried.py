@@ -16,10 +16,13 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.base.reading import read_all, read_bytes
 from costcalc.runfile.configs import adapted
 from costcalc.runfile.meant import is_foreign, meant
+from costcalc.runfile.schema import Run
 
 MARK = "# costcalc:"
 #: a mapping with one of each of these is a run file
 _WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
+#: a job of GitLab's CI has one of these (docs.gitlab.com/ci/yaml)
+_JOB = {"script", "trigger", "extends"}
 
 
 def run_in(path: Path, shown: str) -> Document | None:
@@ -79,12 +82,22 @@ def _own(document: Document) -> Document | None:
     data = document.data
     if not isinstance(data, Mapping):
         return None
-    if isinstance(data.get("costcalc"), Mapping):
+    block = data.get("costcalc")
+    if isinstance(block, Mapping) and not _is_job(block):
         return document.inside("costcalc")
     tool = data.get("tool")
     if isinstance(tool, Mapping) and isinstance(tool.get("costcalc"), Mapping):
         return document.inside("tool").inside("costcalc")
     return document if _is_run(data) and not is_foreign(data) else None
+
+
+def _is_job(block: Mapping[str, object]) -> bool:
+    """Whether what is named after us is a job of GitLab's CI, which runs us.
+
+    >>> _is_job({"image": "python", "script": ["costcalc diff A B"]}), _is_job({"model": {}})
+    (True, False)
+    """
+    return bool(_JOB & set(block)) and not set(Run.model_fields) & set(block)
 
 
 def _is_run(data: Mapping[str, object]) -> bool:

@@ -506,3 +506,22 @@ def test_files_of_folders_and_of_their_own(tmp_path: Path) -> None:
     put(tmp_path, "notes.md", "")
     assert files([str(tmp_path)]) == [one, two]
     assert costcalc.estimate(one).results["cost"].value
+
+
+def test_the_job_of_gitlab_that_runs_us_is_no_run_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Path(__file__).parents[2] / "examples" / "ci" / "gitlab.yaml"
+    put(tmp_path, "run.yaml", RUN)
+    (tmp_path / ".gitlab-ci.yml").write_text(recipe.read_text(encoding="utf-8"), encoding="utf-8")
+    assert run_in(tmp_path / ".gitlab-ci.yml", ".gitlab-ci.yml") is None
+    assert command(["check", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "1 run file valid and within limits\n"
+
+
+def test_a_block_with_a_key_of_a_run_is_one_whatever_else_stands_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "train.yaml"
+    path.write_text("costcalc: {script: train.py, hardware: {count: 8}}\n", encoding="utf-8")
+    found = run_in(path, "train.yaml")
+    assert found is not None
+    assert set(found.data) == {"script", "hardware"}
