@@ -31,6 +31,7 @@ from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
 from costcalc.resolve.remembered import remembered
 from costcalc.resolve.time import Timed, time_inputs, time_is_measured, timed
+from costcalc.resolve.unread import unread
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.loading import Input, Request, Source, load
 
@@ -134,6 +135,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
             *taken(given.raw, folders(request.raw, given.folder)),
             *spelt(given.raw),
             *(f"model: {note}" for note in side.trained.notes),
+            *unread(given, side.trained),
             *(time.throughput.warnings if time else ()),
             *notes,
         ),

@@ -136,7 +136,7 @@ class Model(Section):
     experts_per_token: Count | None = key("routed experts that a token passes, beside parameters")
 
 
-# What may stand beside model.parameters: what is given is used.
+# What may stand beside model.parameters: layers and hidden are used, the rest where all is given.
 SHAPE_KEYS = (
     "layers",
     "hidden",

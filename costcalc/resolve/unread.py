@@ -1,0 +1,77 @@
+"""Keys that say nothing of a run as it is: what was given in earnest is not passed over in silence.
+
+Such a key may come from defaults or stand above stages of which others read it, so it is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from costcalc.resolve.workload import Trained
+from costcalc.runfile.loading import Input
+from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Part, Section, Training
+from costcalc.workload.work import Work
+
+_GENERATED = ("prompt_length", "generation_length", "group", "inner_epochs")
+_OF_TEXT = ("sequence_length", "sample_tokens", "documents", "packing")
+_OF_LAYERS = ("recompute", "attention", "logits")
+
+
+def unread(given: Input, made: Trained) -> tuple[str, ...]:
+    """What is to be said of the keys of a part that change nothing of it, a sentence each."""
+    part, work = given.part, made.work
+    if work is None or part.model is None or part.model.flops is not None:
+        return ()
+    training = part.training or Training()
+    found = [*_trained(training, work, made), *_modelled(part.model, work), *_placed(part)]
+    return tuple(f"{key} is not read: {why}" for key, why in found)
+
+
+def _said(section: Section, name: str, keys: Iterable[str], why: str) -> Iterator[tuple[str, str]]:
+    for key in keys:
+        if getattr(section, key) is not None:
+            yield f"{name}.{key}", why
+
+
+def _trained(training: Training, work: Work, made: Trained) -> Iterator[tuple[str, str]]:
+    name = "training"
+    if work.method not in REINFORCED:
+        of_them = " or ".join(sorted(REINFORCED))
+        yield from _said(training, name, _GENERATED, f"it goes with method {of_them}")
+    streams = work.architecture.streams if work.architecture else ()
+    if not any(stream.target for stream in streams):
+        why = "it goes with a model that has an encoder and a decoder"
+        yield from _said(training, name, ("target_length",), why)
+    if work.datum == "sample":
+        why = f"{made.name or 'the model'} is counted by samples of one size"
+        yield from _said(training, name, _OF_TEXT, why)
+    elif training.sample_tokens is None and training.documents is None:
+        why = "it goes with sample_tokens or documents, how long texts are"
+        yield from _said(training, name, ("packing",), why)
+    if work.datum == "sample" and work.tally is None:
+        why = "what the layers keep is not known of a model that is counted by its FLOPs"
+        yield from _said(training, name, _OF_LAYERS, why)
+
+
+def _modelled(model: Model, work: Work) -> Iterator[tuple[str, str]]:
+    if model.parameters is None and model.forward_flops is None:
+        why = "the shape of the model says it"
+        yield from _said(model, "model", ("active_parameters",), why)
+        if model.head not in ("classifier", "regression", "tokens"):
+            yield from _said(model, "model", ("labels",), "it goes with head: classifier")
+        return
+    if work.architecture is not None:
+        return
+    used = {"layers"} if model.forward_flops is not None else set[str]()
+    if model.forward_flops is None and model.layers is not None and model.hidden is not None:
+        used = {"layers", "hidden"}
+    why = "layers, hidden, heads, ffn and vocabulary together say the shape"
+    if model.forward_flops is not None:
+        why = "model.forward_flops says the computation"
+    yield from _said(model, "model", [key for key in SHAPE_KEYS if key not in used], why)
+
+
+def _placed(part: Part) -> Iterator[tuple[str, str]]:
+    site = part.site
+    if site is not None and site.grid_resolution is not None and site.grid is None:
+        yield "site.grid_resolution", "it goes with site.grid, your own figure"
