@@ -106,7 +106,7 @@ LINES = [
     line(
         JobID=str(n),
         Account=f"a{n % 3}",
-        ElapsedRaw=str(600 + 137 * n),
+        ElapsedRaw=str(100 + 119 * n),  # up to the two hours from start to end
         ConsumedEnergyRaw=str(n * 1_000_003 if n % 2 else 0),
         AllocTRES=f"gres/gpu={1 + n % 4},node=1",
     )
