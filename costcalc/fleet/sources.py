@@ -102,7 +102,7 @@ def _kubernetes(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
 
 
 def _pbs(ledger: Ledger, cluster: Cluster, asked: Asked) -> Taken:
-    path = Path(_given(asked, "the FILE of qstat -x -f -F json"))
+    path = Path(_given(asked, "the FILE of qstat -x -t -f -F json"))
     stream = pbs.jobs(path, zone(cluster.fleet.timezone), _named(asked, cluster))
     return take(ledger, cluster, _assumed(stream, asked), source="pbs", name=asked.name)
 

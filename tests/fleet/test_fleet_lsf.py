@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from fleet_byhand import cluster, memory, rows
@@ -35,7 +36,7 @@ GPU_ALLOCATION:
 
 Accounting information about this job:
      CPU_T     WAIT     TURNAROUND   STATUS     HOG_FACTOR    MEM    SWAP
-      0.22        1             36     done         0.0060    11M      0M
+      0.22     3600          10800     done         0.0060    11M      0M
 ------------------------------------------------------------------------------
 
 """
@@ -49,7 +50,7 @@ Mon Oct  5 10:30:00 2026: Completed <exit>; TERM_RUNLIMIT: job killed after reac
 
 Accounting information about this job:
      CPU_T     WAIT     TURNAROUND   STATUS     HOG_FACTOR    MEM    SWAP
-      0.08       50            117     exit         0.0007     5M    222M
+      0.08     3600           5400     exit         0.0007     5M    222M
 ------------------------------------------------------------------------------
 
 """
@@ -69,6 +70,35 @@ def test_a_job_on_two_hosts(tmp_path: Path) -> None:
     # of the first host the boards 0 and 1, of the second, whose name is cut off alike, board 0
     assert (one.devices, one.kinds) == (3.0, ("nvidiah100",))
     assert (one.nodes, one.node_list, one.cpus) == (2, "n1,n2", 4.0)
+
+
+def test_a_time_that_the_clock_shows_twice_is_told_by_the_turnaround(tmp_path: Path) -> None:
+    """Berlin, 2026-10-25: 02:00 to 02:30 are half an hour, or one and a half."""
+    night = STARTED.replace("Thu Oct  1 00:00:00", "Sat Oct 24 22:00:00").replace(
+        "Thu Oct  1 00:30:00", "Sun Oct 25 02:00:00").replace(
+        "Thu Oct  1 03:00:00", "Sun Oct 25 02:30:00")  # fmt: skip
+    path = tmp_path / "bacct.txt"
+    for turned, seconds in ((16_200, 1800.0), (19_800, 5400.0)):  # 14,400 s of them it waited
+        table = f"     CPU_T     WAIT     TURNAROUND   STATUS\n  0.2  14400  {turned}  done\n"
+        path.write_text(HEAD + night.replace("<done>.\n", f"<done>.\n\n{table}"))
+        (one,) = lsf.jobs(path, ZoneInfo("Europe/Berlin"), "c")
+        assert isinstance(one, Facts)
+        assert (one.seconds, one.why) == (seconds, "")
+
+
+def test_what_its_accounting_does_not_say_is_said_of_a_job(tmp_path: Path) -> None:
+    (one,) = told(tmp_path, ONE.replace("  3600          10800 ", "     1             36 "))
+    assert isinstance(one, Facts)
+    assert (one.seconds, one.why) == (
+        7200.0, "its events are 7,200 s apart, which are counted, and its TURNAROUND less its WAIT "
+        "is 35 s",
+    )  # fmt: skip
+    again = "Thu Oct  1 00:30:00 2026: [1] started on <n1>;\n"
+    (twice,) = told(tmp_path, STARTED.replace(again, again + again.replace("00:30", "01:30")))
+    assert isinstance(twice, Facts)
+    assert (twice.seconds, twice.why) == (
+        5400.0, "it was dispatched 2 times, of which the last alone is counted",
+    )  # fmt: skip
 
 
 STARTED = """Job <457>, Job Name <train>, User <ann>, Project <phys>, Status <DONE>, Queue <gpu>

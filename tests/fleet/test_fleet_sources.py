@@ -327,6 +327,48 @@ def test_pbs_in_text_and_in_json(tmp_path: Path) -> None:
         list(pbs.jobs(path, UTC))
 
 
+def test_pbs_as_sites_print_it(tmp_path: Path) -> None:
+    path = tmp_path / "qstat.txt"
+    # seconds since 1970 beside the time, vnodes of a host, no project, a second start
+    path.write_text(
+        PBS.partition("Job Id: 13")[0]
+        .replace("Mon Oct  5 10:00:00 2026", "1791194400 (Mon Oct 05 12:00:00 CEST 2026)")
+        .replace("(gpu01:", "(gpu01[0]:ncpus=4:ngpus=1)+(gpu01[1]:")
+        .replace("Account_Name = chem", "project = _pbs_project_default\n    run_count = 2")
+    )
+    (job,) = pbs.jobs(path, UTC)
+    assert isinstance(job, Facts)
+    assert (job.start, job.clock, job.attempt) == (1791194400.0, "absolute", "1791194400")
+    assert (job.nodes, job.node_list, job.devices) == (2, "gpu01,gpu02", 5.0)
+    assert (job.account, job.why) == (None, "it ran 2 times, of which PBS tells the last alone")
+
+
+def test_an_array_of_pbs_has_run_as_its_subjobs(tmp_path: Path) -> None:
+    one = PBS.partition("Job Id: 13")[0]
+    array = "Job Id: 12[].head\n    job_state = F\n    array = True\n    Exit_status = 0\n"
+    path = tmp_path / "qstat.txt"
+    path.write_text(array)
+    assert list(pbs.jobs(path, UTC)) == [
+        Refused(line=None, row="12[].head",
+                why="an array without its subjobs, which are where it ran: run qstat with -t"),
+    ]  # fmt: skip
+    path.write_text(array + one.replace("12.head", "12[1].head"))
+    (job,) = pbs.jobs(path, UTC)
+    assert isinstance(job, Facts)
+    assert (job.job, job.devices) == ("12[1]", 4.0)
+    path.write_text(array.replace("state = F", "state = Q") + one)
+    assert [type(found) for found in pbs.jobs(path, UTC)] == [Facts]
+
+
+def test_a_state_that_pbs_does_not_have_is_refused(tmp_path: Path) -> None:
+    """C is Torque's, whose qstat says other things under the same names."""
+    path = tmp_path / "qstat.txt"
+    path.write_text(PBS.replace("job_state = F", "job_state = C"))
+    assert [(found.row, found.why) for found in pbs.jobs(path, UTC)] == [  # type: ignore[union-attr]
+        (job, 'job_state: no state of PBS Professional: "C"') for job in ("12.head", "14.head")
+    ]
+
+
 # --- reports of the tracker ----------------------------------------------------------------------
 
 
@@ -451,7 +493,7 @@ def test_sources_by_their_names() -> None:
         for source, said in (
             ("slrm", "expected one of slurm, reports, prometheus, kubernetes, lsf, pbs; "
                      'got "slrm"; did you mean slurm?'),
-            ("pbs", "give the FILE of qstat -x -f -F json"),
+            ("pbs", "give the FILE of qstat -x -t -f -F json"),
             ("prometheus", "give the URL of a Prometheus: http://localhost:9090"),
         ):  # fmt: skip
             with pytest.raises(InputError) as error:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
+from itertools import pairwise
 from pathlib import Path
 
 from costcalc.base.reading import read_text
 from costcalc.fleet.facts import CUT, Facts, Refused, State
-from costcalc.fleet.importing.spans import backwards, slack
+from costcalc.fleet.importing.spans import ROUNDED, backwards, by_clock, slack
+from costcalc.report.importing.cells import number as number_
 from costcalc.report.importing.cells import refuse
 
 _JOB = re.compile(r"Job <(?P<job>\d+(?:\[\d+\])?)>,")
@@ -104,11 +106,17 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
     submit, start, end = times
     if submit is None or start is None or end is None:
         return Refused(line=number, row=job["job"], why=_NO_YEAR)
-    if backwards(start, end, slack(zone, start, end)):
+    lasted = _lasted(record) if len(started) == 1 else None
+    if lasted is not None:
+        start, end = by_clock(start, end, lasted, zone)
+        assert start is not None
+        assert end is not None
+    if backwards(start, end, ROUNDED if lasted is not None else slack(zone, start, end)):
         return Refused(line=number, row=job["job"], why="it ends before it starts")
     hosts = _hosts(started[-1]["what"])
     asked = any("ngpus" in line or "Requested GPU" in line for line in record)
     devices, kinds, why = _devices(record, asked=asked)
+    why = "; ".join(part for part in (why, _told(len(started), start, end, lasted)) if part)
     how = ended[-1][1]
     state = "completed" if how["how"] == "done" else _REASONS.get(how["why"] or "", "failed")
     return Facts(
@@ -134,6 +142,26 @@ def _one(number: int, record: Sequence[str], zone: tzinfo, cluster: str) -> Fact
         cpus=float(len(hosts)) or None,
         why=why,
     )
+
+
+def _told(started: int, start: float, end: float, lasted: float | None) -> str:
+    """What of a job's time is not as its events and its accounting both say."""
+    if started > 1:
+        return f"it was dispatched {started} times, of which the last alone is counted"
+    if lasted is None or abs(end - start - lasted) <= ROUNDED:
+        return ""
+    ran = f"its events are {end - start:,.0f} s apart, which are counted"
+    return f"{ran}, and its TURNAROUND less its WAIT is {lasted:,.0f} s"
+
+
+def _lasted(record: Sequence[str]) -> float | None:
+    """Seconds that a job ran by its accounting: from its submission TURNAROUND, of which WAIT."""
+    for head, cells in pairwise(record):
+        names, values = head.split(), cells.split()
+        if {"WAIT", "TURNAROUND"} <= set(names) and len(names) == len(values):
+            wait, turned = (number_(values[names.index(n)]) for n in ("WAIT", "TURNAROUND"))
+            return None if wait is None or turned is None else turned - wait
+    return None
 
 
 def _held_gpus(record: Sequence[str]) -> bool:

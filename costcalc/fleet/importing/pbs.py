@@ -1,4 +1,7 @@
-"""Finished jobs of PBS Professional and OpenPBS: ``qstat -x -f -F json``, or without ``-F``."""
+"""Finished jobs of PBS Professional and OpenPBS: ``qstat -x -t -f -F json``, or without ``-F``.
+
+Without ``-t`` qstat tells of an array and not of its subjobs, which is where it ran.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ from costcalc.fleet.facts import CUT, Facts, Refused, State
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.sacct import seconds_of
 
-_NODES = re.compile(r"[(+]\(?([\w.-]+):")
+#: a host may have several vnodes: gpu01[0], gpu01[1]
+_NODES = re.compile(r"[(+]\(?([\w.-]+)(?:\[\d+\])?:")
+#: the account of who names no project
+_NO_PROJECT = "_pbs_project_default"
+#: waits, held, was moved to another server, or is an array that has begun
+_NOT_HERE = ("Q", "H", "W", "T", "M", "B", "U")
+#: some sites' qstat prints seconds since 1970 and the time beside them
+_BOTH = re.compile(r"(\d{9,11}) \(.*\)")
 _FORMAT = "%a %b %d %H:%M:%S %Y"
 _GPUS = re.compile(r"ngpus=(\d+)")
 
@@ -34,8 +44,19 @@ def jobs(path: Path, zone: tzinfo, cluster: str = "") -> Iterator[Facts | Refuse
     for job, said in found.items():
         if job == last:
             yield Refused(line=len(text.splitlines()), row=job[:40], why=CUT)
+        elif str(said.get("array", "")).lower() == "true":
+            yield from _array(job, said, found)
         else:
             yield from _one(job, said, zone, cluster)
+
+
+def _array(job: str, said: Mapping[str, Any], found: Mapping[str, object]) -> Iterator[Refused]:
+    """An array has run as its subjobs; where they are not told, that is said of it."""
+    number_, bracket, _ = job.partition("[")
+    told = any(other.startswith(f"{number_}{bracket}") for other in found if other != job)
+    if not told and said.get("job_state") not in ("Q", "H", "W"):
+        why = "an array without its subjobs, which are where it ran: run qstat with -t"
+        yield Refused(line=None, row=job[:40], why=why)
 
 
 def _json(text: str, name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -82,9 +103,14 @@ def _one(
     job: str, said: Mapping[str, Any], zone: tzinfo, cluster: str
 ) -> Iterator[Facts | Refused]:
     used, asked = said.get("resources_used") or {}, said.get("Resource_List") or {}
-    state = _state(said)
-    if state is None or not used:
+    letter = said.get("job_state")
+    if letter in _NOT_HERE or (letter in ("F", "X") and not used):
         return  # it waits, or was taken back before it ran
+    state = _state(said)
+    if state is None:
+        why = f'job_state: no state of PBS Professional: "{str(letter)[:20]}"'
+        yield Refused(line=None, row=job[:40], why=why)
+        return
     seconds = seconds_of(str(used.get("walltime") or ""))
     start = _time(said.get("stime"), zone)
     if seconds is None or start is None:
@@ -97,6 +123,9 @@ def _one(
     devices = float(sum(counts)) if counts else number(str(asked.get("ngpus", "0"))) or 0.0
     nodes = list(dict.fromkeys(_NODES.findall(held)))
     identifier, _, server = job.partition(".")
+    project = said.get("project") if said.get("project") != _NO_PROJECT else None
+    runs = number(str(said.get("run_count", "1"))) or 1.0
+    lacks = f"it ran {runs:.0f} times, of which PBS tells the last alone" if runs > 1 else ""
     yield Facts(
         source="pbs",
         cluster=cluster or server,
@@ -110,7 +139,7 @@ def _one(
         state=state,
         name=said.get("Job_Name"),
         user=str(said.get("Job_Owner") or "").partition("@")[0] or None,
-        account=said.get("Account_Name") or said.get("project"),
+        account=said.get("Account_Name") or project,
         partition=said.get("queue"),
         submit=_time(said.get("ctime"), zone),
         devices=devices,
@@ -118,6 +147,7 @@ def _one(
         nodes=len(nodes) or None,
         node_list=",".join(nodes) or None,
         cpus=number(str(used.get("ncpus", asked.get("ncpus", "")))),
+        why=lacks,
     )
 
 
@@ -140,8 +170,9 @@ def _state(said: Mapping[str, Any]) -> State | None:
 
 
 def _time(text: object, zone: tzinfo) -> float | None:
-    """``Wed Apr 26 13:40:10 2023``, or seconds since 1970."""
-    bare = str(text or "").strip()
+    """``Wed Apr 26 13:40:10 2023``, or seconds since 1970, which some print with it."""
+    both = _BOTH.fullmatch(str(text or "").strip())
+    bare = both[1] if both else str(text or "").strip()
     if bare.isdecimal():
         return float(bare)
     printed = _printed(bare)
