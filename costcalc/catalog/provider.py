@@ -55,6 +55,17 @@ def canonical(name: str) -> str:
 
 
 @functools.cache
+def regions() -> dict[str, dict[str, str]]:
+    """The names that providers without a table of regions give to places: provider, name, place.
+
+    >>> regions()["nebius"]["eu-north1"]
+    'FI'
+    """
+    rows = _table().section("providers").items()
+    return {str(id_): row["regions"]["names"] for id_, row in rows if row.get("regions")}
+
+
+@functools.cache
 def markets() -> frozenset[str]:
     """Providers whose prices are not their own, or no prices: resellers and auctions.
 

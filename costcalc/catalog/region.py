@@ -114,10 +114,13 @@ def find(name: str, *, provider: str | None = None, key: str = "site.region") ->
     costcalc.base.errors.NotFoundError: site.region: no region aws:us-esat-1; nearest: \
 aws:us-east-1, aws:us-west-1, aws:us-east-2
     """
+    name = qualified(name, provider)
     if ":" in name:
         name = name.lower()
         cloud, _, code = name.partition(":")
         return _cloud(cloud, code, name, key)
+    if whose := [each for each, own in providers.regions().items() if name.lower() in own]:
+        _refuse_another(name, whose[0], key)
     place = _place(name)
     if place is not None:
         return _region(place, provider)
@@ -125,6 +128,29 @@ aws:us-east-1, aws:us-west-1, aws:us-east-2
     if len(several) != 1:
         raise _unknown(name, key, several)
     return find(several[0], provider=provider, key=key)
+
+
+def qualified(name: str, provider: str | None) -> str:
+    """A name with its provider before it, where that provider calls a place so.
+
+    >>> qualified("eu-north1", "nebius"), qualified("eu-north1", "aws")
+    ('nebius:eu-north1', 'eu-north1')
+    """
+    id_ = providers.canonical(provider) if provider else ""
+    return f"{id_}:{name}" if name.lower() in providers.regions().get(id_, {}) else name
+
+
+def _refuse_another(name: str, provider: str, key: str) -> None:
+    """Refuse a provider's name of a place that is nearly another cloud's of another place."""
+    others = meant(name)
+    if name.lower() in {code.partition(":")[2] for code in others}:
+        return  # as the other cloud writes it
+    place = providers.regions()[provider][name.lower()]
+    own = f"{provider}:{name.lower()}"
+    message = f"{name[:60]} may be {listing((f'{own} ({place})', *others))}: write which"
+    if not others:
+        message = f"{name[:60]} is {provider}'s name of a place in {place}: write {own}"
+    raise NotFoundError(Problem(key=key, message=message))
 
 
 def _place(code: str) -> _Place | None:
@@ -143,6 +169,8 @@ def _by_alpha3(found: Table, alpha3: str) -> str:
 
 
 def _cloud(cloud: str, code: str, name: str, key: str) -> Region:
+    if code in (places := providers.regions().get(cloud, {})):
+        return find(places[code], provider=cloud, key=key)
     if cloud not in CLOUDS:
         raise _no_cloud(cloud, name, key)
     site = table(f"regions/{cloud}.yaml")
@@ -229,6 +257,9 @@ def _site(name: str | None, column: providers.Column) -> Sourced:
 
 def _no_cloud(cloud: str, name: str, key: str) -> NotFoundError:
     known = providers.find(cloud)
+    if own := providers.regions().get(cloud):
+        message = f"no region {name[:60]}; of {cloud} are known {listing(tuple(own))}"
+        return NotFoundError(Problem(key=key, message=message))
     if known is not None:
         message = (
             f"no region {name}: costcalc knows no regions of {known.id}; give the place"

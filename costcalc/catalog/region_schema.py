@@ -113,12 +113,20 @@ class CloudRow(_Part):
     direct: Number = None
 
 
+class PlaceNames(_Part):
+    """What a provider calls places, and which they are."""
+
+    names: dict[str, str]
+    source: str
+
+
 class Site(_Part):
     """Mean PUE and WUE of a provider's sites, or of a geography's."""
 
     name: str | None = None
     aliases: list[str] = []
     sells: Literal["resold", "auction"] | None = None
+    regions: PlaceNames | None = None
     pue: Number = None
     wue: Number = None
     why: str | None = None

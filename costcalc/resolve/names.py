@@ -36,7 +36,7 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
             yield Fault(("profiles",), f"expected a folder of profiles; {place} is none")
             return
     for path, find in _FINDS.items():
-        name = _text_at(raw, path)
+        name = _named_at(raw, path)
         if name is not None:
             yield from _tried(path, name, own, find)
     for path in (("model", "config"), ("training", "teacher", "config")):
@@ -48,7 +48,7 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
 def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:
     """What a result says of names that stand for another: ``"rtx4090" is taken as rtx-4090``."""
     for path in _FINDS:
-        name = _text_at(raw, path)
+        name = _named_at(raw, path)
         if name is None or (path[1] == "accelerator" and slice_of(name)):
             continue
         note = _said(path, name, own) if own else _said_of_ours(path, name)
@@ -91,6 +91,14 @@ def _is(there: Callable[[], bool]) -> bool:
         return there()
     except (OSError, ValueError):  # a name that no file can have
         return False
+
+
+def _named_at(raw: Mapping[str, object], path: tuple[str, ...]) -> str | None:
+    """A name; that of a region with its provider's before it, where that one calls a place so."""
+    name = _text_at(raw, path)
+    if name is None or path != ("site", "region"):
+        return name
+    return region.qualified(name, _text_at(raw, ("price", "provider")))
 
 
 def _text_at(raw: Mapping[str, object], path: tuple[str, ...]) -> str | None:
