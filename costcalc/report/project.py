@@ -10,6 +10,7 @@ from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.document import all_runs, kind, run_id
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA
 from costcalc.report.metered import software
+from costcalc.report.notes import of_parts
 from costcalc.report.ranks import once
 from costcalc.report.records import figures
 from costcalc.report.totals import total
@@ -70,7 +71,7 @@ def merge(
         name,
         results,
         told,
-        warnings=list(dict.fromkeys(w for report in read for w in report.get("warnings") or ())),
+        warnings=of_parts(read, renamed),
         breakdown=_breakdown(read),
         details={
             "parts": _parts(read, renamed),

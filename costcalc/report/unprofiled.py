@@ -28,10 +28,11 @@ _BESIDE = ("hardware", "profiles", "defaults", "limits")
 #: what is said of the hardware of a run that held none
 NO_ACCELERATOR = "processors alone"
 _WITHOUT = {"hardware": "without an accelerator: price and making of its processors are not known"}
-_MODELLESS = {"work": "no model given"}
+_MODELLESS = dict.fromkeys(("work", "utilization"), "no model given")
 _UNCOUNTED = {
     "device_hours": "how many devices is not recorded; --set hardware.count=N says it",
-    "hardware": "on how many devices is not recorded, so that price and making are not known",
+    "hardware": "on how many devices is not recorded (--set hardware.count=N says it), so that "
+    "price and making are not known",
 }
 
 

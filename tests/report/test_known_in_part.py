@@ -134,6 +134,19 @@ def test_one_parts_place_hardware_and_meter_are_not_those_of_all() -> None:
     assert "at 56.0 gCO2e/kWh" not in said  # the grid of one
 
 
+def test_a_note_of_one_part_names_it_and_one_of_all_does_not() -> None:
+    parts = [("a", log(0, 30)), ("b", made_kind("typed")), ("c", log(31, 50))]
+    made = merge(parts, name="p")
+    assert made["warnings"][0] == f"GPU log: energy: {BOARDS}"
+    both = merge([parts[0], parts[2]], name="p")
+    assert both["warnings"] == [f"energy: {BOARDS}"]
+    assert recompute(made).found == recompute(both).found == ()
+    table = [("s", recorded("slurm", costed=True)), ("t", made_kind("tracked"))]
+    assert "job 1 and 3 more: jobs that still run are counted so far" in render(
+        merge(table, name="p"), "neurips"
+    )
+
+
 # --- what nobody said -----------------------------------------------------------------------------
 
 
