@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,7 +35,8 @@ class Neighbours:
     Each leaves a small file in a folder of the node and holds a lock on it, which the kernel takes
     away with the process, however it ends and whatever its namespaces.  Best effort: without the
     folder a job counts alone.  Several trainings of one wrapper are neighbours of each other, not
-    of the wrapper, which has all that they have.
+    of the wrapper, which has all that they have; nor are trackers within one process, one of which
+    is around the other.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Neighbours:
         self._sign: Path | None = None
         self._held = -1  # the descriptor that holds the lock
         self._written = 0  # bytes of the sign
+        self._process = process()
         self._writing = threading.Lock()
 
     def share(self) -> float:
@@ -129,7 +133,7 @@ class Neighbours:
         """What we say of ourselves, in one go: it only grows, so that no reader sees two halves."""
         mine = self._mine
         said = {name: sorted(getattr(mine, name)) for name in ("cores", "devices", "uses")}
-        data = json.dumps(said).encode().ljust(self._written)
+        data = json.dumps({"process": self._process, **said}).encode().ljust(self._written)
         with self._writing:
             os.lseek(self._held, 0, os.SEEK_SET)
             self._written = max(self._written, os.write(self._held, data))
@@ -147,6 +151,8 @@ class Neighbours:
                 if not lives:
                     path.unlink(missing_ok=True)
                     continue
+                if data.get("process") == self._process:
+                    continue
                 job = (trainings if ours else jobs).setdefault(training if ours else name, _Job())
                 job.cores |= {int(core) for core in data["cores"]}
                 job.devices |= set(data.get("devices", ()))
@@ -162,6 +168,16 @@ class Neighbours:
             os.close(self._held)
             self._sign = None
             self._folder.rmdir()
+
+
+def process() -> str:
+    """What tells this process from all others, whatever their namespaces."""
+    return _named(os.getpid())
+
+
+@functools.cache
+def _named(_: int) -> str:
+    return uuid.uuid4().hex  # a fork's is another
 
 
 def _lock(sign: int) -> bool:

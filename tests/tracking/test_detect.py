@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,12 @@ from costcalc.tracking.neighbours import Neighbours
 from costcalc.tracking.records import Device, Place
 
 EIGHT = tuple(Device(uuid=f"GPU-{n}", name="H100", index=n) for n in range(8))
+
+
+@pytest.fixture(autouse=True)
+def processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of these tests are processes of their own, though they are made in one."""
+    monkeypatch.setattr(neighbours, "process", lambda: uuid.uuid4().hex)
 
 
 @pytest.mark.parametrize(
@@ -281,3 +288,29 @@ def test_as_many_ranks_as_devices_use_them_all() -> None:
     assert of_the_job(EIGHT, Place(world=8, local_world=8)) == EIGHT
     assert of_the_job(EIGHT, Place(world=16, local_world=16)) == EIGHT
     assert of_the_job(EIGHT, Place(world=2, local_world=2)) == EIGHT[:2]
+
+
+def test_a_tracker_within_a_tracker_takes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A callback's within the one around a whole script, each under a job's name of its own."""
+    monkeypatch.setattr(neighbours, "process", lambda: "this one")
+    outer = Neighbours("outer", "b", cores(*range(8)), folder=tmp_path)
+    inner = Neighbours("inner", "b", cores(*range(8)), folder=tmp_path)
+    for each in (outer, inner):
+        each.holds(["GPU-0"])
+        each.share()
+    assert (outer.share(), inner.share()) == (1.0, 1.0)
+    assert (outer.device_share("GPU-0"), inner.device_share("GPU-0")) == (1.0, 1.0)
+
+
+def test_a_process_is_told_from_its_forks() -> None:
+    code = (
+        "import os\n"
+        "from costcalc.tracking.neighbours import process\n"
+        "mine, (read, write) = process(), os.pipe()\n"
+        "if os.fork() == 0: os.write(write, process().encode()); os._exit(0)\n"
+        "print(mine == process(), os.read(read, 99).decode() != mine)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"

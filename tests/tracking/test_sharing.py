@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from costcalc.tracking import neighbours
 from costcalc.tracking.detect import HostShare
 from costcalc.tracking.holders import computing
 from costcalc.tracking.neighbours import Neighbours
@@ -18,6 +20,12 @@ from costcalc.tracking.sharing import Sharing, Users, of_the_job, split
 
 GPU = Device(uuid="GPU-0", name="H100")
 HOST = HostShare(name="h", cpu="c", cores=frozenset({0}), all_cores=1, allotted=1.0)
+
+
+@pytest.fixture(autouse=True)
+def processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of these tests are processes of their own, though they are made in one."""
+    monkeypatch.setattr(neighbours, "process", lambda: uuid.uuid4().hex)
 
 
 def users(busy: dict[int, float] | None = None, **memory: int | None) -> Callable[[], Users]:
