@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from costcalc.base.human import human
 from costcalc.base.units import unit
-from costcalc.report.metered import not_counted
+from costcalc.report.metered import mostly_measured, not_counted
 from costcalc.tracking.energy_parts import EnergyPart
 from costcalc.tracking.merge import Totals
 
@@ -70,11 +70,16 @@ def _unmetered(totals: Totals, parts: Sequence[EnergyPart]) -> list[dict[str, st
 
 def lines(measurement: Mapping[str, object]) -> list[str]:
     """What the end of a job says of what no meter saw."""
-    silent = measurement.get("unmetered")
+    silent, parts = measurement.get("unmetered"), measurement.get("components")
+    modelled = isinstance(parts, list) and parts and not mostly_measured(parts)
     return [
-        f"not metered: {each['what']} ({each['why']}); by {each['would']}"
-        for each in (silent if isinstance(silent, list) else [])
+        *(["most of the energy is from models, not from meters"] if modelled else []),
+        *_not_metered(silent if isinstance(silent, list) else []),
     ]
+
+
+def _not_metered(silent: Sequence[Mapping[str, str]]) -> list[str]:
+    return [f"not metered: {each['what']} ({each['why']}); by {each['would']}" for each in silent]
 
 
 def lacks(measurement: Mapping[str, object]) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_ENDS = ("completed", "exception", "interrupted")
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
 _NO_FIGURES: dict[str, float] = {}
 _NO_STATE: dict[str, object] = {}
@@ -112,6 +113,9 @@ class Tracker:
     ) -> None:
         """End the record and write the report; returns after ``patience`` seconds at the latest."""
         if self._armed and self._thread is not None:
+            if status not in _ENDS:
+                self.note(f"stop: expected one of {', '.join(_ENDS)}; got {status!r}")
+                status = "exception"
             self._armed = False
             atexit.unregister(self._at_exit)
             asked = self._thread.options
@@ -235,9 +239,10 @@ class Tracker:
         if new:
             self._thread.describe(new)
 
-    def note(self, text: str) -> None:
-        """Remember something for the report."""
-        (self._thread.notes if self._thread else self._notes).add(text)
+    @never_raises(None)
+    def note(self, text: object) -> None:
+        """Remember something for the report, an exception too."""
+        (self._thread.notes if self._thread else self._notes).add(str(text))
 
     @never_raises(_NO_STATE)
     def state_dict(self) -> dict[str, object]:

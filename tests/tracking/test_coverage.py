@@ -86,6 +86,7 @@ def test_a_machine_without_drivers_says_what_was_not_metered_and_what_would_be()
     assert told(data) == [
         "time 2.00 hours; energy at least 85.7 Wh, likely 120 Wh or more",
         f"the energy is without memory, {REST}",
+        "most of the energy is from models, not from meters",
         f"not metered: accelerators ({SILENT['NVML']}; {SILENT['AMD SMI']}); by NVML or AMD SMI, "
         "where one answers",
         "not metered: processors and memory (no counters in /sys/class/powercap); by RAPL, where "

@@ -581,6 +581,22 @@ def test_step_takes_anything(tmp_path: Path, arguments: tuple[Any, ...]) -> None
     assert job.report["details"]["tracking"]["steps"] == 1
 
 
+def test_a_note_may_be_anything(tmp_path: Path) -> None:
+    with tracked(tmp_path) as job:
+        job.note(ValueError("the user's own"))
+        job.note(None)
+    assert job.notes == ("the user's own", "None")
+
+
+def test_an_end_of_another_name_is_a_failure_and_told(tmp_path: Path) -> None:
+    job = tracked(tmp_path).start()
+    job.step(tokens=1)
+    job.stop("failed")
+    assert job.notes == ("stop: expected one of completed, exception, interrupted; got 'failed'",)
+    (written,) = read(tmp_path / "costs.ledger")  # each line can be read again
+    assert (written.last.status, written.faults) == ("exception", ())
+
+
 def test_after_the_end_and_before_the_start_nothing_happens(tmp_path: Path) -> None:
     job = tracked(tmp_path)
     job.step(tokens=1)
