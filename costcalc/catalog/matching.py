@@ -37,6 +37,11 @@ _SLUGS = ("nvidia-", "nvidia_")  # a cloud's own word for one board: a name as i
 _VARIANTS = {"ti", "super", "laptop", "maxq", "d", "s", "a", "xt", "xtx", "gre", "nvl"}
 _VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell", "orin"}
 
+# Apple's machines, which are called by their chip too: "MacBook Pro M1" has an M1, no M1 Pro.
+_MACS = re.compile(
+    r"\b(?:macbook(?: pro| air)?|mac (?:studio|mini|pro)|imac(?: pro)?)\b(?=.*\bm\d)"
+)
+
 _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
 _MEMORY = re.compile(r"(\d+)gb")
 SOLD = 1.08  # a board's memory as it is sold, at most, over what software can use of it
@@ -57,7 +62,7 @@ def words(name: str) -> tuple[str, ...]:
     (('rtx', '4070', 'ti', 'super'), ('a100', 'sxm4', '80gb'))
     """
     text = plain(name).replace("max-q", "maxq").replace("mobile", "laptop")
-    text = text.replace("lite hash rate", "lhr")
+    text = _MACS.sub(" ", text.replace("lite hash rate", "lhr"))
     text = _GLUED.sub(r"\g<0> ", text)
     text = _SIZE.sub(r"\1gb", re.sub(r"[-_/(),®™]+", " ", text))
     return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)

@@ -204,3 +204,22 @@ def test_what_is_no_one_board_is_refused_with_the_way_out(written, said):
     with pytest.raises(NotFoundError) as caught:
         find(written)
     assert str(caught.value).startswith(f"hardware.accelerator: {said}")
+
+
+@pytest.mark.parametrize(("name", "chip"), [
+    ("MacBook Pro M1", "m1"), ("MacBook Pro M1 Pro", "m1-pro"), ("Mac Studio M3 Ultra", "m3-ultra"),
+    ("macbook pro m4 max", "m4-max"), ("Mac mini M4 Pro", "m4-pro"), ("iMac M1", "m1"),
+    ("MacBook Air M2", "m2"),
+])  # fmt: skip
+def test_a_mac_is_called_by_its_chip(name, chip):
+    assert find(name).id == chip
+
+
+@pytest.mark.parametrize(("board", "precision", "low", "high"), [
+    ("quadro-m3000m", "fp32", 1.892e12, 2.15e12),  # 1,024 cores at 924 to 1,050 MHz
+    ("quadro-p3200-laptop", "fp32", 5.29e12, 5.53e12),  # 1,792 at 1,476 to 1,543 MHz
+    ("arc-a370m", "bf16", 25.4e12, 33.59e12),  # 8 Xe cores at 1,550 to 2,050 MHz
+])  # fmt: skip
+def test_boards_of_which_sources_differ_have_a_range(board, precision, low, high):
+    peak = find(board).peak[precision]
+    assert (peak.si_low or peak.si, peak.si_high or peak.si) == pytest.approx((low, high))
