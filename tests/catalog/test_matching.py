@@ -221,5 +221,5 @@ def test_a_mac_is_called_by_its_chip(name, chip):
     ("arc-a370m", "bf16", 25.4e12, 33.59e12),  # 8 Xe cores at 1,550 to 2,050 MHz
 ])  # fmt: skip
 def test_boards_of_which_sources_differ_have_a_range(board, precision, low, high):
-    peak = find(board).peak[precision]
+    peak = getattr(find(board).peak, precision)
     assert (peak.si_low or peak.si, peak.si_high or peak.si) == pytest.approx((low, high))
