@@ -155,16 +155,16 @@ def _runs(path: Path) -> bool:
     return there and not set(path.parts) & set(LEFT_OUT)
 
 
-def tests_of(path: Path) -> list[str]:
-    """The tests of a module's room, those of its name first, and its own examples."""
+def tests_of(path: Path, tree: Path) -> list[str]:
+    """The tests of a module's room in a tree, those of its name first, and its own examples."""
     room, *inner = path.relative_to(PACKAGE).with_suffix("").parts
-    tests = sorted((ROOT / "tests" / room).rglob("test_*.py"))
-    alone = ROOT / "tests" / f"test_{room}.py"
+    tests = sorted((tree / "tests" / room).rglob("test_*.py"))
+    alone = tree / "tests" / f"test_{room}.py"
     tests = [*tests, alone] if alone.exists() else tests
     words = {word for part in inner for word in part.split("_")}
     # stable: of those that name it as often the order stays
     tests.sort(key=lambda test: -len(words & set(test.stem.split("_"))))
-    return [str(each.relative_to(ROOT)) for each in (*tests, path)]
+    return [*(str(each.relative_to(tree)) for each in tests), str(path.relative_to(ROOT))]
 
 
 def copy_to(folder: Path) -> None:
@@ -207,7 +207,7 @@ def survives(mutant: Mutant, folder: Path) -> bool:
     while True:
         try:
             place.write_bytes(mutant.source())
-            code, test = tried(folder, tests_of(mutant.path), broken)
+            code, test = tried(folder, tests_of(mutant.path, folder), broken)
         finally:
             place.write_bytes(before)
         if not test or test in broken or tried(folder, [test])[0] != FAILED:

@@ -78,3 +78,18 @@ def test_drivers_share_out_the_variance_of_the_logarithm() -> None:
 def test_nothing_uncertain_nothing_driven() -> None:
     assert drivers({"cost": 5.0}, [assumption(1.0, 1.0, 1.0)]) == []
     assert drivers({"cost": 5.0}, [assumption(1.0, 0.5, 2.0)]) == []
+
+
+def test_what_hardly_moves_a_result_is_no_driver_and_a_result_that_stands_still_has_none() -> None:
+    one = assumption(1.0, np.exp(-0.1), np.exp(0.1), "a")
+    two = assumption(1.0, np.exp(-0.01), np.exp(0.01), "b")  # a hundredth of the variance
+    both = np.asarray(draw(one)) * np.asarray(draw(two))
+    # 0.01² / (0.1² + 0.01²) is 1 / 101: below the hundredth that is told, above a thousandth
+    assert {item["key"] for item in drivers({"cost": both}, [one, two], least=0.02)} == {"a"}
+    assert {item["key"] for item in drivers({"cost": both}, [one, two], least=0.001)} == {"a", "b"}
+    # logarithms that differ by rounding alone: 1e-10 of one, of as many draws as there are
+    still = 1.0 + 1e-10 * np.sign(np.asarray(draw(one)) - 1.0)
+    assert drivers({"cost": still}, [one]) == []
+    moved = 1.0 + 1e-8 * np.sign(np.asarray(draw(one)) - 1.0)
+    assert [item["key"] for item in drivers({"cost": moved}, [one])] == ["a"]
+    assert drivers({"cost": -both}, [one]) == []  # without a logarithm
