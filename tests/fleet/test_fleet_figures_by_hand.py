@@ -11,7 +11,7 @@ import pytest
 from fleet_byhand import FLEET, cluster, imported, line, memory
 
 from costcalc.base.assumption import Assumption, exact
-from costcalc.fleet import bounding, budgets, job, kinds
+from costcalc.fleet import bounding, budgets, job, kinds, summary
 from costcalc.fleet.cluster import Partition
 from costcalc.fleet.facts import Refused
 from costcalc.fleet.importing import reports
@@ -19,7 +19,9 @@ from costcalc.fleet.metering import Reading
 from costcalc.fleet.period import period
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.scoping import Scope, scope_of
-from costcalc.fleet.sums import Figure
+from costcalc.fleet.summary import ALSO, FIGURES, LOST
+from costcalc.fleet.sums import Figure, Part
+from costcalc.fleet.told import _group, _waste
 
 DAY = 86_400.0
 
@@ -312,3 +314,38 @@ def row(**more: Any) -> Any:
 )  # fmt: skip
 def test_how_far_boards_were_used(rows: Any, said: str) -> None:
     assert job._power(rows) == said
+
+
+# --- sums ----------------------------------------------------------------------------------------
+
+
+def test_a_part_of_a_group_in_figures() -> None:
+    beside = ("carbon_annual", "carbon_market", "trained", "seen")
+    names = dict.fromkeys((*FIGURES, *ALSO, *LOST, *beside))
+    counts = {f"n_{name}": 0 for name in (*FIGURES, *LOST, "device_hours")}
+    sums: Any = {**names, **counts, "energy": 6.0, "n_energy": 3, "energy_it": 5.0, "seen": 8.0,
+                 "trained": 2.0, "n_device_hours": 3}  # fmt: skip
+    part = Part(group=("a",), kind=1, state="failed", jobs=4, hours=12.0, sums=sums)
+    made = summary._as_group(part, "node")
+    assert (made.jobs, made.device_hours, made.hours_unknown) == (4, 12.0, 1)
+    assert made.figures["energy"] == Figure(6.0, 6.0, 6.0, 1)
+    assert made.figures["cost"] == Figure(0.0, 0.0, 0.0, 4)  # known of none
+    assert (made.measured, made.seen, made.trained, made.utilization) == (5.0, 8.0, 2.0, 0.25)
+    assert summary._as_group(part, None).measured == 0.0
+    lost = made.waste["failed"]
+    assert (lost["jobs"], lost["device_hours"], lost["energy"]) == (4, 12.0, 6.0)
+    assert (lost["energy_jobs_unknown"], lost["cost_jobs_unknown"]) == (1, 4)
+    fine = Part(group=("a",), kind=1, state="completed", jobs=4, hours=12.0, sums=sums)
+    assert summary._as_group(fine, "node").waste == {}
+    # of a sum of which nothing is known there is no value
+    told = _waste(made)["failed"]
+    assert (told["energy"], told["cost"]) == (6.0, None)
+    month: Any = SimpleNamespace(currency="USD")
+    plain = _group(made, None, month)
+    assert plain["waste"]["idle allocation"] == {"device_hours": 8.0 - 2.0}  # type: ignore[index]
+    assert plain["energy"] == {
+        "value": 6.0, "low": 6.0, "high": 6.0, "unit": "kWh", "jobs_unknown": 1,
+    }  # fmt: skip
+    assert plain["cost"]["value"] is None  # type: ignore[index]
+    assert plain["cost"]["unit"] == "USD"  # type: ignore[index]
+    assert (plain["measured_share"], plain["idle_energy"]) == (1.0, None)
