@@ -36,6 +36,19 @@ REFUSED = {
     "K": "write K without a space: 50K",
     "GPUh": "write device_hour",
     "GPU_hour": "write device_hour",
+    **dict.fromkeys(
+        ("GPU hours", "GPU hour", "GPU-hours", "GPU-hour", "gpu hours", "GPU h", "device-hours"),
+        "of several devices together; write h, or device-hours under measured.device_hours",
+    ),
+    **dict.fromkeys(
+        ("lb", "lbs"), "write gCO2e, of which a pound is 453.6: 860 lb/MWh are 390 gCO2e/kWh"
+    ),
+    **dict.fromkeys(
+        ("PF-day", "PF-days", "pf-day", "pf-days", "PFLOP-day", "PFLOP-days", "petaflop-days"),
+        "write EFLOP: a PFLOP/s for a day is 86.4 EFLOP",
+    ),
+    **dict.fromkeys(("s-day", "s-days"), "a PFLOP/s for a day is 86.4 EFLOP: write that"),
+    **dict.fromkeys(("petaflop", "petaflops"), "write PFLOP; a PFLOP/s for a day is 86.4 EFLOP"),
     "€": "write EUR and give price.rate",
     "$": "write USD",
 }

@@ -238,7 +238,8 @@ def parse(text: str, si_unit: str) -> float:
         return seconds
     match = NUMBER.fullmatch(text) if len(text) <= 80 and ":" not in text else None
     if match is None:
-        raise _bad(f'expected {describe(si_unit)}; got "{text[:40]}"')
+        hint = f"; write {text.strip()}:00, hours first" if _short_clock(text, si_unit) else ""
+        raise _bad(f'expected {describe(si_unit)}; got "{text[:40]}"{hint}')
     found, wanted = match["unit"], unit(si_unit)
     if hinted := comma(text):
         raise _bad(f'expected {describe(si_unit)}; got "{text}"{hinted}')
@@ -253,6 +254,11 @@ def parse(text: str, si_unit: str) -> float:
     if not math.isfinite(value):
         raise _bad(f'expected {describe(si_unit)}; got "{text}", which is no number in reach')
     return value
+
+
+def _short_clock(text: str, si_unit: str) -> bool:
+    """Whether hours and minutes, or minutes and seconds, were meant."""
+    return si_unit == "s" and re.fullmatch(r"\d{1,4}:[0-5]\d", text.strip()) is not None
 
 
 # --- pint: for spellings that the table does not have, and for the proofs in the tests ----------

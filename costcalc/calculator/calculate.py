@@ -31,7 +31,7 @@ from costcalc.resolve.power import power
 from costcalc.resolve.price import prices
 from costcalc.resolve.remembered import remembered
 from costcalc.resolve.time import Timed, time_inputs, time_is_measured, timed
-from costcalc.resolve.unread import unread
+from costcalc.resolve.unread import uninterrupted, unread
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.loading import Input, Request, Source, load
 
@@ -136,6 +136,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
             *spelt(given.raw),
             *(f"model: {note}" for note in side.trained.notes),
             *unread(given, side.trained),
+            *uninterrupted(given.part),
             *(time.throughput.warnings if time else ()),
             *notes,
         ),

@@ -17,6 +17,7 @@ from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.result import BY_TIME
 from costcalc.catalog.region_table import table
 from costcalc.decide.interruptions import stretched
+from costcalc.resolve.unread import UNINTERRUPTED
 
 T = TypeVar("T", bound=Number)
 FILE = "spot.yaml"
@@ -121,7 +122,13 @@ def counted(part: Calculated, spot: Spot | None) -> Calculated:
     if draws:
         each = spot.longer(draws["wall_clock"], draw(rate, DRAWS))
         draws = {**draws, **_times(draws, np.minimum(each, MOST))}
-    return replace(part, values=values, draws=draws, assumptions=(*part.assumptions, rate))
+    return replace(
+        part,
+        values=values,
+        draws=draws,
+        assumptions=(*part.assumptions, rate),
+        warnings=tuple(told for told in part.warnings if told != UNINTERRUPTED),
+    )
 
 
 def _times(figures: Mapping[str, T], by: Number) -> dict[str, T]:

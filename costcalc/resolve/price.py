@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from costcalc import price
@@ -75,11 +76,27 @@ def _rented(given: Input, devices: Devices, region: Region | None) -> Known:
     if found.price is None:
         beside = f" (known: {found.known})" if found.known else ""
         return Known(known=known, why={"price": found.why_not + beside})
-    notes = (f"price: {found.price.why}",) if found.old else ()
+    notes = tuple(_notes(given, devices, region, found))
     market = _market(given, devices, found)
     whole = f"{found.price.why}; {market}" if market else found.price.why
     known["price"] = replace(found.price, why=whole)
     return Known(known=known, why={}, notes=notes)
+
+
+def _notes(
+    given: Input, devices: Devices, region: Region | None, found: price.Quote
+) -> Iterator[str]:
+    """What is to be said of a price: its age, and whose it is."""
+    if found.price is not None and found.old:
+        yield f"price: {found.price.why}"
+    named = given.part.hardware.instance if given.part.hardware else None
+    whose = devices.host.host.provider if named else None
+    there = region.provider if region else None
+    if region and whose and there and canonical(there) != canonical(whose):
+        yield (
+            f"hardware.instance: {named} is of {whose}, which rents nothing in {region.code}: "
+            "the place gives its grid and PUE alone"
+        )
 
 
 def _market(given: Input, devices: Devices, found: price.Quote) -> str:

@@ -1,6 +1,7 @@
-"""Keys that say nothing of a run as it is: what was given in earnest is not passed over in silence.
+"""What a result leaves out of what was given: said, for it was given in earnest.
 
-Such a key may come from defaults or stand above stages of which others read it, so it is no error.
+A key that says nothing of a run as it is may come from defaults, or stand above stages of which
+others read it, so it is no error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Part, Section, Training
 from costcalc.workload.work import Work
 
+#: of a run on spot instances, where nobody counts what their being taken away costs
+UNINTERRUPTED = (
+    "price.plan: spot: interruptions are not counted here; costcalc compare and plan count them"
+)
 _GENERATED = ("prompt_length", "generation_length", "group", "inner_epochs")
 _OF_TEXT = ("sequence_length", "sample_tokens", "documents", "packing")
 _OF_LAYERS = ("recompute", "attention", "logits")
@@ -24,7 +29,13 @@ def unread(given: Input, made: Trained) -> tuple[str, ...]:
         return ()
     training = part.training or Training()
     found = [*_trained(training, work, made), *_modelled(part.model, work), *_placed(part)]
-    return tuple(f"{key} is not read: {why}" for key, why in found)
+    return tuple(f"{key} is not used: {why}" for key, why in found)
+
+
+def uninterrupted(part: Part) -> tuple[str, ...]:
+    """That a run on spot instances is estimated as if none of them were taken away."""
+    on_spot = part.price is not None and part.price.plan == "spot" and part.measured is None
+    return (UNINTERRUPTED,) if on_spot else ()
 
 
 def _said(section: Section, name: str, keys: Iterable[str], why: str) -> Iterator[tuple[str, str]]:

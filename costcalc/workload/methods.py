@@ -78,6 +78,12 @@ def _adapted(architecture: Architecture, targets: Sequence[str]) -> Iterator[tup
 
 def check_targets(architecture: Architecture, targets: Sequence[str]) -> None:
     """A problem for each target that names no layer of the model."""
+    if not any(_adapted(architecture, ("all",))):
+        message = (
+            f"no layer of {architecture.name} takes adapters, which stand beside the matrices of "
+            "attention and feed-forwards: say method: finetune or frozen"
+        )
+        raise InputError(Problem(key="training.method", message=message))
     names = sorted({o.name for _, o in _linears(architecture) if o.name})
     problems = []
     for target in targets:

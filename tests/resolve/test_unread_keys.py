@@ -69,8 +69,8 @@ def test_what_is_not_read_is_said(
     without, with_it = (run_of(model, *more, **{data: "1M"}) for more in ((), (key, value)))
     assert figures(with_it) == figures(without)
     made = costcalc.estimate(with_it, ranges=False)
-    assert f"{key} is not read: {why}" in made.warnings
-    assert not any("is not read" in told for told in costcalc.estimate(without).warnings)
+    assert f"{key} is not used: {why}" in made.warnings
+    assert not any("is not used" in told for told in costcalc.estimate(without).warnings)
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_what_is_read_is_not_said_to_be_none(run: Any, key: str) -> None:
     section, name = key.split(".")
     run[section][name] = "full" if name == "recompute" else 20
     told = costcalc.estimate(run, ranges=False).warnings
-    assert not any(note.startswith(f"{key} is not read") for note in told)
+    assert not any(note.startswith(f"{key} is not used") for note in told)
 
 
 def test_the_method_that_generates_reads_what_it_is_given() -> None:
     run = run_of("llama-3-8b", method="grpo", prompts="1k", prompt_length=256,
                  generation_length=256, group=8, inner_epochs=2)  # fmt: skip
-    assert not any("is not read" in note for note in costcalc.estimate(run, ranges=False).warnings)
+    assert not any("is not used" in note for note in costcalc.estimate(run, ranges=False).warnings)
 
 
 def test_of_measured_hours_alone_nothing_is_said() -> None:
     run = {"measured": {"wall_clock": "3 h"}, "hardware": HARDWARE, "training": {"group": 8}}
-    assert not any("is not read" in note for note in costcalc.estimate(run, ranges=False).warnings)
+    assert not any("is not used" in note for note in costcalc.estimate(run, ranges=False).warnings)
