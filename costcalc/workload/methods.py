@@ -83,7 +83,7 @@ def check_targets(architecture: Architecture, targets: Sequence[str]) -> None:
             f"no layer of {architecture.name} takes adapters, which stand beside the matrices of "
             "attention and feed-forwards: say method: finetune or frozen"
         )
-        raise InputError(Problem(key="training.method", message=message))
+        raise InputError(Problem(key="training.lora.targets", message=message))
     names = sorted({o.name for _, o in _linears(architecture) if o.name})
     problems = []
     for target in targets:

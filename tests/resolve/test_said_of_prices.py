@@ -87,7 +87,7 @@ def test_a_model_that_takes_no_adapters_is_told_so() -> None:
         costcalc.estimate(run)
     (problem,) = caught.value.problems
     assert (problem.key, problem.message) == (
-        "training.method",
+        "training.lora.targets",
         "no layer of ResNet-50 takes adapters, which stand beside the matrices of attention and "
         "feed-forwards: say method: finetune or frozen",
     )
