@@ -66,6 +66,8 @@ _ATOMS: dict[str, tuple[float, dict[str, int], dict[str, float]]] = {
     "USD": (1.0, {"currency": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "gCO2e": (1.0, {"co2e": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),
     "tCO2e": (1e6, {"co2e": 1}, {"k": 1e3, "M": 1e6}),
+    "gCO2eq": (1.0, {"co2e": 1}, {"k": 1e3, "M": 1e6, "G": 1e9}),  # as many tools write it
+    "tCO2eq": (1e6, {"co2e": 1}, {"k": 1e3, "M": 1e6}),
     "gSbeq": (1.0, {"antimony": 1}, {"k": 1e3, "m": 1e-3}),  # of depletion, as antimony
     "L": (1.0, {"volume": 1}, {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}),
     "m3": (1e3, {"volume": 1}, {}),
@@ -130,7 +132,7 @@ def unit(text: str) -> Unit:
     for position, part in enumerate(text.split("/")):
         sign = 1 if position == 0 else -1
         for name in re.split(r"[*·]", part):
-            atom = _known(name.strip(), text)
+            atom = _known(name.strip().replace("CO₂", "CO2"), text)
             factor *= atom.factor**sign
             for dimension, power in atom.dimension:
                 powers[dimension] = powers.get(dimension, 0) + sign * power
@@ -288,8 +290,8 @@ sample = [sample]
 device = [device]
 device_hour = device * hour
 USD = [currency]
-gram_co2e = [co2e] = gCO2e
-tonne_co2e = 1e6 * gram_co2e = tCO2e
+gram_co2e = [co2e] = gCO2e = gCO2eq
+tonne_co2e = 1e6 * gram_co2e = tCO2e = tCO2eq
 gram_antimony = [antimony] = gSbeq
 litre = [volume_of_water] = L = liter = l
 m3 = 1000 * litre

@@ -132,3 +132,11 @@ def test_any_text_is_a_quantity_or_an_input_error(text: str) -> None:
         assert units.parse(text, "W") == units.parse(text, "W")
     except InputError:
         return
+
+
+@pytest.mark.parametrize(("written", "ours"), [
+    ("gCO2eq/kWh", "gCO2e/kWh"), ("kgCO2eq", "kgCO2e"), ("tCO2eq/MWh", "tCO2e/MWh"),
+    ("gCO₂e/kWh", "gCO2e/kWh"), ("kgCO₂eq", "kgCO2e"),
+])  # fmt: skip
+def test_carbon_as_other_tools_write_it(written: str, ours: str) -> None:
+    assert units.unit(written) == units.unit(ours)
