@@ -30,6 +30,8 @@ Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
 #: what was predicted beside what came, in this order
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 _HOST = {"cpu": "processors", "memory": "memory"}
+#: letters of the hash that an id is
+LETTERS = 12
 #: what of a run another tool says, each key of it always there
 OF_A_TOOL = ("id", "name", "role", "state", "began", "machine", "parts", "members")
 _TIME = "time × "  # so begins what is no meter
@@ -123,6 +125,8 @@ def recorded(made: Report, told: Section) -> Report:
     """
     tool, (entry,) = dict(told["details"]["imported"]), told["runs"]
     own = {key: entry[key] for key in OF_A_TOOL if key in entry}
+    if own.get("members"):
+        own["number"] = float(len(str(own["members"])) // LETTERS)
     seen = told["measurement"]
     data: dict[str, Any] = {
         **made,

@@ -9,7 +9,7 @@ from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
 from costcalc.calculator.document import all_runs, kind, run_id
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA
-from costcalc.report.metered import software
+from costcalc.report.metered import LETTERS, software
 from costcalc.report.notes import of_parts
 from costcalc.report.ranks import once
 from costcalc.report.records import figures
@@ -191,9 +191,6 @@ def _runs(
     return listed, suffixes
 
 
-_ID = 12  # letters of an id's hash
-
-
 def _ids(run: Mapping[str, object]) -> list[str]:
     """The ids that a row of runs is of: its own, and those of the runs that stand together in it.
 
@@ -203,7 +200,7 @@ def _ids(run: Mapping[str, object]) -> list[str]:
     members = str(run.get("members") or "")
     return [
         str(run["id"]),
-        *(f"run-{members[at : at + _ID]}" for at in range(0, len(members), _ID)),
+        *(f"run-{members[at : at + LETTERS]}" for at in range(0, len(members), LETTERS)),
     ]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from costcalc.calculator.report_schema import Role
 from costcalc.report.importing.rows import id_of
-from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
+from costcalc.report.metered import COMPARED, LETTERS, PARTS, Status, not_counted
 from costcalc.report.meters import components, number, section
 from costcalc.report.tools import (
     BOARDS,
@@ -208,7 +208,7 @@ def _members(report: Report) -> Iterator[str]:
     """Runs that stand together are as many as they say, and those that their id is of."""
     for index, run in enumerate(report.get("runs") or ()):
         members = section(run).get("members")
-        number = len(str(members)) // 12 if members else 1
+        number = len(str(members)) // LETTERS if members else 1
         if float(run.get("number") or 1.0) != number:
             yield f"runs[{index}].number: {run.get('number')}; it holds {number}"
         if members and not str(run["id"]).startswith(id_of(str(members))):

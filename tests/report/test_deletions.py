@@ -75,7 +75,7 @@ def the_authors(made: Report, path: Path) -> bool:
     if inner[:1] == ("measurement",) and any(key in optional for key in inner):
         return True
     return inner[:2] == ("details", "tracking") and any(
-        key in inner for key in ("notes", "predicted", "attempts", "steps")
+        key in inner for key in ("notes", "predicted", "throughput_of_wall_clock")
     )
 
 

@@ -75,6 +75,37 @@ def test_the_sums_are_those_of_runs_apart() -> None:
         assert at_once["results"][name]["value"] == pytest.approx(apart, rel=1e-9), name
 
 
+def test_factors_that_do_not_count_or_are_quotients_keep_none_apart() -> None:
+    """1.2 kWh at 50 and at 50.01 g: 75 × 60 g + 75 × 60.012 g = 9.0009 kg, × PUE 1.1."""
+    first = replace(runs(1)[0], energy_it=1.2, parts={})
+    each = [replace(first, key=str(at), grid=50.0 + 0.01 * (at % 2)) for at in range(150)]
+    own = Costing(changes={"site.pue": 1.1, "hardware.accelerator": "a100-sxm4-80"})
+    (row,) = made(each, costing=own)["runs"]
+    carbon = made(each, costing=own)["results"]["carbon_operational"]["value"]
+    assert carbon == pytest.approx(9.0009 * 1.1)
+    assert row["number"] == 150.0
+    far = [replace(run, grid=50.0 + at, pue=1.0 + at / 1000) for at, run in enumerate(each)]
+    assert len(made(far)["runs"]) == 1  # region and PUE of the user count
+
+
+def test_processors_stand_together_too(tmp_path: Path) -> None:
+    """150 of 1.2 kWh on four boards, and 150 of 0.5 kWh without one, all of an hour."""
+    board = replace(runs(1)[0], hours=1.0, energy_it=1.2, parts={})
+    some = [replace(board, key=str(at)) for at in range(150)]
+    bare = [replace(run, key=f"c{run.key}", devices=0.0, hardware=None, energy_it=0.5)
+            for run in some]  # fmt: skip
+    found = made([*some, *bare], warnings=[f"energy: {BOARDS}"])
+    assert [row["number"] for row in found["runs"]] == [150.0, 150.0]
+    results = found["results"]
+    assert results["energy_it"]["value"] == pytest.approx(150 * 1.7)
+    assert results["wall_clock"]["value"] == pytest.approx(300.0)
+    assert results["cost"]["known"]["value"] == pytest.approx(150 * 4 * 2)
+    assert (results["cost"]["known"]["runs"], results["cost"]["known"]["of"]) == (150.0, 300.0)
+    path = tmp_path / "many.yaml"
+    path.write_text(files.text(found), encoding="utf-8")
+    assert not verify(path).discrepancies
+
+
 @pytest.mark.parametrize(
     "change", [{"energy_it": None}, {"role": "failed"}, {"hardware": "NVIDIA H100 80GB HBM3"},
                {"hours": None, "device_hours": 8.0}, {"place": "DEU"}, {"pue": 1.3}]

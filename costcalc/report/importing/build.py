@@ -12,7 +12,7 @@ from costcalc.base.writing import digest
 from costcalc.calculator.document import all_runs
 from costcalc.report.coverage import MACHINE, components, of_tool
 from costcalc.report.importing import rows as row_of
-from costcalc.report.importing.costed import Costing, estimates
+from costcalc.report.importing.costed import Costing, counting, estimates
 from costcalc.report.importing.grouped import together
 from costcalc.report.importing.rows import row
 from costcalc.report.metered import metered_by, of_all, recorded, software
@@ -94,7 +94,7 @@ def report(
     seen = metered_by(told, gaps, least=least or bool(gaps))
     if not costing:
         return _assembled([row(run, tool) for run in runs], name=name, tool=told, seen=seen)
-    kept = together(runs)
+    kept = together([counting(run, costing) for run in runs])
     if len(kept) < len(runs):
         rows = [row(run, tool) for run in runs]
         told["warnings"] += [*_implausible(rows, told, seen), _few(len(runs), len(kept))]

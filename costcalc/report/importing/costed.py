@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
@@ -52,6 +52,12 @@ def bare(run: Recorded, costing: Costing) -> bool:
     """Whether a run held no accelerator, or nobody says how many."""
     said = any(key in costing.changes for key in ("hardware.count", "hardware.instance"))
     return run.devices == 0 or (run.devices is None and run.device_hours is None and not said)
+
+
+def counting(run: Recorded, costing: Costing) -> Recorded:
+    """A run without those factors of the tool that do not count, as the user says others."""
+    grid = run.grid if own_grid(costing) else None
+    return replace(run, grid=grid, pue=run.pue if own_pue(costing) else None)
 
 
 def estimates(runs: Sequence[Recorded], costing: Costing, tool: str) -> list[Estimate]:

@@ -30,7 +30,8 @@ def together(runs: Sequence[Recorded]) -> Sequence[Recorded]:
     for run in runs:
         known = [one is None for one in (run.hours, run.device_hours, run.energy_it)]
         held = (run.devices, run.hardware, run.role, run.state)
-        alike = (*held, run.pue, run.grid, run.place, *known)
+        grid = None if run.grid is None else f"{run.grid:.3g}"  # a quotient of rounded figures
+        alike = (*held, run.pue, grid, run.place, *known)
         found.setdefault(alike, []).append(run)
     return [_as_one(some) for some in found.values()]
 
@@ -54,8 +55,18 @@ def _as_one(runs: Sequence[Recorded]) -> Recorded:
         hours=None if hours is None else hours / len(runs),
         device_hours=summed([run.device_hours for run in runs]),
         energy_it=summed([run.energy_it for run in runs]),
+        grid=_grid(runs),
         began=None,
         machine=None,
         parts={name: value for name, value in parts.items() if value is not None},
         number=len(runs),
     )
+
+
+def _grid(runs: Sequence[Recorded]) -> float | None:
+    """The grid factor of all: the mean by energy, so that their CO2e is the sum of each."""
+    pairs = [(run.grid, run.energy_it) for run in runs]
+    known = [(grid, energy) for grid, energy in pairs if grid is not None and energy]
+    if len(known) < len(runs):
+        return runs[0].grid
+    return math.fsum(g * e for g, e in known) / math.fsum(energy for _, energy in known)
