@@ -79,6 +79,13 @@ def test_shape_and_step_are_what_was_counted(one):
 NEEDED = {
     "deepseek_v2": {"num_experts_per_tok": 6},
     "dots1": {"n_routed_experts": 8, "num_experts_per_tok": 2},
+    "nemotron-nas": {
+        "num_hidden_layers": 2,
+        "block_configs": [
+            {"attention": {"n_heads_in_group": 8}, "ffn": {"ffn_mult": 5.25}},
+            {"attention": {"no_op": True}, "ffn": {"ffn_mult": 2.625}},
+        ],
+    },
 }
 
 
