@@ -12,7 +12,7 @@ from costcalc.calculator.limits import LIMITED
 from costcalc.calculator.result import FigureName
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
-from costcalc.decide.buying import CANDIDATES, counts_for, placed, unmet
+from costcalc.decide.buying import CANDIDATES, at_most, counts_for, placed, unmet
 from costcalc.decide.chance import Chance, Judged
 from costcalc.decide.chunk import ALIKE, Columns
 from costcalc.decide.comparing import compare
@@ -73,6 +73,7 @@ def alternatives(
         if tried.number:
             why += f" with a chance of {chance.confidence:g}"
         raise unmet(why)
+    notes += at_most(counts, *(way["count"] for way, _ in made.values()))
     row, judged = next(iter(made.values()))
     return tried.run(row), judged, {name: way for name, (way, _) in made.items()}, notes
 

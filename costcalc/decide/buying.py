@@ -101,10 +101,23 @@ def bought(
         **({"accelerator": best.accelerator} if best.accelerator else {}),
         **({"count": best.count} if best.count else {}),
     }
+    notes += at_most(counts, best.count)
     run = {**raw, "hardware": hardware}
     if best.region is not None:
         run["site"] = {**section(raw, "site"), "region": best.region}
     return Bought(flop=(best.share or 0.0) * ONE, limits=most, run=run, notes=tuple(notes))
+
+
+def at_most(tried: Sequence[object], *taken: object) -> list[str]:
+    """A note where the most devices that are tried are taken: more were not looked at.
+
+    >>> at_most((1, 2, 4), 4), at_most((1, 2, 4), 2), at_most((None,), None), at_most((8,), 8)
+    (['4 devices are the most that are tried: hardware.count takes more'], [], [], [])
+    """
+    most = tried[-1]
+    if len(tried) < 2 or most not in taken:
+        return []
+    return [f"{most:,} devices are the most that are tried: hardware.count takes more"]
 
 
 def counts_for(raw: Mapping[str, object]) -> tuple[int, ...]:

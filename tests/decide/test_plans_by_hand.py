@@ -305,3 +305,14 @@ def test_no_number_of_tokens_is_told_as_other_limits_that_nothing_keeps():
         plan({}, limits={"cost": "0.01 USD"})
     (problem,) = caught.value.problems
     assert problem.message == "nothing keeps the limits: no number of tokens keeps them"
+
+
+def test_the_most_devices_that_are_tried_are_said_to_be_that():
+    said = "devices are the most that are tried: hardware.count takes more"
+    run = {**RUN, "hardware": {"accelerator": "h100-sxm5-80"}}
+    wide = {"limits": {"cost": "1e9 USD", "time": "90 d"}}
+    free = {"hardware": {"accelerator": "h100-sxm5-80"}, "site": RUN["site"]}
+    assert f"4,096 {said}" in plan(free, **wide).notes
+    assert f"16 {said}" in plan(run, **wide).notes  # in tuning a usual batch has 16 sequences
+    assert not any(said in note for note in plan(RUN, **wide).notes)  # eight, as the file says
+    assert not any(said in note for note in plan(free, limits={"cost": "100 USD"}).notes)
