@@ -267,6 +267,7 @@ class Background:
         self._say_what_is_metered()
         self._observe()
 
+    @never_raises(None)
     def _take_up(self) -> None:
         """What the tracker was told meanwhile, and a process group that is there now."""
         self._find_place()

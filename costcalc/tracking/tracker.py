@@ -120,16 +120,18 @@ class Tracker:
             atexit.unregister(self._at_exit)
             asked = self._thread.options
             if not self._thread.finish(status, PATIENCE if patience is None else patience):
-                self._tell_of_records(asked)
+                self._tell_of_records(asked, "was not made in time")
+            elif self._thread.place.rank == 0 and self.report is None:
+                self._tell_of_records(asked, f"was not made ({'; '.join(self.notes)})")
             if self._shown is not None:
                 self._shown.show(self._repr_html_())
 
-    def _tell_of_records(self, asked: Options) -> None:
-        """Where the report was not made in time: how it is made; a wrapper makes it itself."""
+    def _tell_of_records(self, asked: Options, what: str) -> None:
+        """Where there is no report: how it is made; a wrapper makes it itself."""
         if asked.progress is False or not asked.output or os.environ.get(WRAPPED):
             return
         made = f"costcalc track merge {asked.folder} -o {asked.output}"
-        sys.stderr.write(f"costcalc: the report was not made in time; {made}\n")
+        sys.stderr.write(f"costcalc: the report {what}; {made}\n")
 
     def _at_exit(self) -> None:
         """The script ends without leaving the tracker: what was measured is reported."""

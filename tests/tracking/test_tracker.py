@@ -623,6 +623,36 @@ def test_a_fault_of_ours_is_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(read(tmp_path / "costs.ledger")) == 1  # what was counted stands in the ledger
 
 
+def test_a_report_that_a_fault_of_ours_loses_is_told_with_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("costcalc.tracking.final_report.report", broken)
+    with tracked(tmp_path, progress=None) as job:
+        job.step(tokens=1)
+    assert capfd.readouterr().err == (
+        "costcalc: the report was not made (conclude failed: ZeroDivisionError: ours); costcalc "
+        f"track merge {tmp_path}/costs.ledger -o {tmp_path}/costs.yaml\n"
+    )
+
+
+def test_a_process_group_that_cannot_be_asked_at_the_end_loses_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn_down(**_: Any) -> None:
+        raise ZeroDivisionError("torn down")
+
+    with tracked(tmp_path, interval=60.0) as job:
+        job.step(tokens=7)
+        monkeypatch.setattr("costcalc.tracking.ranks.detect", torn_down)
+    assert job.notes == ("take_up failed: ZeroDivisionError: torn down",)
+    assert job.report["details"]["work"]["data"] == 7
+    (written,) = read(tmp_path / "costs.ledger")
+    assert written.last.status == "completed"
+
+
 def test_signal_handlers_are_the_users(tmp_path: Path) -> None:
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     with tracked(tmp_path) as job:
