@@ -331,3 +331,33 @@ def test_what_the_text_model_hears(family, merged, names):
     assert (lengths["audio"], lengths["heard"]) == (1500, 1500 // merged)
     (between,) = (block for block in model.blocks if block.name == "projector")
     assert [o.name for o in between.operators if isinstance(o, Linear)] == names
+
+
+@pytest.mark.parametrize(("number", "chosen", "families"), [
+    # the defaults of the classes in transformers: experts, and how many a token passes
+    (1, 1, "hunyuan_v1_moe"),
+    (7, 5, "flex_olmo"),
+    (8, 2, "aria_text cohere2_moe granitemoe granitemoe_swa granitemoehybrid "
+     "granitemoeshared jetmoe minimax mixtral nemotron_h"),
+    (16, 1, "llama4 llama4_text"),
+    (16, 2, "jamba phimoe"),
+    (32, 4, "lfm2_moe"),
+    (60, 4, "qwen2_moe qwen3_vl_moe qwen3_vl_moe_text"),
+    (64, 4, "glm4_moe_lite"),
+    (64, 6, "afmoe deepseek_v2 ernie4_5_moe"),
+    (64, 8, "exaone_moe mellum olmoe"),
+    (128, 4, "gpt_oss minimax_m3_vl_text mistral4"),
+    (128, 6, "sarvam_moe"),
+    (128, 8, "glm4_moe glm4v_moe glm4v_moe_text qwen3_moe sarvam_mla solar_open"),
+    (192, 8, "hy_v3"),
+    (256, 6, "deepseek_v4 flint"),
+    (256, 8, "deepseek_v3 deepseek_v32 glm_moe_dsa kimi_k25 kimi_linear laguna mimo_v2_flash "
+     "minimax_m2 qwen3_5_moe qwen3_5_moe_text"),
+    (384, 6, "kolibri1"),
+    (512, 10, "qwen3_next"),
+])  # fmt: skip
+def test_how_many_experts_a_token_passes(number, chosen, families):
+    for family in families.split():
+        needed = {"num_experts_per_tok": 6} if family == "deepseek_v2" else {}  # has no default
+        model = made(family, **needed)
+        assert (model.experts, model.experts_per_token) == (number, chosen), family

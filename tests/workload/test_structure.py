@@ -11,7 +11,7 @@ from test_architectures import EXACT, config
 from costcalc.workload.architecture import Attention, Convolution, Linear
 from costcalc.workload.counting import parameters
 from costcalc.workload.families import build
-from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.fields import Fields, shown
 
 #: where the next word is predicted, which no query may see; CLIP's text model reads so too
 WORDS = {("decoder", "text"), ("encoder-decoder", "target"), ("speech", "text")}
@@ -141,3 +141,15 @@ def test_which_keys_sound_as_if_they_shaped_a_model(
     keys: dict[str, object], unread: list[str]
 ) -> None:
     assert Fields(keys).unread() == unread
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a" * 38, '"' + "a" * 38 + '"'),  # forty letters with its quotes
+        ("a" * 39, '"' + "a" * 38 + "…"),
+        (7, "7"), ([1, 2], "[1, 2]"), (None, "null"), (True, "true"), (False, "false"),
+    ],
+)  # fmt: skip
+def test_a_value_in_a_problem_is_short(value: object, text: str) -> None:
+    assert shown(value) == text

@@ -10,7 +10,7 @@ from costcalc import InputError
 from costcalc.workload.counting import parameters, tally
 from costcalc.workload.families import build
 from costcalc.workload.generic import Given, from_parameters, from_shape
-from costcalc.workload.stage import WorkloadInput, _Model, _rough, workload
+from costcalc.workload.stage import WorkloadInput, _by_forward, _Model, _rough, workload
 from costcalc.workload.work import Tally
 
 LLAMA3 = build(
@@ -322,3 +322,12 @@ def test_a_model_is_exact_unless_said_otherwise():
         one=one, walk=None, architecture=None, parameters=None, active=None, convention=""
     )
     assert (made.exact, made.spread, made.notes) == (True, 1.0, ())
+
+
+def test_a_first_layer_that_nobody_says_saves_nothing():
+    plain = _by_forward(WorkloadInput(), 7.0).one
+    assert (plain.forward, plain.layers, plain.first, plain.last, plain.tokens) == (7, 7, 0, 0, 1)
+    assert (plain.attention, plain.scan, plain.head) == (0, 0, 0)
+    said = _by_forward(WorkloadInput(first_layer_flops=2.0), 7.0)
+    assert (said.one.first, said.exact) == (2.0, True)
+    assert said.one.training == 3 * 7 - 2  # the gradient of its input is not computed
