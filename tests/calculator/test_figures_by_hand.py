@@ -583,3 +583,15 @@ def test_the_subject_of_a_report() -> None:
     }  # fmt: skip
     whole = {"paper": "p", "code": "c", "commit": "x", "models": ["m"]}
     assert document(subject=whole, run={"model": {"preset": "a"}})["subject"] == whole
+
+
+def test_a_price_of_other_regions_says_so_beside_its_figure() -> None:
+    asked = {
+        "measured": {"wall_clock": "10 h"},
+        "hardware": {"instance": "p4d.24xlarge"},
+        "site": {"region": "aws:eu-west-3"},  # Amazon lists no p4d there
+    }
+    price = costcalc.estimate(asked, ranges=False).details["price"]
+    assert price.startswith("3.16 USD a device-hour, on-demand, of other regions; ")
+    there = {**asked, "site": {"region": "aws:us-east-1"}}
+    assert "of other regions" not in costcalc.estimate(there, ranges=False).details["price"]
