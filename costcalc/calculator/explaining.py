@@ -142,6 +142,14 @@ def _counted(name: str, estimate: Estimate) -> Iterator[str]:
         yield f"  unknown: {result.why}"
     elif _modelled(name, estimate):
         yield f"  worked out by {_place(_BY[name])}"
+    elif name == "throughput" and "training_time" in estimate.values:
+        yield "  = the data trained on / training_time"
+    elif name == "parameters" and not _given_count(estimate.run.get("model")):
+        yield "  counted: the weights of its layers, tied ones once"
+
+
+def _given_count(model: object) -> bool:
+    return isinstance(model, Mapping) and "parameters" in model
 
 
 def _steps(estimate: Estimate) -> Iterator[str]:

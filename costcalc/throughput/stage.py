@@ -280,7 +280,7 @@ def _from_cells(work: Work, machine: Machine, precision: str, workload: str | No
         low=found.low,
         high=found.high,
         unit="1",
-        basis="measured",
+        basis="modelled",  # others were measured: this run was not
         source="shipped measurements (costcalc/data/efficiency.yaml)",
         why=f"no shapes to model the step from; {found.why}",
     )

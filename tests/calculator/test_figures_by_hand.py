@@ -410,6 +410,9 @@ def test_rates_are_ranges_turned_round() -> None:
     assert rate.basis == step.basis == "modelled"
     given = run()
     assert given.results["throughput"].basis == "measured"  # as the user said how fast
+    budget = run(model={"flops": "1e21 FLOP"}, training={"tokens": "1B"}, hardware=dict(H100))
+    for name in ("utilization", "throughput", "step_time"):
+        assert budget.results[name].basis == "modelled"  # the runs of others say how fast
 
 
 # --- what was filled in --------------------------------------------------------------------------
