@@ -56,6 +56,7 @@ class Collector:
 
     def _found(self) -> Iterator[Metric]:
         freshen(self.ledger)
+        self.currency = self.ledger.about("currency").lower()  # of what stands there now
         counted = count(self.ledger)
         with self.ledger.reading() as connection:
             rows = _rows(connection)

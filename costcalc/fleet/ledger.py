@@ -27,6 +27,10 @@ class LedgerError(InputError):
     """The database of a ledger is away, or does not do what is asked of it."""
 
 
+#: databases of SQLite that are in no file
+_MEMORY = (None, "", ":memory:")
+
+
 class Ledger:
     """An open ledger.
 
@@ -38,6 +42,9 @@ class Ledger:
     def __init__(self, engine: Engine, shown: str) -> None:
         self.engine: Engine = engine
         self.shown: str = shown
+        of_file = engine.dialect.name == "sqlite" and engine.url.database not in _MEMORY
+        self._file = Path(str(engine.url.database)) if of_file else None
+        self._place: tuple[int, int] | None = None  # of its file: device and inode
 
     @classmethod
     def open(cls, url: str = DEFAULT, *, create: bool = False, currency: str = "USD") -> Ledger:
@@ -128,15 +135,44 @@ class Ledger:
             message = f"the database does not do it: {said}{hint}"
             raise LedgerError(Problem(key="ledger", message=message, file=self.shown)) from error
 
+    def _in_place(self) -> None:
+        """See that a ledger stands there still, the same or another that was put in its place.
+
+        Raises:
+            LedgerError: none is there any more, or one that is not of this version.
+        """
+        if self._file is None:
+            return
+        try:
+            found = self._file.stat()
+        except OSError:
+            if self._place is None:
+                return  # it is made by the first connection
+            message = "the ledger's file is gone: was it moved away?"
+            raise LedgerError(Problem(key="ledger", message=message, file=self.shown)) from None
+        place = found.st_dev, found.st_ino
+        if self._place is not None and place != self._place:
+            with self.engine.connect() as connection:
+                there = inspect(connection).has_table(tables.about.name)
+                version = _about(connection).get("version") if there else None
+            if version != str(tables.VERSION):
+                message = "another file was put in its place, which is no ledger of this version"
+                raise LedgerError(Problem(key="ledger", message=message, file=self.shown))
+        self._place = place
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read by."""
+        with self.faults():
+            self._in_place()
         with self.faults(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that no other writer of the ledger runs beside."""
+        with self.faults():
+            self._in_place()
         with self.faults(), self.engine.connect() as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7237452)"))
@@ -184,13 +220,15 @@ def _engine(url: URL) -> Engine:
             return create_engine(url, connect_args={"connect_timeout": 10}, pool_pre_ping=True)
         except ImportError as error:
             raise MissingExtraError("a ledger on PostgreSQL", "psycopg", "fleet") from error
-    from sqlalchemy.pool import StaticPool
+    from sqlalchemy.pool import NullPool, StaticPool
 
-    memory = url.database in (None, "", ":memory:")
+    memory = url.database in _MEMORY
     engine = (
         create_engine(url, poolclass=StaticPool)
         if memory
-        else create_engine(url, connect_args={"timeout": PATIENCE})
+        # none is held open between questions: the log (-wal) of a file that was replaced meanwhile
+        # would be read as that of the one in its place
+        else create_engine(url, connect_args={"timeout": PATIENCE}, poolclass=NullPool)
     )
 
     @event.listens_for(engine, "connect")

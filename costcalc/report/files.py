@@ -73,6 +73,12 @@ def schema_problems(document: Document) -> list[Problem]:
             "writes one from a run file"
         )
         return [document.problem((), message)]
+    if str(document.data.get("schema", "")).startswith("costcalc/fleet/"):
+        message = (
+            "the sums of a fleet's ledger, which are checked against the reports of its jobs: "
+            "costcalc fleet job ID writes one"
+        )
+        return [document.problem(("schema",), message)]
     huge = _too_large(document)
     if huge:
         return huge

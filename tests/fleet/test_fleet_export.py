@@ -28,7 +28,7 @@ from sqlalchemy import event
 from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.counting import MOST_ACCOUNTS
 from costcalc.fleet.exporting import registry
-from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.ledger import Ledger, LedgerError
 from costcalc.fleet.shipped import text
 from costcalc.fleet.taking import take
 
@@ -135,6 +135,37 @@ def test_a_database_that_went_away_is_said(tmp_path: Path) -> None:
         said = generate_latest(held).decode()
     assert "costcalc_ledger_up 0.0" in said
     assert "costcalc_jobs_total" not in said
+
+
+def test_a_ledger_put_in_the_place_of_another_is_the_one_that_is_read(tmp_path: Path) -> None:
+    """16 USD of one job; then a ledger of two; then none; then a file that is no ledger."""
+    from prometheus_client import generate_latest
+
+    path = tmp_path / "a.db"
+
+    def cost() -> str:
+        lines = generate_latest(held).decode().splitlines()
+        wanted = "costcalc_ledger_up ", "costcalc_ledger_cost_usd{"
+        return " ".join(one.rpartition(" ")[2] for one in lines if one.startswith(wanted))
+
+    with Ledger.open(str(path), create=True) as ledger:
+        imported(ledger, cluster(), line())
+        held = registry(ledger, cluster())
+        assert cost() == "1.0 16.0"
+        with Ledger.open(str(tmp_path / "b.db"), create=True) as other:
+            imported(other, cluster(), line(), line(JobID="2"))
+        (tmp_path / "b.db").replace(path)
+        assert [cost(), cost()] == ["1.0 32.0", "1.0 32.0"]
+        path.rename(tmp_path / "away.db")
+        assert cost() == "0.0"
+        assert not path.exists()  # and no empty one is made there
+        path.write_text("")
+        with pytest.raises(LedgerError, match="no ledger of this version"), ledger.reading():
+            pass
+        assert cost() == "0.0"
+        path.unlink()
+        (tmp_path / "away.db").rename(path)
+        assert cost() == "1.0 32.0"
 
 
 def test_the_command(

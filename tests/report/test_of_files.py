@@ -83,3 +83,12 @@ def test_what_several_files_say_is_listed_and_not_recomputed(
     assert verdict.discrepancies == ()
     why = "it rests on files that it does not carry (config)"
     assert verdict.lines()[0] == f"NOT RECOMPUTED: {why}"
+
+
+def test_the_sums_of_a_fleet_are_no_report_and_say_what_is(tmp_path: Path) -> None:
+    path = tmp_path / "month.json"
+    path.write_text('{"schema": "costcalc/fleet/v1", "total": {}}')
+    assert verify(path).lines()[2].strip() == (
+        f"{path}:1:12: schema: the sums of a fleet's ledger, which are checked against the reports "
+        "of its jobs: costcalc fleet job ID writes one"
+    )
