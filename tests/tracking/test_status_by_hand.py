@@ -78,3 +78,67 @@ def test_power_now_and_in_the_mean(
     whole: Any = SimpleNamespace(joules_of_all=lambda: joules, elapsed=elapsed)
     found = showing._power(whole, recent)
     assert (found.now if found else None) == said
+
+
+def test_power_since_the_last_look() -> None:
+    watch: Any = SimpleNamespace(_last=None)
+
+    def look(elapsed: float, joules: float | None) -> float | None:
+        whole: Any = SimpleNamespace(elapsed=elapsed, joules_of_all=lambda: joules)
+        return showing.Watch._recent(watch, whole)
+
+    assert look(10.0, 1000.0) is None  # there is nothing before it
+    assert look(20.0, 4000.0) == 300.0  # 3,000 J in 10 s
+    assert look(20.0, 5000.0) is None  # no time has passed
+    assert look(30.0, 5000.0) is None  # no meter has been read
+    assert look(34.0, 5400.0) == 100.0
+    assert look(40.0, None) is None
+    assert look(39.0, 9000.0) is None  # a clock that was set
+
+
+def test_steps_and_amounts_in_words() -> None:
+    def whole(**more: Any) -> Any:
+        return SimpleNamespace(**{"attempts": [1], "steps": 12_000, "tokens": None, "samples": None,
+                                  **more})  # fmt: skip
+
+    assert showing._progress(whole()).now == "12,000"
+    assert showing._progress(whole(attempts=[1, 2])).now == "12,000 in 2 attempts"
+
+    def amounts(
+        rates: dict[str, float], use: Any = None, basis: str = "measured", **more: Any
+    ) -> Any:
+        made = {"results": {"utilization": {"value": use, "basis": basis}}}
+        rows = showing._amounts(whole(**more), made, rates)
+        return [(row.label, row.now) for row in rows if row is not None]
+
+    assert amounts({}) == []
+    assert amounts({}, tokens=5e8) == [("tokens", showing.human(5e8, "token"))]
+    rated = amounts({"costcalc/tokens_per_second": 2e5}, tokens=5e8, samples=7.0)
+    speed = f"{showing.human(5e8, 'token')}, {showing.human(2e5, 'token/s')}"
+    assert rated == [("tokens", speed), ("samples", showing.human(7.0, "sample"))]
+    assert amounts({}, use=0.4) == [("MFU", "40 %")]
+    assert amounts({}, use=0.4, basis="default") == []
+
+
+def test_a_figure_with_its_ends_in_one_unit() -> None:
+    assert showing._ranged(None, None, None, "kWh") == ""
+    assert showing._ranged(2000.0, 2000.0, 2000.0, "kWh") == "2.00 MWh"
+    assert showing._ranged(2000.0, 1000.0, 3000.0, "kWh") == "2.00 MWh [1.00 – 3.00]"
+
+
+def test_rows_of_figures_have_what_is_known_of_them() -> None:
+    known = {"value": 2.0, "low": 2.0, "high": 2.0, "unit": "kWh"}
+    nothing = {"value": None, "low": None, "high": None, "unit": "kWh"}
+    results = dict.fromkeys(showing.LABELS, nothing) | {"energy_it": known}
+    predicted = {"figures": [{"of": "energy_it", "predicted": 3.0}]}
+    made = {"results": results, "details": {"tracking": {"predicted": predicted}}}
+    end = SimpleNamespace(value=8.0, low=8.0, high=8.0, unit="kWh")
+    forecast: Any = SimpleNamespace(total={"energy_it": end})
+    (row,) = showing.figure_rows(made, forecast)
+    assert (row.label, row.now) == (showing.LABELS["energy_it"], "2.00 kWh")
+    assert (row.end, row.before) == ("8.00 kWh", "3.00 kWh")
+    (bare,) = showing.figure_rows({**made, "details": {"tracking": {}}})
+    assert (bare.end, bare.before) == ("", "")
+    results["energy"] = known  # what the facility drew stands in its place
+    (row,) = showing.figure_rows(made)
+    assert row.label == showing.LABELS["energy"]
