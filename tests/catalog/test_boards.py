@@ -12,6 +12,7 @@ import pytest
 from test_accelerators import written
 
 from costcalc.base.errors import NotFoundError
+from costcalc.catalog import parts
 from costcalc.catalog.accelerator import Accelerator, find
 from costcalc.catalog.check import check
 from costcalc.catalog.loading import load
@@ -340,3 +341,24 @@ def test_every_board_that_is_cut_has_a_profile_and_names_that_fit_its_memory() -
         whole = find(board).memory.si / 1e9
         assert sizes[-1] == pytest.approx(whole, rel=0.08)
         assert all(processors <= chip.multiprocessors for processors in chip.cuts.values())
+
+
+def test_instances_of_a_chip_are_parts_of_its_multiprocessors() -> None:
+    halves = {"A30": 56, "RTX_PRO_6000": 188}
+    for name, whole in halves.items():
+        chip = getattr(parts, name)
+        # of four slices two are half of the chip, and four all of it
+        assert (chip.multiprocessors, chip.cuts[2, 2], chip.cuts[4, 4]) == (
+            whole, whole // 2, whole,
+        )  # fmt: skip
+    for name in ("A100", "H100", "B200", "GB200"):
+        chip = getattr(parts, name)
+        assert chip.cuts[4, 4] == 2 * chip.cuts[2, 2], name
+    for name in ("A100", "A30", "H100_PCIE", "H100", "B200", "GB200", "RTX_PRO_6000"):
+        chip = getattr(parts, name)
+        sizes = [chip.cuts[key] for key in sorted(chip.cuts)]
+        assert sizes == sorted(sizes), name  # more slices are no fewer multiprocessors
+        full = sizes[-1]
+        # seven slices of A100 leave some over: 7 · 14 of 108
+        assert full == (7 * 14 if name == "A100" else chip.multiprocessors), name
+        assert all(size % 2 == 0 for size in sizes), name  # they come in pairs

@@ -591,3 +591,19 @@ def test_columns_are_set_as_asked():
     assert [column.no_wrap for column in made.columns] == [True, False]
     assert (made.padding, made.pad_edge) == ((0, 2, 0, 0), False)
     assert screen.table("a").pad_edge is True
+
+
+def test_a_figure_of_a_region_in_short_leaves_out_its_reasons():
+    import dataclasses
+
+    from costcalc.cli import regions
+
+    made = dataclasses.make_dataclass(
+        "Figure", ["value", "unit", "why", "range_why", "url", "source"]
+    )(56.0, "gCO2e/kWh", "a", "b", "https://x", "s")
+    whole = {"value": 56.0, "unit": "gCO2e/kWh", "why": "a", "range_why": "b", "url": "https://x",
+             "source": "s"}  # fmt: skip
+    assert regions._plain(made) == whole
+    brief = {key: whole[key] for key in ("value", "unit", "source")}
+    assert regions._plain(made, brief=True) == brief
+    assert regions._plain(None) is regions._plain(None, brief=True) is None
