@@ -192,6 +192,12 @@ def test_what_comes_first_in_a_date(texts: list[str], month_first: bool | None) 
     assert clock._order(texts, "x") is month_first
 
 
+def test_a_long_date_is_cut_in_what_is_said() -> None:
+    with pytest.raises(InputError) as caught:
+        clock._order(["12/12/2026, 00:00:00 am"], "x")
+    assert caught.value.problems[0].message.startswith('"12/12/2026, 00:00:00" reads two ways')
+
+
 def test_dates_that_read_two_ways() -> None:
     for texts in (["12/12/2026 00:00"], ["13/01/2026 00:00", "01/13/2026 00:00"]):
         with pytest.raises(InputError) as caught:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from fleet_byhand import cluster
+from fleet_byhand import cluster, line, told
 
 from costcalc.fleet import believing, nodes, submitting
 from costcalc.fleet.bounding import Bound
@@ -217,3 +217,36 @@ def test_an_estimate_beyond_the_limit_is_noted() -> None:
     failed = quote((request(), Bound(cost=1.0)), run_file="r.yaml", not_estimated="no such file")
     assert failed._estimated() == ["r.yaml: not estimated: no such file"]
     assert quote((request(), Bound(cost=1.0)))._estimated() == []
+
+
+# --- a row of sacct ------------------------------------------------------------------------------
+
+
+def test_a_row_that_lacks_its_start_or_its_end() -> None:
+    def only(**cells: str) -> Facts:
+        (found,) = told(line(**cells))
+        return found
+
+    whole = only()
+    assert whole.start is not None
+    assert whole.end == whole.start + 7200
+    lacks = only(Start="Unknown", ElapsedRaw="3600")
+    assert (lacks.end, lacks.start) == (whole.end, whole.end - 3600)  # so long before its end
+    runs = only(End="Unknown", ElapsedRaw="60", Suspended="00:00:30", State="RUNNING")
+    assert (runs.start, runs.end) == (whole.start, whole.start + 60 + 30)
+    neither = only(Start="Unknown", End="Unknown", ElapsedRaw="60")
+    assert neither.start == neither.submit == whole.start - HOUR
+    assert neither.end == whole.start - HOUR + 60
+
+
+def test_what_a_row_says_of_its_nodes_and_devices() -> None:
+    (found,) = told(line(NNodes="2", NCPUS="48", Comment="costcalc model=small"))
+    assert (found.nodes, found.cpus, found.devices) == (2, 48.0, 4.0)
+    (none,) = told(line(NNodes="0", AllocTRES="billing=1,cpu=4"))
+    assert (none.nodes, none.devices) == (None, 0.0)
+    # 4 devices of 20 kW for two hours are 576 MJ: what is more no node draws
+    (most,) = told(line(ConsumedEnergyRaw=str(4 * 20_000 * 7200)))
+    assert (most.joules, most.scope, most.faulty) == (4 * 20_000 * 7200, "node", False)
+    (over,) = told(line(ConsumedEnergyRaw=str(4 * 20_000 * 7200 + 1)))
+    assert (over.joules, over.scope, over.meter, over.faulty) == (None, None, None, True)
+    assert over.why == "the energy counter wrapped: more than any node draws"
