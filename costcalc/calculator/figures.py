@@ -207,7 +207,7 @@ def _rates(part: Calculated) -> tuple[Result, Result]:
     if "sample_tokens" in part.draws:  # as much longer as there is more to train on
         took = took * part.known["sample_tokens"].value / part.draws["sample_tokens"]
     low, high = percentiles(took, seconds)
-    basis: Basis = "modelled" if time.throughput.utilization.basis == "modelled" else "measured"
+    basis = time.throughput.utilization.basis
     each = data_per_step(work, time.recipe) / work.data
     return (
         Result.of(work.data / seconds, work.data / high, work.data / low, shown, basis),

@@ -211,7 +211,7 @@ def _measured(
             given.throughput_unit,
             attention=given.basis_attention,
         )
-        return _given(value, "hardware.throughput", given)
+        return replace(_given(value, "hardware.throughput", given), basis="measured")
     if given.utilization is not None:
         value = basis.from_utilization(
             work,

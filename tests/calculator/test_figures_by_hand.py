@@ -408,8 +408,15 @@ def test_rates_are_ranges_turned_round() -> None:
     )
     assert rate.low < rate.value < rate.high
     assert rate.basis == step.basis == "modelled"
-    given = run()
-    assert given.results["throughput"].basis == "measured"  # as the user said how fast
+    # a share of the peak is somebody's word, a rate somebody's measurement
+    for hardware, said in (
+        ({"utilization": 0.4}, "given"),
+        ({"throughput": "80000 token/s"}, "measured"),
+        ({"calibrate": {"step_time": "8 s"}}, "measured"),
+    ):
+        told = run(hardware={**H100, **hardware}, training={"tokens": "1B", "global_batch": 64})
+        bases = {told.results[name].basis for name in ("throughput", "step_time")}
+        assert bases == {said}, hardware
     budget = run(model={"flops": "1e21 FLOP"}, training={"tokens": "1B"}, hardware=dict(H100))
     for name in ("utilization", "throughput", "step_time"):
         assert budget.results[name].basis == "modelled"  # the runs of others say how fast
