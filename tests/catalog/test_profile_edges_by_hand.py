@@ -8,9 +8,11 @@ import pytest
 from test_accelerators import PROFILE, changed, written
 
 from costcalc.base.errors import InputError
+from costcalc.base.units import unit
 from costcalc.catalog import host
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.check import check, unconfirmed
+from costcalc.catalog.figure import Figure, _Measured
 from costcalc.catalog.loading import load
 
 BOARD = "board_power: {value: 0.7, unit: kW, source: sheet}"
@@ -265,3 +267,16 @@ def test_the_host_of_the_size_asked_for() -> None:
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         load(written(tmp_path, "id: [mine"), Accelerator)
+
+
+def test_a_figure_is_of_one_dimension_and_its_unit_is_known() -> None:
+    watts = _Measured("W")
+    fine = Figure(value=0.7, unit="kW", source="s")
+    assert watts(fine) is fine
+    with pytest.raises(ValueError, match=r"^expected .*; got GB, which is "):
+        watts(Figure(value=1.0, unit="GB", source="s"))
+    with pytest.raises(ValueError, match="parsecs") as caught:
+        watts(Figure(value=1.0, unit="parsecs", source="s"))
+    with pytest.raises(InputError) as told:
+        unit("parsecs")
+    assert str(caught.value) == told.value.problems[0].message

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from costcalc import InputError
+from costcalc.base.errors import Problem
 from costcalc.runfile.laying import apply, lay_over, steps
-from costcalc.runfile.loading import MAX_STAGES, Request, load
+from costcalc.runfile.loading import MAX_STAGES, Request, _order, load
 from costcalc.runfile.rules import Fault, Lacking
 
 RUN: dict[str, Any] = {
@@ -192,3 +193,13 @@ def test_what_may_be_lacking_and_sources(monkeypatch: pytest.MonkeyPatch) -> Non
     inner["a"] = {"a": {}}
     (line,) = told({**RUN, "x": deep})
     assert line == "run:None: x.a.a: nested deeper than 100 levels"
+
+
+def test_problems_without_a_place_come_first() -> None:
+    def problem(key: str, line: int | None, column: int | None = None) -> Problem:
+        return Problem(key=key, message="m", file="f", line=line, column=column)
+
+    found = [problem("c", 1, 1), problem("d", 1, 2), problem("b", None), problem("a", 1, 1),
+             problem("e", 1)]  # fmt: skip
+    assert [one.key for one in sorted(found, key=_order)] == ["b", "e", "a", "c", "d"]
+    assert _order(problem("k", None)) == (0, 0, "k")
