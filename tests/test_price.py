@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from costcalc import InputError, estimate, price
 from costcalc.base import units
 from costcalc.calculator.formulas import cost
+from costcalc.calculator.scenarios import scenarios
 from costcalc.catalog import prices, provider
 from costcalc.catalog.accelerator import Accelerator, find
 from costcalc.catalog.files import data_root
@@ -728,3 +729,22 @@ def test_h100_at_aws_is_what_the_list_says() -> None:
     assert (made.instance, made.price.year) == ("p5.48xlarge", 2026)
     # 121 days to 2026-11-26: x 0.76 and 1.39 to the power of sqrt(121 / 365.25) = 0.576
     assert hourly(made) == pytest.approx((6.88 * 0.854, 6.88, 6.88 * 1.209), rel=2e-3)
+
+
+@pytest.mark.parametrize(("count", "paid"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (9, 16)])
+def test_parts_of_a_machine_are_rented_on_spot_by_hand(count: int, paid: int) -> None:
+    # Google has A3 machines of 1, 2 and 4 devices on spot alone; on demand eight are rented whole
+    run = {
+        "model": {"flops": "1e20 FLOP"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": count, "utilization": 0.4},
+        "site": {"region": "gcp:us-central1"},
+    }
+    for plan, devices in (("spot", paid), ("on-demand", -(-count // 8) * 8)):
+        made = estimate({**run, "price": {"plan": plan}}, ranges=False)
+        each = next(item for item in made.assumptions if item.key == "price.device_hour")
+        hours = made.results["device_hours"].value / count
+        paid_for = hours * devices * each.value
+        assert made.results["cost"].value == pytest.approx(paid_for), plan
+        many = scenarios(run, accelerators=["h100-sxm5-80"], counts=[8, count],
+                         regions=["gcp:us-central1"], plans=[plan])  # fmt: skip
+        assert many.figures["cost"][0, 1, 0, 0] == pytest.approx(made.results["cost"].value)

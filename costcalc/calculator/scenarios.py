@@ -24,6 +24,7 @@ from costcalc.calculator.result import BY_TIME, UNITS
 from costcalc.calculator.room import doubtful
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import host as hosts
+from costcalc.catalog.instances import rented_in_parts
 from costcalc.catalog.region import Region
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import stated
@@ -333,8 +334,10 @@ def _sizes(asked: Price, devices: Devices, provider: str | None) -> frozenset[fl
     """Devices in the instances that may be rented; the price depends on the count if several."""
     if asked.device_hour is not None or asked.instance_hour is not None:
         return frozenset()
-    plan = asked.plan or "on-demand"
-    return price.sizes(devices.accelerator, asked.provider or provider, plan)
+    plan, whose = asked.plan or "on-demand", asked.provider or provider
+    parts = rented_in_parts(devices.accelerator.id, whose or "") if plan == "spot" else ()
+    found = price.sizes(devices.accelerator, whose, plan)
+    return found | {float(size.devices) for size in parts}
 
 
 def _planned(given: Input, plan: str) -> Input:

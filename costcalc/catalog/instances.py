@@ -113,6 +113,19 @@ def sizes() -> dict[str, Size]:
     return {_bare(size.name): size for size in _priced()} | _tabled()
 
 
+def rented_in_parts(accelerator: str, provider: str) -> list[Size]:
+    """The sizes of Google's lines that have no price of their own: on spot they are rented too.
+
+    >>> [size.name for size in rented_in_parts("h100-sxm5-80", "gcp")]
+    ['a3-highgpu-1g', 'a3-highgpu-2g', 'a3-highgpu-4g', 'a3-edgegpu-8g']
+    """
+    return [
+        size
+        for size in _tabled().values()
+        if (size.accelerator, size.provider) == (accelerator, provider) and _LINE.search(size.name)
+    ]
+
+
 def _priced() -> Iterator[Size]:
     """Instances of the catalogue of prices that hold whole devices, each name of one kind."""
     listed: dict[tuple[str, str], set[tuple[str, float]]] = {}

@@ -10,6 +10,7 @@ from costcalc.base.assumption import Assumption, exact
 from costcalc.base.human import plural
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
+from costcalc.catalog.instances import alike, rented_in_parts
 from costcalc.catalog.prices import UNIT, catalogue, constants
 from costcalc.catalog.provider import canonical
 from costcalc.catalog.region import Region
@@ -130,7 +131,7 @@ def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) 
     named = given.part.hardware.instance if given.part.hardware else None
     of_host = devices.host.host.provider if named else None
     provider = _provider(asked, region, of_host)
-    return price.quote(
+    found = price.quote(
         devices.accelerator,
         provider=provider,
         region=region.code.partition(":")[2] if region and region.provider else None,
@@ -139,6 +140,26 @@ def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) 
         exactly=of_host is not None and canonical(provider or "") == of_host,
         count=devices.count,
     )
+    return found if named or asked.plan != "spot" else _part(found, devices)
+
+
+def _part(found: price.Quote, devices: Devices) -> price.Quote:
+    """The smallest machine of a line that holds the devices.
+
+    Google rents A3 machines of less than eight devices on spot (or with a flexible start) alone, at
+    the line's price of a device.
+    """
+    if found.provider is None or found.instance is None:
+        return found
+    fitting = [
+        size
+        for size in rented_in_parts(devices.accelerator.id, found.provider)
+        if devices.count <= size.devices < found.devices and alike(size.name, found.instance)
+    ]
+    least = min(fitting, key=lambda size: size.devices, default=None)
+    if least is None:
+        return found
+    return replace(found, devices=float(least.devices), instance=least.name)
 
 
 def _own(given: Input, asked: Price, hourly: Money, key: str, *, devices: float) -> price.Quote:
