@@ -129,12 +129,19 @@ def note(key: str, estimate: Estimate) -> str:
     if key == "cost":
         return str(details.get("price", ""))
     if key == "energy" and results["energy_it"].value is not None:
-        return f"{human(results['energy_it'].value, 'kWh')} before the facility's share"
+        return f"{_before(results['energy'], results['energy_it'])} before the facility's share"
     if key == "carbon_total" and results["carbon_operational"].value is not None:
         made = human(results["carbon_embodied"].value, "kgCO2e")
         used = human(results["carbon_operational"].value, "kgCO2e")
         return f"{used} electricity, {made} hardware"
     return ""
+
+
+def _before(energy: Result, before: Result) -> str:
+    """Energy before PUE; with its range where that is of PUE alone, which was divided out."""
+    made = human(before.value, "kWh")
+    between = span(before.low, before.high, before.value, "kWh")
+    return f"{made} ({between})" if between and energy.low == energy.high else made
 
 
 def _held(hours: Result, details: Details) -> str:

@@ -71,6 +71,10 @@ def test_the_headline_says_what_a_figure_is_made_of() -> None:
     assert "30.0 kWh before the facility's share" in line(lines, "Energy")
     assert "3.00 kgCO2e electricity, 1.00 kgCO2e hardware" in line(lines, "CO2e")
     assert line(lines, "Cost").split() == ["Cost", "unknown", "not", "said"]
+    # a facility's meter said 36 kWh: before a PUE of 1.2 to 1.5 that nobody told it is a range
+    metered = known | {"energy": 36.0, "energy_it": (30.0, 24.0, 33.0)}
+    told = line(screen(estimate(metered)), "Energy")
+    assert "30.0 kWh (24.0 – 33.0) before the facility's share" in told
 
 
 def test_on_a_narrow_screen_notes_are_broken_and_figures_are_not() -> None:
