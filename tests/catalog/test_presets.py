@@ -458,9 +458,17 @@ CLASSES = {
 }
 
 
+#: what transformers builds otherwise than it was published
+OTHERWISE = {
+    "longcat-flash": "its 256 idle experts have weights there: 741 of 561 billion",
+    "kimi-k3": "its experts are as wide as the model there, not as the latent vector",
+    "step-3.5-flash": "its text model is of step3p7 there, which has no causal class",
+}
+
+
 @pytest.mark.frameworks
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", BY_CONFIG)
+@pytest.mark.parametrize("name", [name for name in BY_CONFIG if name not in OTHERWISE])
 def test_transformers_builds_as_many_parameters(name):
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
