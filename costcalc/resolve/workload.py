@@ -82,6 +82,7 @@ def trained(given: Input) -> Trained:
             *(known.adapter.notes if known.adapter else ()),
             *work.notes,
             *_of_length(assumed),
+            *_of_context(training.sequence_length, known),
             *_of_batch(training.global_batch, work),
         ),
         files={**known.files, **(taught.files if taught else {})},
@@ -99,6 +100,16 @@ def _of_length(assumed: list[Assumption | Choice]) -> Iterator[str]:
                 f"samples are taken to be of {item.value:.0f} tokens in the mean, as instructions "
                 f"are, and may be of {item.low:.0f} to {item.high:.0f}: say training.sample_tokens"
             )
+
+
+def _of_context(asked: int | None, known: Described) -> Iterator[str]:
+    """What is to be said of sequences that are longer than the model was made for."""
+    most, _ = known.sequence_length or (None, "")
+    if asked is not None and most is not None and asked > most:
+        yield (
+            f"sequences of {asked:,} tokens are longer than its context of {most:,}: counted as if "
+            "its positions reached so far"
+        )
 
 
 #: tokens of a step that are hardly meant: twice the 128M that MiniMax-01 (arXiv 2501.08313) ends at

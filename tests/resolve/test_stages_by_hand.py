@@ -761,3 +761,20 @@ def test_draws_of_what_has_no_range_are_its_value() -> None:
     hours = found.results["device_hours"]
     assert hours.low == hours.value == hours.high
     assert np.ndim(found.values["device_hours"]) == 0
+
+
+def test_sequences_beyond_the_context_are_told() -> None:
+    run = {
+        "model": {"preset": "gpt2"},  # 1,024 learned positions
+        "training": {"tokens": "1M", "sequence_length": 8192},
+        "hardware": {**H100, "count": 1},
+    }
+    said = (
+        "model: sequences of 8,192 tokens are longer than its context of 1,024: counted as if its "
+        "positions reached so far"
+    )
+    assert said in estimate(run, ranges=False).warnings
+    for length in (1024, 128):
+        changes = {"training.sequence_length": length}
+        longer = estimate(run, changes=changes, ranges=False)
+        assert not any("longer than its context" in told for told in longer.warnings)
