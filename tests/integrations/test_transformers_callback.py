@@ -96,7 +96,8 @@ def test_evaluations_and_checkpoints_are_pauses_of_those_names(tmp_path: Path, s
     assert set(found["pauses"]) == {"evaluation", "checkpoint"}
     assert found["pauses"]["evaluation"] >= 3 * sets * 0.3
     last = asked.tracker._counter.sample(0.0)
-    assert last.timed == 5  # between six steps
+    assert 3 <= last.timed <= 5  # between six steps; one of ten times the usual is set aside
+    assert last.busy < 0.3  # no evaluation is in a step
     hours = report(tmp_path)["results"]["wall_clock"]["value"]
     assert last.busy + sum(found["pauses"].values()) <= hours * 3600
 
