@@ -33,6 +33,7 @@ Number = Any
 """A float, a NumPy array of draws, or (in the tests) a pint quantity."""
 
 ANY = "any"
+ELSEWHERE = ", not for "  # what a price says that is of other regions than the one asked for
 ENOUGH = 3  # providers with a price of the last twelve months, for a median over them
 
 
@@ -275,7 +276,7 @@ def _median(same: Sequence[Offer], region: str | None) -> Quote:
     of = f"known for {', '.join(sorted(named)) or 'no stated region'}"
     if number > 1:
         of = f"median over {number} regions" if low < high else f"the same in {number} regions"
-    asked = f", not for {region}" if region else ", no region of it asked for"
+    asked = f"{ELSEWHERE}{region}" if region else ", no region of it asked for"
     if first is widest and (widest.zones or 0) > 1:
         of = f"{number} regions" if number > 1 else ", ".join(sorted(named)) or "one region"
         of = f"median over {widest.zones} zones of {of}"

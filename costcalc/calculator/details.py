@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from costcalc import price
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import digits, human, percent, plural
 from costcalc.base.units import from_si
@@ -80,9 +81,6 @@ def _by_run(runs: float, results: Mapping[str, Result]) -> ByRun:
     }
 
 
-_OTHERS = ", not for "  # how a price says that it is none of the region
-
-
 def _price(part: Calculated) -> str:
     found = _assumption(part, "price.device_hour")
     if found is None:
@@ -93,7 +91,7 @@ def _price(part: Calculated) -> str:
     bought = asked is not None and owned_hardware(asked)
     plan = "owned" if bought else (asked.plan if asked else None) or "on-demand"
     text = f"{text}, {'yours' if found.basis == 'given' else plan}"
-    if _OTHERS in found.why:
+    if price.ELSEWHERE in found.why:
         text += ", of other regions"
     others = next((part for part in found.why.split("; ") if "other provider" in part), "")
     plain = others.removesuffix("/device_hour").removesuffix(f" {money}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.time import Timed
-
-_GIB = 2.0**30
+from costcalc.throughput.placement import crowded
 
 
 def doubtful(devices: Devices, timed: Timed | None) -> str:
@@ -20,7 +19,4 @@ def doubtful(devices: Devices, timed: Timed | None) -> str:
     room, held = devices.machine.memory, timed.throughput.memory
     if held.value <= room or timed.throughput.utilization.basis != "modelled":
         return ""
-    return (
-        f"memory may not suffice: {held.value / _GIB:.3g} GiB a device ({held.low / _GIB:.3g} to "
-        f"{held.high / _GIB:.3g}) of {room / _GIB:.3g}"
-    )
+    return crowded(held, room)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.batch import sequences
 from costcalc.base.errors import InputError
-from costcalc.base.vocabulary import AXES
 from costcalc.resolve.batch import usual_batch
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
@@ -21,9 +20,9 @@ _QUANTISED = "quantization_config of its config.json says it"
 
 def _replicas(layout: LayoutKeys | None, count: int, method: str) -> int:
     """Data-parallel groups at the least: tuning divides the batch alone, where nobody says more."""
-    if layout is None or not {"sharding", *AXES} & layout.model_fields_set:
+    if layout is None or not layout.divides:
         return 1 if method == "pretrain" else count
-    return layout.data or count // (layout.tensor * layout.pipeline * layout.context)
+    return layout.groups(count)
 
 
 def recipe_of(
@@ -52,8 +51,7 @@ def recipe_of(
     except InputError as error:
         raise given.placed(error) from None
     base = training.base_precision
-    adapters = work.method == "lora" or training.lora is not None
-    if base is None and adapters and work.base_precision is not None:
+    if base is None and training.adapts(work.method) and work.base_precision is not None:
         base = taken(assumed, "training.base_precision", work.base_precision, _QUANTISED)
     share = 1.0
     if work.trainable_parameters is not None and work.parameters:

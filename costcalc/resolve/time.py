@@ -108,8 +108,7 @@ def fixed_by(given: Input, *, parallel: bool = True) -> Fixed:
     micro_batch, recompute = training.micro_batch, _recompute(training)
     if keys is None:
         return Fixed(micro_batch=micro_batch, recompute=recompute, sequence_parallel=parallel)
-    divided = {"sharding", *AXES} & keys.model_fields_set
-    axes = {name: getattr(keys, name) for name in AXES} if divided else {}
+    axes = {name: getattr(keys, name) for name in AXES} if keys.divides else {}
     return Fixed(
         **axes,
         sharding=_sharding(keys),
@@ -145,7 +144,7 @@ def _layout(
     if micro_batch is None:
         micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
     axes = {name: getattr(keys, name) for name in AXES}
-    axes["data"] = keys.data or count // (keys.tensor * keys.pipeline * keys.context)
+    axes["data"] = keys.groups(count)
     return Layout(
         **axes,
         sharding=fixed.sharding,

@@ -165,7 +165,7 @@ def _training(
         mean = sample_length(length, most)
         assumed.append(mean)
         fields["sample_tokens"] = mean.value
-    fields["adapters"] = method == "lora" or training.lora is not None
+    fields["adapters"] = training.adapts(method)
     if fields["adapters"]:
         asked = _lora(training.lora or Lora(), known, assumed)
         fields["lora_rank"] = asked.rank or default(

@@ -151,6 +151,9 @@ def _method(part: Part) -> Iterator[Fault]:
             message = "expected one of preset, config, architecture, parameters"
             about = tuple((*teacher, name) for name in MODEL_ONE_OF)
             yield Fault(teacher, message, about=about)
+    if training.base_precision is not None and training.method in ("pretrain", "finetune"):
+        message = f"all weights learn under {training.method}: it goes with adapters (method: lora)"
+        yield Fault(("training", "base_precision"), message, about=(method,))
     if training.lora is not None and training.method not in ADAPTED:
         message = f"adapters go with method: {', '.join(ADAPTED[:-1])} or {ADAPTED[-1]}"
         yield Fault(("training", "lora"), message, about=(method,))

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from costcalc.base.spellings import CURRENCIES
-from costcalc.base.vocabulary import ACTIVATIONS, SHARDINGS
+from costcalc.base.vocabulary import ACTIVATIONS, AXES, SHARDINGS
 from costcalc.runfile import values as scalars
 from costcalc.runfile import words
 from costcalc.runfile.calibration import Calibrated
@@ -94,6 +94,15 @@ class LayoutKeys(Section):
     sequence_parallel: bool | None = Field(
         default=None, description="false: what tensor parallelism does not divide is not divided"
     )
+
+    @property
+    def divides(self) -> bool:
+        """Whether an axis or a sharding is said: what is not is 1 then, and data is the rest."""
+        return bool({"sharding", *AXES} & self.model_fields_set)
+
+    def groups(self, count: int) -> int:
+        """Data-parallel groups of so many devices."""
+        return self.data or count // (self.tensor * self.pipeline * self.context)
 
 
 def _layout(value: object) -> object:

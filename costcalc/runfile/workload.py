@@ -250,5 +250,9 @@ class Training(Section):
     )
     model_flops: Flop | None = key("computation of the training, instead of what is counted")
 
+    def adapts(self, method: str) -> bool:
+        """Whether adapters alone learn, by a method that may be a default."""
+        return method == "lora" or self.lora is not None
+
 
 DATA_ONE_OF = ("tokens", "samples", "steps", "epochs", "prompts")

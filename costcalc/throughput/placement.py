@@ -157,16 +157,19 @@ def _with_memory(placed: Placed, held: Memory, machine: Machine) -> Placed:
     parts = {name: float(getattr(held.parts, name)) for name in held.parts.__slots__}
     warnings = placed.warnings
     if machine.memory and total.high > machine.memory:
-        judged = (
-            "may not suffice" if total.low <= machine.memory else "does not suffice by the model"
-        )
-        told = (
-            f"memory {judged}: {total.value / _GIB:.3g} GiB a device "
-            f"({total.low / _GIB:.3g} to {total.high / _GIB:.3g}) of "
-            f"{machine.memory / _GIB:.3g}"
-        )
-        warnings = (*warnings, told)
+        warnings = (*warnings, crowded(total, machine.memory))
     return replace(placed, memory=total, parts=parts, warnings=warnings)
+
+
+def crowded(held: Range, room: float) -> str:
+    """That what a run takes (bytes a device) may be more than there is.
+
+    >>> crowded(Range(2.0**30, 2.0**32, 2.0**33), 2.0**31)
+    'memory may not suffice: 4 GiB a device (1 to 8) of 2'
+    """
+    judged = "may not suffice" if held.low <= room else "does not suffice by the model"
+    ends = f"{held.low / _GIB:.3g} to {held.high / _GIB:.3g}"
+    return f"memory {judged}: {held.value / _GIB:.3g} GiB a device ({ends}) of {room / _GIB:.3g}"
 
 
 def _least_recompute(

@@ -119,6 +119,8 @@ SIZES = "tokens, samples, steps, epochs, prompts"
          "expected one of preset, config"),
         (training(tokens=1, lora={"rank": 4}), "training.lora",
          "adapters go with method: lora, distill, dpo or grpo"),
+        (training(tokens=1, method="finetune", base_precision="nf4"), "training.base_precision",
+         "all weights learn under finetune: it goes with adapters (method: lora)"),
         ({"hardware": None}, "hardware", "missing on what"),
         ({"hardware": {"count": 8}}, "hardware", "missing on what"),
         (hardware(nodes=2), "hardware.nodes", "nodes go with hardware.instance"),
