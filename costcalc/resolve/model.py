@@ -27,7 +27,8 @@ class Described:
     """One ``model`` section: fields of :class:`WorkloadInput`, and what stands in its preset."""
 
     fields: dict[str, object]
-    sequence_length: tuple[int, str] | None = None
+    sequence_length: tuple[int, str] | None = None  # that it was trained on, and who says so
+    context: int | None = None  # the positions that its config.json gives it
     adapter: Adapter | None = None  # of the folder that was given: its own method, rank, targets
     notes: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
@@ -112,7 +113,18 @@ def _preset(found: Preset, head: str | None = None, labels: int | None = None) -
         name=found.name,
         workload=_WORKLOADS.get(found.family) if found.forward_flops is not None else None,
         sequence_length=(int(length.value), title) if length else None,
+        context=_context(found.config or {}),
     )
+
+
+def _context(config: Mapping[str, object]) -> int | None:
+    """The positions that a config.json of a model of text gives it.
+
+    >>> _context({"n_positions": 1024}), _context({"model_type": "vit"})
+    (1024, None)
+    """
+    said = [config.get(key) for key in ("max_position_embeddings", "n_positions")]
+    return next((number for number in said if isinstance(number, int)), None)
 
 
 # A preset's family, as the measured efficiencies and powers name workloads.

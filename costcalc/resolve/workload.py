@@ -103,12 +103,11 @@ def _of_length(assumed: list[Assumption | Choice]) -> Iterator[str]:
 
 
 def _of_context(asked: int | None, known: Described) -> Iterator[str]:
-    """What is to be said of sequences that are longer than the model was made for."""
-    most, _ = known.sequence_length or (None, "")
-    if asked is not None and most is not None and asked > most:
+    """What is to be said of sequences that are longer than the model has positions."""
+    if asked is not None and known.context is not None and asked > known.context:
         yield (
-            f"sequences of {asked:,} tokens are longer than its context of {most:,}: counted as if "
-            "its positions reached so far"
+            f"sequences of {asked:,} tokens are longer than its context of {known.context:,}: "
+            "counted as if its positions reached so far"
         )
 
 
@@ -198,7 +197,8 @@ def _usual_length(known: Described, method: str) -> tuple[int, str, str]:
         return length, source, "no sequence_length given, none known of the model"
     if method == "pretrain" or length <= TUNED_LENGTH:
         return length, source, ""
-    return TUNED_LENGTH, _TUNED_SOURCE, f"samples are cut to it; the model's context is {length:,}"
+    context = known.context or length
+    return TUNED_LENGTH, _TUNED_SOURCE, f"samples are cut to it; the model's context is {context:,}"
 
 
 # Mean tokens of a sample of instruction data: bytes a sample of whole data sets, at 4.2 bytes

@@ -774,7 +774,18 @@ def test_sequences_beyond_the_context_are_told() -> None:
         "positions reached so far"
     )
     assert said in estimate(run, ranges=False).warnings
-    for length in (1024, 128):
-        changes = {"training.sequence_length": length}
+    # Qwen2.5 was trained on 4,096 at first and has 131,072 positions
+    for model, length in (("gpt2", 1024), ("gpt2", 128), ("qwen2.5-7b", 8192)):
+        changes = {"training.sequence_length": length, "model.preset": model}
         longer = estimate(run, changes=changes, ranges=False)
         assert not any("longer than its context" in told for told in longer.warnings)
+
+
+def test_where_samples_are_cut_the_context_is_what_the_model_has_positions_for() -> None:
+    run = {
+        "model": {"preset": "qwen2.5-7b"},
+        "training": {"method": "lora", "tokens": "1M"},
+        "hardware": {**H100, "count": 1},
+    }
+    length = listed(estimate(run, ranges=False), "training.sequence_length")
+    assert length.why == "samples are cut to it; the model's context is 131,072"
