@@ -13,12 +13,15 @@ from costcalc.report.tools import BOARDS_ONLY
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
-#: ranks of one machine agree to this share in their hours, and to twice as much in their energy
+#: ranks of one machine agree to this share in their hours, and to twice as much in their power
 ALIKE = 0.05
+#: of the longer's time, what two of them have at least together: they begin and end apart (chosen)
+TOGETHER = 0.5
 #: so begins what is said of a report that was not counted
 LEFT_OUT = "left out, as another rank metered the same machine"
 Pair = tuple[str, "Report"]
 Run = Mapping[str, object]
+Span = tuple[float, float]  # begin and end, in seconds
 
 
 def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str]]:
@@ -96,16 +99,34 @@ def _shared(a: Run, b: Run) -> bool | None:
     numbers = [float(e) for e in energies if isinstance(e, (int, float))]
     if a.get("machine") != b.get("machine") or len(spans) < 2 or len(numbers) < 2:
         return None
-    lengths = [end - begin for begin, end in spans]
-    both = min(end for _, end in spans) - max(begin for begin, _ in spans)
-    alike = min(numbers) >= (1 - 2 * ALIKE) * max(numbers)
-    if alike and max(lengths) > 0 and both >= (1 - ALIKE) * max(lengths):
-        return True
+    share = together(spans, numbers)
+    if share >= TOGETHER:
+        return share >= 1 - ALIKE
     logs = all(run.get("measured_by") in BOARDS_ONLY for run in (a, b))
-    return False if logs and both > ALIKE * min(lengths) else None
+    return False if logs and _both(spans) > ALIKE * min(e - b for b, e in spans) else None
 
 
-def _span(run: Run) -> tuple[float, float] | None:
+def together(spans: Sequence[Span], energies: Sequence[float]) -> float:
+    """The share of the longer's time that two runs have together; 0 where their powers differ.
+
+    >>> together([(0.0, 60.0), (6.0, 60.0)], [10.0, 9.0])
+    0.9
+    >>> together([(0.0, 60.0), (6.0, 60.0)], [10.0, 5.0])
+    0.0
+    """
+    lengths = [end - begin for begin, end in spans]
+    if min(lengths) <= 0 or max(energies) <= 0:
+        return 0.0
+    powers = [energy / length for energy, length in zip(energies, lengths, strict=True)]
+    alike = min(powers) >= (1 - 2 * ALIKE) * max(powers)
+    return max(_both(spans), 0.0) / max(lengths) if alike else 0.0
+
+
+def _both(spans: Sequence[Span]) -> float:
+    return min(end for _, end in spans) - max(begin for begin, _ in spans)
+
+
+def _span(run: Run) -> Span | None:
     """Begin and end of a run, in seconds."""
     hours = run.get("hours")
     try:

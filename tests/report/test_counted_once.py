@@ -103,18 +103,65 @@ def test_steps_count_with_their_job_wherever_they_stand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "same"),
+    ("end", "told"),
     [
-        ("2026-05-05T04:34:00", True),  # ten hours each, 9.5 of them together: 0.95
-        ("2026-05-05T04:35:30", False),  # 9.49
+        ("2026-05-05T04:34:00", "say --ranks one or"),  # ten hours each, 9.5 of them together: 0.95
+        ("2026-05-05T04:35:30", "in part, so that"),  # 9.49
+        ("2026-05-05T09:04:00", "in part, so that"),  # 5, half of it
+        ("2026-05-05T09:05:00", None),  # 4.98
     ],
 )
-def test_a_rank_runs_beside_another_for_nearly_all_its_time(end: str, same: bool) -> None:
+def test_a_rank_runs_beside_another_for_much_of_its_time(end: str, told: str | None) -> None:
     early = rank("a", "2026-05-05T04:04:00")
     late = rank("b", end)
     pairs = [("a", early), ("b", late)]
-    if same:
-        with pytest.raises(InputError, match="at the same time"):
+    if told:
+        with pytest.raises(InputError, match=told):
             merge(pairs, name="p")
     else:
         assert merge(pairs, name="p")["results"]["energy"]["value"] == 60.0
+
+
+def _rows(*rows: tuple[str, str, int, float]) -> str:
+    """CodeCarbon's rows: end, run, minutes, kWh of one kind of machine."""
+    return HEAD + "".join(
+        f"2026-05-05T{end},{run},{60 * minutes},1.0,{energy},EPYC,8,8 x A100,DEU,machine,1.0\n"
+        for end, run, minutes, energy in rows
+    )
+
+
+def test_ranks_that_begin_minutes_apart_are_no_two_machines() -> None:
+    # 60 min at 1.5 kW and its last 55 at as much: 55 of 60 min are together
+    late = _rows(("05:00:00", "a", 60, 1.5), ("05:00:00", "b", 55, 1.375))
+    with pytest.raises(InputError, match="rows of lines 2, 3 meter the same kind of machine"):
+        codecarbon.read(late, "c.csv")
+    one = codecarbon.read(late, "c.csv", ranks="one")
+    assert one["results"]["energy"]["value"] == 1.5
+    each = codecarbon.read(late, "c.csv", ranks="each")
+    assert each["results"]["energy"]["value"] == 2.875
+    # two of which each has ten minutes of its own: 50 of 60, and one of them would lose ten
+    apart = _rows(("05:00:00", "a", 60, 1.5), ("05:10:00", "b", 60, 1.5))
+    with pytest.raises(InputError, match="say --ranks one or --ranks each"):
+        codecarbon.read(apart, "c.csv")
+    with pytest.raises(InputError, match="rows of lines 3 share a part of the time of line 2"):
+        codecarbon.read(apart, "c.csv", ranks="one")
+    # less than half of the longer, or another power: two runs
+    for rows in (
+        _rows(("05:00:00", "a", 60, 1.5), ("05:40:00", "b", 60, 1.5)),
+        _rows(("05:00:00", "a", 60, 1.5), ("05:00:00", "b", 55, 1.1)),
+    ):
+        made = codecarbon.read(rows, "c.csv")
+        assert made["results"]["energy"]["value"] == pytest.approx(
+            sum(run["energy"] for run in made["runs"])
+        )
+
+
+def test_reports_of_ranks_that_begin_minutes_apart_are_refused() -> None:
+    a, b = (
+        codecarbon.read(_rows((end, run, 60, 1.5)), f"{run}.csv")
+        for end, run in (("05:00:00", "a"), ("05:10:00", "b"))
+    )
+    with pytest.raises(InputError, match="in part, so that what both logs hold counts twice"):
+        merge([("a", a), ("b", b)], name="p")
+    both = merge([("a", a), ("b", b)], name="p", ranks="each")
+    assert both["results"]["energy"]["value"] == 3.0

@@ -19,6 +19,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid, own_pue
 from costcalc.report.meters import unlike_sum
+from costcalc.report.ranks import ALIKE, TOGETHER, together
 from costcalc.report.tools import BOUNDARIES, OWN_FACTOR, TIMES_ITS_PUE
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _PARTS = {"cpu_energy": "cpu", "gpu_energy": "gpu", "ram_energy": "ram"}
 _COUNT = re.compile(r"^\s*(\d+)\s*x\s+(.*)$")
 _MACHINE = ("cpu_model", "cpu_count", "gpu_model", "gpu_count", "ram_total_size",
             "country_iso_code", "region", "cloud_region")  # fmt: skip
-#: rows that meter one machine at the same time agree to this share in their energy and their hours
-_ALIKE = 0.05
 _ENERGY = "CodeCarbon recorded no energy"
 _NAMED = 5  # rows that do not add up, named one by one
 
@@ -133,10 +132,33 @@ def _once(
             line = rows[keys[-1]].line
             problems.append(Problem(key="tracking_mode", message=message, file=name, line=line))
         raise InputError(problems)
-    dropped = {key for keys in several for key in keys[1:]}
+    dropped = set[str]()
+    for keys in several:
+        whole = max(keys, key=lambda key: number(rows[key].get("duration")) or 0.0)
+        beyond = [key for key in keys if not _within(rows[key], rows[whole])]
+        if beyond:
+            lines = ", ".join(str(rows[key].line) for key in beyond)
+            message = (
+                f"rows of lines {lines} share a part of the time of line {rows[whole].line} alone: "
+                "what they metered apart would be lost; say --ranks each where each had a machine "
+                "of its own, else cut them where the other begins or ends"
+            )
+            line = rows[beyond[-1]].line
+            problem = Problem(key="tracking_mode", message=message, file=name, line=line)
+            raise InputError(problem)
+        dropped |= set(keys) - {whole}
     lines = ", ".join(str(rows[key].line) for key in rows if key in dropped)
     note = f"rows of lines {lines} meter a machine that another row counts already: left out"
     return {key: row for key, row in rows.items() if key not in dropped}, [note]
+
+
+def _within(one: Row, other: Row) -> bool:
+    """Whether a row's time is within another's, but for what ranks begin and end apart."""
+    own, its = _span(one), _span(other)
+    if own is None or its is None:
+        return False
+    shared = min(own[1], its[1]) - max(own[0], its[0])
+    return shared >= (1 - ALIKE) * (own[1] - own[0])
 
 
 def _same_time_and_machine(a: Row, b: Row) -> bool:
@@ -145,14 +167,9 @@ def _same_time_and_machine(a: Row, b: Row) -> bool:
         return False
     if any(a.get(column) != b.get(column) for column in _MACHINE):
         return False
-    times = [_span(a), _span(b)]
-    if None in times:
-        return False
-    (begin, end), (start, stop) = times  # type: ignore[misc]
-    both, longest = min(end, stop) - max(begin, start), max(end - begin, stop - start)
+    spans = [span for span in (_span(a), _span(b)) if span is not None]
     energies = [number(row.get("energy_consumed")) or 0.0 for row in (a, b)]
-    alike = max(energies) > 0 and min(energies) >= (1 - 2 * _ALIKE) * max(energies)
-    return longest > 0 and both >= (1 - _ALIKE) * longest and alike
+    return len(spans) == 2 and together(spans, energies) >= TOGETHER
 
 
 def _span(row: Row) -> tuple[float, float] | None:
