@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: ranks of one machine agree to this share in their hours, and to twice as much in their power
 ALIKE = 0.05
 #: of the longer's time, what two of them have at least together: they begin and end apart (chosen)
-TOGETHER = 0.5
+TOGETHER = 0.6
 #: so begins what is said of a report that was not counted
 LEFT_OUT = "left out, as another rank metered the same machine"
 Pair = tuple[str, "Report"]

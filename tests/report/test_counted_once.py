@@ -107,8 +107,8 @@ def test_steps_count_with_their_job_wherever_they_stand() -> None:
     [
         ("2026-05-05T04:34:00", "say --ranks one or"),  # ten hours each, 9.5 of them together: 0.95
         ("2026-05-05T04:35:30", "in part, so that"),  # 9.49
-        ("2026-05-05T09:04:00", "in part, so that"),  # 5, half of it
-        ("2026-05-05T09:05:00", None),  # 4.98
+        ("2026-05-05T08:04:00", "in part, so that"),  # 6 of 10
+        ("2026-05-05T08:05:00", None),  # 5.98
     ],
 )
 def test_a_rank_runs_beside_another_for_much_of_its_time(end: str, told: str | None) -> None:
@@ -143,9 +143,9 @@ def test_ranks_that_begin_minutes_apart_are_no_two_machines() -> None:
     apart = _rows(("05:00:00", "a", 60, 1.5), ("05:10:00", "b", 60, 1.5))
     with pytest.raises(InputError, match="say --ranks one or --ranks each"):
         codecarbon.read(apart, "c.csv")
-    with pytest.raises(InputError, match="rows of lines 3 share a part of the time of line 2"):
+    with pytest.raises(InputError, match="rows of lines 2, 3 share a part of their time alone"):
         codecarbon.read(apart, "c.csv", ranks="one")
-    # less than half of the longer, or another power: two runs
+    # a third of the longer, or another power: two runs
     for rows in (
         _rows(("05:00:00", "a", 60, 1.5), ("05:40:00", "b", 60, 1.5)),
         _rows(("05:00:00", "a", 60, 1.5), ("05:00:00", "b", 55, 1.1)),

@@ -134,18 +134,17 @@ def _once(
         raise InputError(problems)
     dropped = set[str]()
     for keys in several:
-        whole = max(keys, key=lambda key: number(rows[key].get("duration")) or 0.0)
-        beyond = [key for key in keys if not _within(rows[key], rows[whole])]
-        if beyond:
-            lines = ", ".join(str(rows[key].line) for key in beyond)
+        of_all = (k for k in keys if all(_within(rows[other], rows[k]) for other in keys))
+        whole = next(of_all, None)
+        if whole is None:
+            lines = ", ".join(str(rows[key].line) for key in keys)
             message = (
-                f"rows of lines {lines} share a part of the time of line {rows[whole].line} alone: "
-                "what they metered apart would be lost; say --ranks each where each had a machine "
-                "of its own, else cut them where the other begins or ends"
+                f"rows of lines {lines} share a part of their time alone: what they metered apart "
+                "would be lost; say --ranks each where each had a machine of its own, else cut "
+                "them where another begins or ends"
             )
-            line = rows[beyond[-1]].line
-            problem = Problem(key="tracking_mode", message=message, file=name, line=line)
-            raise InputError(problem)
+            line = rows[keys[-1]].line
+            raise InputError(Problem(key="tracking_mode", message=message, file=name, line=line))
         dropped |= set(keys) - {whole}
     lines = ", ".join(str(rows[key].line) for key in rows if key in dropped)
     note = f"rows of lines {lines} meter a machine that another row counts already: left out"
