@@ -212,10 +212,12 @@ def experts(
     router_bias: bool = False,
     shared_gate: bool = False,
     gated: bool = True,
+    latent: int = 0,
 ) -> Operators:
     """A mixture of experts: a router, ``number`` experts of which a token passes ``chosen``.
 
-    ``shared``: the width of the shared expert(s) that each token passes, 0 for none.
+    ``shared``: the width of the shared expert(s) that each token passes, 0 for none; ``latent``:
+    that of what the routed experts see, 0 for the model's own.
     """
     if chosen > number:
         c.problem("num_experts_per_tok", f"expected at most the {number} experts; got {chosen}")
@@ -225,7 +227,7 @@ def experts(
         *((linear(hidden, 1, "router", "shared_expert_gate"),) if shared_gate else ()),
         *(
             replace(each, part="expert", copies=number, active=chosen)
-            for each in mlp(hidden, ffn, gated=gated, bias=bias)
+            for each in mlp(latent or hidden, ffn, gated=gated, bias=bias)
         ),
     )
 

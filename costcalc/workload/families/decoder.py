@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from costcalc.workload.architecture import Architecture, Block, Linear
+from costcalc.workload.architecture import Architecture, Block
 from costcalc.workload.families.common import (
     GATED,
     Operators,
@@ -260,6 +260,7 @@ def _routed(c: Fields, d: Mixture, s: Shape, shared_bias: bool) -> _Routed:
     if not number:
         operators: Operators = mlp(s.hidden, shared, gated=d.gated, bias=shared_bias)
         return _Routed(sparse=sparse, operators=operators, ffn=shared)
+    latent = c.integer(d.latent, 0, low=0) if d.latent else 0
     operators = experts(
         c,
         s.hidden,
@@ -272,31 +273,17 @@ def _routed(c: Fields, d: Mixture, s: Shape, shared_bias: bool) -> _Routed:
         router_bias=d.biases,
         shared_gate=d.shared_gate,
         gated=d.gated,
+        latent=latent,
     )
-    if d.latent and (narrow := c.integer(d.latent, 0, low=0)):
-        operators = _narrowed(operators, s.hidden, narrow)
-        operators += weights(narrow * c.flag("latent_moe_use_norm", False))
+    if latent:
+        operators = (
+            linear(s.hidden, latent, "mlp", "routed_expert_down_proj"),
+            linear(latent, s.hidden, "mlp", "routed_expert_up_proj"),
+            *operators,
+            *weights(latent * c.flag("latent_moe_use_norm", False)),
+        )
     operators += weights(number * d.balance)
     return _Routed(sparse=sparse, operators=operators, number=number, chosen=chosen, ffn=ffn)
-
-
-def _narrowed(operators: Operators, hidden: int, narrow: int) -> Operators:
-    """Routed experts of a width of their own, between a projection into it and one back."""
-    inner = (
-        replace(
-            o,
-            n_in=narrow if o.n_in == hidden else o.n_in,
-            n_out=narrow if o.n_out == hidden else o.n_out,
-        )
-        if isinstance(o, Linear) and o.part == "expert"
-        else o
-        for o in operators
-    )
-    return (
-        linear(hidden, narrow, "mlp", "routed_expert_down_proj"),
-        linear(narrow, hidden, "mlp", "routed_expert_up_proj"),
-        *inner,
-    )
 
 
 def _sparse(c: Fields, d: Mixture, layers: int) -> Sequence[bool]:

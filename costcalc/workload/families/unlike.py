@@ -192,14 +192,13 @@ def nemotron_h(c: Fields) -> Architecture:
     ssm_heads, ssm_width = c.integer("mamba_num_heads", 128), c.integer("mamba_head_dim", 64)
     latent = c.integer("moe_latent_size", 0, low=0)
     names = ("up_proj", "down_proj")
-    routed = experts(c, latent or hidden, ffn, number, chosen, gated=False, bias=bias)
-    if latent:  # experts work in a narrower space, the router does not
-        router = linear(hidden, number, "router", "router")
+    routed = experts(c, hidden, ffn, number, chosen, gated=False, bias=bias, latent=latent)
+    if latent:
         ends = (
             linear(hidden, latent, "mlp", "fc1_latent"),
             linear(latent, hidden, "mlp", "fc2_latent"),
         )
-        routed = (router, *ends, *routed[1:])
+        routed = (routed[0], *ends, *routed[1:])
     makers: dict[str, Operators] = {
         RECURRENT: mamba2_layer(
             hidden,
