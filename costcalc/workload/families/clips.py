@@ -9,15 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costcalc.workload.architecture import (
-    Architecture,
-    Attention,
-    Block,
-    Convolution,
-    Linear,
-    Stream,
-    Weights,
-)
+from costcalc.workload.architecture import Architecture, Attention, Block, Convolution, Stream
 from costcalc.workload.families.common import (
     Operators,
     Shape,
@@ -31,6 +23,7 @@ from costcalc.workload.families.common import (
 )
 from costcalc.workload.families.fields import Fields
 from costcalc.workload.families.vit import EACH, FC, Vit, image_model, sizes
+from costcalc.workload.keeping import copy_parameters
 
 
 def video(c: Fields) -> Architecture:
@@ -104,7 +97,7 @@ def vjepa2(c: Fields) -> Architecture:
     )
     c.find(("num_pooler_layers",))
     if c.head.head != "none":  # the predictor is kept, and does not run
-        idle = sum(_held(block) for block in top)
+        idle = sum(block.repeat * sum(map(copy_parameters, block.operators)) for block in top)
         top = (beside("predictor", weights(idle), "tokens"), *_pooler(c, s))
         notes = ("the predictor is not run",)
     blocks = (
@@ -117,16 +110,6 @@ def vjepa2(c: Fields) -> Architecture:
     streams = tuple(Stream(name=name, length=length) for name, length in lengths.items())
     made = architecture("vjepa2", "vision", s, blocks, streams=streams, counts="sample")
     return replace(made, notes=notes)
-
-
-def _held(block: Block) -> int:
-    """The parameters of a block of linear layers and weights."""
-    each = (
-        o.count if isinstance(o, Weights) else o.n_out * (o.n_in + o.bias)
-        for o in block.operators
-        if isinstance(o, Linear | Weights)
-    )
-    return block.repeat * sum(each)
 
 
 def _even(c: Fields, prefix: str, hidden: int, layers: int, heads: int) -> Shape:
@@ -158,7 +141,7 @@ def _pooler(c: Fields, s: Shape) -> tuple[Block, ...]:
     asked: Operators = (
         linear(s.hidden, s.hidden, "attention", EACH[0], bias=True),
         Attention(heads=s.heads, kv_heads=s.heads, qk_dim=s.head_dim, v_dim=s.head_dim,
-                  causal=False, over="tokens"),
+                  over="tokens"),
         *feed,
         *norms,
         *weights(s.hidden, "embedding"),

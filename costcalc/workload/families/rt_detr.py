@@ -36,7 +36,6 @@ from costcalc.workload.families.vision import residual_stages
 from costcalc.workload.families.vit import FC
 
 SIDE = 640
-QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 def rt_detr(c: Fields, name: str) -> Architecture:
@@ -135,7 +134,7 @@ def _hybrid(c: Fields, hidden: int, grids: list[int]) -> tuple[Block, ...]:
     )  # fmt: skip
     c.divides("encoder_attention_heads", s.heads, "encoder_hidden_dim", hidden)
     layer = (
-        *attention(s, bias=True, causal=False, names=QKVO),
+        *attention(s, bias=True, causal=False),
         *mlp(hidden, s.ffn, gated=False, bias=True, names=FC),
         *weights(4 * hidden),
     )
@@ -161,7 +160,7 @@ def _decoder(c: Fields, s: Shape, classes: int) -> tuple[Block, ...]:
         heads=s.heads, kv_heads=s.heads, qk_dim=0, v_dim=s.head_dim, causal=False, window=points,
         chunked=True,
     )  # fmt: skip
-    own = attention(s, bias=True, causal=False, names=QKVO)
+    own = attention(s, bias=True, causal=False)
     place = tuple(
         linear(a, b, "other", "query_pos_head", bias=True) for a, b in ((4, 2 * d), (2 * d, d))
     )

@@ -23,9 +23,9 @@ from costcalc.workload.families.common import (
 )
 from costcalc.workload.families.decoder import Decoder, Mixer, flag, one_attention
 from costcalc.workload.families.deepseek import Latent
+from costcalc.workload.families.experts import FULL, WINDOW
 from costcalc.workload.families.fields import Fields
 
-FULL, WINDOW = "full_attention", "sliding_attention"
 LONGCAT = Latent()
 
 # -- LongCat: two sublayers, and experts beside them ---------------------------------------------
