@@ -507,7 +507,7 @@ def test_the_short_list_says_what_the_presets_say():
 @pytest.mark.parametrize(
     ("name", "preset"),
     [
-        ("TheBloke/Mistral-7B-Instruct-v0.2-GPTQ", "mistral-7b"),  # mistralai/ left out of it
+        ("TheBloke/Mistral-7B-Instruct-v0.2-GPTQ", "mistral-7b-v0.2"),  # mistralai/ left out of it
         ("unsloth/Mistral-Nemo-Base-2407-bnb-4bit", "mistral-nemo-12b"),
         (
             "mlx-community/Mistral-7B-Instruct-v0.3-4bit",
@@ -528,3 +528,20 @@ def test_a_copy_under_its_makers_name_for_it_is_the_preset(name, preset):
 def test_a_model_of_anothers_name_that_is_no_copy_is_refused():
     with pytest.raises(NotFoundError, match="is another's model of that name"):
         presets.find("someone/Mistral-7B-Instruct-v0.2")
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "window"),
+    [
+        ("microsoft/Phi-3-mini-4k-instruct", "phi-3-mini", 2047),
+        ("microsoft/Phi-3-mini-128k-instruct", "phi-3-mini-128k", 262144),
+        ("microsoft/Phi-3.5-mini-instruct", "phi-3-mini-128k", 262144),
+        ("microsoft/Phi-3-medium-128k-instruct", "phi-3-medium-128k", 131072),
+        ("mistralai/Mistral-7B-v0.1", "mistral-7b", 4096),
+        ("mistralai/Mistral-7B-Instruct-v0.2", "mistral-7b-v0.2", None),
+    ],
+)
+def test_models_that_differ_in_what_attention_sees_are_no_aliases(name, preset, window):
+    found = presets.find(name)
+    assert found.id == preset
+    assert found.config["sliding_window"] == window
