@@ -196,7 +196,6 @@ def _compared(report: Report, made: Report) -> Iterator[str]:
     said, again = _held(report), _held(made)
     if "part" in report:
         said, again = _of_a_part(report, made)
-    if "part" in report:
         yield from (line for line in witnessed.free(report) if not line.startswith("name"))
     else:
         yield from _authors(report, made)

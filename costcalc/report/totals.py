@@ -132,6 +132,11 @@ def in_words(known: Known, unit: str) -> str:
     return f"{'at least ' * (known.get('bound') == 'lower')}{human(known['value'], unit)}"
 
 
+def of_runs(known: Known) -> str:
+    """Of how many runs a sum is known."""
+    return f"{digits_of(known['runs'])} of {digits_of(known['of'])} runs"
+
+
 def digits_of(runs: float) -> str:
     """A number of runs, which may be a fraction.
 

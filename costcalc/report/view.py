@@ -21,7 +21,7 @@ from costcalc.report.listing import Listed, ListedPart, ListedRun, listed, liste
 from costcalc.report.metered import of_all
 from costcalc.report.records import figures
 from costcalc.report.said import AUTHOR, by, measurers, metered, priced, tool
-from costcalc.report.totals import digits_of, in_words
+from costcalc.report.totals import in_words, of_runs
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Assumed, Details, Report, Stage
@@ -176,8 +176,7 @@ class View:
         known = figures(self.report)[key].get("known")
         if not known or known["value"] is None:
             return ""
-        of = f"{digits_of(known['runs'])} of {digits_of(known['of'])} runs"
-        return f" ({in_words(known, self.figures[key].unit)} of {of})"
+        return f" ({in_words(known, self.figures[key].unit)} of {of_runs(known)})"
 
     @property
     def energy(self) -> str:

@@ -18,7 +18,7 @@ from costcalc.report.importing.rows import row
 from costcalc.report.metered import metered_by, of_all, recorded, software
 from costcalc.report.project import assembled, merge
 from costcalc.report.rated import of_row
-from costcalc.report.totals import bounded, digits_of, total
+from costcalc.report.totals import bounded, of_runs, total
 from costcalc.report.unprofiled import NO_ACCELERATOR
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def _boundary(energy: str, figure: Figure, tool: str) -> Boundary:
         "counted": figure["value"] is not None or partly,
     }
     if known and partly:
-        metered["why"] = f"of {digits_of(known['runs'])} of {digits_of(known['of'])} runs"
+        metered["why"] = f"of {of_runs(known)}"
     unseen = [{"name": name, "counted": False} for name in MACHINE]
     seen = components(unseen, tool) if metered["counted"] and of_tool(tool) else []
     return {

@@ -195,8 +195,7 @@ def joules_of(row: Row, name: str, problems: list[Problem]) -> float | None:
 def elapsed_of(row: Row, name: str, problems: list[Problem]) -> float | None:
     """Seconds that an attempt ran; None where it never started."""
     raw, text = row.get("ElapsedRaw", ""), row.get("Elapsed", "")
-    seconds = number(raw)
-    seconds = seconds_of(text) if seconds is None else seconds
+    seconds = _lasted(row)
     if seconds is None and (raw or text) and not in_state(row, WAITING):
         column = "ElapsedRaw" if raw else "Elapsed"
         problems.append(at(name, row, column, "a time, such as 3600 or 1-02:03:04"))

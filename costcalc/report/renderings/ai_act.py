@@ -216,8 +216,8 @@ def _methodology(view: View) -> str:
         pue = view.shared("site.pue")
         what = "that of the facility over the allocated time, (accelerators + hosts + network)"
         if view.boundary:
-            metered_time = "" if mixed(view.parts) else "over the time that was metered, "
-            what = f"{metered_time or 'that of '}({view.boundary})"
+            whose = "that of" if mixed(view.parts) else "over the time that was metered,"
+            what = f"{whose} ({view.boundary})"
         made.append(
             f"energy is {what}{f' × PUE {pue.text}' if pue else ''}; storage, offices and "
             "inference are not counted"
