@@ -101,8 +101,25 @@ def all_runs(runs: Sequence[RunEntry]) -> ByRun | None:
 
 def run_id(name: str | None, run: Mapping[str, object]) -> str:
     """An id that the same input always gets; measured runs bring their own."""
-    text = json.dumps([name, run], sort_keys=True, default=str)
-    return "run-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return id_of(json.dumps([name, run], sort_keys=True, default=str))
+
+
+#: letters of the hash that an id is
+LETTERS = 12
+
+
+def id_of(text: str) -> str:
+    """The id of a run, of what tells it apart."""
+    return f"run-{hashed(text)}"
+
+
+def hashed(text: str) -> str:
+    """What tells a text apart and does not say it.
+
+    >>> hashed("a machine")
+    'cf31bfe26667'
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:LETTERS]
 
 
 def _under(run: object, *path: str) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from costcalc.calculator.document import LETTERS
 from costcalc.calculator.plausible import of_part
 from costcalc.report import coverage
 from costcalc.report.rated import of_recorded
@@ -30,8 +31,6 @@ Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
 #: what was predicted beside what came, in this order
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 _HOST = {"cpu": "processors", "memory": "memory"}
-#: letters of the hash that an id is
-LETTERS = 12
 #: what of a run another tool says, each key of it always there
 OF_A_TOOL = ("id", "name", "role", "state", "began", "machine", "parts", "members")
 _TIME = "time × "  # so begins what is no meter

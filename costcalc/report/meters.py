@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _TWICE = ({"device", "accelerators"}, {"cpu", "hosts"})
 _ROUNDED = 0.5  # attempts list whole devices
 _SHARE = 0.01  # by which a recorded sum may miss: people round tables
-_PARTS = frozenset({"cpu", "gpu", "ram"})  # what all of a recorded energy is made of
+TOOL_PARTS = ("cpu", "gpu", "ram")  # what all of a recorded energy is made of
 _BASES = ("measured", "modelled")
 Record = Mapping[str, object]
 
@@ -63,7 +63,7 @@ def unlike_sum(parts: Mapping[str, float], energy_it: float | None) -> Iterator[
     if energy_it is None or not parts:
         return
     above = total > (1 + _SHARE) * energy_it
-    if above or (parts.keys() >= _PARTS and total < (1 - _SHARE) * energy_it):
+    if above or (parts.keys() >= set(TOOL_PARTS) and total < (1 - _SHARE) * energy_it):
         *names, last = parts
         named = f"{', '.join(names)} and {last}" if names else last
         said = f"{energy_it:.4g} kWh"

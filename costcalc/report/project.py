@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
 from costcalc.base.errors import InputError, Problem
-from costcalc.calculator.document import all_runs, kind, run_id
+from costcalc.calculator.document import LETTERS, all_runs, kind, run_id
 from costcalc.calculator.result import MODEL_VERSION, SCHEMA
-from costcalc.report.metered import LETTERS, software
+from costcalc.report.metered import software
 from costcalc.report.notes import of_parts
 from costcalc.report.ranks import once
 from costcalc.report.records import figures

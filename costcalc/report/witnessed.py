@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast, get_args
 
+from costcalc.calculator.document import LETTERS, id_of
 from costcalc.calculator.report_schema import Role
-from costcalc.report.importing.rows import id_of
-from costcalc.report.metered import COMPARED, LETTERS, PARTS, Status, not_counted
-from costcalc.report.meters import components, number, section
+from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
+from costcalc.report.meters import TOOL_PARTS, components, number, section
 from costcalc.report.tools import (
     BOARDS,
     BOARDS_ONLY,
@@ -148,7 +148,7 @@ _TOLD: dict[str, object] = {
     "state": _maybe(_one_of(RUNNING)),
     "began": _maybe(("a time of ISO 8601", _dated)),
     "machine": _maybe(_like("[0-9a-f]{12}", "a hash")),
-    "parts": OrNull(dict.fromkeys(("cpu", "gpu", "ram"), _maybe(AMOUNT))),
+    "parts": OrNull(dict.fromkeys(TOOL_PARTS, _maybe(AMOUNT))),
     "members": _maybe(_like("([0-9a-f]{12}){2,}", "the hashes of runs")),
 }
 _ROW: dict[str, object] = {

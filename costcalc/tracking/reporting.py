@@ -4,7 +4,6 @@ by the same pipeline that estimates, and what was predicted beside what came.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from costcalc.base import writing
 from costcalc.base.errors import CostcalcError
 from costcalc.base.units import unit
 from costcalc.calculator.calculate import estimated
+from costcalc.calculator.document import id_of
 from costcalc.calculator.result import Estimate
 from costcalc.report.metered import COMPARED, NO_METER, calibrate, dressed
 from costcalc.resolve.measured import JobRun
@@ -181,8 +181,7 @@ def run_id(totals: Totals) -> str:
 
     Of a job and when it began; nobody can read either from it.
     """
-    text = f"{totals.job}/{totals.attempts[0].began!r}"
-    return "run-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return id_of(f"{totals.job}/{totals.attempts[0].began!r}")
 
 
 def _attempt(attempt: Attempt, totals: Totals) -> dict[str, object]:

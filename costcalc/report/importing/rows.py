@@ -5,17 +5,17 @@ Every row of an import has the same keys, so that one that was taken out is noti
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from costcalc.calculator.document import hashed, id_of
 from costcalc.calculator.result import UNITS
+from costcalc.report.meters import TOOL_PARTS
 
 if TYPE_CHECKING:
     from costcalc.calculator.figure_schema import Figure
     from costcalc.report.importing.build import Recorded
 
-PARTS = ("cpu", "gpu", "ram")
 #: figures that a tool may record, or whose factors it may: of each that is null a row says why
 OF_A_ROW = ("wall_clock", "device_hours", "energy_it", "energy", "carbon_operational")
 
@@ -42,29 +42,18 @@ def row(run: Recorded, tool: str) -> dict[str, Any]:
 
 def told(run: Recorded, tool: str) -> dict[str, object]:
     """What a run is called, when and on which machine it ran: no figure follows from it."""
-    machine = hashlib.sha256(run.machine.encode()).hexdigest()[:12] if run.machine else None
     known = run.parts if run.energy_it is not None else {}
-    members = "".join(run_id(tool, key).removeprefix("run-") for key in run.members)
+    members = "".join(hashed(f"{tool}:{key}") for key in run.members)
     return {
-        "id": id_of(members) if members else run_id(tool, run.key),
+        "id": id_of(members or f"{tool}:{run.key}"),
         "name": run.name,
         "role": run.role,
         "state": run.state,
         "began": run.began,
-        "machine": machine,
-        "parts": {name: known.get(name) for name in PARTS} if known else None,
+        "machine": hashed(run.machine) if run.machine else None,
+        "parts": {name: known.get(name) for name in TOOL_PARTS} if known else None,
         "members": members or None,
     }
-
-
-def run_id(tool: str, key: str) -> str:
-    """What a run is told apart by."""
-    return "run-" + hashlib.sha256(f"{tool}:{key}".encode()).hexdigest()[:12]
-
-
-def id_of(members: str) -> str:
-    """The id of runs that stand together, of the ids of each."""
-    return "run-" + hashlib.sha256(members.encode()).hexdigest()[:12]
 
 
 def reasoned(said: Mapping[str, Any], tool: str) -> dict[str, Any]:
