@@ -16,10 +16,10 @@ from costcalc.fleet.importing.prometheus_nodes import Guest, of_nodes
 from costcalc.fleet.kinds import HOUR, KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import NodeDay, Reading, read_meters
-from costcalc.fleet.nodes import expanded
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.tables import jobs, readings
 from costcalc.fleet.taking import Taken
+from costcalc.report.importing.nodes import expanded
 
 DAY = 25 * HOUR  # the longest that there is: where clocks are set back
 

@@ -17,7 +17,7 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog.parts import mig_of
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
-from costcalc.fleet.nodes import expanded
+from costcalc.report.importing.nodes import expanded
 
 #: of its rating, what a board draws when idle of which that is not known: no profile has less
 #: (rtx-4090: 15 of 450 W)

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.fleet.nodes import MOST, expanded
 from costcalc.fleet.sbatch_options import UNKNOWN, Words, components, translated
+from costcalc.report.importing.nodes import MOST, expanded
 from costcalc.report.importing.tres import OTHERS, SHARES
 
 _MANY = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}

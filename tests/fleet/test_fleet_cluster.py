@@ -11,8 +11,8 @@ from fleet_byhand import FLEET, cluster
 
 from costcalc.base.errors import InputError
 from costcalc.cli import OK, WRONG_USE, run
-from costcalc.fleet.nodes import expanded
 from costcalc.fleet.shipped import template
+from costcalc.report.importing.nodes import expanded
 
 
 def test_faults_are_told_together() -> None:

@@ -17,9 +17,9 @@ from typing import IO
 from costcalc.base.errors import InputError, Problem
 from costcalc.fleet.facts import PLUGIN, Facts, Refused, State
 from costcalc.fleet.importing.spans import ROUNDED, SUMMER, backwards, by_clock, longer, unexplained
-from costcalc.fleet.nodes import expanded
 from costcalc.report.importing import sacct
 from costcalc.report.importing.cells import Row, number, refuse
+from costcalc.report.importing.nodes import expanded
 from costcalc.report.importing.tres import accelerators, disagreeing
 
 #: what sacct is asked for; what an older one lacks is left out

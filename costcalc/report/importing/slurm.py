@@ -10,6 +10,7 @@ graphics compute dies, two a module.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
@@ -18,6 +19,7 @@ from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, refuse, table
 from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.neighbours import neighbours
 from costcalc.report.importing.sacct import (
     ELSEWHERE,
     FAILED,
@@ -72,6 +74,11 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         one.count or one.why or "gres" in tres_of(row).lower()
         for row, one in zip(attempts, held, strict=True)
     )
+    counters = [
+        None if energy is None else elapsed_of(row, name, [])
+        for row, energy in zip(attempts, joules, strict=True)
+    ]
+    shared = neighbours(attempts, counters)
     runs: list[Recorded] = []
     told = zip(attempts, steps, held, joules, strict=True)
     for index, (row, own, found, energy) in enumerate(told, 1):
@@ -86,7 +93,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         if lacks and lacks != TWICE:  # what is added twice is said of the table
             doubt = f"job {index}: {lacks}; its energy is taken as unknown"
         warnings += [doubt] if doubt else []
-        believed = None if doubt else energy
+        believed = None if doubt or index - 1 in shared else energy
         runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
     if problems:
         raise InputError(problems[:MAX_LISTED])
@@ -100,7 +107,12 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         tool=SLURM,
         version=None,
         boundary=BOUNDARIES[SLURM],
-        warnings=[*warnings, *_notes(attempts, steps, held), *_elsewhere(len(rows) - len(here))],
+        warnings=[
+            *warnings,
+            *_at_once(shared),
+            *_notes(attempts, steps, held),
+            *_elsewhere(len(rows) - len(here)),
+        ],
         costing=costing,
     )
 
@@ -108,6 +120,16 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
 def _cluster(row: Row) -> str:
     """What tells jobs of a federation apart; nothing where the table names no cluster."""
     return f"{row['Cluster']}/" if row.get("Cluster") else ""
+
+
+def _at_once(shared: Mapping[int, tuple[int, str]]) -> Iterator[str]:
+    """What is said of jobs that share a node's counter, the first of them by name."""
+    for index, (other, node) in list(shared.items())[:1]:
+        yield (
+            f"jobs that ran on one node at the same time, so that its counter is in the energy of "
+            f"each: {len(shared)} (job {index + 1} beside job {other + 1} on {node}, …); their "
+            "energy is taken as unknown"
+        )
 
 
 def _elsewhere(rows: int) -> list[str]:
