@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from costcalc.report.importing import slurm
+import pytest
+
+from costcalc.base.errors import InputError
+from costcalc.report.importing import nvidia_smi, slurm
 from costcalc.report.recompute import recompute
 
 HEAD = "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw|Start|NodeList|NNodes\n"
@@ -45,3 +48,19 @@ def test_it_is_said_once_and_the_report_verifies() -> None:
         "2 (job 1 beside job 2 on n1, …); their energy is taken as unknown"
     ]
     assert recompute(made).found == ()
+
+
+def _log(*rows: tuple[str, int, float]) -> str:
+    head = "timestamp, index, name, power.draw [W]\n"
+    return head + "".join(f"2026/03/01 10:{at}, {i}, NVIDIA H100, {w:.2f} W\n" for at, i, w in rows)
+
+
+def test_two_machines_in_one_log_are_refused() -> None:
+    # device 0 of two nodes at 400 and 600 W: half of the energy was counted, and looked whole
+    both = [(f"{10 + m:02}:00.000", 0, w) for m in range(6) for w in (400.0, 600.0)]
+    with pytest.raises(InputError, match="device 0 has several, as where logs of several machines"):
+        nvidia_smi.read(_log(*both), "n.csv")
+    # one row twice, as a log that was appended to has it: five minutes at 400 W are 33.3 Wh
+    one = [(f"{10 + m:02}:00.000", 0, 400.0) for m in range(6)]
+    made = nvidia_smi.read(_log(*one[:3], *one[2:]), "n.csv")
+    assert made["runs"][0]["energy_it"] == pytest.approx(0.4 * 5 / 60)

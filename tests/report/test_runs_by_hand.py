@@ -32,10 +32,13 @@ LOG = {"measured_by": "nvidia-smi"}
         (metered("2026-10-05T14:00:00+02:00", 10.0), True),
         # half an hour of ten apart: 9.5 of them are 95 %
         (metered("2026-10-05T12:30:00+00:00", 10.0), True),
-        (metered("2026-10-05T12:31:00+00:00", 10.0), None),
+        # less, and as much power: a part of the time is metered twice, down to six tenths of it
+        (metered("2026-10-05T12:31:00+00:00", 10.0), False),
+        (metered("2026-10-05T16:00:00+00:00", 10.0), False),
+        (metered("2026-10-05T16:01:00+00:00", 10.0), None),
         (metered("2026-10-05T12:00:00+00:00", 9.5), True),
-        (metered("2026-10-05T12:00:00+00:00", 9.4), None),
-        # energies to a tenth of the larger
+        (metered("2026-10-05T12:00:00+00:00", 9.4), False),
+        # powers to a tenth of the larger
         (metered("2026-10-05T12:00:00+00:00", 10.0, 9.0), True),
         (metered("2026-10-05T12:00:00+00:00", 10.0, 8.9), None),
         (metered("2026-10-05T12:00:00+00:00", 10.0, None), None),

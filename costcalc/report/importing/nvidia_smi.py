@@ -9,7 +9,7 @@ out (``nounits``); a file without a header cannot be read, since nothing says wh
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     problems: list[Problem] = []
     devices: dict[str, Samples] = {}
     unknown = 0
+    seen: dict[str, list[float]] = {}
     nameless: list[tuple[float, Row]] = []  # rows that do not say of which device they are
     column = next((column for column in _POWER if any(column in row for row in rows)), _POWER[0])
     torn = [row for row in rows[-1:] if column not in row]
@@ -69,9 +70,11 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
             if not key:
                 nameless.append((second, row))
             device.add(second, watts)
+            seen.setdefault(key, []).append(second)
     if problems:
         raise InputError(problems[:20])
     _one_device(nameless, name)
+    _one_machine(seen, name)
     notes = [f"{number_of(unknown, 'sample')} without a power left out"] if unknown else []
     notes += ["the last row is cut off and left out"] * len(torn)
     return of_samples(
@@ -94,6 +97,22 @@ def _one_device(rows: Sequence[tuple[float, Row]], name: str) -> None:
             f"{count} devices or more; log --query-gpu=timestamp,index,name,power.draw",
             1,
         )
+
+
+def _one_machine(seen: Mapping[str, Sequence[float]], name: str) -> None:
+    """Refuse a log in which one name stands for the devices of several machines.
+
+    Raises:
+        InputError: a third of the readings of a device are of a time that it has already.
+    """
+    for key, seconds in seen.items():
+        if key and len(seconds) > 1.5 * len(set(seconds)):
+            raise refuse(
+                name,
+                f"expected one reading of a device at a time: device {key} has several, as where "
+                "logs of several machines are one file; give each its own, or log uuid",
+                1,
+            )
 
 
 def _watts(text: str) -> float | None:
