@@ -21,10 +21,10 @@ MEANING = {
     "unknown": "the series does not say whether it is average or marginal",
 }
 _GRAMS = {"g": 1.0, "kg": 1e3, "t": 1e6, "lb": 453.59237, "lbs": 453.59237}
-_KWH = {"k": 1.0, "m": 1e3}
+_KWH = {"kwh": 1.0, "mwh": 1e3, "gwh": 1e6, "mj": 1 / 3.6, "gj": 1e3 / 3.6}
 _UNIT = re.compile(
     r"(?:^|[^a-z])(?P<mass>g|kg|t|lbs?)[ _]?(?:co2?(?:[ _-]?(?:e|eq|equiv))?)?"
-    r"(?: ?/ ?|[ _-]?per[ _-]?)(?P<energy>[km])wh(?![a-z])"
+    r"(?: ?/ ?|[ _-]?per[ _-]?)(?P<energy>[kmg]wh|[mg]j)(?![a-z])"
 )
 
 
@@ -33,8 +33,8 @@ def in_grams_a_kwh(text: str) -> float | None:
 
     >>> in_grams_a_kwh("intensity (kgCO2/MWh)"), in_grams_a_kwh("moer")
     (1.0, None)
-    >>> round(in_grams_a_kwh("lbs_co2_per_mwh"), 8)
-    0.45359237
+    >>> [round(in_grams_a_kwh(unit), 8) for unit in ("lbs_co2_per_mwh", "gCO2/MJ")]
+    [0.45359237, 3.6]
     """
     found = _UNIT.search(text.lower().replace("₂", "2"))
     return _GRAMS[found["mass"]] / _KWH[found["energy"]] if found else None

@@ -11,6 +11,7 @@ import pytest
 from costcalc.base import reading
 from costcalc.base.errors import InputError
 from costcalc.decide.clock import instants, zone
+from costcalc.decide.series import in_grams_a_kwh
 from costcalc.decide.series_files import read
 
 
@@ -167,3 +168,12 @@ def test_the_unit_that_a_head_names_is_heeded(tmp_path, head, grams):
     file = tmp_path / "grid.csv"
     file.write_text(f"datetime,{head}\n2026-01-01T00:00Z,250\n2026-01-01T01:00Z,250\n")
     assert read(file).values == pytest.approx((grams, grams))
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("gCO2/MJ", 3.6), ("kgCO2e/GJ", 3.6), ("tCO2/GWh", 1.0), ("gCO2e/kWh", 1.0), ("kg/kWh", 1e3)],
+)
+def test_units_of_intensity(unit, factor):
+    # a kilowatt-hour is 3.6 MJ: 100 g a MJ are 360 g a kWh
+    assert in_grams_a_kwh(unit) == pytest.approx(factor)

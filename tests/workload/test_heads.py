@@ -192,3 +192,11 @@ def test_further_tokens_are_predicted_in_pretraining_alone():
 )
 def test_the_class_is_the_first_of_a_list(names, first):
     assert class_of({"architectures": names}) == first
+
+
+def test_a_whisper_without_its_decoder_is_refused():
+    config = {"model_type": "whisper", "architectures": ["WhisperForAudioClassification"]}
+    with pytest.raises(InputError, match="is the encoder alone, under a head of its own"):
+        build(config)
+    whole = {**config, "architectures": ["WhisperForConditionalGeneration"]}
+    assert build(whole).name == build({"model_type": "whisper"}).name

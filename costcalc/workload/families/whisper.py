@@ -27,10 +27,17 @@ from costcalc.workload.families.common import (
     weights,
 )
 from costcalc.workload.families.fields import Fields
+from costcalc.workload.families.heads import class_of
 
 
 def whisper(c: Fields) -> Architecture:
     """Whisper; the sizes of the result are those of its encoder."""
+    if class_of(c.config) == "WhisperForAudioClassification":
+        c.problem(
+            "architectures",
+            "WhisperForAudioClassification is the encoder alone, under a head of its own, which is "
+            "not counted: say model.parameters or model.forward_flops",
+        )
     hidden, vocabulary = c.integer("d_model", 384), c.integer("vocab_size", 51865)
     heads = c.integer("encoder_attention_heads", 6)
     decoder_heads = c.integer("decoder_attention_heads", 6)
