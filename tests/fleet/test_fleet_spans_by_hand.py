@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fleet_byhand import cluster, line, told
 
-from costcalc.fleet import believing, nodes, submitting
+from costcalc.fleet import believing, submitting
 from costcalc.fleet.bounding import Bound
 from costcalc.fleet.cluster import Partition
 from costcalc.fleet.facts import Facts
@@ -17,6 +17,7 @@ from costcalc.fleet.holding import Held
 from costcalc.fleet.importing import spans
 from costcalc.fleet.requests import Request
 from costcalc.fleet.submitting import Quoted
+from costcalc.report.importing import nodes
 
 BERLIN = ZoneInfo("Europe/Berlin")
 #: 2026-10-25, 03:00 there becomes 02:00: 01:00 UTC
