@@ -14,6 +14,7 @@ from costcalc.change.difference import Change, Effect, Moved
 MARK = "<!-- costcalc diff -->"
 #: GitHub refuses comments of more than 65,536 characters
 MOST = 60_000
+#: a chance that would be printed as 100 % is said to be certain
 _CERTAIN = 0.995
 _SAID = {
     "added": "is new",

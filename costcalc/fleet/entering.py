@@ -181,8 +181,9 @@ def _metered(
     for row in sorted(metered, key=lambda row: (row["rank"], row["attempt"] != "")):
         if one.joules is not None and row["rank"] <= RANK.get(one.source, 0):
             continue
-        if row["seconds"] < ENOUGH * (one.seconds if row["attempt"] else lasted):
-            found = replace(found, why=_partly(found.why, row, lasted), faulty=True)
+        whole = one.seconds if row["attempt"] else lasted
+        if row["seconds"] < ENOUGH * whole:
+            found = replace(found, why=_partly(found.why, row, whole), faulty=True)
             continue
         found = replace(
             found,
@@ -197,9 +198,9 @@ def _metered(
     return found
 
 
-def _partly(why: str, row: RowMapping, lasted: float) -> str:
-    """That a meter saw too little of a job's time, after what else is said of it."""
-    seen = f"{row['meter']} covers {100 * row['seconds'] / lasted:.0f} % of its time"
+def _partly(why: str, row: RowMapping, whole: float) -> str:
+    """That a meter saw too little of ``whole`` (s), after what else is said of it."""
+    seen = f"{row['meter']} covers {100 * row['seconds'] / whole:.0f} % of its time"
     return "; ".join(part for part in (why, seen) if part) if seen not in why else why
 
 

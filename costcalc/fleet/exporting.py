@@ -39,7 +39,6 @@ class Collector:
 
     def __init__(self, ledger: Ledger, cluster: Cluster) -> None:
         self.ledger, self.cluster = ledger, cluster
-        self.currency = ledger.about("currency").lower()
 
     def collect(self) -> Iterator[Metric]:
         """Every metric; where the database does not answer, that alone is said."""
@@ -56,14 +55,14 @@ class Collector:
 
     def _found(self) -> Iterator[Metric]:
         freshen(self.ledger)
-        self.currency = self.ledger.about("currency").lower()  # of what stands there now
+        currency = self.ledger.about("currency").lower()  # of what stands there now
         counted = count(self.ledger)
         with self.ledger.reading() as connection:
             rows = _rows(connection)
             done = connection.execute(select(func.max(imports.c.ended))).scalar()
             out = connection.execute(select(func.sum(imports.c.refused))).scalar()
-        yield from self._counted(counted)
-        yield from self._ledger(rows)
+        yield from self._counted(counted, currency)
+        yield from self._ledger(rows, currency)
         known = reach(self.ledger)
         last = known and known.end
         yield from self._budgets(known)
@@ -73,7 +72,7 @@ class Collector:
         yield _gauge("costcalc_ledger_last_import_timestamp_seconds", "When an import ended.", done)
         yield _counter("costcalc_import_refused_rows", "Rows that imports refused.", out)
 
-    def _counted(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+    def _counted(self, rows: Sequence[Mapping[str, object]], currency: str) -> Iterator[Metric]:
         """What has been counted of each account and partition, which never falls."""
         from prometheus_client.core import CounterMetricFamily
 
@@ -81,7 +80,7 @@ class Collector:
             ("costcalc_jobs", "Attempts of jobs", "jobs", 1.0),
             ("costcalc_job_device_seconds", "Time that devices were held", "device_hours", HOUR),
             ("costcalc_job_energy_joules", "Energy of the facility", "energy", KWH),
-            (f"costcalc_job_cost_{self.currency}", "Money", "cost", 1.0),
+            (f"costcalc_job_cost_{currency}", "Money", "cost", 1.0),
             ("costcalc_job_carbon_gco2e", _CARBON, "carbon_total", 1000.0),
             ("costcalc_job_water_liters", "Water on site and at power plants", "water", 1.0),
         )
@@ -94,7 +93,7 @@ class Collector:
                     family.add_metric(labels, float(str(row[column])) * factor)
             yield family
 
-    def _ledger(self, rows: Sequence[Mapping[str, object]]) -> Iterator[Metric]:
+    def _ledger(self, rows: Sequence[Mapping[str, object]], currency: str) -> Iterator[Metric]:
         """What the ledger says now, which a correction may make less."""
         from prometheus_client.core import GaugeMetricFamily
 
@@ -107,7 +106,7 @@ class Collector:
              lambda r: _known(r, "device_hours", HOUR)),
             ("energy_joules", "Energy of the facility", (*where, "basis"),
              lambda r: _known(r, "energy", KWH)),
-            (f"cost_{self.currency}", "Money", where, lambda r: _known(r, "cost")),
+            (f"cost_{currency}", "Money", where, lambda r: _known(r, "cost")),
             ("carbon_gco2e", _CARBON, where, lambda r: _known(r, "carbon_total", 1000.0)),
             ("water_liters", "Water on site and at power plants", where,
              lambda r: _known(r, "water")),

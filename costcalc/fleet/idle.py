@@ -66,9 +66,10 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     ``reach``: from when to when the ledger knows of jobs.
     """
     pricing, place = Pricing(cluster), zone(cluster.fleet.timezone)
+    clusters = _clusters(ledger)
     by_partition: dict[str, list[Idle]] = {}
     for month in over.months:  # each has its PUE
-        for one in _of_month(ledger, pricing, period(month, place), reach):
+        for one in _of_month(ledger, pricing, period(month, place), reach, clusters):
             by_partition.setdefault(one.partition, []).append(one)
     return [together(parts) for parts in by_partition.values()]
 
@@ -142,7 +143,11 @@ def _over_months(parts: list[Idle]) -> IdleGrid | None:
 
 
 def _of_month(
-    ledger: Ledger, pricing: Pricing, over: Period, reach: tuple[float, float]
+    ledger: Ledger,
+    pricing: Pricing,
+    over: Period,
+    reach: tuple[float, float],
+    clusters: frozenset[str],
 ) -> list[Idle]:
     start, end = max(over.start, reach[0]), min(over.end, reach[1])
     if end <= start:
@@ -150,7 +155,7 @@ def _of_month(
     found = list[Idle]()
     whole = pricing.series.over(start, end) if pricing.series else None
     busy = _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
-    seen, clusters = _seen(ledger, over), _clusters(ledger)
+    seen = _seen(ledger, over)
     mine, unsaid = _whose(pricing.fleet.name, clusters)
     for name, partition in pricing.fleet.partitions.items():
         if partition.nodes is None:

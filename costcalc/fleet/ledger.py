@@ -165,15 +165,13 @@ class Ledger:
         """A connection to read by."""
         with self.faults():
             self._in_place()
-        with self.faults(), self.engine.connect() as connection:
-            yield connection
+            with self.engine.connect() as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that no other writer of the ledger runs beside."""
-        with self.faults():
-            self._in_place()
-        with self.faults(), self.engine.connect() as connection, connection.begin():
+        with self.reading() as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7237452)"))
             else:

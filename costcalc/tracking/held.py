@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Attempt
@@ -37,9 +38,11 @@ def filled(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Attempts in order; those that are dark with the devices of the one before, else after."""
     found: list[Attempt] = []
     for number, attempt in enumerate(attempts):
-        others = [*attempts[:number][::-1], *attempts[number + 1 :]]
-        like = next((one for one in others if one.held), None)
-        found.append(_like(attempt, like) if attempt.dark and like else attempt)
+        like = None
+        if attempt.dark:
+            others = chain(reversed(attempts[:number]), attempts[number + 1 :])
+            like = next((one for one in others if one.held), None)
+        found.append(_like(attempt, like) if like else attempt)
     return found
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, SupportsFloat, TypeVar, get_args
 
 from costcalc.runfile.loading import Source
 from costcalc.tracking.background import Background
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_ENDS = ("completed", "exception", "interrupted")
+_End = Literal["completed", "exception", "interrupted"]
+_ENDS: tuple[_End, ...] = get_args(_End)
 PATIENCE = 10.0  # seconds that leaving a tracker takes at the most
 _NO_FIGURES: dict[str, float] = {}
 _NO_STATE: dict[str, object] = {}
@@ -105,12 +106,7 @@ class Tracker:
         return True
 
     @never_raises(None)
-    def stop(
-        self,
-        status: Literal["completed", "exception", "interrupted"] = "completed",
-        *,
-        patience: float | None = None,
-    ) -> None:
+    def stop(self, status: _End = "completed", *, patience: float | None = None) -> None:
         """End the record and write the report; returns after ``patience`` seconds at the latest."""
         if self._armed and self._thread is not None:
             if status not in _ENDS:
@@ -268,9 +264,7 @@ class Tracker:
             thread.adopt(str(state["job"]), of_state(state))
 
 
-def _status(
-    kind: type[BaseException] | None, error: BaseException | None
-) -> Literal["completed", "exception", "interrupted"]:
+def _status(kind: type[BaseException] | None, error: BaseException | None) -> _End:
     if kind is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "completed"
     if issubclass(kind, GeneratorExit):  # whoever took values from a generator has enough

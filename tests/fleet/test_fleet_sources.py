@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_byhand import FLEET, cluster, dump, line, memory, rows
+from fleet_byhand import FLEET, cluster, dump, imported, line, memory, rows
 
 import costcalc
 from costcalc.base.errors import InputError
@@ -17,6 +17,7 @@ from costcalc.base.writing import digest
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, pbs, reports
 from costcalc.fleet.job import attempts, parts
+from costcalc.fleet.metering import Reading, read_meters
 from costcalc.fleet.sources import Asked, import_from
 from costcalc.fleet.summary import summed
 
@@ -460,6 +461,25 @@ def test_a_report_of_a_part_of_a_job_is_not_its_meter(tmp_path: Path) -> None:
                 "costcalc track: NVML covers 20 % of its time",
                 "llama-3-8b",
             )
+
+
+def test_what_a_meter_covers_of_an_attempt_is_told_of_that_attempt() -> None:
+    """Of two of 2 h each: 1 h is half of the one that it is of, and a quarter of both."""
+    both = [
+        line(JobID="7"),
+        line(JobID="7", Start="2026-10-05T14:00:00", End="2026-10-05T16:00:00"),
+    ]
+    with memory() as ledger:
+        imported(ledger, cluster(), *both)
+        first, second = sorted(rows(ledger), key=lambda row: row.start)
+        told = Reading(
+            source="report", cluster=first.cluster, job="7", attempt=first.attempt, meter="NVML",
+            scope="boards", joules=3.6e6, seconds=3600.0,
+        )  # fmt: skip
+        read_meters(ledger, cluster(), [told], source="reports", name="r")
+        first, second = sorted(rows(ledger), key=lambda row: row.start)
+        assert first.metered is None
+        assert (first.why, second.why) == ("NVML covers 50 % of its time", None)
 
 
 def test_a_report_that_cannot_be_used_says_why(tmp_path: Path) -> None:

@@ -22,9 +22,8 @@ from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.fleet.facts import Refused, Scope
 from costcalc.fleet.metering import Reading
 from costcalc.report.importing.sacct import MOST_WATTS
+from costcalc.report.importing.steps import ENOUGH
 
-#: of a job's time that its series must cover
-ENOUGH = 0.9
 TIMEOUT = 30.0
 #: Prometheus answers with no more points a series than this
 _POINTS = 10_000

@@ -13,11 +13,12 @@ import numpy as np
 from costcalc.base.human import human
 from costcalc.calculator.plausible import BELOW_IDLE
 from costcalc.fleet.facts import Refused
-from costcalc.fleet.importing.prometheus import ENOUGH, Series, Server, by_node
+from costcalc.fleet.importing.prometheus import Series, Server, by_node
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.metering import NodeDay, Reading
 from costcalc.fleet.sharing import Present, shared
 from costcalc.report.importing.sacct import MOST_WATTS
+from costcalc.report.importing.steps import ENOUGH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

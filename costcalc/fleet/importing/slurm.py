@@ -47,7 +47,7 @@ _CUT = (
 _SHARDS = re.compile(r"(?:^|,)gres[/:]shard[=:](\d+)")
 _MODEL = re.compile(r"(?:^|[\s,;])model[=:]\s*([\w./+-]+)")
 #: what an hour too much may come of, of times without a zone
-ZONE = ": is fleet.yaml's timezone that of the dump?"
+_ZONE = ": is fleet.yaml's timezone that of the dump?"
 #: no job runs longer; a cell that says so is broken
 _TEN_YEARS = 3.2e8
 
@@ -163,7 +163,7 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         times["Start"], times["End"] = by_clock(times["Start"], times["End"], lasted, zone)
         why = longer(times["Start"], times["End"], seconds, ROUNDED)
         hour = local and not longer(times["Start"], times["End"], seconds, SUMMER)
-        bad += [f"{why}{ZONE if hour else ''}"] if why else []
+        bad += [f"{why}{_ZONE if hour else ''}"] if why else []
     if bad or state is None:
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
