@@ -180,7 +180,11 @@ def _members(made: type) -> Mapping[str, str]:
 
 
 def _signature(made: Any) -> str:
+    """Parameters with their types; a module's own name for a type is told as what it stands for."""
     text = str(inspect.signature(made)).replace("'", "")
+    known = vars(sys.modules[made.__module__])
+    text = re.sub(r"\b_[A-Z]\w*", lambda name: str(known.get(name[0], name[0])), text)
+    text = text.replace("'", "")
     return re.sub(r"\b(?:collections\.abc|costcalc|typing|os)\.(?:\w+\.)*", "", text)
 
 

@@ -124,6 +124,7 @@ def test_keys_and_names_of_the_reference_are_all_there() -> None:
     keys = (DOCS / "reference" / "run-file.md").read_text(encoding="utf-8")
     assert keys == "".join(made.run_file()), "python scripts/docs.py brings it up to date"
     python = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    assert python == "".join(made.python()), "python scripts/docs.py brings it up to date"
     assert all(f"## costcalc.{name}\n" in python for name in names if name != "__version__")
     told = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
     assert all(f"## costcalc {word}\n" in told for word in COMMANDS)
