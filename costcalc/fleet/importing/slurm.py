@@ -144,7 +144,7 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         return
     problems: list[Problem] = []
     seconds = sacct.elapsed_of(row, name, problems)
-    joules = sacct.energy_of(row, steps, name, problems)
+    energy = sacct.counted(row, steps, name, problems)
     state = next((ours for theirs, ours in _STATES if sacct.in_state(row, theirs)), None)
     times = {column: _time(row.get(column, ""), reading.zone) for column in _TIMES}
     bad = [f"{c}: no time" for c, found in times.items() if found is not None and found < 0]
@@ -168,10 +168,7 @@ def _attempt(row: Row, steps: list[Row], name: str, reading: Reading) -> Iterato
         yield Refused(line=row.line, row=sacct.job_of(row)[:40], why="; ".join(bad))
         return
     if seconds and (sacct.tres_of(row) or times["Start"]):
-        said = (row, *steps) if joules is not None else ()
-        told = sum(bool(sacct.joules_of(one, name, [])) for one in said)
-        lacking = sacct.uncovered(row, steps) if joules is not None else ""
-        yield _facts(row, seconds, joules, told, state, times, reading, lacking)
+        yield _facts(row, seconds, energy, state, times, reading)
 
 
 _TIMES = ("Submit", "Start", "End")
@@ -180,12 +177,10 @@ _TIMES = ("Submit", "Start", "End")
 def _facts(
     row: Row,
     seconds: float,
-    joules: float | None,
-    steps: int,
+    energy: sacct.Counted,
     state: State,
     times: dict[str, float | None],
     reading: Reading,
-    lacking: str,
 ) -> Facts:
     tres = sacct.tres_of(row)
     found = accelerators(tres)
@@ -200,12 +195,13 @@ def _facts(
     odd = _odd(start, end, seconds, suspended)
     if end is None or (start is not None and end < start):  # it runs, or a clock was set
         end = None if start is None else start + seconds + (suspended or 0.0)
+    joules = energy.joules
     why, faulty = found.why or odd or disagreeing(tres) or _nodes_odd(row), False
     if joules is not None and joules / seconds > sacct.MOST_WATTS * max(count or 1.0, 1.0):
         joules, why = None, "the energy counter wrapped: more than any node draws"
         faulty = True
-    elif lacking:
-        joules, why, faulty = None, lacking, True
+    elif energy.why:
+        joules, why, faulty = None, energy.why, True
     model = _MODEL.search(row.get("Comment", ""))
     submit = times["Submit"]
     first = start if times["Start"] is not None else submit
@@ -236,7 +232,7 @@ def _facts(
         scope=None if joules is None else "node",
         meter=None if joules is None else PLUGIN,
         whole_nodes=joules is not None,
-        steps=steps,
+        steps=energy.rows,
         faulty=faulty,
         clock="local" if printed else "absolute",
         why=why,

@@ -6,6 +6,7 @@ Energy 0, or Slurm's sign for no value, is a cluster without an energy plugin: u
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from costcalc.base.errors import Problem
 from costcalc.report.importing.cells import Row, at, number
@@ -74,47 +75,65 @@ def held_by(row: Row, name: str, problems: list[Problem]) -> Accelerators:
     return found
 
 
-def energy_of(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> float | None:
-    """Joules of an attempt, each counter of a node once as far as the rows tell; 0 is unknown.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Joules of an attempt (None: unknown), why they may not be all, and how many rows say any."""
+
+    joules: float | None
+    why: str = ""
+    rows: int = 0
+
+
+def counted(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> Counted:
+    """The energy of an attempt, each counter of a node once as far as the rows tell; 0 is unknown.
 
     Every step reads the counters of its nodes from its begin to its end.  With
     ``PrologFlags=Contain`` the extern step spans the allocation, and Slurm takes it alone for the
     job (stepmgr.c, ``_internal_step_complete``): the job's own row then says the same as it.
     Without, Slurm adds all steps, also those of ``srun`` that run within the batch script's, which
-    on one node has metered all of them.
+    on one node has metered all of them.  Energy of steps that cover nearly all of the time stands
+    for all of it.
     """
     found = {job_of(step): joules_of(step, name, problems) for step in steps}
     own = joules_of(row, name, problems)
-    batch, others = _within(found)
-    once = _once(row, found, own)
-    joules = (batch + others or own or None) if once is None else once
-    seen = _covered(row, steps, found)
-    return joules / seen.once if joules and seen and seen.once >= ENOUGH else joules
+    rows = sum(map(bool, found.values())) + bool(own)
+    batch = extern = others = 0.0
+    for step, joules in found.items():
+        if step.endswith(".batch"):
+            batch += joules or 0.0
+        elif step.endswith(".extern"):
+            extern += joules or 0.0
+        else:
+            others += joules or 0.0
+    if extern and extern == own:
+        return Counted(own, rows=rows)
+    alone = bool(others) and batch >= others and _NODE.search(tres_of(row)) is not None
+    joules = batch if alone else batch + others or own
+    if not joules:
+        return Counted(None)
+    seen = _covered(row, [step for step in steps if found[job_of(step)]], alone=alone)
+    why = _lacking(row, batch, others, seen, alone=alone)
+    return Counted(joules / seen.once if seen and seen.once >= ENOUGH else joules, why, rows)
 
 
-def _covered(row: Row, steps: list[Row], found: dict[str, float | None]) -> Covered | None:
+def _covered(row: Row, metered: list[Row], *, alone: bool) -> Covered | None:
     """Of how much of an attempt's time its metered steps tell; None where it cannot be told.
 
-    The extern step spans the allocation; a batch script's that has metered the others stands alone.
+    A batch script's that has metered the others stands alone; the extern step is of no task.
     """
-    own = joules_of(row, "", [])
     seconds = _lasted(row)
-    extern = sum(value or 0.0 for step, value in found.items() if step.endswith(".extern"))
-    if not seconds or (extern and extern == own):
-        return None
-    once = _once(row, found, own)
-    ends = ".batch" if once is not None else ""
+    ends = ".batch" if alone else ""
     told = [
         step
-        for step in steps
-        if found[job_of(step)]
-        and job_of(step).endswith(ends)
-        and not job_of(step).endswith(".extern")
+        for step in metered
+        if job_of(step).endswith(ends) and not job_of(step).endswith(".extern")
     ]
+    if not seconds or not told:
+        return None
     nodes = number(row.get("NNodes")) or 1.0
     spans = [span_of(step, _lasted(step), nodes) for step in told]
     known: list[Span] = [span for span in spans if span is not None]
-    return covered(known, seconds, nodes) if told and len(known) == len(spans) else None
+    return covered(known, seconds, nodes) if len(known) == len(spans) else None
 
 
 def _lasted(row: Row) -> float | None:
@@ -123,24 +142,7 @@ def _lasted(row: Row) -> float | None:
     return seconds_of(row.get("Elapsed")) if raw is None else raw
 
 
-def _once(row: Row, found: dict[str, float | None], own: float | None) -> float | None:
-    """Joules of the one step that covers all others; None where none is known to."""
-    extern = sum(value or 0.0 for step, value in found.items() if step.endswith(".extern"))
-    if extern and extern == own:
-        return own
-    batch, others = _within(found)
-    return batch if _NODE.search(tres_of(row)) and others and batch >= others else None
-
-
 _NODE = re.compile(r"(?:^|,)node=1(?:,|$)")
-
-
-def _within(found: dict[str, float | None]) -> tuple[float, float]:
-    """Joules of the batch script's step, and of all others but the extern one."""
-    batch = sum(value or 0.0 for step, value in found.items() if step.endswith(".batch"))
-    whole = sum(value or 0.0 for step, value in found.items() if not step.endswith(".extern"))
-    return batch, whole - batch
-
 
 #: why energy that Slurm added is not that of the nodes
 TWICE = "the batch script's counter and its steps' are added: one node may be in it twice"
@@ -148,25 +150,16 @@ TWICE = "the batch script's counter and its steps' are added: one node may be in
 AT_ONCE = "steps that ran at once on a node counted all of it each: it is in their sum twice"
 
 
-def added(row: Row, steps: list[Row]) -> bool:
-    """Whether the energy of a batch script and of steps within it was added."""
-    return uncovered(row, steps) == TWICE
-
-
-def uncovered(row: Row, steps: list[Row]) -> str:
+def _lacking(row: Row, batch: float, others: float, seen: Covered | None, *, alone: bool) -> str:
     """Why the energy of the steps is not that of the attempt; empty where it may be.
 
     The batch script runs on the first node alone, and reads that node's counter.
     """
-    found = {job_of(step): joules_of(step, "", []) for step in steps}
-    if _once(row, found, joules_of(row, "", [])) is None:
-        batch, others = _within(found)
-        if batch and others:
-            return TWICE
-        nodes = number(row.get("NNodes")) or 1.0
-        if batch and nodes > 1:
-            return f"the batch script's counter is of one node of {nodes:,.0f}"
-    seen = _covered(row, steps, found)
+    if batch and others and not alone:
+        return TWICE
+    nodes = number(row.get("NNodes")) or 1.0
+    if batch and nodes > 1 and not alone:
+        return f"the batch script's counter is of one node of {nodes:,.0f}"
     if seen is None:
         return ""
     if seen.twice > 1 - ENOUGH:

@@ -29,14 +29,13 @@ from costcalc.report.importing.sacct import (
     RUNNING,
     TWICE,
     WAITING,
-    added,
+    Counted,
+    counted,
     elapsed_of,
-    energy_of,
     held_by,
     in_state,
     job_of,
     tres_of,
-    uncovered,
 )
 from costcalc.report.importing.tres import Accelerators
 from costcalc.report.rated import bounds
@@ -69,31 +68,31 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     problems: list[Problem] = []
     held = [held_by(row, name, problems) for row in attempts]
     warnings: list[str] = []
-    joules = [energy_of(row, own, name, problems) for row, own in zip(attempts, steps, strict=True)]
-    counted = any(
+    energies = [counted(row, own, name, problems) for row, own in zip(attempts, steps, strict=True)]
+    on_devices = any(
         one.count or one.why or "gres" in tres_of(row).lower()
         for row, one in zip(attempts, held, strict=True)
     )
     counters = [
-        None if energy is None else elapsed_of(row, name, [])
-        for row, energy in zip(attempts, joules, strict=True)
+        None if energy.joules is None else elapsed_of(row, name, [])
+        for row, energy in zip(attempts, energies, strict=True)
     ]
     shared = neighbours(attempts, counters)
     runs: list[Recorded] = []
-    told = zip(attempts, steps, held, joules, strict=True)
-    for index, (row, own, found, energy) in enumerate(told, 1):
+    told = zip(attempts, held, energies, strict=True)
+    for index, (row, found, energy) in enumerate(told, 1):
         seconds = elapsed_of(row, name, problems)
         if not seconds:
             continue
         count = found.count
-        if count is None and counted and not found.why and tres_of(row):
+        if count is None and on_devices and not found.why and tres_of(row):
             count = 0.0
-        doubt = "" if energy is None else _disbelieved(index, energy, seconds, found, count)
-        lacks = "" if energy is None else uncovered(row, own)
-        if lacks and lacks != TWICE:  # what is added twice is said of the table
-            doubt = f"job {index}: {lacks}; its energy is taken as unknown"
+        joules = energy.joules
+        doubt = "" if joules is None else _disbelieved(index, joules, seconds, found, count)
+        if energy.why and energy.why != TWICE:  # what is added twice is said of the table
+            doubt = f"job {index}: {energy.why}; its energy is taken as unknown"
         warnings += [doubt] if doubt else []
-        believed = None if doubt or index - 1 in shared else energy
+        believed = None if doubt or index - 1 in shared else joules
         runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
     if problems:
         raise InputError(problems[:MAX_LISTED])
@@ -110,7 +109,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         warnings=[
             *warnings,
             *_at_once(shared),
-            *_notes(attempts, steps, held),
+            *_notes(attempts, energies, held),
             *_elsewhere(len(rows) - len(here)),
         ],
         costing=costing,
@@ -163,7 +162,7 @@ def _disbelieved(
     )
 
 
-def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]) -> list[str]:
+def _notes(attempts: list[Row], energies: list[Counted], held: list[Accelerators]) -> list[str]:
     """What a reader of the table's report has to know."""
     notes = []
     kinds = {kind.lower() for one in held for kind in one.kinds}
@@ -173,7 +172,7 @@ def _notes(attempts: list[Row], steps: list[list[Row]], held: list[Accelerators]
         notes.append("a MIG instance counts as its share of the device's compute slices")
     unknown = [one.why for one in held if one.why]
     notes += [f"{why}: {number_of(unknown.count(why), 'job')}" for why in dict.fromkeys(unknown)]
-    if any(added(row, own) for row, own in zip(attempts, steps, strict=True)):
+    if any(energy.why == TWICE for energy in energies):
         notes.append(
             "energy of batch scripts and of their srun steps is added, as Slurm does for the job; "
             "a counter of the node that both read at the same time is then in it twice"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from costcalc.catalog.parts import slices_of_profile
 from costcalc.report.importing.cells import number
@@ -42,6 +43,7 @@ class Accelerators:
     unread: str = ""
 
 
+@lru_cache(4096)
 def accelerators(tres: str) -> Accelerators:
     """The accelerators of a TRES string, none counted twice.
 
