@@ -240,6 +240,7 @@ def _kind(code: str) -> Kind:
     return "zone" if "-" in code else "country"
 
 
+@functools.cache  # one a provider and column: its regions share it
 def _site(name: str | None, column: providers.Column) -> Sourced:
     """The provider's mean PUE or WUE, else the survey's."""
     mean = providers.survey(column)

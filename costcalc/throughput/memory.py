@@ -8,7 +8,7 @@ array, and so may every result.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.held import HIGH, LOW, QUANTISED, VALUE, Held, held_by
 from costcalc.throughput.layout import Layout, Machine, Recipe
 
-__all__ = ["HIGH", "LOW", "VALUE", "Memory", "Parts", "Range", "bytes_at", "memory"]
+__all__ = ["HIGH", "LOW", "VALUE", "Memory", "Parts", "Range", "bytes_at", "memory", "total_at"]
 
 
 class Range(NamedTuple):
@@ -85,12 +85,26 @@ def bytes_at(
     model: Footprint, machine: Machine, layout: Layout, recipe: Recipe, *, level: int = VALUE
 ) -> Parts:
     """The parts on the fullest device at one level (LOW, VALUE or HIGH), in bytes."""
+    return functools.reduce(_larger, _moments(model, machine, layout, recipe, level))
+
+
+def total_at(
+    model: Footprint, machine: Machine, layout: Layout, recipe: Recipe, *, level: int = VALUE
+) -> Number:
+    """The bytes on the fullest device alone: a third quicker for many layouts than their parts."""
+    moments = _moments(model, machine, layout, recipe, level)
+    return functools.reduce(np.maximum, (held.total for held in moments))
+
+
+def _moments(
+    model: Footprint, machine: Machine, layout: Layout, recipe: Recipe, level: int
+) -> Iterator[Parts]:
+    """What the first and the last stage hold at the moments at which they may be fullest."""
     split = _Split(model, machine, layout, recipe, level)
     held = held_by(recipe, level, alone=bool(np.all(split.alone)), tpu=machine.kind == "tpu")
-    first = _stage(split, held, at_start=True)
-    if np.ndim(layout.pipeline) == 0 and layout.pipeline == 1:
-        return first
-    return _fullest((first, _stage(split, held, at_start=False)))
+    yield from _stage(split, held, at_start=True)
+    if np.ndim(layout.pipeline) > 0 or layout.pipeline != 1:
+        yield from _stage(split, held, at_start=False)
 
 
 class _Split:
@@ -137,8 +151,8 @@ class _Made(NamedTuple):
     update: Number
 
 
-def _stage(split: _Split, held: Held, *, at_start: bool) -> Parts:
-    """The fullest of four moments: at the loss, in the layers, behind them, in the update."""
+def _stage(split: _Split, held: Held, *, at_start: bool) -> Iterator[Parts]:
+    """Four moments of a stage: at the loss, in the layers, behind them, in the update."""
     model, axes = split.model, split.axes
     if at_start:
         ends = model.embedding + model.head * split.only
@@ -157,17 +171,17 @@ def _stage(split: _Split, held: Held, *, at_start: bool) -> Parts:
         (made.gradients, 0.0, passing, 0.0),
         (made.gradients, made.update, 0.0, 0.0),
     )
-    return _fullest(
-        Parts(
-            weights=held.lost_fixed * made.weights,
+    weights, optimizer = held.lost_fixed * made.weights, held.lost_fixed * made.optimizer
+    framework = held.alone * split.alone + held.together * (1 - split.alone)
+    for gradients, update, activations, loss in moments:
+        yield Parts(
+            weights=weights,
             gradients=gradients,
-            optimizer=held.lost_fixed * made.optimizer + update,
+            optimizer=optimizer + update,
             activations=held.lost * activations,
             logits=held.lost * loss,
-            framework=held.alone * split.alone + held.together * (1 - split.alone),
+            framework=framework,
         )
-        for gradients, update, activations, loss in moments
-    )
 
 
 def _beside(split: _Split, held: Held) -> Number:
@@ -181,19 +195,13 @@ def _beside(split: _Split, held: Held) -> Number:
     return split.spread * held.beside * sharded * layers * stream * split.axes.full
 
 
-def _fullest(candidates: Iterable[Parts]) -> Parts:
-    """The parts of whichever takes the most, the first of equals; element by element."""
-
-    def larger(one: Parts, other: Parts) -> Parts:
-        more = other.total > one.total
-        return Parts(
-            **{
-                name: np.where(more, getattr(other, name), getattr(one, name))[()]
-                for name in Parts.__slots__
-            }
-        )
-
-    return functools.reduce(larger, candidates)
+def _larger(one: Parts, other: Parts) -> Parts:
+    """Whichever takes the more, the first of equals; element by element."""
+    more = other.total > one.total
+    if np.ndim(more) == 0:
+        return other if more else one
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in Parts.__slots__}
+    return Parts(**{name: a if a is b else np.where(more, b, a) for name, (a, b) in pairs.items()})
 
 
 def _states(split: _Split, held: Held, ends: Number) -> _Made:

@@ -17,7 +17,7 @@ from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_o
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
-from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at
+from costcalc.throughput.memory import HIGH, LOW, VALUE, total_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.space import (
     COLUMNS,
@@ -107,7 +107,7 @@ class _Problem:
     coefficients: Coefficients
 
     def bytes(self, axes: Layout, level: int) -> Floats:
-        made = bytes_at(self.footprint, self.machine, axes, self.recipe, level=level).total
+        made = total_at(self.footprint, self.machine, axes, self.recipe, level=level)
         return np.broadcast_to(made, np.shape(axes.data))
 
     def step(self, axes: Layout) -> StepTime:
@@ -197,12 +197,10 @@ def _fastest(
 
 def _with_room(found: Found, near: Floats, limit: float, top: int) -> Found:
     """The same, headed by a layout whose high end fits too, where one of the ``near`` does."""
-    problem, first = found.problem, found.rows[:, :1]
-    if problem.bytes(layouts_at(first), HIGH)[0] <= limit:
+    fits = found.problem.bytes(layouts_at(near), HIGH) <= limit  # the first of them is the first
+    if fits[0] or not fits.any():
         return found
-    roomy = near[:, problem.bytes(layouts_at(near), HIGH) <= limit][:, :1]
-    if not roomy.shape[1]:
-        return found
+    roomy = near[:, fits][:, :1]
     others = found.rows[:, (found.rows != roomy).any(axis=0)]
     return replace(found, rows=np.concatenate([roomy, others], axis=1)[:, :top])
 
@@ -238,7 +236,7 @@ def can_fit(shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: F
     rates_of(machine, recipe.precision)
     asked = question(shape, machine, recipe, full=False, fixed=Fixed())
     axes, limit = layouts_at(pruned(asked)), machine.memory or np.inf
-    return bool(np.any(bytes_at(footprint, machine, axes, recipe, level=LOW).total <= limit))
+    return bool(np.any(total_at(footprint, machine, axes, recipe, level=LOW) <= limit))
 
 
 def _order(seconds: Floats) -> Places:

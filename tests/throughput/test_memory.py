@@ -21,7 +21,7 @@ from throughput_models import (
 
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout
-from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at, memory
+from costcalc.throughput.memory import HIGH, LOW, VALUE, bytes_at, memory, total_at
 from costcalc.workload.stage import WorkloadInput, workload
 
 GPT3_PRINT = footprint_of(work_of(GPT3))
@@ -324,6 +324,7 @@ def test_arrays_give_what_single_layouts_give(model, some, made):
     at_once = bytes_at(model, machine(64), together, made).total
     singly = [bytes_at(model, machine(64), a, made).total for a in each]
     assert at_once == pytest.approx(singly, rel=1e-12)
+    assert (total_at(model, machine(64), together, made) == at_once).all()  # to the last digit
 
 
 # --- without shapes ------------------------------------------------------------------------------
