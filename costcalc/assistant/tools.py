@@ -204,16 +204,15 @@ def _plan(files: Files, asked: arguments.Plan) -> dict[str, object]:
 
 
 def _peak(_: Files, asked: arguments.Peak) -> dict[str, object]:
-    from costcalc.catalog.parts import part_of
-    from costcalc.catalog.peak import peak, rates_of
+    from costcalc.catalog.peak import of_what, told
 
-    board, _share = part_of(asked.name)
-    kinds = [asked.precision] if asked.precision else list(rates_of(board))
+    found = told(asked.name, asked.precision)
     return {
-        "accelerator": board.id,
-        "dense_peak": {kind: peak(asked.name, kind) for kind in kinds},
+        "accelerator": found.pop("accelerator"),
+        "dense_peak": found.pop("peak"),
+        **found,
         "unit": "FLOP/s (int8: OP/s)",
-        "sources": finding.sources_of_peak(board),
+        "sources": finding.sources_of_peak(of_what(asked.name).board),
     }
 
 

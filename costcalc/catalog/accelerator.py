@@ -6,7 +6,6 @@ names find a profile.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
@@ -29,8 +28,17 @@ from costcalc.catalog.figure import (
 )
 from costcalc.catalog.index import Head, index
 from costcalc.catalog.loading import Record, head_of, named, own, shipped
-from costcalc.catalog.matching import counted, entries, refusal, shipped_as
-from costcalc.catalog.parts import KEY, SHIPPED, WAY_OUT, mig_of, mig_part, slice_of
+from costcalc.catalog.matching import entries, refusal, shipped_as
+from costcalc.catalog.parts import (
+    KEY,
+    SHIPPED,
+    WAY_OUT,
+    Unit,
+    mig_of,
+    mig_part,
+    more_than_one,
+    slice_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,16 +203,17 @@ def _refused(
     name: str, candidates: list[Head], own_heads: list[Head], folders: Sequence[Path]
 ) -> NotFoundError:
     known = [*own_heads, *(head for kind in SHIPPED for head in index().heads(kind))]
-    several = None if candidates else counted(name)
-    if several is not None:
-        with contextlib.suppress(InputError):
-            meant = find(several[1], folders).id
-            message = f'"{name[:60]}" says how many too: write {meant} here and count: {several[0]}'
-            return NotFoundError(Problem(key=KEY, message=message))
+    told = None if candidates else more_than_one(name, lambda one: _unit(find(one, folders)))
+    if told is not None:
+        return NotFoundError(Problem(key=KEY, message=told))
     host = None if candidates else _host(name, folders)
     if host is not None:
         return NotFoundError(Problem(key=KEY, message=host))
     return refusal(KEY, "accelerator", name, known, candidates, WAY_OUT)
+
+
+def _unit(board: Accelerator) -> Unit:
+    return Unit(board.id, board.unit, board.sub_devices.count, board.sub_devices.name)
 
 
 def _host(name: str, folders: Sequence[Path]) -> str | None:

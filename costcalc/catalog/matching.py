@@ -42,6 +42,12 @@ _MACS = re.compile(
     r"\b(?:macbook(?: pro| air)?|mac (?:studio|mini|pro)|imac(?: pro)?)\b(?=.*\bm\d)"
 )
 
+# What tools print around a name: nvidia-smi -L, rocm-smi, lspci.
+_LISTED = re.compile(
+    r"^gpu ?\[?\d+\]?\s*: *(?:card (?:series|model) *: *)?|^device name *: *|\(uuid: [^)]*\)"
+    r"|^(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] .*?controller(?: \[\w+\])?: "
+    r"|(?: \[[0-9a-f]{4}:[0-9a-f]{4}\])? \(rev [0-9a-f]{2}\)"
+)
 _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
 _MEMORY = re.compile(r"(\d+)gb")
 SOLD = 1.08  # a board's memory as it is sold, at most, over what software can use of it
@@ -61,11 +67,20 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("NVIDIA GeForce RTX 4070Ti SUPER"), words("A100-SXM4-80GB")
     (('rtx', '4070', 'ti', 'super'), ('a100', 'sxm4', '80gb'))
     """
-    text = plain(name).replace("max-q", "maxq").replace("mobile", "laptop")
+    text = unlisted(name).replace("max-q", "maxq").replace("mobile", "laptop")
     text = _MACS.sub(" ", text.replace("lite hash rate", "lhr"))
     text = _GLUED.sub(r"\g<0> ", text)
     text = _SIZE.sub(r"\1gb", re.sub(r"[-_/(),®™]+", " ", text))
     return tuple(word for word in _WORD.findall(text) if word not in _MAKERS)
+
+
+def unlisted(name: str) -> str:
+    """A name as it is compared, without what tools print around it.
+
+    >>> unlisted("GPU 0: NVIDIA L40S (UUID: GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f)")
+    'nvidia l40s'
+    """
+    return _LISTED.sub("", plain(name)).strip()
 
 
 def letters(name: str) -> str:
@@ -145,7 +160,7 @@ def bracketed(name: str) -> list[str]:
     >>> bracketed("Navi 31 [Radeon RX 7900 XT/7900 XTX]"), bracketed("RTX 4090")
     (['rx 7900 xt', 'rx 7900 xtx'], [])
     """
-    match = _BRACKETED.fullmatch(plain(name))
+    match = _BRACKETED.fullmatch(unlisted(name))
     if match is None:
         return []
     first, *others = (one.strip() for one in match[1].split("/"))

@@ -5,14 +5,15 @@ Here stands what finds a device without reading its profile whole.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
-from costcalc.base.errors import NotFoundError, Problem
+from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog.index import Head, index, plain
-from costcalc.catalog.matching import SOLD, refusal, shipped_as
+from costcalc.catalog.matching import SOLD, counted, refusal, shipped_as
 
 SHIPPED = ("accelerators", "cpus")
 KEY = "hardware.accelerator"
@@ -251,19 +252,68 @@ def _part(chip: Chip, cut: tuple[int, int]) -> Part:
     )
 
 
-def part_of(name: str) -> tuple[Head, float]:
-    """What finds the device of a name among those that ship, and the share of its peak.
+def part_of(name: str) -> tuple[Head, Part | None]:
+    """What finds the device of a name among those that ship, and which part of it the name says.
 
     Raises:
         NotFoundError: the name stands for none, or for several.
 
-    >>> part_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")[0].id
-    'a100-sxm4-40'
+    >>> part_of("NVIDIA A100-SXM4-40GB MIG 1g.5gb")[0].id, part_of("h100")[1]
+    ('a100-sxm4-40', None)
     """
     mig, chips = mig_of(name), slice_of(name)
     board = mig.board if mig else chips[0] if chips else name
     found = shipped_as(board, SHIPPED, by_words=True)
-    if len(found) != 1:
-        known = [head for kind in SHIPPED for head in index().heads(kind)]
-        raise refusal(KEY, "accelerator", name, known, found, WAY_OUT)
-    return found[0], mig_part(mig, found[0].id).compute if mig else 1.0
+    if len(found) == 1:
+        return found[0], mig_part(mig, found[0].id) if mig else None
+    if not found and (told := more_than_one(name, _unit)):
+        raise NotFoundError(Problem(key=KEY, message=told))
+    known = [head for kind in SHIPPED for head in index().heads(kind)]
+    raise refusal(KEY, "accelerator", name, known, found, WAY_OUT)
+
+
+class Unit(NamedTuple):
+    """What one of a board's ``count`` is, and the devices in it that software may see."""
+
+    id: str
+    name: str
+    devices: int
+    device: str | None
+
+
+def unit_of(board: Head) -> Unit:
+    """The unit of a board that ships."""
+    told = cast("dict[str, Any]", index().data(board.file))
+    seen = told.get("sub_devices") or {"count": 1, "name": None}
+    return Unit(board.id, told.get("unit", "device"), seen["count"], seen["name"])
+
+
+def _unit(name: str) -> Unit:
+    return unit_of(part_of(name)[0])
+
+
+_PIECE = re.compile(r"(.+?)[ (-]+(?:one |1 |single |half )?([a-z0-9-]+?)\)?", re.I)
+_PIECES = {"die", "core", "gcd", "tile", "stack", "gpu", "chip", "half"}
+
+
+def more_than_one(name: str, find: Callable[[str], Unit]) -> str | None:
+    """What to write for a name that says how many there are, or a piece of a device; else None.
+
+    >>> more_than_one("8xA100", lambda one: unit_of(part_of(one)[0]))
+    '"8xA100" says how many too: write a100-sxm4-80 here and count: 8'
+    """
+    if several := counted(name):
+        with contextlib.suppress(InputError):
+            meant = find(several[1]).id
+            return f'"{name[:60]}" says how many too: write {meant} here and count: {several[0]}'
+    piece = _PIECE.fullmatch(name.strip())
+    if piece is None:
+        return None
+    with contextlib.suppress(InputError):
+        unit = find(piece[1])
+        if unit.device and piece[2].lower() in _PIECES | {unit.device.lower()}:
+            return (
+                f'"{name[:60]}" is one of the {unit.devices} of {unit.id}: write {unit.id} (count '
+                f"is of a {unit.name}), and hardware.share: 1/{unit.devices} for one"
+            )
+    return None

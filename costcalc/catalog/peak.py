@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
-from typing import Any, SupportsFloat, cast
+from typing import Any, NamedTuple, SupportsFloat, cast
 
 from costcalc.base.errors import listing, shown, wrong
+from costcalc.base.human import number_of
 from costcalc.base.units import to_si
 from costcalc.base.vocabulary import PEAK_KEY
 from costcalc.catalog.index import Head, index
-from costcalc.catalog.parts import KEY, part_of
+from costcalc.catalog.parts import KEY, part_of, slice_of, unit_of
 
 
 def peak(name: str, precision: str = "bf16") -> float:
@@ -38,13 +39,13 @@ def peak(name: str, precision: str = "bf16") -> float:
 
 @lru_cache(maxsize=256)
 def _peak(name: str, precision: str) -> float:
-    board, share = part_of(name)
+    board, part = part_of(name)
     rates = rates_of(board)
     key = _key(precision)
     if key not in rates:
         message = f"{board.id} has no {shown(precision)}; its profile has {listing(sorted(rates))}"
         raise wrong("precision", message)
-    return rates[key] * share
+    return rates[key] * (part.compute if part else 1.0)
 
 
 _SPELT = {"float": "fp32", "half": "fp16", "double": "fp64", "tensorfloat32": "tf32"}
@@ -101,3 +102,53 @@ def rates_of(board: Head) -> dict[str, float]:
     """Dense peaks in FLOP/s by precision, as the board's profile gives them."""
     told = cast("dict[str, Any]", index().data(board.file))["peak"]
     return {name: to_si(one["value"], one["unit"]) for name, one in told.items() if one}
+
+
+class Of(NamedTuple):
+    """What a peak is of: one of a board's ``unit``, or the part of it that a name says."""
+
+    board: Head
+    unit: str  # "one module of 2 GCD"
+    parts: int  # that software may see as a device each
+    part: str | None  # what one of them is called; None where there is one
+    why: str  # of a part: which; of a slice: how many chips it has
+
+
+def of_what(name: str) -> Of:
+    """What :func:`peak` is a peak of, for who divides by it.
+
+    Raises:
+        InputError: no such device, or several.
+
+    >>> of_what("AMD Instinct MI250X")[1:]
+    ('one module of 2 GCD', 2, 'GCD', '')
+    >>> of_what("v4-128").why
+    'v4-128 is 64 such chips'
+    """
+    board, part = part_of(name)
+    unit, chips = unit_of(board), slice_of(name)
+    if part is not None and part.why:
+        return Of(board, f"a part of one {unit.name}", 1, None, part.why)
+    why = f"{name.strip()} is {number_of(chips[1], f'such {unit.name}')}" if chips else ""
+    return Of(board, f"one {unit.name}", unit.devices, unit.device, why)
+
+
+def told(name: str, precision: str | None = None) -> dict[str, object]:
+    """Peaks in FLOP/s by precision, and what they are of, as commands and the web give them.
+
+    Raises:
+        InputError: as :func:`peak`.
+
+    >>> told("MI250X", "bf16")["peak"], told("MI250X")["sub_devices"]
+    ({'bf16': 383000000000000.0}, {'count': 2, 'name': 'GCD'})
+    """
+    of = of_what(name)
+    kinds = [precision] if precision else rates_of(of.board)
+    return {
+        "accelerator": of.board.id,
+        "peak": {kind: peak(name, kind) for kind in kinds},
+        "unit": "FLOP/s",
+        "of": of.unit,
+        **({"sub_devices": {"count": of.parts, "name": of.part}} if of.part else {}),
+        **({"why": of.why} if of.why else {}),
+    }

@@ -24,15 +24,18 @@ def command(
     ] = None,
     json_: Json = False,
 ) -> int:
-    """The dense peak of a device, to divide by."""
-    from costcalc.catalog.parts import part_of
-    from costcalc.catalog.peak import peak, rates_of
+    """The dense peak of a device, to divide by, and what it is a peak of."""
+    from costcalc.catalog.peak import of_what, peak, rates_of, told
 
-    board, _ = part_of(name)
-    rates = {each: peak(name, each) for each in ([precision] if precision else rates_of(board))}
     if json_:
-        print_json({"accelerator": board.id, "peak": rates, "unit": "FLOP/s"})
+        print_json(told(name, precision))
         return OK
+    of = of_what(name)
+    rates = {each: peak(name, each) for each in ([precision] if precision else rates_of(of.board))}
     for each, rate in rates.items():
-        print(f"{board.id}  {each:5} {rate / 1e12:,.5g} {'TOP/s' if each == 'int8' else 'TFLOP/s'}")
+        unit = "TOP/s" if each == "int8" else "TFLOP/s"
+        halved = f"; {rate / of.parts / 1e12:,.5g} each {of.part}" if of.part else ""
+        print(f"{of.board.id}  {each:5} {rate / 1e12:,.5g} {unit}  {of.unit}{halved}")
+    if of.why:
+        print(of.why)
     return OK

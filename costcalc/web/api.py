@@ -12,9 +12,7 @@ from costcalc.base.errors import InputError, wrong
 from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
 from costcalc.catalog import accelerator, preset, region
-from costcalc.catalog.parts import part_of
-from costcalc.catalog.peak import peak as peak_of
-from costcalc.catalog.peak import rates_of
+from costcalc.catalog.peak import told as told_peak
 from costcalc.decide import sweep
 from costcalc.decide.comparing import Comparison
 from costcalc.decide.comparing import compare as compared
@@ -245,8 +243,4 @@ def listed(kind: str) -> Callable[[bytes, Given], Answer]:
 def peak(body: bytes, given: Given) -> Answer:
     """The dense peaks of a device, whose name is the body; FLOP/s."""
     asked = options.read(options.PeakOptions, given)
-    name = body.decode("utf-8", "replace")
-    board, _ = part_of(name)
-    precisions = [asked.precision] if asked.precision else [*rates_of(board)]
-    rates = {each: peak_of(name, each) for each in precisions}
-    return answer.data({"accelerator": board.id, "peak": rates, "unit": "FLOP/s"})
+    return answer.data(told_peak(body.decode("utf-8", "replace"), asked.precision))

@@ -141,12 +141,22 @@ class Places(TypedDict):
     regions: list[Place]
 
 
+class SubDevices(TypedDict):
+    """The devices that software may see in one of ``of``."""
+
+    count: int
+    name: str
+
+
 class Peak(TypedDict):
     """Dense peaks of one device by precision."""
 
     accelerator: str
     peak: dict[str, float]
     unit: str
+    of: str
+    sub_devices: NotRequired[SubDevices]
+    why: NotRequired[str]
 
 
 _BACK: tuple[type[object], ...] = (

@@ -223,3 +223,19 @@ def test_a_mac_is_called_by_its_chip(name, chip):
 def test_boards_of_which_sources_differ_have_a_range(board, precision, low, high):
     peak = getattr(find(board).peak, precision)
     assert (peak.si_low or peak.si, peak.si_high or peak.si) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    ("line", "board"),
+    [
+        ("GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f)",
+         "a100-sxm4-80"),  # nvidia-smi -L
+        ("GPU[0]          : Card series: AMD Instinct MI250X", "mi250x"),  # rocm-smi
+        ("01:00.0 3D controller: NVIDIA Corporation GH100 [H100 SXM5 80GB] (rev a1)",
+         "h100-sxm5-80"),  # lspci
+        ("0000:c1:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 "
+         "[GeForce RTX 4090] [10de:2684] (rev a1)", "rtx-4090"),  # lspci -nn
+    ],
+)  # fmt: skip
+def test_a_line_that_a_tool_prints_is_its_board(line, board):
+    assert find(line).id == board

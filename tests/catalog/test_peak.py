@@ -8,6 +8,9 @@ import pytest
 
 import costcalc
 from costcalc import InputError
+from costcalc.catalog.accelerator import find
+from costcalc.catalog.peak import told
+from costcalc.cli import run
 
 
 @pytest.mark.parametrize(
@@ -83,3 +86,50 @@ def test_nothing_beyond_our_own_is_imported():
     costcalc.peak("h100")  # the index of a checkout is there
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [  # the driver names each of the two, the profile is of both: 383 / 2, 8.226 / 2, 123 / 2
+        ("AMD Instinct MI250X bf16",
+         "mi250x  bf16  383 TFLOP/s  one module of 2 GCD; 191.5 each GCD\n"),
+        ("TPU v3 bf16", "tpu-v3  bf16  123 TFLOP/s  one chip; 61.5 each TensorCore\n"),
+        ("Tesla K80 fp32", "k80  fp32  8.226 TFLOP/s  one board of 2 GPUs; 4.113 each GK210\n"),
+        ("NVIDIA A16 bf16", "a16  bf16  71.88 TFLOP/s  one board of 4 GPUs; 17.97 each GA107\n"),
+        ("h100 bf16", "h100-sxm5-80  bf16  989.4 TFLOP/s  one GPU\n"),
+        ("v4-128 bf16", "tpu-v4  bf16  275 TFLOP/s  one chip; 137.5 each TensorCore\n"
+                        "v4-128 is 64 such chips\n"),
+        ("GRID A100-4C bf16",  # 4 of 40 GB: a tenth of 312
+         "a100-pcie-40  bf16  31.2 TFLOP/s  a part of one GPU\n"
+         "a virtual GPU of 4 GB is one of 10 of its board: that share of the time and of what the "
+         "board draws, as if others used the rest\n"),
+    ],
+)  # fmt: skip
+def test_the_command_says_what_a_peak_is_of(capsys, name, printed):
+    device, _, precision = name.rpartition(" ")
+    assert run(["peak", device, precision]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_as_json_too():
+    assert told("MI250X", "bf16") == {
+        "accelerator": "mi250x", "peak": {"bf16": 383e12}, "unit": "FLOP/s",
+        "of": "one module of 2 GCD", "sub_devices": {"count": 2, "name": "GCD"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("8xA100", '"8xA100" says how many too: write a100-sxm4-80 here and count: 8'),
+        ("MI250X GCD", '"MI250X GCD" is one of the 2 of mi250x: write mi250x (count is of a module '
+                       "of 2 GCD), and hardware.share: 1/2 for one"),
+        ("Tesla K80 (one GPU)", '"Tesla K80 (one GPU)" is one of the 2 of k80: write k80 (count is '
+                                "of a board of 2 GPUs), and hardware.share: 1/2 for one"),
+    ],
+)  # fmt: skip
+def test_a_name_of_more_or_less_than_one_is_told_what_to_write(name, message):
+    for asked in (costcalc.peak, find):
+        with pytest.raises(InputError) as caught:
+            asked(name)
+        assert str(caught.value) == f"hardware.accelerator: {message}"

@@ -447,3 +447,12 @@ def test_each_place_of_the_clouds_without_a_table_is_a_region() -> None:
         assert region.find(place).code == place, whose
         for name in names.split():
             assert not region_names.meant(name), name
+
+
+def test_govcloud_west_is_in_oregon_and_the_east_is_not_told():
+    names = ("gov-west-1", "west-2", "gov-east-1")
+    west, oregon, east = (region.find(f"aws:us-{name}") for name in names)
+    assert (west.grid_zone, west.grid.value) == ("US-OR", oregon.grid.value)
+    assert (east.grid_zone, east.label) == (
+        "US", "GovCloud, US-East: a state that AWS does not tell"
+    )  # fmt: skip

@@ -262,6 +262,7 @@ def test_a_peak_by_any_name(client: TestClient) -> None:
     made = client.get("/api/v1/peak/NVIDIA H100 80GB HBM3?precision=bf16").json()
     assert made == {
         "accelerator": "h100-sxm5-80", "peak": {"bf16": 989.4e12}, "unit": "FLOP/s",
+        "of": "one GPU",
     }  # fmt: skip
     assert set(client.get("/api/v1/peak/a100-sxm4-80").json()["peak"]) >= {"bf16", "fp32", "tf32"}
     (found,) = problems(client.get("/api/v1/peak/h1000000"), 404)

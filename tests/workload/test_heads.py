@@ -200,3 +200,8 @@ def test_a_whisper_without_its_decoder_is_refused():
         build(config)
     whole = {**config, "architectures": ["WhisperForConditionalGeneration"]}
     assert build(whole).name == build({"model_type": "whisper"}).name
+
+
+def test_bert_in_pretraining_predicts_words_and_whether_a_sentence_follows():
+    said = "head: 2 outputs a sequence, beside the logits over words (BertForPreTraining)"
+    assert said in made("bert", "BertForPreTraining").notes

@@ -173,6 +173,7 @@ def crowned(
     what = {"none": "no head", "tokens": f"{outputs} labels a token"}.get(
         head, f"{outputs} outputs a sequence" if whole else f"{outputs} outputs a token"
     )
-    note = f"head: {what}, no logits over words ({wanted.said_by})"
+    beside_words = "beside the" if body is model.blocks else "no"
+    note = f"head: {what}, {beside_words} logits over words ({wanted.said_by})"
     notes = (*model.notes, note)
     return replace(model, streams=streams, blocks=blocks, further=(), notes=notes)
