@@ -173,7 +173,7 @@ def _by_another_clock(one: Facts, other: Facts) -> bool:
     apart = [a - b for a, b in pairs if a is not None and b is not None]
     if len(apart) < len(pairs) or max(apart) - min(apart) > _HOUR:  # summer time may lie between
         return False
-    return all(0 < abs(d) <= _FARTHEST and d % _QUARTER == 0 for d in apart)
+    return all(d != 0 and abs(d) <= _FARTHEST and d % _QUARTER == 0 for d in apart)
 
 
 def forget(connection: Connection, moved: Sequence[Facts]) -> None:

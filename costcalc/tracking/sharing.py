@@ -90,7 +90,7 @@ class Sharing:
         still counts what the others compute.
         """
         known = self._by_jobs(device)
-        if known < 1 or 0 < number <= mine:
+        if known < 1 or number <= mine:
             return known
         if mine == 0:
             self._unsure[device.uuid] = 1.0

@@ -14,6 +14,7 @@ import costcalc
 from costcalc.base.assumption import Choice
 from costcalc.base.errors import MissingExtraError, NotFoundError
 from costcalc.base.units import unit
+from costcalc.calculator import notebook
 
 RUN: dict[str, Any] = {
     "name": "tune",
@@ -82,6 +83,28 @@ def test_text_of_a_run_is_text_in_the_table() -> None:
     assert "<img" not in page
     assert "<b>@all" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_bars_are_shares_of_their_sum_largest_first() -> None:
+    # 2 + 5 + 1 + 0 = 8: 5/8 = 62.5 %, 2/8 = 25 %, 1/8 = 12.5 %; what is 0 has no bar
+    split = {"a": 2.0, "b": 5.0, "c": 1.0, "d": 0.0}
+    (bar,) = notebook._bars(replace(MADE, breakdown={"energy": split}))
+    colours = ("#0072b2", "#009e73", "#cc79a7")
+    assert bar == {
+        "of": "energy",
+        "parts": [
+            {"name": "b", "share": "62 %", "width": "62.50", "colour": colours[1]},
+            {"name": "a", "share": "25 %", "width": "25.00", "colour": colours[0]},
+            {"name": "c", "share": "12 %", "width": "12.50", "colour": colours[2]},
+        ],
+        "said": "b 62 %, a 25 %, c 12 %",
+    }
+    ten = {f"p{i}": float(i) for i in range(10)}  # eight colours: the eight largest; four are named
+    (bar,) = notebook._bars(replace(MADE, breakdown={"energy": ten}))
+    names = [part["name"] for part in bar["parts"]]  # type: ignore[attr-defined]
+    assert names == ["p9", "p8", "p7", "p6", "p5", "p4", "p3", "p2"]
+    # 9, 8, 7, 6 of 45
+    assert bar["said"] == "p9 20 %, p8 18 %, p7 16 %, p6 13 %"
 
 
 def test_what_is_not_known_has_no_bar_and_a_reason() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import select, text
 
 from costcalc.base.human import number_of
 from costcalc.cli import OK, run
-from costcalc.fleet import tables
+from costcalc.fleet import standing, tables
 from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import lsf, pbs
@@ -319,6 +320,50 @@ def test_another_attempt_is_not_taken_for_another_clock(ledger: Ledger) -> None:
         Submit="2026-10-05T12:00:07", Start="2026-10-05T12:30:00", End="2026-10-05T14:30:00"
     )
     assert by_clock(ledger, "UTC", again).counted.added == 1
+
+
+TEN = {"submit": 32400.0, "start": 36000.0, "end": 43200.0, "seconds": 7200.0}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ((7200, 7200, 7200), {}, True),  # two hours west, and two hours east
+        ((-7200, -7200, -7200), {}, True),
+        ((0, 0, 0), {}, False),  # that is no other clock
+        ((900, 900, 900), {}, True),  # zones are quarters of an hour apart
+        ((899, 899, 899), {}, False),
+        ((901, 901, 901), {}, False),
+        ((93600, 93600, 93600), {}, True),  # from +14 to -12 are 26 h, and no zones are further
+        ((94500, 94500, 94500), {}, False),
+        ((-93600, -93600, -93600), {}, True),
+        ((-94500, -94500, -94500), {}, False),
+        ((7200, 7200, 3600), {}, True),  # summer time ended: an hour
+        ((7200, 7200, 2700), {}, False),  # no summer time is 5/4 h
+        ((-900, 1800, 1800), {}, True),  # 2700 s
+        ((-1800, 2700, 2700), {}, False),  # 4500 s
+        ((7200, 7200, None), {}, False),  # both have ended, and of one it is not known when
+        ((7200, None, 7200), {}, False),
+        ((None, 7200, 7200), {}, False),
+        ((7200, 7200, 7200), {"seconds": 7201.0}, False),  # it took another time
+        ((7200, 7200, None), {"seconds": 60.0, "state": "running"}, True),  # it goes on
+        ((7200, 7200, 1), {"seconds": 60.0, "state": "suspended"}, True),
+        ((7200, 7200, 7200), {"clock": "absolute"}, True),
+        ((7200, 7200, 7200), {"clock": "absolute", "mine": "absolute"}, False),  # no zone in it
+    ],
+)
+def test_what_is_as_far_apart_as_zones_is_one_attempt_by_two_clocks(
+    one: tuple[float | None, ...], other: dict[str, Any], same: bool
+) -> None:
+    said: dict[str, Any] = {"source": "slurm", "cluster": "c", "job": "1", "attempt": "a"}
+    there = Facts(**(said | TEN | {"state": "completed", "clock": other.pop("mine", "local")}))
+    moved = {
+        name: None if by is None else TEN[name] + by
+        for name, by in zip(("start", "submit", "end"), one, strict=True)
+    }
+    here = Facts(**(said | TEN | {"state": "completed", "clock": "local"} | moved | other))
+    assert standing._by_another_clock(here, there) is same
+    assert standing._by_another_clock(there, here) is same
 
 
 def test_a_ledger_of_before_knows_its_jobs_again(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from costcalc.base.writing import digest
 from costcalc.report.check import verify
 from costcalc.report.files import text
 from costcalc.report.importing import codecarbon, read, slurm
-from costcalc.report.importing.costed import Costing
+from costcalc.report.importing.build import Recorded
+from costcalc.report.importing.cells import Row
+from costcalc.report.importing.costed import Costing, run_file
 from costcalc.report.importing.tres import accelerators
 from costcalc.report.project import merge
 from costcalc.report.renderings import render
@@ -208,6 +212,33 @@ def test_ranks_that_metered_one_machine_are_refused_until_it_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("began", "seconds", "other", "within"),
+    [
+        (0, 100, (0, 100), True),
+        (10, 50, (0, 100), True),
+        (0, 100, (10, 50), False),  # the other ended before
+        (50, 100, (0, 100), False),  # half of it lies outside
+        (5, 100, (0, 100), True),  # 95 of its 100 s: ranks begin and end that far apart
+        (6, 100, (0, 100), False),  # 94 of them
+        (-5, 100, (0, 100), True),
+        (-6, 100, (0, 100), False),
+        (1000, 100, (0, 100), False),
+        (0, None, (0, 100), False),  # how long is not known, of one or the other
+        (0, 100, (0, None), False),
+    ],
+)
+def test_what_lies_within_a_ranks_time(
+    began: int, seconds: int | None, other: tuple[int, int | None], within: bool
+) -> None:
+    def row(at: int, for_: int | None) -> Row:
+        made = Row({"duration": "" if for_ is None else str(for_)})
+        end = datetime(2026, 5, 5, tzinfo=UTC) + timedelta(seconds=at + (for_ or 0))
+        return Row(made | {"timestamp": end.isoformat()})
+
+    assert codecarbon._within(row(began, seconds), row(*other)) is within
+
+
+@pytest.mark.parametrize(
     "other",
     [
         TWO[1].replace("2026-05-05", "2026-05-06"),  # another day
@@ -281,6 +312,73 @@ DEARER = Costing(
 )
 FOUR = "1|a|COMPLETED|7200|gres/gpu:a100=4|10.08M"
 TWICE = "2|b|FAILED|3600|gres/gpu:a100=2|1.44M"
+
+
+@pytest.mark.parametrize(
+    ("run", "changes", "said"),
+    [
+        # 3 devices for 2 h, 5 kWh metered
+        ({}, {}, {"measured": {"wall_clock": "2.0 h", "energy_it": "5.0 kWh"},
+                  "hardware": {"count": 3, "accelerator": "a100"}}),
+        ({"energy_it": None}, {}, {"measured": {"wall_clock": "2.0 h"},
+                                   "hardware": {"count": 3, "accelerator": "a100"}}),
+        # device-hours say more than hours do
+        ({"device_hours": 7.5}, {}, {"measured": {"device_hours": 7.5, "energy_it": "5.0 kWh"},
+                                     "hardware": {"count": 3, "accelerator": "a100"}}),
+        ({"hours": None}, {}, {"measured": {"energy_it": "5.0 kWh"},
+                               "hardware": {"count": 3, "accelerator": "a100"}}),
+        # 2.5 devices are 3 of which 5/6 is used; a half is one; what rounding leaves is none
+        ({"devices": 2.5}, {}, {"hardware": {"count": 3, "accelerator": "a100",
+                                             "share": 2.5 / 3}}),
+        ({"devices": 0.5}, {}, {"hardware": {"count": 1, "accelerator": "a100", "share": 0.5}}),
+        ({"devices": 3 + 1e-12}, {}, {"hardware": {"count": 3, "accelerator": "a100"}}),
+        # what the tool says of its place counts unless the user says another
+        ({"pue": 1.3, "grid": 250.0}, {}, {"site": {"pue": 1.3, "grid": "250.0 gCO2e/kWh"}}),
+        ({"pue": 1.3}, {}, {"site": {"pue": 1.3}}),
+        ({"grid": 250.0}, {}, {"site": {"grid": "250.0 gCO2e/kWh"}}),
+        ({"pue": 1.3, "grid": 250.0}, {"site.pue": 1.1},
+         {"site": {"pue": 1.1, "grid": "250.0 gCO2e/kWh"}}),
+        ({"pue": 1.3, "grid": 250.0}, {"site.region": "DE"},
+         {"site": {"pue": 1.3, "region": "DE"}}),
+        ({"pue": 1.3, "grid": 250.0}, {"site.grid": "9 gCO2e/kWh"},
+         {"site": {"pue": 1.3, "grid": "9 gCO2e/kWh"}}),
+        ({"number": 2}, {}, {"training": {"runs": 2}}),
+        ({"number": 1}, {}, {}),
+        # without devices nothing that is said of them goes with it
+        ({"devices": 0.0}, {"hardware.count": 4, "price.device_hour": "1 USD", "site.pue": 1.2,
+                            "embodied.lifetime": "4 yr"},
+         {"hardware": None, "site": {"pue": 1.2}}),
+        ({}, {"price.device_hour": "1 USD", "site.pue": 1.2},
+         {"price": {"device_hour": "1 USD"}, "site": {"pue": 1.2}}),
+        # how many is known to the user alone
+        ({"devices": None}, {"hardware.count": 4, "hardware.accelerator": "h100"},
+         {"hardware": {"count": 4, "accelerator": "h100"}}),
+        ({"devices": None}, {"site.pue": 1.2}, {"hardware": None, "site": {"pue": 1.2}}),
+    ],
+)  # fmt: skip
+def test_the_run_file_of_what_was_recorded(
+    run: dict[str, Any], changes: dict[str, Any], said: dict[str, Any]
+) -> None:
+    recorded: dict[str, Any] = {"key": "k", "name": "job 7", "hours": 2.0, "devices": 3.0,
+                                "energy_it": 5.0, "hardware": "a100"}  # fmt: skip
+    made = run_file(Recorded(**(recorded | run)), Costing(changes=changes))
+    plain = {"name": "job 7", "measured": {"wall_clock": "2.0 h", "energy_it": "5.0 kWh"},
+             "hardware": {"count": 3, "accelerator": "a100"}}  # fmt: skip
+    expected = {key: value for key, value in (plain | said).items() if value is not None}
+    assert made == expected
+
+
+def test_a_profile_is_meant_by_the_name_that_the_user_says() -> None:
+    run = Recorded(key="k", name="job 7", hours=2.0, devices=3.0, hardware=" card ")
+    made: Any = run_file(run, Costing(devices={"card": "a100-sxm4-80"}))
+    assert made["hardware"] == {"count": 3, "accelerator": "a100-sxm4-80"}
+    for none in (replace(run, hardware=" "), replace(run, devices=None, device_hours=6.0)):
+        with pytest.raises(InputError) as caught:
+            run_file(none, Costing())
+        assert caught.value.problems[0].message == (
+            "no device is recorded, so that its price and power are not known; give --set "
+            "hardware.accelerator=NAME"
+        )
 
 
 def test_jobs_of_one_price_say_it() -> None:

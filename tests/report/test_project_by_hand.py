@@ -139,6 +139,23 @@ def test_equal_runs_are_numbered_from_the_second_on() -> None:
     assert [stage["name"] for stage in made["stages"]] == ["by hand", "by hand-2", "by hand-3"]
 
 
+@pytest.mark.parametrize(
+    ("members", "said"), [(0, "run x"), (1, "run x and 1 more"), (2, "run x and 2 more")]
+)
+def test_runs_that_stand_in_two_reports_are_named_once(members: int, said: str) -> None:
+    """A row may be of many runs, of which it keeps the ids in twelve letters each."""
+    many = "0123456789ab0123456789cd"
+    one = report(results(), runs=[run("x", "final", 1.0) | {"members": many}])
+    other = report(results(), runs=[run("x", "final", 1.0) | {"members": many[: 12 * members]},
+                                    run("y", "final", 1.0)])  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        merged(one, other)
+    assert str(caught.value) == (
+        f"1.yaml: runs: {said} stands in 0.yaml already; --distinct if they are runs of their own, "
+        "such as seeds with equal inputs\n1 problem in 1.yaml"
+    )
+
+
 def test_the_parts_of_a_merged_report_know_which_stages_are_theirs() -> None:
     """Two stages take 0 and 1, one run 2; merged behind another run each is one further on."""
     staged = report(results(), name="s", stages=[{"name": "a"}, {"name": "b"}], run={"stages": []})

@@ -87,6 +87,7 @@ def test_processes_of_which_none_is_ours_leave_a_device_whole_and_in_doubt() -> 
         (1, {"p7": 1, "p8": 1}, (0.5, 0.5)),  # the driver lists the host's numbers: one of two
         (2, {"p7": 1, "p8": 1, "p9": 1}, (2 / 3, 1 / 3)),
         (2, {"p7": 1, "p8": 1}, (1.0, 0.0)),  # as many as ours
+        (1, {"p7": 1}, (1.0, 0.0)),
     ],
 )
 def test_a_container_that_hides_whose_processes_they_are_splits_by_number(

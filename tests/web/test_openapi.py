@@ -101,6 +101,24 @@ def test_what_is_sent_is_as_described() -> None:
             check.validate({**RUN, "modle": {}})
 
 
+def test_what_has_to_be_sent_is_said_to_be_required() -> None:
+    """A body where there is one, a name in a path; of what stands behind the ? the format alone."""
+    made: Any = description()["paths"]
+    assert {path for path, operations in made.items() if "post" in operations} == {
+        "/estimate", "/compare", "/plan", "/report/verify", "/report/render",
+    }  # fmt: skip
+    for path, operations in made.items():
+        for method, operation in operations.items():
+            assert ("requestBody" in operation) is (method == "post")
+            assert ("413" in operation["responses"]) is (method == "post")
+            assert ("404" in operation["responses"]) is ("{name}" in path)
+            if method == "post":
+                assert operation["requestBody"]["required"] is True
+            required = [one["name"] for one in operation["parameters"] if one["required"]]
+            said = {"/peak/{name}": ["name"], "/report/render": ["format"]}
+            assert required == said.get(path, []), path
+
+
 @pytest.mark.frameworks
 def test_it_is_valid_openapi() -> None:
     validator = pytest.importorskip("openapi_spec_validator")
