@@ -10,12 +10,13 @@ from pathlib import Path
 
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.ranges import Z95
 from costcalc.base.writing import save, to_yaml
 from costcalc.resolve.calibration import Held, held_of
 from costcalc.resolve.names import look_up
 from costcalc.runfile.calibration import MAX_STEPS, SCHEMA, SPEEDS
 from costcalc.runfile.loading import Request, Source, check, document_of, own_run
-from costcalc.throughput.transfer import SIZES, WORDS, Z95, Carried, Likeness, carried
+from costcalc.throughput.transfer import SIZES, WORDS, Carried, Likeness, carried
 
 #: sections that say what a step was; where it ran and what it cost are not the machine's
 _SECTIONS = ("model", "training", "hardware")

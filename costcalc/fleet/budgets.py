@@ -9,6 +9,7 @@ from datetime import UTC
 
 from sqlalchemy import func, select
 
+from costcalc.base.ranges import Z95
 from costcalc.base.units import from_si
 from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Budget, Cluster
@@ -125,10 +126,6 @@ def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Peri
         return float(connection.execute(asked).scalar() or 0.0) / span
 
 
-#: of a normal distribution, to its 5th and 95th percentile
-_TAIL = 1.645
-
-
 def _forecast(figure: Figure, known: float, late: float, left: float, squares: float) -> Figure:
     """At the pace of the seconds ``known``, between it and that of late, over those that are left.
 
@@ -139,10 +136,10 @@ def _forecast(figure: Figure, known: float, late: float, left: float, squares: f
 
     >>> _forecast(Figure(50.0, 50.0, 50.0), 10.0, 2.0, 10.0, 0.0)
     Figure(value=100.0, low=70.0, high=100.0, unknown=0)
-    >>> # 4 jobs of 10 in 10 s, 10 s to come: 40 and 1.645 × sqrt(4 × 10² × (1 + 1))
+    >>> # 4 jobs of 10 in 10 s, 10 s to come: 40 and 1.64485 × sqrt(4 × 10² × (1 + 1))
     >>> made = _forecast(Figure(40.0, 40.0, 40.0), 10.0, 4.0, 10.0, 400.0)
     >>> made.value, round(made.low, 2), round(made.high, 2)
-    (80.0, 40.0, 126.53)
+    (80.0, 40.0, 126.52)
     """
     if known <= 0:
         return Figure(0.0, 0.0, 0.0)
@@ -150,7 +147,7 @@ def _forecast(figure: Figure, known: float, late: float, left: float, squares: f
     whole = figure.value * (1 + more)
     of_late = figure.value + late * left
     scale = whole / figure.value if figure.value else 1.0
-    beyond = _TAIL * math.sqrt(squares * more * (1 + more))
+    beyond = Z95 * math.sqrt(squares * more * (1 + more))
     low = min(figure.low * scale, figure.low + late * left, whole, of_late) - beyond
     high = max(figure.high * scale, figure.high + late * left, whole, of_late) + beyond
     return Figure(whole, max(low, min(figure.low, whole)), high, figure.unknown)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import number_of
+from costcalc.base.ranges import Z95
 from costcalc.throughput.basis import kind_of, peak_of
 from costcalc.throughput.by_flops import replicas_of, sample_time
 from costcalc.throughput.constants import Constants, load
@@ -16,7 +17,7 @@ from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
-from costcalc.throughput.transfer import Z95, Likeness, MeasuredStep, carried, shares_of
+from costcalc.throughput.transfer import Likeness, MeasuredStep, carried, shares_of
 from costcalc.workload.work import Work
 
 KEY = "hardware.utilization"

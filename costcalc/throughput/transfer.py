@@ -29,8 +29,6 @@ from costcalc.catalog.region_table import table
 
 Floats = NDArray[np.float64]
 
-Z95 = 1.645  # standard deviations from the median of a normal distribution to its 95th percentile
-
 #: the parts of a step whose errors differ, by the names that its breakdown has
 PARTS = {
     "compute": "compute", "bubble": "compute",

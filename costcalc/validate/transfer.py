@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterable, Iterator
 
 from costcalc.base.errors import InputError
+from costcalc.base.ranges import Z95
 from costcalc.resolve.calibration import Held, held
 from costcalc.throughput.constants import using
-from costcalc.throughput.transfer import Z95, Spreads, carried, spreads, spreads_of
+from costcalc.throughput.transfer import Spreads, carried, spreads, spreads_of
 from costcalc.validate.measurements import Measured, folds, number
 from costcalc.validate.run_files import run_of
 from costcalc.validate.score import Point

@@ -37,10 +37,10 @@ DAY = 86_400.0
         (Figure(50, 40, 60), 10, 9, 10, 0, Figure(100, 80, 150)),
         # half as long to come: 50 · 1.5, 40 + 5 and 60 · 1.5
         (Figure(50, 40, 60), 10, 1, 5, 0, Figure(75, 45, 90)),
-        # four jobs of 10, as long again: ± 1.645 · sqrt(400 · 1 · 2) = 46.53; what is used is sure
-        (Figure(40, 40, 40), 10, 4, 10, 400, Figure(80, 40, pytest.approx(126.528, abs=1e-3))),
-        # twice as long: sqrt(400 · 2 · 3) · 1.645 = 80.588
-        (Figure(40, 40, 40), 10, 4, 20, 400, Figure(120, 40, pytest.approx(200.588, abs=1e-3))),
+        # four jobs of 10, as long again: ± 1.64485 · sqrt(400 · 1 · 2) = 46.523; what is used stays
+        (Figure(40, 40, 40), 10, 4, 10, 400, Figure(80, 40, pytest.approx(126.523, abs=1e-3))),
+        # twice as long: sqrt(400 · 2 · 3) · 1.64485 = 80.581
+        (Figure(40, 40, 40), 10, 4, 20, 400, Figure(120, 40, pytest.approx(200.581, abs=1e-3))),
         (Figure(50, 40, 60, 3), 10, 2, 0, 0, Figure(50, 40, 60, 3)),  # it is over
         (Figure(0, 0, 0), 10, 2, 10, 0, Figure(0, 0, 20)),
         (Figure(50, 40, 60), 0, 2, 10, 0, Figure(0, 0, 0)),  # nothing of it is known

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from costcalc.base.assumption import Assumption
+from costcalc.base.ranges import Z95
 from costcalc.throughput import predict
-from costcalc.throughput.predict import Z95, Prediction, launched, scaled
+from costcalc.throughput.predict import Prediction, launched, scaled
 from costcalc.throughput.transfer import Carried, Likeness, MeasuredStep
 
 RUN = Likeness(sizes=(30.0,) * 6, words=("bf16", "decoder", "pretrain"), shares=(1.0, 0, 0, 0))

@@ -35,7 +35,9 @@ def test_each_other_step_is_predicted_from_the_one_in_the_middle(some: list[list
     # the model's own rate is the measured one over exp(error)
     modelled = one.rate / math.exp(other.step.error)
     assert points[0].predicted == pytest.approx(modelled * math.exp(found.mean))
-    assert points[0].high == pytest.approx(points[0].predicted * math.exp(1.645 * found.spread))
+    assert points[0].high == pytest.approx(
+        points[0].predicted * math.exp(1.644853627 * found.spread)
+    )
 
 
 def test_what_was_not_seen_lies_in_the_ranges(some: list[list[tuple]]) -> None:
