@@ -100,6 +100,54 @@ def test_steps_of_one_execution_are_all_counted() -> None:
     assert done.stdout.splitlines() == ["2 10 80.0", "5 10 80.0", "7 10 80.0"], done.stderr
 
 
+ENDS_EARLY = """
+import sys
+
+import keras
+import numpy as np
+
+from costcalc.integrations.keras import CostCallback
+
+
+def batches(number, epochs=1):
+    for _ in range(number * epochs):
+        yield np.ones((8, 4), dtype="float32"), np.ones((8, 1), dtype="float32")
+
+
+def counted(data, at_once=4, **options):
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    sgd = keras.optimizers.SGD(**options.pop("sgd", {}))
+    model.compile(sgd, "mse", steps_per_execution=at_once)
+    job = CostCallback(samples=8, progress=False)
+    model.fit(*data, verbose=0, callbacks=[job], **options)
+    counter, ran = job.tracker._counter, int(model.optimizer._iterations.numpy())
+    print(counter.steps, counter.samples, ran, file=sys.stdout)
+
+
+counted([batches(7)])
+counted([batches(7)], steps_per_epoch=10)
+counted([batches(7)], sgd={"gradient_accumulation_steps": 2})
+counted([batches(7)], validation_data=[np.ones((8, 4)), np.ones((8, 1))])
+rows = np.ones((43, 4), dtype="float32"), np.ones((43, 1), dtype="float32")
+counted(rows, batch_size=8, epochs=2)
+counted(rows, at_once=1, batch_size=8, epochs=2)
+"""
+
+
+def test_steps_that_the_data_did_not_come_to_are_not_counted() -> None:
+    """A generator of 7 batches, by fours: 4 + 3; 43 rows of 8 are 5 batches and 3 rows, twice."""
+    pytest.importorskip("jax", reason="jax, the backend of this test, is not installed")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ENDS_EARLY],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+    )
+    assert done.stdout.splitlines() == ["7 56.0 7"] * 4 + ["12 86.0 12"] * 2, done.stderr
+
+
 class Raises(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
     """The user's own: raises at the end of the third batch of the first fit."""
 
