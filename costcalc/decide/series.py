@@ -175,8 +175,12 @@ def of_json(data: object, source: str, *, signal: Signal | None = None) -> Serie
 def _convention(
     meta: Mapping[str, object], points: Sequence[Mapping[str, object]], source: str
 ) -> tuple[Signal, float]:
-    unit = str(meta.get("units") or meta.get("unit") or "gCO2e/kWh")
-    factor = in_grams_a_kwh(unit)
+    named = [str(one[key]) for one in (meta, *points) for key in ("units", "unit") if one.get(key)]
+    own = any(key in point for point in points for key in ("carbonIntensity", "intensity"))
+    if points and not named and not own:  # those two are in grams by what their APIs document
+        raise _problem(source, 'expected the unit of its values, as "unit": "gCO2e/kWh"')
+    unit = "; ".join(dict.fromkeys(named)) or "gCO2e/kWh"
+    factor = in_grams_a_kwh(unit) if ";" not in unit else None
     if factor is None:
         raise _problem(
             source, f"expected a unit such as gCO2e/kWh or lbs_co2_per_mwh; got {unit[:40]}"

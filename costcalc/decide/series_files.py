@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -32,8 +32,14 @@ _VALUES = (
     (re.compile(r".*marginal.*|.*moer.*"), "", "marginal"),
     (re.compile(r"(?!.*forecast).*intensity.*"), "", ""),
     (re.compile(r".*forecast.*intensity.*"), "forecast", "average"),
-    (re.compile(r"value|gco2e?q?[_ /]*(per_?|/)kwh.*|carbonintensity"), "", ""),
+    (re.compile(r"value\b.*|value_.*|gco2e?q?[_ /]*(per_?|/)kwh.*|carbonintensity"), "", ""),
 )
+_UNITS = re.compile(r"units?")  # a column that says it row by row
+#: that a name speaks of a mass or an energy, though in no unit of intensity
+_SPEAKS = re.compile(r"(^|[^a-z])(m?g|kg|t|tonnes?|lbs?|g?co2e?q?|[kmg]?wh|[mg]j)([^a-z]|$)")
+#: names that are of gCO2e/kWh by what documents of ours and of the APIs say
+_OF_GRAMS = re.compile(r".*intensity.*|.*marginal.*|.*moer.*")
+_LEAST = 1.5  # of a whole series: no grid's largest is as low, but in kgCO2e/kWh all are
 
 
 def read(
@@ -84,13 +90,62 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None
     texts = [row[time] or "" for row in listed]
     times = instants(texts, name, zone or UTC)
     values = [_figure(row[value], decimal) for row in listed]
+    factor = _factor(value, _units_said(text, listed, columns), values, name)
     made = of_instants(
         zip(times, values, strict=True),
         signal=signal or cast("Signal", said or meant or "unknown"),
         source=name,
-        factor=in_grams_a_kwh(value) or 1.0,
+        factor=factor,
     )
     return replace(made, notes=tuple(_notes(value, convention, zone, texts)))
+
+
+def _units_said(text: str, rows: Sequence[Mapping[str, str | None]], columns: Sequence[str]) -> str:
+    """The unit that a line ``# unit: …`` says, or a column of units; empty where none does."""
+    head = (line for line in text.splitlines() if line.startswith("#"))
+    said = [line.partition("unit:")[2].strip() for line in head if "unit:" in line]
+    for column in (one for one in columns if _UNITS.fullmatch(one.strip().lower())):
+        said += [(row[column] or "").strip() for row in rows]
+    return "; ".join(dict.fromkeys(one for one in said if one))
+
+
+def _factor(column: str, said: str, values: Sequence[str | None], name: str) -> float:
+    """What turns a column into gCO2e/kWh: by its name, else by what the file says beside it.
+
+    Raises:
+        InputError: two units are said, one that is none of intensity, or none where one is needed.
+    """
+    own, other = in_grams_a_kwh(column), in_grams_a_kwh(said)
+    shown = column.strip()
+    if said and (other is None or ";" in said):
+        raise _problem(name, f"expected one unit such as gCO2e/kWh; got {said[:40]}")
+    if None not in (own, other) and own != other:
+        raise _problem(name, f'column "{shown}" is of another unit than {said[:40]}')
+    if own is not None or other is not None:
+        return own or other or 1.0
+    to_do = 'name it "intensity (gCO2e/kWh)", or say "# unit: gCO2e/kWh" at the head of the file'
+    if not _OF_GRAMS.fullmatch(shown.lower()) or _SPEAKS.search(_spaced(shown)):
+        raise _problem(name, f'expected the unit of column "{shown}"; {to_do}')
+    numbers = [found for one in values if (found := _size(one)) is not None]
+    if len(numbers) > 1 and min(numbers) >= 0 and 0 < max(numbers) < _LEAST:
+        message = (
+            f'expected gCO2e/kWh in column "{shown}"; its largest is {max(numbers):g}, as of '
+            f"kgCO2e/kWh; {to_do}, whichever it is"
+        )
+        raise _problem(name, message)
+    return 1.0
+
+
+def _spaced(column: str) -> str:
+    """A name's words apart: ``carbonIntensity_kg`` has two, and a sign for one."""
+    return column.lower().replace("₂", "2").replace("_", " ")
+
+
+def _size(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
 
 
 def _notes(value: str, convention: str, zone: tzinfo | None, texts: Sequence[str]) -> list[str]:
@@ -128,7 +183,7 @@ def _value_column(columns: Sequence[str], name: str) -> tuple[str, str, str]:
                 return column, convention, signal
     raise _problem(
         name,
-        "expected a column of intensities (intensity, carbon_intensity, value, …, in gCO2e/kWh); "
+        "expected a column of intensities (intensity, carbon_intensity, …, in gCO2e/kWh); "
         f"got {_shown(columns)}",
     )
 

@@ -76,12 +76,13 @@ def of_a_tool(written: Mapping[str, object], tool: str, *, none: bool) -> Estima
     run = load(asked, look_up, may_lack=frozenset(Lacking)).run
     said = run.measured
     energy = said.energy_it if said else None
+    low, high = (said.energy_it_low, said.energy_it_high) if said else (None, None)
     return unprofiled(
         JobRun(run=run, written=asked),
         Metered(
             seconds=said.wall_clock if said else None,
             device_seconds=0.0 if none else None,
-            energy=None if energy is None else (energy, energy, energy),
+            energy=None if energy is None else (energy, low or energy, high or energy),
             by_meters=True,
             dark=f"{tool} recorded no energy",
             hardware={"name": NO_ACCELERATOR, "count": 0, "unit": "device"} if none else {},

@@ -156,6 +156,7 @@ _ROW: dict[str, object] = {
     "number": SIGNED,
     **dict.fromkeys(("hours", "devices", "device_hours"), _maybe(AMOUNT)),
     **dict.fromkeys(("energy", "energy_it", "grid"), _maybe(AMOUNT)),
+    **dict.fromkeys(("energy_it_low", "energy_it_high"), _maybe(AMOUNT)),
     "pue": _maybe(FACTOR),
     "measured_by": WORDS,
     "why?": WORDS,

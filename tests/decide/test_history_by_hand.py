@@ -229,7 +229,7 @@ def test_a_series_says_what_it_is_by_its_own_words():
     assert of(uk).signal == "average"
     assert of(first).signal == "average"  # judged by the first point
     assert of(last).signal == "unknown"
-    plain = [{"time": t, "value": 5} for t in times]
+    plain = [{"time": t, "value": 5, "unit": "gCO2e/kWh"} for t in times]
     assert of(plain).signal == "unknown"
     assert of(plain, signal="average").signal == "average"
     assert of(plain, signal_type="co2_moer").signal == "marginal"
@@ -261,7 +261,7 @@ def test_intensities_that_cannot_be(value):
 def test_a_file_of_json(tmp_path):
     path = tmp_path / "s.json"
     points = [{"time": f"2026-01-01T0{h}:00Z", "value": h} for h in (1, 0)]
-    path.write_text(json.dumps({"signal": "marginal", "data": points}))
+    path.write_text(json.dumps({"signal": "marginal", "unit": "g/kWh", "data": points}))
     found = series_files.read(path)
     assert (found.values, found.signal) == ((0.0, 1.0), "marginal")
 

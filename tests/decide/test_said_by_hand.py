@@ -160,7 +160,12 @@ def test_what_is_said_of_spot() -> None:
         ({"signal": "marginal"}, [{"intensity": 1}], "marginal", 1.0),
         ({}, [{"carbonIntensity": 1}], "average", 1.0),
         ({}, [{"intensity": {}}], "average", 1.0),
-        ({}, [{"value": 1}, {"intensity": 1}], "unknown", 1.0),  # the first one says it
+        (
+            {"unit": "g/kWh"},
+            [{"value": 1}, {"intensity": 1}],
+            "unknown",
+            1.0,
+        ),  # the first one says it
         ({"signal": "other"}, [], "unknown", 1.0),
     ],
 )

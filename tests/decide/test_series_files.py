@@ -129,7 +129,7 @@ def test_a_bare_list_of_json(tmp_path: Path) -> None:
 
 
 def test_a_daily_series(tmp_path: Path) -> None:
-    text = "date,value\n2024-01-01,1\n2024-01-02,2\n2024-01-04,4\n"
+    text = "date,value (gCO2e/kWh)\n2024-01-01,1\n2024-01-02,2\n2024-01-04,4\n"
     assert read(written(tmp_path, text)).step == 86400
 
 
@@ -177,3 +177,57 @@ def test_the_unit_that_a_head_names_is_heeded(tmp_path, head, grams):
 def test_units_of_intensity(unit, factor):
     # a kilowatt-hour is 3.6 MJ: 100 g a MJ are 360 g a kWh
     assert in_grams_a_kwh(unit) == pytest.approx(factor)
+
+
+HOURS = ("2026-01-01T00:00Z", "2026-01-01T01:00Z")
+DO = 'name it "intensity (gCO2e/kWh)", or say "# unit: gCO2e/kWh" at the head of the file'
+
+
+@pytest.mark.parametrize(
+    ("head", "figure", "message"),
+    [
+        ("value", 250, f'expected the unit of column "value"; {DO}'),
+        ("carbon_intensity_kg", 250, f'expected the unit of column "carbon_intensity_kg"; {DO}'),
+        ("intensity (kWh)", 250, f'expected the unit of column "intensity (kWh)"; {DO}'),
+        (
+            "intensity",
+            0.25,
+            'expected gCO2e/kWh in column "intensity"; its largest is 0.25, as of kgCO2e/kWh; '
+            f"{DO}, whichever it is",
+        ),
+    ],
+)
+def test_a_figure_without_a_unit_is_no_gram(
+    tmp_path: Path, head: str, figure: float, message: str
+) -> None:
+    path = written(tmp_path, f"time,{head}\n" + "".join(f"{at},{figure}\n" for at in HOURS))
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert caught.value.problems[0].message == message
+
+
+def test_a_unit_beside_a_column_is_heeded(tmp_path: Path) -> None:
+    """0.25 kg a kWh are 250 g, said above the table or in a column of it."""
+    rows = "".join(f"{at},0.25\n" for at in HOURS)
+    above = written(tmp_path, f"# unit: kgCO2e/kWh\ntime,value\n{rows}")
+    assert read(above).values == (250.0, 250.0)
+    beside = "".join(f"{at},0.25,kg/kWh\n" for at in HOURS)
+    assert read(written(tmp_path, f"time,value,unit\n{beside}")).values == (250.0, 250.0)
+    for head, message in (
+        ("# unit: kg", "expected one unit such as gCO2e/kWh; got kg"),
+        ("# unit: g/kWh\n# unit: kg/kWh", "expected one unit such as gCO2e/kWh; got g/kWh; kg/kWh"),
+    ):
+        with pytest.raises(InputError) as caught:
+            read(written(tmp_path, f"{head}\ntime,value\n{rows}"))
+        assert caught.value.problems[0].message == message
+    two = f"# unit: g/kWh\ntime,intensity (kgCO2/kWh)\n{rows}"
+    with pytest.raises(InputError, match=r"is of another unit than g/kWh"):
+        read(written(tmp_path, two))
+
+
+def test_json_whose_values_have_no_unit_is_refused(tmp_path: Path) -> None:
+    points = [{"time": at, "value": 0.25} for at in HOURS]
+    with pytest.raises(InputError, match=r'expected the unit of its values, as "unit": "gCO2e/kW'):
+        read(written(tmp_path, json.dumps(points), "s.json"))
+    units = [{**point, "unit": "kgCO2e/kWh"} for point in points]
+    assert read(written(tmp_path, json.dumps(units), "s.json")).values == (250.0, 250.0)

@@ -44,10 +44,12 @@ class Recorded:
 
     Units: hours, device-hours, kWh, kgCO2e, gCO2e/kWh.  ``key`` tells the run apart; only a hash of
     it is written.  ``machine`` is what tells kinds of machines apart where all of one was metered,
-    likewise; ``began`` an ISO 8601 time on the clock of that machine.  ``parts`` are what the tool
-    says that ``energy_it`` is made of.  ``role``: no tool knows for what a run was; ``state`` is
-    ``running`` where it still does.  ``number``: runs that stand together here, of ``hours`` each
-    in the mean, the keys of which are ``members``; device-hours and energy are of all.
+    likewise; ``began`` an ISO 8601 time on the clock of that machine.  ``energy_low`` and
+    ``energy_high`` are the ends of ``energy_it`` where two meters, or a gap, leave it open;
+    ``parts`` what the tool says that it is made of.  ``role``: no tool knows for what a run was;
+    ``state`` is ``running`` where it still does.  ``number``: runs that stand together here, of
+    ``hours`` each in the mean, the keys of which are ``members``; device-hours and energy are of
+    all.
     """
 
     key: str
@@ -56,6 +58,8 @@ class Recorded:
     devices: float | None
     device_hours: float | None = None
     energy_it: float | None = None
+    energy_low: float | None = None
+    energy_high: float | None = None
     pue: float | None = None
     grid: float | None = None
     role: Role = "unknown"

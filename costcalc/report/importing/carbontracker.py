@@ -8,8 +8,11 @@ count.  carbontracker multiplies energy by a PUE of its own, which it prints in 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
@@ -18,7 +21,9 @@ from costcalc.report.tools import BOUNDARIES
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
-_ACTUAL = re.compile(r"Actual consumption(?: for \d+ epoch\(?s?\)?)?:")
+_ACTUAL = re.compile(r"Actual consumption(?: for (\d{1,9}) epoch\(?s?\)?)?:")
+_PLANNED = re.compile(r"Predicted consumption for (\d{1,9}) epoch\(?s?\)?:")
+_STAMP_LENGTH = len("2026-01-01 00:00:00")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:")
 _FIELD = re.compile(r"^\s*(Time|Duration|Energy|CO2eq):\s*(.+?)\s*$")
 _INTENSITY = re.compile(r"(\d+(?:\.\d+)?)\s*gCO2(?:eq)?/kWh")
@@ -31,37 +36,88 @@ _MASS = {"mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3}
 
 
 def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
-    """The report of a log; of several actual blocks the last one counts.
+    """The report of a log: each block of actual consumption is a run, one that stands twice once.
+
+    A tracker writes one block and ends (``_output_actual`` and ``_delete`` of carbontracker 2).
 
     Raises:
-        InputError: the log has no actual consumption.
+        InputError: the log has no actual consumption, or its runs are of several PUEs.
     """
-    fields = _actual(text)
-    if not fields:
+    blocks = _blocks(text)
+    if not blocks:
         raise refuse(
             name,
             'expected "Actual consumption"; the log has none: a prediction is not a measurement',
         )
-    energy = _amount(fields.get("Energy"), _ENERGY)
-    emitted = _amount(fields.get("CO2eq"), _MASS)
-    intensity = _INTENSITY.findall(text)
-    energy = energy or None
+    said = list(dict.fromkeys(_PUE.findall(text)))
+    if len(said) > 1:
+        raise refuse(name, f"expected one PUE; the log has {', '.join(said)}: a log each, please")
+    factor = (number(said[0]) or 1.0) if said else 1.0
+    version = _VERSION.search(text)
+    own = list({block.key: block for block in blocks}.values())
+    runs = [_run(block, f"run {at}", factor, text) for at, block in enumerate(own, 1)]
+    return report(
+        runs,
+        name="carbontracker",
+        tool="carbontracker",
+        version=version[1] if version else None,
+        boundary=BOUNDARIES["carbontracker"],
+        warnings=list(_notes(own, len(blocks), pue=bool(said))),
+        costing=costing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What a tracker said when it ended: its figures, and the log from the one before to it."""
+
+    stamp: str
+    epochs: str
+    fields: Mapping[str, str]
+    before: str
+
+    @property
+    def key(self) -> str:
+        """What tells it apart: when it was written and what it says, to the twelfth digit."""
+        return repr((self.stamp, self.epochs, sorted(self.fields.items())))
+
+
+def _notes(own: Sequence[_Block], all_: int, *, pue: bool) -> Iterator[str]:
+    if not pue:
+        yield (
+            "PUE: the log does not say what its energy was multiplied by; taken as "
+            "energy at the facility, PUE shown as 1"
+        )
+    if len(own) < all_:
+        yield f"{number_of(all_ - len(own), 'run')} that the log holds again: counted once"
+    for at, block in enumerate(own, 1):
+        planned = _PLANNED.findall(block.before)
+        if planned and block.epochs and int(block.epochs) < int(planned[-1]):
+            run = f"run {at}: " if len(own) > 1 else ""
+            yield (
+                f"{run}{block.epochs} of {planned[-1]} epochs were metered: the energy of any "
+                "others is not in the figure"
+            )
+
+
+def _run(block: _Block, name: str, pue: float, text: str) -> Recorded:
+    energy = _amount(block.fields.get("Energy"), _ENERGY) or None
+    emitted = _amount(block.fields.get("CO2eq"), _MASS)
     grid = emitted / energy * 1000 if emitted is not None and energy else None
+    intensity = _INTENSITY.findall(block.before)
     if grid is None and intensity:
         grid = number(intensity[-1])
-    pue = _PUE.search(text)
-    factor = (number(pue[1]) or 1.0) if pue else 1.0
-    version = _VERSION.search(text)
-    gpus = _GPUS.search(text)
-    names = [item.strip() for item in gpus[1].split(",")] if gpus else []
-    run = Recorded(
-        key=text,
-        name="run 1",
-        hours=_hours(fields.get("Duration") or fields.get("Time")),
+    everywhere = list(dict.fromkeys(_GPUS.findall(text)))
+    listed = _GPUS.findall(block.before) or (everywhere if len(everywhere) == 1 else [])
+    names = [item.strip() for item in listed[-1].split(",")] if listed else []
+    return Recorded(
+        key=block.key,
+        name=name,
+        hours=_hours(block.fields.get("Duration") or block.fields.get("Time")),
         devices=float(len(names)) or None,
         hardware=", ".join(dict.fromkeys(names)) or None,
-        energy_it=None if energy is None else energy / factor,
-        pue=factor,
+        energy_it=None if energy is None else energy / pue,
+        pue=pue,
         grid=grid,
         why={
             "device_hours": "carbontracker found processors alone, no GPU"
@@ -70,25 +126,6 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
             "energy": "the log has no energy",
             "energy_it": "the log has no energy",
         },
-    )
-    notes = (
-        []
-        if pue
-        else [
-            (
-                "PUE: the log does not say what its energy was multiplied by; taken as "
-                "energy at the facility, PUE shown as 1"
-            )
-        ]
-    )
-    return report(
-        [run],
-        name="carbontracker",
-        tool="carbontracker",
-        version=version[1] if version else None,
-        boundary=BOUNDARIES["carbontracker"],
-        warnings=notes,
-        costing=costing,
     )
 
 
@@ -104,19 +141,27 @@ def beside(name: str) -> str | None:
     return None
 
 
-def _actual(text: str) -> dict[str, str]:
+def _blocks(text: str) -> list[_Block]:
+    """Every block of actual consumption, in the order of the log."""
+    found: list[_Block] = []
     fields: dict[str, str] = {}
-    inside = False
+    inside, stamp = False, ""
+    lines: list[str] = []
     for line in text.splitlines():
-        if _ACTUAL.search(line):
+        stamped, actual = _STAMP.match(line), _ACTUAL.search(line)
+        stamp = line[:_STAMP_LENGTH] if stamped else stamp
+        if actual:
             inside, fields = True, {}
-        elif "Predicted consumption" in line or _STAMP.match(line):
+            found.append(_Block(stamp, actual[1] or "", fields, "\n".join(lines)))
+            lines = []
+        elif stamped or "Predicted consumption" in line:
             inside = False
         elif inside:
-            found = _FIELD.match(line[:500])
-            if found:
-                fields[found[1]] = found[2]
-    return fields
+            told = _FIELD.match(line[:500])
+            if told:
+                fields[told[1]] = told[2]
+        lines.append(line)
+    return [block for block in found if block.fields]
 
 
 def _amount(text: str | None, units: dict[str, float]) -> float | None:

@@ -1,9 +1,10 @@
-"""CodeCarbon's ``emissions.csv``: a row a run; a run that was flushed has several, the last counts.
+"""CodeCarbon's ``emissions.csv``: a row a run; of one that was flushed the last of several counts.
 
-A file of tasks (``task_name``) has a row a task: those of a run add up.  CodeCarbon multiplies
-power and energy by its ``pue`` itself (default 1), and its emissions are ``energy_consumed`` times
-its own grid factor: both are taken as recorded.  In its mode ``machine`` every process meters all
-of the machine: rows of the same time and machine may be one energy written by several ranks.
+Which rows with one ``run_id`` are one run is told in ``flushes.py``.  A file of tasks
+(``task_name``) has a row a task: those of a run add up.  CodeCarbon multiplies power and energy by
+its ``pue`` itself (default 1), and its emissions are ``energy_consumed`` times its own grid factor:
+both are taken as recorded.  In its mode ``machine`` every process meters all of the machine: rows
+of the same time and machine may be one energy written by several ranks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid, own_pue
+from costcalc.report.importing.flushes import counted, span
 from costcalc.report.meters import unlike_sum
 from costcalc.report.ranks import ALIKE, TOGETHER, together
 from costcalc.report.tools import BOUNDARIES, OWN_FACTOR, TIMES_ITS_PUE
@@ -62,13 +64,15 @@ def read(
     )
     _readable(rows, name)
     found: dict[str, list[Row]] = {}
+    nameless: dict[object, int] = {}  # rows without an id that are the same to the second
     for index, row in enumerate(rows):
         key = "|".join(row.get(column, "") for column in ("run_id", "experiment_id"))
-        found.setdefault(key if key.strip("|") else f"row {index}", []).append(row)
+        own = nameless.setdefault(tuple(row.items()), index) if row.get("timestamp") else index
+        found.setdefault(key if key.strip("|") else f"row {own}", []).append(row)
     if not found:
         raise refuse(name, "holds no run")
-    whole = {key: _whole(same) for key, same in found.items()}
-    kept, notes = _once(whole, name, ranks)
+    whole = counted(found, name)
+    kept, notes = _once(whole.rows, name, ranks)
     runs = [_run(key, index, row, identify) for index, (key, row) in enumerate(kept.items(), 1)]
     first = next(iter(kept.values()))
     return report(
@@ -77,7 +81,7 @@ def read(
         tool="CodeCarbon",
         version=first.get("codecarbon_version") or None,
         boundary=BOUNDARIES["CodeCarbon"] + TIMES_ITS_PUE * own_pue(costing),
-        warnings=[*[OWN_FACTOR] * own_grid(costing), *notes, *_sums(runs)],
+        warnings=[*[OWN_FACTOR] * own_grid(costing), *whole.notes, *notes, *_sums(runs)],
         costing=costing,
     )
 
@@ -92,18 +96,6 @@ def _readable(rows: Sequence[Row], name: str) -> None:
         ]
     if problems:
         raise InputError(problems)
-
-
-def _whole(rows: Sequence[Row]) -> Row:
-    """One row of a run's: the sum of its tasks, else the last that was flushed."""
-    tasks = [row for row in rows if row.get("task_name")]
-    if not tasks:
-        return rows[-1]
-    made = Row(tasks[-1])
-    made.line = tasks[0].line
-    for column in (*_NEEDED, *(part for part in _PARTS if part in made)):
-        made[column] = repr(sum(number(row.get(column)) or 0.0 for row in tasks))
-    return made
 
 
 def _once(
@@ -153,7 +145,7 @@ def _once(
 
 def _within(one: Row, other: Row) -> bool:
     """Whether a row's time is within another's, but for what ranks begin and end apart."""
-    own, its = _span(one), _span(other)
+    own, its = span(one), span(other)
     if own is None or its is None:
         return False
     shared = min(own[1], its[1]) - max(own[0], its[0])
@@ -166,19 +158,9 @@ def _same_time_and_machine(a: Row, b: Row) -> bool:
         return False
     if any(a.get(column) != b.get(column) for column in _MACHINE):
         return False
-    spans = [span for span in (_span(a), _span(b)) if span is not None]
+    spans = [one for one in (span(a), span(b)) if one is not None]
     energies = [number(row.get("energy_consumed")) or 0.0 for row in (a, b)]
     return len(spans) == 2 and together(spans, energies) >= TOGETHER
-
-
-def _span(row: Row) -> tuple[float, float] | None:
-    """Begin and end of a row, in seconds."""
-    seconds = number(row.get("duration"))
-    try:
-        end = datetime.fromisoformat(row.get("timestamp", "")).timestamp()
-    except ValueError:
-        return None
-    return None if seconds is None else (end - seconds, end)
 
 
 def _run(key: str, index: int, row: Row, identify: bool) -> Recorded:
@@ -228,7 +210,7 @@ def _sums(runs: Sequence[Recorded]) -> list[str]:
 def _began(row: Row) -> str | None:
     """When a row began, on the clock that its stamp is of."""
     seconds = number(row.get("duration"))
-    if seconds is None or _span(row) is None:
+    if seconds is None or span(row) is None:
         return None
     began = datetime.fromisoformat(row["timestamp"]) - timedelta(seconds=seconds)
     return began.isoformat(timespec="seconds")

@@ -95,6 +95,8 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         measured["wall_clock"] = f"{run.hours!r} h"
     if run.energy_it is not None:
         measured["energy_it"] = f"{run.energy_it!r} kWh"
+        ends = {"energy_it_low": run.energy_low, "energy_it_high": run.energy_high}
+        measured |= {key: f"{end!r} kWh" for key, end in ends.items() if end is not None}
     made: dict[str, object] = {"name": run.name, "measured": measured}
     made |= {} if bare(run, costing) else {"hardware": _hardware(run, costing)}
     site: dict[str, object] = {}

@@ -7,13 +7,13 @@ a device (TOTEC, field 156) needs none, and wins.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
-from costcalc.report.importing.power import Samples, of_samples
+from costcalc.report.importing.power import Samples, integrated, of_samples
 from costcalc.report.tools import LOWER_BOUND
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: names of the fields in dcgmi's header: DCGM_FI_DEV_POWER_USAGE, _TOTAL_ENERGY_CONSUMPTION
 _POWER, _TOTAL = ("POWER", "PWR", "POWUS"), ("TOTEC", "TOTALEC")
 _ENTITY = re.compile(r"GPU\s+(\d+)\s+(.*)")
+#: the share of the larger by which two meters of a board may differ (chosen)
+_UNLIKE = 0.05
 USUAL = 1.0  # seconds between rows where -d was left out (dcgmi dmon --help)
 
 
@@ -62,10 +64,53 @@ def read(
             f"before to its first after is not in the figure, {LOWER_BOUND}"
         )
     samples = {key: _samples(rows, interval or USUAL) for key, rows in devices.items()}
+    told, others = _compared(devices.values(), interval)
     return of_samples(
-        samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=notes, dated=False,
-        least=resets > 0,
+        samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=[*notes, *told],
+        dated=False, least=resets > 0, by_others=others,
     )  # fmt: skip
+
+
+def _compared(
+    devices: Iterable[Sequence[_Row]], interval: float | None
+) -> tuple[list[str], list[float]]:
+    """What is said of counters that disagree with the power sampled beside them, and the latter.
+
+    The energy (J) that the power comes to is of all devices: those without both keep what counts.
+    """
+    whole = by_counter = by_power = 0.0
+    for rows in devices:
+        power, counted = _sampled(rows, interval or USUAL), sum(s for s in _steps(rows) if s > 0)
+        samples = _samples(rows, interval or USUAL)
+        whole += integrated(samples).joules if samples.seconds else 0.0
+        if power is not None and not _resets(rows):
+            by_counter, by_power = by_counter + counted, by_power + power
+    if abs(by_power - by_counter) <= _UNLIKE * max(by_counter, by_power):
+        return [], []
+    share = "where the counters stood still"
+    if by_counter:
+        way = "more" if by_power > by_counter else "less"
+        share = f"{100 * abs(by_power / by_counter - 1):.3g} % {way}"
+    said = (
+        f"the counters of energy say {by_counter / 3.6e6:.4g} kWh, the power sampled beside them "
+        f"comes to {by_power / 3.6e6:.4g} kWh, {share}: the counters are taken, the range holds "
+        "both"
+    )
+    if interval is None and by_counter and by_power:
+        said += f"; of rows {by_counter / by_power * USUAL:.3g} s apart they would be the same"
+    return [said], [whole - by_counter + by_power]
+
+
+def _sampled(rows: Sequence[_Row], interval: float) -> float | None:
+    """Joules by the power sampled while the counter counted; None where a row of it has none."""
+    counted = _counter(rows)
+    if len(counted) < 2:
+        return None
+    watts = [row.watts for row in rows[counted[0][0] : counted[-1][0] + 1]]
+    known = [one for one in watts if one is not None]
+    if len(known) < len(watts):
+        return None
+    return sum((before + after) / 2 * interval for before, after in pairwise(known))
 
 
 class _Row(NamedTuple):

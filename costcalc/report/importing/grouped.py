@@ -46,6 +46,14 @@ def _as_one(runs: Sequence[Recorded]) -> Recorded:
         return math.fsum(known) if len(known) == len(runs) else None
 
     hours = summed([run.hours for run in runs])
+
+    def ends(figures: Sequence[float | None]) -> float | None:
+        """The sum of ends; of a run without one its energy."""
+        if all(end is None for end in figures):
+            return None
+        pairs = zip(figures, runs, strict=True)
+        return summed([run.energy_it if end is None else end for end, run in pairs])
+
     names = {name for run in runs for name in run.parts}
     parts = {name: summed([run.parts.get(name) for run in runs]) for name in sorted(names)}
     return replace(
@@ -55,6 +63,8 @@ def _as_one(runs: Sequence[Recorded]) -> Recorded:
         hours=None if hours is None else hours / len(runs),
         device_hours=summed([run.device_hours for run in runs]),
         energy_it=summed([run.energy_it for run in runs]),
+        energy_low=ends([run.energy_low for run in runs]),
+        energy_high=ends([run.energy_high for run in runs]),
         grid=_grid(runs),
         began=None,
         machine=None,

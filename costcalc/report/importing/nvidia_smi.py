@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import number_of
 from costcalc.report.importing.cells import Row, at, number, refuse, table
+from costcalc.report.importing.clocks import steady
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, burst, of_samples
 
@@ -44,6 +47,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         "a log of nvidia-smi --query-gpu=timestamp,index,name,power.draw --format=csv",
         said="no CSV",
     )
+    _in_watts(first, name)
     problems: list[Problem] = []
     devices: dict[str, Samples] = {}
     unknown = 0
@@ -51,17 +55,16 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     nameless: list[tuple[float, Row]] = []  # rows that do not say of which device they are
     column = next((column for column in _POWER if any(column in row for row in rows)), _POWER[0])
     torn = [row for row in rows[-1:] if column not in row]
-    for row in rows[: len(rows) - len(torn)]:
-        if row["timestamp"] == "timestamp":
-            continue
+    rows = [row for row in rows[: len(rows) - len(torn)] if row["timestamp"] != "timestamp"]
+    seconds, changes = _steady(rows)
+    for row, second in zip(rows, seconds, strict=True):
         watts = _watts(_with_decimals(row, column))
-        second = _second(row["timestamp"])
         if second is None:
             problems.append(at(name, row, "timestamp", "a time such as 2026/11/27 10:00:00.000"))
         elif watts is None and not _is_unknown(row.get(column, "")):
             problems.append(at(name, row, column, "watts"))
         else:
-            key = next((row[column] for column in _DEVICE if row.get(column)), "")
+            key = _device(row)
             device = devices.setdefault(key, Samples(row.get("name", "")))
             if watts is None:
                 unknown += 1
@@ -76,10 +79,39 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     _one_device(nameless, name)
     _one_machine(seen, name)
     notes = [f"{number_of(unknown, 'sample')} without a power left out"] if unknown else []
-    notes += ["the last row is cut off and left out"] * len(torn)
+    notes += [*changes, *["the last row is cut off and left out"] * len(torn)]
     return of_samples(
         devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes
     )
+
+
+def _device(row: Row) -> str:
+    """What a row calls its device; empty where it names none."""
+    return next((row[column] for column in _DEVICE if row.get(column)), "")
+
+
+def _in_watts(head: str, name: str) -> None:
+    """Refuse a log whose header says that its powers are in another unit.
+
+    Raises:
+        InputError: it says mW, kW or anything but W.
+    """
+    for cell in head.split(","):
+        unit = re.search(r"\[([^\]]*)\]", cell)
+        if unit and _UNIT.sub("", cell).strip().lower() in _POWER and unit[1].strip() != "W":
+            raise refuse(name, f"expected powers in W; got the column {cell.strip()}", 1)
+
+
+def _steady(rows: Sequence[Row]) -> tuple[list[float | None], list[str]]:
+    """The seconds of rows, None where they say no time; a change of their clock is taken out."""
+    told = [_second(row["timestamp"]) for row in rows]
+    known = [(second, row) for second, row in zip(told, rows, strict=True) if second is not None]
+    of_one = [second for second, row in known if _device(row) == _device(known[0][1])]
+    steps = [abs(after - before) for before, after in pairwise(of_one)]
+    usual = median(steps) if steps else 0.0
+    made, changes = steady([second for second, _ in known], usual)
+    times = iter(made)
+    return [None if second is None else next(times) for second in told], changes
 
 
 def _one_device(rows: Sequence[tuple[float, Row]], name: str) -> None:

@@ -2,7 +2,8 @@
 
 Between two samples power is taken to go straight from one to the other (the trapezoidal rule).  An
 interval far longer than the usual one is a gap: nothing was metered there, and nothing is added.
-So is the time before a device's first sample and after its last while the log goes on.
+So is the time before a device's first sample and after its last while the log goes on.  The range
+goes up to what the device would have drawn there at its rating, or at the most that was seen of it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import refuse
 from costcalc.report.importing.costed import Costing
+from costcalc.report.rated import bounds
 from costcalc.report.tools import BOARDS, LOWER_BOUND
 
 if TYPE_CHECKING:
@@ -74,8 +76,8 @@ def integrated(samples: Samples, start: float | None = None, end: float | None =
     >>> integrated(Samples("a", [0.0, 1.0, 2.0], [100.0, 200.0, 100.0]), 0.0, 10.0)
     Metered(joules=300.0, seconds=2.0, gaps=8.0)
     """
-    steps = list(zip(samples.seconds, samples.seconds[1:], strict=False))
-    usual = median(end - start for start, end in steps) if steps else 0.0
+    steps = list(pairwise(samples.seconds))
+    usual = _usual([after - before for before, after in steps])
     joules = seconds = gaps = 0.0
     for number, (before, after) in enumerate(steps):
         if after - before > GAP * usual:
@@ -87,6 +89,15 @@ def integrated(samples: Samples, start: float | None = None, end: float | None =
     edges = (first - (first if start is None else start), (last if end is None else end) - last)
     gaps += sum(edge for edge in edges if edge > EDGE * usual)
     return Metered(joules, seconds, gaps)
+
+
+def _usual(steps: Sequence[float]) -> float:
+    """The usual interval: that of the shorter half, since a log in bursts has as many long ones.
+
+    >>> _usual([10.0, 90.0, 10.0, 90.0]), _usual([1.0, 1.0, 300.0])
+    (10.0, 1.0)
+    """
+    return median(sorted(steps)[: (len(steps) + 1) // 2]) if steps else 0.0
 
 
 def burst(seconds: Sequence[float]) -> int:
@@ -118,11 +129,13 @@ def of_samples(
     version: str | None = None,
     dated: bool = True,
     least: bool = False,
+    by_others: Sequence[float] = (),
 ) -> Report:
     """The report of one run whose devices' power was sampled.
 
     ``dated``: the seconds count from 1970, so that another log of the same time is noticed;
-    ``least``: the energy is a lower bound for a reason that ``warnings`` say.
+    ``least``: the energy is a lower bound for a reason that ``warnings`` say.  ``by_others``: what
+    other meters say that the energy (J) is, so that the range holds it.
 
     Raises:
         InputError: no device has two samples.
@@ -141,6 +154,7 @@ def of_samples(
             f"nothing was sampled for {100 * gaps:.2g} % of the time (up to {longest:,.0f} s a "
             f"device): that energy is not in the figure, {LOWER_BOUND}"
         )
+        notes.append(_up_to(found.values()))
     dropped = sum(one.dropped for one in devices.values())
     if dropped:
         notes.append(
@@ -153,13 +167,20 @@ def of_samples(
             "their time is counted"
         )
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
+    joules = sum(one.joules for one in metered)
+    most = joules + sum(
+        one.gaps * _most(device) for one, device in zip(metered, found.values(), strict=True)
+    )
+    ends = [joules, most, *by_others]
     run = Recorded(
         key=_fingerprint(found),
         name="run 1",
         hours=(end - start) / 3600,
         devices=float(len(found)),
         hardware=", ".join(kinds) or None,
-        energy_it=sum(one.joules for one in metered) / 3.6e6,
+        energy_it=joules / 3.6e6,
+        energy_low=min(ends) / 3.6e6 if min(ends) < joules else None,
+        energy_high=max(ends) / 3.6e6 if max(ends) > joules else None,
         began=_stamp(start) if dated else None,
         machine=_machine(found) if dated else None,
         why={
@@ -178,6 +199,20 @@ def of_samples(
         warnings=[*notes, *warnings],
         costing=costing,
     )
+
+
+def _most(device: Samples) -> float:
+    """The most (W) that a device can have drawn while nobody looked, as far as it is known."""
+    return max(bounds(device.name, "", 1.0).rated or 0.0, *device.watts)
+
+
+def _up_to(devices: Iterable[Samples]) -> str:
+    by = (
+        "their rating"
+        if all(bounds(one.name, "", 1.0).rated for one in devices)
+        else ("the most that was seen of each, where its rating is not known")
+    )
+    return f"the range goes up to what the boards would have drawn in that time at {by}"
 
 
 def _machine(devices: Mapping[str, Samples]) -> str:

@@ -5,7 +5,7 @@ Every row of an import has the same keys, so that one that was taken out is noti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costcalc.calculator.document import hashed, id_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from costcalc.calculator.figure_schema import Figure
     from costcalc.report.importing.build import Recorded
 
+Ends = tuple[float | None, float | None, float | None]  # a value, its low and its high
 #: figures that a tool may record, or whose factors it may: of each that is null a row says why
 OF_A_ROW = ("wall_clock", "device_hours", "energy_it", "energy", "carbon_operational")
 
@@ -32,6 +33,8 @@ def row(run: Recorded, tool: str) -> dict[str, Any]:
         "devices": run.devices,
         "device_hours": hours,
         "energy_it": run.energy_it,
+        "energy_it_low": run.energy_low,
+        "energy_it_high": run.energy_high,
         "pue": run.pue,
         "grid": run.grid,
         "hardware": run.hardware or None,
@@ -72,28 +75,38 @@ def _silent(tool: str) -> str:
 
 def results(said: Mapping[str, Any], tool: str) -> dict[str, Figure]:
     """The figures of a row: energy behind PUE, and its CO2e, where the tool gives their factors."""
-    it, pue, grid = said.get("energy_it"), said.get("pue"), said.get("grid")
-    energy = it * pue if it is not None and pue is not None else None
-    carbon = energy * grid if energy is not None and grid is not None else None
     known = {
-        "wall_clock": said.get("hours"),
-        "device_hours": said.get("device_hours"),
-        "energy_it": it,
-        "energy": energy,
-        "carbon_operational": None if carbon is None else carbon / 1000,
+        "wall_clock": (said.get("hours"),) * 3,
+        "device_hours": (said.get("device_hours"),) * 3,
+        **_of_energy(said),
     }
     measured = {"wall_clock", "device_hours", "energy_it", "energy"}  # PUE is the tool's own
     why = said.get("unknown") or {}
-    return {key: _figure(key, known.get(key), key in measured, tool, why) for key in UNITS}
+    none: Ends = (None, None, None)
+    return {key: _figure(key, known.get(key, none), key in measured, tool, why) for key in UNITS}
 
 
-def _figure(
-    key: str, value: float | None, measured: bool, tool: str, why: Mapping[str, str]
-) -> Figure:
+def _of_energy(said: Mapping[str, Any]) -> dict[str, Ends]:
+    """Energy (kWh) and its CO2e (kg), each with its ends: its value where a row has none."""
+    it, pue, grid = (said.get(key) for key in ("energy_it", "pue", "grid"))
+    ends = (it, *(said.get(f"energy_it_{end}") for end in ("low", "high")))
+    whole: list[float | None] = [it if end is None else end for end in ends]
+
+    def times(ends: Sequence[float | None], factor: float | None) -> list[float | None]:
+        return [None if end is None or factor is None else end * factor for end in ends]
+
+    energy = times(whole, pue)
+    carbon = [None if end is None else end / 1000 for end in times(energy, grid)]
+    made = {"energy_it": whole, "energy": energy, "carbon_operational": carbon}
+    return {key: (ends[0], ends[1], ends[2]) for key, ends in made.items()}
+
+
+def _figure(key: str, ends: Ends, measured: bool, tool: str, why: Mapping[str, str]) -> Figure:
+    value, low, high = ends
     made: Figure = {
         "value": value,
-        "low": value,
-        "high": value,
+        "low": low,
+        "high": high,
         "unit": UNITS[key],
         "basis": "measured" if measured and value is not None else "modelled",
     }
