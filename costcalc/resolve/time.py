@@ -241,18 +241,19 @@ def _flops(given: Input, trained: Trained, work: Work, time: Timed | None) -> di
     """The model FLOPs, and those of them whose time the utilization says."""
     total, spread = work.model_flops, work.spread
     published = given.part.model is not None and given.part.model.flops is not None
+    length = trained.assumed("training.sample_tokens")
+    open_length = isinstance(length, Assumption) and not length.exact  # its range has the padding
     counted = stated(given, "training.model_flops", "FLOP") or Assumption(
         key="training.model_flops",
         value=total,
         low=total / spread,
-        high=total * spread,
+        high=total * spread * (1.0 if open_length else work.padding),
         unit="FLOP",
         basis="given" if published else "modelled",
         source="run file" if published else "counted by costcalc",
         why=work.convention,
     )
-    length = trained.assumed("training.sample_tokens")
-    if isinstance(length, Assumption) and not length.exact and counted.basis == "modelled":
+    if isinstance(length, Assumption) and open_length and counted.basis == "modelled":
         counted_for = replace(length, low=length.value, high=length.value)
         return {"counted_flops": counted, "sample_tokens": length, "counted_tokens": counted_for}
     if time is None:

@@ -26,6 +26,7 @@ _TRAINING_KEYS = (
     "sample_tokens",
     "steps",
     "global_batch",
+    "micro_batch",
     "epochs",
     "dataset_tokens",
     "dataset_samples",
@@ -152,7 +153,11 @@ def _training(
         method = default("method", "lora", _ADAPTER)
     method = method or default("method", "pretrain")
     fields["method"] = method
-    fields["packing"] = training.packing or default("packing", "packed")
+    fields["packing"] = training.packing
+    if training.packing is None:
+        alone = _one_a_sequence(training, known, method)
+        how, source, why = _ALONE if alone else ("packed", "costcalc", "")
+        fields["packing"] = default("packing", how, source, why)
     fields["sequence_length"] = training.sequence_length
     if training.sequence_length is None and _needs_length(known, method):
         length, source, why = _usual_length(known, method)
@@ -238,13 +243,34 @@ def _samples_of_any_length(
 
     A sample of what is said to be pretraining is a context.
     """
-    counted = training.samples or (training.epochs and training.dataset_samples)
-    if not counted or fields["sample_tokens"] is not None or fields["packing"] != "packed":
+    if fields["sample_tokens"] is not None or fields["packing"] == "padded":
         return False
+    tuned = training.method != "pretrain" and fields["sequence_length"] is not None
+    return tuned and _samples_of_text(training, known)
+
+
+def _samples_of_text(training: Training, known: Described) -> bool:
+    """Whether it is samples that are counted, and of text."""
     model = known.fields.get("architecture")
     text = not isinstance(model, Architecture) or model.counts == "token"
-    sized = known.fields.get("forward_flops") is None and fields["sequence_length"] is not None
-    return text and sized and training.method != "pretrain"
+    counted = training.samples or (training.epochs and training.dataset_samples)
+    return bool(counted) and text and known.fields.get("forward_flops") is None
+
+
+_ALONE = (
+    "dynamic",
+    (
+        "huggingface/trl a4458af, sft_config.py: packing False; LLaMA-Factory 072bfe2, "
+        "hparams/data_args.py: packing in pretraining alone"
+    ),
+    "a sample a sequence; padding to the longest of a micro-batch is in the range",
+)
+
+
+def _one_a_sequence(training: Training, known: Described, method: str) -> bool:
+    """Whether tuning takes a sample a sequence, as trainers do where nobody asks them to pack."""
+    tuned = method != "pretrain" and _needs_length(known, method)
+    return tuned and _samples_of_text(training, known)
 
 
 def _lora(asked: Lora, known: Described, assumed: list[Assumption | Choice]) -> Lora:

@@ -206,8 +206,9 @@ class Training(Section):
     target_length: Length | None = key(
         "tokens of the decoder's sequence, where there is an encoder"
     )
-    packing: Annotated[str, choice("packed", "padded")] | None = key(
-        "whether sequences are filled with several samples, or padded"
+    packing: Annotated[str, choice("packed", "padded", "dynamic")] | None = key(
+        "packed: several samples fill a sequence; padded: each is filled up to sequence_length; "
+        "dynamic: each is a sequence, as long as the longest of its micro-batch"
     )
     global_batch: Batch | None = key(
         "a step's batch over all devices: sequences, samples, or tokens where said: 4M tokens"

@@ -6,7 +6,7 @@ parameter count, or from the forward FLOPs, and ``spread`` says how far off that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.work import Tally, Work
@@ -45,13 +45,20 @@ def footprint_of(work: Work) -> Footprint | None:
     Shapes first; without them the parameters of a language model (Kaplan et al. 2020,
     arXiv:2001.08361: N = 12·layers·hidden²); without tokens the forward FLOPs of a sample.
     """
+    length = work.longest or work.sequence_length
     if work.architecture is not None:
-        return _by_shapes(work.architecture, work.tally) if work.tally else None
-    if work.parameters is None:
+        one = work.held or work.tally
+        found = _by_shapes(work.architecture, one) if one else None
+    elif work.parameters is None:
         return None
-    if work.datum == "token" and work.sequence_length:
-        return _by_parameters(work.parameters, work.sequence_length)
-    return _by_flops(work.parameters, work.forward_flops_per_datum)
+    elif work.datum == "token" and length:
+        found = _by_parameters(work.parameters, length)
+    else:
+        found = _by_flops(work.parameters, work.forward_flops_per_datum)
+    if found is None or work.longest is None or not work.sequence_length:
+        return found
+    low, high = found.spread  # at the least a micro-batch is of the mean length
+    return replace(found, spread=(low * work.sequence_length / work.longest, high))
 
 
 def _by_shapes(model: Architecture, one: Tally) -> Footprint:

@@ -10,13 +10,16 @@ for everything else.  How data are counted:
   have twice as many, which is what ``spread`` covers.
 * ``padded``: a sample is a sequence, filled up with padding that is computed like any token.
   ``data`` counts the computed tokens: samples x sequence length.
+* ``dynamic``: a sample is a sequence, filled up to the longest of its micro-batch only.  Counted
+  are the samples' own tokens, in sequences of their mean length; what padding adds is a range
+  (:func:`padding`), and memory is that of the longest, ``sequence_length``.
 
 A DPO sample is a pair of sequences; ``steps`` and ``global_batch`` count sequences throughout.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from costcalc.base import batch
@@ -61,7 +64,9 @@ class WorkloadInput:
     dataset_samples: float | None = None
     sequence_length: int | None = None
     target_length: int | None = None
-    packing: Literal["packed", "padded"] = "packed"
+    longest: int | None = None  # of sequences of the length above, which is their mean then
+    micro_batch: int | None = None  # sequences that are padded together
+    packing: Literal["packed", "padded", "dynamic"] = "packed"
     base_precision: str | None = None  # of the checkpoint that is trained on
     adapters: bool = False  # of lora, and where distill, dpo or grpo train them alone
     lora_rank: int = 16
@@ -116,6 +121,50 @@ def _tokens(
     if mean is None:
         return sequences * length, (f"a sample fills a sequence of {length:g} tokens",)
     return sequences * (length if padded else mean), ()
+
+
+def with_sequence(inputs: WorkloadInput) -> WorkloadInput:
+    """PPO and GRPO train on prompt and answer; a DPO sequence is what it is."""
+    if inputs.method not in REINFORCED or inputs.flops is not None:
+        return inputs
+    names = ("prompts", "prompt_length", "generation_length")
+    missing = [name for name in names if getattr(inputs, name) is None]
+    if missing:
+        message = f"expected a number, 1 or more, for {inputs.method}; got none"
+        raise InputError(Problem(key=f"training.{name}", message=message) for name in missing)
+    lengths = (inputs.prompt_length, inputs.generation_length)
+    length = sum(each for each in lengths if each is not None)
+    return replace(inputs, sequence_length=length, sample_tokens=None)
+
+
+#: samples of a micro-batch where nobody says (costcalc: a stated judgement)
+_TOGETHER = 4
+
+
+def of_own_length(inputs: WorkloadInput) -> WorkloadInput:
+    """The input whose sequences are the samples: as long as they are in the mean, and at most."""
+    mean, most = inputs.sample_tokens, inputs.sequence_length
+    if inputs.packing != "dynamic" or mean is None or most is None or mean >= most:
+        return inputs
+    return replace(inputs, sequence_length=max(round(mean), 1), longest=most)
+
+
+def padding(inputs: WorkloadInput) -> float:
+    """Tokens computed over those of the samples, at the most that is likely; 1 without padding.
+
+    Of ``m`` lengths that are distributed exponentially the longest is 1 + 1/2 + … + 1/m times
+    their mean (Rényi 1953, "On the theory of order statistics"), and no sample is longer than the
+    longest.
+
+    >>> pairs = WorkloadInput(packing="dynamic", sequence_length=100, longest=2048, micro_batch=2)
+    >>> padding(pairs)
+    1.5
+    """
+    if inputs.longest is None or not inputs.sequence_length:
+        return 1.0
+    together = min(inputs.micro_batch or _TOGETHER, 10_000)
+    harmonic = sum(1 / n for n in range(1, together + 1))
+    return min(harmonic, inputs.longest / inputs.sequence_length)
 
 
 def missing(key: str, what: str) -> NoReturn:

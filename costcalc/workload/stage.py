@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Literal
 from costcalc.base.errors import InputError, Problem
 from costcalc.workload import methods
 from costcalc.workload.counting import CONVENTIONS, active_parameters, parameters, tally
-from costcalc.workload.data import WorkloadInput, amount, missing
+from costcalc.workload.data import (
+    WorkloadInput,
+    amount,
+    missing,
+    of_own_length,
+    padding,
+    with_sequence,
+)
 from costcalc.workload.generic import Rough, from_parameters
 from costcalc.workload.methods import REINFORCED
 from costcalc.workload.work import Generation, Passes, Recompute, Tally, Work
@@ -52,7 +59,7 @@ def workload(inputs: WorkloadInput) -> Work:
     >>> work.flops_per_datum, work.model_flops
     (51470401536.0, 7.7205602304e+23)
     """
-    inputs = _with_further(_with_sequence(inputs))
+    inputs = of_own_length(_with_further(with_sequence(inputs)))
     if inputs.flops is not None:
         return _budget(inputs)
     model = _model(inputs)
@@ -93,27 +100,23 @@ def workload(inputs: WorkloadInput) -> Work:
         activations=inputs.activations,
         layers=inputs.layers,
         tally=model.walk,
+        longest=inputs.longest,
+        held=_held(inputs, model.architecture),
         passes=passes,
         generation=generation,
         base_precision=inputs.base_precision,
         exact=model.exact,
         spread=model.spread,
+        padding=padding(inputs),
         notes=(*model.notes, *notes, *more),
     )
 
 
-def _with_sequence(inputs: WorkloadInput) -> WorkloadInput:
-    """PPO and GRPO train on prompt and answer; a DPO sequence is what it is."""
-    if inputs.method not in REINFORCED or inputs.flops is not None:
-        return inputs
-    names = ("prompts", "prompt_length", "generation_length")
-    missing = [name for name in names if getattr(inputs, name) is None]
-    if missing:
-        message = f"expected a number, 1 or more, for {inputs.method}; got none"
-        raise InputError(Problem(key=f"training.{name}", message=message) for name in missing)
-    lengths = (inputs.prompt_length, inputs.generation_length)
-    length = sum(each for each in lengths if each is not None)
-    return replace(inputs, sequence_length=length, sample_tokens=None)
+def _held(inputs: WorkloadInput, architecture: Architecture | None) -> Tally | None:
+    """The walk of the longest sequence, where sequences are counted by their mean."""
+    if inputs.longest is None:
+        return None
+    return _walked(replace(inputs, sequence_length=inputs.longest), architecture)
 
 
 def _with_further(inputs: WorkloadInput) -> WorkloadInput:

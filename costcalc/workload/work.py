@@ -159,9 +159,12 @@ class Work:
     activations: float | None = None  # elements that the layers put out for a sample, if counted
     layers: float | None = None  # with weights, of what is known by its FLOPs, if counted
     tally: Tally | None = None  # of one sequence, where the shapes are known
+    longest: int | None = None  # sequence, where ``sequence_length`` is their mean
+    held: Tally | None = None  # of the longest, which is what memory has to hold
     passes: Passes = field(default_factory=Passes)  # of one sequence
     generation: Generation | None = None
     base_precision: str | None = None  # of the checkpoint that is trained on
     exact: bool = True  # counted from shapes or given; False: by 6·N·D or the like
     spread: float = 1.0  # high/value (and value/low) of the FLOP count where it is not exact
+    padding: float = 1.0  # high/value of it for padding to the longest of a micro-batch
     notes: tuple[str, ...] = ()  # what was assumed on the way, a sentence each
