@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from costcalc.base.errors import NotFoundError, Problem
+from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog import host as hosts
 from costcalc.catalog import prices
 from costcalc.catalog.figure import Figure
 from costcalc.catalog.host import Host
 from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.matching import refusal
+from costcalc.catalog.parts import part_of, slice_of
 from costcalc.catalog.region_table import table
 
 FILE = "instances.yaml"
@@ -50,7 +52,9 @@ def find(name: str, folders: Sequence[Path] = ()) -> Host:
     if (message := _told(name)) is not None:
         raise NotFoundError(Problem(key="hardware.instance", message=message))
     known = [*index().heads(hosts.KIND), *(Head("", one.name) for one in sizes().values())]
-    raise refusal("hardware.instance", "host", name, known, (), hosts.WAY_OUT)
+    otherwise = _reads_as(name) or "write hardware.accelerator and count in its place"
+    way_out = f"{otherwise}; {hosts.WAY_OUT}"
+    raise refusal("hardware.instance", "host", name, known, (), way_out)
 
 
 _OF_SAGEMAKER = re.compile(r"ml\.(.+)", re.IGNORECASE)
@@ -73,7 +77,18 @@ def _told(name: str) -> str | None:
                     f"{one} holds a part of one device: write hardware.accelerator: {accelerator} "
                     f"and hardware.share: 1/{number} in its place"
                 )
+    return _of_what(name)
+
+
+def _of_what(name: str) -> str | None:
+    """The same for a slice, a device without a profile, and machines without accelerators."""
     shown = name.strip()[:60]
+    chips, holds = slice_of(name), _without_profile(_bare(name))
+    if chips is not None:
+        of = f"{chips[1]} {chips[0]}"
+        return f"{shown} is a slice of {of}: write hardware.accelerator: {shown} in its place"
+    if holds is not None:
+        return f"{shown} holds {holds}"
     if _OF_N1.fullmatch(name.strip()):
         return (
             f"{shown} has what is attached to it: write that as hardware.accelerator and count, "
@@ -90,6 +105,45 @@ def _told(name: str) -> str | None:
             f"{shown} is {of_sagemaker[1]} by SageMaker, which asks more for it: write "
             f"hardware.instance: {of_sagemaker[1]}, and your price as price.instance_hour"
         )
+    return None
+
+
+def _without_profile(name: str) -> str | None:
+    """What an instance holds whose device, or number of devices, is not known here."""
+    for one, holds in table(FILE).section("told").items():
+        if _bare(one) == name.removeprefix("ml."):
+            return f"{holds}: profiles: takes a folder with one of your own"
+    for line, accelerator in table(FILE).section("lines").items():
+        if re.match(rf"(?:ml\.)?{line}[a-z]*[0-9]*\.", name):
+            return (
+                f"{accelerator}, how many is not public yet: write hardware.accelerator: "
+                f"{accelerator} and count"
+            )
+    return None
+
+
+# A device and how many, in a name: `8xh100`, `h100x8`, `160x1792x8h100`; then the name alone.
+_DEVICE = r"[a-z]{1,5}\d{1,4}[a-z]{0,3}"
+_NAMED = (
+    re.compile(rf"(?:\d+x)*(?P<count>\d{{1,2}})x?(?P<device>{_DEVICE})"),
+    re.compile(rf"(?P<device>{_DEVICE}?)x(?P<count>\d{{1,2}})"),
+    re.compile(rf"(?P<device>(?P<count>){_DEVICE})"),
+)
+_TOO_SHORT = 3  # "a2" of a2-highgpu is a line of machines, not a board
+_SHORT = ("l4", "t4")
+
+
+def _reads_as(name: str) -> str | None:
+    """What to write where the name of a machine that is not known says a device."""
+    for token in re.split(r"[-_.:/ ]+", name.lower()):
+        for form in _NAMED:
+            said = form.fullmatch(token)
+            if said is None or (len(said["device"]) < _TOO_SHORT and said["device"] not in _SHORT):
+                continue
+            with contextlib.suppress(InputError):
+                found = part_of(said["device"])[0].id
+                count = f"count: {int(said['count'])}" if said["count"] else "count"
+                return f"it reads as {found}: write hardware.accelerator: {found} and {count}"
     return None
 
 

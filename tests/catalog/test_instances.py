@@ -178,3 +178,62 @@ def test_a_name_that_is_no_whole_machine_says_what_to_write(name, said):
 def test_more_sizes_of_clouds_and_systems(name, accelerator, devices):
     found = instances.find(name)
     assert (found.accelerator, found.devices) == (accelerator, devices)
+
+
+@pytest.mark.parametrize(
+    ("name", "chip", "devices"),
+    [
+        ("H100-1-80G", "h100-pcie-80", 1),  # Scaleway's are PCIe, and its SXM say so
+        ("H100-2-80G", "h100-pcie-80", 2),
+        ("H100-SXM-8-80G", "h100-sxm5-80", 8),
+        ("L40S-1-48G", "l40s", 1),
+        ("L4-1-24G", "l4", 1),
+        ("gpu-h100x8-640gb", "h100-sxm5-80", 8),  # 640 GB are those of eight
+        ("l40s-180", "l40s", 2),
+        ("ecs.gn8is-2x.8xlarge", "l20", 2),
+        ("gx3d-160x1792x8h200", "h200-sxm-141", 8),
+    ],
+)
+def test_sizes_of_smaller_clouds(name, chip, devices):
+    found = instances.find(name)
+    assert (found.accelerator, found.devices) == (chip, devices)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "trn3.48xlarge",
+            "trn3.48xlarge holds trainium3, how many is not public yet: write "
+            "hardware.accelerator: trainium3 and count",
+        ),
+        (
+            "dl1.24xlarge",
+            "dl1.24xlarge holds 8 Gaudi (HL-205, the first generation), which have no profile "
+            "here: profiles: takes a folder with one of your own",
+        ),
+        (  # names of v5p and v4 count cores, two a chip; those of v5e and v6e chips
+            "v5p-128",
+            "v5p-128 is a slice of 64 tpu-v5p: write hardware.accelerator: v5p-128 in its place",
+        ),
+        (
+            "v5litepod-16",
+            "v5litepod-16 is a slice of 16 tpu-v5e: write hardware.accelerator: v5litepod-16 in "
+            "its place",
+        ),
+        (
+            "gx3-16x80x1l4",
+            "no host gx3-16x80x1l4; it reads as l4: write hardware.accelerator: l4 and count: 1; "
+            "costcalc hardware list has them all",
+        ),
+        (
+            "GEX44",
+            "no host GEX44; write hardware.accelerator and count in its place; costcalc "
+            "hardware list has them all",
+        ),
+    ],
+)
+def test_a_machine_that_is_not_known_is_told_what_to_write(name, said):
+    with pytest.raises(NotFoundError) as caught:
+        instances.find(name)
+    assert str(caught.value) == f"hardware.instance: {said}"
