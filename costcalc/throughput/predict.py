@@ -14,7 +14,7 @@ from costcalc.throughput.by_flops import replicas_of, sample_time
 from costcalc.throughput.constants import Constants, load
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.placement import Placed, shape_for
-from costcalc.throughput.ranges import chosen, prediction_range
+from costcalc.throughput.ranges import UNMEASURED, chosen, prediction_range
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
 from costcalc.throughput.transfer import Likeness, MeasuredStep, carried, shares_of
@@ -122,6 +122,8 @@ def _by_step(
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
         why.append(f"not calibrated on {machine.generation}")
+    if shape.kind in UNMEASURED:
+        why.append("no run of this kind of model was measured")
     run = _likeness(
         shape.kind, walked / float(shape.sequence_length), machine, recipe, parts, layout
     )

@@ -19,6 +19,11 @@ BEYOND = 0.05
 MEASURED_DEVICES = 10752
 #: further half-width for a generation that nobody measured, at the least
 NEW = 0.10
+#: kinds of architecture of which no measured run is shipped: their class's errors are lent to them
+UNMEASURED = frozenset({"speech", "encoder-decoder", "ssm"})
+#: and a further half-width, that of vision transformers, the kind with the fewest measured runs
+#: (costcalc: a stated judgement)
+UNLIKE = 0.49
 #: parts of a step whose time hangs on what no profile tells
 WAITING = ("network", "launch")
 #: a share from which on a step is no less known: few measured ones wait for more
@@ -61,7 +66,7 @@ def prediction_range(
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
 
     They are quantiles of held-out errors, widened in quadrature where less is known: the layout
-    is costcalc's own, the shapes follow a rule, nobody measured this generation, the run is
+    is costcalc's own, the shapes follow a rule, nobody measured this generation or kind, the run is
     larger than any that was measured, or the model routes to experts, whose software is younger
     and differs more.  They are of a step that computes; one that waits for the network or for its
     host is known less well (:func:`unevenness` of the ``breakdown``, in seconds).  ``gain``: how
@@ -82,6 +87,8 @@ def prediction_range(
     if generation not in constants.get("generations", {generation: None}):
         more = _more(ranges.get("new", base), base)
         extra.append({side: max(width, NEW) for side, width in more.items()})
+    if kind in UNMEASURED:
+        extra.append({"low": UNLIKE, "high": UNLIKE})
     if experts:
         extra.append(_more(ranges.get("experts", base), base))
     if not shapes_known:
