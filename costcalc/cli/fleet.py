@@ -236,13 +236,16 @@ def export(
     with opened(url, known) as ledger:
         from costcalc.fleet.exporting import registry, serve
 
+        def log(line: str) -> None:
+            print(line, file=sys.stderr, flush=True)
+
         if once:
             from prometheus_client import generate_latest
 
-            sys.stdout.write(generate_latest(registry(ledger, known)).decode())
+            sys.stdout.write(generate_latest(registry(ledger, known, log)).decode())
             return
         print(f"metrics on http://{host}:{port}/metrics; Ctrl-C ends", file=sys.stderr)
-        serve(ledger, known, host, port)
+        serve(ledger, known, host, port, log)
 
 
 @app.command("top")

@@ -103,9 +103,9 @@ def _series(
         raise options.wrong("when", "expected one of --series FILE or --source NAME")
     if path is not None:
         from costcalc.decide.clock import zone as named
-        from costcalc.decide.series_files import read
+        from costcalc.decide.series_files import Zone, read
 
-        own = named(timezone) if timezone else None
+        own = Zone(named(timezone)) if timezone else Zone()
         return read(path, signal=signal.value if signal else None, timezone=own)
     if timezone is not None:
         raise options.wrong("--timezone", "goes with --series FILE; an API says its own times")

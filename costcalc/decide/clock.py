@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 
 from costcalc.base.errors import InputError, Problem
 
@@ -45,29 +46,73 @@ def zone(name: str) -> tzinfo:
         raise InputError(Problem(key="--timezone", message=message)) from None
 
 
-def instants(texts: Sequence[str], source: str, naive: tzinfo) -> list[datetime]:
+def instants(
+    texts: Sequence[str], source: str, naive: tzinfo, key: str = "series"
+) -> list[datetime]:
     """Times of a column in UTC, in its order; those without an offset are in the zone ``naive``.
 
-    Where clocks go back an hour stands twice: the second is the later one.
+    Where clocks go back an hour stands twice: the second is the later one, in a column whose
+    newest stands first the earlier one.
 
     Raises:
-        InputError: a time that cannot be read, or dates of which nothing says what comes first.
+        InputError: a time that cannot be read, dates of which nothing says what comes first, or a
+            time that clocks of that zone skip, for which ``key`` says the zone.
     """
     begun = [_INTERVAL.split(text.strip())[0] for text in texts]
     order = _order(begun, source)
+    read = [_read(text, order, source) for text in begun]
+    local = [time for time in read if time.tzinfo is None]
+    backwards = len(local) > 1 and local[0] > local[-1]
     made: list[datetime] = []
     seen: set[datetime] = set()
-    for text in begun:
-        time = _iso(text) if order is None else _ordered(text, source, month_first=order)
-        if time is None:
-            message = f'expected a time as 2026-01-01T00:00Z; got "{text[:40]}"'
-            raise InputError(Problem(key="series", message=message, file=source))
+    for time in reversed(read) if backwards else read:
         if time.tzinfo is None:
-            local = time.replace(tzinfo=naive)
-            time = local.replace(fold=1) if time in seen else local
-            seen.add(local.replace(tzinfo=None))
-        made.append(time.astimezone(UTC))
-    return made
+            own = time.replace(tzinfo=naive, fold=1 if time in seen else 0)
+            seen.add(time)
+            made.append(own.astimezone(UTC))
+            if made[-1].astimezone(naive).replace(tzinfo=None) != time:
+                message = f"{_shown(time)} is a time that clocks in {naive} skip"
+                hint = f"{message}: are its times in UTC, or in another zone?"
+                raise InputError(Problem(key=key, message=hint, file=source))
+        else:
+            made.append(time.astimezone(UTC))
+    return made[::-1] if backwards else made
+
+
+def _read(text: str, order: bool | None, source: str) -> datetime:
+    time = _iso(text) if order is None else _ordered(text, source, month_first=order)
+    if time is None:
+        message = f'expected a time as 2026-01-01T00:00Z; got "{text[:40]}"'
+        raise InputError(Problem(key="series", message=message, file=source))
+    return time
+
+
+def changed(times: Sequence[datetime], likely: tzinfo | None) -> str | None:
+    """What tells that times without a zone, which were read as UTC, are those of a wall clock.
+
+    An hour that stands twice; or one is missing that clocks in the ``likely`` zone skip.
+
+    >>> hours = [datetime(2026, 3, 29, hour, tzinfo=UTC) for hour in (0, 1, 3, 4)]
+    >>> changed(hours, zone("Europe/Berlin"))
+    '2026-03-29T02:00 is missing, which clocks in Europe/Berlin skip'
+    >>> changed(hours, None), changed([*hours, hours[1]], None)
+    (None, '2026-03-29T01:00 stands twice')
+    """
+    listed = sorted(times)
+    steps = [(before, time, time - before) for before, time in pairwise(listed)]
+    twice = next((time for _, time, step in steps if not step), None)
+    if twice is not None:
+        return f"{_shown(twice)} stands twice"
+    least = min((step for _, _, step in steps), default=timedelta())
+    for before, time, step in steps if likely is not None else ():
+        ends = [one.replace(tzinfo=likely).astimezone(UTC) for one in (before, time)]
+        if step > least and ends[1] - ends[0] == least:
+            return f"{_shown(before + least)} is missing, which clocks in {likely} skip"
+    return None
+
+
+def _shown(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M")
 
 
 def _iso(text: str) -> datetime | None:

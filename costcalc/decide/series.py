@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +15,8 @@ from costcalc.base.errors import InputError, Problem, wrong
 from costcalc.base.units import to_si
 
 Signal = Literal["average", "marginal", "unknown"]
+#: what reads the times of a series, into UTC
+Times = Callable[[Sequence[str]], list[datetime]]
 MEANING = {
     "average": "average intensity: emissions of all generation over all of it, as in a report",
     "marginal": "marginal intensity: what one kWh more causes; not an average, never in its place",
@@ -91,14 +93,24 @@ def instant(text: str, source: str = "series", key: str = "series") -> datetime:
 
 
 def of_points(
-    points: Iterable[tuple[str, object]], *, signal: Signal, source: str, factor: float = 1.0
+    points: Iterable[tuple[str, object]],
+    *,
+    signal: Signal,
+    source: str,
+    factor: float = 1.0,
+    times: Times | None = None,
 ) -> Series:
     """A series of (time, value): sorted, evenly spaced, gaps as NaN.
+
+    ``times`` reads them; left out, one without an offset is taken as UTC.
 
     Raises:
         InputError: fewer than two points, doubled times, uneven steps, or a value that is none.
     """
-    timed = ((instant(time, source), value) for time, value in points)
+    listed = list(points)
+    read = times or (lambda texts: [instant(text, source) for text in texts])
+    made = read([time for time, _ in listed])
+    timed = zip(made, (value for _, value in listed), strict=True)
     return of_instants(timed, signal=signal, source=source, factor=factor)
 
 
@@ -140,7 +152,9 @@ def _number(value: object, source: str) -> float:
     return made
 
 
-def of_json(data: object, source: str, *, signal: Signal | None = None) -> Series:
+def of_json(
+    data: object, source: str, *, signal: Signal | None = None, times: Times | None = None
+) -> Series:
     """A series from JSON: costcalc's own shape, or a reply of one of the three APIs.
 
     Own: ``{"signal": "average", "unit": "gCO2e/kWh", "data": [{"time": …, "value": …}]}``.
@@ -169,6 +183,7 @@ def of_json(data: object, source: str, *, signal: Signal | None = None) -> Serie
         source=source,
         signal=signal or own,
         factor=factor,
+        times=times,
     )
 
 

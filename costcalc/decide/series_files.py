@@ -11,14 +11,14 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import cast
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.reading import read_text
-from costcalc.decide.clock import instants, zone_of
+from costcalc.decide.clock import changed, instants, zone_of
 from costcalc.decide.series import MEANING, Series, Signal, in_grams_a_kwh, of_instants, of_json
 
 _TIME = re.compile(
@@ -42,17 +42,28 @@ _OF_GRAMS = re.compile(r".*intensity.*|.*marginal.*|.*moer.*")
 _LEAST = 1.5  # of a whole series: no grid's largest is as low, but in kgCO2e/kWh all are
 
 
-def read(
-    path: str | Path, *, signal: Signal | None = None, timezone: tzinfo | None = None
-) -> Series:
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """What is said of times that name no zone: the ``given`` one, and the ``key`` that gives it.
+
+    ``likely``: where the file is used, which tells whether its hours are those of a wall clock.
+    """
+
+    given: tzinfo | None = None
+    key: str = "--timezone"
+    likely: tzinfo | None = None
+
+
+def read(path: str | Path, *, signal: Signal | None = None, timezone: Zone = Zone()) -> Series:
     """A series from a CSV or a JSON file, in gCO2e/kWh.
 
     The signal is ``signal``, else what the file says (``# signal: marginal`` at the head of a CSV,
-    or its columns).  Times without an offset are in ``timezone``, else in the zone that the head of
-    their column says, else in UTC, which is noted.
+    or its columns).  Times without an offset are in the zone that is ``given``, else in that which
+    the head of their column says, else in UTC, which is noted.
 
     Raises:
-        InputError: the file cannot be read as a series.
+        InputError: the file cannot be read as a series, or its times are those of a clock that
+            changes and nothing says whose.
     """
     name = str(path)
     try:
@@ -65,7 +76,7 @@ def read(
         except (ValueError, RecursionError):
             raise _problem(name, "expected JSON; it does not parse") from None
         whole = {"data": data} if isinstance(data, list) else data
-        return of_json(whole, name, signal=signal)
+        return _of_json(whole, name, signal, timezone)
     return _of_csv(text, name, signal, timezone)
 
 
@@ -73,7 +84,17 @@ def _problem(source: str, message: str) -> InputError:
     return InputError(Problem(key="series", message=message, file=source))
 
 
-def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None) -> Series:
+def _of_json(data: object, name: str, signal: Signal | None, timezone: Zone) -> Series:
+    notes: list[str] = []
+
+    def times(texts: Sequence[str]) -> list[datetime]:
+        notes.extend(_of_zone(timezone, timezone.given, texts))
+        return _instants(texts, name, timezone, timezone.given)
+
+    return replace(of_json(data, name, signal=signal, times=times), notes=tuple(notes))
+
+
+def _of_csv(text: str, name: str, signal: Signal | None, timezone: Zone) -> Series:
     lines = [line for line in text.splitlines() if line.strip()]
     said = next((line.partition("signal:")[2].strip() for line in lines if "signal:" in line), "")
     if signal is None and said and said not in MEANING:
@@ -86,9 +107,9 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None
     value, convention, meant = _value_column([c for c in columns if c != time], name)
     decimal = "," if delimiter == ";" else "."
     listed = [row for row in rows if (row[time] or "").strip()]
-    zone = timezone or zone_of(time)
+    zone = timezone.given or zone_of(time)
     texts = [row[time] or "" for row in listed]
-    times = instants(texts, name, zone or UTC)
+    times = _instants(texts, name, timezone, zone)
     values = [_figure(row[value], decimal) for row in listed]
     factor = _factor(value, _units_said(text, listed, columns), values, name)
     made = of_instants(
@@ -97,7 +118,7 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: tzinfo | None
         source=name,
         factor=factor,
     )
-    return replace(made, notes=tuple(_notes(value, convention, zone, texts)))
+    return replace(made, notes=(*_of_column(value, convention), *_of_zone(timezone, zone, texts)))
 
 
 def _units_said(text: str, rows: Sequence[Mapping[str, str | None]], columns: Sequence[str]) -> str:
@@ -148,16 +169,38 @@ def _size(text: str | None) -> float | None:
         return None
 
 
-def _notes(value: str, convention: str, zone: tzinfo | None, texts: Sequence[str]) -> list[str]:
-    """What was taken where a file says several things, or too little."""
-    notes = []
-    if convention:
-        notes.append(f'taken from the column "{value.strip()}": {convention}')
-    if zone is None and not any(_offset(text) for text in texts[:1]):
-        notes.append("its times name no zone: taken as UTC; --timezone Europe/Berlin says another")
-    elif zone is not None and zone is not UTC:
-        notes.append(f"its times are in {zone}, and shown in UTC")
-    return notes
+def _of_column(value: str, convention: str) -> list[str]:
+    """What was taken where a file says several things."""
+    return [f'taken from the column "{value.strip()}": {convention}'] if convention else []
+
+
+def _of_zone(said: Zone, zone: tzinfo | None, texts: Sequence[str]) -> list[str]:
+    """What times that name no zone were taken as."""
+    if zone is None:
+        bare = not any(_offset(text) for text in texts[:1])
+        told = f"its times name no zone: taken as UTC; {said.key} Europe/Berlin says another"
+        return [told] if bare else []
+    return [] if zone is UTC else [f"its times are in {zone}, and shown in UTC"]
+
+
+def _instants(texts: Sequence[str], name: str, said: Zone, zone: tzinfo | None) -> list[datetime]:
+    """The times in UTC.
+
+    Raises:
+        InputError: they are those of a clock that changes, and nothing says whose; or clocks of the
+            zone that is said skip one of them.
+    """
+    times = instants(texts, name, zone or UTC, said.key)
+    bare = [t for t, text in zip(times, texts, strict=True) if not _offset(text)]
+    if zone is None and bare:
+        odd = changed(bare, said.likely)
+        if odd is not None:
+            message = (
+                f"{odd}, and its times name no zone: they are those of a clock that changes, not "
+                f"of UTC; say whose, as {said.key} {said.likely or 'Europe/Berlin'}"
+            )
+            raise InputError(Problem(key=said.key, message=message, file=name))
+    return times
 
 
 def _offset(text: str) -> bool:

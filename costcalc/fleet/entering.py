@@ -157,16 +157,41 @@ def with_readings(connection: Connection, facts: Sequence[Facts]) -> list[Facts]
         asked = select(readings).where(readings.c.job.in_(some), readings.c.current)
         for row in connection.execute(asked.order_by(readings.c.rank)).mappings():
             best.setdefault((row["cluster"], row["job"]), []).append(row)
+    if not best:
+        return list(facts)
+    others = _others(connection, facts, best)
     lasted: dict[tuple[str, str], float] = {}
-    for one in facts if best else ():
+    for one in (*facts, *others):
         job = one.cluster, one.job
         lasted[job] = lasted.get(job, 0.0) + one.seconds
-    return [_metered(o, best, lasted[o.cluster, o.job]) if best else o for o in facts]
+    whole = {row["meter"] for rows in best.values() for row in rows if not row["attempt"]}
+    again = [replace(o, joules=None, scope=None, meter=None, part=None) for o in others
+             if o.meter in whole]  # fmt: skip
+    found = [_metered(one, best, lasted[one.cluster, one.job]) for one in (*facts, *again)]
+    # of the others those alone whose meter, now that more is known to have run, is not theirs
+    return found[: len(facts)] + [one for one in found[len(facts) :] if one.joules is None]
 
 
-def _metered(
-    one: Facts, best: Mapping[tuple[str, str], Sequence[RowMapping]], lasted: float
-) -> Facts:
+Best = Mapping[tuple[str, str], Sequence[RowMapping]]
+
+
+def _others(connection: Connection, facts: Sequence[Facts], best: Best) -> list[Facts]:
+    """The ledger's attempts of jobs with a meter beside those which are told now.
+
+    Attempts of one job may come in several batches and imports, and the meter is of all of them.
+    """
+    told = {one.key for one in facts}
+    wanted = {key[:2] for key in told}
+    metered = {job for _, job in best}
+    named = {one.job for one in facts if one.job in metered or one.raw in metered}
+    found: list[Facts] = []
+    for some in parts(sorted(named), MOST):
+        asked = select(jobs).where(jobs.c.job.in_(some), jobs.c.current, jobs.c.source != "report")
+        found += [facts_of(row) for row in connection.execute(asked).mappings()]
+    return [one for one in found if one.key not in told and one.key[:2] in wanted]
+
+
+def _metered(one: Facts, best: Best, lasted: float) -> Facts:
     """An attempt by its meters; ``lasted``: seconds of all attempts of its job."""
     rows = [
         row

@@ -8,6 +8,7 @@ bounded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,26 +33,44 @@ if TYPE_CHECKING:
 
 _CARBON = "CO2e of electricity, by location, and of making the hardware"
 Value = Callable[[Mapping[str, object]], float | None]
+Log = Callable[[str], None]
+_NUMBERS = re.compile(r"\d+")
 
 
 class Collector:
     """What a scrape of the ledger gives."""
 
-    def __init__(self, ledger: Ledger, cluster: Cluster) -> None:
-        self.ledger, self.cluster = ledger, cluster
+    def __init__(self, ledger: Ledger, cluster: Cluster, log: Log = lambda _: None) -> None:
+        self.ledger, self.cluster, self._log = ledger, cluster, log
+        self._faults: set[str] = set()
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric; where the database does not answer, that alone is said."""
+        """Every metric; where the database does not answer, that alone is said, and why is logged:
+        each reason once, until it answers again."""
         from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
         yield InfoMetricFamily("costcalc_build", "The exporter.", {"version": __version__})
         try:
             found = list(self._found())
-        except CostcalcError:
+        except CostcalcError as error:
             found = []
+            self._down(str(error).splitlines()[0])
+        else:
+            self._back()
         up = "Whether the ledger's database answered."
         yield GaugeMetricFamily("costcalc_ledger_up", up, 1.0 if found else 0.0)
         yield from found
+
+    def _down(self, why: str) -> None:
+        kind = _NUMBERS.sub("", why)  # a port or a process differs from scrape to scrape
+        if kind not in self._faults:
+            self._log(f"costcalc_ledger_up is 0: {why}")
+        self._faults.add(kind)
+
+    def _back(self) -> None:
+        if self._faults:
+            self._log("costcalc_ledger_up is 1: the ledger answers again")
+        self._faults.clear()
 
     def _found(self) -> Iterator[Metric]:
         freshen(self.ledger)
@@ -201,8 +220,10 @@ def _counter(name: str, words: str, value: object) -> Metric:
     return CounterMetricFamily(name, words, float(str(value or 0)))
 
 
-def registry(ledger: Ledger, cluster: Cluster) -> CollectorRegistry:
+def registry(ledger: Ledger, cluster: Cluster, log: Log = lambda _: None) -> CollectorRegistry:
     """A registry that holds the ledger's metrics and no others.
+
+    ``log`` is told why the ledger does not answer, and when it does again.
 
     Raises:
         MissingExtraError: prometheus-client is not installed.
@@ -212,12 +233,14 @@ def registry(ledger: Ledger, cluster: Cluster) -> CollectorRegistry:
     except ImportError as error:
         raise MissingExtraError("the exporter", "prometheus-client", "fleet") from error
     made = CollectorRegistry(auto_describe=False)
-    made.register(Collector(ledger, cluster))
+    made.register(Collector(ledger, cluster, log))
     return made
 
 
-def serve(ledger: Ledger, cluster: Cluster, host: str, port: int) -> None:
-    """Answer scrapes until interrupted.
+def serve(
+    ledger: Ledger, cluster: Cluster, host: str, port: int, log: Log = lambda _: None
+) -> None:
+    """Answer scrapes until interrupted; ``log`` as in :func:`registry`.
 
     Raises:
         InputError: the port cannot be had.
@@ -226,7 +249,7 @@ def serve(ledger: Ledger, cluster: Cluster, host: str, port: int) -> None:
 
     from costcalc.base.errors import wrong
 
-    held = registry(ledger, cluster)
+    held = registry(ledger, cluster, log)
     from prometheus_client import start_http_server
 
     try:

@@ -82,6 +82,7 @@ def read_meters(
         taken.plus(counted, out)
     ended(ledger, number)
     settle(ledger)
+    taken.notes += pricing.notes
     return taken
 
 

@@ -55,8 +55,14 @@ class Pricing:
         self.around: tuple[float, float] | None = None  # between what its hours lie, gCO2e/kWh
         if self.fleet.grid.hourly:
             path = self._path(self.fleet.grid.hourly)
-            self.series = hourly(path, self.fleet.grid.timezone)
+            self.series = hourly(path, self.fleet.grid.timezone, self.fleet.timezone)
             self.around = self.series.around
+
+    @property
+    def notes(self) -> list[str]:
+        """What was taken of the files that fleet.yaml names where those say too little."""
+        told = self.series.notes if self.series is not None else ()
+        return [f"grid.hourly ({self.fleet.grid.hourly}): {note}" for note in told]
 
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 from costcalc.base.errors import InputError, Problem
 from costcalc.decide.clock import zone
 from costcalc.decide.series import Series
-from costcalc.decide.series_files import read
+from costcalc.decide.series_files import Zone, read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class Hourly:
         values = np.array(series.values, dtype=np.float64)
         known = ~np.isnan(values)
         self.start, self.step, self.source = series.start.timestamp(), series.step, series.source
+        self.notes = series.notes
         self._sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
         self._known = np.concatenate([[0.0], np.cumsum(known.astype(np.float64))])
         self._values = values
@@ -102,13 +103,26 @@ class Hourly:
         return np.interp(place, np.arange(len(sums)), sums)
 
 
-def hourly(path: Path, timezone: str | None) -> Hourly:
+def hourly(path: Path, timezone: str | None, likely: str | None = None) -> Hourly:
     """The series in a file, in any form that ``costcalc when`` reads.
 
+    ``timezone``: of its times that name none; ``likely``: where the cluster's clock is.
+
     Raises:
-        InputError: it cannot be read, or is marginal, which no report counts by.
+        InputError: it cannot be read, its times are those of a clock that changes and nothing says
+            whose, or it is marginal, which no report counts by.
     """
-    series = read(path, timezone=zone(timezone) if timezone else None)
+    said = Zone(
+        zone(timezone) if timezone else None,
+        key="grid.timezone",
+        likely=zone(likely) if likely else None,
+    )
+    try:
+        series = read(path, timezone=said)
+    except InputError as error:
+        # what fleet.yaml says of the file is the key at which it is put right
+        told = [replace(p, key="grid.hourly") if p.key == "series" else p for p in error.problems]
+        raise InputError(told) from None
     if series.signal == "marginal":
         message = "expected an average intensity; a marginal one is not what a job emitted"
         raise InputError(Problem(key="grid.hourly", message=message, file=str(path)))

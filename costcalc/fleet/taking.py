@@ -101,6 +101,7 @@ def take(
         _batch(ledger, pricing, told, out, number, taken, clusters)
     ended(ledger, number, until)
     settle(ledger)
+    taken.notes += pricing.notes
     taken.notes += unnamed.told(cluster.fleet, ((*pair, jobs) for pair, jobs in of.items()))
     return taken
 

@@ -12,7 +12,7 @@ from costcalc.base import reading
 from costcalc.base.errors import InputError
 from costcalc.decide.clock import instants, zone
 from costcalc.decide.series import in_grams_a_kwh
-from costcalc.decide.series_files import read
+from costcalc.decide.series_files import Zone, read
 
 
 def written(tmp_path: Path, text: str, name: str = "series.csv", encoding: str = "utf-8") -> Path:
@@ -76,7 +76,7 @@ def test_times_without_a_zone_are_utc_and_said_or_what_the_user_says(tmp_path: P
     assert plain.notes == (
         "its times name no zone: taken as UTC; --timezone Europe/Berlin says another",
     )
-    berlin = read(path, timezone=zone("Europe/Berlin"))  # summer time: two hours ahead
+    berlin = read(path, timezone=Zone(zone("Europe/Berlin")))  # summer time: two hours ahead
     assert berlin.start == datetime(2024, 6, 30, 22, tzinfo=UTC)
 
 
@@ -88,6 +88,74 @@ def test_the_hour_that_stands_twice_where_clocks_go_back(tmp_path: Path) -> None
     found = read(written(tmp_path, text))
     assert found.values == (0, 1, 2, 3, 4)
     assert found.step == 3600
+
+
+AUTUMN = ["01:00", "02:00", "02:00", "03:00"]  # of 2026-10-25 in Berlin
+
+
+def day(date: str, hours: list[str]) -> list[str]:
+    return [f"{date}T{hour}" for hour in hours]
+
+
+def test_the_hour_that_stands_twice_in_a_file_whose_newest_is_first(tmp_path: Path) -> None:
+    # 02:00 of summer is 00:00 UTC, and comes before 02:00 of winter, 01:00 UTC
+    rows = [f"{t},{i}\n" for i, t in enumerate(day("2026-10-25", AUTUMN))]
+    path = written(tmp_path, "time,intensity\n" + "".join(reversed(rows)))
+    found = read(path, timezone=Zone(zone("Europe/Berlin")))
+    assert (found.start, found.values) == (datetime(2026, 10, 24, 23, tzinfo=UTC), (0, 1, 2, 3))
+
+
+def series_of(tmp_path: Path, times: list[str], *, json_: bool) -> Path:
+    if json_:
+        points = [{"time": t, "value": i} for i, t in enumerate(times)]
+        return written(tmp_path, json.dumps(points), "grid.json")
+    return written(tmp_path, "time,value\n" + "".join(f"{t},{i}\n" for i, t in enumerate(times)))
+
+
+@pytest.mark.parametrize("json_", [False, True])
+def test_a_clock_that_changes_is_no_utc(tmp_path: Path, *, json_: bool) -> None:
+    """An hour that stands twice, or that the likely zone skips, tells a wall clock."""
+    path = series_of(tmp_path, day("2026-10-25", AUTUMN), json_=json_)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert str(caught.value).splitlines()[0] == (
+        f"{path}: --timezone: 2026-10-25T02:00 stands twice, and its times name no zone: they are "
+        "those of a clock that changes, not of UTC; say whose, as --timezone Europe/Berlin"
+    )
+    assert read(path, timezone=Zone(zone("Europe/Berlin"))).values == (0, 1, 2, 3)
+
+    path = series_of(tmp_path, day("2026-03-29", ["00:00", "01:00", "03:00", "04:00"]), json_=json_)
+    assert len(read(path).values) == 5  # a gap, which it may be
+    with pytest.raises(InputError) as caught:
+        read(path, timezone=Zone(None, "grid.timezone", zone("Europe/Paris")))
+    assert str(caught.value).splitlines()[0] == (
+        f"{path}: grid.timezone: 2026-03-29T02:00 is missing, which clocks in Europe/Paris skip, "
+        "and its times name no zone: they are those of a clock that changes, not of UTC; say "
+        "whose, as grid.timezone Europe/Paris"
+    )
+    berlin = read(path, timezone=Zone(zone("Europe/Berlin")))
+    assert (berlin.start, berlin.values) == (datetime(2026, 3, 28, 23, tzinfo=UTC), (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("json_", [False, True])
+def test_a_time_that_clocks_skip_is_of_another_zone(tmp_path: Path, *, json_: bool) -> None:
+    path = series_of(tmp_path, day("2026-03-29", ["01:00", "02:00", "03:00"]), json_=json_)
+    assert len(read(path, timezone=Zone(likely=zone("Europe/Berlin"))).values) == 3
+    with pytest.raises(InputError) as caught:
+        read(path, timezone=Zone(zone("Europe/Berlin")))
+    assert str(caught.value).splitlines()[0] == (
+        f"{path}: --timezone: 2026-03-29T02:00 is a time that clocks in Europe/Berlin skip: are "
+        "its times in UTC, or in another zone?"
+    )
+
+
+def test_times_of_json_without_an_offset_are_in_the_zone_that_is_said(tmp_path: Path) -> None:
+    path = series_of(tmp_path, ["2026-07-01T00:00", "2026-07-01T01:00"], json_=True)
+    assert read(path).notes == (
+        "its times name no zone: taken as UTC; --timezone Europe/Berlin says another",
+    )
+    berlin = read(path, timezone=Zone(zone("Europe/Berlin")))  # it was read as UTC
+    assert berlin.start == datetime(2026, 6, 30, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

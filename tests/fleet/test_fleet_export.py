@@ -137,6 +137,27 @@ def test_a_database_that_went_away_is_said(tmp_path: Path) -> None:
     assert "costcalc_jobs_total" not in said
 
 
+def test_why_a_database_does_not_answer_is_logged_once(tmp_path: Path) -> None:
+    from prometheus_client import generate_latest
+
+    path, away, said = tmp_path / "a.db", tmp_path / "away.db", list[str]()
+    with Ledger.open(str(path), create=True) as ledger:
+        held = registry(ledger, cluster(), said.append)
+        steps = (lambda: None, lambda: path.rename(away), lambda: path.write_text(""), path.unlink)
+        for change in (*steps, lambda: away.rename(path)):
+            change()
+            for _ in range(3):  # scrapes
+                generate_latest(held)
+    down, gone = "costcalc_ledger_up is 0: ", "the ledger's file is gone: was it moved away?"
+    no_ledger = "another file was put in its place, which is no ledger of this version"
+    shown = f"sqlite:///{path}: ledger: "
+    assert said == [
+        f"{down}{shown}{gone}",
+        f"{down}{shown}{no_ledger}",
+        "costcalc_ledger_up is 1: the ledger answers again",
+    ]
+
+
 def test_a_ledger_put_in_the_place_of_another_is_the_one_that_is_read(tmp_path: Path) -> None:
     """16 USD of one job; then a ledger of two; then none; then a file that is no ledger."""
     from prometheus_client import generate_latest

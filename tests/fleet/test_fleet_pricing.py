@@ -10,6 +10,7 @@ import pytest
 from fleet_byhand import FLEET, cluster, line, told
 
 import costcalc
+from costcalc.base.errors import InputError
 from costcalc.fleet.kinds import UNITS, Asked
 from costcalc.fleet.pricing import Pricing
 
@@ -96,6 +97,39 @@ def test_an_hourly_grid_is_taken_over_the_hours_of_the_job(tmp_path: Path) -> No
     none = priced(text, tmp_path, ConsumedEnergyRaw="18000000", Start="2026-10-06T10:00:00",
                   End="2026-10-06T12:00:00")  # fmt: skip
     assert none["grid"] == pytest.approx(350.0)  # the year's, where the series ends
+
+
+def test_an_hourly_grid_by_a_wall_clock_asks_for_its_zone(tmp_path: Path) -> None:
+    """What its times name no zone of is UTC, which is said; a clock that changes is none."""
+    path, text = tmp_path / "grid.csv", FLEET + "grid: {hourly: grid.csv}\n"
+
+    def series(*hours: str) -> None:
+        rows = "".join(f"{hour},300\n" for hour in hours)
+        path.write_text(f"time,carbon intensity (average)\n{rows}")
+
+    def fault() -> str:
+        with pytest.raises(InputError) as caught:
+            Pricing(cluster(text, tmp_path))
+        return str(caught.value).splitlines()[0]
+
+    series("2026-03-28T00:00", "2026-03-28T01:00")
+    assert Pricing(cluster(text, tmp_path)).notes == [
+        "grid.hourly (grid.csv): its times name no zone: taken as UTC; grid.timezone "
+        "Europe/Berlin says another"
+    ]
+    no_utc = "its times name no zone: they are those of a clock that changes, not of UTC; say whose"
+    series("2026-03-29T00:00", "2026-03-29T01:00", "2026-03-29T03:00")  # the cluster is in Berlin
+    assert fault() == (
+        f"{path}: grid.timezone: 2026-03-29T02:00 is missing, which clocks in Europe/Berlin skip, "
+        f"and {no_utc}, as grid.timezone Europe/Berlin"
+    )
+    series("2026-10-25T01:00", "2026-10-25T02:00", "2026-10-25T02:00")
+    assert fault() == (
+        f"{path}: grid.timezone: 2026-10-25T02:00 stands twice, and {no_utc}, as grid.timezone "
+        "Europe/Berlin"
+    )
+    path.unlink()
+    assert fault() == f"{path}: grid.hourly: cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize(

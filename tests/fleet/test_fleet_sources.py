@@ -357,8 +357,27 @@ def test_an_array_of_pbs_has_run_as_its_subjobs(tmp_path: Path) -> None:
     (job,) = pbs.jobs(path, UTC)
     assert isinstance(job, Facts)
     assert (job.job, job.devices) == ("12[1]", 4.0)
-    path.write_text(array.replace("state = F", "state = Q") + one)
-    assert [type(found) for found in pbs.jobs(path, UTC)] == [Facts]
+    for state in "QHWTM":  # none of them has run here: T is on its way, M was moved elsewhere
+        path.write_text(array.replace("state = F", f"state = {state}") + one)
+        assert [type(found) for found in pbs.jobs(path, UTC)] == [Facts]
+
+
+@pytest.mark.parametrize(
+    ("letter", "states"),
+    [
+        *[(letter, []) for letter in "QHWTM"],
+        *[(letter, ["running"]) for letter in "RE"],
+        *[(letter, ["suspended"]) for letter in "SU"],
+        *[(letter, ["completed"]) for letter in "FX"],
+    ],
+)
+def test_the_states_of_pbs(tmp_path: Path, letter: str, states: list[str]) -> None:
+    """U is suspended too, where its host is used by who sits at it: it was passed over."""
+    path = tmp_path / "qstat.txt"
+    path.write_text(
+        PBS.partition("Job Id: 13")[0].replace("job_state = F", f"job_state = {letter}")
+    )
+    assert [found.state for found in pbs.jobs(path, UTC) if isinstance(found, Facts)] == states
 
 
 def test_a_state_that_pbs_does_not_have_is_refused(tmp_path: Path) -> None:
@@ -436,6 +455,34 @@ def test_a_report_of_a_requeued_job_is_laid_on_all_its_attempts(tmp_path: Path) 
         import_from(ledger, cluster(), Asked(source="reports", where=str(tmp_path)))
         both = rows(ledger)
         assert [row.metered for row in both] == pytest.approx([1.2, 1.2])
+
+
+def test_a_meter_of_a_job_is_of_the_attempts_of_all_imports(tmp_path: Path) -> None:
+    """2 h are metered; the attempts are of 2 h and 6 h, of which a quarter is."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    tracked(folder, "7.json")
+    first = line(JobID="7", State="NODE_FAIL")
+    second = line(
+        JobID="7", Start="2026-10-05T13:00:00", End="2026-10-05T19:00:00", ElapsedRaw="21600"
+    )
+    of_reports = Asked(source="reports", where=str(folder))
+    ends = []
+    for told in ([[first, second]], [[first], [second]], [[second], [first]]):
+        with memory() as ledger:
+            import_from(ledger, cluster(), of_reports)
+            for some in told:
+                sacct = tmp_path / "sacct.txt"
+                sacct.write_text("\n".join(dump(*some)))
+                taken = import_from(ledger, cluster(), Asked(source="slurm", where=str(sacct)))
+            found = sorted(rows(ledger), key=lambda row: row.seconds)
+            ends.append([(row.seconds, row.metered, row.meter) for row in found])
+            assert found[0].why == "costcalc track: NVML covers 25 % of its time"
+            again = import_from(ledger, cluster(), Asked(source="slurm", where=str(sacct))).counted
+            assert (again.added, again.corrected) == (0, 0)
+    # the first attempt had its meter until the second was told of
+    assert ends == [[(7200.0, None, None), (21600.0, None, None)]] * 3
+    assert taken.counted.added == 1
 
 
 def test_a_report_of_a_part_of_a_job_is_not_its_meter(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from costcalc.report.importing.sacct import seconds_of
 _NODES = re.compile(r"[(+]\(?([\w.-]+)(?:\[\d+\])?:")
 #: the account of who names no project
 _NO_PROJECT = "_pbs_project_default"
-#: waits, held, was moved to another server, or is an array that has begun
-_NOT_HERE = ("Q", "H", "W", "T", "M", "B", "U")
+#: it is queued, held or waits, or is on its way to another server, or was moved there
+_NOT_HERE = ("Q", "H", "W", "T", "M")
 #: some sites' qstat prints seconds since 1970 and the time beside them
 _BOTH = re.compile(r"(\d{9,11}) \(.*\)")
 _FORMAT = "%a %b %d %H:%M:%S %Y"
@@ -54,7 +54,7 @@ def _array(job: str, said: Mapping[str, Any], found: Mapping[str, object]) -> It
     """An array has run as its subjobs; where they are not told, that is said of it."""
     number_, bracket, _ = job.partition("[")
     told = any(other.startswith(f"{number_}{bracket}") for other in found if other != job)
-    if not told and said.get("job_state") not in ("Q", "H", "W"):
+    if not told and said.get("job_state") not in _NOT_HERE:
         why = "an array without its subjobs, which are where it ran: run qstat with -t"
         yield Refused(line=None, row=job[:40], why=why)
 
@@ -152,11 +152,14 @@ def _one(
 
 
 def _state(said: Mapping[str, Any]) -> State | None:
-    """F is finished, R runs, S is suspended; Exit_status above 256 is a signal of PBS's own."""
+    """F is finished, X a subjob that is; R runs, E ends; S is suspended, U by who sits at the host.
+
+    Exit_status above 256 is a signal of PBS's own.
+    """
     letter = said.get("job_state")
     if letter in ("R", "E"):
         return "running"
-    if letter == "S":
+    if letter in ("S", "U"):
         return "suspended"
     if letter not in ("F", "X"):
         return None
