@@ -109,7 +109,9 @@ def series_of(tmp_path: Path, times: list[str], *, json_: bool) -> Path:
     if json_:
         points = [{"time": t, "value": i} for i, t in enumerate(times)]
         return written(tmp_path, json.dumps(points), "grid.json")
-    return written(tmp_path, "time,value\n" + "".join(f"{t},{i}\n" for i, t in enumerate(times)))
+    return written(
+        tmp_path, "time,intensity\n" + "".join(f"{t},{i}\n" for i, t in enumerate(times))
+    )
 
 
 @pytest.mark.parametrize("json_", [False, True])
