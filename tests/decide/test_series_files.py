@@ -107,7 +107,7 @@ def test_the_hour_that_stands_twice_in_a_file_whose_newest_is_first(tmp_path: Pa
 
 def series_of(tmp_path: Path, times: list[str], *, json_: bool) -> Path:
     if json_:
-        points = [{"time": t, "value": i} for i, t in enumerate(times)]
+        points = [{"time": t, "carbonIntensity": i} for i, t in enumerate(times)]
         return written(tmp_path, json.dumps(points), "grid.json")
     return written(
         tmp_path, "time,intensity\n" + "".join(f"{t},{i}\n" for i, t in enumerate(times))
