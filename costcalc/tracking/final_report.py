@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from costcalc.base import writing
 from costcalc.base.errors import CostcalcError, InputError, Problem
@@ -23,6 +23,7 @@ from costcalc.tracking.plan import predicted, prepare
 from costcalc.tracking.reporting import report, run_id
 from costcalc.tracking.trainings import listed
 
+T = TypeVar("T")
 _PATIENCE = 3.0  # seconds that writing the report may take
 _IN_FOLDER = "costs.yaml"  # the report's name where the output is a folder
 _OF_ENERGY = ("energy", "carbon_total")
@@ -48,15 +49,16 @@ def conclude(
         trainings=list(parts.values()) if len(parts) > 1 else (),
     )
     lost = _lost(written, parts, made, options)
-    path = _save_in_time(made, options, parts, lost, note) if options.output else None
+    path, failed = _save_in_time(made, options, parts, lost, note) if options.output else (None, "")
     if options.progress is not False and (options.progress or options.output):
         from costcalc.tracking.progress import Teller
 
         teller = Teller()
         for line in summary(made, path):
             teller.say(line)
-        if options.output and path is None:
-            teller.say(f"the report could not be written to {options.output}", warn=True)
+        if failed:
+            said = f"the report could not be written to {options.output}: {failed}"
+            teller.say(f"{said}; its figures are those above", warn=True)
         for output in lost:
             teller.say(f"{output}: its script ended before it was written; made of its records")
     return made, path
@@ -99,32 +101,49 @@ def _save_in_time(
     parts: Mapping[str, Totals],
     lost: Mapping[str, Mapping[str, Any]],
     note: Callable[[str], None],
-) -> Path | None:
-    """Write the report, where the disk answers; the figures are told in any case.
+) -> tuple[Path | None, str]:
+    """Write the report, where the disk answers: where it stands, or why it does not.
 
     One training under a wrapper is one job with it: the script's own report is the same then.
     """
-    disk, found = Aside("costcalc-report"), list[Path]()
+    disk, found, failed = Aside("costcalc-report"), list[Path](), list[str]()
+
+    def tried(write: Callable[..., T], *given: object) -> T | None:
+        try:
+            return write(*given)
+        except Exception as error:  # noqa: BLE001  (a folder that may not be searched, an odd path)
+            failed.append(_reason(error))
+            return None
 
     def save_it() -> None:
         script = None
         if len(parts) == 1:
             ((output, part),) = parts.items()
-            script = _of_script(Path(output), run_id(part), lost=output in lost)
-        found.extend(path for path in [_save(made, options, note, script)] if path)
+            script = tried(_of_script, Path(output), run_id(part), output in lost)
+        found.extend(path for path in [tried(_save, made, options, note, script)] if path)
         if found and script is not None and script != found[0]:
-            _kept(made, script, note)
+            tried(save, made, script)
         for output, one in lost.items():
             if one is not made:
-                _kept(one, free(Path(output), one, force=False), note)
+                tried(_save_free, one, Path(output))
 
     disk.do("report", save_it)
     if not disk.wait(_PATIENCE):
-        note("the report cannot be written: the disk does not answer")
-    return found[0] if found else None
+        failed.append("the disk does not answer")
+    for why in failed:
+        note(f"the report cannot be written: {why}")
+    return (found[0], "") if found else (None, "; ".join(failed))
 
 
-def _of_script(output: Path, run: str, *, lost: bool) -> Path | None:
+def _reason(error: Exception) -> str:
+    """Why a file cannot be written, without its name where that is said beside."""
+    if isinstance(error, InputError):
+        said = (each.message for each in error.problems)
+        return "; ".join(message.removeprefix("cannot be written: ") for message in said)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _of_script(output: Path, run: str, lost: bool) -> Path | None:
     """Where the report of a script stands, or is to stand if it is ``lost``."""
     if lost:
         return free(output, {"runs": [{"id": run}]}, force=False)
@@ -133,22 +152,18 @@ def _of_script(output: Path, run: str, *, lost: bool) -> Path | None:
 
 def _save(
     made: Mapping[str, Any], options: Options, note: Callable[[str], None], script: Path | None
-) -> Path | None:
+) -> Path:
     wanted = Path(options.output or "")
     if wanted.is_dir():
         wanted /= _IN_FOLDER
     path = free(wanted, made, force=options.force or wanted == script)
     if path != wanted:
         note(f"{wanted.name} exists and is another's: written as {path.name}")
-    return _kept(made, path, note)
+    return save(made, path)
 
 
-def _kept(made: Mapping[str, Any], path: Path, note: Callable[[str], None]) -> Path | None:
-    try:
-        return save(made, path)
-    except (CostcalcError, OSError) as error:
-        note(f"the report cannot be written: {error}")
-        return None
+def _save_free(made: Mapping[str, Any], path: Path) -> Path:
+    return save(made, free(path, made, force=False))
 
 
 def save(made: Mapping[str, object], path: Path) -> Path:
@@ -163,7 +178,12 @@ def save(made: Mapping[str, object], path: Path) -> Path:
         if json_
         else writing.to_yaml(made, first_line=f"# {SCHEMA}: written by costcalc")
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror or error
+        message = f"cannot be written: its folder {path.parent} cannot be made: {reason}"
+        raise InputError(Problem(key="", message=message, file=str(path))) from None
     return writing.save(text, path, force=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import json
 import os
 import pickle
@@ -21,7 +22,8 @@ from frozen import frozen
 
 import costcalc
 from costcalc.base.reading import read_file
-from costcalc.tracking import background, guard, listener, tracker
+from costcalc.calculator.result import SCHEMA
+from costcalc.tracking import background, final_report, guard, listener, tracker
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Writer
 from costcalc.tracking.records import Energy, Sample
@@ -543,9 +545,67 @@ def test_where_only_the_disk_hangs_the_figures_are_told(
     assert found["attempts"][0]["status"] == "stopped"
     assert found["steps"] < 2000
     assert "; cost " in told
-    assert f"the report could not be written to {tmp_path / 'costs.yaml'}\n" in told
+    path = tmp_path / "costs.yaml"
+    assert f"the report could not be written to {path}: the disk does not answer; its" in told
     assert "the report cannot be written: the disk does not answer" in job.notes
     assert "the ledger does not answer: what others have left is as of before" in job.notes
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.EDQUOT, "Disk quota exceeded"),
+    ],
+)
+def test_the_end_says_why_there_is_no_report_and_its_figures(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    number: int,
+    why: str,
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("costcalc.base.writing._save", fails)
+    with tracked(tmp_path, progress=True) as job:
+        job.step(tokens=1000)
+    told = capfd.readouterr().err
+    path = tmp_path / "costs.yaml"
+    assert f"costcalc: the report could not be written to {path}: {why}; its figures" in told
+    assert "energy" in told.partition("the report could not")[0]
+    assert f"the report cannot be written: {why}" in job.notes
+    assert (job.report["schema"], job.output) == (SCHEMA, None)
+
+
+def test_a_folder_that_may_not_be_searched_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a file stands there cannot even be asked."""
+
+    def denied(*_: Any, **__: Any) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with tracked(tmp_path, progress=True) as job:
+        job.step(tokens=1000)
+        monkeypatch.setattr(final_report, "free", denied)
+    path = tmp_path / "costs.yaml"
+    told = f"costcalc: the report could not be written to {path}: Permission denied; its figures"
+    assert told in capfd.readouterr().err
+
+
+def test_a_file_where_the_folder_of_the_report_would_be_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    with costcalc.track(RUN, output=tmp_path / "file" / "costs.yaml", progress=True) as job:
+        job.step(tokens=1000)
+    told = capfd.readouterr().err
+    assert f"its folder {tmp_path / 'file'} cannot be made: it is a file; its figures" in told
+    with pytest.raises(costcalc.InputError, match="cannot be made: it is a file"):
+        final_report.save(job.report, tmp_path / "file" / "costs.yaml")
 
 
 def test_a_disk_that_hangs_does_not_hold_the_script(
