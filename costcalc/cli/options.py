@@ -217,7 +217,7 @@ def _alone(given: Mapping[str, Any]) -> bool:
 
 
 def _value(text: str) -> Any:
-    if text.startswith(("{", "[")):
+    if text.startswith(("{", "[", '"')):
         from costcalc.base.reading import read
 
         return read(text, "--set").data

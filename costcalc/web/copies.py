@@ -58,20 +58,21 @@ _OPTIONS = {"model.preset": "model", **{key: name for name, key in FLAGS.items()
 def _words(run: Mapping[str, object]) -> Iterator[str]:
     for key, said in _leaves(run, ""):
         name = _OPTIONS.get(key)
+        word = said if isinstance(said, str) else text_of(said)
         if key.startswith("limits."):
-            yield f"--limit {shlex.quote(key.removeprefix('limits.') + '=' + said)}"
+            yield f"--limit {shlex.quote(key.removeprefix('limits.') + '=' + word)}"
         elif name is None:
-            yield f"--set {shlex.quote(f'{key}={said}')}"
+            yield f"--set {shlex.quote(f'{key}={text_of(said)}')}"
         else:
-            yield f"--{name.replace('_', '-')} {shlex.quote(said)}"
+            yield f"--{name.replace('_', '-')} {shlex.quote(word)}"
 
 
-def _leaves(run: Mapping[str, object], at: str) -> Iterator[tuple[str, str]]:
+def _leaves(run: Mapping[str, object], at: str) -> Iterator[tuple[str, object]]:
     for key, said in run.items():
         if isinstance(said, Mapping) and key != "config":
             yield from _leaves(said, f"{at}{key}.")
         elif said is not None:
-            yield f"{at}{key}", text_of(said)
+            yield f"{at}{key}", said
 
 
 def python(run: Mapping[str, object]) -> str:

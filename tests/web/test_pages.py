@@ -335,15 +335,27 @@ def test_what_is_copied_gives_the_same_run(path: Path) -> None:
     assert command(run).startswith("costcalc estimate ")
 
 
-def test_the_command_that_is_copied_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+QUOTED: dict[str, Any] = {  # texts that would be numbers, or brackets, without their quotes
+    "name": "[2024] it's",
+    "model": {"preset": "gpt2"},
+    "training": {"tokens": "1e10"},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": "8", "goodput": "0.9"},
+    "limits": {"cost": "500 USD"},
+}
+
+
+@pytest.mark.parametrize("run", [run_in(ROOT / "examples/qlora-llama-3-70b.yaml"), QUOTED])
+def test_the_command_that_is_copied_says_the_same(
+    run: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     import shlex
 
     from costcalc.cli import run as cli
 
-    run = run_in(ROOT / "examples/qlora-llama-3-70b.yaml")
     words = shlex.split(command(run).replace("\\\n", ""))
     assert cli([*words[1:], "--json"]) in (0, 3)
     made = json.loads(capsys.readouterr().out)
+    assert made["name"] == costcalc.estimate(run).name
     assert made["results"] == costcalc.estimate(run).to_dict()["results"]
 
 
