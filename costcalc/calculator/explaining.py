@@ -80,8 +80,11 @@ def explained(estimate: Estimate) -> Iterator[Block]:
     listed = {item.key: item for item in estimate.inputs}
     yield from _workload(estimate)
     shown: set[str] = set()
+    reckoned = _reckoned(estimate)
     for each in formulas.FIGURES:
         name = each.__name__
+        if name not in estimate.results and name not in reckoned:
+            continue  # a step to what was measured instead
         if name in formulas.INPUTS and not estimate.values.keys() >= set(formulas.needs(each)):
             continue  # given as it is
         if name in estimate.values or name in estimate.results:
@@ -90,6 +93,17 @@ def explained(estimate: Estimate) -> Iterator[Block]:
     rest = tuple(_rest(estimate, shown))
     if rest:
         yield Block("", "Other inputs", rest)
+
+
+def _reckoned(estimate: Estimate) -> set[str]:
+    """What the figures of an estimate that were not measured are worked out from."""
+    found: set[str] = set()
+    for each in reversed(formulas.FIGURES):
+        name = each.__name__
+        asked = name in estimate.results or name in found
+        if asked and name not in estimate.measured:
+            found.update(formulas.needs(each))
+    return found
 
 
 # Figures before the formulas, and what works each out.
@@ -171,7 +185,7 @@ def _figure(
     name = made.__name__
     result = estimate.results.get(name)
     if name in estimate.measured:
-        yield "  measured: given in the run file, in place of its formula"
+        yield from _measured(name, listed, shown)
         return
     if result is not None and result.value is None:
         yield f"  unknown: {result.why}"
@@ -192,6 +206,22 @@ def _figure(
     if drivers:
         driven = ", ".join(f"{d['key']} {percent(float(d['share']))}" for d in drivers)
         yield f"  its range comes from: {driven}"
+
+
+def _measured(
+    name: str, listed: Mapping[str, Assumption | Choice], shown: set[str]
+) -> Iterator[str]:
+    """Of a figure in place of its formula: whether it was given, or follows from what was."""
+    item = listed.get(f"measured.{name}")
+    pue = listed.get("site.pue")
+    if item is None and name == "wall_clock":
+        yield "  = device_hours / (devices × runs): the device-hours were measured"
+    elif name == "energy_it" and item is not None and item.why and isinstance(pue, Assumption):
+        yield "  = energy / pue: the facility's energy was measured"
+        yield from _input("pue", pue, again=pue.key in shown)
+        shown.add(pue.key)
+    else:
+        yield "  measured: given in the run file, in place of its formula"
 
 
 def _input(need: str, item: Assumption, *, again: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from byhand import report
 from byhand import results as figures
 from rich.console import Console
 
+import costcalc
 from costcalc.base import units
 from costcalc.base.assumption import Assumption
 from costcalc.calculator import explaining as explain
@@ -401,3 +402,28 @@ def test_little_is_said_of_what_is_little_known() -> None:
         "  Energy  unknown    not said",
         "  CO2e    unknown    not said",
     ]
+
+
+def test_what_was_measured_is_not_explained_by_what_it_replaces() -> None:
+    run = {
+        "measured": {"device_hours": 144, "energy": "48 kWh"},
+        "hardware": {"accelerator": "a100-sxm4-80", "count": 4},
+        "site": {"pue": 1.2},
+    }
+    told = {block.name: block for block in explain.explained(costcalc.estimate(run))}
+    assert {"mean_power", "lost_power"}.isdisjoint(told)  # 344 W of a model: 48 kWh was measured
+    assert told["wall_clock"].title == "wall_clock = 36.0 hours"  # 144 h over 4 devices
+    assert list(told["wall_clock"].lines) == [
+        "  = device_hours / (devices × runs): the device-hours were measured"
+    ]
+    assert told["energy_it"].title == "energy_it = 40.0 kWh"  # 48 over 1.2
+    assert list(told["energy_it"].lines)[:2] == [
+        "  = energy / pue: the facility's energy was measured",
+        "    pue = 1.200  (site.pue, given)",
+    ]
+    assert list(told["energy"].lines) == [
+        "  measured: given in the run file, in place of its formula"
+    ]
+    del run["measured"]["energy"]  # its formula needs the power then
+    told = {block.name: block for block in explain.explained(costcalc.estimate(run))}
+    assert {"mean_power", "lost_power"} <= told.keys()
