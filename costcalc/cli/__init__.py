@@ -41,7 +41,10 @@ COMMANDS = {
         "List the software known to run a step; with a NAME, show one with its sources.",
     ),
     "hardware": ("costcalc.cli.hardware", "The accelerators known: list, show, check."),
-    "peak": ("costcalc.cli.peak", "The dense peak of a device, to divide by."),
+    "peak": (
+        "costcalc.cli.peak",
+        "The dense peak of a device, to divide by, and what it is a peak of.",
+    ),
     "regions": ("costcalc.cli.regions", "The places known, and their grids: list, show."),
     "prices": (
         "costcalc.cli.prices",

@@ -83,6 +83,7 @@ def trained(given: Input) -> Trained:
             *(known.adapter.notes if known.adapter else ()),
             *work.notes,
             *_of_length(assumed),
+            *_of_latents(work, known),
             *_of_context(training.sequence_length, known),
             *_of_batch(training.global_batch, work),
         ),
@@ -109,6 +110,16 @@ def _of_context(asked: int | None, known: Described) -> Iterator[str]:
         yield (
             f"sequences of {asked:,} tokens are longer than its context of {known.context:,}: "
             "counted as if its positions reached so far"
+        )
+
+
+def _of_latents(work: Work, known: Described) -> Iterator[str]:
+    """What runs beside a model of diffusion in trainers that store nothing of it beforehand."""
+    kind = work.architecture.kind if work.architecture is not None else known.workload
+    if kind == "diffusion":
+        yield (
+            "only what denoises is counted: encoders of the image and of the text run beside it "
+            "in each step, where latents and embeddings are not stored beforehand"
         )
 
 
@@ -250,10 +261,11 @@ def _samples_of_any_length(
 
 
 def _samples_of_text(training: Training, known: Described) -> bool:
-    """Whether it is samples that are counted, and of text."""
+    """Whether it is samples that are counted, and of text; steps of sequences of no said length."""
     model = known.fields.get("architecture")
     text = not isinstance(model, Architecture) or model.counts == "token"
     counted = training.samples or (training.epochs and training.dataset_samples)
+    counted = counted or (training.steps and training.sequence_length is None)
     return bool(counted) and text and known.fields.get("forward_flops") is None
 
 

@@ -104,7 +104,8 @@ def test_a_batch_of_a_classifier_is_so_many_samples() -> None:
     [
         ({"method": "pretrain"}, "packed"),
         ({"samples": None, "sample_tokens": None, "tokens": "10M"}, "packed"),
-        ({"samples": None, "sample_tokens": None, "steps": 100}, "packed"),
+        ({"samples": None, "sample_tokens": None, "steps": 100}, "dynamic"),
+        ({"samples": None, "sample_tokens": None, "steps": 100, "sequence_length": 512}, "packed"),
         ({"method": "frozen"}, "dynamic"),
         ({"samples": None, "epochs": 3, "dataset_samples": 1000, "method": "lora"}, "dynamic"),
     ],
@@ -125,3 +126,25 @@ def test_padding_widens_the_computation_upwards_alone() -> None:
     alone = single.results["training_compute"]
     assert alone.high == pytest.approx(alone.value)
     assert alone.low == pytest.approx(compute.low)
+
+
+def test_steps_of_sequences_whose_length_nobody_says_are_of_samples() -> None:
+    kept = {"steps": 60, "global_batch": 8, "method": "lora"}
+    run = {**RUN, "model": {"preset": "llama-3-8b"}, "training": kept}
+    found = costcalc.estimate({**run, "hardware": {"accelerator": "h100", "count": 1}})
+    # 60 steps of 8 samples of 220 tokens as instructions have, not of 8 · 2,048
+    assert found.details["work"]["data"] == 60 * 8 * 220
+    assert any("say training.sample_tokens" in said for said in found.warnings)
+
+
+def test_a_model_that_denoises_says_what_is_not_counted() -> None:
+    run = {
+        "model": {"preset": "stable-diffusion-1.5"},
+        "training": {"samples": "10k", "method": "finetune"},
+        "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+    }
+    assert any(
+        "encoders of the image and of the text run beside it" in said
+        for said in costcalc.estimate(run).warnings
+    )
+    assert not any("encoders" in said for said in costcalc.estimate(RUN).warnings)
