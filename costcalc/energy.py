@@ -220,7 +220,7 @@ def _board(
     said = "a busy device" if utilization is None else f"utilization {use:.2g}"
     if does is not None:
         said = f"{100 * does.busy:.0f} % of the time busy"
-        said += f", {100 * does.held_up:.0f} % held up by others" if does.held_up >= 0.005 else ""
+        said += f", {100 * does.held_up:.0f} % held up by others" if does.held_up > 0.005 else ""
     state = "modelled"
     if not measured:
         state += f", not validated: no measured draw of {accelerator.generation} in training"
@@ -252,7 +252,7 @@ def _most(
 
 def _follows(host: Assumption, draw: float, data: Mapping[str, Any]) -> Assumption:
     """The host of boards that draw the share ``draw`` of busy ones: fans and conversion follow."""
-    share, less = data["host"], 1.0 - min(draw, 1.0)
+    share, less = data["host"], 1.0 - draw
     scale, most, least = (1.0 - share[key] * less for key in ("follows", "low", "high"))
     if scale > 0.995:
         return host

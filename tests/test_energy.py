@@ -483,6 +483,33 @@ def test_what_a_device_does_says_more_than_its_utilization(rounded) -> None:
     assert busy.board.why == "modelled; 100 % of the time busy, transformer, of 1000 W rated"
 
 
+@pytest.mark.parametrize(
+    ("held_up", "said"),
+    [
+        (0.0, ""),
+        (0.005, ""),  # half a percent is none
+        (0.006, ", 1 % held up by others"),
+        (0.55, ", 55 % held up by others"),
+    ],
+)
+def test_what_holds_a_device_up_is_said_in_whole_percent(rounded, held_up, said) -> None:
+    why = rounded(does=energy.Activity(busy=0.4, held_up=held_up)).board.why
+    assert why == f"modelled; 40 % of the time busy{said}, transformer, of 1000 W rated"
+
+
+@pytest.mark.parametrize(
+    ("draw", "scale"), [(1.2, 1.0), (1.0, 1.0), (0.992, 1.0), (0.98, 0.99), (0.5, 0.75), (0.0, 0.5)]
+)
+def test_half_of_a_host_follows_its_boards(rounded, draw: float, scale: float) -> None:
+    """Less than half a percent is left out; a board that draws more makes a host draw no more."""
+    data = {"host": {"follows": 0.5, "low": 0.5, "high": 0.5}}
+    whole = rounded().host
+    found = energy._follows(whole, draw, data)
+    assert found.value == pytest.approx(whole.value * scale)
+    if scale == 1.0:
+        assert found is whole
+
+
 def test_the_range_of_a_draw_by_hand(rounded) -> None:
     known, busy = rounded().board, rounded(utilization=None).board
     assert (known.value, known.low, known.high) == pytest.approx((520, 520 * 0.9, 520 * 1.05))

@@ -490,6 +490,113 @@ def test_spot_is_the_median_over_zones_also_where_every_region_is_named() -> Non
     assert hourly(price._from_provider(zones, "b", None, 8))[1] == 4.0
 
 
+def listed(regions: str, value: float, low: float, high: float, **more: object) -> Offer:
+    said = {"regions": tuple(regions.split()), "value": value, "low": low, "high": high}
+    return Offer(
+        **_ROW | {"date": "2026-11-26", "count": len(said["regions"]) or None} | said | more
+    )
+
+
+@pytest.mark.parametrize(
+    ("offers", "region", "dollars", "why"),
+    [
+        # one region, whichever is asked for
+        ([listed("a", 4, 3, 5)], "z", (3, 4, 5), "known for a, not for z"),
+        ([listed("a", 4, 3, 5)], None, (3, 4, 5), "known for a, no region of it asked for"),
+        ([listed("", 4, 4, 4)], "z", (4, 4, 4), "known for no stated region, not for z"),
+        # the median of 2, 3 and 7 is 3; of 2 and 7 it is 4.5
+        ([listed("a", 2, 2, 2), listed("b", 3, 3, 3), listed("c", 7, 7, 7)], "z", (2, 3, 7),
+         "median over 3 regions, not for z"),
+        ([listed("a", 2, 2, 2), listed("b", 7, 7, 7)], "z", (2, 4.5, 7),
+         "median over 2 regions, not for z"),
+        ([listed("a", 3, 3, 3), listed("b", 3, 3, 3)], "z", (3, 3, 3),
+         "the same in 2 regions, not for z"),
+        # a price of two regions counts twice: 2, 2, 7
+        ([listed("a b", 2, 2, 2), listed("c", 7, 7, 7)], "z", (2, 2, 7),
+         "median over 3 regions, not for z"),
+        # the list's own median, where it is over more regions than are named: of 3 or of 2 + 1
+        ([listed("a", 2, 2, 2), listed("b", 7, 7, 7), listed("", 6, 1, 9, count=3)], "z",
+         (1, 6, 9), "median over 3 regions, not for z"),
+        # as many as are named: theirs, 2, 6 and 7
+        ([listed("a", 2, 2, 2), listed("b", 7, 7, 7), listed("", 6, 1, 9, count=2)], "z",
+         (1, 6, 9), "median over 2 regions, not for z"),
+        ([listed("a", 2, 2, 2), listed("b", 3, 3, 3), listed("", 6, 1, 9, count=2)], "z",
+         (1, 3, 9), "median over 2 regions, not for z"),
+        # but one over zones comes first there, too
+        ([listed("a", 2, 2, 2), listed("b", 3, 3, 3), listed("", 6, 1, 9, count=2, zones=5)],
+         "z", (1, 6, 9), "median over 5 zones of 2 regions, not for z"),
+        ([listed("a", 2, 2, 2), listed("b", 3, 3, 3), listed("", 6, 1, 9, count=1, zones=5)],
+         "z", (1, 3, 9), "median over 2 regions, not for z"),
+        # zones of one region; a zone is no median
+        ([listed("a", 6, 1, 9, zones=2)], "z", (1, 6, 9), "median over 2 zones of a, not for z"),
+        ([listed("", 6, 1, 9, count=1, zones=2)], "z", (1, 6, 9),
+         "median over 2 zones of one region, not for z"),
+        ([listed("a", 6, 1, 9, zones=1)], "z", (1, 6, 9), "known for a, not for z"),
+    ],
+)  # fmt: skip
+def test_what_a_region_without_a_price_of_its_own_costs(
+    offers: list[Offer], region: str | None, dollars: tuple[float, ...], why: str
+) -> None:
+    made = price._median(offers, region)
+    assert hourly(made) == dollars
+    assert made.price.why == f"aws, on-demand: {why}"
+
+
+def test_a_median_over_regions_is_named_after_the_price_next_to_it() -> None:
+    # of 2, 4 and 9 the median is 4: what instance and day it has is said, and no other's
+    rows = [
+        listed("a", 2, 2, 2, instance="two"),
+        listed("b", 4, 4, 4, instance="four", date="2022-08-04"),
+        listed("c", 9, 9, 9, instance="nine"),
+    ]
+    made = price._median(rows, "z")
+    assert made.price.why == (
+        "aws, on-demand, four: median over 3 regions, not for z, of 2022-08-04: more than a "
+        "year old"
+    )
+    assert (made.instance, made.price.year, made.old) == ("four", 2022, True)
+
+
+def test_of_instances_that_hold_as_many_the_cheaper_by_the_hour_is_taken() -> None:
+    # three devices: four at 3 USD are 12, eight at 1 USD are 8, and the device alone costs 2
+    four, eight = listed("r", 3, 3, 3, devices=4.0), listed("r", 1, 1, 1, devices=8.0)
+    assert price._bill(four, 3) == (1.0, 12.0, "")
+    assert price._bill(eight, 3) == (1.0, 8.0, "")
+    assert price._bill(eight, 9) == (2.0, 16.0, "")
+    assert price._bill(listed("r", 2, 2, 2, devices=1.0, instance="x"), 3) == (3.0, 6.0, "x")
+
+
+def test_any_is_as_wide_as_providers_are_from_the_5th_to_the_95th() -> None:
+    # 1, 2, 3, 4 and 11 USD: a twentieth of the way from the first to the last of four steps is a
+    # fifth of a step, 1 + 0.2 · 1 = 1.2; from above 11 - 0.2 · 7 = 9.6
+    asked = {"aws": 1.0, "azure": 2.0, "gcp": 3.0, "lambda": 4.0, "verda": 11.0}
+    known = chip(*(offer(name, "r", value) for name, value in asked.items()))
+    assert hourly(price.quote(known, provider="any")) == (1.2, 3.0, 9.6)
+
+
+def test_the_regions_that_a_provider_has_prices_of() -> None:
+    assert price.regions_of(THREE, "aws") == {"us-east-1", "eu-west-1", "ap-south-1"}
+    assert price.regions_of(THREE, "gcp") == {"us-central1"}
+    assert price.regions_of(THREE, "AWS") == price.regions_of(THREE, "aws")
+    assert price.regions_of(THREE, "lambda") == price.regions_of(THREE, None) == frozenset()
+
+
+def test_nothing_off_leaves_a_price_as_it_is() -> None:
+    made = price.given(10.0)
+    assert made.less(0) is made
+    quarter = made.less(0.25)  # 10 · 0.75
+    assert (quarter.price.low, quarter.price.value, quarter.price.high) == (7.5, 7.5, 7.5)
+    assert quarter.price.why == "less 0.25 of it"
+    assert price.Quote(price=None).less(0.5).price is None
+
+
+@pytest.mark.parametrize(
+    ("zones", "said"), [(None, ""), (1, ""), (2, ", median over 2 zones")]
+)  # fmt: skip
+def test_zones_are_said_where_there_are_several(zones: int | None, said: str) -> None:
+    assert price._zones(listed("a", 1, 1, 1, zones=zones)) == said
+
+
 def test_tpu_prices_are_of_a_chip_by_hand() -> None:
     # v3-8: 8 USD an hour for 4 chips; a slice of 32 cores: 32 USD for 16; v4-8: 12.88 for 4
     for name, count, paid, chips in (("tpu-v3", 4, 8, 4), ("tpu-v3", 512, 32, 16),
