@@ -292,15 +292,13 @@ def _fabric(asked: Hardware, accelerator: Accelerator, host: HostChoice, per_nod
         domain = min(domain, asked.per_node)
     joined = known is not None and known.topology != "host" and domain > 1
     if asked.scale_up:
-        return _Fabric(rate=asked.scale_up, domain=max(asked.scale_up_domain or domain, 1))
+        return _Fabric(rate=asked.scale_up, domain=asked.scale_up_domain or domain)
     if known is None or not joined:
         rate = known.bandwidth.si if known and known.topology == "host" else _host_link(accelerator)
-        return _Fabric(
-            rate=rate, domain=max(asked.scale_up_domain or per_node, 1), through_host=True
-        )
+        return _Fabric(rate=rate, domain=asked.scale_up_domain or per_node, through_host=True)
     return _Fabric(
         rate=known.bandwidth.si,
-        domain=max(asked.scale_up_domain or domain, 1),
+        domain=asked.scale_up_domain or domain,
         torus=TORUS.get(known.topology, 0),
     )
 

@@ -41,9 +41,10 @@ def recipe_of(
     batch = training.global_batch
     if batch is None:
         size, why, source = usual_batch(work, devices, precision, workload)
-        least = (training.micro_batch or 1) * _replicas(layout, devices.count, work.method)
-        if training.micro_batch is not None and size % least:
-            size, why = -(-size // least) * least, f"{why}; in whole micro-batches on each"
+        if training.micro_batch is not None:
+            least = training.micro_batch * _replicas(layout, devices.count, work.method)
+            if size % least:
+                size, why = -(-size // least) * least, f"{why}; in whole micro-batches on each"
         batch = taken(assumed, "training.global_batch", size, why, source)
     length = work.sequence_length or 1
     try:
