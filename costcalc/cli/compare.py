@@ -45,44 +45,50 @@ _AIMED: tuple[tuple[FigureName, str], ...] = (
 )
 
 
+Accelerators = Annotated[
+    str | None, options.option("--accelerators", "h100-sxm5-80,mi300x, or all.")
+]
+Counts = Annotated[str | None, options.option("--counts", "64..1024 doubles, 8..32:8 steps, 8,16.")]
+Regions = Annotated[str | None, options.option("--regions", "FR,aws:us-east-1, aws, or all.")]
+Plans = Annotated[str | None, options.option("--plans", "spot,on-demand, or all.")]
+Precisions = Annotated[str | None, options.option("--precisions", "bf16,fp8, or all.")]
+Minimize = Annotated[
+    str | None, options.option("--minimize", "time, cost or carbon, within the limits.")
+]
+Top = Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", show_default=False, help="Every scenario, as .csv or .parquet."),
+]
+PlotFile = Annotated[
+    Path | None, typer.Option("--plot", show_default=False, help="A PNG, SVG or PDF.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Local processes (needs the dask extra).")
+]
+Cluster = Annotated[str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")]
+
+
 def command(
     run: options.RunFile = None,
     model: options.Model = None,
     tokens: options.Tokens = None,
-    accelerators: Annotated[
-        str | None, options.option("--accelerators", "h100-sxm5-80,mi300x, or all.")
-    ] = None,
-    counts: Annotated[
-        str | None, options.option("--counts", "64..1024 doubles, 8..32:8 steps, 8,16.")
-    ] = None,
-    regions: Annotated[
-        str | None, options.option("--regions", "FR,aws:us-east-1, aws, or all.")
-    ] = None,
-    plans: Annotated[str | None, options.option("--plans", "spot,on-demand, or all.")] = None,
-    precisions: Annotated[str | None, options.option("--precisions", "bf16,fp8, or all.")] = None,
-    minimize: Annotated[
-        str | None, options.option("--minimize", "time, cost or carbon, within the limits.")
-    ] = None,
+    accelerators: Accelerators = None,
+    counts: Counts = None,
+    regions: Regions = None,
+    plans: Plans = None,
+    precisions: Precisions = None,
+    minimize: Minimize = None,
     limit: options.Limit = None,
     no_interruptions: options.NoInterruptions = False,
     set_: options.Set = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")] = 12,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", show_default=False, help="Every scenario, as .csv or .parquet."
-        ),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", show_default=False, help="A PNG, SVG or PDF.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Local processes (needs the dask extra).")
-    ] = 0,
-    cluster: Annotated[
-        str | None, options.option("--cluster", "A Dask scheduler: tcp://host:8786.")
-    ] = None,
+    top: Top = 12,
+    output: Output = None,
+    plot: PlotFile = None,
+    force: Force = False,
+    workers: Workers = 0,
+    cluster: Cluster = None,
     json: options.Json = False,
 ) -> int:
     """Where it is cheaper, faster or cleaner: the front of time, money and CO2e, then the rest.
@@ -112,17 +118,23 @@ def command(
     if output is not None:
         print(f"wrote {output}", file=sys.stderr)
     if plot is not None:
-        from costcalc.decide.plotting import save
-
-        save(_plot(made), plot, force=force)
+        _draw(made, plot, force=force)
     if json:
         print_json(made.to_dict())
     else:
         _show(made, top)
-    if not made.met:
-        print(f"nothing compared {_LACKS[bool(made.limits)]}", file=sys.stderr)
-        return LIMIT
-    return OK
+    return OK if made.met else _unmet(made)
+
+
+def _draw(made: Comparison, file: Path, *, force: bool) -> None:
+    from costcalc.decide.plotting import save
+
+    save(_plot(made), file, force=force)
+
+
+def _unmet(made: Comparison) -> int:
+    print(f"nothing compared {_LACKS[bool(made.limits)]}", file=sys.stderr)
+    return LIMIT
 
 
 _LACKS = {True: "meets the limits", False: "can run"}  # by whether there are limits
@@ -165,10 +177,20 @@ def _progress(stack: ExitStack) -> Callable[[int, int], None]:
 
 
 def _show(made: Comparison, top: int) -> None:
-
     from costcalc.decide.plotting import text
 
     console = screen()
+    _show_front(console, made, top)
+    _show_rest(console, made, top)
+    if len(made.front) > 1:
+        console.print(text(_plot(made)), soft_wrap=True)
+    for line in _cannot(made.why)[:top]:
+        console.print(f"left out: {line}")
+    print_rest(console, made.notes, made.sources)
+
+
+def _show_front(console: Console, made: Comparison, top: int) -> None:
+    """How much was compared, the least of what was asked for, and what nothing is better than."""
     console.print(
         f"{made.name}: {number_of(made.number, 'scenario')}, {made.feasible:,} can run; "
         f"{len(made.front)} on the front of {', '.join(made.aims)}"
@@ -186,6 +208,10 @@ def _show(made: Comparison, top: int) -> None:
             f"  beats 1st: % of paired draws in which it beats the first row: "
             f"{', '.join(_BETTER[aim] for aim in made.aims)}"
         )
+
+
+def _show_rest(console: Console, made: Comparison, top: int) -> None:
+    """What something is better than, and what has no known price."""
     if made.rest:
         console.print(f"\nThe rest, {made.first} first")
         console.print(_rest(made.rest[:top], made.currency))
@@ -195,11 +221,6 @@ def _show(made: Comparison, top: int) -> None:
         console.print(f"\nWithout a known price: nothing is better in {ranked}")
         console.print(_rest(made.unpriced[:top], made.currency))
         _more(console, len(made.unpriced), top)
-    if len(made.front) > 1:
-        console.print(text(_plot(made)), soft_wrap=True)
-    for line in _cannot(made.why)[:top]:
-        console.print(f"left out: {line}")
-    print_rest(console, made.notes, made.sources)
 
 
 def _said(row: ScenarioRow, currency: str = "USD") -> str:

@@ -26,6 +26,42 @@ if TYPE_CHECKING:
 ROWS = 12  # of a curve of expected scores; a longer one is thinned
 
 
+TokensPerParameter = Annotated[
+    float | None,
+    typer.Option(
+        "--tokens-per-parameter", show_default=False, help="Over-train, for cheap inference: 200."
+    ),
+]
+Experts = Annotated[
+    bool, typer.Option("--experts", help="The nearest mixture of experts, not a dense model.")
+]
+Confidence = Annotated[
+    float, typer.Option("--confidence", help="The chance that each limit is kept with.")
+]
+Interruptions = Annotated[
+    float | None,
+    typer.Option(
+        "--interruptions-per-day",
+        show_default=False,
+        min=0,
+        help="Of the whole job, on spot instances; else what public traces say.",
+    ),
+]
+Checkpoint = Annotated[str | None, options.option("--checkpoint-time", "To save; else a minute.")]
+Restart = Annotated[
+    str | None, options.option("--restart-time", "To start again; else ten minutes.")
+]
+Interval = Annotated[str | None, options.option("--checkpoint-interval", "Else the best one.")]
+Scores = Annotated[
+    str | None, options.option("--scores", "Of past trials, more is better: 0.71,0.74,….")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", show_default=False, help="Write the planned run file."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+
+
 def command(
     run: options.RunFile = None,
     model: options.Model = None,
@@ -37,47 +73,17 @@ def command(
     plan: options.Plan = None,
     limit: options.Limit = None,
     set_: options.Set = None,
-    tokens_per_parameter: Annotated[
-        float | None,
-        typer.Option(
-            "--tokens-per-parameter",
-            show_default=False,
-            help="Over-train, for cheap inference: 200.",
-        ),
-    ] = None,
-    experts: Annotated[
-        bool, typer.Option("--experts", help="The nearest mixture of experts, not a dense model.")
-    ] = False,
-    confidence: Annotated[
-        float, typer.Option("--confidence", help="The chance that each limit is kept with.")
-    ] = 0.8,
-    interruptions: Annotated[
-        float | None,
-        typer.Option(
-            "--interruptions-per-day",
-            show_default=False,
-            min=0,
-            help="Of the whole job, on spot instances; else what public traces say.",
-        ),
-    ] = None,
+    tokens_per_parameter: TokensPerParameter = None,
+    experts: Experts = False,
+    confidence: Confidence = 0.8,
+    interruptions: Interruptions = None,
     no_interruptions: options.NoInterruptions = False,
-    checkpoint: Annotated[
-        str | None, options.option("--checkpoint-time", "To save; else a minute.")
-    ] = None,
-    restart: Annotated[
-        str | None, options.option("--restart-time", "To start again; else ten minutes.")
-    ] = None,
-    interval: Annotated[
-        str | None, options.option("--checkpoint-interval", "Else the best one.")
-    ] = None,
-    scores: Annotated[
-        str | None, options.option("--scores", "Of past trials, more is better: 0.71,0.74,….")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", show_default=False, help="Write the planned run file."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    checkpoint: Checkpoint = None,
+    restart: Restart = None,
+    interval: Interval = None,
+    scores: Scores = None,
+    output: Output = None,
+    force: Force = False,
     json: options.Json = False,
 ) -> int:
     """From limits to a run: the model and data that they buy, or a model's best ways within them.
@@ -88,16 +94,9 @@ def command(
     from costcalc.decide.planning import plan as planned
 
     given = {
-        "model": model,
-        "tokens": tokens,
-        "accelerator": accelerator,
-        "count": count,
-        "region": region,
-        "provider": provider,
-        "plan": plan,
-        "limit": limit,
-        "set": set_,
-    }
+        "model": model, "tokens": tokens, "accelerator": accelerator, "count": count,
+        "region": region, "provider": provider, "plan": plan, "limit": limit, "set": set_,
+    }  # fmt: skip
     try:
         made = planned(
             str(run) if run else None,
@@ -113,15 +112,20 @@ def command(
         print(error, file=sys.stderr)
         return LIMIT
     if output is not None:
-        from costcalc.base.writing import save, to_yaml
-
-        save(to_yaml(dict(made.run), first_line="# planned by costcalc plan"), output, force=force)
-        print(f"wrote {output}", file=sys.stderr)
+        _save(made, output, force=force)
     if json:
         print_json(made.to_dict())
     else:
         _show(made)
     return OK
+
+
+def _save(made: Planned, output: Path, *, force: bool) -> None:
+    """The run file that was planned, as a file."""
+    from costcalc.base.writing import save, to_yaml
+
+    save(to_yaml(dict(made.run), first_line="# planned by costcalc plan"), output, force=force)
+    print(f"wrote {output}", file=sys.stderr)
 
 
 def _scores(text: str | None) -> list[float] | None:
@@ -150,21 +154,26 @@ def _spot(
     return Spot(**said) if said else None
 
 
-def _show(made: Planned) -> None:
+def _heading(made: Planned) -> str:
+    """What trains on how much, on what and where: a line."""
     from costcalc.decide.sweep import section
 
-    console = screen()
     hardware = section(made.run, "hardware")
     named = hardware.get("accelerator") or hardware.get("instance")
     tokens = section(made.run, "training").get("tokens")
     shown = f" on {_tokens(tokens)}" if tokens else ""
     model = section(made.run, "model")
     place = section(made.run, "site").get("region")
-    console.print(
+    return (
         f"{model.get('preset') or model.get('config') or 'the model'}{shown}, "
         f"{hardware.get('count', '')} × {named}{f' in {place}' if place else ''}: "
         f"{made.flop:.3g} FLOP"
     )
+
+
+def _show(made: Planned) -> None:
+    console = screen()
+    console.print(_heading(made))
     layout = made.estimate.details.get("layout")
     if layout:
         console.print(f"layout: {_layout(layout)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,71 +19,71 @@ if TYPE_CHECKING:
     from costcalc.web.app import Served
 
 
+Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        envvar="COSTCALC_ALLOW_HOST",
+        help="A name that the server goes by, behind a proxy; * for any.",
+        show_default=False,
+    ),
+]
+EmbedIn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--embed-in",
+        envvar="COSTCALC_EMBED_IN",
+        help="A site that may show it in a frame: https://example.org.",
+        show_default=False,
+    ),
+]
+Ledger = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        help="Show the jobs of a cluster too: a ledger of costcalc fleet.",
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="Of the ledger's pages; default: COSTCALC_TOKEN, else one is made and printed.",
+        show_default=False,
+    ),
+]
+UserHeader = Annotated[
+    str | None,
+    typer.Option(
+        "--user-header",
+        help="Where a reverse proxy names the user: X-Remote-User. It must set it always.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, max=64, help="Processes; one a core if not said.", show_default=False
+    ),
+]
+
+
 def command(
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free.")] = 8000,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            envvar="COSTCALC_ALLOW_HOST",
-            help="A name that the server goes by, behind a proxy; * for any.",
-            show_default=False,
-        ),
-    ] = None,
-    embed_in: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--embed-in",
-            envvar="COSTCALC_EMBED_IN",
-            help="A site that may show it in a frame: https://example.org.",
-            show_default=False,
-        ),
-    ] = None,
-    ledger: Annotated[
-        str | None,
-        typer.Option(
-            "--ledger",
-            help="Show the jobs of a cluster too: a ledger of costcalc fleet.",
-            show_default=False,
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    allow_host: AllowHost = None,
+    embed_in: EmbedIn = None,
+    ledger: Ledger = None,
     fleet: Config = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--token-file",
-            help="Of the ledger's pages; default: COSTCALC_TOKEN, else one is made and printed.",
-            show_default=False,
-        ),
-    ] = None,
-    user_header: Annotated[
-        str | None,
-        typer.Option(
-            "--user-header",
-            help="Where a reverse proxy names the user: X-Remote-User. It must set it always.",
-            show_default=False,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            max=64,
-            help="Processes; one a core if not said.",
-            show_default=False,
-        ),
-    ] = None,
+    token_file: TokenFile = None,
+    user_header: UserHeader = None,
+    workers: Workers = None,
 ) -> int:
     """The web calculator and its REST API, on this machine; Ctrl-C ends it."""
-    try:
-        from costcalc.web.server import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "costcalc":
-            raise
-        raise MissingExtraError("costcalc serve", str(error.name), "web") from None
-
+    serve = _server()
     served, token = _served(ledger, fleet, token_file, user_header, host)
 
     def ready(address: str) -> None:
@@ -96,6 +97,17 @@ def command(
         ready=ready,
     )  # fmt: skip
     return OK
+
+
+def _server() -> Callable[..., None]:
+    """What serves; another error where a package of the extra is not there."""
+    try:
+        from costcalc.web.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "costcalc":
+            raise
+        raise MissingExtraError("costcalc serve", str(error.name), "web") from None
+    return serve
 
 
 def _served(
