@@ -16,6 +16,7 @@ from costcalc.report.importing.build import Recorded
 from costcalc.report.importing.build import report as recorded
 from costcalc.report.importing.cells import number
 from costcalc.report.importing.sacct import seconds_of
+from costcalc.report.metered import NO_METER, meters
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 from costcalc.report.renderings import render
@@ -290,6 +291,23 @@ def test_a_comparison_names_what_explains_most_first() -> None:
     assert "  energy ×1.20: site.pue ×1.20" in found
     assert "  site.grid: 500 gCO2e/kWh (given) -> 1,000 gCO2e/kWh (given)" in found
     assert not any("board_power" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("parts", "seen"),
+    [
+        # what the power of a profile was multiplied with is no meter
+        ([("NVML", "boards"), (NO_METER, "host")], [("NVML", "boards")]),
+        ([("NVML", "boards"), ("RAPL", "cpu")], [("NVML", "boards"), ("RAPL", "cpu")]),
+        ([(NO_METER, "boards")], [("none", "no meter was found")]),
+        ([], [("none", "no meter was found")]),
+    ],
+)
+def test_meters_of_the_parts_of_an_energy(
+    parts: list[tuple[str, str]], seen: list[tuple[str, str]]
+) -> None:
+    made = meters([{"meter": meter, "component": what} for meter, what in parts])
+    assert made == [{"name": name, "what": what} for name, what in seen]
 
 
 def test_conventions_that_differ_are_named() -> None:

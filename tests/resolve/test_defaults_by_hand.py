@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import costcalc
+from costcalc import price as prices
 from costcalc.base.assumption import Assumption
 from costcalc.catalog import accelerator
-from costcalc.resolve import batch, hardware, power, price, workload
-from costcalc.runfile.schema import Hardware
+from costcalc.resolve import batch, hardware, power, price, unread, workload
+from costcalc.runfile.schema import Hardware, Training
 
 # --- the batch ----------------------------------------------------------------------------------
 
@@ -218,6 +220,65 @@ def test_an_instance_without_a_price_is_not_priced_as_another() -> None:
     cost = costcalc.estimate(run).results["cost"]
     assert cost.value is None
     assert "no spot price of p5.4xlarge is known" in cost.why
+
+
+@pytest.mark.parametrize(
+    ("count", "given", "share", "why"),
+    [
+        # instances of eight at 80 USD: 12 devices are two of them, 16 / 12
+        (12, True, 16 / 12, "16 devices: instances of 8 are rented whole"),
+        (12, False, 16 / 12, "16 devices: instances of 8 are rented whole"),
+        (16, False, 1.0, ""),
+    ],
+)
+def test_devices_that_are_billed(count: int, given: bool, share: float, why: str) -> None:
+    quote = prices.given(1.0, devices=8.0)
+    if not given:
+        assert quote.price is not None
+        quote = replace(quote, price=replace(quote.price, basis="profile"))
+    devices: Any = SimpleNamespace(share=1.0, count=count, reserved=count)
+    found = price._billed(devices, quote)
+    assert (found.value, found.why) == (pytest.approx(share), why)
+    assert found.basis == ("given" if given else "profile")
+    part: Any = SimpleNamespace(share=1 / 7, count=1, reserved=1 / 7)
+    assert price._billed(part, quote).value == 1.0  # a share of a device is billed as that share
+
+
+# --- what is chosen, and what is not read -------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hardware", "chosen"), [({}, "auto"), ({"layout": {"data": 8}}, None)])
+def test_that_a_layout_was_chosen_is_said_where_nobody_asked_for_one(
+    hardware: dict[str, Any], chosen: str | None
+) -> None:
+    made = costcalc.estimate(
+        {"model": {"preset": "gpt2"}, "training": {"tokens": "1B"},
+         "hardware": {"accelerator": "h100-sxm5-80", "count": 8, **hardware}},
+        ranges=False,
+    )  # fmt: skip
+    found = [item for item in made.inputs if item.key == "hardware.layout"]
+    assert [item.value for item in found if item.basis != "given"] == ([chosen] if chosen else [])
+
+
+@pytest.mark.parametrize(
+    ("training", "read"),
+    [
+        ({"tokens": "1B"}, False),
+        ({"tokens": "1B", "sample_tokens": 300}, True),
+        ({"epochs": 1, "documents": "docs.csv"}, True),
+    ],
+)
+def test_packing_is_read_where_it_is_said_how_long_texts_are(
+    training: dict[str, Any], read: bool
+) -> None:
+    asked: Any = Training.model_construct(
+        **{key: value for key, value in training.items() if key != "tokens"}, packing="padded"
+    )
+    work: Any = SimpleNamespace(method="pretrain", architecture=None, datum="token", tally=None)
+    said = dict(unread._trained(asked, work, SimpleNamespace(name="m")))  # type: ignore[arg-type]
+    packing = [why for key, why in said.items() if key.endswith("packing")]
+    why = "it goes with sample_tokens or documents, how long texts are"
+    assert packing == ([] if read else [why])
 
 
 # --- power --------------------------------------------------------------------------------------
