@@ -7,7 +7,7 @@ parameters are known; then the measured efficiency of runs like it (:mod:`.effic
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -166,7 +166,11 @@ def throughput(
         modelled=predicted,
         memory_parts=placed.parts,
         breakdown={} if measured or not predicted else _parts(work, recipe, predicted, generation),
-        warnings=(*placed.warnings, *_passed_over(given)),
+        warnings=(
+            *placed.warnings,
+            *_passed_over(given),
+            *(() if measured else _fed(work, machine, rate, given.workload)),
+        ),
     )
 
 
@@ -239,6 +243,23 @@ def _again(measured: Assumption) -> Assumption:
         low=value * math.exp(spread["low"]),
         high=min(value * math.exp(spread["high"]), 1.0),
         why=f"{measured.why}; {spread['n']} repeats of measured configurations differ by as much",
+    )
+
+
+#: JPEG files of ImageNet that a core decodes a second: Pillow 360 to 726 on five processors
+#: (ternaus/imread_benchmark, one thread; arXiv 2605.08731)
+_DECODED = 500
+
+
+def _fed(work: Work, machine: Machine, rate: float | None, workload: str | None) -> Iterator[str]:
+    """What the host has to read and decode for images to keep up, where a core cannot."""
+    kind = work.architecture.kind if work.architecture is not None else workload
+    nodes = max(machine.devices / machine.per_node, 1.0)
+    if rate is None or kind not in ("cnn", "vit", "vision") or rate / nodes < _DECODED:
+        return
+    yield (
+        f"images are taken to come as fast as they are learned from, {rate / nodes:,.0f} a second "
+        f"and node: a core decodes some {_DECODED} JPEG files of ImageNet a second"
     )
 
 
