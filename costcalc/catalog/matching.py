@@ -214,7 +214,8 @@ def refusal(
     else:
         near = alike(name, heads)
         hint = f"nearest: {', '.join(near)}; " if near else ""
-        message = f"no {kind} {name[:60]}; {hint}{way_out}"
+        otherwise = way_out if near else way_out.removeprefix("or ")
+        message = f"no {kind} {name[:60]}; {hint}{otherwise}"
     return NotFoundError(Problem(key=key, message=message))
 
 

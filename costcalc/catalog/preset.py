@@ -121,6 +121,7 @@ def find(name: str) -> Preset:
     >>> find("meta-llama/Meta-Llama-3-8B-Instruct").id, find("unsloth/llama-3-8b-bnb-4bit").id
     ('llama-3-8b', 'llama-3-8b')
     """
+    given, name = name, repository(name)
     owner, _, bare = name.rpartition("/")
     for one in (name, _TUNED.sub("", name)):
         if len(found := shipped_as(one, (KIND,))) == 1:
@@ -136,12 +137,33 @@ def find(name: str) -> Preset:
         if not owner or quantised or _same(owner, made):
             return made
         message = (
-            f"no preset {name[:60]}; {made.id} is another's model of that name, write it if the "
+            f"no preset {given[:60]}; {made.id} is another's model of that name, write it if the "
             f"shapes are equal, {WAY_OUT}"
         )
         raise NotFoundError(Problem(key="model.preset", message=message))
     heads = index().heads(KIND)
     raise refusal("model.preset", "preset", name, heads, candidates, WAY_OUT)
+
+
+# Addresses of a repository: the Hub's and its mirrors', a file or folder in it, its cache's folder.
+_ADDRESS = re.compile(
+    r"(?:hf:/*|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com"
+    r"|modelscope\.(?:cn|ai)/models)/)(?P<id>[^/?#@\s]+(?:/[^/?#@\s]+)?)(?:[/?#@].*)?",
+    re.IGNORECASE,
+)
+_CACHED = re.compile(r"models--(?P<id>[^/]+--[^/]+?)(?:/.*)?")
+
+
+def repository(name: str) -> str:
+    """The repository that an address stands for; any other name as it is.
+
+    >>> repository("https://huggingface.co/Qwen/Qwen2.5-7B/tree/main"), repository("gpt2")
+    ('Qwen/Qwen2.5-7B', 'gpt2')
+    """
+    if (address := _ADDRESS.fullmatch(name.strip())) is not None:
+        return address["id"]
+    cached = _CACHED.fullmatch(name.strip())
+    return cached["id"].replace("--", "/", 1) if cached else name.removesuffix(":latest")
 
 
 def _copied(bare: str) -> tuple[Head, ...]:
@@ -171,6 +193,7 @@ def stored_as(name: str) -> tuple[str | None, str] | None:
     >>> stored_as("bartowski/model-GGUF"), stored_as("llama-3-8b")
     ((None, 'GGUF'), None)
     """
+    name = repository(name)
     match = _QUANTISED.search(name)
     if match is None or shipped_as(name, (KIND,)):
         return None

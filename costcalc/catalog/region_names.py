@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import nearest
 from costcalc.catalog.matching import letters
 from costcalc.catalog.region_table import table
+from costcalc.catalog.towns import grids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 AT_MOST, MOST, LONGEST_ZONE = 3, 5, 3
+ALIKE = 0.75  # of the letters of two names: "Munich" is no Nicaragua
 CLOUDS = ("aws", "azure", "gcp")
 COUNTRIES = "regions/countries.yaml"
 ZONES = {
@@ -90,11 +93,23 @@ def meant(name: str) -> tuple[str, ...]:
     return (
         _by_name().get(plain)
         or (_by_name().get(zoned[1], ()) if zoned else ())
+        or _zones(plain)
         or _by_letters().get(letters(name), ())
     )
 
 
 _ZONE = re.compile(r"((?:[a-z]+:)?[a-z]+-[a-z]+(?:-[a-z]+)?-?\d+)-?[a-h]")  # us-east-1a, us-east1-b
+
+
+def _zones(plain: str) -> tuple[str, ...]:
+    """The zones whose own part is that name, where it is three signs or has a number.
+
+    >>> _zones("nsw"), _zones("se3"), _zones("ca")
+    (('AU-NSW',), ('SE-SE3',), ())
+    """
+    if len(plain) < LONGEST_ZONE:
+        return ()
+    return tuple(code for code in codes() if code.lower().partition("-")[2] == plain)
 
 
 @functools.cache
@@ -139,7 +154,7 @@ def hint(name: str) -> str:
     >>> hint("aws:us-esat-1")
     'nearest: aws:us-east-1, aws:us-west-1, aws:us-east-2'
     >>> hint("Frankfurt")
-    'nearest: aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3'
+    'nearest: DE, aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3'
     """
     plain = _plain(name)
     if plain in _NO_GRID:
@@ -147,6 +162,12 @@ def hint(name: str) -> str:
     if (place := _elsewhere(plain)) is not None:
         return place
     near = _sited(plain) or _state(name) or _within(name)
+    if not near and (towns := grids_of(plain)):
+        return (
+            f"it is in {towns[0]}: write that"
+            if len(towns) == 1
+            else f"nearest: {', '.join(towns)}"
+        )
     oracles = _ORACLES.fullmatch(plain)
     if not near and oracles and not nearest(oracles[1], _COMPASS):
         return f"it reads as Oracle's, of whose regions none is known here: {_GIVE_PLACE}"
@@ -175,19 +196,21 @@ def _state(name: str) -> list[str]:
 
 
 def _sited(plain: str) -> list[str]:
-    """The clouds' regions in a city, or town."""
-    return [
-        f"{cloud}:{code}"
+    """The grid of a city or town, and the clouds' regions in it."""
+    found = {
+        f"{cloud}:{code}": row["grid"]
         for cloud in CLOUDS
         for code, row in table(f"regions/{cloud}.yaml").section("regions").items()
         if plain and plain in map(_plain, row["location"].split(",")[0].split(" or "))
-    ] or list(_TOWNS.get(plain, ()))
+    }
+    return [*dict.fromkeys(found.values()), *found] or list(_TOWNS.get(plain, ()))
 
 
 # Towns that the clouds' own lists leave out.
 _TOWNS = {
     "dublin": ("IE", "aws:eu-west-1", "azure:northeurope"),
     "ashburn": ("US-VA", "aws:us-east-1", "gcp:us-east4"),
+    "amsterdam": ("NL", "azure:westeurope"),
 }
 
 
@@ -211,5 +234,8 @@ def _closest(name: str) -> Sequence[str]:
 def _named(name: str) -> list[str]:
     """The codes of places and of clouds' regions that are called like it."""
     called = [each for each in _by_name() if ":" not in each]
-    found = [code for one in nearest(_plain(name), called) for code in _by_name()[one]]
+    close = nearest(_plain(name), called)
+    if len(name) > LONGEST_ZONE:
+        close = [one for one in close if SequenceMatcher(None, one, _plain(name)).ratio() >= ALIKE]
+    found = [code for one in close for code in _by_name()[one]]
     return list(dict.fromkeys(found))[:AT_MOST]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic_core import PydanticCustomError, core_schema
 
-from costcalc.base import numerals, units
+from costcalc.base import moneys, numerals, units
 from costcalc.base.batch import Tokens
 from costcalc.base.errors import InputError, nearest, shown
 
@@ -223,33 +223,7 @@ _MONEY = re.compile(
     r"(?:\s*(?:/|per )\s*(?P<per>\S.*))?",
     re.ASCII,
 )
-_SYMBOLS = {
-    "$": "USD",
-    "US$": "USD",
-    "€": "EUR",
-    "£": "GBP",
-    "CHF": "CHF",
-    "USD": "USD",
-    "EUR": "EUR",
-}
-_BEFORE = re.compile(r"(US\$|[$€£]|CHF|USD|EUR)\s*([0-9][0-9.,]*\s*[kMG]?)(.*)", re.ASCII)
-_AFTER = re.compile(r"([0-9][0-9.,]*\s*[kMG]?)\s*([$€£])(.*)", re.ASCII)
 _PREFIX = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
-_DEVICE_HOUR = re.compile(
-    r"(?:gpu|tpu|device|chip|accelerator)[-_ /·*]?(?:hour|hr|h)"
-    r"|(?:hour|hr|h)[ /](?:gpu|tpu|device|chip)",
-    re.IGNORECASE,
-)
-
-
-def _spelt(text: str) -> str:
-    """Money in our spelling: ``$2.49/h`` is ``2.49 USD/h``, ``2 EUR/GPU-hour`` has device_hour."""
-    bare = text.strip()
-    if before := _BEFORE.fullmatch(bare):
-        bare = f"{before[2]} {_SYMBOLS[before[1]]}{before[3]}"
-    elif after := _AFTER.fullmatch(bare):
-        bare = f"{after[1]} {_SYMBOLS[after[2]]}{after[3]}"
-    return _DEVICE_HOUR.sub("device_hour", bare)
 
 
 def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind:
@@ -264,14 +238,15 @@ def money(what: str, *, per: Sequence[str] = (), required: bool = False) -> Kind
     def check(value: object) -> Money:
         if isinstance(value, Money):
             return value
-        match = _MONEY.fullmatch(_spelt(value)) if isinstance(value, str) else None
+        match = _MONEY.fullmatch(moneys.spelt(value)) if isinstance(value, str) else None
         if match is None:
             bare = isinstance(value, Real) and not isinstance(value, bool)
-            raise expected(words, value, ", which has no currency" if bare else "")
+            hint = moneys.hint(value) if isinstance(value, str) else ""
+            raise expected(words, value, ", which has no currency" if bare else hint)
         try:
             amount = numerals.number(match["number"]) * _PREFIX[match["prefix"]]
         except ValueError:
-            raise expected(words, value) from None
+            raise expected(words, value, moneys.hint(str(value))) from None
         if not 0 <= amount <= 1e15 or (required and match["per"] is None):
             raise expected(words, value)
         if match["per"] is None:

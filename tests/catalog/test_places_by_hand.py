@@ -18,6 +18,7 @@ from costcalc.catalog import (
     provider,
     region,
     region_names,
+    towns,
 )
 from costcalc.catalog.region_schema import AtLeast, Cell, End, Rule
 from costcalc.catalog.region_table import Table, bounds, cell, note, reason, sourced
@@ -376,8 +377,7 @@ def test_what_to_write_instead_of_a_name_that_is_none() -> None:
     assert region_names.hint("aws:us-esat-1").startswith("nearest: aws:us-east-1, ")
     assert region_names._closest("aws:us-esat-1")[0] == "aws:us-east-1"
     assert all(code.startswith("aws:") for code in region_names._closest("aws:us-esat-1"))
-    # the country first, then the region of a cloud that has its name
-    assert list(region_names._closest("Frnce")) == ["FR", "azure:francesouth"]
+    assert list(region_names._closest("Frnce")) == ["FR"]  # 10 of 11 letters, francesouth 10 of 16
     assert region_names._plain(" The  Åland Islands ") == "aland-islands"
 
 
@@ -403,8 +403,8 @@ def test_a_region_of_a_cloud_as_people_write_it(written: str, code: str) -> None
     ("written", "message"),
     [
         ("useast1", "useast1 may be aws:us-east-1, gcp:us-east1: write which"),
-        ("The Dalles", "no region The Dalles; nearest: gcp:us-west1"),
-        ("Council Bluffs", "no region Council Bluffs; nearest: gcp:us-central1"),
+        ("The Dalles", "no region The Dalles; nearest: US-OR, gcp:us-west1"),
+        ("Council Bluffs", "no region Council Bluffs; nearest: US-IA, gcp:us-central1"),
         ("Dublin", "no region Dublin; nearest: IE, aws:eu-west-1, azure:northeurope"),
         ("TX", "no region TX; nearest: US-TX"),
         ("QC", "no region QC; nearest: CA-QC"),
@@ -456,3 +456,42 @@ def test_govcloud_west_is_in_oregon_and_the_east_is_not_told():
     assert (east.grid_zone, east.label) == (
         "US", "GovCloud, US-East: a state that AWS does not tell"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("Kansai", "JP-KN"), ("Tokyo", "JP-TK"), ("NSW", "AU-NSW"), ("SE3", "SE-SE3")],
+)
+def test_a_zone_by_its_own_name(written: str, code: str) -> None:
+    assert region.find(written).code == code
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Bavaria", "it is in DE: write that"),  # Bulgaria, Latvia and Brazil were nearest
+        ("Île-de-France", "it is in FR: write that"),
+        ("Catalonia", "it is in ES: write that"),
+        ("Lombardy", "it is in IT-NO: write that"),
+        ("San Francisco", "it is in US-CA: write that"),  # San Marino was
+        ("Munich", "it is in DE: write that"),
+        ("Northern Ireland", "nearest: GB, IE"),  # one grid with the Republic's
+        ("PJM", "nearest: US-VA, US-OH, US-PA"),
+        ("Frankfurt", "nearest: DE, aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3"),
+        (
+            "Zzyzx",
+            "known: aws:…, azure:…, gcp:…, FR, FRA, US-CA, CA-QC, CN-SC, SE-SE3, NO-NO1, DK-DK1, "
+            "world",
+        ),
+    ],
+)
+def test_a_place_without_a_grid_of_its_own_is_told_whose_it_has(written: str, said: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        region.find(written)
+    assert str(caught.value) == f"site.region: no region {written}; {said}"
+
+
+def test_every_town_is_on_a_grid_that_is_known() -> None:
+    for codes_ in towns._by_name().values():
+        for code in codes_:
+            assert region.find(code).code == code

@@ -289,7 +289,7 @@ WAY_OUT = "or give model.config, the config.json of its repository, or model.par
             "model.preset: no preset llama-3-9b; nearest: llama-3-8b, llama-3-70b, llama-13b, "
             "llama-33b; " + WAY_OUT,
         ),
-        ("../../errors", "model.preset: no preset ../../errors; " + WAY_OUT),
+        ("../../errors", "model.preset: no preset ../../errors; " + WAY_OUT.removeprefix("or ")),
     ],
 )
 def test_an_unknown_name_is_an_error_that_names_the_nearest(name, message):
@@ -545,3 +545,18 @@ def test_models_that_differ_in_what_attention_sees_are_no_aliases(name, preset, 
     found = presets.find(name)
     assert found.id == preset
     assert found.config["sliding_window"] == window
+
+
+@pytest.mark.parametrize("address", [
+    "https://huggingface.co/Qwen/Qwen2.5-7B", "https://huggingface.co/Qwen/Qwen2.5-7B/tree/main",
+    "hf.co/Qwen/Qwen2.5-7B-Instruct", "http://hf.co/Qwen/Qwen2.5-7B/blob/main/config.json",
+    "https://huggingface.co/Qwen/Qwen2.5-7B?library=transformers", "hf://Qwen/Qwen2.5-7B@main",
+    "https://modelscope.cn/models/Qwen/Qwen2.5-7B", "models--Qwen--Qwen2.5-7B",
+])  # fmt: skip
+def test_an_address_of_a_repository_is_its_model(address):
+    assert find(address).id == "qwen2.5-7b"
+
+
+def test_an_address_says_how_the_weights_are_stored():
+    address = "https://huggingface.co/Qwen/Qwen2.5-7B-Instruct-AWQ/tree/main"
+    assert stored_as(address) == ("nf4", "AWQ")

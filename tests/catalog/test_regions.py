@@ -284,7 +284,7 @@ def test_other_spellings_of_the_same_place(written, code):
         ("Georgia", "Georgia may be GE, US-GA: write which"),
         (
             "Frankfurt",
-            "no region Frankfurt; nearest: aws:eu-central-1, azure:germanywestcentral,"
+            "no region Frankfurt; nearest: DE, aws:eu-central-1, azure:germanywestcentral,"
             " gcp:europe-west3",
         ),
         (

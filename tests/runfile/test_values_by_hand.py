@@ -118,7 +118,15 @@ def test_what_is_taken(kind: Kind, value: object, taken: Any) -> None:
         (money("a price"), 2.49,
          "expected a price such as 2.49 USD; got 2.49, which has no currency"),
         (money("a price"), True, "expected a price such as 2.49 USD; got true"),
-        (money("a price"), "2.49", 'expected a price such as 2.49 USD; got "2.49"'),
+        (money("a price"), "2.49", 'expected a price such as 2.49 USD; got "2.49", which has no'
+         ' currency'),
+        (money("a price"), "¥300", 'expected a price such as 2.49 USD; got "¥300"; ¥ is CNY or'
+         ' JPY: write which, as 300 CNY'),
+        (money("a price"), "12 kr", 'expected a price such as 2.49 USD; got "12 kr"; kr is SEK,'
+         ' NOK, DKK or ISK: write which, as 12 SEK'),
+        (money("a price"), "USD 2,49", 'expected a price such as 2.49 USD; got "USD 2,49"; a comma'
+         ' parts thousands: write 2.49 USD'),
+        (money("a price"), "3 hrs", 'expected a price such as 2.49 USD; got "3 hrs"'),
         (money("a price"), "1.1e15 USD", 'expected a price such as 2.49 USD; got "1.1e15 USD"'),
         (money("a price"), "-1 USD", 'expected a price such as 2.49 USD; got "-1 USD"'),
         (money("a price"), "1e USD", 'expected a price such as 2.49 USD; got "1e USD"'),
@@ -173,3 +181,21 @@ def test_a_whole_number_with_a_most() -> None:
 def test_a_number_too_small_to_calculate_with() -> None:
     """1e-300 tokens would take a step of infinite time: 1 / 1e-300 / 1e-10 is past 1.8e308."""
     assert refused(positive("a number"), 9e-41) == "expected a number, more than 0; got 9e-41"
+
+
+@pytest.mark.parametrize(
+    ("written", "amount", "currency"),
+    [
+        ("2.49 usd", 2.49, "USD"),
+        ("CNY 15", 15, "CNY"),
+        ("15 RMB", 15, "CNY"),
+        ("₹200", 200, "INR"),
+        ("C$3", 3, "CAD"),
+        ("2 dollars", 2, "USD"),
+        ("2.49 euros", 2.49, "EUR"),
+        ("$1,299.99", 1299.99, "USD"),
+        ("300円", 300, "JPY"),
+    ],
+)
+def test_money_as_people_write_it(written: str, amount: float, currency: str) -> None:
+    assert money("a price").check(written) == Money(amount, currency)
