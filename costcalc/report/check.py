@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base import writing
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError
-from costcalc.report import closure, identities
+from costcalc.report import closure, follows, identities
 from costcalc.report.files import document_of, schema_problems
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Verdict:
 
     def lines(self) -> list[str]:
         """What to print: each step, each discrepancy on a line, and what it proves."""
-        made = [] if self.recomputed else [f"NOT RECOMPUTED: {self._why}"]
+        checked = "" if self.steps[1].skipped else "; its arithmetic is checked, no more"
+        made = [] if self.recomputed else [f"NOT RECOMPUTED: {self._why}{checked}"]
         for number, step in enumerate(self.steps, 1):
             made.append(f"{number}. {step.title}: {step.said}")
             made += [f"   {line}" for line in step.discrepancies]
@@ -119,12 +120,15 @@ def _digest(report: Report) -> Step:
 def _closure(report: Report) -> Step:
     title = "arithmetic"
     try:
-        found = (*closure.discrepancies(report), *identities.discrepancies(report))
-        number = closure.checked(report)
+        each = (closure, identities, follows)
+        found = tuple(line for one in each for line in one.discrepancies(report))
+        number, free = closure.checked(report), closure.unchecked(report)
     except (TypeError, AttributeError, LookupError, ValueError, ArithmeticError) as error:
         line = f"stages or runs are not in the shape of a report ({type(error).__name__})"
         return Step(title=title, said="cannot be checked", discrepancies=(line,))
     said = f"{number} figures follow from their parts; sums and ranges hold"
+    if free:
+        said += f"; from nothing that it carries follow {', '.join(free)}"
     return Step(title=title, said=said if not found else "does not close", discrepancies=found)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6  # relative; figures are written with all their digits
 ROUNDED = 0.006  # of a figure whose parts were published rounded to three digits
 _BREAKDOWN = {"cost": "cost", "energy": "energy", "carbon": "carbon_total"}
+# Figures that follow from others though no formula of the pipeline makes them.
+_OTHERWISE = {"throughput", "step_time", "utilization"}
 # What a meter or a bill can say, and the measured figure that it would have to agree with.
 _METERED = {
     "wall_clock": "",
@@ -54,6 +56,18 @@ def checked(report: Report) -> int:
     """How many formulas could be checked."""
     parts: Sequence[AnyPart] = report["stages"] or [report]
     return sum(1 for part in parts for _ in _expected(part, report))
+
+
+def unchecked(report: Report) -> list[str]:
+    """Figures that are calculated, and that nothing in the report says how."""
+    parts: Sequence[AnyPart] = report["stages"] or [report]
+    found: dict[str, None] = {}
+    for part in parts:
+        followed = {name for name, *_ in _expected(part, report)}
+        free = _of(part).keys() - followed - _OTHERWISE
+        modelled = [name for name in UNITS if name in free and _value(part, name) is not None]
+        found |= dict.fromkeys(n for n in modelled if _of(part)[n].get("basis") == "modelled")
+    return list(found)
 
 
 def known(part: AnyPart, report: Report) -> dict[str, float]:

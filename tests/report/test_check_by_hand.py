@@ -238,5 +238,5 @@ def test_a_verdict_counts_its_discrepancies(tmp_path: Path) -> None:
         assert isinstance(verdict, Verdict)
         assert verdict.lines()[-2] == said
     lines = verify(byhand.saved(newer(), tmp_path)).lines()
-    assert lines[0] == "NOT RECOMPUTED: needs costcalc 99.0"
+    assert lines[0] == "NOT RECOMPUTED: needs costcalc 99.0; its arithmetic is checked, no more"
     assert lines[-2] == "What could be checked holds."

@@ -518,8 +518,8 @@ def test_show_prints_energy_before_pue_and_that_it_is_a_lower_bound() -> None:
     lost = SMI + "2026/11/27 10:40:00.000, 0, NVIDIA A100-SXM4-80GB, [N/A]\n"
     (line,) = [one for one in show(nvidia_smi.read(lost, "gpu.csv")) if "before PUE" in one]
     assert " ".join(line.split()) == (
-        "Energy, before PUE 150 Wh measured by nvidia-smi, before PUE; a lower bound: 25 % of the "
-        "time was not sampled; the boards alone, without hosts"
+        "Energy, before PUE 150 Wh 150 – 217; measured by nvidia-smi, before PUE; a lower bound: "
+        "25 % of the time was not sampled; the boards alone, without hosts"
     )
 
 

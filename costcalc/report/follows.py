@@ -1,0 +1,385 @@
+"""What of a report stands in more than one place of it, whichever release wrote it.
+
+Rates and data, ranges and those of what they follow from, the run and its assumptions, names of
+hardware and places and what the catalogue calls them: an edit of one is found by the other.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from costcalc.base import units
+from costcalc.base.errors import CostcalcError
+from costcalc.calculator.achieved import WHOLE
+from costcalc.calculator.document import kind
+from costcalc.catalog import accelerator, region
+from costcalc.report.closure import ROUNDED, TOLERANCE, close
+from costcalc.report.meters import number, section
+from costcalc.report.project import parts_of
+from costcalc.report.spread import ranges
+from costcalc.report.whole import text
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+Record = Mapping[str, object]
+#: figures that a meter, a clock or a bill can be of
+_METERED = (
+    *("wall_clock", "device_hours", "energy", "energy_it", "cost"),
+    *("utilization", "throughput", "step_time"),
+)
+#: methods whose steps see as many tokens as the batch times the length say
+#: what a speed that the run file gives was measured of, and how it is given
+_OF_A_STEP = ("utilization", "throughput", "step_time")
+_SPEEDS = ("utilization", "throughput", "calibrate", "calibration")
+_DRAWN = 0.01  # by which percentiles of draws miss those that they are drawn from
+_PLAIN = ("pretrain", "finetune", "lora", "frozen")
+
+
+def discrepancies(report: Report) -> Iterator[str]:
+    """Everything that does not agree, a line each."""
+    tolerance = ROUNDED if report.get("figures") == "rounded" else TOLERANCE
+    merged = parts_of(report)
+    for one in [report] if merged is None else merged:
+        said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
+        stages = one["stages"]
+        parts: list[tuple[str, Record]] = [(f"stages[{i}].", s) for i, s in enumerate(stages)]
+        for prefix, part in parts or [("", one)]:
+            if isinstance(part.get("results"), Mapping):
+                lines = (*_rates(part, tolerance), *_per_unit(part, tolerance))
+                lines = (*lines, *_alike(part, tolerance), *_units(part))
+                yield from (f"{said}{prefix}{line}" for line in (*lines, *_machine(part)))
+                if tolerance == TOLERANCE:
+                    yield from (f"{said}{prefix}{line}" for line in ranges(part, one))
+        yield from (f"{said}{line}" for line in (*_said_by(one), *_of_all_runs(one, tolerance)))
+        yield from (f"{said}{line}" for line in _work(one))
+        yield from (f"{said}{line}" for line in _limits(one, tolerance))
+        if not parts:
+            yield from (f"{said}{line}" for line in (*_asked(one, tolerance), *_named(one)))
+
+
+def _value(part: Record, name: str, end: str = "value") -> float | None:
+    return number(section(part, "results", name).get(end))
+
+
+def _assumed(part: Record) -> dict[str, Record]:
+    listed = part.get("assumptions")
+    items = [section(item) for item in listed] if isinstance(listed, list) else []
+    return {str(item.get("key")): item for item in items}
+
+
+def _input(part: Record, key: str) -> float | None:
+    return number(_assumed(part).get(key, {}).get("value"))
+
+
+def _product(
+    key: str, said: float | None, factors: list[float | None], formula: str, tolerance: float
+) -> Iterator[str]:
+    known = [factor for factor in factors if factor is not None]
+    if said is not None and len(known) == len(factors):
+        made = math.prod(known)
+        if not close(said, made, tolerance):
+            yield f"{key}: {said:.6g} is not {formula}, which is {made:.6g}"
+
+
+def _rates(part: Record, tolerance: float) -> Iterator[str]:
+    """Data over time are the rate, and the rate times a step is a batch."""
+    work = section(part, "details", "work")
+    data, datum = number(work.get("data")), work.get("datum")
+    rate, step, hours = (_value(part, name) for name in ("throughput", "step_time", "wall_clock"))
+    shown = section(part, "results", "throughput").get("unit")
+    if rate is not None and datum is not None and shown != f"{datum}/s":
+        yield f"results.throughput.unit: {text(shown)}; data are {datum}s"
+    if _input(part, "training.generation_time") or "tracking" in section(part, "details"):
+        return
+    goodput = _input(part, "hardware.goodput")
+    timed = section(part, "results", "wall_clock").get("basis") == "measured"
+    if None not in (rate, hours, data) and _whole(part) is timed:
+        seconds = 3600 * (hours or 0.0)
+        trained = seconds if goodput is None or timed else seconds * goodput
+        formula = "details.work.data over the time that it trains"
+        made = (data or 0.0) / trained if trained else None
+        yield from _product("results.throughput", rate, [made], formula, tolerance)
+    batch, length = (_input(part, f"training.{key}") for key in ("global_batch", "sequence_length"))
+    plain = _assumed(part).get("training.method", {}).get("value") in _PLAIN
+    packed = _assumed(part).get("training.packing", {}).get("value") == "packed"
+    if plain and packed and datum == "token":
+        each = None if rate is None or step is None else rate * step
+        formula = "global_batch × sequence_length over results.throughput"
+        made = None if not rate or batch is None or length is None else batch * length / rate
+        if each is not None:
+            yield from _product("results.step_time", step, [made], formula, tolerance)
+
+
+def _alike(part: Record, tolerance: float) -> Iterator[str]:
+    """Figures of one part that are another times what is exact: their ranges are as wide."""
+    runs = _input(part, "training.runs")
+    pairs = (
+        ("throughput", "utilization", False),
+        ("step_time", "throughput", True),
+        ("total_compute", "training_compute", False),
+    )
+    bases = {section(part, "results", name).get("basis") for pair in pairs for name in pair[:2]}
+    compute = [_value(part, "training_compute", end) for end in ("low", "high")]
+    waits = _input(part, "training.generation_time")  # for tokens of its own
+    if runs is None or waits or compute[0] != compute[1] or bases != {"modelled"}:
+        return
+    for name, other, inverse in pairs:
+        mine, its = ([_value(part, n, e) for e in ("low", "value", "high")] for n in (name, other))
+        if None in (*mine, *its) or 0 in (mine[1], *its):
+            continue
+        for at, end in ((0, "low"), (2, "high")):
+            share = (its[at] or 0.0) / (its[1] or 1.0)
+            if inverse:
+                share = (its[1] or 0.0) / (its[2 - at] or 1.0)
+            formula = f"its value as results.{other} varies"
+            yield from _product(
+                f"results.{name}.{end}", mine[at], [mine[1], share], formula, max(tolerance, 1e-4)
+            )
+
+
+def _whole(part: Record) -> bool:
+    """Whether a rate is that of all the time that was measured."""
+    return section(part, "results", "throughput").get("convention") == WHOLE
+
+
+def _per_unit(part: Record, tolerance: float) -> Iterator[str]:
+    """CO2e by the unit of function, and its other units."""
+    per = section(part, "results", "sci", "per")
+    carbon, runs = _value(part, "carbon_total"), _input(part, "training.runs")
+    data = number(section(part, "details", "work").get("data"))
+    whole = None if data is None or runs is None else data * runs
+    datum = section(part, "details", "work").get("datum")
+    for unit, of in ((f"training_{datum}", whole), ("parameter", _value(part, "parameters"))):
+        figure = section(per, unit)
+        for end in ("value", "low", "high"):
+            grams = _value(part, "carbon_total", end)
+            made = None if grams is None or not of else 1000 * grams / of
+            key = f"results.sci.per.{unit}.{end}"
+            formula = "results.carbon_total over them"
+            yield from _product(key, number(figure.get(end)), [made], formula, tolerance)
+    if per and carbon is None and _value(part, "sci") is not None:
+        yield "results.sci.per: of a CO2e that is not known"
+
+
+def _machine(part: Record) -> Iterator[str]:
+    """The hardware, the layout on it and the count that all is reckoned with."""
+    hardware, layout = section(part, "details", "hardware"), section(part, "details", "layout")
+    count, said = _input(part, "hardware.count"), number(hardware.get("count"))
+    if None not in (count, said) and count != said:
+        yield f"details.hardware.count: {said:g}; hardware.count is {count:g}"
+    axes = [number(layout.get(axis)) for axis in ("data", "tensor", "pipeline", "context")]
+    whole = math.prod(axis for axis in axes if axis is not None)
+    if layout and None not in axes and count is not None and not close(whole, count):
+        yield f"details.layout: {whole:g} devices by its axes; hardware.count is {count:g}"
+
+
+def _said_by(report: Report) -> Iterator[str]:
+    """Who says a figure: a measured one has something that measured it, and makes the kind."""
+    details = section(report, "details")
+    witnessed = bool(section(report["run"], "measured") or {"tracking", "imported"} & set(details))
+    results, hardware = section(report, "results"), section(report["run"], "hardware")
+    for name in results:
+        figure = section(results, name)
+        if figure.get("basis") == "measured" and figure.get("value") is not None:
+            timed = name in _OF_A_STEP and any(key in hardware for key in _SPEEDS)
+            if not witnessed and not timed and report["run"]:
+                yield f"results.{name}.basis: measured; nothing in the report measured it"
+            elif name not in _METERED and not _from_work(name):
+                yield f"results.{name}.basis: measured; no meter is of it"
+    if report["run"] and not witnessed:
+        meters = section(report, "measurement").get("meters")
+        if meters:
+            yield "measurement.meters: of an estimate, which no meter saw"
+        for index, run in enumerate(report.get("runs") or ()):
+            if run.get("measured_by"):
+                yield f"runs[{index}].measured_by: {text(run['measured_by'])}; of an estimate"
+    said, made = report.get("kind"), kind(report["results"])
+    mixed = said == "mixed" and "tracking" in details  # most of a tracked energy may be modelled
+    if said is not None and said != made and not mixed and report["run"]:
+        yield f"kind: {said}; by the basis of its time and energy it is {made}"
+
+
+def _from_work(name: str) -> bool:
+    return name in ("training_compute", "total_compute")
+
+
+def _of_all_runs(report: Report, tolerance: float) -> Iterator[str]:
+    """The time of one run beside the hours of all, and how many there are."""
+    told = section(report, "details", "by_run")
+    if told.get("time") != "of one run":
+        return
+    runs, hours = number(told.get("runs")), number(told.get("hours"))
+    each = number(told.get("device_hours"))
+    whole = number(section(report, "work", "H").get("value"))
+    yield from _product("details.by_run.runs", runs, [whole], "work.H", tolerance)
+    clock = _value(report, "wall_clock")
+    yield from _product("details.by_run.hours", hours, [clock], "results.wall_clock", tolerance)
+    every = _value(report, "device_hours")
+    formula = "details.by_run: runs × device_hours"
+    yield from _product("results.device_hours", every, [runs, each], formula, tolerance)
+
+
+def _limits(report: Report, tolerance: float) -> Iterator[str]:
+    for index, limit in enumerate(report.get("limits") or ()):
+        key = f"limits[{index}]"
+        name = str(limit.get("key")).removeprefix("limits.")
+        of = {"time": "wall_clock", "carbon": "carbon_total"}.get(name, name)
+        figure = section(report, "results", of)
+        said, value, unit = (
+            number(limit.get("value")),
+            number(figure.get("value")),
+            limit.get("unit"),
+        )
+        if said is None or value is None:
+            continue
+        try:
+            shown = value * units.unit(str(figure["unit"])).factor / units.unit(str(unit)).factor
+        except CostcalcError:
+            continue
+        formula = f"results.{of}"
+        yield from _product(f"{key}.value", said, [shown], formula, tolerance)
+        asked, most = section(report["run"], "limits").get(name), number(limit.get("limit"))
+        told = None if asked is None else _read(asked, str(unit))
+        if asked is not None and most is not None and (told is None or not close(most, told)):
+            yield f"{key}.limit: {most:g} {unit}; run.limits.{name} is {text(asked)}"
+        chance = number(limit.get("chance"))
+        if chance is not None and not 0 <= chance <= 1:
+            yield f"{key}.chance: {chance:g}; it is a share"
+
+
+def _asked(report: Report, tolerance: float) -> Iterator[str]:
+    """The run as it is written and the assumptions that it was read as."""
+    run = report["run"]
+    for key, item in _assumed(report).items():
+        value: object = run
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        mine, unit = number(item.get("value")), str(item.get("unit") or "1")
+        if (
+            mine is None
+            and type(value) is type(item.get("value"))
+            and isinstance(value, (str, bool))
+        ):
+            if value != item.get("value"):
+                yield f"run.{key}: {text(value)}; the assumptions have {text(item.get('value'))}"
+            continue
+        if value is None or isinstance(value, (bool, Mapping, list)) or mine is None:
+            continue
+        if key == "hardware.host_power":  # of a node there, of a device here
+            continue
+        if key == "price.device_hour" and {"discount", "currency"} & set(section(run, "price")):
+            continue
+        asked = _read(value, unit)
+        if asked is None or not close(mine, asked, tolerance):
+            yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
+
+
+def _read(value: object, unit: str) -> float | None:
+    """A value of a run file in a unit: devices are counted bare, dollars an hour are dollars."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    for shown in (unit, unit.partition("/")[0], "1"):
+        try:
+            return units.parse(str(value), shown)
+        except CostcalcError:
+            continue
+    return None
+
+
+def _units(part: Record) -> Iterator[str]:
+    """Units of assumptions are such, and those of the work are of its data."""
+    for key, item in _assumed(part).items():
+        unit = item.get("unit")
+        try:
+            units.unit(str(unit or "1"))
+        except CostcalcError:
+            if not re.fullmatch(r"[A-Z]{3}(/\w+)?", str(unit)):  # money of another country
+                yield f"assumptions {key}.unit: {text(unit)}; no unit"
+    for key, item in _assumed(part).items():
+        name = key.removeprefix("measured.")
+        figure = section(part, "results", name)
+        if name == key or name not in _METERED or figure.get("basis") != "measured":
+            continue
+        for end in ("low", "value", "high"):
+            mine, its = number(figure.get(end)), number(item.get(end))
+            if mine is not None and its is not None and not close(mine, its, _DRAWN):
+                yield f"results.{name}.{end}: {mine:.6g}; {key} is {its:.6g}"
+    for name in ("parameters", "active_parameters"):
+        ends = [_value(part, name, end) for end in ("low", "value", "high")]
+        if None not in ends and len(set(ends)) > 1:
+            yield f"results.{name}: has a range; parameters are counted"
+
+
+def _work(report: Report) -> Iterator[str]:
+    datum = section(report, "details", "work").get("datum")
+    work = section(report, "work")
+    expected = {"E": f"FLOP/{datum}", "D": datum, "H": "1"}
+    for key, unit in expected.items():
+        said = section(work, key).get("unit")
+        if work and datum is not None and said != unit:
+            yield f"work.{key}.unit: {text(said)}; data are {text(datum)}s: {text(unit)}"
+    runs, whole = _input(report, "training.runs"), number(section(work, "H").get("value"))
+    if None not in (runs, whole) and not close(runs or 0.0, whole or 0.0):
+        yield f"work.H: {whole:g}; training.runs is {runs:g}"
+    tool = section(report, "details", "imported").get("name")
+    for index, run in enumerate(report.get("runs") or ()):
+        by = run.get("measured_by")
+        if tool is not None and by != tool:
+            yield f"runs[{index}].measured_by: {text(by)}; details.imported is of {text(tool)}"
+    nodes = number(section(report, "details", "hardware").get("nodes"))
+    metered = number(section(report, "measurement").get("nodes"))
+    if nodes and metered and "tracking" not in section(report, "details") and nodes != metered:
+        yield f"measurement.nodes: {metered:g}; details.hardware.nodes is {nodes:g}"
+
+
+def _named(report: Report) -> Iterator[str]:
+    """Hardware and place are called as the run calls them, as far as this catalogue knows both."""
+    hardware, asked = section(report, "details", "hardware"), section(report["run"], "hardware")
+    own = {str(name).rpartition("/")[2] for name in report.get("profiles") or {}}
+    said = hardware.get("id")
+    if said is not None and f"{said}.yaml" not in own:
+        for path, name in (
+            ("run.hardware.accelerator", asked.get("accelerator")),
+            ("details.hardware.name", hardware.get("name")),
+        ):
+            known = _accelerator(name)
+            if known is not None and known != said:
+                yield f"{path}: {text(name)} is {known}; details.hardware.id is {text(said)}"
+            elif known is None and name is not None and _as_here(report, str(said)):
+                yield f"{path}: {text(name)} is none; details.hardware.id is {text(said)}"
+        files = [name for name in report["data"] if "accelerators/" in name]
+        if files and not any(name.endswith(f"/{said}.yaml") for name in files):
+            yield f"details.hardware.id: {text(said)}; data lists {', '.join(files)[:80]}"
+    there = section(report["run"], "site").get("region")
+    code, label = section(report, "details").get("region"), section(report, "details").get("place")
+    if isinstance(there, str) and code is not None:
+        try:
+            found = region.find(there)
+        except CostcalcError:
+            yield f"run.site.region: {text(there)} is none; details.region is {text(code)}"
+            return
+        if found.code != code:
+            yield f"run.site.region: {text(there)} is {found.code}; details.region is {text(code)}"
+        elif label is not None and label != found.label:
+            yield f"details.place: {text(label)}; {found.code} is {found.label}"
+
+
+def _as_here(report: Report, name: str) -> bool:
+    """Whether a report rests on the very profile that stands in this catalogue."""
+    try:
+        own = accelerator.find(name)
+    except CostcalcError:
+        return False
+    listed = [digest for file, digest in report["data"].items() if file.endswith(f"/{name}.yaml")]
+    return listed == [own.digest]
+
+
+def _accelerator(name: object) -> str | None:
+    try:
+        return accelerator.find(name).id if isinstance(name, str) else None
+    except CostcalcError:
+        return None

@@ -1,0 +1,144 @@
+"""Ranges against those of what a figure follows from, by its formula: neither narrowed nor widened.
+
+The 5th and 95th percentile of a figure lie between its formula's ends over the ranges of its
+inputs; where one input alone is unsure they are those ends; and they are no narrower than half of
+what one input makes of it by itself (inputs are drawn independently, so that spreads add up).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Container, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from costcalc.base import units
+from costcalc.base.errors import CostcalcError
+from costcalc.calculator import formulas as pipeline
+from costcalc.calculator.result import UNITS
+from costcalc.report.closure import TOLERANCE, close, known
+from costcalc.report.meters import number, section
+
+if TYPE_CHECKING:
+    from costcalc.calculator.report_schema import Report
+
+Ends = tuple[float, float, float]  # low, value, high
+Record = Mapping[str, object]
+_SAME = 0.03  # of the spread: how near the percentiles of draws come to what an assumption says
+_EXACT = 1e-4  # the same of a figure that follows from another by a factor, whose draws it has
+_WIDER = 0.02  # of the ends over all inputs
+_NARROWER = 0.5  # of what one input alone makes
+#: figures whose inputs go against one another: a device that works harder draws more for less time
+_OPPOSED = ("energy_it", "mean_power", "lost_power", "water")
+_BY_NAME = {figure.__name__: figure for figure in pipeline.FIGURES}
+_COUNTED = {"training_compute": "model_flops"}  # a figure that is an input
+_MOST = 9  # inputs whose corners are gone through: 2 to the power of so many
+
+
+def ranges(part: Record, report: Report) -> Iterator[str]:
+    """Every figure whose range is none that its inputs can make, a line each."""
+    given = _inputs(part, report)
+    told = _figures(part)
+    for name in ("training_compute", *_BY_NAME):
+        basis = section(part, "results", name).get("basis")
+        if name not in told or basis != "modelled":
+            continue
+        needs = _needs(name, {**given, **told})
+        ends = {need: told.get(need) or given.get(need) for need in needs}
+        if None not in ends.values():
+            yield from _of(name, {k: v for k, v in ends.items() if v is not None}, told[name])
+
+
+def _needs(name: str, known: Container[str]) -> list[str]:
+    """What a figure follows from, of what is known; through figures that the report lacks."""
+    if name in _COUNTED:
+        return [_COUNTED[name]]
+    found: dict[str, None] = {}
+    for need in pipeline.needs(_BY_NAME[name]):
+        within = [need] if need in known or need not in _BY_NAME else _needs(need, known)
+        found |= dict.fromkeys(within)
+    return list(found)
+
+
+def _computed(name: str, values: Mapping[str, float]) -> float:
+    """A figure by its formula, and what it follows from by theirs where it is not among values."""
+    if name in _COUNTED:
+        return values[_COUNTED[name]]
+    needs = pipeline.needs(_BY_NAME[name])
+    return float(_BY_NAME[name](**{need: _through(need, values) for need in needs}))
+
+
+def _through(name: str, values: Mapping[str, float]) -> float:
+    return values[name] if name in values else _computed(name, values)
+
+
+def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
+    low, value, high = said
+    unsure = [need for need, (least, _, most) in ends.items() if most > least]
+    middle = {need: end[1] for need, end in ends.items()}
+    holds = low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
+    if len(unsure) > _MOST or not holds or not close(value, _computed(name, middle), _SAME):
+        return  # a value that does not follow, or is not in its range, is told as such
+    corners = [
+        _computed(name, {**middle, **dict(zip(unsure, corner, strict=True))})
+        for corner in itertools.product(*((ends[need][0], ends[need][2]) for need in unsure))
+    ]
+    least, most = min(corners), max(corners)
+    factor = units.unit(UNITS[name]).factor
+    shown = f"{low / factor:.6g} to {high / factor:.6g} {UNITS[name]}"
+    key = f"results.{name}"
+    formula = _COUNTED.get(name) or pipeline.formula(_BY_NAME[name])
+    exact = len(unsure) == 1 and unsure[0] in UNITS
+    alike = _EXACT if exact else _SAME
+    slack = (_WIDER if len(unsure) > 1 else alike) * (most - least) + TOLERANCE * abs(value)
+    if low < least - slack or high > most + slack:
+        yield (
+            f"{key}: its range {shown} is wider than {formula} can make it, "
+            f"{least / factor:.6g} to {most / factor:.6g}"
+        )
+        return
+    alone = 0.0
+    for need in unsure:
+        made = [_computed(name, {**middle, need: end}) for end in (ends[need][0], ends[need][2])]
+        alone = max(alone, abs(made[1] - made[0]))
+    share = 1 - alike if len(unsure) == 1 else _NARROWER if name not in _OPPOSED else 0.0
+    if high - low < share * alone - TOLERANCE * abs(value):
+        yield f"{key}: its range {shown} is narrower than {formula} makes it"
+
+
+def _inputs(part: Record, report: Report) -> dict[str, Ends]:
+    """Inputs of the formulas in SI, each with its ends."""
+    values = known(part, report)  # type: ignore[arg-type]
+    listed = [*(report.get("assumptions") or ()), *_list(part.get("assumptions"))]
+    items = {str(section(item).get("key")): section(item) for item in listed}
+    found: dict[str, Ends] = {}
+    for name, value in values.items():
+        key = {**pipeline.INPUTS, "mean_power": "hardware.mean_power"}[name]
+        item = items.get(key, {})
+        low, middle, high = (number(item.get(end)) for end in ("low", "value", "high"))
+        if middle is None or low is None or high is None or middle == 0:
+            found[name] = (value, value, value)
+        else:
+            factor = value / middle
+            found[name] = (low * factor, value, high * factor)
+    if "model_flops" in found:
+        found.setdefault("training_flops", found["model_flops"])
+    return found
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _figures(part: Record) -> dict[str, Ends]:
+    found: dict[str, Ends] = {}
+    for name, unit in UNITS.items():
+        figure = section(part, "results", name)
+        low, value, high = (number(figure.get(end)) for end in ("low", "value", "high"))
+        if low is None or value is None or high is None or name == "throughput":
+            continue
+        try:
+            factor = units.unit(unit if name != "cost" else "USD").factor
+        except CostcalcError:
+            continue
+        found[name] = (low * factor, value * factor, high * factor)
+    return found

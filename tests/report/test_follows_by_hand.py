@@ -1,0 +1,166 @@
+"""What of a report stands twice is compared, whichever release wrote it: by hand, then any leaf."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from kinds import KINDS as REPORTS
+from kinds import made as of_kind
+from records import SOURCES, recorded
+
+import costcalc
+from costcalc.base import writing
+from costcalc.base.document import Document
+from costcalc.report import follows
+from costcalc.report.check import verified
+
+Report = dict[str, Any]
+RUN = {
+    "model": {"preset": "llama-3-8b"},
+    "training": {"tokens": "20B", "runs": 2},
+    "hardware": {"accelerator": "h100-sxm5-80", "count": 64},
+    "site": {"region": "aws:us-east-1"},
+    "limits": {"cost": "500 USD"},
+}
+
+
+@pytest.fixture(scope="module")
+def estimate() -> Report:
+    return costcalc.estimate(RUN).to_dict()
+
+
+def foreign(report: Report, change: Callable[[Report], object]) -> list[str]:
+    """What is found of a report of a release that nobody here has, sealed anew."""
+    made = copy.deepcopy(report)
+    change(made)
+    made["costcalc_version"] = "99.0"
+    made["digest"] = writing.digest(made)
+    verdict = verified(Document(made, "r"))
+    assert verdict.steps[0].discrepancies == ()
+    return list(verdict.discrepancies)
+
+
+def times(share: float, *path: str) -> Callable[[Report], None]:
+    def change(made: Report) -> None:
+        holder = made
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] *= share
+
+    return change
+
+
+def put(value: object, *path: Any) -> Callable[[Report], None]:
+    def change(made: Report) -> None:
+        holder: Any = made
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+
+    return change
+
+
+def narrowed(made: Report) -> None:
+    for figure in made["results"].values():
+        figure |= {"low": figure["value"], "high": figure["value"]}
+
+
+def dressed(made: Report) -> None:
+    made["kind"] = "measured"
+    for key in ("wall_clock", "device_hours", "energy", "energy_it"):
+        made["results"][key]["basis"] = "measured"
+
+
+FORGED: dict[str, tuple[Callable[[Report], object], str]] = {
+    # 595,713 token/s × 14.3 h × 0.652 are 20 B tokens; nine tenths of the rate are 18 B
+    "throughput": (times(0.9, "results", "throughput", "value"), "results.throughput: "),
+    "step time": (times(0.9, "results", "step_time", "value"), "results.step_time: "),
+    "data": (times(0.9, "details", "work", "data"), "results.throughput: "),
+    "unit of a rate": (put("sample/s", "results", "throughput", "unit"), "results.throughput.unit"),
+    "CO2e a token": (
+        times(0.5, "results", "sci", "per", "training_token", "value"),
+        "results.sci.per.training_token.value: ",
+    ),
+    "ranges": (narrowed, "is narrower than"),
+    "one range": (
+        lambda made: made["results"]["energy"].update(
+            low=made["results"]["energy"]["value"], high=made["results"]["energy"]["value"]
+        ),
+        "results.energy: its range",
+    ),
+    "a wide range": (times(3.0, "results", "carbon_total", "high"), "is wider than"),
+    "range of the hours": (times(1.1, "results", "device_hours", "high"), "results.device_hours"),
+    "kind": (put("measured", "kind"), "kind: measured; by the basis of its time and energy it is"),
+    "basis": (dressed, "results.energy.basis: measured; nothing in the report measured it"),
+    "meters": (
+        lambda made: made["measurement"]["meters"].append({"name": "NVML"}),
+        "measurement.meters: of an estimate, which no meter saw",
+    ),
+    "who measured": (put("NVML", "runs", 0, "measured_by"), "runs[0].measured_by: NVML; of an"),
+    "accelerator of the run": (
+        put("rtx-4090", "run", "hardware", "accelerator"),
+        "run.hardware.accelerator: rtx-4090 is rtx-4090; details.hardware.id is h100-sxm5-80",
+    ),
+    "name of the hardware": (
+        put("NVIDIA RTX 4090", "details", "hardware", "name"),
+        "details.hardware.name: NVIDIA RTX 4090 is ",
+    ),
+    "id of the hardware": (
+        put("rtx-4090", "details", "hardware", "id"),
+        "details.hardware.id: rtx-4090; data lists ",
+    ),
+    "count": (put(8, "details", "hardware", "count"), "details.hardware.count: 8; hardware.count"),
+    "count of the run": (put(8, "run", "hardware", "count"), "run.hardware.count: 8; the assump"),
+    "layout": (times(2, "details", "layout", "data"), "details.layout: 128 devices by its axes"),
+    "region": (put("SE", "run", "site", "region"), "run.site.region: SE is SE; details.region"),
+    "place": (put("Sweden", "details", "place"), "details.place: Sweden; aws:us-east-1 is"),
+    "PUE of the run": (put(1.01, "run", "site", "pue"), "run.site.pue: 1.01; the assumptions"),
+    "grid of the run": (
+        put("30 gCO2e/kWh", "run", "site", "grid"),
+        "run.site.grid: 30 gCO2e/kWh; the assumptions have 322.4 gCO2e/kWh",
+    ),
+    "software of the run": (
+        put("litgpt", "run", "training", "software"),
+        "run.training.software: litgpt; the assumptions have megatron",
+    ),
+    "a limit": (put(5e5, "limits", 0, "limit"), "limits[0].limit: 500000 USD; run.limits.cost is"),
+    "value of a limit": (put(400.0, "limits", 0, "value"), "limits[0].value: 400 is not results."),
+    "hours of one run": (times(0.5, "details", "by_run", "hours"), "details.by_run.hours: "),
+    "runs": (put(1.0, "work", "H", "value"), "work.H: 1; training.runs is 2"),
+    "unit of the work": (put("FLOP/sample", "work", "E", "unit"), "work.E.unit: FLOP/sample"),
+    "unit of an assumption": (put("furlong", "assumptions", 19, "unit"), ".unit: furlong; no unit"),
+    "range of parameters": (times(1.1, "results", "parameters", "high"), "results.parameters: has"),
+}
+
+
+@pytest.mark.parametrize("kind", list(FORGED))
+def test_of_another_release_an_edit_of_what_stands_twice_is_found(
+    kind: str, estimate: Report
+) -> None:
+    change, said = FORGED[kind]
+    assert foreign(estimate, lambda _: None) == []
+    assert any(said in line for line in foreign(estimate, change)), foreign(estimate, change)
+
+
+def test_what_is_not_made_again_is_said_in_the_first_line(estimate: Report) -> None:
+    made = {**copy.deepcopy(estimate), "costcalc_version": "99.0"}
+    made["digest"] = writing.digest(made)
+    lines = verified(Document(made, "r")).lines()
+    assert lines[0] == "NOT RECOMPUTED: needs costcalc 99.0; its arithmetic is checked, no more"
+    assert lines[2].endswith(
+        "; from nothing that it carries follow parameters, active_parameters, memory_per_device"
+    )
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_an_honest_report_of_each_kind_agrees(kind: str) -> None:
+    assert list(follows.discrepancies(of_kind(kind))) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("costed", [False, True])
+def test_an_honest_import_agrees(source: str, costed: bool) -> None:
+    assert list(follows.discrepancies(recorded(source, costed=costed))) == []
