@@ -557,7 +557,7 @@ def test_a_carbontracker_log_in_figures() -> None:
     """3.6 MJ are 1 kWh, over PUE 1.25 0.8; 250 g over 1 kWh are 250 g/kWh; two GPUs for 2 h."""
     log = (
         "GPU with device(s) A100, A100.\nPUE coefficient of 1.25\n"
-        "Predicted consumption for 9 epoch(s):\n\tTime:\t9:00:00\n\tEnergy:\t99 kWh\n"
+        "Predicted consumption for 1 epoch(s):\n\tTime:\t9:00:00\n\tEnergy:\t99 kWh\n"
         "Actual consumption for 1 epoch(s):\n\tTime:\t2:00:00\n\tEnergy:\t3600000 J\n"
         "\tCO2eq:\t250 g\n"
     )

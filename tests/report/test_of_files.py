@@ -82,7 +82,7 @@ def test_what_several_files_say_is_listed_and_not_recomputed(
     assert listed <= {name.rpartition("/")[2] for name in made["data"]}
     assert verdict.discrepancies == ()
     why = "it rests on files that it does not carry (config)"
-    assert verdict.lines()[0] == f"NOT RECOMPUTED: {why}"
+    assert verdict.lines()[0] == f"NOT RECOMPUTED: {why}; its arithmetic is checked, no more"
 
 
 def test_the_sums_of_a_fleet_are_no_report_and_say_what_is(tmp_path: Path) -> None:
