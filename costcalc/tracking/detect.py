@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from costcalc.tracking import amd_smi, nvml
+from costcalc.tracking.named_host import model_name
 from costcalc.tracking.records import Device, Place
 
 # Which devices of a node a process may see; the first that is set counts.
@@ -122,7 +123,7 @@ def host(env: Mapping[str, str] | None = None) -> HostShare:
         allotted = min(allotted, quota)
     return HostShare(
         name=platform.node(),
-        cpu=_cpu_name(),
+        cpu=model_name() or platform.processor() or platform.machine(),
         cores=cores,
         all_cores=all_cores,
         allotted=max(allotted, 1e-9),
@@ -179,13 +180,3 @@ def _bound(folder: Path) -> float | None:
     except (ValueError, ZeroDivisionError):  # max
         return None
     return cores if cores > 0 else None  # -1 of version 1
-
-
-def _cpu_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

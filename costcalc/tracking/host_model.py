@@ -1,7 +1,8 @@
 """Processors and memory where no counter tells of them: CodeCarbon's models, on the host's load.
 
-CodeCarbon is asked once, in a process of its own; the load is known from the beginning, so that the
-seconds before the answer are modelled as those after it.
+CodeCarbon is asked in a process of its own; the load is known from the beginning, so that the
+seconds before the answer are modelled as those after it.  Until it answers the processors' name
+says what it would say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,7 +21,8 @@ from typing import Any
 from costcalc.tracking.codecarbon_probe import LIMIT, UNSET
 from costcalc.tracking.guard import importing
 from costcalc.tracking.metered import Part, Share, ticks
-from costcalc.tracking.records import Component
+from costcalc.tracking.named_host import Named, by_name
+from costcalc.tracking.records import Component, Energy
 
 NAME = "CodeCarbon"
 _CODE = (
@@ -31,8 +32,12 @@ _CODE = (
 
 
 _EVERY = 1.0  # seconds, as CodeCarbon has it
-_EARLY = 100  # stretches that are kept until CodeCarbon answers
-_Stretch = tuple[float, float]  # seconds, and the load in them in per cent
+_PATIENT = 20.0  # seconds after which the host is modelled without CodeCarbon, until it answers
+_BY_NAME: tuple[tuple[Component, str], ...] = (
+    ("cpu", "the CPU's load by its name"),
+    ("memory", "the memory by its size"),
+)
+_being_asked: set[subprocess.Popen[bytes]] = set()
 
 
 class ProbeError(Exception):
@@ -69,10 +74,13 @@ def ask() -> dict[str, Any]:
             stderr=subprocess.DEVNULL,
             cwd=os.sep,  # no configuration file of the user's folder
             env=env,
-            start_new_session=True,  # Ctrl-C is not for it
+            # Ctrl-C is not for it.  In a session of its own Linux would give it next to nothing of
+            # cores that a job of a higher priority takes (sched(7), autogroup).
+            process_group=0,
         )
     except (OSError, ValueError) as error:
         raise ProbeError(f"no process can be begun for it: {error}") from None
+    _being_asked.add(child)
     try:
         said, _ = child.communicate(timeout=LIMIT)
         found: dict[str, Any] = json.loads(said)
@@ -81,6 +89,7 @@ def ask() -> dict[str, Any]:
     except ValueError:
         raise ProbeError(f"its process ended with {child.returncode} and no answer") from None
     finally:
+        _being_asked.discard(child)
         _end(child)
     if "error" in found:
         raise ProbeError(str(found["error"]))
@@ -97,6 +106,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         if child.stdout:
             child.stdout.close()
         child.wait(1.0)
+
+
+def leave() -> None:
+    """Nobody waits for an answer any more: what was begun for it ends."""
+    for child in list(_being_asked):
+        with suppress(Exception):
+            os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
 
 
 class Load:
@@ -123,34 +139,56 @@ def _all(times: Any) -> float:
     return float(sum(times)) - guests
 
 
+class Loads:
+    """How many seconds a machine was how busy, in whole per cents: all that a model has to know.
+
+    >>> loads = Loads()
+    >>> loads.add(4.0, 20.5)
+    >>> loads.seconds[20], loads.seconds[21], loads.joules([10.0] * 101)
+    (2.0, 2.0, 40.0)
+    """
+
+    def __init__(self) -> None:
+        self.seconds = [0.0] * 101
+
+    def add(self, seconds: float, load: float) -> None:
+        """A stretch of time; between two per cents it is some of each."""
+        below = min(int(load), 99)
+        self.seconds[below] += seconds * (below + 1 - load)
+        self.seconds[below + 1] += seconds * (load - below)
+
+    def joules(self, watts: Sequence[float]) -> float:
+        """What they come to by a table of watts at each per cent."""
+        return sum(a * b for a, b in zip(self.seconds, watts, strict=True))
+
+
 class _Modelled:
     """What a model comes to over stretches of time of which the load is known."""
 
-    def __init__(self, watts: Callable[[float], float]) -> None:
-        self.waiting: deque[_Stretch] = deque()
-        self._watts = watts
+    def __init__(self, watts: Sequence[float], lock: threading.Lock, early: Loads) -> None:
+        self._watts, self._lock = watts, lock
+        self.loads = Loads()
+        self.loads.seconds[:] = early.seconds
 
     def read(self) -> tuple[float, float]:
         """Joules of the stretches since the last call, and their seconds."""
-        joules = seconds = 0.0
-        while self.waiting:
-            lasted, load = self.waiting.popleft()
-            joules += self._watts(load) * lasted
-            seconds += lasted
-        return joules, seconds
+        with self._lock:
+            loads, self.loads = self.loads, Loads()
+        return loads.joules(self._watts), sum(loads.seconds)
 
 
 class HostModel:
-    """CodeCarbon's models of this machine, of which ``share`` is the job's."""
+    """CodeCarbon's models of this machine, of which ``share`` is the job's; ``cpu`` is its name."""
 
     name = NAME
 
-    def __init__(self, boot: str, share: Share, began: float) -> None:
-        self._boot, self._share = boot, share
+    def __init__(self, boot: str, share: Share, began: float, cpu: str = "") -> None:
+        self._boot, self._share, self._cpu = boot, share, cpu
         self._load: Load | None = None
-        self._at = began  # the load before the first mark is taken to be that after it
-        self._early: deque[_Stretch] = deque(maxlen=_EARLY)
+        self._began = self._at = began  # the load before the first mark is taken to be as after it
+        self._early = Loads()
         self._readers: list[_Modelled] = []
+        self._named: Named | None = None
         self._lock = threading.Lock()
 
     def mark(self) -> None:
@@ -160,10 +198,40 @@ class HostModel:
                 self._load = Load()
                 return
             now = ticks()
-            stretch = (now - self._at, self._load.since())
+            lasted, load = now - self._at, self._load.since()
             self._at = now
-            for waiting in [reader.waiting for reader in self._readers] or [self._early]:
-                waiting.append(stretch)
+            for loads in [reader.loads for reader in self._readers] or [self._early]:
+                loads.add(lasted, load)
+
+    @property
+    def silent(self) -> bool:
+        """Whether CodeCarbon has not answered for so long that a host is modelled without it."""
+        return not self._readers and ticks() - self._began > _PATIENT
+
+    def by_name(self, until: float) -> tuple[dict[str, Energy], str]:
+        """What the host came to by its name, as long as CodeCarbon says nothing; and how."""
+        if self._named is None:
+            self._named = by_name(self._cpu)
+        said, (mine, others) = self._named, self._share()
+        with self._lock:
+            seen = sum(self._early.seconds)
+            joules = {
+                "cpu": self._early.joules(said.cpu) if said.cpu else None,
+                "memory": None if said.memory is None else seen * said.memory,
+            }
+        found = {
+            f"{component}:{self._boot}": Energy(
+                joules=drawn * mine,
+                basis="modelled",
+                meter=f"model of {what}, without CodeCarbon (costcalc)",
+                component=component,
+                gap=max(until - self._began - seen, 0.0),
+                others=drawn * others,
+            )
+            for component, what in _BY_NAME
+            if (drawn := joules[component]) is not None
+        }
+        return found, said.why
 
     def open(self, began: float) -> list[Part]:
         """Ask CodeCarbon.
@@ -177,19 +245,26 @@ class HostModel:
 
             return parts(self._boot, self._share, began)
         table, watts = said.get("cpu"), said.get("memory")
-        made = []
+        models: list[tuple[Component, str, Sequence[float]]] = []
         if table:
-            meter = f"model of the CPU's load ({said['mode']}) (CodeCarbon)"
-            made.append(self._part("cpu", meter, lambda load: interpolated(table, load), began))
+            models.append(("cpu", f"model of the CPU's load ({said['mode']}) (CodeCarbon)", table))
         if watts:
             meter = "model of the memory's modules (CodeCarbon)"
-            made.append(self._part("memory", meter, lambda _: float(watts), began))
+            models.append(("memory", meter, [float(watts)] * 101))
         with self._lock:
-            self._readers = [reader for _, reader in made]
-            for reader in self._readers:
-                reader.waiting.extend(self._early)
-            self._early.clear()
-        return [part for part, _ in made]
+            self._readers = [_Modelled(each, self._lock, self._early) for _, _, each in models]
+        return [
+            Part(
+                key=f"{component}:{self._boot}",
+                component=component,
+                basis="modelled",
+                meter=meter,
+                reader=reader,
+                began=began,
+                share=self._share,
+            )
+            for (component, meter, _), reader in zip(models, self._readers, strict=True)
+        ]
 
     @property
     def every(self) -> float | None:
@@ -199,28 +274,3 @@ class HostModel:
     def sample(self) -> None:
         """Take down the load between two readings."""
         self.mark()
-
-    def _part(
-        self, component: Component, meter: str, watts: Callable[[float], float], began: float
-    ) -> tuple[Part, _Modelled]:
-        reader = _Modelled(watts)
-        part = Part(
-            key=f"{component}:{self._boot}",
-            component=component,
-            basis="modelled",
-            meter=meter,
-            reader=reader,
-            began=began,
-            share=self._share,
-        )
-        return part, reader
-
-
-def interpolated(table: Sequence[float], load: float) -> float:
-    """The value at a load of a table of all whole per cents.
-
-    >>> interpolated([10.0, 20.0, 40.0], 1.5)
-    30.0
-    """
-    below = min(int(load), len(table) - 2)
-    return table[below] + (load - below) * (table[below + 1] - table[below])

@@ -29,6 +29,7 @@ class Metering:
         self, place: Place, boot: str, found: HostShare, *, elapsed: float = 0.0, training: str = ""
     ) -> None:
         self._place, self._boot, self._began = place, boot, ticks() - elapsed
+        self._cpu = found.cpu
         self._neighbours = Neighbours(place.job, boot, found, training=training)
         self._meters: Meters | None = None
         self._driver = Aside("costcalc-driver")
@@ -69,6 +70,7 @@ class Metering:
             ours=sharing.of_the_job(self._place),
             signs=self._neighbours,
             began=self._began,
+            cpu=self._cpu,
         )
         found.start()
         self._meters = found

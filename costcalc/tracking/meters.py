@@ -7,7 +7,7 @@ is held while a driver is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from costcalc.tracking.amd_smi import AmdSmi
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.driven import Driven, NoDriverError
 from costcalc.tracking.holders import computing
-from costcalc.tracking.host_model import HostModel
+from costcalc.tracking.host_model import HostModel, leave
 from costcalc.tracking.metered import Part, Share, all_of_it, ticks
 from costcalc.tracking.notes import Notes
 from costcalc.tracking.nvml import Nvml
@@ -25,6 +25,8 @@ from costcalc.tracking.sharing import Sharing, Signs
 
 _WAIT = 2.0  # seconds in which a meter answers, else what it said last is taken
 _LAST = 5.0  # the same for CodeCarbon at the end, which a short job does not know yet
+# Seconds after which a source that failed is asked again, twice as many each time, up to an hour.
+_AGAIN, _SELDOM = 60.0, 3600.0
 _FIRST = 1.0  # seconds that the beginning waits for the devices to be known
 
 
@@ -66,6 +68,8 @@ class _Asked:
     said: Sequence[Part] = ()
     absent: str = ""
     known: bool = False  # whether it has said what there is, if nothing
+    again: float | None = None  # when it is asked once more, as it failed
+    patience: float = _AGAIN
     sampled: float = 0.0
     aside: Aside = field(init=False)
 
@@ -74,14 +78,33 @@ class _Asked:
         self.sampled = self.began
 
     def open(self) -> None:
+        self.again = None
         try:
             self.parts = tuple(self.source.open(self.began))
-            self.known = True
+            self.known, self.absent = True, ""
         except NoDriverError as error:
             self.absent, self.known = str(error), True
         except Exception as error:  # noqa: BLE001  (whatever a driver or CodeCarbon raises)
             self.absent = f"{type(error).__name__}: {error}"
-            self.note(f"{self.source.name} does not start: {self.absent}")
+            self.again = ticks() + self.patience
+            self.patience = min(2 * self.patience, _SELDOM)
+
+    def open_again(self) -> None:
+        """Once more, where it failed: a month may follow upon a minute in which it could not."""
+        if self.again is not None and ticks() >= self.again:
+            self.again = None
+            self.aside.do("open", self.open)
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has said what there is, and how much that came to."""
+        return self.known and bool(self.said or not self.parts)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why it has not begun, if it has failed."""
+        failed = self.absent and not self.known
+        return (f"{self.source.name} does not start: {self.absent}",) if failed else ()
 
     def read(self) -> None:
         for part in self.parts:
@@ -106,7 +129,8 @@ class Meters:
 
     ``devices`` picks those to meter of the devices that are found; ``host`` meters CPU and memory,
     of which ``share`` says, at each reading, how much is the job's and how much other jobs took.
-    What passed since ``began`` (:func:`ticks`) and before a meter answered is its gap.
+    What passed since ``began`` (:func:`ticks`) and before a meter answered is its gap.  ``cpu`` is
+    what the processors are called.
     """
 
     def __init__(
@@ -119,13 +143,16 @@ class Meters:
         ours: Callable[[int], bool] = lambda _: True,
         signs: Signs | None = None,
         began: float | None = None,
+        cpu: str = "",
     ) -> None:
         self._notes = Notes()
         self._began = ticks() if began is None else began
         note = self._notes.add
         self._share = share
+        self._instead: tuple[str, ...] = ()
+        self._named = Aside("costcalc-host")
         sharing = Sharing(ours, signs, note, lambda: computing(ours))
-        self._model = HostModel(boot, self._hosts, self._began) if host else None
+        self._model = HostModel(boot, self._hosts, self._began, cpu) if host else None
         sources: list[Source] = [Nvml(devices, sharing, note), AmdSmi(devices, sharing, note)]
         if self._model is not None:
             sources += [Rapl(boot, self._hosts), self._model]
@@ -171,6 +198,8 @@ class Meters:
 
     def sample(self) -> None:
         """Have those looked at whose power changes between readings; returns at once."""
+        if self._model_waits:  # the thread that asks for it waits; to look does not
+            self._mark()
         now = ticks()
         for asked, every in self._sampled():
             if now - asked.sampled >= every:
@@ -180,11 +209,21 @@ class Meters:
     @property
     def needs_samples(self) -> bool:
         """Whether :meth:`sample` is of use."""
-        return bool(self._sampled())
+        return self._model_waits or bool(self._sampled())
+
+    @property
+    def _model_waits(self) -> bool:
+        """Whether the load is of use to a model that is not known yet."""
+        model = any(each.source is self._model and not each.known for each in self._asked)
+        return model and not self._cpu_is_counted
+
+    @property
+    def _cpu_is_counted(self) -> bool:
+        return any(part.key.startswith("cpu:") for part in self._parts_of_counters())
 
     def _sampled(self) -> list[tuple[_Asked, float]]:
         """Sources that want to be looked at, and how often; no model where a counter reads."""
-        counted = any(part.key.startswith("cpu:") for part in self._parts_of_counters())
+        counted = self._cpu_is_counted
         return [
             (asked, every)
             for asked in self._asked
@@ -203,6 +242,8 @@ class Meters:
         """
         self._mark()
         for asked in self._asked:
+            if not last:
+                asked.open_again()
             asked.aside.do("read", asked.read)
         began, energy = ticks(), dict[str, Energy]()
         for asked in self._asked:
@@ -217,8 +258,33 @@ class Meters:
                 for key, each in asked.energy(end).items()
                 if not (asked.source is self._model and each.component in metered)
             }
+        if last:
+            leave()
+        energy |= self._by_name(end, energy, last=last)
         gaps = max((each.gap for each in energy.values()), default=end - self._began)
-        return Reading(energy=energy, gaps=gaps, notes=tuple(self._notes))
+        faults = [fault for asked in self._asked for fault in asked.faults]
+        return Reading(energy=energy, gaps=gaps, notes=(*self._notes, *faults, *self._instead))
+
+    def _by_name(
+        self, end: float, energy: Mapping[str, Energy], *, last: bool
+    ) -> dict[str, Energy]:
+        """The host by its processors' name, where CodeCarbon has not answered in time."""
+        model, self._instead = self._model, ()
+        asked = next((each for each in self._asked if each.source is model), None)
+        if model is None or asked is None or asked.answered or not (last or model.silent):
+            return {}
+        found: list[tuple[dict[str, Energy], str]] = []
+        self._named.do("name", lambda: found.append(model.by_name(end)))
+        self._named.wait(_WAIT)  # the share of the host is asked, of a folder that may hang
+        if not found:
+            return {}
+        (named, how), metered = found[0], {each.component for each in energy.values()}
+        lacking = {key: each for key, each in named.items() if each.component not in metered}
+        if lacking:
+            self._instead = (
+                f"{model.name} has not answered: the host is modelled by name ({how})",
+            )
+        return lacking
 
     def _hosts(self) -> tuple[float, float]:
         try:

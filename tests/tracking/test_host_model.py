@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from costcalc.tracking import by_codecarbon, codecarbon_probe, host_model, metered
-from costcalc.tracking.host_model import HostModel, Load, ProbeError, ask, asked, interpolated
+from costcalc.tracking.host_model import HostModel, Load, Loads, ProbeError, ask, asked, leave
 
 
 class Tool:
@@ -75,6 +76,47 @@ def test_no_process_can_be_begun(monkeypatch: pytest.MonkeyPatch) -> None:
         ask()
 
 
+def test_it_is_asked_within_the_jobs_session_and_out_of_reach_of_ctrl_c(tool: Tool) -> None:
+    """A session of its own would be given next to nothing of cores that the job takes."""
+    tool.says("import os; raise KeyError(os.getsid(0), os.getpgid(0) == os.getpid())")
+    with pytest.raises(ProbeError) as caught:
+        ask()
+    assert str(caught.value) == f"KeyError: ({os.getsid(0)}, True)"
+
+
+def test_what_is_being_asked_ends_with_the_job(tool: Tool) -> None:
+    tool.says("import time; time.sleep(60)")
+    said: list[str] = []
+
+    def waits() -> None:
+        try:
+            ask()
+        except ProbeError as error:
+            said.append(str(error))
+
+    waiting = threading.Thread(target=waits)
+    waiting.start()
+    while not host_model._being_asked:
+        time.sleep(0.01)
+    leave()
+    waiting.join(30.0)
+    assert said == ["its process ended with -9 and no answer"]
+    assert not host_model._being_asked
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux says the processors' name")
+def test_the_processors_name_is_said_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask py-cpuinfo is a process more and a second of a core."""
+    monkeypatch.delitem(sys.modules, "cpuinfo", raising=False)
+    monkeypatch.setattr(codecarbon_probe, "model_name", lambda: "AMD EPYC 7763")
+    codecarbon_probe._without_cpuinfo()
+    assert sys.modules["cpuinfo"].get_cpu_info() == {"brand_raw": "AMD EPYC 7763"}
+    monkeypatch.delitem(sys.modules, "cpuinfo")
+    monkeypatch.setattr(codecarbon_probe, "model_name", str)
+    codecarbon_probe._without_cpuinfo()
+    assert "cpuinfo" not in sys.modules  # it is asked where Linux does not say it (ARM)
+
+
 def test_it_is_asked_without_what_would_run_a_schedulers_command(
     tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,12 +174,23 @@ def test_the_load_is_what_was_not_idle(
 
 
 @pytest.mark.parametrize(
-    ("load", "watts"), [(0.0, 0.0), (50.0, 25.0), (50.5, 25.5), (100.0, 100.0)]
+    ("load", "watts"), [(0.0, 0.0), (50.0, 25.0), (50.5, 25.505), (100.0, 100.0)]
 )
 def test_watts_between_two_loads(load: float, watts: float) -> None:
-    """The square of the load: 25 W at 50 %, 26.01 at 51: half-way is 25.505."""
-    table = [(n / 10) ** 2 for n in range(101)]
-    assert interpolated(table, load) == pytest.approx(watts, abs=0.006)
+    """The square of the load: 25 W at 50 %, 26.01 at 51: half-way is 25.505; two seconds of it."""
+    table, loads = [(n / 10) ** 2 for n in range(101)], Loads()
+    loads.add(2.0, load)
+    assert loads.joules(table) == pytest.approx(2 * watts)
+
+
+def test_a_month_before_the_answer_takes_no_more_than_an_hour() -> None:
+    """A second at rest and one at 100 W by turns: their mean would be 25 W, and they are 50."""
+    table, loads = [(n / 10) ** 2 for n in range(101)], Loads()
+    for _ in range(100_000):
+        loads.add(1.0, 0.0)
+        loads.add(1.0, 100.0)
+    assert (len(loads.seconds), sum(loads.seconds)) == (101, 200_000.0)
+    assert loads.joules(table) == 100_000 * 100.0
 
 
 @pytest.fixture

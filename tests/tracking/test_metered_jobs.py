@@ -177,3 +177,25 @@ rapl.ROOT = pathlib.Path("/none")
         "accelerators",
         "processors and memory",
     ]
+
+
+def test_a_job_that_leaves_codecarbon_no_core_is_modelled_by_its_processors_name(
+    tmp_path: Path,
+) -> None:
+    """Without drivers and counters, and CodeCarbon would answer a minute after the end."""
+    code = """\
+host_model.asked = lambda: time.sleep(60.0)
+nvml.install(0)
+import costcalc.tracking.rapl as rapl, pathlib, costcalc.tracking.meters as meters
+rapl.ROOT = pathlib.Path("/none")
+meters._LAST = 0.1
+"""
+    data = ended(begun(tmp_path, code, 0.4), tmp_path)
+    energy, parts = data["results"]["energy_it"], data["measurement"]["components"]
+    assert 0 < energy["low"] < energy["value"] < energy["high"]
+    assert energy["basis"] == "modelled"
+    assert [(part["component"], part["meter"].partition(" by")[0]) for part in parts] == [
+        ("cpu", "model of the CPU's load"),
+        ("memory", "model of the memory"),
+    ]
+    assert any(note.startswith("CodeCarbon has not answered: the host is") for note in notes(data))

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import nvml
 
-from costcalc.tracking import amd_smi, guard, host_model, metered, meters, rapl
+from costcalc.tracking import amd_smi, guard, host_model, metered, meters, named_host, rapl
 from costcalc.tracking.detect import seen_by_driver, visible
 from costcalc.tracking.meters import Meters
 
@@ -515,6 +517,106 @@ def test_a_counter_of_rapl_starts_over(clock: Clock, hosted: Path) -> None:
     clock.now = 10.0
     say(package, 100.0)
     assert made.read(last=True).energy["cpu:b"].joules == pytest.approx(244.0)
+
+
+def answered(made: Meters) -> None:
+    """Wait until CodeCarbon has been asked."""
+    (model,) = (each for each in made._asked if each.source.name == "CodeCarbon")
+    assert model.aside.wait(10.0)
+
+
+def test_codecarbon_is_asked_again_where_it_failed(
+    clock: Clock, hosted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer at first; after a minute it says 90 W and 20 W, of the whole time."""
+    say_, fails = host_model.asked, [True]
+
+    def asked() -> Any:
+        if fails.pop() if fails else False:
+            raise host_model.ProbeError("no answer within 300 s")
+        return say_()
+
+    monkeypatch.setattr(host_model, "asked", asked)
+    made = on_host()
+    answered(made)
+    clock.now = 10.0
+    read = made.read()
+    assert read.energy == {}
+    assert "CodeCarbon does not start: ProbeError: no answer within 300 s" in read.notes
+    assert made.needs_samples  # the load is looked at meanwhile
+    clock.now = 59.0
+    made.read()
+    answered(made)
+    assert not made.keys
+    clock.now = 61.0
+    made.read()
+    answered(made)
+    clock.now = 70.0
+    read = made.read(last=True)
+    assert {key: e.joules for key, e in read.energy.items()} == {
+        "cpu:b": pytest.approx(6300.0),
+        "memory:b": pytest.approx(1400.0),
+    }
+    assert read.notes == ()
+
+
+def test_without_codecarbons_answer_the_host_is_modelled_by_its_name(
+    clock: Clock, hosted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """280 W by its table; at half load 28 + 252 / 8 = 59.5 W, for 30 s; of 32 GB 20 W."""
+    import psutil
+
+    monkeypatch.setattr(meters, "_LAST", 0.1)
+    monkeypatch.setattr(named_host, "_sockets", lambda: 1)
+    memory = SimpleNamespace(total=32 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(host_model, "Load", lambda: SimpleNamespace(since=lambda: 50.0))
+    over = threading.Event()
+    monkeypatch.setattr(host_model, "asked", lambda: over.wait(30.0) and {})
+    made = on_host(cpu="AMD EPYC 7763 64-Core Processor")
+    clock.now = 10.0
+    assert made.read().energy == {}  # it may still answer
+    clock.now = 30.0
+    read = made.read(last=True)
+    assert {key: (e.joules, e.basis, e.gap, e.meter) for key, e in read.energy.items()} == {
+        "cpu:b": (
+            pytest.approx(1785.0),
+            "modelled",
+            0.0,
+            "model of the CPU's load by its name, without CodeCarbon (costcalc)",
+        ),
+        "memory:b": (
+            pytest.approx(600.0),
+            "modelled",
+            0.0,
+            "model of the memory by its size, without CodeCarbon (costcalc)",
+        ),
+    }
+    said = "CodeCarbon has not answered: the host is modelled by name"
+    assert f"{said} (1 × 280 W by CodeCarbon's table)" in read.notes
+    over.set()
+
+
+def test_a_driver_that_failed_is_asked_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails for a minute; from then on its counter runs, and what was before is a gap."""
+    driver = nvml.install(1, watts=500.0, clock=clock)
+    works = driver.nvmlInit
+
+    def busy() -> None:
+        raise nvml.NVMLError("Unknown Error")
+
+    monkeypatch.setattr(driver, "nvmlInit", busy)
+    made = begun()
+    assert made.read().notes == ("NVML does not start: NVMLError: Unknown Error",)
+    monkeypatch.setattr(driver, "nvmlInit", works)
+    clock.now = 61.0
+    made.read()
+    assert made._asked[0].aside.wait(10.0)
+    clock.now = 71.0
+    read = made.read()
+    energy = read.energy["gpu:GPU-0"]
+    assert (energy.joules, energy.gap, read.notes) == (5000.0, 61.0, ())
+    assert made.unanswered == ()
 
 
 def test_counters_are_looked_at_before_they_start_over(clock: Clock, hosted: Path) -> None:
