@@ -323,14 +323,25 @@ def _too_large(
     smallest = smallest_count(work, footprint, machine, recipe)
     such = number_of(smallest or 0, "such device")
     if not smallest:
-        hint = "; no number of such devices fits"
+        hint = f"; no number of such devices fits{_less(work, machine)}"
     elif smallest > machine.devices:
-        hint = f"; {such} are the fewest that fit"
+        hint = f"; {such} are the fewest that fit{_less(work, machine)}"
     elif placed.by == "given":
         hint = f"; with layout: auto it fits, on {such} at least"
     else:
         hint = f"; with micro_batch, recompute and layout left open it fits, on {such} at least"
     return wrong(where, f"{told}{hint}")
+
+
+#: methods that train all weights, and devices on which who asks for them may mean adapters
+_WHOLE, _FEW = ("pretrain", "finetune"), 2
+
+
+def _less(work: Work, machine: Machine) -> str:
+    """What takes less, for whom owns a card or two."""
+    if work.method not in _WHOLE or work.datum != "token" or machine.devices > _FEW:
+        return ""
+    return f"; {work.method} trains all weights, training.method: lora adapters alone"
 
 
 def smallest_count(

@@ -312,6 +312,11 @@ def test_what_cannot_fit_is_refused_with_the_smallest_count():
         r"^hardware.count: expected at most 80 GiB a device, which is what h100 has; "
         r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$"
     )
+    with pytest.raises(InputError) as alone:  # whoever has one or two is told what takes less
+        throughput(work_of(LLAMA70), machine(2, per_node=8), recipe(2048, 16))
+    assert str(alone.value).endswith(
+        "are the fewest that fit; pretrain trains all weights, training.method: lora adapters alone"
+    )
     work, on = work_of(LLAMA70), machine(4, per_node=8)
     fewest = smallest_count(work, footprint_of(work), on, recipe(2048, 16))
     assert f"; {fewest} such" in str(refused.value)
