@@ -14,8 +14,8 @@ from costcalc.change.difference import Change, Effect, Moved
 MARK = "<!-- costcalc diff -->"
 #: GitHub refuses comments of more than 65,536 characters
 MOST = 60_000
-#: a chance that would be printed as 100 % is said to be certain
-_CERTAIN = 0.995
+#: a chance that would be printed as 100 % is told as draws that agree: the model may still be wrong
+_AGREED = 0.995
 _SAID = {
     "added": "is new",
     "removed": "is gone",
@@ -105,8 +105,8 @@ def _by(ratio: float | None) -> str:
 
 
 def figure(moved: Moved) -> str:
-    """A figure in a table: how sure it is stands beside it only where it is not certain."""
-    return arrow(moved) + ("" if _sure(moved) >= _CERTAIN else chance(moved))
+    """A figure in a table: how sure it is stands beside it only where draws do not agree."""
+    return arrow(moved) + ("" if _sure(moved) >= _AGREED else chance(moved))
 
 
 def chance(moved: Moved) -> str:
@@ -115,7 +115,9 @@ def chance(moved: Moved) -> str:
         return ""
     word = "more" if moved.more >= 0.5 else "less"
     sure = _sure(moved)
-    return f", {word} with {percent(sure)}" if sure < _CERTAIN else f", {word} for certain"
+    if sure < _AGREED:
+        return f", {word} with {percent(sure)}"
+    return f", {word} in {'all' if sure == 1 else 'nearly all'} draws"
 
 
 def _sure(moved: Moved) -> float:

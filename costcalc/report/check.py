@@ -65,7 +65,7 @@ class Verdict:
             if self.holds
             else f"{found} discrepanc{'y' if found == 1 else 'ies'}."
         )
-        return [*made, NOT_HONESTY]
+        return [*made, NOT_HONESTY] if self.holds else made
 
     @property
     def _why(self) -> str:

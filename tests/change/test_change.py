@@ -16,7 +16,7 @@ from costcalc.calculator import calculate
 from costcalc.calculator.calculate import cost_of
 from costcalc.calculator.result import Result
 from costcalc.change import difference
-from costcalc.change.comment import MOST, cell, figure, headline, markdown, unknown
+from costcalc.change.comment import MOST, cell, chance, figure, headline, markdown, unknown
 from costcalc.change.difference import Change, Moved, changes, over
 from costcalc.change.run_files import Pair, files, pairs
 from costcalc.cli import run as command
@@ -180,12 +180,21 @@ def test_the_comment_in_eight_situations(situation: str, tmp_path: Path) -> None
     (0.72, ", more with 72 %"), (0.5, ", more with 50 %"), (0.3, ", less with 70 %"),
     (0.994, ", more with 99 %"), (0.995, ""), (0.005, ""), (1.0, ""), (None, ""),
 ])  # fmt: skip
-def test_a_table_says_how_sure_a_change_is_where_it_is_not_certain(
+def test_a_table_says_how_sure_a_change_is_where_draws_do_not_agree(
     more: float | None, said: str
 ) -> None:
     before, after = Result.exact(100.0, "kWh"), Result.exact(110.0, "kWh")
     moved = Moved(name="energy", unit="kWh", before=before, after=after, more=more)
     assert figure(moved) == "100 kWh → 110 kWh (+10 %)" + said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(1.0, "more in all"), (0.996, "more in nearly all"), (0.0, "less in all")]
+)
+def test_draws_that_agree_are_no_certainty(more: float, said: str) -> None:
+    before, after = Result.exact(100.0, "kWh"), Result.exact(110.0, "kWh")
+    moved = Moved(name="energy", unit="kWh", before=before, after=after, more=more)
+    assert chance(moved) == f", {said} draws"
 
 
 def test_what_is_unknown_says_why_once(tmp_path: Path) -> None:

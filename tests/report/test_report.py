@@ -116,6 +116,7 @@ def test_what_costcalc_writes_verifies(name: str, tmp_path: Path) -> None:
 def test_a_broken_digest_is_said(made: dict[str, Any], tmp_path: Path) -> None:
     verdict = verify(file(tmp_path, made | {"name": "other"}, sign=False))
     assert verdict.discrepancies[0].startswith("digest: the file says sha256:")
+    assert verdict.lines()[-1] == "1 discrepancy."  # and not that it is consistent
 
 
 def test_a_total_that_does_not_follow_is_named(made: dict[str, Any], tmp_path: Path) -> None:
