@@ -16,9 +16,10 @@ from costcalc.base.document import Document
 from costcalc.base.errors import InputError, Problem, nearest, shown, wrong
 from costcalc.calculator import explaining
 from costcalc.calculator.calculate import estimate
-from costcalc.calculator.result import Estimate
+from costcalc.calculator.result import Estimate, Result
 from costcalc.runfile.loading import document_of
 from costcalc.runfile.paths import outside, within
+from costcalc.runfile.schema import Part
 
 #: scenarios that one call compares at most
 MOST_SCENARIOS = 200_000
@@ -133,24 +134,51 @@ def _memory_fit(files: Files, asked: arguments.MemoryFit) -> dict[str, object]:
         return {"fits": "unknown", "memory_per_device": answers.figure(needed)}
     own = folders(given.run, run.parent if isinstance(run, Path) else files.base)
     memory = accelerator.find(hardware["id"], own).memory.si / 2**30
-    low, high = needed.low or 0.0, needed.high or 0.0
-    fits = "no" if low > memory else "yes" if high <= memory else "perhaps"
+    fits = _fits(needed, memory)
+    quickest = answers.figure(needed)
+    if fits == "perhaps" and given.details.get("layout", {}).get("chosen_by") == "auto":
+        roomy = _roomy(run, {**changes, **least}, part)
+        if roomy is not None and _fits(roomy.results["memory_per_device"], memory) == "yes":
+            given, fits, needed = roomy, "yes", roomy.results["memory_per_device"]
     answer: dict[str, object] = {
         "fits": fits,
         "memory_per_device": answers.figure(needed),
         "device_memory": {"value": answers.rounded(memory), "unit": "GiB", "of": hardware["name"]},
         "count": hardware["count"],
-        "micro_batch": "as given" if len(least) == 1 else "1, the least",
+        "micro_batch": "1, the least" if "training.micro_batch" in least else "as given",
     }
     layout = given.details.get("layout")
     if layout:
         answer["layout"] = layout
+    if quickest["text"] != answers.figure(needed)["text"]:
+        answer["quickest"] = f"takes {quickest['text']} and may not fit; this layout is slower"
     if fits == "no":
         try:
             estimate(run, changes=changes, ranges=False)
         except InputError as error:
             answer["why"] = [problem.message for problem in error.problems]
     return answer
+
+
+def _fits(needed: Result, memory: float) -> str:
+    """Whether what is needed (GiB) is there: yes and no at either end of its range."""
+    low, high = needed.low or 0.0, needed.high or 0.0
+    return "no" if low > memory else "yes" if high <= memory else "perhaps"
+
+
+def _roomy(
+    run: Path | dict[str, object], changes: Mapping[str, object], part: Part
+) -> Estimate | None:
+    """The run with what nobody has said of its layout chosen for room, not for speed."""
+    more: dict[str, object] = {}
+    if part.training is not None and part.training.recompute is None:
+        more["training.recompute"] = "full"
+    if part.hardware is not None and part.hardware.layout is None:
+        more["hardware.layout"] = {"sharding": "zero3"}
+    try:
+        return estimate(run, changes={**changes, **more}) if more else None
+    except InputError:  # the software cannot, or what is said speaks against it
+        return None
 
 
 def _compare(files: Files, asked: arguments.Compare) -> dict[str, object]:

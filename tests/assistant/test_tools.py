@@ -86,7 +86,7 @@ def test_explain_is_of_one_figure() -> None:
 
 @pytest.mark.parametrize(
     ("model", "count", "fits"),
-    [("llama-3-70b", 1, "no"), ("qwen3-0.6b", 8, "yes"), ("llama-3-8b", 4, "perhaps")],
+    [("llama-3-70b", 1, "no"), ("qwen3-0.6b", 8, "yes"), ("llama-3-8b", 2, "perhaps")],
 )
 def test_memory_fit(model: str, count: int, fits: str) -> None:
     changes = {"model.preset": model, "hardware.count": count}
@@ -97,6 +97,20 @@ def test_memory_fit(model: str, count: int, fits: str) -> None:
     assert {"no": needed["low"] > memory, "yes": needed["high"] <= memory,
             "perhaps": needed["low"] <= memory < needed["high"]}[fits]  # fmt: skip
     assert ("are the fewest that fit" in str(answer.get("why"))) == (fits == "no")
+
+
+def test_memory_fit_asks_for_room_where_the_quickest_layout_has_none() -> None:
+    changes = {"training.method": "pretrain", "hardware.count": 64}
+    made = costcalc.estimate(RUN, changes={**changes, "training.micro_batch": 1})
+    assert made.results["memory_per_device"].high > 79.6  # the quickest may not fit
+    answer = call("memory_fit", run=RUN, changes=changes)
+    assert answer["fits"] == "yes"
+    # 16 bytes of 8.03e9 parameters over 64 devices are 1.9 GiB, and little beside them
+    assert answer["memory_per_device"]["high"] < 40
+    assert (answer["layout"]["sharding"], answer["layout"]["recompute"]) == ("zero3", "full")
+    assert answer["quickest"].endswith(" and may not fit; this layout is slower")
+    said = {**changes, "hardware.layout": {"tensor": 1}, "training.recompute": "none"}
+    assert "quickest" not in call("memory_fit", run=RUN, changes=said)  # nothing is left to choose
 
 
 def test_compare_is_bounded_and_short() -> None:
