@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, Literal, TypeVar, cast
 
 #: what a meter's joules cover: the boards alone, or the nodes with all that is in them
 Scope = Literal["boards", "node"]
@@ -85,6 +86,33 @@ class Refused:
     line: int | None
     row: str
     why: str
+
+
+#: no text: NUL, which PostgreSQL refuses; what a terminal obeys or that turns what stands around it
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+T = TypeVar("T")
+
+
+def plain(text: str) -> str:
+    """A text of a source, with a mark in place of every character that is none.
+
+    >>> plain("näme"), plain("a\\0b\\x1b[31m")
+    ('näme', 'a�b�[31m')
+    """
+    return text if text.isprintable() else _NO_TEXT.sub("\ufffd", text)
+
+
+def cleaned(one: T) -> T:
+    """A record that a source told with :func:`plain` texts: any user may name a job as he likes."""
+    held = {name: value for name in _texts(type(one)) if (value := getattr(one, name))}
+    odd = {name: plain(value) for name, value in held.items() if not value.isprintable()}
+    return cast("T", replace(cast("Any", one), **odd)) if odd else one
+
+
+@cache
+def _texts(kind: type) -> tuple[str, ...]:
+    """The fields of a record that are texts."""
+    return tuple(f.name for f in fields(kind) if str(f.type) in ("str", "str | None"))
 
 
 #: why the last record of a file is refused whose line has no end

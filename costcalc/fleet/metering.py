@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import enter, facts_of, parts, with_readings
-from costcalc.fleet.facts import RANK, Facts, Refused, Scope
+from costcalc.fleet.facts import RANK, Facts, Refused, Scope, cleaned
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.tables import jobs, meters, readings
@@ -69,7 +69,7 @@ def read_meters(
     """
     ledger.counts_in(cluster.fleet.currency)
     pricing, taken, number = Pricing(cluster), Taken(), begun(ledger, source, name)
-    for batch in parts(stream, BATCH):
+    for batch in parts(map(cleaned, stream), BATCH):
         out = [one for one in batch if isinstance(one, Refused)]
         told = [one for one in batch if isinstance(one, Reading)]
         with ledger.writing() as connection:
@@ -160,5 +160,5 @@ def _of_jobs(connection: Connection, told: Sequence[Reading]) -> list[Facts]:
         rows = connection.execute(select(jobs).where(*where)).mappings().all()
         found += [facts_of(row) for row in rows if row["source"] != "report"]
         if one.alone is not None and not any(row["source"] != "report" for row in rows):
-            found.append(one.alone)
+            found.append(cleaned(one.alone))
     return found

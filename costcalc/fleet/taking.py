@@ -14,7 +14,7 @@ from costcalc.fleet import unnamed
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
-from costcalc.fleet.facts import Facts, Refused, pseudonym
+from costcalc.fleet.facts import Facts, Refused, cleaned, pseudonym
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.owning import parts_first
 from costcalc.fleet.pricing import Pricing
@@ -92,7 +92,7 @@ def take(
     with ledger.reading() as connection:
         clusters = clusters_of(connection, cluster.fleet.name or "")
     of: Counter[tuple[str | None, str | None]] = Counter()
-    for batch in parts(stream, BATCH):
+    for batch in parts(map(cleaned, stream), BATCH):
         told = [one for one in batch if isinstance(one, Facts)]
         if secret is not None:
             told = [replace(f, user=pseudonym(f.user, secret)) if f.user else f for f in told]

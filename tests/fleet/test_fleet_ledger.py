@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select, text
 
 from costcalc.base.errors import InputError
 from costcalc.fleet import tables
-from costcalc.fleet.checking import check
+from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.taking import BATCH, take
@@ -201,3 +201,17 @@ def test_names_that_fleet_yaml_does_not_know_are_said_at_import_and_by_check() -
             "partitions: {default: {accelerator: h100}}\naccounts: {arts: {}, chemistry: {}}"
         )
         assert check(ledger, None, every.fleet).unnamed == []
+
+
+def test_what_is_no_text_is_marked() -> None:
+    """PostgreSQL refuses NUL, and a terminal obeys ESC: a row of garbage ended the import there."""
+    odd = line(JobName="ab\x1b[2J", User="ev\u202ee")
+    with memory() as ledger:
+        taken = imported(ledger, cluster(), odd, "\0\x1b[2J garbage")
+        (row,) = rows(ledger)
+        said = refusals(ledger)
+    assert (row.name, row.user) == ("ab\ufffd[2J", "ev\ufffde")
+    assert said == [
+        "sacct.txt:3: \ufffd\ufffd[2J garbage: 1 cells, and the header has 19; cut off?"
+    ]
+    assert [one.row for one in taken.shown] == ["\ufffd\ufffd[2J garbage"]

@@ -117,7 +117,8 @@ LINES = [
 def test_it_answers_as_sqlite_does(server: Server) -> None:
     with memory() as one, Ledger.open(server.url("costcalc_one"), create=True) as other:
         for ledger in (one, other):
-            imported(ledger, cluster(), *LINES)
+            out = imported(ledger, cluster(), *LINES, "\0 garbage")
+            assert out.refused == 1  # what is no text is refused by PostgreSQL
             again = imported(
                 ledger, cluster(), *LINES, line(JobID="2", Account="a1", ElapsedRaw="9")
             )
