@@ -340,8 +340,10 @@ def shape() -> TypeAdapter[Report]:
 
 @functools.cache
 def sections_of_a_stage() -> Mapping[str, TypeAdapter[object]]:
-    """What checks the sections of a stage, each of which may lack."""
+    """What checks the sections of a stage, of which all but its results may lack."""
     return {
+        "name": TypeAdapter(str | None),
+        "warnings": TypeAdapter(list[str]),
         "results": TypeAdapter(Results),
         "assumptions": TypeAdapter(list[Assumed]),
         "breakdown": TypeAdapter(dict[str, dict[str, Number]]),

@@ -97,6 +97,9 @@ def _in_stages(document: Document) -> Iterator[Problem]:
     from costcalc.calculator.report_schema import sections_of_a_stage
 
     for index, stage in enumerate(document.data["stages"]):
+        if "results" not in stage:
+            message = "expected what came of the stage: its figures; there are none"
+            yield document.problem(("stages", index, "results"), message)
         for key, shape in sections_of_a_stage().items():
             if key not in stage:
                 continue

@@ -35,7 +35,7 @@ _METERED = (
 #: what a speed that the run file gives was measured of, and how it is given
 _OF_A_STEP = ("utilization", "throughput", "step_time")
 _SPEEDS = ("utilization", "throughput", "calibrate", "calibration")
-_DRAWN = 0.01  # by which percentiles of draws miss those that they are drawn from
+_DRAWN = 0.1  # of a spread: how far percentiles of draws miss those that they are drawn from
 _PLAIN = ("pretrain", "finetune", "lora", "frozen")
 
 
@@ -50,7 +50,12 @@ def discrepancies(report: Report) -> Iterator[str]:
         for prefix, part in parts or [("", one)]:
             if isinstance(part.get("results"), Mapping):
                 lines = (*_rates(part, tolerance), *_per_unit(part, tolerance))
-                lines = (*lines, *_alike(part, tolerance), *_units(part))
+                lines = (
+                    *lines,
+                    *_alike(part, tolerance),
+                    *_units(part),
+                    *_measured(part, tolerance),
+                )
                 yield from (f"{said}{prefix}{line}" for line in (*lines, *_machine(part)))
                 if tolerance == TOLERANCE:
                     yield from (f"{said}{prefix}{line}" for line in ranges(part, one))
@@ -291,7 +296,7 @@ def _read(value: object, unit: str) -> float | None:
 
 
 def _units(part: Record) -> Iterator[str]:
-    """Units of assumptions are such, and those of the work are of its data."""
+    """Units of assumptions are such, and parameters are counted."""
     for key, item in _assumed(part).items():
         unit = item.get("unit")
         try:
@@ -299,19 +304,27 @@ def _units(part: Record) -> Iterator[str]:
         except CostcalcError:
             if not re.fullmatch(r"[A-Z]{3}(/\w+)?", str(unit)):  # money of another country
                 yield f"assumptions {key}.unit: {text(unit)}; no unit"
+    for name in ("parameters", "active_parameters"):
+        ends = [_value(part, name, end) for end in ("low", "value", "high")]
+        if None not in ends and len(set(ends)) > 1:
+            yield f"results.{name}: has a range; parameters are counted"
+
+
+def _measured(part: Record, tolerance: float) -> Iterator[str]:
+    """A figure that was measured is what the run says that it is, and as sure."""
     for key, item in _assumed(part).items():
         name = key.removeprefix("measured.")
         figure = section(part, "results", name)
         if name == key or name not in _METERED or figure.get("basis") != "measured":
             continue
+        low, high = (number(item.get(end)) for end in ("low", "high"))
+        slack = _DRAWN * ((high or 0.0) - (low or 0.0))
         for end in ("low", "value", "high"):
             mine, its = number(figure.get(end)), number(item.get(end))
-            if mine is not None and its is not None and not close(mine, its, _DRAWN):
+            if mine is None or its is None or close(mine, its, tolerance):
+                continue
+            if end == "value" or abs(mine - its) > slack:
                 yield f"results.{name}.{end}: {mine:.6g}; {key} is {its:.6g}"
-    for name in ("parameters", "active_parameters"):
-        ends = [_value(part, name, end) for end in ("low", "value", "high")]
-        if None not in ends and len(set(ends)) > 1:
-            yield f"results.{name}: has a range; parameters are counted"
 
 
 def _work(report: Report) -> Iterator[str]:

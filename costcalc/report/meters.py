@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.report.closure import close
 from costcalc.report.records import figures
+from costcalc.report.tools import LACKING_PARTS, ROUNDED_PARTS
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -70,6 +71,24 @@ def unlike_sum(parts: Mapping[str, float], energy_it: float | None) -> Iterator[
         yield f"{named} sum to {total:.4g} kWh before PUE; the energy recorded is {said}"
 
 
+def of_parts(parts: Mapping[str, float | None], energy_it: float | None) -> str:
+    """What is to be said of the parts of an energy (kWh): nothing where they sum to it exactly.
+
+    >>> of_parts({"cpu": 0.2, "gpu": 0.7, "ram": 0.1}, 1.0)
+    ''
+    >>> of_parts({"cpu": 0.2, "gpu": 0.7, "ram": 0.104}, 1.0)
+    'the parts of the energy are rounded: they sum to it within 1 %'
+    >>> of_parts({"cpu": None, "gpu": 0.7, "ram": 0.1}, 1.0)
+    'of the energy of some runs not all parts are recorded'
+    """
+    known = [one for one in (parts.get(name) for name in TOOL_PARTS) if one is not None]
+    if not known or energy_it is None:
+        return ""
+    if len(known) < len(TOOL_PARTS):
+        return LACKING_PARTS
+    return "" if close(sum(known), energy_it) else ROUNDED_PARTS
+
+
 def _rows(report: Report) -> Iterator[str]:
     """The parts of a recorded energy sum to it."""
     rows = report.get("runs") or []
@@ -80,7 +99,12 @@ def _rows(report: Report) -> Iterator[str]:
         parts = {key: number(value) for key, value in said.items()}
         known = {key: value for key, value in parts.items() if value is not None}
         own = number(cast("Record", row).get("energy_it", whole if len(rows) == 1 else None))
-        yield from (f"runs[{index}].parts: {line}" for line in unlike_sum(known, own))
+        wrong = list(unlike_sum(known, own))
+        yield from (f"runs[{index}].parts: {line}" for line in wrong)
+        noted = section(report, "details", "imported").get("warnings")
+        told = of_parts(parts, own)
+        if told and not wrong and not (isinstance(noted, list) and told in noted):
+            yield f"runs[{index}].parts: {told}; no warning says so"
 
 
 def _components(parts: Sequence[Record]) -> Iterator[str]:

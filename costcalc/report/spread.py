@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Ends = tuple[float, float, float]  # low, value, high
 Record = Mapping[str, object]
-_SAME = 0.03  # of the spread: how near the percentiles of draws come to what an assumption says
+_SAME = 0.1  # of the spread: how near the percentiles of draws come to what an assumption says
 _EXACT = 1e-4  # the same of a figure that follows from another by a factor, whose draws it has
 _WIDER = 0.02  # of the ends over all inputs
 _NARROWER = 0.5  # of what one input alone makes

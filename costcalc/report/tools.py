@@ -14,6 +14,9 @@ UNCOUNTED = (STILL_RUN, WAIT)
 RUNNING = "running"
 #: how CodeCarbon's own factor of the grid is said to be taken
 OWN_FACTOR = "grid factor: CodeCarbon's own, emissions over energy as recorded"
+#: how parts of its energy are said to be rounded apart, or not all recorded
+ROUNDED_PARTS = "the parts of the energy are rounded: they sum to it within 1 %"
+LACKING_PARTS = "of the energy of some runs not all parts are recorded"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {

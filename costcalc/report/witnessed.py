@@ -225,6 +225,14 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
     if what is not None and str(told.get("what")).removesuffix(TIMES_ITS_PUE) != what:
         yield f"details.imported.what: {text(told.get('what'))}; {name} meters {what}"
     for index, run in enumerate(report.get("runs") or ()):
+        row = section(run)
+        held = None not in (row.get("hours"), row.get("devices"))
+        if not report["run"] and held is (row.get("device_hours") is None):
+            said = {key: text(row.get(key)) for key in ("device_hours", "hours", "devices")}
+            yield (
+                f"runs[{index}].device_hours: {said['device_hours']}; of {said['hours']} hours on "
+                f"{said['devices']} devices"
+            )
         for key, by in RECORDED.items():
             if name in BOUNDARIES and name not in by and section(run).get(key) is not None:
                 yield f"runs[{index}].{key}: {text(section(run)[key])}; {name} records none"

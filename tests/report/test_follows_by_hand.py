@@ -16,6 +16,7 @@ from costcalc.base import writing
 from costcalc.base.document import Document
 from costcalc.report import follows
 from costcalc.report.check import verified
+from costcalc.report.importing import codecarbon
 
 Report = dict[str, Any]
 RUN = {
@@ -43,9 +44,9 @@ def foreign(report: Report, change: Callable[[Report], object]) -> list[str]:
     return list(verdict.discrepancies)
 
 
-def times(share: float, *path: str) -> Callable[[Report], None]:
+def times(share: float, *path: Any) -> Callable[[Report], None]:
     def change(made: Report) -> None:
-        holder = made
+        holder: Any = made
         for key in path[:-1]:
             holder = holder[key]
         holder[path[-1]] *= share
@@ -164,3 +165,51 @@ def test_an_honest_report_of_each_kind_agrees(kind: str) -> None:
 @pytest.mark.parametrize("costed", [False, True])
 def test_an_honest_import_agrees(source: str, costed: bool) -> None:
     assert list(follows.discrepancies(recorded(source, costed=costed))) == []
+
+
+ONE = "\n".join(SOURCES["codecarbon"].splitlines()[:2]) + "\n"  # 1.5, 4 and 0.5 kWh of 6
+
+
+def nowhere_counted(made: Report) -> None:
+    """No devices, neither in the row nor in what was made of it."""
+    made["runs"][0]["devices"] = made["details"]["hardware"]["count"] = None
+    made["assumptions"] = [a for a in made["assumptions"] if a["key"] != "hardware.count"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (nowhere_counted, "runs[0].device_hours: 8; of 2 hours on null devices"),
+        (
+            put(None, "runs", 0, "parts", "cpu"),
+            "runs[0].parts: of the energy of some runs not all parts are recorded; no warning",
+        ),
+        (
+            times(1.02, "runs", 0, "parts", "ram"),
+            "runs[0].parts: the parts of the energy are rounded: they sum to it within 1 %; no",
+        ),
+    ],
+)
+def test_an_import_of_one_run_holds_its_devices_and_parts(
+    change: Callable[[Report], object], said: str
+) -> None:
+    made: Report = dict(codecarbon.read(ONE, "e.csv"))
+
+    def found(report: Report) -> list[str]:
+        sealed = report | {"digest": writing.digest(report)}
+        return list(verified(Document(sealed, "r")).discrepancies)
+
+    assert found(made) == []
+    change(made)
+    assert any(line.startswith(said) for line in found(made)), found(made)
+
+
+def test_parts_that_were_rounded_or_are_lacking_are_told_where_they_are_read() -> None:
+    """1.5 + 4 + 0.52 kWh are 6.02, a third of a per cent more than 6; a cell is empty."""
+    for cells, said in (
+        ("1.5,4.0,0.52", "the parts of the energy are rounded: they sum to it within 1 %"),
+        (",4.0,0.5", "of the energy of some runs not all parts are recorded"),
+    ):
+        made: Report = dict(codecarbon.read(ONE.replace("1.5,4.0,0.5", cells), "e.csv"))
+        assert said in made["warnings"]
+        assert verified(Document(made, "r")).discrepancies == ()

@@ -64,3 +64,19 @@ def test_two_machines_in_one_log_are_refused() -> None:
     one = [(f"{10 + m:02}:00.000", 0, 400.0) for m in range(6)]
     made = nvidia_smi.read(_log(*one[:3], *one[2:]), "n.csv")
     assert made["runs"][0]["energy_it"] == pytest.approx(0.4 * 5 / 60)
+
+
+def test_why_an_energy_is_not_known_is_why_it_is_doubted() -> None:
+    """Of one node: 3.6 GJ in an hour are 1 MW; 18 of 60 minutes; two jobs at once; nothing."""
+    head = "the energy that Slurm recorded is "
+    half = f"{job(1, '00:00')}1.0|COMPLETED|1080|cpu=8|1080000|2026-10-01T00:00:00|n1|1\n"
+    cases = (
+        (job(1, "00:00").replace("3600000|", "3600000000|"), "none that the job can have drawn"),
+        (half.replace("|3600000|2026", "||2026"), "of a part of the job"),
+        (job(1, "00:00") + job(2, "00:00"), "of several jobs on one node at once"),
+    )
+    for rows, why in cases:
+        unknown = slurm.read(HEAD + rows, "s.txt")["runs"][0]["unknown"]
+        assert unknown["energy_it"] == unknown["energy"] == f"{head}{why}: see warnings"
+    (none,) = slurm.read(HEAD + job(1, "00:00").replace("3600000|", "0|"), "s.txt")["runs"]
+    assert none["unknown"]["energy_it"].startswith("Slurm recorded no energy")

@@ -104,7 +104,8 @@ def _run(block: _Block, name: str, pue: float, text: str) -> Recorded:
     energy = _amount(block.fields.get("Energy"), _ENERGY) or None
     emitted = _amount(block.fields.get("CO2eq"), _MASS)
     grid = emitted / energy * 1000 if emitted is not None and energy else None
-    intensity = _INTENSITY.findall(block.before)
+    anywhere = list(dict.fromkeys(_INTENSITY.findall(text)))
+    intensity = _INTENSITY.findall(block.before) or (anywhere if len(anywhere) == 1 else [])
     if grid is None and intensity:
         grid = number(intensity[-1])
     everywhere = list(dict.fromkeys(_GPUS.findall(text)))

@@ -20,7 +20,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid, own_pue
 from costcalc.report.importing.flushes import counted, span
-from costcalc.report.meters import unlike_sum
+from costcalc.report.meters import of_parts, unlike_sum
 from costcalc.report.ranks import ALIKE, TOGETHER, together
 from costcalc.report.tools import BOUNDARIES, OWN_FACTOR, TIMES_ITS_PUE
 
@@ -202,6 +202,9 @@ def _sums(runs: Sequence[Recorded]) -> list[str]:
     """What is said of rows whose total is another than that of its parts."""
     found = [(run, line) for run in runs for line in unlike_sum(run.parts, run.energy_it)]
     said = [f"{run.name}: {line}; one of them is wrong" for run, line in found[:_NAMED]]
+    wrong = {id(run) for run, _ in found}
+    fine = [run for run in runs if id(run) not in wrong]
+    said += sorted({of_parts(run.parts, run.energy_it) for run in fine} - {""})
     return said + [f"and {number_of(len(found) - _NAMED, 'run')} more likewise"] * (
         len(found) > _NAMED
     )

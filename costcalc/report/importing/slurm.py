@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 
+# Why a job's energy is not known.
+_SILENT = "Slurm recorded no energy: 0 or nothing, as without an energy plugin"
+_DOUBTED = "the energy that Slurm recorded is "
+_CANNOT_BE = f"{_DOUBTED}none that the job can have drawn: see warnings"
+_OF_A_PART = f"{_DOUBTED}of a part of the job: see warnings"
+_OF_SEVERAL = f"{_DOUBTED}of several jobs on one node at once: see warnings"
+
+
 def read(text: str, name: str, *, identify: bool = False, costing: Costing | None = None) -> Report:
     """The report of a table: each attempt of each job is a run.
 
@@ -89,11 +97,14 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
             count = 0.0
         joules = energy.joules
         doubt = "" if joules is None else _disbelieved(index, joules, seconds, found, count)
+        silent = _CANNOT_BE if doubt else _SILENT
         if energy.why and energy.why != TWICE:  # what is added twice is said of the table
             doubt = f"job {index}: {energy.why}; its energy is taken as unknown"
+            silent = _OF_A_PART
         warnings += [doubt] if doubt else []
         believed = None if doubt or index - 1 in shared else joules
-        runs.append(_run(row, index, seconds, found, count, believed, identify=identify))
+        silent = _OF_SEVERAL if index - 1 in shared and not doubt else silent
+        runs.append(_run(row, index, seconds, found, count, believed, silent, identify=identify))
     if problems:
         raise InputError(problems[:MAX_LISTED])
     if not runs:
@@ -218,13 +229,16 @@ def _run(
     found: Accelerators,
     devices: float | None,
     joules: float | None,
+    silent: str,
     *,
     identify: bool,
 ) -> Recorded:
-    """One attempt.  Where Slurm counts GPUs, a job without any has none."""
+    """One attempt.  Where Slurm counts GPUs, a job without any has none.
+
+    ``silent``: why its energy is not known, where it is not.
+    """
     attempt = "|".join(row.get(column, "") for column in ("Submit", "Start", "Restarts"))
     label = f"{row.get('JobName') or 'job'} {job_of(row)}" if identify else f"job {index}"
-    no_energy = "Slurm recorded no energy: 0 or nothing, as without an energy plugin"
     lacking = "Slurm names no accelerators: it counts none, or not by gres/gpu"
     return Recorded(
         key=f"{_cluster(row)}{job_of(row)}|{attempt if attempt.strip('|') else index}",
@@ -237,8 +251,8 @@ def _run(
         energy_it=None if joules is None else joules / 3.6e6,
         why={
             "device_hours": found.why or lacking,
-            "energy_it": no_energy,
-            "energy": no_energy if joules is None else "the PUE is not known",
+            "energy_it": silent,
+            "energy": silent if joules is None else "the PUE is not known",
             "carbon_operational": "neither PUE nor grid is known to Slurm",
         },
     )

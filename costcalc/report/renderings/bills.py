@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from costcalc.base import writing
+from costcalc.report.files import BROKEN
 from costcalc.report.records import figures
 from costcalc.report.view import View, plain
 
@@ -132,6 +133,8 @@ def csv(view: View) -> str:
     file = io.StringIO()
     writer = tables.writer(file, lineterminator="\n")
     writer.writerow(("scope", "figure", "value", "low", "high", "unit", "basis", "why"))
+    if view.broken:
+        writer.writerow(("report", "digest", *[""] * 5, BROKEN))
     parts: list[Report | Stage] = [view.report, *view.measured_parts]
     for part in parts:
         scope = "total" if part is view.report else str(part.get("name") or "stage")
