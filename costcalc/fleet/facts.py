@@ -6,7 +6,10 @@ import hashlib
 import re
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 #: what a meter's joules cover: the boards alone, or the nodes with all that is in them
 Scope = Literal["boards", "node"]
@@ -90,7 +93,7 @@ class Refused:
 
 #: no text: NUL, which PostgreSQL refuses; what a terminal obeys or that turns what stands around it
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def plain(text: str) -> str:
@@ -106,13 +109,14 @@ def cleaned(one: T) -> T:
     """A record that a source told with :func:`plain` texts: any user may name a job as he likes."""
     held = {name: value for name in _texts(type(one)) if (value := getattr(one, name))}
     odd = {name: plain(value) for name, value in held.items() if not value.isprintable()}
-    return cast("T", replace(cast("Any", one), **odd)) if odd else one
+    return replace(one, **odd) if odd else one
 
 
 @cache
-def _texts(kind: type) -> tuple[str, ...]:
+def _texts(kind: type[object]) -> tuple[str, ...]:
     """The fields of a record that are texts."""
-    return tuple(f.name for f in fields(kind) if str(f.type) in ("str", "str | None"))
+    told = fields(cast("type[DataclassInstance]", kind))
+    return tuple(f.name for f in told if str(f.type) in ("str", "str | None"))
 
 
 #: why the last record of a file is refused whose line has no end

@@ -238,6 +238,22 @@ def test_a_fault_of_ours_is_not_blamed_on_the_file(
         in_dump(tmp_path, pod())
 
 
+def test_a_pod_whose_container_was_begun_again_held_its_devices_before(tmp_path: Path) -> None:
+    """kubectl tells of a container's last run alone: an hour of the six for which it held four."""
+    made = pod()
+    made["status"]["startTime"] = "2026-10-05T06:00:00Z"
+    first = made["status"]["containerStatuses"][0]
+    first |= {"restartCount": 5}
+    first["state"]["terminated"]["startedAt"] = "2026-10-05T11:00:00Z"
+    (one,) = in_dump(tmp_path, made)
+    assert isinstance(one, Facts)
+    assert (one.devices, one.seconds) == (4.0, 6 * 3600.0)
+    del made["status"]["startTime"]  # which a pod that ran always has
+    (other,) = in_dump(tmp_path, made)
+    assert isinstance(other, Facts)
+    assert other.seconds == 2 * 3600.0  # from the other container's start
+
+
 def test_what_kubectl_does_not_know(tmp_path: Path) -> None:
     runs = pod(status={"phase": "Running", "startTime": "2026-10-05T10:00:00Z",
                        "containerStatuses": [{"state": {"running": {}}}]})  # fmt: skip

@@ -1,7 +1,8 @@
 """Completed Jobs and Pods of a cluster, of ``kubectl get pods -A -o json``: what they asked for.
 
 A pod holds what its containers request under a name of a device plugin (``nvidia.com/gpu``,
-``amd.com/gpu``, ``nvidia.com/mig-1g.10gb``) from its start to the end of its last container.  A Job
+``amd.com/gpu``, ``nvidia.com/mig-1g.10gb``) from the start of its first container to the end of its
+last; where one was begun again, from the pod's own start, for of its runs the last is told.  A Job
 alone does not say for how long each of its pods ran, nor how many there were at once: it is taken
 as all that may have been, and gives way to its pods (fleet/owning.py).
 """
@@ -209,12 +210,17 @@ def _times(
             done = _time(failed, "status.conditions.lastTransitionTime")
         return _time(status, "status.startTime"), done, "failed" if failed else "completed"
     at = "status.containerStatuses"
-    states = [_object(c, f"{at}.state") for c in _objects(status, at)]
+    containers = _objects(status, at)
+    states = [_object(c, f"{at}.state") for c in containers]
     runs = [_object(one, f"{at}.state.terminated") for one in states]
     over, at = [run for run in runs if run], f"{at}.state.terminated"
     starts = [t for run in over if (t := _time(run, f"{at}.startedAt")) is not None]
     ends_ = [t for run in over if (t := _time(run, f"{at}.finishedAt")) is not None]
-    start = min(starts, default=None) if starts else _time(status, "status.startTime")
+    # what a container that was begun again ran before is not told, and its pod held devices then
+    again = any(_number(c, "status.containerStatuses.restartCount") for c in containers)
+    start = min(starts) if starts and not again else _time(status, "status.startTime")
+    if start is None:
+        start = min(starts, default=None)
     end = max(ends_) if ends_ and len(over) == len(runs) else None
     if status.get("phase") == "Pending" and not starts:
         start = None
