@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -56,3 +57,44 @@ def of_error(error: CostcalcError, status: int = BAD) -> Answer:
 def of_text(message: str, key: str = "") -> Problem:
     """A problem that no file has."""
     return Problem(key=key, message=message)
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>No answer · costcalc</title>
+<link rel="stylesheet" href="/static/style.css">
+</head>
+<body>
+<header class="top"><a class="brand" href="/">costcalc</a></header>
+<main id="content">
+<h1>costcalc</h1>
+<div id="headline">
+<section class="problems" aria-labelledby="problems-title">
+<h2 id="problems-title">No answer</h2>
+<ul>{}</ul>
+</section>
+</div>
+<div id="rest"></div>
+</main>
+</body>
+</html>
+"""
+
+
+def for_people(made: Answer) -> Answer:
+    """A page's answer: where no page was made, problems as one, which takes an old answer's place.
+
+    >>> page = for_people(problems([of_text("took <10 s")], BUSY))
+    >>> page.status, page.media, b"<li>took &lt;10 s</li>" in page.body
+    (503, 'text/html; charset=utf-8', True)
+    """
+    if made.status < BAD or made.media != JSON:
+        return made
+    told = [problem["message"] for problem in json.loads(made.body)["problems"]]
+    items = "".join(f"<li>{html.escape(message)}</li>" for message in told)
+    body = _PAGE.replace("{}", items).encode("utf-8")
+    return Answer(body=body, status=made.status, media=HTML, headers=made.headers)

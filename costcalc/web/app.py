@@ -142,9 +142,11 @@ def _page(working: Working, name: str, fleet: Served | None) -> Endpoint:
         if request.method == "POST":
             body = await body_of(request, most)
             if isinstance(body, Answer):
-                return response(body)
-            return response(await working.ask(f"form/{name}", body, given))
-        return response(await working.ask(f"page/{name}", _query(request), given))
+                return response(answer.for_people(body))
+            return response(answer.for_people(await working.ask(f"form/{name}", body, given)))
+        return response(
+            answer.for_people(await working.ask(f"page/{name}", _query(request), given))
+        )
 
     return endpoint
 
@@ -162,7 +164,9 @@ def _of_ledger(working: Working, name: str, fleet: Served) -> Endpoint:
         if isinstance(user, Response):
             return user
         given = {"ledger": fleet.ledger, "config": fleet.config, "user": user}
-        return response(await working.ask(f"fleet/{name}", _query(request), given))
+        return response(
+            answer.for_people(await working.ask(f"fleet/{name}", _query(request), given))
+        )
 
     return endpoint
 

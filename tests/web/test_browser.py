@@ -263,3 +263,21 @@ def test_print_leaves_the_form_away(opened: Any) -> None:
     page.emulate_media(media="print")
     assert not page.locator("#ask").is_visible()
     assert page.locator(".card").first.is_visible()
+
+
+def test_without_an_answer_none_of_another_question_stays(opened: Any) -> None:
+    shown = opened()
+    page = shown.at("calculate")
+    assert page.locator(".cards .value").first.is_visible()
+    page.route("**/*", lambda route: route.abort() if route.request.method == "POST"
+               else route.continue_())  # fmt: skip
+    page.fill("#f-hardware-count", "128")
+    page.locator("#headline .problems").wait_for()
+    assert page.inner_text("#headline") == "No answer; the button asks again."
+    assert page.locator(".cards").count() == 0  # that of 64 devices
+    assert page.inner_text("#rest") == ""
+    page.unroute("**/*")
+    page.click("button[type=submit]")
+    page.locator(".cards .value").first.wait_for()
+    assert all("ERR_FAILED" in text for text in shown.said)  # the one that was cut off
+    shown.said.clear()

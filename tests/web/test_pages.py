@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 import costcalc
 from costcalc.base.human import human
-from costcalc.web import address, bounds, forms, pages
+from costcalc.web import address, answer, bounds, forms, pages
 from costcalc.web.app import app
 from costcalc.web.copies import command, python
 from costcalc.web.workers import Inside
@@ -306,6 +306,26 @@ def test_reports_that_are_none(client: TestClient) -> None:
     assert "expected a report; got nothing" in page(odd, 400).text
     large = client.post("/check", data={"pasted": "x" * (bounds.REPORT + 20_000)})
     assert large.status_code == 413
+
+
+class Busy(Inside):
+    """Work that does not come to an end."""
+
+    async def ask(self, name: str, body: bytes, given: Mapping[str, str]) -> answer.Answer:
+        return answer.problems([answer.of_text("took longer than <10 s>")], answer.BUSY)
+
+
+def test_a_page_without_an_answer_is_a_page() -> None:
+    with TestClient(app(Busy()), base_url="http://127.0.0.1:8000") as busy:
+        for late in (busy.get("/plan?limits.cost=5+USD"), busy.post("/plan", data={"a": "b"})):
+            assert (late.status_code, late.headers["retry-after"]) == (503, "1")
+            assert late.headers["content-type"] == "text/html; charset=utf-8"
+            assert "took longer than &lt;10 s&gt;" in late.text
+            # what a page with JavaScript puts in the place of an old answer
+            assert '<div id="headline">' in late.text
+            assert '<div id="rest"></div>' in late.text
+        told = busy.post("/api/v1/plan", content="limits: {cost: 5 USD}")
+        assert told.json()["problems"][0]["message"] == "took longer than <10 s>"
 
 
 @pytest.mark.parametrize("shape", ["yaml", "json", "html", "markdown"])

@@ -32,7 +32,7 @@ export function live(form) {
       if (reply.redirected) history.replaceState(null, "", reply.url);
     } catch (error) {
       if (mine.signal.aborted) return;
-      tell("No answer; the button asks again.");
+      failed("No answer; the button asks again.");
       last = "";
     }
     if (asked === mine) busy(false);
@@ -64,6 +64,16 @@ function busy(is) {
 
 function tell(words) {
   document.querySelector("#status").textContent = words;
+}
+
+// Without an answer nothing of the last one stays: it was to another question.
+function failed(words) {
+  const told = document.createElement("section");
+  told.className = "problems";
+  told.textContent = words;
+  document.querySelector("#headline").replaceChildren(told);
+  document.querySelector("#rest").replaceChildren();
+  tell(words);
 }
 
 // Put an answer in place: what was open stays open, problems stand at their fields.
