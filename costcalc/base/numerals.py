@@ -11,8 +11,15 @@ NUMBER = re.compile(
     re.ASCII,
 )
 # Powers of ten, in any case of letters: where a plain number is asked, no unit is spelt so.
-_SCALES = {"k": 3, "m": 6, "b": 9, "t": 12, "%": -2, "bn": 9, "mn": 6}
+_SCALES = {"k": 3, "m": 6, "b": 9, "t": 12, "%": -2, "bn": 9, "mn": 6, "tn": 12}
 _SCALES |= {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+
+
+_POWER = re.compile(
+    r"\s*(?:(?P<times>\d+(?:\.\d+)?)\s*[×x*]\s*)?(?P<base>2|10)\s*(?:\^|\*\*)\s*(?P<power>\d{1,2})\s*",
+    re.ASCII,
+)
+_PARTED = re.compile(r"\s*\d{1,3}(?:[ \u00a0\u202f]\d{3})+\s*")  # by blanks, as ISO 80000 has it
 
 
 def number(text: str) -> float:
@@ -23,9 +30,15 @@ def number(text: str) -> float:
 
     >>> number("15T"), number("12 %"), number("1/4"), number("8.03b"), number("2,500,000")
     (15000000000000.0, 0.12, 0.25, 8030000000.0, 2500000.0)
+    >>> number("1.5×10^12"), number("2^20"), number("1 000 000")
+    (1500000000000.0, 1048576.0, 1000000.0)
     """
     if len(text) > 60:
         raise ValueError("too long for a number")
+    if (power := _POWER.fullmatch(text)) is not None:
+        return _float(power["times"] or "1") * _float(power["base"]) ** int(power["power"])
+    if _PARTED.fullmatch(text) is not None:
+        text = "".join(text.split())
     over, slash, under = text.partition("/")
     if slash:
         return _float(over) / _float(under)

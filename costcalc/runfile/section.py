@@ -21,7 +21,8 @@ SAMPLES = ("sample", "example", "image", "sequence", "row")
 Parameters = Annotated[float, positive("a number", of=("parameter", "param", "weight"))]
 Tokens = Annotated[float, positive("a number of tokens", of=TOKENS)]
 Samples = Annotated[float, positive("a number of samples", of=SAMPLES)]
-Steps = Annotated[float, positive("a number of steps", of=("step", "iteration"))]
+STEPS = ("step", "iteration", "iter", "update", "optimizer step", "training step")
+Steps = Annotated[float, positive("a number of steps", of=STEPS)]
 Epochs = Annotated[float, positive("a number of epochs", of=("epoch",))]
 Batch = Annotated[float, batch(TOKENS, SAMPLES)]
 HOURS = tuple(

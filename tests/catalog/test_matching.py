@@ -216,6 +216,7 @@ def test_a_mac_is_called_by_its_chip(name, chip):
 
 
 @pytest.mark.parametrize(("board", "precision", "low", "high"), [
+    ("940m", "fp32", 0.9032e12, 1.124e12),  # 384 cores at 1,176 MHz to 512 at 1,098 MHz
     ("quadro-m3000m", "fp32", 1.892e12, 2.15e12),  # 1,024 cores at 924 to 1,050 MHz
     ("quadro-p3200-laptop", "fp32", 5.29e12, 5.53e12),  # 1,792 at 1,476 to 1,543 MHz
     ("arc-a370m", "bf16", 25.4e12, 33.59e12),  # 8 Xe cores at 1,550 to 2,050 MHz
@@ -239,3 +240,8 @@ def test_boards_of_which_sources_differ_have_a_range(board, precision, low, high
 )  # fmt: skip
 def test_a_line_that_a_tool_prints_is_its_board(line, board):
     assert find(line).id == board
+
+
+def test_the_usual_940m_draws_33_watts_and_the_other_of_its_name_75():
+    power = find("GeForce 940M").board_power
+    assert (power.si, power.si_high) == (33, 75)

@@ -560,3 +560,22 @@ def test_an_address_of_a_repository_is_its_model(address):
 def test_an_address_says_how_the_weights_are_stored():
     address = "https://huggingface.co/Qwen/Qwen2.5-7B-Instruct-AWQ/tree/main"
     assert stored_as(address) == ("nf4", "AWQ")
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "active"),
+    [  # as IBM, Liquid AI and Mistral AI print them, in billions
+        ("ibm-granite/granite-4.0-h-small", 32.2, 8.8),
+        ("ibm-granite/granite-4.0-h-tiny", 6.9, 1.5),
+        ("LiquidAI/LFM2-8B-A1B", 8.3, 1.6),
+        ("mistralai/Ministral-3-3B-Instruct-2512", 3.8, 3.8),
+        ("mistralai/Ministral-3-8B-Instruct-2512", 8.9, 8.9),
+        ("mistralai/Ministral-3-14B-Instruct-2512", 13.9, 13.9),
+        ("bigscience/bloomz-7b1", 7.1, 7.1),
+    ],
+)
+def test_models_of_late_2025(name, stated, active):
+    model = build(find(name).config)
+    assert (round(parameters(model) / 1e9, 1), round(active_parameters(model) / 1e9, 1)) == (
+        stated, active,
+    )  # fmt: skip
