@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from costcalc.base.document import Document
 from costcalc.base.errors import InputError
 from costcalc.report.check import verified
 from costcalc.report.importing import carbontracker, dcgm, nvidia_smi
+from costcalc.report.importing import read as source_of
 from costcalc.report.importing.costed import Costing
 
 HEAD = "timestamp, index, name, power.draw [W]\n"
@@ -218,3 +221,60 @@ def test_runs_of_two_pues_are_refused() -> None:
     log = "multiplied by a PUE coefficient of 1.58 (x).\nmultiplied by a PUE coefficient of 1.2.\n"
     with pytest.raises(InputError, match=r"expected one PUE; the log has 1\.58, 1\.2: a log each"):
         carbontracker.read(log + ONE, "log")
+
+
+# --- which boards a log is of ---------------------------------------------------------------------
+
+BOARD = "NVIDIA A100-SXM4-80GB"
+ELSEWHERE = Costing(changes={"site.region": "FR", "site.pue": 1.2})  # and no accelerator
+
+
+def named(report: Any) -> str:
+    """What a report calls its hardware, costed without a word of the user's about it."""
+    assert report["results"]["carbon_total"]["value"] is not None
+    return str(report["run"]["hardware"]["accelerator"])
+
+
+def test_boards_that_discovery_listed_above_a_log_of_dcgmi_are_known() -> None:
+    listed = (
+        "1 GPU found.\n| GPU ID | Device Information              |\n"
+        f"| 0      | Name: {BOARD}    |\n|        | PCI Bus ID: 00000000:07:00.0    |\n"
+    )
+    rows = "".join(f"GPU 0  300.0  {300_000 * row}\n" for row in range(11))
+    text = f"{listed}#Entity   POWER    TOTEC\nID        W        mJ\n{rows}"
+    assert named(dcgm.read(text, "d", interval=1.0, costing=ELSEWHERE)) == BOARD
+    with pytest.raises(InputError, match=r"no device is recorded, so that its price and power"):
+        dcgm.read(text.replace(listed, ""), "d", interval=1.0, costing=ELSEWHERE)
+
+
+@pytest.mark.parametrize("folder", [".", "files"])
+@pytest.mark.parametrize(
+    "said", [{"gpu": BOARD, "gpu_count": 2}, {"gpu_nvidia": [{"name": BOARD}, {"name": BOARD}]}]
+)
+def test_boards_that_the_metadata_of_wandb_name_are_known(
+    folder: str, said: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = "".join(f"{1780000000 + 60 * minute},300,300\n" for minute in range(11))
+    export = tmp_path / "system.csv"
+    export.write_text(f"_timestamp,system.gpu.0.powerWatts,system.gpu.1.powerWatts\n{rows}")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "wandb-metadata.json").write_text(json.dumps(said))
+    made: Any = source_of("wandb", export, costing=ELSEWHERE)
+    assert named(made) == BOARD
+    assert made["details"]["hardware"]["count"] == 2
+
+
+@pytest.mark.parametrize(("kind", "key"), [("params", "gpu_name"), ("tags", "gpu_type")])
+def test_boards_that_a_parameter_or_a_tag_of_mlflow_names_are_known(
+    kind: str, key: str, tmp_path: Path
+) -> None:
+    metrics = tmp_path / "metrics" / "system"
+    metrics.mkdir(parents=True)
+    (metrics / "gpu_0_power_usage_watts").write_text("1000 300 0\n11000 300 1\n")
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / key).write_text(f"{BOARD}\n")
+    for path in (tmp_path, metrics):
+        assert named(source_of("mlflow", path, costing=ELSEWHERE)) == BOARD
+    (tmp_path / kind / key).write_text("the big one")
+    with pytest.raises(InputError, match=r"no device is recorded, so that its price and power"):
+        source_of("mlflow", tmp_path, costing=ELSEWHERE)

@@ -56,6 +56,8 @@ def read(
     told["costing"] = costing
     if source in NAMING:
         told["identify"] = identify
+    if hasattr(module, "devices_beside"):
+        told["devices"] = module.devices_beside(path)
     if hasattr(module, "read_folder"):
         return cast("Report", module.read_folder(path, **told))
     text = read_text(path, str(path))

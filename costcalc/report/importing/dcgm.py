@@ -1,7 +1,8 @@
 """``dcgmi dmon -e 155,156 -d 1000 > dcgm.txt``: power and total energy, device by device.
 
 Rows carry no time: ``-d`` said it (milliseconds, 1,000 where it was left out).  The total energy of
-a device (TOTEC, field 156) needs none, and wins.
+a device (TOTEC, field 156) needs none, and wins.  What ``dcgmi discovery -l`` printed before it in
+the same file says which boards they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: names of the fields in dcgmi's header: DCGM_FI_DEV_POWER_USAGE, _TOTAL_ENERGY_CONSUMPTION
 _POWER, _TOTAL = ("POWER", "PWR", "POWUS"), ("TOTEC", "TOTALEC")
+#: a row of the table of dcgmi discovery -l
+_LISTED = re.compile(r"\|\s*(\d+)\s*\|\s*Name:\s*(.+?)\s*\|?$")
 _ENTITY = re.compile(r"GPU\s+(\d+)\s+(.*)")
 #: the share of the larger by which two meters of a board may differ (chosen)
 _UNLIKE = 0.05
@@ -36,9 +39,13 @@ def read(
         InputError: it has no header with power or energy.
     """
     fields: list[str] = []
+    names: dict[str, str] = {}
     devices: dict[str, list[_Row]] = {}
     for line in text.splitlines():
         words = line.lstrip("#").split()
+        listed = _LISTED.match(line.strip())
+        if listed:
+            names[listed[1]] = listed[2]
         if line.lstrip().lower().startswith(("#entity", "# entity")):
             fields = words[1:]
             continue
@@ -64,6 +71,8 @@ def read(
             f"before to its first after is not in the figure, {LOWER_BOUND}"
         )
     samples = {key: _samples(rows, interval or USUAL) for key, rows in devices.items()}
+    for key, one in samples.items():
+        one.name = names.get(key, "")
     told, others = _compared(devices.values(), interval)
     return of_samples(
         samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=[*notes, *told],

@@ -1,7 +1,8 @@
 """System metrics of an MLflow run: ``metrics/system/gpu_0_power_usage_watts`` of its folder.
 
 Each file of the store holds ``milliseconds value step`` a line; the folder of a run and its
-``metrics/system`` are both taken.
+``metrics/system`` are both taken.  MLflow does not record which boards they are: a parameter or a
+tag of the run that does (``gpu_name``, …) is read.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import CostcalcError, InputError, Problem
 from costcalc.base.reading import read_text
+from costcalc.catalog import accelerator
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, of_samples
@@ -19,6 +21,8 @@ from costcalc.report.importing.power import Samples, of_samples
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
+#: parameters and tags that people log a device under
+_SAYS_DEVICE = ("gpu", "gpu_name", "gpu_type", "gpu_model", "device_name", "accelerator")
 _GPU = re.compile(r"gpu_(\d+)_power_usage_watts")
 
 
@@ -36,7 +40,7 @@ def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
         for file in sorted(place.glob("gpu_*_power_usage_watts")):
             found = _GPU.fullmatch(file.name)
             if found:
-                devices[found[1]] = _samples(file)
+                devices[found[1]] = _samples(file, _device(folder))
     if not devices:
         raise refuse(
             name,
@@ -46,8 +50,23 @@ def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
     return of_samples(devices, name, tool="MLflow", name="run", costing=costing)
 
 
-def _samples(file: Path) -> Samples:
-    made = Samples()
+def _device(folder: Path) -> str:
+    """The accelerator that the run's parameters or tags name; empty where none is known."""
+    above = {"system": folder.parent.parent, "metrics": folder.parent}
+    for kind in ("params", "tags"):
+        for name in _SAYS_DEVICE:
+            file = above.get(folder.name, folder) / kind / name
+            said = read_text(file, str(file)).strip() if file.is_file() else ""
+            try:
+                if said and accelerator.find(said):
+                    return said
+            except CostcalcError:
+                continue
+    return ""
+
+
+def _samples(file: Path, device: str) -> Samples:
+    made = Samples(device)
     for place, line in enumerate(read_text(file, str(file)).splitlines(), 1):
         cells = line.split()
         stamp, watts = (number(cell) for cell in cells[:2]) if len(cells) > 1 else (None, None)

@@ -2,16 +2,19 @@
 
 ``run.history(stream="system").to_csv()`` of its Python API, or the same as JSON lines, with the
 columns ``_timestamp`` or ``_runtime`` and ``system.gpu.0.powerWatts``; the process's own share of a
-device (``gpu.process.0.powerWatts``) says the same again and is not added.
+device (``gpu.process.0.powerWatts``) says the same again and is not added.  The run's own
+``wandb-metadata.json``, where it lies beside the export, says which boards they are.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from costcalc.base.reading import read_text
 from costcalc.report.importing.cells import number, refuse, table
 from costcalc.report.importing.costed import Costing
 from costcalc.report.importing.power import Samples, of_samples
@@ -25,13 +28,40 @@ _GPU = re.compile(r"(?:(.*)\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
 _MILLISECONDS = 1e11
 
 
-def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
-    """The report of an export.
+def devices_beside(path: Path) -> list[str]:
+    """The devices that the run's ``wandb-metadata.json`` names, beside an export or under files/.
+
+    Raises:
+        InputError: it is there and cannot be read.
+    """
+    for folder in (path.parent, path.parent / "files"):
+        file = folder / "wandb-metadata.json"
+        if file.is_file():
+            return _devices(read_text(file, str(file)))
+    return []
+
+
+def _devices(text: str) -> list[str]:
+    """Names by index: of ``gpu_nvidia`` each, else that of ``gpu`` for all."""
+    try:
+        said = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return []
+    listed = said.get("gpu_nvidia") or said.get("gpu_amd") if isinstance(said, dict) else None
+    if isinstance(listed, list) and listed:
+        return [str(one.get("name") or "") if isinstance(one, dict) else "" for one in listed]
+    return [str(said["gpu"])] if isinstance(said, dict) and said.get("gpu") else []
+
+
+def read(
+    text: str, name: str, *, costing: Costing | None = None, devices: Sequence[str] = ()
+) -> Report:
+    """The report of an export; ``devices``: what its boards are, by index, one for all.
 
     Raises:
         InputError: it holds no power over time.
     """
-    devices: dict[str, Samples] = {}
+    seen: dict[str, Samples] = {}
     runs: set[str] = set()
     dated = True
     for row in _rows(text, name):
@@ -46,23 +76,28 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
             watts = number(str(cell)) if found and cell not in (None, "") else None
             if found:
                 runs.add(found[1] or "")
-                device = devices.setdefault(found[2], Samples())
+                device = seen.setdefault(found[2], Samples(_named(devices, int(found[2]))))
             if found and watts is not None:
                 device.add(second, watts)
-        for one in devices.values():
+        for one in seen.values():
             if second not in one.seconds[-1:]:
                 one.silent.append(second)
     if len(runs) > 1:
         raise refuse(name, f"expected the metrics of one run; these are of {len(runs)}", 1)
-    if not devices:
+    if not seen:
         raise refuse(
             name,
             "expected system metrics of W&B: _timestamp and system.gpu.0.powerWatts, as "
             'run.history(stream="system").to_csv() writes them',
         )
-    return of_samples(
-        devices, name, tool="Weights & Biases", name="run", costing=costing, dated=dated
-    )
+    return of_samples(seen, name, tool="Weights & Biases", name="run", costing=costing, dated=dated)
+
+
+def _named(devices: Sequence[str], index: int) -> str:
+    """What a board is called; where all are of one name, whatever its index."""
+    if len(set(devices)) == 1:
+        return devices[0]
+    return devices[index] if index < len(devices) else ""
 
 
 def _rows(text: str, name: str) -> Iterator[Mapping[str, object]]:
