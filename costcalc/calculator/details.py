@@ -57,9 +57,7 @@ def details(part: Calculated, results: Mapping[str, Result]) -> Details:
     made["steps"] = [list(step) for step in _steps(part, results)]
     if part.trained.notes:
         made["notes"] = list(part.trained.notes)
-    layout = _layout(part)
-    if layout:
-        made["layout"] = layout
+    made.update(_arranged(part))
     return made
 
 
@@ -103,6 +101,18 @@ def _assumption(part: Calculated, key: str) -> Assumption | None:
         if item.key == key and isinstance(item, Assumption):
             return item
     return None
+
+
+def _arranged(part: Calculated) -> Details:
+    """The layout, and GiB on the fullest device by what they hold, where they are known."""
+    made: Details = {}
+    layout = _layout(part)
+    if layout is not None:
+        made["layout"] = layout
+    found = part.timed.throughput if part.timed is not None else None
+    if found is not None and found.memory is not None and found.memory_parts:
+        made["memory"] = {name: size / 2**30 for name, size in found.memory_parts.items()}
+    return made
 
 
 def _layout(part: Calculated) -> dict[str, object] | None:

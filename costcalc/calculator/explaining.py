@@ -156,6 +156,10 @@ def _counted(name: str, estimate: Estimate) -> Iterator[str]:
         yield f"  unknown: {result.why}"
     elif _modelled(name, estimate):
         yield f"  worked out by {_place(_BY[name])}"
+        held = estimate.details.get("memory") if name == "memory_per_device" else None
+        if held:
+            parts = sorted(held.items(), key=lambda part: -part[1])
+            yield "  = " + " + ".join(f"{digits(v)} {part}" for part, v in parts if v > 0)
     elif name == "throughput" and "training_time" in estimate.values:
         yield "  = the data trained on / training_time"
     elif name == "parameters" and not _given_count(estimate.run.get("model")):

@@ -226,6 +226,7 @@ if TYPE_CHECKING:
         left_out: list[str]
         notes: list[str]
         layout: dict[str, object]
+        memory: dict[str, float]  # GiB on the fullest device, by what they hold
         parts: list[Part]
         achieved: dict[str, float]
         tracking: dict[str, object]

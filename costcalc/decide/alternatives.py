@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from costcalc.base.human import human
 from costcalc.calculator.limits import LIMITED
-from costcalc.calculator.result import FigureName
+from costcalc.calculator.result import UNITS, FigureName
 from costcalc.catalog.region import CLOUDS
 from costcalc.catalog.region import find as find_region
 from costcalc.decide.buying import CANDIDATES, at_most, counts_for, placed, unmet
@@ -72,6 +73,8 @@ def alternatives(
         why = "no hardware and count that were tried trains this model within them"
         if tried.number:
             why += f" with a chance of {chance.confidence:g}"
+        else:
+            why += _least(tables, found.limits)
         raise unmet(why)
     notes += at_most(counts, *(way["count"] for way, _ in made.values()))
     row, judged = next(iter(made.values()))
@@ -98,6 +101,18 @@ def _ordered(
             listed += zip(_alike(values[at]), costs, [t] * len(at), at.tolist(), strict=True)
         for _, _, t, i in sorted(listed):
             yield _row(tables[t], i)
+
+
+def _least(tables: Sequence[Columns], limits: Mapping[str, float]) -> str:
+    """How near the limits anything came: the least value that was tried of each limited figure."""
+    told = []
+    for key in limits:
+        figure = LIMITED[key]
+        values = np.concatenate([np.ravel(table.figures[figure]) for table in tables])
+        known = values[np.isfinite(values)]
+        if known.size:
+            told.append(f"{key} {human(float(known.min()), UNITS[figure])}")
+    return f"; the least that was tried: {', '.join(told)}" if told else ""
 
 
 def _alike(values: NDArray[np.float64]) -> list[float]:

@@ -122,6 +122,13 @@ def _inputs(part: Record, report: Report) -> dict[str, Ends]:
             found[name] = (low * factor, value, high * factor)
     if "model_flops" in found:
         found.setdefault("training_flops", found["model_flops"])
+    length = section(items.get("training.sample_tokens"))
+    low, middle, high = (number(length.get(end)) for end in ("low", "value", "high"))
+    if low is not None and middle and high is not None:
+        # where nobody says how long a sample is, what is computed goes as its length
+        for name in found.keys() & {"model_flops", "training_flops"}:
+            least, flops, most = found[name]
+            found[name] = (least * low / middle, flops, most * high / middle)
     return found
 
 

@@ -267,3 +267,23 @@ def test_what_a_measured_power_lies_between(
         known=inputs, measured={measured}, devices=SimpleNamespace(accelerator=chip)
     )
     assert achieved.bounds(made) == pytest.approx(said)
+
+
+def test_what_the_memory_of_a_device_is_made_of() -> None:
+    found = costcalc.estimate(
+        {
+            "model": {"preset": "gpt2"},
+            "training": {"tokens": "1B", "precision": "bf16"},
+            "hardware": {"accelerator": "h100", "count": 1},
+        }
+    )
+    held = found.details["memory"]
+    assert set(held) == {
+        "weights", "gradients", "optimizer", "activations", "logits", "framework"
+    }  # fmt: skip
+    assert sum(held.values()) == pytest.approx(found.results["memory_per_device"].value)
+    # master weights and two moments of 4 bytes each
+    assert held["optimizer"] == pytest.approx(12 * 124_439_808 / 2**30, rel=0.01)
+    largest = max(held, key=lambda name: held[name])
+    said = str(found.explain("memory_per_device")).splitlines()
+    assert said[2].startswith(f"  = {held[largest]:.3g} {largest} + ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import costcalc
 from costcalc.base.errors import InputError
+from costcalc.base.human import human
 from costcalc.catalog import preset as presets
 from costcalc.cli import run as called
 from costcalc.decide import interruptions, money, preempted, scaling
@@ -102,14 +104,27 @@ def test_nothing_is_sure_enough():
     )
 
 
+def test_how_near_the_limits_anything_came():
+    raw = {**FINE, "hardware": {**FINE["hardware"], "count": 8}}
+    alone = costcalc.estimate(raw, ranges=False).results
+    cost, time = (alone[name] for name in ("cost", "wall_clock"))
+    with pytest.raises(InputError) as caught:
+        plan(raw, limits={"cost": "1 USD", "time": "1 h"})
+    assert caught.value.problems[0].message.endswith(
+        "; the least that was tried: "
+        f"cost {human(cost.value, cost.unit)}, time {human(time.value, time.unit)}"
+    )
+
+
 def test_limits_that_nothing_keeps_exit_3(capsys):
     words = ["plan", "--model", "llama-3-8b", "--tokens", "15T", "--limit", "cost=1USD"]
     assert called(words) == 3
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == (
+    assert re.fullmatch(
         "plan: nothing keeps the limits: no hardware and count that were tried trains this model "
-        "within them\n"
+        r"within them; the least that was tried: cost [\d,]+ USD\n",
+        said.err,
     )
     # what cannot be judged is wrong use: carbon without a place
     words = ["plan", "--accelerator", "h100-sxm5-80", "--provider", "lambda"]
