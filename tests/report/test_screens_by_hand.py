@@ -263,7 +263,7 @@ def test_a_source_with_its_year(year: int | None, told: str) -> None:
 
 def test_steps_of_a_verdict_are_numbered_from_one() -> None:
     steps = tuple(Step(title=t, said="s", discrepancies=("d",)) for t in "ab")
-    assert Verdict(steps=steps).lines()[:-2] == ["1. a: s", "   d", "2. b: s", "   d"]
+    assert Verdict(steps=steps).lines()[:-1] == ["1. a: s", "   d", "2. b: s", "   d"]
 
 
 def test_a_run_without_a_number_is_one() -> None:
