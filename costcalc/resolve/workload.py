@@ -265,7 +265,8 @@ def _samples_of_text(training: Training, known: Described) -> bool:
     model = known.fields.get("architecture")
     text = not isinstance(model, Architecture) or model.counts == "token"
     counted = training.samples or (training.epochs and training.dataset_samples)
-    counted = counted or (training.steps and training.sequence_length is None)
+    samples = training.sequence_length is None or training.packing == "dynamic"
+    counted = counted or (training.steps and samples)
     return bool(counted) and text and known.fields.get("forward_flops") is None
 
 

@@ -27,7 +27,8 @@ EXPECTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"preset": "mistralai/Mistral-7B-v0.1"},
         {"software": "trl", "method": "finetune", "sequence_length": 2048, "epochs": 1,
          "micro_batch": 16, "global_batch": 128, "precision": "bf16", "attention": "flash2",
-         "recompute": "full", "dataset_samples": 207865, "sample_tokens": 1200},
+         "recompute": "full", "dataset_samples": 207865, "sample_tokens": 1200,
+         "packing": "dynamic"},
         "torch_dtype dataset_mixture learning_rate push_to_hub warmup_ratio",
     ),
     # the ranks that no other axis takes: 64 / (1·1·1) = 64 × 1
@@ -70,7 +71,8 @@ EXPECTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"preset": "meta-llama/Meta-Llama-3-8B-Instruct"},
         {"software": "llama-factory", "method": "lora", "lora": {"rank": 8, "targets": "all"},
          "sequence_length": 2048, "epochs": 3.0, "micro_batch": 1, "global_batch": 16,
-         "precision": "bf16", "recompute": "full", "dataset_samples": 1091, "sample_tokens": 150},
+         "precision": "bf16", "recompute": "full", "dataset_samples": 1091, "sample_tokens": 150,
+         "packing": "dynamic"},
         "do_train dataset template max_samples learning_rate",
     ),
     # 1 × 2 × 8 devices
@@ -78,7 +80,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"preset": "meta-llama/Meta-Llama-3-8B-Instruct"},
         {"software": "llama-factory", "method": "finetune", "sequence_length": 2048, "epochs": 3.0,
          "micro_batch": 1, "global_batch": 16, "precision": "bf16", "recompute": "full",
-         "dataset_samples": 1091},
+         "dataset_samples": 1091, "packing": "dynamic"},
         "deepspeed dataset template learning_rate",
     ),
 }  # fmt: skip
@@ -129,10 +131,37 @@ def test_a_batch_of_dpo_is_of_pairs(tmp_path: Path) -> None:
     tokens = 1000 * 2 * 4 * 2 * 8 * 1024
     ours, told = (
         costcalc.estimate(tmp_path / "a.yaml", changes=changes, ranges=False)
-        for changes in ({}, {"training.steps": None, "training.tokens": tokens})
+        for changes in (
+            {"training.sample_tokens": 1024},  # each as long as it may be
+            {"training.steps": None, "training.tokens": tokens, "training.packing": "packed"},
+        )
     )
     flops = [one.results["training_compute"].value for one in (ours, told)]
     assert flops[0] == pytest.approx(flops[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "packing"),
+    [
+        ("max_length: 1024\n", "dynamic"),  # TRL packs where it is asked to
+        ("max_length: 1024\npacking: true\n", "packed"),
+        ("dataset_name: wikitext\nblock_size: 1024\n", None),  # run_clm joins its texts
+        ("max_length: 1024\nnum_generations: 8\n", None),  # GRPO has lengths of its own
+    ],
+)
+def test_steps_of_a_trainer_that_does_not_pack_are_of_samples(
+    tmp_path: Path, text: str, packing: str | None
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "model_name_or_path: gpt2\nmax_steps: 100\nper_device_train_batch_size: 8\n"
+        f"{text}costcalc: {{hardware: {{accelerator: h100, count: 1}}}}\n"
+    )
+    data, _ = read(tmp_path / "a.yaml")
+    assert data["training"].get("packing") == packing
+    if packing == "dynamic":
+        made = costcalc.estimate(tmp_path / "a.yaml")
+        assert made.details["work"]["data"] == 100 * 8 * 220  # not 100 · 8 · 1024
+        assert any("say training.sample_tokens" in said for said in made.warnings)
 
 
 def test_what_the_block_says_wins(tmp_path: Path) -> None:

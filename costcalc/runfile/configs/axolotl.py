@@ -35,10 +35,10 @@ def read(config: Config) -> None:
     taken.model_of(config, "base_model")
     _method(config)
     config.put("training.sequence_length", config.get("sequence_len") or 512, "sequence_len")
-    if config.is_on("sample_packing"):
-        config.put("training.packing", "packed", "sample_packing")
-    elif config.is_on("pad_to_sequence_len"):
+    if not config.is_on("sample_packing") and config.is_on("pad_to_sequence_len"):
         config.put("training.packing", "padded", "pad_to_sequence_len")
+    else:
+        taken.packing(config, "sample_packing", alone=not config.has("pretraining_dataset"))
     taken.steps_or_epochs(config, ("max_steps",), "num_epochs", 1)
     shared = _layout(config)
     micro = config.whole("micro_batch_size", default=1)

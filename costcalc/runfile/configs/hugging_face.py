@@ -43,8 +43,7 @@ def read(config: Config) -> None:
     method = _method(config)
     length = config.get(*_LENGTHS)
     config.put("training.sequence_length", length or (1024 if of_trl else None), *_LENGTHS)
-    if config.is_on("packing"):
-        config.put("training.packing", "packed", "packing")
+    taken.packing(config, "packing", alone=of_trl and not config.has("block_size"))
     if method == "grpo":
         config.put("training.group", config.get("num_generations") or 8, "num_generations")
         config.take("training.inner_epochs", "num_iterations")

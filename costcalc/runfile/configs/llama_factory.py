@@ -38,8 +38,7 @@ def read(config: Config) -> None:
     taken.model_of(config, "model_name_or_path")
     _method(config)
     config.put("training.sequence_length", config.get("cutoff_len") or 2048, "cutoff_len")
-    if config.is_on("packing", "neat_packing"):
-        config.put("training.packing", "packed", "packing", "neat_packing")
+    taken.packing(config, "packing", "neat_packing", alone=config.text("stage") != "pt")
     taken.steps_or_epochs(config, ("max_steps",), "num_train_epochs", 3)
     accumulated = config.whole("gradient_accumulation_steps", default=1)
     config.batch(config.whole(_BATCH, default=8), accumulated, _BATCH)

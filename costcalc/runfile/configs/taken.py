@@ -8,6 +8,7 @@ from dataclasses import replace
 from costcalc.base.document import Document, Key, Mark
 from costcalc.base.errors import InputError
 from costcalc.runfile import words
+from costcalc.runfile.schema import REINFORCED
 from costcalc.runfile.workload import OPTIMIZERS
 
 _OPTIMIZERS = {**words.OPTIMIZERS, **{name: name for name in OPTIMIZERS}}
@@ -178,6 +179,15 @@ def steps_or_epochs(config: Config, steps: Sequence[str], epochs: str, usual: fl
         config.put("training.steps", number, *steps)
     else:
         config.put("training.epochs", usual if passes is None else passes, epochs)
+
+
+def packing(config: Config, *names: str, alone: bool) -> None:
+    """How samples become sequences; ``alone``: where nobody asks to pack, each is one."""
+    method = config.run.get("training", {}).get("method")
+    if config.is_on(*names):
+        config.put("training.packing", "packed", *names)
+    elif alone and method not in ("pretrain", *REINFORCED):
+        config.put("training.packing", "dynamic", *names)
 
 
 def precision(config: Config) -> None:
