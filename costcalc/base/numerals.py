@@ -35,8 +35,8 @@ def number(text: str) -> float:
     """
     if len(text) > 60:
         raise ValueError("too long for a number")
-    if (power := _POWER.fullmatch(text)) is not None:
-        return _float(power["times"] or "1") * _float(power["base"]) ** int(power["power"])
+    if (raised := _POWER.fullmatch(text)) is not None:
+        return _float(raised["times"] or "1") * _float(raised["base"]) ** int(raised["power"])
     if _PARTED.fullmatch(text) is not None:
         text = "".join(text.split())
     over, slash, under = text.partition("/")

@@ -42,11 +42,11 @@ _MACS = re.compile(
     r"\b(?:macbook(?: pro| air)?|mac (?:studio|mini|pro)|imac(?: pro)?)\b(?=.*\bm\d)"
 )
 
-# What tools print around a name: nvidia-smi -L, rocm-smi, lspci.
+# What tools print around a name: nvidia-smi -L, rocm-smi, lspci, and ROCm behind its targets.
 _LISTED = re.compile(
     r"^gpu ?\[?\d+\]?\s*: *(?:card (?:series|model) *: *)?|^device name *: *|\(uuid: [^)]*\)"
     r"|^(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] .*?controller(?: \[\w+\])?: "
-    r"|(?: \[[0-9a-f]{4}:[0-9a-f]{4}\])? \(rev [0-9a-f]{2}\)"
+    r"|(?: \[[0-9a-f]{4}:[0-9a-f]{4}\])? \(rev [0-9a-f]{2}\)|:(?:sramecc|xnack)[+-]"
 )
 _SIZE = re.compile(r"\b(\d+) ?g(?:i?b)?\b")
 _MEMORY = re.compile(r"(\d+)gb")
@@ -201,12 +201,26 @@ _UNTOLD = {
 }
 
 
+# What software calls whatever device there is, and what says its name.
+_ANY = {
+    **dict.fromkeys(("cuda", "gpu", "cuda:0", "nvidia.com/gpu", "nvidia"), "nvidia-smi -L says it"),
+    **dict.fromkeys(("hip", "rocm", "amd.com/gpu"), "rocm-smi --showproductname says it"),
+    **dict.fromkeys(("mps", "metal"), "About This Mac says it: M4 Max"),
+    **dict.fromkeys(("cpu",), "lscpu says it: AMD EPYC 9654"),
+    **dict.fromkeys(("tpu", "google.com/tpu"), "v5e, or a slice: v4-128"),
+    **dict.fromkeys(("xpu", "hpu", "npu"), "Max 1550, Gaudi 2, Ascend 910B"),
+}
+
+
 def refusal(
     key: str, kind: str, name: str, heads: Sequence[Head], candidates: Sequence[Head], way_out: str
 ) -> NotFoundError:
     """The error of a name that stands for none, or for several; ``way_out``: what else to do."""
-    untold = _UNTOLD.get(compact(name)) if kind == "accelerator" else None
-    if untold:
+    boards = kind == "accelerator"
+    untold = _UNTOLD.get(compact(name)) if boards else None
+    if boards and plain(name) in _ANY:
+        message = f'"{name[:60]}" is any device: write its name ({_ANY[plain(name)]}); {way_out}'
+    elif untold:
         message = f'"{name[:60]}" is what several chips are called: {untold}; {way_out}'
     elif candidates:
         several = listing(sorted({head.id for head in candidates}))

@@ -51,6 +51,7 @@ def test_xavier_is_two_modules():
 
 
 def test_a_target_of_rocm_is_its_boards():
+    assert find("gfx908:sramecc+:xnack-").id == "mi100"  # as torch and rocminfo print it
     # AMD's GPU specifications: gfx908 is the MI100 alone, gfx942 the MI300 series
     assert find("gfx908").id == "mi100"
     with pytest.raises(NotFoundError) as caught:
@@ -193,6 +194,9 @@ def test_what_drivers_clouds_and_people_call_a_board(written, board):
             '"AMD Radeon Graphics" is what several chips are called: write the target that '
             "rocminfo prints (gfx1151), or the board's or processor's name; costcalc hardware list",
         ),
+        ("cuda", '"cuda" is any device: write its name (nvidia-smi -L says it); costcalc'),
+        ("nvidia.com/gpu", '"nvidia.com/gpu" is any device: write its name (nvidia-smi -L says'),
+        ("mps", '"mps" is any device: write its name (About This Mac says it: M4 Max); '),
         ("DGX H100", '"DGX H100" is a host of 8 h100-sxm5-80: write hardware.instance: dgx-h100'),
         (
             "ct5lp-hightpu-4t",
