@@ -32,7 +32,6 @@ _CODE = (
 
 
 _EVERY = 1.0  # seconds, as CodeCarbon has it
-_PATIENT = 20.0  # seconds after which the host is modelled without CodeCarbon, until it answers
 _BY_NAME: tuple[tuple[Component, str], ...] = (
     ("cpu", "the CPU's load by its name"),
     ("memory", "the memory by its size"),
@@ -202,11 +201,6 @@ class HostModel:
             self._at = now
             for loads in [reader.loads for reader in self._readers] or [self._early]:
                 loads.add(lasted, load)
-
-    @property
-    def silent(self) -> bool:
-        """Whether CodeCarbon has not answered for so long that a host is modelled without it."""
-        return not self._readers and ticks() - self._began > _PATIENT
 
     def by_name(self, until: float) -> tuple[dict[str, Energy], str]:
         """What the host came to by its name, as long as CodeCarbon says nothing; and how."""

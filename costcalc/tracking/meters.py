@@ -258,20 +258,18 @@ class Meters:
                 for key, each in asked.energy(end).items()
                 if not (asked.source is self._model and each.component in metered)
             }
-        if last:
-            leave()
-        energy |= self._by_name(end, energy, last=last)
+        energy |= self._by_name(end, energy)
         gaps = max((each.gap for each in energy.values()), default=end - self._began)
         faults = [fault for asked in self._asked for fault in asked.faults]
+        if last:
+            leave()
         return Reading(energy=energy, gaps=gaps, notes=(*self._notes, *faults, *self._instead))
 
-    def _by_name(
-        self, end: float, energy: Mapping[str, Energy], *, last: bool
-    ) -> dict[str, Energy]:
-        """The host by its processors' name, where CodeCarbon has not answered in time."""
+    def _by_name(self, end: float, energy: Mapping[str, Energy]) -> dict[str, Energy]:
+        """The host by its processors' name, as long as CodeCarbon has not answered."""
         model, self._instead = self._model, ()
         asked = next((each for each in self._asked if each.source is model), None)
-        if model is None or asked is None or asked.answered or not (last or model.silent):
+        if model is None or asked is None or asked.answered:
             return {}
         found: list[tuple[dict[str, Energy], str]] = []
         self._named.do("name", lambda: found.append(model.by_name(end)))

@@ -11,6 +11,7 @@ from typing import Any
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import digits, human, percent, scale, span
 from costcalc.calculator.result import SAID
+from costcalc.tracking.attempts import grouped
 from costcalc.tracking.follow import Follower
 from costcalc.tracking.forecast import Forecast
 from costcalc.tracking.ledger import Written
@@ -207,13 +208,11 @@ def _power(whole: Totals, recent: float | None) -> Row | None:
 
 def _status(written: Sequence[Written]) -> tuple[bool, str]:
     """Whether the job is over, and how it stands in words."""
-    latest = max(written, key=lambda w: w.last.time if w.last else w.start.time)
-    running = [w for w in written if w.last and w.last.status == "running"]
-    mine = [w for w in running if w.start.time >= latest.start.time - 60.0 or w is latest]
+    launches = [[w for w in launch if w.last] for launch in grouped(written)]
+    newest = next(launch for launch in reversed(launches) if launch)
+    mine = [w for w in newest if w.last and w.last.status == "running"]
     if not mine:
-        first = min(
-            (w for w in written if w.last), key=lambda w: (-w.start.time, w.start.place.rank)
-        )
+        first = min(newest, key=lambda w: (-w.start.time, w.start.place.rank))
         assert first.last is not None
         return True, f"ended: {first.last.status}"
     heard = max(w.last.time for w in mine if w.last)

@@ -8,16 +8,27 @@ from typing import Any
 import pytest
 
 from costcalc.tracking import showing
+from costcalc.tracking.ledger import Written
+from costcalc.tracking.records import Place, Sample, Start
 
 NOW = 1_000_000.0
 
 
-def writer(heard: float | None, *, start: float = 0.0, status: str = "running", rank: int = 0,
-           interval: float = 10.0) -> Any:  # fmt: skip
-    """One that was last heard of so many seconds ago, and began at ``start``."""
-    last = None if heard is None else SimpleNamespace(time=NOW - heard, status=status)
-    begun = SimpleNamespace(time=start, interval=interval, place=SimpleNamespace(rank=rank))
-    return SimpleNamespace(last=last, start=begun)
+def writer(heard: float | None, *, began: float = 2000.0, status: Any = "running", rank: int = 0,
+           interval: float = 10.0) -> Written:  # fmt: skip
+    """One of two ranks that was last heard of, and that began, so many seconds ago."""
+    start = Start(
+        job="j",
+        writer=f"{began}-{rank}-{heard}",
+        time=NOW - began,
+        place=Place(rank=rank, world=2),
+        boot="b",
+        host="h",
+        interval=interval,
+    )
+    if heard is None:
+        return Written(start=start)
+    return Written(start=start, last=Sample(time=NOW - heard, elapsed=began - heard, status=status))
 
 
 @pytest.fixture(autouse=True)
@@ -53,15 +64,14 @@ def test_a_job_that_is_silent_may_be_dead(interval: float, ago: float, late: boo
 
 
 def test_of_an_attempt_before_nobody_is_waited_for() -> None:
-    # one of an attempt that began more than a minute before the newest says nothing any more
-    old, new = writer(500.0, start=-0.1), writer(3.0, start=60.0, status="failed")
-    assert status(old, new) == (True, "ended: failed")
-    assert status(writer(500.0, start=0.0), new)[0] is False  # it began with the newest
-    first = writer(9.0, start=60.0, status="completed")
-    other = writer(3.0, start=60.0, status="stopped", rank=1)
-    assert status(other, first) == (True, "ended: completed")  # the first rank's word
-    later = writer(9.0, start=70.0, status="stopped", rank=1)
-    assert status(later, first)[1] == "ended: stopped"  # of the newest attempt
+    # killed after ten seconds, and begun again a second later: the first says nothing any more
+    old, new = writer(89.0, began=99.0), writer(3.0, began=88.0, status="completed")
+    assert status(old, new) == (True, "ended: completed")
+    other = writer(50.0, began=87.5, rank=1)
+    assert status(old, new, other)[0] is False  # it began with the newest
+    first = writer(9.0, began=60.0, status="completed")
+    second = writer(3.0, began=60.0, status="stopped", rank=1)
+    assert status(second, first) == (True, "ended: completed")  # the first rank's word
 
 
 @pytest.mark.parametrize(
