@@ -12,8 +12,9 @@ installed.  Each is run against the tests of its room alone: ``tests/ROOM``,
 ``tests/test_MODULE.py`` and the module's own examples, those that name the module first, up to the
 first that fails.  One that fails without the change as well has noticed nothing: it is named, and
 the others are asked.
-Survivors are printed with file and line; the exit code is 3 where more than ``--allow`` of the
-sample survive.  The same seed on the same source draws the same mutants.
+Survivors are printed with file and line, and what came to no end, which counts as noticed; the exit
+code is 3 where more than ``--allow`` of the sample survive.  The same seed on the same source draws
+the same mutants.
 """
 
 from __future__ import annotations
@@ -210,6 +211,8 @@ def survives(mutant: Mutant, folder: Path) -> bool:
             code, test = tried(folder, tests_of(mutant.path, folder), broken)
         finally:
             place.write_bytes(before)
+        if code == TOO_LONG:  # a busy machine is as slow as a mutant that loops: it is told apart
+            print(f"no end in {SECONDS:g} s, taken as noticed: {mutant}", flush=True)
         if not test or test in broken or tried(folder, [test])[0] != FAILED:
             return code == 0
         print(f"fails without any change: {test}", flush=True)
