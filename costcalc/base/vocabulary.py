@@ -33,3 +33,6 @@ WIDE = ("fp32", "tf32")
 NARROW = ("fp8", "mxfp8", "fp4", "nvfp4")
 #: formats whose large matrix multiplies run at the peak of another key of a profile
 PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
+
+#: methods that train on what the model itself has generated
+REINFORCED = ("ppo", "grpo")

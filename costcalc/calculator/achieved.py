@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from costcalc.base import batch
 from costcalc.base.units import from_si
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.calculator.result import Result, unknown
 from costcalc.resolve.hardware import precision_of
-from costcalc.runfile.workload import REINFORCED
 
 if TYPE_CHECKING:
     from costcalc.calculator.calculated import Calculated

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from costcalc.base.assumption import Assumption, Choice
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.catalog import software as stacks
 from costcalc.catalog.software import Fact, Software
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
-from costcalc.runfile.schema import REINFORCED, LayoutKeys, Training
+from costcalc.runfile.schema import LayoutKeys, Training
 from costcalc.workload.work import Work
 
 T = TypeVar("T", bool, str)

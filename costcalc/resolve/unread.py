@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
-from costcalc.runfile.schema import REINFORCED, SHAPE_KEYS, Model, Part, Section, Training
+from costcalc.runfile.schema import SHAPE_KEYS, Model, Part, Section, Training
 from costcalc.workload.work import Work
 
 #: of a run on spot instances, where nobody counts what their being taken away costs

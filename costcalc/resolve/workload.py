@@ -9,10 +9,11 @@ from typing import TypeVar
 from costcalc.base.assumption import Assumption, Choice
 from costcalc.base.batch import Tokens
 from costcalc.base.errors import InputError
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.resolve.known import stated, taken
 from costcalc.resolve.model import Described, described
 from costcalc.runfile.loading import Input
-from costcalc.runfile.schema import REINFORCED, Lora, Model, Training
+from costcalc.runfile.schema import Lora, Model, Training
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.data import WorkloadInput
 from costcalc.workload.stage import workload

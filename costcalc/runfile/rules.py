@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.runfile.schema import (
     ADAPTED,
     DATA_ONE_OF,
     MODEL_ONE_OF,
-    REINFORCED,
     SHAPE_KEYS,
     Hardware,
     Measured,

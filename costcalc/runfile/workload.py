@@ -28,7 +28,6 @@ from costcalc.runfile.section import (
 from costcalc.runfile.values import Kind, choice, expected, quantity, text, whole
 
 METHODS = ("pretrain", "finetune", "lora", "frozen", "distill", "dpo", "ppo", "grpo")
-REINFORCED = ("ppo", "grpo")
 #: methods in which a model may learn by its adapters; of PPO's four nobody says which have some
 ADAPTED = ("lora", "distill", "dpo", "grpo")
 HEADS = ("language-model", "classifier", "regression", "tokens", "none")

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from costcalc.base import batch
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.workload.generic import Given
-from costcalc.workload.methods import REINFORCED
 
 if TYPE_CHECKING:
     from costcalc.workload.architecture import Architecture

@@ -36,8 +36,6 @@ from costcalc.workload.work import Passes, Tally
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-REINFORCED = ("ppo", "grpo")
-
 
 def full(one: Tally) -> Passes:
     """Everything learns: 3F, less the input gradient of the first operator.

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.workload import methods
 from costcalc.workload.counting import CONVENTIONS, active_parameters, parameters, tally
 from costcalc.workload.data import (
@@ -21,7 +22,6 @@ from costcalc.workload.data import (
     with_sequence,
 )
 from costcalc.workload.generic import Rough, from_parameters
-from costcalc.workload.methods import REINFORCED
 from costcalc.workload.work import Generation, Passes, Recompute, Tally, Work
 
 if TYPE_CHECKING:

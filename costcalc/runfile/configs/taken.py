@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from costcalc.base.document import Document, Key, Mark
 from costcalc.base.errors import InputError
+from costcalc.base.vocabulary import REINFORCED
 from costcalc.runfile import words
-from costcalc.runfile.schema import REINFORCED
 from costcalc.runfile.workload import OPTIMIZERS
 
 _OPTIMIZERS = {**words.OPTIMIZERS, **{name: name for name in OPTIMIZERS}}
