@@ -230,11 +230,26 @@ def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
         lines = ["; ".join(known)]
     if lacking:
         lines.append(f"the energy is without {', '.join(lacking)}")
-    lines += coverage.lines(measurement)
+    lines += [*_taken(made), *coverage.lines(measurement)]
     lines += of_part(made)
     if "calibrate" in found:
         lines.append(f"to make the next estimate right: {found['calibrate']}")
     return [*lines, *([f"report: {path}"] if path else [])]
+
+
+def _taken(made: Mapping[str, Any]) -> list[str]:
+    """What is said where the run file's devices stand for those that no driver told of.
+
+    They may be there (a TPU, a container without NVML), or this was a trial on another machine.
+    """
+    measurement, named = made.get("measurement", {}), made["details"].get("hardware") or {}
+    dark = any(each["what"] == "accelerators" for each in measurement.get("unmetered") or ())
+    stand = any(each["component"] == "accelerators" for each in measurement.get("components") or ())
+    if not (dark and stand and named.get("count")):
+        return []
+    devices = f"{named['count']:g} × {named['name']}"
+    said = f"no accelerator was seen: the figures are of the run file's {devices}"
+    return [f"{said}, and say nothing of them if this machine has none"]
 
 
 def _figure(figure: Mapping[str, Any], lacking: Sequence[str]) -> str:

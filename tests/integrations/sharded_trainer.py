@@ -1,4 +1,6 @@
-"""A Trainer under a real FSDP configuration on processors: torchrun … sharded_trainer.py FOLDER
+"""A Trainer under a real FSDP or DeepSpeed configuration on processors:
+
+``torchrun … sharded_trainer.py FOLDER [STAGE of ZeRO]``
 
 Accelerate shards nothing on processors (its state takes FSDP's plugin on devices alone), so the
 state is told to; what shards, gathers and reduces is PyTorch's own, over gloo.
@@ -25,7 +27,22 @@ class OnProcessors(transformers.Trainer):
         self.is_fsdp_enabled = True
 
 
-def main(folder: Path) -> None:
+FSDP = {
+    "fsdp": "full_shard auto_wrap",
+    "fsdp_config": {"transformer_layer_cls_to_wrap": ["LlamaDecoderLayer"], "version": 2},
+}
+
+
+def zero(stage: int) -> dict[str, object]:
+    """DeepSpeed with PyTorch's own optimizer: its own for processors has to be built."""
+    auto = ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "train_batch_size")
+    more = {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False}
+    return {
+        "deepspeed": {"zero_optimization": {"stage": stage}, **dict.fromkeys(auto, "auto"), **more}
+    }
+
+
+def main(folder: Path, stage: int | None = None) -> None:
     config = transformers.LlamaConfig(
         vocab_size=64,
         hidden_size=32,
@@ -44,10 +61,9 @@ def main(folder: Path) -> None:
         max_steps=6,
         save_strategy="no",
         report_to=[],
-        fsdp="full_shard auto_wrap",
-        fsdp_config={"transformer_layer_cls_to_wrap": ["LlamaDecoderLayer"], "version": 2},
+        **(zero(stage) if stage else FSDP),
     )
-    trainer = OnProcessors(
+    trainer = (transformers.Trainer if stage else OnProcessors)(
         model=transformers.LlamaForCausalLM(config),
         args=arguments,
         train_dataset=[row] * 64,
@@ -60,4 +76,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

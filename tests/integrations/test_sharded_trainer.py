@@ -1,4 +1,4 @@
-"""Transformers' Trainer under FSDP: each rank counts what it saw, and the job counts once."""
+"""Transformers' Trainer under FSDP and DeepSpeed: each rank counts what it saw, the job once."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ pytestmark = [pytest.mark.frameworks]
 HERE = Path(__file__).parent
 
 
-def test_a_trainer_under_fsdp_is_one_job_of_all_its_ranks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [None, 2, 3])
+def test_a_trainer_that_shards_is_one_job_of_all_its_ranks(
+    tmp_path: Path, stage: int | None
+) -> None:
     """Two ranks, 6 steps of 4 rows of 16 tokens each: 768 tokens, and the model by its config."""
-    for need in ("torch", "transformers", "accelerate"):
+    for need in ("torch", "transformers", "accelerate", *(("deepspeed",) if stage else ())):
         pytest.importorskip(need, reason=f"{need} is not installed")
-    script = str(HERE / "sharded_trainer.py")
+    script = [str(HERE / "sharded_trainer.py"), str(tmp_path), *([str(stage)] if stage else [])]
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", script, tmp_path],
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *script],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
         timeout=560,
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "DS_ACCELERATOR": "cpu"},
     )
     assert done.returncode == 0, done.stderr
     sharded = [(tmp_path / f"sharded.{rank}").read_text(encoding="utf-8") for rank in range(2)]
-    assert sharded == ["FSDPLlamaForCausalLM"] * 2
+    assert sharded == ["DeepSpeedEngine" if stage else "FSDPLlamaForCausalLM"] * 2
     whole = totals(read(tmp_path / "costs.ledger"))
     (attempt,) = whole.attempts
     assert (attempt.world, attempt.writers, attempt.nodes) == (2, 2, 1)

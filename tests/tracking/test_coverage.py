@@ -61,6 +61,18 @@ def test_the_energy_is_without_the_devices_of_a_driver_that_hangs() -> None:
     assert data["measurement"]["not_counted"] == ["accelerators", "memory", REST]
 
 
+def test_a_trial_on_a_machine_without_devices_does_not_pass_for_the_run_files() -> None:
+    """Cost and MFU of H100s that were not there must not look measured."""
+    data = made(silent(on_cpus()), RUN)
+    said = [line for line in told(data) if line.startswith("no accelerator was seen")]
+    count, name = RUN["hardware"]["count"], data["details"]["hardware"]["name"]
+    figures = f"the figures are of the run file's {count} × {name}"
+    rest = "and say nothing of them if this machine has none"
+    assert said == [f"no accelerator was seen: {figures}, {rest}"]
+    for else_ in (made(silent(on_cpus()), BARE), made(job())):  # no run file's; and some were seen
+        assert not [line for line in told(else_) if line.startswith("no accelerator was seen")]
+
+
 def test_a_machine_without_drivers_says_what_was_not_metered_and_what_would_be() -> None:
     """100 Wh of a model that may be 40 % off: 71.4 to 167."""
     data = made(silent(on_cpus()), BARE)
