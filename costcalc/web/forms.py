@@ -147,8 +147,6 @@ def run_of(pairs: Iterable[tuple[str, str]]) -> tuple[Run, dict[str, str]]:
     given = {key: text.strip() for key, text in pairs if text.strip()}
     plain = [(key, text) for key, text in given.items() if key not in _SPECIAL]
     run, options = address.of_pairs(plain)
-    if "more" in given:
-        run = lay_over(_more(given["more"]), run)
     if "model.config" in given:
         run = address.put(run, "model.config", _config(given["model.config"]))
     elif "model" in given:
@@ -157,6 +155,10 @@ def run_of(pairs: Iterable[tuple[str, str]]) -> tuple[Run, dict[str, str]]:
         size = given.get("data_in", "tokens")
         key = size if size in _SIZES else "tokens"
         run = address.put(run, f"training.{key}", address.value(given["data"], "data"))
+    if "more" in given:
+        more = _more(given["more"])
+        _said_once(more, run)
+        run = lay_over(more, run)
     return {key: run[key] for key in sorted(run, key=_place)}, options
 
 
@@ -208,6 +210,17 @@ def _more(text: str) -> Run:
         below: Run = address.put({}, str(key), said)
         run = lay_over(run, below)
     return run
+
+
+def _said_once(more: Run, run: Run, at: str = "") -> None:
+    """What is told among the other keys is told by no field in other words: one would be lost."""
+    for key, said in more.items():
+        name, other = f"{at}{key}", run.get(key)
+        if isinstance(said, dict) and isinstance(other, dict):
+            _said_once(said, other, f"{name}.")
+        elif other is not None and said is not None and said != other:
+            told = f"{name} has a field of its own, which says {address.text_of(other)[:60]}"
+            raise wrong("more", told)
 
 
 def filled(

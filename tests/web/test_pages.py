@@ -393,3 +393,12 @@ def test_only_the_answer_is_sent_to_a_page_that_is_there(client: TestClient) -> 
     assert "<datalist" not in sent.text
     assert '<div id="headline">' in sent.text
     assert '<div id="rest">' in sent.text
+
+
+def test_a_key_that_two_fields_say_is_refused(client: TestClient) -> None:
+    asked = {"model": "gpt2", "data": "1B", "hardware.accelerator": "l40s", "hardware.count": "1"}
+    found = page(client.post("/", data={**asked, "more": "hardware: {count: 2}"}), 400)
+    assert "hardware.count has a field of its own, which says 1" in found.text
+    found = page(client.post("/", data={**asked, "more": "training.tokens: 2B"}), 400)
+    assert "training.tokens has a field of its own, which says 1B" in found.text
+    page(client.post("/", data={**asked, "more": "hardware: {count: 1, goodput: 0.9}"}))
