@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,17 @@ def look_up(raw: Mapping[str, object], folder: Path | None) -> Iterable[Fault]:
     for path in (("model", "config"), ("training", "teacher", "config")):
         name = _text_at(raw, path)
         if name is not None and not _is(((folder or Path()) / name).exists):
-            yield Fault(path, f'expected a config.json or its folder; "{name}" is not there')
+            message = f'expected a config.json or its folder; "{name}" is not there'
+            yield Fault(path, message + _instead(name))
+
+
+def _instead(name: str) -> str:
+    """What to write for a configuration that is the name or the address of a model."""
+    with contextlib.suppress(InputError):
+        return f"; nothing is fetched: write preset: {preset.find(name).id} in its place"
+    if preset.repository(name) != name:
+        return "; nothing is fetched: download its config.json, and give the file"
+    return ""
 
 
 def taken(raw: Mapping[str, object], own: Sequence[Path]) -> Iterator[str]:

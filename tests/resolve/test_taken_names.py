@@ -77,3 +77,22 @@ def test_a_provider_by_any_of_its_names_is_the_same(name):
         if item.key == "hardware.host"
     ]
     assert hosts[0] == hosts[1]
+
+
+@pytest.mark.parametrize(
+    ("config", "instead"),
+    [
+        ("https://huggingface.co/Qwen/Qwen2.5-7B", "write preset: qwen2.5-7b in its place"),
+        ("Qwen/Qwen2.5-7B", "write preset: qwen2.5-7b in its place"),
+        ("https://hf.co/nobody/nothing", "download its config.json, and give the file"),
+    ],
+)
+def test_a_configuration_elsewhere_is_told_that_nothing_is_fetched(config, instead):
+    run = {**RUN, "model": {"config": config}}
+    with pytest.raises(costcalc.InputError) as caught:
+        costcalc.estimate(run)
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        f'expected a config.json or its folder; "{config}" is not there; nothing is fetched: '
+        f"{instead}"
+    )
