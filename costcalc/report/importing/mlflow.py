@@ -58,10 +58,10 @@ def _device(folder: Path) -> str:
             file = above.get(folder.name, folder) / kind / name
             said = read_text(file, str(file)).strip() if file.is_file() else ""
             try:
-                if said and accelerator.find(said):
-                    return said
+                accelerator.find(said)
             except CostcalcError:
                 continue
+            return said
     return ""
 
 
