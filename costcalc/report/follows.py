@@ -7,15 +7,13 @@ hardware and places and what the catalogue calls them: an edit of one is found b
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.achieved import WHOLE
-from costcalc.calculator.document import kind
-from costcalc.catalog import accelerator, region
+from costcalc.report.claims import METERED
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
 from costcalc.report.project import parts_of
@@ -26,16 +24,8 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 Record = Mapping[str, object]
-#: figures that a meter, a clock or a bill can be of
-_METERED = (
-    *("wall_clock", "device_hours", "energy", "energy_it", "cost"),
-    *("utilization", "throughput", "step_time"),
-)
-#: methods whose steps see as many tokens as the batch times the length say
-#: what a speed that the run file gives was measured of, and how it is given
-_OF_A_STEP = ("utilization", "throughput", "step_time")
-_SPEEDS = ("utilization", "throughput", "calibrate", "calibration")
 _DRAWN = 0.1  # of a spread: how far percentiles of draws miss those that they are drawn from
+#: methods whose steps see as many tokens as the batch times the length say
 _PLAIN = ("pretrain", "finetune", "lora", "frozen")
 
 
@@ -49,21 +39,21 @@ def discrepancies(report: Report) -> Iterator[str]:
         parts: list[tuple[str, Record]] = [(f"stages[{i}].", s) for i, s in enumerate(stages)]
         for prefix, part in parts or [("", one)]:
             if isinstance(part.get("results"), Mapping):
-                lines = (*_rates(part, tolerance), *_per_unit(part, tolerance))
-                lines = (
-                    *lines,
-                    *_alike(part, tolerance),
-                    *_units(part),
-                    *_measured(part, tolerance),
-                )
-                yield from (f"{said}{prefix}{line}" for line in (*lines, *_machine(part)))
+                yield from (f"{said}{prefix}{line}" for line in _of_part(part, tolerance))
                 if tolerance == TOLERANCE:
                     yield from (f"{said}{prefix}{line}" for line in ranges(part, one))
-        yield from (f"{said}{line}" for line in (*_said_by(one), *_of_all_runs(one, tolerance)))
+        yield from (f"{said}{line}" for line in _of_all_runs(one, tolerance))
         yield from (f"{said}{line}" for line in _work(one))
         yield from (f"{said}{line}" for line in _limits(one, tolerance))
         if not parts:
-            yield from (f"{said}{line}" for line in (*_asked(one, tolerance), *_named(one)))
+            yield from (f"{said}{line}" for line in _asked(one, tolerance))
+            yield from (f"{said}{line}" for line in _handed_over(one, tolerance))
+
+
+def _of_part(part: Record, tolerance: float) -> Iterator[str]:
+    for check in (_rates, _per_unit, _alike, _measured):
+        yield from check(part, tolerance)
+    yield from _machine(part)
 
 
 def _value(part: Record, name: str, end: str = "value") -> float | None:
@@ -182,36 +172,6 @@ def _machine(part: Record) -> Iterator[str]:
         yield f"details.layout: {whole:g} devices by its axes; hardware.count is {count:g}"
 
 
-def _said_by(report: Report) -> Iterator[str]:
-    """Who says a figure: a measured one has something that measured it, and makes the kind."""
-    details = section(report, "details")
-    witnessed = bool(section(report["run"], "measured") or {"tracking", "imported"} & set(details))
-    results, hardware = section(report, "results"), section(report["run"], "hardware")
-    for name in results:
-        figure = section(results, name)
-        if figure.get("basis") == "measured" and figure.get("value") is not None:
-            timed = name in _OF_A_STEP and any(key in hardware for key in _SPEEDS)
-            if not witnessed and not timed and report["run"]:
-                yield f"results.{name}.basis: measured; nothing in the report measured it"
-            elif name not in _METERED and not _from_work(name):
-                yield f"results.{name}.basis: measured; no meter is of it"
-    if report["run"] and not witnessed:
-        meters = section(report, "measurement").get("meters")
-        if meters:
-            yield "measurement.meters: of an estimate, which no meter saw"
-        for index, run in enumerate(report.get("runs") or ()):
-            if run.get("measured_by"):
-                yield f"runs[{index}].measured_by: {text(run['measured_by'])}; of an estimate"
-    said, made = report.get("kind"), kind(report["results"])
-    mixed = said == "mixed" and "tracking" in details  # most of a tracked energy may be modelled
-    if said is not None and said != made and not mixed and report["run"]:
-        yield f"kind: {said}; by the basis of its time and energy it is {made}"
-
-
-def _from_work(name: str) -> bool:
-    return name in ("training_compute", "total_compute")
-
-
 def _of_all_runs(report: Report, tolerance: float) -> Iterator[str]:
     """The time of one run beside the hours of all, and how many there are."""
     told = section(report, "details", "by_run")
@@ -295,19 +255,14 @@ def _read(value: object, unit: str) -> float | None:
     return None
 
 
-def _units(part: Record) -> Iterator[str]:
-    """Units of assumptions are such, and parameters are counted."""
-    for key, item in _assumed(part).items():
-        unit = item.get("unit")
-        try:
-            units.unit(str(unit or "1"))
-        except CostcalcError:
-            if not re.fullmatch(r"[A-Z]{3}(/\w+)?", str(unit)):  # money of another country
-                yield f"assumptions {key}.unit: {text(unit)}; no unit"
-    for name in ("parameters", "active_parameters"):
-        ends = [_value(part, name, end) for end in ("low", "value", "high")]
-        if None not in ends and len(set(ends)) > 1:
-            yield f"results.{name}: has a range; parameters are counted"
+def _handed_over(report: Report, tolerance: float) -> Iterator[str]:
+    """What the run says was measured is the figure."""
+    for name, said in section(report["run"], "measured").items():
+        value = _value(report, name)
+        unit = str(section(report, "results", name).get("unit"))
+        asked = _read(said, unit) if value is not None else None
+        if value is not None and (asked is None or not close(value, asked, tolerance)):
+            yield f"run.measured.{name}: {text(said)}; results.{name} is {value:.6g} {unit}"
 
 
 def _measured(part: Record, tolerance: float) -> Iterator[str]:
@@ -315,7 +270,7 @@ def _measured(part: Record, tolerance: float) -> Iterator[str]:
     for key, item in _assumed(part).items():
         name = key.removeprefix("measured.")
         figure = section(part, "results", name)
-        if name == key or name not in _METERED or figure.get("basis") != "measured":
+        if name == key or name not in METERED or figure.get("basis") != "measured":
             continue
         low, high = (number(item.get(end)) for end in ("low", "high"))
         slack = _DRAWN * ((high or 0.0) - (low or 0.0))
@@ -347,52 +302,3 @@ def _work(report: Report) -> Iterator[str]:
     metered = number(section(report, "measurement").get("nodes"))
     if nodes and metered and "tracking" not in section(report, "details") and nodes != metered:
         yield f"measurement.nodes: {metered:g}; details.hardware.nodes is {nodes:g}"
-
-
-def _named(report: Report) -> Iterator[str]:
-    """Hardware and place are called as the run calls them, as far as this catalogue knows both."""
-    hardware, asked = section(report, "details", "hardware"), section(report["run"], "hardware")
-    own = {str(name).rpartition("/")[2] for name in report.get("profiles") or {}}
-    said = hardware.get("id")
-    if said is not None and f"{said}.yaml" not in own:
-        for path, name in (
-            ("run.hardware.accelerator", asked.get("accelerator")),
-            ("details.hardware.name", hardware.get("name")),
-        ):
-            known = _accelerator(name)
-            if known is not None and known != said:
-                yield f"{path}: {text(name)} is {known}; details.hardware.id is {text(said)}"
-            elif known is None and name is not None and _as_here(report, str(said)):
-                yield f"{path}: {text(name)} is none; details.hardware.id is {text(said)}"
-        files = [name for name in report["data"] if "accelerators/" in name]
-        if files and not any(name.endswith(f"/{said}.yaml") for name in files):
-            yield f"details.hardware.id: {text(said)}; data lists {', '.join(files)[:80]}"
-    there = section(report["run"], "site").get("region")
-    code, label = section(report, "details").get("region"), section(report, "details").get("place")
-    if isinstance(there, str) and code is not None:
-        try:
-            found = region.find(there)
-        except CostcalcError:
-            yield f"run.site.region: {text(there)} is none; details.region is {text(code)}"
-            return
-        if found.code != code:
-            yield f"run.site.region: {text(there)} is {found.code}; details.region is {text(code)}"
-        elif label is not None and label != found.label:
-            yield f"details.place: {text(label)}; {found.code} is {found.label}"
-
-
-def _as_here(report: Report, name: str) -> bool:
-    """Whether a report rests on the very profile that stands in this catalogue."""
-    try:
-        own = accelerator.find(name)
-    except CostcalcError:
-        return False
-    listed = [digest for file, digest in report["data"].items() if file.endswith(f"/{name}.yaml")]
-    return listed == [own.digest]
-
-
-def _accelerator(name: object) -> str | None:
-    try:
-        return accelerator.find(name).id if isinstance(name, str) else None
-    except CostcalcError:
-        return None

@@ -14,7 +14,7 @@ from records import SOURCES, recorded
 import costcalc
 from costcalc.base import writing
 from costcalc.base.document import Document
-from costcalc.report import follows
+from costcalc.report import claims, follows
 from costcalc.report.check import verified
 from costcalc.report.importing import codecarbon
 
@@ -133,6 +133,15 @@ FORGED: dict[str, tuple[Callable[[Report], object], str]] = {
     "runs": (put(1.0, "work", "H", "value"), "work.H: 1; training.runs is 2"),
     "unit of the work": (put("FLOP/sample", "work", "E", "unit"), "work.E.unit: FLOP/sample"),
     "unit of an assumption": (put("furlong", "assumptions", 19, "unit"), ".unit: furlong; no unit"),
+    "what is known of what is known": (
+        put({"value": 1.0, "runs": 1.0, "of": 1.0, "lacking": []}, "results", "energy", "known"),
+        "results.energy.known: of a figure that is known",
+    ),
+    "a bound of a price": (put("lower", "results", "cost", "bound"), "results.cost.bound: of a"),
+    "an assumption twice": (
+        lambda made: made["assumptions"].append({**made["assumptions"][3], "value": 8.0}),
+        "assumptions hardware.count: stands twice",
+    ),
     "range of parameters": (times(1.1, "results", "parameters", "high"), "results.parameters: has"),
 }
 
@@ -158,13 +167,15 @@ def test_what_is_not_made_again_is_said_in_the_first_line(estimate: Report) -> N
 
 @pytest.mark.parametrize("kind", REPORTS)
 def test_an_honest_report_of_each_kind_agrees(kind: str) -> None:
-    assert list(follows.discrepancies(of_kind(kind))) == []
+    made: Any = of_kind(kind)
+    assert [*follows.discrepancies(made), *claims.discrepancies(made)] == []
 
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("costed", [False, True])
 def test_an_honest_import_agrees(source: str, costed: bool) -> None:
-    assert list(follows.discrepancies(recorded(source, costed=costed))) == []
+    made: Any = recorded(source, costed=costed)
+    assert [*follows.discrepancies(made), *claims.discrepancies(made)] == []
 
 
 ONE = "\n".join(SOURCES["codecarbon"].splitlines()[:2]) + "\n"  # 1.5, 4 and 0.5 kWh of 6
@@ -213,3 +224,47 @@ def test_parts_that_were_rounded_or_are_lacking_are_told_where_they_are_read() -
         made: Report = dict(codecarbon.read(ONE.replace("1.5,4.0,0.5", cells), "e.csv"))
         assert said in made["warnings"]
         assert verified(Document(made, "r")).discrepancies == ()
+
+
+IMPORTED: dict[str, tuple[Callable[[Report], object], str]] = {
+    # eleven minutes of sixty were not sampled
+    "gaps taken out": (
+        put(0.0, "measurement", "gaps"),
+        "measurement.gaps: 0; warnings say nothing",
+    ),
+    "gaps halved": (times(0.5, "measurement", "gaps"), "measurement.gaps: 0.09"),
+    "no bound": (put(False, "measurement", "lower_bound"), "measurement.lower_bound: false; gaps"),
+    "a figure without its bound": (
+        lambda made: made["results"]["energy_it"].pop("bound"),
+        "results.energy_it.bound: null; lower_bound is true",
+    ),
+    "another meter": (
+        put("a calorimeter", "measurement", "meters", 0, "name"),
+        "measurement.meters: ['a calorimeter']; details.imported is of nvidia-smi",
+    ),
+    "kind": (
+        put("estimated", "kind"),
+        "kind: estimated; by the basis of its time and energy it is",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(IMPORTED))
+@pytest.mark.parametrize("costed", [False, True])
+def test_of_another_release_an_edit_of_an_import_is_found(kind: str, costed: bool) -> None:
+    change, said = IMPORTED[kind]
+    made = recorded("nvidia-smi", costed=costed)
+    assert foreign(made, lambda _: None) == []
+    assert any(line.startswith(said) for line in foreign(made, change)), foreign(made, change)
+
+
+def test_what_the_run_says_was_measured_is_the_figure() -> None:
+    """52 kWh were typed; the run says 5.2, as of a tenth."""
+    made = of_kind("typed")
+    found = foreign(made, put("5.2 kWh", "run", "measured", "energy_it"))
+    assert "run.measured.energy_it: 5.2 kWh; results.energy_it is 52 kWh" in found
+
+
+def test_a_project_with_a_part_that_was_measured_is_no_estimate() -> None:
+    found = foreign(of_kind("merged"), put("estimated", "kind"))
+    assert any(line.startswith("kind: estimated; gpt2 on one node is m") for line in found), found
