@@ -52,8 +52,7 @@ def drawn(month: Month, at_most: int = 0) -> RenderableType:
     rows = [(group.key, lines(group, month.currency)) for group in shown]
     total = lines(month.sums.total, month.currency)
     parts: list[RenderableType] = [Text(f"{month.name}, {month.over.name}", style="bold")]
-    if month.reaching:
-        parts.append(Text(month.reaching, style="dim"))
+    parts += [Text(line, style="dim") for line in month.limits]
     parts.append(_table(month.sums.by, HEAD, rows, total))
     if len(shown) < len(month.sums.groups):
         parts.append(Text(f"  and {len(month.sums.groups) - len(shown)} more", style="dim"))

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from costcalc.base.human import human, number_of, percent
 from costcalc.fleet.cluster import Fleet
 from costcalc.fleet.importing.spans import SUMMER
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
-from costcalc.fleet.month import AHEAD
+from costcalc.fleet.month import AHEAD, unfinished
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import imports, jobs, meters, refused
 from costcalc.fleet.unnamed import told
@@ -93,7 +93,6 @@ def check(
         ]
         whys = _whys(connection, where)
         unnamed = told(fleet, _named(connection, where)) if fleet is not None else []
-        names = connection.execute(_UNFINISHED)
         nodes = connection.execute(_NODES).one()
         each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
             imports, refused.c.import_id == imports.c.id
@@ -101,11 +100,10 @@ def check(
         number = connection.execute(
             select(func.count()).select_from(each.distinct().subquery())
         ).scalar()
-        unfinished = [str(name) for name in names.scalars()]
     listed = [one for one in found if one.jobs] + whys
     return Checked(
-        whole.jobs, whole.device_hours, listed, unfinished, int(number or 0), _of_nodes(*nodes),
-        unnamed,
+        whole.jobs, whole.device_hours, listed, unfinished(ledger), int(number or 0),
+        _of_nodes(*nodes), unnamed,
     )  # fmt: skip
 
 
@@ -116,19 +114,6 @@ def _named(
     pair = jobs.c.partition, jobs.c.account
     asked = select(*pair, func.count()).where(*where).group_by(*pair)
     return [(partition, account, int(n)) for partition, account, n in connection.execute(asked)]
-
-
-#: imports that broke, unless the same was imported again and came to its end
-_AGAIN = imports.alias()
-_UNFINISHED = select(imports.c.name).where(
-    imports.c.ended.is_(None),
-    ~exists().where(
-        _AGAIN.c.source == imports.c.source,
-        _AGAIN.c.name == imports.c.name,
-        _AGAIN.c.id > imports.c.id,
-        _AGAIN.c.ended.is_not(None),
-    ),
-)
 
 
 def _at_once(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Found:

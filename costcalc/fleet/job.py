@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, RowMapping, or_, select
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import digits, human, number_of, percent
 from costcalc.catalog import accelerator as accelerators
-from costcalc.fleet.facts import WASTED
+from costcalc.fleet.facts import GOING, WASTED
 from costcalc.fleet.kinds import UNITS
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.series import ENOUGH
@@ -229,6 +229,7 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     what = what if devices else number_of(cpus, "processor") if cpus else ""
     held = f"{what} for {human(seconds / 3600, 'h')}" if what else human(seconds / 3600, "h")
     tries = f" in {len(rows)} attempts" if len(rows) > 1 else ""
+    going = any(row["state"] in GOING for row in rows)
     said = [f"This job held {held}{tries}"]
     if hours:
         said[0] += f" ({digits(hours)} device-hours)"
@@ -239,6 +240,8 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
         said[0] = said[0].replace("This job", f"This part of a job, {several[0]},", 1)
     for name, unit in (("cost", ""), ("energy", "kWh"), ("carbon_total", "kgCO2e")):
         said.append(_sum(rows, name, unit, currency))
+    if going:
+        said[-1] += "; it had not ended when last asked for, and this is what it came to until then"
     lacking = next((line for row in rows for line in _lacking(row)), "")
     return "; ".join(part for part in said if part) + "." + _power(rows) + (
         f" {lacking[0].upper()}{lacking[1:]}." if lacking else ""

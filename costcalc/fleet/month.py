@@ -7,14 +7,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.human import human
+from costcalc.base.human import human, number_of
 from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
 from costcalc.fleet.charging import Charges, charges
 from costcalc.fleet.cluster import NOBODY, SHARED, Cluster
+from costcalc.fleet.facts import GOING
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
 from costcalc.fleet.ledger import Ledger
@@ -44,6 +45,8 @@ class Month:
     until: float
     last: float
     zone: tzinfo
+    going: int = 0  # attempts that had not ended when their source was read
+    broken: Sequence[str] = ()  # imports that did not come to their end
 
     def at(self, second: float) -> str:
         """A moment as a clock of the cluster shows it."""
@@ -60,6 +63,21 @@ class Month:
             f"What is known reaches to {self.at(self.until)}, {how}; of the {left} from then on "
             "nothing is known"
         )
+
+    @property
+    def limits(self) -> list[str]:
+        """What its sums may lack: from when on nothing is known, what still ran, what broke."""
+        told = [self.reaching] if self.reaching else []
+        if self.going:
+            told.append(
+                f"{number_of(self.going, 'job')} had not ended when last asked for: what was held "
+                "until then is in the sums"
+            )
+        told += [
+            f"an import has not come to its end, and what it would tell is missing: {name}"
+            for name in self.broken
+        ]
+        return told
 
 
 def of_period(
@@ -110,6 +128,8 @@ def of_period(
         until=known.until,
         last=known.end,
         zone=place,
+        going=_going(ledger, over, accounts),
+        broken=unfinished(ledger) if accounts is None else (),
     )
 
 
@@ -117,6 +137,17 @@ def split(ledger: Ledger, month: Month, by: Sequence[str], accounts: Collection[
     """The same period and accounts by something else; who bears idle nodes stays with the first."""
     made = summed(ledger, month.over.months, by, accounts=accounts)
     return replace(month, sums=made, charges=Charges())
+
+
+def _going(ledger: Ledger, over: Period, accounts: Collection[str] | None) -> int:
+    """How many attempts of a period had not ended when their source was read."""
+    asked = select(func.sum(sums.c.jobs)).where(
+        sums.c.month.in_(list(over.months)), sums.c.state.in_(GOING)
+    )
+    if accounts is not None:
+        asked = asked.where(sums.c.account.in_(sorted(accounts)))
+    with ledger.reading() as connection:
+        return int(connection.execute(asked).scalar() or 0)
 
 
 def _hours(ledger: Ledger, over: Period) -> float:
@@ -176,3 +207,22 @@ def reach(ledger: Ledger) -> Reach | None:
     if first is None:
         return None
     return Reach(first, last, float(start), float(end), max(float(end), float(until)))
+
+
+#: imports that broke, unless the same was imported again and came to its end
+_AGAIN = imports.alias()
+_UNFINISHED = select(imports.c.name).where(
+    imports.c.ended.is_(None),
+    ~exists().where(
+        _AGAIN.c.source == imports.c.source,
+        _AGAIN.c.name == imports.c.name,
+        _AGAIN.c.id > imports.c.id,
+        _AGAIN.c.ended.is_not(None),
+    ),
+)
+
+
+def unfinished(ledger: Ledger) -> list[str]:
+    """The names of imports that broke, each once."""
+    with ledger.reading() as connection:
+        return sorted(set(connection.execute(_UNFINISHED).scalars()))

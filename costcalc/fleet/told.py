@@ -59,6 +59,8 @@ def plain(month: Month) -> dict[str, object]:
         "until": month.until,
         "last_job_ended": month.last,
         "data_reach": month.reaching or None,
+        "jobs_not_ended": month.going,
+        "imports_not_ended": list(month.broken),
         "by": list(month.sums.by),
         "groups": [
             {
@@ -334,7 +336,8 @@ def budgets(month: Month) -> Iterator[tuple[str, str]]:
         whose = one.account or "all accounts"
         mark = "OVER BUDGET" if one.share > 1 else ""
         if not mark and one.elapsed < 1 and one.forecast.value > one.budget:
-            mark = "will pass it at this pace"
+            sure = one.forecast.low > one.budget
+            mark = f"{'will' if sure else 'may'} pass it at this pace"
         told = f"{_much(one.used.value, one.unit)} of {_much(one.budget, one.unit)} used "
         told += f"({percent(one.share)})"
         if one.elapsed < 1:

@@ -212,7 +212,7 @@ def _budgets(question: Question) -> Answer:
     made = question.month(("account",))
     return _page(
         "budgets", question.asked, months=question.months, result=fleet_shown.budgets(made),
-        scope=question.scope, reaching=made.reaching,
+        scope=question.scope, limits=made.limits,
     )  # fmt: skip
 
 

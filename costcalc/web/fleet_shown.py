@@ -71,7 +71,7 @@ class Shown:
 
     name: str
     cluster: str
-    reaching: str
+    limits: Sequence[str]
     cards: Sequence[Card]
     table: Table
     further: Sequence[tuple[str, Table]]
@@ -106,7 +106,7 @@ def month(made: Month) -> Shown:
         cards=_cards(total, made.currency),
         table=table(made),
         further=further(made),
-        reaching=made.reaching,
+        limits=made.limits,
         lists=[(title, pairs) for title, pairs in lists if pairs],
     )
 

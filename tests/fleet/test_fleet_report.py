@@ -11,19 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleet_byhand import FLEET, cluster, imported, line, memory, rows, told, total
+from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows, told, total
 
-from costcalc.base.errors import InputError
+from costcalc.base.errors import InputError, Problem
 from costcalc.base.writing import digest
 from costcalc.cli import OK, WRONG_USE, run
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
+from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.job import attempts, differs, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
 from costcalc.fleet.taking import take
-from costcalc.fleet.told import html, plain, wastes
+from costcalc.fleet.told import budgets, html, plain, wastes
 from costcalc.report.check import verify
 
 OCTOBER = ["2026-10"]
@@ -513,3 +514,48 @@ def test_a_report_of_each_scheduler_verifies(tmp_path: Path, source: str, joules
     path.write_text(json.dumps(report))
     verdict = verify(path)
     assert verdict.holds, verdict.lines()
+
+
+def test_what_sums_lack_stands_at_their_head() -> None:
+    """A job that still ran, and an import that broke: the sums were told as if they were whole."""
+
+    def breaks() -> Iterator[Facts | Refused]:
+        yield from read_dump(line(JobID="1"))
+        raise InputError(Problem(key="", message="it breaks"))
+
+    with memory() as ledger:
+        with pytest.raises(InputError, match="it breaks"):
+            take(ledger, cluster(), breaks(), source="slurm", name="half.txt")
+        running = line(JobID="2", State="RUNNING", End="Unknown", ElapsedRaw="3600")
+        imported(ledger, cluster(), line(JobID="1"), running)
+        made = of_period(ledger, cluster(), "2026-10")
+        mine = of_period(ledger, cluster(), "2026-10", accounts=["chemistry"])
+        words = paragraph(attempts(ledger, "2"), "USD")
+        whole = paragraph(attempts(ledger, "1"), "USD")
+    runs = "1 job had not ended when last asked for: what was held until then is in the sums"
+    assert made.limits == [
+        made.reaching,
+        runs,
+        "an import has not come to its end, and what it would tell is missing: half.txt",
+    ]
+    assert mine.limits == [mine.reaching, runs]  # a file's name is the managers'
+    said = plain(made)
+    assert (said["jobs_not_ended"], said["imports_not_ended"]) == (1, ["half.txt"])
+    assert runs in html(made)
+    assert (
+        "; it had not ended when last asked for, and this is what it came to until then." in words
+    )
+    assert "had not ended" not in whole
+
+
+def test_a_budget_may_be_passed_where_the_range_reaches_below_it() -> None:
+    """16 USD in the first five days: 10 of them are left of 26, and one job tells no pace."""
+    text = (
+        FLEET + "budgets: [{account: chemistry, cost: 20 USD}, {account: chemistry, period: year,\n"
+        "  cost: 15 USD}]\n"
+    )
+    with memory() as ledger:
+        imported(ledger, cluster(), line())
+        month, year = budgets(of_period(ledger, cluster(text), "2026-10"))
+    assert month[1].endswith("; may pass it at this pace")
+    assert year[1].endswith("; OVER BUDGET")
