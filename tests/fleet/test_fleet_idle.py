@@ -504,9 +504,9 @@ def test_a_forecast_has_a_range_and_says_until_when_it_knows(ledger: Ledger) -> 
 def test_what_is_used_already_is_the_least(ledger: Ledger) -> None:
     imported(ledger, cluster(BUDGET), line(ConsumedEnergyRaw="18000000"))
     (one,) = of(ledger, BUDGET).budgets
-    # one job says little of a pace: 16 x (1 +- 1.645 x sqrt(5.889 x 6.889)) + what comes
+    # one job says little of a pace: 16 x (1 +- 1.64485 x sqrt(5.889 x 6.889)) + what comes
     assert one.forecast.low == pytest.approx(16.0)
-    assert one.forecast.high == pytest.approx(16 * 744 / 108 + 1.645 * 16 * 6.3694, abs=0.01)
+    assert one.forecast.high == pytest.approx(16 * 744 / 108 + 1.64485 * 16 * 6.3694, abs=0.01)
 
 
 def test_a_scheduler_that_was_asked_says_until_when(ledger: Ledger) -> None:
