@@ -239,6 +239,8 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
         if key == "price.device_hour" and {"discount", "currency"} & set(section(run, "price")):
             continue
         asked = _read(value, unit)
+        if key == "hardware.count" and asked is not None:  # of a slice so much of a device
+            asked *= _read(section(run, "hardware").get("share", 1), "1") or 1.0
         if asked is None or not close(mine, asked, tolerance):
             yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
 
