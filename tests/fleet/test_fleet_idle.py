@@ -480,7 +480,7 @@ def test_a_forecast_has_a_range_and_says_until_when_it_knows(ledger: Ledger) -> 
     made = of(ledger, BUDGET)
     (one,) = made.budgets
     # 64 USD in the 108 h to the last job's end, of 744; jobs of 16 USD, four of them:
-    # 1.645 x sqrt(4 x 16² x 5.889 x 6.889) = 335.3
+    # 1.64485 x sqrt(4 x 16² x 5.889 x 6.889) = 335.3
     assert one.forecast.value == pytest.approx(64 * 744 / 108)
     assert one.forecast.low == pytest.approx(440.89 - 335.28, abs=0.05)
     assert one.forecast.high == pytest.approx(440.89 + 335.28, abs=0.05)
