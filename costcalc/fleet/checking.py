@@ -55,7 +55,8 @@ class Checked:
         said += [f"an import did not come to its end: {name}" for name in self.unfinished]
         if self.refused:
             said.append(f"rows refused: {self.refused:,}; --refused lists them")
-        return said if len(said) > 1 else [*said, "nothing is unknown"]
+        nothing = "nothing is unknown" if self.jobs else "nothing to check: no job is there"
+        return said if len(said) > 1 else [*said, nothing]
 
 
 def check(

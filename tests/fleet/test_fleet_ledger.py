@@ -215,3 +215,11 @@ def test_what_is_no_text_is_marked() -> None:
         "sacct.txt:3: \ufffd\ufffd[2J garbage: 1 cells, and the header has 19; cut off?"
     ]
     assert [one.row for one in taken.shown] == ["\ufffd\ufffd[2J garbage"]
+
+
+def test_a_ledger_without_jobs_is_not_said_to_be_known() -> None:
+    with memory() as ledger:
+        assert check(ledger).lines() == [
+            "0 jobs, 0 device-hours",
+            "nothing to check: no job is there",
+        ]
