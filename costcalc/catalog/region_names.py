@@ -164,7 +164,7 @@ def hint(name: str) -> str:
     near = _sited(plain) or _state(name) or _within(name)
     if not near and (towns := grids_of(plain)):
         return (
-            f"it is in {towns[0]}: write that"
+            f"a place of that name is in {towns[0]}: write that"
             if len(towns) == 1
             else f"nearest: {', '.join(towns)}"
         )

@@ -469,12 +469,15 @@ def test_a_zone_by_its_own_name(written: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("Bavaria", "it is in DE: write that"),  # Bulgaria, Latvia and Brazil were nearest
-        ("Île-de-France", "it is in FR: write that"),
-        ("Catalonia", "it is in ES: write that"),
-        ("Lombardy", "it is in IT-NO: write that"),
-        ("San Francisco", "it is in US-CA: write that"),  # San Marino was
-        ("Munich", "it is in DE: write that"),
+        (
+            "Bavaria",
+            "a place of that name is in DE: write that",
+        ),  # Bulgaria, Latvia and Brazil were nearest
+        ("Île-de-France", "a place of that name is in FR: write that"),
+        ("Catalonia", "a place of that name is in ES: write that"),
+        ("Lombardy", "a place of that name is in IT-NO: write that"),
+        ("San Francisco", "a place of that name is in US-CA: write that"),  # San Marino was
+        ("Munich", "a place of that name is in DE: write that"),
         ("Northern Ireland", "nearest: GB, IE"),  # one grid with the Republic's
         ("PJM", "nearest: US-VA, US-OH, US-PA"),
         ("Frankfurt", "nearest: DE, aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3"),
