@@ -208,8 +208,8 @@ def _limits(report: Report, tolerance: float) -> Iterator[str]:
         formula = f"results.{of}"
         yield from _product(f"{key}.value", said, [shown], formula, tolerance)
         asked, most = section(report["run"], "limits").get(name), number(limit.get("limit"))
-        told = None if asked is None else _read(asked, str(unit))
-        if asked is not None and most is not None and (told is None or not close(most, told)):
+        told = None if asked is None or _converted(report["run"]) else _read(asked, str(unit))
+        if told is not None and most is not None and not close(most, told):
             yield f"{key}.limit: {most:g} {unit}; run.limits.{name} is {text(asked)}"
         chance = number(limit.get("chance"))
         if chance is not None and not 0 <= chance <= 1:
@@ -236,13 +236,18 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
             continue
         if key == "hardware.host_power":  # of a node there, of a device here
             continue
-        if key == "price.device_hour" and {"discount", "currency"} & set(section(run, "price")):
+        if key.startswith("price.") and _converted(run):
             continue
         asked = _read(value, unit)
         if key == "hardware.count" and asked is not None:  # of a slice so much of a device
             asked *= _read(section(run, "hardware").get("share", 1), "1") or 1.0
-        if asked is None or not close(mine, asked, tolerance):
+        if asked is not None and not close(mine, asked, tolerance):
             yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
+
+
+def _converted(run: Record) -> bool:
+    """Whether money of the run is in another currency, or less than what is written."""
+    return bool({"discount", "currency", "rate"} & set(section(run, "price")))
 
 
 def _read(value: object, unit: str) -> float | None:
@@ -263,7 +268,7 @@ def _handed_over(report: Report, tolerance: float) -> Iterator[str]:
         value = _value(report, name)
         unit = str(section(report, "results", name).get("unit"))
         asked = _read(said, unit) if value is not None else None
-        if value is not None and (asked is None or not close(value, asked, tolerance)):
+        if value is not None and asked is not None and not close(value, asked, tolerance):
             yield f"run.measured.{name}: {text(said)}; results.{name} is {value:.6g} {unit}"
 
 

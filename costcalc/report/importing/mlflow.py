@@ -65,7 +65,7 @@ def _device(folder: Path) -> str:
     return ""
 
 
-def _samples(file: Path, device: str) -> Samples:
+def _samples(file: Path, device: str = "") -> Samples:
     made = Samples(device)
     for place, line in enumerate(read_text(file, str(file)).splitlines(), 1):
         cells = line.split()
