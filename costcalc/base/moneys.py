@@ -63,7 +63,12 @@ def hint(text: str) -> str:
     return comma(spelt(text))
 
 
+_LONGEST = 100  # letters: what is longer is no amount, and need not be searched for one
+
+
 def _parts(bare: str) -> tuple[str, str, str] | None:
+    if len(bare) > _LONGEST:
+        return None
     match = _BEFORE.fullmatch(bare) or _BEHIND.fullmatch(bare)
     if match is None:
         return None

@@ -187,12 +187,18 @@ def _found(name: str, folders: Sequence[Path]) -> Accelerator:
         board = find(mig.board, folders)
         mig_part(mig, board.id)
         return board
-    own_heads = [head_of(mine) for mine in own_ones]
-    mine_too = entries(name, own_heads, by_words=True)
-    candidates = [*mine_too, *shipped_as(name, SHIPPED, by_words=True)]
+    candidates = _meant(name, own_ones)
     if len(candidates) == 1:
-        return own_ones[own_heads.index(mine_too[0])] if mine_too else _shipped(candidates[0])
-    raise _refused(name, candidates, own_heads, folders)
+        one = candidates[0]
+        return one if isinstance(one, Accelerator) else _shipped(one)
+    raise _refused(name, candidates, own_ones, folders)
+
+
+def _meant(name: str, own_ones: Sequence[Accelerator]) -> list[Accelerator | Head]:
+    """What a name may stand for: the user's own profiles, and what finds those that ship."""
+    heads = [head_of(mine) for mine in own_ones]
+    mine_too = [own_ones[heads.index(one)] for one in entries(name, heads, by_words=True)]
+    return [*mine_too, *shipped_as(name, SHIPPED, by_words=True)]
 
 
 def _shipped(head: Head) -> Accelerator:
@@ -200,10 +206,15 @@ def _shipped(head: Head) -> Accelerator:
 
 
 def _refused(
-    name: str, candidates: list[Head], own_heads: list[Head], folders: Sequence[Path]
+    name: str,
+    found: Sequence[Accelerator | Head],
+    own_ones: Sequence[Accelerator],
+    folders: Sequence[Path],
 ) -> NotFoundError:
+    candidates = [head_of(one) if isinstance(one, Accelerator) else one for one in found]
+    own_heads = [head_of(mine) for mine in own_ones]
     known = [*own_heads, *(head for kind in SHIPPED for head in index().heads(kind))]
-    told = None if candidates else more_than_one(name, lambda one: _unit(find(one, folders)))
+    told = None if candidates else more_than_one(name, lambda one: _unit(one, own_ones))
     if told is not None:
         return NotFoundError(Problem(key=KEY, message=told))
     host = None if candidates else _host(name, folders)
@@ -212,7 +223,13 @@ def _refused(
     return refusal(KEY, "accelerator", name, known, candidates, WAY_OUT)
 
 
-def _unit(board: Accelerator) -> Unit:
+def _unit(name: str, own_ones: Sequence[Accelerator]) -> Unit | None:
+    """The unit of the one board that a name stands for; None where none or several do."""
+    exact = named(own_ones, name)
+    found = [exact] if exact is not None else _meant(name, own_ones)
+    if len(found) != 1:
+        return None
+    board = found[0] if isinstance(found[0], Accelerator) else _shipped(found[0])
     return Unit(board.id, board.unit, board.sub_devices.count, board.sub_devices.name)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from costcalc.base.errors import InputError, NotFoundError, Problem
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog import host as hosts
 from costcalc.catalog import prices
 from costcalc.catalog.figure import Figure
 from costcalc.catalog.host import Host
 from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.matching import refusal
-from costcalc.catalog.parts import part_of, slice_of
+from costcalc.catalog.parts import shipped_unit, slice_of
 from costcalc.catalog.region_table import table
 
 FILE = "instances.yaml"
@@ -131,19 +130,20 @@ _NAMED = (
 )
 _TOO_SHORT = 3  # "a2" of a2-highgpu is a line of machines, not a board
 _SHORT = ("l4", "t4")
+_TOKENS = 12  # of a name that are looked at: none that a provider gave has as many
 
 
 def _reads_as(name: str) -> str | None:
     """What to write where the name of a machine that is not known says a device."""
-    for token in re.split(r"[-_.:/ ]+", name.lower()):
+    for token in re.split(r"[-_.:/ ]+", name.lower(), maxsplit=_TOKENS)[:_TOKENS]:
         for form in _NAMED:
             said = form.fullmatch(token)
             if said is None or (len(said["device"]) < _TOO_SHORT and said["device"] not in _SHORT):
                 continue
-            with contextlib.suppress(InputError):
-                found = part_of(said["device"])[0].id
+            found = shipped_unit(said["device"])
+            if found is not None:
                 count = f"count: {int(said['count'])}" if said["count"] else "count"
-                return f"it reads as {found}: write hardware.accelerator: {found} and {count}"
+                return f"it reads as {found.id}: write hardware.accelerator: {found.id} and {count}"
     return None
 
 

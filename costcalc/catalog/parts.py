@@ -5,13 +5,12 @@ Here stands what finds a device without reading its profile whole.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
-from costcalc.base.errors import InputError, NotFoundError, Problem
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.matching import SOLD, counted, refusal, shipped_as
 
@@ -266,7 +265,7 @@ def part_of(name: str) -> tuple[Head, Part | None]:
     found = shipped_as(board, SHIPPED, by_words=True)
     if len(found) == 1:
         return found[0], mig_part(mig, found[0].id) if mig else None
-    if not found and (told := more_than_one(name, _unit)):
+    if not found and (told := more_than_one(name, shipped_unit)):
         raise NotFoundError(Problem(key=KEY, message=told))
     known = [head for kind in SHIPPED for head in index().heads(kind)]
     raise refusal(KEY, "accelerator", name, known, found, WAY_OUT)
@@ -288,32 +287,40 @@ def unit_of(board: Head) -> Unit:
     return Unit(board.id, told.get("unit", "device"), seen["count"], seen["name"])
 
 
-def _unit(name: str) -> Unit:
-    return unit_of(part_of(name)[0])
+def shipped_unit(name: str) -> Unit | None:
+    """The unit of the one board that ships under a name; None where none or several do.
+
+    >>> shipped_unit("MI250X").device, shipped_unit("radeon")
+    ('GCD', None)
+    """
+    found = shipped_as(name, SHIPPED, by_words=True)
+    return unit_of(found[0]) if len(found) == 1 else None
 
 
-_PIECE = re.compile(r"(.+?)[ (-]+(?:one |1 |single |half )?([a-z0-9-]+?)\)?", re.I)
+_PIECE = re.compile(r"(.+?)[ (-]++(?:one |1 |single |half )?([a-z0-9-]+?)\)?", re.I)
 _PIECES = {"die", "core", "gcd", "tile", "stack", "gpu", "chip", "half"}
+_LONGEST = 120  # letters of a name, with all that tools print around it
 
 
-def more_than_one(name: str, find: Callable[[str], Unit]) -> str | None:
+def more_than_one(name: str, unit_named: Callable[[str], Unit | None]) -> str | None:
     """What to write for a name that says how many there are, or a piece of a device; else None.
 
-    >>> more_than_one("8xA100", lambda one: unit_of(part_of(one)[0]))
+    ``unit_named`` must not ask here in its turn: names in names would be gone through in all ways.
+
+    >>> more_than_one("8xA100", shipped_unit)
     '"8xA100" says how many too: write a100-sxm4-80 here and count: 8'
     """
-    if several := counted(name):
-        with contextlib.suppress(InputError):
-            meant = find(several[1]).id
-            return f'"{name[:60]}" says how many too: write {meant} here and count: {several[0]}'
-    piece = _PIECE.fullmatch(name.strip())
-    if piece is None:
+    if len(name) > _LONGEST:
         return None
-    with contextlib.suppress(InputError):
-        unit = find(piece[1])
-        if unit.device and piece[2].lower() in _PIECES | {unit.device.lower()}:
-            return (
-                f'"{name[:60]}" is one of the {unit.devices} of {unit.id}: write {unit.id} (count '
-                f"is of a {unit.name}), and hardware.share: 1/{unit.devices} for one"
-            )
+    several = counted(name)
+    whole = unit_named(several[1]) if several else None
+    if several and whole:
+        return f'"{name[:60]}" says how many too: write {whole.id} here and count: {several[0]}'
+    piece = _PIECE.fullmatch(name.strip())
+    unit = unit_named(piece[1]) if piece else None
+    if piece and unit and unit.device and piece[2].lower() in _PIECES | {unit.device.lower()}:
+        return (
+            f'"{name[:60]}" is one of the {unit.devices} of {unit.id}: write {unit.id} (count '
+            f"is of a {unit.name}), and hardware.share: 1/{unit.devices} for one"
+        )
     return None

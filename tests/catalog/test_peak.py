@@ -9,6 +9,7 @@ import pytest
 import costcalc
 from costcalc import InputError
 from costcalc.catalog.accelerator import find
+from costcalc.catalog.parts import more_than_one
 from costcalc.catalog.peak import told
 from costcalc.cli import run
 
@@ -133,3 +134,22 @@ def test_a_name_of_more_or_less_than_one_is_told_what_to_write(name, message):
         with pytest.raises(InputError) as caught:
             asked(name)
         assert str(caught.value) == f"hardware.accelerator: {message}"
+
+
+def test_a_slice_and_how_many_of_it_is_no_count_of_its_chips():
+    for asked in (costcalc.peak, find):  # two slices of 64 chips are 128, not 2
+        with pytest.raises(InputError) as caught:
+            asked("2x v4-128")
+        assert str(caught.value) == (
+            "hardware.accelerator: no accelerator 2x v4-128; nearest: tpu-v4, tpu-v4i; costcalc "
+            "hardware list has them all; profiles: takes a folder with one of your own"
+        )
+
+
+def test_of_a_name_within_names_two_readings_are_asked_for():
+    asked = []
+    assert more_than_one("board" + " x8" * 30, asked.append) is None
+    rest = "board" + " x8" * 29  # eight of it, or its "x8"
+    assert asked == [rest, rest]
+    assert more_than_one("board" + " x8" * 40, asked.append) is None  # 125 letters: no name
+    assert len(asked) == 2
