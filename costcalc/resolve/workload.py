@@ -85,6 +85,7 @@ def trained(given: Input) -> Trained:
             *work.notes,
             *_of_length(assumed),
             *_of_latents(work, known),
+            *_of_bits(training, work),
             *_of_context(training.sequence_length, known),
             *_of_batch(training.global_batch, work),
         ),
@@ -121,6 +122,24 @@ def _of_latents(work: Work, known: Described) -> Iterator[str]:
         yield (
             "only what denoises is counted: encoders of the image and of the text run beside it "
             "in each step, where latents and embeddings are not stored beforehand"
+        )
+
+
+#: kinds of architecture whose checkpoints are in 32 bits, and are tuned so where nobody asks
+_WIDE = ("encoder", "encoder-decoder", "speech", "vision")
+
+
+def _of_bits(training: Training, work: Work) -> Iterator[str]:
+    """What is to be said where 16 bits are assumed of a model that a trainer tunes in 32 unasked.
+
+    Neither ``fp16`` nor ``bf16`` of transformers' TrainingArguments is on by default.
+    """
+    kind = work.architecture.kind if work.architecture is not None else None
+    unsaid = training.precision is None and training.software in (None, "transformers")
+    if unsaid and training.method == "finetune" and kind in _WIDE:
+        yield (
+            "16 bits are assumed where the accelerator has them: a trainer that is asked for "
+            "neither fp16 nor bf16 takes 32, which is slower: say training.precision"
         )
 
 

@@ -48,7 +48,8 @@ class Placed:
     """A layout, who chose it, and the bytes on its fullest device.
 
     ``free``: the search chose how the model is divided, not only what the run file left open;
-    ``usual``: among the layouts that are usual alone.
+    ``usual``: among the layouts that are usual alone.  ``accumulates``: the run file tells the
+    micro-batch.
     """
 
     layout: Layout | None
@@ -56,6 +57,7 @@ class Placed:
     walked: int = 0
     free: bool = False
     usual: bool = False
+    accumulates: bool = False
     memory: Range | None = None
     memory_why: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -111,7 +113,9 @@ def place(
         placed = Placed(layout=layout, by="given")
         held = memory(footprint, machine, layout, recipe)
     else:
-        placed, held = _first_that_fits(work, footprint, machine, recipe, usual, fixed or Fixed())
+        fixed = fixed or Fixed()
+        placed, held = _first_that_fits(work, footprint, machine, recipe, usual, fixed)
+        placed = replace(placed, accumulates=fixed.micro_batch is not None)
     if must_fit and not _fitting(held, machine):
         raise _too_large(work, footprint, machine, recipe, placed=placed, low=float(held.total.low))
     return _with_memory(placed, held, machine)

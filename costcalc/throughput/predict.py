@@ -14,7 +14,7 @@ from costcalc.throughput.by_flops import replicas_of, sample_time
 from costcalc.throughput.constants import Constants, load
 from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.placement import Placed, shape_for
-from costcalc.throughput.ranges import UNMEASURED, chosen, prediction_range
+from costcalc.throughput.ranges import UNMEASURED, chosen, prediction_range, slower
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.step import StepTime, step_time
 from costcalc.throughput.transfer import Likeness, MeasuredStep, carried, shares_of
@@ -61,7 +61,7 @@ def _modelled(
     if shape is not None and placed.layout is not None:
         return _by_step(work, machine, recipe, placed, shape=shape, layout=placed.layout)
     if work.datum == "sample" and work.forward_flops_per_datum and machine.memory_bandwidth:
-        return _by_sample(work, machine, recipe, kind or kind_of(work), placed.layout)
+        return _by_sample(work, machine, recipe, kind or kind_of(work), placed)
     return None
 
 
@@ -95,6 +95,7 @@ def _by_step(
     )
     hidden = expert_gain(shape, machine, layout, recipe, constants, step)
     parts = _seconds(step, stretch)
+    casts = slower(shape.kind, recipe.precision, recipe.method, compiled=recipe.compiled)
     low, high = prediction_range(
         constants,
         generation=machine.generation,
@@ -106,6 +107,7 @@ def _by_step(
         experts=bool(shape.experts > 0),
         told="software" in recipe.told,
         gain=hidden,
+        below=casts,
         breakdown=parts,
     )
     why = ["modelled step"]
@@ -124,6 +126,11 @@ def _by_step(
         why.append(f"not calibrated on {machine.generation}")
     if shape.kind in UNMEASURED:
         why.append("no run of this kind of model was measured")
+    if casts:
+        why.append(
+            f"down to half as fast where {recipe.precision} is cast to and from 32 bits kernel by"
+            " kernel (training.compiled: true runs them as one)"
+        )
     run = _likeness(
         shape.kind, walked / float(shape.sequence_length), machine, recipe, parts, layout
     )
@@ -155,13 +162,13 @@ def expert_gain(
 
 
 def _by_sample(
-    work: Work, machine: Machine, recipe: Recipe, kind: str | None, layout: Layout | None
+    work: Work, machine: Machine, recipe: Recipe, kind: str | None, placed: Placed
 ) -> Prediction:
     """MFU = 3·F / (device-seconds a sample · peak), for what is known by its FLOPs alone.
 
     Methods other than training all of it go at the same utilisation.
     """
-    constants = load()
+    constants, layout = load(), placed.layout
     forward_flops = work.forward_flops_per_datum or 0.0
     taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
     time = sample_time(
@@ -173,7 +180,7 @@ def _by_sample(
         elements=work.activations,
         fused=recipe.kernels == "fused",
         layers=work.layers,
-        batch=launched(machine, recipe),
+        batch=launched(machine, recipe, layout if placed.accumulates else None),
         replicas=replicas_of(work.parameters, machine, recipe, constants),
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
@@ -182,22 +189,30 @@ def _by_sample(
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
     of = {"compute": time.compute, "memory": time.memory, "data": time.late, "launch": time.launch}
     parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
+    beside = slower(taken, recipe.precision, recipe.method)
+    if beside:
+        why.append("down to half as fast where encoders run in each step and it recomputes")
     low, high = prediction_range(
         constants,
         generation=machine.generation,
         kind=taken,
         devices=machine.devices,
+        below=beside,
         breakdown=parts,
     )
     run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
 
 
-def launched(machine: Machine, recipe: Recipe) -> float:
-    """Samples of a step on a device whose host launches its layers; infinite where none does."""
+def launched(machine: Machine, recipe: Recipe, layout: Layout | None = None) -> float:
+    """Samples for which a device's host launches its layers once; infinite where none does.
+
+    They are a device's share of the batch, or its micro-batch, where gradients are accumulated.
+    """
     if recipe.compiled or machine.kind in ("tpu", "asic"):
         return math.inf
-    return max(recipe.global_batch / machine.devices, 1.0)
+    share = recipe.global_batch / machine.devices
+    return max(share if layout is None else min(share, float(layout.micro_batch)), 1.0)
 
 
 def _likeness(

@@ -24,6 +24,19 @@ UNMEASURED = frozenset({"speech", "encoder-decoder", "ssm"})
 #: and a further half-width, that of vision transformers, the kind with the fewest measured runs
 #: (costcalc: a stated judgement)
 UNLIKE = 0.49
+#: kinds whose steps in 16 bits were measured in tuned or compiled software alone, but for a row
+CAST = frozenset({"encoder", "encoder-decoder", "speech"})
+#: and a further half-width downwards where kernels are launched one by one: casting, and norms and
+#: softmax in 32 bits, take what 16 bits save.  BERT base was 2.0 times as fast in fp16 as in fp32
+#: (TITAN RTX, PyTorch 1.6: text-classification examples of transformers; V100: its issue 277), and
+#: T5 base 1.07 times in bf16 as in tf32 (A100: README of PiotrNawrot/nanoT5), 4.3, 4.1 and 1.9 here
+#: (costcalc: a stated judgement)
+CASTING = 0.73
+#: further half-width downwards where a diffusion model is tuned: encoders of images and texts run
+#: in the step and it recomputes, unless told otherwise.  Of Stable Diffusion 1.5 the encoder of a
+#: 512 × 512 image is 1.1 TFLOP beside 2.4 of training, and recomputing a third more: × 1.9 at most
+#: (costcalc: a stated judgement)
+BESIDE = 0.66
 #: parts of a step whose time hangs on what no profile tells
 WAITING = ("network", "launch")
 #: a share from which on a step is no less known: few measured ones wait for more
@@ -61,6 +74,7 @@ def prediction_range(
     experts: bool = False,
     told: bool = True,
     gain: float = 1.0,
+    below: float = 0.0,
     breakdown: Mapping[str, float] | None = None,
 ) -> tuple[float, float]:
     """Multipliers of a predicted throughput: 5th and 95th percentile of the true one.
@@ -70,7 +84,8 @@ def prediction_range(
     larger than any that was measured, or the model routes to experts, whose software is younger
     and differs more.  They are of a step that computes; one that waits for the network or for its
     host is known less well (:func:`unevenness` of the ``breakdown``, in seconds).  ``gain``: how
-    much faster the run is if it does what is not told.
+    much faster the run is if it does what is not told; ``below``: a further half-width of the low
+    end alone, in logarithms (:func:`slower`).
 
     >>> low, high = prediction_range({}, generation="hopper")
     >>> round(low, 2), round(high, 2)
@@ -96,11 +111,26 @@ def prediction_range(
     if devices > MEASURED_DEVICES:
         beyond = BEYOND * math.log2(devices / MEASURED_DEVICES)
         extra.append({"low": beyond, "high": beyond})
-    extra.append({"low": 0.0, "high": math.log(gain)})
+    extra.append({"low": below, "high": math.log(gain)})
     uneven = unevenness(constants, breakdown or {})
     low = math.hypot(uneven * own["low"], *(part["low"] for part in extra))
     high = math.hypot(uneven * own["high"], *(part["high"] for part in extra))
     return math.exp(-low), math.exp(high)
+
+
+def slower(kind: str, precision: str, method: str = "pretrain", *, compiled: bool = False) -> float:
+    """Half-width (log) by which ordinary software may be slower than what was measured of a kind.
+
+    BERT and its kin in 16 bits of an eager framework, where they are tuned (their pretraining was
+    measured), and the tuning of diffusion models.
+
+    >>> slower("encoder", "fp16", "finetune"), slower("encoder", "fp32", "finetune")
+    (0.73, 0.0)
+    """
+    if kind == "diffusion":
+        return 0.0 if method == "pretrain" else BESIDE
+    seen = compiled or (kind == "encoder" and method == "pretrain")
+    return CASTING if kind in CAST and precision in ("fp16", "bf16") and not seen else 0.0
 
 
 def unevenness(constants: Constants, breakdown: Mapping[str, float]) -> float:
