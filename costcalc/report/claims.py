@@ -7,6 +7,7 @@ and hardware and places are called what the run calls them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.document import kind
 from costcalc.catalog import accelerator, region
+from costcalc.report.agreeing import assumptions, calculated, each, named, value_of
 from costcalc.report.meters import number, section
 from costcalc.report.project import parts_of
+from costcalc.report.tools import UNSAMPLED, unsampled
 from costcalc.report.totals import OF_ENERGY
 from costcalc.report.whole import text
 
@@ -32,37 +35,22 @@ METERED = (
 _OF_A_STEP = ("utilization", "throughput", "step_time")
 _SPEEDS = ("utilization", "throughput", "calibrate", "calibration")
 _COMPUTE = ("training_compute", "total_compute")
-_UNSAMPLED = "nothing was sampled for"  # so begins what is said of gaps
 
 
 def discrepancies(report: Report) -> Iterator[str]:
     """Every claim that another denies, a line each."""
-    merged = parts_of(report)
-    for one in [report] if merged is None else merged:
-        said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
+    for said, one in each(report):
         yield from (f"{said}{line}" for line in (*_said_by(one), *_sampled(one)))
-        stages: list[tuple[str, Record]] = [
-            (f"stages[{i}].", stage) for i, stage in enumerate(one["stages"])
-        ]
-        for prefix, part in stages or [("", one)]:
-            if isinstance(part.get("results"), Mapping):
-                yield from (f"{said}{prefix}{line}" for line in (*_units(part), *_known(part)))
-        if not stages:
+        for prefix, part in calculated(one):
+            yield from (f"{said}{prefix}{line}" for line in (*_units(part), *_known(part)))
+        if not one["stages"]:
             yield from (f"{said}{line}" for line in _named(one))
-    if merged is not None and report.get("kind") == "estimated":
-        others = [one for one in merged if one.get("kind") != "estimated"]
+    if report.get("kind") == "estimated":
         yield from (
-            f"kind: estimated; {str(o.get('name'))[:60]} is {o.get('kind')}" for o in others
+            f"kind: estimated; {named(one)} is {one.get('kind')}"
+            for one in parts_of(report) or ()
+            if one.get("kind") != "estimated"
         )
-
-
-def _value(part: Record, name: str, end: str = "value") -> float | None:
-    return number(section(part, "results", name).get(end))
-
-
-def _items(part: Record) -> list[Record]:
-    listed = part.get("assumptions")
-    return [section(item) for item in listed] if isinstance(listed, list) else []
 
 
 def _known(part: Record) -> Iterator[str]:
@@ -74,9 +62,8 @@ def _known(part: Record) -> Iterator[str]:
             yield f"results.{name}.known: of a figure that is known"
         if figure.get("bound") is not None and name not in OF_ENERGY:
             yield f"results.{name}.bound: of a figure that no meter's gaps make one"
-    keys = [str(item.get("key")) for item in _items(part)]
-    for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
-        yield f"assumptions {key}: stands twice"
+    stands = Counter(str(item.get("key")) for item in assumptions(part))
+    yield from (f"assumptions {key}: stands twice" for key, times in stands.items() if times > 1)
 
 
 def _sampled(report: Report) -> Iterator[str]:
@@ -87,10 +74,10 @@ def _sampled(report: Report) -> Iterator[str]:
         return
     gaps, notes = number(seen.get("gaps")), tool.get("warnings")
     noted = [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
-    told = [note for note in noted if note.startswith(_UNSAMPLED)]
+    told = [note for note in noted if note.startswith(UNSAMPLED)]
     if bool(gaps) is not bool(told):
         yield f"measurement.gaps: {text(gaps)}; warnings say {text(told[0] if told else None)}"
-    elif gaps and not told[0].startswith(f"{_UNSAMPLED} {100 * gaps:.2g} %"):
+    elif gaps and not told[0].startswith(unsampled(gaps)):
         yield f"measurement.gaps: {text(gaps)}; warnings say {text(told[0])}"
     least = bool(seen.get("lower_bound"))
     if gaps and not least:
@@ -99,9 +86,9 @@ def _sampled(report: Report) -> Iterator[str]:
     if before.get("value") is not None and least is not (before.get("bound") == "lower"):
         yield f"results.energy_it.bound: {text(before.get('bound'))}; lower_bound is {text(least)}"
     meters = seen.get("meters")
-    named = [section(one).get("name") for one in meters] if isinstance(meters, list) else []
-    if named != [tool.get("name")]:
-        yield f"measurement.meters: {text(named)}; details.imported is of {text(tool.get('name'))}"
+    names = [section(one).get("name") for one in meters] if isinstance(meters, list) else []
+    if names != [tool.get("name")]:
+        yield f"measurement.meters: {text(names)}; details.imported is of {text(tool.get('name'))}"
 
 
 def _said_by(report: Report) -> Iterator[str]:
@@ -133,7 +120,7 @@ def _said_by(report: Report) -> Iterator[str]:
 
 def _units(part: Record) -> Iterator[str]:
     """Units of assumptions are such, and parameters are counted."""
-    for item in _items(part):
+    for item in assumptions(part):
         key, unit = item.get("key"), item.get("unit")
         try:
             units.unit(str(unit or "1"))
@@ -141,7 +128,7 @@ def _units(part: Record) -> Iterator[str]:
             if not re.fullmatch(r"[A-Z]{3}(/\w+)?", str(unit)):  # money of another country
                 yield f"assumptions {key}.unit: {text(unit)}; no unit"
     for name in ("parameters", "active_parameters"):
-        ends = [_value(part, name, end) for end in ("low", "value", "high")]
+        ends = [value_of(part, name, end) for end in ("low", "value", "high")]
         if None not in ends and len(set(ends)) > 1:
             yield f"results.{name}: has a range; parameters are counted"
 

@@ -1,7 +1,7 @@
 """What of a report stands in more than one place of it, whichever release wrote it.
 
-Rates and data, ranges and those of what they follow from, the run and its assumptions, names of
-hardware and places and what the catalogue calls them: an edit of one is found by the other.
+Rates and data, ranges and those of what they follow from, the run and its assumptions: an edit of
+one is found by the other.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.achieved import WHOLE
+from costcalc.report.agreeing import assumptions, calculated, each, product, value_of
 from costcalc.report.claims import METERED
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
-from costcalc.report.project import parts_of
-from costcalc.report.spread import ranges
+from costcalc.report.spread import DRAWN, ranges
 from costcalc.report.whole import text
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 Record = Mapping[str, object]
-_DRAWN = 0.1  # of a spread: how far percentiles of draws miss those that they are drawn from
 #: methods whose steps see as many tokens as the batch times the length say
 _PLAIN = ("pretrain", "finetune", "lora", "frozen")
 
@@ -32,22 +31,15 @@ _PLAIN = ("pretrain", "finetune", "lora", "frozen")
 def discrepancies(report: Report) -> Iterator[str]:
     """Everything that does not agree, a line each."""
     tolerance = ROUNDED if report.get("figures") == "rounded" else TOLERANCE
-    merged = parts_of(report)
-    for one in [report] if merged is None else merged:
-        said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
-        stages = one["stages"]
-        parts: list[tuple[str, Record]] = [(f"stages[{i}].", s) for i, s in enumerate(stages)]
-        for prefix, part in parts or [("", one)]:
-            if isinstance(part.get("results"), Mapping):
-                yield from (f"{said}{prefix}{line}" for line in _of_part(part, tolerance))
-                if tolerance == TOLERANCE:
-                    yield from (f"{said}{prefix}{line}" for line in ranges(part, one))
-        yield from (f"{said}{line}" for line in _of_all_runs(one, tolerance))
-        yield from (f"{said}{line}" for line in _work(one))
-        yield from (f"{said}{line}" for line in _limits(one, tolerance))
-        if not parts:
-            yield from (f"{said}{line}" for line in _asked(one, tolerance))
-            yield from (f"{said}{line}" for line in _handed_over(one, tolerance))
+    for said, one in each(report):
+        for prefix, part in calculated(one):
+            yield from (f"{said}{prefix}{line}" for line in _of_part(part, tolerance))
+            if tolerance == TOLERANCE:
+                yield from (f"{said}{prefix}{line}" for line in ranges(part, one))
+        whole = [_of_all_runs(one, tolerance), _work(one), _limits(one, tolerance)]
+        if not one["stages"]:
+            whole += [_asked(one, tolerance), _handed_over(one, tolerance)]
+        yield from (f"{said}{line}" for lines in whole for line in lines)
 
 
 def _of_part(part: Record, tolerance: float) -> Iterator[str]:
@@ -56,35 +48,19 @@ def _of_part(part: Record, tolerance: float) -> Iterator[str]:
     yield from _machine(part)
 
 
-def _value(part: Record, name: str, end: str = "value") -> float | None:
-    return number(section(part, "results", name).get(end))
-
-
 def _assumed(part: Record) -> dict[str, Record]:
-    listed = part.get("assumptions")
-    items = [section(item) for item in listed] if isinstance(listed, list) else []
-    return {str(item.get("key")): item for item in items}
+    return {str(item.get("key")): item for item in assumptions(part)}
 
 
 def _input(part: Record, key: str) -> float | None:
     return number(_assumed(part).get(key, {}).get("value"))
 
 
-def _product(
-    key: str, said: float | None, factors: list[float | None], formula: str, tolerance: float
-) -> Iterator[str]:
-    known = [factor for factor in factors if factor is not None]
-    if said is not None and len(known) == len(factors):
-        made = math.prod(known)
-        if not close(said, made, tolerance):
-            yield f"{key}: {said:.6g} is not {formula}, which is {made:.6g}"
-
-
 def _rates(part: Record, tolerance: float) -> Iterator[str]:
     """Data over time are the rate, and the rate times a step is a batch."""
     work = section(part, "details", "work")
     data, datum = number(work.get("data")), work.get("datum")
-    rate, step, hours = (_value(part, name) for name in ("throughput", "step_time", "wall_clock"))
+    rate, step, hours = (value_of(part, name) for name in ("throughput", "step_time", "wall_clock"))
     shown = section(part, "results", "throughput").get("unit")
     if rate is not None and datum is not None and shown != f"{datum}/s":
         yield f"results.throughput.unit: {text(shown)}; data are {datum}s"
@@ -97,16 +73,14 @@ def _rates(part: Record, tolerance: float) -> Iterator[str]:
         trained = seconds if goodput is None or timed else seconds * goodput
         formula = "details.work.data over the time that it trains"
         made = (data or 0.0) / trained if trained else None
-        yield from _product("results.throughput", rate, [made], formula, tolerance)
+        yield from product("results.throughput", rate, [made], formula, tolerance)
     batch, length = (_input(part, f"training.{key}") for key in ("global_batch", "sequence_length"))
     plain = _assumed(part).get("training.method", {}).get("value") in _PLAIN
     packed = _assumed(part).get("training.packing", {}).get("value") == "packed"
     if plain and packed and datum == "token":
-        each = None if rate is None or step is None else rate * step
         formula = "global_batch × sequence_length over results.throughput"
         made = None if not rate or batch is None or length is None else batch * length / rate
-        if each is not None:
-            yield from _product("results.step_time", step, [made], formula, tolerance)
+        yield from product("results.step_time", step, [made], formula, tolerance)
 
 
 def _alike(part: Record, tolerance: float) -> Iterator[str]:
@@ -118,12 +92,13 @@ def _alike(part: Record, tolerance: float) -> Iterator[str]:
         ("total_compute", "training_compute", False),
     )
     bases = {section(part, "results", name).get("basis") for pair in pairs for name in pair[:2]}
-    compute = [_value(part, "training_compute", end) for end in ("low", "high")]
+    compute = [value_of(part, "training_compute", end) for end in ("low", "high")]
     waits = _input(part, "training.generation_time")  # for tokens of its own
     if runs is None or waits or compute[0] != compute[1] or bases != {"modelled"}:
         return
     for name, other, inverse in pairs:
-        mine, its = ([_value(part, n, e) for e in ("low", "value", "high")] for n in (name, other))
+        ends = ("low", "value", "high")
+        mine, its = ([value_of(part, one, end) for end in ends] for one in (name, other))
         if None in (*mine, *its) or 0 in (mine[1], *its):
             continue
         for at, end in ((0, "low"), (2, "high")):
@@ -131,7 +106,7 @@ def _alike(part: Record, tolerance: float) -> Iterator[str]:
             if inverse:
                 share = (its[1] or 0.0) / (its[2 - at] or 1.0)
             formula = f"its value as results.{other} varies"
-            yield from _product(
+            yield from product(
                 f"results.{name}.{end}", mine[at], [mine[1], share], formula, max(tolerance, 1e-4)
             )
 
@@ -144,19 +119,19 @@ def _whole(part: Record) -> bool:
 def _per_unit(part: Record, tolerance: float) -> Iterator[str]:
     """CO2e by the unit of function, and its other units."""
     per = section(part, "results", "sci", "per")
-    carbon, runs = _value(part, "carbon_total"), _input(part, "training.runs")
+    carbon, runs = value_of(part, "carbon_total"), _input(part, "training.runs")
     data = number(section(part, "details", "work").get("data"))
     whole = None if data is None or runs is None else data * runs
     datum = section(part, "details", "work").get("datum")
-    for unit, of in ((f"training_{datum}", whole), ("parameter", _value(part, "parameters"))):
+    for unit, of in ((f"training_{datum}", whole), ("parameter", value_of(part, "parameters"))):
         figure = section(per, unit)
         for end in ("value", "low", "high"):
-            grams = _value(part, "carbon_total", end)
+            grams = value_of(part, "carbon_total", end)
             made = None if grams is None or not of else 1000 * grams / of
             key = f"results.sci.per.{unit}.{end}"
             formula = "results.carbon_total over them"
-            yield from _product(key, number(figure.get(end)), [made], formula, tolerance)
-    if per and carbon is None and _value(part, "sci") is not None:
+            yield from product(key, number(figure.get(end)), [made], formula, tolerance)
+    if per and carbon is None and value_of(part, "sci") is not None:
         yield "results.sci.per: of a CO2e that is not known"
 
 
@@ -178,14 +153,14 @@ def _of_all_runs(report: Report, tolerance: float) -> Iterator[str]:
     if told.get("time") != "of one run":
         return
     runs, hours = number(told.get("runs")), number(told.get("hours"))
-    each = number(told.get("device_hours"))
+    of_one = number(told.get("device_hours"))
     whole = number(section(report, "work", "H").get("value"))
-    yield from _product("details.by_run.runs", runs, [whole], "work.H", tolerance)
-    clock = _value(report, "wall_clock")
-    yield from _product("details.by_run.hours", hours, [clock], "results.wall_clock", tolerance)
-    every = _value(report, "device_hours")
+    yield from product("details.by_run.runs", runs, [whole], "work.H", tolerance)
+    clock = value_of(report, "wall_clock")
+    yield from product("details.by_run.hours", hours, [clock], "results.wall_clock", tolerance)
+    every = value_of(report, "device_hours")
     formula = "details.by_run: runs × device_hours"
-    yield from _product("results.device_hours", every, [runs, each], formula, tolerance)
+    yield from product("results.device_hours", every, [runs, of_one], formula, tolerance)
 
 
 def _limits(report: Report, tolerance: float) -> Iterator[str]:
@@ -206,14 +181,14 @@ def _limits(report: Report, tolerance: float) -> Iterator[str]:
         except CostcalcError:
             continue
         formula = f"results.{of}"
-        yield from _product(f"{key}.value", said, [shown], formula, tolerance)
+        yield from product(f"{key}.value", said, [shown], formula, tolerance)
         asked, most = section(report["run"], "limits").get(name), number(limit.get("limit"))
         told = None if asked is None or _converted(report["run"]) else _read(asked, str(unit))
         if told is not None and most is not None and not close(most, told):
             yield f"{key}.limit: {most:g} {unit}; run.limits.{name} is {text(asked)}"
         chance = number(limit.get("chance"))
         if chance is not None and not 0 <= chance <= 1:
-            yield f"{key}.chance: {chance:g}; it is a share"
+            yield f"{key}.chance: {chance:g}; expected a share, 0 to 1"
 
 
 def _asked(report: Report, tolerance: float) -> Iterator[str]:
@@ -265,7 +240,7 @@ def _read(value: object, unit: str) -> float | None:
 def _handed_over(report: Report, tolerance: float) -> Iterator[str]:
     """What the run says was measured is the figure."""
     for name, said in section(report["run"], "measured").items():
-        value = _value(report, name)
+        value = value_of(report, name)
         unit = str(section(report, "results", name).get("unit"))
         asked = _read(said, unit) if value is not None else None
         if value is not None and asked is not None and not close(value, asked, tolerance):
@@ -280,7 +255,7 @@ def _measured(part: Record, tolerance: float) -> Iterator[str]:
         if name == key or name not in METERED or figure.get("basis") != "measured":
             continue
         low, high = (number(item.get(end)) for end in ("low", "high"))
-        slack = _DRAWN * ((high or 0.0) - (low or 0.0))
+        slack = DRAWN * ((high or 0.0) - (low or 0.0))
         for end in ("low", "value", "high"):
             mine, its = number(figure.get(end)), number(item.get(end))
             if mine is None or its is None or close(mine, its, tolerance):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from costcalc.calculator.result import SUMS, UNITS
 from costcalc.report import meters, rated
+from costcalc.report.agreeing import each, product, value_of
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
-from costcalc.report.project import parts_of
 from costcalc.report.records import figures
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def discrepancies(report: Report) -> Iterator[str]:
     yield from _project(report, tolerance)
     yield from _totals(report)
     yield from _whole(report)
-    merged = parts_of(report)
-    for one in [report] if merged is None else merged:
-        said = "" if merged is None else f"{str(one.get('name'))[:60]}: "
+    for said, one in each(report):
         yield from (f"{said}{line}" for line in meters.discrepancies(one, tolerance))
         yield from (f"{said}{line}" for line in _plausible(one))
     parts: Sequence[tuple[str, AnyPart]] = [("", report)]
@@ -42,31 +40,13 @@ def discrepancies(report: Report) -> Iterator[str]:
             yield from _part(prefix, part, tolerance)
 
 
-def _value(part: AnyPart, name: str, key: str = "value") -> float | None:
-    found = figures(part).get(name)
-    return number(found.get(key)) if found else None
-
-
-def _product(
-    key: str, said: float | None, factors: Sequence[float | None], formula: str, tolerance: float
-) -> Iterator[str]:
-    known = [factor for factor in factors if factor is not None]
-    if said is None or len(known) < len(factors):
-        return
-    made = 1.0
-    for factor in known:
-        made *= factor
-    if not close(said, made, tolerance):
-        yield f"{key}: {said:.6g} is not {formula}, which is {made:.6g}"
-
-
 def _work(report: Report, tolerance: float) -> Iterator[str]:
     """Green AI's E × D × H."""
     work = section(report, "work")
     e, d, h = (number(section(work, key).get("value")) for key in "EDH")
-    one, whole = _value(report, "training_compute"), _value(report, "total_compute")
-    yield from _product("results.training_compute", one, (e, d), "work.E × work.D", tolerance)
-    yield from _product("results.total_compute", whole, (e, d, h), "work.E × D × H", tolerance)
+    one, whole = value_of(report, "training_compute"), value_of(report, "total_compute")
+    yield from product("results.training_compute", one, (e, d), "work.E × work.D", tolerance)
+    yield from product("results.total_compute", whole, (e, d, h), "work.E × D × H", tolerance)
 
 
 def _runs(report: Report, tolerance: float) -> Iterator[str]:
@@ -75,7 +55,7 @@ def _runs(report: Report, tolerance: float) -> Iterator[str]:
         said = number(run.get("device_hours"))
         factors = [number(run.get(key)) for key in ("number", "hours", "devices")]
         key = f"runs[{index}].device_hours"
-        yield from _product(key, said, factors, "number × hours × devices", tolerance)
+        yield from product(key, said, factors, "number × hours × devices", tolerance)
         for name in ("number", "hours", "devices", "device_hours", "energy"):
             value = number(run.get(name))
             if value is not None and value < 0:
@@ -87,11 +67,11 @@ def _runs(report: Report, tolerance: float) -> Iterator[str]:
 def _project(report: Report, tolerance: float) -> Iterator[str]:
     project = section(report, "project")
     total, once = (number(project.get(f"{key}_device_hours")) for key in ("total", "reported"))
-    hours = _value(report, "device_hours")
+    hours = value_of(report, "device_hours")
     if total is not None and hours is not None and not close(total, hours, tolerance):
         yield f"project.total_device_hours: {total:.6g}; results.device_hours is {hours:.6g}"
     ratio = number(project.get("ratio"))
-    yield from _product(
+    yield from product(
         "project.total_device_hours", total, (ratio, once), "ratio × reported", tolerance
     )
 
@@ -100,19 +80,19 @@ def _part(prefix: str, part: AnyPart, tolerance: float) -> Iterator[str]:
     yield from _step(prefix, part)
     yield from _signs(prefix, part)
     electricity, making, total = (
-        _value(part, f"carbon_{name}") for name in ("operational", "embodied", "total")
+        value_of(part, f"carbon_{name}") for name in ("operational", "embodied", "total")
     )
     if total is not None and None in (electricity, making):
         yield f"{prefix}results.carbon_total: {total:.6g}, but a part of it is not known"
     achieved = section(part, "details", "achieved")
     if achieved:
-        seconds = 3600 * (_value(part, "wall_clock") or 0.0)
+        seconds = 3600 * (value_of(part, "wall_clock") or 0.0)
         keys = ("peak", "devices")
         factors = [*(number(achieved.get(key)) for key in keys), seconds]
-        factors.append(_value(part, "utilization"))
+        factors.append(value_of(part, "utilization"))
         formula = "utilization × peak × devices × wall clock"
-        said = _value(part, "training_compute")
-        yield from _product(f"{prefix}results.training_compute", said, factors, formula, tolerance)
+        said = value_of(part, "training_compute")
+        yield from product(f"{prefix}results.training_compute", said, factors, formula, tolerance)
 
 
 def _plausible(report: Report) -> Iterator[str]:
@@ -124,7 +104,7 @@ def _plausible(report: Report) -> Iterator[str]:
 
 
 def _step(prefix: str, part: AnyPart) -> Iterator[str]:
-    parts, step = section(part, "breakdown", "step"), _value(part, "step_time")
+    parts, step = section(part, "breakdown", "step"), value_of(part, "step_time")
     numbers = [number(value) for value in parts.values()]
     if not parts or step is None or None in numbers:
         return
@@ -139,7 +119,7 @@ def _step(prefix: str, part: AnyPart) -> Iterator[str]:
 def _signs(prefix: str, part: AnyPart) -> Iterator[str]:
     for name in figures(part):
         for key in ("low", "high"):
-            if (_value(part, name, key) or 0.0) < 0:
+            if (value_of(part, name, key) or 0.0) < 0:
                 yield f"{prefix}results.{name}.{key}: negative"
     for of, shares in (section(part, "breakdown")).items():
         for name, value in section(shares).items():
@@ -153,10 +133,10 @@ def _totals(report: Report) -> Iterator[str]:
     if not stages or len(stages) < len(report["stages"]):
         return
     for name in SUMS:
-        total = _value(report, name)
+        total = value_of(report, name)
         if total is None or (name == "wall_clock" and section(report, "details").get("parts")):
             continue
-        if any(_value(stage, name) is None for stage in stages):
+        if any(value_of(stage, name) is None for stage in stages):
             yield f"results.{name}: {total:.6g} {UNITS[name]}, but of a stage it is not known"
             continue
         widths = [_width(stage, name) for stage in stages]
@@ -172,7 +152,7 @@ def _totals(report: Report) -> Iterator[str]:
 
 
 def _width(part: AnyPart, name: str) -> float | None:
-    low, high = (_value(part, name, key) for key in ("low", "high"))
+    low, high = (value_of(part, name, key) for key in ("low", "high"))
     return None if low is None or high is None else high - low
 
 

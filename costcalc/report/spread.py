@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
@@ -19,11 +19,11 @@ from costcalc.report.closure import TOLERANCE, close, known
 from costcalc.report.meters import number, section
 
 if TYPE_CHECKING:
-    from costcalc.calculator.report_schema import Report
+    from costcalc.calculator.report_schema import Report, Stage
 
 Ends = tuple[float, float, float]  # low, value, high
 Record = Mapping[str, object]
-_SAME = 0.1  # of the spread: how near the percentiles of draws come to what an assumption says
+DRAWN = 0.1  # of a spread: how far percentiles of draws miss those that they are drawn from
 _EXACT = 1e-4  # the same of a figure that follows from another by a factor, whose draws it has
 _WIDER = 0.02  # of the ends over all inputs
 _NARROWER = 0.5  # of what one input alone makes
@@ -76,7 +76,7 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
     unsure = [need for need, (least, _, most) in ends.items() if most > least]
     middle = {need: end[1] for need, end in ends.items()}
     holds = low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
-    if len(unsure) > _MOST or not holds or not close(value, _computed(name, middle), _SAME):
+    if len(unsure) > _MOST or not holds or not close(value, _computed(name, middle), DRAWN):
         return  # a value that does not follow, or is not in its range, is told as such
     corners = [
         _computed(name, {**middle, **dict(zip(unsure, corner, strict=True))})
@@ -88,7 +88,7 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
     key = f"results.{name}"
     formula = _COUNTED.get(name) or pipeline.formula(_BY_NAME[name])
     exact = len(unsure) == 1 and unsure[0] in UNITS
-    alike = _EXACT if exact else _SAME
+    alike = _EXACT if exact else DRAWN
     slack = (_WIDER if len(unsure) > 1 else alike) * (most - least) + TOLERANCE * abs(value)
     if low < least - slack or high > most + slack:
         yield (
@@ -107,29 +107,33 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
 
 def _inputs(part: Record, report: Report) -> dict[str, Ends]:
     """Inputs of the formulas in SI, each with its ends."""
-    values = known(part, report)  # type: ignore[arg-type]
+    values = known(cast("Stage", part), report)
     listed = [*(report.get("assumptions") or ()), *_list(part.get("assumptions"))]
     items = {str(section(item).get("key")): section(item) for item in listed}
     found: dict[str, Ends] = {}
     for name, value in values.items():
         key = {**pipeline.INPUTS, "mean_power": "hardware.mean_power"}[name]
         item = items.get(key, {})
-        low, middle, high = (number(item.get(end)) for end in ("low", "value", "high"))
-        if middle is None or low is None or high is None or middle == 0:
+        ends = _ends(item)
+        if ends is None or ends[1] == 0:
             found[name] = (value, value, value)
         else:
-            factor = value / middle
-            found[name] = (low * factor, value, high * factor)
+            factor = value / ends[1]
+            found[name] = (ends[0] * factor, value, ends[2] * factor)
     if "model_flops" in found:
         found.setdefault("training_flops", found["model_flops"])
-    length = section(items.get("training.sample_tokens"))
-    low, middle, high = (number(length.get(end)) for end in ("low", "value", "high"))
-    if low is not None and middle and high is not None:
+    length = _ends(section(items.get("training.sample_tokens")))
+    if length is not None and length[1]:
         # where nobody says how long a sample is, what is computed goes as its length
         for name in found.keys() & {"model_flops", "training_flops"}:
             least, flops, most = found[name]
-            found[name] = (least * low / middle, flops, most * high / middle)
+            found[name] = (least * length[0] / length[1], flops, most * length[2] / length[1])
     return found
+
+
+def _ends(figure: Record) -> Ends | None:
+    low, value, high = (number(figure.get(end)) for end in ("low", "value", "high"))
+    return None if low is None or value is None or high is None else (low, value, high)
 
 
 def _list(value: object) -> list[object]:
@@ -139,13 +143,12 @@ def _list(value: object) -> list[object]:
 def _figures(part: Record) -> dict[str, Ends]:
     found: dict[str, Ends] = {}
     for name, unit in UNITS.items():
-        figure = section(part, "results", name)
-        low, value, high = (number(figure.get(end)) for end in ("low", "value", "high"))
-        if low is None or value is None or high is None or name == "throughput":
+        ends = _ends(section(part, "results", name))
+        if ends is None or name == "throughput":
             continue
         try:
             factor = units.unit(unit if name != "cost" else "USD").factor
         except CostcalcError:
             continue
-        found[name] = (low * factor, value * factor, high * factor)
+        found[name] = (ends[0] * factor, ends[1] * factor, ends[2] * factor)
     return found

@@ -17,6 +17,8 @@ OWN_FACTOR = "grid factor: CodeCarbon's own, emissions over energy as recorded"
 #: how parts of its energy are said to be rounded apart, or not all recorded
 ROUNDED_PARTS = "the parts of the energy are rounded: they sum to it within 1 %"
 LACKING_PARTS = "of the energy of some runs not all parts are recorded"
+#: how what is said of gaps begins
+UNSAMPLED = "nothing was sampled for"
 SLURM = "Slurm accounting"
 #: what the energy of each covers
 BOUNDARIES = {
@@ -58,6 +60,15 @@ TIMES_ITS_PUE = ", times its PUE"
 BOARDS_ONLY = frozenset(name for name, what in BOUNDARIES.items() if what == BOARDS)
 #: and whole nodes, which other jobs may share: what one job's devices drew is not known of them
 NODES = frozenset({SLURM, *LEDGERS.values()})
+
+
+def unsampled(share: float) -> str:
+    """How the gaps of a log are told, of which the share of its time is given.
+
+    >>> unsampled(0.183)
+    'nothing was sampled for 18 %'
+    """
+    return f"{UNSAMPLED} {100 * share:.2g} %"
 
 
 def covered(what: str) -> bool:

@@ -21,7 +21,7 @@ from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import refuse
 from costcalc.report.importing.costed import Costing
 from costcalc.report.rated import bounds
-from costcalc.report.tools import BOARDS, LOWER_BOUND
+from costcalc.report.tools import BOARDS, LOWER_BOUND, unsampled
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -151,7 +151,7 @@ def of_samples(
     if gaps:
         longest = max(one.gaps for one in metered)
         notes.append(
-            f"nothing was sampled for {100 * gaps:.2g} % of the time (up to {longest:,.0f} s a "
+            f"{unsampled(gaps)} of the time (up to {longest:,.0f} s a "
             f"device): that energy is not in the figure, {LOWER_BOUND}"
         )
         notes.append(_up_to(found.values()))
@@ -210,7 +210,7 @@ def _up_to(devices: Iterable[Samples]) -> str:
     by = (
         "their rating"
         if all(bounds(one.name, "", 1.0).rated for one in devices)
-        else ("the most that was seen of each, where its rating is not known")
+        else "the most that was seen of each, where its rating is not known"
     )
     return f"the range goes up to what the boards would have drawn in that time at {by}"
 
