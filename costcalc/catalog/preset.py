@@ -21,7 +21,17 @@ from costcalc.catalog.matching import letters, refusal, shipped_as
 
 Kind = Literal["decoder", "encoder", "encoder-decoder", "ssm", "vision", "diffusion", "speech"]
 Family = Literal[
-    "dense", "moe", "encoder", "encoder-decoder", "ssm", "cnn", "vit", "unet", "dit", "speech"
+    "dense",
+    "moe",
+    "encoder",
+    "encoder-decoder",
+    "ssm",
+    "cnn",
+    "detector",
+    "vit",
+    "unet",
+    "dit",
+    "speech",
 ]
 Count = Share  # a figure without a dimension, more than 0
 KIND = "presets"

@@ -130,6 +130,7 @@ def _context(config: Mapping[str, object]) -> int | None:
 # A preset's family, as the measured efficiencies and powers name workloads.
 _WORKLOADS = {
     "cnn": "cnn",
+    "detector": "detector",
     "vit": "vit",
     "unet": "diffusion",
     "dit": "diffusion",

@@ -37,6 +37,10 @@ CASTING = 0.73
 #: 512 × 512 image is 1.1 TFLOP beside 2.4 of training, and recomputing a third more: × 1.9 at most
 #: (costcalc: a stated judgement)
 BESIDE = 0.66
+#: the same of networks that detect: their losses, assignment and mosaics are in no measured run.
+#: YOLOv5 n to x took 1 to 8 days a V100 for 300 epochs of COCO (README of ultralytics/yolov5), 1.8
+#: to 2.9 times what is predicted (costcalc: a stated judgement)
+DETECTING = 0.9
 #: parts of a step whose time hangs on what no profile tells
 WAITING = ("network", "launch")
 #: a share from which on a step is no less known: few measured ones wait for more
@@ -122,11 +126,13 @@ def slower(kind: str, precision: str, method: str = "pretrain", *, compiled: boo
     """Half-width (log) by which ordinary software may be slower than what was measured of a kind.
 
     BERT and its kin in 16 bits of an eager framework, where they are tuned (their pretraining was
-    measured), and the tuning of diffusion models.
+    measured), the tuning of diffusion models, and networks that detect.
 
     >>> slower("encoder", "fp16", "finetune"), slower("encoder", "fp32", "finetune")
     (0.73, 0.0)
     """
+    if kind == "detector":
+        return DETECTING
     if kind == "diffusion":
         return 0.0 if method == "pretrain" else BESIDE
     seen = compiled or (kind == "encoder" and method == "pretrain")

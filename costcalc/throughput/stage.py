@@ -255,7 +255,7 @@ def _fed(work: Work, machine: Machine, rate: float | None, workload: str | None)
     """What the host has to read and decode for images to keep up, where a core cannot."""
     kind = work.architecture.kind if work.architecture is not None else workload
     nodes = max(machine.devices / machine.per_node, 1.0)
-    if rate is None or kind not in ("cnn", "vit", "vision") or rate / nodes < _DECODED:
+    if rate is None or kind not in ("cnn", "detector", "vit", "vision") or rate / nodes < _DECODED:
         return
     yield (
         f"images are taken to come as fast as they are learned from, {rate / nodes:,.0f} a second "

@@ -34,6 +34,7 @@ def test_the_kinds_asked_for_are_there():
         "encoder-decoder",
         "ssm",
         "cnn",
+        "detector",
         "vit",
         "unet",
         "dit",

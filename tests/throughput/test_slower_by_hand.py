@@ -26,6 +26,8 @@ from costcalc.throughput.ranges import prediction_range, slower
         ("speech", "fp16", "finetune", False, 0.73),
         ("decoder", "bf16", "finetune", False, 0.0),
         ("cnn", "fp16", "finetune", False, 0.0),
+        ("detector", "fp16", "pretrain", False, 0.9),
+        ("detector", "fp32", "finetune", True, 0.9),
         ("diffusion", "fp32", "lora", False, 0.66),
         ("diffusion", "fp16", "pretrain", False, 0.0),
     ],
@@ -102,3 +104,28 @@ def test_bits_that_nobody_tells_are_told() -> None:
     for told in ({"precision": "fp16"}, {"software": "keras"}, {"method": "pretrain"}):
         found = costcalc.estimate(run("bert-base", **told)).warnings
         assert not any(said in one for one in found), told
+
+
+def test_networks_that_detect_may_be_slower_than_those_that_classify() -> None:
+    def made(model: dict[str, Any]) -> Any:
+        return costcalc.estimate(
+            {
+                "model": model,
+                "training": {"samples": "35.5M", "precision": "fp16", "global_batch": 64},
+                "hardware": {"accelerator": "v100-sxm2-16", "count": 1},
+            }
+        )
+
+    detector = made({"preset": "yolov5s"})
+    plain = made({"forward_flops": "16.5 GFLOP", "kind": "cnn"})
+    ours, theirs = (one.results["utilization"] for one in (detector, plain))
+    assert ours.value == pytest.approx(theirs.value)
+    assert ours.high / ours.value == pytest.approx(theirs.high / theirs.value)
+    low, usual = (math.log(one.low / one.value) for one in (ours, theirs))
+    assert low == pytest.approx(-math.hypot(usual, 0.9), rel=0.02)
+    assert detector.values["board_power"] == pytest.approx(plain.values["board_power"])
+    # two days of a V100 for 300 epochs of 118,287 images (README of ultralytics/yolov5)
+    took = detector.results["wall_clock"]
+    assert took.low < 48 < took.high
+    why = next(item.why for item in detector.inputs if item.key == "hardware.utilization")
+    assert "losses and mosaics of detection are not modelled" in why
