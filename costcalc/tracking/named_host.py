@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import math
 import os
+import platform
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -21,8 +23,13 @@ from costcalc.tracking.guard import importing
 # CodeCarbon 3: of the rated power a tenth at rest, the rest with the cube of the load; of a
 # processor that its table does not list so many watts a thread.
 _REST, _POWER, _A_THREAD = 0.1, 3, 4.0
-# CodeCarbon 3: watts of the modules that so many gigabytes at the most are taken to be.
-_MEMORY = ((16.0, 10.0), (64.0, 20.0), (1024.0, 38.0), (float("inf"), 70.0))
+# CodeCarbon 3: the modules that so many gigabytes at the most are taken to be, and those that more
+# are made of, of which there are 8 to 32; watts of a module, ARM's less; and the share of them that
+# each of the first 4, 8, 16, 32 draws.
+_FEW = ((16.0, 2), (64.0, 4), (128.0, 8))
+_SIZES, _LEAST, _MOST = (128, 64, 32, 16), 8, 32
+_A_MODULE, _ARMS = 5.0, 1.5
+_SHARES = ((4, 1.0), (8, 0.9), (16, 0.8), (_MOST, 0.7))
 _GB = 2**30
 _TABLE = ("data", "hardware", "cpu_power.csv")
 _CPUINFO = Path("/proc/cpuinfo")
@@ -62,12 +69,18 @@ def model_name() -> str:
 
 
 def memory(size: float) -> float:
-    """Watts of the modules that hold so many gigabytes.
+    """Watts of the modules that hold so many gigabytes: 503 are 16 of 32, a server's 512.
 
-    >>> memory(23.5)
-    20.0
+    >>> memory(23.5), memory(503.0)
+    (20.0, 70.0)
     """
-    return next(watts for most, watts in _MEMORY if size <= most)
+    number = next((number for most, number in _FEW if size <= most), None)
+    if number is None:
+        largest = next(one for one in _SIZES if one <= size / _LEAST)
+        number = min(math.ceil(size / largest), _MOST)
+    shares = (next(share for most, share in _SHARES if nth < most) for nth in range(number))
+    arm = any(name in platform.machine().lower() for name in ("arm", "aarch"))
+    return (_ARMS if arm else _A_MODULE) * math.fsum(shares)
 
 
 def _rating(cpu: str) -> tuple[float, str]:

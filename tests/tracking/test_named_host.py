@@ -70,7 +70,26 @@ def test_codecarbons_table_is_read_without_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "watts"), [(8.0, 10.0), (16.0, 10.0), (17.0, 20.0), (512.0, 38.0), (2048.0, 70.0)]
+    ("size", "watts"),
+    [
+        (1.0, 10.0),  # two modules of 5 W at the least
+        (8.0, 10.0),
+        (16.0, 10.0),
+        (17.0, 20.0),
+        (64.0, 20.0),
+        (65.0, 38.0),  # 8: 4 × 5 + 4 × 4.5
+        (128.0, 38.0),
+        (192.0, 54.0),  # 12 of 16: 38 + 4 × 4
+        (256.0, 38.0),  # 8 of 32
+        (503.0, 70.0),  # 16 of 32: 38 + 8 × 4
+        (512.0, 38.0),  # 8 of 64
+        (1007.0, 70.0),  # 16 of 64
+        (3072.0, 98.0),  # 24 of 128: 70 + 8 × 3.5
+        (9000.0, 126.0),  # 32 at the most: 70 + 16 × 3.5
+    ],
 )
-def test_memory_by_its_size(size: float, watts: float) -> None:
-    assert memory(size) == watts
+def test_memory_by_its_size(monkeypatch: pytest.MonkeyPatch, size: float, watts: float) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert memory(size) == pytest.approx(watts)
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert memory(size) == pytest.approx(watts * 1.5 / 5)
