@@ -39,6 +39,15 @@ def test_a_later_row_that_counts_from_0_anew_is_a_run_of_its_own() -> None:
     ) in made["warnings"]
 
 
+def test_two_that_end_at_one_second_are_two() -> None:
+    """2 and 0.2 and 0.02 kWh: the second and the third say that they ended at 01:00:10."""
+    ten, one = (
+        row("2026-01-01T01:00:10", "a", seconds, kwh / 2, kwh)
+        for seconds, kwh in ((10, 0.2), (1, 0.02))
+    )
+    assert [energy for _, energy in told(read(HOUR, ten, one))] == [2.0, 0.2, 0.02]
+
+
 @pytest.mark.parametrize("stamp", ["2026-01-01T01:10:00", ""])
 def test_totals_that_fall_at_one_time_or_at_no_time_are_refused(stamp: str) -> None:
     """Until 01:10 a half hour that began at 00:40, within the hour that ended at 01:00."""

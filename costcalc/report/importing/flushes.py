@@ -81,47 +81,66 @@ def _sum(tasks: Sequence[Row]) -> Row:
     return made
 
 
+@dataclass(slots=True)
+class _Tracker:
+    """The rows of one tracker in their order, and the seconds before it was last started again."""
+
+    rows: list[Row]
+    earlier: float = 0.0
+
+    def whole(self) -> Row:
+        """Its last row, with all of its time."""
+        row = Row(self.rows[-1])
+        row.line = self.rows[-1].line
+        if self.earlier:
+            row["duration"] = repr(self.earlier + (number(row.get("duration")) or 0.0))
+        return row
+
+
 def _runs(key: str, rows: Sequence[Row], name: str, made: Counted) -> None:
     """The runs of rows with one id: of one tracker the last row, its times added."""
+    trackers = _trackers(rows, name)
+    if isinstance(trackers, Problem):
+        made.problems.append(trackers)
+        return
+    if len(trackers) > 1:
+        lines = ", ".join(str(one.rows[-1].line) for one in trackers)
+        made.notes.append(
+            f"rows of lines {lines} have one run_id, are of times apart and count from 0 anew: "
+            "runs of their own"
+        )
+    for index, one in enumerate(trackers):
+        row = one.whole()
+        if one.earlier:
+            made.notes.append(
+                f"the tracker of line {row.line} was stopped and started again: its times add up, "
+                "its energy is the last row's"
+            )
+        own = key if not index else f"{key}|{row.get('timestamp')}"
+        made.rows[f"{own}|{index}" if own in made.rows else own] = row  # two may end at one second
+
+
+def _trackers(rows: Sequence[Row], name: str) -> list[_Tracker] | Problem:
+    """Rows with one id by their trackers, the earliest first; or why they cannot be told apart."""
     spans = [span(row) for row in rows]
     known = [one for one in spans if one is not None]
     timed = len(known) == len(rows)
     if timed:
         order = sorted(range(len(rows)), key=lambda at: known[at][1])
         rows, known = [rows[at] for at in order], [known[at] for at in order]
-    trackers = [[rows[0]]]
-    seconds = [0.0]
+    found = [_Tracker([rows[0]])]
     for at, (before, after) in enumerate(pairwise(rows)):
         apart = timed and _apart(known[at], known[at + 1])
         grew = all(_grew(before, after, column) for column in _TOTALS)
-        longer = _grew(before, after, "duration")
-        if not apart and not (grew and longer):
-            made.problems.append(_unclear([before, after], name, "say less after than before"))
-            return
+        if not apart and not (grew and _grew(before, after, "duration")):
+            return _unclear([before, after], name, "say less after than before")
         if not grew:
-            trackers.append([after])
-            seconds.append(0.0)
+            found.append(_Tracker([after]))
             continue
         if apart:
-            seconds[-1] += number(before.get("duration")) or 0.0
-        trackers[-1].append(after)
-    if len(trackers) > 1:
-        lines = ", ".join(str(own[-1].line) for own in trackers)
-        made.notes.append(
-            f"rows of lines {lines} have one run_id, are of times apart and count from 0 anew: "
-            "runs of their own"
-        )
-    for index, (own, earlier) in enumerate(zip(trackers, seconds, strict=True)):
-        row = own[-1]
-        if earlier:
-            row = Row(row)
-            row.line = own[-1].line
-            row["duration"] = repr(earlier + (number(row.get("duration")) or 0.0))
-            made.notes.append(
-                f"the tracker of line {row.line} was stopped and started again: its times add up, "
-                "its energy is the last row's"
-            )
-        made.rows[key if not index else f"{key}|{row.get('timestamp')}"] = row
+            found[-1].earlier += number(before.get("duration")) or 0.0
+        found[-1].rows.append(after)
+    return found
 
 
 def _grew(before: Row, after: Row, column: str) -> bool:

@@ -36,11 +36,12 @@ def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
     if folder.is_file():
         folder = folder.parent
     devices: dict[str, Samples] = {}
+    device = _device(folder)
     for place in (folder, folder / "system", folder / "metrics" / "system"):
         for file in sorted(place.glob("gpu_*_power_usage_watts")):
             found = _GPU.fullmatch(file.name)
             if found:
-                devices[found[1]] = _samples(file, _device(folder))
+                devices[found[1]] = _samples(file, device)
     if not devices:
         raise refuse(
             name,

@@ -9,7 +9,7 @@ goes up to what the device would have drawn there at its rating, or at the most 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -147,30 +147,10 @@ def of_samples(
     start, end = min(heard), max(heard)
     metered = [integrated(one, start, end) for one in found.values()]
     gaps = sum(one.gaps for one in metered) / max((end - start) * len(metered), 1e-9)
-    notes = [f"energy: {BOARDS}"]
-    if gaps:
-        longest = max(one.gaps for one in metered)
-        notes.append(
-            f"{unsampled(gaps)} of the time (up to {longest:,.0f} s a "
-            f"device): that energy is not in the figure, {LOWER_BOUND}"
-        )
-        notes.append(_up_to(found.values()))
-    dropped = sum(one.dropped for one in devices.values())
-    if dropped:
-        notes.append(
-            f"left out: {number_of(dropped, 'sample')} that would step back in time, {LOWER_BOUND}"
-        )
-    silent = len(devices) - len(found)
-    if silent:
-        notes.append(
-            f"{silent} of {len(devices)} devices never say their power: neither their energy nor "
-            "their time is counted"
-        )
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     joules = sum(one.joules for one in metered)
-    most = joules + sum(
-        one.gaps * _most(device) for one, device in zip(metered, found.values(), strict=True)
-    )
+    unseen = zip(metered, found.values(), strict=True)
+    most = joules + sum(one.gaps * _most(device) for one, device in unseen)
     ends = [joules, most, *by_others]
     run = Recorded(
         key=_fingerprint(found),
@@ -195,10 +175,36 @@ def of_samples(
         version=version,
         boundary=BOARDS,
         gaps=gaps,
-        least=least or bool(dropped),
-        warnings=[*notes, *warnings],
+        least=least or any(one.dropped for one in devices.values()),
+        warnings=[*_notes(devices, metered, gaps), *warnings],
         costing=costing,
     )
+
+
+def _notes(
+    devices: Mapping[str, Samples], metered: Sequence[Metered], gaps: float
+) -> Iterator[str]:
+    """What the energy is of, and what of it is not in the figure."""
+    found = [one for one in devices.values() if one.seconds]
+    yield f"energy: {BOARDS}"
+    if gaps:
+        longest = max(one.gaps for one in metered)
+        yield (
+            f"{unsampled(gaps)} of the time (up to {longest:,.0f} s a device): that energy is not "
+            f"in the figure, {LOWER_BOUND}"
+        )
+        yield _up_to(found)
+    dropped = sum(one.dropped for one in devices.values())
+    if dropped:
+        yield (
+            f"left out: {number_of(dropped, 'sample')} that would step back in time, {LOWER_BOUND}"
+        )
+    silent = len(devices) - len(found)
+    if silent:
+        yield (
+            f"{silent} of {len(devices)} devices never say their power: neither their energy nor "
+            "their time is counted"
+        )
 
 
 def _most(device: Samples) -> float:
