@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,25 @@ def breakdown(
             "making the hardware": from_si(values["carbon_embodied"], "kgCO2e"),
         }
     if time is not None and time.throughput.breakdown:
-        made["step"] = dict(time.throughput.breakdown)
+        made["step"] = _step(values, time)
     return {of: {k: v for k, v in parts.items() if v > 0} for of, parts in made.items()}
+
+
+def _step(values: Mapping[str, float], time: Timed) -> dict[str, float]:
+    """Seconds of a step by cause: of the time that the run has, also where the run file says a
+    part of it (how long is generated, how many FLOPs are trained) in place of the model."""
+    made, speed = dict(time.throughput.breakdown), time.throughput
+    if not {"training_time", "generation"} <= values.keys() or not speed.seconds:
+        return made
+    if math.isclose(values["training_time"], speed.seconds, rel_tol=1e-9):
+        return made
+    steps = speed.seconds / (speed.step_time or sum(made.values()))
+    generated = values["generation"] / steps
+    made.pop("generation", None)
+    whole = sum(made.values())
+    factor = (values["training_time"] / steps - generated) / whole if whole else 1.0
+    made = {name: seconds * factor for name, seconds in made.items()}
+    return {**made, "generation": generated} if generated else made
 
 
 def _cost(values: Mapping[str, float], *, lost: bool) -> dict[str, float]:

@@ -94,7 +94,11 @@ def _sampled(report: Report) -> Iterator[str]:
 def _said_by(report: Report) -> Iterator[str]:
     """Who says a figure: a measured one has something that measured it, and makes the kind."""
     details = section(report, "details")
+    asked = report["run"].get("stages")
+    stages = [section(stage) for stage in asked] if isinstance(asked, list) else []
+    over = [bool(section(stage, "measured")) for stage in stages]
     witnessed = bool(section(report["run"], "measured") or {"tracking", "imported"} & set(details))
+    whole_run, witnessed = witnessed, witnessed or any(over)
     results, hardware = section(report, "results"), section(report["run"], "hardware")
     for name in results:
         figure = section(results, name)
@@ -104,12 +108,12 @@ def _said_by(report: Report) -> Iterator[str]:
                 yield f"results.{name}.basis: measured; nothing in the report measured it"
             elif name not in METERED and name not in _COMPUTE:
                 yield f"results.{name}.basis: measured; no meter is of it"
-    if report["run"] and not witnessed:
+    if report["run"] and not whole_run:
         meters = section(report, "measurement").get("meters")
-        if meters:
+        if meters and not witnessed:
             yield "measurement.meters: of an estimate, which no meter saw"
         for index, run in enumerate(report.get("runs") or ()):
-            if run.get("measured_by"):
+            if run.get("measured_by") and not (over[index : index + 1] or [False])[0]:
                 yield f"runs[{index}].measured_by: {text(run['measured_by'])}; of an estimate"
     said, made = report.get("kind"), kind(report["results"])
     mixed = said == "mixed" and "tracking" in details  # most of a tracked energy may be modelled
@@ -143,7 +147,7 @@ def _named(report: Report) -> Iterator[str]:
             ("run.hardware.accelerator", asked.get("accelerator")),
             ("details.hardware.name", hardware.get("name")),
         ):
-            known = _accelerator(name)
+            known = _accelerator(name, str(said))
             if known is not None and known != said:
                 yield f"{path}: {text(name)} is {known}; details.hardware.id is {text(said)}"
             elif known is None and name is not None and _as_here(report, str(said)):
@@ -175,7 +179,13 @@ def _as_here(report: Report, name: str) -> bool:
     return listed == [own.digest]
 
 
-def _accelerator(name: object) -> str | None:
+def _accelerator(name: object, said: str) -> str | None:
+    """Whose a name is, that of the profile ``said`` before all: some stand for several typed in."""
+    try:
+        if accelerator.find(said).name == name:
+            return said
+    except CostcalcError:
+        pass
     try:
         return accelerator.find(name).id if isinstance(name, str) else None
     except CostcalcError:

@@ -143,6 +143,8 @@ def _machine(part: Record) -> Iterator[str]:
         yield f"details.hardware.count: {said:g}; hardware.count is {count:g}"
     axes = [number(layout.get(axis)) for axis in ("data", "tensor", "pipeline", "context")]
     whole = math.prod(axis for axis in axes if axis is not None)
+    if count is not None and count < 1:  # a share of a device is laid out as one
+        whole *= count
     if layout and None not in axes and count is not None and not close(whole, count):
         yield f"details.layout: {whole:g} devices by its axes; hardware.count is {count:g}"
 
@@ -209,15 +211,29 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
             continue
         if value is None or isinstance(value, (bool, Mapping, list)) or mine is None:
             continue
-        if key == "hardware.host_power":  # of a node there, of a device here
-            continue
-        if key.startswith("price.") and _converted(run):
+        if _otherwise(key, run):
             continue
         asked = _read(value, unit)
         if key == "hardware.count" and asked is not None:  # of a slice so much of a device
-            asked *= _read(section(run, "hardware").get("share", 1), "1") or 1.0
+            asked *= _part_of_one(run)
         if asked is not None and not close(mine, asked, tolerance):
             yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
+
+
+def _otherwise(key: str, run: Record) -> bool:
+    """Whether a number of the run file is of something else than the assumption of its name."""
+    if key == "hardware.utilization":  # of another peak, or of attention counted otherwise
+        return bool(section(run, "hardware", "utilization_basis"))
+    of_a_node = key == "hardware.host_power"  # and of a device among the assumptions
+    return of_a_node or (key.startswith("price.") and _converted(run))
+
+
+def _part_of_one(run: Record) -> float:
+    """The share of a device that a run file says, ``1/7`` as well; 1 where it says none."""
+    said = section(run, "hardware").get("share", 1)
+    over, _, under = str(said).partition("/")
+    ends = _read(over if under else said, "1"), _read(under or 1, "1")
+    return (ends[0] or 1.0) / (ends[1] or 1.0)
 
 
 def _converted(run: Record) -> bool:

@@ -38,6 +38,7 @@ def ranges(part: Record, report: Report) -> Iterator[str]:
     """Every figure whose range is none that its inputs can make, a line each."""
     given = _inputs(part, report)
     told = _figures(part)
+    joint = _of_two(part, report)
     for name in ("training_compute", *_BY_NAME):
         basis = section(part, "results", name).get("basis")
         if name not in told or basis != "modelled":
@@ -45,7 +46,8 @@ def ranges(part: Record, report: Report) -> Iterator[str]:
         needs = _needs(name, {**given, **told})
         ends = {need: told.get(need) or given.get(need) for need in needs}
         if None not in ends.values():
-            yield from _of(name, {k: v for k, v in ends.items() if v is not None}, told[name])
+            made = {k: v for k, v in ends.items() if v is not None}
+            yield from _of(name, made, told[name], joint=bool(joint & made.keys()))
 
 
 def _needs(name: str, known: Container[str]) -> list[str]:
@@ -71,10 +73,17 @@ def _through(name: str, values: Mapping[str, float]) -> float:
     return values[name] if name in values else _computed(name, values)
 
 
-def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
+def _of(name: str, ends: Mapping[str, Ends], said: Ends, *, joint: bool) -> Iterator[str]:
+    """``joint``: whether the ends of an input are those of two, drawn by themselves."""
     low, value, high = said
-    unsure = [need for need, (least, _, most) in ends.items() if most > least]
     middle = {need: end[1] for need, end in ends.items()}
+    # what a factor of 0 stands beside makes no difference: electricity that is in the price
+    unsure = [
+        need
+        for need, (least, _, most) in ends.items()
+        if most > least
+        and _computed(name, {**middle, need: least}) != _computed(name, {**middle, need: most})
+    ]
     holds = low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
     if len(unsure) > _MOST or not holds or not close(value, _computed(name, middle), DRAWN):
         return  # a value that does not follow, or is not in its range, is told as such
@@ -88,8 +97,9 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
     key = f"results.{name}"
     formula = _COUNTED.get(name) or pipeline.formula(_BY_NAME[name])
     exact = len(unsure) == 1 and unsure[0] in UNITS
+    alone_unsure = len(unsure) == 1 and (exact or not joint)
     alike = _EXACT if exact else DRAWN
-    slack = (_WIDER if len(unsure) > 1 else alike) * (most - least) + TOLERANCE * abs(value)
+    slack = (alike if alone_unsure else _WIDER) * (most - least) + TOLERANCE * abs(value)
     if low < least - slack or high > most + slack:
         yield (
             f"{key}: its range {shown} is wider than {formula} can make it, "
@@ -100,7 +110,9 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends) -> Iterator[str]:
     for need in unsure:
         made = [_computed(name, {**middle, need: end}) for end in (ends[need][0], ends[need][2])]
         alone = max(alone, abs(made[1] - made[0]))
-    share = 1 - alike if len(unsure) == 1 else _NARROWER if name not in _OPPOSED else 0.0
+    share = 1 - alike if alone_unsure else _NARROWER
+    if name in _OPPOSED or (name == "sci" and "total_compute" in unsure):
+        share = 0.0  # CO2e and FLOPs grow together with what is trained on
     if high - low < share * alone - TOLERANCE * abs(value):
         yield f"{key}: its range {shown} is narrower than {formula} makes it"
 
@@ -134,6 +146,15 @@ def _inputs(part: Record, report: Report) -> dict[str, Ends]:
 def _ends(figure: Record) -> Ends | None:
     low, value, high = (number(figure.get(end)) for end in ("low", "value", "high"))
     return None if low is None or value is None or high is None else (low, value, high)
+
+
+def _of_two(part: Record, report: Report) -> frozenset[str]:
+    """The inputs whose ends are those of a count and of the length of what it counts for."""
+    listed = [*(report.get("assumptions") or ()), *_list(part.get("assumptions"))]
+    items = {str(section(item).get("key")): section(item) for item in listed}
+    both = (items.get(f"training.{name}", {}) for name in ("model_flops", "sample_tokens"))
+    unsure = all(item.get("low") != item.get("high") for item in both)
+    return frozenset(("model_flops", "training_flops", "training_compute") if unsure else ())
 
 
 def _list(value: object) -> list[object]:
