@@ -15,7 +15,7 @@ from costcalc.catalog.accelerator import Accelerator, Price, find
 from costcalc.catalog.figure import Figure, source_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from costcalc.catalog.host import Host
 
@@ -160,9 +160,14 @@ def check_host(host: Host) -> list[Problem]:
     return problems
 
 
-def check_names(profiles: Iterable[Accelerator]) -> list[Problem]:
-    """Names that two profiles claim, or that one profile claims twice."""
-    owner: dict[str, str] = {}
+def check_names(
+    profiles: Iterable[Accelerator], others: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """Names that two profiles claim, or that one profile claims twice.
+
+    ``others``: the names of profiles that are not checked themselves, in lower case, and their ids.
+    """
+    owner = dict(others or {})
     problems = []
     for profile in profiles:
         for index, name in enumerate((profile.id, *profile.aliases)):

@@ -15,6 +15,8 @@ from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import check as rules
 from costcalc.catalog import prices
 from costcalc.catalog.figure import figures
+from costcalc.catalog.files import profiles_root
+from costcalc.catalog.index import index
 from costcalc.catalog.loading import is_host, load
 from costcalc.cli import options
 from costcalc.cli.screen import print_json, screen, table
@@ -116,7 +118,7 @@ def check(
             problems += error.problems
     for profile in read:
         problems += _misnamed(profile) + rules.check(profile)
-    problems += rules.check_names(read)
+    problems += rules.check_names(read, _shipped_beside(read))
     if json:
         told = [str(problem) for problem in problems]
         print_json({"files": [str(path) for path in paths], "problems": told})
@@ -140,6 +142,19 @@ def _paths(given: Sequence[Path]) -> list[Path]:
         names = ", ".join(str(path) for path in given)
         raise InputError(Problem(key="", message=f"no profile (*.yaml) in {names}"))
     return found
+
+
+def _shipped_beside(read: Sequence[Accelerator]) -> dict[str, str]:
+    """Names of what else ships, where files of the catalogue itself are checked.
+
+    A folder of one's own may take any name: it is looked through first, and wins.
+    """
+    root = Path(str(profiles_root())).resolve()
+    if not any(root in Path(profile.file).resolve().parents for profile in read):
+        return {}
+    checked = {profile.id for profile in read}
+    heads = (*index().heads("accelerators"), *index().heads("cpus"))
+    return {name: head.id for head in heads if head.id not in checked for name in head.names}
 
 
 def _misnamed(profile: Accelerator) -> list[Problem]:

@@ -152,3 +152,19 @@ def test_a_host_is_rented_by_a_provider_that_exists(tmp_path: Path) -> None:
     assert [str(problem) for problem in check_host(load(path, host.Host, "mine.yaml"))] == [
         "mine.yaml:11:11: provider: no provider xyz; costcalc/data/providers.yaml lists them"
     ]
+
+
+def test_a_file_of_the_catalogue_may_not_take_a_name_of_another_and_one_of_ones_own_may(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = PROFILE.replace("aliases: [", "aliases: [NVIDIA L40S, ")
+    assert text != PROFILE
+    (own / "accelerators").mkdir(exist_ok=True)
+    path = own / "accelerators" / "mine.yaml"
+    path.write_text(text)
+    assert run(["hardware", "check", str(path)]) == 0
+    monkeypatch.setattr("costcalc.cli.hardware.profiles_root", lambda: own)
+    assert run(["hardware", "check", str(path)]) == 2
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if row.startswith("aliases"))
+    place = f"{path}:{line}:11: aliases[0]"
+    assert f'{place}: "NVIDIA L40S" names l40s already' in capsys.readouterr().err
