@@ -121,9 +121,17 @@ def test_a_clock_that_is_changed_adds_no_hour_and_takes_none(
     assert said in made["warnings"]
 
 
-def test_a_pause_of_an_hour_by_day_is_a_pause() -> None:
-    seconds = [*range(36_000, 36_060, 10), *range(39_660, 39_720, 10)]
-    made: Any = nvidia_smi.read(smi([float(s) for s in seconds]), "gpu.csv")
+@pytest.mark.parametrize(
+    ("before", "day"),
+    [
+        (36_060, "2026/03/29"),  # until 10:00:50 on a Sunday; 36,000 are 10 h
+        (7_200, "2026/03/31"),  # until 01:59:50 on a Tuesday, then from 03:00:00
+    ],
+)
+def test_a_pause_of_an_hour_by_day_or_in_the_week_is_a_pause(before: int, day: str) -> None:
+    """Six samples, 3,610 s without any, and six: 50 + 3,610 + 50 s."""
+    seconds = [*range(before - 60, before, 10), *range(before + 3600, before + 3660, 10)]
+    made: Any = nvidia_smi.read(smi([float(s) for s in seconds], day=day), "gpu.csv")
     assert made["results"]["wall_clock"]["value"] == pytest.approx(3710 / 3600)
     assert made["measurement"]["gaps"] == pytest.approx(3610 / 3710)
 

@@ -15,6 +15,8 @@ _NEAR = 2.5
 #: a log of longer steps does not tell a change from a pause
 _MOST = 600.0
 _NIGHT = 4  # the hour before which clocks are changed (chosen)
+#: Friday to Sunday: from 2023 on summer time began and ended on no other day (tz database, 2026)
+_DAYS = (4, 5, 6)
 
 
 def steady(seconds: Sequence[float], usual: float) -> tuple[list[float], list[str]]:
@@ -55,6 +57,7 @@ def _change(before: float, after: float, usual: float) -> float:
     for way in (_HOUR, -_HOUR):
         since = after % _HOUR  # since the full hour that a change goes to
         fits = 0 <= after - before - way <= near and since <= near
-        if fits and datetime.fromtimestamp(after, UTC).hour < _NIGHT:
+        at = datetime.fromtimestamp(after, UTC)
+        if fits and at.hour < _NIGHT and at.weekday() in _DAYS:
             return way
     return 0.0
