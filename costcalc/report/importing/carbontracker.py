@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
@@ -55,7 +55,8 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     factor = (number(said[0]) or 1.0) if said else 1.0
     version = _VERSION.search(text)
     own = list({block.key: block for block in blocks}.values())
-    runs = [_run(block, f"run {at}", factor, text) for at, block in enumerate(own, 1)]
+    only = _Only(_one_of(_INTENSITY, text), _one_of(_GPUS, text), bool(_CPUS.search(text)))
+    runs = [_run(block, f"run {at}", factor, only) for at, block in enumerate(own, 1)]
     return report(
         runs,
         name="carbontracker",
@@ -100,16 +101,27 @@ def _notes(own: Sequence[_Block], all_: int, *, pue: bool) -> Iterator[str]:
             )
 
 
-def _run(block: _Block, name: str, pue: float, text: str) -> Recorded:
+class _Only(NamedTuple):
+    """What a log says once, or always the same: of a block that does not say it, too."""
+
+    intensity: Sequence[str]
+    devices: Sequence[str]
+    processors: bool  # whether any were metered
+
+
+def _one_of(pattern: re.Pattern[str], text: str) -> Sequence[str]:
+    said = list(dict.fromkeys(pattern.findall(text)))
+    return said if len(said) == 1 else ()
+
+
+def _run(block: _Block, name: str, pue: float, only: _Only) -> Recorded:
     energy = _amount(block.fields.get("Energy"), _ENERGY) or None
     emitted = _amount(block.fields.get("CO2eq"), _MASS)
     grid = emitted / energy * 1000 if emitted is not None and energy else None
-    anywhere = list(dict.fromkeys(_INTENSITY.findall(text)))
-    intensity = _INTENSITY.findall(block.before) or (anywhere if len(anywhere) == 1 else [])
+    intensity = _INTENSITY.findall(block.before) or only.intensity
     if grid is None and intensity:
         grid = number(intensity[-1])
-    everywhere = list(dict.fromkeys(_GPUS.findall(text)))
-    listed = _GPUS.findall(block.before) or (everywhere if len(everywhere) == 1 else [])
+    listed = _GPUS.findall(block.before) or only.devices
     names = [item.strip() for item in listed[-1].split(",")] if listed else []
     return Recorded(
         key=block.key,
@@ -122,7 +134,7 @@ def _run(block: _Block, name: str, pue: float, text: str) -> Recorded:
         grid=grid,
         why={
             "device_hours": "carbontracker found processors alone, no GPU"
-            if _CPUS.search(text) and not names
+            if only.processors and not names
             else "the log names no GPU",
             "energy": "the log has no energy",
             "energy_it": "the log has no energy",
