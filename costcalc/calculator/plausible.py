@@ -14,6 +14,10 @@ ABOVE_RATING = 1.1  # boards overshoot their limit for moments, never for a run
 #: are readings within 5 % (NVML, nvmlDeviceGetPowerUsage, which says it of Fermi and Kepler; of
 #: newer boards none is published, and the same is taken), and 0.95 / 1.05 are 0.905
 BELOW_IDLE = 0.9
+#: gCO2e/kWh that no grid comes near.  Derived: lignite of 101,000 kg CO2/TJ (IPCC Guidelines for
+#: National Greenhouse Gas Inventories 2006, volume 2, table 2.2) burnt at 25 % makes
+#: 1,454; twice that
+MOST_GRID = 2_900.0
 _NEVER = "; a figure cannot be right"
 
 
@@ -26,18 +30,22 @@ def implausible(
     rated: float | None = None,
     host: float | None = None,
     boards: bool = False,
+    grid: float | None = None,
 ) -> Iterator[str]:
     """What of measured figures cannot be so, a sentence each.
 
     ``utilization`` is a share of the dense peak, ``energy_it`` kWh before PUE, ``idle`` and
     ``rated`` W of a board, ``host`` the most W that a device's share of its host and network draws.
     Of a board whose rating is not known, :data:`MOST_POWER` is the bound; where a meter saw the
-    ``boards`` alone, their rating is.
+    ``boards`` alone, their rating is.  ``grid``: gCO2e/kWh, which is often a unit mistaken.
 
     >>> list(implausible(utilization=9.03))
     ['utilization of 903 %: more than the peak of the devices; a figure cannot be right']
     >>> list(implausible(energy_it=1.0, device_hours=32.0, idle=70.0))
     ['mean power of 31.2 W a device: less than a board draws when idle (70 W); a figure cannot be \
+right']
+    >>> list(implausible(grid=56_000.0))
+    ['56,000 gCO2e/kWh of electricity: more than any power plant emits (2,900); a figure cannot be \
 right']
     >>> list(implausible(energy_it=1.0, device_hours=2.0, idle=70.0, rated=700.0, host=300.0))
     []
@@ -47,6 +55,9 @@ right']
     if utilization is not None and utilization > 1:
         share = f"{100 * utilization:.3g}"
         yield f"utilization of {share} %: more than the peak of the devices{_NEVER}"
+    if grid is not None and grid > MOST_GRID:
+        most_of = f"more than any power plant emits ({MOST_GRID:,.0f})"
+        yield f"{grid:,.0f} gCO2e/kWh of electricity: {most_of}{_NEVER}"
     if not energy_it or not device_hours:
         return
     power = 1000 * energy_it / device_hours
@@ -72,10 +83,14 @@ def of_part(
     """
     hardware = _under(part, "details", "hardware")
     hours = _number(_under(part, "results", "device_hours", "value"))
+    energy, carbon = (
+        _number(_under(part, "results", name, "value")) for name in ("energy", "carbon_operational")
+    )
     yield from implausible(
         utilization=_number(_under(part, "results", "utilization", "value")),
         energy_it=_number(_under(part, "results", "energy_it", "value")),
         device_hours=hours and hours * sampled,
+        grid=1000 * carbon / energy if carbon and energy else None,
         idle=_number(_under(hardware, "idle_power")),
         rated=_number(_under(hardware, "rated_power")),
         host=_number(_under(hardware, "host_power")),

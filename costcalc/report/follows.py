@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
 
 Record = Mapping[str, object]
+#: of the logarithm of a spread: how far percentiles of draws miss those that they are drawn from
+_DRAWN_LOG = 0.03
 #: methods whose steps see as many tokens as the batch times the length say
 _PLAIN = ("pretrain", "finetune", "lora", "frozen")
 
@@ -276,6 +278,9 @@ def _measured(part: Record, tolerance: float) -> Iterator[str]:
             mine, its = number(figure.get(end)), number(item.get(end))
             if mine is None or its is None or close(mine, its, tolerance):
                 continue
+            wide = math.log(high / low) if low and high and mine > 0 and its > 0 else 0.0
+            if wide and end != "value" and abs(math.log(mine / its)) <= _DRAWN_LOG * wide:
+                continue  # where gaps leave it open by powers of ten
             if end == "value" or abs(mine - its) > slack:
                 yield f"results.{name}.{end}: {mine:.6g}; {key} is {its:.6g}"
 

@@ -52,6 +52,7 @@ def of_row(row: Record, tool: str, part: Record) -> Iterator[str]:
         rated=known.rated,
         host=known.host,
         boards=tool in BOARDS_ONLY,
+        grid=number(row.get("grid")),
     )
 
 

@@ -65,10 +65,11 @@ NODES = frozenset({SLURM, *LEDGERS.values()})
 def unsampled(share: float) -> str:
     """How the gaps of a log are told, of which the share of its time is given.
 
-    >>> unsampled(0.183)
-    'nothing was sampled for 18 %'
+    >>> unsampled(0.183), unsampled(0.996)
+    ('nothing was sampled for 18 %', 'nothing was sampled for more than 99 %')
     """
-    return f"{UNSAMPLED} {100 * share:.2g} %"
+    shown = "more than 99 %" if share >= 0.995 else f"{100 * share:.2g} %"
+    return f"{UNSAMPLED} {shown}"
 
 
 def covered(what: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from costcalc import estimate
 from costcalc.calculator.plausible import implausible, of_part
 
 NEVER = "; a figure cannot be right"
@@ -85,3 +86,19 @@ def test_figures_of_a_report_that_cannot_be(
     made: Any, more: dict[str, Any], said: list[str]
 ) -> None:
     assert list(of_part(made, **more)) == [text + NEVER for text in said]
+
+
+def test_a_grid_in_the_wrong_unit_is_warned_about() -> None:
+    # 56 g written as kg: 3 kWh would be 168 kgCO2e
+    run: dict[str, Any] = {
+        "measured": {"wall_clock": "1 h", "energy": "3 kWh"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
+        "site": {"grid": "56 kgCO2e/kWh"},
+    }
+    said = (
+        "56,000 gCO2e/kWh of electricity: more than any power plant emits (2,900); a figure cannot "
+        "be right"
+    )
+    assert said in estimate(run).warnings
+    run["site"] = {"grid": "56 gCO2e/kWh"}
+    assert said not in estimate(run).warnings

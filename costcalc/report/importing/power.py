@@ -33,6 +33,10 @@ GAP = 5.0
 EDGE = 1.5
 #: devices that are read one after the other stand so many times closer than a device's own samples
 _BURST = 10.0
+#: readings of several loggers in one file: so many seconds apart at most (chosen), and so many
+#: times closer than those of one
+_MOMENT, _APART = 1.0, 20.0
+_FEW = 4  # pauses at least: fewer are gaps
 _MOST = 16  # devices of a node
 
 
@@ -76,6 +80,7 @@ def integrated(samples: Samples, start: float | None = None, end: float | None =
     >>> integrated(Samples("a", [0.0, 1.0, 2.0], [100.0, 200.0, 100.0]), 0.0, 10.0)
     Metered(joules=300.0, seconds=2.0, gaps=8.0)
     """
+    samples = _once(samples)
     steps = list(pairwise(samples.seconds))
     usual = _usual([after - before for before, after in steps])
     joules = seconds = gaps = 0.0
@@ -89,6 +94,28 @@ def integrated(samples: Samples, start: float | None = None, end: float | None =
     edges = (first - (first if start is None else start), (last if end is None else end) - last)
     gaps += sum(edge for edge in edges if edge > EDGE * usual)
     return Metered(joules, seconds, gaps)
+
+
+def _once(samples: Samples) -> Samples:
+    """The samples without those that another logger of the same file took a moment later.
+
+    Of two or three loggers a third of the steps or more are long, and each of the others is far
+    shorter; a burst of samples with a pause behind has more of the short ones.
+
+    >>> seconds = [0.0, 0.01, 10.0, 10.01, 20.0, 20.01, 30.0, 30.01, 40.0, 40.01]
+    >>> _once(Samples("a", seconds, [300.0] * 10)).seconds
+    [0.0, 10.0, 20.0, 30.0, 40.0]
+    """
+    steps = [after - before for before, after in pairwise(samples.seconds)]
+    moment = min(_MOMENT, max(steps, default=0.0) / _APART)
+    long = [step for step in steps if step >= moment]
+    short = [step for step in steps if step < moment]
+    few = len(long) < max((len(steps) - 2) / 3, _FEW)
+    if few or not short or _APART * max(short) > min(long):
+        return samples
+    kept = [0, *(at + 1 for at, step in enumerate(steps) if step >= moment)]
+    seconds, watts = ([of[at] for at in kept] for of in (samples.seconds, samples.watts))
+    return Samples(samples.name, seconds, watts, samples.dropped, samples.silent)
 
 
 def _usual(steps: Sequence[float]) -> float:

@@ -70,7 +70,9 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         delimiter="|",
         quotes=False,
     )
-    rows = [row for row in rows if job_of(row)]
+    listed = [row for row in rows if job_of(row)]
+    rows = list({tuple(row.items()): row for row in reversed(listed)}.values())[::-1]
+    again = len(listed) - len(rows)
     here = [row for row in rows if not in_state(row, ELSEWHERE)]
     attempts, steps = _attempts(here)
     problems: list[Problem] = []
@@ -122,6 +124,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
             *_at_once(shared),
             *_notes(attempts, energies, held),
             *_elsewhere(len(rows) - len(here)),
+            *[f"rows that stand twice count once: {again}"] * bool(again),
         ],
         costing=costing,
     )
