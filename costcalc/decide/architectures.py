@@ -23,6 +23,7 @@ CLOSE = 5e-4  # by so much more than a run the limits are left with
 EXACT = 1e-6  # of the tokens, so that rounding passes no limit
 BETTER = 1.4  # how many times the compute of the best model yet another is thought able to use
 NEAR = 2e-3  # nats: models whose probes are so close to the best are planned whole
+TUNED_AWAY = ("-embedding-", "-reranker-", "e5-", "gte-")  # in ids of presets that embed or rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +219,12 @@ def _badness(parameters: float, tokens: float, ratio: float | None, *, experts: 
 
 @cache
 def _sizes(family: str) -> tuple[tuple[float, str], ...]:
-    """Decoders of a family with the parameters that a token goes through."""
+    """Decoders of a family that write, with the parameters that a token goes through.
+
+    What was tuned to embed or to rank is a copy of a model that writes, and nobody trains it anew.
+    """
     found = [one for one in presets.listed() if (one.kind, one.family) == ("decoder", family)]
+    found = [one for one in found if not any(word in one.id for word in TUNED_AWAY)]
     if family == "dense":
         return tuple((one.parameters, one.id) for one in found)
     return tuple((_active(one.id), one.id) for one in found)

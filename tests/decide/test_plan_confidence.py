@@ -18,6 +18,7 @@ from costcalc.base.human import human
 from costcalc.catalog import preset as presets
 from costcalc.cli import run as called
 from costcalc.decide import interruptions, money, preempted, scaling
+from costcalc.decide.architectures import _sizes
 from costcalc.decide.chance import Chance, held
 from costcalc.decide.comparing import compare
 from costcalc.decide.planning import Spot, plan
@@ -480,3 +481,10 @@ def test_a_judged_run_of_several_stages_needs_their_sum():
     # as many draws pass it as the confidence leaves
     limited = {**raw, "limits": {"cost": f"{found.needs['cost'] * (1 + 1e-9)} USD"}}
     assert costcalc.estimate(limited).limits[0]["chance"] <= 0.2
+
+
+def test_copies_that_embed_or_rank_are_no_models_to_train_anew() -> None:
+    ids = {id_ for _, id_ in _sizes("dense")}
+    assert {"qwen3-0.6b", "mistral-7b"} <= ids
+    assert ids.isdisjoint({"qwen3-embedding-0.6b", "qwen3-reranker-0.6b", "e5-mistral-7b"})
+    assert "gte-qwen2-7b" not in ids
