@@ -184,7 +184,7 @@ def _machine(
                 key="hardware.host",
                 value=host.host.id,
                 basis="given" if asked.host else "default",
-                source=host.host.file,
+                source=_file(host.host.file),
                 why=host.why,
                 where=given.place("hardware", "host"),
             )
@@ -225,6 +225,11 @@ def _machine(
     return machine, assumed
 
 
+def _file(name: str) -> str:
+    """What a report calls a profile's file: one of your own without the folder that it lies in."""
+    return name if name.startswith("hardware_profiles/") else Path(name).name
+
+
 def _slot(accelerator: Accelerator, rate: float) -> Assumption:
     """How fast cards talk that no fabric joins: by what their board can, not what a host gives.
 
@@ -237,7 +242,7 @@ def _slot(accelerator: Accelerator, rate: float) -> Assumption:
         rate,
         "GB/s",
         basis="profile" if link else "default",
-        source=accelerator.file if link else "PCI Express 3.0: 16 lanes",
+        source=_file(accelerator.file) if link else "PCI Express 3.0: 16 lanes",
         why="no fabric joins these cards: they talk through a slot of the host each, taken to have "
         "all 16 lanes; a desktop's processor has 16 for all of its cards",
     )

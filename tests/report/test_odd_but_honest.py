@@ -107,3 +107,20 @@ def test_what_a_step_goes_to_is_the_step_that_the_run_file_makes(tmp_path: Path)
     share = made.breakdown["step"]["generation"] / step
     trained = made.values["training_time"]
     assert share == pytest.approx(4 * 3600 / float(trained))
+
+
+def test_a_card_of_ones_own_that_no_fabric_joins_verifies_without_its_folder(
+    tmp_path: Path,
+) -> None:
+    # an L4 talks through a slot of the host, whose rate the profile says
+    shipped = Path(__file__).parents[2] / "hardware_profiles" / "accelerators" / "l4.yaml"
+    own = tmp_path / "of-a-person" / "accelerators"
+    own.mkdir(parents=True)
+    lines = shipped.read_text().splitlines()
+    named = {"id:": "id: my-chip", "name:": "name: My Chip"}
+    changed = [named.get(line.partition(" ")[0], line) for line in lines]
+    (own / "my-chip.yaml").write_text("\n".join(changed) + "\n")
+    text = _RUNS["model_flops"].replace("mi300x", "my-chip").replace("count: 8", "count: 4")
+    report = _saved(f"{text}{_SITE}profiles: of-a-person\n", tmp_path)
+    assert verify(report).discrepancies == ()
+    assert "of-a-person/accelerators" not in report.read_text()
