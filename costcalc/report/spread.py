@@ -8,6 +8,7 @@ what one input makes of it by itself (inputs are drawn independently, so that sp
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -99,7 +100,9 @@ def _of(name: str, ends: Mapping[str, Ends], said: Ends, *, joint: bool) -> Iter
     exact = len(unsure) == 1 and unsure[0] in UNITS
     alone_unsure = len(unsure) == 1 and (exact or not joint)
     alike = _EXACT if exact else DRAWN
-    slack = (alike if alone_unsure else _WIDER) * (most - least) + TOLERANCE * abs(value)
+    # of ranges over powers of ten the percentiles of a sum may pass the sum of the percentiles
+    tails = max(1.0, math.log(most / least)) if 0 < least < most else 1.0
+    slack = (alike if alone_unsure else _WIDER * tails) * (most - least) + TOLERANCE * abs(value)
     if low < least - slack or high > most + slack:
         yield (
             f"{key}: its range {shown} is wider than {formula} can make it, "

@@ -124,3 +124,14 @@ def test_a_card_of_ones_own_that_no_fabric_joins_verifies_without_its_folder(
     report = _saved(f"{text}{_SITE}profiles: of-a-person\n", tmp_path)
     assert verify(report).discrepancies == ()
     assert "of-a-person/accelerators" not in report.read_text()
+
+
+def test_a_total_whose_parts_are_open_by_powers_of_ten_verifies(tmp_path: Path) -> None:
+    # its 95th percentile passes the sum of those of its parts by 3 % of the range
+    text = """
+model: {parameters: 120M}
+training: {steps: 200, global_batch: 16}
+hardware: {accelerator: mi300x, count: 3}
+site: {region: "aws:us-east-1"}
+"""
+    assert verify(_saved(text, tmp_path)).discrepancies == ()
