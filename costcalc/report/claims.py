@@ -140,9 +140,15 @@ def _units(part: Record) -> Iterator[str]:
 def _named(report: Report) -> Iterator[str]:
     """Hardware and place are called as the run calls them, as far as this catalogue knows both."""
     hardware, asked = section(report, "details", "hardware"), section(report["run"], "hardware")
-    own = {str(name).rpartition("/")[2] for name in report.get("profiles") or {}}
     said = hardware.get("id")
-    if said is not None and f"{said}.yaml" not in own:
+    own = [section(one) for one in (report.get("profiles") or {}).values()]
+    carried = next((one for one in own if said is not None and one.get("id") == said), None)
+    if carried is not None and hardware.get("name") != carried.get("name"):
+        yield (
+            f"details.hardware.name: {text(hardware.get('name'))}; the profile of {text(said)} "
+            f"that the report carries has {text(carried.get('name'))}"
+        )
+    if said is not None and carried is None:
         for path, name in (
             ("run.hardware.accelerator", asked.get("accelerator")),
             ("details.hardware.name", hardware.get("name")),
@@ -155,6 +161,11 @@ def _named(report: Report) -> Iterator[str]:
         files = [name for name in report["data"] if "accelerators/" in name]
         if files and not any(name.endswith(f"/{said}.yaml") for name in files):
             yield f"details.hardware.id: {text(said)}; data lists {', '.join(files)[:80]}"
+    yield from _placed(report)
+
+
+def _placed(report: Report) -> Iterator[str]:
+    """The place is called as the run calls it."""
     there = section(report["run"], "site").get("region")
     code, label = section(report, "details").get("region"), section(report, "details").get("place")
     if isinstance(there, str) and code is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from costcalc import estimate
-from costcalc.report import verify
-from costcalc.report.claims import _accelerator
+from costcalc.report import load, verify
+from costcalc.report.claims import _accelerator, discrepancies
 
 _SITE = "site: {region: US-CA, pue: 1.4}\nprice: {device_hour: 1.10 USD}\n"
 _RUNS = {
@@ -135,3 +135,14 @@ hardware: {accelerator: mi300x, count: 3}
 site: {region: "aws:us-east-1"}
 """
     assert verify(_saved(text, tmp_path)).discrepancies == ()
+
+
+def test_hardware_is_called_what_the_profile_that_is_carried_calls_it(tmp_path: Path) -> None:
+    text = _RUNS["model_flops"] + _SITE
+    report = load(_saved(text, tmp_path))
+    report["details"]["hardware"] |= {"id": "my-chip", "name": "NVIDIA GH200"}
+    report["profiles"] = {"any-file.yaml": {"id": "my-chip", "name": "My Chip"}}
+    assert (
+        "details.hardware.name: NVIDIA GH200; the profile of my-chip that the report carries has "
+        "My Chip"
+    ) in list(discrepancies(report))
