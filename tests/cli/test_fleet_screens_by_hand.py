@@ -34,7 +34,8 @@ def month(number: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(fleet_screen, "wastes", lambda *_: [("failed", "1 job")])
     groups = [group(f"a{n}", n + 1) for n in range(number)]
     return SimpleNamespace(
-        name="mine", over=SimpleNamespace(name="2026-10"), currency="USD", reaching="to the 5th",
+        name="mine", over=SimpleNamespace(name="2026-10"), currency="USD",
+        limits=["to the 5th"],
         sums=SimpleNamespace(groups=groups, by=("account",), total=group("", 6)),
     )  # fmt: skip
 

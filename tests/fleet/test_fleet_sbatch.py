@@ -352,7 +352,7 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "costcalc: not submitted: --max-cost: 32.0 USD at most are more than 31.0 USD"
     )
     for wrong, why in (
-        ("31", 'expected an amount of money such as 2.49 USD; got "31"'),
+        ("31", 'expected an amount of money such as 2.49 USD; got "31", which has no currency'),
         ("31 EUR", "expected USD, as fleet.yaml has it; got EUR"),
     ):  # at once: before the script is looked for, and before anything is said of it
         assert run(["sbatch", "--max-cost", wrong, "none.sh"]) == WRONG_USE
