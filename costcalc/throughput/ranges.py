@@ -19,11 +19,10 @@ BEYOND = 0.05
 MEASURED_DEVICES = 10752
 #: further half-width for a generation that nobody measured, at the least
 NEW = 0.10
-#: kinds of architecture of which no measured run is shipped: their class's errors are lent to them
+#: kinds of architecture of which no measured run is shipped: their class's errors are lent to them,
+#: and beside them those of vision transformers, the kind with the fewest measured runs (costcalc: a
+#: stated judgement)
 UNMEASURED = frozenset({"speech", "encoder-decoder", "ssm"})
-#: and a further half-width, that of vision transformers, the kind with the fewest measured runs
-#: (costcalc: a stated judgement)
-UNLIKE = 0.49
 #: kinds whose steps in 16 bits were measured in tuned or compiled software alone, but for a row
 CAST = frozenset({"encoder", "encoder-decoder", "speech"})
 #: and a further half-width downwards where kernels are launched one by one: casting, and norms and
@@ -107,7 +106,7 @@ def prediction_range(
         more = _more(ranges.get("new", base), base)
         extra.append({side: max(width, NEW) for side, width in more.items()})
     if kind in UNMEASURED:
-        extra.append({"low": UNLIKE, "high": UNLIKE})
+        extra.append(ranges.get("vision", PRIOR))
     if experts:
         extra.append(_more(ranges.get("experts", base), base))
     if not shapes_known:
