@@ -31,8 +31,10 @@ _MILLISECONDS = 1e11
 def devices_beside(path: Path) -> list[str]:
     """The devices that the run's ``wandb-metadata.json`` names, beside an export or under files/.
 
+    One that is no JSON names none: they are asked for, as where there is none.
+
     Raises:
-        InputError: it is there and cannot be read.
+        InputError: it is there and cannot be opened.
     """
     for folder in (path.parent, path.parent / "files"):
         file = folder / "wandb-metadata.json"
