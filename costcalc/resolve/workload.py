@@ -296,7 +296,7 @@ _ALONE = (
         "huggingface/trl a4458af, sft_config.py: packing False; LLaMA-Factory 072bfe2, "
         "hparams/data_args.py: packing in pretraining alone"
     ),
-    "a sample a sequence; padding to the longest of a micro-batch is in the range",
+    "a sample a sequence; padding to the longest of a micro-batch (of 4 if unsaid) is in the range",
 )
 
 

@@ -97,6 +97,7 @@ def test_a_batch_of_a_classifier_is_so_many_samples() -> None:
     listed = {item.key: item for item in found.inputs}
     assert listed["training.packing"].value == "dynamic"
     assert "packing False" in listed["training.packing"].source
+    assert "(of 4 if unsaid)" in listed["training.packing"].why
 
 
 @pytest.mark.parametrize(
