@@ -41,7 +41,9 @@ def command(
     base_url: Annotated[str | None, options.option("--base-url", "Another address of it.")] = None,
     timezone: Annotated[
         str | None,
-        options.option("--timezone", "Of times in the series without one: Europe/Berlin."),
+        options.option(
+            "--timezone", "Of times without one, in the series and --start: Europe/Berlin."
+        ),
     ] = None,
     signal: Annotated[
         Signals | None, typer.Option("--signal", show_default=False, help="What the series is.")
@@ -77,7 +79,7 @@ def command(
 
     made = when(
         str(run) if run else {},
-        _series(series, source, zone, base_url, signal, timezone),
+        _series(series, source, zone, base_url, signal, timezone, starts=start is not None),
         start=start,
         window=_amount(window, "s", "--window"),
         threshold=_amount(pause_above, "gCO2e/kWh", "--pause-above"),
@@ -98,20 +100,26 @@ def _series(
     base: str | None,
     signal: Signals | None,
     timezone: str | None,
+    *,
+    starts: bool,
 ) -> Series:
     if (path is None) == (source is None):
         raise options.wrong("when", "expected one of --series FILE or --source NAME")
+    from costcalc.decide.clock import zone as named
+
+    own = named(timezone) if timezone else None
     if path is not None:
-        from costcalc.decide.clock import zone as named
         from costcalc.decide.series_files import Zone, read
 
-        own = Zone(named(timezone)) if timezone else Zone()
-        return read(path, signal=signal.value if signal else None, timezone=own)
-    if timezone is not None:
-        raise options.wrong("--timezone", "goes with --series FILE; an API says its own times")
+        return read(path, signal=signal.value if signal else None, timezone=Zone(own))
+    if own is not None and not starts:
+        message = "goes with --series FILE or --start; an API says its own times"
+        raise options.wrong("--timezone", message)
+    from dataclasses import replace
+
     from costcalc.decide.feeds import fetch
 
-    return fetch(str(source), zone=zone, base=base)
+    return replace(fetch(str(source), zone=zone, base=base), zone=own)
 
 
 def _amount(text: str | None, dimension: str, key: str) -> float | None:

@@ -24,36 +24,43 @@ _DONE = 1e-9  # of a step
 class Paused:
     """When a run is on: first and end in steps from the first that it may use, mean intensity."""
 
-    first: int
+    first: float
     end: float
     mean: float
     pauses: int
 
 
-def above(values: Array, steps: float, threshold: float) -> Paused | None:
+def above(values: Array, steps: float, threshold: float, over: float = 0.0) -> Paused | None:
     """Running only while the intensity is at or below a threshold; None if it never ends so.
+
+    ``over`` is the share of the first step that is over when it may begin.
 
     >>> above(np.array([400.0, 100.0, 900.0, 200.0]), 2.0, 200.0)
     Paused(first=1, end=4.0, mean=150.0, pauses=1)
     """
-    on = np.nan_to_num(values, nan=np.inf) <= threshold
-    return _run(values, on.astype(float), steps, in_order=True)
+    on = (np.nan_to_num(values, nan=np.inf) <= threshold).astype(float)
+    return _run(values, on, steps, over, in_order=True)
 
 
-def cleanest(values: Array, steps: float, times: float) -> Paused | None:
+def cleanest(values: Array, steps: float, times: float, over: float = 0.0) -> Paused | None:
     """Running in the cleanest steps of ``times`` its duration; None if too few are known.
+
+    ``over`` is the share of the first step that is over when it may begin.
 
     >>> cleanest(np.array([400.0, 100.0, 900.0, 200.0]), 2.0, 2.0)
     Paused(first=1, end=4.0, mean=150.0, pauses=1)
     """
-    window = min(steps * times, float(len(values)))
+    window = min(steps * times + over, float(len(values)))
     caps = np.clip(window - np.arange(len(values)), 0.0, 1.0)
     caps = np.where(caps > _DONE, caps, 0.0)
-    return _run(values, np.where(np.isnan(values), 0.0, caps), steps, in_order=False)
+    return _run(values, np.where(np.isnan(values), 0.0, caps), steps, over, in_order=False)
 
 
-def _run(values: Array, caps: Array, steps: float, *, in_order: bool) -> Paused | None:
+def _run(values: Array, caps: Array, steps: float, over: float, *, in_order: bool) -> Paused | None:
     """A run of so many steps, of each at most its cap: in order of time, or cleanest first."""
+    if over and len(caps):
+        caps = caps.copy()
+        caps[0] = max(caps[0] - over, 0.0)
     if caps.sum() < steps - _DONE:
         return None
     order = (
@@ -66,10 +73,10 @@ def _run(values: Array, caps: Array, steps: float, *, in_order: bool) -> Paused 
     used[order] = np.clip(steps - before, 0.0, caps[order])
     at = np.flatnonzero(used > _DONE)
     total = float((used[at] * values[at]).sum())
-    last = float(used[at[-1]])
+    begun = [over if one == 0 else float(one) for one in (at[0], at[-1])]
     return Paused(
-        first=int(at[0]),
-        end=float(at[-1]) + last,
+        first=begun[0] if over else int(at[0]),
+        end=begun[1] + float(used[at[-1]]),
         mean=total / steps,
         pauses=int((np.diff(at) > 1).sum()),
     )

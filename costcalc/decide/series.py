@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Literal
 
@@ -61,6 +61,7 @@ class Series:
     signal: Signal
     source: str
     notes: tuple[str, ...] = ()
+    zone: tzinfo | None = None  # in which times that name none are meant, if anything says it
 
     @property
     def hours(self) -> float:

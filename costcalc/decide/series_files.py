@@ -91,7 +91,8 @@ def _of_json(data: object, name: str, signal: Signal | None, timezone: Zone) -> 
         notes.extend(_of_zone(timezone, timezone.given, texts))
         return _instants(texts, name, timezone, timezone.given)
 
-    return replace(of_json(data, name, signal=signal, times=times), notes=tuple(notes))
+    made = of_json(data, name, signal=signal, times=times)
+    return replace(made, notes=tuple(notes), zone=timezone.given)
 
 
 def _of_csv(text: str, name: str, signal: Signal | None, timezone: Zone) -> Series:
@@ -118,7 +119,8 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: Zone) -> Seri
         source=name,
         factor=factor,
     )
-    return replace(made, notes=(*_of_column(value, convention), *_of_zone(timezone, zone, texts)))
+    notes = (*_of_column(value, convention), *_of_zone(timezone, zone, texts))
+    return replace(made, notes=notes, zone=zone)
 
 
 def _units_said(text: str, rows: Sequence[Mapping[str, str | None]], columns: Sequence[str]) -> str:
@@ -176,10 +178,10 @@ def _of_column(value: str, convention: str) -> list[str]:
 
 def _of_zone(said: Zone, zone: tzinfo | None, texts: Sequence[str]) -> list[str]:
     """What times that name no zone were taken as."""
+    if all(_offset(text) for text in texts):
+        return []
     if zone is None:
-        bare = not any(_offset(text) for text in texts[:1])
-        told = f"its times name no zone: taken as UTC; {said.key} Europe/Berlin says another"
-        return [told] if bare else []
+        return [f"its times name no zone: taken as UTC; {said.key} Europe/Berlin says another"]
     return [] if zone is UTC else [f"its times are in {zone}, and shown in UTC"]
 
 

@@ -18,7 +18,8 @@ from costcalc.base.errors import wrong
 from costcalc.base.human import human, percent
 from costcalc.base.units import to_si
 from costcalc.decide import pausing
-from costcalc.decide.series import MEANING, Series, instant
+from costcalc.decide.series import MEANING, Series
+from costcalc.decide.starting import asked
 from costcalc.runfile.loading import Source
 
 if TYPE_CHECKING:
@@ -133,9 +134,11 @@ def when(
 ) -> Waiting:
     """The start within a window that emits least; what pausing would save.
 
-    ``start`` is the earliest (the first of the series), ``window`` how much later it may be at most
-    (seconds; all that the series holds), ``threshold`` an intensity in gCO2e/kWh above which it
-    pauses; with ``stretch`` it may take so many times its duration, and runs in the cleanest hours.
+    ``start`` is the earliest (the first of the series; a time without an offset is in the zone of
+    the series, else in UTC; one within a step is taken as it is, later ones are whole steps),
+    ``window`` how much later it may be at most (seconds; all that the series holds), ``threshold``
+    an intensity in gCO2e/kWh above which it pauses; with ``stretch`` it may take so many times its
+    duration, and runs in the cleanest hours.
 
     Raises:
         InputError: the run has no duration or energy, or the series is shorter than it.
@@ -157,24 +160,23 @@ def when(
     made = estimate(source, changes=changes, ranges=False)
     hours, energy = _known(made.results["wall_clock"]), _known(made.results["energy"])
     steps = hours * to_si(1.0, "h") / series.step
-    first = _first(series, start)
+    first = asked(series, start)
     means = starts(np.array(series.values), steps)
-    if first >= len(means):
+    here = begun_at(np.array(series.values), steps, first.index)
+    if here is None:
         raise wrong(
             "series",
             f"the run takes {human(hours, 'h')}, the series holds {series.hours:g} h"
             f" from {series.start.isoformat()}: a longer series is needed",
         )
-    last = len(means) - 1
-    if window is not None:
-        last = min(first + int(window / series.step), last)
-    chosen = means[first : last + 1]
-    if not np.isfinite(chosen[0]):
+    at = first.starts(len(means) - 1, None if window is None else window / series.step)
+    chosen = np.concatenate([[here], means[at[1:].astype(int)]])
+    if not np.isfinite(here):
         raise wrong(
-            "series", f"the series has a gap within a run from {series.at(first).isoformat()}"
+            "series", f"the series has a gap within a run from {series.at(first.index).isoformat()}"
         )
 
-    def begun(at: int, mean: float, elapsed: float, pauses: int = 0) -> Begun:
+    def begun(at: float, mean: float, elapsed: float, pauses: int = 0) -> Begun:
         return Begun(
             start=series.at(at),
             elapsed_hours=elapsed,
@@ -186,19 +188,22 @@ def when(
     def resumed(found: pausing.Paused | None) -> Begun | None:
         if found is None:
             return None
-        elapsed = found.end * series.step / to_si(1.0, "h")
-        return begun(first + found.first, found.mean, elapsed, found.pauses)
+        elapsed = (found.end - first.over) * series.step / to_si(1.0, "h")
+        return begun(first.step + found.first, found.mean, elapsed, found.pauses)
 
     now, best, worst = (
-        begun(first + at, float(chosen[at]), hours)
-        for at in (0, int(np.nanargmin(chosen)), int(np.nanargmax(chosen)))
+        begun(float(at[one]), float(chosen[one]), hours)
+        for one in (0, int(np.nanargmin(chosen)), int(np.nanargmax(chosen)))
     )
-    left = np.array(series.values[first:])
-    paused = resumed(pausing.above(left, steps, threshold)) if threshold is not None else None
-    cleanest = resumed(pausing.cleanest(left, steps, stretch)) if stretch is not None else None
+    left, over = np.array(series.values[first.step :]), first.over
+    paused, cleanest = None, None
+    if threshold is not None:
+        paused = resumed(pausing.above(left, steps, threshold, over))
+    if stretch is not None:
+        cleanest = resumed(pausing.cleanest(left, steps, stretch, over))
     saving = 1.0 - best.emissions / now.emissions if now.emissions else 0.0
-    notes = [*_notes(series, chosen), *_pauses(paused, threshold, cleanest, stretch)]
-    if stretch is not None and steps * stretch > len(left):
+    notes = [*first.notes, *_notes(series, chosen), *_pauses(paused, threshold, cleanest, stretch)]
+    if stretch is not None and steps * stretch > len(left) - over:
         notes.append(
             f"{stretch:g} times the duration is more than the series holds: what it holds is used"
         )
@@ -217,7 +222,7 @@ def when(
         sentence=_sentence(now, best, saving, worth, hours),
         series=series,
         notes=tuple(notes),
-        window_hours=(last - first) * series.step / to_si(1.0, "h"),
+        window_hours=float(at[-1] - at[0]) * series.step / to_si(1.0, "h"),
     )
 
 
@@ -225,20 +230,6 @@ def _known(figure: Result) -> float:
     if figure.value is None:
         raise wrong("when", f"needs the run's time and energy: {figure.why}")
     return figure.value
-
-
-def _first(series: Series, start: datetime | str | None) -> int:
-    if start is None:
-        return 0
-    asked = instant(start, key="--start") if isinstance(start, str) else start
-    index = (asked - series.start).total_seconds() / series.step
-    if not 0 <= index < len(series.values):
-        raise wrong(
-            "--start",
-            f"{asked.isoformat()} is not in the series, {series.start.isoformat()} to "
-            f"{series.at(len(series.values)).isoformat()}",
-        )
-    return math.ceil(index)
 
 
 def starts(values: Array, steps: float) -> Array:
@@ -262,6 +253,21 @@ def starts(values: Array, steps: float) -> Array:
     if rest:
         sums = sums + rest * known[at + whole]
     return np.where(gaps[at + needed] > gaps[at], np.nan, sums / steps)
+
+
+def begun_at(values: Array, steps: float, index: float) -> float | None:
+    """The mean intensity of a run of so many steps from a place within a step; None: too short.
+
+    >>> begun_at(np.array([100.0, 200.0, 400.0]), 2.0, 0.5), begun_at(np.array([100.0]), 2.0, 0.5)
+    (225.0, None)
+    """
+    end = index + steps
+    if end > len(values) + 1e-9:
+        return None
+    at = np.arange(len(values))
+    shares = np.clip(np.minimum(at + 1, end) - np.maximum(at, index), 0.0, 1.0)
+    run = shares > 1e-9
+    return float((shares[run] * values[run]).sum() / shares[run].sum())
 
 
 def _sentence(now: Begun, best: Begun, saving: float, worth: float, hours: float) -> str:
