@@ -8,20 +8,17 @@ from pathlib import Path
 
 from costcalc.base.human import digits, human, percent
 from costcalc.calculator.result import HEADLINE
-from costcalc.change.difference import Change, Effect, Moved
+from costcalc.change.difference import UNKNOWN, Change, Effect, Moved, total
 
 #: the mark by which a comment is found again, to be written anew
 MARK = "<!-- costcalc diff -->"
 #: GitHub refuses comments of more than 65,536 characters
 MOST = 60_000
+#: so many files that a total leaves out are named, and one more
+_NAMED = 3
 #: a chance that would be printed as 100 % is told as draws that agree: the model may still be wrong
 _AGREED = 0.995
-_SAID = {
-    "added": "is new",
-    "removed": "is gone",
-    "same": "costs the same",
-    "invalid": "cannot be read",
-}
+_SAID = {"added": "is new", "removed": "is gone", "same": "costs the same", **UNKNOWN}
 
 
 def headline(made: Sequence[Change]) -> str:
@@ -32,38 +29,41 @@ def headline(made: Sequence[Change]) -> str:
     """
     if not made:
         return "No run file changed."
-    invalid = [one for one in made if one.status == "invalid"]
     passed = [one for one in made if one.passed]
     told = []
     if len(made) == 1:
         told.append(f"{made[0].title} {one_line(made[0])}.")
     else:
         told.append(f"{len(made)} run files changed{_total(made)}.")
-    if invalid and len(made) > 1:
-        told.append(f"{len(invalid)} cannot be read.")
+    for status, said in (("invalid", "cannot be read"), ("lost", "without a run now")):
+        number = sum(one.status == status for one in made)
+        if number and len(made) > 1:
+            told.append(f"{number} {said}.")
     if passed:
         told.append(f"{len(passed)} pass{'es' if len(passed) == 1 else ''} a limit.")
     return " ".join(told)
 
 
 def _total(made: Sequence[Change]) -> str:
-    """What all of them cost before and after, where that is known in one currency."""
-    before = after = 0.0
-    units = set()
-    for one in made:
-        cost = one.moved("cost")
-        if cost is None:
-            continue
-        for result in (cost.before, cost.after):
-            if result is not None and result.value is None:
-                return ""
-        units |= {result.unit for result in (cost.before, cost.after) if result is not None}
-        before += (cost.before.value or 0.0) if cost.before else 0.0
-        after += (cost.after.value or 0.0) if cost.after else 0.0
-    if len(units) != 1:
+    """What those cost before and after of which it is known, in one currency; which are not."""
+    found = total(made)
+    if found is None:
         return ""
-    shown = units.pop()
-    return f": {human(before, shown)} → {human(after, shown)} in all"
+    shown = f"{human(found.before, found.unit)} → {human(found.after, found.unit)}"
+    but = [one.path for one in made if one.path not in found.of]
+    return f": {shown} in all{' but ' + _listed(but) if but else ''}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, the first of many.
+
+    >>> _listed(["a", "b"]), _listed(list("abcde"))
+    ('a and b', 'a, b, c and 2 more')
+    """
+    shown = list(names if len(names) <= _NAMED + 1 else names[:_NAMED])
+    if len(shown) < len(names):
+        shown.append(f"{len(names) - len(shown)} more")
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def one_line(one: Change) -> str:

@@ -23,7 +23,12 @@ from costcalc.runfile.laying import apply
 from costcalc.runfile.loading import Request, check
 from costcalc.runfile.paths import outside
 
-Status = Literal["added", "removed", "changed", "same", "invalid"]
+#: ``lost``: the file is there and holds no run any more, so that what it trains is not known
+Status = Literal["added", "removed", "changed", "same", "lost", "invalid"]
+#: of these files it is not known what they cost; what is said of them
+UNKNOWN = {"lost": "holds no run any more", "invalid": "cannot be read"}
+#: a rise below is of arithmetic
+_SAME = 1e-9
 #: changes of fewer than so many keys are taken apart, each an estimate of its own
 MOST_KEYS = 12
 #: an effect below is not told
@@ -159,29 +164,44 @@ def _weight(one: Change) -> float:
 
 def change(pair: Pair) -> Change | None:
     """What became of one path; None where no side holds a run."""
-    problems: list[str] = []
-    sides: list[_Side | None] = []
-    held = 0
-    roots = pair.within or (None, None)
-    for path, side, root in ((pair.before, "before: ", roots[0]), (pair.after, "", roots[1])):
-        try:
-            name = pair.was if side and pair.was else pair.path
-            document = run_in(path, name) if path is not None else None
-            held += document is not None
-            there = (document, path) if document is not None and path is not None else None
-            sides.append(_side(*there, root) if there else None)
-        except InputError as error:
-            held += 1
-            sides.append(None)
-            problems += [f"{side}{problem}" for problem in error.problems]
-    if not held:
+    told: tuple[list[str], list[str]] = ([], [])
+    found = [_document(pair, after, told[after]) for after in (False, True)]
+    if not any(found) and not any(told):
         return None
-    before, after = sides
-    if problems:
+    sides: list[_Side | None] = [None, None]
+    for after, (path, document) in enumerate(zip((pair.before, pair.after), found, strict=True)):
+        try:
+            if document is not None and path is not None:
+                root = pair.within[after] if pair.within else None
+                sides[after] = _side(document, path, root)
+            elif path is not None and not told[after]:  # the other holds a run: is this broken?
+                run_in(path, _name(pair, after), asked=True)
+        except InputError as error:
+            told[after].extend(map(str, error.problems))
+    if any(told):
+        problems = (*(f"before: {text}" for text in told[0]), *told[1])
         return Change(
-            path=pair.path, name=pair.path, status="invalid", problems=tuple(problems), was=pair.was
+            path=pair.path, name=pair.path, status="invalid", problems=problems, was=pair.was
         )
-    return replace(_compared(pair.path, before, after), was=pair.was)
+    made = replace(_compared(pair.path, *sides), was=pair.was)
+    if made.status == "removed" and pair.after is not None:
+        problem = f"{pair.path}: the file {UNKNOWN['lost']}"
+        return replace(made, status="lost", problems=(problem,))
+    return made
+
+
+def _name(pair: Pair, after: int) -> str:
+    return pair.path if after or not pair.was else pair.was
+
+
+def _document(pair: Pair, after: int, told: list[str]) -> Document | None:
+    """The run of one side of a path; what is wrong with it is added to what is ``told``."""
+    path = pair.after if after else pair.before
+    try:
+        return run_in(path, _name(pair, after)) if path is not None else None
+    except InputError as error:
+        told.extend(map(str, error.problems))
+        return None
 
 
 def _side(document: Document, path: Path, root: Path | None) -> _Side:
@@ -220,7 +240,7 @@ def _moved(name: str, before: _Side | None, after: _Side | None) -> Moved:
     more = None
     if before and after and name in before.draws and name in after.draws and _like(*results):
         one, two = np.asarray(before.draws[name]), np.asarray(after.draws[name])
-        more = float(np.mean(two > one * (1 + 1e-9)))
+        more = float(np.mean(two > one * (1 + _SAME)))
     return Moved(name=name, unit=shown, before=results[0], after=results[1], more=more)
 
 
@@ -273,22 +293,83 @@ def _changed(
             yield f"{above}{key}", old, new
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What files cost together before and after, and of which of them that is known."""
+
+    unit: str
+    before: float
+    after: float
+    of: tuple[str, ...]  # the paths
+
+
+def total(made: Iterable[Change]) -> Total | None:
+    """The cost of those files of which it is known before and after; None in two currencies.
+
+    A file that is new cost nothing before; of one that cannot be read that is not known.
+
+    >>> total([]) is None
+    True
+    """
+    counted = [(one, cost) for one in made if (cost := _known(one)) is not None]
+    units = {r.unit for _, cost in counted for r in (cost.before, cost.after) if r is not None}
+    if len(units) != 1:
+        return None
+    before, after = (
+        sum(r.value or 0.0 for r in side if r is not None)
+        for side in zip(*((cost.before, cost.after) for _, cost in counted), strict=True)
+    )
+    return Total(
+        unit=units.pop(), before=before, after=after, of=tuple(one.path for one, _ in counted)
+    )
+
+
+def _known(one: Change) -> Moved | None:
+    """The cost of a file, if it is known on each side on which there is one."""
+    cost = one.moved("cost")
+    if cost is None or one.status in UNKNOWN:
+        return None
+    known = (side is None or side.value is not None for side in (cost.before, cost.after))
+    return cost if all(known) else None
+
+
+def all_of(made: Sequence[Change], policy: Mapping[str, float]) -> dict[str, object]:
+    """The whole change as plain values: each file, the total, and what a policy says against it."""
+    found = total(made)
+    return {
+        "schema": "costcalc/diff/v1",
+        "total": None
+        if found is None
+        else {
+            "cost": {"unit": found.unit, "before": found.before, "after": found.after},
+            "of": list(found.of),
+            "without": [one.path for one in made if one.path not in found.of],
+        },
+        "over": over(made, policy),
+        "changes": [one.to_dict() for one in made],
+    }
+
+
 def over(made: Sequence[Change], policy: Mapping[str, float]) -> list[str]:
     """What rises by more than a policy allows, or cannot be judged: ``{"cost": 0.1}`` is a tenth.
 
     >>> over([], {"cost": 0.1})
     []
     """
-    told = []
-    for one in made:
-        for key, most in policy.items():
-            moved = one.moved(LIMITED[key])
-            if moved is None:
-                continue
-            if moved.unjudged:
-                told.append(f"{one.path}: {key} cannot be judged: {moved.unjudged}")
-            elif moved.ratio is not None and moved.ratio > 1 + most:
-                told.append(
-                    f"{one.path}: {key} × {moved.ratio:.3g}, more than {100 * most:g} % over"
-                )
-    return told
+    judged = ((one, key, _judged(one, key, most)) for one in made for key, most in policy.items())
+    return [f"{one.path}: {key} {text}" for one, key, text in judged if text]
+
+
+def _judged(one: Change, key: str, most: float) -> str:
+    """What is said against one figure of one file; nothing where the policy allows it."""
+    name = LIMITED[key]
+    if one.status in UNKNOWN:
+        return f"cannot be judged: the file {UNKNOWN[one.status]}"
+    moved = one.moved(name)
+    if moved is None:
+        return ""
+    if moved.unjudged:
+        return f"cannot be judged: {moved.unjudged}"
+    if moved.ratio is None or moved.ratio <= 1 + most + _SAME:
+        return ""
+    return f"rises by {100 * (moved.ratio - 1):.3g} %, more than {100 * most:g} %"

@@ -41,7 +41,7 @@ def command(
     Exit 3 where a limit of a run file is passed, a run file cannot be read before or after, a
     figure rises by more than --fail-over allows, or it cannot be judged whether it does.
     """
-    from costcalc.change.difference import changes, over
+    from costcalc.change.difference import all_of, changes, over
     from costcalc.change.run_files import pairs
 
     if shape not in FORMATS:
@@ -50,7 +50,7 @@ def command(
     with pairs(base, head, paths or ()) as found:
         made = changes(found)
     if json_ or shape == "json":
-        print_json({"schema": "costcalc/diff/v1", "changes": [one.to_dict() for one in made]})
+        print_json(all_of(made, policy))
     elif shape == "markdown":
         from costcalc.change.comment import markdown
 

@@ -25,14 +25,17 @@ _WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defau
 _JOB = {"script", "trigger", "extends"}
 
 
-def run_in(path: Path, shown: str) -> Document | None:
+def run_in(path: Path, shown: str, *, asked: bool = False) -> Document | None:
     """The run that a file is or carries, with its places; None where it holds none.
+
+    ``asked`` for, as where the file held a run before, what cannot be read is an error.
 
     Raises:
         InputError: it is no text, what it carries is no strict YAML, or its config cannot be read.
     """
     raw = read_bytes(path, shown)
-    return run_of(raw, shown, toml=path.suffix == ".toml", asked=_sounds_like_a_run(raw))
+    asked = asked or _sounds_like_a_run(raw)
+    return run_of(raw, shown, toml=path.suffix == ".toml", asked=asked)
 
 
 def run_of(raw: bytes, shown: str, *, toml: bool = False, asked: bool = True) -> Document | None:

@@ -186,7 +186,7 @@ def test_past_a_limit_or_a_policy_the_check_fails(runner: Runner) -> None:
     runner.pull({"a.yaml": GIVEN}, {"a.yaml": given(training__tokens="25B")})
     done = runner.step("diff", **{"fail-over": "time=9\ncost=10%\n"})
     assert runner.outputs["code"] == "3"
-    assert "a.yaml: cost × 2.5, more than 10 % over" in done.stderr
+    assert "a.yaml: cost rises by 150 %, more than 10 %" in done.stderr
     assert runner.step("policy").returncode == 3
     done = runner.step("diff", **{"fail-over": "loss=1"})
     assert done.returncode == 2

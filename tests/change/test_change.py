@@ -137,6 +137,68 @@ def test_a_policy_names_what_it_cannot_judge(tmp_path: Path) -> None:
     ]
 
 
+def test_a_rise_of_little_is_told_in_percent(tmp_path: Path) -> None:
+    dearer = with_(price__device_hour="2.001 USD")  # 0.001 / 2: 0.05 % more
+    made = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": dearer})
+    assert over(made, {"cost": 0.0}) == ["a.yaml: cost rises by 0.05 %, more than 0 %"]
+    assert over(made, {"cost": 0.0005}) == []
+    # ten times the tokens at a tenth of the price is the same but for the arithmetic
+    same = with_(training__tokens="30B", price__device_hour=f"{2 / 3} USD")
+    assert over(compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": same}), {"cost": 0.0}) == []
+
+
+def test_a_total_is_of_the_files_whose_cost_is_known(tmp_path: Path) -> None:
+    half, broken = with_(price__device_hour="1 USD"), with_(hardware__count="eight")
+    unpriced = with_(price={}, hardware={"accelerator": "gb300", "count": 4, "utilization": 0.4})
+    before: dict[str, object] = {"a.yaml": RUN, "bad.yaml": RUN, "gone.yaml": RUN}
+    made = compared(tmp_path, before, {"a.yaml": half, "bad.yaml": broken})
+    # 5.266 h on 8 devices: 84.2 USD at 2 USD, 42.1 at 1; what is gone costs nothing after
+    assert headline(made) == (
+        "3 run files changed: 168 USD → 42.1 USD in all but bad.yaml. 1 cannot be read."
+    )
+    assert over(made, {"cost": 0.1}) == ["bad.yaml: cost cannot be judged: the file cannot be read"]
+    whole = difference.all_of(made, {"cost": 0.1})
+    total = whole["total"]
+    assert isinstance(total, dict)
+    assert (total["of"], total["without"]) == (["gone.yaml", "a.yaml"], ["bad.yaml"])
+    assert whole["over"] == over(made, {"cost": 0.1})
+    assert markdown(made).splitlines()[1] == f"**{headline(made)}**"
+    # nor is the price of one side a total
+    known = compared(tmp_path, before, {"a.yaml": half, "bad.yaml": RUN, "gone.yaml": unpriced})
+    assert headline(known) == "2 run files changed: 84.2 USD → 42.1 USD in all but gone.yaml."
+    # where nothing is known there is no total
+    none = compared(tmp_path, before, dict.fromkeys(before, broken))
+    assert headline(none) == "3 run files changed. 3 cannot be read."
+    assert difference.all_of(none, {})["total"] is None
+
+
+@pytest.mark.parametrize("text", ["{{{", "\0\1", "\xff\xfe", "a: [", "a: 1\n---\nb: 1\n"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_what_held_a_run_and_is_broken_is_not_gone(side: str, text: str, tmp_path: Path) -> None:
+    one, two = put(tmp_path, "one.yaml", RUN), tmp_path / "two.yaml"
+    two.write_text(text, encoding="latin-1")
+    turn = {"before": (two, one), "after": (one, two)}[side]
+    (made,) = changes([Pair(path="a.yaml", before=turn[0], after=turn[1])])
+    assert made.status == "invalid"
+    assert made.problems[0].startswith({"before": "before: a.yaml", "after": "a.yaml"}[side])
+    assert over([made], {"cost": 1.0}) == ["a.yaml: cost cannot be judged: the file cannot be read"]
+
+
+@pytest.mark.parametrize("text", ["", "lr: 1\n"])
+def test_a_file_that_holds_no_run_any_more_passes_no_policy(text: str, tmp_path: Path) -> None:
+    made = compared(tmp_path, {"a.yaml": RUN, "b.yaml": RUN}, {"a.yaml": text, "b.yaml": EURO})
+    lost = next(one for one in made if one.path == "a.yaml")
+    assert (lost.status, lost.problems) == ("lost", ("a.yaml: the file holds no run any more",))
+    assert headline([lost]) == "a.yaml holds no run any more."
+    assert headline(made) == "2 run files changed. 1 without a run now."
+    assert over([lost], {"time": 9.0}) == [
+        "a.yaml: time cannot be judged: the file holds no run any more"
+    ]
+    # one that begins to carry a run is new
+    (new,) = compared(tmp_path, {"a.yaml": text, "b.yaml": RUN}, {"a.yaml": RUN, "b.yaml": RUN})
+    assert (new.status, over([new], {"cost": 0.0})) == ("added", [])
+
+
 def test_two_currencies_are_both_shown_and_not_compared(tmp_path: Path) -> None:
     (made,) = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": EURO})
     cost = made.moved("cost")
@@ -360,7 +422,7 @@ def test_a_file_that_was_renamed_is_one_and_passes_no_policy_by_it(
     assert headline([dearer]).startswith("runs/a.yaml → runs/b c.yaml ")
     assert command(["diff", "HEAD~2", "HEAD", "--fail-over", "cost=10%"]) == 3
     said = capsys.readouterr()
-    assert "runs/b c.yaml: cost × 2, more than 10 % over" in said.err
+    assert "runs/b c.yaml: cost rises by 100 %, more than 10 %" in said.err
     # what becomes a run file by its new name was none before
     git(repository, "mv", "runs/b c.yaml", "runs/c.txt")
     git(repository, "commit", "-qm", "four")
@@ -406,7 +468,7 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limited = put(tmp_path, "limited.yaml", with_(limits={"cost": "1 USD"}))
     assert command(["diff", str(one), str(two)]) == 0
     assert command(["diff", str(one), str(two), "--fail-over", "cost=10%"]) == 3
-    assert "cost × 1.2, more than 10 % over" in capsys.readouterr().err
+    assert "two.yaml: cost rises by 20 %, more than 10 %\n" in capsys.readouterr().err
     assert command(["diff", str(one), str(two), "--fail-over", "cost=25%"]) == 0
     assert command(["diff", str(one), str(limited)]) == 3
     assert command(["diff", str(one), str(two), "--fail-over", "loss=1"]) == 2
@@ -420,6 +482,8 @@ def test_json_is_one_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     made = json.loads(capsys.readouterr().out)
     assert made["schema"] == "costcalc/diff/v1"
     assert made["changes"][0]["figures"]["cost"]["ratio"] == pytest.approx(2.0)
+    assert (made["total"]["of"], made["total"]["without"]) == ([str(two)], [])
+    assert made["total"]["cost"]["after"] / made["total"]["cost"]["before"] == pytest.approx(2.0)
 
 
 def test_check_passes_over_what_is_no_run_and_says_where_there_is_none(
