@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -13,10 +13,11 @@ from costcalc.base.ranges import Z95
 from costcalc.base.units import from_si
 from costcalc.decide.clock import zone
 from costcalc.fleet.cluster import Budget, Cluster
+from costcalc.fleet.crossing import Crossed, crossed, together, within
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, around
-from costcalc.fleet.summary import summed
-from costcalc.fleet.sums import Figure
+from costcalc.fleet.summary import Sums, summed
+from costcalc.fleet.sums import Figure, Group
 from costcalc.fleet.tables import jobs
 
 #: the days whose pace is that of late
@@ -50,45 +51,97 @@ class Used:
 
 
 def used(
-    ledger: Ledger, cluster: Cluster, month: str, until: float | None, first: str | None = None
+    ledger: Ledger,
+    cluster: Cluster,
+    months: Sequence[str],
+    until: float | None,
+    first: str | None = None,
 ) -> list[Used]:
-    """Every budget whose period has this month in it.
+    """Every budget in each of its periods that these months have a part in.
 
-    ``first``: the ledger's first month, which it is taken to have whole; a pace is of what it
-    knows.  ``until``: its last moment.
+    Of several periods those are left out of which nothing can be known: before the ledger's
+    ``first`` month, which it is taken to have whole, and after its last moment, ``until``.
 
     Raises:
         InputError: the budgets are not in the ledger's money.
     """
-    if cluster.fleet.budgets:
-        ledger.counts_in(cluster.fleet.currency)
+    fleet = cluster.fleet
+    if fleet.budgets:
+        ledger.counts_in(fleet.currency)
+    place = zone(fleet.timezone) if fleet.timezone else UTC
+    since = around(first, "month", place).start if first else 0.0
+    named = [budget.account for budget in fleet.budgets]
+    accounts = None if None in named else {name for name in named if name is not None}
+    spans: dict[Period, _Span] = {}
     made: list[Used] = []
-    zone_ = zone(cluster.fleet.timezone) if cluster.fleet.timezone else UTC
-    since = around(first, "month", zone_).start if first else 0.0
-    for budget in cluster.fleet.budgets:
-        over = around(month, budget.period, zone_)
-        made += _each(ledger, budget, over, until, since, cluster.fleet.currency)
+    for budget in fleet.budgets:
+        periods = list(dict.fromkeys(around(month, budget.period, place) for month in months))
+        for over in periods:
+            if over not in spans:
+                spans[over] = _span(ledger, over, until, since, accounts)
+            if spans[over].known or len(periods) == 1:
+                made += _each(ledger, budget, spans[over], fleet.currency)
     return made
 
 
-def _each(
-    ledger: Ledger, budget: Budget, over: Period, until: float | None, since: float, currency: str
-) -> Iterator[Used]:
-    mine = None if budget.account is None else (budget.account,)
-    total = summed(ledger, over.months, accounts=mine).total
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A period: its sums, and of the ``seconds`` of it that are known until ``now`` what jobs had
+    before them.
+    """
+
+    over: Period
+    sums: Sums
+    now: float
+    since: float
+    crossed: Mapping[str | None, Crossed]
+    known: bool
+
+    def of(self, account: str | None) -> tuple[Group, Crossed]:
+        """The sums of an account, None: of all, and what of them was before the span."""
+        if account is None:
+            return self.sums.total, together(list(self.crossed.values()))
+        empty = Group(key=(account,))
+        group = next((one for one in self.sums.groups if one.key == (account,)), empty)
+        return group, self.crossed.get(account) or together([])
+
+
+def _span(
+    ledger: Ledger,
+    over: Period,
+    until: float | None,
+    since: float,
+    accounts: Collection[str] | None,
+) -> _Span:
+    found = summed(ledger, over.months, accounts=accounts)
     now = min(max(until or over.end, over.start), over.end)
-    elapsed = (now - over.start) / over.seconds
+    start = max(over.start, since)
+    known = bool(found.total.jobs) or start < now
+    before = crossed(ledger, over, start, accounts) if now < over.end else {}
+    return _Span(over, found, now, start, before, known)
+
+
+def _each(ledger: Ledger, budget: Budget, span: _Span, currency: str) -> Iterator[Used]:
+    over, now = span.over, span.now
+    total, crossed_ = span.of(budget.account)
     for name, unit in _UNITS.items():
         amount = _amount(budget, name)
         if amount is None:
             continue
-        figure = total.figures.get(_COLUMNS.get(name, ""), None)
+        column = _COLUMNS.get(name, name)
+        figure = total.figures.get(column)
         if name == "device_hours":
             figure = Figure(*(total.device_hours,) * 3)
         figure = figure or Figure(0.0, 0.0, 0.0)
         late = _late(ledger, budget.account, name, now, over)
         # without a job there is nothing to square; else a sum that is not there is a fault of ours
-        squares = total.also[f"{_COLUMNS.get(name, name)}_squares"] if total.jobs else 0.0
+        squares = total.also[f"{column}_squares"] if total.jobs else 0.0
+        pace = _Pace(
+            within=figure.value - crossed_.before[column],
+            squares=max(squares - crossed_.squares[column], 0.0),
+            known=now - span.since,
+            late=late,
+        )
         yield Used(
             account=budget.account,
             period=over.name,
@@ -96,8 +149,8 @@ def _each(
             unit=unit or currency,
             budget=amount,
             used=figure,
-            forecast=_forecast(figure, now - max(over.start, since), late, over.end - now, squares),
-            elapsed=elapsed,
+            forecast=_forecast(figure, pace, over.end - now),
+            elapsed=(now - over.start) / over.seconds,
         )
 
 
@@ -112,11 +165,11 @@ def _amount(budget: Budget, name: str) -> float | None:
 
 
 def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Period) -> float:
-    """What was used a second in the last days; of jobs that ended in them."""
+    """What was used a second in the last days: of each job that ended in them its part in them."""
     span = min(LATE, now - over.start)
     if span <= 0:
         return 0.0
-    column = jobs.c[_COLUMNS.get(name, "device_hours")]
+    column = jobs.c[_COLUMNS.get(name, "device_hours")] * within(now - span, now)
     asked = select(func.sum(column)).where(
         jobs.c.current, jobs.c.month.in_(over.months), jobs.c.end > now - span, jobs.c.end <= now
     )
@@ -126,28 +179,42 @@ def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Peri
         return float(connection.execute(asked).scalar() or 0.0) / span
 
 
-def _forecast(figure: Figure, known: float, late: float, left: float, squares: float) -> Figure:
-    """At the pace of the seconds ``known``, between it and that of late, over those that are left.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pace:
+    """What jobs used ``within`` the seconds ``known``, with the sum of the squares of each one's
+    part, and a second ``late``.
+    """
+
+    within: float
+    squares: float
+    known: float
+    late: float
+
+
+def _forecast(figure: Figure, pace: _Pace, left: float) -> Figure:
+    """At the pace of the seconds known, between it and that of late, over those that are left.
 
     Jobs come one by one, so that what comes is no surer than their number: as a compound Poisson
     process, whose variance over a time is its rate times the mean square of a job (``squares`` is
     the sum of those seen).  Of r times the time seen it is r of that sum, and as much as r squared
     for the pace, which is known by the same jobs.
 
-    >>> _forecast(Figure(50.0, 50.0, 50.0), 10.0, 2.0, 10.0, 0.0)
+    >>> one = _Pace(within=50.0, squares=0.0, known=10.0, late=2.0)
+    >>> _forecast(Figure(50.0, 50.0, 50.0), one, 10.0)
     Figure(value=100.0, low=70.0, high=100.0, unknown=0)
     >>> # 4 jobs of 10 in 10 s, 10 s to come: 40 and 1.64485 × sqrt(4 × 10² × (1 + 1))
-    >>> made = _forecast(Figure(40.0, 40.0, 40.0), 10.0, 4.0, 10.0, 400.0)
+    >>> four = _Pace(within=40.0, squares=400.0, known=10.0, late=4.0)
+    >>> made = _forecast(Figure(40.0, 40.0, 40.0), four, 10.0)
     >>> made.value, round(made.low, 2), round(made.high, 2)
     (80.0, 40.0, 126.52)
     """
-    if known <= 0:
+    if pace.known <= 0:
         return Figure(0.0, 0.0, 0.0)
-    more = left / known
-    whole = figure.value * (1 + more)
-    of_late = figure.value + late * left
+    more = left / pace.known
+    whole = figure.value + pace.within * more
+    of_late = figure.value + pace.late * left
     scale = whole / figure.value if figure.value else 1.0
-    beyond = Z95 * math.sqrt(squares * more * (1 + more))
-    low = min(figure.low * scale, figure.low + late * left, whole, of_late) - beyond
-    high = max(figure.high * scale, figure.high + late * left, whole, of_late) + beyond
+    beyond = Z95 * math.sqrt(pace.squares * more * (1 + more))
+    low = min(figure.low * scale, figure.low + pace.late * left, whole, of_late) - beyond
+    high = max(figure.high * scale, figure.high + pace.late * left, whole, of_late) + beyond
     return Figure(whole, max(low, min(figure.low, whole)), high, figure.unknown)

@@ -155,7 +155,7 @@ class Collector:
         from costcalc.decide.clock import zone
 
         month = month_of(known.until, zone(self.cluster.fleet.timezone))
-        found = used(self.ledger, self.cluster, month, known.until, known.first)
+        found = used(self.ledger, self.cluster, (month,), known.until, known.first)
         labels = ("account", "of", "length")
         families = {
             "used": "Share of a budget that jobs used; idle nodes are not in it.",

@@ -106,7 +106,7 @@ def of_period(
             f"no job{whose} ended in {over.name}; the ledger has {known.first} to {known.last}"
         )
         raise InputError(Problem(key="--month", message=message, file=ledger.shown))
-    budgets = used(ledger, cluster, over.months[-1], known.until, known.first)
+    budgets = used(ledger, cluster, over.months, known.until, known.first)
     if accounts is not None:
         budgets = [one for one in budgets if one.account in accounts]
     pays, idled = cluster.fleet.idle.pays, list[Idle]()

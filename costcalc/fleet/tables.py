@@ -148,9 +148,11 @@ jobs = Table(
     Column("why", Text),
     UniqueConstraint("cluster", "job", "attempt", "revision"),
 )
-Index(
-    "jobs_of_a_month",
+#: of a month all, and those that began before it
+BY_START = Index(
+    "jobs_of_a_month_by_start",
     jobs.c.month,
+    jobs.c.start,
     sqlite_where=jobs.c.current == true(),
     postgresql_where=jobs.c.current == true(),
 )
@@ -285,6 +287,12 @@ def _owners(connection: Connection) -> None:
     OWNED.create(connection, checkfirst=True)
 
 
+def _by_start(connection: Connection) -> None:
+    """Version 7: jobs that began before their month are found without those that did not."""
+    BY_START.create(connection, checkfirst=True)
+    connection.exec_driver_sql("DROP INDEX IF EXISTS jobs_of_a_month")
+
+
 #: from an empty database up; a version is the number of steps that were made
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _first,
@@ -293,5 +301,6 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _grid_hours,
     _known_by,
     _owners,
+    _by_start,
 )
 VERSION = len(MIGRATIONS)

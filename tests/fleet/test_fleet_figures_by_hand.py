@@ -49,7 +49,14 @@ DAY = 86_400.0
 def test_what_a_budget_comes_to(
     figure: Figure, known: float, late: float, left: float, squares: float, forecast: Figure
 ) -> None:
-    assert budgets._forecast(figure, known, late, left, squares) == forecast
+    pace = budgets._Pace(within=figure.value, squares=squares, known=known, late=late)
+    assert budgets._forecast(figure, pace, left) == forecast
+
+
+def test_a_pace_is_of_what_was_within() -> None:
+    # 50 used, 20 of them in the 10 s that are known: 50 + 20 for 10 s more; of late 50 + 2 x 10
+    pace = budgets._Pace(within=20.0, squares=0.0, known=10.0, late=2.0)
+    assert budgets._forecast(Figure(50, 50, 50), pace, 10) == Figure(70, 70, 70)
 
 
 def test_the_pace_of_late_is_of_the_last_seven_days() -> None:
@@ -66,8 +73,9 @@ def test_the_pace_of_late_is_of_the_last_seven_days() -> None:
         assert late(None, end) == pytest.approx(32 / (4.5 * DAY))
         assert late("history", end) == pytest.approx(16 / (4.5 * DAY))
         assert late("history", end, "device_hours") == pytest.approx(8 / (4.5 * DAY))
-        # seven days of it at the most, and those alone that ended in them
-        assert late(None, end + 6.9 * DAY) == pytest.approx(32 / (7 * DAY))
+        # seven days of it at the most; of jobs of two hours the last half an hour is in them
+        assert late(None, end + 6.5 * DAY) == pytest.approx(32 / (7 * DAY))
+        assert late(None, end + 7 * DAY - 1800) == pytest.approx(32 / 4 / (7 * DAY))
         assert late(None, end + 7 * DAY) == 0.0
         assert late(None, end - 1) == 0.0
         assert late(None, october.start) == 0.0

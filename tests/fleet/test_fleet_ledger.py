@@ -119,12 +119,15 @@ def test_an_older_ledger_is_brought_up_and_a_newer_one_refused(tmp_path: Path) -
     file = tmp_path / "old.db"
     with Ledger.open(f"sqlite:///{file}", create=True) as ledger, ledger.writing() as connection:
         connection.execute(text("DROP INDEX jobs_by_end"))
+        connection.execute(text("DROP INDEX jobs_of_a_month_by_start"))
+        connection.execute(text("CREATE INDEX jobs_of_a_month ON jobs (month)"))
         connection.execute(text("UPDATE about SET value = '1' WHERE key = 'version'"))
     with Ledger.open(str(file)) as ledger:
         assert ledger.about("version") == str(tables.VERSION)
         with ledger.reading() as connection:
             names = {one["name"] for one in inspect(connection).get_indexes("jobs")}
-            assert "jobs_by_end" in names
+            assert {"jobs_by_end", "jobs_of_a_month_by_start"} <= names
+            assert "jobs_of_a_month" not in names
         with ledger.writing() as connection:
             connection.execute(text("UPDATE about SET value = '99' WHERE key = 'version'"))
     with pytest.raises(InputError, match="the ledger is of version 99, and this costcalc knows"):

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows, told, total
@@ -194,6 +195,83 @@ def test_budgets_and_their_forecast(ledger: Ledger) -> None:
     assert chemistry.forecast.value == pytest.approx(16 / elapsed)
     assert (physics.period, physics.used.value) == ("2026-Q4", 0.0)
     assert (everybody.period, everybody.unit, everybody.budget) == ("2026", "kWh", 1000.0)
+
+
+PERIODS = FLEET.replace("Europe/Berlin", "UTC") + (
+    "budgets:\n"
+    "  - {account: chemistry, cost: 20 USD}\n"
+    "  - {period: quarter, device_hours: 100}\n"
+    "  - {account: chemistry, period: year, cost: 1 kUSD}\n"
+)
+
+
+def test_a_report_of_several_periods_has_the_budget_of_each(ledger: Ledger) -> None:
+    of_ = cluster(PERIODS)
+    # 16 USD a job: two in October, one in December, none in November
+    october = {"Start": "2025-10-05T10:00:00", "End": "2025-10-05T12:00:00"}
+    imported(
+        ledger, of_, line(JobID="1", **october), line(JobID="2", **october),
+        line(JobID="3", Start="2025-12-05T10:00:00", End="2025-12-05T12:00:00"),
+    )  # fmt: skip
+
+    def shown(period: str) -> list[tuple[str | None, str, float]]:
+        made = of_period(ledger, of_, period)
+        found = [(one.account, one.period, one.used.value) for one in made.budgets]
+        # every format says the same
+        assert [name for name, _ in budgets(made)] == [
+            f"{account or 'all accounts'}, {over}" for account, over, _ in found
+        ]
+        listed: Any = plain(made)["budgets"]
+        assert [(o["account"], o["period"], o["used"]["value"]) for o in listed] == found
+        assert all(f"<dt>{name}</dt>" in html(made) for name, _ in budgets(made))
+        return found
+
+    quarter = [
+        ("chemistry", "2025-10", 32.0),
+        ("chemistry", "2025-11", 0.0),
+        ("chemistry", "2025-12", 16.0),
+        (None, "2025-Q4", 24.0),
+        ("chemistry", "2025", 48.0),
+    ]
+    assert shown("2025-Q4") == quarter
+    # months before the ledger's first are not known, and no quarter but the last is
+    assert shown("2025") == quarter
+    assert shown("2025-10") == [quarter[0], *quarter[3:]]
+    assert "OVER BUDGET" in dict(budgets(of_period(ledger, of_, "2025")))["chemistry, 2025-10"]
+
+
+def test_months_that_have_not_begun_have_no_budget_yet(ledger: Ledger) -> None:
+    of_ = cluster(PERIODS)
+    imported(
+        ledger, of_,
+        line(Start="2025-10-05T10:00:00", End="2025-10-05T12:00:00"),
+        line(JobID="2", Start="2025-11-05T10:00:00", End="2025-11-05T12:00:00"),
+    )  # fmt: skip
+    made = of_period(ledger, of_, "2025-Q4").budgets
+    assert [one.period for one in made] == ["2025-10", "2025-11", "2025-Q4", "2025"]
+
+
+@pytest.mark.parametrize("length", ["month", "quarter", "year"])
+def test_of_a_job_over_the_edge_the_pace_has_its_part_within(ledger: Ledger, length: str) -> None:
+    text = FLEET.replace("Europe/Berlin", "UTC").replace("nodes: 2", "nodes: 8")
+    text += f"budgets: [{{period: {length}, device_hours: 50000}}]\n"
+    imported(
+        ledger,
+        cluster(text),
+        line(Start="2025-09-01T10:00:00", End="2025-09-01T12:00:00"),
+        line(
+            JobID="2", Start="2025-12-31T22:00:00", End="2026-01-01T02:00:00", ElapsedRaw="14400",
+            AllocTRES="gres/gpu=64", NNodes="8", NodeList="gpu[01-08]",
+        ),
+    )  # fmt: skip
+    (one,) = of_period(ledger, cluster(text), "2026-01").budgets
+    hours = {"month": 31, "quarter": 90, "year": 365}[length] * 24
+    # 64 devices for 4 h are counted in January; 2 h of them were in it: 64 an hour, of late too
+    assert one.used.value == 256.0
+    assert one.forecast.value == pytest.approx(256.0 + 64.0 * (hours - 2))
+    # of one job, 128 within: 1.64485 x 128 x sqrt(r + r^2), r = (hours - 2) / 2
+    beyond = 1.64485 * 128.0 * math.sqrt((hours - 2) / 2 * hours / 2)
+    assert one.forecast.high == pytest.approx(one.forecast.value + beyond, rel=1e-5)
 
 
 def test_a_correction_changes_the_sums(ledger: Ledger) -> None:
