@@ -34,6 +34,7 @@ from costcalc.catalog.parts import (
     SHIPPED,
     WAY_OUT,
     Unit,
+    board_with,
     mig_of,
     mig_part,
     more_than_one,
@@ -185,8 +186,9 @@ def _found(name: str, folders: Sequence[Path]) -> Accelerator:
     mig = mig_of(name)
     if mig is not None:
         board = find(mig.board, folders)
-        mig_part(mig, board.id)
-        return board
+        other = board_with(mig, board.id)
+        mig_part(mig, other)
+        return board if other == board.id else find(other, folders)
     candidates = _meant(name, own_ones)
     if len(candidates) == 1:
         one = candidates[0]

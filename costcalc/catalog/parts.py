@@ -116,9 +116,12 @@ MIG: Mapping[str, tuple[Chip, tuple[int, ...]]] = {
         (RTX_PRO_6000, (24, 48, 96)),
     ),
 }
+# Schedulers join the words otherwise: ``a100_1g.5gb``, ``nvidia_a100-sxm4-40gb_mig_1g.5gb``.
 _MIG = re.compile(
-    r"(?P<board>.+?)(?:[ -]+mig)?[ -]+(?P<slices>[1-7])g\.(?P<memory>\d{1,3})gb(?:[+-][a-z.]+)?"
+    r"(?P<board>.+?)(?:[ :._-]+mig)?[ :._-]+"
+    r"(?P<slices>[1-7])g\.(?P<memory>\d{1,3})gb(?:[+._-][a-z.]+)?"
 )
+_SIZED = re.compile(r"(?<![a-z\d])\d{2,3}(?: ?gi?b)?(?![a-z\d])")  # a board says its own memory
 
 
 # Boards that names of virtual GPUs say in their own way, and names that are others' otherwise.
@@ -179,18 +182,44 @@ def mig_part(mig: Mig, board: str) -> Part:
     if board not in MIG:
         message = f"no MIG profiles of {board} are known: write {board}, and hardware.share"
         raise NotFoundError(Problem(key=KEY, message=message))
-    chip, _ = MIG[board]
-    for name, cut in _profiles(board).items():
-        if name == mig.profile:
-            return _part(chip, cut)
+    cut = _profiles(board).get(mig.profile)
+    if cut is not None:
+        return _part(MIG[board][0], cut)
     message = f"no MIG profile {mig.profile} of {board}; it has {', '.join(_profiles(board))}"
+    others = [] if _SIZED.search(mig.board) else _of_its_form(mig, board)
+    message += f"; {' and '.join(others)} have it" if others else ""
     raise NotFoundError(Problem(key=KEY, message=message))
+
+
+def board_with(mig: Mig, board: str) -> str:
+    """The board that has a profile, where a name says no memory and its usual board has it not.
+
+    >>> board_with(Mig("a100", 1, 5), "a100-sxm4-80")
+    'a100-sxm4-40'
+    """
+    has = board in MIG and mig.profile in _profiles(board)
+    if not mig.slices or has or _SIZED.search(mig.board):
+        return board
+    others = _of_its_form(mig, board)
+    return others[0] if len(others) == 1 else board
+
+
+def _of_its_form(mig: Mig, board: str) -> list[str]:
+    """Boards with a profile of the same chip and form as a board: the id less its memory."""
+    form = board.rpartition("-")[0]
+    return [one for one in MIG if one.rpartition("-")[0] == form and mig.profile in _profiles(one)]
+
+
+def _head(board: str) -> Head | None:
+    """What finds the board of an id among those that ship."""
+    heads = (head for kind in SHIPPED for head in index().heads(kind))
+    return next((head for head in heads if head.id == board), None)
 
 
 def _in_time(virtual: Mig, board: str) -> Part:
     """What a virtual GPU has of a board that several share by time: as much as of the memory."""
-    heads = [head for kind in SHIPPED for head in index().heads(kind)]
-    whole = next((head.gigabytes for head in heads if head.id == board), None)
+    head = _head(board)
+    whole = None if head is None else head.gigabytes
     if whole is None or virtual.gigabytes > whole * SOLD:
         has = "" if whole is None else f", which has {whole:.0f} GB"
         message = f"no virtual GPU of {virtual.gigabytes} GB is known of {board}{has}"
@@ -264,7 +293,10 @@ def part_of(name: str) -> tuple[Head, Part | None]:
     board = mig.board if mig else chips[0] if chips else name
     found = shipped_as(board, SHIPPED, by_words=True)
     if len(found) == 1:
-        return found[0], mig_part(mig, found[0].id) if mig else None
+        if mig is None:
+            return found[0], None
+        whole = _head(board_with(mig, found[0].id)) or found[0]
+        return whole, mig_part(mig, whole.id)
     if not found and (told := more_than_one(name, shipped_unit)):
         raise NotFoundError(Problem(key=KEY, message=told))
     known = [head for kind in SHIPPED for head in index().heads(kind)]

@@ -138,14 +138,24 @@ class Holdings:
         if of_nodes:
             return of_nodes.pop(), ""
         called = kinds[0] if kinds else ""
-        board = called.split("_")[0].split(".")[0]  # a100_1g.5gb
-        said = self._devices.get(called.lower()) or self._devices.get(board.lower())
+        board = _board(called, self.folders)
+        mig = mig_of(called)
+        words = (called, mig.board if mig else called, called.split("_")[0].split(".")[0])
+        said = next((d for w in words if (d := self._devices.get(w.lower()))), None)
         if said is None and usual and board and _another(usual, board, self.folders):
             why = f"the scheduler says {called}, its partition {usual}: give devices in fleet.yaml"
             return None, why
         if said or usual or board:
             return said or usual or board, ""
         return None, "nothing says which device: give partitions.NAME.accelerator in fleet.yaml"
+
+
+def _board(called: str, folders: Sequence[Path]) -> str:
+    """The board of a scheduler's type, of a MIG instance too; else the first word of the type."""
+    try:
+        return accelerators.find(called, folders).id if called else ""
+    except CostcalcError:
+        return called.split("_")[0].split(".")[0]
 
 
 def _another(usual: str, board: str, folders: Sequence[Path]) -> bool:

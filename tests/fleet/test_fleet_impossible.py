@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from fleet_byhand import FLEET, cluster, imported, line, memory, rows
+from fleet_byhand import FLEET, cluster, imported, line, memory, rows, told
 
 from costcalc.fleet import by_prometheus
 from costcalc.fleet.checking import check
@@ -450,3 +451,21 @@ def test_fleet_by_hand_is_not_touched_by_it(ledger: Ledger) -> None:
     """625 W a board."""
     imported(ledger, cluster(FLEET), line(ConsumedEnergyRaw="18000000"))
     assert [row.metered for row in rows(ledger)] == [pytest.approx(5.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "devices", "board"),
+    [
+        ("a100_1g.5gb", {}, "a100-sxm4-40"),
+        ("nvidia_a100-sxm4-40gb_mig_3g.20gb", {}, "a100-sxm4-40"),
+        ("nvidia_h100_80gb_hbm3", {}, "h100-sxm5-80"),  # was "nvidia", which is no device
+        ("a100_1g.5gb", {"a100": "a100-pcie-40"}, "a100-pcie-40"),
+        ("nvidia_a100_1g.5gb", {"nvidia_a100": "a100-pcie-40"}, "a100-pcie-40"),
+        ("big_1g.5gb", {"big": "a100-pcie-40"}, "a100-pcie-40"),
+    ],
+)
+def test_the_board_of_a_schedulers_type(kind: str, devices: dict[str, str], board: str) -> None:
+    says = f"partitions: {{bare: {{}}}}\ndevices: {json.dumps(devices)}\nsite: {{region: DE}}\n"
+    known = Holdings(cluster(says))
+    (job,) = told(line(AllocTRES=f"gres/gpu:{kind}=1", Partition="bare"))
+    assert known.held(job).accelerator == board

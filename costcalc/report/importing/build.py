@@ -72,6 +72,7 @@ class Recorded:
     why: Mapping[str, str] = field(default_factory=dict)
     number: int = 1
     members: tuple[str, ...] = ()
+    at: tuple[str, int] | None = None  # the file and the line that say it
 
 
 def report(

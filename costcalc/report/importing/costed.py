@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from costcalc.calculator.result import Estimate
     from costcalc.report.importing.build import Recorded
 
+_OWN_DEVICE = ("hardware.accelerator", "hardware.instance")
 _OWN_GRID = ("site.region", "site.grid")
 
 
@@ -73,13 +74,22 @@ def estimates(runs: Sequence[Recorded], costing: Costing, tool: str) -> list[Est
             none = run.devices == 0
             made.append(of_a_tool(said, tool, none=none) if bare(run, costing) else estimate(said))
         except InputError as error:
-            problems += [
-                Problem(key=p.key, message=f"{run.name}: {p.message}") for p in error.problems
-            ]
+            problems += [_told(p, run, costing) for p in error.problems]
     if problems:
         kinds = {(p.key, p.message.partition(": ")[2]): p for p in reversed(problems)}
         raise InputError([*reversed(kinds.values())])
     return made
+
+
+def _told(problem: Problem, run: Recorded, costing: Costing) -> Problem:
+    """A problem of a run: its row, and the way out where the tool's name of a device is none."""
+    message = f"{run.name}: {problem.message}"
+    named = (run.hardware or "").strip()
+    said = any(key in costing.changes for key in _OWN_DEVICE) or named in costing.devices
+    if problem.key == _OWN_DEVICE[0] and named and not said:
+        message += f'; or say which it is: --device "{named}=NAME"'
+    file, line = run.at or (None, None)
+    return Problem(key=problem.key, message=message, file=file, line=line)
 
 
 def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
@@ -129,7 +139,7 @@ def _hardware(run: Recorded, costing: Costing) -> dict[str, object]:
 
 
 def _device(run: Recorded, costing: Costing) -> str | None:
-    if any(key in costing.changes for key in ("hardware.accelerator", "hardware.instance")):
+    if any(key in costing.changes for key in _OWN_DEVICE):
         return None
     named = (run.hardware or "").strip()
     if not named or not run.devices:

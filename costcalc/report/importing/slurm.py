@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import MAX_LISTED, InputError, Problem
@@ -106,7 +107,8 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         warnings += [doubt] if doubt else []
         believed = None if doubt or index - 1 in shared else joules
         silent = _OF_SEVERAL if index - 1 in shared and not doubt else silent
-        runs.append(_run(row, index, seconds, found, count, believed, silent, identify=identify))
+        made = _run(row, index, seconds, found, count, believed, silent, identify=identify)
+        runs.append(replace(made, at=(name, row.line)))
     if problems:
         raise InputError(problems[:MAX_LISTED])
     if not runs:

@@ -11,11 +11,14 @@ used, no devices.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from costcalc.catalog.parts import slices_of_profile
+from costcalc.base.errors import CostcalcError
+from costcalc.catalog.accelerator import find
+from costcalc.catalog.parts import mig_of, mig_part, slices_of_profile
 from costcalc.report.importing.cells import number
 
 #: generic resources that sites count accelerators by, other than gpu
@@ -124,6 +127,10 @@ def disagreeing(tres: str) -> str:
 
 def _share(kind: str) -> float:
     """What one of a type is of a device: all of it, or a MIG instance's share of its slices."""
+    mig = mig_of(kind)
+    if mig is not None:
+        with contextlib.suppress(CostcalcError):  # of a board that the catalogue has
+            return mig_part(mig, find(kind).id).slices
     found = _MIG.search(kind.lower())
     if found is None:
         return 1.0
