@@ -7,6 +7,7 @@ then the partition's accelerator, then the scheduler's word as a name of the cat
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,7 @@ class Holdings:
         called = kinds[0] if kinds else ""
         board = _board(called, self.folders)
         mig = mig_of(called)
-        words = (called, mig.board if mig else called, called.split("_")[0].split(".")[0])
+        words = (called, mig.board if mig else called, _first_word(called))
         said = next((d for w in words if (d := self._devices.get(w.lower()))), None)
         if said is None and usual and board and _another(usual, board, self.folders):
             why = f"the scheduler says {called}, its partition {usual}: give devices in fleet.yaml"
@@ -155,7 +156,11 @@ def _board(called: str, folders: Sequence[Path]) -> str:
     try:
         return accelerators.find(called, folders).id if called else ""
     except CostcalcError:
-        return called.split("_")[0].split(".")[0]
+        return _first_word(called)
+
+
+def _first_word(called: str) -> str:
+    return re.split(r"[_.]", called, maxsplit=1)[0]
 
 
 def _another(usual: str, board: str, folders: Sequence[Path]) -> bool:
