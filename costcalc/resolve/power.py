@@ -110,7 +110,7 @@ def _beyond(given: Input, devices: Devices) -> Iterator[str]:
 
 SLOWER_KERNELS = 0.5
 #: the parts of a modelled step in which a device is busy, and in which it waits for its host
-_BUSY, _HOST = ("compute", "memory", "generation"), ("launch",)
+_BUSY, _HOST = ("compute", "memory"), ("launch",)
 
 
 def activity(
@@ -139,12 +139,20 @@ def activity(
 
 
 def _activity(time: Timed | None, nodes: int) -> energy.Activity | None:
-    """What a device does with its time, by the modelled step and how it was measured to go."""
+    """What a device does with its time, by the modelled step and how it was measured to go.
+
+    While it generates it is busy: it reads the weights and what is kept of the sequences.
+    """
     if time is None or time.throughput.modelled is None:
         return None
-    modelled = time.throughput.modelled
-    pace = modelled.pace * time.throughput.utilization.value / modelled.utilization.value
-    return activity(modelled.breakdown, pace, nodes=nodes)
+    found, modelled = time.throughput, time.throughput.modelled
+    pace = modelled.pace * found.utilization.value / modelled.utilization.value
+    training = activity(modelled.breakdown, pace, nodes=nodes)
+    if training is None or found.generation is None or not found.seconds:
+        return training
+    generates = found.generation.value / found.seconds
+    trains = 1.0 - generates
+    return energy.Activity(training.busy * trains + generates, training.held_up * trains)
 
 
 def _slower(redone: Assumption, count: float) -> Assumption:

@@ -169,6 +169,7 @@ def _given(
         basis_peak=basis.peak if basis else None,
         basis_attention=basis.attention if basis else None,
         step_time=asked.calibrate.step_time if asked.calibrate else None,
+        generation=training.generation_time,
         fixed=free,
         recompute_free=has_layout and training.recompute in (None, "auto"),
         where=given.place("hardware", key),

@@ -38,6 +38,7 @@ class GivenSpeed:
     this machine (``hardware.calibration``), which scale what is modelled.  ``fixed``: what an
     automatic layout must keep; ``usual``: what it keeps beside that where such a layout fits.
     ``recompute_free``: the layout given leaves recompute open.
+    ``generation``: seconds of decoding in one run, of a method that generates.
     ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
     llm, bert, t5, speech).
     """
@@ -48,6 +49,7 @@ class GivenSpeed:
     basis_peak: str | None = None
     basis_attention: str | None = None
     step_time: float | None = None
+    generation: float | None = None
     steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
     usual: Fixed | None = None
@@ -316,6 +318,9 @@ def _generation(
     """
     if work.generation is None or given.throughput or given.step_time:
         return None, ""
+    if given.generation is not None:
+        key, source = "training.generation_time", "run file"
+        return exact(key, given.generation, "s", basis="given", source=source), ""
     shape = shape_for(work)
     if shape is None or recipe is None:
         return None, "no shapes to model generation from: give hardware.throughput"
