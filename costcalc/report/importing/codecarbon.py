@@ -9,7 +9,9 @@ of the same time and machine may be one energy written by several ranks.
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing, own_grid, own_pue
 from costcalc.report.importing.flushes import counted, span
 from costcalc.report.meters import of_parts, unlike_sum
-from costcalc.report.ranks import ALIKE, TOGETHER, together
+from costcalc.report.ranks import ALIKE, TOGETHER, Span, together
 from costcalc.report.tools import BOUNDARIES, OWN_FACTOR, TIMES_ITS_PUE
 
 if TYPE_CHECKING:
@@ -102,13 +104,7 @@ def _once(
     rows: Mapping[str, Row], name: str, ranks: str | None
 ) -> tuple[Mapping[str, Row], list[str]]:
     """The rows without those of further ranks on one machine, and what was left out."""
-    machines: list[list[str]] = []
-    for key, row in rows.items():
-        own = next((m for m in machines if _same_time_and_machine(rows[m[0]], row)), None)
-        if own is None:
-            machines.append([key])
-        else:
-            own.append(key)
+    machines = _machines(rows)
     several = [keys for keys in machines if len(keys) > 1]
     if not several or ranks == "each":
         return rows, []
@@ -152,12 +148,42 @@ def _within(one: Row, other: Row) -> bool:
     return shared >= (1 - ALIKE) * (own[1] - own[0])
 
 
-def _same_time_and_machine(a: Row, b: Row) -> bool:
-    """Whether two rows may be two ranks that metered one machine at once."""
-    if "process" in (a.get("tracking_mode"), b.get("tracking_mode")):
-        return False
-    if any(a.get(column) != b.get(column) for column in _MACHINE):
-        return False
+def _machines(rows: Mapping[str, Row]) -> list[list[str]]:
+    """The keys of rows, those together that may be ranks which metered one machine at once."""
+    made: list[list[str]] = []
+    begun: dict[object, list[tuple[float, int]]] = {}  # by kind of machine: begins, and which it is
+    for key, row in rows.items():
+        own, beside = span(row), begun.setdefault(_kind(row), [])
+        if own is None or row.get("tracking_mode") == "process":
+            made.append([key])
+            continue
+        near = sorted(number for _, number in _near(beside, own))
+        found = next((made[n] for n in near if _at_once(rows[made[n][0]], row)), None)
+        if found is None:
+            insort(beside, (own[0], len(made)))
+            made.append([key])
+        else:
+            found.append(key)
+    return made
+
+
+def _kind(row: Row) -> object:
+    return tuple(row.get(column) for column in _MACHINE)
+
+
+def _near(begun: Sequence[tuple[float, int]], own: Span) -> Sequence[tuple[float, int]]:
+    """Those of the begins that may have the longer's ``TOGETHER`` with a row.
+
+    Neither is then longer than the other by more than 1 / TOGETHER, and neither begins later than
+    the rest of that.
+    """
+    apart = (1 - TOGETHER) / TOGETHER * (own[1] - own[0]) + 1e-6
+    first, last = own[0] - apart, own[0] + apart
+    return begun[bisect_left(begun, (first, -1)) : bisect_right(begun, (last, math.inf))]
+
+
+def _at_once(a: Row, b: Row) -> bool:
+    """Whether two rows of one kind of machine may be two ranks that metered one at once."""
     spans = [one for one in (span(a), span(b)) if one is not None]
     energies = [number(row.get("energy_consumed")) or 0.0 for row in (a, b)]
     return len(spans) == 2 and together(spans, energies) >= TOGETHER

@@ -48,11 +48,18 @@ class Samples:
     seconds: list[float] = field(default_factory=list)
     watts: list[float] = field(default_factory=list)
     dropped: int = 0  # samples that step back in time
+    zeros: int = 0  # samples of 0 W, which are no power of a board that is on
     silent: list[float] = field(default_factory=list)  # when it was asked and said none
 
     def add(self, second: float, watt: float) -> None:
-        """One more sample; one that steps back in time (a clock set) is left out and counted."""
-        if not self.seconds or second > self.seconds[-1]:
+        """One more sample; one that steps back in time (a clock set) is left out and counted.
+
+        So is one of 0 W: a sensor's error, after which nothing is known until the next.
+        """
+        if watt <= 0:
+            self.zeros += 1
+            self.silent.append(second)
+        elif not self.seconds or second > self.seconds[-1]:
             self.seconds.append(second)
             self.watts.append(watt)
         elif second < self.seconds[-1]:
@@ -115,7 +122,7 @@ def _once(samples: Samples) -> Samples:
         return samples
     kept = [0, *(at + 1 for at, step in enumerate(steps) if step >= moment)]
     seconds, watts = ([of[at] for at in kept] for of in (samples.seconds, samples.watts))
-    return Samples(samples.name, seconds, watts, samples.dropped, samples.silent)
+    return Samples(samples.name, seconds, watts, silent=samples.silent)
 
 
 def _usual(steps: Sequence[float]) -> float:
@@ -169,7 +176,10 @@ def of_samples(
     """
     found = {key: one for key, one in devices.items() if one.seconds}
     if not any(len(one.seconds) > 1 for one in found.values()):
-        raise refuse(file, f"expected the power of a device at two times or more; {tool} has none")
+        zeros = _zeros(devices.values())
+        told = f" ({zeros}, which no board that is on draws)" if zeros else ""
+        message = f"expected the power of a device at two times or more; {tool} has none{told}"
+        raise refuse(file, message)
     heard = [second for one in found.values() for second in one.heard()]
     start, end = min(heard), max(heard)
     metered = [integrated(one, start, end) for one in found.values()]
@@ -226,12 +236,24 @@ def _notes(
         yield (
             f"left out: {number_of(dropped, 'sample')} that would step back in time, {LOWER_BOUND}"
         )
+    zeros = _zeros(devices.values())
+    if zeros:
+        yield f"left out: {zeros}, which no board that is on draws: {_ERROR}"
     silent = len(devices) - len(found)
     if silent:
         yield (
             f"{silent} of {len(devices)} devices never say their power: neither their energy nor "
             "their time is counted"
         )
+
+
+_ERROR = "an error of its sensor"
+
+
+def _zeros(devices: Iterable[Samples]) -> str:
+    """How many samples say 0 W; empty where none does."""
+    zeros = sum(one.zeros for one in devices)
+    return f"{number_of(zeros, 'sample')} of 0 W" if zeros else ""
 
 
 def _most(device: Samples) -> float:
