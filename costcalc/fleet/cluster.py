@@ -39,6 +39,9 @@ class Partition(Section):
     accelerator: Named | None = key("the device: costcalc hardware list")
     per_node: Count | None = key("devices in a node")
     nodes: Count | None = key("how many nodes, for what idles")
+    nodes_of: Named | None = key(
+        "the partition whose nodes its jobs run on, where both have the same: what idles is that's"
+    )
     plugin: Annotated[str, choice("shared", "exclusive", "boards")] = Field(
         "shared",
         description="what Slurm's energy plugin counts of a job: its nodes, which it shares with "
@@ -165,8 +168,16 @@ class Fleet(Section):
 
     def partition(self, said: str | None) -> Partition:
         """The partition of a job: of several that a scheduler names the first that stands here."""
-        first = next((one for one in (said or "").split(",") if one in self.partitions), "default")
-        return self.partitions.get(first, Partition.model_validate({}))
+        return self.partitions.get(self.meant(said), Partition.model_validate({}))
+
+    def meant(self, said: str | None) -> str:
+        """The name under which the partition of a job stands here; ``default``: under none.
+
+        >>> made = Fleet.model_validate({"partitions": {"gpu": {}}})
+        >>> made.meant("gpu,low"), made.meant("gpus"), made.meant(None)
+        ('gpu', 'default', 'default')
+        """
+        return next((one for one in (said or "").split(",") if one in self.partitions), "default")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +251,7 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
         for month in fleet.pue
         if not _MONTH.fullmatch(month)
     ]
-    found += _payer(fleet, document)
+    found += [*_payer(fleet, document), *_nodes_of(fleet, document)]
     if fleet.currency != "USD" and (fleet.rate is None or fleet.rate.currency != fleet.currency):
         message = f"{fleet.currency} needs rate: such as 1.08 USD/{fleet.currency}"
         found.append(document.problem(("currency",), message))
@@ -266,6 +277,27 @@ def _faults(fleet: Fleet, document: Document) -> list[Problem]:
         if all(v is None for v in (budget.cost, budget.energy, budget.carbon, budget.device_hours)):
             message = "expected one of cost, energy, carbon, device_hours"
             found.append(document.problem(path_, message))
+    return found
+
+
+def _nodes_of(fleet: Fleet, document: Document) -> list[Problem]:
+    """Whose nodes a partition's are: another's, which has some of its own."""
+    found = []
+    for name, one in fleet.partitions.items():
+        path, other = ("partitions", name, "nodes_of"), fleet.partitions.get(one.nodes_of or "")
+        if one.nodes_of is None:
+            continue
+        if other is None or one.nodes_of == name:
+            near = nearest(one.nodes_of, set(fleet.partitions) - {name}, at_most=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            message = f'expected another partition that stands here; got "{one.nodes_of}"{hint}'
+            found.append(document.problem(path, message))
+        elif other.nodes_of is not None:
+            message = f"{one.nodes_of} has its nodes of {other.nodes_of}: say that one here"
+            found.append(document.problem(path, message))
+        elif one.nodes is not None:
+            message = f"its nodes are those of {one.nodes_of}, and nodes says how many: leave one"
+            found.append(document.problem(path, message))
     return found
 
 

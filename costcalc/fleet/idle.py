@@ -15,6 +15,7 @@ from costcalc.fleet.cluster import Cluster, Partition
 from costcalc.fleet.facts import Facts
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.nodes import by_nodes, shared
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.pricing import GRID, Pricing
 from costcalc.fleet.series import ENOUGH, Mean
@@ -154,14 +155,19 @@ def _of_month(
         return []
     found = list[Idle]()
     whole = pricing.series.over(start, end) if pricing.series else None
-    busy = _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
-    seen = _seen(ledger, over)
-    mine, unsaid = _whose(pricing.fleet.name, clusters)
-    for name, partition in pricing.fleet.partitions.items():
+    fleet = pricing.fleet
+    busy = by_nodes(
+        fleet, _busy(ledger, over.months[0], (start, end), whole.mean if whole else None)
+    )
+    seen = by_nodes(fleet, _seen(ledger, over))
+    mine, unsaid = _whose(fleet.name, clusters)
+    same = {} if unsaid else shared(ledger, fleet, over, mine)
+    for name, partition in fleet.partitions.items():
         if partition.nodes is None:
             continue
-        if unsaid:
-            found.append(Idle(name, 0.0, 0.0, {}, why=unsaid, start=start, end=end))
+        if unsaid or name in same:
+            why = unsaid or same[name]
+            found.append(Idle(name, 0.0, 0.0, {}, why=why, start=start, end=end))
             continue
         held = partition.nodes * (partition.per_node or 1) * (end - start) / HOUR
         had, emitted = busy.get((mine, name), (0.0, 0.0))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
 from sqlalchemy import exists, func, select
 
 from costcalc.base.errors import InputError, Problem
-from costcalc.base.human import human, number_of
+from costcalc.base.human import digits, human, number_of
 from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
 from costcalc.fleet.charging import Charges, charges
 from costcalc.fleet.cluster import NOBODY, SHARED, Cluster
+from costcalc.fleet.crossing import Crossed, crossed, together
 from costcalc.fleet.facts import GOING
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
@@ -47,6 +48,7 @@ class Month:
     zone: tzinfo
     going: int = 0  # attempts that had not ended when their source was read
     broken: Sequence[str] = ()  # imports that did not come to their end
+    crossed: Crossed = field(default_factory=lambda: together(()))  # jobs that began before it
 
     def at(self, second: float) -> str:
         """A moment as a clock of the cluster shows it."""
@@ -68,6 +70,12 @@ class Month:
     def limits(self) -> list[str]:
         """What its sums may lack: from when on nothing is known, what still ran, what broke."""
         told = [self.reaching] if self.reaching else []
+        if self.crossed.before["device_hours"]:
+            hours = digits(self.crossed.before["device_hours"])
+            told.append(
+                f"Jobs are counted whole in the month in which they ended: {hours} device-hours of "
+                f"{number_of(self.crossed.jobs, 'job')} were before {self.at(self.over.start)}"
+            )
         if self.going:
             told.append(
                 f"{number_of(self.going, 'job')} had not ended when last asked for: what was held "
@@ -129,6 +137,7 @@ def of_period(
         last=known.end,
         zone=place,
         going=_going(ledger, over, accounts),
+        crossed=together(list(crossed(ledger, over, over.start, accounts).values())),
         broken=unfinished(ledger) if accounts is None else (),
     )
 

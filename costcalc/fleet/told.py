@@ -59,6 +59,8 @@ def plain(month: Month) -> dict[str, object]:
         "until": month.until,
         "last_job_ended": month.last,
         "data_reach": month.reaching or None,
+        "jobs_begun_before": month.crossed.jobs,
+        "device_hours_before": month.crossed.before["device_hours"],
         "jobs_not_ended": month.going,
         "imports_not_ended": list(month.broken),
         "by": list(month.sums.by),

@@ -49,6 +49,25 @@ def test_faults_are_told_together() -> None:
             "fleet.yaml:1:38: budgets[1]: stands twice: the same account, period and unit",
         ),
         (
+            "partitions: {gpu: {}, low: {nodes_of: gpus}}",
+            "fleet.yaml:1:39: partitions.low.nodes_of: expected another partition that stands "
+            'here; got "gpus"; did you mean gpu?',
+        ),
+        (
+            "partitions: {low: {nodes_of: low}}",
+            "fleet.yaml:1:30: partitions.low.nodes_of: expected another partition that stands "
+            'here; got "low"',
+        ),
+        (
+            "partitions: {a: {}, b: {nodes_of: a}, c: {nodes_of: b}}",
+            "fleet.yaml:1:53: partitions.c.nodes_of: b has its nodes of a: say that one here",
+        ),
+        (
+            "partitions: {a: {}, b: {nodes_of: a, nodes: 2}}",
+            "fleet.yaml:1:35: partitions.b.nodes_of: its nodes are those of a, and nodes says how "
+            "many: leave one",
+        ),
+        (
             "budgets: [{account: a}]",
             "fleet.yaml:1:11: budgets[0]: expected one of cost, energy, carbon, device_hours",
         ),

@@ -447,6 +447,40 @@ def test_what_one_month_lacks_is_said(ledger: Ledger) -> None:
     assert together([lacks, lacks]).unpriced == "no price of electricity is known"
 
 
+def _idled(ledger: Ledger, partitions: str, *jobs: str) -> dict[str, tuple[float, str]]:
+    text = "timezone: UTC\nsite: {region: DE}\nprice: {device_hour: 2 USD}\n"
+    text += f"partitions: {partitions}"
+    imported(ledger, cluster(text), *jobs)
+    return {one.partition: (one.device_hours, one.why) for one in of(ledger, text).idle}
+
+
+NODES = "accelerator: h100-sxm5-80, per_node: 8, nodes: 2"
+#: 4 devices for 2 h each, of 16 that are held: 32 device-hours
+TWO = (line(JobID="1", Partition="gpu"), line(JobID="2", Partition="low,gpu", NodeList="gpu02"))
+
+
+def test_jobs_of_partitions_that_are_not_named_are_on_the_nodes_of_the_default(
+    ledger: Ledger,
+) -> None:
+    assert _idled(ledger, f"{{default: {{{NODES}}}}}", *TWO) == {"default": (16.0, "")}
+
+
+def test_a_job_of_several_partitions_is_on_the_nodes_of_the_one_that_is_named(
+    ledger: Ledger,
+) -> None:
+    assert _idled(ledger, f"{{gpu: {{{NODES}}}}}", *TWO) == {"gpu": (16.0, "")}
+
+
+def test_partitions_on_the_same_nodes_say_so(ledger: Ledger) -> None:
+    on_both = (TWO[0], line(JobID="2", Partition="low", NodeList="gpu01"))
+    low = "low: {accelerator: h100-sxm5-80, per_node: 8%s}"
+    why = "jobs of low ran on its nodes too (gpu01): partitions.low.nodes_of says so"
+    assert _idled(ledger, f"{{gpu: {{{NODES}}}, {low % ''}}}", *on_both) == {"gpu": (0.0, why)}
+    with memory() as other:
+        made = _idled(other, f"{{gpu: {{{NODES}}}, {low % ', nodes_of: gpu'}}}", *on_both)
+        assert made == {"gpu": (16.0, "")}
+
+
 # --- how far the data reach ----------------------------------------------------------------------
 
 UTC_ = FLEET.replace("Europe/Berlin", "UTC")

@@ -177,6 +177,14 @@ def test_a_job_over_midnight_of_a_month_idles_no_node_twice(ledger: Ledger) -> N
     assert made.sums.total.device_hours == 8.0
     # the hour of October: 16 device-hours, 4 of them the job's
     assert made.idle[0].device_hours == pytest.approx(12.0)
+    # which add up to the 16 that were held with the job's, less what is said to be before
+    said = (
+        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job were "
+        "before 2026-10-01 00:00"
+    )
+    assert said in made.limits
+    assert said in html(made)
+    assert (plain(made)["jobs_begun_before"], plain(made)["device_hours_before"]) == (1, 4.0)
 
 
 def test_budgets_and_their_forecast(ledger: Ledger) -> None:
