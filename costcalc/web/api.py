@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from costcalc.calculator.result import Estimate
 from costcalc.catalog import accelerator, preset, region
 from costcalc.catalog.peak import told as told_peak
 from costcalc.decide import sweep
-from costcalc.decide.comparing import Comparison
+from costcalc.decide.comparing import Comparison, Progress
 from costcalc.decide.comparing import compare as compared
 from costcalc.decide.planning import Planned
 from costcalc.decide.planning import plan as planned
@@ -25,7 +26,7 @@ from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import check
 from costcalc.web import answer, bodies, options
 from costcalc.web.answer import Answer
-from costcalc.web.bounds import HARDWARE, SCENARIOS, SCORES
+from costcalc.web.bounds import AT_ONCE, HARDWARE, SCENARIOS, SCORES, SWEEP
 
 Given = Mapping[str, str]
 MEDIA = {
@@ -72,15 +73,38 @@ def comparison(run: Mapping[str, object], asked: options.CompareOptions) -> Comp
     if hardware > HARDWARE:
         raise wrong(
             "sweep",
-            f"expected {HARDWARE} accelerators × counts × precisions at most; got {hardware:,}: "
+            f"expected {HARDWARE:,} accelerators × counts × precisions at most; got {hardware:,}: "
             "costcalc compare takes more",
         )
     if axes.number > SCENARIOS:
         message = f"expected {SCENARIOS:,} scenarios at most; got {axes.number:,}"
         raise wrong("sweep", f"{message}: costcalc compare takes more")
     return compared(
-        run, minimize=asked.minimize, ranges=asked.ranges, interruptions=asked.interruptions
+        run,
+        minimize=asked.minimize,
+        ranges=asked.ranges,
+        interruptions=asked.interruptions,
+        progress=_in_time(),
+        chunk_size=AT_ONCE * len(axes.regions) * len(axes.plans),
     )
+
+
+def _in_time() -> Progress:
+    """What ends a comparison that searches for too long, between two pieces of it.
+
+    A problem says what to do; a worker whose time is up would be ended without that.
+    """
+    until = time.monotonic() + SWEEP
+
+    def look(done: int, number: int) -> None:
+        if done < number and time.monotonic() > until:
+            message = f"took longer than {SWEEP:g} s, with {done:,} of {number:,} scenarios done"
+            fewer = (
+                "fewer accelerators, counts or precisions, or costcalc compare, which has no limit"
+            )
+            raise wrong("sweep", f"{message}: {fewer}")
+
+    return look
 
 
 def plan(body: bytes, given: Given) -> Answer:

@@ -12,8 +12,12 @@ STAGES = 20
 STEPS = 20
 """Measured steps of a calibration."""
 SCENARIOS = 120_000
-HARDWARE = 128
+HARDWARE = 1_024
 """Accelerators times counts times precisions of a comparison: each is a search for a layout."""
+AT_ONCE = 32
+"""So many of these are compared before it is looked at the clock."""
+SWEEP = 8.0
+"""Seconds that a comparison may search; drawing ranges and the answer take the rest."""
 SCORES = 1_000
 ADDRESS = 2_000
 """Characters of an address that holds a run."""

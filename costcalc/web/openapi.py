@@ -169,7 +169,10 @@ _POSTS: Mapping[str, tuple[str, type[options.Options], str, str]] = {
     ),
     "compare": (
         "Run", options.CompareOptions, "Comparison",
-        f"A run over the axes of its sweep: {bounds.SCENARIOS:,} scenarios at most",
+        (
+            f"A run over the axes of its sweep: {bounds.SCENARIOS:,} scenarios at most, of "
+            f"{bounds.HARDWARE:,} accelerators × counts × precisions, in {bounds.SWEEP:g} s"
+        ),
     ),
     "plan": ("Run", options.PlanOptions, "Plan", "What the limits of a run file buy"),
     "report/verify": (

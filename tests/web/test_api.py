@@ -14,7 +14,7 @@ import yaml
 from starlette.testclient import TestClient
 
 import costcalc
-from costcalc.web import bounds, work
+from costcalc.web import api, bounds, work
 from costcalc.web.app import app
 from costcalc.web.workers import Inside
 
@@ -288,6 +288,24 @@ def test_bodies_that_are_none(client: TestClient, body: bytes) -> None:
     assert found["message"] == BODIES[body]
 
 
+def test_a_sweep_that_takes_too_long_says_how_far_it_came(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "SWEEP", -1.0)  # over before it begins
+    # 40 counts × 2 regions: the clock is looked at after 32 counts, 64 scenarios of 80
+    run = {**RUN, "sweep": {"counts": "8..320:8", "regions": ["FR", "PL"]}}
+    assert problems(client.post("/api/v1/compare", json=run)) == [
+        {
+            "key": "sweep",
+            "message": "took longer than -1 s, with 64 of 80 scenarios done: fewer accelerators, "
+            "counts or precisions, or costcalc compare, which has no limit",
+        }
+    ]
+    # what is done is answered
+    done = {**RUN, "sweep": {"counts": "8..256:8", "regions": ["FR", "PL"]}}
+    assert client.post("/api/v1/compare", json=done).json()["scenarios"] == 64
+
+
 def test_what_is_too_large(client: TestClient) -> None:
     huge = b"#" * (bounds.BODY + 1)
     said = [{"key": "", "message": "expected 200,000 bytes at most"}]
@@ -298,9 +316,9 @@ def test_what_is_too_large(client: TestClient) -> None:
     assert problems(client.post("/api/v1/estimate", json={**RUN, "stages": stages})) == [
         {"key": "stages", "message": "expected 20 stages at most; got 21"}
     ]
-    many = {**RUN, "sweep": {"accelerators": "all"}}
+    many = {**RUN, "sweep": {"accelerators": "all", "counts": "8,16"}}
     (found,) = problems(client.post("/api/v1/compare", json=many))
-    assert found["message"].startswith("expected 128 accelerators × counts × precisions at most;")
+    assert found["message"].startswith("expected 1,024 accelerators × counts × precisions at most;")
     wide = {**RUN, "sweep": {"counts": "1..64:1", "regions": "all", "plans": "all"}}
     (found,) = problems(client.post("/api/v1/compare", json=wide))
     assert found["message"].startswith("expected 120,000 scenarios at most; got ")

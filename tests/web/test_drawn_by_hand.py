@@ -96,7 +96,7 @@ def test_bars_of_a_budget(
 
 def test_how_large_a_comparison_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     def sized(counts: int, precisions: int, number: int) -> str:
-        axes = SimpleNamespace(accelerators=("a",), counts=(1,) * counts,
+        axes = SimpleNamespace(accelerators=("a",), regions=(), plans=(), counts=(1,) * counts,
                                precisions=("bf16",) * precisions, number=number)  # fmt: skip
         monkeypatch.setattr(api.sweep, "read", lambda *_: ({}, axes))
         monkeypatch.setattr(api, "compared", lambda *_, **__: "compared")
@@ -108,7 +108,7 @@ def test_how_large_a_comparison_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert sized(api.HARDWARE, 1, api.SCENARIOS) == "compared"
     assert sized(api.HARDWARE // 2 + 1, 2, 1) == (
-        f"expected {api.HARDWARE} accelerators × counts × precisions at most; got "
+        f"expected {api.HARDWARE:,} accelerators × counts × precisions at most; got "
         f"{2 * (api.HARDWARE // 2 + 1):,}: costcalc compare takes more"
     )
     assert sized(1, 1, api.SCENARIOS + 1) == (
