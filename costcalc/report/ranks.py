@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,13 +39,15 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
     if ranks == "each":
         return list(pairs), []
     kept: list[Pair] = []
+    metered = _Metered()
     notes: list[str] = []
     problems: list[Problem] = []
     for file, report in pairs:
         runs: Sequence[Run] = report.get("runs") or []
-        twins = [(run, twin) for run in runs if (twin := _twin(run, kept)) is not None]
+        twins = [(run, twin) for run in runs if (twin := metered.twin(run)) is not None]
         if not twins:
             kept.append((file, report))
+            metered.add(file, runs)
             continue
         named = ", ".join(f"{run.get('id')} as {twin.run} of {twin.file}" for run, twin in twins)
         whole = all(twin.whole for _, twin in twins)
@@ -78,15 +82,43 @@ class _Twin:
     whole: bool
 
 
-def _twin(run: Run, kept: Sequence[Pair]) -> _Twin | None:
-    """The run that metered the same machine at the same time."""
-    for file, report in kept:
-        for other in report.get("runs") or ():
-            if run.get("id") != other["id"] and run.get("machine"):
-                shared = _shared(run, other)
-                if shared is not None:
-                    return _Twin(file, other["id"], shared)
-    return None
+@dataclass(slots=True)
+class _Begun:
+    """Runs of one kind of machine by their begin, each with its place among all, and the longest."""
+
+    runs: list[tuple[float, int, str, Run]] = field(default_factory=list)
+    longest: float = 0.0
+
+
+@dataclass(slots=True)
+class _Metered:
+    """The runs of the reports that are kept, found by what they metered and when."""
+
+    machines: dict[object, _Begun] = field(default_factory=dict)
+    number: int = 0
+
+    def add(self, file: str, runs: Sequence[Run]) -> None:
+        """Further runs that are kept."""
+        for run in runs:
+            self.number += 1
+            span = _span(run)
+            if span is not None and run.get("machine"):
+                found = self.machines.setdefault(run["machine"], _Begun())
+                insort(found.runs, (span[0], self.number, file, run))
+                found.longest = max(found.longest, span[1] - span[0])
+
+    def twin(self, run: Run) -> _Twin | None:
+        """The first run that metered the same machine at the same time."""
+        span, found = _span(run), self.machines.get(run.get("machine"))
+        if span is None or found is None:
+            return None
+        first = bisect_left(found.runs, (span[0] - found.longest,))
+        last = bisect_right(found.runs, (span[1], math.inf))
+        for _, _, file, other in sorted(found.runs[first:last], key=lambda one: one[1]):
+            shared = None if run.get("id") == other["id"] else _shared(run, other)
+            if shared is not None:
+                return _Twin(file, other["id"], shared)
+        return None
 
 
 def _shared(a: Run, b: Run) -> bool | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from costcalc.report import ranks
 from costcalc.report.importing import codecarbon
 from costcalc.report.importing.cells import Row
 
@@ -58,3 +60,20 @@ def test_runs_after_one_another_are_not_each_asked_of_each(monkeypatch: pytest.M
     monkeypatch.setattr(codecarbon, "together", lambda spans, energies: asked.append(1) or 0.0)
     codecarbon._machines({str(at): row(at * 100, at * 100 + 90) for at in range(1000)})
     assert len(asked) <= 2000
+
+
+def test_merging_does_not_ask_each_run_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def report(first: int) -> Any:
+        begun = [START + timedelta(hours=2 * (first + at)) for at in range(500)]
+        runs = [
+            {"id": f"{first + at}", "hours": 1.0, "energy": 1.0, "machine": "m",
+             "began": begin.isoformat(), "measured_by": "CodeCarbon"}
+            for at, begin in enumerate(begun)
+        ]  # fmt: skip
+        return {"runs": runs}
+
+    asked = []
+    monkeypatch.setattr(ranks, "_shared", lambda a, b: asked.append(1))
+    kept, notes = ranks.once([("a", report(0)), ("b", report(500))], None)
+    assert (len(kept), notes) == (2, [])
+    assert len(asked) <= 1000
