@@ -84,7 +84,7 @@ class _Twin:
 
 @dataclass(slots=True)
 class _Begun:
-    """Runs of one kind of machine by their begin, each with its place among all, and the longest."""
+    """Runs of one kind of machine by their begin, with their place among all; and the longest."""
 
     runs: list[tuple[float, int, str, Run]] = field(default_factory=list)
     longest: float = 0.0
