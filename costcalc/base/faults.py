@@ -20,6 +20,8 @@ KeyPath = tuple[str | int, ...]
 MOST_WITHIN = 3  # sections within each other
 _NUMBER, _WHOLE, _TEXT = "expected a number", "expected a whole number", "expected text"
 _LIST, _TRUTH, _MAPPING = "expected a list", "expected true or false", "expected a mapping"
+#: first keys of the sections that a name alone could stand for
+_NAMED = {"preset", "accelerator", "region"}
 _EXPECTED = {
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
@@ -80,7 +82,11 @@ def _message(fault: ErrorDetails, keys: Sequence[str]) -> str:
         text = _EXPECTED.get(kind, fault["msg"])
     if text == _MAPPING and keys:
         text += f" with keys such as {', '.join(keys[:4])}"
-    return f"{text[0].lower()}{text[1:]}; got {shown(fault['input'])}"
+    found = shown(fault["input"])
+    said = f"{text[0].lower()}{text[1:]}; got {found}"
+    if isinstance(fault["input"], str) and text.startswith(_MAPPING) and {*keys[:1]} & _NAMED:
+        said += f"; a name stands as {{{keys[0]}: NAME}}"
+    return said
 
 
 def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:

@@ -134,6 +134,13 @@ def test_the_contracts_own_example(tmp_path: Path) -> None:
         ),
         ({"stages": [{"nam": "x"}]}, "stages[0].nam: unknown key; did you mean name?"),
         ({"hardware": 8}, "hardware: expected a mapping with keys such as accelerator, count"),
+        (
+            {"model": "qwen2.5-1.5b"},
+            "model: expected a mapping with keys such as preset, config, architecture, parameters; "
+            'got "qwen2.5-1.5b"; a name stands as {preset: NAME}',
+        ),
+        ({"hardware": "8xA100"}, 'got "8xA100"; a name stands as {accelerator: NAME}'),
+        ({"site": "France"}, 'got "France"; a name stands as {region: NAME}'),
     ],
 )
 def test_what_is_wrong_is_said(sections: dict[str, Any], line: str) -> None:
