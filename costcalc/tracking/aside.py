@@ -8,9 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
+# Seconds without a thing to do after which a thread ends: longer than an interval, so that a job
+# keeps its threads, and those of a hundred trials in one process do not add up.
+IDLE = 10.0
+
 
 class Aside:
-    """Does one thing after another on a daemon thread of its own, which begins with the first.
+    """Does one thing after another on a daemon thread of its own, there as long as there is any.
 
     >>> done = []
     >>> aside = Aside("example")
@@ -52,7 +56,9 @@ class Aside:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._tasks))
+                if not self._changed.wait_for(lambda: bool(self._tasks), IDLE):
+                    self._thread = None
+                    return
                 _, task = self._tasks.popitem(last=False)
                 self._began = monotonic()
             try:

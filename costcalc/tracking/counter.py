@@ -68,7 +68,8 @@ class Counter:
         self._sums: dict[tuple[str, str], _Torch] = {}
         self._added: dict[tuple[str, str], int] = {}  # values that each sum is of
         self._aside: deque[tuple[str, SupportsFloat]] = deque(maxlen=_ASIDE)
-        self._lock = threading.Lock()
+        # A signal's handler may count in the middle of a step, on the thread that holds it.
+        self._lock = threading.RLock()
 
     @property
     def timed(self) -> int:
@@ -122,25 +123,29 @@ class Counter:
     ) -> None:
         """Count one step; called once an optimizer step, or once a batch: both add up.
 
-        ``steps``: so many at once, which took as long as one another.
+        ``steps``: so many at once, which took as long as one another; 0 is a part of the next.
         """
         if type(steps) is not int or steps < 0:
             steps = self._whole(steps)
         with self._lock:
-            now = perf_counter()
-            self.steps += steps
-            last, self._last = self._last, now
-            if self._pausing:
-                self._pause_until(now)
-            if last is not None and steps > 0:
-                self._time(max(now - last - self._paused, 0.0) / steps, steps)
-            self._paused = 0.0
+            if steps:
+                self._done(steps, perf_counter())
             if tokens is not None:
                 self._count("tokens", tokens)
             if samples is not None:
                 self._count("samples", samples)
             if total_tokens is not None:
                 self._count("total_tokens", total_tokens)
+
+    def _done(self, steps: int, now: float) -> None:
+        """So many steps are done since the last of them."""
+        self.steps += steps
+        last, self._last = self._last, now
+        if self._pausing:
+            self._pause_until(now)
+        if last is not None:
+            self._time(max(now - last - self._paused, 0.0) / steps, steps)
+        self._paused = 0.0
 
     def _whole(self, steps: object) -> int:
         """A number of steps that is no plain one; what is none at all is one step, and told."""

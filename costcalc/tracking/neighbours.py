@@ -125,9 +125,14 @@ class Neighbours:
         name = f"{self._own}-{self._training}-{os.getpid()}-{id(self):x}"
         beside = folder / f"{name}.new"
         self._held = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o644)
-        _lock(self._held)
-        self._write()
-        return beside.rename(folder / f"{name}.json")  # seen once it is locked and whole
+        try:
+            _lock(self._held)
+            self._write()
+            return beside.rename(folder / f"{name}.json")  # seen once it is locked and whole
+        except OSError:  # a full disk: tried again with each reading
+            self._let_go()
+            beside.unlink(missing_ok=True)
+            raise
 
     def _write(self) -> None:
         """What we say of ourselves, in one go: it only grows, so that no reader sees two halves."""
@@ -135,6 +140,8 @@ class Neighbours:
         said = {name: sorted(getattr(mine, name)) for name in ("cores", "devices", "uses")}
         data = json.dumps({"process": self._process, **said}).encode().ljust(self._written)
         with self._writing:
+            if self._held < 0:  # left meanwhile, by another thread
+                return
             os.lseek(self._held, 0, os.SEEK_SET)
             self._written = max(self._written, os.write(self._held, data))
 
@@ -163,11 +170,18 @@ class Neighbours:
         """Take the sign away; the last one takes the folder too."""
         if self._sign is None or self._folder is None:
             return
+        sign, self._sign = self._sign, None
         with suppress(OSError):
-            self._sign.unlink(missing_ok=True)
-            os.close(self._held)
-            self._sign = None
+            sign.unlink(missing_ok=True)
+        self._let_go()
+        with suppress(OSError):
             self._folder.rmdir()
+
+    def _let_go(self) -> None:
+        """Close the descriptor; nobody writes then to what has its number next."""
+        with self._writing:
+            held, self._held = self._held, -1
+            os.close(held)
 
 
 def process() -> str:

@@ -179,8 +179,8 @@ class Tracker:
         """One step is done; ``tokens`` (or ``samples``) is what this rank's replica saw in it.
 
         ``total_tokens`` is what the whole job saw, ``steps`` how many were done since the last
-        call, where a compiled loop does several.  Ranks of one replica count once.  Takes about a
-        microsecond; never waits, never raises.
+        call: several in a compiled loop, 0 for a batch whose gradients are accumulated.  Ranks of
+        one replica count once.  Takes about a microsecond; never waits, never raises.
         """
         if self._armed:
             self._counter.step(tokens, samples, total_tokens, steps)

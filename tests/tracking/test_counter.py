@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -413,6 +415,42 @@ def test_steps_done_at_once_took_as_long_as_one_another(monkeypatch: pytest.Monk
     assert (counter.steps, counter.tokens, counter.timed) == (1020, 512.0, 1000)
 
 
+def test_batches_that_come_to_no_step_are_in_the_time_of_the_next(clock: list[float]) -> None:
+    """Four batches of 2 s a step (accumulated gradients): 8 s a step, however it is told."""
+    counter = Counter()
+    for batch in range(1, 41):
+        clock[0] += 2.0
+        counter.step(samples=5, steps=int(batch % 4 == 0))
+    assert (counter.steps, counter.samples) == (10, 200.0)
+    assert (counter.timed, counter.busy) == (9, 9 * 8.0)  # the first is not timed
+    with counter.pause("evaluation"):  # within a step
+        clock[0] += 30.0
+    for batch in range(1, 5):
+        clock[0] += 2.0
+        counter.step(samples=5, steps=int(batch % 4 == 0))
+    assert (counter.timed, counter.busy) == (10, 10 * 8.0)
+
+
+def test_what_counts_within_a_count_does_not_wait_for_itself() -> None:
+    """As a signal's handler does, which saves a checkpoint in the middle of a step."""
+    counter = Counter()
+
+    class Interrupted:
+        device = SimpleNamespace(type="cpu")
+
+        def __float__(self) -> float:
+            with counter.pause("checkpoint"):
+                counter.step(tokens=1)
+            return 5.0
+
+    # A daemon: where it waits for ever the test fails, and ends.
+    loop = threading.Thread(target=counter.step, args=(Interrupted(),), daemon=True)
+    loop.start()
+    loop.join(10.0)
+    assert not loop.is_alive()
+    assert (counter.steps, counter.tokens) == (2, 6.0)
+
+
 @pytest.mark.parametrize("steps", [None, "a", -3, 2.5, [1]])
 def test_a_number_of_steps_that_is_none_is_one_step_and_told(steps: Any) -> None:
     counter = Counter()
@@ -453,10 +491,13 @@ def test_a_forked_child_waits_for_no_lock_of_its_parents() -> None:
     thread = tracker._thread
     assert thread is not None
     thread.finish("completed", 10.0)
-    with tracker._counter._lock:
+    counter = tracker._counter
+    with ThreadPoolExecutor(1) as another:
+        another.submit(counter._lock.acquire).result()
         tracker.disarm()  # as in the child
         with tracker.pause("evaluation"):
             tracker.step(tokens=1)
+        another.submit(counter._lock.release).result()
     assert tracker._counter.steps == 0
 
 

@@ -240,3 +240,67 @@ def test_the_ranks_of_one_launcher_are_one_jobs(tmp_path: Path) -> None:
     alone = of_the_job(Place(), proc=tmp_path)
     launched = of_the_job(Place(world=2, local_world=2), proc=tmp_path)
     assert (alone(77), launched(77)) == (False, os.getppid() > 1)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of descriptors here")
+def test_a_full_disk_for_the_signs_leaks_no_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each interval of a month tries again; a process may have 1,024 descriptors."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    job = Neighbours("a", "b", HOST, folder=tmp_path)
+    before = descriptors()
+    with monkeypatch.context() as disk:
+        disk.setattr(neighbours.os, "write", full)
+        for _ in range(5):
+            assert job.share() == HOST.share
+        assert descriptors() == before
+    assert list(tmp_path.rglob("*.json")) == []
+    job.share()  # there is room again
+    assert len(list(tmp_path.rglob("*.json"))) == 1
+    job.leave()
+    assert descriptors() == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of descriptors here")
+def test_a_sign_that_cannot_be_taken_away_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    job = Neighbours("a", "b", HOST, folder=tmp_path)
+    before = descriptors()
+    job.share()
+    monkeypatch.setattr(Path, "unlink", refused)
+    job.leave()
+    assert descriptors() == before
+
+
+def test_what_is_said_as_the_job_leaves_goes_into_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver's thread tells of a device, and the sign is gone before it comes to write."""
+    job = Neighbours("a", "b", HOST, folder=tmp_path)
+    job.share()
+    write = job._write
+    numbers = [job._held]
+
+    def late() -> None:
+        job.leave()
+        numbers.append(os.open(tmp_path / "of the user", os.O_RDWR | os.O_CREAT))
+        write()
+
+    monkeypatch.setattr(job, "_write", late)
+    job.uses("GPU-0")
+    held, users_own = numbers
+    os.close(users_own)
+    assert users_own == held  # the first that was free
+    assert (tmp_path / "of the user").read_bytes() == b""
