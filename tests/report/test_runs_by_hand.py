@@ -78,12 +78,14 @@ def test_logs_of_one_machine_in_part(
 
 def test_a_twin_is_another_run_of_the_same_machine() -> None:
     twin = metered("2026-10-05T12:00:00+00:00", 10.0, id="b")
-    kept: Any = [("a.yaml", {"runs": [twin]}), ("c.yaml", {})]
-    found = ranks._twin(NOON, kept)
+    kept = ranks._Metered()
+    kept.add("a.yaml", [twin])
+    kept.add("c.yaml", [])
+    found = kept.twin(NOON)
     assert found is not None
     assert (found.file, found.run, found.whole) == ("a.yaml", "b", True)
-    assert ranks._twin({**NOON, "id": "b"}, kept) is None  # itself
-    assert ranks._twin({**NOON, "machine": None}, kept) is None
+    assert kept.twin({**NOON, "id": "b"}) is None  # itself
+    assert kept.twin({**NOON, "machine": None}) is None
 
 
 # --- steps of a job ------------------------------------------------------------------------------
@@ -226,9 +228,10 @@ def test_a_window_is_a_run() -> None:
 
 def test_samples_of_mlflow(tmp_path: Any) -> None:
     file = tmp_path / "gpu_0_power_usage_watts"
-    file.write_text("1000 300.5 0\n2500 0 1\n")
+    file.write_text("1000 300.5 0\n2500 200 1\n3500 0 2\n")
     made = mlflow._samples(file)
-    assert (made.seconds, made.watts) == ([1.0, 2.5], [300.5, 0.0])
+    assert (made.seconds, made.watts) == ([1.0, 2.5], [300.5, 200.0])
+    assert (made.zeros, made.silent) == (1, [3.5])
     for text in ("1000\n", "x 1 2\n", "1000 300 0\n1000 watts\n"):
         file.write_text(text)
         with pytest.raises(InputError) as caught:
