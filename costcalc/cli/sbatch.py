@@ -23,7 +23,9 @@ def command(
         list[str],
         typer.Argument(metavar="SCRIPT ...", help="As sbatch takes them: its options, the script."),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and submit nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say it, and submit nothing; 3 if it can never run.")
+    ] = False,
     max_cost: Annotated[
         str | None,
         options.option("--max-cost", "Submit nothing that can cost more: 200EUR. Exit 3."),
@@ -59,7 +61,9 @@ def command(
             print(f"costcalc: not submitted: {refused}", file=sys.stderr)
             return LIMIT
     if dry_run:
-        return OK
+        return LIMIT if found.never else OK
+    if found.never:  # fleet.yaml may be behind the cluster
+        print("costcalc: submitted nonetheless: Slurm decides", file=sys.stderr)
     sbatch = shutil.which("sbatch")
     if sbatch is None:
         raise InputError(Problem(key="sbatch", message="there is no sbatch here"))

@@ -45,7 +45,8 @@ class Request:
     ``tres``: its devices, as a scheduler would count them; ``cpus``: tasks, processors of each and
     the fewest of a node, None where only its nodes bound them, ``cores`` where each is a core of
     its own; ``whole``: nodes with all that is in them; ``seconds``: the limit; ``unbounded``: why
-    no more can be told.
+    no more can be told.  ``least`` devices of the job and ``of_node`` in each node are the fewest
+    that it can run with, on ``least_nodes``.
     """
 
     tres: str
@@ -59,6 +60,9 @@ class Request:
     clusters: str | None = None
     tasks: int = 1
     unbounded: str = ""
+    least: int = 0
+    of_node: int = 0
+    least_nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def request(said: Mapping[str, str], name: str = "script") -> Request:
         clusters=said.get("clusters") or None,
         tasks=many,
         unbounded=of.unbounded(exclusive),
+        **of.least(),
     )
 
 
@@ -189,6 +194,21 @@ class _Options:
                 needed = math.ceil(tasks / per_node)
             nodes = max(listed, needed, gpus)
         return nodes, tasks or nodes * (per_node or 1)
+
+    def least(self) -> dict[str, int]:
+        """The fewest devices and nodes that it can run with, and devices in each node."""
+        first = self.said.get("nodes", "").partition(":")[0]
+        counts = [int(n) for n in re.findall(r"(\d+)(?![\dkKmM])", first)]
+        nodes = max(self.listed(), min(counts, default=1), 1)
+        gpus = {
+            key: sum(n for (name, _), n in self.items(key, quiet=True) if name == "gpu")
+            for key in (*_OF_JOB, *_OF_NODES, "gpus-per-task", "tres-per-task")
+        }
+        of_node = max(gpus[key] for key in _OF_NODES)
+        of_job = max(gpus[key] for key in _OF_JOB)
+        of_tasks = max(gpus["gpus-per-task"], gpus["tres-per-task"]) * (self.number("ntasks") or 1)
+        least = max(of_job, of_node * (1 if of_job else nodes), of_tasks)
+        return {"least": least, "of_node": of_node, "least_nodes": nodes}
 
     def scattered(self) -> bool:
         """Whether nodes may get fewer tasks than ``--ntasks-per-node``."""

@@ -14,6 +14,7 @@ from costcalc.calculator.result import Estimate
 from costcalc.fleet.bounding import Bound, bound
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
+from costcalc.fleet.possible import never
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.requests import Request, Submission
 from costcalc.fleet.sums import money
@@ -24,6 +25,7 @@ class Quoted:
     """A submission costed; money in ``currency``, of all components and all tasks of arrays.
 
     ``most``: what it can cost if it runs to its limit; None with ``why`` where that is not known.
+    ``never``: why it cannot run on what fleet.yaml says of the cluster.
     """
 
     parts: tuple[Request, ...]
@@ -32,6 +34,7 @@ class Quoted:
     run_file: str | None = None
     estimated: Estimate | None = None
     not_estimated: str = ""
+    never: str = ""
 
     @property
     def most(self) -> float | None:
@@ -58,6 +61,8 @@ class Quoted:
             f"{'and ' if number else 'asks for '}{_held(*pair)}"
             for number, pair in enumerate(zip(self.parts, self.bounds, strict=True))
         ]
+        if self.never:
+            told.append(f"can never run, as fleet.yaml has it: {self.never}")
         if self.most is None:
             told.append(f"can cost at most: unknown: {self.why}")
         else:
@@ -116,6 +121,7 @@ def quoted(cluster: Cluster, asked: Submission, folder: Path, run: Path | None =
         run_file=str(run) if run else asked.run_file,
         estimated=made,
         not_estimated=lacking,
+        never="; ".join(why for one in asked.parts if (why := never(pricing, one))),
     )
 
 

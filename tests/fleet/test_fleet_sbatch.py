@@ -302,6 +302,81 @@ def test_what_has_no_bound_is_said_and_refused(
     assert refused == f"costcalc: not submitted: --max-cost cannot be judged: {why}"
 
 
+SMALL = """
+name: c
+site: {region: DE, pue: 1.2}
+price: {device_hour: 2 USD}
+partitions:
+  gpu: {accelerator: h100-sxm5-80, per_node: 8, nodes: 4, cpus: 64}
+  night: {accelerator: h100-sxm5-80, per_node: 8, nodes_of: gpu}
+  amd: {accelerator: mi250x, per_node: 4, nodes: 1}
+  open: {accelerator: h100-sxm5-80}
+"""
+OF_GPU = "devices, and gpu has 32 (partitions.gpu.nodes, per_node)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("-p gpu --gpus-per-node=8 -N 4", ""),
+        ("-p gpu -G 32", ""),
+        ("-p gpu --gpus-per-node=9",
+         "9 devices a node, and one of gpu has 8 (partitions.gpu.per_node)"),
+        ("-p gpu --gres=gpu:h100:9 -n 2",
+         "9 devices a node, and one of gpu has 8 (partitions.gpu.per_node)"),
+        ("-p gpu -G 33", f"33 {OF_GPU}"),
+        ("-p night -G 33",
+         "33 devices, and night has 32 (partitions.night.nodes, per_node)"),
+        ("-p gpu -n 33 --gpus-per-task=1", f"33 {OF_GPU}"),
+        ("-p gpu -N 5 -G 5", "5 nodes, and gpu has 4 (partitions.gpu.nodes)"),
+        ("-p gpu -N 2-5 -G 5", ""),  # on two it can
+        ("-p gpu -N 2-8:2 -G 5", ""),
+        ("-p gpu -c 65", "65 processors a task, and a node of gpu has 64 (partitions.gpu.cpus)"),
+        ("-p amd -G 8", ""),  # Slurm counts two dies of each
+        ("-p amd -G 9", "9 devices, and amd has 8 (partitions.amd.nodes, per_node)"),
+        ("-p gpu,amd -G 16", ""),  # it may run in one of both
+        ("-p gpu,amd -G 33",
+         f"33 {OF_GPU}; 33 devices, and amd has 8 (partitions.amd.nodes, per_node)"),
+        ("-p gpu --gres=gpu:1g.10gb:20", ""),  # seven of a device
+        ("-G 33", ""),  # open may have them
+        ("-p gpu -G 33 -M far", ""),
+        ("-p other -G 999", ""),
+        ("-p gpu -G 1 : -p gpu --gpus-per-node=9",
+         "9 devices a node, and one of gpu has 8 (partitions.gpu.per_node)"),
+    ],
+)  # fmt: skip
+def test_what_can_never_run_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet.yaml").write_text(SMALL)
+    (tmp_path / "b.sh").write_text("#!/bin/sh\n#SBATCH -t 60\n")
+    assert run(["sbatch", "--dry-run", *typed.split(), "b.sh"]) == (LIMIT if why else OK)
+    said = [one for one in capsys.readouterr().err.splitlines() if "never" in one]
+    lead = "costcalc: can never run, as fleet.yaml has it: "
+    assert said == ([f"{lead}{why}"] if why else [])
+
+
+def test_slurm_decides_on_what_fleet_yaml_says_can_never_run(here: Path) -> None:
+    folder = here / "bin"
+    folder.mkdir()
+    (folder / "sbatch").write_text("#!/bin/sh\nexit 7\n")
+    (folder / "sbatch").chmod(0o755)
+    made = subprocess.run(
+        [sys.executable, "-m", "costcalc", "sbatch", "--gpus-per-node=9", "a.sh"],
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+    )
+    assert made.returncode == 7
+    assert made.stderr.splitlines()[-1] == "costcalc: submitted nonetheless: Slurm decides"
+
+
 def test_other_schedulers_lines_are_read_by_sbatch_too(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
