@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from costcalc.base.errors import wrong
+from costcalc.base.errors import InputError, Problem, wrong
 from costcalc.base.reading import read, scalar
 from costcalc.runfile.laying import lay_over
 from costcalc.web.bounds import ADDRESS, BODY
@@ -114,7 +114,12 @@ def value(text: str, key: str) -> object:
     """
     text = text.strip()
     if text.startswith(_BRACKETS):
-        made: object = read(text, key[:60]).data
+        try:
+            made: object = read(text, key[:60]).data
+        except InputError as error:
+            raise InputError(
+                Problem(key=key[:60], message=problem.message) for problem in error.problems
+            ) from None
         return made
     found: object = scalar(text)
     return found

@@ -135,6 +135,10 @@ PAGES: Mapping[str, tuple[Sequence[Field], Sequence[Field]]] = {
         ),
     ),
 }
+#: words that make a number one of parameters, not a name
+_COUNTED = {"parameters", "params", "b", "m", "t", "billion", "million", "trillion"}
+#: the fields in which what a whole section lacks is said
+_LACKS = {"hardware": ("hardware.accelerator", "sweep.accelerators"), "training": ("data",)}
 _SPECIAL = ("model", "data", "data_in", "more", "model.config")
 
 
@@ -178,7 +182,8 @@ def _model(text: str) -> tuple[str, object]:
         number(words[0])
     except ValueError:
         return "model.preset", text
-    named = "".join(words[1:]) in ("", "parameters", "params", "B", "M", "T")
+    said = {word.lower() for word in words[1:]}
+    named = said <= _COUNTED and len(said) == len(words) - 1
     return ("model.parameters" if named else "model.preset"), text
 
 
@@ -283,7 +288,8 @@ def _told(problems: Sequence[Problem], keys: Sequence[str]) -> dict[str, list[st
             key = "model"
         elif key.removeprefix("training.") in _SIZES:
             key = "data"
-        found = next((k for k in keys if k == key), None) or next(
+        of = (key, *_LACKS.get(key, ()))
+        found = next((k for k in keys if k in of), None) or next(
             (k for k in keys if k.rpartition(".")[2] == key or key.startswith(f"{k}.")), "more"
         )
         told.setdefault(found, []).append(problem.message)

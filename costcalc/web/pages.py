@@ -130,7 +130,7 @@ def sent(name: str) -> Callable[[bytes, Mapping[str, str]], Answer]:
         except InputError as error:
             return _page(name, {}, {}, given, problems=error.problems, typed=dict(pairs))
         query = address.query(run, asked)
-        if query is None:
+        if query is None or not run:  # an address without a run shows an example
             return _solved(name, run, asked, given)
         place = PATHS[name] + (f"?{query}" if query else "")
         return Answer(body=b"", status=SEE_OTHER, headers={"Location": place})

@@ -402,3 +402,42 @@ def test_a_key_that_two_fields_say_is_refused(client: TestClient) -> None:
     found = page(client.post("/", data={**asked, "more": "training.tokens: 2B"}), 400)
     assert "training.tokens has a field of its own, which says 1B" in found.text
     page(client.post("/", data={**asked, "more": "hardware: {count: 1, goodput: 0.9}"}))
+
+
+def test_an_empty_form_is_not_answered_with_the_example(client: TestClient) -> None:
+    found = page(client.post("/", data={"model": " ", "data": "", "hardware.count": ""}))
+    assert "A run in, its costs out" in found.text
+    assert "Show an example" in found.text
+    assert "What would narrow the ranges" not in found.text  # the address alone shows one
+
+
+def test_what_is_missing_is_told_at_its_field(client: TestClient) -> None:
+    missing = client.post("/", data={"model": "llama-3-8b"})
+    assert missing.text.count('href="#f-hardware-accelerator"><code>hardware<') == 1
+    assert missing.text.count('href="#f-data"><code>training<') == 1
+    assert "f-more-problem" not in missing.text
+    machine = client.post("/compare", data={"model": "llama-3-8b", "data": "1T"})
+    assert "f-sweep-accelerators-problem" in machine.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7B", "7 billion", "7 Billion parameters", "1.3B params", "125 million", "7e9", "1,300 M"],
+)
+def test_a_number_of_parameters_is_told_in_words_too(text: str) -> None:
+    run, _ = forms.run_of([("model", text)])
+    assert run == {"model": {"parameters": text}}
+
+
+@pytest.mark.parametrize("text", ["7 dwarfs", "4 x 7B", "llama 7B"])
+def test_other_words_are_a_name(text: str) -> None:
+    assert forms.run_of([("model", text)])[0] == {"model": {"preset": text}}
+
+
+@pytest.mark.parametrize("key", ["hardware.accelerator", "data", "price.device_hour"])
+def test_a_quote_that_does_not_end_is_told_at_its_field(client: TestClient, key: str) -> None:
+    field = "f-" + key.replace(".", "-")
+    found = client.post("/", data={"model": "llama-3-8b", key: '"><b'})
+    assert page(found, 400).text.count("no YAML: while scanning a quoted scalar") == 2
+    assert f'href="#{field}"' in found.text
+    assert f'id="{field}-problem"' in found.text
