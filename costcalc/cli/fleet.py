@@ -170,7 +170,15 @@ def job(
 ) -> None:
     """One job as a full report, which costcalc report verify checks."""
     with opened(url, cluster(config)) as ledger:
-        from costcalc.fleet.job import attempts, differs, full, not_reported, paragraph, parts
+        from costcalc.fleet.job import (
+            attempts,
+            crowded,
+            differs,
+            full,
+            not_reported,
+            paragraph,
+            parts,
+        )
         from costcalc.report.files import text
 
         rows = attempts(ledger, number, named)
@@ -182,6 +190,8 @@ def job(
             print(f"note: of all {len(parts(rows))} parts of {number}", file=sys.stderr)
         for line in not_reported(rows):
             print(f"note: not in the report: {line}", file=sys.stderr)
+        for line in crowded(rows):
+            print(f"note: {line}", file=sys.stderr)
         for line in differs(made, rows):
             print(f"note: {line}: another version or profile wrote it", file=sys.stderr)
         write(text(made, output), output, force=force)

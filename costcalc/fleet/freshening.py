@@ -9,7 +9,18 @@ from sqlalchemy import Connection, Select, case, delete, func, insert, select
 
 from costcalc.fleet.kinds import HOUR
 from costcalc.fleet.series import ENOUGH
-from costcalc.fleet.tables import BY_HOURS, DIMENSIONS, FIGURES, SQUARED, SUMMED, fresh, jobs, sums
+from costcalc.fleet.tables import (
+    BY_HOURS,
+    CROWDED,
+    DIMENSIONS,
+    FIGURES,
+    MORE_THAN,
+    SQUARED,
+    SUMMED,
+    fresh,
+    jobs,
+    sums,
+)
 
 if TYPE_CHECKING:
     from costcalc.fleet.ledger import Ledger
@@ -59,13 +70,14 @@ _COUNTED = tuple(f"n_{name}" for name in ("device_hours", *FIGURES))
 
 
 #: what else is summed
-ALSO = (*(f"{name}_squares" for name in SQUARED), *BY_HOURS)
+ALSO = (*(f"{name}_squares" for name in SQUARED), *BY_HOURS, *CROWDED)
 
 
 def _of(month: str) -> Select[tuple[object, ...]]:
     """The sums of a month's current rows."""
     keys = [jobs.c[name] for name in (*DIMENSIONS, "kind")]
     seen = case((jobs.c.utilization.is_not(None), jobs.c.device_hours))
+    crowded = jobs.c.why.contains(MORE_THAN)
     by_hours, by_year = jobs.c.hourly >= ENOUGH, jobs.c.hourly < ENOUGH
     hours = {
         "energy_by_hours": case((by_hours, jobs.c.energy)),
@@ -88,6 +100,8 @@ def _of(month: str) -> Select[tuple[object, ...]]:
             func.sum(seen),
             *[func.sum(jobs.c[name] * jobs.c[name]) for name in SQUARED],
             *[func.sum(hours[name]) for name in BY_HOURS],
+            func.sum(case((crowded, 1.0))),
+            func.sum(case((crowded, jobs.c.device_hours))),
         )
         .where(jobs.c.current, jobs.c.month == month)
         .group_by(*keys)

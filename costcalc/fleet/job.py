@@ -16,7 +16,7 @@ from costcalc.fleet.kinds import UNITS
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.sums import money
-from costcalc.fleet.tables import jobs, kinds
+from costcalc.fleet.tables import MORE_THAN, jobs, kinds
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
@@ -245,7 +245,16 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     lacking = next((line for row in rows for line in _lacking(row)), "")
     return "; ".join(part for part in said if part) + "." + _power(rows) + (
         f" {lacking[0].upper()}{lacking[1:]}." if lacking else ""
-    )  # fmt: skip
+    ) + "".join(f" {line[0].upper()}{line[1:]}." for line in crowded(rows))  # fmt: skip
+
+
+def crowded(rows: Sequence[RowMapping]) -> list[str]:
+    """That a job is told to have held more than its nodes have, each reason once."""
+    whys = [why for row in rows for why in (row["why"] or "").split("; ") if MORE_THAN in why]
+    return [
+        f"it is said to have held {why}: one of both is wrong, and so may be its figures"
+        for why in dict.fromkeys(whys)
+    ]
 
 
 def _of_parts(rows: Sequence[RowMapping], several: Sequence[str], hours: float) -> str:

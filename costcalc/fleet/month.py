@@ -76,6 +76,13 @@ class Month:
                 f"Jobs are counted whole in the month in which they ended: {hours} device-hours of "
                 f"{number_of(self.crossed.jobs, 'job')} were before {self.at(self.over.start)}"
             )
+        crowded = self.sums.total.also.get("jobs_crowded", 0.0)
+        if crowded:
+            hours = digits(self.sums.total.also["hours_crowded"])
+            told.append(
+                f"{number_of(crowded, 'job')} held more than the nodes have by fleet.yaml, of "
+                f"which one is wrong: {hours} device-hours; fleet check says by which key"
+            )
         if self.going:
             told.append(
                 f"{number_of(self.going, 'job')} had not ended when last asked for: what was held "

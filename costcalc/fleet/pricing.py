@@ -20,6 +20,7 @@ from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
 from costcalc.fleet.period import month_of
 from costcalc.fleet.series import Hourly, hourly
+from costcalc.fleet.tables import MORE_THAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -215,7 +216,7 @@ class Pricing:
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
             "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
             "steps": one.steps, "clock": one.clock,
-            "why": own.why or said or self._crowded(one, own) or None,
+            "why": _joined(own.why or said or "", self._crowded(one, own)) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
         if own.devices == 0:
@@ -231,9 +232,9 @@ class Pricing:
             and nodes
             and (own.devices or 0.0) > partition.per_node * nodes + 1e-6
         ):
-            return f"more devices than its nodes have ({name}.per_node)"
+            return f"more devices {MORE_THAN} ({name}.per_node)"
         if partition.cpus and nodes and (one.cpus or 0.0) > partition.cpus * nodes:
-            return f"more processors than its nodes have ({name}.cpus)"
+            return f"more processors {MORE_THAN} ({name}.cpus)"
         return ""
 
     def _of_processors(self, one: Facts) -> Row:
@@ -351,3 +352,12 @@ def _digest(row: Row) -> str:
 def _rounded(value: object) -> object:
     """A number without the last digits, which change as units do and back."""
     return f"{value:.10g}" if isinstance(value, float) else value
+
+
+def _joined(said: str, more: str) -> str:
+    """A reason, and another that it may have in it already.
+
+    >>> _joined("a; b", "b"), _joined("", "b"), _joined("a", "b"), _joined("a", "")
+    ('a; b', 'b', 'a; b', 'a')
+    """
+    return said if more in said else "; ".join(part for part in (said, more) if part)

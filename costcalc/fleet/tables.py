@@ -170,6 +170,10 @@ BY_HOURS = (
     "energy_by_hours", "carbon_by_hours", "jobs_by_year", "energy_by_year", "carbon_by_year",
     "hours_lacking",
 )  # fmt: skip
+#: of jobs that held more than their nodes have, so that one of both is wrong: how many, and hours
+CROWDED = ("jobs_crowded", "hours_crowded")
+#: how the reason of such a row says it
+MORE_THAN = "than its nodes have"
 #: the sums of a month's current jobs, made anew of the rows when some of them have changed
 sums = Table(
     "sums",
@@ -183,7 +187,7 @@ sums = Table(
     Column("trained", Float),
     Column("seen", Float),
     *[Column(f"{name}_squares", Float) for name in SQUARED],
-    *[Column(name, Float) for name in BY_HOURS],
+    *[Column(name, Float) for name in (*BY_HOURS, *CROWDED)],
 )
 #: what of the sums is counted for Prometheus
 COUNTED = ("jobs", "device_hours", "energy", "cost", "carbon_total", "water")
@@ -293,6 +297,13 @@ def _by_start(connection: Connection) -> None:
     connection.exec_driver_sql("DROP INDEX IF EXISTS jobs_of_a_month")
 
 
+def _crowded(connection: Connection) -> None:
+    """Version 8: sums say of how many jobs more is told than their nodes have."""
+    sums.drop(connection, checkfirst=True)
+    sums.create(connection)
+    connection.execute(delete(fresh))
+
+
 #: from an empty database up; a version is the number of steps that were made
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _first,
@@ -302,5 +313,6 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _known_by,
     _owners,
     _by_start,
+    _crowded,
 )
 VERSION = len(MIGRATIONS)

@@ -160,6 +160,8 @@ def _group(group: Group, charge: Charge | None, month: Month) -> dict[str, objec
         "measured_share": group.measured_share,
         "utilization": group.utilization,
         "utilization_device_hours": group.seen,
+        "jobs_beyond_their_nodes": group.also.get("jobs_crowded", 0.0),
+        "device_hours_beyond_their_nodes": group.also.get("hours_crowded", 0.0),
         **({"carbon_by_grid_hours": dict(hours)} if (hours := _hours(group)) else {}),
         "idle_energy": charge.idle["energy"].value if charge and "energy" in charge.idle else None,
         **(_charge(charge, month) if charge else {}),
@@ -190,7 +192,8 @@ def _hours(group: Group) -> Mapping[str, float] | None:
 def columns(month: Month) -> list[str]:
     """The head of the CSV and Parquet files."""
     figures = [f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high", "_jobs_unknown")]
-    beside = ["carbon_annual", "carbon_operational_market", "measured_share", "utilization"]
+    beside = ["carbon_annual", "carbon_operational_market", "measured_share", "utilization",
+              "device_hours_beyond_their_nodes"]  # fmt: skip
     wasted = [f"wasted_device_hours_{state}" for state in _WASTE]
     return [
         "period", *month.sums.by, "jobs", "device_hours", *figures, "currency", *beside, *wasted,
@@ -217,6 +220,7 @@ def cells(month: Month) -> Iterator[list[object]]:
         yield [
             month.over.name, *one.key, one.jobs, one.device_hours, *figures, month.currency,
             one.carbon_annual, one.carbon_market, one.measured_share, one.utilization,
+            one.also.get("hours_crowded", 0.0),
             *[one.waste.get(state, {}).get("device_hours", 0.0) for state in _WASTE],
             one.seen - one.trained, *_borne(one, charge),
             *[one.also.get(f"energy_by_{by}") if by_hours(one) else None

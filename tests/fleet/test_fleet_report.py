@@ -25,7 +25,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
 from costcalc.fleet.taking import take
-from costcalc.fleet.told import budgets, html, plain, wastes
+from costcalc.fleet.told import budgets, csv_text, html, plain, wastes
 from costcalc.report.check import verify
 
 OCTOBER = ["2026-10"]
@@ -431,9 +431,45 @@ def test_what_is_odd_of_a_job_is_in_its_report(ledger: Ledger, tmp_path: Path) -
     imported(ledger, cluster(), line(JobID="7", AllocTRES="gres/gpu=64,node=1"))
     made = full(ledger, attempts(ledger, "7"))
     assert "more devices than its nodes have (partitions.gpu.per_node)" in made["warnings"]
+    assert paragraph(attempts(ledger, "7"), "USD").endswith(
+        " It is said to have held more devices than its nodes have (partitions.gpu.per_node): one "
+        "of both is wrong, and so may be its figures."
+    )
     path = tmp_path / "job.json"
     path.write_text(json.dumps(made))
     assert verify(path).holds
+
+
+def test_what_is_more_than_nodes_have_is_marked_in_the_month(ledger: Ledger) -> None:
+    # 64 devices for two hours on a node of eight; and 4, which are none too many
+    imported(
+        ledger,
+        cluster(),
+        line(JobID="7", AllocTRES="gres/gpu=64,node=1", Account="physics"),
+        line(),
+    )
+    made = of_period(ledger, cluster(), "2026-10")
+    said = (
+        "1 job held more than the nodes have by fleet.yaml, of which one is wrong: 128 "
+        "device-hours; fleet check says by which key"
+    )
+    assert said in made.limits
+    assert said in html(made)
+    data: Any = plain(made)
+    assert (
+        data["total"]["jobs_beyond_their_nodes"], data["total"]["device_hours_beyond_their_nodes"]
+    ) == (1, 128.0)  # fmt: skip
+    assert [
+        (row["account"], float(row["device_hours_beyond_their_nodes"]))
+        for row in csv.DictReader(io.StringIO(csv_text(made)))
+    ] == [("physics", 128.0), ("chemistry", 0.0)]
+    # what a meter says beside does not hide it
+    imported(
+        ledger, cluster(), line(JobID="7", AllocTRES="gres/gpu=64,node=1", ConsumedEnergyRaw="1")
+    )
+    (found,) = attempts(ledger, "7")
+    assert found["why"].endswith("; more devices than its nodes have (partitions.gpu.per_node)")
+    assert "1 job held more" in "".join(of_period(ledger, cluster(), "2026-10").limits)
 
 
 def test_an_array_is_the_sum_of_its_tasks(ledger: Ledger) -> None:
