@@ -86,6 +86,8 @@ _UNITS = {
 
 YEAR = 2026  # of the release, as CITATION.cff has it
 _SCRIPT = "\\costcalcscript"
+#: a range whose ends have the same power of ten, which is set once: the table is narrower
+_ALIKE = re.compile(r"([\d.]+)e\+?(\{?-?\}?\d+)--([\d.]+)e\+?\2(?!\d)")
 _MARKS = {"measured": "m", "given": "g"}  # all else is estimated
 
 
@@ -167,6 +169,7 @@ def number(text: str) -> str:
     """Escaped, with powers of ten set as such and thin spaces between thousands."""
     made = escape(re.sub(r"(?<=\d),(?=\d{3})", " ", text)).replace(" -- ", "--")
     made = re.sub(r"(\d) (?=\d{3})", r"\1\\,", made)
+    made = _ALIKE.sub(r"$(\1\\mbox{--}\3)\\times 10^{\2}$", made)
     return re.sub(r"([\d.]+)e\+?(\{?-?\}?\d+)", r"$\1\\times 10^{\2}$", made)
 
 
