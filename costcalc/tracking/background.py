@@ -93,7 +93,7 @@ class Background:
         self._taken = trainings.TakenPlan()
         self._adopted: tuple[str, tuple[Attempt, ...]] | None = None
         self._looked: tuple[Totals, Written] | None = None
-        self._due = 0.0
+        self._due, self._spent = 0.0, 0.0  # when a look is due, and what the last one took
         self._listener = Listener(options.callback, self.note)
         self._counts = Aside("costcalc-counts")
         self._over = threading.Event()
@@ -309,8 +309,8 @@ class Background:
             seen_ranks = ranks_beside(self._records.start.writer, written)
             self._order(everyone=len(seen_ranks) >= self._place.world)
         self._listener.tell(dict(seen.metrics))
-        spent = time.thread_time() + self._records.cpu - before
-        if spent > _CHEAP:
+        last, self._spent = self._spent, time.thread_time() + self._records.cpu - before
+        if (spent := min(last, self._spent)) > _CHEAP:  # not once: the first reads and imports
             self._due = monotonic() + min(spent / _SHARE, _SELDOM * self.options.interval)
 
     def _take_plan(self, written: Sequence[Written]) -> None:

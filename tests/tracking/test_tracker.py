@@ -24,8 +24,10 @@ import costcalc
 from costcalc.base.reading import read_file
 from costcalc.calculator.result import SCHEMA
 from costcalc.tracking import background, final_report, guard, listener, tracker
+from costcalc.tracking.background import Background
 from costcalc.tracking.follow import read
 from costcalc.tracking.ledger import Writer
+from costcalc.tracking.monitor import JobMonitor
 from costcalc.tracking.records import Energy, Sample
 
 RUN: dict[str, Any] = {
@@ -447,6 +449,33 @@ def test_a_job_shorter_than_an_interval_hands_its_last_figures_over(tmp_path: Pa
     assert got[-1]["costcalc/steps"] == 7
     assert got[-1]["costcalc/tokens"] == 70
     assert job.metrics() == got[-1]
+
+
+def test_looks_are_seldom_where_each_is_dear_and_not_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 ms of a core each: the third would be due 50 s after the second, at a thousandth."""
+    cpu, due = [0.0], list[float]()
+    whole, real = Background._observe, JobMonitor.look
+
+    def look(self: JobMonitor, *given: Any) -> Any:
+        cpu[0] += 0.05
+        return real(self, *given)
+
+    def observe(self: Background) -> None:
+        whole(self)
+        due.append(self._due - time.monotonic())
+
+    monkeypatch.setattr(JobMonitor, "look", look)
+    monkeypatch.setattr(Background, "_observe", observe)
+    monkeypatch.setattr(time, "thread_time", lambda: cpu[0])
+    tracker = costcalc.track(output=tmp_path / "costs.yaml", progress=False, interval=2.0).start()
+    until = time.monotonic() + 30
+    while len(due) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert due[0] <= 0.0  # not after the first
+    assert 40.0 < due[1] <= 50.0
+    tracker.stop()
 
 
 def test_a_callback_that_fails_is_a_note(tmp_path: Path) -> None:
