@@ -56,9 +56,11 @@ def init(url: Url = None, config: Config = None) -> None:
 
         save(template(), path)
         print(f"wrote {path}: say there what the cluster is", file=sys.stderr)
-    ledger = opened(url, cluster(path), create=True)
-    print(f"the ledger is {ledger.shown}", file=sys.stderr)
-    ledger.close()
+    known = cluster(path)
+    with opened(url, known, create=True) as ledger:
+        with ledger.writing() as connection:  # one that was there, and is empty
+            ledger.counting_in(connection, known.fleet.currency)
+        print(f"the ledger is {ledger.shown}", file=sys.stderr)
 
 
 @app.command("import")

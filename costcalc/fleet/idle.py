@@ -65,9 +65,14 @@ def idle(ledger: Ledger, cluster: Cluster, over: Period, reach: tuple[float, flo
     """What idled in the period of partitions whose size fleet.yaml says.
 
     ``reach``: from when to when the ledger knows of jobs.
+
+    Raises:
+        InputError: fleet.yaml's money is not the ledger's.
     """
     pricing, place = Pricing(cluster), zone(cluster.fleet.timezone)
     clusters = _clusters(ledger)
+    if any(one.nodes for one in cluster.fleet.partitions.values()):
+        ledger.counts_in(cluster.fleet.currency)  # what their electricity costs is
     by_partition: dict[str, list[Idle]] = {}
     for month in over.months:  # each has its PUE
         for one in _of_month(ledger, pricing, period(month, place), reach, clusters):

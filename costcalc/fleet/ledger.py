@@ -111,17 +111,36 @@ class Ledger:
             return _about(connection)[key]
 
     def counts_in(self, currency: str) -> None:
-        """See that money in this currency may stand in the ledger.
+        """See that money in this currency may stand in the ledger, which an empty one has none of.
 
         Raises:
             InputError: its money is in another.
         """
-        own = self.about("currency")
-        if currency != own:
-            message = (
-                f"its money is {own}, and fleet.yaml's currency {currency}: make another ledger"
-            )
-            raise InputError(Problem(key="ledger", message=message, file=self.shown))
+        with self.reading() as connection:
+            self._may_count_in(connection, currency)
+
+    def counting_in(self, connection: Connection, currency: str) -> None:
+        """Within a transaction that writes: its money is in this currency from now on.
+
+        Raises:
+            InputError: it has money in another.
+        """
+        if not self._may_count_in(connection, currency):
+            own = tables.about.update().where(tables.about.c.key == "currency")
+            connection.execute(own.values(value=currency))
+
+    def _may_count_in(self, connection: Connection, currency: str) -> bool:
+        """Whether its money is in a currency; False: it has none yet, and is said to be another."""
+        own = _about(connection)["currency"]
+        if currency == own:
+            return True
+        if connection.execute(select(tables.jobs.c.id).limit(1)).first() is None:
+            return False
+        message = (
+            f"its jobs are costed in {own}, and fleet.yaml's currency is {currency}: give "
+            f"currency: {own} there, or make another ledger and import into it"
+        )
+        raise InputError(Problem(key="ledger", message=message, file=self.shown))
 
     @contextmanager
     def faults(self) -> Iterator[None]:

@@ -151,6 +151,7 @@ def _batch(
     """One batch: read, costed, compared and written in one transaction."""
     keep_users = pricing.fleet.privacy.users == "keep"
     with ledger.writing() as connection:
+        ledger.counting_in(connection, pricing.fleet.currency)
         weighed = weigh(connection, facts, keep_users=keep_users, clusters=clusters)
         entered = parts_first(connection, weighed.facts)
         priced = pricing.rows(with_readings(connection, entered))

@@ -596,17 +596,53 @@ def test_a_clock_that_was_years_ahead_is_not_the_last_month(ledger: Ledger) -> N
     assert of_period(ledger, cluster(), "2236-10").sums.total.jobs == 1
 
 
+EUROS = FLEET.replace("price: {device_hour: 2 USD}", "price: {device_hour: 3 EUR}") + (
+    "currency: EUR\nrate: 1.08 USD/EUR\n"
+)
+NOT_MIXED = (
+    "its jobs are costed in USD, and fleet.yaml's currency is EUR: give currency: USD there, or "
+    "make another ledger and import into it"
+)
+
+
 def test_money_of_another_currency_is_not_mixed(ledger: Ledger) -> None:
-    euros = FLEET + "currency: EUR\nrate: 1.08 USD/EUR\n"
-    with pytest.raises(InputError) as error:
-        imported(ledger, cluster(euros), line())
-    assert error.value.problems[0].message == (
-        "its money is USD, and fleet.yaml's currency EUR: make another ledger"
-    )
     imported(ledger, cluster(), line())
-    budget = cluster(euros + "budgets: [{cost: 10 EUR}]\n")
-    with pytest.raises(InputError, match="its money is USD"):
-        of_period(ledger, budget)
+    with pytest.raises(InputError) as error:
+        imported(ledger, cluster(EUROS), line())
+    assert error.value.problems[0].message == NOT_MIXED
+    # what idles, and budgets, would be in euros
+    for text in (EUROS, EUROS.replace("nodes: ", "cpus: ") + "budgets: [{cost: 10 EUR}]\n"):
+        with pytest.raises(InputError, match="its jobs are costed in USD"):
+            of_period(ledger, cluster(text))
+    assert ledger.about("currency") == "USD"
+
+
+def test_a_ledger_without_a_job_takes_another_currency(ledger: Ledger) -> None:
+    ledger.counts_in("EUR")
+    assert ledger.about("currency") == "USD"  # as long as nothing is written
+    imported(ledger, cluster(EUROS), line())
+    made = of_period(ledger, cluster(EUROS))
+    # four devices for two hours at 3 EUR
+    assert (made.currency, made.sums.total.figures["cost"].value) == ("EUR", pytest.approx(24.0))
+    with pytest.raises(InputError, match="its jobs are costed in EUR"):
+        imported(ledger, cluster(), line(JobID="2"))
+
+
+def test_init_again_after_the_currency_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COSTCALC_FLEET_LEDGER", raising=False)
+    assert run(["fleet", "init"]) == OK
+    (tmp_path / "fleet.yaml").write_text(EUROS)
+    assert run(["fleet", "init"]) == OK
+    with Ledger.open() as made:
+        assert made.about("currency") == "EUR"
+        imported(made, cluster(EUROS), line())
+    (tmp_path / "fleet.yaml").write_text(FLEET)
+    capsys.readouterr()
+    assert run(["fleet", "init"]) == WRONG_USE
+    assert "its jobs are costed in EUR, and fleet.yaml's currency is USD" in capsys.readouterr().err
 
 
 def test_a_row_refused_twice_is_one(ledger: Ledger) -> None:
