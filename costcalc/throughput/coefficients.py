@@ -23,60 +23,54 @@ GRADIENT_BYTES = {"fp16": 2.0}
 CLASS = {"fp32": "fp32", "tf32": "tf32", "fp16": "bf16", "bf16": "bf16"}
 CLASS |= {"fp8": "fp8", "mxfp8": "mxfp8", "fp4": "fp4", "nvfp4": "fp4"}
 MACHINE_PRECISIONS = frozenset(CLASS)
-#: share of its ceiling that a matmul keeps inside a training step
-SUSTAINED = 0.88
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coefficients:
     """Free constants of the time model; shares are of 1, times in seconds.
 
-    The values written here are the prior, set from public figures before any fit: a matmul reaches
-    0.9 of its measured ceiling, 0.8 of the bandwidth and of the links, kernels launch in 5 us.
-    ``module`` and ``call`` come from vTrain's timings of Megatron's layers on A100 (VIA-Research,
-    data/ground_truth_single.csv): one of 1,024 wide takes 3.0 ms forward, again and backward,
-    which launches 24 + 24 + 40 kernels; cut over two devices 0.33 ms more, for six all-reduces.
+    What has a value here is not told apart by measurements; the others are fitted
+    (``data/throughput.yaml``), from the prior of ``scripts/step_fit.py``.
     """
 
-    matmul: Number = 0.70  # share of the peak that the layers' matmuls reach at large size
-    matmul_base: Number = 0.70  # the same at 16 bits: logits, and attention's projections in fp8
-    attention: Number = 0.60  # share of the 16-bit peak of fused attention with wide heads, long
+    matmul: Number  # share of the peak that the layers' matmuls reach at large size
+    matmul_base: Number  # the same at 16 bits: logits, and attention's projections in fp8
+    attention: Number  # share of the 16-bit peak of fused attention with wide heads, long
     attention_older: Number = 1.0  # what kernels not written for this generation reach of that
-    softmax: Number = 80.0  # what a score costs beside its products, as a width of a head
-    tile: Number = 256.0  # keys that a query pays for beyond those it sees: masked parts of tiles
-    traffic: Number = 0.5  # exposed share of a matmul's own memory traffic
-    bandwidth: Number = 0.80  # share of the memory bandwidth
-    elementwise: Number = 1.0  # scale of the elementwise traffic of a layer
-    cast: Number = 1.0  # scale of the traffic that quantizing to 8 or 4 bits costs
-    kernel: Number = 5e-6  # launching one kernel, host side
-    launch: Number = 1.5e-5  # the same where a framework's modules launch an operation each
-    module: Number = 3.4e-5  # the same of tuned modules, whose Python is long beside few kernels
-    call: Number = 5e-5  # issuing one collective of a tensor group, host side
-    hook: Number = 2.0e-3  # what DeepSpeed's sharding of weights does on the host, a layer and pass
-    plain_traffic: Number = 2.5  # elementwise traffic of such modules against that of fused ones
-    unpack: Number = 1.0  # scale of the traffic that unpacking quantised weights costs
-    adapter: Number = 1.0  # scale of that of adapters
-    expert_launch: Number = 5e-6  # launching a kernel of an expert
-    expert_kernels: Number = 6.0  # launches a routed expert of a layer: two matmuls, three passes
-    matmul_start: Number = 5e-6  # a matmul's ramp-up and tail (wave quantisation), device side
-    scale_up: Number = 0.75  # share of the fabric's rate that a collective reaches
-    scale_host: Number = 0.25  # the same of cards that talk through their host's PCIe
-    scale_out: Number = 0.70  # share of the network's rate
+    softmax: Number  # what a score costs beside its products, as a width of a head
+    tile: Number  # keys that a query pays for beyond those it sees: masked parts of tiles
+    traffic: Number  # exposed share of a matmul's own memory traffic
+    bandwidth: Number  # share of the memory bandwidth
+    elementwise: Number  # scale of the elementwise traffic of a layer
+    cast: Number  # scale of the traffic that quantizing to 8 or 4 bits costs
+    kernel: Number  # launching one kernel, host side
+    launch: Number  # the same where a framework's modules launch an operation each
+    module: Number  # the same of tuned modules, whose Python is long beside few kernels
+    call: Number  # issuing one collective of a tensor group, host side
+    hook: Number  # what DeepSpeed's sharding of weights does on the host, a layer and pass
+    plain_traffic: Number  # elementwise traffic of such modules against that of fused ones
+    unpack: Number  # scale of the traffic that unpacking quantised weights costs
+    adapter: Number  # scale of that of adapters
+    expert_launch: Number  # launching a kernel of an expert
+    expert_kernels: Number  # launches a routed expert of a layer: two matmuls, three passes
+    matmul_start: Number  # a matmul's ramp-up and tail (wave quantisation), device side
+    scale_up: Number  # share of the fabric's rate that a collective reaches
+    scale_host: Number  # the same of cards that talk through their host's PCIe
+    scale_out: Number  # share of the network's rate
     latency_up: Number = 1.0e-5  # a collective inside the domain
     latency_out: Number = 3.0e-5  # a collective or message between nodes, a hop
-    tensor_exposed: Number = 0.9  # share of tensor-parallel traffic that compute does not hide
-    context_exposed: Number = 0.5
-    pipeline_exposed: Number = 0.7
-    expert_exposed: Number = 0.8
-    data_exposed: Number = 0.4  # of the gradient reduction
-    hooked_exposed: Number = 0.7  # the same of DeepSpeed's
-    shard_exposed: Number = 0.15  # of the gathers of sharded weights, though compute could hide it
-    imbalance: Number = 1.1  # fullest expert over mean expert
-    expert_matmul: Number = 0.85  # grouped matmul against a plain one of the same size
-    jitter: Number = 0.005  # time lost to the slowest device, a doubling of devices beyond a node
-    fixed: Number = 5.0e-3  # a step's own: input, clipping, logging
-    meet: Number = 2.0e-3  # devices meeting once a step, a doubling of them beyond a node
-    bubble: Number = 1.0
+    tensor_exposed: Number  # share of tensor-parallel traffic that compute does not hide
+    context_exposed: Number
+    pipeline_exposed: Number
+    expert_exposed: Number
+    data_exposed: Number  # of the gradient reduction
+    hooked_exposed: Number  # the same of DeepSpeed's
+    shard_exposed: Number  # of the gathers of sharded weights, though compute could hide it
+    imbalance: Number  # fullest expert over mean expert
+    expert_matmul: Number  # grouped matmul against a plain one of the same size
+    jitter: Number  # time lost to the slowest device, a doubling of devices beyond a node
+    fixed: Number  # a step's own: input, clipping, logging
+    meet: Number  # devices meeting once a step, a doubling of them beyond a node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +192,7 @@ def coefficients_of(
     values.update(constants.get("kinds", {}).get(machine.kind, {}))
     own = constants.get("generations", {}).get(machine.generation, {})
     values.update(own.get("own", {}))
-    sustained = values.pop("sustained", SUSTAINED)
+    sustained = values.pop("sustained")  # of its ceiling, what a matmul keeps inside a step
     deviation = own.get("precisions", {})
     wide = sustained * deviation.get(CLASS["bf16"], 1.0)
     values["matmul_base"] = min(ceiling_of(machine, "bf16") * wide, 1.0)

@@ -82,7 +82,7 @@ def step_of(
     net = network_of(rates, axes, c, training)
     stage = _stage(shape, axes, training, layer, net, c, tokens)
     passes = micro_batches + stage["shift"]
-    bubble = c.bubble * (axes.pipeline - 1.0) / axes.virtual_pipeline
+    bubble = (axes.pipeline - 1.0) / axes.virtual_pipeline
     compute, memory = micro_batches * stage["compute"], micro_batches * stage["memory"]
     launch = micro_batches * stage["launch"]
     tensor, expert = micro_batches * stage["tensor"], micro_batches * stage["expert"]

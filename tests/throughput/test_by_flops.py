@@ -6,9 +6,9 @@ import math
 from dataclasses import fields, replace
 
 import pytest
+from throughput_models import CONSTANTS as FITTED
 
 from costcalc.throughput.by_flops import DENSE, Replicas, replicas_of, sample_seconds, sample_time
-from costcalc.throughput.coefficients import coefficients_of
 from costcalc.throughput.layer import SHARP
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.throughput.network import Network
@@ -140,12 +140,13 @@ def test_gradients_are_added_up_each_step(rate: float, samples: float, added: fl
 def test_who_adds_up_gradients() -> None:
     recipe = Recipe(sequence_length=1, global_batch=64.0, precision="bf16", trainable_share=0.5)
     eight = replace(A100, devices=8, scale_up=300e9, scale_up_domain=8)
-    found = replicas_of(25.6e6, eight, recipe, {})
+    known = {"global": {**FITTED, "sustained": 0.9, "scale_up": 0.6}}
+    found = replicas_of(25.6e6, eight, recipe, known)
     assert found is not None
     assert (found.parameters, found.samples) == (12.8e6, 8.0)
-    assert found.net.data_rate == pytest.approx(300e9 * coefficients_of({}, eight, "bf16").scale_up)
-    assert replicas_of(25.6e6, A100, recipe, {}) is None
-    assert replicas_of(None, eight, recipe, {}) is None
+    assert found.net.data_rate == pytest.approx(300e9 * 0.6)
+    assert replicas_of(25.6e6, A100, recipe, known) is None
+    assert replicas_of(None, eight, recipe, known) is None
 
 
 @pytest.mark.parametrize("kind", ["vit", "diffusion"])

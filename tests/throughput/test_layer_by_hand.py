@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from throughput_models import coefficients
 
-from costcalc.throughput.coefficients import Coefficients, Rates
+from costcalc.throughput.coefficients import Rates
 from costcalc.throughput.layer import Layer, layer_times
 from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.shape import ModelShape
@@ -39,7 +40,7 @@ def layer(
         Rates(**here | (rates or {})),
         Layout(**(axes or {})),
         StepRecipe(sequence_length=TOKENS, global_batch=1.0, **(training or {})),
-        Coefficients(**NOTHING | (c or {})),
+        coefficients(**NOTHING | (c or {})),
         TOKENS,
     )
 

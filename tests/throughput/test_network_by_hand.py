@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+from throughput_models import coefficients
 
-from costcalc.throughput.coefficients import Coefficients, Rates
+from costcalc.throughput.coefficients import Rates
 from costcalc.throughput.collectives import torus_axes, torus_exchange, torus_share
 from costcalc.throughput.layout import Layout, StepRecipe
 from costcalc.throughput.network import (
@@ -29,10 +31,10 @@ from costcalc.throughput.shape import ModelShape
 RATES = {"peak": 1e12, "peak_base": 1e12, "bandwidth": 1e12, "scale_up": 100e9, "domain": 8.0,
          "scale_out": 10e9}  # fmt: skip
 UP, OUT, NEAR, FAR = 50e9, 8e9, 1e-5, 3e-5
-C = Coefficients(
+C = coefficients(
     scale_up=0.5, scale_out=0.8, latency_up=NEAR, latency_out=FAR, tensor_exposed=0.9,
     context_exposed=0.5, pipeline_exposed=0.7, expert_exposed=0.8, data_exposed=0.4,
-    shard_exposed=0.15, imbalance=1.1,
+    shard_exposed=0.15, imbalance=1.1, hooked_exposed=0.65, scale_host=0.2,
 )  # fmt: skip
 
 
@@ -79,6 +81,29 @@ def test_what_computation_hides() -> None:
     assert [getattr(waits, f"{name}_exposed") for name in names] == [1.0] * 5
     # beside another micro-batch all but 20 of 132 multiprocessors hide it (arXiv:2412.19437)
     assert net(Layout(), expert_overlap=1.0).expert_exposed == pytest.approx(20 / 132)
+
+
+def test_what_deepspeeds_hooks_leave_bare_of_the_gathers() -> None:
+    # 0.15 where kernels are queued ahead, 0.65 where hooks wait on the host; half of each between
+    for hooks, share in ((0.0, 0.15), (1.0, 0.65), (0.5, 0.40)):
+        assert net(Layout(), hooks=hooks).shard_exposed == pytest.approx(share)
+    # a quarter of the software waits for it anyway: 1 - 0.75 * (1 - 0.65)
+    found = net(Layout(), hooks=1.0, overlap=0.75).shard_exposed
+    assert found == pytest.approx(0.7375)
+
+
+def test_cards_without_a_fabric_talk_through_their_host() -> None:
+    # 0.5 of 100 GB/s over links of their own, 0.2 of it through PCIe
+    for through, rate in ((0.0, 50e9), (1.0, 20e9), (0.5, 35e9)):
+        found = net(Layout(tensor=2, data=2), rates={"through_host": through})
+        assert (found.tensor_rate, found.up_data) == pytest.approx((rate, rate))
+
+
+def test_copies_and_context_ranks_are_reduced_together() -> None:
+    # 4 x 4 = 16 ranks, of which a domain holds 8: they leave it, beside eight cards of 8 GB/s
+    found = net(Layout(data=4, context=4))
+    assert (found.data_rate, found.data_latency) == pytest.approx((UP, FAR))
+    assert (found.context_rate, found.context_latency) == pytest.approx((UP, NEAR))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +163,16 @@ def test_groups_share_the_links_of_a_torus() -> None:
     full = net(Layout(tensor=256, data=2), rates={"torus": 2.0, "domain": 512.0})
     assert full.tensor_rate == pytest.approx(UP)
     assert full.data_rate == pytest.approx(UP / 2)
+
+
+def test_layouts_of_a_switch_and_of_a_torus_side_by_side() -> None:
+    # one switches, on one tensor 16 takes an axis of 16 x 16 and data the other, one is a ring
+    axes = Layout(tensor=16.0, data=16.0)
+    dims = np.array([0.0, 2.0, 1.0])
+    found = network_of(Rates(**RATES | {"torus": dims, "domain": 256.0}), axes, C, training())
+    # a ring of 256 does not close below 256 chips in 1: half-and-half is for shorter ones only
+    assert found.tensor_rate == pytest.approx([UP, UP / 2, UP])
+    assert found.data_rate == pytest.approx([UP, UP / 2, UP])
 
 
 # --- times ---------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from throughput_models import coefficients
 
 from costcalc.base.errors import InputError
 from costcalc.throughput.by_flops import sample_time
-from costcalc.throughput.coefficients import Coefficients, ceiling_of, coefficients_of, rates_of
+from costcalc.throughput.coefficients import ceiling_of, coefficients_of, rates_of
 from costcalc.throughput.collectives import gather_time, group_rate
 from costcalc.throughput.constants import load
 from costcalc.throughput.decode import decode_time
@@ -81,7 +82,7 @@ def test_ring_moves_what_thakur_says():
 
 def test_perfect_machine_takes_the_flops_over_the_peak():
     # nothing but arithmetic: every share 1, every time and traffic 0
-    ideal = Coefficients(
+    ideal = coefficients(
         matmul=1.0, matmul_base=1.0, attention=1.0, traffic=0.0, bandwidth=1.0, elementwise=0.0,
         cast=0.0, kernel=0.0, matmul_start=0.0, scale_up=1.0, scale_out=1.0, latency_up=0.0,
         latency_out=0.0, jitter=0.0, fixed=0.0, softmax=0.0, tile=0.0, module=0.0,
@@ -118,7 +119,7 @@ def test_a_score_costs_its_exponential_and_the_masked_part_of_its_tile():
     recipe = replace(RECIPE, sequence_length=4096)
     times = [
         float(layer_times(shape, rates, axes, training_of(recipe), c, 4096.0).attention)
-        for c in (Coefficients(softmax=0.0, tile=0.0), Coefficients(softmax=80.0, tile=256.0))
+        for c in (coefficients(softmax=0.0, tile=0.0), coefficients(softmax=80.0, tile=256.0))
     ]
     assert times[1] / times[0] == pytest.approx((256 + 160) / 256 * (2048 + 256) / 2048)
 
@@ -160,7 +161,7 @@ def test_experts_traffic_hides_behind_another_micro_batch():
     )
     recipe = replace(RECIPE, sequence_length=4096)
     axes = Layout(data=64, expert=64)
-    rates, shown = rates_of(H100, "bf16"), Coefficients(expert_exposed=1.0)
+    rates, shown = rates_of(H100, "bf16"), coefficients(expert_exposed=1.0)
     waits, beside = (
         step_of(shape, rates, axes, training_of(replace(recipe, expert_overlap=dual)), shown)
         for dual in (False, True)
@@ -171,7 +172,7 @@ def test_experts_traffic_hides_behind_another_micro_batch():
     # in 8 bits what is dispatched is half as much: three quarters of the traffic in all
     eight = replace(recipe, precision="fp8", expert_overlap=True)
     nets = [
-        network_of(rates_of(H100, r.precision), axes, Coefficients(), training_of(r))
+        network_of(rates_of(H100, r.precision), axes, coefficients(), training_of(r))
         for r in (recipe, eight)
     ]
     assert nets[1].expert_bytes / nets[0].expert_bytes == pytest.approx(0.75)
@@ -184,7 +185,7 @@ def test_a_collective_drives_the_links_of_the_axes_that_it_lies_along():
         peak={"bf16": 459e12}, memory_bandwidth=2765e9, scale_up=600e9, scale_up_domain=8960,
         torus=3,
     )  # fmt: skip
-    full, how = Coefficients(scale_up=1.0), training_of(RECIPE)
+    full, how = coefficients(scale_up=1.0), training_of(RECIPE)
     net = network_of(rates_of(v5p, "bf16"), Layout(tensor=8, data=64), full, how)
     assert float(net.tensor_rate) == pytest.approx(200e9)
     assert float(net.data_rate) == pytest.approx(400e9)

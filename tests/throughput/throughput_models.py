@@ -1,5 +1,6 @@
 """Architectures and machines for the tests of this room, built from published shapes."""
 
+from costcalc.throughput.coefficients import Coefficients
 from costcalc.throughput.layout import Machine, Recipe
 from costcalc.workload.architecture import Architecture
 from costcalc.workload.generic import Given, from_shape
@@ -7,6 +8,47 @@ from costcalc.workload.stage import WorkloadInput, workload
 from costcalc.workload.work import Work
 
 GIB = 2.0**30
+# Constants of a time model, of about the size that is measured: what a test says beside is another.
+CONSTANTS = {
+    "attention": 0.6,
+    "softmax": 80.0,
+    "tile": 256.0,
+    "traffic": 0.5,
+    "bandwidth": 0.8,
+    "elementwise": 1.0,
+    "cast": 1.0,
+    "kernel": 5e-06,
+    "launch": 1.5e-05,
+    "module": 3.4e-05,
+    "call": 5e-05,
+    "hook": 0.002,
+    "plain_traffic": 2.5,
+    "unpack": 1.0,
+    "adapter": 1.0,
+    "expert_launch": 5e-06,
+    "expert_kernels": 6.0,
+    "matmul_start": 5e-06,
+    "scale_up": 0.75,
+    "scale_host": 0.25,
+    "scale_out": 0.7,
+    "tensor_exposed": 0.9,
+    "context_exposed": 0.5,
+    "pipeline_exposed": 0.7,
+    "expert_exposed": 0.8,
+    "data_exposed": 0.4,
+    "hooked_exposed": 0.7,
+    "shard_exposed": 0.15,
+    "imbalance": 1.1,
+    "expert_matmul": 0.85,
+    "jitter": 0.005,
+    "fixed": 0.005,
+    "meet": 0.002,
+}
+
+
+def coefficients(**more: float) -> Coefficients:
+    """What a machine achieves: ``CONSTANTS``, 0.7 of the peak, and what a test says."""
+    return Coefficients(**{"matmul": 0.7, "matmul_base": 0.7, **CONSTANTS, **more})
 
 
 def decoder(**sizes) -> Architecture:
