@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError, shown
 from costcalc.base.faults import translated
+from costcalc.base.reading import read
 from costcalc.runfile.schema import Run
 from costcalc.runfile.values import expected, refused
 
@@ -20,14 +21,26 @@ _RUN = (
 
 
 def _whole_or_named(what: str) -> BeforeValidator:
-    """What is given whole or by its path, asked for in one sentence: pydantic has one a type."""
+    """What is given whole or by its path, asked for in one sentence: pydantic has one a type.
+
+    Some assistants write a mapping as the text of one.
+    """
 
     def check(given: object) -> object:
         if not isinstance(given, (str, Mapping)):
             raise expected(what, given)
-        return given
+        return _mapping(given) if isinstance(given, str) and given.lstrip()[:1] == "{" else given
 
     return BeforeValidator(check)
+
+
+def _mapping(text: str) -> object:
+    try:
+        return read(text, "").data
+    except InputError as error:
+        raise refused(
+            f"expected a mapping; its text is none: {error.problems[0].message}"
+        ) from None
 
 
 def _values(given: object) -> object:

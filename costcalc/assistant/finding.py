@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from costcalc.base.human import human
 from costcalc.catalog import accelerator, preset, region
@@ -12,14 +13,28 @@ Row = dict[str, object]
 
 
 def found(kind: str, query: str, limit: int) -> dict[str, object]:
-    """The first ``limit`` of a kind in which every word of the query stands, and how many do.
+    """The ``limit`` nearest of a kind in which every word of the query stands, and how many do.
 
     >>> [one["id"] for one in found("models", "llama-3 405b", 5)["found"]]
     ['llama-3.1-405b']
     """
     words = query.lower().split()
     rows = [row for row, text in _KINDS[kind]() if all(word in text.lower() for word in words)]
+    if words:
+        rows.sort(key=lambda row: _far(row, words))
     return {"kind": kind, "found": rows[:limit], "of": len(rows)}
+
+
+def _far(row: Row, words: Sequence[str]) -> tuple[bool, bool, int]:
+    """How far an id is from what was asked: not the same, begun otherwise, words within words.
+
+    >>> _far({"id": "qwen2.5-7b"}, ["qwen", "7b"]) < _far({"id": "gte-qwen2-7b"}, ["qwen", "7b"])
+    True
+    """
+    name = str(row.get("id", row.get("region"))).lower()
+    parts = re.split(r"[-:_/ ]", name)
+    within = sum(word not in parts for word in words)
+    return name != "-".join(words), not name.startswith(words[0]), within
 
 
 def _models() -> Iterator[tuple[Row, str]]:

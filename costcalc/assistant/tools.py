@@ -23,6 +23,8 @@ from costcalc.runfile.schema import Part
 
 #: scenarios that one call compares at most
 MOST_SCENARIOS = 200_000
+#: seconds that it searches at most: assistants give a call up after a minute
+SECONDS = 30.0
 FRONT, LINES = 8, 40
 SUFFIXES, MOST_NAMES = (".yaml", ".yml", ".toml", ".json"), 1000
 
@@ -182,6 +184,7 @@ def _roomy(
 
 
 def _compare(files: Files, asked: arguments.Compare) -> dict[str, object]:
+    from costcalc.decide import ending
     from costcalc.decide.comparing import compare
     from costcalc.decide.sweep import read
 
@@ -190,11 +193,18 @@ def _compare(files: Files, asked: arguments.Compare) -> dict[str, object]:
         name: getattr(asked, name)
         for name in ("accelerators", "counts", "regions", "plans", "precisions")
     }
-    number = read(run, axes, changes)[1].number
-    if number > MOST_SCENARIOS:
-        message = f"expected {MOST_SCENARIOS:,} scenarios at most; got {number:,}: fewer regions"
-        raise wrong("compare", message)
-    made = compare(run, **axes, minimize=asked.minimize, changes=changes)
+    sweep = read(run, axes, changes)[1]
+    if sweep.number > MOST_SCENARIOS:
+        message = f"expected {MOST_SCENARIOS:,} scenarios at most; got {sweep.number:,}"
+        raise wrong("compare", f"{message}: fewer regions")
+    made = compare(
+        run,
+        **axes,
+        minimize=asked.minimize,
+        changes=changes,
+        progress=ending.within(SECONDS, "compare"),
+        chunk_size=ending.piece(sweep),
+    )
     told = made.to_dict()
     units = told["units"]
     assert isinstance(units, dict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -14,8 +13,8 @@ from costcalc.calculator.calculate import estimated
 from costcalc.calculator.result import Estimate
 from costcalc.catalog import accelerator, preset, region
 from costcalc.catalog.peak import told as told_peak
-from costcalc.decide import sweep
-from costcalc.decide.comparing import Comparison, Progress
+from costcalc.decide import ending, sweep
+from costcalc.decide.comparing import Comparison
 from costcalc.decide.comparing import compare as compared
 from costcalc.decide.planning import Planned
 from costcalc.decide.planning import plan as planned
@@ -26,7 +25,7 @@ from costcalc.resolve.names import look_up
 from costcalc.runfile.loading import check
 from costcalc.web import answer, bodies, options
 from costcalc.web.answer import Answer
-from costcalc.web.bounds import AT_ONCE, HARDWARE, SCENARIOS, SCORES, SWEEP
+from costcalc.web.bounds import HARDWARE, SCENARIOS, SCORES, SWEEP
 
 Given = Mapping[str, str]
 MEDIA = {
@@ -84,27 +83,9 @@ def comparison(run: Mapping[str, object], asked: options.CompareOptions) -> Comp
         minimize=asked.minimize,
         ranges=asked.ranges,
         interruptions=asked.interruptions,
-        progress=_in_time(),
-        chunk_size=AT_ONCE * len(axes.regions) * len(axes.plans),
+        progress=ending.within(SWEEP, "sweep"),
+        chunk_size=ending.piece(axes),
     )
-
-
-def _in_time() -> Progress:
-    """What ends a comparison that searches for too long, between two pieces of it.
-
-    A problem says what to do; a worker whose time is up would be ended without that.
-    """
-    until = time.monotonic() + SWEEP
-
-    def look(done: int, number: int) -> None:
-        if done < number and time.monotonic() > until:
-            message = f"took longer than {SWEEP:g} s, with {done:,} of {number:,} scenarios done"
-            fewer = (
-                "fewer accelerators, counts or precisions, or costcalc compare, which has no limit"
-            )
-            raise wrong("sweep", f"{message}: {fewer}")
-
-    return look
 
 
 def plan(body: bytes, given: Given) -> Answer:

@@ -14,8 +14,6 @@ STEPS = 20
 SCENARIOS = 120_000
 HARDWARE = 1_024
 """Accelerators times counts times precisions of a comparison: each is a search for a layout."""
-AT_ONCE = 32
-"""So many of these are compared before it is looked at the clock."""
 SWEEP = 8.0
 """Seconds that a comparison may search; drawing ranges and the answer take the rest."""
 SCORES = 1_000

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import costcalc
+from costcalc.assistant import tools
 from costcalc.assistant.arguments import schema_of
 from costcalc.assistant.tools import MOST_SCENARIOS, TOOLS, Files
 from costcalc.base.errors import InputError
@@ -120,6 +121,42 @@ def test_compare_is_bounded_and_short() -> None:
     assert all("CO2e" in row["carbon_total"] for row in answer["front"])
     said = refused("compare", run=RUN, counts=list(range(8, 8000)), regions="all")
     assert said.startswith(f"compare: expected {MOST_SCENARIOS:,} scenarios at most; got ")
+
+
+def test_compare_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "SECONDS", -1.0)  # over before it begins
+    # 40 counts: the clock is looked at after 32
+    assert refused("compare", run=RUN, counts="8..320:8") == (
+        "compare: took longer than -1 s, with 32 of 40 scenarios done: fewer accelerators, counts "
+        "or precisions, or costcalc compare, which has no limit"
+    )
+    assert call("compare", run=RUN, counts="8..256:8")["scenarios"] == 32
+
+
+def test_a_mapping_may_be_written_as_text() -> None:
+    assert call("estimate", run=json.dumps(RUN)) == call("estimate", run=RUN)
+    assert call("plan", limits={"cost": "500 USD"}, run=json.dumps({"hardware": RUN["hardware"]}))
+    assert refused("estimate", run='{"model": ') == (
+        "arguments: run: expected a mapping; its text is none: no YAML: while parsing a flow node, did not "
+        "find expected node content"
+    )
+    assert "no report" in str(call("verify", report="{}")["lines"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "first"),
+    [
+        ("models", "mistral", "mistral-7b"),  # not Codestral
+        ("models", "qwen 7b", "qwen2-7b"),
+        ("models", "bert base", "bert-base"),
+        ("models", "llama-3 8b", "llama-3-8b"),
+        ("hardware", "a100 80", "a100-pcie-80"),
+        ("regions", "fr", "FR"),
+    ],
+)
+def test_the_nearest_is_found_first(kind: str, query: str, first: str) -> None:
+    found = call("find", kind=kind, query=query, limit=3)["found"][0]
+    assert found.get("id", found.get("region")) == first
 
 
 def test_plan() -> None:
