@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from costcalc.base import writing
 from costcalc.base.document import Document
 from costcalc.base.errors import InputError
-from costcalc.report import claims, closure, follows, identities
+from costcalc.report import claims, closure, follows, identities, stated
 from costcalc.report.files import document_of, schema_problems
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _digest(report: Report) -> Step:
 def _closure(report: Report) -> Step:
     title = "arithmetic"
     try:
-        each = (closure, identities, follows, claims)
+        each = (closure, identities, follows, claims, stated)
         found = tuple(line for one in each for line in one.discrepancies(report))
         number, free = closure.checked(report), closure.unchecked(report)
     except (TypeError, AttributeError, LookupError, ValueError, ArithmeticError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +15,8 @@ from costcalc.base.errors import CostcalcError, shown, wrong
 from costcalc.calculator.document import sections
 from costcalc.calculator.result import EARLIER, MODEL_VERSION
 from costcalc.report import witnessed
+from costcalc.report.agreeing import value_of
+from costcalc.report.closure import close
 from costcalc.report.metered import dressed, recorded
 from costcalc.report.meters import section
 from costcalc.report.project import merge, parts_of
@@ -102,6 +105,8 @@ def _held(report: Mapping[str, object] | Report) -> dict[str, object]:
 def _one(report: Report) -> tuple[str, list[str]]:
     """Why it could not be recomputed (empty where it could), and what came out otherwise."""
     reason, found = _version(report)
+    if reason and not found:
+        found = list(_model_as_here(report))
     if reason or found:
         return reason, found
     if "imported" in (report.get("details") or {}) and not report["run"]:
@@ -115,6 +120,28 @@ def _one(report: Report) -> tuple[str, list[str]]:
         lacking = [f"data: lacks {name}, which run names" for name in _unlisted(report)]
         return f"it rests on files that it does not carry ({', '.join(outside)})", lacking
     return "", list(_run_again(report))
+
+
+_OF_THE_MODEL = ("parameters", "active_parameters", "training_compute")
+
+
+def _model_as_here(report: Report) -> Iterator[str]:
+    """What another release says of a preset that is the same here, by the same model version."""
+    files = [name for name in report["data"] if "presets/" in name]
+    if report["model_version"] != MODEL_VERSION or report["stages"] or not files:
+        return
+    if _files(report["run"]):
+        return
+    from costcalc.calculator.calculate import estimate
+
+    with contextlib.suppress(CostcalcError):
+        made = estimate({**asked(report), "defaults": None}, ranges=False).to_dict()
+        if any(made["data"].get(name) != report["data"][name] for name in files):
+            return
+        for name in _OF_THE_MODEL:
+            said, again = (value_of(one, name) for one in (report, made))
+            if said is None or again is None or not close(said, again):
+                yield f"results.{name}: {text(said)}; of this model it is {text(again)}"
 
 
 def _run_again(report: Report) -> Iterator[str]:
