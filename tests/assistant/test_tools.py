@@ -137,8 +137,8 @@ def test_a_mapping_may_be_written_as_text() -> None:
     assert call("estimate", run=json.dumps(RUN)) == call("estimate", run=RUN)
     assert call("plan", limits={"cost": "500 USD"}, run=json.dumps({"hardware": RUN["hardware"]}))
     assert refused("estimate", run='{"model": ') == (
-        "arguments: run: expected a mapping; its text is none: no YAML: while parsing a flow node, did not "
-        "find expected node content"
+        "arguments: run: expected a mapping; its text is none: no YAML: while parsing a flow "
+        "node, did not find expected node content"
     )
     assert "no report" in str(call("verify", report="{}")["lines"])
 
