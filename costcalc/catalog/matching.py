@@ -31,11 +31,13 @@ _MAKERS = {"nvidia", "amd", "intel", "apple", "google", "huawei", "corporation",
 _MAKERS |= {"gpu", "graphics", "generation", "geforce", "tesla", "instinct", "habana", "cloud"}
 _MAKERS |= {"oam", "developer", "kit", "engineering", "reference", "card", "collectors", "edition"}
 _MAKERS |= {"nvgpu", "lhr"}
-_SLUGS = ("nvidia-", "nvidia_")  # a cloud's own word for one board: a name as it stands, or none
+SLUGS = ("nvidia-", "nvidia_")  # a cloud's own word for one board: a name as it stands, or none
 
 # Words that make another chip of a name.
 _VARIANTS = {"ti", "super", "laptop", "maxq", "d", "s", "a", "xt", "xtx", "gre", "nvl"}
 _VARIANTS |= {"ultra", "pro", "max", "mini", "ada", "blackwell", "orin"}
+# Lines of boards, whose word is left out where a number says enough ("3080").
+_LINES = {"rtx", "gtx", "rx", "arc", "radeon"}
 
 # Apple's machines, which are called by their chip too: "MacBook Pro M1" has an M1, no M1 Pro.
 _MACS = re.compile(
@@ -114,14 +116,32 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
     sizes = {word for word in asked if _MEMORY.fullmatch(word)}
     rest = "".join(word for word in asked if word not in sizes)
     bare = [head for head in listed if rest in _compacted(head) if _has_all(head, sizes)]
-    return bare or [head for head in listed if _says(set(asked), head)]
+    found = bare or [head for head in listed if says(set(asked), head)]
+    return _of_its_line(set(asked), found) or found
+
+
+def _of_its_line(asked: set[str], found: Sequence[Head]) -> list[Head]:
+    """The one of several boards that a number is the whole name of but for its line: RTX 3080."""
+    if len(found) < 2 or not any(map(str.isdigit, "".join(asked))):
+        return []
+    named = [
+        head
+        for head in found
+        if any(
+            len(more := set(words(each)) - asked) == 1
+            and more <= _LINES
+            and asked <= set(words(each))
+            for each in head.names
+        )
+    ]
+    return named if len(named) == 1 else []
 
 
 def _compacted(head: Head) -> set[str]:
-    return {compact(each) for each in head.names if not each.startswith(_SLUGS)}
+    return {compact(each) for each in head.names if not each.startswith(SLUGS)}
 
 
-def _says(asked: set[str], head: Head) -> bool:
+def says(asked: set[str], head: Head) -> bool:
     """Whether an entry says all of the words; and by one name at least, no other variant."""
     named = [set(words(each)) for each in head.names]
     every: set[str] = set().union(*named)

@@ -183,6 +183,7 @@ def compare(
     _check_file(source, raw, axes, changes)
     request = _checked(raw, axes, changes)
     unranked, notes = conventions(axes.regions, request)
+    notes += axes.left_open
     task = Task(
         run=_hardware(raw, axes),
         changes=changes,

@@ -20,6 +20,7 @@ from costcalc.decide.chance import CONFIDENCE, Chance, Judged, checked
 from costcalc.decide.money import Money, converted, money_of
 from costcalc.decide.preempted import Spot
 from costcalc.decide.sweep import ScenarioRow, section, split
+from costcalc.resolve.names import folders, taken
 from costcalc.runfile.loading import Source
 from costcalc.runfile.schema import DATA_ONE_OF, Limits
 
@@ -197,6 +198,8 @@ def plan(
     else:
         made = _endless(raw, chance)
     made = _shown_in(money, made, chance)
+    notes = [*made.notes, *taken({"hardware": section(raw, "hardware")}, folders(raw, None))]
+    made = replace(made, notes=tuple(notes))
     if not chance.choosing:
         doubts = [doubtful(part.devices, part.timed) for part in made.judged.made.parts]
         made = replace(made, notes=(*made.notes, *filter(None, doubts)))

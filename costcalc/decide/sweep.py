@@ -19,7 +19,7 @@ from costcalc.calculator.result import FigureName
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import instances
 from costcalc.catalog import region as regions_
-from costcalc.resolve.names import folders
+from costcalc.resolve.names import folders, left_open
 from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.loading import Source, load
 from costcalc.runfile.schema import PLANS, PRECISIONS, Run
@@ -57,6 +57,7 @@ class Sweep:
     counts: tuple[int, ...]
     regions: tuple[str, ...]
     plans: tuple[str, ...]
+    left_open: tuple[str, ...] = ()  # what is said of names that several boards have
 
     @property
     def number(self) -> int:
@@ -98,12 +99,14 @@ def read(
     asked = {**block, **{key: value for key, value in given.items() if value is not None}}
     defaults = _defaults(raw, changes or {})
     precisions = asked.get("precisions")
+    devices = asked.get("accelerators", defaults["accelerator"])
     made = Sweep(
         precisions=(None,) if precisions is None else _known(precisions, "precisions", PRECISIONS),
-        accelerators=_accelerators(asked.get("accelerators", defaults["accelerator"]), raw),
+        accelerators=_accelerators(devices, raw),
         counts=counts(asked.get("counts", defaults["count"])),
         regions=_regions(asked.get("regions", defaults["region"])),
         plans=_known(asked.get("plans", defaults["plan"]), "plans", PLANS),
+        left_open=_left_open(devices, raw),
     )
     return raw, made
 
@@ -225,6 +228,14 @@ def _accelerators(value: object, raw: Mapping[str, object]) -> tuple[str, ...]:
         found = accelerators_.all_accelerators(own, cpus=False)
         return tuple(sorted(one.id for one in found))
     return tuple(dict.fromkeys(accelerators_.find(name, own).id for name in named))
+
+
+def _left_open(value: object, raw: Mapping[str, object]) -> tuple[str, ...]:
+    own, named = folders(raw, None), words(value, "accelerators")
+    if named == ["all"]:
+        return ()
+    notes = (left_open(name, accelerators_.find(name, own)) for name in named)
+    return tuple(f"hardware.accelerator: {note}" for note in notes if note)
 
 
 def _regions(value: object) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from costcalc.catalog.parts import mig_of
 from costcalc.fleet.cluster import Cluster
 from costcalc.fleet.facts import Facts
 from costcalc.report.importing.nodes import expanded
+from costcalc.resolve.names import left_open
 
 #: of its rating, what a board draws when idle of which that is not known: no profile has less
 #: (rtx-4090: 15 of 450 W)
@@ -46,6 +47,7 @@ class Holdings:
             node: device for names, device in self.fleet.nodes.items() for node in expanded(names)
         }
         self._devices = {name.lower(): device for name, device in self.fleet.devices.items()}
+        self.notes: list[str] = []  # of names that several boards have
         self._named = functools.lru_cache(maxsize=65_536)(self._look)
         self._idles = functools.lru_cache(maxsize=1024)(self._idle)
         self._ratings = functools.lru_cache(maxsize=1024)(self._rated)
@@ -128,6 +130,9 @@ class Holdings:
             return None, 1, str(error).splitlines()[0]
         counted = found.sub_devices.count if "mi250" in found.id else 1  # Slurm counts their dies
         mig = mig_of(name)
+        note = left_open(name, found)
+        if note and note not in self.notes:
+            self.notes.append(note)
         return (name if mig else found.id), counted, ""
 
     def _name(

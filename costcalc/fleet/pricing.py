@@ -61,9 +61,10 @@ class Pricing:
 
     @property
     def notes(self) -> list[str]:
-        """What was taken of the files that fleet.yaml names where those say too little."""
+        """What was taken of files and names of fleet.yaml, or the scheduler's, that say too little."""
         told = self.series.notes if self.series is not None else ()
-        return [f"grid.hourly ({self.fleet.grid.hourly}): {note}" for note in told]
+        hourly = [f"grid.hourly ({self.fleet.grid.hourly}): {note}" for note in told]
+        return [*hourly, *self.holdings.notes]
 
     def rows(self, facts: Sequence[Facts]) -> Priced:
         """The rows of attempts; what cannot be costed has no figures, and says why."""

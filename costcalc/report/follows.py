@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.achieved import WHOLE
+from costcalc.catalog import accelerator
 from costcalc.report.agreeing import assumptions, calculated, each, product, value_of
 from costcalc.report.claims import METERED
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
@@ -208,7 +209,7 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
             and type(value) is type(item.get("value"))
             and isinstance(value, (str, bool))
         ):
-            if value != item.get("value"):
+            if item.get("value") not in (value, _board(key, value)):
                 yield f"run.{key}: {text(value)}; the assumptions have {text(item.get('value'))}"
             continue
         if value is None or isinstance(value, (bool, Mapping, list)) or mine is None:
@@ -220,6 +221,16 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
             asked *= _part_of_one(run)
         if asked is not None and not close(mine, asked, tolerance):
             yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
+
+
+def _board(key: str, name: object) -> object:
+    """The profile that a name of the run file was taken as, of an accelerator that is listed."""
+    if key != "hardware.accelerator" or not isinstance(name, str):
+        return name
+    try:
+        return accelerator.find(name).id
+    except CostcalcError:
+        return name
 
 
 def _otherwise(key: str, run: Record) -> bool:

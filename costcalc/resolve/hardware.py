@@ -16,6 +16,7 @@ from costcalc.catalog import instances
 from costcalc.catalog.accelerator import Accelerator
 from costcalc.catalog.host import HostChoice
 from costcalc.catalog.parts import Part, mig_of, mig_part, share_part, slice_of
+from costcalc.resolve.names import left_open
 from costcalc.resolve.remembered import remembered
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware
@@ -66,6 +67,17 @@ def devices_of(given: Input, provider: str | None, folders: Sequence[Path]) -> D
     nodes = -(-count // host.devices)
     part = _part(asked, accelerator)
     machine, assumed = _machine(given, asked, accelerator, host, count, per_node, part)
+    if asked.accelerator and (note := left_open(asked.accelerator, accelerator)):
+        assumed.append(
+            Choice(
+                key="hardware.accelerator",
+                value=accelerator.id,
+                basis="default",
+                source=_file(accelerator.file),
+                why=note,
+                where=given.place("hardware", "accelerator"),
+            )
+        )
     if part.why:
         assumed.append(
             Choice(

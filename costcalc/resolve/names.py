@@ -16,6 +16,7 @@ from costcalc.catalog.loading import names
 from costcalc.catalog.matching import said
 from costcalc.catalog.parts import slice_of
 from costcalc.catalog.provider import Provider
+from costcalc.catalog.twins import alternatives
 from costcalc.runfile.rules import Fault
 
 ANY = "any"
@@ -80,7 +81,15 @@ def _said(path: tuple[str, ...], name: str, own: Sequence[Path]) -> str | None:
         found, accelerator.Accelerator | host.Host | preset.Preset | software.Software
     ):
         return None
+    if isinstance(found, accelerator.Accelerator) and (note := left_open(name, found)):
+        return note
     return said(name, f"{found.id} ({found.name})", names(found))
+
+
+def left_open(name: str, taken: accelerator.Accelerator) -> str:
+    """What a result says of a name that several boards have; empty where it says which."""
+    others = alternatives(name, taken.id)
+    return f'"{name}" is taken as {taken.id} ({taken.name}), {others}' if others else ""
 
 
 @functools.lru_cache(maxsize=1024)

@@ -340,3 +340,12 @@ def test_a_count_in_words_buys_what_its_number_buys() -> None:
         for count in (8, "8 GPUs", "8e0")
     ]
     assert len({made.estimate.results["cost"].value for made in found}) == 1
+
+
+def test_a_plan_says_which_board_a_name_was_taken_as():
+    run = {"model": {"preset": "gpt2"}, "hardware": {"accelerator": "H800", "count": 8}}
+    made = plan(run, limits={"time": "1 d"})
+    assert [note for note in made.notes if "hardware.accelerator" in note] == [
+        'hardware.accelerator: "H800" is taken as h800-sxm5-80 (NVIDIA H800 SXM5 80 GB), its '
+        "commonest board; h800-pcie-80 is called so too: write which"
+    ]

@@ -195,7 +195,9 @@ def test_names_that_fleet_yaml_does_not_know_are_said_at_import_and_by_check() -
             "partition gpus is not in fleet.yaml (did you mean gpu?): it has the cluster's price: "
             "1 job",
         ]
-        assert taken.lines()[1:] == said
+        told = taken.lines()[1:]  # of a partition without a board the scheduler's word is taken
+        assert told[0].startswith('"h100" is taken as h100-sxm5-80 ')
+        assert told[1:] == said
         # 4 devices for 2 h at 2 USD
         assert [row.cost for row in rows(ledger)] == [pytest.approx(16.0)] * 3
         assert check(ledger, None, cluster().fleet).unnamed == said
@@ -204,6 +206,16 @@ def test_names_that_fleet_yaml_does_not_know_are_said_at_import_and_by_check() -
             "partitions: {default: {accelerator: h100}}\naccounts: {arts: {}, chemistry: {}}"
         )
         assert check(ledger, None, every.fleet).unnamed == []
+
+
+def test_a_device_whose_name_several_boards_have_is_said_at_import() -> None:
+    of = cluster("partitions: {gpu: {accelerator: h800, per_node: 8}, old: {accelerator: l4}}")
+    with memory() as ledger:
+        taken = imported(ledger, of, line(JobID="1"), line(JobID="2", Partition="old"))
+    assert taken.lines()[1:] == [
+        '"h800" is taken as h800-sxm5-80 (NVIDIA H800 SXM5 80 GB), its commonest board; '
+        "h800-pcie-80 is called so too: write which"
+    ]
 
 
 def test_what_is_no_text_is_marked() -> None:
