@@ -61,7 +61,7 @@ class Pricing:
 
     @property
     def notes(self) -> list[str]:
-        """What was taken of files and names of fleet.yaml, or the scheduler's, that say too little."""
+        """What was taken of files and names that say too little: fleet.yaml's, the scheduler's."""
         told = self.series.notes if self.series is not None else ()
         hourly = [f"grid.hourly ({self.fleet.grid.hourly}): {note}" for note in told]
         return [*hourly, *self.holdings.notes]
