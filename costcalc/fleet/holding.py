@@ -130,8 +130,8 @@ class Holdings:
             return None, 1, str(error).splitlines()[0]
         counted = found.sub_devices.count if "mi250" in found.id else 1  # Slurm counts their dies
         mig = mig_of(name)
-        called = kinds[0] if kinds and not usual and name == _board(kinds[0], self.folders) else name
-        note = left_open(called, found)
+        by_type = kinds and not usual and name == _board(kinds[0], self.folders)
+        note = left_open(kinds[0] if by_type else name, found)
         if note and note not in self.notes:
             self.notes.append(note)
         return (name if mig else found.id), counted, ""

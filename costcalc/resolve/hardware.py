@@ -204,6 +204,7 @@ def _machine(
     fabric = _fabric(asked, accelerator, host, per_node)
     machine = Machine(
         accelerator=accelerator.id,
+        called=_part_called(asked, accelerator) if part.slices < 1 else "",
         generation=accelerator.generation,
         kind=accelerator.kind,
         devices=count,
@@ -235,6 +236,14 @@ def _machine(
     if fabric.through_host and min(count, per_node) > 1 and asked.scale_up is None:
         assumed.append(_slot(accelerator, fabric.rate))
     return machine, assumed
+
+
+def _part_called(asked: Hardware, board: Accelerator) -> str:
+    """How a message names a part of a board: `1g.10gb of h100-sxm5-80`."""
+    mig = mig_of(asked.accelerator or "")
+    if mig is None or asked.share is not None:
+        return f"{asked.share:.3g} of {board.id}"
+    return f"{mig.profile if mig.slices else f'a virtual GPU of {mig.gigabytes} GB'} of {board.id}"
 
 
 def _file(name: str) -> str:

@@ -101,6 +101,7 @@ class Machine:
 
     ``peak``: dense FLOP/s by precision.  ``generation`` keys the calibration.  ``scale_up_domain``:
     devices inside the fast fabric.  ``torus``: dimensions of that fabric, 0 where it switches.
+    ``called``: how messages name a part of a board; empty of a whole one.
     """
 
     accelerator: str
@@ -119,6 +120,7 @@ class Machine:
     sub_devices: int = 1
     host_link: float = 0.0
     through_host: bool = False  # whether scale_up is no fabric of its own but the host's PCIe
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -320,7 +320,7 @@ def _too_large(
     where = "hardware.count" if placed.by == "auto" else "hardware.layout"
     told = (
         f"expected at most {machine.memory / _GIB:.3g} GiB a device, which is what "
-        f"{machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least"
+        f"{machine.called or machine.accelerator} has; it takes {low / _GIB:.3g} GiB at the least"
     )
     if not _told.get():
         return wrong(where, told)
