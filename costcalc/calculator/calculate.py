@@ -18,6 +18,7 @@ from costcalc.calculator import formulas
 from costcalc.calculator.calculated import Calculated
 from costcalc.calculator.figures import combined, single
 from costcalc.calculator.result import Estimate
+from costcalc.catalog.displaced import displaced
 from costcalc.catalog.region import Region
 from costcalc.resolve.calibration import measured_steps
 from costcalc.resolve.embodied import embodied
@@ -134,6 +135,7 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         warnings=(
             *taken(given.raw, folders(request.raw, given.folder)),
             *spelt(given.raw),
+            *displaced(side.devices.accelerator, side.devices.host.host),
             *(f"model: {note}" for note in side.trained.notes),
             *unread(given, side.trained),
             *uninterrupted(given.part),

@@ -165,13 +165,14 @@ def _version(report: Report) -> tuple[str, list[str]]:
         return "", [line]
     if not said or not _VERSION.fullmatch(said):
         return "", [f"costcalc_version: {str(said)[:40]!r} is no release of costcalc"]
-    if _number(said) < _number(__version__) and said not in EARLIER:
+    if _number(said) <= _number(__version__) and said not in EARLIER:
         return "", [f"costcalc_version: there is no release {said}"]
     return f"needs costcalc {said}", []
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    """The parts of a release's number, the zeros at its end left out: 0.2.0.0 is 0.2."""
+    return tuple(int(part) for part in re.sub(r"(\.0+)+$", "", version).split("."))
 
 
 def _estimated(report: Report) -> Report:

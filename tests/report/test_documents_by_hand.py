@@ -416,6 +416,8 @@ def test_what_costcalc_filled_in_is_asked_for_again_without_it() -> None:
     [
         ("99.0", "3", "needs costcalc 99.0", ""),
         ("0.0.7", "1", "", "costcalc_version: there is no release 0.0.7"),
+        # this one written otherwise: it was "needs costcalc 0.2.0.0", and nothing was made again
+        (f"{__version__}.0", "1", "", f"costcalc_version: there is no release {__version__}.0"),
         (None, MODEL_VERSION, "", "costcalc_version: 'None' is no release of costcalc"),
         ("one", MODEL_VERSION, "", "costcalc_version: 'one' is no release of costcalc"),
         (__version__, "0", "", f"model_version: '0'; costcalc {__version__} has '{MODEL_VERSION}'"),
