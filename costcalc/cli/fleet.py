@@ -123,6 +123,9 @@ def report(
     account: Annotated[
         str | None, typer.Option("--account", help="Of this one alone.", show_default=False)
     ] = None,
+    budgets: Annotated[
+        bool, typer.Option("--budgets", help="csv, parquet: the budgets, which are in no group.")
+    ] = False,
     output: Output = None,
     force: Force = False,
     url: Url = None,
@@ -136,6 +139,8 @@ def report(
         from costcalc.fleet.told import check_format, parquet, text_of
 
         check_format(shape)
+        if budgets and shape not in ("csv", "parquet"):
+            raise options.wrong("--budgets", f"goes with --format csv or parquet; {shape} has them")
         mine = None if account is None else (account,)
         made = of_period(ledger, known, month, fields(by), accounts=mine)
         if shape == "table":
@@ -147,10 +152,12 @@ def report(
         elif shape == "parquet":
             if output is None:
                 raise options.wrong("--format", "parquet is a file: give -o FILE.parquet")
-            parquet(made, output, force=force)
+            parquet(made, output, force=force, of_budgets=budgets)
             print(f"wrote {output}", file=sys.stderr)
         else:
-            write(text_of(made, shape), output, force=force)
+            write(text_of(made, shape, of_budgets=budgets), output, force=force)
+        if made.budgets and not budgets and shape in ("csv", "parquet"):
+            print("the budgets are not in it: --budgets gives them as a file", file=sys.stderr)
 
 
 @app.command("job")

@@ -131,7 +131,7 @@ def _each(ledger: Ledger, budget: Budget, span: _Span, currency: str) -> Iterato
         column = _COLUMNS.get(name, name)
         figure = total.figures.get(column)
         if name == "device_hours":
-            figure = Figure(*(total.device_hours,) * 3)
+            figure = Figure(*(total.device_hours,) * 3, total.hours_unknown)
         figure = figure or Figure(0.0, 0.0, 0.0)
         late = _late(ledger, budget.account, name, now, over)
         # without a job there is nothing to square; else a sum that is not there is a fault of ours

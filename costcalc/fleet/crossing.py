@@ -67,6 +67,24 @@ def crossed(
     return found
 
 
+def after(
+    ledger: Ledger, over: Period, accounts: Collection[str] | None = None
+) -> tuple[int, float]:
+    """How many jobs began in a period, or before it, and ended after it; their device-hours until
+    its end, which are in no sum of it.
+    """
+    hours = jobs.c.device_hours * within(over.start, over.end)
+    where = [
+        jobs.c.current, jobs.c.month > over.months[-1], jobs.c.month != "unknown",
+        jobs.c.start < over.end, jobs.c.end > over.end,
+    ]  # fmt: skip
+    if accounts is not None:
+        where.append(jobs.c.account.in_(sorted(accounts)))
+    with ledger.reading() as connection:
+        number, had = connection.execute(select(func.count(), func.sum(hours)).where(*where)).one()
+    return int(number), float(had or 0.0)
+
+
 def together(found: Collection[Crossed]) -> Crossed:
     """What the jobs of several accounts had.
 

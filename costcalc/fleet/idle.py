@@ -283,6 +283,9 @@ def _cost(one: Idle, pricing: Pricing, partition: Partition, over: Period, rest:
         source="", cluster="", job="", attempt="", start=None, end=None, seconds=1.0,
         state="completed", partition=one.partition, devices=float(partition.per_node or 1),
     )  # fmt: skip
+    if not (partition.accelerator or partition.per_node) and partition.cpus:
+        one.why, one.device_hours, one.held = "its nodes have no devices to idle", 0.0, 0.0
+        return
     own = pricing.holdings.held(facts)
     if own.accelerator is None or own.devices is None:
         one.why = own.why

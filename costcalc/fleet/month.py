@@ -15,7 +15,7 @@ from costcalc.decide.clock import zone
 from costcalc.fleet.budgets import Used, used
 from costcalc.fleet.charging import Charges, charges
 from costcalc.fleet.cluster import NOBODY, SHARED, Cluster
-from costcalc.fleet.crossing import Crossed, crossed, together
+from costcalc.fleet.crossing import Crossed, after, crossed, together
 from costcalc.fleet.facts import GOING
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
@@ -49,6 +49,7 @@ class Month:
     going: int = 0  # attempts that had not ended when their source was read
     broken: Sequence[str] = ()  # imports that did not come to their end
     crossed: Crossed = field(default_factory=lambda: together(()))  # jobs that began before it
+    after: tuple[int, float] = (0, 0.0)  # jobs that ended after it: how many, device-hours in it
 
     def at(self, second: float) -> str:
         """A moment as a clock of the cluster shows it."""
@@ -70,12 +71,18 @@ class Month:
     def limits(self) -> list[str]:
         """What its sums may lack: from when on nothing is known, what still ran, what broke."""
         told = [self.reaching] if self.reaching else []
-        if self.crossed.before["device_hours"]:
-            hours = digits(self.crossed.before["device_hours"])
-            told.append(
-                f"Jobs are counted whole in the month in which they ended: {hours} device-hours of "
-                f"{number_of(self.crossed.jobs, 'job')} were before {self.at(self.over.start)}"
+        edges = [
+            f"{digits(hours)} device-hours of {number_of(jobs, 'job')} {where}"
+            for jobs, hours, where in (
+                (self.crossed.jobs, self.crossed.before["device_hours"],
+                 f"in it were before {self.at(self.over.start)}"),
+                (*self.after, "in a later one were before its end"),
             )
+            if hours
+        ]  # fmt: skip
+        if edges:
+            whole = "Jobs are counted whole in the month in which they ended"
+            told.append(f"{whole}: {', and '.join(edges)}")
         crowded = self.sums.total.also.get("jobs_crowded", 0.0)
         if crowded:
             hours = digits(self.sums.total.also["hours_crowded"])
@@ -145,6 +152,7 @@ def of_period(
         zone=place,
         going=_going(ledger, over, accounts),
         crossed=together(list(crossed(ledger, over, over.start, accounts).values())),
+        after=after(ledger, over, accounts),
         broken=unfinished(ledger) if accounts is None else (),
     )
 

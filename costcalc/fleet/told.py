@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from costcalc.base.errors import MissingExtraError, nearest, wrong
-from costcalc.base.human import digits, human, number_of, percent
+from costcalc.base.human import digits, number_of, percent
 from costcalc.base.writing import to_json
-from costcalc.fleet.beside import by_hours, grids, idles, named, payer, shown, tables
+from costcalc.fleet import budgeted
+from costcalc.fleet.beside import by_hours, grids, idles, named, shown, tables
+from costcalc.fleet.budgeted import figure_of
 from costcalc.fleet.charging import LAID_ON, Charge
-from costcalc.fleet.cluster import NOBODY
 from costcalc.fleet.idle import Idle
 from costcalc.fleet.month import Month
-from costcalc.fleet.sums import Figure, Group, Key, money
+from costcalc.fleet.sums import Figure, Group, Key
 from costcalc.fleet.tables import BY_HOURS, FIGURES
 
 SCHEMA = "costcalc/fleet/v1"
@@ -61,6 +62,8 @@ def plain(month: Month) -> dict[str, object]:
         "data_reach": month.reaching or None,
         "jobs_begun_before": month.crossed.jobs,
         "device_hours_before": month.crossed.before["device_hours"],
+        "jobs_ended_after": month.after[0],
+        "device_hours_of_later_jobs": month.after[1],
         "jobs_not_ended": month.going,
         "imports_not_ended": list(month.broken),
         "by": list(month.sums.by),
@@ -85,7 +88,7 @@ def plain(month: Month) -> dict[str, object]:
                 "until": one.end,
                 "pays": month.pays,
                 "metered_share": one.metered,
-                **{n: _figure(f, UNITS.get(n, month.currency)) for n, f in one.figures.items()},
+                **{n: figure_of(f, UNITS.get(n, month.currency)) for n, f in one.figures.items()},
                 **({"cost": None, "cost_why": one.unpriced} if one.unpriced else {}),
                 **dict.fromkeys(one.lacking),
                 **{f"{name}_why": why for name, why in one.lacking.items()},
@@ -96,30 +99,7 @@ def plain(month: Month) -> dict[str, object]:
             }
             for one in month.idle
         ],
-        "budgets": [
-            {
-                "account": one.account,
-                "period": one.period,
-                "of": one.of,
-                "unit": one.unit,
-                "budget": one.budget,
-                "used": _figure(one.used, one.unit),
-                "forecast": _figure(one.forecast, one.unit),
-                "elapsed": one.elapsed,
-                "counts": "jobs",  # and not what idle nodes are charged
-            }
-            for one in month.budgets
-        ],
-    }
-
-
-def _figure(figure: Figure, unit: str) -> dict[str, object]:
-    return {
-        "value": figure.value,
-        "low": figure.low,
-        "high": figure.high,
-        "unit": unit,
-        "jobs_unknown": figure.unknown,
+        "budgets": [budgeted.plain(one) for one in month.budgets],
     }
 
 
@@ -138,7 +118,7 @@ def _grid(one: Idle) -> dict[str, object]:
 def _charge(one: Charge, month: Month) -> dict[str, object]:
     """What a group bears of idle nodes, and what with it in all."""
     return {
-        part: {n: _figure(f, UNITS.get(n, month.currency)) for n, f in figures.items()}
+        part: {n: figure_of(f, UNITS.get(n, month.currency)) for n, f in figures.items()}
         for part, figures in (("idle", one.idle), ("charged", one.whole))
     }
 
@@ -152,7 +132,7 @@ def _group(group: Group, charge: Charge | None, month: Month) -> dict[str, objec
     for name in FIGURES:
         figure = group.figures.get(name, Figure(0.0, 0.0, 0.0, group.jobs))
         known = figure.unknown < group.jobs  # of a sum of nothing known there is no value
-        shown = _figure(figure, UNITS.get(name, month.currency))
+        shown = figure_of(figure, UNITS.get(name, month.currency))
         made[name] = shown if known else {**shown, "value": None, "low": None, "high": None}
     return made | {
         "carbon_annual": group.carbon_annual,
@@ -244,17 +224,25 @@ def _borne(group: Group, charge: Charge | None) -> list[object]:
     ]
 
 
-def csv_text(month: Month) -> str:
-    """The groups as CSV; what is unknown is empty."""
+def csv_text(month: Month, *, of_budgets: bool = False) -> str:
+    """The groups, or the budgets, as CSV; what is unknown is empty."""
     held = io.StringIO()
     writer = csv.writer(held, lineterminator="\n")
-    writer.writerow(columns(month))
-    writer.writerows(["" if v is None else v for v in row] for row in cells(month))
+    head, rows = _rows(month, of_budgets=of_budgets)
+    writer.writerow(head)
+    writer.writerows(["" if v is None else v for v in row] for row in rows)
     return held.getvalue()
 
 
-def parquet(month: Month, path: Path, *, force: bool = False) -> None:
-    """The groups as a Parquet file, whole or not at all.
+def _rows(month: Month, *, of_budgets: bool) -> tuple[Sequence[str], Iterator[list[object]]]:
+    """The head and the rows of a file: of the groups, which a budget is none of, or of budgets."""
+    if of_budgets:
+        return budgeted.COLUMNS, (budgeted.cells(one) for one in month.budgets)
+    return columns(month), cells(month)
+
+
+def parquet(month: Month, path: Path, *, force: bool = False, of_budgets: bool = False) -> None:
+    """The groups, or the budgets, as a Parquet file, whole or not at all.
 
     Raises:
         InputError: it exists, or cannot be written.
@@ -268,7 +256,8 @@ def parquet(month: Month, path: Path, *, force: bool = False) -> None:
         raise MissingExtraError("a Parquet file", "pyarrow", "parquet") from error
     if path.exists() and not force:
         raise wrong("--output", f"{path} exists; --force overwrites it")
-    rows, head = list(cells(month)), columns(month)
+    head, told = _rows(month, of_budgets=of_budgets)
+    rows = list(told)
     table = pa.table({name: [row[n] for row in rows] for n, name in enumerate(head)})
     part = path.with_name(f".{path.name}.part")
     try:
@@ -336,33 +325,6 @@ def unknowns(group: Group) -> list[tuple[str, str]]:
     return [(number_of(jobs, "job"), ", ".join(names)) for jobs, names in sorted(by_number.items())]
 
 
-def budgets(month: Month) -> Iterator[tuple[str, str]]:
-    """What of each budget is used, and what will be."""
-    for one in month.budgets:
-        whose = one.account or "all accounts"
-        mark = "OVER BUDGET" if one.share > 1 else ""
-        if not mark and one.elapsed < 1 and one.forecast.value > one.budget:
-            sure = one.forecast.low > one.budget
-            mark = f"{'will' if sure else 'may'} pass it at this pace"
-        told = f"{_much(one.used.value, one.unit)} of {_much(one.budget, one.unit)} used "
-        told += f"({percent(one.share)})"
-        if one.elapsed < 1:
-            low, value, high = (
-                _much(part, one.unit)
-                for part in (one.forecast.low, one.forecast.value, one.forecast.high)
-            )
-            told += f", {value} at its end at this pace"
-            told += f" ({low} – {high})" if (low, high) != (value, value) else ""
-        of = one.of.replace("_", "-")
-        beside = month.pays != NOBODY and one.of != "device_hours"
-        told += f", of jobs alone: idle nodes ({payer(month.pays)}) are beside it" * beside
-        yield f"{whose}, {one.period}", f"{of}: {told}{f'; {mark}' if mark else ''}"
-
-
-def _much(value: float, unit: str) -> str:
-    return human(value, unit) if unit in ("kWh", "kgCO2e", "device_hour") else money(value, unit)
-
-
 def html(month: Month) -> str:
     """One self-contained page; whatever the ledger says is escaped."""
     from importlib.resources import files
@@ -381,7 +343,7 @@ def html(month: Month) -> str:
         grids=grids(month),
         wastes=wastes(month.sums.total, month.currency),
         idles=list(idles(month)),
-        budgets=list(budgets(month)),
+        budgets=list(budgeted.lines(month)),
         unknowns=unknowns(month.sums.total),
     )
 
@@ -391,7 +353,8 @@ def json_text(month: Month) -> str:
     return to_json(plain(month)) + "\n"
 
 
-def text_of(month: Month, shape: str) -> str:
+def text_of(month: Month, shape: str, *, of_budgets: bool = False) -> str:
     """The report in a format that is text."""
-    made: Mapping[str, object] = {"csv": csv_text, "json": json_text, "html": html}
-    return made[shape](month)  # type: ignore[operator, no-any-return]
+    if shape == "csv":
+        return csv_text(month, of_budgets=of_budgets)
+    return html(month) if shape == "html" else json_text(month)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from costcalc.base.errors import CostcalcError, InputError
 from costcalc.base.human import digits, human, number_of, percent
-from costcalc.fleet import beside, told
+from costcalc.fleet import beside, budgeted, told
 from costcalc.fleet.budgets import Used
 from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
@@ -94,7 +94,7 @@ def month(made: Month) -> Shown:
     """A period and its groups."""
     total = made.sums.total
     lists = (
-        ("Budgets", list(told.budgets(made))),
+        ("Budgets", list(budgeted.lines(made))),
         ("The grid's hours", beside.grids(made)),
         ("For nothing", told.wastes(total, made.currency)),
         ("Idle nodes", list(beside.idles(made))),
@@ -291,7 +291,7 @@ def _attempt(row: RowMapping, *, several: bool) -> list[str]:
 
 def budgets(made: Month) -> list[Budget]:
     """The budgets of a period, with bars."""
-    words = list(told.budgets(made))
+    words = list(budgeted.lines(made))
     return [_budget(one, *said) for one, said in zip(made.budgets, words, strict=True)]
 
 

@@ -18,6 +18,7 @@ from fleet_byhand import FLEET, cluster, dump, imported, line, memory, read_dump
 from costcalc.base.errors import InputError
 from costcalc.fleet import sources
 from costcalc.fleet.beside import grids, idles, named, tables
+from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.charging import Charge, Charges
 from costcalc.fleet.checking import check
 from costcalc.fleet.idle import Idle, IdleGrid, together
@@ -28,7 +29,7 @@ from costcalc.fleet.month import Month, of_period, split
 from costcalc.fleet.summary import Sums, summed
 from costcalc.fleet.sums import NONE, Figure
 from costcalc.fleet.taking import take
-from costcalc.fleet.told import budgets, csv_text, html, plain
+from costcalc.fleet.told import csv_text, html, plain
 from costcalc.report.check import verify
 
 TEXT = """
@@ -469,6 +470,11 @@ def test_a_job_of_several_partitions_is_on_the_nodes_of_the_one_that_is_named(
     ledger: Ledger,
 ) -> None:
     assert _idled(ledger, f"{{gpu: {{{NODES}}}}}", *TWO) == {"gpu": (16.0, "")}
+
+
+def test_nodes_of_processors_have_no_devices_to_idle(ledger: Ledger) -> None:
+    made = _idled(ledger, f"{{gpu: {{{NODES}}}, cpu: {{cpus: 64, nodes: 4}}}}", *TWO)
+    assert made == {"gpu": (16.0, ""), "cpu": (0.0, "its nodes have no devices to idle")}
 
 
 def test_partitions_on_the_same_nodes_say_so(ledger: Ledger) -> None:

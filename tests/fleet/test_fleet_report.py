@@ -17,6 +17,7 @@ from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.writing import digest
 from costcalc.cli import OK, WRONG_USE, run
+from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.facts import Facts, Refused
@@ -25,7 +26,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
 from costcalc.fleet.taking import take
-from costcalc.fleet.told import budgets, csv_text, html, plain, wastes
+from costcalc.fleet.told import csv_text, html, plain, wastes
 from costcalc.report.check import verify
 
 OCTOBER = ["2026-10"]
@@ -179,12 +180,25 @@ def test_a_job_over_midnight_of_a_month_idles_no_node_twice(ledger: Ledger) -> N
     assert made.idle[0].device_hours == pytest.approx(12.0)
     # which add up to the 16 that were held with the job's, less what is said to be before
     said = (
-        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job were "
-        "before 2026-10-01 00:00"
+        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job in it "
+        "were before 2026-10-01 00:00"
     )
     assert said in made.limits
     assert said in html(made)
     assert (plain(made)["jobs_begun_before"], plain(made)["device_hours_before"]) == (1, 4.0)
+    # nor has September the 4 that were in it: of 16 for the hour that the ledger knows of it
+    imported(ledger, utc, line(JobID="2", Start="2026-09-30T23:00:00", End="2026-09-30T23:30:00",
+                               ElapsedRaw="1800"))  # fmt: skip
+    september = of_period(ledger, utc, "2026-09")
+    assert (
+        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job in a "
+        "later one were before its end"
+    ) in september.limits
+    assert september.sums.total.device_hours == 2.0
+    assert september.idle[0].device_hours == pytest.approx(16 - 2 - 4)
+    assert [plain(september)[n] for n in ("jobs_ended_after", "device_hours_of_later_jobs")] == [
+        1, 4.0,
+    ]  # fmt: skip
 
 
 def test_budgets_and_their_forecast(ledger: Ledger) -> None:
@@ -246,6 +260,65 @@ def test_a_report_of_several_periods_has_the_budget_of_each(ledger: Ledger) -> N
     assert shown("2025") == quarter
     assert shown("2025-10") == [quarter[0], *quarter[3:]]
     assert "OVER BUDGET" in dict(budgets(of_period(ledger, of_, "2025")))["chemistry, 2025-10"]
+
+
+def test_budgets_as_a_table_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COSTCALC_FLEET_LEDGER", raising=False)
+    (tmp_path / "fleet.yaml").write_text(PERIODS)
+    with Ledger.open(create=True) as made:
+        imported(made, cluster(PERIODS), line(Start="2025-10-05T10:00:00",
+                                              End="2025-10-05T12:00:00"))  # fmt: skip
+    asked = ["fleet", "report", "--month", "2025-Q4"]
+    assert run([*asked, "--budgets", "-f", "csv"]) == OK
+    out, err = capsys.readouterr()
+    assert err == ""
+    listed = list(csv.DictReader(io.StringIO(out)))
+    assert [(one["account"], one["period"], one["of"], one["unit"]) for one in listed] == [
+        ("chemistry", "2025-10", "cost", "USD"), ("", "2025-Q4", "device_hours", "device_hour"),
+        ("chemistry", "2025", "cost", "USD"),
+    ]  # fmt: skip
+    first = listed[0]
+    # 16 of 20 USD, 108 h after the month's beginning of 744
+    assert (first["budget"], first["used"], first["over"]) == ("20.0", "16.0", "False")
+    assert float(first["elapsed"]) == pytest.approx(108 / 744)
+    assert float(first["forecast"]) == pytest.approx(16 * 744 / 108)
+    # the groups have none of them, which is said
+    assert run([*asked, "-f", "csv"]) == OK
+    out, err = capsys.readouterr()
+    assert out.startswith("period,account,jobs,")
+    assert err == "the budgets are not in it: --budgets gives them as a file\n"
+    assert run([*asked, "--budgets"]) == WRONG_USE
+    said = "--budgets: goes with --format csv or parquet; table has them\n"
+    assert capsys.readouterr().err == said
+    pq = pytest.importorskip("pyarrow.parquet")
+    assert run([*asked, "--budgets", "-f", "parquet", "-o", "b.parquet"]) == OK
+    table = pq.read_table(tmp_path / "b.parquet").to_pylist()
+    assert [one["used"] for one in table] == [16.0, 8.0, 16.0]
+
+
+def test_a_budget_says_of_how_many_jobs_it_does_not_know(ledger: Ledger) -> None:
+    # of the second neither price nor devices' kind, of the third not how many devices
+    text = UNPRICED + "budgets: [{cost: 100 USD}, {device_hours: 100}]\n"
+    imported(
+        ledger, cluster(text), line(JobID="1"),
+        line(JobID="2", Partition="new", AllocTRES="gres/gpu=1"),
+        line(JobID="3", AllocTRES="gres/mps=50"),
+    )  # fmt: skip
+    cost, hours = (said for _, said in budgets(of_period(ledger, cluster(text), "2026-10")))
+    assert cost.startswith("cost: 16.0 USD + ? of 100 USD used (16 %)")
+    assert ", without 2 jobs of which it is not known" in cost
+    assert hours.startswith("device-hours: 10.0 device-hours + ? of 100 device-hours used (10 %)")
+    assert ", without 1 job of which it is not known" in hours
+
+
+UNPRICED = """
+site: {region: DE, pue: 1.2}
+price: {device_hour: 2 USD}
+partitions: {gpu: {accelerator: h100-sxm5-80, per_node: 8}}
+"""
 
 
 def test_months_that_have_not_begun_have_no_budget_yet(ledger: Ledger) -> None:
