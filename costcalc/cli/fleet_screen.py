@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costcalc.cli.screen import WIDE, screen
-from costcalc.fleet import budgeted
 from costcalc.fleet.beside import grids, idles, named, tables
+from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.told import HEAD, lines, unknowns, wastes
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def drawn(month: Month, at_most: int = 0) -> RenderableType:
         parts.append(Text(f"\n{one.title}", style="bold"))
         parts.append(_table(month.sums.by, one.head, one.rows[: at_most or None], one.total))
     for title, pairs in (
-        ("Budgets", list(budgeted.lines(month))),
+        ("Budgets", list(budgets(month))),
         ("The grid's hours", grids(month)),
         ("For nothing", wastes(month.sums.total, month.currency)),
         ("Idle nodes", list(idles(month))),
