@@ -37,7 +37,7 @@ FOLDERS = {
 }
 """Each kind of file, and its folder as messages and reports show it."""
 
-_HEAD = ("id", "aliases", "accelerator", "devices", "provider", "default_for")
+_HEAD = ("id", "name", "aliases", "accelerator", "devices", "provider", "default_for")
 _RACY = 2.0  # seconds in which a file could change again under the same time and size
 
 
@@ -52,6 +52,7 @@ class Head(NamedTuple):
     provider: str | None = None
     default_for: tuple[str, ...] = ()
     gigabytes: float | None = None  # of memory that software can use; a board is sold as more
+    name: str = ""  # as it is shown
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 In this order, the first that finds something deciding:
 
-1. an id or alias, but for case and blanks;
+1. an id, an alias, or the name that it is shown by, but for case and blanks;
 2. the same without blanks, hyphens and the words that say only who made it (``rtx4090``);
 3. of boards: the entries that say all of the name's words, and no word that makes another chip
    (``L40S 48 GB``, but never a laptop's chip for the desktop's). A size of memory is said by the
@@ -107,6 +107,7 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
     """The entries that a name may stand for; one where it stands for no other."""
     listed, wanted = list(heads), plain(name)
     exact = [head for head in listed if wanted in head.names]
+    exact = exact or _alone([head for head in listed if plain(head.name) == wanted])
     if exact or not (short := compact(name)):
         return exact[:1]
     same = [head for head in listed if short in _compacted(head)]
@@ -118,6 +119,11 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
     bare = [head for head in listed if rest in _compacted(head) if _has_all(head, sizes)]
     found = bare or [head for head in listed if says(set(asked), head)]
     return _of_its_line(set(asked), found) or found
+
+
+def _alone(heads: list[Head]) -> list[Head]:
+    """One head, where it is one: two that are shown alike are not told apart by it."""
+    return heads if len(heads) == 1 else []
 
 
 def _of_its_line(asked: set[str], found: Sequence[Head]) -> list[Head]:
