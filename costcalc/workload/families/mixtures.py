@@ -29,6 +29,7 @@ from costcalc.workload.families.patterns import (
     ernie_sparse,
     everywhere,
     exaone_windows,
+    flint_windows,
     gate_of_width,
     interleaved,
     llama4_windows,
@@ -153,7 +154,7 @@ MIXTURES: dict[str, Decoder] = {
     ),
     "flint": Decoder(
         hidden=2048, layers=49, kv_heads=4, head_dim=128, ffn=6144, vocabulary=150144, bias=BIAS,
-        own_weights=lambda s: each_head(s) + sinks(s), windows=but_every(4, 513),
+        own_weights=lambda s: each_head(s) + sinks(s), windows=flint_windows,
         mixture=Mixture(number=256, chosen=6, ffn=512, shared_ffn=1024,
                         sparse=partial(by_step, usual=(0, 1))),
     ),

@@ -65,6 +65,12 @@ def exaone_windows(c: Fields, layers: int) -> Sequence[int | None]:
     return by_types(c, window, [bool(number) and (i + 1) % number != 0 for i in range(layers)])
 
 
+def flint_windows(c: Fields, layers: int) -> Sequence[int | None]:
+    """Flint: on all layers but the first two, each fourth from the second on, and the last."""
+    window = c.optional("sliding_window", 513)
+    return by_types(c, window, [1 < i < layers - 1 and i % 4 != 1 for i in range(layers)])
+
+
 def switched(c: Fields) -> int | None:
     """Qwen's window: where ``use_sliding_window`` is true."""
     return c.optional("sliding_window", None) if c.flag("use_sliding_window", False) else None
