@@ -73,6 +73,12 @@ class Comparison:
             f"{len(self.front)} on the front of {', '.join(self.aims)}>"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the front and the rest, with ranges."""
+        from costcalc.decide import notebook
+
+        return notebook.table(self)
+
     @property
     def first(self) -> str:
         """What the first of the rows listed is: the cheapest, the fastest, the cleanest."""

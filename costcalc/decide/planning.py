@@ -83,6 +83,9 @@ class Planned:
     def __repr__(self) -> str:
         return f"<Planned {self.estimate!r}>"
 
+    def _repr_html_(self) -> str:
+        return self.estimate._repr_html_()
+
     @property
     def estimate(self) -> Estimate:
         """What it takes and costs, with ranges; interruptions of spot instances are counted."""
