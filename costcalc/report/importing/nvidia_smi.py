@@ -29,6 +29,11 @@ _POWER = ("power.draw", "power.draw.average", "power.draw.instant")
 _UNIT = re.compile(r"\s*\[[^\]]*\]\s*$")
 _DEVICE = ("uuid", "pci.bus_id", "index")
 _STAMPS = ("%Y/%m/%d %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S")
+#: what nvidia-smi prints in the place of readings where a board or the driver does not answer
+_MESSAGES = (
+    *("unable to determine the device handle", "failed to initialize nvml"),
+    *("no devices were found", "nvidia-smi has failed"),
+)
 _NOT_KNOWN = ("n/a", "not supported", "unknown error", "insufficient permissions", "gpu is lost")
 
 
@@ -56,6 +61,7 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     column = next((column for column in _POWER if any(column in row for row in rows)), _POWER[0])
     torn = [row for row in rows[-1:] if column not in row]
     rows = [row for row in rows[: len(rows) - len(torn)] if row["timestamp"] != "timestamp"]
+    rows, messages = _readings(rows)
     seconds, changes = _steady(rows)
     for row, second in zip(rows, seconds, strict=True):
         watts = _watts(_with_decimals(row, column))
@@ -79,10 +85,22 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
     _one_device(nameless, name)
     _one_machine(seen, name)
     notes = [f"{number_of(unknown, 'sample')} without a power left out"] if unknown else []
-    notes += [*changes, *["the last row is cut off and left out"] * len(torn)]
+    notes += [*messages, *changes, *["the last row is cut off and left out"] * len(torn)]
     return of_samples(
         devices, name, tool="nvidia-smi", name="GPU log", costing=costing, warnings=notes
     )
+
+
+def _readings(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows without messages of the driver, and what is said of those."""
+    told = [row for row in rows if row["timestamp"].lower().startswith(_MESSAGES)]
+    if not told:
+        return list(rows), []
+    first = ",".join([*told[0].values(), *told[0].beyond])[:60]
+    left = [row for row in rows if not row["timestamp"].lower().startswith(_MESSAGES)]
+    number = number_of(len(told), "line")
+    verb = "that is no reading" if len(told) == 1 else "that are no readings"
+    return left, [f'left out: {number} {verb} ("{first}")']
 
 
 def _device(row: Row) -> str:
@@ -161,7 +179,8 @@ def _with_decimals(row: Row, column: str) -> str:
 
 
 def _is_unknown(text: str) -> bool:
-    return any(word in text.lower() for word in _NOT_KNOWN)
+    bracketed = text.startswith("[") and text.endswith("]")
+    return bracketed or any(word in text.lower() for word in _NOT_KNOWN)
 
 
 def _second(text: str) -> float | None:

@@ -25,7 +25,7 @@ _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
 _THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 _JOULES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)", re.ASCII | re.IGNORECASE)
 #: NO_VAL, INFINITE and their 64-bit kin (slurm.h)
-NO_VALUES = frozenset({2**32 - 1, 2**32 - 2, 2**64 - 1, 2**64 - 2})
+NO_VALUES = frozenset(map(float, (2**32 - 1, 2**32 - 2, 2**64 - 1, 2**64 - 2)))
 #: watts a device, or a job without any, beyond which no node draws: a counter that wrapped
 MOST_WATTS = 20_000.0
 FAILED = (

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 
 # Why a job's energy is not known.
 _SILENT = "Slurm recorded no energy: 0 or nothing, as without an energy plugin"
+_NO_JSON = (
+    "JSON of sacct is not read; give the table that sacct -P --format=JobID,JobName,State,"
+    "AllocTRES,ElapsedRaw,ConsumedEnergyRaw,Submit,Start,NNodes,NodeList prints"
+)
 _DOUBTED = "the energy that Slurm recorded is "
 _CANNOT_BE = f"{_DOUBTED}none that the job can have drawn: see warnings"
 _OF_A_PART = f"{_DOUBTED}of a part of the job: see warnings"
@@ -61,6 +65,8 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     Raises:
         InputError: a column is missing, a cell cannot be read, or no job has run.
     """
+    if text.lstrip().startswith("{"):
+        raise refuse(name, _NO_JSON, 1)
     rows = table(
         text,
         name,
