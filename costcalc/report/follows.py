@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from costcalc.base import units
 from costcalc.base.errors import CostcalcError
 from costcalc.calculator.achieved import WHOLE
 from costcalc.catalog import accelerator
+from costcalc.catalog.parts import mig_of
 from costcalc.report.agreeing import assumptions, calculated, each, product, value_of
 from costcalc.report.claims import METERED
 from costcalc.report.closure import ROUNDED, TOLERANCE, close
@@ -218,7 +219,7 @@ def _asked(report: Report, tolerance: float) -> Iterator[str]:
             continue
         asked = _read(value, unit)
         if key == "hardware.count" and asked is not None:  # of a slice so much of a device
-            asked *= _part_of_one(run)
+            asked *= _part_of_one(run, report)
         if asked is not None and not close(mine, asked, tolerance):
             yield f"run.{key}: {text(value)}; the assumptions have {mine:.6g} {unit}"
 
@@ -241,9 +242,15 @@ def _otherwise(key: str, run: Record) -> bool:
     return of_a_node or (key.startswith("price.") and _converted(run))
 
 
-def _part_of_one(run: Record) -> float:
-    """The share of a device that a run file says, ``1/7`` as well; 1 where it says none."""
-    said = section(run, "hardware").get("share", 1)
+def _part_of_one(run: Record, report: Report) -> float:
+    """The share of a device that a run file says, ``1/7`` as well; 1 where it says none.
+
+    The name of a MIG instance says it too, and the share that it is stands among the assumptions.
+    """
+    hardware = section(run, "hardware")
+    said = hardware.get("share", 1)
+    if "share" not in hardware and mig_of(str(hardware.get("accelerator"))) is not None:
+        return _input(cast("Record", report), "hardware.share") or 1.0
     over, _, under = str(said).partition("/")
     ends = _read(over if under else said, "1"), _read(under or 1, "1")
     return (ends[0] or 1.0) / (ends[1] or 1.0)

@@ -30,6 +30,18 @@ model: {preset: bert-base-uncased}
 training: {method: finetune, samples: 25000, sequence_length: 512, global_batch: 32}
 hardware: {accelerator: a100-sxm4-40, count: 1, share: 3/7}
 """,
+    # the count was that of whole devices, and the run "1"
+    "a MIG instance by its name": """
+model: {preset: gpt2}
+training: {tokens: 1B, sequence_length: 1024, global_batch: 64}
+hardware: {accelerator: NVIDIA A100-SXM4-40GB MIG 1g.5gb, count: 1}
+""",
+    # 210 tokens of each 1024 are no padding: 4.9 times the tokens are worked on
+    "documents that are padded": """
+model: {preset: gpt2}
+training: {tokens: 1B, sequence_length: 1024, global_batch: 64, packing: padded, documents: 210}
+hardware: {accelerator: a100-sxm4-40, count: 1}
+""",
     # CO2e and FLOPs go as the length, so that their quotient varies less than either
     "samples without a length": """
 model: {preset: llama-3.2-1b}
