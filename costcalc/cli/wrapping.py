@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 from costcalc.cli.tree import Tree
 from costcalc.tracking.options import LEDGER
@@ -20,6 +21,11 @@ _GRACE = 30.0  # seconds between asking a command to end and ending it
 _PATIENCE = 60.0  # seconds for the record to be ended: nothing of the user's waits for it
 _LOOK = 0.5  # seconds between looks at the limits
 _CAN_WAIT = hasattr(signal, "sigtimedwait")  # not on macOS: signals are caught there
+# What exit codes of a command say of it, by a signal 128 and more; all others are a failure.
+_STATUS: dict[int, Literal["completed", "interrupted"]] = {
+    0: "completed",
+    128 + signal.SIGINT: "interrupted",
+}
 _FROM_KERNEL = 0x80  # si_code SI_KERNEL (sigaction(2)): typed at the terminal
 
 # Signals that are passed on; the others do with us as they do with anyone.
@@ -72,15 +78,13 @@ def wrap(words: Sequence[str], tracker: Tracker, *, job: str | None, ledger: str
     try:
         tracker.start()
         stopped = _wait(child, waited, caught, tracker)
-        code = child.returncode
-        tracker.stop("completed" if code == 0 else "exception", patience=_PATIENCE)
+        code = child.returncode if child.returncode >= 0 else 128 - child.returncode
+        tracker.stop(_STATUS.get(code, "exception"), patience=_PATIENCE)
     finally:
         for each, handler in handlers.items():
             signal.signal(each, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if stopped:
-        return STOPPED
-    return 128 - code if code < 0 else code
+    return STOPPED if stopped else code
 
 
 def _wait(

@@ -103,11 +103,21 @@ def test_a_bad_run_file_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_killed_by_a_signal_is_128_and_the_signal(tmp_path: Path) -> None:
-    done = track(tmp_path, "--", "sh", "-c", "kill -9 $$")
-    assert done.returncode == 137
+@pytest.mark.parametrize(
+    ("command", "code", "status"),
+    [
+        ("kill -9 $$", 137, "exception"),
+        ("kill -INT $$", 130, "interrupted"),  # as Python ends at Ctrl-C
+        ("exit 130", 130, "interrupted"),  # as a shell whose command ended so
+    ],
+)
+def test_killed_by_a_signal_is_128_and_the_signal(
+    tmp_path: Path, command: str, code: int, status: str
+) -> None:
+    done = track(tmp_path, "--", "sh", "-c", command)
+    assert done.returncode == code
     found = report(tmp_path)["details"]["tracking"]["attempts"][0]
-    assert found["status"] == "exception"
+    assert found["status"] == status
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP"])
