@@ -70,7 +70,7 @@ _PATIENCE = 2.0
 
 _live: weakref.WeakSet[Disarmed] = weakref.WeakSet()
 _registered = False
-_held = False
+_held = 0  # the thread that holds the lock for its fork: several may fork at once
 _hangs = False
 
 
@@ -90,20 +90,24 @@ def watch_forks(owner: Disarmed) -> None:
 
 def _before() -> None:
     global _held, _hangs  # noqa: PLW0603
-    _held = bool(_live) and _IMPORTING.acquire(timeout=0.0 if _hangs else _PATIENCE)
-    _hangs = bool(_live) and not _held
+    if not _live:
+        return
+    held = _IMPORTING.acquire(timeout=0.0 if _hangs else _PATIENCE)
+    _hangs = not held
+    if held:
+        _held = threading.get_ident()
 
 
 def _after() -> None:
     global _held  # noqa: PLW0603
-    if _held:
-        _held = False
+    if _held == threading.get_ident():
+        _held = 0
         _IMPORTING.release()
 
 
 def _in_child() -> None:
     global _IMPORTING, _held, _hangs
-    _IMPORTING, _held, _hangs = threading.Lock(), False, False
+    _IMPORTING, _held, _hangs = threading.Lock(), 0, False
     for owner in list(_live):
         owner.disarm()
     _live.clear()
