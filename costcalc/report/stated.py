@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import numerals
-from costcalc.report.agreeing import assumptions, calculated, each, value_of
-from costcalc.report.closure import close
+from costcalc.report.agreeing import assumptions, calculated, each, product, value_of
+from costcalc.report.closure import TOLERANCE, close
 from costcalc.report.meters import number, section
 from costcalc.report.whole import text
 
@@ -35,7 +35,9 @@ _ROUGHLY = 0.006  # of a figure that a text says with three digits
 
 def discrepancies(report: Report) -> Iterator[str]:
     """Everything that is missing, or said otherwise elsewhere, a line each."""
+    yield from _of_all_runs(report)
     for said, one in each(report):
+        yield from (f"{said}{line}" for line in (*_rows(one), *_came(one)))
         yield from (f"{said}{line}" for line in _empty(one))
         yield from (f"{said}{line}" for line in _data(one))
         for prefix, part in calculated(one):
@@ -159,3 +161,48 @@ def _trained(report: Report) -> Iterator[str]:
             continue
         if not close(told, data):
             yield f"run.training.{key}: {text(asked)}; details.work.data is {data:.6g}"
+
+
+def _of_all_runs(report: Report) -> Iterator[str]:
+    """The time of all runs, and of the longest of them."""
+    told = section(report, "details", "by_run")
+    if told.get("time") != "of all runs":
+        return
+    formula, clock = "results.wall_clock", value_of(report, "wall_clock")
+    yield from product(
+        "details.by_run.hours", number(told.get("hours")), [clock], formula, TOLERANCE
+    )
+    hours = [number(section(run).get("hours")) for run in report.get("runs") or ()]
+    longest = max((one for one in hours if one is not None), default=None)
+    said = number(told.get("longest"))
+    yield from product("details.by_run.longest", said, [longest], "the longest of runs", TOLERANCE)
+
+
+def _rows(report: Report) -> Iterator[str]:
+    """The energy of a tool's runs behind their PUE, and their CO2e at the tool's own factors."""
+    if report["run"] or "imported" not in section(report, "details"):
+        return
+    grams: list[float | None] = []
+    for index, row in enumerate(report.get("runs") or ()):
+        energy, before, pue, grid = (
+            number(section(row).get(key)) for key in ("energy", "energy_it", "pue", "grid")
+        )
+        formula = f"runs[{index}]: energy_it × pue"
+        yield from product(f"runs[{index}].energy", energy, [before, pue], formula, TOLERANCE)
+        grams.append(None if energy is None or grid is None else energy * grid)
+    known = [one for one in grams if one is not None]
+    if known and len(known) == len(grams):
+        carbon, formula = value_of(report, "carbon_operational"), "the sum of runs' energy × grid"
+        total = math.fsum(known) / 1000
+        yield from product("results.carbon_operational", carbon, [total], formula, TOLERANCE)
+
+
+def _came(report: Report) -> Iterator[str]:
+    """What a prediction came to is the figure."""
+    figures = section(report, "details", "tracking", "predicted").get("figures")
+    for index, row in enumerate(figures if isinstance(figures, list) else ()):
+        of, came = str(section(row).get("of")), number(section(row).get("came"))
+        key = f"details.tracking.predicted.figures[{index}].came"
+        same = section(row).get("unit") == section(report, "results", of).get("unit")
+        figure = value_of(report, of) if same else None
+        yield from product(key, came, [figure], f"results.{of}", TOLERANCE)

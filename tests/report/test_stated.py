@@ -114,6 +114,46 @@ def test_of_another_release_it_is_found(kind: str) -> None:
     assert any(line.startswith(said) for line in found), found
 
 
+def shorter(report: Report) -> None:
+    """The time of all runs, in the words beside it."""
+    report["details"]["by_run"].update(hours=1.0, longest=1.0)
+
+
+OTHERS: dict[str, tuple[str, Callable[[Report], None], str]] = {
+    "time of all": (
+        "imported",
+        shorter,
+        "details.by_run.hours: 1 is not results.wall_clock, which",
+    ),
+    "the longest": ("merged", shorter, "details.by_run.longest: 1 is not the longest of runs, whi"),
+    "a PUE": (
+        "imported",
+        put(1.5, "runs", 0, "pue"),
+        "runs[0].energy: 6 is not runs[0]: energy_it × pue, which is 9",
+    ),
+    "an energy": ("imported", times(0.5, "runs", 0, "energy_it"), "runs[0].energy: 6 is not runs"),
+    "a grid": (
+        "imported",  # 6 kWh at 28 and 3 at 56 gCO2e/kWh
+        times(0.5, "runs", 0, "grid"),
+        "results.carbon_operational: 0.504 is not the sum of runs' energy × grid, which is 0.336",
+    ),
+    "what it came to": (
+        "tracked",
+        times(0.5, "details", "tracking", "predicted", "figures", 0, "came"),
+        "details.tracking.predicted.figures[0].came: 1 is not results.wall_clock, which is 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(OTHERS))
+def test_of_other_kinds_it_is_found(kind: str) -> None:
+    source, change, said = OTHERS[kind]
+    report = made(source)
+    assert foreign(report, lambda _: None) == []
+    found = foreign(report, change)
+    assert any(line.startswith(said) for line in found), found
+
+
 def test_parameters_of_another_model_version_may_be_others() -> None:
     def newer(report: Report) -> None:
         fewer_everywhere(report)
