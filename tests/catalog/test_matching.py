@@ -34,6 +34,37 @@ def test_which_boards_a_name_may_stand_for(written, ids):
     assert [head.id for head in entries(written, BOARDS, by_words=True)] == ids
 
 
+@pytest.mark.parametrize(("asked", "found"), [
+    ("K420", ["quadro-k420"]), ("420", []), ("K42", []), ("Titan", ["titan-v"]),
+])  # fmt: skip
+def test_a_name_of_four_letters_says_enough_and_of_three_too_little(asked, found):
+    boards = (Head("k", "quadro-k420", ("Quadro K420",)), Head("j", "quadro-k42", ("Quadro K42",)),
+              Head("t", "titan-v", ("Titan V",)))  # fmt: skip
+    assert [head.id for head in entries(asked, boards, by_words=True)] == found
+
+
+@pytest.mark.parametrize(("asked", "found"), [
+    ("Nova 70 Ti", True),  # the word that makes another chip is asked for
+    ("Nova 70", False),
+    ("Nova 70 Ti Super", False),  # and one that the board has not
+    ("Nova Ti", True),
+])  # fmt: skip
+def test_a_word_that_makes_another_chip_is_asked_for_or_the_board_is_not_meant(asked, found):
+    board = Head("n", "nova-70-ti", ("Nova 70 Ti Founders",))
+    assert bool(entries(asked, [board], by_words=True)) is found
+
+
+@pytest.mark.parametrize(("size", "has"), [
+    # 40 GB of which software sees 38: sold at up to 1.08 of it (41.04); a hundredth below is read
+    ("37GB", False), ("38GB", True), ("39GB", True), ("40GB", True), ("41GB", True),
+    ("42GB", False),
+])  # fmt: skip
+def test_a_size_is_of_a_board_that_has_it(size, has):
+    board = Head("n", "nova-70", ("Nova 70",), gigabytes=38.0)
+    assert bool(entries(f"Nova 70 {size}", [board], by_words=True)) is has
+    assert not entries(f"Nova 70 {size}", [Head("n", "nova-70", ("Nova 70",))], by_words=True)
+
+
 def test_a_name_of_several_is_refused_with_all_of_them():
     with pytest.raises(NotFoundError) as caught:
         find("V100 PCIe")

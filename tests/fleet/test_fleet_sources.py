@@ -78,6 +78,33 @@ def test_a_pod_holds_what_it_asked_for_till_its_last_container_ended(tmp_path: P
         assert (row.device, row.cost) == ("h100-sxm5-80", pytest.approx(8.0))
 
 
+@pytest.mark.parametrize(
+    ("refers", "name", "owner"),
+    [
+        ([{"kind": "Job", "name": "train", "uid": "u-9"}], "train", True),
+        # a Deployment's pod is of no Job that could be in the dump too
+        ([{"kind": "ReplicaSet", "name": "web", "uid": "u-9"}], "web", False),
+        ([{"name": "web"}], "web", False),
+        ([], "train-abc", False),
+        (None, "train-abc", False),
+    ],
+)
+def test_a_pod_is_of_the_job_that_owns_it(
+    refers: list[dict[str, str]] | None, name: str, owner: bool, tmp_path: Path
+) -> None:
+    made = pod()
+    made["metadata"]["ownerReferences"] = refers
+    (one,) = in_dump(tmp_path, made)
+    assert isinstance(one, Facts)
+    assert one.name == name
+    assert (one.owner is not None) is owner
+    held = of_job()
+    held["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "outer", "uid": "u-8"}]
+    (whole,) = in_dump(tmp_path, held)
+    assert isinstance(whole, Facts)
+    assert (whole.owner, whole.name) == (None, "outer")  # a Job itself is no pod of one
+
+
 def test_parts_of_devices_and_unknown_shares(tmp_path: Path) -> None:
     mig = pod(spec={"containers": [{"resources": {"limits": {"nvidia.com/mig-2g.20gb": 1}}}]})
     shared = pod(spec={"containers": [{"resources": {"limits": {"nvidia.com/gpu.shared": 1}}}]})

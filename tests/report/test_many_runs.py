@@ -115,6 +115,32 @@ def test_who_differs_in_more_stands_apart(change: dict[str, Any]) -> None:
     assert [run.number for run in together([replace(first, **change), *rest])] == [1, 149]
 
 
+def test_ends_of_runs_stand_for_runs_without_any() -> None:
+    # 75 of 1 to 3 kWh about 2, and 75 of 2 that say no ends: 75 + 150 to 225 + 150
+    first = replace(runs(1)[0], energy_it=2.0, parts={})
+    wide = replace(first, energy_low=1.0, energy_high=3.0)
+    each = [replace(first if at % 2 else wide, key=str(at)) for at in range(150)]
+    (one,) = together(each)
+    assert (one.energy_it, one.energy_low, one.energy_high) == (300.0, 225.0, 375.0)
+    # of runs that say none there is none, though an end is of one of them 0
+    (none,) = together([replace(run, energy_low=None, energy_high=None) for run in each])
+    assert (none.energy_low, none.energy_high) == (None, None)
+    (zero,) = together([replace(run, energy_low=0.0) for run in each])
+    assert zero.energy_low == 0.0
+
+
+def test_hours_and_parts_that_some_lack_are_not_summed() -> None:
+    first = runs(1)[0]
+    each = [replace(first, key=str(at), hours=None, device_hours=8.0) for at in range(150)]
+    (one,) = together(each)
+    assert (one.hours, one.device_hours) == (None, 150 * 8.0)
+    assert one.members == tuple(str(at) for at in range(150))
+    some = [replace(run, parts={"gpu": 1.0} | ({"cpu": 0.5} if at else {}))
+            for at, run in enumerate(each)]  # fmt: skip
+    (one,) = together(some)
+    assert one.parts == {"gpu": 150.0}  # one says no processors
+
+
 def test_what_cannot_be_of_one_is_said_though_the_mean_can() -> None:
     hot = replace(runs(1)[0], name="hot", energy_it=4.0)  # 4 kWh in 4 device-hours: 1,000 W
     found = made([*runs(150)[1:], hot])

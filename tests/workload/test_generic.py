@@ -180,3 +180,12 @@ def test_a_gated_encoder_names_its_gate():
 def test_part_of_a_shape_is_none():
     assert from_parameters(1e9, None, Given(layers=2, hidden=64, ffn=9), 8).architecture is None
     assert from_parameters(1e9, 1e9, Given(), 8).active == 1e9  # all of them: at the limit
+
+
+def test_experts_without_a_shape_need_the_parameters_that_are_active():
+    with pytest.raises(InputError) as caught:
+        from_parameters(1e9, None, Given(experts=8), 8)
+    assert str(caught.value) == (
+        "model.active_parameters: expected the active parameters of a mixture of experts; got none "
+        "(or give layers, hidden, heads, ffn, vocabulary and experts_per_token)"
+    )
