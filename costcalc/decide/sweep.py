@@ -6,7 +6,7 @@ import copy
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypeVar
@@ -14,7 +14,7 @@ from typing import NotRequired, TypeVar
 from typing_extensions import TypedDict  # which pydantic reads on every Python
 
 from costcalc.base.document import Document
-from costcalc.base.errors import InputError, nearest, wrong
+from costcalc.base.errors import InputError, NotFoundError, Problem, nearest, wrong
 from costcalc.calculator.result import FigureName
 from costcalc.catalog import accelerator as accelerators_
 from costcalc.catalog import instances
@@ -98,16 +98,29 @@ def read(
         raise wrong(f"sweep.{unknown[0]}", f"unknown key{hint}")
     asked = {**block, **{key: value for key, value in given.items() if value is not None}}
     defaults = _defaults(raw, changes or {})
+    problems: list[Problem] = []
+
+    def axis(
+        name: str, own: str | None, values: Callable[[object], tuple[T, ...]]
+    ) -> tuple[T, ...]:
+        try:
+            return values(asked.get(name, defaults[own] if own else None))
+        except InputError as error:
+            problems.extend(error.problems)
+            return ()
+
     precisions = asked.get("precisions")
-    devices = asked.get("accelerators", defaults["accelerator"])
     made = Sweep(
-        precisions=(None,) if precisions is None else _known(precisions, "precisions", PRECISIONS),
-        accelerators=_accelerators(devices, raw),
-        counts=counts(asked.get("counts", defaults["count"])),
-        regions=_regions(asked.get("regions", defaults["region"])),
-        plans=_known(asked.get("plans", defaults["plan"]), "plans", PLANS),
-        left_open=_left_open(devices, raw),
+        precisions=(None,)
+        if precisions is None
+        else axis("precisions", None, lambda said: _known(said, "precisions", PRECISIONS)),
+        accelerators=axis("accelerators", "accelerator", lambda said: _accelerators(said, raw)),
+        counts=axis("counts", "count", counts),
+        regions=axis("regions", "region", _regions),
+        plans=axis("plans", "plan", lambda said: _known(said, "plans", PLANS)),
     )
+    if problems:
+        raise InputError(problems)
     return raw, made
 
 
@@ -227,7 +240,14 @@ def _accelerators(value: object, raw: Mapping[str, object]) -> tuple[str, ...]:
     if named == ["all"]:
         found = accelerators_.all_accelerators(own, cpus=False)
         return tuple(sorted(one.id for one in found))
-    return tuple(dict.fromkeys(accelerators_.find(name, own).id for name in named))
+    return tuple(dict.fromkeys(_accelerator(name, own) for name in named))
+
+
+def _accelerator(name: str, own: Sequence[Path]) -> str:
+    try:
+        return accelerators_.find(name, own).id
+    except NotFoundError as error:
+        raise wrong("accelerators", error.problems[0].message) from None
 
 
 def _left_open(value: object, raw: Mapping[str, object]) -> tuple[str, ...]:

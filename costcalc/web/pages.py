@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 from markupsafe import Markup
 
 from costcalc.base.document import Document
-from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.base.errors import CostcalcError, InputError, Problem, wrong
 from costcalc.base.filling import page as fill
 from costcalc.catalog.index import index
 from costcalc.report.renderings import render
@@ -72,6 +72,8 @@ def _calculate(run: Run, given: Mapping[str, str]) -> Result:
 
 def _finished(run: Run, given: Mapping[str, str]) -> Result:
     options.read(options.EstimateOptions, given)
+    if not {"measured", "model", "stages"} & run.keys():
+        raise wrong("measured.wall_clock", "missing: how long it took, or its device-hours")
     document = Document(run, "run")
     made = api.estimate_of(document, admitted(document))
     report = made.to_dict()

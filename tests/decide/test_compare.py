@@ -555,3 +555,15 @@ def test_a_run_lies_on_its_defaults_wherever_it_is_compared(tmp_path, monkeypatc
     (row,) = (row for row in (*found.front, *found.rest) if row["count"] == 8)
     assert (row["region"], row["accelerator"]) == ("FR", "h100-sxm5-80")
     assert row["cost"] == pytest.approx(single.results["cost"].value, rel=1e-9)
+
+
+def test_every_axis_that_is_wrong_is_told_at_once_by_its_name():
+    with pytest.raises(InputError) as caught:
+        compare(RUN, accelerators="h100, a1000x", counts="8-64", regions="FR, Atlantis",
+                plans="spotty", precisions="bf17")  # fmt: skip
+    told = [str(problem) for problem in caught.value.problems]
+    assert [text.partition(": ")[0] for text in told] == [
+        "precisions", "accelerators", "counts", "regions", "plans"]  # fmt: skip
+    assert told[1].startswith("accelerators: no accelerator a1000x; nearest: ")
+    assert told[2] == 'counts: expected counts as 64..1024, 8..32:8 or 8,16; got "8-64"'
+    assert told[3].startswith("regions: no region Atlantis; known: ")

@@ -441,3 +441,22 @@ def test_a_quote_that_does_not_end_is_told_at_its_field(client: TestClient, key:
     assert page(found, 400).text.count("no YAML: while scanning a quoted scalar") == 2
     assert f'href="#{field}"' in found.text
     assert f'id="{field}-problem"' in found.text
+
+
+def test_a_finished_job_without_its_time_is_asked_for_it(client: TestClient) -> None:
+    form = {"hardware.accelerator": "a100-sxm4-80", "hardware.count": "4"}
+    found = client.post("/finished", data=form)
+    assert page(found, 400).text.count("missing: how long it took, or its device-hours") == 2
+    assert 'id="f-measured-wall_clock-problem"' in found.text
+    # one that is predicted in place of measured is taken
+    modelled = {**form, "model": "gpt2", "data": "1B"}
+    assert "For the paper" in page(client.post("/finished", data=modelled)).text
+
+
+def test_every_axis_of_a_comparison_is_told_at_its_field(client: TestClient) -> None:
+    form = {"model": "gpt2", "data": "1B", "sweep.accelerators": "a1000x", "sweep.counts": "8-64",
+            "sweep.regions": "Atlantis", "sweep.plans": "spotty"}  # fmt: skip
+    found = client.post("/compare", data=form)
+    assert page(found, 400).text.count("4 problems") == 1
+    for axis in ("accelerators", "counts", "regions", "plans"):
+        assert f'id="f-sweep-{axis}-problem"' in found.text
