@@ -18,7 +18,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, around
 from costcalc.fleet.summary import Sums, summed
 from costcalc.fleet.sums import Figure, Group
-from costcalc.fleet.tables import jobs
+from costcalc.fleet.tables import SQUARED, jobs
 
 #: the days whose pace is that of late
 LATE = 7 * 86_400.0
@@ -80,7 +80,7 @@ def used(
             if over not in spans:
                 spans[over] = _span(ledger, over, until, since, accounts)
             if spans[over].known or len(periods) == 1:
-                made += _each(ledger, budget, spans[over], fleet.currency)
+                made += _each(budget, spans[over], fleet.currency)
     return made
 
 
@@ -95,6 +95,7 @@ class _Span:
     now: float
     since: float
     crossed: Mapping[str | None, Crossed]
+    late: Mapping[str | None, Mapping[str, float]]
     known: bool
 
     def of(self, account: str | None) -> tuple[Group, Crossed]:
@@ -104,6 +105,12 @@ class _Span:
         empty = Group(key=(account,))
         group = next((one for one in self.sums.groups if one.key == (account,)), empty)
         return group, self.crossed.get(account) or together([])
+
+    def of_late(self, account: str | None, column: str) -> float:
+        """What an account, None: all, used a second of late."""
+        if account is None:
+            return sum(one[column] for one in self.late.values())
+        return self.late.get(account, {}).get(column, 0.0)
 
 
 def _span(
@@ -117,11 +124,13 @@ def _span(
     now = min(max(until or over.end, over.start), over.end)
     start = max(over.start, since)
     known = bool(found.total.jobs) or start < now
-    before = crossed(ledger, over, start, accounts) if now < over.end else {}
-    return _Span(over, found, now, start, before, known)
+    if now >= over.end:  # nothing is to come
+        return _Span(over, found, now, start, {}, {}, known)
+    before = crossed(ledger, over, start, accounts)
+    return _Span(over, found, now, start, before, _late(ledger, now, over, accounts), known)
 
 
-def _each(ledger: Ledger, budget: Budget, span: _Span, currency: str) -> Iterator[Used]:
+def _each(budget: Budget, span: _Span, currency: str) -> Iterator[Used]:
     over, now = span.over, span.now
     total, crossed_ = span.of(budget.account)
     for name, unit in _UNITS.items():
@@ -133,14 +142,13 @@ def _each(ledger: Ledger, budget: Budget, span: _Span, currency: str) -> Iterato
         if name == "device_hours":
             figure = Figure(*(total.device_hours,) * 3, total.hours_unknown)
         figure = figure or Figure(0.0, 0.0, 0.0)
-        late = _late(ledger, budget.account, name, now, over)
         # without a job there is nothing to square; else a sum that is not there is a fault of ours
         squares = total.also[f"{column}_squares"] if total.jobs else 0.0
         pace = _Pace(
             within=figure.value - crossed_.before[column],
             squares=max(squares - crossed_.squares[column], 0.0),
             known=now - span.since,
-            late=late,
+            late=span.of_late(budget.account, column),
         )
         yield Used(
             account=budget.account,
@@ -164,19 +172,26 @@ def _amount(budget: Budget, name: str) -> float | None:
     return from_si(value, _UNITS[name])
 
 
-def _late(ledger: Ledger, account: str | None, name: str, now: float, over: Period) -> float:
-    """What was used a second in the last days: of each job that ended in them its part in them."""
+def _late(
+    ledger: Ledger, now: float, over: Period, accounts: Collection[str] | None = None
+) -> Mapping[str | None, Mapping[str, float]]:
+    """By account, what was used a second in the last days: of each job its part in them."""
     span = min(LATE, now - over.start)
     if span <= 0:
-        return 0.0
-    column = jobs.c[_COLUMNS.get(name, "device_hours")] * within(now - span, now)
-    asked = select(func.sum(column)).where(
+        return {}
+    inside = within(now - span, now)
+    each = [func.sum(jobs.c[name] * inside) for name in SQUARED]
+    where = [
         jobs.c.current, jobs.c.month.in_(over.months), jobs.c.end > now - span, jobs.c.end <= now
-    )
-    if account is not None:
-        asked = asked.where(jobs.c.account == account)
+    ]  # fmt: skip
+    if accounts is not None:
+        where.append(jobs.c.account.in_(sorted(accounts)))
+    asked = select(jobs.c.account, *each).where(*where).group_by(jobs.c.account)
     with ledger.reading() as connection:
-        return float(connection.execute(asked).scalar() or 0.0) / span
+        return {
+            account: {n: float(v or 0.0) / span for n, v in zip(SQUARED, values, strict=True)}
+            for account, *values in connection.execute(asked)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

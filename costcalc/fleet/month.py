@@ -75,8 +75,8 @@ class Month:
             f"{digits(hours)} device-hours of {number_of(jobs, 'job')} {where}"
             for jobs, hours, where in (
                 (self.crossed.jobs, self.crossed.before["device_hours"],
-                 f"in it were before {self.at(self.over.start)}"),
-                (*self.after, "in a later one were before its end"),
+                 f"were before {self.at(self.over.start)}"),
+                (*self.after, "that ended later are in none of the sums"),
             )
             if hours
         ]  # fmt: skip

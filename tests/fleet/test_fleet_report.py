@@ -180,7 +180,7 @@ def test_a_job_over_midnight_of_a_month_idles_no_node_twice(ledger: Ledger) -> N
     assert made.idle[0].device_hours == pytest.approx(12.0)
     # which add up to the 16 that were held with the job's, less what is said to be before
     said = (
-        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job in it "
+        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job "
         "were before 2026-10-01 00:00"
     )
     assert said in made.limits
@@ -191,8 +191,8 @@ def test_a_job_over_midnight_of_a_month_idles_no_node_twice(ledger: Ledger) -> N
                                ElapsedRaw="1800"))  # fmt: skip
     september = of_period(ledger, utc, "2026-09")
     assert (
-        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job in a "
-        "later one were before its end"
+        "Jobs are counted whole in the month in which they ended: 4.00 device-hours of 1 job "
+        "that ended later are in none of the sums"
     ) in september.limits
     assert september.sums.total.device_hours == 2.0
     assert september.idle[0].device_hours == pytest.approx(16 - 2 - 4)
