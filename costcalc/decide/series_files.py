@@ -58,8 +58,8 @@ def read(path: str | Path, *, signal: Signal | None = None, timezone: Zone = Zon
     """A series from a CSV or a JSON file, in gCO2e/kWh.
 
     The signal is ``signal``, else what the file says (``# signal: marginal`` at the head of a CSV,
-    or its columns).  Times without an offset are in the zone that is ``given``, else in that which
-    the head of their column says, else in UTC, which is noted.
+    or its columns).  Times without an offset are in UTC where the head of their column says so,
+    else in the zone that is ``given``, else in that which the head says, else in UTC, as is noted.
 
     Raises:
         InputError: the file cannot be read as a series, or its times are those of a clock that
@@ -108,7 +108,8 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: Zone) -> Seri
     value, convention, meant = _value_column([c for c in columns if c != time], name)
     decimal = "," if delimiter == ";" else "."
     listed = [row for row in rows if (row[time] or "").strip()]
-    zone = timezone.given or zone_of(time)
+    named = zone_of(time)
+    zone = named if named is UTC else timezone.given or named
     texts = [row[time] or "" for row in listed]
     times = _instants(texts, name, timezone, zone)
     values = [_figure(row[value], decimal) for row in listed]
@@ -120,7 +121,7 @@ def _of_csv(text: str, name: str, signal: Signal | None, timezone: Zone) -> Seri
         factor=factor,
     )
     notes = (*_of_column(value, convention), *_of_zone(timezone, zone, texts))
-    return replace(made, notes=notes, zone=zone)
+    return replace(made, notes=notes, zone=timezone.given or zone)
 
 
 def _units_said(text: str, rows: Sequence[Mapping[str, str | None]], columns: Sequence[str]) -> str:
@@ -182,7 +183,10 @@ def _of_zone(said: Zone, zone: tzinfo | None, texts: Sequence[str]) -> list[str]
         return []
     if zone is None:
         return [f"its times name no zone: taken as UTC; {said.key} Europe/Berlin says another"]
-    return [] if zone is UTC else [f"its times are in {zone}, and shown in UTC"]
+    if zone is UTC:
+        other = said.given not in (None, UTC)
+        return ["its times are in UTC, as the name of their column says"] if other else []
+    return [f"its times are in {zone}, and shown in UTC"]
 
 
 def _instants(texts: Sequence[str], name: str, said: Zone, zone: tzinfo | None) -> list[datetime]:

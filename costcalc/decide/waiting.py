@@ -155,8 +155,7 @@ def when(
     """
     from costcalc.calculator.calculate import estimate
 
-    if pausing.checked(stretch):
-        raise wrong("--pause-within", pausing.checked(stretch))
+    _asked_well(stretch, window)
     made = estimate(source, changes=changes, ranges=False)
     hours, energy = _known(made.results["wall_clock"]), _known(made.results["energy"])
     steps = hours * to_si(1.0, "h") / series.step
@@ -226,6 +225,13 @@ def when(
     )
 
 
+def _asked_well(stretch: float | None, window: float | None) -> None:
+    if pausing.checked(stretch):
+        raise wrong("--pause-within", pausing.checked(stretch))
+    if window is not None and window < 0:
+        raise wrong("--window", f"expected 0 or more; got {window / to_si(1.0, 'h'):g} h")
+
+
 def _known(figure: Result) -> float:
     if figure.value is None:
         raise wrong("when", f"needs the run's time and energy: {figure.why}")
@@ -264,6 +270,8 @@ def begun_at(values: Array, steps: float, index: float) -> float | None:
     end = index + steps
     if end > len(values) + 1e-9:
         return None
+    if index == int(index):  # to the last digit as among the others
+        return float(starts(values[int(index) :], steps)[0])
     at = np.arange(len(values))
     shares = np.clip(np.minimum(at + 1, end) - np.maximum(at, index), 0.0, 1.0)
     run = shares > 1e-9

@@ -162,3 +162,25 @@ def test_the_command_takes_a_start_in_its_zone(tmp_path, capsys):
     assert "at once Nov 28 15:00" in capsys.readouterr().out
     assert run(["when", str(asked), "--source", "watttime", "--timezone", "Europe/Berlin"]) == 2
     assert "goes with --series FILE or --start" in capsys.readouterr().err
+
+
+def test_a_column_that_says_utc_is_in_utc_whatever_zone_the_start_is_in(tmp_path):
+    path = tmp_path / "grid.csv"
+    path.write_text(
+        "Datetime (UTC),Carbon intensity gCO2eq/kWh (Life cycle)\n"
+        "2026-11-28 12:00:00,100\n2026-11-28 15:00:00,200\n2026-11-28 18:00:00,300\n"
+    )
+    found = series_files.read(path, timezone=series_files.Zone(LOS_ANGELES))
+    assert found.start == datetime(2026, 11, 28, 12, tzinfo=UTC)  # it was moved to 20:00
+    assert found.zone is LOS_ANGELES
+    assert found.notes[1] == "its times are in UTC, as the name of their column says"
+    made = costcalc.when(RUN, found, start="2026-11-28T07:00")
+    assert made.now.start == datetime(2026, 11, 28, 15, tzinfo=UTC)
+    assert made.now.mean_intensity == pytest.approx(200)
+    alone = series_files.read(path)
+    assert not any("its times" in note for note in alone.notes)
+
+
+def test_a_window_is_not_negative():
+    with pytest.raises(InputError, match=r"--window: expected 0 or more; got -1 h"):
+        costcalc.when(RUN, hourly([1, 2, 3]), window=-3600.0)
