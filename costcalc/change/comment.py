@@ -16,6 +16,8 @@ MARK = "<!-- costcalc diff -->"
 MOST = 60_000
 #: so many files that a total leaves out are named, and one more
 _NAMED = 3
+#: so many figures that a policy does not allow are told; each file may have four
+_RISEN = 20
 #: a chance that would be printed as 100 % is told as draws that agree: the model may still be wrong
 _AGREED = 0.995
 _SAID = {"added": "is new", "removed": "is gone", "same": "costs the same", **UNKNOWN}
@@ -152,17 +154,20 @@ def _value(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def markdown(made: Sequence[Change]) -> str:
-    """The comment, of at most ``MOST`` characters: what does not fit is left out and counted."""
-    whole = _filled(made, made)
+def markdown(made: Sequence[Change], risen: Sequence[str] = ()) -> str:
+    """The comment, of at most ``MOST`` characters: what does not fit is left out and counted.
+
+    ``risen`` is what a policy says against it (:func:`costcalc.change.difference.over`).
+    """
+    whole = _filled(made, made, risen)
     if len(whole) <= MOST:
         return whole
     numbers = range(1, len(made) + 1)
-    fits = bisect_left(numbers, True, key=lambda n: len(_filled(made, made[:n])) > MOST)
-    return _filled(made, made[:fits])
+    fits = bisect_left(numbers, True, key=lambda n: len(_filled(made, made[:n], risen)) > MOST)
+    return _filled(made, made[:fits], risen)
 
 
-def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
+def _filled(made: Sequence[Change], shown: Sequence[Change], risen: Sequence[str]) -> str:
     from costcalc.base.filling import environment
 
     made_by = environment(Path(__file__).parent)
@@ -173,6 +178,8 @@ def _filled(made: Sequence[Change], shown: Sequence[Change]) -> str:
         changes=shown,
         figures=HEADLINE,
         left_out=len(made) - len(shown),
+        risen=risen[:_RISEN],
+        risen_beside=len(risen[_RISEN:]),
     )
 
 

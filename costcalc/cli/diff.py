@@ -49,15 +49,15 @@ def command(
     policy = dict(map(_policy, fail_over or ()))
     with pairs(base, head, paths or ()) as found:
         made = changes(found)
+    risen = over(made, policy)
     if json_ or shape == "json":
         print_json(all_of(made, policy))
     elif shape == "markdown":
         from costcalc.change.comment import markdown
 
-        sys.stdout.write(markdown(made))
+        sys.stdout.write(markdown(made, risen))
     else:
         _print(made)
-    risen = over(made, policy)
     for text in risen:
         print(text, file=sys.stderr)
     bad = any(one.passed or one.status == "invalid" for one in made)

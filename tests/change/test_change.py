@@ -281,6 +281,22 @@ def test_a_comment_is_never_too_long_for_its_host() -> None:
     assert "more are left out here; `costcalc diff` shows them." in text
 
 
+def test_a_comment_says_what_a_policy_does_not_allow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = compared(tmp_path, {"a.yaml": RUN}, {"a.yaml": with_(training__tokens="20B")})
+    assert "❌" not in markdown(made)
+    command(["diff", str(tmp_path / "before"), str(tmp_path / "after"), "--fail-over", "cost=10%",
+             "--format", "markdown"])  # fmt: skip
+    out, err = capsys.readouterr()
+    assert "\n\n❌ a.yaml: cost rises by 100 %, more than 10 %\n\n<details>" in out
+    assert err == "a.yaml: cost rises by 100 %, more than 10 %\n"
+    many = markdown(made, [f"{i} @me" for i in range(25)])
+    assert many.count("❌") == 21
+    assert "❌ 5 more rise by more than is allowed, or cannot be judged." in many
+    assert "@me" not in many
+
+
 def test_a_comment_mentions_nobody_and_holds_no_markup_of_a_file() -> None:
     assert cell("@org/all <script>|`x` [a](b)") == "@\u200borg/all &lt;script>\\|'x' \\[a](b)"
     made = Change(path="<b>@all</b>.yaml", name="x", status="invalid", problems=("| @me",))

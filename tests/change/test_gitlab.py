@@ -74,4 +74,6 @@ def test_a_merge_request_is_commented_once_and_anew(tmp_path: Path) -> None:
     server.shutdown()
     server.server_close()
     golden = (ROOT / "tests/change/comments/dearer.md").read_text(encoding="utf-8")
+    policy = "❌ a.yaml: cost rises by 150 %, more than 10 %\n\n"
+    golden = golden.replace("<details>", f"{policy}<details>", 1)
     assert [note["body"] for note in NOTES] == ["a word of a person", golden]
