@@ -16,6 +16,8 @@ IDLE = 10.0
 class Aside:
     """Does one thing after another on a daemon thread of its own, there as long as there is any.
 
+    ``lasting``: on one and the same thread, until it is left.
+
     >>> done = []
     >>> aside = Aside("example")
     >>> aside.do("note", lambda: done.append(1))
@@ -23,8 +25,8 @@ class Aside:
     (True, [1])
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, *, lasting: bool = False) -> None:
+        self._name, self._lasting, self._left = name, lasting, False
         self._tasks: OrderedDict[str, Callable[[], object]] = OrderedDict()
         self._changed = threading.Condition()
         self._began: float | None = None
@@ -47,6 +49,12 @@ class Aside:
         with self._changed:
             return self._changed.wait_for(lambda: not self._tasks and self._began is None, seconds)
 
+    def leave(self) -> None:
+        """Nothing more is to come: the thread ends when all is done."""
+        with self._changed:
+            self._left = True
+            self._changed.notify_all()
+
     @property
     def taken(self) -> float:
         """Seconds that the thing being done has taken by now; 0 if there is none."""
@@ -56,7 +64,9 @@ class Aside:
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: bool(self._tasks), IDLE):
+                idle = None if self._lasting else IDLE
+                self._changed.wait_for(lambda: bool(self._tasks) or self._left, idle)
+                if not self._tasks:
                     self._thread = None
                     return
                 _, task = self._tasks.popitem(last=False)

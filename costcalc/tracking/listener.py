@@ -24,7 +24,7 @@ class Listener:
         self, callback: Callable[[dict[str, float]], object] | None, note: Callable[[str], None]
     ) -> None:
         self._callback, self._note = callback, note
-        self._thread = Aside("costcalc-callback")
+        self._thread = Aside("costcalc-callback", lasting=True)  # connections may be a thread's own
 
     def tell(self, metrics: dict[str, float]) -> None:
         """Hand the newest figures over; those that still wait are replaced by them."""
@@ -43,6 +43,7 @@ class Listener:
         self._thread.do("metrics", call)
 
     def wait(self, seconds: float) -> None:
-        """Let it take the last figures, so long at most."""
+        """Let it take the last figures, so long at most; there are no more."""
         if self._callback is not None:
             self._thread.wait(seconds)
+            self._thread.leave()

@@ -52,6 +52,44 @@ def test_a_thread_that_is_busy_is_not_taken_for_idle(monkeypatch: pytest.MonkeyP
     assert done == ["after"]
 
 
+def test_a_thread_that_lasts_is_the_same_until_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE", 0.01)
+    seen: list[threading.Thread] = []
+    aside = Aside("a test of lasting", lasting=True)
+    for _ in range(2):
+        aside.do("look", lambda: seen.append(threading.current_thread()))
+        assert aside.wait(10.0)
+        seen[0].join(0.2)  # it does not end
+        assert seen[0].is_alive()
+    assert seen[0] is seen[1]
+    aside.leave()
+    seen[0].join(10.0)
+    assert not seen[0].is_alive()
+    aside.do("look", lambda: seen.append(threading.current_thread()))  # late, and done all the same
+    assert aside.wait(10.0)
+    seen[2].join(10.0)
+    assert not seen[2].is_alive()
+
+
+def test_a_callback_is_called_by_one_thread_however_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that keeps a connection to SQLite, which no other thread may use."""
+    monkeypatch.setattr(module, "IDLE", 0.01)
+    seen: list[threading.Thread] = []
+    output = tmp_path / "costs.yaml"
+    tracker = costcalc.track(
+        output=output,
+        progress=False,
+        interval=0.3,
+        callback=lambda _: seen.append(threading.current_thread()),
+    ).start()
+    assert comes_true(lambda: len(seen) >= 3, 30.0)
+    tracker.stop()
+    assert len(set(seen)) == 1
+    assert comes_true(lambda: not seen[0].is_alive())
+
+
 def test_of_many_attempts_no_thread_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
