@@ -24,6 +24,7 @@ from costcalc.web.door import Door
 from costcalc.web.guard import Guard
 
 API = "/api/v1"
+_WRONG_WAY = 405
 _LISTS = ("models", "hardware", "regions")
 _BODIES = {
     "estimate": bounds.BODY,
@@ -240,5 +241,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not request.url.path.startswith("/api/"):
         return PlainTextResponse(f"{said}\n", status)
     headers = error.headers if isinstance(error, HTTPException) else None
+    if status == answer.NOT_FOUND:
+        said = f"nothing stands here; {API}/openapi.json says what does"
+    elif status == _WRONG_WAY:
+        said = f"expected {(headers or {}).get('Allow', 'another method')}; got {request.method}"
     made = answer.problems([answer.of_text(said)], status)
     return Response(made.body, status, headers, made.media)

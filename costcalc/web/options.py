@@ -103,6 +103,8 @@ def read(kind: type[O], given: Mapping[str, str]) -> O:
             key=".".join(str(part)[:60] for part in item["loc"]),
             message=_unknown(str(item["loc"][-1]), known)
             if item["type"] == "extra_forbidden"
+            else f"missing: {kind.model_fields[str(item['loc'][0])].description}"
+            if item["type"] == "missing"
             else item["msg"],
         )
         for item in found

@@ -14,6 +14,7 @@ import yaml
 from starlette.testclient import TestClient
 
 import costcalc
+from costcalc.report.renderings import FORMATS
 from costcalc.web import api, bounds, work
 from costcalc.web.app import app
 from costcalc.web.workers import Inside
@@ -234,7 +235,7 @@ def test_a_report_is_rendered(client: TestClient) -> None:
         }
     ]
     assert problems(client.post("/api/v1/report/render", json=report)) == [
-        {"key": "format", "message": "Field required"}
+        {"key": "format", "message": f"missing: one of {', '.join(FORMATS)}"}
     ]
 
 
@@ -363,8 +364,10 @@ def test_it_may_be_framed_where_somebody_says_so() -> None:
 def test_a_preflight_is_not_answered(client: TestClient) -> None:
     headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     made = client.options("/api/v1/estimate", headers=headers)
-    assert problems(made, 405) == [{"key": "", "message": "Method Not Allowed"}]
-    assert problems(client.get("/api/v1/nothing"), 404) == [{"key": "", "message": "Not Found"}]
+    assert problems(made, 405) == [{"key": "", "message": "expected POST; got OPTIONS"}]
+    assert problems(client.get("/api/v1/nothing"), 404) == [
+        {"key": "", "message": "nothing stands here; /api/v1/openapi.json says what does"}
+    ]
 
 
 def test_a_bug_is_told_without_what_was_sent(
