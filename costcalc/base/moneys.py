@@ -37,21 +37,37 @@ def spelt(text: str) -> str:
 
     >>> spelt("$2.49/h"), spelt("2 EUR/GPU-hour"), spelt("15 yuan"), spelt("usd 3")
     ('2.49 USD/h', '2 EUR/device_hour', '15 CNY', '3 USD')
+    >>> spelt("2,49 €"), spelt("1.234,50 EUR"), spelt("$15,000")  # cents behind a comma
+    ('2.49 EUR', '1234.50 EUR', '15,000 USD')
     """
     bare = text.strip()
     if (parts := _parts(bare)) is not None:
         number, sign, rest = parts
         known = sign.upper() if sign.upper() in ("USD", *CURRENCIES) else _SIGNS.get(sign.lower())
         if known is not None:
-            bare = f"{number} {known}{rest}"
+            bare = f"{_pointed(number)} {known}{rest}"
     return _DEVICE_HOUR.sub("device_hour", bare)
+
+
+# Behind a comma stand cents where they are one or two digits, or the number begins with 0; points
+# part its thousands then.  Three digits are thousands.
+_CENTS = re.compile(r"(\d+|\d{1,3}(?:\.\d{3})+),(\d{1,2})|(0),(\d+)", re.ASCII)
+
+
+def _pointed(number: str) -> str:
+    bare = number.rstrip("kMG").rstrip()
+    match = _CENTS.fullmatch(bare)
+    if match is None:
+        return number
+    whole, part = match[1] or match[3], match[2] or match[4]
+    return f"{whole.replace('.', '')}.{part}{number[len(bare) :]}"
 
 
 def hint(text: str) -> str:
     """What to write in place of an amount that is none; empty if nothing is known.
 
-    >>> hint("¥300"), hint("USD 2,49")
-    ('; ¥ is CNY or JPY: write which, as 300 CNY', '; a comma parts thousands: write 2.49 USD')
+    >>> hint("¥300"), hint("USD 2,4900")
+    ('; ¥ is CNY or JPY: write which, as 300 CNY', '; a comma parts thousands: write 2.4900 USD')
     """
     parts = _parts(text.strip())
     if parts is None:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 # By ISO 4217. Each is a dimension of its own: dollars become euros by a rate that somebody gives.
 CURRENCIES = (
     *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "ILS", "INR", "JPY"),
     *("KRW", "MXN", "NOK", "NZD", "PLN", "SEK", "SGD", "TRY", "TWD", "ZAR"),
 )
+
+_OF_POWER = re.compile(r"([kM]?g|k?t) ?(?:CO[2₂])?[ -]?(?:eq?)? ?/(?= ?[kMGT]?(?:Wh|J)\b)")
+
+
+def intensity(text: str) -> str:
+    """A carbon intensity in our spelling: what a mass over an energy is of, nobody needs to say.
+
+    >>> intensity("0.39 kg/kWh"), intensity("390 gCO2/kWh"), intensity("390 g CO₂eq/kWh")
+    ('0.39 kgCO2e/kWh', '390 gCO2e/kWh', '390 gCO2e/kWh')
+    """
+    return _OF_POWER.sub(r"\1CO2e/", text, count=1)
+
 
 # Spellings that other tools read as something nobody means here.
 REFUSED = {

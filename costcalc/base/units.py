@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costcalc.base.errors import InputError, Problem, nearest
 from costcalc.base.numerals import NUMBER, clock, comma
-from costcalc.base.spellings import CURRENCIES, REFUSED
+from costcalc.base.spellings import CURRENCIES, REFUSED, intensity
 
 if TYPE_CHECKING:
     import pint
@@ -238,6 +238,8 @@ def parse(text: str, si_unit: str) -> float:
     """
     if si_unit == "s" and (seconds := clock(text)) is not None:
         return seconds
+    if si_unit == "gCO2e/J" and len(text) <= 80:
+        text = intensity(text)
     match = NUMBER.fullmatch(text) if len(text) <= 80 and ":" not in text else None
     if match is None:
         hint = f"; write {text.strip()}:00, hours first" if _short_clock(text, si_unit) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from costcalc.base.errors import InputError, listing, nearest, wrong
 from costcalc.base.human import human
+from costcalc.base.spellings import intensity
 from costcalc.base.units import parse
 from costcalc.catalog import accelerator, host, instances, preset, provider, region, software
 from costcalc.catalog.index import plain
@@ -104,6 +105,9 @@ def spelt(raw: Mapping[str, object]) -> Iterator[str]:
         if text is not None and "MAC" in text:
             flop = human(parse(text, "FLOP"), "FLOP")
             yield f'{".".join(path)}: "{text}" is taken as {flop}: 2 FLOP a multiply-add'
+    grid = _text_at(raw, ("site", "grid"))
+    if grid is not None and "CO2e" not in grid and (meant := intensity(grid)) != grid:
+        yield f'site.grid: "{grid}" is taken as {meant}'
 
 
 def _is(there: Callable[[], bool]) -> bool:
