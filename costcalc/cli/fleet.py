@@ -135,13 +135,13 @@ def report(
     known = cluster(config)
     with opened(url, known) as ledger:
         from costcalc.fleet.month import of_period
-        from costcalc.fleet.summary import fields
+        from costcalc.fleet.summary import account_of, fields
         from costcalc.fleet.told import check_format, parquet, text_of
 
         check_format(shape)
         if budgets and shape not in ("csv", "parquet"):
             raise options.wrong("--budgets", f"goes with --format csv or parquet; {shape} has them")
-        mine = None if account is None else (account,)
+        mine = None if account is None else (account_of(ledger, account),)
         made = of_period(ledger, known, month, fields(by), accounts=mine)
         if shape == "table":
             from costcalc.cli.fleet_screen import show

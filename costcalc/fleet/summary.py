@@ -56,6 +56,23 @@ def fields(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found)) or ("account",)
 
 
+def account_of(ledger: Ledger, said: str) -> str:
+    """An account as jobs of the ledger name it.
+
+    Raises:
+        InputError: no job has it.
+    """
+    freshen(ledger)
+    with ledger.reading() as connection:
+        found = connection.execute(select(sums.c.account).distinct()).scalars()
+        known = sorted(name for name in found if name is not None)
+    if said in known:
+        return said
+    near = nearest(said, known, at_most=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise wrong("--account", f'no job of the ledger is of "{said[:40]}"{hint}')
+
+
 def summed(
     ledger: Ledger,
     months: Sequence[str],

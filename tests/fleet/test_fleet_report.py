@@ -285,6 +285,9 @@ def test_budgets_as_a_table_of_their_own(
     assert (first["budget"], first["used"], first["over"]) == ("20.0", "16.0", "False")
     assert float(first["elapsed"]) == pytest.approx(108 / 744)
     assert float(first["forecast"]) == pytest.approx(16 * 744 / 108)
+    assert run([*asked, "--account", "chemisty"]) == WRONG_USE
+    said = '--account: no job of the ledger is of "chemisty"; did you mean chemistry?\n'
+    assert capsys.readouterr().err == said
     # the groups have none of them, which is said
     assert run([*asked, "-f", "csv"]) == OK
     out, err = capsys.readouterr()
