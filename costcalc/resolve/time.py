@@ -221,11 +221,14 @@ def time_inputs(
         why=_peak_why(devices, precision),
     )
     known["utilization"] = replace(found.utilization, key="hardware.utilization")
+    said = stated(given, "training.generation_time", "s")
     if found.generation is not None:
-        known["generation"] = replace(found.generation, key="training.generation_time")
+        own = replace(found.generation, key="training.generation_time")
+        known["generation"] = said or own
     elif not found.generation_why:
-        known["generation"] = _NOTHING_GENERATED
-    return Known(known=known, why={}).said(given, generation="s")
+        holds = work.work is not None and work.work.generation is not None  # a measured speed
+        known["generation"] = _NOTHING_GENERATED if said is None or (holds and said.value) else said
+    return Known(known=known, why={})
 
 
 _NOTHING_GENERATED = exact(

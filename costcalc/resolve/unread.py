@@ -29,7 +29,12 @@ def unread(given: Input, made: Trained) -> tuple[str, ...]:
     if work is None or part.model is None or part.model.flops is not None:
         return ()
     training = part.training or Training()
-    found = [*_trained(training, work, made), *_modelled(part.model, work), *_placed(part)]
+    found = [
+        *_trained(training, work, made),
+        *_generated(part, work),
+        *_modelled(part.model, work),
+        *_placed(part),
+    ]
     return tuple(f"{key} is not used: {why}" for key, why in found)
 
 
@@ -63,6 +68,17 @@ def _trained(training: Training, work: Work, made: Trained) -> Iterator[tuple[st
     if work.datum == "sample" and work.tally is None:
         why = "what the layers keep is not known of a model that is counted by its FLOPs"
         yield from _said(training, name, _OF_LAYERS, why)
+
+
+def _generated(part: Part, work: Work) -> Iterator[tuple[str, str]]:
+    """A speed that was measured of all that a job does has what it generates in it."""
+    hardware, training = part.hardware, part.training
+    if work.generation is None or hardware is None or not (training and training.generation_time):
+        return
+    measured = [key for key in ("throughput", "calibrate") if getattr(hardware, key) is not None]
+    if measured:
+        why = f"hardware.{measured[0]} is of the whole job, which generates too"
+        yield "training.generation_time", why
 
 
 def _modelled(model: Model, work: Work) -> Iterator[tuple[str, str]]:

@@ -279,7 +279,7 @@ def test_zeus_counts_outer_windows_once() -> None:
     # 72 kJ and 36 kJ of the two epochs: 0.03 kWh; 150 s on two devices
     assert value(made, "energy_it") == pytest.approx(0.03)
     assert value(made, "device_hours") == pytest.approx(2 * 150 / 3600)
-    assert "1 windows lie in others and are in their energy already" in made["warnings"]
+    assert "1 window lies in another and is in its energy already" in made["warnings"]
 
 
 def test_zeus_refuses_windows_that_overlap_in_part() -> None:

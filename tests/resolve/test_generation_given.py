@@ -54,3 +54,32 @@ def test_beside_a_measured_utilization():
     busy = [grpo(time, utilization=0.05) for time in ("0 s", "100 h")]
     none, long = (of(report, "hardware.board_power")["value"] for report in busy)
     assert none < long
+
+
+@pytest.mark.parametrize(
+    ("hardware", "key"),
+    [
+        ({"throughput": "1e5 token/s"}, "hardware.throughput"),
+        ({"calibrate": {"step_time": "30 s"}}, "hardware.calibrate"),
+    ],
+)
+def test_a_speed_of_the_whole_job_has_it_already(hardware: dict, key: str):
+    none, two = grpo(None, **hardware), grpo("2 h", **hardware)
+    for name in ("wall_clock", "throughput", "step_time", "energy"):  # two hours were added
+        assert two["results"][name]["value"] == none["results"][name]["value"]
+    told = f"training.generation_time is not used: {key} is of the whole job, which generates too"
+    assert told in two["warnings"]
+    assert told not in none["warnings"]
+
+
+def test_of_another_method_it_is_beside_the_training():
+    run = {
+        "model": {"preset": "gpt2"},
+        "training": {"tokens": "1B"},
+        "hardware": {"accelerator": "h100-sxm5-80", "count": 1, "goodput": 1},
+    }
+    none = costcalc.estimate(run).results["wall_clock"].value
+    said = {"training.generation_time": "2 h"}
+    assert costcalc.estimate(run, changes=said).results["wall_clock"].value == pytest.approx(
+        none + 2
+    )

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from costcalc.base.errors import InputError, Problem
+from costcalc.base.human import number_of
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.cells import Row, at, number, refuse, table
 from costcalc.report.importing.costed import Costing
@@ -49,7 +50,8 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     windows = _outermost(rows, name)
     runs = [_run(row, columns, i, identify) for i, row in enumerate(windows, 1)]
     inner = len(rows) - len(windows)
-    notes = [f"{inner} windows lie in others and are in their energy already"] if inner else []
+    verb = "lies in another and is in its" if inner == 1 else "lie in others and are in their"
+    notes = [f"{number_of(inner, 'window')} {verb} energy already"] if inner else []
     others = [c for c in rows[0] if c.endswith("_energy") and c not in columns]
     if others:
         notes.append(f"energy of other parts is not counted: {', '.join(others)}")
