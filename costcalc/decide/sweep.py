@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NotRequired, TypeVar
 
@@ -121,7 +121,8 @@ def read(
     )
     if problems:
         raise InputError(problems)
-    return raw, made
+    devices = asked.get("accelerators", defaults["accelerator"])
+    return raw, replace(made, left_open=_left_open(devices, raw))
 
 
 def split(source: Source) -> tuple[dict[str, object], dict[str, object]]:
