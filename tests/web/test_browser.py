@@ -230,7 +230,16 @@ def test_no_barrier_and_nothing_beside_the_screen(opened: Any, name: str, kind: 
         if one["impact"] in ("serious", "critical")
     ]
     assert told == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_a_digest_is_not_wider_than_a_phone(opened: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "r.yaml"
+    broken.write_text(REPORT.read_text(encoding="utf-8").replace("Alpaca", "Llama"))
+    page = opened(**PHONE).at("check")
+    page.get_by_label("A report, YAML or JSON").set_input_files(broken)
+    page.get_by_text("digest: the file says sha256:").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
 def test_dark_where_it_is_asked_for(opened: Any) -> None:
