@@ -139,18 +139,21 @@ def test_a_month_with_its_idle_nodes_is_that_of_sqlite(server: Server, tmp_path:
     hours = "\n".join(f"2026-10-05T{hour:02d}:00Z,{100 + 40 * hour}" for hour in range(8, 12))
     (tmp_path / "grid.csv").write_text(f"time,carbon intensity (average)\n{hours}\n")
     text = (
-        FLEET + "idle: {pays: shared, node_power: 1600 W}\nbudgets: [{cost: 9 kUSD}]\n"
+        FLEET + "idle: {pays: shared, node_power: 1600 W}\n"
+        "budgets: [{cost: 9 kUSD}, {account: chemistry, period: year, energy: 1 MWh}]\n"
         "grid: {hourly: grid.csv, market: 20 gCO2e/kWh}\n"
     )
     here = cluster(text, tmp_path)
     late = {"Start": "2026-10-06T10:00:00", "End": "2026-10-06T12:00:00"}
+    edge = {"Start": "2026-09-30T20:00:00", "End": "2026-10-01T00:00:00", "ElapsedRaw": "14400"}
     with memory() as one, Ledger.open(server.url("costcalc_month"), create=True) as other:
         made = []
         for ledger in (one, other):
-            imported(ledger, here, *LINES, line(JobID="99", **late))
+            imported(ledger, here, *LINES, line(JobID="99", **late), line(JobID="98", **edge))
             made.append(plain(of_period(ledger, here, "2026-10")))
-    assert made[0]["total"]["carbon_by_grid_hours"]["jobs_by_year"] == 1.0  # type: ignore[index]
+    assert made[0]["total"]["carbon_by_grid_hours"]["jobs_by_year"] == 2.0  # type: ignore[index]
     assert made[0]["charges"]
+    assert (made[0]["jobs_begun_before"], made[0]["device_hours_before"]) == (1, 8.0)
     assert list(_numbers(made[1])) == [pytest.approx(n, rel=1e-9) for n in _numbers(made[0])]
 
 
