@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 #: how devices are divided, in the order in which layouts are told
 AXES = ("data", "tensor", "pipeline", "virtual_pipeline", "context", "expert")
 
@@ -36,3 +38,20 @@ PEAK_KEY = {"mxfp8": "fp8", "nvfp4": "fp4"}
 
 #: methods that train on what the model itself has generated
 REINFORCED = ("ppo", "grpo")
+
+
+def usual_precision(peak: Mapping[str, float]) -> str | None:
+    """The precision that who says none trains in, of those that a device has a rate for.
+
+    bf16, but where it is no faster than fp32: there it is made of it (Apple before the M5).
+
+    >>> usual_precision({"fp32": 15.7e12, "fp16": 125e12}), usual_precision({})
+    ('fp16', None)
+    >>> usual_precision({"fp32": 67e12, "bf16": 989e12, "fp16": 989e12})
+    'bf16'
+    >>> usual_precision({"fp32": 2.62e12, "bf16": 1.83e12, "fp16": 2.62e12})
+    'fp16'
+    """
+    emulated = "fp16" in peak and 0 < peak.get("bf16", 0.0) <= peak.get("fp32", 0.0)
+    order = ("fp16", "bf16", "tf32", "fp32") if emulated else ("bf16", "fp16", "tf32", "fp32")
+    return next((name for name in order if name in peak), None)

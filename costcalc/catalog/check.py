@@ -275,6 +275,8 @@ def _order(profile: Accelerator) -> Iterator[Fault]:
     if idle and board and idle.si > board.si:
         yield "idle_power", f"above the board power: {idle.si:g} W > {board.si:g} W"
     rates = profile.peak.rates()
+    if profile.generation == "apple" and rates.get("fp16") == rates.get("fp32"):
+        rates.pop("bf16", None)  # made of fp32 where the GPU has none, at a cost
     for lower, upper in (("fp64", "fp32"), ("fp32", "bf16"), ("bf16", "fp8"), ("fp8", "fp4")):
         if lower in rates and upper in rates and rates[lower] > rates[upper] * 1.001:
             yield f"peak.{lower}", f"above {upper}, which no chip has"

@@ -15,6 +15,7 @@ from typing import TypedDict
 import numpy as np
 
 from costcalc.base.errors import not_found, wrong
+from costcalc.base.vocabulary import usual_precision
 from costcalc.catalog import accelerator as accelerators
 from costcalc.decide.history import THOMPSON, points
 from costcalc.decide.statistics import Fit, bootstrap, line
@@ -250,7 +251,7 @@ def priced(
         run["site"] = {"region": region}
     if quantity == BURDEN:
         rates = profile.peak.rates()
-        peak = next(rates[name] for name in ("bf16", "fp16", "tf32", "fp32") if name in rates)
+        peak = rates[usual_precision(rates) or "fp32"]
         run["measured"] = {"device_hours": _ONE / peak / 3600.0}
         rule = "time = burden / peak: a burden counts peak rates, used or not"
     else:

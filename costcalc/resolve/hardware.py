@@ -9,7 +9,7 @@ from pathlib import Path
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.base.units import to_si
-from costcalc.base.vocabulary import PEAK_KEY
+from costcalc.base.vocabulary import PEAK_KEY, usual_precision
 from costcalc.catalog import accelerator as accelerators
 from costcalc.catalog import host as hosts
 from costcalc.catalog import instances
@@ -274,8 +274,7 @@ def precision_of(given: Input, accelerator: Accelerator) -> tuple[str, Choice | 
     asked = given.part.training.precision if given.part.training else None
     if asked is not None:
         return asked, None
-    peak = accelerator.peak.rates()
-    best = next((name for name in ("bf16", "fp16", "tf32", "fp32") if name in peak), "fp32")
+    best = usual_precision(accelerator.peak.rates()) or "fp32"
     why = f"the usual one that {accelerator.name} has a rate for"
     return best, Choice(
         key="training.precision", value=best, basis="default", source="costcalc", why=why

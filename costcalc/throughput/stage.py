@@ -13,6 +13,7 @@ from typing import Literal
 
 from costcalc.base.assumption import Assumption, exact
 from costcalc.base.errors import wrong
+from costcalc.base.vocabulary import usual_precision
 from costcalc.throughput import basis
 from costcalc.throughput.constants import load
 from costcalc.throughput.efficiency import efficiency
@@ -188,13 +189,13 @@ def _parts(
 
 def _only_precision(machine: Machine) -> str:
     """The 16-bit precision of a machine, where no recipe states one."""
-    known = [name for name in ("bf16", "fp16", "tf32", "fp32") if name in machine.peak]
-    if not known:
+    known = usual_precision(machine.peak)
+    if known is None:
         raise wrong(
             "hardware.accelerator",
             f"{machine.accelerator} has no peak in its profile: say training.precision",
         )
-    return known[0]
+    return known
 
 
 def _step(work: Work, recipe: Recipe | None, rate: float | None) -> float | None:
