@@ -58,5 +58,7 @@ def shared(ledger: Ledger, fleet: Fleet, over: Period, cluster: str) -> Mapping[
             other = next((said for name, said in homes.items() if name != home), None)
             if other is not None:
                 why = f"jobs of {other or 'no partition'} ran on its nodes too ({node})"
-                made.setdefault(home, f"{why}: partitions.{other or 'NAME'}.nodes_of says so")
+                made.setdefault(
+                    home, f"{why}: give partitions.{other or 'default'}.nodes_of: {home}"
+                )
     return made

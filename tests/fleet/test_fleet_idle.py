@@ -480,7 +480,7 @@ def test_nodes_of_processors_have_no_devices_to_idle(ledger: Ledger) -> None:
 def test_partitions_on_the_same_nodes_say_so(ledger: Ledger) -> None:
     on_both = (TWO[0], line(JobID="2", Partition="low", NodeList="gpu01"))
     low = "low: {accelerator: h100-sxm5-80, per_node: 8%s}"
-    why = "jobs of low ran on its nodes too (gpu01): partitions.low.nodes_of says so"
+    why = "jobs of low ran on its nodes too (gpu01): give partitions.low.nodes_of: gpu"
     assert _idled(ledger, f"{{gpu: {{{NODES}}}, {low % ''}}}", *on_both) == {"gpu": (0.0, why)}
     with memory() as other:
         made = _idled(other, f"{{gpu: {{{NODES}}}, {low % ', nodes_of: gpu'}}}", *on_both)
