@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Select, case, delete, func, insert, select
 
+from costcalc.fleet.facts import MORE_THAN
 from costcalc.fleet.kinds import HOUR
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import (
@@ -14,7 +15,6 @@ from costcalc.fleet.tables import (
     CROWDED,
     DIMENSIONS,
     FIGURES,
-    MORE_THAN,
     SQUARED,
     SUMMED,
     fresh,

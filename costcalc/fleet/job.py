@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, RowMapping, or_, select
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import digits, human, number_of, percent
 from costcalc.catalog import accelerator as accelerators
-from costcalc.fleet.facts import GOING, WASTED
+from costcalc.fleet.facts import GOING, MORE_THAN, WASTED
 from costcalc.fleet.kinds import UNITS
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.sums import money
-from costcalc.fleet.tables import MORE_THAN, jobs, kinds
+from costcalc.fleet.tables import jobs, kinds
 from costcalc.report.importing.build import Recorded, report
 from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge

@@ -15,12 +15,11 @@ from costcalc.base.units import to_si
 from costcalc.decide.clock import zone
 from costcalc.fleet.believing import Meters
 from costcalc.fleet.cluster import Cluster
-from costcalc.fleet.facts import Facts
+from costcalc.fleet.facts import MORE_THAN, Facts
 from costcalc.fleet.holding import Held, Holdings
 from costcalc.fleet.kinds import HOUR, KWH, UNITS, Asked, Kind, resolve
 from costcalc.fleet.period import month_of
 from costcalc.fleet.series import Hourly, hourly
-from costcalc.fleet.tables import MORE_THAN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -172,8 +172,6 @@ BY_HOURS = (
 )  # fmt: skip
 #: of jobs that held more than their nodes have, so that one of both is wrong: how many, and hours
 CROWDED = ("jobs_crowded", "hours_crowded")
-#: how the reason of such a row says it
-MORE_THAN = "than its nodes have"
 #: the sums of a month's current jobs, made anew of the rows when some of them have changed
 sums = Table(
     "sums",
