@@ -1,0 +1,290 @@
+"""Vision, speech, encoders and pairs away from their defaults, as transformers 5.24 builds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TOWERS: list[tuple[str, str, dict[str, Any], int]] = [
+    ("beit", "BeitForImageClassification", {}, 85_658_114),
+    ("deit", "DeiTForImageClassification", {"qkv_bias": False, "image_size": 64}, 85_635_842),
+    (
+        "dinov2",
+        "Dinov2ForImageClassification",
+        {"use_swiglu_ffn": True, "use_mask_token": False, "mlp_ratio": 3, "num_labels": 7},
+        71_579_911,
+    ),
+    (
+        "dinov3_vit",
+        "DINOv3ViTModel",
+        {"key_bias": True, "num_register_tokens": 4, "use_gated_mlp": True},
+        28_697_472,
+    ),
+    (
+        "swin",
+        "SwinForImageClassification",
+        {
+            "depths": [2, 2],
+            "num_heads": [2, 4],
+            "embed_dim": 32,
+            "use_absolute_embeddings": True,
+            "qkv_bias": False,
+            "window_size": 4,
+        },
+        236_078,
+    ),
+    (
+        "segformer",
+        "SegformerForSemanticSegmentation",
+        {"num_labels": 19, "depths": [1, 1, 2, 1]},
+        2_721_139,
+    ),
+    (
+        "convnext",
+        "ConvNextForImageClassification",
+        {"depths": [1, 2], "hidden_sizes": [8, 16], "num_stages": 2},
+        7_946,
+    ),
+    ("resnet", "ResNetModel", {}, 23_508_032),
+    (
+        "wav2vec2",
+        "Wav2Vec2ForCTC",
+        {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True},
+        94_406_048,
+    ),
+    ("wav2vec2", "Wav2Vec2Model", {}, 94_371_712),
+    ("hubert", "HubertForCTC", {"conv_pos_batch_norm": True}, 94_397_728),
+    (
+        "parakeet_ctc",
+        "ParakeetForCTC",
+        {
+            "encoder_config": {
+                "subsampling_factor": 4,
+                "num_mel_bins": 128,
+                "attention_bias": False,
+                "convolution_bias": False,
+                "num_hidden_layers": 2,
+            }
+        },
+        59_889_921,
+    ),
+    (
+        "parakeet_tdt",
+        "ParakeetForTDT",
+        {
+            "vocab_size": 1025,
+            "decoder_hidden_size": 320,
+            "num_decoder_layers": 1,
+            "durations": [0, 1, 2],
+            "encoder_config": {"num_hidden_layers": 2},
+        },
+        55_087_812,
+    ),
+    (
+        "parakeet_rnnt",
+        "ParakeetForRNNT",
+        {"vocab_size": 1025, "encoder_config": {"num_hidden_layers": 2}},
+        62_120_449,
+    ),
+    (
+        "qwen2_5_vl",
+        "Qwen2_5_VLForConditionalGeneration",
+        {
+            "text_config": {
+                "hidden_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 2,
+                "intermediate_size": 80,
+            },
+            "vision_config": {
+                "depth": 2,
+                "hidden_size": 32,
+                "num_heads": 4,
+                "out_hidden_size": 64,
+                "intermediate_size": 40,
+                "fullatt_block_indexes": [1],
+            },
+            "tie_word_embeddings": True,
+        },
+        9_866_880,
+    ),
+    (
+        "qwen3_vl",
+        "Qwen3VLForConditionalGeneration",
+        {"vision_config": {"depth": 4, "deepstack_visual_indexes": [1], "out_hidden_size": 4096}},
+        12_195_089_088,
+    ),
+    (
+        "llava",
+        "LlavaForConditionalGeneration",
+        {"vision_feature_layer": [-2, -5], "vision_config": {"model_type": "siglip_vision_model"}},
+        6_854_376_704,
+    ),
+    (
+        "internvl",
+        "InternVLForConditionalGeneration",
+        {"vision_config": {"use_mask_token": True, "attention_bias": True}},
+        11_765_100_544,
+    ),
+    (
+        "gemma3",
+        "Gemma3ForConditionalGeneration",
+        {"vision_config": {"model_type": "siglip_vision_model", "vision_use_head": False}},
+        2_716_225_792,
+    ),
+    ("smolvlm", "SmolVLMForConditionalGeneration", {"scale_factor": 4}, 6_966_308_864),
+    (
+        "bart",
+        "BartForConditionalGeneration",
+        {"decoder_layers": 3, "tie_word_embeddings": False},
+        409_535_488,
+    ),
+    ("pegasus_x", "PegasusXForConditionalGeneration", {"num_global_tokens": 8}, 568_544_256),
+    ("electra", "ElectraForMaskedLM", {"embedding_size": 256}, 17_519_674),
+    ("electra", "ElectraForMaskedLM", {"tie_word_embeddings": False}, 17_453_498),
+    (
+        "albert",
+        "AlbertForMaskedLM",
+        {"embedding_size": 4096, "tie_word_embeddings": False},
+        482_884_192,
+    ),
+    (
+        "modernbert",
+        "ModernBertForMaskedLM",
+        {
+            "attention_bias": True,
+            "mlp_bias": True,
+            "norm_bias": True,
+            "global_attn_every_n_layers": 2,
+        },
+        149_825_728,
+    ),
+    ("mpnet", "MPNetForMaskedLM", {"tie_word_embeddings": False}, 132_992_254),
+    ("camembert", "CamembertForMaskedLM", {"tie_word_embeddings": False}, 132_985_716),
+    ("deberta-v2", "DebertaV2ForMaskedLM", {"tie_word_embeddings": False}, 1_076_889_288),
+    (
+        "esm",
+        "EsmForMaskedLM",
+        {
+            "vocab_size": 33,
+            "mask_token_id": 32,
+            "position_embedding_type": "rotary",
+            "emb_layer_norm_before": True,
+            "tie_word_embeddings": False,
+        },
+        85_700_530,
+    ),
+    ("clip", "CLIPModel", {"projection_dim": 64}, 150_703_873),
+    ("siglip", "SiglipModel", {"text_config": {"projection_size": 32}}, 202_589_986),
+    (
+        "nemotron",
+        "NemotronForCausalLM",
+        {
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "num_hidden_layers": 2,
+        },
+        3_926_020_096,
+    ),
+    (
+        "xglm",
+        "XGLMForCausalLM",
+        {"d_model": 64, "attention_heads": 4, "num_layers": 2, "ffn_dim": 96},
+        16_443_328,
+    ),
+    (
+        "detr",
+        "DetrForObjectDetection",
+        {
+            "backbone_config": {"model_type": "resnet", "out_features": ["stage4"]},
+            "decoder_layers": 3,
+            "num_queries": 50,
+        },
+        36_752_839,
+    ),
+    (
+        "sam",
+        "SamModel",
+        {
+            "vision_config": {
+                "hidden_size": 96,
+                "num_hidden_layers": 3,
+                "num_attention_heads": 4,
+                "global_attn_indexes": [1],
+                "mlp_dim": 200,
+                "image_size": 256,
+            }
+        },
+        5_011_704,
+    ),
+    (
+        "resnet",
+        "ResNetForImageClassification",
+        {"depths": [1, 2, 1, 1], "layer_type": "basic", "hidden_sizes": [16, 32, 64, 128]},
+        343_394,
+    ),
+    (
+        "glm_moe_dsa",
+        "GlmMoeDsaForCausalLM",
+        {"num_hidden_layers": 6, "index_topk_freq": 2},
+        32_719_337_472,
+    ),
+    (
+        "glm_moe_dsa",
+        "GlmMoeDsaForCausalLM",
+        {"num_hidden_layers": 4, "index_topk_pattern": "FSSF"},
+        12_964_528_640,
+    ),
+    (
+        "deepseek_v4",
+        "DeepseekV4ForCausalLM",
+        {"num_hidden_layers": 4, "compress_ratios": [0, 4, 128, 4, 0]},
+        27_407_341_789,
+    ),
+    (
+        "minimax_m3_vl_text",
+        "MiniMaxM3VLForCausalLM",
+        {
+            "num_hidden_layers": 3,
+            "moe_layer_freq": [0, 1, 1],
+            "sparse_attention_config": {
+                "sparse_num_index_heads": 2,
+                "sparse_index_dim": 64,
+                "sparse_attention_freq": [0, 1, 1],
+            },
+        },
+        17_618_480_128,
+    ),
+    (
+        "internlm3",
+        "LlamaForCausalLM",
+        {"qkv_bias": True, "bias": True, "num_hidden_layers": 2},
+        1_375_818_752,
+    ),
+    (
+        "nemotron_h",
+        "NemotronHForCausalLM",
+        {"hybrid_override_pattern": "M-M*-", "mamba_n_groups": 4},
+        1_678_904_064,
+    ),
+    (
+        "mimo_v2_flash",
+        "MiMoV2FlashForCausalLM",
+        {"num_hidden_layers": 3, "sliding_window_size": 128},
+        14_616_129_664,
+    ),
+    (
+        "gemma4_text",
+        "Gemma4ForCausalLM",
+        {
+            "num_hidden_layers": 6,
+            "global_head_dim": 128,
+            "attention_k_eq_v": True,
+            "num_global_key_value_heads": 2,
+        },
+        1_475_617_536,
+    ),
+    ("jamba", "JambaForCausalLM", {"num_hidden_layers": 2, "mamba_dt_rank": "auto"}, 3_742_306_880),
+]
