@@ -23,6 +23,8 @@ STATES: tuple[State, ...] = (
 GOING: tuple[State, ...] = ("running", "suspended")
 #: what a source's times are read by: fleet.yaml's timezone, or themselves
 Clock = Literal["local", "absolute"]
+#: how a row's reason says that its job held more than its nodes have: one of both is wrong
+MORE_THAN = "than its nodes have"
 #: the meter that a scheduler's own rows speak of
 PLUGIN = "Slurm's energy plugin"
 #: those whose work was for nothing, unless a checkpoint kept it
