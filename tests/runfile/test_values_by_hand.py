@@ -124,8 +124,8 @@ def test_what_is_taken(kind: Kind, value: object, taken: Any) -> None:
          ' JPY: write which, as 300 CNY'),
         (money("a price"), "12 kr", 'expected a price such as 2.49 USD; got "12 kr"; kr is SEK,'
          ' NOK, DKK or ISK: write which, as 12 SEK'),
-        (money("a price"), "USD 2,4900", 'expected a price such as 2.49 USD; got "USD 2,4900"; a comma'
-         ' parts thousands: write 2.4900 USD'),
+        (money("a price"), "USD 2,4900", 'expected a price such as 2.49 USD; got "USD 2,4900"; a'
+         ' comma parts thousands: write 2.4900 USD'),
         (money("a price"), "3 hrs", 'expected a price such as 2.49 USD; got "3 hrs"'),
         (money("a price"), "1.1e15 USD", 'expected a price such as 2.49 USD; got "1.1e15 USD"'),
         (money("a price"), "-1 USD", 'expected a price such as 2.49 USD; got "-1 USD"'),
