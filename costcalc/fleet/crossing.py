@@ -94,6 +94,6 @@ def together(found: Collection[Crossed]) -> Crossed:
     """
     return Crossed(
         sum(one.jobs for one in found),
-        {name: sum(one.before[name] for one in found) for name in SQUARED},
-        {name: sum(one.squares[name] for one in found) for name in SQUARED},
+        {name: sum((one.before[name] for one in found), 0.0) for name in SQUARED},
+        {name: sum((one.squares[name] for one in found), 0.0) for name in SQUARED},
     )
