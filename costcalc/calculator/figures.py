@@ -204,14 +204,17 @@ def _rates(part: Calculated) -> tuple[Result, Result]:
         return unknown(shown, why), unknown("s", why)
     seconds = float(part.values["training_time"])
     took = part.draws.get("training_time", seconds)
+    paced = took
     if "sample_tokens" in part.draws:  # as much longer as there is more to train on
-        took = took * part.known["sample_tokens"].value / part.draws["sample_tokens"]
-    low, high = percentiles(took, seconds)
+        paced = took * part.known["sample_tokens"].value / part.draws["sample_tokens"]
+    low, high = percentiles(paced, seconds)
+    # a step of samples is as long as they are, one of packed sequences is of as many tokens
+    quick, slow = percentiles(took, seconds) if work.longest is not None else (low, high)
     basis = time.throughput.utilization.basis
     each = data_per_step(work, time.recipe) / work.data
     return (
         Result.of(work.data / seconds, work.data / high, work.data / low, shown, basis),
-        Result.of(seconds * each, low * each, high * each, "s", basis),
+        Result.of(seconds * each, quick * each, slow * each, "s", basis),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from costcalc.base.errors import NotFoundError, Problem
-from costcalc.base.vocabulary import GRADIENTS, LOGITS, STATES
+from costcalc.base.vocabulary import GRADIENTS, LOGITS, RECOMPUTES, STATES
 from costcalc.catalog.figure import Names, Source
 from costcalc.catalog.index import index
 from costcalc.catalog.loading import Record, shipped
@@ -28,6 +28,7 @@ FACTS: Mapping[str, tuple[bool | str, ...]] = {
     "states": STATES,
     "logits": LOGITS,
     "gradients": GRADIENTS,
+    "recompute": ("auto", *RECOMPUTES),
     "overlap": YES_OR_NO,
     "parallel": ("data", "all"),
     "sequence_parallel": YES_OR_NO,
@@ -53,24 +54,30 @@ class Fact(BaseModel):
     generations: Names = Field((), description="only on these generations of chips")
     alone: bool | None = Field(None, description="only on one device, or only on several")
     cut: bool | None = Field(None, description="only where layers are cut over devices, or not")
+    packed: bool | None = Field(None, description="only beside a base of 8 or 4 bits, or not")
     note: str | None = None
 
-    def holds(self, method: str, generation: str, devices: int, cut: bool = False) -> bool:
+    def holds(
+        self, method: str, generation: str, devices: int, *, cut: bool = False, packed: bool = False
+    ) -> bool:
         """Whether it is of this method on so many devices of this generation.
 
-        ``cut``: the run says tensor or pipeline parallelism.
+        ``cut``: the run says tensor or pipeline parallelism; ``packed``: its base is of 8 or 4
+        bits.
         """
         return (
             (not self.methods or method in self.methods)
             and (not self.generations or generation in self.generations)
             and self.alone in (None, devices == 1)
             and self.cut in (None, cut)
+            and self.packed in (None, packed)
         )
 
     @property
     def everywhere(self) -> bool:
         """Whether it is said of every run."""
-        return not self.methods and not self.generations and {self.alone, self.cut} == {None}
+        narrowed = {self.alone, self.cut, self.packed} != {None}
+        return not (self.methods or self.generations or narrowed)
 
 
 Facts = tuple[Fact, ...]
@@ -91,6 +98,9 @@ class Software(Record):
     states: Facts = Field(description="fp32 or bf16: master weights and optimizer states")
     logits: Facts = Field(description="full, chunked or fused: what of them stays in memory")
     gradients: Facts = Field(description="kept, or freed where the optimizer steps in backward")
+    recompute: Facts = Field(
+        (), description="none, selective or full where nobody asks for it; auto: as memory needs"
+    )
     overlap: Facts = Field(description="true: communication runs beside computation")
     parallel: Facts = Field(
         description="data: only the batch is divided; all: layers, stages and sequences too"
@@ -152,17 +162,28 @@ class Software(Record):
                 yield name, fact
 
     def fact(
-        self, name: str, method: str, generation: str, devices: int, cut: bool = False
+        self,
+        name: str,
+        method: str,
+        generation: str,
+        devices: int,
+        *,
+        cut: bool = False,
+        packed: bool = False,
     ) -> Fact | None:
         """The fact that holds of a run; None where nothing is known.
 
-        ``cut``: the run says tensor or pipeline parallelism.
+        ``cut``: the run says tensor or pipeline parallelism; ``packed``: its base is of 8 or 4
+        bits.
 
         >>> find("transformers").fact("attention", "lora", "hopper", 8).value
         'flash2'
         """
         listed: Facts = getattr(self, name)
-        return next((one for one in listed if one.holds(method, generation, devices, cut)), None)
+        held = (
+            one for one in listed if one.holds(method, generation, devices, cut=cut, packed=packed)
+        )
+        return next(held, None)
 
 
 WAY_OUT = "or leave training.software out: what is usual for method and size is taken"

@@ -65,6 +65,8 @@ def _where(fact: Fact) -> str:
     where = [*fact.methods, *fact.generations]
     if fact.alone is not None:
         where.append("one device" if fact.alone else "several devices")
+    if fact.packed is not None:
+        where.append("base of 8 or 4 bits" if fact.packed else "base of 16 bits or more")
     return f" ({' '.join(where)})" if where else ""
 
 

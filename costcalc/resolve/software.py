@@ -12,6 +12,7 @@ from costcalc.catalog.software import Fact, Software
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import taken
 from costcalc.runfile.schema import LayoutKeys, Training
+from costcalc.throughput.held import QUANTISED
 from costcalc.workload.work import Work
 
 T = TypeVar("T", bool, str)
@@ -28,10 +29,13 @@ class Stack:
     generation: str
     devices: int
     cut: bool  # the run file says tensor or pipeline parallelism
+    packed: bool = False  # its base is of 8 or 4 bits
 
     def fact(self, name: str) -> Fact | None:
         """What it does in this run; None where nothing is known."""
-        return self.software.fact(name, self.method, self.generation, self.devices, self.cut)
+        return self.software.fact(
+            name, self.method, self.generation, self.devices, cut=self.cut, packed=self.packed
+        )
 
     def own(self, name: str, last: T) -> T:
         """What a stack that is named does beyond what a run file can say.
@@ -51,10 +55,14 @@ class Stack:
         fact = self.fact(name)
         if fact is None:
             return last
+        self.takes(assumed, name, fact)
+        return type(last)(fact.value)
+
+    def takes(self, assumed: list[Assumption | Choice], name: str, fact: Fact) -> None:
+        """Lists in ``assumed`` that a run does as the stack does."""
         why = f"as {self.software.name} does" + (f": {fact.note}" if fact.note else "")
         source = self.software.sources[fact.source].title
         taken(assumed, f"training.{name}", fact.value, why, source)
-        return type(last)(fact.value)
 
 
 def stack_of(
@@ -82,6 +90,7 @@ def stack_of(
         generation=devices.machine.generation,
         devices=devices.count,
         cut=cut,
+        packed=(training.base_precision or work.base_precision) in QUANTISED,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
 from costcalc.base.vocabulary import AXES, PEAK_KEY
+from costcalc.catalog.software import Fact
 from costcalc.resolve.goodput import goodput
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
@@ -53,17 +54,21 @@ def timed(
     layout, free = _layout(given, stack, devices.count, assumed)
     _enough(given, recipe, layout, free)
     said = _given(given, asked, training, layout is not None, free)
-    usual = None if free is None else _of_the_stack(free, stack, recipe, devices)
+    usual = () if free is None else _of_the_stack(free, stack, recipe, devices, training)
     measured = replace(said, workload=workload, steps=steps, usual=usual)
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
         raise given.placed(error) from None
+    kept = found.layout_kept or free or Fixed()
     if layout is None and asked.layout is None:
         why = "the fastest of a pruned set that fits"
-        if found.layout_usual:
+        if kept.tensor is not None:
             why += f"; as with {stack.software.name}, which divides the batch alone"
         taken(assumed, "hardware.layout", "auto", why)
+    again = _again(stack, training)
+    if again and again.value in (kept.recompute, layout and layout.recompute):
+        stack.takes(assumed, "recompute", again)
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
 
@@ -87,14 +92,25 @@ def _enough(given: Input, recipe: Recipe, layout: Layout | None, free: Fixed | N
         raise InputError(given.problem(("training", "micro_batch"), told))
 
 
-def _of_the_stack(free: Fixed, stack: Stack, recipe: Recipe, devices: Devices) -> Fixed | None:
-    """What is left to a search where the stack divides nothing but the batch; None: all is."""
-    fact = stack.fact("parallel")
+def _of_the_stack(
+    free: Fixed, stack: Stack, recipe: Recipe, devices: Devices, training: Training
+) -> tuple[Fixed, ...]:
+    """What a search keeps to, first to last: the stack recomputes and divides the batch alone."""
+    fact, again = stack.fact("parallel"), _again(stack, training)
     each = free.micro_batch or 1
     open_ = free.tensor is None and recipe.global_batch >= each * devices.count
-    if fact is None or fact.value == "all" or not open_:
-        return None
-    return replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
+    alone = fact is not None and fact.value != "all" and open_
+    divided = free
+    if alone:
+        divided = replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
+    redone = (replace(divided, recompute=str(again.value)),) if again else ()
+    return (*redone, divided) if alone else redone
+
+
+def _again(stack: Stack, training: Training) -> Fact | None:
+    """What the stack recomputes unless told; None where it is told, or as memory needs."""
+    fact = stack.fact("recompute") if training.recompute is None else None
+    return None if fact is None or fact.value == "auto" else fact
 
 
 def fixed_by(given: Input, *, parallel: bool = True) -> Fixed:
@@ -145,13 +161,14 @@ def _layout(
         micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
     axes = {name: getattr(keys, name) for name in AXES}
     axes["data"] = keys.groups(count)
+    again = _again(stack, given.part.training or Training())
     return Layout(
         **axes,
         sharding=fixed.sharding,
         offload=fixed.offload,
         activations=fixed.activations,
         micro_batch=micro_batch,
-        recompute=fixed.recompute or "none",
+        recompute=fixed.recompute or (str(again.value) if again else "none"),
         sequence_parallel=float(fixed.sequence_parallel),
     ), None
 

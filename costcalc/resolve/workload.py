@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -101,8 +102,8 @@ def _of_length(assumed: list[Assumption | Choice]) -> Iterator[str]:
     for item in assumed:
         if isinstance(item, Assumption) and not item.exact:
             yield (
-                f"samples are taken to be of {item.value:.0f} tokens in the mean, as instructions "
-                f"are, and may be of {item.low:.0f} to {item.high:.0f}: say training.sample_tokens"
+                f"samples are taken to be of {item.value:.0f} tokens in the mean, {item.why}, "
+                f"and may be of {item.low:.0f} to {item.high:.0f}: say training.sample_tokens"
             )
 
 
@@ -197,7 +198,8 @@ def _training(
         length = int(str(fields["sequence_length"]))
         context = known.sequence_length[0] if known.sequence_length else length
         most = length if training.sequence_length else max(length, context)
-        mean = sample_length(length, most)
+        timed = bool(training.steps and training.sequence_length and not training.packing)
+        mean = sample_length(length, most, timed=timed)
         assumed.append(mean)
         fields["sample_tokens"] = mean.value
     fields["adapters"] = training.adapts(method)
@@ -248,22 +250,26 @@ _SAMPLE_SOURCE = (
 )
 
 
-def sample_length(sequence_length: int, most: int) -> Assumption:
+def sample_length(sequence_length: int, most: int, *, timed: bool = False) -> Assumption:
     """The mean tokens of a sample, where nobody says: of instructions, or up to ``most``.
+
+    ``timed``: steps of sequences are counted, which in notebooks are of instructions and where a
+    machine is timed are filled: between the two.
 
     >>> found = sample_length(2048, 8192)
     >>> found.low, found.value, found.high
     (90.0, 220.0, 8192.0)
     """
+    value = float(min(SAMPLE_TOKENS, sequence_length))
     return Assumption(
         key="training.sample_tokens",
-        value=float(min(SAMPLE_TOKENS, sequence_length)),
+        value=math.sqrt(value * sequence_length) if timed else value,
         low=float(min(_SHORT_SAMPLE, sequence_length)),
         high=float(most),
         unit="token",
         basis="default",
         source=_SAMPLE_SOURCE,
-        why="not told: as instruction data, up to a whole context",
+        why="between instructions and filled sequences" if timed else "as instructions are",
     )
 
 
@@ -277,16 +283,19 @@ def _samples_of_any_length(
     if fields["sample_tokens"] is not None or fields["packing"] == "padded":
         return False
     tuned = training.method != "pretrain" and fields["sequence_length"] is not None
-    return tuned and _samples_of_text(training, known)
+    return tuned and _samples_of_text(training, known, str(fields["method"]))
 
 
-def _samples_of_text(training: Training, known: Described) -> bool:
-    """Whether it is samples that are counted, and of text; steps of sequences of no said length."""
+def _samples_of_text(training: Training, known: Described, method: str) -> bool:
+    """Whether it is samples that are counted, and of text; in tuning, steps of them too.
+
+    A length beside steps is what a trainer cuts samples to, few of which are as long.
+    """
     model = known.fields.get("architecture")
     text = not isinstance(model, Architecture) or model.counts == "token"
     counted = training.samples or (training.epochs and training.dataset_samples)
-    samples = training.sequence_length is None or training.packing == "dynamic"
-    counted = counted or (training.steps and samples)
+    steps = training.steps and (method != "pretrain" or training.sequence_length is None)
+    counted = counted or (steps and training.packing != "packed")
     return bool(counted) and text and known.fields.get("forward_flops") is None
 
 
@@ -303,7 +312,7 @@ _ALONE = (
 def _one_a_sequence(training: Training, known: Described, method: str) -> bool:
     """Whether tuning takes a sample a sequence, as trainers do where nobody asks them to pack."""
     tuned = method != "pretrain" and _needs_length(known, method)
-    return tuned and _samples_of_text(training, known)
+    return tuned and _samples_of_text(training, known, method)
 
 
 def _lora(asked: Lora, known: Described, assumed: list[Assumption | Choice]) -> Lora:

@@ -48,15 +48,14 @@ class Placed:
     """A layout, who chose it, and the bytes on its fullest device.
 
     ``free``: the search chose how the model is divided, not only what the run file left open;
-    ``usual``: among the layouts that are usual alone.  ``accumulates``: the run file tells the
-    micro-batch.
+    ``kept``: what of it the search was told.  ``accumulates``: the run file tells the micro-batch.
     """
 
     layout: Layout | None
     by: Literal["given", "auto", "none"]
     walked: int = 0
     free: bool = False
-    usual: bool = False
+    kept: Fixed | None = None
     accumulates: bool = False
     memory: Range | None = None
     memory_why: str = ""
@@ -89,12 +88,12 @@ def place(
     recipe: Recipe | None,
     layout: Layout | None,
     fixed: Fixed | None,
-    usual: Fixed | None = None,
+    usual: tuple[Fixed, ...] = (),
     *,
     recompute_free: bool,
     must_fit: bool,
 ) -> Placed:
-    """The layout of a run and its memory; ``usual``: what is kept first, where that fits.
+    """The layout of a run and its memory; ``usual``: what is kept where that fits, first to last.
 
     Raises InputError where ``must_fit`` and even the low end exceeds the device; the message names
     the smallest count that fits, unless it is :func:`untold`.
@@ -130,7 +129,7 @@ def _first_that_fits(
     footprint: Footprint,
     machine: Machine,
     recipe: Recipe,
-    usual: Fixed | None,
+    usual: tuple[Fixed, ...],
     fixed: Fixed,
 ) -> tuple[Placed, Memory]:
     """The layout that keeps to what is usual where one fits, else any that keeps to ``fixed``.
@@ -139,12 +138,12 @@ def _first_that_fits(
     comes nearest to it.
     """
     found: list[tuple[Placed, Memory]] = []
-    for kept in (usual, fixed):
-        placed = None if kept is None else _automatic(work, footprint, machine, recipe, kept)
+    for kept in (*usual, fixed):
+        placed = _automatic(work, footprint, machine, recipe, kept)
         if placed is None or placed.layout is None:
             continue
         held = memory(footprint, machine, placed.layout, recipe)
-        found.append((replace(placed, usual=kept is usual), held))
+        found.append((replace(placed, kept=kept), held))
         if _fitting(held, machine) and held.total.value <= OFF * (machine.memory or math.inf):
             return found[-1]
     if found:
@@ -179,8 +178,9 @@ def crowded(held: Range, room: float) -> str:
 def _least_recompute(
     footprint: Footprint, machine: Machine, layout: Layout, recipe: Recipe
 ) -> Layout:
-    """The layout with the least recompute whose memory fits, or with full."""
-    for kind in ("none", "selective"):
+    """The layout with the least recompute whose memory fits, its own or more, or with full."""
+    kinds = list(RECOMPUTES)
+    for kind in kinds[kinds.index(layout.recompute) : -1]:
         full, selective = RECOMPUTES[kind]
         tried = replace(layout, full=full, selective=selective)
         if memory(footprint, machine, tried, recipe).total.value <= (machine.memory or 1e300):

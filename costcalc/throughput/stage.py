@@ -37,7 +37,7 @@ class GivenSpeed:
     measured utilization or FLOP/s refers to (default: the stated precision, causal).
     ``step_time``: one measured step (``hardware.calibrate``).  ``steps``: other measured steps of
     this machine (``hardware.calibration``), which scale what is modelled.  ``fixed``: what an
-    automatic layout must keep; ``usual``: what it keeps beside that where such a layout fits.
+    automatic layout must keep; ``usual``: what it keeps beside that, the first where a layout fits.
     ``recompute_free``: the layout given leaves recompute open.
     ``generation``: seconds of decoding in one run, of a method that generates.
     ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
@@ -53,7 +53,7 @@ class GivenSpeed:
     generation: float | None = None
     steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
-    usual: Fixed | None = None
+    usual: tuple[Fixed, ...] = ()
     recompute_free: bool = False
     workload: str | None = None
     where: str | None = None
@@ -73,7 +73,7 @@ class Throughput:
     ``training_flops`` / (devices · peak · utilization) + generation = ``seconds`` of one run.
     ``rate``: token/s or sample/s; ``step_time`` in s; None with a reason in ``why``.
     ``modelled``: what is predicted, also where something measured takes its place.
-    ``layout_by``: given, auto or none; ``layout_usual``: one of those that are usual;
+    ``layout_by``: given, auto or none; ``layout_kept``: what its search kept to;
     ``breakdown``: seconds of the modelled step by cause.
     """
 
@@ -91,7 +91,7 @@ class Throughput:
     why: str
     layout: Layout | None
     layout_by: Literal["given", "auto", "none"]
-    layout_usual: bool
+    layout_kept: Fixed | None
     layouts_walked: int
     memory: Range | None
     memory_why: str
@@ -162,7 +162,7 @@ def throughput(
         why=why,
         layout=placed.layout,
         layout_by=placed.by,
-        layout_usual=placed.usual,
+        layout_kept=placed.kept,
         layouts_walked=placed.walked,
         memory=placed.memory,
         memory_why=placed.memory_why,

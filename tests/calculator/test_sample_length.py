@@ -74,7 +74,7 @@ def test_it_is_the_first_of_the_drivers() -> None:
         {"method": "pretrain"},
         {"packing": "padded"},
         {"samples": None, "tokens": 1e9},
-        {"samples": None, "steps": 100, "global_batch": 64, "sequence_length": 2048},
+        {"samples": None, "steps": 100, "global_batch": 64, "packing": "packed"},
     ],
 )
 def test_where_the_length_is_known_or_none_is_needed(training: dict[str, object]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from costcalc.resolve import time as times
+from costcalc.runfile.schema import Training
 
 
 @pytest.mark.parametrize(
@@ -41,16 +42,43 @@ def test_a_stack_that_divides_nothing_but_the_batch(
     value: str | None, tensor: int | None, micro_batch: int | None, batch: int, left: int | None
 ) -> None:
     fact = None if value is None else SimpleNamespace(value=value)
-    stack: Any = SimpleNamespace(fact=lambda _: fact)
+    stack: Any = SimpleNamespace(fact={"parallel": fact, "recompute": None}.get)
     recipe: Any = SimpleNamespace(global_batch=batch)
     devices: Any = SimpleNamespace(count=8)
     free = times.Fixed(tensor=tensor, micro_batch=micro_batch)
-    found = times._of_the_stack(free, stack, recipe, devices)
+    tried = times._of_the_stack(free, stack, recipe, devices, Training())
     if left is None:
-        assert found is None
+        assert tried == ()
         return
-    assert found is not None
+    (found,) = tried
     assert {found.tensor, found.pipeline, found.virtual_pipeline, found.context, found.expert} == {
         1
     }
     assert found.micro_batch == micro_batch
+
+
+@pytest.mark.parametrize(
+    ("says", "does", "asked", "tried"),
+    [
+        # alone: the batch is all that is divided, tensor 1; first with what the stack recomputes
+        ("data", "full", None, [(1, "full"), (1, None)]),
+        ("data", "none", None, [(1, "none"), (1, None)]),
+        ("data", "auto", None, [(1, None)]),
+        ("data", "full", "selective", [(1, "selective")]),  # the run says it
+        ("data", "full", "auto", [(1, None)]),
+        ("all", "full", None, [(None, "full")]),
+        ("all", None, None, []),
+    ],
+)
+def test_a_stack_recomputes_what_it_does_unasked(
+    says: str, does: str | None, asked: str | None, tried: list[tuple[int | None, str | None]]
+) -> None:
+    facts = {"parallel": says, "recompute": does}
+    stack: Any = SimpleNamespace(
+        fact=lambda name: facts[name] and SimpleNamespace(value=facts[name])
+    )
+    recipe: Any = SimpleNamespace(global_batch=8)
+    devices: Any = SimpleNamespace(count=8)
+    free = times.Fixed(recompute=None if asked == "auto" else asked)
+    found = times._of_the_stack(free, stack, recipe, devices, Training(recompute=asked))
+    assert [(one.tensor, one.recompute) for one in found] == tried
