@@ -85,15 +85,18 @@ class Kind:
 _NUMBER_SCHEMA: dict[str, object] = {"type": ["number", "string"]}
 
 
-def whole(what: str, least: int = 1, most: float = 1e18, *, of: Sequence[str] = ()) -> Kind:
+_WHOLE = 1e18  # beyond it a number is a slip of the keyboard
+
+
+def whole(what: str, least: int = 1, most: float = _WHOLE, *, of: Sequence[str] = ()) -> Kind:
     """A whole number, ``least`` or more: ``50k``, ``1e6``, or with a noun that it is ``of``."""
     words = f"{what}, {least} or more"
 
     def check(value: object) -> int:
         number = _number(value, words, of)
-        if most < number <= 1e18:
+        if most < number <= _WHOLE:
             raise expected(f"{what}, {most:,.0f} at most", value)
-        if number != int(number) or number < least or number > 1e18:
+        if number != int(number) or number < least or number > _WHOLE:
             raise expected(words, value)
         return int(number)
 

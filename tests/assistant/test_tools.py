@@ -100,6 +100,17 @@ def test_memory_fit(model: str, count: int, fits: str) -> None:
     assert ("are the fewest that fit" in str(answer.get("why"))) == (fits == "no")
 
 
+def test_memory_fit_keeps_a_micro_batch_that_is_given() -> None:
+    least = call("memory_fit", run=RUN)
+    assert least["micro_batch"] == "1, the least"
+    given = call("memory_fit", run=RUN, changes={"training.micro_batch": 4})
+    assert given["micro_batch"] == "as given"
+    # the activations of four sequences for one: more of the device
+    assert given["memory_per_device"]["value"] > least["memory_per_device"]["value"]
+    one = call("memory_fit", run=RUN, changes={"training.micro_batch": 1})
+    assert one["memory_per_device"] == least["memory_per_device"]
+
+
 def test_memory_fit_asks_for_room_where_the_quickest_layout_has_none() -> None:
     changes = {"training.method": "pretrain", "hardware.count": 64}
     made = costcalc.estimate(RUN, changes={**changes, "training.micro_batch": 1})

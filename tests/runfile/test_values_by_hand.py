@@ -85,6 +85,9 @@ def test_what_is_taken(kind: Kind, value: object, taken: Any) -> None:
     [
         (whole("devices"), 0, "expected devices, 1 or more; got 0"),
         (whole("devices"), 1.5, "expected devices, 1 or more; got 1.5"),
+        (whole("devices"), 1.1e18, "expected devices, 1 or more; got 1.1e+18"),
+        (whole("devices", most=9), 1.1e18, "expected devices, 1 or more; got 1.1e+18"),
+        (whole("devices", most=9), 10, "expected devices, 9 at most; got 10"),
         (whole("devices"), 2e18, "expected devices, 1 or more; got 2e+18"),
         (whole("devices"), True, "expected devices, 1 or more; got true"),
         (whole("devices"), None, "expected devices, 1 or more; got nothing"),
