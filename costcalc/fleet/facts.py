@@ -35,10 +35,6 @@ RANK = {"slurm": 1, "lsf": 1, "pbs": 1, "kubernetes": 1, "prometheus": 2, "repor
         "nodes": 4}  # fmt: skip
 
 
-#: how a row's reason says that it held more than its nodes have
-MORE_THAN = "than its nodes have"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a source says of an attempt.  Units: seconds, devices (a MIG instance is its share of
