@@ -50,6 +50,11 @@ def _said(section: Section, name: str, keys: Iterable[str], why: str) -> Iterato
             yield f"{name}.{key}", why
 
 
+def _read_by_steps(training: Training, work: Work) -> bool:
+    """Whether packing says how long the sequences of steps are, which of tuning is not known."""
+    return training.steps is not None and work.method != "pretrain"
+
+
 def _trained(training: Training, work: Work, made: Trained) -> Iterator[tuple[str, str]]:
     name = "training"
     if work.method not in REINFORCED:
@@ -62,7 +67,7 @@ def _trained(training: Training, work: Work, made: Trained) -> Iterator[tuple[st
     if work.datum == "sample":
         why = f"{made.name or 'the model'} is counted by samples of one size"
         yield from _said(training, name, _OF_TEXT, why)
-    elif training.sample_tokens is None and training.documents is None:
+    elif not (training.sample_tokens or training.documents or _read_by_steps(training, work)):
         why = "it goes with sample_tokens or documents, how long texts are"
         yield from _said(training, name, ("packing",), why)
     if work.datum == "sample" and work.tally is None:

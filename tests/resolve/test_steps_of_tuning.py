@@ -56,3 +56,12 @@ def test_the_step_is_as_uncertain_as_the_length_of_its_samples():
     # tokens a second say nothing of lengths; a step is of 90 to 2048 tokens a sample
     assert step.high / step.low > 3 * rate.high / rate.low
     assert step.high / step.low > 3 * told.high / told.low
+
+
+@pytest.mark.parametrize(("method", "unread"), [("lora", False), ("pretrain", True)])
+def test_packing_that_says_how_long_they_are_is_used(method: str, unread: bool):
+    made = tuned(method=method, packing="packed")
+    assert (
+        any("training.packing is not used" in str(one) for one in (*made.notes, *made.warnings))
+        is unread
+    )
