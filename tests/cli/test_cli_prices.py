@@ -65,6 +65,13 @@ def test_the_list_says_whose_where_and_when(capsys: pytest.CaptureFixture[str]) 
     assert out.splitlines()[-1].startswith("2 prices of 1 accelerator from 1 provider, seen from")
 
 
+def test_the_list_is_170_columns_wide_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    # which holds all but the longest lists of regions; the last line is a sentence
+    assert run(["prices", "list"]) == OK
+    *rows, _ = capsys.readouterr().out.splitlines()
+    assert {len(row) for row in rows} == {170}
+
+
 def test_the_list_as_json_and_searched(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prices", "list", "--search", "p5.48xlarge", "--plan", "spot", "--json"]) == OK
     (one,) = json.loads(capsys.readouterr().out)

@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from costcalc import InputError
 from costcalc.workload.architecture import Architecture, Attention
 from costcalc.workload.counting import active_parameters, parameters
 from costcalc.workload.families import build
@@ -110,3 +111,19 @@ def test_internlm_by_the_defaults_of_its_own_code(family, vocabulary, own):
     words = 2 * vocabulary * 4096
     model = build({"model_type": family})
     assert parameters(model) == 32 * (own + 2 * 4096) + words + 4096
+
+
+@pytest.mark.parametrize(("said", "blocks"), [
+    # He et al. 2016 (arXiv:1512.03385), table 1: 3 + 4 + 6 + 3 = 16, and 3 + 4 + 23 + 3 = 33
+    ({}, 16), ({"backbone": "resnet50"}, 16), ({"backbone": "resnet101"}, 33),
+    ({"backbone_config": {"model_type": "resnet"}}, 16),
+    ({"backbone_config": {"model_type": "resnet", "depths": [1, 1, 1, 2]}}, 5),
+])  # fmt: skip
+def test_blocks_of_the_backbone_of_detr(said, blocks):
+    model = build({"model_type": "detr", **said})
+    assert sum(b.repeat for b in model.blocks if b.name.startswith("stage ")) == blocks
+
+
+def test_another_backbone_of_detr_is_refused():
+    with pytest.raises(InputError, match="backbone: expected resnet50 or resnet101; got vgg"):
+        build({"model_type": "detr", "backbone": "vgg"})

@@ -28,6 +28,8 @@ from costcalc.workload.families.vit import FC, sizes
 PIXELS = (800, 1066)
 QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")
 
+BACKBONES = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}  # blocks a stage (He 2016)
+
 
 def detr(c: Fields) -> Architecture:
     """DETR over a ResNet, of 50 layers unless the backbone's own configuration says others."""
@@ -36,12 +38,12 @@ def detr(c: Fields) -> Architecture:
     c.divides("encoder_attention_heads", heads, "d_model", hidden)
     inner = c.within("backbone_config")
     name = str(inner.config.get("backbone") or c.config.get("backbone") or "resnet50")
-    depths = {"resnet50": [3, 4, 6, 3], "resnet101": [3, 4, 23, 3]}.get(name)
+    depths = BACKBONES.get(name)
     if inner.config.get("model_type") == "resnet":
-        depths = inner.integers("depths") or [3, 4, 6, 3]
+        depths = inner.integers("depths") or BACKBONES["resnet50"]
     if depths is None:
         c.problem("backbone", f"expected resnet50 or resnet101; got {name}")
-        depths = [3, 4, 6, 3]
+        depths = BACKBONES["resnet50"]
     inner.put("depths", depths)
     stages, width, side = residual_stages(inner, PIXELS, norms=False)
     s = Shape.even(
