@@ -175,6 +175,18 @@ def test_a_virtual_gpu_has_as_much_of_its_board_as_of_its_memory(name, parts):
     assert ("virtual GPU" in part.why) == (parts > 1)
 
 
+@pytest.mark.parametrize(("board", "slices", "memory"), [
+    # NVIDIA MIG user guide, the largest profile of each: all of the board
+    ("a100-pcie-40", 7, 40), ("a100-sxm4-80", 7, 80), ("a30", 4, 24), ("h100-pcie-80", 7, 80),
+    ("h100-sxm5-80", 7, 80), ("h100-nvl-94", 7, 94), ("h100-sxm5-96", 7, 96), ("gh200-144", 7, 144),
+    ("h200-sxm-141", 7, 141), ("b200-sxm-180", 7, 180), ("gb200", 7, 186),
+    ("rtx-pro-6000-server", 4, 96),
+])  # fmt: skip
+def test_the_largest_instance_is_the_whole_board(board, slices, memory):
+    part = mig_part(Mig(board, slices, memory), board)
+    assert (part.compute, part.memory) == (1.0, 1.0)
+
+
 def test_a_virtual_gpu_larger_than_its_board_is_refused():
     with pytest.raises(NotFoundError) as caught:
         find("GRID A100-80C")

@@ -106,7 +106,18 @@ def test_a_batch_of_a_classifier_is_so_many_samples() -> None:
         ({"method": "pretrain"}, "packed"),
         ({"samples": None, "sample_tokens": None, "tokens": "10M"}, "packed"),
         ({"samples": None, "sample_tokens": None, "steps": 100}, "dynamic"),
-        ({"samples": None, "sample_tokens": None, "steps": 100, "sequence_length": 512}, "packed"),
+        # what a trainer cuts samples to; in pretraining the length of what it packs
+        ({"samples": None, "sample_tokens": None, "steps": 100, "sequence_length": 512}, "dynamic"),
+        (
+            {
+                "samples": None,
+                "sample_tokens": None,
+                "steps": 100,
+                "sequence_length": 512,
+                "method": "pretrain",
+            },
+            "packed",
+        ),
         ({"method": "frozen"}, "dynamic"),
         ({"samples": None, "epochs": 3, "dataset_samples": 1000, "method": "lora"}, "dynamic"),
     ],
