@@ -190,7 +190,7 @@ def _by_sample(
     of = {"compute": time.compute, "memory": time.memory, "data": time.late, "launch": time.launch}
     parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
     named = kind if kind == "detector" else taken
-    beside = slower(named, recipe.precision, recipe.method)
+    beside = slower(named, recipe.precision, recipe.method, compiled=recipe.compiled)
     if beside:
         why.append(_SLOWER[named])
     low, high = prediction_range(
@@ -207,6 +207,7 @@ def _by_sample(
 
 #: why a net known by its FLOPs may be slower than those that were measured
 _SLOWER = {
+    "vit": "down to half as fast where 16 bits are cast to by an eager framework",
     "diffusion": "down to half as fast where encoders run in each step and it recomputes",
     "detector": "losses and mosaics of detection are not modelled: down to a third as fast",
 }

@@ -23,13 +23,15 @@ NEW = 0.10
 #: and beside them those of vision transformers, the kind with the fewest measured runs (costcalc: a
 #: stated judgement)
 UNMEASURED = frozenset({"speech", "encoder-decoder", "ssm"})
-#: kinds whose steps in 16 bits were measured in tuned or compiled software alone, but for a row
-CAST = frozenset({"encoder", "encoder-decoder", "speech"})
+#: kinds whose steps in 16 bits were measured in tuned or compiled software alone, but for a row;
+#: of transformers of images on one board alone, of a quarter of an A100's rate (RTX 3090)
+CAST = frozenset({"encoder", "encoder-decoder", "speech", "vision", "vit"})
 #: and a further half-width downwards where kernels are launched one by one: casting, and norms and
 #: softmax in 32 bits, take what 16 bits save.  BERT base was 2.0 times as fast in fp16 as in fp32
 #: (TITAN RTX, PyTorch 1.6: text-classification examples of transformers; V100: its issue 277), and
-#: T5 base 1.07 times in bf16 as in tf32 (A100: README of PiotrNawrot/nanoT5), 4.3, 4.1 and 1.9 here
-#: (costcalc: a stated judgement)
+#: T5 base 1.07 times in bf16 as in tf32 (A100: README of PiotrNawrot/nanoT5), 4.3, 4.1 and 1.9
+#: here; ViT-L takes 0.29 s a step of 32 images where 0.12 is predicted (A100, fp16: logs of
+#: rasbt/pytorch-memory-optim) (costcalc: a stated judgement)
 CASTING = 0.73
 #: further half-width downwards where a diffusion model is tuned: encoders of images and texts run
 #: in the step and it recomputes, unless told otherwise.  Of Stable Diffusion 1.5 the encoder of a
@@ -125,7 +127,8 @@ def slower(kind: str, precision: str, method: str = "pretrain", *, compiled: boo
     """Half-width (log) by which ordinary software may be slower than what was measured of a kind.
 
     BERT and its kin in 16 bits of an eager framework, where they are tuned (their pretraining was
-    measured), the tuning of diffusion models, and networks that detect.
+    measured), transformers of images there, the tuning of diffusion models, and networks that
+    detect.
 
     >>> slower("encoder", "fp16", "finetune"), slower("encoder", "fp32", "finetune")
     (0.73, 0.0)

@@ -24,6 +24,10 @@ from costcalc.throughput.ranges import prediction_range, slower
         ("encoder", "fp16", "pretrain", False, 0.0),  # measured
         ("encoder-decoder", "bf16", "pretrain", False, 0.73),  # not measured
         ("speech", "fp16", "finetune", False, 0.73),
+        ("vision", "fp16", "pretrain", False, 0.73),  # measured on one small board alone
+        ("vit", "bf16", "finetune", False, 0.73),
+        ("vit", "bf16", "finetune", True, 0.0),
+        ("vision", "tf32", "finetune", False, 0.0),
         ("decoder", "bf16", "finetune", False, 0.0),
         ("cnn", "fp16", "finetune", False, 0.0),
         ("detector", "fp16", "pretrain", False, 0.9),
