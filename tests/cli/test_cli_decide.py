@@ -128,7 +128,7 @@ def test_when_example(capsys):
     ]
     code, out, _ = called(capsys, *words)
     assert code == 0
-    assert "Worth waiting: a start at 2026-06-01 09:00 UTC" in out
+    assert "Worth waiting: a start at 2026-06-01 08:00 UTC" in out
     assert "paused above 300" in out
     code, out, _ = called(capsys, *words, "--json")
     made = json.loads(out)

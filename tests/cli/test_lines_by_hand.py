@@ -108,7 +108,9 @@ def test_interruptions_a_day_and_times_are_read_in_seconds():
 @pytest.mark.parametrize("both", [True, False])
 def test_a_series_is_of_a_file_or_of_a_source(both, tmp_path):
     with pytest.raises(InputError, match="expected one of --series FILE or --source NAME"):
-        when._series(tmp_path if both else None, "x" if both else None, None, None, None, None)
+        when._series(
+            tmp_path if both else None, "x" if both else None, None, None, None, None, starts=False
+        )
 
 
 def commands():

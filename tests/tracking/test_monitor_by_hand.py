@@ -471,16 +471,16 @@ def test_a_fork_waits_for_an_import_only_where_a_tracker_lives(
 ) -> None:
     monkeypatch.setattr(guard, "_live", set())
     guard._before()
-    assert guard._held is False
+    assert guard._held == 0
     told: list[str] = []
     owner = SimpleNamespace(disarm=lambda: told.append("disarmed"))
     monkeypatch.setattr(guard, "_live", [owner])
     guard._before()
-    assert guard._held is True
+    assert guard._held == threading.get_ident()
     assert guard.importing().locked()
     guard._after()
     assert not guard.importing().locked()
-    assert guard._held is False
+    assert guard._held == 0
     monkeypatch.setattr(guard, "_live", SimpleSet([owner]))
     before = guard.importing()
     guard._in_child()
@@ -508,7 +508,7 @@ def test_a_fork_waits_once_for_an_import_that_hangs(monkeypatch: pytest.MonkeyPa
     assert waited == [2.0, 0.0, 0.0]
     monkeypatch.setattr(guard, "_IMPORTING", threading.Lock())
     guard._before()  # the import ended
-    assert (guard._held, guard._hangs) == (True, False)
+    assert (guard._held, guard._hangs) == (threading.get_ident(), False)
     guard._after()
 
 
