@@ -63,7 +63,7 @@ AT_A_DESK = 1.1  # at the most: the share of an air-conditioned room
 
 
 def _pue(given: Input, region: Region | None, desk: str) -> Assumption:
-    rented = given.part.price is not None and given.part.price.provider not in (None, "any")
+    rented = given.part.price is not None and given.part.price.provider is not None
     if desk and not rented and (region is None or region.provider is None):
         return Assumption(
             key="site.pue",
@@ -73,7 +73,7 @@ def _pue(given: Input, region: Region | None, desk: str) -> Assumption:
             unit="1",
             basis="default",
             source="ISO/IEC 30134-2: the energy of the facility over that of IT; a desk is none",
-            why=f"{desk}, and no cloud named: no data centre is around it",
+            why=f"{desk}, and no provider named: no data centre is around it",
         )
     if region is not None:
         return region.pue.assumption("site.pue")

@@ -25,6 +25,23 @@ def _replicas(layout: LayoutKeys | None, count: int, method: str) -> int:
     return layout.groups(count)
 
 
+def accumulates(training: Training, batch: float, devices: int) -> bool:
+    """Whether a step sums the gradients of several micro-batches, as far as the run file says."""
+    return training.micro_batch is not None and batch > training.micro_batch * devices
+
+
+def _gradients(
+    training: Training, stack: Stack, batch: float, devices: int, assumed: list[Assumption | Choice]
+) -> str:
+    """Kept, or freed by an optimizer that steps in backward, which accumulates none."""
+    if accumulates(training, batch, devices) and training.gradients is None:
+        fact = stack.fact("gradients")
+        if fact is not None and fact.value == "freed":
+            why = "they are accumulated: an optimizer that steps in backward cannot"
+            return taken(assumed, "training.gradients", "kept", why)
+    return stack.default(assumed, "gradients", training.gradients, "kept")
+
+
 def recipe_of(
     given: Input,
     work: Work,
@@ -76,7 +93,7 @@ def recipe_of(
         compiled=stack.default(assumed, "compiled", training.compiled, True),
         states=stack.default(assumed, "states", training.states, "fp32"),
         logits=stack.default(assumed, "logits", training.logits, "full"),
-        gradients=stack.default(assumed, "gradients", training.gradients, "kept"),
+        gradients=_gradients(training, stack, batch, devices.count, assumed),
         modules=stack.own("modules", "plain") if stack.told else None,
         shards="own" if layout and layout.sharding == "fsdp" else stack.own("shards", "own"),
         trainer=stack.own("trainer", "own"),

@@ -12,7 +12,7 @@ from costcalc.catalog.software import Fact
 from costcalc.resolve.goodput import goodput
 from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
-from costcalc.resolve.recipe import recipe_of
+from costcalc.resolve.recipe import accumulates, recipe_of
 from costcalc.resolve.software import Stack, stack_of
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
@@ -60,6 +60,8 @@ def timed(
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
         raise given.placed(error) from None
+    if training.gradients == "freed" and accumulates(training, recipe.global_batch, devices.count):
+        found = replace(found, warnings=(*found.warnings, _NONE_TO_SUM))
     kept = found.layout_kept or free or Fixed()
     if layout is None and asked.layout is None:
         why = "the fastest of a pruned set that fits"
@@ -70,6 +72,12 @@ def timed(
     if again and again.value in (kept.recompute, layout and layout.recompute):
         stack.takes(assumed, "recompute", again)
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
+
+
+_NONE_TO_SUM = (
+    "training.gradients: freed, but global_batch is more than a micro_batch a device: an optimizer "
+    "that steps in backward accumulates none, and most trainers refuse it"
+)
 
 
 def _enough(given: Input, recipe: Recipe, layout: Layout | None, free: Fixed | None) -> None:

@@ -120,6 +120,9 @@ def _tokens(
     sequences = samples * (2 if inputs.method == "dpo" else 1)
     if mean is None:
         return sequences * length, (f"a sample fills a sequence of {length:g} tokens",)
+    if inputs.packing == "dynamic" and mean > length:
+        cut = f"samples of {mean:,.0f} tokens are cut to training.sequence_length, {length:,g}"
+        return sequences * length, (cut,)
     return sequences * (length if padded else mean), ()
 
 

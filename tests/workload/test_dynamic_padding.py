@@ -160,3 +160,20 @@ def test_a_model_that_denoises_says_what_is_not_counted() -> None:
         for said in costcalc.estimate(run).warnings
     )
     assert not any("encoders" in said for said in costcalc.estimate(RUN).warnings)
+
+
+def test_samples_longer_than_a_sequence_are_cut_to_it():
+    # a trainer that takes a sample a sequence truncates: 1,000 x 512 tokens of 1,000 x 3,000
+    run = {
+        "model": {"preset": "llama-3-8b"},
+        "training": {
+            "method": "lora", "samples": 1000, "sample_tokens": 3000, "sequence_length": 512
+        },
+        "hardware": {"accelerator": "a100-sxm4-80", "count": 1},
+    }  # fmt: skip
+    made = costcalc.estimate(run)
+    assert made.details["work"]["data"] == 1000 * 512
+    told = "samples of 3,000 tokens are cut to training.sequence_length, 512"
+    assert any(told in str(one) for one in (*made.notes, *made.warnings))
+    run["training"]["packing"] = "packed"  # what is left of one begins the next
+    assert costcalc.estimate(run).details["work"]["data"] == 1000 * 3000
