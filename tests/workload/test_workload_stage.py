@@ -128,6 +128,20 @@ def test_frozen():
     assert made.flops_per_datum < last.flops_per_datum < TOKEN
 
 
+@pytest.mark.parametrize("last_layers", [31, 32, 33, 40, 1000])
+def test_no_more_last_layers_learn_than_there_are(last_layers):
+    """One layer: q and o 2·4096², k and v 2·4096·1024, mlp 3·4096·14336, norms 2·4096."""
+    layer = 2 * 4096**2 + 2 * 4096 * 1024 + 3 * 4096 * 14336 + 2 * 4096
+    head = 4096 * 128256
+    made = run(tokens=1e9, method="frozen", last_layers=last_layers)
+    learning = min(last_layers, 32)
+    assert layer == 218_112_000
+    assert made.trainable_parameters == head + learning * layer
+    # forward once; of the layers that learn what reaches the input and the weights, two forwards
+    layers = TOKEN / 3 - 2 * head
+    assert made.flops_per_datum == TOKEN / 3 + 2 * layers * learning / 32 + 2 * 2 * head
+
+
 def test_distillation():
     teacher = build({"model_type": "llama"})
     made = run(tokens=1e9, method="distill", teacher=teacher)
