@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from costcalc.base.assumption import Assumption, exact
+from costcalc.base.human import number_of
 from costcalc.catalog.region_table import table
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def power_assumptions(
     redone = _share("hardware.redone", data["lost"], "redone", data)
     if limit is None:
         why = f"{accelerator.name}: its maker publishes no power and no estimate of it is known"
+        host = _of_a_node(host, choice.devices)
         return Power(board=None, idle=None, host=host, network=network, redone=redone, why_not=why)
     idle = _idle(accelerator, limit, data)
     board = _board(
@@ -161,6 +163,7 @@ def power_assumptions(
     if does is not None:
         most = _most(accelerator, limit, idle, kind, data)
         host = _follows(host, board.value / most, data)
+    host = _of_a_node(host, choice.devices)
     return Power(board=board, idle=idle, host=host, network=network, redone=redone)
 
 
@@ -328,6 +331,12 @@ def _idle(accelerator: Accelerator, limit: _Limit, data: Mapping[str, Any]) -> A
         source=data["sources"][share["source"]]["title"],
         why=f"{share['value']:g} of {limit.value:.0f} W, as other chips that are in use and wait",
     )
+
+
+def _of_a_node(host: Assumption, devices: int) -> Assumption:
+    """A device's share that says the node's draw, which is what the run file's key takes."""
+    node = f"{host.value * devices:g} W a node / {number_of(devices, 'device')}"
+    return replace(host, why=f"{node}; {host.why}")
 
 
 def _host(choice: HostChoice) -> Assumption:

@@ -150,7 +150,9 @@ def _host(
             accelerator.id, provider=provider, per_node=asked.per_node, folders=folders
         )
     host = instances.find(asked.instance or asked.host or "", folders)
-    if host.accelerator not in (None, accelerator.id):
+    # the usual system of another: what is taken unasked may be named as well
+    usual = asked.instance is None and accelerator.id in host.default_for
+    if host.accelerator not in (None, accelerator.id) and not usual:
         raise InputError(
             given.problem(
                 ("hardware", "accelerator" if asked.instance else "host"),

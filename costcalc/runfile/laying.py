@@ -82,7 +82,7 @@ def lay_over(
     >>> lay_over({"model": {"preset": "a"}, "x": 1}, {"model": {"flops": "1e20 FLOP"}})
     {'model': {'flops': '1e20 FLOP'}, 'x': 1}
     """
-    made = dict(base)
+    made = _of_one_electricity(base, top) if path == ("price",) else dict(base)
     for group, names in _EXCLUSIVE.items():
         if (group == path or group[:-1] == path == ("hardware",)) and any(n in top for n in names):
             made = {k: v for k, v in made.items() if k not in names and path not in _WHOLE}
@@ -92,4 +92,16 @@ def lay_over(
             made[key] = lay_over(below, value, (*path, key))
         else:
             made[key] = value
+    return made
+
+
+def _of_one_electricity(base: Mapping[str, object], top: Mapping[str, object]) -> dict[str, object]:
+    """The prices below without the electricity that ``top`` says under the key's other place."""
+    made = dict(base)
+    name = "electricity"
+    above, below = top.get("owned"), base.get("owned")
+    if name in top and isinstance(below, Mapping):
+        made["owned"] = {key: value for key, value in below.items() if key != name}
+    if isinstance(above, Mapping) and name in above:
+        made.pop(name, None)
     return made

@@ -84,6 +84,12 @@ def text_of(item: Assumption | Choice) -> Any:
     return f"{value!r} {'USD' if item.unit == 'USD/device_hour' else item.unit}"
 
 
+def of_a_node(item: Assumption | Choice) -> str:
+    """What is to be written of a host: ``1500 W a node / 8 devices; …`` says it."""
+    assert item.why is not None
+    return item.why.partition(" a node / ")[0]
+
+
 def listed(made: Estimate, key: str) -> list[Assumption | Choice]:
     return [item for p in made.stages or [made] for item in p.inputs if item.key == key]
 
@@ -96,20 +102,18 @@ def test_the_list_is_long() -> None:
 
 @pytest.mark.parametrize(("key", "run", "item"), PRINTED, ids=[key for key, _, _ in PRINTED])
 def test_every_printed_key_can_be_set(key: str, run: Any, item: Assumption | Choice) -> None:
-    said, factor = text_of(item), 1.0
+    said = text_of(item)
     if key == "hardware.count" and item.value != int(item.value):
         pytest.skip("a share of a device is set by hardware.share")
-    if key == "hardware.host_power":  # the contract has it a node's; a result shows a device's
-        host = estimate(run, ranges=False).details["hardware"]
-        factor = 8.0 if "h100" in host["id"] or "a100" in host["id"] else 4.0
-        said = f"{item.value * factor!r} W"
+    if key == "hardware.host_power":  # the key is a node's, and is printed beside a device's share
+        said = of_a_node(item)
     made = estimate(run, changes={key: said}, ranges=False)
     for found in listed(made, key):
         if isinstance(found, Choice):
             assert found.value == item.value
         else:
             assert found.basis in ("given", "measured"), found
-            assert found.value == pytest.approx(item.value)
+            assert found.value == pytest.approx(item.value, rel=1e-5)  # of a host six digits
     # what the file fixes is no assumption; numbers are always listed
     assert listed(made, key) or isinstance(item, Choice)
 
@@ -135,6 +139,57 @@ def test_given_power_is_what_the_energy_follows_from() -> None:
     assert made.results["energy"].value == pytest.approx(hours * 0.9 * 1.5)
     host = listed(made, "hardware.host_power")[0]
     assert (host.basis, host.why) == ("given", "2400 W a node / 8 devices")
+
+
+@pytest.mark.parametrize(
+    ("hardware", "node", "share"),
+    [
+        # NVIDIA DGX A100 640 GB beside its boards: 1500 W for 8 devices, though 4 are used
+        ({"accelerator": "a100-sxm4-80", "count": 4}, "1500 W a node / 8 devices", 187.5),
+        # a workstation of any size: 90 W, and 35 W for each card; so many as there are stand in it
+        ({"accelerator": "rtx-4090", "count": 1}, "125 W a node / 1 device", 125.0),
+        ({"accelerator": "rtx-4090", "count": 2}, "160 W a node / 2 devices", 80.0),
+    ],
+)
+def test_power_of_a_host_says_what_a_node_draws(
+    hardware: dict[str, Any], node: str, share: float
+) -> None:
+    run = {**BASE, "model": {"preset": "gpt2"}, "training": {"tokens": "1B"}, "hardware": hardware}
+    (known,) = listed(estimate(run, ranges=False), "hardware.host_power")
+    assert isinstance(known, Assumption)
+    assert known.value == pytest.approx(share)
+    assert (known.why or "").partition("; ")[0] == node
+    changed = {"hardware.host_power": of_a_node(known)}
+    (given,) = listed(estimate(run, changes=changed, ranges=False), "hardware.host_power")
+    assert (given.value, given.basis, given.why) == (pytest.approx(share), "given", node)
+
+
+def test_power_of_a_host_that_follows_its_boards_says_what_is_drawn() -> None:
+    (known,) = listed(estimate(EXAMPLES / "grpo.yaml", ranges=False), "hardware.host_power")
+    assert isinstance(known, Assumption)
+    assert "fans and conversion follow the boards" in (known.why or "")
+    assert of_a_node(known) == f"{8 * known.value:g} W"
+
+
+def test_electricity_set_takes_the_place_of_the_owners_and_the_other_way() -> None:
+    owned = {"owned": {"purchase": "2 MUSD", "electricity": "0.25 USD/kWh"}}
+    rented = {"device_hour": "1 USD", "electricity": "0.25 USD/kWh"}
+    for price, key in ((owned, "electricity"), (rented, "electricity")):
+        made = estimate({**BASE, "price": price}, changes={f"price.{key}": "0.1 USD/kWh"})
+        (found,) = listed(made, "price.electricity")
+        assert (found.value, found.basis) == (pytest.approx(0.1 / 3.6e6), "given")
+    with pytest.raises(InputError, match=r"expected price.electricity or price.owned.electricity"):
+        estimate({**BASE, "price": {**owned, "electricity": "0.1 USD/kWh"}})
+
+
+def test_the_usual_system_of_a_chip_can_be_named_though_it_holds_another() -> None:
+    run = with_key("hardware", accelerator="h800-sxm5-80")
+    (chosen,) = listed(estimate(run, ranges=False), "hardware.host")
+    assert (chosen.value, chosen.basis) == ("dgx-h100", "default")
+    named = estimate(run, changes={"hardware.host": "dgx-h100"}, ranges=False)
+    (found,) = listed(named, "hardware.host")
+    assert (found.value, found.basis) == ("dgx-h100", "given")
+    assert named.results["energy"].value == estimate(run, ranges=False).results["energy"].value
 
 
 def test_given_water_embodied_and_bill() -> None:

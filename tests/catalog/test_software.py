@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from costcalc.base.errors import NotFoundError
-from costcalc.catalog.software import FACTS, Software, all_software, find
+from costcalc.catalog.software import FACTS, Fact, Software, all_software, find
 
 ASKED = [
     *("axolotl", "deepspeed", "jax", "keras", "lightning", "litgpt", "llama-factory", "maxtext"),
@@ -22,6 +23,19 @@ KNOWN = [one.id for one in all_software()]
 def test_the_stacks_asked_for_are_there_each_in_a_file_of_its_name() -> None:
     assert [id_ for id_ in KNOWN if id_ in ASKED] == ASKED
     assert all(Path(one.file).stem == one.id for one in all_software())
+
+
+def test_the_recipe_and_the_schema_name_every_key_and_what_narrows_a_fact() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "CONTRIBUTING.md").read_text("utf-8")
+    recipe = text.partition("## Add software")[2].partition("\n## ")[0]
+    narrowing = set(Fact.model_fields) - {"value", "source", "note"}
+    assert [name for name in (*FACTS, *narrowing) if f"`{name}`" not in recipe] == []
+    schema = json.loads((root / "costcalc/data/schemas/software.schema.json").read_text("utf-8"))
+    assert [name for name in FACTS if name not in schema["properties"]] == []
+    needed = [name for name in FACTS if name in schema["required"]]
+    first = recipe.partition("where they apply")[0]
+    assert [name for name in FACTS if f"`{name}`" in first] == needed
 
 
 @pytest.mark.parametrize("id_", KNOWN)

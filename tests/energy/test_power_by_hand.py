@@ -108,7 +108,10 @@ def test_what_a_device_does_says_more_than_its_utilization(rounded) -> None:
     high = math.hypot(math.log(whole.high / whole.value), math.log(most / scale))
     assert host.low == pytest.approx(whole.value * scale * math.exp(-low))
     assert host.high == pytest.approx(whole.value * scale * math.exp(high))
-    assert host.why == f"{whole.why}; x {scale:.2g}: fans and conversion follow the boards"
+    said = "no host named: NVIDIA DGX H100, the usual system of h100-sxm5-80"
+    assert whole.why == f"{8 * whole.value:g} W a node / 8 devices; {said}"
+    follows = f"x {scale:.2g}: fans and conversion follow the boards"
+    assert host.why == f"{8 * host.value:g} W a node / 8 devices; {said}; {follows}"
     busy = rounded(does=energy.Activity(1.0, 0.0))
     assert (busy.board.value, busy.host) == (pytest.approx(840), whole)
     assert busy.board.why == "modelled; 100 % of the time busy, transformer, of 1000 W rated"
