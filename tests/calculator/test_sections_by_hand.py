@@ -8,7 +8,8 @@ import pytest
 from calculated import H100, run
 
 import costcalc
-from costcalc.calculator.document import kind, run_id, sections
+from costcalc.base import writing
+from costcalc.calculator.document import kind, own_profiles, run_id, sections
 
 
 def test_the_steps_in_words() -> None:
@@ -228,3 +229,22 @@ def test_a_price_of_other_regions_says_so_beside_its_figure() -> None:
     assert price.startswith("3.16 USD a device-hour, on-demand, of other regions; ")
     there = {**asked, "site": {"region": "aws:us-east-1"}}
     assert "of other regions" not in costcalc.estimate(there, ranges=False).details["price"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/ada/mine/chip.yaml", "C:\\ada\\mine\\chip.yaml", "chip.yaml"]
+)
+@pytest.mark.parametrize("listed", ["path", "name"])
+def test_profiles_of_the_authors_own_as_carried(path: str, listed: str) -> None:
+    """The digest of what is carried takes the place of the file's, under its path or its name."""
+    source = {"title": "ours", "url": "https://ada.example"}
+    chip = {"id": "chip", "sources": {"a": source}}
+    shipped = {"hardware_profiles/hosts/dgx-h100.yaml": "sha256:1", "data/power.yaml": "sha256:2"}
+    data = {**shipped, path if listed == "path" else "chip.yaml": "sha256:3"}
+    bare = {"id": "chip", "sources": {"a": {"title": "ours"}}}
+    for identify, carried in ((True, chip), (False, bare)):
+        assert own_profiles({path: chip}, data, identify=identify) == {
+            "profiles": {"chip.yaml": carried},
+            "data": {**shipped, "chip.yaml": writing.digest(carried)},
+        }
+    assert own_profiles({}, data, identify=False) == {}

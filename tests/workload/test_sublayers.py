@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from costcalc import InputError
-from costcalc.workload.architecture import Architecture, Attention
+from costcalc.workload.architecture import Architecture, Attention, Linear
 from costcalc.workload.counting import active_parameters, lengths, parameters, tally
 from costcalc.workload.families import build
 
@@ -45,6 +45,24 @@ def test_longcats_idle_experts_have_no_parameters_and_take_no_tokens():
     assert active_parameters(busy) - active_parameters(model) == 28 * (
         4 * 3 * 6144 * 2048 - 256 * 6144
     )
+
+
+def test_longcats_router_is_whole_and_a_token_passes_eight_experts():
+    """512 of 768 compute: 12 × 512 / 768 = 8; 512 of the router's rows are theirs, 256 not."""
+    model = build({"model_type": "longcat_flash"})
+    (layer,) = (block for block in model.blocks if block.name == "sparse layer")
+    routed = [
+        (each.part, each.n_in, each.n_out, each.copies, each.active)
+        for each in layer.operators
+        if isinstance(each, Linear) and each.part in ("router", "expert")
+    ]
+    assert sorted(routed) == [
+        ("expert", 2048, 6144, 512, 8),
+        ("expert", 6144, 2048, 512, 8),
+        ("expert", 6144, 2048, 512, 8),
+        ("router", 6144, 256, 1, 1),
+        ("router", 6144, 512, 1, 1),
+    ]
 
 
 def test_longcat_says_its_layers_in_pairs():
