@@ -115,6 +115,13 @@ _BY: dict[str, Callable[..., Any]] = {
 }
 
 
+# What is counted of a model that does not give it.
+_COUNTS = {
+    "parameters": "the weights of its layers, tied ones once",
+    "active_parameters": "the same, of its experts those that a token passes",
+}
+
+
 def _modelled(name: str, estimate: Estimate) -> bool:
     """Whether the function named for a figure is what gave it here."""
     by_step = name != "step_time" or bool(estimate.breakdown.get("step"))
@@ -161,9 +168,12 @@ def _counted(name: str, estimate: Estimate) -> Iterator[str]:
             parts = sorted(held.items(), key=lambda part: -part[1])
             yield "  = " + " + ".join(f"{digits(v)} {part}" for part, v in parts if v > 0)
     elif name == "throughput" and "training_time" in estimate.values:
-        yield "  = the data trained on / training_time"
-    elif name == "parameters" and not _given_count(estimate.run.get("model")):
-        yield "  counted: the weights of its layers, tied ones once"
+        from costcalc.calculator.figures import rates  # loads what only an estimate needs
+
+        yield f"  = the data trained on / training_time  ({_place(rates)})"
+    elif name in _COUNTS and not _given_count(estimate.run.get("model")):
+        yield f"  counted: {_COUNTS[name]}"
+        yield f"  worked out by {_place(workload)}"
 
 
 def _given_count(model: object) -> bool:

@@ -184,12 +184,12 @@ def _of_the_model(part: Calculated) -> dict[str, Result]:
         made["utilization"] = replace(_figure("utilization", part), convention=convention)
     else:
         made["utilization"] = achieved.utilization(part)
-    made["throughput"], made["step_time"] = _rates(part)
+    made["throughput"], made["step_time"] = rates(part)
     made["memory_per_device"] = _memory(part)
     return made
 
 
-def _rates(part: Calculated) -> tuple[Result, Result]:
+def rates(part: Calculated) -> tuple[Result, Result]:
     """Throughput while it trains, and the time of a step."""
     work, time = part.trained.work, part.timed
     if time is None:

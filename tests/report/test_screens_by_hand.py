@@ -202,18 +202,26 @@ def test_a_step_goes_to_its_parts_largest_first() -> None:
 
 
 def test_what_worked_a_figure_out_and_why_another_is_unknown() -> None:
-    """Parameters are counted or given, not worked out by one function; a measured step by none."""
+    """Parameters are counted, unless they are given; a measured step is worked out by none."""
     step = {"compute": 1.0}
     made = estimate({"parameters": 8e9, "step_time": 2.0}, breakdown={"step": step})
     lines = list(explain.explain(made))
     at = lines.index("parameters = 8.00 B")
-    assert lines[at + 1 : at + 3] == ["  counted: the weights of its layers, tied ones once", ""]
+    assert lines[at + 1 : at + 4] == [
+        "  counted: the weights of its layers, tied ones once",
+        "  worked out by costcalc/workload/stage.py, workload",
+        "",
+    ]
+    assert list(explain._counted("active_parameters", estimate({"active_parameters": 2e9}))) == [
+        "  counted: the same, of its experts those that a token passes",
+        "  worked out by costcalc/workload/stage.py, workload",
+    ]
     said = estimate({"parameters": 8e9}, run={"model": {"parameters": "8B"}})
     lines_given = list(explain.explain(said))
     assert lines_given[lines_given.index("parameters = 8.00 B") + 1] == ""
     timed = estimate({"throughput": 10.0}, values={"training_time": 1.0})
     assert list(explain._counted("throughput", timed)) == [
-        "  = the data trained on / training_time"
+        "  = the data trained on / training_time  (costcalc/calculator/figures.py, rates)"
     ]
     at = lines.index("step_time = 2.00 s")
     assert lines[at + 1] == "  worked out by costcalc/throughput/step.py, step_time"
