@@ -14,8 +14,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from datetime import date as Date  # noqa: N812 - `date` is a column
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -276,9 +276,12 @@ def _positive(text: str) -> bool:
 
 def _fault_of_date(text: str) -> tuple[str, str] | None:
     try:
-        Date.fromisoformat((text.removeprefix("<=") + "-01-01")[:10] if text else "2026-01-01")
+        day = Date.fromisoformat((text.removeprefix("<=") + "-01-01")[:10]) if text else Date.min
     except ValueError:
         return "date", f"expected a day as 2026-09-14, or <=2026-09-14; got {text!r}"
+    today = datetime.now(UTC).date() + timedelta(days=1)  # as it is further east
+    if day > max(today, Date.fromisoformat(constants()["as_of"])):
+        return "date", f"expected a day that is not to come; got {text!r}"
     return None
 
 

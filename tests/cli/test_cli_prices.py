@@ -20,10 +20,10 @@ HEAD = (
 )
 # Lambda's 8 H100 from 3.99 to 3.19, two of Nebius that are new, and a device without a profile
 NEWER = HEAD + (
-    "lambda,h100-sxm5-80,gpu_8x_h100_sxm5,8,on-demand,,3.19,,,17,,2026-12-20,my list\n"
-    "NEBIUS,h100-sxm5-80,gpu-h100-8,8,on-demand,eu-north1 eu-west1,2,1.5,2.5,,,2026-12-20,x\n"
-    "nebius,h100-sxm5-80,gpu-h100-8,8,spot,eu-north1,1,,,,3,<=2026-12-20,x\n"
-    "mine,chip-of-2027,,1,on-demand,,9,,,,,2027,x\n"
+    "lambda,h100-sxm5-80,gpu_8x_h100_sxm5,8,on-demand,,3.19,,,17,,2026-11-27,my list\n"
+    "NEBIUS,h100-sxm5-80,gpu-h100-8,8,on-demand,eu-north1 eu-west1,2,1.5,2.5,,,2026-11-27,x\n"
+    "nebius,h100-sxm5-80,gpu-h100-8,8,spot,eu-north1,1,,,,3,<=2026-11-27,x\n"
+    "mine,chip-of-2027,,1,on-demand,,9,,,,,2026,x\n"
 )
 RUN = {
     "hardware": {"accelerator": "h100-sxm5-80", "count": 8},
@@ -119,7 +119,7 @@ def test_an_update_says_what_it_changes_and_is_used(
     assert "(-20%)" in out
     assert kept.is_file()
     assert cost() == pytest.approx(255.2)
-    assert prices.as_of().isoformat() == "2027-01-01"  # the newest of them: ages count from there
+    assert prices.as_of().isoformat() == "2026-11-27"  # the newest of them: ages count from there
     both = prices.catalogue()
     assert {o.provider for o in both.rows["h100-sxm5-80"]} >= {"aws", "nebius", "lambda"}
     assert [o.value for o in both.rows["h100-sxm5-80"] if o.provider == "nebius"] == [2.0, 1.0]
@@ -141,7 +141,7 @@ def test_a_report_names_the_prices_that_it_rests_on(kept: Path, newer: Path) -> 
 
 def test_what_was_kept_of_others_stays(kept: Path) -> None:
     price_update.keep(price_update.read(NEWER, "a"), kept)
-    line = "aws,l4,g6,1,on-demand,us-east-1,0.5,,,,,2026-12-01,x\n"
+    line = "aws,l4,g6,1,on-demand,us-east-1,0.5,,,,,2026-11-27,x\n"
     price_update.keep(price_update.read(HEAD + line, "b"), kept)
     mine = prices.mine()
     assert mine is not None
@@ -155,7 +155,7 @@ def test_a_dry_run_keeps_nothing(
 ) -> None:
     assert run(["prices", "update", str(newer), "--dry-run", "--json"]) == OK
     made = json.loads(capsys.readouterr().out)
-    assert (made["new"], made["same"], made["newest"]) == (3, 0, "2027")
+    assert (made["new"], made["same"], made["newest"]) == (3, 0, "2026-11-27")
     assert [one["after"] for one in made["changed"]] == [3.19]
     assert not kept.exists()
 
