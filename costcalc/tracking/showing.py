@@ -10,6 +10,7 @@ from typing import Any
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.human import digits, human, percent, scale, span
+from costcalc.base.units import unit
 from costcalc.calculator.result import SAID
 from costcalc.tracking.attempts import grouped
 from costcalc.tracking.follow import Follower
@@ -81,7 +82,7 @@ class Watch:
         rows = (
             _progress(whole),
             *_amounts(whole, made, seen.metrics),
-            _power(whole, self._recent(whole)),
+            self._power(whole, made),
             *figure_rows(made, seen.forecast),
         )
         over, status = _status(written)
@@ -139,13 +140,16 @@ class Watch:
         )
         self._monitor = JobMonitor(self._options, predicted(plan)[0])
 
-    def _recent(self, whole: Totals) -> float | None:
-        """Mean power since the last look (W), where a meter has been read since."""
-        now = (whole.elapsed, whole.joules_of_all() or 0.0)
-        before, self._last = self._last, now
-        if before is None or now[0] - before[0] <= 0 or now[1] <= before[1]:
+    def _power(self, whole: Totals, made: Mapping[str, Any]) -> Row | None:
+        """The power that the energy shown comes to: in the mean, and since the last look."""
+        joules = _joules(made)
+        if not joules or not whole.elapsed:
             return None
-        return (now[1] - before[1]) / (now[0] - before[0])
+        mean = f"{human(joules / whole.elapsed, 'W')} in the mean"
+        before, self._last = self._last, (whole.elapsed, joules)
+        seconds, more = (whole.elapsed - before[0], joules - before[1]) if before else (0.0, 0.0)
+        of_late = f"{human(more / seconds, 'W')}, " if seconds > 0 and more > 0 else ""
+        return Row(label="power", now=of_late + mean)
 
 
 def figure_rows(made: Mapping[str, Any], forecast: Forecast | None = None) -> list[Row]:
@@ -198,12 +202,13 @@ def _amounts(
     return rows
 
 
-def _power(whole: Totals, recent: float | None) -> Row | None:
-    joules = whole.joules_of_all()
-    if not joules or not whole.elapsed:
-        return None
-    mean = f"{human(joules / whole.elapsed, 'W')} in the mean"
-    return Row(label="power", now=f"{human(recent, 'W')}, {mean}" if recent else mean)
+def _joules(made: Mapping[str, Any]) -> float | None:
+    """Joules of the energy that is shown, of all of its parts: what no meter saw is modelled."""
+    for name in ("energy", "energy_it"):
+        value = made["results"][name]["value"]
+        if value is not None:
+            return float(value) * unit("kWh").factor
+    return None
 
 
 def _status(written: Sequence[Written]) -> tuple[bool, str]:

@@ -30,7 +30,9 @@ RUN: dict[str, Any] = {
 }
 
 
-def job(folder: Path, name: str = "j", *, ago: float = 4.0, **more: Any) -> tuple[Writer, Sample]:
+def job(
+    folder: Path, name: str = "j", *, ago: float = 4.0, run: dict[str, Any] = RUN, **more: Any
+) -> tuple[Writer, Sample]:
     """Half an hour of one process: 500 steps of 3 s, 5e8 tokens; a meter of 100 W on the CPU."""
     start = Start(
         job=name,
@@ -40,7 +42,7 @@ def job(folder: Path, name: str = "j", *, ago: float = 4.0, **more: Any) -> tupl
         boot="b",
         host="h",
         interval=10.0,
-        run=RUN,
+        run=run,
     )
     energy = Energy(joules=180_000.0, basis="measured", meter="RAPL", component="cpu")
     sample = Sample(
@@ -72,7 +74,13 @@ def test_a_running_job_is_shown_with_its_figures_and_what_is_ahead(tmp_path: Pat
     assert list(rows) == ["steps", "tokens", "MFU", "power", "time", "cost", "energy", "CO2e"]
     assert rows["steps"].now == "500"
     assert rows["tokens"].now == "500,000,000 token, 333,000 token/s"
-    assert rows["power"].now == "100 W in the mean"
+    wh = float(rows["energy"].now.split(" ")[0])
+    assert rows["energy"].now.split(" ")[1] == "Wh"
+    # what the energy beside it comes to in half an hour: the board and the host of the profile
+    # are in both, not the 100 W that one meter saw
+    watts = rows["power"].now.removesuffix(" W in the mean")
+    assert float(watts.replace(",", "")) == pytest.approx(wh / 0.5, rel=0.01)
+    assert float(watts.replace(",", "")) > 300
     assert rows["time"].now == "30.0 min"
     assert rows["cost"].now == "1.00 USD"
     ahead = view.metrics["costcalc/forecast_cost_usd"]
@@ -82,8 +90,8 @@ def test_a_running_job_is_shown_with_its_figures_and_what_is_ahead(tmp_path: Pat
 
 
 def test_the_power_of_late_is_that_between_two_looks(tmp_path: Path) -> None:
-    """10 s and 2,500 J later: 250 W of late."""
-    writer, sample = job(tmp_path)
+    """10 s and 2,500 J later: 250 W of late; no profile is named, so that the meter sees all."""
+    writer, sample = job(tmp_path, run={})
     watch = Watch(tmp_path)
     watch.look()
     energy = replace(sample.energy["cpu:b"], joules=182_500.0)
