@@ -21,10 +21,11 @@ COLUMNS = (
 
 def cells(one: Used) -> list[object]:
     """A row of them; an account that is not said is that of all."""
-    used, to_come = one.used, one.forecast
+    used, told = one.used, one.forecast
+    to_come = (None,) * 3 if told is None else (told.value, told.low, told.high)
     return [
         one.account, one.period, one.of, one.unit, one.budget, used.value, used.low, used.high,
-        used.unknown, to_come.value, to_come.low, to_come.high, one.elapsed, one.share > 1,
+        used.unknown, *to_come, one.elapsed, one.share > 1,
     ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def plain(one: Used) -> dict[str, object]:
         "unit": one.unit,
         "budget": one.budget,
         "used": figure_of(one.used, one.unit),
-        "forecast": figure_of(one.forecast, one.unit),
+        "forecast": None if one.forecast is None else figure_of(one.forecast, one.unit),
         "elapsed": one.elapsed,
         "counts": "jobs",  # and not what idle nodes are charged
     }
@@ -59,16 +60,18 @@ def lines(month: Month) -> Iterator[tuple[str, str]]:
     for one in month.budgets:
         whose = one.account or "all accounts"
         mark = "OVER BUDGET" if one.share > 1 else ""
-        if not mark and one.elapsed < 1 and one.forecast.value > one.budget:
-            sure = one.forecast.low > one.budget
+        forecast = one.forecast if one.elapsed < 1 else None
+        if not mark and forecast is not None and forecast.value > one.budget:
+            sure = forecast.low > one.budget
             mark = f"{'will' if sure else 'may'} pass it at this pace"
         unknown = " + ?" if one.used.unknown else ""
         told = f"{_much(one.used.value, one.unit)}{unknown} of {_much(one.budget, one.unit)} used "
         told += f"({percent(one.share)})"
-        if one.elapsed < 1:
+        if one.elapsed < 1 and forecast is None:
+            told += ", its end not known: nothing of the period is, that a pace could be of"
+        if forecast is not None:
             low, value, high = (
-                _much(part, one.unit)
-                for part in (one.forecast.low, one.forecast.value, one.forecast.high)
+                _much(part, one.unit) for part in (forecast.low, forecast.value, forecast.high)
             )
             told += f", {value} at its end at this pace"
             told += f" ({low} – {high})" if (low, high) != (value, value) else ""

@@ -41,7 +41,7 @@ class Used:
     unit: str
     budget: float
     used: Figure
-    forecast: Figure
+    forecast: Figure | None  # None: nothing of the period is known that a pace could be of
     elapsed: float  # share of the period
 
     @property
@@ -206,7 +206,7 @@ class _Pace:
     late: float
 
 
-def _forecast(figure: Figure, pace: _Pace, left: float) -> Figure:
+def _forecast(figure: Figure, pace: _Pace, left: float) -> Figure | None:
     """At the pace of the seconds known, between it and that of late, over those that are left.
 
     Jobs come one by one, so that what comes is no surer than their number: as a compound Poisson
@@ -224,7 +224,7 @@ def _forecast(figure: Figure, pace: _Pace, left: float) -> Figure:
     (80.0, 40.0, 126.52)
     """
     if pace.known <= 0:
-        return Figure(0.0, 0.0, 0.0)
+        return None
     more = left / pace.known
     whole = figure.value + pace.within * more
     of_late = figure.value + pace.late * left

@@ -124,7 +124,7 @@ class Collector:
             ("device_seconds", "Time that devices were held", whole,
              lambda r: _known(r, "device_hours", HOUR)),
             ("energy_joules", "Energy of the facility", (*where, "basis"),
-             lambda r: _known(r, "energy", KWH)),
+             lambda r: _known(r, "energy", KWH * _of(r, "of_basis"))),
             (f"cost_{currency}", "Money", where, lambda r: _known(r, "cost")),
             ("carbon_gco2e", _CARBON, where, lambda r: _known(r, "carbon_total", 1000.0)),
             ("water_liters", "Water on site and at power plants", where,
@@ -137,7 +137,7 @@ class Collector:
                 f"costcalc_ledger_{name}", f"{words}, as the ledger says now.", labels=labels
             )
             added: dict[tuple[str, ...], float] = {}
-            for row in rows:
+            for row in _by_basis(rows) if "basis" in labels else rows:
                 account = str(row["account"] or NONE)
                 key = (account if account in own else OTHER, *[_label(row, n) for n in labels[1:]])
                 number = value(row)
@@ -167,10 +167,11 @@ class Collector:
             for one, budget in zip(found, _lengths(self.cluster, found), strict=True):
                 value = {
                     "used": one.share,
-                    "forecast": one.forecast.value / one.budget,
+                    "forecast": None if one.forecast is None else one.forecast.value / one.budget,
                     "elapsed": one.elapsed,
                 }[kind]
-                family.add_metric((one.account or "(all)", one.of, budget), value)
+                if value is not None:
+                    family.add_metric((one.account or "(all)", one.of, budget), value)
             yield family
 
 
@@ -186,11 +187,24 @@ def _lengths(cluster: Cluster, found: Sequence[object]) -> list[str]:
 
 def _rows(connection: Connection) -> list[Mapping[str, object]]:
     figures = ("device_hours", "energy", "cost", "carbon_total", "water")
-    names = ("jobs", *figures, *(f"n_{name}" for name in figures))
-    basis = sums.c.meter.is_not(None).label("metered")
+    names = ("jobs", *figures, *(f"n_{name}" for name in figures), "metered", "energy_it")
+    basis = sums.c.meter.is_not(None).label("by_meter")
     keys = (sums.c.account, sums.c.partition, sums.c.state, basis)
     asked = select(*keys, *[func.sum(sums.c[n]).label(n) for n in names]).group_by(*keys)
     return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _by_basis(rows: Sequence[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
+    """The rows, in two where a meter saw a part: one of boards alone saw no host.
+
+    ``of_basis``: the share of the energy that is by this basis.
+    """
+    for row in rows:
+        whole = _of(row, "energy_it")
+        seen = min(_of(row, "metered") / whole, 1.0) if row["by_meter"] and whole else 0.0
+        for basis, share in (("measured", seen), ("modelled", 1.0 - seen)):
+            if share > 1e-9:  # what is left of a sum of floats is no part
+                yield {**row, "basis": basis, "of_basis": share}
 
 
 def _of(row: Mapping[str, object], name: str) -> float:
@@ -203,8 +217,6 @@ def _known(row: Mapping[str, object], name: str, factor: float = 1.0) -> float |
 
 
 def _label(row: Mapping[str, object], name: str) -> str:
-    if name == "basis":
-        return "measured" if row["metered"] else "modelled"
     return str(row[name] or NONE)
 
 

@@ -277,11 +277,20 @@ def _sum(rows: Sequence[RowMapping], name: str, unit: str, currency: str) -> str
     if name != "cost":
         text = text.replace("CO2e", " CO2e")
     if name == "energy":
-        metered = [bool(row["meter"]) for row in rows if row[name] is not None]
-        by = "metered" if all(metered) else "metered in part" if any(metered) else "modelled"
-        text += f" ({by})"
+        text += f" ({_seen([row for row in rows if row[name] is not None])})"
     lacks = len(rows) - len(values)
     return f"{text} without {lacks} of {len(rows)}, where it is unknown" if lacks else text
+
+
+def _seen(rows: Sequence[RowMapping]) -> str:
+    """How much of the energy of the computers a meter saw; one of boards alone saw no host."""
+    metered = sum(row["metered"] or 0.0 for row in rows)
+    whole = sum(row["energy_it"] or 0.0 for row in rows)
+    if not metered:
+        return "modelled"
+    if metered >= whole * (1 - 1e-6):
+        return "metered"
+    return f"{human(metered, 'kWh')} of it metered, the rest modelled"
 
 
 _WORDS = {"cost": "cost", "energy": "energy", "carbon_total": "CO2e"}

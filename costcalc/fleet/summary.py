@@ -167,7 +167,8 @@ def _as_group(part: Part, scope: str | None) -> Group:
         figures=figures,
         carbon_annual=told["carbon_annual"],
         carbon_market=told["carbon_market"],
-        measured=(told["energy_it"] or 0.0) if scope else 0.0,
+        # a meter of boards alone saw less than the computers drew: their hosts are modelled
+        measured=min(told["metered"] or 0.0, told["energy_it"] or 0.0) if scope else 0.0,
         trained=told["trained"] or 0.0,
         seen=told["seen"] or 0.0,
         also={name: told[name] or 0.0 for name in ALSO},

@@ -296,7 +296,8 @@ def budgets(made: Month) -> list[Budget]:
 
 
 def _budget(one: Used, name: str, said: str) -> Budget:
-    forecast = one.forecast.value / one.budget if one.elapsed < 1 else one.share
+    told = one.forecast if one.elapsed < 1 else None
+    forecast = one.share if told is None else told.value / one.budget
     state = "spent" if one.share > 1 else "near" if forecast > 1 else "within"
     most = max(1.0, one.share, forecast) * 1.02
     return Budget(

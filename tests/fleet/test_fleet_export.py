@@ -94,6 +94,26 @@ def test_budgets_are_those_of_the_month_that_was_asked_for() -> None:
     assert found["costcalc_budget_elapsed_ratio"][of] == pytest.approx(3 / 30)
 
 
+def test_what_meters_of_boards_saw_is_measured_alone() -> None:
+    boards = FLEET.replace("plugin: exclusive}", "plugin: boards}", 1)
+    with memory() as ledger:
+        # 4 boards of 500 W for 2 h: 4 kWh of 6.2 with the host's part, 7.44 with the PUE of 1.2
+        imported(ledger, cluster(boards), line(ConsumedEnergyRaw=str(4 * 500 * 7200)))
+        energy = samples(ledger)["costcalc_ledger_energy_joules"]
+    assert energy["chemistry", "measured", "gpu"] == pytest.approx(7.44 * 3.6e6 * 4.0 / 6.2)
+    assert energy["chemistry", "modelled", "gpu"] == pytest.approx(7.44 * 3.6e6 * 2.2 / 6.2)
+
+
+def test_a_budget_of_which_nothing_is_known_yet_has_no_forecast() -> None:
+    until = datetime(2026, 10, 31, 23, tzinfo=UTC).timestamp()  # midnight in Berlin
+    with memory() as ledger:
+        take(ledger, cluster(), read_dump(line()), source="slurm", name="x", until=until)
+        found = samples(ledger)
+    of = ("chemistry", "month", "cost")
+    assert found["costcalc_budget_elapsed_ratio"][of] == 0.0
+    assert of not in found["costcalc_budget_forecast_ratio"]
+
+
 def test_names_end_in_base_units() -> None:
     with memory() as ledger:
         imported(ledger, cluster(), line())

@@ -43,11 +43,11 @@ DAY = 86_400.0
         (Figure(40, 40, 40), 10, 4, 20, 400, Figure(120, 40, pytest.approx(200.581, abs=1e-3))),
         (Figure(50, 40, 60, 3), 10, 2, 0, 0, Figure(50, 40, 60, 3)),  # it is over
         (Figure(0, 0, 0), 10, 2, 10, 0, Figure(0, 0, 20)),
-        (Figure(50, 40, 60), 0, 2, 10, 0, Figure(0, 0, 0)),  # nothing of it is known
+        (Figure(50, 40, 60), 0, 2, 10, 0, None),  # nothing of it is known: no pace
     ],
 )
 def test_what_a_budget_comes_to(
-    figure: Figure, known: float, late: float, left: float, squares: float, forecast: Figure
+    figure: Figure, known: float, late: float, left: float, squares: float, forecast: Figure | None
 ) -> None:
     pace = budgets._Pace(within=figure.value, squares=squares, known=known, late=late)
     assert budgets._forecast(figure, pace, left) == forecast
@@ -334,13 +334,14 @@ def test_a_part_of_a_group_in_figures() -> None:
     names = dict.fromkeys((*FIGURES, *ALSO, *LOST, *beside))
     counts = {f"n_{name}": 0 for name in (*FIGURES, *LOST, "device_hours")}
     sums: Any = {**names, **counts, "energy": 6.0, "n_energy": 3, "energy_it": 5.0, "seen": 8.0,
-                 "trained": 2.0, "n_device_hours": 3}  # fmt: skip
+                 "metered": 4.0, "trained": 2.0, "n_device_hours": 3}  # fmt: skip
     part = Part(group=("a",), kind=1, state="failed", jobs=4, hours=12.0, sums=sums)
     made = summary._as_group(part, "node")
     assert (made.jobs, made.device_hours, made.hours_unknown) == (4, 12.0, 1)
     assert made.figures["energy"] == Figure(6.0, 6.0, 6.0, 1)
     assert made.figures["cost"] == Figure(0.0, 0.0, 0.0, 4)  # known of none
-    assert (made.measured, made.seen, made.trained, made.utilization) == (5.0, 8.0, 2.0, 0.25)
+    # 4 of the computers' 5 kWh: the meter was of boards alone
+    assert (made.measured, made.seen, made.trained, made.utilization) == (4.0, 8.0, 2.0, 0.25)
     assert summary._as_group(part, None).measured == 0.0
     lost = made.waste["failed"]
     assert (lost["jobs"], lost["device_hours"], lost["energy"]) == (4, 12.0, 6.0)
@@ -358,4 +359,4 @@ def test_a_part_of_a_group_in_figures() -> None:
     }  # fmt: skip
     assert plain["cost"]["value"] is None  # type: ignore[index]
     assert plain["cost"]["unit"] == "USD"  # type: ignore[index]
-    assert (plain["measured_share"], plain["idle_energy"]) == (1.0, None)
+    assert (plain["measured_share"], plain["idle_energy"]) == (4.0 / 5.0, None)

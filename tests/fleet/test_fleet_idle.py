@@ -521,6 +521,7 @@ def test_a_forecast_has_a_range_and_says_until_when_it_knows(ledger: Ledger) -> 
     (one,) = made.budgets
     # 64 USD in the 108 h to the last job's end, of 744; jobs of 16 USD, four of them:
     # 1.64485 x sqrt(4 x 16² x 5.889 x 6.889) = 335.3
+    assert one.forecast is not None
     assert one.forecast.value == pytest.approx(64 * 744 / 108)
     assert one.forecast.low == pytest.approx(440.89 - 335.28, abs=0.05)
     assert one.forecast.high == pytest.approx(440.89 + 335.28, abs=0.05)
@@ -545,6 +546,7 @@ def test_what_is_used_already_is_the_least(ledger: Ledger) -> None:
     imported(ledger, cluster(BUDGET), line(ConsumedEnergyRaw="18000000"))
     (one,) = of(ledger, BUDGET).budgets
     # one job says little of a pace: 16 x (1 +- 1.64485 x sqrt(5.889 x 6.889)) + what comes
+    assert one.forecast is not None
     assert one.forecast.low == pytest.approx(16.0)
     assert one.forecast.high == pytest.approx(16 * 744 / 108 + 1.64485 * 16 * 6.3694, abs=0.01)
 

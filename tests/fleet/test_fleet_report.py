@@ -214,6 +214,7 @@ def test_budgets_and_their_forecast(ledger: Ledger) -> None:
     # to 12:00 UTC on October 5, 14:00 in Berlin: 4 days and 14 h of 31 days and an hour
     elapsed = (4 * 24 + 14) / (31 * 24 + 1)
     assert chemistry.elapsed == pytest.approx(elapsed)
+    assert chemistry.forecast is not None
     assert chemistry.forecast.value == pytest.approx(16 / elapsed)
     assert (physics.period, physics.used.value) == ("2026-Q4", 0.0)
     assert (everybody.period, everybody.unit, everybody.budget) == ("2026", "kWh", 1000.0)
@@ -352,6 +353,7 @@ def test_of_a_job_over_the_edge_the_pace_has_its_part_within(ledger: Ledger, len
     hours = {"month": 31, "quarter": 90, "year": 365}[length] * 24
     # 64 devices for 4 h are counted in January; 2 h of them were in it: 64 an hour, of late too
     assert one.used.value == 256.0
+    assert one.forecast is not None
     assert one.forecast.value == pytest.approx(256.0 + 64.0 * (hours - 2))
     # of one job, 128 within: 1.64485 x 128 x sqrt(r + r^2), r = (hours - 2) / 2
     beyond = 1.64485 * 128.0 * math.sqrt((hours - 2) / 2 * hours / 2)
@@ -442,6 +444,44 @@ def test_a_job_in_words(ledger: Ledger) -> None:
         "This job held 32 processors for 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
         "No meter saw its power."
     )
+
+
+BOARDS = FLEET.replace("plugin: exclusive}", "plugin: boards}", 1)
+
+
+def test_a_meter_of_boards_saw_no_host(ledger: Ledger) -> None:
+    # 4 boards of 500 W for 2 h are 4 kWh; beside each the host's part of 275 W: 2.2 kWh modelled
+    imported(ledger, cluster(BOARDS), line(JobID="7", ConsumedEnergyRaw=str(4 * 500 * 7200)))
+    (row,) = rows(ledger)
+    assert (row.metered, row.energy_it) == (pytest.approx(4.0), pytest.approx(6.2))
+    assert summed(ledger, OCTOBER).total.measured_share == pytest.approx(4.0 / 6.2)
+    made = of_period(ledger, cluster(BOARDS), "2026-10")
+    assert plain(made)["total"]["measured_share"] == pytest.approx(4.0 / 6.2)  # type: ignore[index]
+    # with the PUE of 1.2 7.44 kWh
+    assert "; 7.44 kWh (4.00 kWh of it metered, the rest modelled); " in paragraph(
+        attempts(ledger, "7"), "USD"
+    )
+
+
+def test_a_budget_whose_period_has_not_begun_has_no_forecast(ledger: Ledger) -> None:
+    text = FLEET + "budgets: [{account: chemistry, device_hours: 100}]\n"
+    held = {"Start": "2026-10-31T21:00:00", "End": "2026-11-01T00:00:00", "ElapsedRaw": "10800"}
+    imported(ledger, cluster(text.replace("Europe/Berlin", "UTC")), line(**held))
+    made = of_period(ledger, cluster(text.replace("Europe/Berlin", "UTC")), "2026-11")
+    (one,) = made.budgets
+    # it is counted in the month in which it ended, of which no second is over
+    assert (one.used.value, one.elapsed, one.forecast) == (12.0, 0.0, None)
+    assert list(budgets(made)) == [(
+        "chemistry, 2026-11",
+        "device-hours: 12.0 device-hours of 100 device-hours used (12 %), its end not known: "
+        "nothing of the period is, that a pace could be of",
+    )]  # fmt: skip
+    head, row = csv.reader(io.StringIO(csv_text(made, of_budgets=True)))
+    cells = dict(zip(head, row, strict=True))
+    assert [cells[n] for n in ("used", "forecast", "forecast_low", "over")] == [
+        "12.0", "", "", "False",
+    ]  # fmt: skip
+    assert plain(made)["budgets"][0]["forecast"] is None  # type: ignore[index]
 
 
 def test_a_heterogeneous_job_is_the_sum_of_its_components(
@@ -658,6 +698,7 @@ def test_a_year_of_which_the_ledger_has_a_month(ledger: Ledger) -> None:
     imported(ledger, cluster(text), line(End="2026-10-31T00:00:00", Start="2026-10-30T22:00:00"))
     (year,) = of_period(ledger, cluster(text), "2026-10").budgets
     # 16 USD in 30 days, and 62 of the year are left
+    assert year.forecast is not None
     assert year.forecast.value == pytest.approx(16 * (1 + 62 / 30))
 
 
