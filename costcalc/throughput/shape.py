@@ -54,7 +54,6 @@ class ModelShape:
     score_width: Number = 0.0
     other_flops: Number = 0.0
     head_weights: Number = 0.0
-    embedding_weights: Number = 0.0
     parameters: Number = 0.0
     filled: Number = 1.0
     answered: Number = 1.0
@@ -174,7 +173,6 @@ def decoder_shape(
         keys_unfused=sequence_length * 1.0,
         score_width=2.0 * heads * head_dim if score_width is None else score_width,
         head_weights=head,
-        embedding_weights=0.0 if tied else head,
         parameters=layers * stored + head * (1.0 if tied else 2.0),
     )
 
