@@ -26,7 +26,7 @@ class Metering:
     """
 
     def __init__(
-        self, place: Place, boot: str, found: HostShare, *, elapsed: float = 0.0, training: str = ""
+        self, place: Place, boot: str, found: HostShare, *, elapsed: float, training: str
     ) -> None:
         self._place, self._boot, self._began = place, boot, ticks() - elapsed
         self._cpu = found.cpu

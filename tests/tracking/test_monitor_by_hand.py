@@ -9,14 +9,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import costcalc
 from costcalc.base.errors import InputError
 from costcalc.calculator.result import Result
-from costcalc.tracking import background, detect, guard, progress, ranks, tracker
+from costcalc.tracking import background, detect, guard, metering, progress, ranks, tracker
 from costcalc.tracking.counter import Counter
 from costcalc.tracking.forecast import Forecast, Forecaster, Snapshot, figures
 from costcalc.tracking.ledger import Written
@@ -362,10 +362,26 @@ def test_a_rank_meters_what_its_nodes_first_does_not_list(
     monkeypatch.setattr(detect, "seen_by_driver", lambda: seen)
     begun: list[bool] = []
     monkeypatch.setattr(Metering, "begin", lambda _, *, host: begun.append(host))
-    thread._metering = Metering(thread.place, "b", detect.host({}))
+    thread._metering = Metering(thread.place, "b", detect.host({}), elapsed=0.0, training="")
     thread._meter_what_nobody_does()
     thread._meter_what_nobody_does()  # asked once
     assert begun == [False] * meters
+
+
+def test_meters_count_from_the_start_of_what_is_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    # at 100 s of the clock 2.5 s are tracked: they began at 97.5 s, and 4 s of them end at 101.5 s
+    monkeypatch.setattr(metering, "ticks", lambda: 100.0)
+    made = Metering(behind().place, "b", detect.host({}), elapsed=2.5, training="")
+    assert made._began == 97.5
+    ends: list[tuple[bool, float]] = []
+
+    def read(*, last: bool, until: Any) -> None:
+        ends.append((last, until()))
+
+    made._meters = cast("Any", SimpleNamespace(read=read))
+    for last in (False, True):
+        made.read(lambda: 4.0, last=last)
+    assert ends == [(False, 101.5), (True, 101.5)]
 
 
 @pytest.mark.parametrize(("local", "hosts"), [(0, [True]), (1, []), (2, [])])
