@@ -27,7 +27,8 @@ class Document:
     ``duplicates`` are the keys that stand twice: :func:`read` raises them, :func:`read_all` leaves
     them to whoever has more to say about the file.  ``changed`` are paths whose value is not the
     file's but the command line's; ``below`` is the file of defaults that this one is laid
-    over.  A run that a config of another ``tool`` carries knows which of its keys are ``unread``.
+    over.  A run that a config of another ``tool`` carries knows which of its keys are ``unread``,
+    and what else of it is to be ``told``.
     """
 
     data: Any
@@ -39,6 +40,7 @@ class Document:
     below: Document | None = None
     tool: str = ""
     unread: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     def over(self, below: Document, data: object) -> Document:
         """This document laid over another, with what both say: marks that it lacks are below."""
@@ -84,10 +86,11 @@ class Document:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a result says of the file: what of another tool's config was not read."""
+        """What a result says of the file: how another tool's config was read, and what was not."""
         if not self.unread:
-            return ()
-        return (f"not read of the {self.tool} config: {listing(self.unread, at_most=60)}",)
+            return self.told
+        left = f"not read of the {self.tool} config: {listing(self.unread, at_most=60)}"
+        return (*self.told, left)
 
     def _says(self, path: Sequence[str | int]) -> bool:
         return tuple(path) in self.marks or tuple(path) in self.key_marks

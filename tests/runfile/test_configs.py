@@ -73,7 +73,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
          "sequence_length": 2048, "epochs": 3.0, "micro_batch": 1, "global_batch": 16,
          "precision": "bf16", "recompute": "full", "dataset_samples": 1091, "sample_tokens": 150,
          "packing": "dynamic"},
-        "do_train dataset template max_samples learning_rate",
+        "do_train template learning_rate",
     ),
     # 1 × 2 × 8 devices
     "llama_factory-full.yaml": (
@@ -81,7 +81,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"software": "llama-factory", "method": "finetune", "sequence_length": 2048, "epochs": 3.0,
          "micro_batch": 1, "global_batch": 16, "precision": "bf16", "recompute": "full",
          "dataset_samples": 1091, "packing": "dynamic"},
-        "deepspeed dataset template learning_rate",
+        "dataset template learning_rate",
     ),
 }  # fmt: skip
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costcalc.base.document import Document
-from costcalc.runfile.configs import axolotl, hugging_face, llama_factory, torchtitan
+from costcalc.runfile.configs import axolotl, hugging_face, llama_factory, sharding, torchtitan
+from costcalc.runfile.configs.sizes import settled
 from costcalc.runfile.configs.taken import Config
 
 #: the first that knows a config reads it: LLaMA-Factory's have Transformers' keys too
@@ -42,8 +43,9 @@ def adapted(config: Document, block: Document) -> Document:
     if tool is None:
         return block
     tool.read(taken)
+    sharding.read(taken)
     if block.data.get("model"):
         taken.run.pop("model", None)
     below = Document(taken.run, config.name, taken.marks)
-    made = block.over(below, lay_over(taken.run, block.data))
-    return replace(made, tool=tool.NAME, unread=taken.left())
+    made = block.over(below, settled(taken, lay_over(taken.run, block.data)))
+    return replace(made, tool=tool.NAME, unread=taken.left(), told=tuple(taken.told))

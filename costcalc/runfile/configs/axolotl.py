@@ -15,6 +15,8 @@ from costcalc.runfile.workload import ADAPTED
 
 NAME = "Axolotl"
 _METHODS = {"dpo": "dpo", "ipo": "dpo", "kto": "", "orpo": "", "grpo": "grpo", "simpo": ""}
+#: whose examples are pairs of a chosen and a rejected answer
+_OF_PAIRS = ("dpo", "ipo", "orpo", "simpo")
 _LIGER = ("liger_fused_linear_cross_entropy", "cut_cross_entropy")
 
 
@@ -54,13 +56,13 @@ def read(config: Config) -> None:
 
 def _method(config: Config) -> None:
     adapter, rl = config.text("adapter"), config.text("rl")
+    config.pairs = rl in _OF_PAIRS
     if (said := config.said_method()) is not None:
         method = said
     elif rl:
         method = _METHODS.get(rl, "")
         if not method:
-            message = f"{rl} is not counted: say training.method under costcalc"
-            raise config.wrong("rl", message)
+            raise taken.uncounted(config, "rl", rl, adapted=bool(adapter))
     else:
         method = "lora" if adapter else "finetune"
     if config.said_method() is None and adapter not in ("", "lora", "qlora"):

@@ -22,6 +22,13 @@ _OF_TRL = ("use_peft", "dataset_name", "dataset_mixture", "dataset_mixer", "max_
 #: keys that one trainer alone has
 _OF_GRPO = ("num_generations", "max_completion_length", "reward_funcs", "reward_model_name_or_path")
 _OF_DPO = ("beta", "rpo_alpha", "precompute_ref_log_probs", "max_prompt_length")
+#: keys of TRL's trainers that are not counted: whose they are, and whether it learns from pairs
+_OF_OTHERS = {
+    "cpo_alpha": ("cpo", True),
+    "simpo_gamma": ("simpo", True),
+    "desirable_weight": ("kto", False),
+    "undesirable_weight": ("kto", False),
+}
 
 
 def is_one(config: Config) -> bool:
@@ -53,6 +60,11 @@ def read(config: Config) -> None:
         config.put("hardware.count", config.get("num_processes"), "num_processes")
         accumulated = config.whole("gradient_accumulation_steps", default=1)
         config.batch(config.whole(_BATCH, default=8), accumulated, _BATCH)
+    if method == "dpo" and config.is_on("precompute_ref_log_probs"):
+        config.told.append(
+            "precompute_ref_log_probs: the reference is counted in every epoch and kept in memory; "
+            "it passes over the data once, before they begin"
+        )
     arguments(config)
 
 
@@ -73,9 +85,33 @@ def arguments(config: Config) -> None:
         config.put("training.logits", "fused", "use_liger_kernel")
 
 
+def _refuse_others(config: Config) -> None:
+    """Refuse a trainer that shares DPO's keys and not its work, where no method is said.
+
+    Raises:
+        InputError: it is one, at the key that tells it.
+    """
+    other = next((name for name in _OF_OTHERS if config.has(name)), "")
+    alone = config.text("loss_type") in ("simpo", "alphapo")
+    free = config.text("reference_free") == "true"
+    config.pairs = alone or free or _OF_OTHERS.get(other, ("", False))[1]
+    if config.said_method() is not None:
+        return
+    adapted = config.is_on("use_peft")
+    if alone:
+        raise taken.uncounted(config, "loss_type", config.text("loss_type"), adapted=adapted)
+    if other:
+        raise taken.uncounted(config, other, _OF_OTHERS[other][0], adapted=adapted)
+    if free:
+        raise taken.uncounted(config, "reference_free", "DPO without its reference")
+
+
 def _method(config: Config) -> str:
     method = "grpo" if config.has(*_OF_GRPO) else "dpo" if config.has(*_OF_DPO) else ""
     named = next((name for name in (*_OF_GRPO, *_OF_DPO) if config.has(name)), "use_peft")
+    if method != "grpo":
+        _refuse_others(config)
+        config.pairs = config.pairs or method == "dpo"
     adapted = config.is_on("use_peft")
     if (said := config.said_method()) is not None:
         method = said
@@ -83,10 +119,9 @@ def _method(config: Config) -> str:
     if adapted:
         method = method or "lora"
         config.put("training.method", method, named, "use_peft")
-        rank = config.has("lora_r")
         taken.targets(config, config.get("lora_target_modules"), "lora_target_modules")
-        if not rank:
-            config.run["training"].setdefault("lora", {"rank": 16})
+        if not config.run["training"].get("lora"):
+            config.run["training"]["lora"] = {"rank": 16}
         taken.base_precision(config)
         return method
     config.put("training.method", method or "finetune", named)

@@ -10,12 +10,14 @@ https://llamafactory.readthedocs.io/en/latest/advanced/arguments.html
 
 from __future__ import annotations
 
-from costcalc.runfile.configs import hugging_face, taken
+from costcalc.runfile.configs import hugging_face, sizes, taken
 from costcalc.runfile.configs.taken import Config
 from costcalc.runfile.workload import ADAPTED
 
 NAME = "LLaMA-Factory"
 _STAGES = {"pt": "pretrain", "sft": "finetune", "dpo": "dpo", "ppo": "ppo"}
+#: losses of stage dpo that have no reference, and are not DPO's work
+_ALONE = ("orpo", "simpo")
 _BASES = {4: "nf4", 8: "int8"}
 _ATTENTION = {"fa2": "flash2", "sdpa": "flash", "disabled": "standard"}
 _BATCH = "per_device_train_batch_size"
@@ -40,6 +42,8 @@ def read(config: Config) -> None:
     config.put("training.sequence_length", config.get("cutoff_len") or 2048, "cutoff_len")
     taken.packing(config, "packing", "neat_packing", alone=config.text("stage") != "pt")
     taken.steps_or_epochs(config, ("max_steps",), "num_train_epochs", 3)
+    if config.has("max_samples"):
+        sizes.cut(config, _datasets(config))
     accumulated = config.whole("gradient_accumulation_steps", default=1)
     config.batch(config.whole(_BATCH, default=8), accumulated, _BATCH)
     hugging_face.arguments(config)
@@ -54,15 +58,25 @@ def read(config: Config) -> None:
     config.put("training.recompute", "none" if config.is_on(name) else "full", name)
 
 
+def _datasets(config: Config) -> int:
+    """How many data sets are mixed: names with commas between, or a list."""
+    said = config.get("dataset")
+    names = said if isinstance(said, (list, tuple)) else str(said or "").split(",")
+    return max(1, sum(bool(str(name).strip()) for name in names))
+
+
 def _method(config: Config) -> None:
     stage = config.text("stage") or "sft"
     kind = config.text("finetuning_type") or "lora"
+    config.pairs = stage in ("dpo", "rm")
+    loss = config.text("pref_loss") if stage == "dpo" else ""
     if (said := config.said_method()) is not None:
         method = said
     elif stage not in _STAGES or kind not in ("lora", "full"):
         named, value = ("stage", stage) if stage not in _STAGES else ("finetuning_type", kind)
-        message = f"{value} is not counted: say training.method under costcalc"
-        raise config.wrong(named, message)
+        raise taken.uncounted(config, named, value)
+    elif loss in _ALONE:
+        raise taken.uncounted(config, "pref_loss", loss, adapted=kind == "lora")
     elif kind == "lora" and _STAGES[stage] == "ppo":
         message = f"adapters under {stage} are not counted: say training.method under costcalc"
         raise config.wrong("stage", message)

@@ -9,7 +9,7 @@ from costcalc.base.document import Document, Key, Mark
 from costcalc.base.errors import InputError
 from costcalc.base.vocabulary import REINFORCED
 from costcalc.runfile import words
-from costcalc.runfile.workload import OPTIMIZERS
+from costcalc.runfile.workload import DATA_ONE_OF, METHODS, OPTIMIZERS
 
 _OPTIMIZERS = {**words.OPTIMIZERS, **{name: name for name in OPTIMIZERS}}
 
@@ -19,6 +19,8 @@ class Config:
 
     ``get`` takes a value (``parallelism.tensor_parallel_degree`` where it stands in a table) and
     notes that it was read; ``put`` sets a key of the run, at the place of the value last named.
+    ``told`` is what a reader is to know of how it was read; ``pairs``: an example is two sequences;
+    ``cut``: what of the training holds in place of what the block says.
     """
 
     def __init__(self, document: Document, said: Mapping[str, object]) -> None:
@@ -26,6 +28,9 @@ class Config:
         self.said = said
         self.run: dict[str, dict[str, object]] = {}
         self.marks: dict[Key, Mark] = {}
+        self.told: list[str] = []
+        self.pairs = False
+        self.cut: dict[str, object] = {}
         self._read: set[Key] = {("costcalc",), ("tool", "costcalc")}
 
     def has(self, *names: str) -> bool:
@@ -88,6 +93,10 @@ class Config:
         """Set a key of the run to what a key of the config says, as it stands there."""
         self.put(key, self.get(*names), *names)
 
+    def unread(self, name: str) -> None:
+        """Tell a key as not read after all."""
+        self._read.discard(tuple(name.split(".")))
+
     def says(self, section: str, *names: str) -> bool:
         """Whether the block of costcalc says one of these keys itself."""
         given = self.said.get(section)
@@ -116,13 +125,14 @@ class Config:
         """``training.micro_batch`` and ``global_batch`` of a batch that is told a device.
 
         ``model``: devices that share one sequence (tensor × pipeline × context).  DPO's batches are
-        of pairs, each two sequences (TRL, DPOTrainer: chosen and rejected are one forward pass).
+        of pairs, each two sequences (TRL, DPOTrainer: chosen and rejected are one forward pass),
+        and so are those of its kin without a reference, by whatever method they are counted.
 
         Raises:
             InputError: the batch of all devices needs their number, which nothing says.
         """
         method = self.said_method() or self.run.get("training", {}).get("method")
-        micro *= 2 if method == "dpo" else 1
+        micro *= 2 if method == "dpo" or self.pairs else 1
         self.put("training.micro_batch", micro, name)
         if self.says("training", "global_batch"):
             return
@@ -173,7 +183,7 @@ def steps_or_epochs(config: Config, steps: Sequence[str], epochs: str, usual: fl
     """
     number = config.whole(*steps, default=0)
     passes = config.get(epochs)
-    if config.says("training", "tokens", "samples", "steps", "prompts"):
+    if config.says("training", *DATA_ONE_OF):
         return
     if number > 0:
         config.put("training.steps", number, *steps)
@@ -191,7 +201,13 @@ def packing(config: Config, *names: str, alone: bool) -> None:
 
 
 def precision(config: Config) -> None:
-    """``training.precision`` of the switches that Transformers' ``TrainingArguments`` has."""
+    """``training.precision`` of the switches that Transformers' ``TrainingArguments`` has.
+
+    Raises:
+        InputError: both of the two that exclude each other are on.
+    """
+    if config.text("bf16") == config.text("fp16") == "true":
+        raise config.wrong("fp16", "expected one of bf16 and fp16; got both")
     for name in ("fp8", "bf16", "fp16", "tf32"):
         if config.is_on(name):
             config.put("training.precision", name, name)
@@ -215,7 +231,10 @@ def base_precision(config: Config) -> None:
 
 
 def targets(config: Config, value: object, *names: str) -> None:
-    """``training.lora.rank`` and ``targets``; PEFT's ``all-linear`` and ``all`` are all."""
+    """``training.lora.rank`` and ``targets``; PEFT's ``all-linear`` and ``all`` are all.
+
+    An empty one says that adapters learn, whatever their rank.
+    """
     lora: dict[str, object] = {}
     rank = config.get("lora_r", "lora_rank")
     if rank is not None:
@@ -225,5 +244,15 @@ def targets(config: Config, value: object, *names: str) -> None:
         value = "all" if value in ("all", "all-linear") else parts
     if value:
         lora["targets"] = value
-    if lora:
-        config.put("training.lora", lora, "lora_r", "lora_rank", *names)
+    config.put("training.lora", lora, "lora_r", "lora_rank", *names)
+
+
+def uncounted(config: Config, name: str, value: str, *, adapted: bool = False) -> InputError:
+    """The error of a method that is not counted, with what comes nearest to it."""
+    near = words.METHODS.get(value, "")
+    if adapted and near.startswith("finetune"):
+        near = f"lora{near.removeprefix('finetune')}"
+    counted = near.split(" ")[0].rstrip(",")
+    nearest = f"; the nearest is {near}" if counted in METHODS else ""
+    message = f"{value} is not counted: say training.method under costcalc{nearest}"
+    return config.wrong(name, message)
