@@ -247,9 +247,9 @@ def export(
 ) -> None:
     """The ledger as metrics for Prometheus, on /metrics."""
     if file is not None:
-        from costcalc.fleet.shipped import named
+        from costcalc.fleet.shipped import PLUGIN, named
 
-        sys.stdout.write(named(file))
+        sys.stdout.write(named(file, cluster(config) if file == PLUGIN else None))
         return
     known = cluster(config)
     with opened(url, known) as ledger:

@@ -85,16 +85,37 @@ def _partitions(pricing: Pricing, asked: Request) -> Sequence[str | None]:
     known = pricing.fleet.partitions
     found = asked.partitions or tuple(known)
     if "gres/" in asked.tres:
-        having = [n for n in found if n not in known or not _of_processors(known[n])]
+        having = [n for n in found if n not in known or not of_processors(known[n])]
         found = tuple(having) or found
     return found or (None,)
 
 
-def _of_processors(partition: Partition) -> bool:
+def of_processors(partition: Partition) -> bool:
     """Whether a partition is one whose nodes have no devices, by what fleet.yaml says of it."""
     return not (partition.accelerator or partition.per_node) and bool(
         partition.cpus or partition.cpu_hour
     )
+
+
+def device_hour(pricing: Pricing, partition: str, account: str | None, now: float) -> float | str:
+    """The most that an hour of one device costs, as the scheduler counts devices, or why not known.
+
+    In the ledger's currency; on the dearest of its nodes, and with its board at its rating.
+    """
+    one = Facts(
+        source="slurm", cluster="", job="", attempt="", start=now, end=now, seconds=3600.0,
+        state="running", account=account, partition=partition, devices=1.0,
+    )  # fmt: skip
+    most = 0.0
+    for placed in _nodes(pricing, one):
+        for moment in _moments(pricing, one):
+            facts = replace(placed, start=moment, end=moment)
+            row = pricing.rows([facts]).rows[0]
+            if row["cost"] is None:
+                return str(row["why"] or "its price is not known")
+            full = [row, *(other for _, other in _drawing(pricing, facts, row))]
+            most = max(most, *(_high(each, "cost") or 0.0 for each in full))
+    return most
 
 
 def _high(row: Row, name: str) -> float | None:

@@ -69,6 +69,15 @@ class Holdings:
         found, dies, why = self._named(partition.accelerator, facts.kinds[:1], node)
         return Held(found, devices / dies, why)
 
+    def dies(self, partition: str | None) -> float:
+        """How many devices the scheduler counts of one of a partition's."""
+        facts = Facts(
+            source="slurm", cluster="", job="", attempt="", start=None, end=None, seconds=1.0,
+            state="running", partition=partition, devices=1.0,
+        )  # fmt: skip
+        one = self.held(facts)
+        return 1.0 / one.devices if one.devices else 1.0
+
     def idle(self, accelerator: str | None) -> float | None:
         """The least W that a device of a profile draws when idle; None where that is not known."""
         return self._idles(accelerator) if accelerator else None

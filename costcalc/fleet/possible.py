@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from costcalc.fleet.cluster import Fleet
-from costcalc.fleet.facts import Facts
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.requests import Request
 
@@ -32,7 +31,7 @@ def _never(pricing: Pricing, asked: Request, name: str) -> str:
         return f"{each}, and a node of {name} has {partition.cpus} ({key}.cpus)"
     if not partition.per_node or _SLICE.search(asked.tres):
         return ""
-    size = partition.per_node * _dies(pricing, name)
+    size = partition.per_node * pricing.holdings.dies(name)
     if asked.of_node > size:
         return f"{asked.of_node} devices a node, and one of {name} has {size:g} ({key}.per_node)"
     if nodes and asked.least > nodes * size:
@@ -45,13 +44,3 @@ def _nodes(fleet: Fleet, name: str) -> int | None:
     partition = fleet.partition(name)
     return partition.nodes or (fleet.partition(partition.nodes_of).nodes if partition.nodes_of
                                else None)  # fmt: skip
-
-
-def _dies(pricing: Pricing, name: str) -> float:
-    """How many devices the scheduler counts of one of ours."""
-    facts = Facts(
-        source="slurm", cluster="", job="", attempt="", start=None, end=None, seconds=1.0,
-        state="running", partition=name, devices=1.0,
-    )  # fmt: skip
-    one = pricing.holdings.held(facts)
-    return 1.0 / one.devices if one.devices else 1.0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from costcalc.base.errors import nearest, wrong
+
+if TYPE_CHECKING:
+    from costcalc.fleet.cluster import Cluster
 
 
 def text(name: str) -> str:
@@ -17,11 +21,12 @@ def text(name: str) -> str:
 
 
 #: what is printed by name
-NAMES = ("alerts.yml", "epilog.sh", "grafana.json", "job_submit.lua")
+PLUGIN = "job_submit.lua"
+NAMES = ("alerts.yml", "epilog.sh", "grafana.json", PLUGIN)
 
 
-def named(name: str) -> str:
-    """The text of a file that ships, by its name.
+def named(name: str, cluster: Cluster | None = None) -> str:
+    """The text of a file that ships, by its name; ``cluster``: whose prices are put into it.
 
     Raises:
         InputError: none of that name ships.
@@ -33,7 +38,11 @@ def named(name: str) -> str:
         near = nearest(name, NAMES, at_most=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise wrong("--file", f'expected one of {", ".join(NAMES)}; got "{name[:40]}"{hint}')
-    return text(name)
+    if cluster is None or name != PLUGIN:
+        return text(name)
+    from costcalc.fleet.plugging import filled
+
+    return filled(text(name), cluster)
 
 
 def template() -> str:

@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleet_byhand import FLEET
+from fleet_byhand import FLEET, cluster
 
 from costcalc.base.errors import InputError
 from costcalc.cli import LIMIT, OK, WRONG_USE, run
+from costcalc.fleet.plugging import filled
 from costcalc.fleet.requests import Request, submission
 from costcalc.fleet.sbatch_options import words
 from costcalc.fleet.shipped import text
@@ -479,12 +480,19 @@ print(slurm_job_submit(job, parts, 0))
 LUA = shutil.which("lua5.3") or shutil.which("lua")
 
 
+#: at 1.90 a device-hour, 8 devices a node
+SETTINGS = {
+    "PRICES": "{ gpu = 1.90, old = 0.70 }", "CURRENCY": '"EUR"',
+    "PER_NODE": "{ gpu = 8, old = 4 }", "LIMITS": "{ gpu = 48 * 60 }",
+}  # fmt: skip
+
+
 def plugged(folder: Path, job: str, **settings: str) -> list[str]:
     """What the plugin says of a job, with other settings than it ships with."""
     if LUA is None:
         pytest.skip("no lua here")
     script = text("job_submit.lua")
-    for name, value in settings.items():
+    for name, value in (SETTINGS | settings).items():
         script, found = re.subn(rf"(?m)^local {name} = .*$", f"local {name} = {value}", script)
         assert found == 1
     (folder / "job_submit.lua").write_text(script)
@@ -568,7 +576,8 @@ def test_the_plugin_refuses_what_is_more_or_not_known(tmp_path: Path) -> None:
     ]
     for job, why in (
         ("{partition='new', time_limit=60, tres_per_job='gres/gpu=2'}",
-         "give --partition and --time"),
+         "no price of partition new is known here"),
+        ("{partition='gpu', time_limit=4294967295, tres_per_job='gres/gpu=2'}", "give --time"),
         ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2', array_inx='x'}",
          "its array cannot be read"),
         ("{partition='gpu', time_limit=60, tres_per_job='gres/gpu=2', shared=4}",
@@ -577,6 +586,87 @@ def test_the_plugin_refuses_what_is_more_or_not_known(tmp_path: Path) -> None:
         told = f"costcalc: what this job can cost is not known: {why}"
         assert plugged(tmp_path, job) == [told, "0"]
         assert plugged(tmp_path, job, MOST="9") == [told, "-1"]
+
+
+PLUGGED = """
+currency: EUR
+rate: 1.10 USD/EUR
+price: {device_hour: 2 EUR}
+accounts: {physics: {}, guests: {price: {device_hour: 3 EUR}}}
+partitions:
+  gpu-a: {accelerator: h100-sxm5-80, per_node: 8, plugin: exclusive}
+  end: {accelerator: mi250x, per_node: 4, price: {device_hour: 5 EUR}}
+  odd: {per_node: 4}
+  cpu: {cpus: 64, cpu_hour: 0.02 EUR}
+"""
+
+
+def tables(script: str) -> dict[str, str]:
+    return dict(re.findall(r"(?m)^local ([A-Z_]+) = (.*)$", script))
+
+
+def test_the_plugin_has_the_prices_of_fleet_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["fleet", "export", "--file", "job_submit.lua"]
+    assert run(asked) == OK
+    bare = capsys.readouterr().out
+    assert [tables(bare)[n] for n in ("PRICES", "ACCOUNTS", "PER_NODE", "WHOLE", "LIMITS")] == [
+        "{}"
+    ] * 5
+    assert "-- No fleet.yaml with partitions was there: its tables are empty" in bare
+    (tmp_path / "fleet.yaml").write_text(PLUGGED)
+    assert run(asked) == OK
+    script = capsys.readouterr().out
+    found = tables(script)
+    # of an MI250X Slurm counts the two dies: 2.5 EUR an hour each, eight in a node
+    assert found["PRICES"] == '{ ["gpu-a"] = 2, ["end"] = 2.5 }'
+    assert found["ACCOUNTS"] == '{ ["guests"] = 3 }'
+    assert found["PER_NODE"] == '{ ["gpu-a"] = 8, ["end"] = 8, ["odd"] = 4 }'
+    assert (found["WHOLE"], found["LIMITS"]) == ('{ ["gpu-a"] = true }', "{}")
+    assert found["CURRENCY"] == '"EUR"'
+    assert (
+        "-- No price of odd: nothing says which device: give partitions.NAME.accelerator in "
+        "fleet.yaml\n"
+    ) in script
+    assert "@" not in script
+
+
+def test_a_price_by_the_kilowatt_hour_is_that_of_boards_at_their_rating(tmp_path: Path) -> None:
+    paid = PLUGGED.replace("price: {device_hour: 2 EUR}", PAID.replace("USD", "EUR"), 1)
+    of = cluster(paid + "site: {pue: 1.2}\n", tmp_path)
+    price = float(re.findall(r'"gpu-a"\] = ([\d.]+)', filled(text("job_submit.lua"), of))[0])
+    # 0.1 EUR of the device, 0.7 kW of the board with the PUE of 1.2, and its part of the host
+    assert 0.1 + 0.84 < price < 0.1 + 2 * 0.84
+
+
+SCONTROL = r"""#!/bin/sh
+case " $* " in *" -o "*) s=' ' ;; *) s='\n   ' ;; esac
+printf "JobId=7 JobName=x${s}StdIn=/dev/null${s}StdOut=%s/my out/slurm 7.out${s}Power=\n" "$PWD"
+"""
+
+
+def test_the_epilog_writes_into_the_output_whatever_its_path(tmp_path: Path) -> None:
+    fake = {"scontrol": SCONTROL, "sacct": "#!/bin/sh\necho 2026-10-05T15:00:00\n",
+            "runuser": '#!/bin/sh\nshift 3\nexec "$@"\n',
+            "costcalc": '#!/bin/sh\n[ "$2" = import ] || echo "what it came to"\n'}  # fmt: skip
+    (tmp_path / "bin").mkdir()
+    for name, script in fake.items():
+        (tmp_path / "bin" / name).write_text(script)
+        (tmp_path / "bin" / name).chmod(0o755)
+    output = tmp_path / "my out" / "slurm 7.out"
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    # the script does not wait for what it has begun; this one does, for its end to be looked at
+    waiting = text("epilog.sh").replace("\nexit 0", "\nwait")
+    env = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_JOB_USER": user}
+    for folder in (False, True):  # no file is made where the job's own is not to be seen
+        if folder:
+            output.parent.mkdir()
+            output.write_text("its own words\n")
+        subprocess.run(["bash", "-c", waiting], env=env, cwd=tmp_path, check=True, timeout=60)
+    assert output.read_text() == "its own words\n\nwhat it came to\n"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["bin", "my out"]
 
 
 def test_the_epilog_is_a_script() -> None:

@@ -10,7 +10,8 @@ COSTCALC=${COSTCALC:-costcalc}
 (
     job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}}
     job=${job:-$SLURM_JOB_ID}
-    output=$(scontrol show job "$SLURM_JOB_ID" -o 2>/dev/null | sed -n 's/.* StdOut=\([^ ]*\).*/\1/p')
+    # a line a field: in one line (-o) a blank in a path looks like its end
+    output=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^ *StdOut=//p' | head -n 1)
     for _ in $(seq 30); do # until the accounting has the job's end
         case $(sacct -j "$job" -X -n -P -o End 2>/dev/null | tail -n 1) in
             20*) break ;;
@@ -22,9 +23,9 @@ COSTCALC=${COSTCALC:-costcalc}
     [ -n "$output" ] && [ "$output" != /dev/null ] || exit 0
     # As the user: what a link in the user's folder points to is then no more than theirs.
     if [ "$(id -u)" = 0 ]; then
-        runuser -u "$SLURM_JOB_USER" -- sh -c 'printf "\n%s\n" "$1" >> "$2"' - "$words" "$output"
+        runuser -u "$SLURM_JOB_USER" -- sh -c '[ ! -f "$2" ] || printf "\n%s\n" "$1" >> "$2"' - "$words" "$output"
     elif [ "$(id -un)" = "$SLURM_JOB_USER" ]; then
-        printf '\n%s\n' "$words" >> "$output"
+        [ ! -f "$output" ] || printf '\n%s\n' "$words" >> "$output"
     fi
 ) </dev/null >/dev/null 2>&1 &
 exit 0

@@ -7,20 +7,24 @@
 -- array, one attempt.  Left out: jobs that hold no device (they pass unsaid), and what slurm.conf
 -- adds to a time limit (OverTimeLimit, KillWait).  MIG instances and shards count as whole devices.
 -- Of a heterogeneous job Slurm shows one component at a time: each is said and judged alone.
+-- @FROM@
 
--- Money a device-hour by partition: the prices of fleet.yaml, the highest where there are several.
-local PRICES = { gpu = 1.90, old = 0.70 }
+-- Money a device-hour by partition, as { gpu = 1.90, old = 0.70 }, the highest where there are
+-- several, and of what a kilowatt-hour is paid of with boards at their rating.  What a partition
+-- that is not here costs is not known.
+local PRICES = {}
 -- By account, which comes before the partition's: { physics = 1.00 }.
 local ACCOUNTS = {}
-local CURRENCY = "EUR"
+local CURRENCY = "USD"
 -- Devices in a node, by partition; without it whole nodes are of unknown cost.
-local PER_NODE = { gpu = 8, old = 4 }
+local PER_NODE = {}
 -- Partitions whose nodes are given to one job at a time, where OverSubscribe does not say so.
 local WHOLE = {}
 -- No job may be able to cost more, nor be of unknown cost; nil: any may.
 local MOST = nil
--- Of jobs without a time limit, in minutes; a partition that is not here has its own of slurm.conf.
-local LIMITS = { gpu = 48 * 60, old = 7 * 24 * 60 }
+-- Of jobs without a time limit, in minutes, as { gpu = 48 * 60 }; fleet.yaml does not say it.  A
+-- partition that is not here has its own of slurm.conf.
+local LIMITS = {}
 
 local NO_VAL16, NO_VAL, INFINITE = 65534, 4294967294, 4294967295
 local JOB_SHARED_NONE, JOB_SHARED_TOPO = 0, 4
@@ -156,7 +160,8 @@ local function at_most(job, parts)
             local long, each = minutes(job, name, part), price(job, name)
             if count == nil then lacks = lacks or why
             elseif tasks == nil then lacks = lacks or "its array cannot be read"
-            elseif long == nil or each == nil then lacks = lacks or "give --partition and --time"
+            elseif long == nil or each == nil then lacks = lacks or (each and "give --time" or "no price of partition "
+                    .. (name ~= "" and name or "(none said)") .. " is known here")
             else most = math.max(most, count * long / 60 * each * tasks) end
         end
     end
