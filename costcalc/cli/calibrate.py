@@ -42,6 +42,8 @@ def command(
     from costcalc.calculator.calibrating import calibrate
 
     made = calibrate(*map(str, runs), step_time=step_time, throughput=throughput)
+    for warning in made.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if output is not None:
         made.save(output, force=force)
         print(f"wrote {output}; a run file takes it as hardware.calibration", file=sys.stderr)

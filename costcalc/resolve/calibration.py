@@ -25,11 +25,15 @@ _KEY = ("hardware", "calibration")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A measured run held against the model: its utilization, measured and modelled."""
+    """A measured run held against the model: its utilization, measured and modelled.
+
+    ``beyond``: how many times further from what is modelled it is than the end of its range.
+    """
 
     accelerator: str
     measured: float
     modelled: float
+    beyond: float
     step_time: float | None
     step: MeasuredStep
 
@@ -105,13 +109,13 @@ def held_of(request: Request, folder: Path | None = None) -> Held:
             "whose step can be modelled (a preset, config, architecture, parameters)"
         )
         raise InputError(given.problem(("hardware",), message))
-    modelled = found.modelled.utilization.value
+    ends, measured = found.modelled.utilization, found.utilization.value
+    modelled = ends.value
     return Held(
         accelerator=devices.accelerator.id,
-        measured=found.utilization.value,
+        measured=measured,
         modelled=modelled,
+        beyond=max(ends.low / measured, measured / ends.high),
         step_time=found.step_time,
-        step=MeasuredStep(
-            run=found.modelled.run, error=math.log(found.utilization.value / modelled)
-        ),
+        step=MeasuredStep(run=found.modelled.run, error=math.log(measured / modelled)),
     )

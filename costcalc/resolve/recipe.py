@@ -100,6 +100,7 @@ def recipe_of(
         sums=stack.own("sums", False),
         checkpoints=stack.own("checkpoints", "device"),
         selective=stack.own("selective", "core"),
+        software=stack.software.name if stack.told else "",
         told=frozenset(
             name
             for name in ("software", "states", "logits", "gradients")

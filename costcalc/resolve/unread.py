@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from costcalc.base.vocabulary import REINFORCED
+from costcalc.resolve.goodput import speed_is_given
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import SHAPE_KEYS, Model, Part, Section, Training
@@ -26,8 +27,9 @@ _OF_LAYERS = ("recompute", "attention", "logits")
 def unread(given: Input, made: Trained) -> tuple[str, ...]:
     """What is to be said of the keys of a part that change nothing of it, a sentence each."""
     part, work = given.part, made.work
+    timed = [f"{key} is not used: {why}" for key, why in _scaled(given)]
     if work is None or part.model is None or part.model.flops is not None:
-        return ()
+        return tuple(timed)
     training = part.training or Training()
     found = [
         *_trained(training, work, made),
@@ -35,7 +37,7 @@ def unread(given: Input, made: Trained) -> tuple[str, ...]:
         *_modelled(part.model, work),
         *_placed(part),
     ]
-    return tuple(f"{key} is not used: {why}" for key, why in found)
+    return (*timed, *(f"{key} is not used: {why}" for key, why in found))
 
 
 def uninterrupted(part: Part) -> tuple[str, ...]:
@@ -102,6 +104,15 @@ def _modelled(model: Model, work: Work) -> Iterator[tuple[str, str]]:
     if model.forward_flops is not None:
         why = "model.forward_flops says the computation"
     yield from _said(model, "model", [key for key in SHAPE_KEYS if key not in used], why)
+
+
+def _scaled(given: Input) -> Iterator[tuple[str, str]]:
+    """Measured steps of the machine scale what is modelled, which the time that it took is not."""
+    hardware, took = given.part.hardware, given.part.measured
+    if hardware is None or hardware.calibration is None or took is None or speed_is_given(given):
+        return
+    if key := next((k for k in ("wall_clock", "device_hours") if getattr(took, k)), None):
+        yield "hardware.calibration", f"measured.{key} says how long it took"
 
 
 def _placed(part: Part) -> Iterator[tuple[str, str]]:

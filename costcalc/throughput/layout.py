@@ -167,6 +167,7 @@ class Recipe:
     sums: bool = False
     checkpoints: str = "device"  # device | host
     selective: str = "core"  # core | matmuls
+    software: str = ""  # the stack that the run names
     told: frozenset[str] = frozenset()
 
 

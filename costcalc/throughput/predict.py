@@ -238,9 +238,19 @@ def _likeness(
              axes.pipeline)  # fmt: skip
     return Likeness(
         sizes=tuple(math.log2(max(float(size), 1e-9)) for size in sizes),
-        words=(recipe.precision, kind, recipe.method),
+        words=(recipe.precision, kind, recipe.method, *_software(recipe, axes)),
         shares=shares_of(breakdown),
     )
+
+
+def _software(recipe: Recipe, axes: Layout) -> tuple[str, ...]:
+    """Base, software, attention, recompute, states and kernels, as words of a likeness."""
+    host = "host" if axes.activations else "device"
+    states = (axes.offload, host, recipe.states, recipe.gradients, recipe.optimizer)
+    kernels = ("compiled" if recipe.compiled else "eager", recipe.kernels, recipe.logits)
+    base = recipe.base_precision or ""
+    return (base, recipe.software, recipe.attention, axes.recompute, " ".join(states),
+            " ".join(kernels))  # fmt: skip
 
 
 #: correlation with the nearest measured step below which it says little

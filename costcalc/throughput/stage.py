@@ -171,7 +171,7 @@ def throughput(
         breakdown={} if measured or not predicted else _parts(work, recipe, predicted, generation),
         warnings=(
             *placed.warnings,
-            *_passed_over(given),
+            *_passed_over(given, modelled=predicted is not None),
             *(() if measured else _fed(work, machine, rate, given.workload)),
         ),
     )
@@ -266,12 +266,15 @@ def _fed(work: Work, machine: Machine, rate: float | None, workload: str | None)
     )
 
 
-def _passed_over(given: GivenSpeed) -> tuple[str, ...]:
-    """What was measured and is not used, since something else was."""
+def _passed_over(given: GivenSpeed, *, modelled: bool) -> tuple[str, ...]:
+    """What was measured and is not used, since something else was or no step is modelled."""
+    if given.steps and not modelled and not given.measured:
+        return ("hardware.calibration is not used: there are no shapes to model the step from",)
     told = {
         "hardware.throughput": given.throughput,
         "hardware.utilization": given.utilization,
         "hardware.calibrate": given.step_time,
+        "hardware.calibration": given.steps or None,
     }
     used, *others = [key for key, value in told.items() if value is not None] or [""]
     return tuple(f"{key} is not used: {used} says how fast it trains" for key in others)

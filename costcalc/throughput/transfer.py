@@ -20,7 +20,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,11 @@ PARTS = {
 NAMES = ("compute", "memory", "network", "launch")
 #: sizes that runs differ in, in doublings, and words
 SIZES = ("flops", "devices", "sequence_length", "micro_batch", "tensor", "pipeline")
-WORDS = ("precision", "kind", "method")
+#: ``base``: precision of frozen weights; ``states``: where states and activations are kept, how
+#: wide and by which optimizer; ``kernels``: compiled or launched one by one, what of the logits is
+#: kept.  Composed of several where few measured runs tell them apart
+WORDS = ("precision", "kind", "method", "base", "software", "attention", "recompute", "states",
+         "kernels")  # fmt: skip
 #: kinds whose time is modelled from the FLOPs of a sample: most of an error is the net's own
 NETS = ("cnn", "vit", "diffusion")
 #: what of a covariance holds between two such nets, or one and a model of layers.  Chosen on the
@@ -134,8 +138,8 @@ def carried(
 ) -> Carried:
     """What measured steps of one machine say of another run on it.
 
-    >>> like = Likeness(sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0), words=("bf16", "decoder", ""),
-    ...                 shares=(0.7, 0.2, 0.1, 0.0))
+    >>> like = Likeness(sizes=(34.0, 3.0, 12.0, 0.0, 0.0, 0.0), shares=(0.7, 0.2, 0.1, 0.0),
+    ...                 words=("bf16", "decoder", *[""] * 7))
     >>> slow = MeasuredStep(run=like, error=-0.4)
     >>> same = carried([slow], like)
     >>> -0.4 < same.mean < -0.35
@@ -144,10 +148,10 @@ def carried(
     found = given or spreads()
     runs = [*(one.run for one in measured), to]
     errors = np.array([one.error for one in measured])
-    near = covariance(runs, found)
+    seen = compared(runs)
+    near, together = covariance(seen, found), seen.related
     noise = found.noise**2
     likely, means, variances, parts = [], [], [], []
-    together = related(runs)
     for spread, weight in found.machine:
         whole = near + spread**2 * together
         among = whole[:-1, :-1] + noise * np.eye(len(errors))
@@ -172,17 +176,33 @@ def carried(
     )
 
 
-def covariance(runs: Sequence[Likeness], found: Spreads) -> Floats:
-    """The covariance of the errors of runs, but for what is their machine's."""
+class Compared(NamedTuple):
+    """Runs against one another: |difference| by size and word, n × n × lengths; parts of a step."""
+
+    differences: Floats
+    shares: Floats
+    related: Floats
+
+
+def compared(runs: Sequence[Likeness]) -> Compared:
+    """Every two of some runs compared: all that a covariance needs beside its spreads."""
     sizes = np.array([run.sizes for run in runs])
-    apart = np.sum(np.abs(sizes[:, None] - sizes[None]) / found.lengths[: len(SIZES)], axis=-1)
-    for place, length in enumerate(found.lengths[len(SIZES) :]):
-        words = np.array([run.words[place] for run in runs])
-        apart = apart + (words[:, None] != words[None]) / length
-    shares = np.array([run.shares for run in runs]) * found.parts
+    words = np.array([run.words for run in runs])
+    unlike = (words[:, None] != words[None]).astype(float)
+    return Compared(
+        differences=np.concatenate([np.abs(sizes[:, None] - sizes[None]), unlike], axis=-1),
+        shares=np.array([run.shares for run in runs]),
+        related=related(runs),
+    )
+
+
+def covariance(runs: Compared, found: Spreads) -> Floats:
+    """The covariance of the errors of runs, but for what is their machine's."""
+    apart = runs.differences @ (1.0 / np.array(found.lengths))
+    shares = runs.shares * found.parts
     made: Floats = shares @ shares.T + found.alike**2 * np.exp(-apart)
     made += found.own**2 * (apart == 0.0)
-    return made * related(runs)
+    return made * runs.related
 
 
 def related(runs: Sequence[Likeness]) -> Floats:

@@ -14,9 +14,10 @@ from costcalc.base import numerals
 from costcalc.base.errors import InputError, NotFoundError, Problem, nearest
 from costcalc.base.vocabulary import AXES, OFFLOADS, RECOMPUTES, SHARDINGS
 from costcalc.catalog import accelerator as accelerators
+from costcalc.catalog import preset
 from costcalc.throughput.coefficients import MACHINE_PRECISIONS
 from costcalc.throughput.style import UPDATE
-from costcalc.validate.measurements import COLUMNS, models
+from costcalc.validate.measurements import COLUMNS, Row, models
 
 #: what a table must have, and one of the rates (tokens or samples a second and device) beside
 REQUIRED = ("accelerator", "devices", "precision")
@@ -42,7 +43,8 @@ _WORDS: Mapping[str, Sequence[str]] = {
 def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
     """Rows of a table of measurements; lines that start with # are remarks.
 
-    Columns that are not there are empty, a workload that is not said is a language model's.
+    Columns that are not there are empty, a workload that is not said is that of the shape, else a
+    language model's.
     Numbers may be written 8B or 15k.  Raises InputError with every fault.
     """
     lines = [(i, line) for i, line in enumerate(file, 1) if not line.startswith("#")]
@@ -67,9 +69,22 @@ def read(file: TextIO, name: str = "measurements") -> list[dict[str, str]]:
     if problems:
         raise InputError(problems)
     for number, row in enumerate(rows):
-        row["workload"] = row["workload"] or "llm"
+        row["workload"] = row["workload"] or _workload(row["shape"])
         row["id"] = row["id"] or str(number + 1)
     return rows
+
+
+def _workload(shape: str) -> str:
+    if shape in preset.names():
+        return _OF_KIND.get(preset.find(shape).kind, "llm")
+    return _OF_KIND.get(models()[shape]["kind"], "llm") if shape in models() else "llm"
+
+
+#: workloads by kind of model; of all others it is llm
+_OF_KIND = {
+    "encoder": "bert", "cnn": "cnn", "detector": "cnn", "vit": "vit", "vision": "vit",
+    "diffusion": "diffusion",
+}  # fmt: skip
 
 
 def _columns(names: Sequence[str], file: str, line: int) -> Iterator[Problem]:
@@ -122,11 +137,22 @@ def _faults(row: dict[str, str], *, there: Set[str | None]) -> Iterator[tuple[st
     rates = [key for key in RATES if key in there]
     if rates and not any(row[key] for key in rates):
         yield rates[0], f"expected a rate in {' or '.join(rates)}; got none"
-    if row["shape"] and row["shape"] not in models():
-        near = nearest(row["shape"], models())
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        yield "shape", f'no shape "{row["shape"]}" in measurements/models.csv{hint}'
+    yield from _shape(row)
     yield from _chip(row["accelerator"])
+
+
+def _shape(row: Row) -> Iterator[tuple[str, str]]:
+    """Whether its shape is known: a preset, or one of ``models.csv``."""
+    name = row["shape"]
+    if not name or name in preset.names():
+        return
+    if name not in models():
+        known = dict.fromkeys((*preset.names(), *models()))
+        near = nearest(name, known)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        yield "shape", f'no preset and no shape of measurements/models.csv "{name}"{hint}'
+    elif models()[name]["kind"] == "vision" and not row["sequence_length"]:
+        yield "sequence_length", "expected the tokens of an image (224 pixels by 16: 197)"
 
 
 def _chip(name: str) -> Iterator[tuple[str, str]]:

@@ -101,6 +101,126 @@ def test_several_are_combined_a_table_a_calibration_and_a_run_file(tmp_path: Pat
     assert len({step.ratio for step in made.steps}) == 4
 
 
+TUNED: dict[str, Any] = {
+    "model": {"preset": "qwen2.5-1.5b"},
+    "training": {
+        "tokens": "1M", "method": "lora", "precision": "bf16", "sequence_length": 512,
+        "global_batch": 2, "micro_batch": 2, "software": "transformers", "recompute": "full",
+    },
+    "hardware": {"accelerator": "rtx-3090", "count": 1},
+}  # fmt: skip
+
+
+def modelled_of(run: dict[str, Any]) -> tuple[float, float, float]:
+    made = costcalc.estimate(run, ranges=False).assumptions
+    (found,) = [one for one in made if one.key == "hardware.utilization"]
+    return found.low, found.value, found.high
+
+
+def width_of(run: dict[str, Any]) -> float:
+    step = costcalc.estimate(run).results["step_time"]
+    assert step.low
+    assert step.high
+    return step.high / step.low
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.base_precision", "nf4"),
+        ("training.base_precision", "int8"),
+        ("training.attention", "standard"),
+        ("training.recompute", "none"),
+        ("training.software", "torchtune"),
+        ("training.software", "trl"),
+        ("training.software", None),  # who does not say it may run any
+        ("training.logits", "fused"),
+        ("training.optimizer", "adafactor"),
+        ("hardware.layout", {"offload": "optimizer"}),
+        ("hardware.layout", {"activations": "host"}),
+    ],
+)
+def test_a_step_whose_settings_were_not_measured_is_less_sure(key: str, value: object) -> None:
+    section, name = key.split(".")
+    made = calibrate(TUNED, step_time="0.35 s").to_dict()
+    scaled = {**TUNED, "hardware": {**TUNED["hardware"], "calibration": made}}
+    other = {**scaled, section: {**scaled[section], name: value}}
+    # the same step is known to 7 % on either side, 1.07² = 1.14; another to no less than 20 %
+    assert width_of(scaled) < 1.2
+    assert width_of(other) > 1.2**2
+
+
+ODD = (
+    "is the unit right, does training.global_batch hold all that a step accumulates, was nothing "
+    "else inside (evaluation, checkpoints, compiling)?"
+)
+
+
+def test_a_step_far_from_all_that_is_modelled_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from costcalc.cli import run
+
+    step, (low, value, _) = step_of(RUN), modelled_of(RUN)
+    # the slowest of the range takes value / low times as long; 6 and 4 times that
+    far, near = (calibrate(RUN, step_time=f"{n * step * value / low} s") for n in (6, 4))
+    assert near.warnings == ()
+    (told,) = far.warnings
+    assert told.startswith(f"run: measured {6 * value / low:.3g} times as long as modelled (")
+    assert told.endswith(f"), 6 times beyond the range: {ODD}")
+    (tmp_path / "a.yaml").write_text(json.dumps(RUN), encoding="utf-8")
+    assert run(["calibrate", str(tmp_path / "a.yaml"), "--step-time", "10000 s"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("warning: a: measured ")
+    assert err.endswith(f"{ODD}\n")
+
+
+def test_a_step_far_too_fast_is_warned_of() -> None:
+    # so short that little of the peak is modelled: 6 times the fastest of the range is below it
+    small = {**TUNED, "training": {**TUNED["training"], "sequence_length": 32, "micro_batch": 1}}
+    step, (_, value, high) = step_of(small), modelled_of(small)
+    (told,) = calibrate(small, step_time=f"{step * value / high / 6} s").warnings
+    assert " times as fast as modelled (" in told
+    assert ", 6 times beyond the range: " in told
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "why"),
+    [
+        ("hardware", {"utilization": 0.4}, "hardware.utilization says how fast it trains"),
+        ("hardware", {"throughput": "9000 token/s"}, "hardware.throughput says how fast it trains"),
+        ("hardware", {"calibrate": {"step_time": "20 s"}},
+         "hardware.calibrate says how fast it trains"),
+        ("measured", {"wall_clock": "3 h"}, "measured.wall_clock says how long it took"),
+        ("measured", {"device_hours": 24}, "measured.device_hours says how long it took"),
+        ("model", {"flops": "1e21 FLOP", "preset": None},
+         "there are no shapes to model the step from"),
+    ],
+)  # fmt: skip
+def test_a_calibration_that_is_not_used_is_said(
+    section: str, value: dict[str, object], why: str
+) -> None:
+    made = calibrate(RUN, step_time="20 s").to_dict()
+    run = with_("hardware.calibration", made)
+    if section == "model":
+        run = {**run, "training": {"precision": "bf16"}}
+    run = {**run, section: {**run.get(section, {}), **value}}
+    told = costcalc.estimate(run, ranges=False).warnings
+    assert [one for one in told if one.startswith("hardware.calibration")] == [
+        f"hardware.calibration is not used: {why}"
+    ]
+
+
+def test_a_calibration_that_is_used_is_not_said_to_be_none() -> None:
+    run = with_("hardware.calibration", calibrate(RUN, step_time="20 s").to_dict())
+    told = costcalc.estimate(run, ranges=False).warnings
+    assert not any("calibration" in one for one in told)
+    took = {**run, "measured": {"wall_clock": "3 h"}}  # beside a speed it is said once
+    took["hardware"] = {**took["hardware"], "utilization": 0.4}
+    told = costcalc.estimate(took, ranges=False).warnings
+    assert sum("calibration" in one for one in told) == 1
+
+
 @pytest.mark.parametrize(
     ("sources", "named", "text"),
     [

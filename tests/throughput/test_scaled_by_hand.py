@@ -14,7 +14,8 @@ from costcalc.throughput import predict
 from costcalc.throughput.predict import Prediction, launched, scaled
 from costcalc.throughput.transfer import Carried, Likeness, MeasuredStep
 
-RUN = Likeness(sizes=(30.0,) * 6, words=("bf16", "decoder", "pretrain"), shares=(1.0, 0, 0, 0))
+WORDS = ("bf16", "decoder", "pretrain", *[""] * 6)
+RUN = Likeness(sizes=(30.0,) * 6, words=WORDS, shares=(1.0, 0, 0, 0))
 
 
 def model(value: float, low: float, high: float) -> Prediction:

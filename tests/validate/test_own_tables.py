@@ -61,13 +61,40 @@ def test_all_faults_of_a_table_at_once_with_their_lines() -> None:
 def test_a_shape_that_is_not_known_names_the_nearest() -> None:
     text = "accelerator,devices,precision,shape,tokens_per_s\nh100,8,bf16,lama-3-8b,900\n"
     assert refused(text).startswith(
-        'mine.csv:2: shape: no shape "lama-3-8b" in measurements/models.csv; nearest: '
+        'mine.csv:2: shape: no preset and no shape of measurements/models.csv "lama-3-8b"; nearest:'
+        " llama-3-8b, "
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rate"),
+    [
+        ("vit-b-16", "vit", "samples_per_s"),
+        ("sd-1.5", "diffusion", "samples_per_s"),
+        ("smollm2-135m", "llm", "tokens_per_s"),
+        ("vit-b-16", "", "samples_per_s"),  # as its kind says
+        ("sd-1.5", "", "samples_per_s"),
+        ("bert-base", "", "tokens_per_s"),
+        ("resnet-50", "", "samples_per_s"),
+    ],
+)
+def test_a_preset_is_a_shape(name: str, kind: str, rate: str) -> None:
+    text = (
+        f"accelerator,devices,precision,workload,shape,global_batch,{rate}\n"
+        f"h100,8,bf16,{kind},{name},256,900\n"
+    )
+    report = validate_own(io.StringIO(text), "mine.csv")
+    assert (report.tables[0].rows["all"].n, report.tables[0].rows["all"].refused) == (1, 0)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "accelerator,devices,precision,shape,samples_per_s\nh100,8,bf16,vit-large-16,900\n",
+            "mine.csv:2: sequence_length: expected the tokens of an image (224 pixels by 16: 197)"
+            "\n1 problem in mine.csv",
+        ),
         ("", "mine.csv: expected a header; the table is empty\n1 problem in mine.csv"),
         (
             "accelerator,devices,precision,tokens_per_s\n",
