@@ -118,6 +118,7 @@ def entries(name: str, heads: Iterable[Head], *, by_words: bool = False) -> list
     rest = "".join(word for word in asked if word not in sizes)
     bare = [head for head in listed if rest in _compacted(head) if _has_all(head, sizes)]
     found = bare or [head for head in listed if says(set(asked), head)]
+    found = [head for head in found if _sizes(head) & sizes] or found
     return _of_its_line(set(asked), found) or found
 
 
@@ -156,6 +157,11 @@ def says(asked: set[str], head: Head) -> bool:
     if all(word.startswith("gfx") for word in asked):  # ROCm's target of a chip, in all its boards
         return True
     return any(not (each & _VARIANTS) - asked for each in named)
+
+
+def _sizes(head: Head) -> set[str]:
+    """The sizes of memory that an entry is called by: of 94 and 96 GB, "96GB" is the latter."""
+    return {word for name in head.names for word in words(name) if _MEMORY.fullmatch(word)}
 
 
 def _has_all(head: Head, sizes: Iterable[str]) -> bool:
@@ -243,11 +249,15 @@ def refusal(
 ) -> NotFoundError:
     """The error of a name that stands for none, or for several; ``way_out``: what else to do."""
     boards = kind == "accelerator"
+    of_it = _of_architecture(name, heads) if boards else []
     untold = _UNTOLD.get(compact(name)) if boards else None
     if boards and plain(name) in _ANY:
         message = f'"{name[:60]}" is any device: write its name ({_ANY[plain(name)]}); {way_out}'
     elif untold:
         message = f'"{name[:60]}" is what several chips are called: {untold}; {way_out}'
+    elif of_it:
+        more = ", …" * (len(of_it) == MOST)
+        message = f'"{name[:60]}" is a family of boards ({", ".join(of_it)}{more}): write which'
     elif candidates:
         several = listing(sorted({head.id for head in candidates}))
         message = f'"{name[:60]}" may be {several}: write which'
@@ -257,6 +267,19 @@ def refusal(
         otherwise = way_out if near else way_out.removeprefix("or ")
         message = f"no {kind} {name[:60]}; {hint}{otherwise}"
     return NotFoundError(Problem(key=key, message=message))
+
+
+def _of_architecture(name: str, heads: Iterable[Head]) -> list[str]:
+    """The boards of a generation of chips that go by the most names; none of another name."""
+    wanted = plain(name)
+    shipped = {head.file for kind in ("accelerators", "cpus") for head in index().heads(kind)}
+    found = [head for head in heads if head.file in shipped and _generation(head) == wanted]
+    return [head.id for head in sorted(found, key=lambda head: -len(head.aliases))[:MOST]]
+
+
+def _generation(head: Head) -> str:
+    told = index().data(head.file)
+    return str(told.get("generation", "")) if isinstance(told, dict) else ""
 
 
 def alike(name: str, heads: Sequence[Head]) -> list[str]:

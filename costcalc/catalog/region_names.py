@@ -64,6 +64,16 @@ _NO_GRID = {
     "asia": "no such grid; nearest is a country: JP, SG, …",
     "africa": "no such grid; nearest is a country: ZA, KE, …",
 }
+# Names that are not English, and of the whole earth, with the code that is meant by each.
+_OTHERWISE = {
+    "deutschland": "DE", "espana": "ES", "italia": "IT", "schweiz": "CH", "suisse": "CH",
+    "svizzera": "CH", "osterreich": "AT", "norge": "NO", "sverige": "SE", "suomi": "FI",
+    "danmark": "DK", "polska": "PL", "nederland": "NL", "belgie": "BE", "belgique": "BE",
+    "brasil": "BR", "cesko": "CZ", "magyarorszag": "HU", "hrvatska": "HR", "nippon": "JP",
+    "island": "IS", "eire": "IE", "eesti": "EE", "lietuva": "LT", "latvija": "LV",
+    "earth": "world", "global": "world", "globe": "world",
+}  # fmt: skip
+_OF_ELECTRICITY_MAPS = re.compile(r"us-[a-z]{2,4}-[a-z]{2,4}")  # by balancing authority
 
 
 def codes() -> Iterator[str]:
@@ -161,6 +171,10 @@ def hint(name: str) -> str:
         return _NO_GRID[plain]
     if (place := _elsewhere(plain)) is not None:
         return place
+    if plain in _OTHERWISE:
+        return f"nearest: {_OTHERWISE[plain]}"
+    if _OF_ELECTRICITY_MAPS.fullmatch(plain):
+        return "it reads as a zone of Electricity Maps, by balancing authority: write the state"
     near = _sited(plain) or _state(name) or _within(name)
     if not near and (towns := grids_of(plain)):
         return (
@@ -237,5 +251,7 @@ def _named(name: str) -> list[str]:
     close = nearest(_plain(name), called)
     if len(name) > LONGEST_ZONE:
         close = [one for one in close if SequenceMatcher(None, one, _plain(name)).ratio() >= ALIKE]
+        codes_only = len(name) - LONGEST_ZONE > 1  # "Earth" is no slip for ETH, nor "modal" for MDA
+        close = [one for one in close if not (codes_only and len(one) <= LONGEST_ZONE)]
     found = [code for one in close for code in _by_name()[one]]
     return list(dict.fromkeys(found))[:AT_MOST]

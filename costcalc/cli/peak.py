@@ -26,6 +26,7 @@ def command(
 ) -> int:
     """The dense peak of a device, to divide by, and what it is a peak of."""
     from costcalc.catalog.peak import of_what, peak, rates_of, told
+    from costcalc.catalog.twins import alternatives
 
     if json_:
         print_json(told(name, precision))
@@ -38,4 +39,6 @@ def command(
         print(f"{of.board.id}  {each:5} {rate / 1e12:,.5g} {unit}  {of.unit}{halved}")
     if of.why:
         print(of.why)
+    if others := alternatives(name, of.board.id):
+        print(f'"{name}" is taken as {of.board.id}, {others}')
     return OK
