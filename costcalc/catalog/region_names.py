@@ -167,14 +167,8 @@ def hint(name: str) -> str:
     'nearest: DE, aws:eu-central-1, azure:germanywestcentral, gcp:europe-west3'
     """
     plain = _plain(name)
-    if plain in _NO_GRID:
-        return _NO_GRID[plain]
-    if (place := _elsewhere(plain)) is not None:
+    if (place := _NO_GRID.get(plain) or _elsewhere(plain) or _otherwise(plain)) is not None:
         return place
-    if plain in _OTHERWISE:
-        return f"nearest: {_OTHERWISE[plain]}"
-    if _OF_ELECTRICITY_MAPS.fullmatch(plain):
-        return "it reads as a zone of Electricity Maps, by balancing authority: write the state"
     near = _sited(plain) or _state(name) or _within(name)
     if not near and (towns := grids_of(plain)):
         return (
@@ -187,6 +181,15 @@ def hint(name: str) -> str:
         return f"it reads as Oracle's, of whose regions none is known here: {_GIVE_PLACE}"
     near = near or list(_closest(name))
     return f"nearest: {', '.join(near)}" if near else ""
+
+
+def _otherwise(plain: str) -> str | None:
+    """What a place is called in its own tongue, or a zone by another list."""
+    if plain in _OTHERWISE:
+        return f"nearest: {_OTHERWISE[plain]}"
+    if _OF_ELECTRICITY_MAPS.fullmatch(plain):
+        return "it reads as a zone of Electricity Maps, by balancing authority: write the state"
+    return None
 
 
 def _elsewhere(plain: str) -> str | None:

@@ -97,7 +97,11 @@ def test_nothing_beyond_our_own_is_imported():
         ("TPU v3 bf16", "tpu-v3  bf16  123 TFLOP/s  one chip; 61.5 each TensorCore\n"),
         ("Tesla K80 fp32", "k80  fp32  8.226 TFLOP/s  one board of 2 GPUs; 4.113 each GK210\n"),
         ("NVIDIA A16 bf16", "a16  bf16  71.88 TFLOP/s  one board of 4 GPUs; 17.97 each GA107\n"),
-        ("h100 bf16", "h100-sxm5-80  bf16  989.4 TFLOP/s  one GPU\n"),
+        ("h100 bf16", "h100-sxm5-80  bf16  989.4 TFLOP/s  one GPU\n"
+                      '"h100" is taken as h100-sxm5-80, its commonest board; h100-nvl-94, '
+                      "h100-pcie-80, h100-sxm5-64, h100-sxm5-94, h100-sxm5-96 are called so too: "
+                      "write which\n"),
+        ("h100-sxm5-80 bf16", "h100-sxm5-80  bf16  989.4 TFLOP/s  one GPU\n"),
         ("v4-128 bf16", "tpu-v4  bf16  275 TFLOP/s  one chip; 137.5 each TensorCore\n"
                         "v4-128 is 64 such chips\n"),
         ("GRID A100-4C bf16",  # 4 of 40 GB: a tenth of 312

@@ -55,7 +55,7 @@ from costcalc.workload.families.vit import (
     image_model,
     masked_autoencoder,
 )
-from costcalc.workload.families.vlm import PAIRS, Pair, text_part, with_vision
+from costcalc.workload.families.vlm import PAIRS, Pair, contradicted, text_part, with_vision
 from costcalc.workload.families.whisper import (
     LISTENERS,
     Listener,
@@ -264,6 +264,7 @@ def build(
         fields.check()
     model_type = str(inner.get("model_type") if pair is None else config.get("model_type"))
     notes = [*architecture.notes, *_passed_over(config, fields, model_type)]
+    notes += contradicted(config, pair) if pair is not None else ()
     if filled := fields.defaults | whole.defaults:
         said = ", ".join(f"{key} {value}" for key, value in filled.items())
         notes.append(f"not in the configuration, so the default of {model_type}: {said}")

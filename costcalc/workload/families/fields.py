@@ -18,7 +18,7 @@ _SHAPING = re.compile(
     r"|kernel|tower|project|codebook|lora|quant|bottleneck|block|window|expan|prun|early_exit"
     r"|^add_cross_attention$"
 )
-_ADDING = ("add_cross_attention",)  # true adds parameters
+_ADDING = re.compile("^add_cross_attention$|medusa|eagle")  # true, or 1, adds parameters
 _HARMLESS = re.compile(
     r"_size_feed_forward|layer_?norm|layerdrop|^layer_types$|_eps$|batch_size|beam|max_length"
     r"|^rope|scal|router|num_labels|head_mask|logits|initializer|_token|_loss|quantization_config"
@@ -90,7 +90,7 @@ class Fields:
             key
             for key, value in self.config.within.items()
             if key not in self.config.seen
-            and (value not in (None, False, 0, 1, "", [], {}) or (key in _ADDING and value))
+            and (value not in (None, False, 0, 1, "", [], {}) or (_ADDING.search(key) and value))
             and not isinstance(value, Mapping)
             and _SHAPING.search(key)
             and not _HARMLESS.search(key)

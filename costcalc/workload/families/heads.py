@@ -120,13 +120,17 @@ def foreign(name: str, model_type: str) -> bool:
 
     >>> foreign("XLMRobertaModel", "xlm-roberta"), foreign("LlamaBidirectionalModel", "llama")
     (False, True)
+    >>> foreign("HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense")  # the same words
+    False
     """
     found = _CLASS.match(name)
     own, family = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (
         found[1] if found else name, re.sub("_(text|encoder|ctc|rnnt|tdt)$", "", model_type),
     ))  # fmt: skip
-    initials = "".join(part[0] for part in re.split("[-_]", model_type) if part)
-    return own not in (family, f"{family}text", initials)
+    parts = [part.lower() for part in re.split("[-_]", model_type) if part]
+    initials = "".join(part[0] for part in parts)
+    same_words = len(own) == sum(map(len, parts)) and all(part in own for part in parts)
+    return own not in (family, f"{family}text", initials) and not same_words
 
 
 def crowned(

@@ -8,7 +8,7 @@ the image's own tokens among them; each sequence has one image.  Defaults: trans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from costcalc.workload.architecture import Architecture, Stream
@@ -56,6 +56,7 @@ class Pair:
     vision: Vit
     projector: Projector
     tied: bool = False
+    forwards: bool = False  # tied too where text_config alone says so, as its class forwards it
     sizes: Mapping[str, int] = field(default_factory=dict)  # of a text model that no file says
 
 
@@ -277,6 +278,11 @@ PAIRS["lighton_ocr"] = Pair(
     text="qwen3", vision=replace(PIXTRAL, image=1540, patch=14), projector=_mistral3, tied=True,
     sizes=QWEN3_SMALL,
 )  # fmt: skip
+for _forwarding in (
+    *("qwen2_vl", "qwen2_5_vl", "glm4v", "glm4v_moe"),
+    *("llava", "llava_next_video", "llava_onevision"),
+):
+    PAIRS[_forwarding] = replace(PAIRS[_forwarding], forwards=True)
 PAIRS["shieldgemma2"] = PAIRS["gemma3"]
 PAIRS["glm46v"] = PAIRS["glmga"] = PAIRS["glm4v"]
 
@@ -293,13 +299,37 @@ def text_part(config: Mapping[str, object], d: Pair | Listener) -> dict[str, obj
     own = config if not isinstance(inner, Mapping) else inner
     made = {key: value for key, value in own.items() if key not in TOWERS}
     found = inner.get("model_type") if isinstance(inner, Mapping) else None
-    tied = config.get("tie_word_embeddings")
     if not isinstance(inner, Mapping) or not inner:
         made = {**d.sizes, **made}
-    return made | {
-        "model_type": found or d.text,
-        "tie_word_embeddings": d.tied if tied is None else tied,
-    }
+    return made | {"model_type": found or d.text, "tie_word_embeddings": _tied(config, d)}
+
+
+def _tied(config: Mapping[str, object], d: Pair | Listener) -> object:
+    """Whether the whole's head is its embedding: by its own key, its class's default behind it."""
+    tied, said = config.get("tie_word_embeddings"), _inner_tied(config)
+    if isinstance(d, Pair) and d.forwards and said is True and not tied:
+        return True
+    return d.tied if tied is None else tied
+
+
+def _inner_tied(config: Mapping[str, object]) -> object:
+    inner = config.get("text_config")
+    return inner.get("tie_word_embeddings") if isinstance(inner, Mapping) else None
+
+
+def contradicted(config: Mapping[str, object], d: Pair | Listener) -> Iterator[str]:
+    """What is to be said where ``text_config`` says another tying than the whole is counted with.
+
+    transformers reads the key of the whole, or its class's default; checkpoints that were saved
+    by others may follow the text model's.
+    """
+    tied, said = _tied(config, d), _inner_tied(config)
+    if isinstance(said, bool) and isinstance(tied, bool) and said is not tied:
+        by = "its class has it" if config.get("tie_word_embeddings") is None else "the whole says"
+        yield (
+            f"text_config.tie_word_embeddings: {str(said).lower()} is not what {by}: counted "
+            f"{'tied' if tied else 'untied'}, as transformers does; the weights may be otherwise"
+        )
 
 
 def with_vision(c: Fields, d: Pair, text: Architecture) -> Architecture:
