@@ -21,7 +21,7 @@ UNINTERRUPTED = (
 )
 _GENERATED = ("prompt_length", "generation_length", "group", "inner_epochs")
 _OF_TEXT = ("sequence_length", "sample_tokens", "documents", "packing")
-_OF_LAYERS = ("recompute", "attention", "logits")
+_OF_LAYERS = ("attention", "logits")
 
 
 def unread(given: Input, made: Trained) -> tuple[str, ...]:
@@ -75,6 +75,10 @@ def _trained(training: Training, work: Work, made: Trained) -> Iterator[tuple[st
     if work.datum == "sample" and work.tally is None:
         why = "what the layers keep is not known of a model that is counted by its FLOPs"
         yield from _said(training, name, _OF_LAYERS, why)
+        if training.recompute == "selective":
+            yield "training.recompute", "selective is of layers that are known: none or full here"
+        elif work.forward_flops_per_datum is None:
+            yield from _said(training, name, ("recompute",), why)
 
 
 def _generated(part: Part, work: Work) -> Iterator[tuple[str, str]]:

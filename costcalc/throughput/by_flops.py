@@ -8,6 +8,8 @@ elements that a network's layers put out are counted, or go as the square root o
     seconds a sample = 3·F/(peak · ceiling · share) + passes·elements·bytes/bandwidth
                        + light·elements·max(0, 1 − (F/elements)/dense)/vector.
 
+Where the forward pass is run again (``training.recompute: full``), all of it takes a third longer.
+
 Where a framework launches kernels one by one, a step of few samples waits for its host, which needs
 about the same time for each layer however few they are.  Several devices add up their gradients
 each step, which takes the same time however few samples they have (:class:`Replicas`).
@@ -17,7 +19,7 @@ each step, which takes the same time however few samples they have (:class:`Repl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +28,9 @@ from costcalc.throughput.coefficients import ceiling_of, coefficients_of, rates_
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.layer import SHARP
 from costcalc.throughput.layout import Layout, Machine, Recipe, training_of
-from costcalc.throughput.network import Network, network_of, replicas_time
+from costcalc.throughput.network import Network, host_time, network_of, replicas_time
+from costcalc.throughput.shape import ModelShape
+from costcalc.throughput.step import update_on_host
 
 #: share of the matmul ceiling that the arithmetic of a class reaches in 16 bits: prior
 SHARE = {"cnn": 0.70, "vit": 0.70, "diffusion": 0.50}
@@ -60,7 +64,8 @@ class SampleTime:
     """Device-seconds of a training sample; the parts add up to ``seconds``.
 
     ``late``: what more devices add, which wait for each other and for gradients; ``launch``: what
-    the device waits for its host.
+    the device waits for its host; ``host``: for what is kept in its memory; ``update``: for
+    what the optimizer does there.
     """
 
     seconds: Number
@@ -68,6 +73,70 @@ class SampleTime:
     memory: Number
     late: Number = 0.0
     launch: Number = 0.0
+    host: Number = 0.0
+    update: Number = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a layout and packed weights add to a sample.
+
+    ``again``: forward passes that recompute runs once more.  Seconds: ``unpacking`` weights,
+    copies ``over`` the link to the host, which run beside the rest at best, and the ``update`` in
+    its memory.
+    """
+
+    again: float = 0.0
+    unpacking: float = 0.0
+    over: float = 0.0
+    update: float = 0.0
+
+    def over_share(self, share: float) -> Beside:
+        """The same beside a training whose FLOPs count ``share`` of a full one's.
+
+        A sample is timed as if all of it were trained, and then taken times that share.
+        """
+        return Beside(
+            again=self.again / share,
+            unpacking=self.unpacking / share,
+            over=self.over / share,
+            update=self.update / share,
+        )
+
+
+def beside_of(
+    parameters: float,
+    machine: Machine,
+    recipe: Recipe,
+    layout: Layout,
+    constants: Constants,
+    stored: float = 0.0,
+) -> Beside:
+    """What a layout adds to a sample of a model of ``parameters``.
+
+    A micro-batch unpacks quantised weights for each pass, and weights that live on the host come
+    for it; ``stored``: bytes of its activations that go there and back.
+    """
+    rates, how = rates_of(machine, recipe.precision), training_of(recipe)
+    c = coefficients_of(constants, machine, recipe.precision)
+    share = max(recipe.global_batch / machine.devices, 1.0)
+    size = min(float(layout.micro_batch), share)
+    shape = ModelShape(layers=1.0, hidden=1.0, parameters=parameters)
+    axes = Layout(data=machine.devices, hosted=layout.hosted, zero=layout.zero)
+    passes = how.forward + how.backward
+    unpacked = (passes + how.backward * float(layout.full)) * parameters * how.unpack_bytes
+    over = host_time(
+        shape, axes, network_of(rates, axes, c, how), how, link=rates.host_link, busy=0.0,
+        passes=passes, micro_batches=share / size, stored=stored,
+    )  # fmt: skip
+    own = parameters * recipe.trainable_share / (machine.devices if layout.zero else 1)
+    update = update_on_host(rates, how, own) if layout.hosted else 0.0
+    return Beside(
+        again=float(layout.full),
+        unpacking=float(unpacked * c.unpack / (rates.bandwidth * c.bandwidth)) / size,
+        over=float(over) / size,
+        update=float(update) / share,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +179,17 @@ def sample_seconds(
     bandwidth: Number,
     light: Number = 0.0,
     vector: Number = 1.0,
+    again: Number = 0.0,
 ) -> SampleTime:
     """The formula above: ``rate`` FLOP/s reached by arithmetic alone, ``moved`` bytes a sample,
-    ``light`` FLOP a sample at the ``vector`` rate.
+    ``light`` FLOP a sample at the ``vector`` rate; ``again``: a third more of all of it, each.
 
     >>> sample_seconds(4e9, 1e14, 1e9, 1e12).compute
     0.00012
     """
-    compute = 3.0 * forward_flops / rate + light / vector
-    memory = moved / bandwidth
+    more = 1.0 + again / 3.0
+    compute = (3.0 * forward_flops / rate + light / vector) * more
+    memory = moved / bandwidth * more
     return SampleTime(seconds=compute + memory, compute=compute, memory=memory)
 
 
@@ -134,6 +205,7 @@ def sample_time(
     layers: float | None = None,
     batch: float = math.inf,
     replicas: Replicas | None = None,
+    beside: Beside | None = None,
 ) -> SampleTime:
     """Device-seconds of one training sample of ``forward_flops`` (2 a multiply-add).
 
@@ -141,11 +213,12 @@ def sample_time(
     that the layers put out, where they were counted.  ``fused``: normalization, activation and
     addition run in one kernel, as in tuned benchmarks.  ``batch``: samples of a step on a device
     whose host launches each of its ``layers``; infinite where a compiled graph is launched.
-    ``replicas``: who adds up gradients with whom.
+    ``replicas``: who adds up gradients with whom; ``beside``: what its layout adds.
 
     Raises:
         InputError: the machine has no peak for the precision.
     """
+    beside = beside or Beside()
     rates = rates_of(machine, precision)
     own = {**PRIOR, **constants.get("samples", {})}
     count = elements or ELEMENTS * float(np.sqrt(forward_flops))
@@ -162,18 +235,25 @@ def sample_time(
         rates.bandwidth * constants.get("global", {}).get("bandwidth", 0.85),
         own["light"] * count * sparse,
         machine.peak.get("fp32", rates.peak),
+        beside.again,
+    )
+    time = replace(
+        time, seconds=time.seconds + beside.unpacking, memory=time.memory + beside.unpacking
     )
     late = float(time.seconds) * own["late"] * doublings
     late += _added_up(replicas, machine.devices, float(time.seconds))
     together = float(time.seconds) + late
     host = own["layer"] * (layers or (LAYERS if kind == "cnn" else 0.0)) / batch
-    launch = waits(together, host)
+    launch = waits(together, host * (1.0 + beside.again / 3.0))
+    over = max(beside.over - together - launch, 0.0)
     return SampleTime(
-        seconds=together + launch,
+        seconds=together + launch + over + beside.update,
         compute=float(time.compute),
         memory=float(time.memory),
         late=late,
         launch=launch,
+        host=over,
+        update=beside.update,
     )
 
 

@@ -149,10 +149,11 @@ class Held:
     together: float
 
 
-def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
+def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool, net: bool = False) -> Held:
     """What the software of a recipe holds at one level (LOW, VALUE or HIGH).
 
-    ``alone``: on one device.  At the least, states that nobody tells are of 16 bits and recompute
+    ``alone``: on one device; ``net``: known by its FLOPs, from which its activations are guessed
+    whatever its weights are.  At the least, states that nobody tells are of 16 bits and recompute
     has the inputs of layers on the host; in tuning with software that nobody tells, no logits are
     kept and gradients are freed.
     """
@@ -172,7 +173,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
     quantised = base in QUANTISED
     # peft leaves bases of GPTQ as they are (prepare_model_for_kbit_training)
     prepared = recipe.trainer == "transformers" and not is_gptq(base, recipe.precision)
-    upcasts = quantised and alone and prepared
+    upcasts = quantised and alone and prepared and not net
     kernels = _KERNELS_NARROW if width == "narrow" else _KERNELS[not eager]
     flash = recipe.attention != "standard"
     wide = 4.0 if width == "wide" else 2.0
@@ -193,7 +194,7 @@ def held_by(recipe: Recipe, level: int, *, alone: bool, tpu: bool) -> Held:
         waits=level == HIGH or states != "bf16",
         freed=recipe.gradients == "freed" or (spares and "gradients" not in recipe.told),
         logit=logit * (_UPCAST_LOGIT if upcasts and level == VALUE else 1.0),
-        element=wide * kernels[level] * (_INPUTS[level] if quantised else 1.0),
+        element=wide * kernels[level] * (_INPUTS[level] if quantised and not net else 1.0),
         scores=wide * _SCORES[level] * (not flash),
         stream=wide * (2.0 if upcasts and level != LOW else 1.0),
         selective=_selective(recipe)[level],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,10 @@ from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.held import HIGH, LOW, QUANTISED, VALUE, Held, held_by
 from costcalc.throughput.layout import Layout, Machine, Recipe
 
-__all__ = ["HIGH", "LOW", "VALUE", "Memory", "Parts", "Range", "bytes_at", "memory", "total_at"]
+__all__ = [
+    "HIGH", "LOW", "VALUE", "Memory", "OnHost", "Parts", "Range", "bytes_at", "memory", "on_host",
+    "stored_on_host", "total_at",
+]  # fmt: skip
 
 
 class Range(NamedTuple):
@@ -96,12 +99,60 @@ def total_at(
     return functools.reduce(np.maximum, (held.total for held in moments))
 
 
+def stored_on_host(model: Footprint, machine: Machine, layout: Layout, recipe: Recipe) -> Number:
+    """Bytes of a micro-batch's activations that a device keeps on its host until backward."""
+    if np.ndim(layout.activations) == 0 and not layout.activations and recipe.checkpoints != "host":
+        return 0.0
+    split, held = _host_side(model, machine, layout, recipe)
+    return _stored(split, held, 1.0)[1]
+
+
+class OnHost(NamedTuple):
+    """Bytes that the first pipeline stage of one replica keeps in the memory of its host."""
+
+    states: Number  # weights, gradients and optimizer states
+    activations: Number
+
+
+def on_host(model: Footprint, machine: Machine, layout: Layout, recipe: Recipe) -> OnHost:
+    """What a device of a layout keeps in its host's memory, by the middle of the estimate.
+
+    >>> machine = Machine(accelerator="x", generation="ampere", kind="gpu", devices=1, per_node=1)
+    >>> model = Footprint(layers=2.0, dense=1e9, parameters=2e9)
+    >>> recipe = Recipe(sequence_length=2048, global_batch=8, precision="bf16")
+    >>> float(on_host(model, machine, Layout(offload="optimizer"), recipe).states)  # 2e9 · 12 bytes
+    24000000000.0
+    """
+    split, held = _host_side(model, machine, layout, recipe)
+    near = _Split(model, machine, replace(layout, hosted=0.0), recipe, VALUE)
+    ends = (model.embedding + model.head * split.only) / layout.tensor
+    with_it, without = (_states(each, held, ends) for each in (near, split))
+    kept = [
+        getattr(with_it, name) - getattr(without, name)
+        for name in ("weights", "gradients", "optimizer")
+    ]
+    return OnHost(sum(kept[1:], kept[0]), _stored(split, held, split.in_flight)[1])
+
+
+def _host_side(
+    model: Footprint, machine: Machine, layout: Layout, recipe: Recipe
+) -> tuple[_Split, Held]:
+    split = _Split(model, machine, layout, recipe, VALUE)
+    return split, _held_by(split, machine, recipe, VALUE)
+
+
+def _held_by(split: _Split, machine: Machine, recipe: Recipe, level: int) -> Held:
+    net = split.model.basis == "forward_flops"
+    alone = bool(np.all(split.alone))
+    return held_by(recipe, level, alone=alone, tpu=machine.kind == "tpu", net=net)
+
+
 def _moments(
     model: Footprint, machine: Machine, layout: Layout, recipe: Recipe, level: int
 ) -> Iterator[Parts]:
     """What the first and the last stage hold at the moments at which they may be fullest."""
     split = _Split(model, machine, layout, recipe, level)
-    held = held_by(recipe, level, alone=bool(np.all(split.alone)), tpu=machine.kind == "tpu")
+    held = _held_by(split, machine, recipe, level)
     yield from _stage(split, held, at_start=True)
     if np.ndim(layout.pipeline) > 0 or layout.pipeline != 1:
         yield from _stage(split, held, at_start=False)
@@ -146,6 +197,7 @@ class _Made(NamedTuple):
     """Bytes of one stage that stay, and of gradients, and for a moment of the update."""
 
     weights: Number
+    whole: Number  # of weights that are sharded, packed or elsewhere: those at work
     gradients: Number
     optimizer: Number
     update: Number
@@ -171,7 +223,8 @@ def _stage(split: _Split, held: Held, *, at_start: bool) -> Iterator[Parts]:
         (made.gradients, 0.0, passing, 0.0),
         (made.gradients, made.update, 0.0, 0.0),
     )
-    weights, optimizer = held.lost_fixed * made.weights, held.lost_fixed * made.optimizer
+    weights = held.lost_fixed * (made.weights + made.whole)
+    optimizer = held.lost_fixed * made.optimizer
     framework = held.alone * split.alone + held.together * (1 - split.alone)
     for gradients, update, activations, loss in moments:
         yield Parts(
@@ -238,21 +291,37 @@ def _states(split: _Split, held: Held, ends: Number) -> _Made:
     whole = held.gathered * stored * layer * gathers
     if split.recipe.base_precision in QUANTISED:  # one matrix at a time
         whole = whole + 2.0 * model.largest / axes.tensor
-    return _Made(weights * in_weights * here + whole, gradients, optimizer, update)
+    return _Made(weights * in_weights * here, whole, gradients, optimizer, update)
+
+
+def _a_layer(split: _Split, held: Held) -> tuple[Number, Number]:
+    """Bytes of the activations of one layer, and of its score matrix."""
+    model, axes, samples = split.model, split.axes, split.samples
+    layer = held.element * samples * (model.split / axes.tensor + model.whole / split.sequence)
+    return layer, held.scores * samples / axes.context * model.scores / axes.tensor
+
+
+def _stored(split: _Split, held: Held, in_flight: Number) -> tuple[Number, Number]:
+    """Bytes kept for the backward pass of one stage: on the device, and on its host."""
+    model, axes, samples = split.model, split.axes, split.samples
+    if split.recipe.method == "frozen":  # nothing before the head learns: nothing is kept for it
+        return 0.0, 0.0
+    layer, scores = _a_layer(split, held)
+    again = axes.full + axes.selective  # recomputed, so held in one layer at a time
+    kept = layer * (1 - axes.full + (held.selective - 1) * axes.selective) + scores * (1 - again)
+    kept = kept + held.stream * samples * model.stream / split.sequence * axes.full
+    layers: Number = split.layers * in_flight
+    hosted = np.maximum(axes.activations, axes.full * held.on_host)
+    away = (layers - np.minimum(layers, held.on_device)) * hosted
+    return split.spread * (layers - away) * kept, split.spread * away * kept
 
 
 def _activations(split: _Split, held: Held, in_flight: Number) -> tuple[Number, Number]:
     """Bytes kept for the backward pass on one stage, and those of the layer at work."""
-    model, axes, samples = split.model, split.axes, split.samples
-    layer = held.element * samples * (model.split / axes.tensor + model.whole / split.sequence)
-    scores = held.scores * samples / axes.context * model.scores / axes.tensor
-    again = axes.full + axes.selective  # recomputed, so held in one layer at a time
-    kept = layer * (1 - axes.full + (held.selective - 1) * axes.selective) + scores * (1 - again)
-    kept = kept + held.stream * samples * model.stream / split.sequence * axes.full
-    once = layer * axes.full + scores * again
-    layers: Number = split.layers * in_flight
-    hosted = np.maximum(axes.activations, axes.full * held.on_host)
-    stored = (layers + (np.minimum(layers, held.on_device) - layers) * hosted) * kept
-    if split.recipe.method == "frozen":  # nothing before the head learns: nothing is kept for it
-        return 0.0, split.spread * (layer + scores + held.moving * layer)
-    return split.spread * stored, split.spread * (once + held.moving * layer)
+    axes = split.axes
+    layer, scores = _a_layer(split, held)
+    once = layer * axes.full + scores * (axes.full + axes.selective)
+    if split.recipe.method == "frozen":
+        once = layer + scores
+    stored, _ = _stored(split, held, in_flight)
+    return stored, split.spread * (once + held.moving * layer)

@@ -252,8 +252,45 @@ def replicas_time(net: Network, devices: float, parameters: float, busy: float) 
     return float(shown(2.0 * one, net.data_exposed, 2.0 / 3.0 * busy))
 
 
+def host_time(
+    shape: ModelShape,
+    axes: Layout,
+    net: Network,
+    how: StepRecipe,
+    *,
+    link: Number,
+    busy: Number,
+    passes: Number,
+    micro_batches: Number,
+    stored: Number,
+) -> Number:
+    """Seconds a micro-batch that a device waits for the ``link`` to its host (B/s, each way).
+
+    Weights that live there come for each of ``passes``; their gradients go back, those of the last
+    micro-batch with the update; activations (``stored`` bytes) go there and come back.  All of it
+    runs beside what the device is ``busy`` with, where software overlaps at all (Rajbhandari
+    et al. 2021, ZeRO-Infinity, arXiv:2104.07857, section 4).
+    """
+    dense, routed = _held(shape, axes)
+    group = axes.data * axes.context
+    inside = np.minimum(group, np.maximum(net.domain / axes.tensor, 1.0))
+    size = group + axes.hybrid * (inside - group)
+    over = np.maximum(size / axes.expert * axes.tensor, 1.0)
+    whole, cut = dense + routed, dense / size + routed / over
+    weights = passes * how.packed * np.where(axes.zero > 2.5, cut, whole)
+    back = (micro_batches - 1.0) / micro_batches * how.trainable
+    gradients = back * np.where(axes.zero > 1.5, cut, whole)
+    moved = np.where(axes.hosted > 1.5, (weights + gradients) * net.bytes, 0.0)
+    return np.maximum((moved + 2.0 * stored) / link - how.overlap * busy, 0.0)
+
+
 def gradient_time(
-    shape: ModelShape, axes: Layout, net: Network, busy: Number, how: StepRecipe
+    shape: ModelShape,
+    axes: Layout,
+    net: Network,
+    busy: Number,
+    how: StepRecipe,
+    micro_batches: Number = 1.0,
 ) -> Number:
     """Exposed seconds a step of reducing gradients (and gathering updated weights).
 
@@ -261,7 +298,8 @@ def gradient_time(
     first is hidden behind the backward pass of the last micro-batch, the second behind the forward
     pass of the next.  Where stages are interleaved, pipeline micro-batches run through the other
     chunks of a stage meanwhile: half of that on average.  What computation lasts is what hides,
-    except for the share ``data_exposed``.
+    except for the share ``data_exposed``.  A device that keeps its part of the gradients alone
+    (ZeRO-2, FSDP's SHARD_GRAD_OP) reduces them after each micro-batch (DeepSpeed, issue 2252).
     """
     dense, routed = _held(shape, axes)
     group = axes.data * axes.context
@@ -275,6 +313,11 @@ def gradient_time(
     back = 2.0 * how.backward
     passes = (back + sharded) / (how.forward + back) / how.updates * drained
     exposed = shown(reduced, net.data_exposed, passes * busy)
+    before = np.maximum(micro_batches / how.updates - 1.0, 0.0)
+    each = shown(
+        reduced * net.gradient_bytes / wire, net.data_exposed, back / (how.forward + back) * busy
+    )
+    exposed = exposed + np.where(np.abs(axes.zero - 2.0) < 0.5, before * each, 0.0)
     # FSDP reduces inside shard_time; HSDP reduces its shard between domains once a step
     shared = np.where(axes.hybrid > 0, 1.0 / np.maximum(net.domain, 1.0), 0.0)
     return how.updates * np.where(axes.zero > 2.5, shared * exposed, exposed)

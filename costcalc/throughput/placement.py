@@ -16,7 +16,8 @@ from costcalc.base.vocabulary import RECOMPUTES
 from costcalc.throughput.constants import load, shipped
 from costcalc.throughput.footprint import Footprint, footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
-from costcalc.throughput.memory import Memory, Range, memory
+from costcalc.throughput.memory import Memory, Range, memory, on_host
+from costcalc.throughput.replicated import replicas_alone
 from costcalc.throughput.search import can_fit, search
 from costcalc.throughput.shape import ModelShape, shape_from_parameters, shape_of
 from costcalc.throughput.space import Fixed
@@ -107,6 +108,8 @@ def place(
             memory_why=f"{lacks}: give model.parameters or a model",
         )
     if layout is not None:
+        if footprint.basis == "forward_flops":  # it has no attention, norms alone are not told
+            layout = replace(layout, selective=0.0)
         if recompute_free:
             layout = _least_recompute(footprint, machine, layout, recipe)
         placed = Placed(layout=layout, by="given")
@@ -117,7 +120,28 @@ def place(
         placed = replace(placed, accumulates=fixed.micro_batch is not None)
     if must_fit and not _fitting(held, machine):
         raise _too_large(work, footprint, machine, recipe, placed=placed, low=float(held.total.low))
-    return _with_memory(placed, held, machine)
+    placed = _with_memory(placed, held, machine)
+    return replace(
+        placed, warnings=(*placed.warnings, *_hosted(footprint, machine, placed, recipe))
+    )
+
+
+def _hosted(
+    footprint: Footprint, machine: Machine, placed: Placed, recipe: Recipe
+) -> Iterator[str]:
+    """What the memory of each host has to hold, where a layout keeps something there."""
+    layout = placed.layout
+    if layout is None or not (layout.hosted or layout.activations):
+        return
+    each, devices = (
+        on_host(footprint, machine, layout, recipe),
+        min(machine.per_node, machine.devices),
+    )
+    states = "optimizer states" if layout.hosted < 2 else "weights, gradients and optimizer states"
+    named = {states: each.states, "activations": each.activations}
+    told = [f"{devices * b / _GIB:.3g} GiB of {name}" for name, b in named.items() if b > 0]
+    if told:
+        yield f"each host has to hold {' and '.join(told)} (hardware.layout.offload, activations)"
 
 
 def _fitting(held: Memory, machine: Machine) -> bool:
@@ -178,7 +202,13 @@ def crowded(held: Range, room: float) -> str:
 def _least_recompute(
     footprint: Footprint, machine: Machine, layout: Layout, recipe: Recipe
 ) -> Layout:
-    """The layout with the least recompute whose memory fits, its own or more, or with full."""
+    """The layout with the least recompute whose memory fits, its own or more, or with full.
+
+    A net that is known by its FLOPs keeps all where the low end fits.
+    """
+    if footprint.basis == "forward_flops":
+        fits = _fitting(memory(footprint, machine, layout, recipe), machine)
+        return layout if fits else replace(layout, full=1.0, selective=0.0)
     kinds = list(RECOMPUTES)
     for kind in kinds[kinds.index(layout.recompute) : -1]:
         full, selective = RECOMPUTES[kind]
@@ -194,7 +224,7 @@ def _automatic(
     """The fastest layout that keeps to ``fixed``; None: there is none."""
     shape = shape_for(work)
     if shape is None:
-        layout, walked = _data_parallel(footprint, machine, recipe, fixed)
+        layout, walked = replicas_alone(footprint, machine, recipe, fixed)
         return Placed(layout=layout, by="auto", walked=walked)
     asked = _Asked(shape, _key(machine), _as_long(recipe, shape), footprint, fixed, machine)
     kept = load() is shipped() and _can_be_kept(asked)
@@ -258,54 +288,6 @@ _held = lru_cache(maxsize=1024)(_hold)
 
 def _as_long(recipe: Recipe, shape: ModelShape) -> Recipe:
     return replace(recipe, sequence_length=int(shape.sequence_length))
-
-
-_STEPS = (("none", "none"), ("zero1", "none"), ("zero3", "none"), ("zero3", "full"))
-_ALONE = (("none", "none"), ("none", "full"))
-
-
-def _data_parallel(
-    footprint: Footprint, machine: Machine, recipe: Recipe, fixed: Fixed
-) -> tuple[Layout, int]:
-    """Data parallelism only: as little sharded as can be, the largest micro-batch with room.
-
-    The time of a sample does not depend on the micro-batch here.
-    """
-    share = max(int(recipe.global_batch / machine.devices), 1)
-    sizes = [fixed.micro_batch] if fixed.micro_batch else _halvings(share)
-    steps = _ALONE if machine.devices == 1 else _STEPS
-    limit = machine.memory or float("inf")
-    best, least, walked = None, float("inf"), 0
-    for sharding, recompute in steps:
-        near = None
-        for size in sizes:
-            walked += 1
-            layout = Layout(
-                data=machine.devices,
-                micro_batch=size,
-                sharding=sharding,
-                recompute=recompute,
-                offload=fixed.offload,
-                activations=fixed.activations,
-            )
-            held = memory(footprint, machine, layout, recipe).total
-            if float(held.high) <= limit:
-                return layout, walked
-            if near is None and float(held.value) <= limit:
-                near = layout
-            if float(held.value) < least:
-                best, least = layout, float(held.value)
-        if near is not None:
-            return near, walked
-    assert best is not None
-    return best, walked
-
-
-def _halvings(number: int) -> list[int]:
-    sizes = [number]
-    while sizes[-1] > 1:
-        sizes.append(sizes[-1] // 2)
-    return sizes
 
 
 def _too_large(
@@ -388,5 +370,5 @@ def _fits(work: Work, footprint: Footprint, machine: Machine, recipe: Recipe, co
     if shape is not None:
         asked = _Asked(shape, _key(tried), _as_long(recipe, shape), footprint, Fixed(), tried)
         return (_held if _can_be_kept(asked) else _hold)(asked)
-    layout, _ = _data_parallel(footprint, tried, recipe, Fixed(micro_batch=1))
+    layout, _ = replicas_alone(footprint, tried, recipe, Fixed(micro_batch=1))
     return bool(memory(footprint, tried, layout, recipe).total.low <= (machine.memory or 1e300))

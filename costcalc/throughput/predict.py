@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from costcalc.base.assumption import Assumption
 from costcalc.base.human import number_of
 from costcalc.base.ranges import Z95
 from costcalc.throughput.basis import kind_of, peak_of
-from costcalc.throughput.by_flops import replicas_of, sample_time
+from costcalc.throughput.by_flops import Beside, beside_of, replicas_of, sample_time
+from costcalc.throughput.coefficients import HOST_SHARE
 from costcalc.throughput.constants import Constants, load
+from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine, Recipe
+from costcalc.throughput.memory import stored_on_host
 from costcalc.throughput.placement import Placed, shape_for
 from costcalc.throughput.ranges import UNMEASURED, chosen, prediction_range, slower
 from costcalc.throughput.shape import ModelShape
@@ -82,7 +86,8 @@ def _by_step(
     """
     constants = load()
     recipe = replace(recipe, sequence_length=int(shape.sequence_length))
-    step = step_time(shape, machine, layout, recipe, constants)
+    stored = _stored(work, machine, layout, recipe)
+    step = step_time(shape, machine, layout, recipe, constants, stored)
     walked = float(shape.sequence_length * shape.flops_of(work.passes))
     counted = counted_per_sequence(work, shape) or walked
     share = chosen(constants, machine.devices) if placed.free else 1.0
@@ -96,6 +101,10 @@ def _by_step(
     hidden = expert_gain(shape, machine, layout, recipe, constants, step)
     parts = _seconds(step, stretch)
     casts = slower(shape.kind, recipe.precision, recipe.method, compiled=recipe.compiled)
+    copies = HostRange(0.0, math.inf)
+    if stored or layout.hosted > 1:
+        apart = step_time(shape, machine, layout, replace(recipe, overlap=False), constants, stored)
+        copies = host_range(float(step.seconds), float(step.host), float(apart.host))
     low, high = prediction_range(
         constants,
         generation=machine.generation,
@@ -107,9 +116,10 @@ def _by_step(
         experts=bool(shape.experts > 0),
         told="software" in recipe.told,
         gain=hidden,
-        below=casts,
+        below=math.hypot(casts, copies.below),
         breakdown=parts,
     )
+    high = min(high, copies.most)
     why = ["modelled step"]
     if placed.by == "auto":
         why.append(f"the fastest of {placed.walked} layouts")
@@ -120,6 +130,9 @@ def _by_step(
             f"× {hidden:.3g} where the traffic of experts hides behind computing, which is not told"
             " (hardware.layout.expert_overlap)"
         )
+    if copies.below > math.log(HIDDEN):
+        longer = math.exp(copies.below)
+        why.append(f"{longer:.3g} times as long where nothing hides copies to and from the host")
     if not shape.known:
         why.append("shapes by rule from the parameter count")
     if machine.generation not in constants.get("generations", {}):
@@ -161,6 +174,38 @@ def expert_gain(
     return max(float(step.seconds) / float(beside.seconds), 1.0)
 
 
+def _stored(work: Work, machine: Machine, layout: Layout | None, recipe: Recipe) -> float:
+    """Bytes of a micro-batch's activations that a device keeps on its host."""
+    footprint = footprint_of(work)
+    if footprint is None or layout is None:
+        return 0.0
+    return float(stored_on_host(footprint, machine, layout, recipe))
+
+
+class HostRange(NamedTuple):
+    """What copies to and from a host do to a range of throughputs.
+
+    ``below``: a further half-width (log) downwards; ``most``: times the value, at the most.
+    """
+
+    below: float
+    most: float
+
+
+def host_range(seconds: float, waits: float, copies: float) -> HostRange:
+    """The range of a step of ``seconds`` that ``waits`` for ``copies`` (s) over the host's link.
+
+    At the least nothing hides them; at the most the link runs at its nominal rate, of which the
+    value has :data:`costcalc.throughput.coefficients.HOST_SHARE`.
+
+    >>> found = host_range(10.0, 6.0, 10.0)  # four seconds of computing hide four of ten
+    >>> round(math.exp(found.below), 2), found.most
+    (1.4, 1.25)
+    """
+    most = seconds / (HOST_SHARE * copies) if copies > 0 else math.inf
+    return HostRange(math.log1p(max(copies - waits, 0.0) / seconds), most)
+
+
 def _by_sample(
     work: Work, machine: Machine, recipe: Recipe, kind: str | None, placed: Placed
 ) -> Prediction:
@@ -171,6 +216,9 @@ def _by_sample(
     constants, layout = load(), placed.layout
     forward_flops = work.forward_flops_per_datum or 0.0
     taken = kind if kind in ("cnn", "vit", "diffusion") else "cnn"
+    counted = work.flops_per_datum or 3.0 * forward_flops
+    beside = _beside(work, machine, recipe, layout, constants)
+    beside = beside.over_share(counted / (3.0 * forward_flops))
     time = sample_time(
         forward_flops,
         machine,
@@ -182,25 +230,28 @@ def _by_sample(
         layers=work.layers,
         batch=launched(machine, recipe, layout if placed.accumulates else None),
         replicas=replicas_of(work.parameters, machine, recipe, constants),
+        beside=beside,
     )
     value = 3.0 * forward_flops / (float(time.seconds) * peak_of(machine, recipe.precision))
-    counted = work.flops_per_datum or 3.0 * forward_flops
     why = ["modelled from the FLOPs of a sample" + (f", as a {taken}" if kind != taken else "")]
     steps = recipe.global_batch / machine.devices * counted / (3.0 * forward_flops)
     of = {"compute": time.compute, "memory": time.memory, "data": time.late, "launch": time.launch}
+    of |= {"optimizer": time.update, "host": time.host}
     parts = {name: float(seconds) * steps for name, seconds in of.items() if seconds}
     named = kind if kind == "detector" else taken
-    beside = slower(named, recipe.precision, recipe.method, compiled=recipe.compiled)
-    if beside:
+    casts = slower(named, recipe.precision, recipe.method, compiled=recipe.compiled)
+    if casts:
         why.append(_SLOWER[named])
+    copies = host_range(float(time.seconds), float(time.host), beside.over)
     low, high = prediction_range(
         constants,
         generation=machine.generation,
         kind=taken,
         devices=machine.devices,
-        below=beside,
+        below=math.hypot(casts, copies.below),
         breakdown=parts,
     )
+    high = min(high, copies.most)
     run = _likeness(taken, 3.0 * forward_flops, machine, recipe, parts, layout)
     return Prediction(utilization=_ranged(value, low, high, why), breakdown=parts, run=run)
 
@@ -211,6 +262,15 @@ _SLOWER = {
     "diffusion": "down to half as fast where encoders run in each step and it recomputes",
     "detector": "losses and mosaics of detection are not modelled: down to a third as fast",
 }
+
+
+def _beside(
+    work: Work, machine: Machine, recipe: Recipe, layout: Layout | None, constants: Constants
+) -> Beside:
+    if layout is None or not work.parameters:
+        return Beside()
+    stored = _stored(work, machine, layout, recipe)
+    return beside_of(work.parameters, machine, recipe, layout, constants, stored)
 
 
 def launched(machine: Machine, recipe: Recipe, layout: Layout | None = None) -> float:

@@ -17,7 +17,7 @@ from costcalc.throughput.coefficients import Coefficients, Rates, coefficients_o
 from costcalc.throughput.constants import Constants
 from costcalc.throughput.footprint import Footprint
 from costcalc.throughput.layout import Layout, Machine, Recipe, StepRecipe, training_of
-from costcalc.throughput.memory import HIGH, LOW, VALUE, total_at
+from costcalc.throughput.memory import HIGH, LOW, VALUE, stored_on_host, total_at
 from costcalc.throughput.shape import ModelShape
 from costcalc.throughput.space import (
     COLUMNS,
@@ -111,7 +111,8 @@ class _Problem:
         return np.broadcast_to(made, np.shape(axes.data))
 
     def step(self, axes: Layout) -> StepTime:
-        return step_of(self.shape, self.rates, axes, self.numbers, self.coefficients)
+        stored = stored_on_host(self.footprint, self.machine, axes, self.recipe)
+        return step_of(self.shape, self.rates, axes, self.numbers, self.coefficients, stored)
 
 
 def search(

@@ -21,6 +21,7 @@ from costcalc.throughput.network import (
     context_time,
     expert_time,
     gradient_time,
+    host_time,
     network_of,
     pipeline_time,
     shard_time,
@@ -34,8 +35,9 @@ class StepTime:
     """Seconds of an optimizer step and what they are spent on; the parts add up to ``seconds``.
 
     ``compute``: matmuls and attention at their rate; ``memory``: everything bound by memory;
-    ``launch``: waiting for the host to launch kernels.  The others are what computation does not
-    hide; ``bubble``: the pipeline's.
+    ``launch``: waiting for the host to launch kernels; ``host``: for weights and activations
+    that are kept in its memory.  The others are what computation does not hide; ``bubble``: the
+    pipeline's.
     """
 
     seconds: Number
@@ -48,6 +50,7 @@ class StepTime:
     expert: Number
     bubble: Number
     optimizer: Number
+    host: Number
 
     def breakdown(self) -> dict[str, Number]:
         """The parts by name, in seconds."""
@@ -55,13 +58,20 @@ class StepTime:
 
 
 def step_time(
-    shape: ModelShape, machine: Machine, layout: Layout, recipe: Recipe, constants: Constants
+    shape: ModelShape,
+    machine: Machine,
+    layout: Layout,
+    recipe: Recipe,
+    constants: Constants,
+    stored: Number = 0.0,
 ) -> StepTime:
     """Time of one optimizer step, in seconds, with its breakdown.
 
     ``layout`` is one :class:`Layout` or :class:`Layout` of NumPy arrays, one element a layout;
-    ``constants`` come from :func:`costcalc.throughput.constants.load`.  Raises InputError where the
-    machine has no peak for the precision.
+    ``constants`` come from :func:`costcalc.throughput.constants.load`; ``stored``: bytes of a
+    micro-batch's activations that a device keeps on its host
+    (:func:`costcalc.throughput.memory.stored_on_host`).  Raises InputError where the machine has no
+    peak for the precision.
     """
     return step_of(
         shape,
@@ -69,11 +79,17 @@ def step_time(
         layout,
         training_of(recipe),
         coefficients_of(constants, machine, recipe.precision, shape.kind),
+        stored,
     )
 
 
 def step_of(
-    shape: ModelShape, rates: Rates, axes: Layout, training: StepRecipe, c: Coefficients
+    shape: ModelShape,
+    rates: Rates,
+    axes: Layout,
+    training: StepRecipe,
+    c: Coefficients,
+    stored: Number = 0.0,
 ) -> StepTime:
     """:func:`step_time` from numbers alone; each of them may be an array."""
     tokens = axes.micro_batch * training.sequence_length / axes.context
@@ -90,19 +106,24 @@ def step_of(
     busy = stage["compute"] + stage["memory"] + stage["launch"]
     busy = busy + stage["tensor"] + stage["expert"]
     # DeepSpeed lets go of what recompute gathered and gathers it again
-    gathered = training.forward + training.backward * (1.0 + training.hooks * axes.full)
-    gathered = gathered + training.weights
+    fetched = training.forward + training.backward * (1.0 + training.hooks * axes.full)
+    gathered = fetched + training.weights
     held = shard_time(shape, axes, net, busy, gathered * training.packed)
-    reduced = gradient_time(shape, axes, net, busy, training)
+    waits = host_time(
+        shape, axes, net, training, link=rates.host_link, busy=busy + held, passes=fetched,
+        micro_batches=micro_batches, stored=stored,
+    )  # fmt: skip
+    reduced = gradient_time(shape, axes, net, busy, training, micro_batches)
     data = micro_batches * held + reduced
     local = shape.parameters * training.trainable / (axes.tensor * axes.pipeline)
     spread = np.where(axes.zero > 0, axes.data * axes.context, 1.0)
     doublings = np.log2(np.maximum(axes.devices / 8.0, 1.0))
     update = local / spread * training.optimizer_bytes / (rates.bandwidth * c.bandwidth)
-    update = np.where(axes.hosted > 0, _on_host(rates, training, local / spread), update)
+    update = np.where(axes.hosted > 0, update_on_host(rates, training, local / spread), update)
     update = training.updates * (update + c.fixed + c.meet * doublings)
-    idle = bubble * (busy + held)
-    total = compute + memory + launch + tensor + expert + pipeline + data + idle + update
+    idle = bubble * (busy + held + waits)
+    host = micro_batches * waits
+    total = compute + memory + launch + tensor + expert + pipeline + data + idle + update + host
     late = c.jitter * doublings
     data = data + total * late
     return StepTime(
@@ -116,10 +137,11 @@ def step_of(
         expert=expert,
         bubble=idle,
         optimizer=update,
+        host=host,
     )
 
 
-def _on_host(rates: Rates, how: StepRecipe, parameters: Number) -> Number:
+def update_on_host(rates: Rates, how: StepRecipe, parameters: Number) -> Number:
     """Seconds of an update in host memory: gradients there, weights back, states read and written.
 
     Ren et al. 2021 (ZeRO-Offload, arXiv:2101.06840, section 3): 2 bytes each way and parameter.

@@ -34,6 +34,7 @@ PARTS = {
     "compute": "compute", "bubble": "compute",
     "memory": "memory", "optimizer": "memory", "launch": "launch",
     "tensor": "network", "pipeline": "network", "data": "network", "expert": "network",
+    "host": "network",
 }  # fmt: skip
 NAMES = ("compute", "memory", "network", "launch")
 #: sizes that runs differ in, in doublings, and words

@@ -54,7 +54,8 @@ def figures(run: Any) -> dict[str, float | None]:
          "ViT-B/16 is counted by samples of one size"),
         ("whisper-small", "samples", "training.sample_tokens", 300,
          "Whisper small is counted by samples of one size"),
-        ("wav2vec2-base", "samples", "training.recompute", "full", BY_FLOPS),
+        ("wav2vec2-base", "samples", "training.recompute", "selective",
+         "selective is of layers that are known: none or full here"),
         ("dit-xl-2", "samples", "training.attention", "standard", BY_FLOPS),
         ({"parameters": "7B"}, "tokens", "model.heads", 8, SHAPE),
         ({"parameters": "7B"}, "tokens", "model.layers", 8, SHAPE),
@@ -81,6 +82,7 @@ def test_what_is_not_read_is_said(
         (run_of({"parameters": "7B", "hidden": 4096}, tokens="1M"), "model.layers"),
         (run_of({"forward_flops": "8 GFLOP"}, samples="1M"), "model.layers"),
         (run_of("vit-b-16", samples="1M"), "training.recompute"),
+        (run_of("wav2vec2-base", samples="1M"), "training.recompute"),
     ],
 )
 def test_what_is_read_is_not_said_to_be_none(run: Any, key: str) -> None:

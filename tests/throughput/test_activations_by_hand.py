@@ -11,7 +11,7 @@ from throughput_models import machine, recipe
 
 from costcalc import estimate
 from costcalc.throughput.layout import Layout
-from costcalc.throughput.memory import HIGH, LOW, VALUE, memory
+from costcalc.throughput.memory import HIGH, LOW, VALUE, memory, on_host, stored_on_host
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,40 @@ def test_activations_on_the_host() -> None:
     full = Layout(recompute="full")
     assert kept(VALUE, full, checkpoints="host") == pytest.approx(kept(VALUE, host))
     assert kept(VALUE, checkpoints="host") == pytest.approx(kept())
+
+
+def test_what_of_a_micro_batch_is_on_the_host() -> None:
+    # MB of eight of ten layers: 0.9 of 1e7 elements of 2 bytes each, or their inputs, 1e6
+    def away(layout: Layout, **how: Any) -> float:
+        made = recipe(**{"length": 1000, "batch": 8} | STACK | how)
+        return float(stored_on_host(KEPT, machine(1), layout, made)) / 1e6
+
+    assert away(Layout(activations=1.0)) == pytest.approx(8 * 0.9 * 20)
+    assert away(Layout(activations=1.0, micro_batch=4)) == pytest.approx(4 * 8 * 0.9 * 20)
+    assert away(Layout(activations=1.0, recompute="full")) == pytest.approx(8 * 2 * 1)
+    assert away(Layout(recompute="full"), checkpoints="host") == pytest.approx(8 * 2 * 1)
+    assert away(Layout(recompute="full")) == away(Layout(), checkpoints="host") == 0.0
+    assert away(Layout(activations=1.0), method="frozen") == 0.0
+
+
+def test_what_a_host_has_to_hold() -> None:
+    made = recipe(**{"length": 1000, "batch": 8} | STACK)
+    model = replace(KEPT, dense=1e8, parameters=1e9)
+    # 2 bytes of weights, 4 of gradients, 12 of states; a quarter of each where they are sharded
+    for layout, each in (
+        (Layout(), 0.0),
+        (Layout(offload="optimizer"), 12.0),
+        (Layout(offload="all"), 2 + 4 + 12.0),
+        (Layout(offload="all", data=4, sharding="zero3"), (2 + 4 + 12.0) / 4),
+    ):
+        devices = int(layout.devices)
+        found = on_host(model, machine(devices), layout, made)
+        assert float(found.states) == pytest.approx(each * 1e9)
+        assert float(found.activations) == 0.0
+    # two micro-batches in flight on the first of two stages, five layers each, but for two
+    staged = Layout(pipeline=2, activations=1.0)
+    found = on_host(KEPT, machine(2), staged, made)
+    assert float(found.activations) == pytest.approx((2 * 5 - 2) * 0.9 * 20e6)
 
 
 def test_selective_recompute_by_level() -> None:

@@ -8,9 +8,17 @@ from dataclasses import fields, replace
 import pytest
 from throughput_models import CONSTANTS as FITTED
 
-from costcalc.throughput.by_flops import DENSE, Replicas, replicas_of, sample_seconds, sample_time
+from costcalc.throughput.by_flops import (
+    DENSE,
+    Beside,
+    Replicas,
+    beside_of,
+    replicas_of,
+    sample_seconds,
+    sample_time,
+)
 from costcalc.throughput.layer import SHARP
-from costcalc.throughput.layout import Machine, Recipe
+from costcalc.throughput.layout import Layout, Machine, Recipe
 from costcalc.throughput.network import Network
 
 # A100 80 GB (NVIDIA datasheet): 312 TFLOP/s fp16, 156 tf32, 19.5 fp32, 2,039 GB/s
@@ -147,6 +155,75 @@ def test_who_adds_up_gradients() -> None:
     assert found.net.data_rate == pytest.approx(300e9 * 0.6)
     assert replicas_of(25.6e6, A100, recipe, known) is None
     assert replicas_of(None, eight, recipe, known) is None
+
+
+def test_a_forward_pass_more_takes_a_third_more() -> None:
+    asked = {"elements": ELEMENTS, "batch": 12, "layers": 54}
+    once = sample_time(RESNET, A100, "fp16", CONSTANTS, **asked)
+    found = sample_time(RESNET, A100, "fp16", CONSTANTS, **asked, beside=Beside(again=1.0))
+    for name in ("compute", "memory", "launch", "seconds"):
+        assert getattr(found, name) == pytest.approx(4 / 3 * getattr(once, name))
+
+
+KNOWN = {"global": {**FITTED, "sustained": 0.9, "bandwidth": 0.8, "unpack": 1.0}}
+ON = replace(A100, host_link=31.25e9)  # of which 0.8 are reached: 25 GB/s
+LORA = Recipe(
+    sequence_length=1, global_batch=8.0, precision="bf16", method="lora", trainable_share=0.0
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "layout", "moved"),
+    [
+        (None, Layout(micro_batch=4), 0.0),
+        ("nf4", Layout(micro_batch=4), 2 * 3.5),  # half a byte read, two written, and the rest
+        ("int8", Layout(micro_batch=4), 2 * 4.0),
+        ("nf4", Layout(micro_batch=2), 2 * 3.5 * 2),  # for half as many samples each
+        ("nf4", Layout(micro_batch=4, recompute="full"), 3 * 3.5),  # a pass more
+        ("nf4", Layout(micro_batch=64), 2 * 3.5 / 2),  # a batch of 8 has no more samples
+    ],
+)
+def test_packed_weights_are_unpacked_for_each_pass_of_a_micro_batch(
+    base: str | None, layout: Layout, moved: float
+) -> None:
+    found = beside_of(12e9, ON, replace(LORA, base_precision=base), layout, KNOWN)
+    assert found.unpacking == pytest.approx(12e9 * moved / (2039e9 * 0.8) / 4)
+    assert (found.over, found.update) == (0.0, 0.0)
+    plain = sample_time(RESNET, A100, "fp16", CONSTANTS)
+    more = sample_time(RESNET, A100, "fp16", CONSTANTS, beside=replace(found, again=0.0))
+    assert more.memory - plain.memory == pytest.approx(found.unpacking)
+    assert more.seconds - plain.seconds == pytest.approx(found.unpacking)
+
+
+def test_weights_and_activations_on_the_host_of_what_is_known_by_flops() -> None:
+    # 24 GB there for two passes, 5 GB of activations out and back, at 25 GB/s, for 4 samples
+    found = beside_of(12e9, ON, LORA, Layout(micro_batch=4, hosted=2.0), KNOWN, 5e9)
+    assert found.over == pytest.approx((2 * 24e9 + 2 * 5e9) / 25e9 / 4)
+    cut = beside_of(12e9, replace(ON, devices=8, per_node=8), replace(LORA, global_batch=64.0),
+                    Layout(data=8, micro_batch=4, hosted=2.0, zero=3.0), KNOWN)  # fmt: skip
+    assert cut.over == pytest.approx(2 * 3e9 / 25e9 / 4)
+    # it waits for what outlasts the rest
+    alone = sample_time(RESNET, A100, "fp16", CONSTANTS)
+    waits = sample_time(RESNET, A100, "fp16", CONSTANTS, beside=Beside(over=1e-3))
+    assert waits.host == pytest.approx(1e-3 - alone.seconds)
+    assert waits.seconds == pytest.approx(1e-3)
+    assert sample_time(RESNET, A100, "fp16", CONSTANTS, beside=Beside(over=1e-4)).host == 0.0
+
+
+def test_an_update_in_the_host_s_memory_of_what_is_known_by_flops() -> None:
+    # 1e9 parameters: 4 bytes over the link, 30 in memory of 200 GB/s over a node of eight devices
+    whole = replace(LORA, trainable_share=1.0, method="finetune")
+    found = beside_of(1e9, ON, whole, Layout(micro_batch=4, hosted=1.0), KNOWN)
+    assert found.update == pytest.approx(1e9 * (4 / 25e9 + 30 / 25e9) / 8)
+    more = sample_time(RESNET, A100, "fp16", CONSTANTS, beside=Beside(update=0.5))
+    assert more.update == 0.5
+    assert more.seconds == pytest.approx(sample_time(RESNET, A100, "fp16", CONSTANTS).seconds + 0.5)
+
+
+def test_what_is_beside_a_training_whose_flops_are_two_thirds() -> None:
+    # adapters count two of three passes: a forward pass more is half of them
+    found = Beside(again=1.0, unpacking=2.0, over=4.0, update=6.0).over_share(2 / 3)
+    assert found == Beside(again=1.5, unpacking=3.0, over=6.0, update=9.0)
 
 
 @pytest.mark.parametrize("kind", ["vit", "diffusion"])

@@ -39,6 +39,7 @@ def step(
     shape: dict[str, float] | None = None,
     c: dict[str, float] | None = None,
     rates: dict[str, float] | None = None,
+    stored: float = 0.0,
     **how: Any,
 ) -> StepTime:
     given = {"layers": 10.0, "hidden": 1000.0, "keys": 1.0, "attention_weights": 1e6}
@@ -48,6 +49,7 @@ def step(
         axes,
         StepRecipe(**{"sequence_length": 1000.0, "global_batch": 20.0} | how),
         coefficients(**ALONE | (c or {})),
+        stored,
     )
 
 
@@ -175,6 +177,92 @@ def test_an_update_on_the_host() -> None:
         Layout(data=5, zero=1.0, hosted=1.0), {"parameters": 1e9}, {}, rates, state_bytes=30.0
     )
     assert found.optimizer == pytest.approx(1e9 / 5 * (4 / 20e9 + 30 / 10e9))
+
+
+# 2 GB of 1e9 weights in 16 bits over 20 GB/s take 0.1 s a pass; frozen layers compute two passes
+FROZEN: dict[str, float] = {"weights": 0.0, "trainable": 0.0}
+LINK = {"host_link": 20e9, "host_memory": 10e9}
+BUSY = 10 * 2 / 3 * LAYER  # 0.04 s a micro-batch
+
+
+@pytest.mark.parametrize(
+    ("axes", "how", "waits"),
+    [
+        (Layout(hosted=2.0), {}, 2 * 0.1 - BUSY),  # forward and backward, beside computing
+        (Layout(hosted=2.0), {"overlap": 0.0}, 2 * 0.1),  # of software that does not overlap
+        (Layout(hosted=2.0), {"packed": 0.53 / 2}, 2 * 0.0265 - BUSY),  # four bits travel so
+        # what recompute fetched is there for backward, unless DeepSpeed let it go
+        (Layout(hosted=2.0, full=1.0), {}, 2 * 0.1 - 1.5 * BUSY),
+        (Layout(hosted=2.0, full=1.0), {"hooks": 1.0}, 3 * 0.1 - 1.5 * BUSY),
+        (Layout(hosted=1.0), {}, 0.0),  # the optimizer's states alone
+    ],
+)
+def test_weights_on_the_host_come_for_each_pass_of_each_micro_batch(
+    axes: Layout, how: dict[str, float], waits: float
+) -> None:
+    found = step(axes, {"parameters": 1e9}, {}, LINK, **FROZEN | how)
+    assert found.host == pytest.approx(20 * waits)
+    assert found.optimizer == 0.0
+    assert found.seconds == pytest.approx(found.compute + found.host)
+
+
+def test_weights_that_are_sharded_come_in_parts() -> None:
+    # 20 sequences on 4 devices are 5 micro-batches; a quarter of 2 GB, twice, is 0.05 s
+    rates = LINK | {"scale_up": FREE}
+    cut = step(Layout(data=4, zero=3.0, hosted=2.0), {"parameters": 1e9}, {}, rates, **FROZEN)
+    assert cut.host == pytest.approx(5 * (2 * 0.025 - BUSY))
+    whole = step(Layout(data=4, zero=1.0, hosted=2.0), {"parameters": 1e9}, {}, rates, **FROZEN)
+    assert whole.host == pytest.approx(5 * (2 * 0.1 - BUSY))
+
+
+def test_a_pipeline_waits_for_weights_too() -> None:
+    found = step(Layout(pipeline=2, hosted=2.0), {"parameters": 1e9}, {}, LINK, **FROZEN)
+    each = 2 * 0.05 - BUSY / 2
+    assert found.host == pytest.approx(20 * each)
+    assert found.bubble == pytest.approx(BUSY / 2 + each)
+
+
+def test_all_on_the_host_costs_what_the_optimizer_there_does_and_its_traffic() -> None:
+    shape = {"parameters": 1e9}
+    states = step(Layout(hosted=1.0), shape, {}, LINK, state_bytes=30.0)
+    everything = step(Layout(hosted=2.0), shape, {}, LINK, state_bytes=30.0)
+    update = 1e9 * (4 / 20e9 + 30 / 10e9)
+    assert states.optimizer == everything.optimizer == pytest.approx(update)
+    # weights twice a micro-batch, gradients back after all but the last, which the update takes
+    moved = 20 * 2 * 0.1 + 19 * 0.1
+    assert everything.host == pytest.approx(moved - 20 * 10 * LAYER)
+    assert everything.seconds == pytest.approx(moved + update)
+
+
+@pytest.mark.parametrize(
+    ("stored", "overlap", "waits"),
+    [(1e9, 1.0, 0.1 - 10 * LAYER), (1e9, 0.0, 0.1), (0.5e9, 1.0, 0.0)],
+)
+def test_activations_go_to_the_host_and_come_back(
+    stored: float, overlap: float, waits: float
+) -> None:
+    # 1 GB there and back over 20 GB/s are 0.1 s, beside 0.06 of computing
+    found = step(Layout(), {}, {}, LINK, stored=stored, overlap=overlap)
+    assert found.host == pytest.approx(20 * waits)
+    assert found.seconds == pytest.approx(found.compute + found.host)
+
+
+@pytest.mark.parametrize(("exposed", "hidden"), [(1.0, 0.0), (0.25, 0.75)])
+def test_gradients_that_are_sharded_are_reduced_after_each_micro_batch(
+    exposed: float, hidden: float
+) -> None:
+    # DeepSpeed, issue 2252: each rank keeps its part alone; four micro-batches, three before the
+    # last.  32 bits of 1e7 gradients, 4/5 of them, at 1 GB/s are 32 ms, and the backward pass of
+    # 2/3 · 60 ms hides what may hide
+    shape, c = {"parameters": 1e7}, {"data_exposed": exposed}
+    one, two = (step(Layout(data=5, zero=zero), shape, c, {"scale_up": 1e9}) for zero in (1.0, 2.0))
+    each = 4 / 5 * 1e7 * 4 / 1e9
+    assert two.data - one.data == pytest.approx(3 * each * (1 - hidden))
+    alone = {"global_batch": 5.0}  # nothing is accumulated
+    one, two = (
+        step(Layout(data=5, zero=zero), shape, c, {"scale_up": 1e9}, **alone) for zero in (1.0, 2.0)
+    )
+    assert two.data == one.data
 
 
 def test_the_slowest_of_many_devices() -> None:
