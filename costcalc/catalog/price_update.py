@@ -25,6 +25,7 @@ from costcalc.catalog.provider import canonical
 
 LARGEST = 16_000_000  # bytes of a catalogue from elsewhere
 PATIENCE = 30  # seconds
+FAR = 5.0  # times the price before, or a fifth of it: said, for another unit may be meant
 Key = tuple[str, str, str | None, float, str, tuple[str, ...]]
 
 
@@ -46,7 +47,12 @@ class Update:
             "providers": sorted({offer.provider for offer in self.offers}),
             "new": len(self.new),
             "changed": [
-                {**_thing(after), "before": before.value, "after": after.value}
+                {
+                    **_thing(after),
+                    "before": before.value,
+                    "after": after.value,
+                    **({"far": True} if is_far(before, after) else {}),
+                }
                 for before, after in self.changed
             ],
             "same": self.same,
@@ -105,6 +111,11 @@ def compared(found: Sequence[Offer], known: Catalogue) -> Update:
         gone=tuple(offer for key, offer in before.items() if key not in after),
         newest=max((offer.date for offer in found if offer.date), default=None),
     )
+
+
+def is_far(before: Offer, after: Offer) -> bool:
+    """Whether a price is so far from the one before that another unit may be meant."""
+    return not 1 / FAR <= after.value / before.value <= FAR
 
 
 def read(text: str, shown: str) -> list[Offer]:

@@ -198,6 +198,8 @@ def cells(offer: Offer) -> tuple[str, ...]:
 
 
 def _show(made: Update, kept: str) -> None:
+    from costcalc.catalog import price_update
+
     console = screen(120)
     providers = len({offer.provider for offer in made.offers})
     console.print(
@@ -211,6 +213,12 @@ def _show(made: Update, kept: str) -> None:
             f"  {after.accelerator} at {after.provider}, {after.instance or 'any instance'},"
             f" {after.plan}: {before.value:g} -> {after.value:g} USD/device_hour"
             f" ({after.value / before.value - 1.0:+.0%})",
+            soft_wrap=True,
+        )
+    if far := sum(price_update.is_far(*pair) for pair in made.changed):
+        console.print(
+            f"  {number_of(far, 'price')} more than {price_update.FAR:g} times, or less than a "
+            "fifth of, the one before: taken; is it of one device, in USD an hour?",
             soft_wrap=True,
         )
     if len(made.changed) > _CHANGES_SHOWN:

@@ -24,6 +24,7 @@ class Adapter:
     base: str
     rank: int
     targets: tuple[str, ...] | str  # names, or a regular expression over paths of modules
+    saved: tuple[str, ...] = ()  # modules that train whole beside it
     notes: tuple[str, ...] = ()
 
     def names(self, model: Architecture) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def adapter(config: Mapping[str, object], file: str) -> Adapter:
 
     >>> adapter({"peft_type": "LORA", "r": 8, "target_modules": "all-linear",
     ...          "base_model_name_or_path": "org/model"}, FILE)
-    Adapter(base='org/model', rank=8, targets=('all',), notes=())
+    Adapter(base='org/model', rank=8, targets=('all',), saved=(), notes=())
     """
     problems = []
     kind, rank = config.get("peft_type"), config.get("r", 8)
@@ -68,14 +69,17 @@ def adapter(config: Mapping[str, object], file: str) -> Adapter:
         raise InputError(problem.at(file, None, None) for problem in problems)
     notes = [
         f"{key} of the adapter is not read: {config[key]}"
-        for key in ("modules_to_save", "rank_pattern", "layers_to_transform", "use_dora")
+        for key in ("rank_pattern", "layers_to_transform", "use_dora")
         if config.get(key)
     ]
+    whole = config.get("modules_to_save")
+    saved = [name for name in whole if isinstance(name, str)] if isinstance(whole, list) else []
     base = config.get("base_model_name_or_path")
     return Adapter(
         base=base if isinstance(base, str) else "",
         rank=rank if isinstance(rank, int) else 1,
         targets=names,
+        saved=tuple(dict.fromkeys(name.rsplit(".", 1)[-1] for name in saved)),
         notes=tuple(notes),
     )
 

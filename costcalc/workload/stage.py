@@ -22,6 +22,7 @@ from costcalc.workload.data import (
     with_sequence,
 )
 from costcalc.workload.generic import Rough, from_parameters
+from costcalc.workload.saved import with_saved
 from costcalc.workload.work import Generation, Passes, Recompute, Tally, Work
 
 if TYPE_CHECKING:
@@ -330,15 +331,12 @@ def _lora(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, t
         own = methods.lora_parameters_guessed(model.parameters, rank) if model.parameters else None
         return methods.lora(model.one, None, rank, targets), own, (note,)
     methods.check_targets(architecture, targets)
+    length, target = inputs.sequence_length, inputs.target_length
     passes = methods.lora(
-        model.one,
-        architecture,
-        rank,
-        targets,
-        sequence_length=inputs.sequence_length,
-        target_length=inputs.target_length,
+        model.one, architecture, rank, targets, sequence_length=length, target_length=target
     )
-    return passes, methods.lora_parameters(architecture, rank, targets), ()
+    own = methods.lora_parameters(architecture, rank, targets)
+    return with_saved(passes, own, model.one, architecture, inputs.lora_saved, (length, target))
 
 
 def _frozen(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:

@@ -259,3 +259,24 @@ def test_a_fault_in_the_columns_of_other_lists_is_told_at_its_line() -> None:
     assert str(caught.value).splitlines()[0] == (
         "other.csv:2: value: expected a number above 0; got 'many'"
     )
+
+
+@pytest.mark.parametrize(("value", "far"), [
+    ("0.79", True), ("0.8", False), ("19.9", False), ("20", True),  # of 3.99: 0.798 and 19.95
+])  # fmt: skip
+def test_a_price_of_five_times_the_one_before_is_taken_and_said(kept, tmp_path, capsys, value, far):
+    path = tmp_path / "far.csv"
+    row = f"lambda,h100-sxm5-80,gpu_8x_h100_sxm5,8,on-demand,,{value},,,17,,2026-11-01,my list\n"
+    path.write_text(HEAD + row, encoding="utf-8")
+    assert run(["prices", "update", str(path)]) == OK
+    said = (
+        "  1 price more than 5 times, or less than a fifth of, the one before: taken; is it of one "
+        "device, in USD an hour?"
+    )
+    assert (said in capsys.readouterr().out) is far
+    assert kept.exists()
+    run(["prices", "update", "--forget"])
+    capsys.readouterr()
+    assert run(["prices", "update", str(path), "--json"]) == OK
+    (changed,) = json.loads(capsys.readouterr().out)["changed"]
+    assert changed.get("far", False) is far

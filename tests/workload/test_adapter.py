@@ -50,8 +50,8 @@ def test_a_pattern_that_meets_nothing_takes_all():
 
 
 def test_what_is_not_read_is_told():
-    found = adapter({**PLAIN, "modules_to_save": ["lm_head"], "use_dora": False}, "x")
-    assert found.notes == ("modules_to_save of the adapter is not read: ['lm_head']",)
+    found = adapter({**PLAIN, "layers_to_transform": [0], "use_dora": False}, "x")
+    assert found.notes == ("layers_to_transform of the adapter is not read: [0]",)
 
 
 def test_all_faults_at_once():
