@@ -17,7 +17,7 @@ from costcalc.resolve.calibration import Held, held_of
 from costcalc.resolve.names import look_up
 from costcalc.runfile.calibration import MAX_STEPS, SCHEMA, SPEEDS
 from costcalc.runfile.loading import Request, Source, check, document_of, own_run
-from costcalc.throughput.transfer import SIZES, WORDS, Carried, Likeness, carried
+from costcalc.throughput.transfer import NETS, SIZES, WORDS, Carried, Likeness, carried
 
 #: sections that say what a step was; where it ran and what it cost are not the machine's
 _SECTIONS = ("model", "training", "hardware")
@@ -90,12 +90,16 @@ class Calibration:
 def _odd(step: Step) -> str:
     ratio, seconds = step.ratio, step.held.step_time
     took = f" ({human(seconds, 's')}, modelled {human(seconds * ratio, 's')})" if seconds else ""
-    times = f"{1 / ratio:.3g} times as long" if ratio < 1 else f"{ratio:.3g} times as fast"
+    times = f"{_times(1 / ratio)} as long" if ratio < 1 else f"{_times(ratio)} as fast"
     return (
-        f"{step.name}: measured {times} as modelled{took}, {step.held.beyond:.3g} times beyond the "
+        f"{step.name}: measured {times} as modelled{took}, {_times(step.held.beyond)} beyond the "
         "range: is the unit right, does training.global_batch hold all that a step accumulates, "
         "was nothing else inside (evaluation, checkpoints, compiling)?"
     )
+
+
+def _times(value: float) -> str:
+    return f"{value:.3g} times" if value < 1000 else f"{value:,.0f} times"
 
 
 def _others(run: Likeness) -> Iterator[tuple[str, Likeness]]:
@@ -109,7 +113,11 @@ def _others(run: Likeness) -> Iterator[tuple[str, Likeness]]:
     yield "twice the sequence length", more("sequence_length", 1.0)
     yield "a model of four times the FLOPs", more("flops", 2.0)
     yield "eight times the devices", more("devices", 3.0)
+    has = dict(zip(WORDS, run.words, strict=True))
+    none = {"base": has["method"] != "lora", "attention": has["kind"] in NETS}
     for word, name in _DIFFERENT.items():
+        if none.get(word):
+            continue
         at = WORDS.index(word)
         words = (*run.words[:at], "another", *run.words[at + 1 :])
         yield name, replace(run, words=words)

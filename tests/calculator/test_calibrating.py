@@ -150,6 +150,29 @@ def test_a_step_whose_settings_were_not_measured_is_less_sure(key: str, value: o
     assert width_of(other) > 1.2**2
 
 
+@pytest.mark.parametrize(
+    ("run", "absent"),
+    [
+        (TUNED, set()),
+        (RUN, {"a base in other precision"}),
+        ({"model": {"preset": "resnet-50"}, "training": {"samples": "1M"},
+          "hardware": {"accelerator": "h100-sxm5-80", "count": 1}},
+         {"a base in other precision", "another kernel of attention"}),
+    ],
+)  # fmt: skip
+def test_it_says_what_it_carries_over_to_settings_that_there_are(
+    run: dict[str, Any], absent: set[str]
+) -> None:
+    different = {
+        "another precision", "a base in other precision", "other software",
+        "another kernel of attention", "other recompute",
+    }  # fmt: skip
+    said = dict(calibrate(run, step_time=f"{step_of(run)} s").carries())
+    assert different - set(said) == absent
+    # what was measured is known best
+    assert all(found.spread > said["the same step"].spread for found in list(said.values())[1:])
+
+
 ODD = (
     "is the unit right, does training.global_batch hold all that a step accumulates, was nothing "
     "else inside (evaluation, checkpoints, compiling)?"
