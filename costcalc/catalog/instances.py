@@ -180,6 +180,15 @@ def rented_in_parts(accelerator: str, provider: str) -> list[Size]:
     ]
 
 
+def spot_alone(provider: str) -> tuple[str, ...]:
+    """The sizes that a provider rents on spot alone.
+
+    >>> spot_alone("gcp")[0], spot_alone("aws")
+    ('a3-highgpu-1g', ())
+    """
+    return tuple(table(FILE).section("spot_alone").get(provider, ()))
+
+
 def _priced() -> Iterator[Size]:
     """Instances of the catalogue of prices that hold whole devices, each name of one kind."""
     listed: dict[tuple[str, str], set[tuple[str, float]]] = {}

@@ -10,7 +10,7 @@ from costcalc.base.assumption import Assumption, exact
 from costcalc.base.human import plural
 from costcalc.base.units import from_si, to_si
 from costcalc.catalog.accelerator import Accelerator
-from costcalc.catalog.instances import alike, rented_in_parts
+from costcalc.catalog.instances import alike, rented_in_parts, spot_alone
 from costcalc.catalog.prices import UNIT, catalogue, constants
 from costcalc.catalog.provider import canonical
 from costcalc.catalog.region import Region
@@ -140,7 +140,28 @@ def _quote(given: Input, asked: Price, devices: Devices, region: Region | None) 
         exactly=of_host is not None and canonical(provider or "") == of_host,
         count=devices.count,
     )
-    return found if named or asked.plan != "spot" else _part(found, devices)
+    if asked.plan != "spot":
+        return _without_spot(found, named, asked.plan or "on-demand", devices)
+    return found if named else _part(found, devices)
+
+
+def _without_spot(
+    found: price.Quote, named: str | None, plan: str, devices: Devices
+) -> price.Quote:
+    """No price of a size that is rented on spot alone; beside a larger one, that there is such."""
+    alone = spot_alone(found.provider or "")
+    if named in alone:
+        why = f"{named} is rented on spot alone, not {plan}: say price.plan: spot"
+        return price.Quote(price=None, why_not=why, known=found.known)
+    smaller = [
+        size.name
+        for size in rented_in_parts(devices.accelerator.id, found.provider or "")
+        if size.name in alone and devices.count <= size.devices < found.devices
+    ]
+    if found.price is None or not smaller or named:
+        return found
+    why = f"{found.price.why}; {smaller[0]} is rented on spot alone (price.plan: spot)"
+    return replace(found, price=replace(found.price, why=why))
 
 
 def _part(found: price.Quote, devices: Devices) -> price.Quote:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from price_offers import ROW, THREE, chip, hourly, offer
 
-from costcalc import estimate, price
+from costcalc import Estimate, estimate, price
 from costcalc.catalog.accelerator import find
 from costcalc.catalog.prices import Offer
 
@@ -179,3 +179,30 @@ def test_a_named_instance_is_billed_by_the_devices_that_its_name_says() -> None:
     }
     paid = estimate(run).results["cost"].value
     assert paid == pytest.approx(10 * hourly(made)[1])  # it was eight times as much
+
+
+def _h100_at_google(**also: object) -> Estimate:
+    site = {"site": {"region": "gcp:us-central1"}, "measured": {"wall_clock": "10 h"}}
+    return estimate({**site, **also}, ranges=False)
+
+
+def test_a_size_that_is_rented_on_spot_alone_has_no_price_on_demand() -> None:
+    named = _h100_at_google(hardware={"instance": "a3-highgpu-1g"}).results["cost"]
+    assert named.value is None
+    assert named.why is not None
+    assert named.why.startswith(
+        "a3-highgpu-1g is rented on spot alone, not on-demand: say price.plan: spot"
+    )
+    eight = _h100_at_google(hardware={"accelerator": "h100", "count": 1})
+    told = [one.why for one in eight.assumptions if one.key == "price.device_hour"]
+    assert "; a3-highgpu-1g is rented on spot alone (price.plan: spot)" in told[0]
+    # of three devices the sizes of one and two hold too few
+    three = _h100_at_google(hardware={"accelerator": "h100", "count": 3})
+    told = [one.why for one in three.assumptions if one.key == "price.device_hour"]
+    assert "; a3-highgpu-4g is rented on spot alone" in told[0]
+
+
+def test_a_whole_machine_of_eight_says_nothing_of_smaller_ones() -> None:
+    whole = _h100_at_google(hardware={"accelerator": "h100", "count": 8})
+    told = [one.why for one in whole.assumptions if one.key == "price.device_hour"]
+    assert "on spot alone" not in told[0]
