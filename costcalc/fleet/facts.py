@@ -59,6 +59,8 @@ class Facts:
     partition: str | None = None
     model: str | None = None
     owner: str | None = None  # the job that it is a part of, where a source tells of both
+    had: int | None = None  # how many parts its source says that it had
+    at_once: int = 1  # and of its devices are so many of them at once
     submit: float | None = None
     devices: float | None = None
     kinds: tuple[str, ...] = ()

@@ -24,6 +24,12 @@ from costcalc.resolve.names import left_open
 #: of its rating, what a board draws when idle of which that is not known: no profile has less
 #: (rtx-4090: 15 of 450 W)
 LEAST_IDLE = 0.033
+_NOTHING = "nothing says which device: give partitions.NAME.accelerator in fleet.yaml"
+_NOTHING_OF_PODS = (
+    "nothing says which device: in fleet.yaml give nodes (by their names), or "
+    "partitions.default.accelerator where all nodes have the same; a nodeSelector of the pod "
+    "(nvidia.com/gpu.product) says it too"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class Holdings:
             )
         node = (facts.node_list or "") if self._nodes else ""
         found, dies, why = self._named(partition.accelerator, facts.kinds[:1], node)
+        if why == _NOTHING and facts.source == "kubernetes":  # which has no partitions
+            why = _NOTHING_OF_PODS
         return Held(found, devices / dies, why)
 
     def dies(self, partition: str | None) -> float:
@@ -163,7 +171,7 @@ class Holdings:
             return None, why
         if said or usual or board:
             return said or usual or board, ""
-        return None, "nothing says which device: give partitions.NAME.accelerator in fleet.yaml"
+        return None, _NOTHING
 
 
 def _board(called: str, folders: Sequence[Path]) -> str:

@@ -216,7 +216,8 @@ class Pricing:
             "utilization": None, "mean_power": None, "pue": None, "grid": None,
             "carbon_annual": None, "carbon_market": None, "hourly": None, "part": one.part,
             "steps": one.steps, "clock": one.clock,
-            "why": _joined(own.why or said or "", self._crowded(one, own)) or None,
+            "why": _joined(_joined(own.why or said or "", one.why if one.had else ""),
+                           self._crowded(one, own)) or None,
         }  # fmt: skip
         row |= _NO_FIGURES
         if own.devices == 0:

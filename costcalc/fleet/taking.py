@@ -156,7 +156,11 @@ def _batch(
         entered = parts_first(connection, weighed.facts)
         priced = pricing.rows(with_readings(connection, entered))
         counted = enter(connection, priced, number)
-        counted.known += len(facts) - len(entered) - len(weighed.refused)
+        # rows of one attempt in a batch; a job that its parts are counted of is none
+        counted.known += len(facts) - len(weighed.facts) - len(weighed.refused)
+        taken.notes += [
+            f"{one.job}: {one.why}" for one in entered if one.had and one not in weighed.facts
+        ]
         out = [*out, *weighed.refused]
         note(connection, number, counted, out)
     taken.plus(counted, out)

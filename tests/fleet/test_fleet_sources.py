@@ -14,12 +14,15 @@ from fleet_byhand import FLEET, cluster, dump, imported, line, memory, rows
 import costcalc
 from costcalc.base.errors import InputError
 from costcalc.base.writing import digest
+from costcalc.fleet.checking import check
 from costcalc.fleet.facts import Facts, Refused
 from costcalc.fleet.importing import kubernetes, pbs, reports
 from costcalc.fleet.job import attempts, parts
+from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.metering import Reading, read_meters
 from costcalc.fleet.sources import Asked, import_from
 from costcalc.fleet.summary import summed
+from costcalc.fleet.taking import Taken, take
 
 # --- Kubernetes ----------------------------------------------------------------------------------
 
@@ -71,8 +74,6 @@ def test_a_pod_holds_what_it_asked_for_till_its_last_container_ended(tmp_path: P
         "physics/train-abc", "physics", "llama", "train", "completed",
     )  # fmt: skip
     with memory() as ledger:
-        from costcalc.fleet.taking import take
-
         take(ledger, cluster(), [one], source="kubernetes", name="x")
         (row,) = rows(ledger)
         assert (row.device, row.cost) == ("h100-sxm5-80", pytest.approx(8.0))
@@ -135,7 +136,8 @@ def test_jobs_alone_have_the_time_of_the_job(tmp_path: Path) -> None:
         "a Job without its pods: 2 at once, for all of its time, are the most that may have been"
     )
     both = in_dump(tmp_path, job, pod())  # no pod of this job
-    assert [f.job for f in both if isinstance(f, Facts)] == ["bio/fit", "physics/train-abc"]
+    # a Job after the pods, for what of its own is missing is known then
+    assert [f.job for f in both if isinstance(f, Facts)] == ["physics/train-abc", "bio/fit"]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +211,80 @@ def test_a_job_and_its_pods_are_counted_once(
         assert summed(ledger, ["2026-10"]).total.device_hours == 16.0
 
 
+LACKING = of_job(spec={"parallelism": 2, "completions": 2}, status={"succeeded": 2})
+LACKS = (
+    "1 pod of the 2 that this Job had not in the dump: the most that may have been of its time is "
+    "counted"
+)
+
+
+@pytest.mark.parametrize(
+    "dumps", [[[LACKING, PODS[0]]], [[PODS[0]], [LACKING]], [[LACKING], [PODS[0], LACKING]],
+              [[LACKING, PODS[0]], [PODS[0]], [LACKING, PODS[0]]]],
+)  # fmt: skip
+def test_a_pod_that_is_missing_is_counted_by_its_job(
+    dumps: list[list[object]], tmp_path: Path
+) -> None:
+    def take_in(ledger: Ledger, number: int, items: list[object]) -> Taken:
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"kind": "List", "items": items}))
+        return import_from(ledger, cluster(), Asked(source="kubernetes", where=str(path)))
+
+    with memory() as ledger:
+        for number, items in enumerate(dumps):
+            taken = take_in(ledger, number, items)
+        # of 2 × 3 h the pod that is told had 2 h, and the other the Job's 3 h at most: 4 devices
+        found = {row.job: row.device_hours for row in rows(ledger)}
+        assert found == {"physics/train-a": 8.0, "physics/train": pytest.approx(12.0)}
+        assert taken.notes == [f"physics/train: {LACKS}"]
+        told = [one for one in check(ledger).lines() if one.startswith("because")]
+        assert told == [f"because: 1 job, 60 % of the device-hours: {LACKS}"]
+        # now all are told
+        take_in(ledger, 90, [LACKING, *PODS])
+        found = {row.job: row.device_hours for row in rows(ledger)}
+        assert found == {"physics/train-a": 8.0, "physics/train-b": 8.0}
+
+
+def test_pods_that_are_missing_have_no_more_than_the_others_left(tmp_path: Path) -> None:
+    # one at once, 3 h: the pod that is told had 2 h of them, so that the two others had 1 h
+    one = of_job(spec={"parallelism": 1}, status={"succeeded": 1, "failed": 2})
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps({"kind": "List", "items": [one, PODS[0]]}))
+    with memory() as ledger:
+        taken = import_from(ledger, cluster(), Asked(source="kubernetes", where=str(path)))
+        found = {row.job: row.device_hours for row in rows(ledger)}
+        assert taken.lines()[0] == "2 jobs added, 0 corrected, 0 known already, 0 rows refused"
+    assert found == {"physics/train-a": 8.0, "physics/train": pytest.approx(4 * 3 * 0.3)}
+
+
+def test_what_says_the_device_of_a_pod(tmp_path: Path) -> None:
+    """Without a nodeSelector, in a cluster without partitions: what can be given there is named."""
+    made = pod(spec={**pod()["spec"], "nodeSelector": {}, "nodeName": "g01"})
+    nothing = "price: {device_hour: 2 USD}\n"
+    for said, device in (
+        ("", None),
+        ('nodes: {"g[01-02]": h100-sxm5-80}\n', "h100-sxm5-80"),
+        ("partitions: {default: {accelerator: a100-sxm4-40}}\n", "a100-sxm4-40"),
+    ):
+        with memory() as ledger:
+            stream = in_dump(tmp_path, made)
+            take(ledger, cluster(nothing + said), stream, source="kubernetes", name="x")
+            (row,) = rows(ledger)
+        assert row.device == device
+        assert (row.why or "").startswith("" if device else (
+            "nothing says which device: in fleet.yaml give nodes (by their names), or "
+            "partitions.default.accelerator"
+        ))  # fmt: skip
+
+
+def test_a_job_that_its_pods_stand_for_was_not_known_already(tmp_path: Path) -> None:
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps({"kind": "List", "items": [JOB, *PODS]}))
+    with memory() as ledger:
+        taken = import_from(ledger, cluster(), Asked(source="kubernetes", where=str(path)))
+    assert taken.lines() == ["2 jobs added, 0 corrected, 0 known already, 0 rows refused"]
+
+
 def test_another_job_of_the_same_name_is_another(tmp_path: Path) -> None:
     path = tmp_path / "all.json"
     again = of_job(uid="u-5")
@@ -225,10 +301,10 @@ ANEW = "write the file anew by kubectl get pods -A -o json"
 
 def test_what_is_not_as_kubectl_writes_it_is_refused(tmp_path: Path) -> None:
     assert in_dump(tmp_path, of_job(spec={"parallelism": "x"}), pod(metadata=[1])) == [
-        Refused(line=None, row="physics/train",
-                why=f'spec.parallelism: expected a whole number, found "x"; {ANEW}'),
         Refused(line=None, row="items[1]",
                 why=f"metadata: expected an object, found [1]; {ANEW}"),
+        Refused(line=None, row="physics/train",
+                why=f'spec.parallelism: expected a whole number, found "x"; {ANEW}'),
     ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ A pod holds what its containers request under a name of a device plugin (``nvidi
 ``amd.com/gpu``, ``nvidia.com/mig-1g.10gb``) from the start of its first container to the end of its
 last; where one was begun again, from the pod's own start, for of its runs the last is told.  A Job
 alone does not say for how long each of its pods ran, nor how many there were at once: it is taken
-as all that may have been, and gives way to its pods (fleet/owning.py).
+as all that may have been, and gives way to its pods, but for those that are missing
+(fleet/owning.py).
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def pods(path: Path, cluster: str = "") -> Iterator[Facts | Refused]:
         items = [data]
     if not isinstance(items, list):
         raise refuse(name, "expected the list of kubectl get pods -A -o json: it has no items")
-    for number, one in enumerate(items):
+    # a Job after its pods: what of them is missing is then known
+    for number, one in sorted(enumerate(items), key=lambda pair: _is_job(pair[1])):
         if not isinstance(one, Mapping) or one.get("kind") not in ("Pod", "Job"):
             yield Refused(line=None, row=f"items[{number}]", why="neither a Pod nor a Job")
             continue
@@ -58,6 +60,10 @@ def pods(path: Path, cluster: str = "") -> Iterator[Facts | Refused]:
             yield from list(_one(one, number, cluster))
         except _MalformedError as error:
             yield Refused(line=None, row=_label(one, number), why=str(error))
+
+
+def _is_job(item: object) -> bool:
+    return isinstance(item, Mapping) and item.get("kind") == "Job"
 
 
 # --- what kubectl writes, and what it cannot have ------------------------------------------------
@@ -165,6 +171,8 @@ def _one(item: Mapping[str, Any], number: int, cluster: str) -> Iterator[Facts |
         state=state,
         name=_text(owner, "metadata.ownerReferences[0].name") or _text(meta, "metadata.name"),
         owner=named if of_job else None,
+        had=_had(status) if item["kind"] == "Job" and held else None,
+        at_once=copies,
         account=_account(meta, labels),
         partition=str(spec.get("priorityClassName") or "") or None,
         model=_model(meta, labels),
@@ -194,9 +202,13 @@ def _model(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> str | None:
 def _pods(spec: Mapping[str, Any], status: Mapping[str, Any]) -> int:
     """The most pods that a Job had at once: no more than it may have, needs, or has had."""
     parallel = _number(spec, "spec.parallelism") if "parallelism" in spec else 1
-    ended = [_number(status, f"status.{name}") or 0 for name in ("succeeded", "failed")]
-    counts = [parallel, _number(spec, "spec.completions"), sum(ended) or None]
+    counts = [parallel, _number(spec, "spec.completions"), _had(status)]
     return max(min((one for one in counts if one is not None), default=1), 1)
+
+
+def _had(status: Mapping[str, Any]) -> int | None:
+    """How many pods of a Job have ended; None: it does not say."""
+    return sum(_number(status, f"status.{n}") or 0 for n in ("succeeded", "failed")) or None
 
 
 def _times(
