@@ -63,6 +63,8 @@ def _float(text: str) -> float:
 
 
 _COMMA = re.compile(r"\s*(\d+),(?!\d{3}(?!\d))(\d+)(?![\d,])(.*)", re.ASCII)
+_POINTED = re.compile(r"\s*[1-9]\d{0,2}(?:\.\d{3}){2,}\s*", re.ASCII)  # two points are no decimals
+_TIMES = re.compile(r"\s*(\d{1,9}) ?[x×]\s*", re.ASCII)  # how many: 8x
 _GIGA = re.compile(r"\s*([\d.,]+) ?G", re.ASCII)
 
 
@@ -81,7 +83,13 @@ def hint(text: str) -> str:
 
     >>> hint("1G"), hint("1,5B"), hint("eight")
     ('; write 1B, or 1e9', '; a comma parts thousands: write 1.5B', '')
+    >>> hint("1.500.000"), hint("8x")
+    ('; a point parts decimals: write 1,500,000', '; write 8')
     """
+    if _POINTED.fullmatch(text):
+        return f"; a point parts decimals: write {text.strip().replace('.', ',')}"
+    if (times := _TIMES.fullmatch(text)) is not None:
+        return f"; write {times[1]}"
     match = _GIGA.fullmatch(text)
     return f"; write {match[1]}B, or {match[1]}e9" if match else comma(text)
 

@@ -208,7 +208,9 @@ def _training(
         fields["lora_rank"] = asked.rank or default(
             "lora.rank", 16, why="the cost hardly depends on it"
         )
-        fields["lora_saved"] = known.adapter.saved if known.adapter is not None else ()
+        if known.adapter is not None:
+            fields["lora_saved"] = known.adapter.saved
+            fields["lora_layers"] = known.adapter.layers
         fields["lora_targets"] = asked.targets or (default("lora.targets", "all", _ALL_LINEAR),)
     if method in REINFORCED:
         fields["group"] = training.group

@@ -135,6 +135,7 @@ KEYS = {
     "max_cost": "limits.cost",
     "hours": "measured.wall_clock",
     "duration": "measured.wall_clock",
+    "source": "measured.wall_clock, typed; costcalc report import slurm FILE reads sacct's",
     "gpu_hours": "measured.device_hours",
     "energy_consumed": "measured.energy_it (before PUE) or measured.energy (behind it)",
 }

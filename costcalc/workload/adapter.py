@@ -24,6 +24,7 @@ class Adapter:
     base: str
     rank: int
     targets: tuple[str, ...] | str  # names, or a regular expression over paths of modules
+    layers: int | None = None  # how many it adapts; None: all
     saved: tuple[str, ...] = ()  # modules that train whole beside it
     notes: tuple[str, ...] = ()
 
@@ -47,7 +48,7 @@ def adapter(config: Mapping[str, object], file: str) -> Adapter:
 
     >>> adapter({"peft_type": "LORA", "r": 8, "target_modules": "all-linear",
     ...          "base_model_name_or_path": "org/model"}, FILE)
-    Adapter(base='org/model', rank=8, targets=('all',), saved=(), notes=())
+    Adapter(base='org/model', rank=8, targets=('all',), layers=None, saved=(), notes=())
     """
     problems = []
     kind, rank = config.get("peft_type"), config.get("r", 8)
@@ -69,7 +70,7 @@ def adapter(config: Mapping[str, object], file: str) -> Adapter:
         raise InputError(problem.at(file, None, None) for problem in problems)
     notes = [
         f"{key} of the adapter is not read: {config[key]}"
-        for key in ("rank_pattern", "layers_to_transform", "use_dora")
+        for key in ("rank_pattern", "use_dora")
         if config.get(key)
     ]
     whole = config.get("modules_to_save")
@@ -79,9 +80,17 @@ def adapter(config: Mapping[str, object], file: str) -> Adapter:
         base=base if isinstance(base, str) else "",
         rank=rank if isinstance(rank, int) else 1,
         targets=names,
+        layers=_number_of(config.get("layers_to_transform")),
         saved=tuple(dict.fromkeys(name.rsplit(".", 1)[-1] for name in saved)),
         notes=tuple(notes),
     )
+
+
+def _number_of(layers: object) -> int | None:
+    """How many layers are named: one by its index, several by a list; None where none is."""
+    if isinstance(layers, int) and not isinstance(layers, bool):
+        return 1
+    return len(set(layers)) if isinstance(layers, list) and layers else None
 
 
 def _checked(pattern: str, problems: list[Problem]) -> str:

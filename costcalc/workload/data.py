@@ -71,6 +71,7 @@ class WorkloadInput:
     adapters: bool = False  # of lora, and where distill, dpo or grpo train them alone
     lora_rank: int = 16
     lora_targets: tuple[str, ...] = ("all",)
+    lora_layers: int | None = None  # how many layers have adapters; None: all
     lora_saved: tuple[str, ...] = ()  # modules that train whole beside the adapters
     last_layers: int = 0  # frozen: layers at the end that learn beside the head
     teacher: Architecture | None = None

@@ -62,6 +62,25 @@ def with_saved(
     return made, adapters + more, tuple(notes)
 
 
+def of_layers(
+    passes: Passes, adapters: float, architecture: Architecture, number: int | None
+) -> tuple[Passes, float]:
+    """The passes and adapters where only so many layers have them (``layers_to_transform``).
+
+    Layers are taken as alike.  Gradients are counted through all of them; where only the last have
+    adapters, those before the first of these need none, so that it is less.
+    """
+    if number is None or number >= architecture.layers:
+        return passes, adapters
+    share = number / architecture.layers
+    own = passes.adapters * share
+    made = replace(
+        passes, flops=passes.flops - passes.adapters + own, adapters=own,
+        adapted=passes.adapted * share, adapted_width=passes.adapted_width * share,
+    )  # fmt: skip
+    return made, adapters * share
+
+
 def _named(architecture: Architecture, name: str) -> Iterator[tuple[Block, Linear | Weights]]:
     for block in architecture.blocks:
         for operator in block.operators:

@@ -22,7 +22,7 @@ from costcalc.workload.data import (
     with_sequence,
 )
 from costcalc.workload.generic import Rough, from_parameters
-from costcalc.workload.saved import with_saved
+from costcalc.workload.saved import of_layers, with_saved
 from costcalc.workload.work import Generation, Passes, Recompute, Tally, Work
 
 if TYPE_CHECKING:
@@ -336,7 +336,8 @@ def _lora(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, t
         model.one, architecture, rank, targets, sequence_length=length, target_length=target
     )
     own = methods.lora_parameters(architecture, rank, targets)
-    return with_saved(passes, own, model.one, architecture, inputs.lora_saved, (length, target))
+    met = of_layers(passes, own, architecture, inputs.lora_layers)
+    return with_saved(*met, model.one, architecture, inputs.lora_saved, (length, target))
 
 
 def _frozen(inputs: WorkloadInput, model: _Model) -> tuple[Passes, float | None, tuple[str, ...]]:

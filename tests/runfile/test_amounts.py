@@ -168,6 +168,20 @@ def test_multiply_adds_are_said():
             ' grpo; got "qlora"; here that is lora, with training.base_precision: nf4',
         ),
         (
+            {"measured.source": "sacct"},
+            "measured.source: unknown key; here that is measured.wall_clock, typed; costcalc "
+            "report import slurm FILE reads sacct's",
+        ),
+        (
+            {"hardware.count": "8x"},
+            'hardware.count: expected a whole number of devices, 1 or more; got "8x"; write 8',
+        ),
+        (
+            {"training.tokens": "1.500.000.000"},
+            'training.tokens: expected a number of tokens, more than 0; got "1.500.000.000"; '
+            "a point parts decimals: write 1,500,000,000",
+        ),
+        (
             {"training.base_precision": "4bit"},
             "training.base_precision: expected one of nf4, int8, bf16, fp16, fp32;"
             ' got "4bit"; here that is nf4',

@@ -50,8 +50,15 @@ def test_a_pattern_that_meets_nothing_takes_all():
 
 
 def test_what_is_not_read_is_told():
-    found = adapter({**PLAIN, "layers_to_transform": [0], "use_dora": False}, "x")
-    assert found.notes == ("layers_to_transform of the adapter is not read: [0]",)
+    found = adapter({**PLAIN, "rank_pattern": {"q_proj": 4}, "use_dora": False}, "x")
+    assert found.notes == ("rank_pattern of the adapter is not read: {'q_proj': 4}",)
+
+
+@pytest.mark.parametrize(("said", "number"), [
+    ([0, 1, 2, 3], 4), ([1, 1], 1), (0, 1), (7, 1), (None, None), ([], None), (True, None),
+])  # fmt: skip
+def test_how_many_layers_have_an_adapter(said, number):
+    assert adapter({**PLAIN, "layers_to_transform": said}, "x").layers == number
 
 
 def test_all_faults_at_once():

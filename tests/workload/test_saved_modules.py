@@ -72,3 +72,25 @@ def test_they_are_read_of_the_adapters_own_file():
     saved = ["base_model.model.lm_head", "embed_tokens", "lm_head"]
     assert adapter({**told, "modules_to_save": saved}, "x").saved == ("lm_head", "embed_tokens")
     assert adapter({**told, "modules_to_save": None}, "x").saved == ()
+
+
+def test_adapters_in_one_layer_of_four_are_a_quarter_of_them():
+    four = build({
+        "model_type": "llama", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 12,
+        "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4,
+    })  # fmt: skip
+    every, one = (
+        workload(
+            WorkloadInput(
+                architecture=four, method="lora", adapters=True, tokens=1e6, sequence_length=16,
+                lora_rank=2, lora_targets=("q_proj",), lora_layers=number,
+            )
+        )
+        for number in (None, 1)
+    )  # fmt: skip
+    assert every.trainable_parameters == 4 * ADAPTERS
+    assert one.trainable_parameters == ADAPTERS
+    # an adapter's weight takes 6 FLOP a token, in three layers no more
+    assert every.flops_per_datum - one.flops_per_datum == 3 * 6 * ADAPTERS
+    assert (every.passes.adapted, one.passes.adapted) == (4, 1)
+    assert one.passes.adapted_width == 16  # 8 in, 8 out
