@@ -168,7 +168,7 @@ def test_multiply_adds_are_said():
             ' grpo; got "qlora"; here that is lora, with training.base_precision: nf4',
         ),
         (
-            {"measured.source": "sacct"},
+            {"measured.source": "sacct", "measured.wall_clock": "10 h"},
             "measured.source: unknown key; here that is measured.wall_clock, typed; costcalc "
             "report import slurm FILE reads sacct's",
         ),
