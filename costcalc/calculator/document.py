@@ -39,7 +39,7 @@ def sections(report: Report) -> dict[str, object]:
         "subject": _subject(report),
         "boundary": _boundary(report),
         "runs": [_entry(part, report) for part in _parts(report)],
-        "work": _work(report),
+        "work": work_of(report),
         "project": _project(report),
         "measurement": _measurement(report),
         "software": [{"name": "costcalc", "version": report.get("costcalc_version")}],
@@ -251,7 +251,8 @@ def _quantity(value: float | None, unit: str, why: str) -> Quantity:
     return made
 
 
-def _work(report: Report) -> Work:
+def work_of(report: Report) -> Work:
+    """E, D and H of a report: compute a datum, data, runs; of stages each has its own."""
     if report.get("stages"):
         why = "differs from stage to stage"
         return {
@@ -263,6 +264,8 @@ def _work(report: Report) -> Work:
     datum, data = found.get("datum") or "datum", found.get("data")
     whole = report["results"]["training_compute"]["value"]
     why = "" if data and whole else "the number of data is not known"
+    if data and not whole:
+        why = "the compute of the model is not known"
     return {
         "E": _quantity(whole / data if data and whole else None, f"FLOP/{datum}", why),
         "D": _quantity(data or None, datum, "" if data else why),

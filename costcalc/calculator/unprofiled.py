@@ -31,7 +31,9 @@ DARK = ("no meter saw any energy", "no meter saw the devices")
 #: keys of ``training`` that say how much data a run plans
 DATA_KEYS = (*(key for key in DATA_ONE_OF if key != "prompts"), "dataset_tokens", "dataset_samples")
 _WHY = "no profile of the hardware: its peak, power, price and making are not known"
-_NO_MODEL = "no model given, or nothing counted what it was trained on"
+_NO_MODEL = "no model given"
+_NOT_COUNTED = "nothing counted what it was trained on"
+_OF_OTHER_DATA = "what was counted is not what the model is trained on"
 _ENERGY = ("energy_it", "energy", "carbon_operational", "water")
 _WORK = (
     "parameters",
@@ -78,7 +80,7 @@ def unprofiled(job: JobRun, seen: Metered) -> Estimate:
         measured.add("energy_it")
     results = {name: _result(name, values, draws, why, measured) for name in UNITS}
     work = _trained(job, seen)
-    results |= _of_the_work(work, seen)
+    results |= _of_the_work(work, seen, _no_work(job, seen))
     told = job.run.measured
     timed = job  # as it says itself what was recorded
     if seen.seconds is not None and (told is None or told.wall_clock != seen.seconds):
@@ -170,10 +172,22 @@ def _trained(job: JobRun, seen: Metered) -> Trained | None:
         return None
 
 
-def _of_the_work(found: Trained | None, seen: Metered) -> dict[str, Result]:
+def _no_work(job: JobRun, seen: Metered) -> str:
+    """Why parameters and compute are not known, where they are not."""
+    if "work" in seen.why:
+        return seen.why["work"]
+    if job.run.model is None:
+        return _NO_MODEL
+    return _OF_OTHER_DATA if seen.amount else _NOT_COUNTED
+
+
+def _of_the_work(found: Trained | None, seen: Metered, why_not: str) -> dict[str, Result]:
     """Parameters, compute and speed."""
     work = found.work if found else None
-    made = {name: unknown(UNITS[name], seen.why.get("work", _NO_MODEL)) for name in _WORK}
+    made = {name: unknown(UNITS[name], why_not) for name in _WORK}
+    if work is None and "work" not in seen.why:
+        untimed = "no step was timed" if seen.amount else _NOT_COUNTED
+        made |= {name: unknown(UNITS[name], untimed) for name in ("throughput", "step_time")}
     if work is not None:
         reasons = dict.fromkeys(("throughput", "step_time"), "no step was timed")
         uncounted = ("parameters", "active_parameters")

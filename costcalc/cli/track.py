@@ -137,7 +137,8 @@ def show(
     watch = Watch(folder, job=job, run=str(run) if run else None)
     if as_json:
         view = watch.look()
-        print_json({"status": view.status, "over": view.over, "metrics": dict(view.metrics)})
+        told = {"job": view.job, "status": view.status, "over": view.over}
+        print_json({**told, "metrics": dict(view.metrics), "notes": list(view.notes)})
     elif once or not sys.stdout.isatty():
         print_view(watch.look())
     else:

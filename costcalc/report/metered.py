@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from costcalc.calculator.document import LETTERS
 from costcalc.calculator.plausible import of_part
 from costcalc.report import coverage
+from costcalc.report.counted import with_counted
 from costcalc.report.rated import of_recorded
 from costcalc.report.totals import bounded
 
@@ -27,7 +28,9 @@ _HOLDS = {
 #: names that a part of an energy may have
 PARTS = frozenset[str]().union(*_HOLDS.values())
 #: how an attempt can stand or have ended
-Status = Literal["running", "completed", "exception", "interrupted", "stopped"]
+Status = Literal[
+    "running", "completed", "exception", "interrupted", "stopped", "ended without a word"
+]
 #: what was predicted beside what came, in this order
 COMPARED = ("wall_clock", "cost", "energy", "carbon_total", "utilization")
 _HOST = {"cpu": "processors", "memory": "memory"}
@@ -69,8 +72,9 @@ def dressed(made: Report, told: Section) -> Report:
     if "figures" in predicted:
         came = [_came(row, data["results"]) for row in predicted["figures"]]
         tracking["predicted"] = {**predicted, "figures": came}
-    if "calibrate" in tracking:
+    if "calibrate" in tracking:  # by the batch that the estimate takes
         tracking["calibrate"] = calibrate(data["results"]["step_time"]["value"])
+    data = with_counted(data, tracking)
     data["runs"] = [
         {
             **data["runs"][0],

@@ -96,6 +96,7 @@ _PREDICTED = {
     "basis": WORDS,
 }
 _TRAINING = {"run": ID, "hours": AMOUNT, "steps": WHOLE, "tokens?": AMOUNT}
+_TRUE = ("true", lambda value: value is True)
 _TRACKING: dict[str, object] = {
     "attempts": [_ATTEMPT],
     "steps": WHOLE,
@@ -103,6 +104,7 @@ _TRACKING: dict[str, object] = {
     "throughput_of_wall_clock?": {"value": AMOUNT, "unit": WORDS},
     "pauses?": AMOUNT,
     "calibrate?": WORDS,
+    "counted?": {"data?": AMOUNT, "datum?": WORDS, "step_time?": AMOUNT, "whole?": _TRUE},
     "trainings?": [_TRAINING],
     "notes?": [WORDS],
     "job?": WORDS,
@@ -377,6 +379,8 @@ def _speed(report: Report) -> Iterator[str]:
     else:
         counted = section(report, "run", "hardware").get("throughput") is not None
     told = section(report, "details", "tracking")
+    if number(told.get("steps")) and "step_time" not in section(told, "counted"):
+        yield "details.tracking.counted.step_time: missing; steps were counted"
     if counted and "throughput_of_wall_clock" not in told:
         yield "details.tracking.throughput_of_wall_clock: missing; data were counted"
     known = [

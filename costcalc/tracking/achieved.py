@@ -9,6 +9,7 @@ from costcalc.tracking.merge import Totals
 from costcalc.tracking.plan import Plan
 
 _FEWEST = 3  # timed steps from which a speed is told
+_ALIKE = 0.1  # of a batch, in which what was counted may be off: padding, the last of an epoch
 _STEPS = "data are steps × training.global_batch: step() was given neither tokens nor samples"
 
 
@@ -60,3 +61,37 @@ def _each(predicted: Estimate) -> tuple[float | None, str]:
     if rate.value is None or step.value is None:
         return None, "token"
     return rate.value * step.value, rate.unit.partition("/")[0]
+
+
+# --- what of it stands in the report --------------------------------------------------------------
+
+
+def counted(totals: Totals, seen: Achieved, made: Estimate) -> dict[str, dict[str, object]]:
+    """Data that the estimate ``made`` of the job does not hold, and the time of a step as it was.
+
+    Where too few steps were timed they are of all of the time: ``whole``.
+    """
+    found: dict[str, object] = {}
+    if seen.amount and not (made.details.get("work") or {}).get("data"):
+        found |= {"data": float(seen.amount), "datum": seen.unit}
+    if seen.step_time:
+        found["step_time"] = seen.step_time
+    elif totals.steps and totals.elapsed:
+        found |= {"step_time": totals.elapsed / totals.steps, "whole": True}
+    return {"counted": found} if found else {}
+
+
+def batch_notes(seen: Achieved, totals: Totals, plan: Plan, made: Estimate) -> list[str]:
+    """That the steps held another batch than the one that the estimate goes by."""
+    taken, kind = _each(made)
+    if not (seen.amount and seen.rate and totals.steps and taken) or kind != seen.unit:
+        return []
+    each = seen.amount / totals.steps
+    if abs(each / taken - 1) <= _ALIKE:
+        return []
+    said = f"{each:,.0f} {kind}s a step were counted; "
+    training = plan.run.training
+    if training is not None and training.global_batch is not None:
+        return [f"{said}training.global_batch says {taken:,.0f}"]
+    usual = f"the run file says no training.global_batch: an estimate takes {taken:,.0f}"
+    return [f"{said}{usual}, and the step of `calibrate` is of these"]

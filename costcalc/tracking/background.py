@@ -1,6 +1,4 @@
-"""The thread behind a tracker: it may wait for disks, drivers and imports, so that training never
-does.  Once an interval it reads the meters, notes how far the job is, and looks ahead.
-"""
+"""A tracker's thread: it waits for disks, drivers and imports, so that training never does."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -97,6 +96,7 @@ class Background:
         self._listener = Listener(options.callback, self.note)
         self._counts = Aside("costcalc-counts")
         self._over = threading.Event()
+        self.word = threading.Lock()  # whoever has it says what came of the job
         self._ended: float | None = None
         self._status: Status = "completed"
         self._thread = threading.Thread(target=self._work, name="costcalc", daemon=True)
@@ -163,6 +163,7 @@ class Background:
     def _work(self) -> None:
         self._records.append(self._records.start)
         self._records.apart("forget", self.stopping.forget)
+        self._records.apart("unfinished", self._records.look_for_unfinished)
         self._prepare()
         interval = self.options.interval
         wait = min(_FIRST, interval * (1 - _EARLY))
@@ -391,9 +392,9 @@ class Background:
     def _conclude(self) -> None:
         from costcalc.tracking.final_report import conclude
 
-        self.report, self.written = conclude(
-            self._records.all(), self.options, self.predicted, self._why_not, self.note
-        )
+        asked = self.options, self.predicted, self._why_not, self.note
+        may_tell = partial(self.word.acquire, blocking=False)
+        self.report, self.written = conclude(self._records.all(), *asked, may_tell=may_tell)
         if self.written is not None:
             self._records.change(reported=True)
             self._records.append(self._records.start)

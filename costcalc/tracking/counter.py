@@ -62,8 +62,8 @@ class Counter:
         # Steps and their seconds: as usual, and longer.
         self._short, self._short_seconds, self._long, self._long_seconds = 0, 0.0, 0, 0.0
         self._paused = 0.0  # seconds since the last step
-        # Pauses that are under way, one in another among them: how many, and since when.
-        self._pausing: dict[str, tuple[int, float]] = {}
+        # Pauses that are under way, as they began: a second is of the one that began last.
+        self._pausing: list[str] = []
         self._since = 0.0  # from when on their time is not in `_paused` yet
         self._sums: dict[tuple[str, str], _Torch] = {}
         self._added: dict[tuple[str, str], int] = {}  # values that each sum is of
@@ -162,32 +162,30 @@ class Counter:
     def pause(self, name: str) -> Iterator[None]:
         """What is done within is no step's time; beyond so many names they are one.
 
-        Of pauses within pauses, or at once on several threads, no second counts twice.
+        Of pauses within pauses, or at once on several threads, no second counts twice: it is of
+        the one that began last.
         """
         name = _named(name)
         if name not in self.pauses and len(self.pauses) >= _NAMES:
             self.notes.add(f"pauses have over {_NAMES} names: the rest are {_REST}")
             name = _REST
         with self._lock:
-            now = perf_counter()
-            if not self._pausing:
-                self._since = now
-            number, began = self._pausing.get(name, (0, now))
-            self._pausing[name] = number + 1, began
+            self._pause_until(perf_counter())
+            self._pausing.append(name)
+            self.pauses.setdefault(name, 0.0)
         try:
             yield
         finally:
             with self._lock:
-                now = perf_counter()
-                self._pause_until(now)
-                number, began = self._pausing.pop(name)
-                if number > 1:
-                    self._pausing[name] = number - 1, began
-                else:  # the last of its name
-                    self.pauses[name] = self.pauses.get(name, 0.0) + now - began
+                self._pause_until(perf_counter())
+                self._pausing.reverse()  # the last of its name ends
+                self._pausing.remove(name)
+                self._pausing.reverse()
 
     def _pause_until(self, now: float) -> None:
-        self._paused += now - self._since
+        if self._pausing:
+            self._paused += now - self._since
+            self.pauses[self._pausing[-1]] += now - self._since
         self._since = now
 
     def _time(self, seconds: float, steps: int) -> None:

@@ -16,6 +16,8 @@ from costcalc.calculator.result import SAID, SCHEMA, Estimate
 from costcalc.tracking import coverage
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import read
+from costcalc.tracking.jobs import UNFINISHED, by_job
+from costcalc.tracking.jobs import listed as listed_jobs
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals, totals
 from costcalc.tracking.options import Options
@@ -36,8 +38,10 @@ def conclude(
     before: Estimate | None,
     why_not: str,
     note: Callable[[str], None],
+    *,
+    may_tell: Callable[[], bool],
 ) -> tuple[dict[str, Any], Path | None]:
-    """Make the report, write it, and say on stderr what came of the job."""
+    """Make the report, write it, and say on stderr what came of the job, if that ``may_tell``."""
     whole = totals(written, layout=options.plan.layout)
     parts = _trainings(written, options)
     made = report(
@@ -50,7 +54,7 @@ def conclude(
     )
     lost = _lost(written, parts, made, options)
     path, failed = _save_in_time(made, options, parts, lost, note) if options.output else (None, "")
-    if options.progress is not False and (options.progress or options.output):
+    if options.progress is not False and (options.progress or options.output) and may_tell():
         from costcalc.tracking.progress import Teller
 
         teller = Teller()
@@ -232,6 +236,7 @@ def summary(made: Mapping[str, Any], path: Path | None) -> list[str]:
         lines.append(f"the energy is without {', '.join(lacking)}")
     lines += [*_taken(made), *coverage.lines(measurement)]
     lines += of_part(made)
+    lines += [note for note in found.get("notes", []) if note.startswith(UNFINISHED)]
     if "calibrate" in found:
         lines.append(f"to make the next estimate right: {found['calibrate']}")
     return [*lines, *([f"report: {path}"] if path else [])]
@@ -281,14 +286,14 @@ def merged(
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         raise InputError(Problem(key="", message=message, file=folder)) from None
-    jobs = sorted({item.start.job for item in written})
+    jobs = by_job(written)
     if not any(item.last for item in written):
         message = "expected the records of a job (*.jsonl); " + (
             "none has a sample yet" if written else f"none of {job or 'any job'} is there"
         )
         raise InputError(Problem(key="", message=message, file=folder))
     if len(jobs) > 1:
-        message = f"holds the records of {len(jobs)} jobs; pick one with --job: {', '.join(jobs)}"
+        message = f"holds the records of {len(jobs)} jobs; pick one with --job: {listed_jobs(jobs)}"
         raise InputError(Problem(key="", message=message, file=folder))
     made, whole = _of_records(written, run=run, identify=identify)
     return made, [*_counted(whole), *whole.notes]

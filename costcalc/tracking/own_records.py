@@ -9,6 +9,7 @@ from dataclasses import replace
 from costcalc.tracking import ledger
 from costcalc.tracking.aside import Aside
 from costcalc.tracking.follow import Follower
+from costcalc.tracking.jobs import UNNAMED, unfinished
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.records import Attempt, Place, Sample, Start
 from costcalc.tracking.trainings import seen_by
@@ -112,6 +113,18 @@ class OwnRecords:
         """Do something else with the folder; whether it was done in time."""
         self._disk.do(what, task)
         return self._disk.wait(_WAIT)
+
+    def look_for_unfinished(self) -> None:
+        """Note that an earlier attempt may lie here, which nobody can tell to be this job's."""
+        start = self.start
+        if self._folder is None or start.place.rank or not start.job.startswith(UNNAMED):
+            return
+        try:
+            said = unfinished(self._folder, start)
+        except Exception:  # noqa: BLE001  (a look at the others says it)
+            return
+        if said:
+            self._note(said)
 
     def settle(self, seconds: float) -> bool:
         """Wait for the disk, so long at most; whether all is on it."""

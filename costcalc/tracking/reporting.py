@@ -17,7 +17,7 @@ from costcalc.calculator.document import id_of
 from costcalc.calculator.result import Estimate
 from costcalc.report.metered import COMPARED, NO_METER, calibrate, dressed
 from costcalc.resolve.measured import JobRun
-from costcalc.tracking.achieved import Achieved, achieved
+from costcalc.tracking.achieved import Achieved, achieved, batch_notes, counted
 from costcalc.tracking.coverage import coverage, shared
 from costcalc.tracking.energy_parts import (
     EnergyPart,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _DRAWN = ("accelerators", "hosts", "network")  # parts of an estimate's energy, PUE aside
 _PATH = re.compile(r"(?:^|[\s:='\"(])(?:/|~/?|\.\.?/|\w:\\)\w|://")  # a path or a URL in a note
+_UNHEARD = "ended without a word"  # of an attempt that runs, and another began: it was killed
 _SHORT = 1e-3  # of the time, below which a gap changes no figure
 
 
@@ -64,11 +65,13 @@ def report(
     first = None if job is None else _costed(job, notes)
     made, parts = _with_energy(first, totals, plan, seen)
     data = made.to_dict(identify=identify)
+    notes += batch_notes(seen, totals, plan, made)
     said = _private([*notes, *totals.notes], totals, identify=identify)
     tracking = {
-        "attempts": [_attempt(a, totals) for a in totals.attempts],
+        "attempts": [_attempt(a, totals, _beside(first, totals)) for a in totals.attempts],
         "steps": totals.steps,
-        **_speed(totals, seen),
+        **counted(totals, seen, made),
+        **_speed(totals, seen, made),
         "predicted": _compared(predicted, made, seen) if predicted else {"why": why_not},
         **_calibrate(seen, made),
         **({"trainings": [_training(one) for one in trainings]} if trainings else {}),
@@ -184,15 +187,23 @@ def run_id(totals: Totals) -> str:
     return id_of(f"{totals.job}/{totals.attempts[0].began!r}")
 
 
-def _attempt(attempt: Attempt, totals: Totals) -> dict[str, object]:
+def _beside(first: tuple[JobRun, Estimate] | None, totals: Totals) -> int:
+    """How many devices an attempt has of which nobody saw any: those of the run file."""
+    if first is None or any(attempt.held for attempt in totals.attempts):
+        return 0
+    return round(first[1].values.get("devices", 0.0))
+
+
+def _attempt(attempt: Attempt, totals: Totals, beside: int) -> dict[str, object]:
+    ended = attempt.status != "running" or attempt is totals.attempts[-1]
     return {
         "after_hours": (attempt.began - totals.attempts[0].began) / unit("h").factor,
         "hours": attempt.elapsed / unit("h").factor,
         "processes": attempt.writers,
         "ranks": attempt.world,
         "nodes": attempt.nodes,
-        "devices": round(attempt.held),
-        "status": attempt.status,
+        "devices": round(attempt.held) or beside,
+        "status": attempt.status if ended else _UNHEARD,
     }
 
 
@@ -229,14 +240,16 @@ def _calibrate(seen: Achieved, made: Estimate) -> dict[str, object]:
     return {"calibrate": calibrate(step.value)}
 
 
-def _speed(totals: Totals, seen: Achieved) -> dict[str, object]:
+def _speed(totals: Totals, seen: Achieved, made: Estimate) -> dict[str, object]:
     """The named pauses, and how fast the job was over all of its time, they and waits included."""
     found: dict[str, object] = {"pauses": totals.pauses} if totals.pauses else {}
-    if seen.amount and totals.elapsed:
-        found["throughput_of_wall_clock"] = {
-            "value": seen.amount / totals.elapsed,
-            "unit": f"{seen.unit}/s",
-        }
+    work = made.details.get("work") or {}  # of which samples may be tokens
+    data, datum = seen.amount, seen.unit
+    if work.get("data"):
+        data, datum = work["data"], work["datum"]
+    if seen.amount and data and totals.elapsed:
+        rate = {"value": data / totals.elapsed, "unit": f"{datum}/s"}
+        found["throughput_of_wall_clock"] = rate
     return found
 
 

@@ -15,6 +15,8 @@ from costcalc.calculator.result import SAID
 from costcalc.tracking.attempts import grouped
 from costcalc.tracking.follow import Follower
 from costcalc.tracking.forecast import Forecast
+from costcalc.tracking.jobs import by_job
+from costcalc.tracking.jobs import listed as listed_jobs
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import Totals
 from costcalc.tracking.monitor import JobMonitor
@@ -38,8 +40,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What one look at a ledger found; ``over`` once the job has ended."""
+    """What one look at a ledger found of which job; ``over`` once that has ended."""
 
+    job: str
     status: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
@@ -88,6 +91,7 @@ class Watch:
         over, status = _status(written)
         told = [*self._others, *notes, *made["details"]["tracking"].get("notes", [])]
         return View(
+            job=whole.job,
             status=status,
             rows=tuple(row for row in rows if row is not None),
             notes=tuple(dict.fromkeys(told)),
@@ -106,10 +110,12 @@ class Watch:
                 + ("none has a sample yet" if written else f"none of {self._job or 'any job'}")
             )
         newest = max(written, key=lambda w: w.last.time if w.last else w.start.time).start.job
-        others = sorted({item.start.job for item in written} - {newest})
+        others = [job for job in by_job(written) if job[0].start.job != newest]
+        self._others = ()
         if others:
-            listed = ", ".join([*others, newest])
-            self._others = (f"the newest of {len(others) + 1} jobs; --job picks one of {listed}",)
+            listed = listed_jobs(others)
+            told = f"the newest of {len(others) + 1} jobs, {newest}; --job picks another: {listed}"
+            self._others = (told,)
         return [item for item in written if item.start.job == newest]
 
     def _fault(self, message: str) -> InputError:

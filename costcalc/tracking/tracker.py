@@ -60,7 +60,10 @@ class Tracker:
     # --- life -------------------------------------------------------------------------------------
 
     def start(self) -> Tracker:
-        """Begin to measure; returns within milliseconds.  Once more after an end: a new attempt.
+        """Begin to measure; once more after an end: a new attempt.
+
+        The first start of a process imports what reads a run file: 0.3 s on a free core, seconds
+        on a machine that others keep busy; a later one takes milliseconds.
 
         Raises:
             InputError: the run file has faults; the only time that a tracker raises.
@@ -116,7 +119,8 @@ class Tracker:
             atexit.unregister(self._at_exit)
             asked = self._thread.options
             if not self._thread.finish(status, PATIENCE if patience is None else patience):
-                self._tell_of_records(asked, "was not made in time")
+                if self._thread.word.acquire(blocking=False):  # else the report is being told of
+                    self._tell_of_records(asked, "was not made in time")
             elif self._thread.place.rank == 0 and self.report is None:
                 self._tell_of_records(asked, f"was not made ({'; '.join(self.notes)})")
             if self._shown is not None:

@@ -131,6 +131,7 @@ def value(data: dict[str, Any], name: str) -> Any:
     return data["results"][name]["value"]
 
 
+_OTHER_BATCH = "1,000,000 tokens a step were counted; training.global_batch says 65,536"
 COUNTS: dict[str, Any] = {"steps": 1000, "timed": 999, "busy": 999 * 6.0, "tokens": 1e9}
 
 
@@ -182,8 +183,10 @@ def test_speed_follows_from_the_timed_steps() -> None:
     compute = value(data, "training_compute")
     # The profile's dense peak, NVIDIA H100 datasheet: 989.4 TFLOP/s.
     assert value(data, "utilization") == pytest.approx(compute / 6000 / (8 * 989.4e12), rel=1e-3)
-    # A step of the run file is 64 x 1024 tokens.
-    assert value(data, "step_time") == pytest.approx(64 * 1024 / (1e9 / 6000))
+    assert value(data, "step_time") == pytest.approx(6.0)  # as it was, whatever the batch
+    assert data["results"]["step_time"]["basis"] == "measured"
+    # A step of the run file is 64 x 1024 tokens: 0.3932 s at that rate, for the next estimate.
+    assert data["details"]["tracking"]["notes"] == [_OTHER_BATCH]
     assert data["results"]["utilization"]["basis"] == "measured"
     line = data["details"]["tracking"]["calibrate"]
     assert line == "hardware: {calibrate: {step_time: 0.3932 s}}"
@@ -510,8 +513,10 @@ def test_without_a_detected_device_the_run_files_hardware_is_taken() -> None:
     data = made(job(devices=0, watts=None, **COUNTS))
     assert value(data, "device_hours") == pytest.approx(8 * 2.0)
     assert data["details"]["tracking"]["notes"] == [
-        "no accelerator was detected: the run file's hardware is taken"
+        "no accelerator was detected: the run file's hardware is taken",
+        _OTHER_BATCH,
     ]
+    assert data["details"]["tracking"]["attempts"][0]["devices"] == data["runs"][0]["devices"] == 8
 
 
 def test_two_slices_are_counted_and_one_is_a_share() -> None:

@@ -126,7 +126,13 @@ def test_of_several_jobs_the_newest_is_shown_and_the_others_are_named(tmp_path: 
     job(tmp_path, "new", steps=2)
     assert cells(tmp_path)["steps"] == "2"
     assert cells(tmp_path, job="old")["steps"] == "1"
-    assert Watch(tmp_path).look().notes[0] == ("the newest of 2 jobs; --job picks one of old, new")
+    view = Watch(tmp_path).look()
+    assert view.job == "new"
+    assert re.fullmatch(
+        r"the newest of 2 jobs, new; --job picks another: old \(began 2\d{3}-\d\d-\d\d "
+        r"\d\d:\d\d:\d\d UTC, 1 steps in 30.0 min, not ended\)",
+        view.notes[0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,6 +173,10 @@ def test_in_a_pipe_it_is_one_look(tmp_path: Path) -> None:
     assert steps.split() == ["steps", "500"]
     done = show(tmp_path, "costs.ledger", "--json")
     data = json.loads(done.stdout)
+    assert (data["job"], data["notes"][0]) == (
+        "j",
+        "no accelerator was detected: the run file's hardware is taken",
+    )
     assert (data["over"], data["metrics"]["costcalc/steps"]) == (False, 500.0)
     done = show(tmp_path, "costs.ledger", "--every", "0")
     assert done.returncode == 2

@@ -557,6 +557,21 @@ def test_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "the ledger cannot be written: No space left on device" in job.notes
 
 
+def test_a_report_that_was_told_of_is_not_said_to_be_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A logger holds the thread once the report is written, longer than leaving may take."""
+    monkeypatch.setattr(tracker, "PATIENCE", 5.0)
+    released = threading.Event()
+    monkeypatch.setattr(listener.Listener, "wait", lambda *_: released.wait(20))
+    with tracked(tmp_path, progress=True) as job:
+        job.step(tokens=1)
+    told = capfd.readouterr().err
+    assert f"report: {tmp_path / 'costs.yaml'}" in told
+    assert "was not made in time" not in told
+    released.set()
+
+
 def test_where_only_the_disk_hangs_the_figures_are_told(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -809,7 +824,10 @@ def test_a_kill_loses_one_interval_and_a_restart_goes_on(tmp_path: Path) -> None
     data = read_file(tmp_path / "costs.yaml", "costs.yaml").data
     found = data["details"]["tracking"]
     assert found["steps"] == kept + 5
-    assert [attempt["status"] for attempt in found["attempts"]] == ["running", "completed"]
+    assert [attempt["status"] for attempt in found["attempts"]] == [
+        "ended without a word",
+        "completed",
+    ]
 
 
 def test_ctrl_c_ends_the_record(tmp_path: Path) -> None:

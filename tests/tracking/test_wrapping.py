@@ -521,7 +521,9 @@ def test_several_jobs_in_one_folder_are_picked_from(tmp_path: Path) -> None:
         track(tmp_path, "--job", job, "--ledger", "records", "-o", f"{job}.yaml", "--", "true")
     code, _, said = merge(tmp_path, "records")
     assert code == 2
-    assert "holds the records of 2 jobs; pick one with --job: a, b" in said
+    assert "holds the records of 2 jobs; pick one with --job: b (began 2" in said
+    assert " UTC, 0 steps in " in said
+    assert ", completed); a (began 2" in said  # the newest first
     code, out, _ = merge(tmp_path, "records", "--job", "a")
     assert code == 0
     assert out.startswith("schema: costcalc/report/v1\n")
