@@ -23,6 +23,10 @@ from costcalc.tracking.plan import Plan
 
 SPEED_KEYS = ("throughput", "goodput")
 _PLANNED_SPEED = ("utilization", "utilization_basis", "calibrate", *SPEED_KEYS)
+_BESIDE = (
+    "another job that tracks ran on this machine at the same time: each counts the devices of its "
+    "run file whole, in time, cost and energy, though they may be the same"
+)
 _OF_THE_FABRIC = ("scale_up", "scale_out")  # all of a hardware section that holds on other devices
 
 
@@ -75,8 +79,10 @@ def _hardware(totals: Totals, plan: Plan) -> tuple[JobRun | None, list[str]]:
             return None, [note]
         if Lacking.HARDWARE in plan.lacks:
             return None, ["no accelerator was detected, and the run file names none"]
-        note = "no accelerator was detected: the run file's hardware is taken"
-        return plan.job.changed("hardware", without=_PLANNED_SPEED), [note]
+        notes = ["no accelerator was detected: the run file's hardware is taken"]
+        if totals.others:
+            notes.append(_BESIDE)
+        return plan.job.changed("hardware", without=_PLANNED_SPEED), notes
     kinds = named(totals.devices)
     shown = ", ".join(f"{count} × {name}" for name, count in kinds.items())
     if len(kinds) > 1:

@@ -17,7 +17,7 @@ from costcalc.report.counted import WHOLE
 from costcalc.tracking.ledger import Written
 from costcalc.tracking.merge import totals
 from costcalc.tracking.plan import predicted, prepare
-from costcalc.tracking.records import Place, Sample, Start
+from costcalc.tracking.records import Energy, Place, Sample, Start
 from costcalc.tracking.reporting import report
 
 HARDWARE = {"hardware": {"accelerator": "h100-sxm5-80", "count": 2}, "site": {"region": "FR"}}
@@ -28,10 +28,19 @@ LLAMA = {
 }
 
 
+def beside(joules: float) -> dict[str, Energy]:
+    """A processor of which another job took so much."""
+    return {
+        "cpu:b": Energy(
+            joules=500.0, basis="measured", meter="RAPL", component="cpu", others=joules
+        )
+    }
+
+
 def reported(folder: Path, run: dict[str, Any] | None, **counts: Any) -> dict[str, Any]:
     """The report of the job, which verifies."""
     told: dict[str, Any] = {"steps": 60, "timed": 59, "busy": 59.0, **counts}
-    start = Start(job="j", writer="w", time=0.0, boot="b", host="h", place=Place(job="j"),
+    start = Start(job="night:42", writer="w", time=0.0, boot="b", host="h", place=Place(),
                   machine={"cpu": "Abacus", "unmetered": {}})  # fmt: skip
     last = Sample(time=72.0, elapsed=72.0, status="completed", **told)
     plan = prepare(run)
@@ -104,3 +113,14 @@ def test_where_too_few_steps_were_timed_loading_is_in_the_rate_which_says_so(
     assert (rate["value"], step["value"]) == (pytest.approx(1000 / 72), pytest.approx(72.0))
     assert rate["convention"] == step["convention"] == WHOLE
     assert WHOLE == "over the whole wall clock: loading, pauses and lost time are in it"
+
+
+def test_two_jobs_on_a_device_that_nobody_sees_each_count_it_and_say_so(tmp_path: Path) -> None:
+    said = (
+        "another job that tracks ran on this machine at the same time: each counts the devices of "
+        "its run file whole, in time, cost and energy, though they may be the same"
+    )
+    alone = reported(tmp_path, LLAMA, tokens=60_000.0, energy=beside(0.0))
+    assert said not in alone["details"]["tracking"]["notes"]
+    shared = reported(tmp_path, LLAMA, tokens=60_000.0, energy=beside(500.0))
+    assert said in shared["details"]["tracking"]["notes"]

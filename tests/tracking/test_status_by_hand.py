@@ -74,36 +74,36 @@ def test_of_an_attempt_before_nobody_is_waited_for() -> None:
     assert status(second, first) == (True, "ended: completed")  # the first rank's word
 
 
-@pytest.mark.parametrize(
-    ("joules", "elapsed", "recent", "said"),
-    [
-        (7200.0, 3600.0, None, "2.00 W in the mean"),
-        (7200.0, 3600.0, 3.0, "3.00 W, 2.00 W in the mean"),
-        (0.0, 3600.0, 3.0, None), (7200.0, 0.0, 3.0, None),
-    ],
-)  # fmt: skip
-def test_power_now_and_in_the_mean(
-    joules: float, elapsed: float, recent: float | None, said: str | None
-) -> None:
-    whole: Any = SimpleNamespace(joules_of_all=lambda: joules, elapsed=elapsed)
-    found = showing._power(whole, recent)
-    assert (found.now if found else None) == said
+def power(elapsed: float, watch: Any = None, **kwh: float | None) -> str | None:
+    results = {name: {"value": kwh.get(name)} for name in ("energy", "energy_it")}
+    watch = watch or SimpleNamespace(_last=None)
+    whole: Any = SimpleNamespace(elapsed=elapsed)
+    found = showing.Watch._power(watch, whole, {"results": results})
+    return found.now if found else None
+
+
+def test_power_is_that_of_the_energy_beside_it() -> None:
+    assert power(3600.0, energy=0.002) == "2.00 W in the mean"
+    assert power(3600.0, energy=0.002, energy_it=0.001) == "2.00 W in the mean"  # as it is shown
+    assert power(3600.0, energy_it=0.001) == "1.00 W in the mean"
+    assert power(3600.0) is None
+    assert power(3600.0, energy=0.0) is None
+    assert power(0.0, energy=0.002) is None
 
 
 def test_power_since_the_last_look() -> None:
     watch: Any = SimpleNamespace(_last=None)
 
-    def look(elapsed: float, joules: float | None) -> float | None:
-        whole: Any = SimpleNamespace(elapsed=elapsed, joules_of_all=lambda: joules)
-        return showing.Watch._recent(watch, whole)
+    def look(elapsed: float, joules: float | None) -> str | None:
+        return power(elapsed, watch, energy=None if joules is None else joules / 3.6e6)
 
-    assert look(10.0, 1000.0) is None  # there is nothing before it
-    assert look(20.0, 4000.0) == 300.0  # 3,000 J in 10 s
-    assert look(20.0, 5000.0) is None  # no time has passed
-    assert look(30.0, 5000.0) is None  # no meter has been read
-    assert look(34.0, 5400.0) == 100.0
+    assert look(10.0, 1000.0) == "100 W in the mean"  # there is nothing before it
+    assert look(20.0, 4000.0) == "300 W, 200 W in the mean"  # 3,000 J in 10 s
+    assert look(20.0, 5000.0) == "250 W in the mean"  # no time has passed
+    assert look(30.0, 5000.0) == "167 W in the mean"  # no meter has been read
+    assert look(34.0, 5400.0) == "100 W, 159 W in the mean"
     assert look(40.0, None) is None
-    assert look(39.0, 9000.0) is None  # a clock that was set
+    assert look(33.0, 9000.0) == "273 W in the mean"  # a clock that was set
 
 
 def test_steps_and_amounts_in_words() -> None:
