@@ -184,7 +184,15 @@ def _side(
             time = same.timed
         elif not time_is_measured(given) or speed_is_given(given):
             steps = measured_steps(given, devices.accelerator)
-            time = timed(given, work.work, devices, precision, work.workload, steps)
+            time = timed(
+                given,
+                work.work,
+                devices,
+                precision,
+                work.workload,
+                steps,
+                on=lambda other: devices_of(other, provider, own),
+            )
     times = time_inputs(given, work, devices, time, precision)
     watts = power(
         given,

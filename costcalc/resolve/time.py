@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from costcalc.base.assumption import Assumption, Choice, exact
 from costcalc.base.errors import InputError
@@ -14,10 +16,12 @@ from costcalc.resolve.hardware import Devices
 from costcalc.resolve.known import Known, stated, taken
 from costcalc.resolve.recipe import accumulates, recipe_of
 from costcalc.resolve.software import Stack, stack_of
+from costcalc.resolve.ways_out import ways_out
 from costcalc.resolve.workload import Trained
 from costcalc.runfile.loading import Input
 from costcalc.runfile.schema import Hardware, LayoutKeys, Training
 from costcalc.throughput.layout import Layout, Recipe
+from costcalc.throughput.placement import fits
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, Throughput, throughput
 from costcalc.throughput.transfer import MeasuredStep
@@ -33,6 +37,10 @@ class Timed:
     assumptions: tuple[Assumption | Choice, ...]
 
 
+#: the devices of a part, wherever its own stand
+OnDevices = Callable[[Input], Devices]
+
+
 def timed(
     given: Input,
     work: Work,
@@ -40,8 +48,12 @@ def timed(
     precision: str,
     workload: str | None = None,
     steps: tuple[MeasuredStep, ...] = (),
+    *,
+    on: OnDevices | None = None,
 ) -> Timed:
     """How fast a part trains; ``steps`` are other measured ones of its machine.
+
+    ``on`` gives the devices of a part that differs, so that a refusal says what would fit.
 
     Raises:
         InputError: it does not fit in memory, or a measured figure cannot be read.
@@ -49,13 +61,24 @@ def timed(
     training = given.part.training or Training()
     asked = given.part.hardware or Hardware()
     assumed: list[Assumption | Choice] = []
-    stack = stack_of(training, work, devices, assumed, asked.layout)
-    recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
-    layout, free = _layout(given, stack, devices.count, assumed)
-    _enough(given, recipe, layout, free)
+    made = _asked_of(given, work, devices, precision, workload, assumed)
+    stack, recipe, layout, free = made.stack, made.recipe, made.layout, made.free
+
+    def out() -> str:
+        def holds(other: Input) -> bool:
+            return on is not None and _holds(other, work, on, precision, workload)
+
+        return ways_out(given, devices, work, made.alone, holds)
+
     said = _given(given, asked, training, layout is not None, free)
-    usual = () if free is None else _of_the_stack(free, stack, recipe, devices, training)
-    measured = replace(said, workload=workload, steps=steps, usual=usual)
+    measured = replace(
+        said,
+        workload=workload,
+        steps=steps,
+        usual=made.usual,
+        alone=made.alone,
+        ways_out=out if on else None,
+    )
     try:
         found = throughput(work, devices.machine, recipe, layout=layout, given=measured)
     except InputError as error:
@@ -78,6 +101,59 @@ _NONE_TO_SUM = (
     "training.gradients: freed, but global_batch is more than a micro_batch a device: an optimizer "
     "that steps in backward accumulates none, and most trainers refuse it"
 )
+
+
+class _Asked(NamedTuple):
+    """What is placed: how a step is trained, the layout given or what an automatic one keeps to."""
+
+    stack: Stack
+    recipe: Recipe
+    layout: Layout | None
+    free: Fixed | None
+    usual: tuple[Fixed, ...]
+    alone: str  # the software, where it divides the batch alone and the layout is open
+
+
+def _asked_of(
+    given: Input,
+    work: Work,
+    devices: Devices,
+    precision: str,
+    workload: str | None,
+    assumed: list[Assumption | Choice],
+) -> _Asked:
+    training = given.part.training or Training()
+    asked = given.part.hardware or Hardware()
+    stack = stack_of(training, work, devices, assumed, asked.layout)
+    recipe = recipe_of(given, work, devices, precision, assumed, stack=stack, workload=workload)
+    layout, free = _layout(given, stack, devices.count, assumed)
+    _enough(given, recipe, layout, free)
+    usual = () if free is None else _of_the_stack(free, stack, recipe, devices, training)
+    open_ = free is not None and free.tensor is None
+    alone = stack.software.name if open_ and _divides_the_batch(stack) else ""
+    return _Asked(stack, recipe, layout, free, usual, alone)
+
+
+def _holds(given: Input, work: Work, on: OnDevices, precision: str, workload: str | None) -> bool:
+    """Whether a part would be placed."""
+    keys = given.part.hardware.layout if given.part.hardware else None
+    try:
+        devices = on(given)
+        if keys and keys.divides and not keys.fills(devices.count):
+            return False
+        made = _asked_of(given, work, devices, precision, workload, [])
+    except InputError:
+        return False
+    return fits(
+        work,
+        devices.machine,
+        made.recipe,
+        made.layout,
+        made.free,
+        made.usual,
+        recompute_free=made.layout is not None and _recompute_open(given),
+        alone=made.alone,
+    )
 
 
 def _enough(given: Input, recipe: Recipe, layout: Layout | None, free: Fixed | None) -> None:
@@ -104,15 +180,21 @@ def _of_the_stack(
     free: Fixed, stack: Stack, recipe: Recipe, devices: Devices, training: Training
 ) -> tuple[Fixed, ...]:
     """What a search keeps to, first to last: the stack recomputes and divides the batch alone."""
-    fact, again = stack.fact("parallel"), _again(stack, training)
+    again = _again(stack, training)
     each = free.micro_batch or 1
     open_ = free.tensor is None and recipe.global_batch >= each * devices.count
-    alone = fact is not None and fact.value != "all" and open_
+    alone = _divides_the_batch(stack) and open_
     divided = free
     if alone:
         divided = replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
     redone = (replace(divided, recompute=str(again.value)),) if again else ()
     return (*redone, divided) if alone else redone
+
+
+def _divides_the_batch(stack: Stack) -> bool:
+    """Whether the stack divides the batch alone, unless it is told more."""
+    fact = stack.fact("parallel")
+    return fact is not None and fact.value != "all"
 
 
 def _again(stack: Stack, training: Training) -> Fact | None:
@@ -146,6 +228,10 @@ def fixed_by(given: Input, *, parallel: bool = True) -> Fixed:
 
 def _recompute(training: Training) -> str | None:
     return None if training.recompute == "auto" else training.recompute
+
+
+def _recompute_open(given: Input) -> bool:
+    return (given.part.training or Training()).recompute in (None, "auto")
 
 
 def _sharding(keys: LayoutKeys) -> str | None:
@@ -196,7 +282,7 @@ def _given(
         step_time=asked.calibrate.step_time if asked.calibrate else None,
         generation=training.generation_time,
         fixed=free,
-        recompute_free=has_layout and training.recompute in (None, "auto"),
+        recompute_free=has_layout and _recompute_open(given),
         where=given.place("hardware", key),
     )
 

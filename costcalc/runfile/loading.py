@@ -24,6 +24,7 @@ from costcalc.runfile.calibration import with_calibration
 from costcalc.runfile.laying import apply, lay_over, steps
 from costcalc.runfile.rules import Fault, Lacking, faults
 from costcalc.runfile.schema import Part, Run
+from costcalc.runfile.section import Section
 from costcalc.runfile.words import KEYS
 
 LookUp = Callable[[Mapping[str, object], Path | None], Iterable[Fault]]
@@ -46,6 +47,10 @@ class Input:
     def place(self, *key: str) -> str | None:
         """``file:line:column`` of a value that the user wrote, else None."""
         return self.document.place((*self.own, *key)) or self.document.place(key)
+
+    def changed(self, **sections: Section) -> Input:
+        """The same part with other sections."""
+        return replace(self, part=self.part.model_copy(update=sections))
 
     def placed(self, error: InputError) -> InputError:
         """The problems of a stage, each at its place in the file."""

@@ -102,6 +102,10 @@ class LayoutKeys(Section):
         """Data-parallel groups of so many devices."""
         return self.data or count // (self.tensor * self.pipeline * self.context)
 
+    def fills(self, count: int) -> bool:
+        """Whether the axes make so many devices."""
+        return self.groups(count) * self.tensor * self.pipeline * self.context == count
+
 
 def _layout(value: object) -> object:
     if value == "auto":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,11 @@ Places = NDArray[np.intp]
 _EQUAL = 1e-9
 # A step that is slower by no more than this is taken where it has room to spare in memory.
 _AS_FAST = 1.01
+# And by no more than this where the fastest fills the device: the middle of measured peaks is 1.05
+# times what is predicted of them, software told (validate).
+_NEARLY, _FULL = 1.02, 1.05
+# Times the middle of its memory that nine in ten measured peaks are within, software told.
+_MARGIN = 1.4
 _HARDLY_MORE = 1.05
 
 
@@ -115,6 +121,13 @@ class _Problem:
         return step_of(self.shape, self.rates, axes, self.numbers, self.coefficients, stored)
 
 
+class _Near(NamedTuple):
+    """Layouts about as fast as the fastest, in order, and how many times its time they take."""
+
+    rows: Floats
+    slower: Floats
+
+
 def search(
     shape: ModelShape,
     machine: Machine,
@@ -161,11 +174,12 @@ def _walk(asked: Question) -> Iterable[Floats]:
 
 def _fastest(
     problem: _Problem, walk: Iterable[Floats], limit: float, top: int, *, low_within: float = np.inf
-) -> tuple[Found, Floats]:
+) -> tuple[Found, _Near]:
     """The fastest layouts whose memory is within a limit (its low end within its own).
 
     Beside them all that are about as fast as the first, fastest first.
     """
+    about = max(_AS_FAST, _NEARLY)
     kept, took = np.empty((len(COLUMNS), 0)), np.empty(0)
     near, near_took = kept, took
     walked = fitting = 0
@@ -182,9 +196,9 @@ def _fastest(
         first = _order(seconds)[:top]
         kept = np.concatenate([kept, rows[:, first]], axis=1)
         took = np.concatenate([took, seconds[first]])
-        about = seconds <= _AS_FAST * min(seconds.min(), took.min())
-        near = np.concatenate([near, rows[:, about]], axis=1)
-        near_took = np.concatenate([near_took, seconds[about]])
+        close = seconds <= about * min(seconds.min(), took.min())
+        near = np.concatenate([near, rows[:, close]], axis=1)
+        near_took = np.concatenate([near_took, seconds[close]])
     order = _order(near_took)
     found = Found(
         problem=problem,
@@ -193,15 +207,23 @@ def _fastest(
         fitting=fitting,
         fits="central" if fitting else "none",
     )
-    return found, near[:, order[near_took[order] <= _AS_FAST * took.min(initial=np.inf)]]
+    return found, _Near(near[:, order], near_took[order] / took.min(initial=np.inf))
 
 
-def _with_room(found: Found, near: Floats, limit: float, top: int) -> Found:
-    """The same, headed by a layout whose high end fits too, where one of the ``near`` does."""
-    fits = found.problem.bytes(layouts_at(near), HIGH) <= limit  # the first of them is the first
+def _with_room(found: Found, near: _Near, limit: float, top: int) -> Found:
+    """The same, headed by a layout with room to spare, where one of the ``near`` has it.
+
+    That is the first whose high end fits too, else the first whose middle does with a margin.
+    """
+    full = _FULL * found.problem.bytes(layouts_at(near.rows[:, :1]), VALUE)[0] > limit
+    rows = near.rows[:, near.slower <= (max(_AS_FAST, _NEARLY) if full else _AS_FAST)]
+    axes = layouts_at(rows)
+    fits = found.problem.bytes(axes, HIGH) <= limit  # the first of them is the first
+    if not fits.any():
+        fits = _MARGIN * found.problem.bytes(axes, VALUE) <= limit
     if fits[0] or not fits.any():
         return found
-    roomy = near[:, fits][:, :1]
+    roomy = rows[:, fits][:, :1]
     others = found.rows[:, (found.rows != roomy).any(axis=0)]
     return replace(found, rows=np.concatenate([roomy, others], axis=1)[:, :top])
 
@@ -229,15 +251,23 @@ def _least(
     return least, fitting, Found(problem=problem, rows=rows, walked=walked, fitting=0, fits="none")
 
 
-def can_fit(shape: ModelShape, machine: Machine, recipe: Recipe, *, footprint: Footprint) -> bool:
-    """Whether the low end of the memory of some layout fits; none is timed.
+def can_fit(
+    shape: ModelShape,
+    machine: Machine,
+    recipe: Recipe,
+    *,
+    footprint: Footprint,
+    fixed: Fixed | None = None,
+    level: int = LOW,
+) -> bool:
+    """Whether the memory of some layout fits, by default at its low end; none is timed.
 
     Raises InputError as :func:`search` does.
     """
     rates_of(machine, recipe.precision)
-    asked = question(shape, machine, recipe, full=False, fixed=Fixed())
+    asked = question(shape, machine, recipe, full=False, fixed=fixed or Fixed())
     axes, limit = layouts_at(pruned(asked)), machine.memory or np.inf
-    return bool(np.any(total_at(footprint, machine, axes, recipe, level=LOW) <= limit))
+    return bool(np.any(total_at(footprint, machine, axes, recipe, level=level) <= limit))
 
 
 def _order(seconds: Floats) -> Places:

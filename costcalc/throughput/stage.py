@@ -7,7 +7,7 @@ parameters are known; then the measured efficiency of runs like it (:mod:`.effic
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -38,6 +38,7 @@ class GivenSpeed:
     ``step_time``: one measured step (``hardware.calibrate``).  ``steps``: other measured steps of
     this machine (``hardware.calibration``), which scale what is modelled.  ``fixed``: what an
     automatic layout must keep; ``usual``: what it keeps beside that, the first where a layout fits.
+    ``alone``: the software, where it divides the batch alone; ``ways_out`` words what else fits.
     ``recompute_free``: the layout given leaves recompute open.
     ``generation``: seconds of decoding in one run, of a method that generates.
     ``workload``: the kind of model where the architecture does not say it (cnn, vit, diffusion,
@@ -54,6 +55,8 @@ class GivenSpeed:
     steps: tuple[MeasuredStep, ...] = ()
     fixed: Fixed | None = None
     usual: tuple[Fixed, ...] = ()
+    alone: str = ""
+    ways_out: Callable[[], str] | None = None
     recompute_free: bool = False
     workload: str | None = None
     where: str | None = None
@@ -128,6 +131,8 @@ def throughput(
         given.usual,
         recompute_free=given.recompute_free,
         must_fit=not given.measured,
+        alone=given.alone,
+        ways_out=given.ways_out,
     )
     predicted = predict(work, machine, recipe, placed, given.workload, given.steps)
     measured = _measured(work, machine, recipe, given, precision)

@@ -16,7 +16,6 @@ from costcalc.throughput.constants import load
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.placement import shape_for
 from costcalc.throughput.ranges import prediction_range
-from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, throughput
 from costcalc.workload.stage import WorkloadInput, workload
 from costcalc.workload.work import Work
@@ -168,14 +167,3 @@ def test_adapters_and_frozen_bodies_of_a_flop_count() -> None:
     )
     assert full - lora > 10 * 2.57e9  # weights stay, gradients and states go
     assert frozen < lora
-
-
-def test_a_refusal_of_one_device_that_would_do_says_what_to_leave_open() -> None:
-    work = work_of(LLAMA8, 8192)
-    made = recipe(8192, 64, method="lora", trainable_share=0.01)
-    fixed = Fixed(micro_batch=64, recompute="none")
-    with pytest.raises(InputError) as caught:
-        placed(work, machine(1), made, fixed=fixed)
-    assert str(caught.value).endswith(
-        "; with micro_batch, recompute and layout left open it fits, on 1 such device at least"
-    )

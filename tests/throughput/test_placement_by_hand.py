@@ -7,22 +7,46 @@ from typing import Any
 import numpy as np
 import pytest
 from placed_work import NET, placed
-from throughput_models import GIB, LLAMA8, LLAMA70, machine, recipe, work_of
+from throughput_models import GIB, LLAMA8, machine, recipe, work_of
 
 from costcalc.base.errors import InputError
-from costcalc.throughput import placement, search
+from costcalc.throughput import search
 from costcalc.throughput.constants import load
-from costcalc.throughput.footprint import Footprint, footprint_of
+from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout
 from costcalc.throughput.memory import memory
-from costcalc.throughput.placement import shape_for, smallest_count
+from costcalc.throughput.placement import shape_for
 from costcalc.throughput.search import Found, Ranked, why_first
 from costcalc.throughput.space import Fixed
-from costcalc.throughput.stage import throughput
 
 
 def ranked(seconds: float, **parts: float) -> Ranked:
     return Ranked(layout=Layout(), seconds=seconds, memory=1.0, breakdown=parts)
+
+
+@pytest.mark.parametrize(
+    ("held", "slower", "first"),
+    [
+        ((79.0, 50.0), (1.0, 1.019), 1),  # 79 · 1.05 > 80: full; 50 · 1.4 = 70 fits
+        ((79.0, 50.0), (1.0, 1.021), 0),  # too slow
+        ((79.0, 58.0), (1.0, 1.001), 0),  # 58 · 1.4 = 81.2 does not fit
+        ((75.0, 50.0), (1.0, 1.009), 1),  # 75 · 1.05 = 78.75: not full, and within 1 %
+        ((75.0, 50.0), (1.0, 1.019), 0),
+        ((57.0, 50.0), (1.0, 1.001), 0),  # 57 · 1.4 = 79.8: the fastest has room itself
+    ],
+)
+def test_a_layout_that_fills_the_device_gives_way_to_one_with_room(held, slower, first):
+    class Problem:
+        def bytes(self, axes, level):  # high ends beyond any device
+            return np.array(held)[: axes.data.size] * (1.0 if level == search.VALUE else 9.0)
+
+    rows = np.ones((len(search.COLUMNS), 2))
+    rows[search.COLUMNS.index("micro_batch")] = (16, 8)
+    found = search.Found(problem=Problem(), rows=rows, walked=2, fitting=2, fits="central")
+    near = search._Near(rows, np.array(slower))
+    roomy = search._with_room(found, near, 80.0, 2)
+    assert roomy.first.micro_batch == (16, 8)[first]
+    assert roomy.rows.shape[1] == 2
 
 
 def test_why_the_first_is_first_by_hand() -> None:
@@ -197,47 +221,3 @@ def test_who_chose_the_layout() -> None:
         "given", "no recipe: give model.parameters or a model",
     )  # fmt: skip
     assert placed(work, on, None).by == "none"
-
-
-@pytest.mark.parametrize(
-    ("least", "found"), [(1, 1), (2, 2), (3, 3), (8, 8), (9, 16), (16, 16), (17, 24), (40, 40)]
-)
-def test_the_fewest_devices_that_fit(monkeypatch, least: int, found: int) -> None:
-    # by ones within a node of eight, beyond it by nodes
-    tried: list[int] = []
-
-    def fits(work: Any, footprint: Any, machine_: Any, recipe_: Any, count: int) -> bool:
-        tried.append(count)
-        return count >= least
-
-    monkeypatch.setattr(placement, "_fits", fits)
-    kept = Footprint(layers=1.0, dense=1.0)
-    assert smallest_count(work_of(LLAMA8), kept, machine(8), recipe()) == found
-    assert len(tried) == len(set(tried))
-
-
-def test_what_fits_on_no_number_of_devices(monkeypatch) -> None:
-    monkeypatch.setattr(placement, "_fits", lambda *_: False)
-    kept = Footprint(layers=1.0, dense=1.0)
-    assert smallest_count(work_of(LLAMA8), kept, machine(8), recipe()) is None
-    with pytest.raises(InputError, match="; no number of such devices fits"):
-        throughput(work_of(LLAMA70), machine(4), recipe(2048, 16))
-
-
-def test_a_layout_that_does_not_fit_where_another_does() -> None:
-    kept = footprint_of(work_of(LLAMA8))
-    assert kept is not None
-    fewest = smallest_count(work_of(LLAMA8), kept, machine(2), recipe())
-    assert fewest is not None
-    for devices, hint in (
-        (
-            fewest,
-            f"; with layout: auto it fits, on {fewest} such device{'s'[: fewest > 1]} at least",
-        ),
-        (fewest - 1, f"; {fewest} such devices are the fewest that fit"),
-    ):
-        if devices:
-            wide = Layout(data=devices, micro_batch=64)
-            with pytest.raises(InputError) as caught:
-                placed(work_of(LLAMA8), machine(devices), recipe(batch=64), wide)
-            assert str(caught.value).endswith(hint)

@@ -10,9 +10,8 @@ from throughput_models import GIB, GPT3, LLAMA8, LLAMA70, MIXTRAL, machine, reci
 from costcalc.base.errors import InputError
 from costcalc.throughput.basis import full_over_causal, kind_of
 from costcalc.throughput.constants import load
-from costcalc.throughput.footprint import footprint_of
 from costcalc.throughput.layout import Layout, Machine
-from costcalc.throughput.placement import place, shape_for, smallest_count, untold
+from costcalc.throughput.placement import place, shape_for, untold
 from costcalc.throughput.space import Fixed
 from costcalc.throughput.stage import GivenSpeed, throughput
 from costcalc.throughput.step import step_time
@@ -305,36 +304,19 @@ def test_a_measured_throughput_holds_generation_already():
 # --- memory --------------------------------------------------------------------------------------
 
 
-def test_what_cannot_fit_is_refused_with_the_smallest_count():
-    with pytest.raises(InputError) as refused:
-        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
-    assert refused.match(
+def test_what_cannot_fit_is_refused_with_the_ways_out():
+    given = GivenSpeed(ways_out=lambda: "; 40 such devices are the fewest that fit")
+    told = (
         r"^hardware.count: expected at most 80 GiB a device, which is what h100 has; "
-        r"it takes [\d.]+ GiB at the least; \d+ such devices are the fewest that fit$"
+        r"it takes [\d.]+ GiB at the least"
     )
-    with pytest.raises(InputError) as alone:  # whoever has one or two is told what takes less
-        throughput(work_of(LLAMA70), machine(2, per_node=8), recipe(2048, 16))
-    assert str(alone.value).endswith(
-        "are the fewest that fit; pretrain trains all weights, training.method: lora adapters alone"
-    )
-    work, on = work_of(LLAMA70), machine(4, per_node=8)
-    fewest = smallest_count(work, footprint_of(work), on, recipe(2048, 16))
-    assert f"; {fewest} such" in str(refused.value)
-    assert throughput(work, machine(fewest), recipe(2048, fewest)).memory.low <= 80 * GIB
-    with pytest.raises(InputError):
-        throughput(work, machine(fewest - 1), recipe(2048, 16))
-
-
-def test_who_reads_no_refusals_is_not_told_the_smallest_count():
-    with untold(), pytest.raises(InputError) as refused:
-        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
-    assert refused.match(r"it takes [\d.]+ GiB at the least$")
-    with pytest.raises(InputError, match=r"are the fewest that fit$"):  # and then again
-        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16))
-
-
-def test_a_layout_that_cannot_fit_is_told_of_auto():
-    with pytest.raises(InputError, match=r"^hardware.layout: .* with layout: auto it fits"):
+    with pytest.raises(InputError) as refused:
+        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16), given=given)
+    assert refused.match(told + "; 40 such devices are the fewest that fit$")
+    with untold(), pytest.raises(InputError) as refused:  # who reads no refusals waits for none
+        throughput(work_of(LLAMA70), machine(4, per_node=8), recipe(2048, 16), given=given)
+    assert refused.match(told + "$")
+    with pytest.raises(InputError, match=r"^hardware.layout: .* GiB at the least$"):
         throughput(work_of(LLAMA70), machine(64), recipe(), layout=Layout(data=64))
 
 
