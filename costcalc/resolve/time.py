@@ -88,7 +88,7 @@ def timed(
     kept = found.layout_kept or free or Fixed()
     if layout is None and asked.layout is None:
         why = "the fastest of a pruned set that fits"
-        if kept.tensor is not None:
+        if kept.tensor is not None and kept.context is not None:
             why += f"; as with {stack.software.name}, which divides the batch alone"
         taken(assumed, "hardware.layout", "auto", why)
     again = _again(stack, training)
@@ -188,7 +188,8 @@ def _of_the_stack(
     if alone:
         divided = replace(free, tensor=1, pipeline=1, virtual_pipeline=1, context=1, expert=1)
     redone = (replace(divided, recompute=str(again.value)),) if again else ()
-    return (*redone, divided) if alone else redone
+    # long sequences may be divided too, before layers are
+    return (*redone, divided, replace(divided, context=None)) if alone else redone
 
 
 def _divides_the_batch(stack: Stack) -> bool:

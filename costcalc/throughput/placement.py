@@ -254,7 +254,7 @@ def _foreign(placed: Placed, software: str) -> Placed:
         return placed
     note = (
         f"{software} divides the batch alone, which does not do here: this layout "
-        f"({', '.join(cut)}) is of software that divides layers (training.software)"
+        f"({', '.join(cut)}) is of software that divides more (training.software)"
     )
     return replace(placed, warnings=(*placed.warnings, note))
 

@@ -202,7 +202,9 @@ def test_hardware_that_may_not_hold_the_run_is_not_chosen():
     assert {(16, "tpu-v5e"), (16, "h100-sxm5-80")} <= listed
     why = found.why["4 × tpu-v5e"]
     assert re.fullmatch(
-        r"memory may not suffice: 3\d\.\d GiB a device \(1\d(\.\d)? to [34]\d\.\d\) of 16", why
+        r"memory suffices only if the software spares most of what is usual: "
+        r"3\d\.\d GiB a device \(1\d(\.\d)? to [34]\d\.\d\) of 16",
+        why,
     )
     assert found.feasible == found.number - sum("memory" in why for why in found.why.values())
 
@@ -211,9 +213,17 @@ def test_hardware_that_was_said_is_kept_and_doubted():
     one = {**FULL, "hardware": {"accelerator": "tpu-v5e", "count": 4}}
     found = compare(one, regions="gcp:us-central1,gcp:europe-west4", ranges=False)
     assert {row["accelerator"] for row in found.front} == {"tpu-v5e"}
-    assert any(note.startswith("4 × tpu-v5e: memory may not suffice: 3") for note in found.notes)
+    assert any(
+        note.startswith(
+            "4 × tpu-v5e: memory suffices only if the software spares most of what is usual: 3"
+        )
+        for note in found.notes
+    )
     made = plan({**one, "site": {"region": "gcp:us-central1"}}, limits={"cost": "2000 USD"})
-    assert any(note.startswith("memory may not suffice: 3") for note in made.notes)
+    assert any(
+        note.startswith("memory suffices only if the software spares most of what is usual: 3")
+        for note in made.notes
+    )
 
 
 def test_a_plan_chooses_hardware_whose_memory_holds_it():

@@ -129,7 +129,7 @@ def test_another_way_of_dividing_is_taken_only_where_software_is_assumed_and_is_
     assert cut
     note = (
         "Hugging Face Transformers divides the batch alone, which does not do here: this layout "
-        f"({', '.join(cut)}) is of software that divides layers (training.software)"
+        f"({', '.join(cut)}) is of software that divides more (training.software)"
     )
     assert note in made.warnings
 
