@@ -166,6 +166,8 @@ def fits(
     if footprint is None:
         return True
     if layout is not None:
+        if footprint.basis == "forward_flops":
+            layout = replace(layout, selective=0.0)
         if recompute_free:
             layout = _least_recompute(footprint, machine, layout, recipe)
         return _fitting(memory(footprint, machine, layout, recipe), machine)
