@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costcalc.base.errors import InputError, NotFoundError, Problem
+from costcalc.base.errors import NotFoundError, Problem
 from costcalc.catalog.figure import (
     Bandwidth,
     Bytes,
@@ -35,6 +35,7 @@ from costcalc.catalog.parts import (
     WAY_OUT,
     Unit,
     board_with,
+    host_of,
     mig_of,
     mig_part,
     more_than_one,
@@ -219,7 +220,7 @@ def _refused(
     told = None if candidates else more_than_one(name, lambda one: _unit(one, own_ones))
     if told is not None:
         return NotFoundError(Problem(key=KEY, message=told))
-    host = None if candidates else _host(name, folders)
+    host = None if candidates else host_of(name, folders)
     if host is not None:
         return NotFoundError(Problem(key=KEY, message=host))
     return refusal(KEY, "accelerator", name, known, candidates, WAY_OUT)
@@ -233,18 +234,6 @@ def _unit(name: str, own_ones: Sequence[Accelerator]) -> Unit | None:
         return None
     board = found[0] if isinstance(found[0], Accelerator) else _shipped(found[0])
     return Unit(board.id, board.unit, board.sub_devices.count, board.sub_devices.name)
-
-
-def _host(name: str, folders: Sequence[Path]) -> str | None:
-    """What to write where a name is that of a host or an instance; None where it is none."""
-    from costcalc.catalog import instances  # which reads accelerators for its own
-
-    try:
-        found = instances.find(name, folders)
-    except InputError:
-        return None
-    holds = f" of {found.devices} {found.accelerator}" if found.accelerator else ""
-    return f'"{name[:60]}" is a host{holds}: write hardware.instance: {found.id}'
 
 
 def all_accelerators(folders: Sequence[Path] = (), *, cpus: bool = True) -> list[Accelerator]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from costcalc.base.errors import NotFoundError, Problem
+from costcalc.base.errors import InputError, NotFoundError, Problem
 from costcalc.catalog.index import Head, index, plain
 from costcalc.catalog.matching import SOLD, counted, refusal, shipped_as
 
@@ -280,6 +281,22 @@ def _part(chip: Chip, cut: tuple[int, int]) -> Part:
     )
 
 
+def host_of(name: str, folders: Sequence[Path] = ()) -> str | None:
+    """What to write where a name is that of a host or an instance; None where it is none.
+
+    >>> host_of("DGX H100")
+    '"DGX H100" is a host of 8 h100-sxm5-80: write hardware.instance: dgx-h100'
+    """
+    from costcalc.catalog import instances  # which reads accelerators for its own
+
+    try:
+        found = instances.find(name, folders)
+    except InputError:
+        return None
+    holds = f" of {found.devices} {found.accelerator}" if found.accelerator else ""
+    return f'"{name[:60]}" is a host{holds}: write hardware.instance: {found.id}'
+
+
 def part_of(name: str) -> tuple[Head, Part | None]:
     """What finds the device of a name among those that ship, and which part of it the name says.
 
@@ -299,6 +316,8 @@ def part_of(name: str) -> tuple[Head, Part | None]:
         return whole, mig_part(mig, whole.id)
     if not found and (told := more_than_one(name, shipped_unit)):
         raise NotFoundError(Problem(key=KEY, message=told))
+    if not found and (host := host_of(name)) is not None:
+        raise NotFoundError(Problem(key=KEY, message=host))
     known = [head for kind in SHIPPED for head in index().heads(kind)]
     raise refusal(KEY, "accelerator", name, known, found, WAY_OUT)
 

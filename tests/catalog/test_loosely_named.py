@@ -6,6 +6,7 @@ from costcalc.base.errors import NotFoundError
 from costcalc.catalog import accelerator, instances, region
 from costcalc.catalog.index import Head
 from costcalc.catalog.matching import entries
+from costcalc.catalog.peak import peak
 
 
 def _told(find, name):
@@ -58,4 +59,11 @@ def test_zones_of_electricity_maps_are_their_state_where_they_are_about_one():
     assert _told(region.find, "US-MIDA-PJM") == (
         "site.region: no region US-MIDA-PJM; it reads as a zone of Electricity Maps, "
         "by balancing authority: write the state"
+    )
+
+
+def test_a_host_is_told_as_one_where_its_peak_is_asked_for():
+    assert _told(peak, "DGX H100") == (
+        'hardware.accelerator: "DGX H100" is a host of 8 h100-sxm5-80: '
+        "write hardware.instance: dgx-h100"
     )
