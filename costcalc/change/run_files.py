@@ -5,6 +5,7 @@ What a file carries is read by :mod:`costcalc.runfile.carried`.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
 import tempfile
@@ -44,20 +45,59 @@ def pairs(base: str, head: str, only: Sequence[str] = ()) -> Iterator[list[Pair]
     if one.is_file() and two.is_file():
         yield [Pair(path=str(two), before=one, after=two)]
     elif one.is_dir() and two.is_dir():
+        for name in only:
+            if not (one / name).exists() and not (two / name).exists():
+                raise _nowhere(name, base, head)
         yield list(_between(one, two, only))
     elif one.exists() != two.exists():
-        there, lacking = (base, head) if one.exists() else (head, base)
-        message = f"{there} is there, {lacking} is not: give two files, folders or revisions"
-        raise wrong("diff", message)
+        raise wrong("diff", _half(one, two))
     else:
         with tempfile.TemporaryDirectory(prefix="costcalc-") as folder:
             changed = _changed(base, head, only)
+            _all_there(base, head, only)
             before, after = (
                 _taken(revision, Path(folder) / name)
                 for revision, name in ((base, "before"), (head, "after"))
             )
             within = (before, after)
             yield [_pair(name, before, after, within, was) for name, was in changed]
+
+
+def _half(one: Path, two: Path) -> str:
+    """What is wrong with a path beside a name that is none, and what to write in its place."""
+    there, lacking = (one, two) if one.exists() else (two, one)
+    if not there.is_file() or not _is_revision(str(lacking)):
+        return f"{there} is there, {lacking} is not: give two files, folders or revisions"
+    return (
+        f"{there} is a file, {lacking} a revision: give two of a kind. Write the file of the "
+        f"revision first: git show {lacking}:./{os.path.relpath(there)} > before{there.suffix}"
+    )
+
+
+def _is_revision(name: str) -> bool:
+    try:
+        return not name.startswith("-") and bool(_git("rev-parse", "--verify", "-q", name))
+    except InputError:
+        return False
+
+
+def _all_there(base: str, head: str, only: Sequence[str]) -> None:
+    """Refuse a path that neither revision has: of it nothing can have changed, and nobody looked.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name in only:
+        for revision in (base, head):
+            empty = _git("hash-object", "-t", "tree", os.devnull).decode().strip()
+            if _git("diff", "--name-only", "-z", empty, revision, "--", name):
+                break
+        else:
+            raise _nowhere(name, base, head)
+
+
+def _nowhere(name: str, base: str, head: str) -> InputError:
+    return wrong("diff", f"{name} is neither in {base} nor in {head}: name paths that one has")
 
 
 def files(paths: Iterable[str]) -> list[Path]:

@@ -7,6 +7,7 @@ is a config that :mod:`costcalc.runfile.configs` knows, the rest of the run is r
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,9 @@ from costcalc.runfile.schema import Run
 MARK = "# costcalc:"
 #: a mapping with one of each of these is a run file
 _WHAT, _WHERE = ("model", "measured", "stages"), ("hardware", "measured", "defaults")
+#: a section of ours at the start of a line; what templates of other tools are filled in at
+_BROKEN = re.compile(rb"^(model|training|hardware|measured|stages):", re.MULTILINE)
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|\$\{")
 #: a job of GitLab's CI has one of these (docs.gitlab.com/ci/yaml)
 _JOB = {"script", "trigger", "extends"}
 
@@ -64,11 +68,29 @@ def run_of(raw: bytes, shown: str, *, toml: bool = False, asked: bool = True) ->
 def _sounds_like_a_run(raw: bytes) -> bool:
     """Whether the keys that make a run file, or our name, stand anywhere in what cannot be read.
 
+    One that nobody can read does with one of our sections alone, where it is no template.
+
     >>> _sounds_like_a_run(b"model: {\\nhardware: ["), _sounds_like_a_run(b"kind: {{ .kind }}")
     (True, False)
+    >>> _sounds_like_a_run(b"model: ["), _sounds_like_a_run(b"model: [{{ .name }}")
+    (True, False)
     """
+    if _BROKEN.search(raw) and not _TEMPLATE.search(raw) and not _parses(raw):
+        return True
     said = [[word for word in words if f"{word}".encode() in raw] for words in (_WHAT, _WHERE)]
     return b"costcalc:" in raw or all(said)
+
+
+def _parses(raw: bytes) -> bool:
+    """Whether anybody can read it as YAML, also where we do not: tags, several documents."""
+    import yaml
+
+    try:
+        for _ in yaml.parse(raw, Loader=yaml.SafeLoader):
+            pass
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _whole(raw: bytes, shown: str, *, toml: bool) -> Document:

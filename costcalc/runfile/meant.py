@@ -44,9 +44,10 @@ def meant(
     if None in spelt.values():
         return None
     made = {spelt.get(key) or key: value for key, value in data.items()}
-    if len(made) < len(data) or not is_run(made) or not _is_ours(made):
-        return None
-    return document
+    alone = any(_is_part(spelt[key], data[key]) for key in strange)
+    if len(made) == len(data) and _is_ours(made) and (alone or is_run(made)):
+        return document
+    return None
 
 
 def _spelt(key: str) -> str | None:
@@ -71,6 +72,18 @@ def _is_ours(made: Mapping[str, object]) -> bool:
     return True
 
 
+def _is_part(name: str | None, value: object) -> bool:
+    """Whether a section that is mistyped can be no other tool's: all that stands in it is ours.
+
+    >>> _is_part("hardware", {"accelerator": "h100", "count": 8}), _is_part("hardware", {"id": 1})
+    (True, False)
+    """
+    if name not in _ALONE or not isinstance(value, Mapping) or not value:
+        return False
+    section = _section(name)
+    return section is not None and all(key in section.model_fields for key in value)
+
+
 def _knows(section: type[Section] | None, value: object) -> bool:
     """Whether a section knows a key of what stands under its name."""
     if section is None or not isinstance(value, Mapping):
@@ -80,6 +93,8 @@ def _knows(section: type[Section] | None, value: object) -> bool:
 
 #: sections that other tools' files have too, by their names
 _TELLING = ("model", "hardware", "measured")
+#: those of which one alone tells, where no key of it is another tool's
+_ALONE = ("hardware", "measured")
 
 
 def is_foreign(data: Mapping[str, object]) -> bool:

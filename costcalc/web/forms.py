@@ -13,8 +13,10 @@ from costcalc.base.errors import InputError, Problem, wrong
 from costcalc.base.numerals import number
 from costcalc.base.reading import read
 from costcalc.base.writing import to_yaml
+from costcalc.catalog import accelerator, instances
 from costcalc.runfile.laying import lay_over
 from costcalc.runfile.schema import DATA_ONE_OF, METHODS, PLANS, PRECISIONS
+from costcalc.runfile.section import SAMPLES, STEPS, TOKENS
 from costcalc.web import address
 from costcalc.web.address import Run
 
@@ -53,7 +55,7 @@ DATA = Field(key="data", label="Data", hint="how much is trained on", example="1
 DATA_IN = Field(key="data_in", label="Counted in", choices=_SIZES)
 ACCELERATOR = Field(
     key="hardware.accelerator", label="Machine", example="h100-sxm5-80", list="hardware",
-    hint="an accelerator, as its maker or driver writes it",
+    hint="an accelerator, as its maker or driver writes it, or a cloud's instance",
 )  # fmt: skip
 COUNT = Field(key="hardware.count", label="How many", example="8")
 REGION = Field(
@@ -139,6 +141,8 @@ PAGES: Mapping[str, tuple[Sequence[Field], Sequence[Field]]] = {
 _COUNTED = {"parameters", "params", "b", "m", "t", "billion", "million", "trillion"}
 #: the fields in which what a whole section lacks is said
 _LACKS = {"hardware": ("hardware.accelerator", "sweep.accelerators"), "training": ("data",)}
+#: keys of an instance, and the fields in which they stand
+_OF_INSTANCES = {"hardware.instance": ACCELERATOR.key, "hardware.nodes": COUNT.key}
 _SPECIAL = ("model", "data", "data_in", "more", "model.config")
 
 
@@ -151,19 +155,70 @@ def run_of(pairs: Iterable[tuple[str, str]]) -> tuple[Run, dict[str, str]]:
     given = {key: text.strip() for key, text in pairs if text.strip()}
     plain = [(key, text) for key, text in given.items() if key not in _SPECIAL]
     run, options = address.of_pairs(plain)
+    run = _of_instance(run)
     if "model.config" in given:
         run = address.put(run, "model.config", _config(given["model.config"]))
     elif "model" in given:
         run = address.put(run, *_model(given["model"]))
     if "data" in given:
-        size = given.get("data_in", "tokens")
-        key = size if size in _SIZES else "tokens"
+        key = _size(given["data"], given.get("data_in", "tokens"))
         run = address.put(run, f"training.{key}", address.value(given["data"], "data"))
     if "more" in given:
         more = _more(given["more"])
         _said_once(more, run)
         run = lay_over(more, run)
     return {key: run[key] for key in sorted(run, key=_place)}, options
+
+
+def _of_instance(run: Run) -> Run:
+    """A machine that is a cloud's instance or a host, and how many of them, under its own keys."""
+    hardware = run.get("hardware")
+    name = hardware.get("accelerator") if isinstance(hardware, dict) else None
+    if not isinstance(name, str) or not _is_instance(name):
+        return run
+    made = {key: said for key, said in hardware.items() if key not in ("accelerator", "count")}
+    made["instance"] = name
+    if "count" in hardware:
+        made["nodes"] = hardware["count"]
+    return {**run, "hardware": made}
+
+
+def _is_instance(name: str) -> bool:
+    """Whether a name is one of an instance or host, and of no accelerator.
+
+    >>> _is_instance("p5.48xlarge"), _is_instance("h100-sxm5-80"), _is_instance("p6000")
+    (True, False, False)
+    """
+    try:
+        accelerator.find(name)
+    except InputError:
+        pass
+    else:
+        return False
+    try:
+        instances.find(name)
+    except InputError:
+        return False
+    return True
+
+
+#: the words that say of what a number is, whatever it is counted in beside it
+_UNITS = {
+    "tokens": TOKENS, "samples": SAMPLES, "steps": STEPS, "epochs": ("epoch",),
+}  # fmt: skip
+
+
+def _size(text: str, counted_in: str) -> str:
+    """What a size of data is of: the unit that is typed, else the one that is chosen beside it.
+
+    >>> _size("500 samples", "tokens"), _size("3 epochs", "tokens"), _size("2T", "steps")
+    ('samples', 'epochs', 'steps')
+    """
+    said = text.lower().split()[-1]
+    for size, words in _UNITS.items():
+        if said in (*words, *(f"{word}s" for word in words)):
+            return size
+    return counted_in if counted_in in _SIZES else "tokens"
 
 
 _ORDER = ("name", "model", "training", "measured", "hardware", "site", "price", "limits", "sweep")
@@ -270,6 +325,8 @@ def _special(rest: Run, keys: set[str]) -> Iterator[tuple[str, str]]:
                 break
         if isinstance(model.get("config"), Mapping):
             yield "model.config", address.text_of(model.pop("config"))
+    if ACCELERATOR.key in keys:
+        yield from _instance(rest)
     training = rest.get("training")
     if isinstance(training, dict) and "data" in keys:
         for size in _SIZES:
@@ -277,6 +334,16 @@ def _special(rest: Run, keys: set[str]) -> Iterator[tuple[str, str]]:
                 yield "data", address.text_of(training.pop(size))
                 yield "data_in", size
                 break
+
+
+def _instance(rest: Run) -> Iterator[tuple[str, str]]:
+    """The fields of an instance and how many of it, which :func:`_of_instance` reads again."""
+    hardware = rest.get("hardware")
+    if isinstance(hardware, dict) and "instance" in hardware and "accelerator" not in hardware:
+        for key, field in _OF_INSTANCES.items():
+            name = key.rpartition(".")[2]
+            if name in hardware:
+                yield field, address.text_of(hardware.pop(name))
 
 
 def _told(problems: Sequence[Problem], keys: Sequence[str]) -> dict[str, list[str]]:
@@ -288,6 +355,7 @@ def _told(problems: Sequence[Problem], keys: Sequence[str]) -> dict[str, list[st
             key = "model"
         elif key.removeprefix("training.") in _SIZES:
             key = "data"
+        key = _OF_INSTANCES.get(key, key)
         of = (key, *_LACKS.get(key, ()))
         found = next((k for k in keys if k in of), None) or next(
             (k for k in keys if k.rpartition(".")[2] == key or key.startswith(f"{k}.")), "more"

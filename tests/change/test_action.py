@@ -200,8 +200,13 @@ def test_a_limit_that_is_passed(runner: Runner) -> None:
 
 
 def test_only_the_paths_that_were_asked_for(runner: Runner, api: Api) -> None:
-    runner.pull({"a.yaml": GIVEN}, {"a.yaml": given(training__tokens="25B")})
-    runner.step("diff", paths="runs\nother")
+    both = {"runs/b.yaml": GIVEN}
+    runner.pull({"a.yaml": GIVEN, **both}, {"a.yaml": given(training__tokens="25B"), **both})
+    done = runner.step("diff", paths="runs\nrnus")
+    assert done.returncode == 2
+    assert done.stderr.startswith("diff: rnus is neither in ")
+    assert "costcalc diff failed with 2" in done.stdout
+    runner.step("diff", paths="runs\nruns/b.yaml")
     assert "**No run file changed.**" in Path(runner.outputs["comment"]).read_text()
     assert runner.step("comment").stdout == "no run file changed: no comment\n"
     assert api.comments == []

@@ -468,7 +468,13 @@ def test_revisions_that_are_none(repository: Path) -> None:
     for base, head, text in (
         ("nowhere", "HEAD", "diff: git diff: "),
         ("--output=x", "HEAD", 'expected a revision; got "--output=x"'),
-        ("lab.yaml", "HEAD", "lab.yaml is there, HEAD is not: give two files"),
+        ("lab.yaml", "nowhere", "lab.yaml is there, nowhere is not: give two files"),
+        (
+            "lab.yaml",
+            "HEAD",
+            "lab.yaml is a file, HEAD a revision: give two of a kind. Write the "
+            "file of the revision first: git show HEAD:./lab.yaml > before.yaml",
+        ),
     ):
         with pytest.raises(InputError) as caught, pairs(base, head):
             pass
@@ -573,6 +579,45 @@ def test_files_of_other_tools_do_not_fail_the_hook(
     (tmp_path / "values.yaml").write_text(text)
     assert command(["check", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "0 run files valid and within limits\n"
+
+
+def test_a_path_that_neither_side_has_is_told(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["diff", "HEAD~1", "HEAD", "rnus/", "--fail-over", "cost=1%"]) == 2
+    said = "diff: rnus/ is neither in HEAD~1 nor in HEAD: name paths that one has\n"
+    assert capsys.readouterr().err == said
+    for side in ("one", "two"):
+        put(tmp_path / side / "runs", "a.yaml", RUN)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    assert command(["diff", one, two, "runs"]) == 0
+    assert command(["diff", one, two, "rnus"]) == 2
+    said = f"diff: rnus is neither in {one} nor in {two}: name paths that one has\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model: [\n", "a.yaml:2:1: "),
+        ("hardwear: {accelerator: h100-sxm5-80, count: 8}\n",
+         "a.yaml:1:1: hardwear: unknown key; did you mean hardware?"),
+        ("model: [{{ .Values.x }}\n", ""),  # a template
+        ("model: !ref x\n---\nmodel: [a]\n", ""),  # others can read it
+        ("models: {config: x}\nhardwares: {id: 1}\n", ""),
+    ],
+)  # fmt: skip
+def test_check_of_what_is_broken_or_one_section_alone(
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put(tmp_path, "a.yaml", text)
+    monkeypatch.chdir(tmp_path)
+    assert command(["check", "."]) == (3 if said else 0)
+    assert said in capsys.readouterr().err
 
 
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -460,3 +460,36 @@ def test_every_axis_of_a_comparison_is_told_at_its_field(client: TestClient) -> 
     assert page(found, 400).text.count("4 problems") == 1
     for axis in ("accelerators", "counts", "regions", "plans"):
         assert f'id="f-sweep-{axis}-problem"' in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "counted_in", "key"),
+    [
+        ("500 samples", "tokens", "samples"),
+        ("3 epochs", "samples", "epochs"),
+        ("2T tokens", "steps", "tokens"),
+        ("1000", "steps", "steps"),
+    ],
+)
+def test_the_unit_that_is_typed_is_that_of_the_data(text: str, counted_in: str, key: str) -> None:
+    assert forms.run_of([("data", text), ("data_in", counted_in)])[0]["training"].keys() == {key}
+
+
+def test_a_machine_may_be_an_instance(client: TestClient) -> None:
+    typed = [("hardware.accelerator", "p5.48xlarge"), ("hardware.count", "2")]
+    run, _ = forms.run_of(typed)
+    assert run == {"hardware": {"instance": "p5.48xlarge", "nodes": 2}}
+    first, _ = forms.filled("calculate", run, {})
+    values = {field.key: field.value for field in first}
+    assert [(key, values[key]) for key, _ in typed] == typed
+    form = {"model": "llama-3-8b", "data": "1B tokens", **dict(typed)}
+    made = page(client.post("/", data=form))
+    assert "16 × NVIDIA H100" in made.text  # two instances of eight
+
+
+def test_an_instance_that_is_none_is_told_at_the_machine(client: TestClient) -> None:
+    told = page(
+        client.get("/?model.preset=gpt2&training.tokens=1B&hardware.instance=p5.48large"), 400
+    )
+    assert "no host p5.48large; nearest: p5.48xlarge" in told.text
+    assert "f-hardware-accelerator-problem" in told.ids
