@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, TypeVar
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from costcalc.base.document import Document
-from costcalc.base.errors import InputError, shown
+from costcalc.base.errors import InputError, Problem, shown
 from costcalc.base.faults import translated
 from costcalc.base.reading import read
 from costcalc.runfile.schema import Run
@@ -155,8 +156,22 @@ def checked(model: type[T], given: Mapping[str, object]) -> T:
         return model.model_validate(given)
     except ValidationError as error:
         document = Document(dict(given), "arguments")
-        found = [translated(item, document, model)[0] for item in error.errors(include_url=False)]
+        found = [
+            _with_choices(translated(item, document, model)[0], model)
+            for item in error.errors(include_url=False)
+        ]
     raise InputError(dict.fromkeys(found))
+
+
+def _with_choices(problem: Problem, model: type[Arguments]) -> Problem:
+    """A problem of a key that is missing, with the few words that it takes where it does."""
+    field = model.model_fields.get(problem.key)
+    if problem.message != "missing" or field is None:
+        return problem
+    choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
+    if not choices:
+        return problem
+    return replace(problem, message=f"missing: one of {', '.join(choices)}")
 
 
 def schema_of(model: type[Arguments]) -> dict[str, object]:

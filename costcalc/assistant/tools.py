@@ -138,7 +138,10 @@ def _memory_fit(files: Files, asked: arguments.MemoryFit) -> dict[str, object]:
     memory = accelerator.find(hardware["id"], own).memory.si / 2**30
     fits = _fits(needed, memory)
     quickest = answers.figure(needed)
-    if fits == "perhaps" and given.details.get("layout", {}).get("chosen_by") == "auto":
+    if (
+        fits in ("perhaps", "unlikely")
+        and given.details.get("layout", {}).get("chosen_by") == "auto"
+    ):
         roomy = _roomy(run, {**changes, **least}, part)
         if roomy is not None and _fits(roomy.results["memory_per_device"], memory) == "yes":
             given, fits, needed = roomy, "yes", roomy.results["memory_per_device"]
@@ -163,9 +166,14 @@ def _memory_fit(files: Files, asked: arguments.MemoryFit) -> dict[str, object]:
 
 
 def _fits(needed: Result, memory: float) -> str:
-    """Whether what is needed (GiB) is there: yes and no at either end of its range."""
+    """Whether what is needed (GiB) is there: yes and no at either end of its range.
+
+    Between them the figure itself says which of the two is likelier.
+    """
     low, high = needed.low or 0.0, needed.high or 0.0
-    return "no" if low > memory else "yes" if high <= memory else "perhaps"
+    if low > memory or high <= memory:
+        return "no" if low > memory else "yes"
+    return "unlikely" if (needed.value or 0.0) > memory else "perhaps"
 
 
 def _roomy(
@@ -310,8 +318,8 @@ TOOLS = {
         _tool("plan", arguments.Plan, _plan,
               "From limits (money, time, energy, CO2e) to the run that they buy."),
         _tool("memory_fit", arguments.MemoryFit, _memory_fit,
-              "Whether a run fits into the memory of its devices: yes, perhaps, no, and the least "
-              "number of devices that does."),
+              "Whether a run fits into the memory of its devices: yes, perhaps, unlikely, no, and "
+              "the least number of devices that does."),
         _tool("peak", arguments.Peak, _peak,
               "The dense peak of a device by precision, to divide by for a utilization (MFU)."),
         _tool("find", arguments.Find, _find,

@@ -195,7 +195,9 @@ def words(value: object, axis: str) -> list[str]:
     ['spot', 'on-demand']
     """
     if value is None:
-        raise wrong(axis, f"nothing to compare over: give --{axis}, sweep.{axis} or the run's own")
+        raise wrong(
+            axis, f"nothing to compare over: give {axis}, as sweep.{axis}, or the run's own"
+        )
     listed = (
         value.split(",")
         if isinstance(value, str)

@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MISDIRECTED = 421
+_API = "/api/"
 ANY = "*"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -92,8 +93,13 @@ class Guard:
         if len(given) == 1 and answers_to(named(given[0]), self._hosts):
             await self._app(scope, receive, guarded)
             return
-        refusal = PlainTextResponse(
-            "this server does not go by that name; costcalc serve --allow-host NAME lets it\n",
-            _MISDIRECTED,
-        )
-        await refusal(scope, receive, guarded)
+        await _refusal(str(scope["path"]))(scope, receive, guarded)
+
+
+def _refusal(path: str) -> Response:
+    """The answer to a name that is not ours, in the form of what was asked."""
+    said = "this server does not go by that name; costcalc serve --allow-host NAME lets it"
+    if path.startswith(_API):
+        problems = [{"key": "Host", "message": said}]
+        return JSONResponse({"problems": problems}, _MISDIRECTED)
+    return PlainTextResponse(f"{said}\n", _MISDIRECTED)

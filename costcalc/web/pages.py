@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from costcalc.base.document import Document
 from costcalc.base.errors import CostcalcError, InputError, Problem, wrong
 from costcalc.base.filling import page as fill
+from costcalc.catalog import host, parts
 from costcalc.catalog.index import index
 from costcalc.report.renderings import render
 from costcalc.web import address, answer, api, bounds, forms, openapi, options, shown, tables
@@ -162,6 +164,7 @@ def _page(
     result: Result | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> Answer:
+    problems = [_of_a_page(problem) for problem in problems]
     first, behind = forms.filled(name, run, asked, problems)
     if typed is not None:
         first, behind = (forms.typed(fields, typed) for fields in (first, behind))
@@ -185,6 +188,15 @@ def _page(
     )
     status = answer.BAD if problems else answer.OK
     return Answer(body=text.encode("utf-8", "replace"), status=status, media=answer.HTML)
+
+
+def _of_a_page(problem: Problem) -> Problem:
+    """A problem without the command that lists names: the field itself does."""
+    for way_out in (parts.WAY_OUT, host.WAY_OUT):
+        if problem.message.endswith(f"; {way_out}"):
+            kept = problem.message.removesuffix(way_out)
+            return replace(problem, message=f"{kept}the field lists names as you type")
+    return problem
 
 
 def _carried(run: Run) -> str:

@@ -87,7 +87,12 @@ def test_explain_is_of_one_figure() -> None:
 
 @pytest.mark.parametrize(
     ("model", "count", "fits"),
-    [("llama-3-70b", 1, "no"), ("qwen3-0.6b", 8, "yes"), ("llama-3-8b", 2, "perhaps")],
+    [
+        ("llama-3-70b", 1, "no"),
+        ("qwen3-0.6b", 8, "yes"),
+        ("llama-3-8b", 2, "perhaps"),
+        ("llama-3-70b", 8, "unlikely"),
+    ],
 )
 def test_memory_fit(model: str, count: int, fits: str) -> None:
     changes = {"model.preset": model, "hardware.count": count}
@@ -96,7 +101,8 @@ def test_memory_fit(model: str, count: int, fits: str) -> None:
     memory, needed = answer["device_memory"]["value"], answer["memory_per_device"]
     assert memory == pytest.approx(79.6, abs=0.1)
     assert {"no": needed["low"] > memory, "yes": needed["high"] <= memory,
-            "perhaps": needed["low"] <= memory < needed["high"]}[fits]  # fmt: skip
+            "perhaps": needed["value"] <= memory < needed["high"],
+            "unlikely": needed["low"] <= memory < needed["value"]}[fits]  # fmt: skip
     assert ("are the fewest that fit" in str(answer.get("why"))) == (fits == "no")
 
 
@@ -282,6 +288,9 @@ def test_all_problems_at_once_in_our_words() -> None:
     assert "model.preset: no preset lama-3-8b; nearest: llama-3-8b" in said
     assert refused("estimate", runs=RUN) == (
         "arguments: run: missing\narguments: runs: unknown key; did you mean run?"
+    )
+    assert refused("find", query="qwen") == (
+        "arguments: kind: missing: one of models, hardware, regions"
     )
     assert refused("find", kind="model") == (
         "arguments: kind: expected 'models', 'hardware' or 'regions'; got \"model\""

@@ -333,6 +333,9 @@ def test_other_hosts_names_are_refused(client: TestClient) -> None:
     for host in ("evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example:8000"):
         made = client.get("/api/v1/peak/H100", headers={"Host": host})
         assert (made.status_code, "--allow-host" in made.text) == (421, True), host
+        assert problems(made, 421)[0]["key"] == "Host", host
+        made = client.get("/", headers={"Host": host})
+        assert (made.status_code, made.text.count("--allow-host"), made.text[0]) == (421, 1, "t")
     for host in ("localhost:1", "127.0.0.1", "[::1]:8000", "LOCALHOST"):
         assert client.get("/api/v1/peak/H100", headers={"Host": host}).status_code == 200, host
     with TestClient(app(Inside(), ["calc.example"]), base_url="https://Calc.example") as named:

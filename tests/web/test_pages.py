@@ -493,3 +493,10 @@ def test_an_instance_that_is_none_is_told_at_the_machine(client: TestClient) -> 
     )
     assert "no host p5.48large; nearest: p5.48xlarge" in told.text
     assert "f-hardware-accelerator-problem" in told.ids
+
+
+def test_a_page_names_no_command_that_lists_names(client: TestClient) -> None:
+    for name in ("accelerator=h100zz", "instance=p5.48large"):
+        told = page(client.get(f"/?model.preset=gpt2&training.tokens=1B&hardware.{name}"), 400)
+        assert "the field lists names as you type" in told.text
+        assert "costcalc hardware list" not in told.text
