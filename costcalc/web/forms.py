@@ -173,7 +173,9 @@ def run_of(pairs: Iterable[tuple[str, str]]) -> tuple[Run, dict[str, str]]:
 def _of_instance(run: Run) -> Run:
     """A machine that is a cloud's instance or a host, and how many of them, under its own keys."""
     hardware = run.get("hardware")
-    name = hardware.get("accelerator") if isinstance(hardware, dict) else None
+    if not isinstance(hardware, dict):
+        return run
+    name = hardware.get("accelerator")
     if not isinstance(name, str) or not _is_instance(name):
         return run
     made = {key: said for key, said in hardware.items() if key not in ("accelerator", "count")}
