@@ -117,7 +117,9 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
     side = hardware_side(given, request, region)
     there = place(given, region, desk_of(side.devices.host.host))
     stages = (side.inputs, there, prices(given, side.devices, region))
-    known, measured = with_measured(given, {k: v for one in stages for k, v in one.known.items()})
+    found = {k: v for one in stages for k, v in one.known.items()}
+    said, of_all = with_measured(given, found)
+    known = {**found, **of_all}
     time = side.timed
     notes = [note for one in stages for note in one.notes]
     return Calculated(
@@ -126,11 +128,11 @@ def cost_of(given: Input, request: Request, number: int) -> Calculated:
         devices=side.devices,
         timed=time,
         region=region,
-        assumptions=(*side.assumptions, *known.values()),
+        assumptions=(*side.assumptions, *{**found, **said}.values()),
         known=known,
         values=formulas.run({name: float(item.value) for name, item in known.items()}),
         draws=formulas.run(drawn(known, number)) if number else {},
-        measured=measured,
+        measured=frozenset(said),
         why={name: why for one in stages for name, why in one.why.items()},
         warnings=(
             *taken(given.raw, folders(request.raw, given.folder)),

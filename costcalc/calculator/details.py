@@ -141,6 +141,7 @@ def _steps(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[st
         yield "power", _power(part)
     if "cost" in part.values and "cost" not in part.measured and part.values["billed"] > 1:
         yield "cost", _cost(part, results)
+    yield from _of_all(part, results)
     grid = _assumption(part, "site.grid")
     if grid is not None:
         year = f", {grid.year}" if grid.year else ""
@@ -220,6 +221,19 @@ def _cost(part: Calculated, results: Mapping[str, Result]) -> str:
         f"{each.replace('/device_hour', ' a device-hour')}"
         f" = {human(cost.value, cost.unit, exact=cost.low == cost.high)}"
     )
+
+
+def _of_all(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[str, str]]:
+    """What was measured of one run, beside what it comes to for all of them."""
+    runs = float(part.values["runs"])
+    for name in ("energy", "energy_it", "cost"):
+        item = _assumption(part, f"measured.{name}")
+        if runs == 1 or item is None or (name == "energy_it" and "energy" in part.measured):
+            continue
+        one, whole = human(from_si(item.value, item.unit), item.unit), results[name]
+        text = f"{one} measured of one run × {runs:,.4g} runs = {human(whole.value, whole.unit)}"
+        before = ", before PUE" if name == "energy_it" else ""
+        yield ("cost" if name == "cost" else "energy"), text + before
 
 
 def _time(part: Calculated, results: Mapping[str, Result]) -> str:

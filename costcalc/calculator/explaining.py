@@ -199,7 +199,7 @@ def _figure(
     name = made.__name__
     result = estimate.results.get(name)
     if name in estimate.measured:
-        yield from _measured(name, listed, shown)
+        yield from _measured(name, estimate, listed, shown)
         return
     if result is not None and result.value is None:
         yield f"  unknown: {result.why}"
@@ -223,17 +223,21 @@ def _figure(
 
 
 def _measured(
-    name: str, listed: Mapping[str, Assumption | Choice], shown: set[str]
+    name: str, estimate: Estimate, listed: Mapping[str, Assumption | Choice], shown: set[str]
 ) -> Iterator[str]:
     """Of a figure in place of its formula: whether it was given, or follows from what was."""
     item = listed.get(f"measured.{name}")
     pue = listed.get("site.pue")
+    runs = float(estimate.values.get("runs", 1.0))
     if item is None and name == "wall_clock":
         yield "  = device_hours / (devices × runs): the device-hours were measured"
-    elif name == "energy_it" and item is not None and item.why and isinstance(pue, Assumption):
+    elif name == "energy_it" and "energy" in estimate.measured and isinstance(pue, Assumption):
         yield "  = energy / pue: the facility's energy was measured"
         yield from _input("pue", pue, again=pue.key in shown)
         shown.add(pue.key)
+    elif runs != 1 and isinstance(item, Assumption):
+        key = "" if name == "wall_clock" else " × runs"
+        yield f"  = measured.{name}{key}: {value_of(item)} of one run, given in the run file"
     else:
         yield "  measured: given in the run file, in place of its formula"
 

@@ -17,7 +17,7 @@ from costcalc.base.ranges import DRAWS, draw, percentiles
 from costcalc.calculator import formulas as pipeline
 from costcalc.calculator.filled import copied, inlined
 from costcalc.calculator.result import UNITS, Estimate, Result, unknown
-from costcalc.resolve.measured import JobRun
+from costcalc.resolve.measured import JobRun, of_one, times
 from costcalc.resolve.place import place, region_of
 from costcalc.resolve.workload import Trained, trained
 from costcalc.runfile.rules import Lacking
@@ -53,6 +53,7 @@ class Metered:
     where none is known, and ``dark`` then says why; ``by_meters`` that meters saw all of it.
     ``amount`` counts ``datum``; ``rate`` is a second, ``step_time`` in seconds.  ``source`` saw all
     of it; ``why`` a figure is not known, where there is more to say than that no profile is.
+    ``runs``: the energy is of so many, and the run file says that of one.
     """
 
     seconds: float | None
@@ -67,6 +68,7 @@ class Metered:
     hardware: Mapping[str, object] = field(default_factory=dict)
     source: str = "costcalc track"
     why: Mapping[str, str] = field(default_factory=dict)
+    runs: float = 1.0
 
 
 def unprofiled(job: JobRun, seen: Metered) -> Estimate:
@@ -88,7 +90,7 @@ def unprofiled(job: JobRun, seen: Metered) -> Estimate:
     return Estimate(
         name=job.run.name or (work.name if work else "") or "job",
         results={name: results[name] for name in UNITS},
-        inputs=(*(work.assumptions if work else ()), *known.values()),
+        inputs=(*(work.assumptions if work else ()), *_listed(known, seen).values()),
         run=inlined(copied(timed.written), work.config if work else None),
         data=dict(work.files) if work else {},
         details=_details(job, seen, work),
@@ -134,6 +136,13 @@ def _known(job: JobRun, seen: Metered) -> tuple[dict[str, Assumption], dict[str,
         basis: Basis = "measured" if seen.by_meters and low == high else "modelled"
         known["energy_it"] = replace(known["energy_it"], low=low, high=high, basis=basis)
     return known, why
+
+
+def _listed(known: Mapping[str, Assumption], seen: Metered) -> Mapping[str, Assumption]:
+    """The inputs as a run file says them."""
+    if seen.runs == 1 or "energy_it" not in known:
+        return known
+    return {**known, "energy_it": of_one(times(known["energy_it"], 1 / seen.runs), seen.runs)}
 
 
 def _result(

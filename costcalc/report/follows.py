@@ -21,6 +21,7 @@ from costcalc.report.closure import ROUNDED, TOLERANCE, close
 from costcalc.report.meters import number, section
 from costcalc.report.spread import DRAWN, ranges
 from costcalc.report.whole import text
+from costcalc.resolve.measured import OF_ONE
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report
@@ -274,13 +275,29 @@ def _read(value: object, unit: str) -> float | None:
 
 
 def _handed_over(report: Report, tolerance: float) -> Iterator[str]:
-    """What the run says was measured is the figure."""
+    """What the run says was measured is the figure, of one run or, as it was before, of all."""
+    runs = _runs(report)
     for name, said in section(report["run"], "measured").items():
         value = value_of(report, name)
         unit = str(section(report, "results", name).get("unit"))
         asked = _read(said, unit) if value is not None else None
-        if value is not None and asked is not None and not close(value, asked, tolerance):
+        if value is None or asked is None:
+            continue
+        many = _many(name, _assumed(report).get(f"measured.{name}"), runs)
+        if not any(close(value, asked * factor, tolerance) for factor in many):
             yield f"run.measured.{name}: {text(said)}; results.{name} is {value:.6g} {unit}"
+
+
+def _runs(part: Record) -> float:
+    told = number(section(part, "run", "training").get("runs"))
+    return _input(part, "training.runs") or told or 1.0
+
+
+def _many(name: str, item: Record | None, runs: float) -> tuple[float, ...]:
+    """What a figure may be times the measured one: the runs, where it says that it is of one."""
+    if name == "wall_clock" or runs == 1:
+        return (1.0,)
+    return (runs,) if OF_ONE in str(section(item).get("why")) else (1.0, runs)
 
 
 def _measured(part: Record, tolerance: float) -> Iterator[str]:
@@ -290,12 +307,14 @@ def _measured(part: Record, tolerance: float) -> Iterator[str]:
         figure = section(part, "results", name)
         if name == key or name not in METERED or figure.get("basis") != "measured":
             continue
-        low, high = (number(item.get(end)) for end in ("low", "high"))
-        slack = DRAWN * ((high or 0.0) - (low or 0.0))
+        many = _many(name, item, _runs(part))[0]
+        low, high = (many * (number(item.get(end)) or 0.0) for end in ("low", "high"))
+        slack = DRAWN * (high - low)
         for end in ("low", "value", "high"):
             mine, its = number(figure.get(end)), number(item.get(end))
-            if mine is None or its is None or close(mine, its, tolerance):
+            if mine is None or its is None or close(mine, its * many, tolerance):
                 continue
+            its *= many
             wide = math.log(high / low) if low and high and mine > 0 and its > 0 else 0.0
             if wide and end != "value" and abs(math.log(mine / its)) <= _DRAWN_LOG * wide:
                 continue  # where gaps leave it open by powers of ten

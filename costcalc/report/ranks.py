@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from costcalc.base.errors import InputError, Problem
+from costcalc.base.errors import CostcalcError, InputError, Problem
+from costcalc.catalog import accelerator
+from costcalc.report.meters import section
 from costcalc.report.tools import BOARDS_ONLY
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
     notes: list[str] = []
     problems: list[Problem] = []
     for file, report in pairs:
-        runs: Sequence[Run] = report.get("runs") or []
+        runs = _runs(report)
         twins = [(run, twin) for run in runs if (twin := metered.twin(run)) is not None]
         if not twins:
             kept.append((file, report))
@@ -55,15 +57,16 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
             notes.append(f"{LEFT_OUT}: {named}")
             continue
         message = f"meters the same kind of machine at the same time: {named}; "
+        tools = any(twin.tool for _, twin in twins)
         if not whole:
             message += (
                 "in part, so that what both logs hold counts twice: cut one of them where the "
                 "other begins, or say --ranks each where each had a machine of its own"
             )
         elif ranks is None:
+            by = "read by several tools" if tools else "written by several ranks"
             message += (
-                "one machine's energy written by several ranks, or as many machines: say --ranks "
-                "one or --ranks each"
+                f"one machine's energy {by}, or as many machines: say --ranks one or --ranks each"
             )
         else:
             message += "but not all of its runs do: import the files of its ranks together"
@@ -75,11 +78,15 @@ def once(pairs: Sequence[Pair], ranks: str | None) -> tuple[list[Pair], list[str
 
 @dataclass(frozen=True, slots=True)
 class _Twin:
-    """A run that metered the same machine; ``whole``: over the whole of the time."""
+    """A run that metered the same machine; ``whole``: over the whole of the time.
+
+    ``tool``: another tool did, which calls machines otherwise.
+    """
 
     file: str
     run: object
     whole: bool
+    tool: bool = False
 
 
 @dataclass(slots=True)
@@ -89,12 +96,23 @@ class _Begun:
     runs: list[tuple[float, int, str, Run]] = field(default_factory=list)
     longest: float = 0.0
 
+    def add(self, number: int, file: str, run: Run, span: Span) -> None:
+        insort(self.runs, (span[0], number, file, run))
+        self.longest = max(self.longest, span[1] - span[0])
+
+    def near(self, span: Span) -> list[tuple[float, int, str, Run]]:
+        """Those that may have some of the time in common, as they came."""
+        first = bisect_left(self.runs, (span[0] - self.longest,))
+        last = bisect_right(self.runs, (span[1], math.inf))
+        return sorted(self.runs[first:last], key=lambda one: one[1])
+
 
 @dataclass(slots=True)
 class _Metered:
     """The runs of the reports that are kept, found by what they metered and when."""
 
     machines: dict[object, _Begun] = field(default_factory=dict)
+    devices: dict[object, dict[object, _Begun]] = field(default_factory=dict)  # by tool, by count
     number: int = 0
 
     def add(self, file: str, runs: Sequence[Run]) -> None:
@@ -103,22 +121,64 @@ class _Metered:
             self.number += 1
             span = _span(run)
             if span is not None and run.get("machine"):
-                found = self.machines.setdefault(run["machine"], _Begun())
-                insort(found.runs, (span[0], self.number, file, run))
-                found.longest = max(found.longest, span[1] - span[0])
+                alike = self.machines.setdefault(run["machine"], _Begun())
+                alike.add(self.number, file, run, span)
+                by_tool = self.devices.setdefault(run.get("measured_by"), {})
+                by_tool.setdefault(run.get("devices"), _Begun()).add(self.number, file, run, span)
 
     def twin(self, run: Run) -> _Twin | None:
         """The first run that metered the same machine at the same time."""
         span, found = _span(run), self.machines.get(run.get("machine"))
-        if span is None or found is None:
+        if span is None:
             return None
-        first = bisect_left(found.runs, (span[0] - found.longest,))
-        last = bisect_right(found.runs, (span[1], math.inf))
-        for _, _, file, other in sorted(found.runs[first:last], key=lambda one: one[1]):
+        for _, _, file, other in found.near(span) if found else ():
             shared = None if run.get("id") == other["id"] else _shared(run, other)
             if shared is not None:
                 return _Twin(file, other["id"], shared)
+        return self._by_another(run, span)
+
+    def _by_another(self, run: Run, span: Span) -> _Twin | None:
+        """The first run by another tool that metered as many of the same devices at the time."""
+        count, tool = run.get("devices"), run.get("measured_by")
+        if not count or not run.get("machine"):
+            return None
+        for by, counts in self.devices.items():
+            found = counts.get(count) if by != tool else None
+            for _, _, file, other in found.near(span) if found else ():
+                shared = _read_by_both(run, other)
+                if shared is not None:
+                    return _Twin(file, other["id"], shared, tool=True)
         return None
+
+
+def _runs(report: Report) -> Sequence[Run]:
+    """The runs of a report, each with the devices that its row, or the report, names."""
+    named = section(report, "details", "hardware").get("name")
+    runs: Sequence[Run] = report.get("runs") or []
+    return [{**run, "hardware": run.get("hardware") or named} for run in runs]
+
+
+def _read_by_both(a: Run, b: Run) -> bool | None:
+    """Whether two tools read the same kind of devices for all of the time; None where they do not.
+
+    A tool that names none may have read any.
+    """
+    spans = [span for span in (_span(a), _span(b)) if span is not None]
+    kinds = {_device(str(run["hardware"])) for run in (a, b) if run.get("hardware")}
+    if len(spans) < 2 or len(kinds) > 1:
+        return None
+    lengths = [end - begin for begin, end in spans]
+    if min(lengths) <= 0 or _both(spans) < TOGETHER * min(lengths):
+        return None
+    return _both(spans) >= (1 - ALIKE) * max(lengths)
+
+
+def _device(named: str) -> str:
+    """The profile of a device, whatever a tool calls it."""
+    try:
+        return accelerator.find(named).id
+    except CostcalcError:
+        return named.casefold()
 
 
 def _shared(a: Run, b: Run) -> bool | None:

@@ -38,7 +38,14 @@ def of_recorded(part: Record) -> Iterator[str]:
 
     Of an import they are of what its tool's meter sees, over the time that it saw.
     """
-    yield from of_part(part, boards=boards_only(part), sampled=_sampled(part))
+    held, tool = section(part, "details", "hardware"), section(part, "details", "imported")
+    whole = bounds(str(held.get("id") or ""), str(tool.get("name")), number(held.get("count")))
+    host = whole.host if tool else None  # of a machine with fewer devices than it may hold
+    yield from of_part(part, boards=boards_only(part), sampled=_sampled(part), host=host)
+    rated = number(held.get("rated_power"))
+    runs = part.get("runs")
+    for run in runs if isinstance(runs, list) and len(runs) == 1 else ():
+        yield from _of_gpus(section(run), rated)
 
 
 def of_row(row: Record, tool: str, part: Record) -> Iterator[str]:
@@ -54,6 +61,17 @@ def of_row(row: Record, tool: str, part: Record) -> Iterator[str]:
         boards=tool in BOARDS_ONLY,
         grid=number(row.get("grid")),
     )
+    yield from _of_gpus(row, known.rated)
+
+
+def _of_gpus(row: Record, rated: float | None) -> Iterator[str]:
+    """What cannot be of the energy that a tool says of its boards apart from all else."""
+    gpus = number(section(row, "parts").get("gpu"))
+    hours = number(row.get("device_hours"))
+    if rated is None:
+        return
+    for line in implausible(energy_it=gpus, device_hours=hours, rated=rated, boards=True):
+        yield f"energy of its GPUs: {line}"
 
 
 def _sampled(part: Record) -> float:

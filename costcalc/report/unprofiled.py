@@ -75,8 +75,9 @@ def of_a_tool(written: Mapping[str, object], tool: str, *, none: bool) -> Estima
     asked = {key: value for key, value in written.items() if key not in _BESIDE}
     run = load(asked, look_up, may_lack=frozenset(Lacking)).run
     said = run.measured
-    energy = said.energy_it if said else None
-    low, high = (said.energy_it_low, said.energy_it_high) if said else (None, None)
+    runs = (run.training.runs if run.training else None) or 1.0  # the energy is of one
+    ends = (said.energy_it, said.energy_it_low, said.energy_it_high) if said else (None,) * 3
+    energy, low, high = (None if end is None else end * runs for end in ends)
     return unprofiled(
         JobRun(run=run, written=asked),
         Metered(
@@ -87,6 +88,7 @@ def of_a_tool(written: Mapping[str, object], tool: str, *, none: bool) -> Estima
             dark=f"{tool} recorded no energy",
             hardware={"name": NO_ACCELERATOR, "count": 0, "unit": "device"} if none else {},
             source=tool,
+            runs=runs,
             why=(_WITHOUT if none else _UNCOUNTED) | ({} if run.model else _MODELLESS),
         ),
     )

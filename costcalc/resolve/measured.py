@@ -1,7 +1,7 @@
 """What was measured of a run: typed by its user under ``measured:``, or handed over by a tracker.
 
 Both are :class:`costcalc.runfile.schema.Measured`, SI numbers once read; each figure takes the
-place of the one that would be calculated.
+place of the one that would be calculated.  All are of one run, whatever ``training.runs`` says.
 """
 
 from __future__ import annotations
@@ -18,22 +18,27 @@ from costcalc.runfile.loading import Input, Request
 from costcalc.runfile.rules import Lacking, faults
 from costcalc.runfile.schema import Hardware, Measured, Model, Run, Section, Training
 
+#: so an assumption says that its figure is of one run, where there are several
+OF_ONE = "of one of"
+
 
 def with_measured(
     given: Input, known: dict[str, Assumption]
-) -> tuple[dict[str, Assumption], frozenset[str]]:
-    """Measured figures, each in the place of its stage, and their names."""
+) -> tuple[dict[str, Assumption], dict[str, Assumption]]:
+    """Measured figures as the run says them, of one of its runs, and as the formulas take them.
+
+    Device-hours, energy and cost are of all runs in the formulas, time of one.
+    """
     measured = given.part.measured
     if measured is None:
-        return known, frozenset()
+        return {}, {}
     found: dict[str, tuple[float, str, str]] = {}
     if measured.wall_clock is not None:
         found["wall_clock"] = (measured.wall_clock, "h", "wall_clock")
     if measured.device_hours is not None:
         seconds = to_si(measured.device_hours, "device_hour")
-        devices = known["devices"].value * known["runs"].value
         found["device_hours"] = (seconds, "device_hour", "device_hours")
-        found["wall_clock"] = (seconds / devices, "h", "device_hours")
+        found["wall_clock"] = (seconds / known["devices"].value, "h", "device_hours")
     if measured.energy is not None:
         found["energy"] = (measured.energy, "kWh", "energy")
         found["energy_it"] = (measured.energy / known["pue"].value, "kWh", "energy")
@@ -42,7 +47,7 @@ def with_measured(
     if measured.cost is not None:
         name, usd = currency(given.part.price)
         found["cost"] = (dollars(measured.cost, given.part.price) / usd, name, "cost")
-    added = {
+    said = {
         name: exact(
             f"measured.{key}",
             value,
@@ -54,8 +59,8 @@ def with_measured(
         for name, (value, shown, key) in found.items()
     }
     if measured.energy is not None and measured.energy_it is None:  # as unsure as the PUE is
-        pue, it = known["pue"], added["energy_it"]
-        added["energy_it"] = replace(
+        pue, it = known["pue"], said["energy_it"]
+        said["energy_it"] = replace(
             it,
             key="measured.energy_it",
             why="measured.energy / PUE",
@@ -65,8 +70,23 @@ def with_measured(
     if measured.energy_it is not None:
         ends = (measured.energy_it_low, measured.energy_it, measured.energy_it_high)
         known_ends = [end for end in ends if end is not None]
-        added["energy_it"] = replace(added["energy_it"], low=min(known_ends), high=max(known_ends))
-    return {**known, **added}, frozenset(found)
+        said["energy_it"] = replace(said["energy_it"], low=min(known_ends), high=max(known_ends))
+    runs = known["runs"].value
+    of_all = {k: one if k == "wall_clock" else times(one, runs) for k, one in said.items()}
+    return {name: of_one(item, runs) for name, item in said.items()}, of_all
+
+
+def times(item: Assumption, runs: float) -> Assumption:
+    """What one of so many runs took, as all of them did."""
+    return replace(item, value=item.value * runs, low=item.low * runs, high=item.high * runs)
+
+
+def of_one(item: Assumption, runs: float) -> Assumption:
+    """The same, saying that it is of one of so many runs."""
+    if runs == 1:
+        return item
+    why = f"{OF_ONE} {runs:,.4g} runs"
+    return replace(item, why=f"{item.why}; {why}" if item.why else why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

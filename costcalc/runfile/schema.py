@@ -302,15 +302,22 @@ class Limits(Section):
 
 
 class Measured(Section):
-    """``measured``: figures of a run that is over, each in the place of its stage."""
+    """``measured``: figures of a run that is over, each in the place of its stage.
+
+    All are of one run, where ``training.runs`` says more.
+    """
 
     wall_clock: Annotated[float, quantity("s")] | None = key(
         "duration of a run that is over: 36 h, 1.5d, 36:00:00"
     )
-    device_hours: DeviceHours | None = key("device-hours of a run that is over")
-    energy: Annotated[float, quantity("J")] | None = key("energy of a run that is over, behind PUE")
+    device_hours: DeviceHours | None = key(
+        "device-hours of a run that is over; of one, where training.runs says more"
+    )
+    energy: Annotated[float, quantity("J")] | None = key(
+        "energy of a run that is over, behind PUE; of one, where training.runs says more"
+    )
     energy_it: Annotated[float, quantity("J")] | None = key(
-        "energy at the node or the plug, before PUE"
+        "energy at the node or the plug, before PUE; of one, where training.runs says more"
     )
     energy_it_low: Annotated[float, quantity("J")] | None = key(
         "5th percentile of energy_it, where a part of it was not metered"
@@ -318,7 +325,9 @@ class Measured(Section):
     energy_it_high: Annotated[float, quantity("J")] | None = key(
         "95th percentile of energy_it, where a part of it was not metered"
     )
-    cost: Annotated[Money, money("an amount of money")] | None = key("what was paid")
+    cost: Annotated[Money, money("an amount of money")] | None = key(
+        "what was paid; for one run, where training.runs says more"
+    )
 
 
 class Part(Section):
@@ -327,7 +336,7 @@ class Part(Section):
     name: Annotated[str, text("a name")] | None = key("a name, for stages and reports")
     model: Model | None = key("what is trained")
     training: Training | None = key("on how much, and how")
-    measured: Measured | None = key("figures of a run that is over")
+    measured: Measured | None = key("figures of a run that is over, of one of training.runs")
     hardware: Hardware | None = key("on what")
     site: Site | None = key("where")
     price: Price | None = key("for how much")

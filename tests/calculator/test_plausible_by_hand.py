@@ -10,6 +10,7 @@ from costcalc import estimate
 from costcalc.calculator.plausible import implausible, of_part
 
 NEVER = "; a figure cannot be right"
+NODE = ", likelier a meter of a node of more devices, or of several runs"
 
 
 @pytest.mark.parametrize(
@@ -22,24 +23,28 @@ NEVER = "; a figure cannot be right"
         ({"idle": 500 / 0.9 - 0.1}, None),
         ({"idle": 600.0},
          "mean power of 500 W a device: less than a board draws when idle (600 W)"),
-        # 1.1 times its rating, and three times its host's share
-        ({"rated": 455.0}, None),  # 500.5 W
-        ({"rated": 454.0},  # 499.4 W
-         "mean power of 500 W a device: more than board and host can draw (499 W)"),
-        ({"rated": 400.0, "host": 20.0}, None),  # 440 + 60 = 500 W
-        ({"rated": 400.0, "host": 19.0},  # 497 W
-         "mean power of 500 W a device: more than board and host can draw (497 W)"),
+        # 1.05 times its rating, and one and a half times its host's share
+        ({"rated": 477.0}, None),  # 500.9 W
+        ({"rated": 475.0},  # 498.75 W
+         "mean power of 500 W a device: more than board and host can draw (499 W)" + NODE),
+        ({"rated": 400.0, "host": 54.0}, None),  # 420 + 81 = 501 W
+        ({"rated": 400.0, "host": 52.0},  # 498 W
+         "mean power of 500 W a device: more than board and host can draw (498 W)" + NODE),
+        # a DGX H100 may draw 10.2 kW: 1,275 W a board of 700 W, where its host is 362 W at most
+        ({"energy_it": 2.55, "rated": 700.0, "host": 362.0}, None),
+        ({"energy_it": 2.57, "rated": 700.0, "host": 362.0},
+         "mean power of 1,285 W a device: more than board and host can draw (1,278 W)" + NODE),
         # of the boards alone no host counts
-        ({"rated": 400.0, "host": 20.0, "boards": True},
-         "mean power of 500 W a device: more than a board can draw (440 W)"),
+        ({"rated": 400.0, "host": 60.0, "boards": True},
+         "mean power of 500 W a device: more than a board can draw (420 W)"),
         # without a rating 10 kW are too many
         ({"energy_it": 20.0}, None),
         ({"energy_it": 20.1},
-         "mean power of 10,050 W a device: more than board and host can draw (10,000 W)"),
+         "mean power of 10,050 W a device: more than board and host can draw (10,000 W)" + NODE),
         ({"energy_it": 2.0, "rated": 100.0},
-         "mean power of 1,000 W a device: more than board and host can draw (110 W)"),
+         "mean power of 1,000 W a device: more than board and host can draw (105 W)" + NODE),
         ({"energy_it": 1.998, "rated": 100.0},
-         "mean power of 999 W a device: more than board and host can draw (110 W)"),
+         "mean power of 999 W a device: more than board and host can draw (105 W)" + NODE),
         # without energy or hours nothing is known of a power
         ({"energy_it": None, "idle": 9e9}, None),
         ({"energy_it": 0.0, "idle": 9e9}, None),
@@ -58,19 +63,19 @@ def part(**values: Any) -> dict[str, Any]:
             name: {"value": values.get(name)}
             for name in ("utilization", "energy_it", "device_hours")
         },
-        "details": {"hardware": {"idle_power": 100.0, "rated_power": 400.0, "host_power": 20.0}},
+        "details": {"hardware": {"idle_power": 100.0, "rated_power": 400.0, "host_power": 60.0}},
     }
 
 
 @pytest.mark.parametrize(
     ("made", "more", "said"),
     [
-        (part(energy_it=1.0, device_hours=2.0), {}, []),  # 500 W of 440 + 60
+        (part(energy_it=1.0, device_hours=2.0), {}, []),  # 500 W of 420 + 90
         (part(energy_it=1.0, device_hours=2.0), {"boards": True},
-         ["mean power of 500 W a device: more than a board can draw (440 W)"]),
+         ["mean power of 500 W a device: more than a board can draw (420 W)"]),
         # the meter saw half of the time: 1 kWh in an hour
         (part(energy_it=1.0, device_hours=2.0), {"sampled": 0.5},
-         ["mean power of 1,000 W a device: more than board and host can draw (500 W)"]),
+         ["mean power of 1,000 W a device: more than board and host can draw (510 W)" + NODE]),
         (part(energy_it=0.1, device_hours=2.0), {},
          ["mean power of 50 W a device: less than a board draws when idle (100 W)"]),
         (part(utilization=2.0, energy_it=0.1, device_hours=2.0), {},

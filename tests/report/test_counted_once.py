@@ -9,7 +9,8 @@ import pytest
 from costcalc.base.errors import InputError
 from costcalc.report.closure import discrepancies
 from costcalc.report.compare import show
-from costcalc.report.importing import codecarbon, slurm
+from costcalc.report.importing import codecarbon, nvidia_smi, slurm
+from costcalc.report.importing.costed import Costing
 from costcalc.report.project import merge
 from costcalc.report.recompute import recompute
 
@@ -165,3 +166,56 @@ def test_reports_of_ranks_that_begin_minutes_apart_are_refused() -> None:
         merge([("a", a), ("b", b)], name="p")
     both = merge([("a", a), ("b", b)], name="p", ranks="each")
     assert both["results"]["energy"]["value"] == 3.0
+
+
+def _log(day: str = "2026/05/05", board: str = "NVIDIA A100-SXM4-80GB", count: int = 8) -> Any:
+    """An hour of so many boards at 300 W, 18:00 to 19:00."""
+    stamps = [f"{day} {18 + m // 60}:{m % 60:02}:00.000" for m in range(61)]
+    rows = "".join(f"{stamp}, {n}, {board}, 300.00 W\n" for stamp in stamps for n in range(count))
+    head = "timestamp, index, name, power.draw [W]\n"
+    return nvidia_smi.read(head + rows, "gpu.csv")
+
+
+def _beside(seconds: int = 3600, end: str = "2026-05-05T19:00:00", **more: Any) -> Any:
+    return codecarbon.read(
+        "timestamp,run_id,duration,emissions,energy_consumed,cpu_model,gpu_count,gpu_model,"
+        f"tracking_mode\n{end},a,{seconds},1,3.0,EPYC,8,8 x NVIDIA A100-SXM4-80GB,machine\n",
+        "emissions.csv",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("costing", [None, Costing(changes={"site.region": "FR"})])
+def test_two_tools_that_read_the_same_boards_are_asked_about(costing: Costing | None) -> None:
+    """8 boards at 300 W for an hour are 2.4 kWh; CodeCarbon's 3.0 of the machine hold them."""
+    pairs = [("cc", _beside(costing=costing)), ("smi", _log())]
+    with pytest.raises(InputError) as caught:
+        merge(pairs, name="p")
+    first = str(caught.value).splitlines()[0]
+    assert "of cc; one machine's energy read by several tools, or as many machines: say " in first
+    assert first.endswith("--ranks one or --ranks each")
+    one = merge(pairs, name="p", ranks="one")
+    assert one["results"]["energy_it"]["value"] == pytest.approx(3.0)
+    assert recompute(one).found == ()
+    each = merge(pairs, name="p", ranks="each")
+    assert each["results"]["device_hours"]["value"] == pytest.approx(16.0)
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ({"day": "2026/05/06"}, None),
+        ({"board": "NVIDIA H100 80GB HBM3"}, None),
+        ({"count": 4}, None),
+        ({}, "in part, so that"),  # one hour of CodeCarbon's two
+    ],
+)
+def test_two_tools_at_other_times_or_of_other_boards_are_apart(
+    log: dict[str, Any], said: str | None
+) -> None:
+    pairs = [("cc", _beside(7200)), ("smi", _log(**log))]
+    if said is None:
+        assert len(merge(pairs, name="p")["runs"]) == 2
+        return
+    with pytest.raises(InputError, match=said):
+        merge(pairs, name="p")

@@ -500,7 +500,8 @@ SACCT = "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw\n"
 
 
 def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
-    """3.6 and 7.2 MJ of steps are 3 kWh; without steps the row's own 7.2 MJ are 2; 0 is unknown."""
+    """7.2 MJ of a step are 2 kWh, up to 3 with the 3.6 MJ that the batch script's node may have had
+    beside; without steps the row's own 7.2 MJ are 2; 0 is unknown."""
     rows = (
         "1|COMPLETED|3600|gres/gpu=2|1\n1.batch|x|3600|x|3600000\n1.0|x|1|x|7200000\n"
         "1.extern|x|1|x|99\n"
@@ -511,13 +512,14 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
     )
     made = slurm.read(SACCT + rows, "s")
     energies = [run["energy_it"] for run in made["runs"]]
-    assert energies == [3.0, 2.0, None, None]
+    assert energies == [2.0, 2.0, None, None]
+    assert made["runs"][0]["energy_it_high"] == 3.0
     assert [run["role"] for run in made["runs"]] == ["unknown", "unknown", "failed", "unknown"]
     # where Slurm counts GPUs, a job without any has none
     assert [run["devices"] for run in made["runs"]] == [2.0, 2.0, 2.0, 0.0]
     assert [run["device_hours"] for run in made["runs"]] == [2.0, 2.0, 1.0, 0.0]
     said = " ".join(made["warnings"])
-    assert "energy of batch scripts and of their srun steps is added" in said
+    assert "energy of batch scripts and of their srun steps: a counter that both read" in said
     assert "jobs that wait in the queue are not counted: 1" in said
     assert "without sacct -D" in said
     twice = slurm.read(SACCT + "1|REQUEUED|60|gres/gpu=1|0\n1|COMPLETED|60|gres/gpu=1|0\n", "s")
@@ -531,7 +533,8 @@ def test_energy_of_an_attempt_is_of_its_steps_else_its_own() -> None:
         (("node=2|10800000", ".batch|3600000", ".0|7200000", ".extern|10800000"), 3.0),
         # one node: its counter was read by the script's step, and again by the one within
         (("node=1|10800000", ".batch|7200000|36000", ".0|3600000"), 2.0),
-        (("node=12|10800000", ".batch|7200000", ".0|3600000"), 3.0),
+        # of twelve nodes the script's may have drawn the 3.6 MJ of the step too, or beside it
+        (("node=12|10800000", ".batch|7200000", ".0|3600000"), 2.0),
         (("node=1|7200000", ".0|3600000", ".1|3600000"), 2.0),
     ],
 )
@@ -541,8 +544,62 @@ def test_a_counter_that_two_steps_read_counts_once(rows: tuple[str, ...], kwh: f
     text += "".join("1{0}|x|{2}|x|{1}\n".format(*step.split("|"), "18000") for step in steps)
     made = slurm.read(SACCT + text, "s")
     assert made["runs"][0]["energy_it"] == kwh
-    twice = kwh == 3.0 and "node=12" in job
-    assert ("is then in it twice" in " ".join(made["warnings"])) is twice
+    twice = "node=12" in job
+    assert made["runs"][0]["energy_it_high"] == (3.0 if twice else None)
+    assert ("is in their sum" in " ".join(made["warnings"])) is twice
+
+
+HEAD = "JobID|State|ElapsedRaw|AllocTRES|ConsumedEnergyRaw|Start|NNodes|NodeList\n"
+AFTER = "2026-11-01T09:00:10"
+
+
+def _job(text: str) -> Any:
+    rows = [line.split("|") for line in text.splitlines()]
+    told = [[one[0], "COMPLETED", *one[1:]] for one in rows]
+    return slurm.read(HEAD + "".join("|".join(one) + "\n" for one in told), "s")
+
+
+@pytest.mark.parametrize("own", ["85800000", "57600000"])
+def test_a_step_on_all_nodes_has_the_batch_scripts_too(own: str) -> None:
+    """57.0 MJ of 3,590 of 3,600 s on both nodes are 57.16 MJ, or 15.88 kWh; not 85.8 MJ."""
+    made = _job(
+        f"1|3600|gres/gpu:h100=16|{own}|2026-11-01T09:00:00|2|gpu[01-02]\n"
+        "1.batch|3600|node=1|28800000|2026-11-01T09:00:00|1|gpu01\n"
+        f"1.0|3590|node=2|57000000|{AFTER}|2|gpu[01-02]\n"
+    )
+    assert made["runs"][0]["energy_it"] == pytest.approx(57.0 * 3600 / 3590 / 3.6)
+    assert made["runs"][0]["energy_it_high"] is None
+    assert "its own row says" not in " ".join(made["warnings"])  # near the one, or their sum
+
+
+def test_a_row_that_says_other_than_its_steps_is_named() -> None:
+    made = _job(
+        "1|3600|gres/gpu:h100=16|30000000|2026-11-01T09:00:00|2|gpu[01-02]\n"
+        "1.0|3600|node=2|57000000|2026-11-01T09:00:00|2|gpu[01-02]\n"
+    )
+    assert (
+        "job 1: its own row says 8.33 kWh, its steps 15.8 kWh: one of them is wrong; that of the "
+        "steps is taken"
+    ) in made["warnings"]
+
+
+def test_steps_at_once_on_the_same_nodes_are_not_added() -> None:
+    """Each has read all that both nodes drew."""
+    made = _job(
+        "1|3600|gres/gpu:h100=16|57600000|2026-11-01T09:00:00|2|gpu[01-02]\n"
+        "1.batch|3600|node=1|28800000|2026-11-01T09:00:00|1|gpu01\n"
+        f"1.0|3590|node=2|57000000|{AFTER}|2|gpu[01-02]\n"
+        f"1.1|3590|node=2|57000000|{AFTER}|2|gpu[01-02]\n"
+    )
+    assert made["runs"][0]["energy_it"] is None
+    assert any("steps that ran at once on a node" in one for one in made["warnings"])
+    # on one node the batch script's own counter has metered both: 28.8 MJ are 8 kWh
+    one = _job(
+        "1|3600|gres/gpu:h100=8|85000000|2026-11-01T09:00:00|1|gpu01\n"
+        "1.batch|3600|node=1|28800000|2026-11-01T09:00:00|1|gpu01\n"
+        f"1.0|3500|node=1|28100000|{AFTER}|1|gpu01\n1.1|3500|node=1|28100000|{AFTER}|1|gpu01\n"
+    )
+    assert one["runs"][0]["energy_it"] == pytest.approx(8.0)
 
 
 def test_a_step_of_half_a_job_is_not_its_meter() -> None:

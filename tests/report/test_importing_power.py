@@ -79,6 +79,33 @@ def test_nvidia_smi_without_units_in_mean_power_and_with_what_is_not_known() -> 
     assert "1 sample without a power left out" in made["warnings"]
 
 
+def test_the_pause_of_a_log_that_was_resumed_is_no_time_of_the_run() -> None:
+    """Twice half an hour at 300 W, 1.5 h apart: 1 h and 0.3 kWh, not 2.5 h; and so of two boards,
+    of which the second came with the second half: 1 h + 0.5 h with the half hour before a gap."""
+    seconds = [first + s for first in (0, 7200) for s in range(0, 1801, 10)]
+    rows = [f"2026/11/27 {9 + s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}.000, 0, H, 300 W"
+            for s in seconds]  # fmt: skip
+    made = smi(*rows)
+    assert value(made, "device_hours") == pytest.approx(1.0)
+    assert value(made, "energy_it") == pytest.approx(0.3)
+    assert made["measurement"]["gaps"] == 0
+    late = [row.replace(", 0, ", ", 1, ") for row in rows if row >= "2026/11/27 11"]
+    both = smi(*sorted([*rows, *late]))
+    assert value(both, "device_hours") == pytest.approx(2.0)
+    assert value(both, "energy_it") == pytest.approx(0.45)
+    assert both["measurement"]["gaps"] == pytest.approx(0.25)
+
+
+def test_a_resumed_run_of_wandb_did_not_run_in_its_pause() -> None:
+    """_runtime goes on from 60 to 70 s where the stamps go on by ten minutes."""
+    rows = [f"{1000 + s + (590 if s > 60 else 0)},{s},360.0" for s in range(0, 121, 10)]
+    made = wandb.read("_timestamp,_runtime,gpu.0.powerWatts\n" + "\n".join(rows), "w.csv")
+    # 120 s at 360 W are 0.012 kWh
+    assert value(made, "device_hours") == pytest.approx(120 / 3600)
+    assert value(made, "energy_it") == pytest.approx(0.012)
+    assert "not counted: 0.164 h in which the run did not run (_runtime)" in made["warnings"]
+
+
 def test_nvidia_smi_names_its_gaps() -> None:
     stamps = ["10:00:00", "10:00:01", "10:00:02", "10:00:03", "10:16:43"]
     made = smi(*[f"2026/11/27 {stamp}.000, 0, T4, 70 W" for stamp in stamps])
@@ -529,10 +556,10 @@ def found_by_verify(report: Any) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("watts", "bound"),
     [
-        # 1.1 × 400 W; 0.9 × 52 W are 46.8 W
-        (900.0, "more than a board can draw (440 W)"),
-        (441.0, "more than a board can draw (440 W)"),
-        (439.0, ""),
+        # 1.05 × 400 W; 0.9 × 52 W are 46.8 W
+        (900.0, "more than a board can draw (420 W)"),
+        (421.0, "more than a board can draw (420 W)"),
+        (419.0, ""),
         (47.0, ""),
         (46.0, "less than a board draws when idle (52 W)"),
     ],
@@ -560,22 +587,47 @@ def test_what_was_not_sampled_does_not_make_a_mean_power_too_low(costing: Costin
 
 
 def test_a_meter_of_a_machine_is_bounded_by_board_and_host() -> None:
-    """8 boards and the host of a DGX A100: 1.1 × 400 + 3 × 300 = 1,340 W a device."""
+    """8 boards and the host of a DGX A100: 1.05 × 400 + 1.5 × 300 = 870 W a device."""
     head = "duration,energy_consumed,emissions,gpu_count,gpu_model,run_id\n"
     told = []
-    for kwh in (10.7, 10.8):  # over 8 device-hours: 1,337.5 and 1,350 W
+    for kwh in (6.9, 7.0):  # over 8 device-hours: 862.5 and 875 W
         made: Any = codecarbon.read(
             f"{head}3600,{kwh},1.0,8,8 x NVIDIA A100-SXM4-80GB,r1\n", "emissions.csv"
         )
         told.append([one for one in made["warnings"] if "mean power" in one])
-        assert (found_by_verify(made) == ()) is (kwh == 10.7)
+        assert (found_by_verify(made) == ()) is (kwh == 6.9)
     assert told == [
         [],
         [
-            "mean power of 1,350 W a device: more than board and host can draw (1,340 W); a "
-            "figure cannot be right"
+            "mean power of 875 W a device: more than board and host can draw (870 W), likelier a "
+            "meter of a node of more devices, or of several runs; a figure cannot be right"
         ],
     ]
+
+
+@pytest.mark.parametrize("costing", [None, FRANCE])
+@pytest.mark.parametrize(
+    ("gpu", "rest", "said"),
+    [
+        # one A100 of 400 W for 2 h: 0.84 kWh are 1.05 times its rating
+        (0.85, 0.1, True),
+        (0.83, 0.1, False),
+        (0.83, 1.2, False),  # 600 W of two processors and memory beside one board
+    ],
+)
+def test_the_boards_part_of_an_energy_is_bounded_by_them(
+    gpu: float, rest: float, said: bool, costing: Costing | None
+) -> None:
+    head = "duration,energy_consumed,emissions,gpu_count,gpu_model,run_id,gpu_energy,cpu_energy\n"
+    row = f"7200,{gpu + rest},1.0,1,1 x NVIDIA A100-SXM4-80GB,r1,{gpu},{rest}\n"
+    made: Any = codecarbon.read(head + row, "emissions.csv", costing=costing)
+    told = [one for one in made["warnings"] if "mean power" in one]
+    line = (
+        "energy of its GPUs: mean power of 425 W a device: more than a board can draw (420 W); a "
+        "figure cannot be right"
+    )
+    assert told == [line] * said
+    assert any(line in one for one in found_by_verify(made)) is said
 
 
 def test_runs_that_cannot_be_are_named_and_the_rest_counted() -> None:

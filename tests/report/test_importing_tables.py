@@ -243,12 +243,26 @@ def test_what_lies_within_a_ranks_time(
     [
         TWO[1].replace("2026-05-05", "2026-05-06"),  # another day
         TWO[1].replace("7713", "9654"),  # another processor
-        TWO[1].replace("machine", "process"),  # its own processes alone
+        TWO[1].replace("machine", "process"),  # its own processes alone, and no GPU's energy
         TWO[1].replace("33.725", "20.0"),  # another energy
     ],
 )
 def test_rows_of_their_own_are_added(other: str) -> None:
     assert len(carbon(TWO[0], other)["runs"]) == 2
+
+
+def test_gpus_are_metered_whole_by_each_process_too() -> None:
+    head = f"{COLUMNS},gpu_energy,cpu_energy"
+    # of 1.0 kWh of the same GPUs each has all, and 0.1 and 0.3 kWh of its own processes
+    own = MACHINE.replace("machine", "process")
+    rows = (f"2026-05-05T10:00:00,job,aaa,7200,0.5,1.1,{own},1.0,0.1",
+            f"2026-05-05T10:00:01,job,bbb,7200,0.6,1.3,{own},1.0,0.3")  # fmt: skip
+    with pytest.raises(InputError, match="rows of lines 2, 3 meter the same kind of machine"):
+        carbon(*rows, head=head)
+    assert value(carbon(*rows, head=head, ranks="one"), "energy_it") == pytest.approx(1.1)
+    assert value(carbon(*rows, head=head, ranks="each"), "energy_it") == pytest.approx(2.4)
+    apart = (rows[0], rows[1].replace(",1.0,0.3", ",0.5,0.8"))  # other GPUs: half of the energy
+    assert len(carbon(*apart, head=head)["runs"]) == 2
 
 
 def test_tasks_of_a_run_add_up() -> None:
@@ -342,7 +356,13 @@ TWICE = "2|b|FAILED|3600|gres/gpu:a100=2|1.44M"
          {"site": {"pue": 1.3, "region": "DE"}}),
         ({"pue": 1.3, "grid": 250.0}, {"site.grid": "9 gCO2e/kWh"},
          {"site": {"pue": 1.3, "grid": "9 gCO2e/kWh"}}),
-        ({"number": 2}, {}, {"training": {"runs": 2}}),
+        # 5 kWh of two runs are 2.5 of one
+        ({"number": 2}, {}, {"training": {"runs": 2}, "measured": {
+            "wall_clock": "2.0 h", "energy_it": "2.5 kWh"}}),
+        ({"number": 2, "device_hours": 7.0, "energy_low": 4.0, "energy_high": 7.0}, {},
+         {"training": {"runs": 2}, "measured": {
+             "device_hours": 3.5, "energy_it": "2.5 kWh", "energy_it_low": "2.0 kWh",
+             "energy_it_high": "3.5 kWh"}}),
         ({"number": 1}, {}, {}),
         # without devices nothing that is said of them goes with it
         ({"devices": 0.0}, {"hardware.count": 4, "price.device_hour": "1 USD", "site.pue": 1.2,
@@ -496,7 +516,7 @@ def discrepancies(report: Any, folder: Path) -> tuple[str, ...]:
          "recorded is 9.64 kWh"),
         ("0.4,4.8,0.08,4.8", "2.0", "cpu, gpu and ram sum to 2.64 kWh before PUE; the energy "
          "recorded is 2.4 kWh"),
-        (",5.0,,2.64", "1.0", "gpu sum to 5 kWh before PUE; the energy recorded is 2.64 kWh"),
+        (",3.0,,2.64", "1.0", "gpu sum to 3 kWh before PUE; the energy recorded is 2.64 kWh"),
     ],
 )  # fmt: skip
 def test_a_total_of_codecarbon_is_that_of_its_parts(

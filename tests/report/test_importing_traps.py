@@ -129,11 +129,15 @@ def test_a_clock_that_is_changed_adds_no_hour_and_takes_none(
     ],
 )
 def test_a_pause_of_an_hour_by_day_or_in_the_week_is_a_pause(before: int, day: str) -> None:
-    """Six samples, 3,610 s without any, and six: 50 + 3,610 + 50 s."""
+    """Six samples, 3,610 s without any, and six: 50 + 50 s of 3,710."""
     seconds = [*range(before - 60, before, 10), *range(before + 3600, before + 3660, 10)]
     made: Any = nvidia_smi.read(smi([float(s) for s in seconds], day=day), "gpu.csv")
-    assert made["results"]["wall_clock"]["value"] == pytest.approx(3710 / 3600)
-    assert made["measurement"]["gaps"] == pytest.approx(3610 / 3710)
+    assert made["results"]["wall_clock"]["value"] == pytest.approx(100 / 3600)
+    assert made["measurement"]["gaps"] == 0
+    assert (
+        "not counted: 1 pause of 1 h in which no device was read, as of a run that was resumed; "
+        "devices that were held in them were for 1.03 h, not 0.0278 h"
+    ) in made["warnings"]
 
 
 # --- two meters of one board ----------------------------------------------------------------------

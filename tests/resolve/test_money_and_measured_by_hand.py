@@ -12,7 +12,9 @@ import pytest
 from costcalc import InputError
 from costcalc.base.assumption import Assumption, exact
 from costcalc.calculator.calculate import estimate
+from costcalc.calculator.explaining import figure
 from costcalc.calculator.room import doubtful
+from costcalc.report.follows import discrepancies
 from costcalc.resolve.measured import JobRun, with_measured
 from costcalc.resolve.price import _in
 from costcalc.runfile.rules import Lacking
@@ -104,14 +106,17 @@ def measured(known: dict[str, float], **said: Any) -> Any:
         pue = inputs["pue"]
         inputs["pue"] = Assumption(key="pue", value=pue.value, low=1.2, high=2.0, unit="1",
                                    basis="profile", source="x")  # fmt: skip
-    return with_measured(job.given, inputs)
+    inputs.setdefault("runs", exact("runs", 1.0, "1", basis="default", source="x"))
+    said, of_all = with_measured(job.given, inputs)
+    assert said.keys() == of_all.keys()
+    return of_all, set(said)
 
 
 def test_measured_figures_take_the_place_of_their_stages() -> None:
     hours, names = measured({"devices": 8.0, "runs": 2.0}, device_hours=32)
-    # 32 device-hours of two runs on eight devices are two hours
-    assert hours["device_hours"].value == 32 * 3600
-    assert hours["wall_clock"].value == 2 * 3600
+    # 32 device-hours of each of two runs are four hours on eight devices, and 64 of both
+    assert hours["device_hours"].value == 64 * 3600
+    assert hours["wall_clock"].value == 4 * 3600
     assert hours["wall_clock"].key == "measured.device_hours"
     assert names == {"device_hours", "wall_clock"}
     time, names = measured({}, wall_clock="3 h")
@@ -132,8 +137,39 @@ def test_measured_figures_take_the_place_of_their_stages() -> None:
     cost, _ = measured({}, cost="7 USD")
     assert (cost["cost"].value, cost["cost"].unit, cost["cost"].basis) == (7.0, "USD", "measured")
     assert with_measured(JobRun(run=Run.model_validate({}), written={}).given, {}) == (
-        {}, frozenset(),
+        {}, {},
     )  # fmt: skip
+
+
+def test_what_was_measured_is_of_one_run_and_says_so() -> None:
+    typed = {"wall_clock": "14 h", "energy_it": "60 kWh", "cost": "700 USD"}
+    found = estimate({**RUN, "measured": typed, "training": {**RUN["training"], "runs": 3}})
+    # 14 h × 8 devices × 3 runs; 3 × 60 kWh, × PUE 1.2; 3 × 700 USD
+    figures = {name: found.results[name].value for name in ("device_hours", "energy_it", "energy")}
+    assert figures == pytest.approx({"device_hours": 336, "energy_it": 180, "energy": 216})
+    assert found.results["wall_clock"].value == pytest.approx(14)
+    assert found.results["cost"].value == pytest.approx(2_100)
+    for key in ("measured.energy_it", "measured.cost", "measured.wall_clock"):
+        assert listed(found, key).why == "of one of 3 runs"
+    assert listed(found, "measured.energy_it").value == pytest.approx(60 * 3.6e6)
+    steps = [tuple(step) for step in found.details["steps"]]
+    assert ("energy", "60.0 kWh measured of one run × 3 runs = 180 kWh, before PUE") in steps
+    assert ("cost", "700 USD measured of one run × 3 runs = 2,100 USD") in steps
+    assert list(discrepancies(json.loads(found.to_json()))) == []
+    told = figure(found, "energy_it")
+    assert "= measured.energy_it × runs: 60.00 kWh of one run, given in the run file" in told
+
+
+def test_measured_device_hours_are_of_one_run() -> None:
+    typed = {"device_hours": 112}
+    found = estimate({**RUN, "measured": typed, "training": {**RUN["training"], "runs": 3}})
+    # 112 device-hours are 14 h of 8 devices; three runs have 336
+    assert found.results["wall_clock"].value == pytest.approx(14)
+    assert found.results["device_hours"].value == pytest.approx(336)
+    report = json.loads(found.to_json())
+    assert list(discrepancies(report)) == []
+    report["results"]["device_hours"]["value"] = 112.0
+    assert any(one.startswith("run.measured.device_hours") for one in discrepancies(report))
 
 
 def test_a_job_is_changed_in_both_of_its_forms() -> None:

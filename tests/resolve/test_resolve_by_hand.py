@@ -253,10 +253,10 @@ def test_measured_energy_before_pue_is_as_unsure_as_the_pue() -> None:
     assert made.results["energy"].low == made.results["energy"].high == pytest.approx(40_000)
 
 
-def test_measured_device_hours_are_of_all_runs_and_all_devices() -> None:
-    # 640 device-hours on 64 devices in 2 runs: 5 h each
+def test_measured_device_hours_are_of_one_run_and_all_devices() -> None:
+    # 320 device-hours on 64 devices of each of 2 runs: 5 h each
     training = {"tokens": "1B", "runs": 2}
-    made = estimate(run(training=training, measured={"device_hours": 640}), ranges=False)
+    made = estimate(run(training=training, measured={"device_hours": 320}), ranges=False)
     assert value(made, "wall_clock") == pytest.approx(5.0)
     assert value(made, "device_hours") == pytest.approx(640.0)
 

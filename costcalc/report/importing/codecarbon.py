@@ -4,7 +4,9 @@ Which rows with one ``run_id`` are one run is told in ``flushes.py``.  A file of
 (``task_name``) has a row a task: those of a run add up.  CodeCarbon multiplies power and energy by
 its ``pue`` itself (default 1), and its emissions are ``energy_consumed`` times its own grid factor:
 both are taken as recorded.  In its mode ``machine`` every process meters all of the machine: rows
-of the same time and machine may be one energy written by several ranks.
+of the same time and machine may be one energy written by several ranks.  So may rows of its mode
+``process`` with energy of GPUs: the mode goes to memory and to the model of processors alone, and
+GPUs are metered whole (codecarbon/core/resource_tracker.py, ``GPU.from_utils``).
 """
 
 from __future__ import annotations
@@ -154,7 +156,7 @@ def _machines(rows: Mapping[str, Row]) -> list[list[str]]:
     begun: dict[object, list[tuple[float, int]]] = {}  # by kind of machine: begins, and which it is
     for key, row in rows.items():
         own, beside = span(row), begun.setdefault(_kind(row), [])
-        if own is None or row.get("tracking_mode") == "process":
+        if own is None or not _of_all(row):
             made.append([key])
             continue
         near = sorted(number for _, number in _near(beside, own))
@@ -165,6 +167,15 @@ def _machines(rows: Mapping[str, Row]) -> list[list[str]]:
         else:
             found.append(key)
     return made
+
+
+def _of_process(row: Row) -> bool:
+    return row.get("tracking_mode") == "process"
+
+
+def _of_all(row: Row) -> bool:
+    """Whether a row holds what all of a machine drew, or of its GPUs all."""
+    return not _of_process(row) or bool(number(row.get("gpu_energy")))
 
 
 def _kind(row: Row) -> object:
@@ -185,7 +196,9 @@ def _near(begun: Sequence[tuple[float, int]], own: Span) -> Sequence[tuple[float
 def _at_once(a: Row, b: Row) -> bool:
     """Whether two rows of one kind of machine may be two ranks that metered one at once."""
     spans = [one for one in (span(a), span(b)) if one is not None]
-    energies = [number(row.get("energy_consumed")) or 0.0 for row in (a, b)]
+    alone = any(_of_process(row) for row in (a, b))  # which have the GPUs' in common
+    column = "gpu_energy" if alone else "energy_consumed"
+    energies = [number(row.get(column)) or 0.0 for row in (a, b)]
     return len(spans) == 2 and together(spans, energies) >= TOGETHER
 
 
@@ -247,9 +260,7 @@ def _began(row: Row) -> str | None:
 
 def _machine(row: Row) -> str | None:
     """What machines are told apart by, where all of one was metered."""
-    if row.get("tracking_mode") == "process":
-        return None
-    return "|".join(row.get(column, "") for column in _MACHINE)
+    return None if not _of_all(row) else "|".join(row.get(column, "") for column in _MACHINE)
 
 
 def _hardware(row: Row) -> tuple[float | None, str | None]:

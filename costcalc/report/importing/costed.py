@@ -99,14 +99,15 @@ def run_file(run: Recorded, costing: Costing) -> dict[str, object]:
         InputError: the tool names no device, or several kinds, and nothing says which.
     """
     measured: dict[str, object] = {}
+    many = run.number  # what is measured is of one run, their mean
     if run.device_hours is not None:
-        measured["device_hours"] = run.device_hours
+        measured["device_hours"] = run.device_hours / many
     elif run.hours is not None:
         measured["wall_clock"] = f"{run.hours!r} h"
     if run.energy_it is not None:
-        measured["energy_it"] = f"{run.energy_it!r} kWh"
+        measured["energy_it"] = f"{run.energy_it / many!r} kWh"
         ends = {"energy_it_low": run.energy_low, "energy_it_high": run.energy_high}
-        measured |= {key: f"{end!r} kWh" for key, end in ends.items() if end is not None}
+        measured |= {key: f"{end / many!r} kWh" for key, end in ends.items() if end is not None}
     made: dict[str, object] = {"name": run.name, "measured": measured}
     made |= {} if bare(run, costing) else {"hardware": _hardware(run, costing)}
     site: dict[str, object] = {}

@@ -4,6 +4,8 @@ Between two samples power is taken to go straight from one to the other (the tra
 interval far longer than the usual one is a gap: nothing was metered there, and nothing is added.
 So is the time before a device's first sample and after its last while the log goes on.  The range
 goes up to what the device would have drawn there at its rating, or at the most that was seen of it.
+Half an hour and more in which no device was read is a pause: of a run that was resumed nothing was
+held there, so that neither time nor energy of it counts, and it is told.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 #: an interval of more than so many usual ones is a gap
 GAP = 5.0
+#: seconds, and usual intervals, from which nothing having been read is a pause (chosen)
+PAUSE, PAUSES = 1800.0, 100.0
 #: so many intervals before a device's first sample, or after its last, are one: it was to be read
 #: once in each, whatever its turn among the devices
 EDGE = 1.5
@@ -181,9 +185,11 @@ def of_samples(
         message = f"expected the power of a device at two times or more; {tool} has none{told}"
         raise refuse(file, message)
     heard = [second for one in found.values() for second in one.heard()]
-    start, end = min(heard), max(heard)
-    metered = [integrated(one, start, end) for one in found.values()]
-    gaps = sum(one.gaps for one in metered) / max((end - start) * len(metered), 1e-9)
+    start = min(heard)
+    spans = between_pauses(heard)
+    metered = [_over(one, spans) for one in found.values()]
+    seconds = sum(last - first for first, last in spans)
+    gaps = sum(one.gaps for one in metered) / max(seconds * len(metered), 1e-9)
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     joules = sum(one.joules for one in metered)
     unseen = zip(metered, found.values(), strict=True)
@@ -192,7 +198,7 @@ def of_samples(
     run = Recorded(
         key=_fingerprint(found),
         name="run 1",
-        hours=(end - start) / 3600,
+        hours=seconds / 3600,
         devices=float(len(found)),
         hardware=", ".join(kinds) or None,
         energy_it=joules / 3.6e6,
@@ -213,8 +219,51 @@ def of_samples(
         boundary=BOARDS,
         gaps=gaps,
         least=least or any(one.dropped for one in devices.values()),
-        warnings=[*_notes(devices, metered, gaps), *warnings],
+        warnings=[*_notes(devices, metered, gaps), *_paused(spans), *warnings],
         costing=costing,
+    )
+
+
+def between_pauses(heard: Iterable[float]) -> list[tuple[float, float]]:
+    """From when to when devices were read (s), without the pauses between.
+
+    >>> between_pauses([*range(0, 600, 10), *range(9000, 9600, 10)])
+    [(0, 590), (9000, 9590)]
+    >>> between_pauses([0, 10, 20, 1800])
+    [(0, 1800)]
+    """
+    told = sorted(set(heard))
+    steps = [after - before for before, after in pairwise(told)]
+    least = max(PAUSE, PAUSES * _usual(steps))
+    at = [number for number, step in enumerate(steps) if step >= least]
+    firsts = [told[0], *(told[number + 1] for number in at)]
+    return list(zip(firsts, [*(told[number] for number in at), told[-1]], strict=True))
+
+
+def _over(samples: Samples, spans: Sequence[tuple[float, float]]) -> Metered:
+    """The energy of one device over spans of time."""
+    if len(spans) == 1:
+        return integrated(samples, *spans[0])
+    made = []
+    for first, last in spans:
+        pairs = zip(samples.seconds, samples.watts, strict=True)
+        inside = [(second, watt) for second, watt in pairs if first <= second <= last]
+        part = Samples(samples.name, [one for one, _ in inside], [watt for _, watt in inside])
+        made.append(integrated(part, first, last) if inside else Metered(0.0, 0.0, last - first))
+    return Metered(*(sum(getattr(m, key) for m in made) for key in ("joules", "seconds", "gaps")))
+
+
+def _paused(spans: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """What is said of pauses, in which devices may have been held all the same."""
+    if len(spans) == 1:
+        return
+    seconds = sum(last - first for first, last in spans)
+    whole = spans[-1][1] - spans[0][0]
+    pauses = number_of(len(spans) - 1, "pause")
+    paused, whole, hours = ((s / 3600) for s in (whole - seconds, whole, seconds))
+    yield (
+        f"not counted: {pauses} of {paused:.3g} h in which no device was read, as of a run that "
+        f"was resumed; devices that were held in them were for {whole:.3g} h, not {hours:.3g} h"
     )
 
 

@@ -77,11 +77,17 @@ def held_by(row: Row, name: str, problems: list[Problem]) -> Accelerators:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Joules of an attempt (None: unknown), why they may not be all, and how many rows say any."""
+    """Joules of an attempt (None: unknown), why they may not be all, and how many rows say any.
+
+    ``most``: where rows may say the same again, what they come to together; ``own``: what the
+    attempt's own row says, where that is neither.
+    """
 
     joules: float | None
     why: str = ""
     rows: int = 0
+    most: float | None = None
+    own: float | None = None
 
 
 def counted(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> Counted:
@@ -91,49 +97,79 @@ def counted(row: Row, steps: list[Row], name: str, problems: list[Problem]) -> C
     ``PrologFlags=Contain`` the extern step spans the allocation, and Slurm takes it alone for the
     job (stepmgr.c, ``_internal_step_complete``): the job's own row then says the same as it.
     Without, Slurm adds all steps, also those of ``srun`` that run within the batch script's, which
-    on one node has metered all of them.  Energy of steps that cover nearly all of the time stands
-    for all of it.
+    has metered all of the first node.  Energy of steps that cover nearly all of the time stands for
+    all of it.
     """
-    found = {job_of(step): joules_of(step, name, problems) for step in steps}
+    found = {job_of(step): joules_of(step, name, problems) or 0.0 for step in steps}
     own = joules_of(row, name, problems)
     rows = sum(map(bool, found.values())) + bool(own)
-    batch = extern = others = 0.0
-    for step, joules in found.items():
-        if step.endswith(".batch"):
-            batch += joules or 0.0
-        elif step.endswith(".extern"):
-            extern += joules or 0.0
-        else:
-            others += joules or 0.0
+    extern = sum(joules for step, joules in found.items() if step.endswith(".extern"))
     if extern and extern == own:
         return Counted(own, rows=rows)
-    alone = bool(others) and batch >= others and _NODE.search(tres_of(row)) is not None
-    joules = batch if alone else batch + others or own
-    if not joules:
+    metered = [s for s in steps if found[job_of(s)] and not job_of(s).endswith(".extern")]
+    batch = [step for step in metered if job_of(step).endswith(".batch")]
+    others = [step for step in metered if step not in batch]
+
+    def joules(of: list[Row]) -> float:
+        return sum(found[job_of(step)] for step in of)
+
+    counts = metered
+    if batch and others:
+        largest = max(found[job_of(step)] for step in others)
+        counts = _standing(
+            row, batch, others, joules(batch) / joules(others), joules(batch) >= largest
+        )
+    total = joules(counts) or own
+    if not total:
         return Counted(None)
-    seen = _covered(row, [step for step in steps if found[job_of(step)]], alone=alone)
-    why = _lacking(row, batch, others, seen, alone=alone)
-    return Counted(joules / seen.once if seen and seen.once >= ENOUGH else joules, why, rows)
+    seen = _covered(row, counts)
+    why = _lacking(row, counts, seen)
+    taken = total / seen.once if seen and seen.once >= ENOUGH else total
+    added, least = joules(metered), max(joules(batch), joules(others))
+    if why == TWICE:  # the steps, unless the batch script's node had more
+        return Counted(least, why, rows, most=added)
+    odd = own and counts and not any(_near(own, one) for one in (taken, added))
+    return Counted(taken, why, rows, own=own if odd else None)
 
 
-def _covered(row: Row, metered: list[Row], *, alone: bool) -> Covered | None:
-    """Of how much of an attempt's time its metered steps tell; None where it cannot be told.
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) <= (1 - ENOUGH) * max(one, other)
 
-    A batch script's that has metered the others stands alone; the extern step is of no task.
+
+def _standing(
+    row: Row, batch: list[Row], others: list[Row], share: float, above: bool
+) -> list[Row]:
+    """Those of an attempt's steps that have metered what all have, where the rows tell it.
+
+    The batch script's, on one node: the others run within it.  On several the others, where they
+    are on all of them for nearly all of the time: its node is one of these.  ``share``: its energy
+    over theirs; ``above``: over that of each.
     """
+    nodes, seen = _nodes(row), _covered(row, others)
+    twice = seen is not None and seen.twice > 1 - ENOUGH
+    if nodes == 1 and (share >= 1 or (twice and above)):
+        return batch
+    told = nodes is not None and nodes > 1 and all(_nodes(step) for step in others)
+    if told and share <= 1 and seen is not None and seen.once >= ENOUGH and not twice:
+        return others
+    return others if told and twice else [*batch, *others]
+
+
+def _covered(row: Row, counts: list[Row]) -> Covered | None:
+    """Of how much of an attempt's time those of its steps tell; None where it cannot be told."""
     seconds = _lasted(row)
-    ends = ".batch" if alone else ""
-    told = [
-        step
-        for step in metered
-        if job_of(step).endswith(ends) and not job_of(step).endswith(".extern")
-    ]
-    if not seconds or not told:
+    if not seconds or not counts:
         return None
-    nodes = number(row.get("NNodes")) or 1.0
-    spans = [span_of(step, _lasted(step), nodes) for step in told]
+    nodes = _nodes(row) or 1.0
+    spans = [span_of(step, _lasted(step), _nodes(step) or nodes) for step in counts]
     known: list[Span] = [span for span in spans if span is not None]
     return covered(known, seconds, nodes) if len(known) == len(spans) else None
+
+
+def _nodes(row: Row) -> float | None:
+    """On how many nodes a row is, as far as it says it."""
+    found = _NODE.search(tres_of(row))
+    return number(row.get("NNodes")) or (float(found[1]) if found else None)
 
 
 def _lasted(row: Row) -> float | None:
@@ -142,7 +178,7 @@ def _lasted(row: Row) -> float | None:
     return seconds_of(row.get("Elapsed")) if raw is None else raw
 
 
-_NODE = re.compile(r"(?:^|,)node=1(?:,|$)")
+_NODE = re.compile(r"(?:^|,)node=(\d+)(?:,|$)")
 
 #: why energy that Slurm added is not that of the nodes
 TWICE = "the batch script's counter and its steps' are added: one node may be in it twice"
@@ -150,15 +186,16 @@ TWICE = "the batch script's counter and its steps' are added: one node may be in
 AT_ONCE = "steps that ran at once on a node counted all of it each: it is in their sum twice"
 
 
-def _lacking(row: Row, batch: float, others: float, seen: Covered | None, *, alone: bool) -> str:
-    """Why the energy of the steps is not that of the attempt; empty where it may be.
+def _lacking(row: Row, counts: list[Row], seen: Covered | None) -> str:
+    """Why the energy of those steps is not that of the attempt; empty where it may be.
 
     The batch script runs on the first node alone, and reads that node's counter.
     """
-    if batch and others and not alone:
+    batch = sum(job_of(step).endswith(".batch") for step in counts)
+    nodes = _nodes(row) or 1.0
+    if batch and batch < len(counts):
         return TWICE
-    nodes = number(row.get("NNodes")) or 1.0
-    if batch and nodes > 1 and not alone:
+    if batch and nodes > 1:
         return f"the batch script's counter is of one node of {nodes:,.0f}"
     if seen is None:
         return ""

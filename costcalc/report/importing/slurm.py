@@ -113,7 +113,11 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
         warnings += [doubt] if doubt else []
         believed = None if doubt or index - 1 in shared else joules
         silent = _OF_SEVERAL if index - 1 in shared and not doubt else silent
+        if energy.own is not None and not doubt:
+            warnings.append(_own(index, energy.own, joules or 0.0))
         made = _run(row, index, seconds, found, count, believed, silent, identify=identify)
+        if believed is not None and energy.most is not None:
+            made = replace(made, energy_high=energy.most / 3.6e6)
         runs.append(replace(made, at=(name, row.line)))
     if problems:
         raise InputError(problems[:MAX_LISTED])
@@ -184,6 +188,13 @@ def _disbelieved(
     )
 
 
+def _own(index: int, own: float, taken: float) -> str:
+    return (
+        f"job {index}: its own row says {own / 3.6e6:.3g} kWh, its steps {taken / 3.6e6:.3g} kWh: "
+        "one of them is wrong; that of the steps is taken"
+    )
+
+
 def _notes(attempts: list[Row], energies: list[Counted], held: list[Accelerators]) -> list[str]:
     """What a reader of the table's report has to know."""
     notes = []
@@ -196,8 +207,9 @@ def _notes(attempts: list[Row], energies: list[Counted], held: list[Accelerators
     notes += [f"{why}: {number_of(unknown.count(why), 'job')}" for why in dict.fromkeys(unknown)]
     if any(energy.why == TWICE for energy in energies):
         notes.append(
-            "energy of batch scripts and of their srun steps is added, as Slurm does for the job; "
-            "a counter of the node that both read at the same time is then in it twice"
+            "energy of batch scripts and of their srun steps: a counter that both read at the same "
+            "time is in their sum, which Slurm says of the job, twice; the larger is taken, and "
+            "the range goes up to the sum"
         )
     if any(in_state(row, RUNNING) for row in attempts):
         notes.append(STILL_RUN)

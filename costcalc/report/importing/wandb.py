@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _TIMES = ("_timestamp", "_runtime", "Relative Time (Process)")
 _GPU = re.compile(r"(?:(.*)\s-\s)?(?:system[./])?gpu\.(\d+)\.powerWatts")
+#: seconds by which a row's stamp runs ahead of ``_runtime`` where the run was resumed (chosen)
+_PAUSE = 60.0
 #: a stamp beyond it counts milliseconds: as seconds it would be of the year 5138
 _MILLISECONDS = 1e11
 
@@ -65,7 +68,7 @@ def read(
     """
     seen: dict[str, Samples] = {}
     runs: set[str] = set()
-    dated = True
+    dated, clock = True, _Clock()
     for row in _rows(text, name):
         told = next((key for key in _TIMES if row.get(key) not in (None, "")), None)
         second = number(str(row[told])) if told else None
@@ -73,6 +76,8 @@ def read(
             continue
         dated = dated and told == _TIMES[0]
         second /= 1000 if second > _MILLISECONDS else 1
+        ran = number(str(row.get(_TIMES[1], ""))) if told == _TIMES[0] else None
+        second = clock.second(second, ran)
         for column, cell in row.items():
             found = _GPU.fullmatch(column)
             watts = number(str(cell)) if found and cell not in (None, "") else None
@@ -92,7 +97,37 @@ def read(
             "expected system metrics of W&B: _timestamp and system.gpu.0.powerWatts, as "
             'run.history(stream="system").to_csv() writes them',
         )
-    return of_samples(seen, name, tool="Weights & Biases", name="run", costing=costing, dated=dated)
+    return of_samples(
+        seen, name, tool="Weights & Biases", name="run", costing=costing, dated=dated,
+        warnings=clock.told(),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The time of rows by their stamps, less what a run that was resumed did not run in between.
+
+    W&B counts ``_runtime`` on through a pause as if there were none.
+    """
+
+    paused: float = 0.0
+    last: tuple[float, float] | None = None  # stamp and runtime of the row before
+
+    def second(self, stamp: float, runtime: float | None) -> float:
+        """The second of a row."""
+        if runtime is None:
+            return stamp - self.paused
+        if self.last is not None:
+            passed, ran = stamp - self.last[0], runtime - self.last[1]
+            if ran >= 0 and passed - ran > _PAUSE:
+                self.paused += passed - ran
+        self.last = (stamp, runtime)
+        return stamp - self.paused
+
+    def told(self) -> list[str]:
+        """What is said of the pauses."""
+        said = f"{self.paused / 3600:.3g} h in which the run did not run (_runtime)"
+        return [f"not counted: {said}"] if self.paused else []
 
 
 def _named(devices: Sequence[str], index: int) -> str:
