@@ -184,6 +184,7 @@ def job(
             crowded,
             differs,
             full,
+            hosts,
             not_reported,
             paragraph,
             parts,
@@ -192,7 +193,11 @@ def job(
 
         rows = attempts(ledger, number, named)
         if words:
-            write(paragraph(rows, ledger.about("currency")) + "\n", output, force=force)
+            write(
+                paragraph(rows, ledger.about("currency"), hosts(ledger, rows)) + "\n",
+                output,
+                force=force,
+            )
             return
         made = full(ledger, rows, identify=identify)
         if len(parts(rows)) > 1:

@@ -6,13 +6,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from costcalc.base.errors import InputError, Problem
 from costcalc.cli import LIMIT, OK, options
 from costcalc.cli.fleet import Config, cluster
+
+if TYPE_CHECKING:
+    from costcalc.fleet.cluster import Fleet
 
 context_settings = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _OWN = ("--dry-run", "--max-cost", "--run", "--fleet")
@@ -49,7 +52,7 @@ def command(
     if late:
         raise options.wrong(late[0], "goes before the options of sbatch")
     known = cluster(config)
-    most = None if max_cost is None else _money(max_cost, known.fleet.currency)
+    most = None if max_cost is None else _money(max_cost, known.fleet)
     text = given.wrapped if given.wrapped is not None else _script(given.script)
     asked = submission(text, given, os.environ, given.script or "sbatch")
     folder = Path(given.script).parent if given.script else Path()
@@ -79,7 +82,8 @@ def _script(name: str | None) -> str:
     return read_text(Path(name), name)
 
 
-def _money(text: str, currency: str) -> float:
+def _money(text: str, fleet: Fleet) -> float:
+    """A limit in the ledger's money; of dollars by fleet.yaml's rate."""
     from costcalc.runfile.values import Money, money
 
     try:
@@ -87,6 +91,9 @@ def _money(text: str, currency: str) -> float:
     except ValueError as error:
         raise options.wrong("--max-cost", str(error)) from None
     assert isinstance(found, Money)
+    currency, rate = fleet.currency, fleet.rate
+    if found.currency == "USD" and rate is not None and rate.currency == currency:
+        return found.amount / rate.usd
     if found.currency != currency:
         said = f"expected {currency}, as fleet.yaml has it; got {found.currency}"
         raise options.wrong("--max-cost", said)

@@ -16,7 +16,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import AHEAD, unfinished
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import imports, jobs, meters, refused
-from costcalc.fleet.unnamed import told
+from costcalc.fleet.unnamed import of_nobody, told
 
 MOST = 10
 
@@ -94,6 +94,7 @@ def check(
         ]
         whys = _whys(connection, where)
         unnamed = told(fleet, _named(connection, where)) if fleet is not None else []
+        unnamed += of_nobody(connection, fleet) if fleet is not None else []
         nodes = connection.execute(_NODES).one()
         each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
             imports, refused.c.import_id == imports.c.id

@@ -219,8 +219,25 @@ def differs(made: Report, rows: Sequence[RowMapping]) -> list[str]:
     return found
 
 
-def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
-    """What a job came to, for its own output: the epilog's paragraph."""
+def hosts(ledger: Ledger, rows: Sequence[RowMapping]) -> Mapping[int, float]:
+    """By kind how many W less than is modelled its host may draw beside a device."""
+    asked = select(kinds.c.id, kinds.c.known).where(kinds.c.id.in_({row["kind"] for row in rows}))
+    with ledger.reading() as connection:
+        found = {int(row.id): json.loads(row.known) for row in connection.execute(asked)}
+    return {
+        number: host[1] - host[2]  # its value and its low end: fleet/kinds.py
+        for number, known in found.items()
+        if (host := known.get("host_power"))
+    }
+
+
+def paragraph(
+    rows: Sequence[RowMapping], currency: str, less: Mapping[int, float] | None = None
+) -> str:
+    """What a job came to, for its own output: the epilog's paragraph.
+
+    ``less``: of its kinds what :func:`hosts` says; left out, a host may draw nothing.
+    """
     hours = sum(row["device_hours"] or 0.0 for row in rows)
     devices = max((row["devices"] or 0.0 for row in rows), default=0.0)
     seconds = sum(row["seconds"] for row in rows)
@@ -243,7 +260,7 @@ def paragraph(rows: Sequence[RowMapping], currency: str) -> str:
     if going:
         said[-1] += "; it had not ended when last asked for, and this is what it came to until then"
     lacking = next((line for row in rows for line in _lacking(row)), "")
-    return "; ".join(part for part in said if part) + "." + _power(rows) + (
+    return "; ".join(part for part in said if part) + "." + _power(rows, less or {}) + (
         f" {lacking[0].upper()}{lacking[1:]}." if lacking else ""
     ) + "".join(f" {line[0].upper()}{line[1:]}." for line in crowded(rows))  # fmt: skip
 
@@ -296,8 +313,12 @@ def _seen(rows: Sequence[RowMapping]) -> str:
 _WORDS = {"cost": "cost", "energy": "energy", "carbon_total": "CO2e"}
 
 
-def _power(rows: Sequence[RowMapping]) -> str:
-    """How far the boards were used, where a meter says it."""
+def _power(rows: Sequence[RowMapping], less: Mapping[int, float]) -> str:
+    """How far the boards were used, where a meter says it.
+
+    Of a meter of nodes it is what is left of a host that is modelled; whether they waited is asked
+    only where they did little with the least of a host, too.
+    """
     seen = [row for row in rows if row["mean_power"] is not None and row["device_hours"]]
     if not seen and any(row["part"] is not None for row in rows):
         return (
@@ -307,14 +328,31 @@ def _power(rows: Sequence[RowMapping]) -> str:
         return " No meter saw its power."
     hours = sum(row["device_hours"] for row in seen)
     watts = sum(row["mean_power"] * row["device_hours"] for row in seen) / hours
+    host, most = _beside(seen, less)
+    about, of_host = "", ""
+    if host > 0:
+        about, of_host = "about ", f", with {digits(host)} W of host a device assumed"
     try:
         if len({row["device"] for row in seen}) > 1:
-            return f" Their boards drew {digits(watts)} W in the mean."
+            return f" Their boards drew {about}{digits(watts)} W in the mean{of_host}."
         rating = accelerators.find(seen[-1]["device"], ()).board_power
     except InputError:
         rating = None
     if rating is None or not rating.value:
-        return f" Its boards drew {digits(watts)} W in the mean."
+        return f" Its boards drew {about}{digits(watts)} W in the mean{of_host}."
     share = watts / rating.value
-    asked = ": was it waiting for data?" if share < LOW else "."
-    return f" It drew {percent(share)} of its boards' rating ({digits(watts)} W a device){asked}"
+    asked = ": was it waiting for data?" if (watts + most) / rating.value < LOW else "."
+    drew = f"{digits(watts)} W a device{of_host}"
+    return f" It drew {about}{percent(share)} of its boards' rating ({drew}){asked}"
+
+
+def _beside(seen: Sequence[RowMapping], less: Mapping[int, float]) -> tuple[float, float]:
+    """W a device that were taken off meters of nodes, and how much too many they may be."""
+    hours = sum(row["device_hours"] for row in seen)
+    host = most = 0.0
+    for row in seen:
+        if row["scope"] == "node":
+            off = row["metered"] * 1000 / row["device_hours"] - row["mean_power"]
+            host += off * row["device_hours"] / hours
+            most += min(less.get(row["kind"], off), off) * row["device_hours"] / hours
+    return host, most

@@ -23,6 +23,7 @@ from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.summary import Sums, summed
 from costcalc.fleet.tables import imports, jobs, sums
+from costcalc.fleet.unnamed import of_nobody
 
 #: seconds that clocks of a cluster may be ahead of this machine's
 AHEAD = 86_400.0
@@ -49,6 +50,7 @@ class Month:
     going: int = 0  # attempts that had not ended when their source was read
     broken: Sequence[str] = ()  # imports that did not come to their end
     crossed: Crossed = field(default_factory=lambda: together(()))  # jobs that began before it
+    nobodys: Sequence[str] = ()  # budgets of accounts that nothing else names
     after: tuple[int, float] = (0, 0.0)  # jobs that ended after it: how many, device-hours in it
 
     def at(self, second: float) -> str:
@@ -99,7 +101,7 @@ class Month:
             f"an import has not come to its end, and what it would tell is missing: {name}"
             for name in self.broken
         ]
-        return told
+        return [*told, *self.nobodys]
 
 
 def of_period(
@@ -135,6 +137,8 @@ def of_period(
     if accounts is None or pays != NOBODY:
         idled = idle(ledger, cluster, over, (known.start, known.until))
     hours = None if accounts is None else _hours(ledger, over)
+    with ledger.reading() as connection:
+        nobodys = of_nobody(connection, cluster.fleet) if accounts is None else []
     borne = charges(pays, idled, found.groups, found.by, found.total, hours)
     if accounts is not None and pays not in (NOBODY, SHARED, *accounts):
         borne = Charges()  # another account pays
@@ -151,6 +155,7 @@ def of_period(
         last=known.end,
         zone=place,
         going=_going(ledger, over, accounts),
+        nobodys=nobodys,
         crossed=together(list(crossed(ledger, over, over.start, accounts).values())),
         after=after(ledger, over, accounts),
         broken=unfinished(ledger) if accounts is None else (),

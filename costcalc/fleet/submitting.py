@@ -18,6 +18,17 @@ from costcalc.fleet.possible import never
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.requests import Request, Submission
 from costcalc.fleet.sums import money
+from costcalc.report.importing import tres
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """That the run file is of other devices than are asked for, and what it comes to on these."""
+
+    has: str
+    asked: str
+    estimated: Estimate | None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +46,7 @@ class Quoted:
     estimated: Estimate | None = None
     not_estimated: str = ""
     never: str = ""
+    otherwise: Otherwise | None = None
 
     @property
     def most(self) -> float | None:
@@ -84,13 +96,24 @@ class Quoted:
         if self.estimated is None:
             return []
         results = self.estimated.results
-        parts = [human(results[key].value, results[key].unit) for key in _SHOWN]
-        told = [f"{self.run_file}: estimated at {', '.join(parts)}"]
-        wall = results["wall_clock"].value
+        told = [f"{self.run_file}: estimated at {_figures(self.estimated)}"]
+        other = self.otherwise
+        if other is not None:
+            told[0] += f" on {other.has}, but {other.asked} are asked for"
+            if other.estimated is None:
+                told.append(f"note: on these it is not estimated: {other.why}")
+            else:
+                told.append(f"{self.run_file} on these: {_figures(other.estimated)}")
+                results = other.estimated.results
+        wall = results["wall_clock"].value if other is None or other.estimated else None
         limit = self.parts[0].seconds
         if wall is not None and limit and wall * 3600 > limit:
             told.append(f"note: it will not end within its limit: {human(wall, 'h')} are estimated")
         return told
+
+
+def _figures(made: Estimate) -> str:
+    return ", ".join(human(made.results[k].value, made.results[k].unit) for k in _SHOWN)
 
 
 _SHOWN = ("wall_clock", "cost", "energy", "carbon_total")
@@ -113,10 +136,17 @@ def _held(asked: Request, most: Bound) -> str:
 def quoted(cluster: Cluster, asked: Submission, folder: Path, run: Path | None = None) -> Quoted:
     """What a submission can cost on this cluster; ``folder``: where its script stands."""
     pricing, now = Pricing(cluster), time()
-    made, lacking = _run_file(pricing, asked, folder, run, now)
+    path = run or (folder / asked.run_file if asked.run_file else None)
+    made, lacking = _run_file(pricing, asked, path, now)
+    bounds = tuple(bound(pricing, one, now) for one in asked.parts)
+    other = None
+    if made is not None and path is not None and len(asked.parts) == 1:
+        on = _otherwise(pricing, asked.parts[0], bounds[0], made)
+        other = None if on is None else _on_these(pricing, asked, path, now, made, on)
     return Quoted(
         parts=asked.parts,
-        bounds=tuple(bound(pricing, one, now) for one in asked.parts),
+        bounds=bounds,
+        otherwise=other,
         currency=cluster.fleet.currency,
         run_file=str(run) if run else asked.run_file,
         estimated=made,
@@ -133,11 +163,49 @@ def _facts(asked: Request, now: float) -> Facts:
     )  # fmt: skip
 
 
+Devices = tuple[str, float]
+
+
+def _otherwise(
+    pricing: Pricing, asked: Request, most: Bound, made: Estimate
+) -> tuple[Devices, Devices] | None:
+    """The devices of a run file and those that are asked for, where they are others."""
+    hardware = made.details.get("hardware")
+    if not hardware or made.stages or most.device is None:
+        return None
+    has = str(hardware["id"]), float(hardware["count"])
+    given = tres.accelerators(asked.tres).count  # as the scheduler counts them
+    dies = pricing.holdings.dies(asked.partitions[0] if asked.partitions else None)
+    wanted = most.devices if given is None else min(given / dies, most.devices)
+    if has[0] == most.device and has[1] in (wanted, most.devices):  # whole nodes have more
+        return None
+    return has, (most.device, wanted)
+
+
+def _on_these(
+    pricing: Pricing, asked: Submission, path: Path, now: float, made: Estimate,
+    on: tuple[Devices, Devices],
+) -> Otherwise:  # fmt: skip
+    """The run file estimated on the devices that are asked for."""
+    has, wanted = (f"{count:g} × {device}" for device, count in on)
+    device, count = on[1]
+    if made.measured:
+        return Otherwise(has, wanted, None, "it says what was measured on its own")
+    if count != int(count):
+        return Otherwise(has, wanted, None, "they are parts of a device")
+    changes = {"hardware.accelerator": device, "hardware.count": int(count)}
+    found, why = _run_file(pricing, asked, path, now, changes)
+    return Otherwise(has, wanted, found, why)
+
+
 def _run_file(
-    pricing: Pricing, asked: Submission, folder: Path, run: Path | None, now: float
+    pricing: Pricing,
+    asked: Submission,
+    path: Path | None,
+    now: float,
+    hardware: Mapping[str, object] | None = None,
 ) -> tuple[Estimate | None, str]:
     """The estimate of the run file, with the cluster's place and price where it says none."""
-    path = run or (folder / asked.run_file if asked.run_file else None)
     if path is None:
         return None, ""
     from costcalc.base.reading import read_file
@@ -151,7 +219,7 @@ def _run_file(
             for key, value in pricing.changes(_facts(asked.parts[0], now), month)
             if key.partition(".")[0] in ("site", "price") and key.partition(".")[0] not in held
         }
-        return estimate(path, changes=changes), ""
+        return estimate(path, changes={**changes, **(hardware or {})}), ""
     except CostcalcError as error:
         return None, str(error).splitlines()[0]
 

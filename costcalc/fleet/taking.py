@@ -103,6 +103,8 @@ def take(
     settle(ledger)
     taken.notes += pricing.notes
     taken.notes += unnamed.told(cluster.fleet, ((*pair, jobs) for pair, jobs in of.items()))
+    with ledger.reading() as connection:
+        taken.notes += unnamed.of_nobody(connection, cluster.fleet)
     return taken
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import Connection, select
+
 from costcalc.base.errors import nearest
 from costcalc.base.human import number_of
 from costcalc.fleet.cluster import Fleet
+from costcalc.fleet.tables import jobs
 
 SHOWN = 5
 
@@ -53,11 +56,25 @@ def told(fleet: Fleet, pairs: Iterable[tuple[str | None, str | None, int]]) -> l
     ["account arts is not in fleet.yaml: it has its partition's price: 3 jobs"]
     """
     found: dict[str, int] = {}
-    for of_partition, of_account, jobs in pairs:
+    for of_partition, of_account, number in pairs:
         for why in (partition(fleet, of_partition), account(fleet, of_account)):
             if why:
-                found[why] = found.get(why, 0) + jobs
+                found[why] = found.get(why, 0) + number
     listed = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
     more = [f"and {len(listed) - SHOWN} more partitions or accounts that fleet.yaml does not name"]
-    lines = [f"{why}: {number_of(jobs, 'job')}" for why, jobs in listed[:SHOWN]]
+    lines = [f"{why}: {number_of(number, 'job')}" for why, number in listed[:SHOWN]]
     return lines + (more if len(listed) > SHOWN else [])
+
+
+def of_nobody(connection: Connection, fleet: Fleet) -> list[str]:
+    """Budgets of accounts that neither ``fleet.yaml`` nor any job names: never passed."""
+    named = {one.account for one in fleet.budgets if one.account} - set(fleet.accounts)
+    if not named:
+        return []
+    asked = select(jobs.c.account).where(jobs.c.current, jobs.c.account.is_not(None)).distinct()
+    known = set(connection.execute(asked).scalars())
+    return [
+        f"a budget is of account {name}, which no job is of and accounts of fleet.yaml has not"
+        f"{_near(name, known | set(fleet.accounts))}: it is never passed"
+        for name in sorted(named - known)
+    ]

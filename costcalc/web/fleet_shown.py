@@ -15,7 +15,7 @@ from costcalc.base.errors import CostcalcError, InputError
 from costcalc.base.human import digits, human, number_of, percent
 from costcalc.fleet import beside, budgeted, told
 from costcalc.fleet.budgets import Used
-from costcalc.fleet.job import attempts, full, not_reported, paragraph, parts
+from costcalc.fleet.job import attempts, full, hosts, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import Month
 from costcalc.fleet.scoping import Scope
@@ -260,7 +260,7 @@ def job(ledger: Ledger, number: str, cluster: str | None, scope: Scope) -> Job:
     return Job(
         number=number,
         query=urlencode({"id": number, **({"cluster": cluster} if cluster else {})}),
-        words=paragraph(found, currency),
+        words=paragraph(found, currency, hosts(ledger, found)),
         rows=[_attempt(row, several=len(parts(found)) > 1) for row in found],
         report=report,
         view=View(report) if report is not None else None,

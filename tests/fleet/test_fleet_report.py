@@ -21,7 +21,7 @@ from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
 from costcalc.fleet.facts import Facts, Refused
-from costcalc.fleet.job import attempts, differs, full, not_reported, paragraph, parts
+from costcalc.fleet.job import attempts, differs, full, hosts, not_reported, paragraph, parts
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import months, of_period
 from costcalc.fleet.summary import fields, summed
@@ -437,13 +437,55 @@ def test_a_job_in_words(ledger: Ledger) -> None:
     assert paragraph(attempts(ledger, "7"), "USD") == (
         "This job held 4.00 × h100-sxm5-80 for 2.00 hours (8.00 device-hours); 16.0 USD; "
         "6.00 kWh (metered); 2.30 kg CO2e. "
-        "It drew 50 % of its boards' rating (350 W a device)."
+        "It drew about 50 % of its boards' rating (350 W a device, with 275 W of host a device "
+        "assumed)."
     )
     imported(ledger, cluster(), line(JobID="8", AllocTRES="cpu=4,node=1"))
     assert paragraph(attempts(ledger, "8"), "USD") == (
         "This job held 32 processors for 2.00 hours; cost unknown; energy unknown; CO2e unknown. "
         "No meter saw its power."
     )
+
+
+def test_whether_it_waited_is_asked_only_where_even_the_high_end_is_low(ledger: Ledger) -> None:
+    # 600, 490 and 420 W a device by the node's meter; the host is 275 W, and 150 W at the least
+    for job, watts in (("1", 600), ("2", 490), ("3", 420)):
+        imported(ledger, cluster(), line(JobID=job, ConsumedEnergyRaw=str(4 * watts * 7200)))
+
+    def said(job: str) -> str:
+        found = attempts(ledger, job)
+        return paragraph(found, "USD", hosts(ledger, found)).partition("CO2e. ")[2]
+
+    (row,) = attempts(ledger, "1")
+    (less,) = hosts(ledger, [row]).values()
+    assert less == pytest.approx(275 - 150)
+    # 325 + 125 of 700 W are 64 %, 215 + 125 are 49 %
+    beside = "with 275 W of host a device assumed)"
+    assert said("1") == f"It drew about 46 % of its boards' rating (325 W a device, {beside}."
+    asked = ": was it waiting for data?"
+    assert said("2") == (
+        f"It drew about 31 % of its boards' rating (215 W a device, {beside}{asked}"
+    )
+    assert said("3").endswith(f"(145 W a device, {beside}{asked}")
+    # where the host's least is not known it may be nothing
+    assert "waiting" not in paragraph(attempts(ledger, "2"), "USD")
+
+
+def test_a_budget_of_an_account_that_nobody_has_is_named(ledger: Ledger) -> None:
+    text = FLEET + (
+        "budgets: [{account: chemsitry, cost: 1 USD}, {account: physics, cost: 1 USD},\n"
+        "  {account: biology, cost: 1 USD}, {cost: 1 USD}]\n"
+    )
+    why = (
+        "a budget is of account chemsitry, which no job is of and accounts of fleet.yaml has not "
+        "(did you mean chemistry?): it is never passed"
+    )
+    taken = imported(ledger, cluster(text), line(), line(JobID="2", Account="biology"))
+    assert [note for note in taken.notes if "budget" in note] == [why]
+    assert why in check(ledger, None, cluster(text).fleet).lines()
+    assert why in of_period(ledger, cluster(text), "2026-10").limits
+    some = of_period(ledger, cluster(text), "2026-10", accounts=("chemistry",))
+    assert why not in some.limits  # others' budgets are none of their business
 
 
 BOARDS = FLEET.replace("plugin: exclusive}", "plugin: boards}", 1)
@@ -613,8 +655,10 @@ def test_an_array_is_the_sum_of_its_tasks(ledger: Ledger) -> None:
 
 def test_a_job_that_waited(ledger: Ledger) -> None:
     imported(ledger, cluster(), line(JobID="7", ConsumedEnergyRaw=str((275 + 217) * 28_800)))
-    assert paragraph(attempts(ledger, "7"), "USD").endswith(
-        "It drew 31 % of its boards' rating (217 W a device): was it waiting for data?"
+    found = attempts(ledger, "7")
+    assert paragraph(found, "USD", hosts(ledger, found)).endswith(
+        "It drew about 31 % of its boards' rating (217 W a device, with 275 W of host a device "
+        "assumed): was it waiting for data?"
     )
 
 

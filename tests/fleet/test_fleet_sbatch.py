@@ -435,6 +435,65 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert capsys.readouterr().err == f"--max-cost: {why}\n"
 
 
+def test_a_limit_in_dollars_is_taken_by_the_rate(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "fleet.yaml").write_text(
+        "currency: EUR\nrate: 1.25 USD/EUR\nprice: {device_hour: 2 EUR}\n"
+        "partitions: {gpu: {accelerator: h100-sxm5-80, per_node: 8}}\n"
+    )
+    # 8 devices for 2 h at 2 EUR are 32 EUR, and 40 USD at 1.25
+    assert run(["sbatch", "--dry-run", "--max-cost", "40USD", "a.sh"]) == OK
+    assert run(["sbatch", "--dry-run", "--max-cost", "39USD", "a.sh"]) == LIMIT
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "costcalc: not submitted: --max-cost: 32.0 EUR at most are more than 31.2 EUR"
+    )
+    assert run(["sbatch", "--dry-run", "--max-cost", "39CHF", "a.sh"]) == WRONG_USE
+    assert capsys.readouterr().err == ("--max-cost: expected EUR, as fleet.yaml has it; got CHF\n")
+
+
+OTHER = """
+model: {preset: pythia-160m}
+training: {method: pretrain, tokens: 10B, sequence_length: 2048}
+hardware: {accelerator: %s, count: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "has"),
+    [("a100-sxm4-40", 8, "8 × a100-sxm4-40"), ("h100-sxm5-80", 4, "4 × h100-sxm5-80")],
+)
+def test_a_run_file_of_other_devices_is_estimated_on_those_asked_for_too(
+    here: Path, capsys: pytest.CaptureFixture[str], device: str, count: int, has: str
+) -> None:
+    (here / "own.yaml").write_text(OTHER % (device, count))
+    (here / "same.yaml").write_text(OTHER % ("h100-sxm5-80", 8))
+    (same,) = [one for one in quote(capsys, "--run", "same.yaml", "a.sh") if ": estimated" in one]
+    assert "asked for" not in same
+    first, second, *notes = quote(capsys, "--run", "own.yaml", "a.sh")[2:]
+    assert first.startswith("own.yaml: estimated at ")
+    assert first.endswith(f" on {has}, but 8 × h100-sxm5-80 are asked for")
+    assert second == same.replace("same.yaml: estimated at", "own.yaml on these:")
+    assert notes == []
+
+
+def test_what_cannot_be_estimated_on_other_devices_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "run.yaml").write_text(
+        "measured: {wall_clock: 3 h}\nhardware: {accelerator: a100-sxm4-40, count: 8}\n"
+    )
+    first, second = quote(capsys, "--run", "run.yaml", "a.sh")[2:]
+    assert first.endswith(" on 8 × a100-sxm4-40, but 8 × h100-sxm5-80 are asked for")
+    assert second == "note: on these it is not estimated: it says what was measured on its own"
+    # of whole nodes the run may use what is asked for, or all that it gets
+    (here / "fleet.yaml").write_text(FLEET)
+    for number, shown in (("-G4 -N1", 4), ("-G8 -N1", 8)):
+        (here / "run.yaml").write_text(OTHER % ("h100-sxm5-80", shown))
+        said = quote(capsys, "--run", "run.yaml", *number.split(), "--gres=none", "a.sh")
+        assert not any("asked for" in one for one in said)
+
+
 def test_wrong_use(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sbatch", "-p", "gpu", "--dry-run", "a.sh"]) == WRONG_USE
     assert capsys.readouterr().err == "--dry-run: goes before the options of sbatch\n"
