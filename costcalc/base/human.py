@@ -134,7 +134,7 @@ def number_of(number: float, noun: str) -> str:
 def percent(share: float) -> str:
     """A share of one, as a percentage.
 
-    >>> percent(0.384), percent(0.0042)
-    ('38 %', '0.4 %')
+    >>> percent(0.384), percent(0.0042), percent(19.2)
+    ('38 %', '0.4 %', '1,920 %')
     """
-    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"
+    return f"{100 * share:,.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"

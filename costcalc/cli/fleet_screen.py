@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from costcalc.cli.screen import WIDE, screen
+from costcalc.cli.screen import WIDE, print_bare, screen
 from costcalc.fleet.beside import grids, idles, named, tables
 from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.told import HEAD, lines, unknowns, wastes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def show(month: Month, at_most: int = 0) -> None:
     """Print a period: its groups, budgets, waste, what idled, what is not known."""
-    screen(at_least=WIDE).print(drawn(month, at_most))
+    print_bare(drawn(month, at_most), WIDE)
 
 
 def live(ledger: Ledger, cluster: Cluster, by: Sequence[str], every: float, rows: int) -> None:
@@ -35,7 +35,7 @@ def live(ledger: Ledger, cluster: Cluster, by: Sequence[str], every: float, rows
 
     console = screen(at_least=WIDE)
     if not console.is_terminal:
-        console.print(drawn(of_period(ledger, cluster, None, by), rows))
+        print_bare(drawn(of_period(ledger, cluster, None, by), rows), WIDE)
         return
     with Live(console=console, screen=True, auto_refresh=False) as shown:
         while True:

@@ -163,9 +163,9 @@ def _cited(key: str, source: Source) -> str:
     return f"[{key}] {source.title}. {rest}. {source.url or ''}".rstrip()
 
 
-def print_bare(shown: RenderableType) -> None:
-    """What rich draws; in a pipe without the spaces that end its lines."""
-    console = screen()
+def print_bare(shown: RenderableType, at_least: int = 0) -> None:
+    """What rich draws; in a pipe ``at_least`` so wide, without the spaces that end its lines."""
+    console = screen(at_least)
     if console.is_terminal:
         console.print(shown)
         return

@@ -179,6 +179,6 @@ def refusals(ledger: Ledger) -> list[str]:
     )
     with ledger.reading() as connection:
         return [
-            f"{name}:{line or '?'}: {row}: {why}"
+            f"{name}:{f'{line}:' if line else ''} {row}: {why}"
             for name, line, row, why in connection.execute(asked)
         ]

@@ -112,6 +112,11 @@ class Quoted:
         return told
 
 
+def _count(devices: float) -> str:
+    """Devices, of which a MIG instance is a part of one."""
+    return f"{devices:g}" if devices == int(devices) else digits(devices)
+
+
 def _figures(made: Estimate) -> str:
     return ", ".join(human(made.results[k].value, made.results[k].unit) for k in _SHOWN)
 
@@ -123,7 +128,7 @@ def _held(asked: Request, most: Bound) -> str:
     """What a component asks for, in words."""
     tasks = f"{asked.tasks} tasks of " if asked.tasks > 1 else ""
     if most.devices:
-        held = f"{most.devices:g} × {most.device or 'devices'}"
+        held = f"{_count(most.devices)} × {most.device or 'devices'}"
     elif "gres/" in asked.tres:
         held = asked.tres
     else:
@@ -187,7 +192,7 @@ def _on_these(
     on: tuple[Devices, Devices],
 ) -> Otherwise:  # fmt: skip
     """The run file estimated on the devices that are asked for."""
-    has, wanted = (f"{count:g} × {device}" for device, count in on)
+    has, wanted = (f"{_count(count)} × {device}" for device, count in on)
     device, count = on[1]
     if made.measured:
         return Otherwise(has, wanted, None, "it says what was measured on its own")

@@ -60,7 +60,10 @@ class Taken:
             f"{found.known} known already, "
             f"{number_of(self.refused, 'row')} refused"
         )
-        rows = [f"  line {one.line or '?'}: {one.row}: {one.why}" for one in self.shown]
+        rows = [
+            f"  {f'line {one.line}: ' if one.line else ''}{one.row}: {one.why}"
+            for one in self.shown
+        ]
         more = self.refused - len(self.shown)
         rest = [f"  … and {more} more: costcalc fleet check --refused"] if more > 0 else []
         kept = ", ".join(f"{name} of {number:,}" for name, number in sorted(self.lacking.items()))

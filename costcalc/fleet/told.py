@@ -230,8 +230,20 @@ def csv_text(month: Month, *, of_budgets: bool = False) -> str:
     writer = csv.writer(held, lineterminator="\n")
     head, rows = _rows(month, of_budgets=of_budgets)
     writer.writerow(head)
-    writer.writerows(["" if v is None else v for v in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return held.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A value as CSV has it: unknown is empty, and a name that a spreadsheet would take for a
+    formula is marked as text, for whoever submits a job may name an account or a model so.
+
+    >>> _cell("=1+1"), _cell("physics"), _cell(-1.0), _cell(None)
+    ("'=1+1", 'physics', -1.0, '')
+    """
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 def _rows(month: Month, *, of_budgets: bool) -> tuple[Sequence[str], Iterator[list[object]]]:

@@ -99,7 +99,7 @@ def test_a_range_in_the_unit_of_its_value() -> None:
 @pytest.mark.parametrize(
     ("share", "text"),
     [(0.384, "38 %"), (0.0995, "10 %"), (0.0994, "9.9 %"), (0.0042, "0.4 %"), (1.0, "100 %"),
-     (0.0, "0.0 %")],
+     (0.0, "0.0 %"), (9.99, "999 %"), (19.2, "1,920 %")],
 )  # fmt: skip
 def test_percentages(share: float, text: str) -> None:
     assert percent(share) == text

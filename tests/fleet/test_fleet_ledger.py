@@ -232,6 +232,14 @@ def test_what_is_no_text_is_marked() -> None:
     assert [one.row for one in taken.shown] == ["\ufffd\ufffd[2J garbage"]
 
 
+def test_a_row_of_a_source_without_lines_has_none() -> None:
+    with memory() as ledger:
+        one = Refused(line=None, row="ml/train", why="it still runs")
+        taken = take(ledger, cluster(), [one], source="kubernetes", name="pods.json")
+        assert refusals(ledger) == ["pods.json: ml/train: it still runs"]
+    assert taken.lines()[1] == "  ml/train: it still runs"
+
+
 def test_a_ledger_without_jobs_is_not_said_to_be_known() -> None:
     with memory() as ledger:
         assert check(ledger).lines() == [

@@ -17,6 +17,7 @@ from fleet_byhand import FLEET, cluster, imported, line, memory, read_dump, rows
 from costcalc.base.errors import InputError, Problem
 from costcalc.base.writing import digest
 from costcalc.cli import OK, WRONG_USE, run
+from costcalc.cli.fleet_screen import show
 from costcalc.fleet.budgeted import lines as budgets
 from costcalc.fleet.charging import Charges
 from costcalc.fleet.checking import check, refusals
@@ -628,6 +629,26 @@ def test_what_is_more_than_nodes_have_is_marked_in_the_month(ledger: Ledger) -> 
     (found,) = attempts(ledger, "7")
     assert found["why"].endswith("; more devices than its nodes have (partitions.gpu.per_node)")
     assert "1 job held more" in "".join(of_period(ledger, cluster(), "2026-10").limits)
+
+
+def test_names_are_no_formulas_of_a_spreadsheet(ledger: Ledger) -> None:
+    names = ["=cmd|'/c calc'!A0", "+1", "-1", "@SUM(A1)", "physics"]
+    imported(ledger, cluster(), *[
+        line(JobID=str(n), User=name.replace("|", "!")) for n, name in enumerate(names)
+    ])  # fmt: skip
+    made = of_period(ledger, cluster(), "2026-10", ("user",))
+    told = {row["user"] for row in csv.DictReader(io.StringIO(csv_text(made)))}
+    assert told == {"'=cmd!'/c calc'!A0", "'+1", "'-1", "'@SUM(A1)", "physics"}
+
+
+def test_lines_in_a_pipe_end_without_blanks(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imported(ledger, cluster(), line())
+    show(of_period(ledger, cluster(), "2026-10"))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 5
+    assert all(one == one.rstrip() for one in lines)
 
 
 def test_an_array_is_the_sum_of_its_tasks(ledger: Ledger) -> None:

@@ -435,6 +435,13 @@ def test_a_limit_of_money(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert capsys.readouterr().err == f"--max-cost: {why}\n"
 
 
+def test_a_part_of_a_device_has_three_digits(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mig.sh").write_text("#SBATCH -p gpu -t 60 -A chemistry --gres=gpu:h100_1g.10gb:3\n")
+    assert quote(capsys, "mig.sh")[0].startswith("asks for 0.429 × ")  # 3 / 7
+
+
 def test_a_limit_in_dollars_is_taken_by_the_rate(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
