@@ -95,6 +95,7 @@ def check(
         whys = _whys(connection, where)
         unnamed = told(fleet, _named(connection, where)) if fleet is not None else []
         unnamed += of_nobody(connection, fleet) if fleet is not None else []
+        unnamed += _series(connection, on_devices)
         nodes = connection.execute(_NODES).one()
         each = select(imports.c.name, refused.c.line, refused.c.row, refused.c.why).join(
             imports, refused.c.import_id == imports.c.id
@@ -133,6 +134,28 @@ def _at_once(connection: Connection, where: Sequence[ColumnElement[bool]]) -> Fo
     what = "ran while another attempt of the same job did: one of both is not right"
     return Found(what, int(number), float(hours or 0.0))
 
+
+def _series(connection: Connection, where: Sequence[ColumnElement[bool]]) -> list[str]:
+    """Why series of a Prometheus were refused of jobs that have no meter, the last of each."""
+    each = (
+        select(refused.c.row, refused.c.why)
+        .join(imports, refused.c.import_id == imports.c.id)
+        .where(imports.c.source == "prometheus")
+        .order_by(refused.c.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    last: dict[str, str] = {}
+    for row, why in connection.execute(each):
+        last.setdefault(str(row), str(why))
+    asked = select(jobs.c.job).where(*where, jobs.c.meter.is_(None), jobs.c.job.in_(list(last)))
+    bare = sorted(set(connection.execute(asked).scalars())) if last else []
+    said = [f"no meter of job {job}: Prometheus: {last[job]}" for job in bare[:SHOWN]]
+    more = f"and {len(bare) - SHOWN} more jobs whose series was refused: --refused lists them"
+    return said + ([more] if len(bare) > SHOWN else [])
+
+
+#: refused rows that are looked through, and of how many jobs the reason is said
+_LOOKED_AT, SHOWN = 500, 3
 
 #: how many nodes have a meter, what they said in all, and what of it jobs have
 _NODES = select(

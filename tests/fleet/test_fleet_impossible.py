@@ -311,6 +311,16 @@ def test_one_board_of_four_that_cannot_be_right(ledger: Ledger, last: Watts, why
     assert [row.metered for row in rows(ledger)] == [None]
 
 
+def test_a_check_says_why_a_series_was_refused(ledger: Ledger) -> None:
+    imported(ledger, OF, ten_hours(0))
+    metered(ledger, boards(DCGM, *[nothing] * 4))
+    (job,) = [row.job for row in rows(ledger)]
+    why = f"no meter of job {job}: Prometheus: {DCGM} by node: says 0 J, which no board draws"
+    assert why in check(ledger).lines()
+    metered(ledger, boards(DCGM, *[full] * 4))  # and no more when another is right
+    assert not any("Prometheus" in one for one in check(ledger).lines())
+
+
 def test_all_boards_at_nothing(ledger: Ledger) -> None:
     imported(ledger, OF, ten_hours(0))
     taken = metered(ledger, boards(DCGM, *[nothing] * 4))
