@@ -14,9 +14,10 @@ from costcalc.fleet.importing.spans import SUMMER
 from costcalc.fleet.kinds import KWH
 from costcalc.fleet.ledger import Ledger
 from costcalc.fleet.month import AHEAD, unfinished
+from costcalc.fleet.nobodys import of_nobody
 from costcalc.fleet.series import ENOUGH
 from costcalc.fleet.tables import imports, jobs, meters, refused
-from costcalc.fleet.unnamed import of_nobody, told
+from costcalc.fleet.unnamed import told
 
 MOST = 10
 

@@ -20,10 +20,10 @@ from costcalc.fleet.facts import GOING
 from costcalc.fleet.freshening import freshen
 from costcalc.fleet.idle import Idle, idle
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.nobodys import of_nobody
 from costcalc.fleet.period import Period, period
 from costcalc.fleet.summary import Sums, summed
 from costcalc.fleet.tables import imports, jobs, sums
-from costcalc.fleet.unnamed import of_nobody
 
 #: seconds that clocks of a cluster may be ahead of this machine's
 AHEAD = 86_400.0

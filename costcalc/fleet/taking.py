@@ -16,6 +16,7 @@ from costcalc.fleet.counting import settle
 from costcalc.fleet.entering import Counted, enter, parts, with_readings
 from costcalc.fleet.facts import Facts, Refused, cleaned, pseudonym
 from costcalc.fleet.ledger import Ledger
+from costcalc.fleet.nobodys import of_nobody
 from costcalc.fleet.owning import parts_first
 from costcalc.fleet.pricing import Pricing
 from costcalc.fleet.standing import Clusters, clusters_of, weigh
@@ -107,7 +108,7 @@ def take(
     taken.notes += pricing.notes
     taken.notes += unnamed.told(cluster.fleet, ((*pair, jobs) for pair, jobs in of.items()))
     with ledger.reading() as connection:
-        taken.notes += unnamed.of_nobody(connection, cluster.fleet)
+        taken.notes += of_nobody(connection, cluster.fleet)
     return taken
 
 

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
-
 from costcalc.base.errors import nearest
 from costcalc.base.human import number_of
 from costcalc.fleet.cluster import Fleet
-from costcalc.fleet.tables import jobs
 
 SHOWN = 5
 
@@ -28,8 +25,8 @@ def partition(fleet: Fleet, said: str | None) -> str:
         return ""
     if any(name in fleet.partitions for name in said.split(",")):
         return ""
-    near = _near(said, fleet.partitions)
-    return f"partition {said} is not in fleet.yaml{near}: it has the cluster's price"
+    meant = near(said, fleet.partitions)
+    return f"partition {said} is not in fleet.yaml{meant}: it has the cluster's price"
 
 
 def account(fleet: Fleet, said: str | None) -> str:
@@ -40,13 +37,18 @@ def account(fleet: Fleet, said: str | None) -> str:
     """
     if not said or not fleet.accounts or said in fleet.accounts:
         return ""
-    near = _near(said, fleet.accounts)
-    return f"account {said} is not in fleet.yaml{near}: it has its partition's price"
+    meant = near(said, fleet.accounts)
+    return f"account {said} is not in fleet.yaml{meant}: it has its partition's price"
 
 
-def _near(said: str, known: Iterable[str]) -> str:
-    near = nearest(said, known, at_most=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def near(said: str, known: Iterable[str]) -> str:
+    """A name that may have been meant.
+
+    >>> near("phyiscs", ["physics"]), near("arts", ["physics"])
+    (' (did you mean physics?)', '')
+    """
+    found = nearest(said, known, at_most=1)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def told(fleet: Fleet, pairs: Iterable[tuple[str | None, str | None, int]]) -> list[str]:
@@ -64,17 +66,3 @@ def told(fleet: Fleet, pairs: Iterable[tuple[str | None, str | None, int]]) -> l
     more = [f"and {len(listed) - SHOWN} more partitions or accounts that fleet.yaml does not name"]
     lines = [f"{why}: {number_of(number, 'job')}" for why, number in listed[:SHOWN]]
     return lines + (more if len(listed) > SHOWN else [])
-
-
-def of_nobody(connection: Connection, fleet: Fleet) -> list[str]:
-    """Budgets of accounts that neither ``fleet.yaml`` nor any job names: never passed."""
-    named = {one.account for one in fleet.budgets if one.account} - set(fleet.accounts)
-    if not named:
-        return []
-    asked = select(jobs.c.account).where(jobs.c.current, jobs.c.account.is_not(None)).distinct()
-    known = set(connection.execute(asked).scalars())
-    return [
-        f"a budget is of account {name}, which no job is of and accounts of fleet.yaml has not"
-        f"{_near(name, known | set(fleet.accounts))}: it is never passed"
-        for name in sorted(named - known)
-    ]

@@ -302,6 +302,9 @@ def row(**more: Any) -> Any:
         "device_hours": 8.0,
         "device": "h100-sxm5-80",
         "part": None,
+        "scope": "boards",
+        "metered": 2.4,
+        "kind": 1,
         **more,
     }
 
@@ -320,10 +323,20 @@ def row(**more: Any) -> Any:
         ([row(device_hours=None)], " No meter saw its power."),
         ([row(mean_power=None, part=0.5)],
          " It has its devices' part of its nodes' meter; what its own boards drew is not known."),
+        # of a node's meter: 4.4 kWh in 8 device-hours are 550 W, 250 of them a host's; with 120 W
+        # less of a host 420 and 320 of 700 W are 60 and 46 %
+        ([row(scope="node", metered=4.4, mean_power=300.0)],
+         " It drew about 43 % of its boards' rating (300 W a device, with 250 W of host a device "
+         "assumed)."),
+        ([row(scope="node", metered=3.6, mean_power=200.0)],
+         " It drew about 29 % of its boards' rating (200 W a device, with 250 W of host a device "
+         "assumed): was it waiting for data?"),
+        ([row(scope="node", metered=4.4, device="nobody's")],
+         " Its boards drew about 300 W in the mean, with 250 W of host a device assumed."),
     ],
 )  # fmt: skip
 def test_how_far_boards_were_used(rows: Any, said: str) -> None:
-    assert job._power(rows) == said
+    assert job._power(rows, {1: 120.0}) == said
 
 
 # --- sums ----------------------------------------------------------------------------------------
