@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_a_stack_that_divides_nothing_but_the_batch(
     if left is None:
         assert tried == ()
         return
-    (found,) = tried
+    found, longer = tried
+    assert longer == replace(found, context=None)  # long sequences may be divided too
     assert {found.tensor, found.pipeline, found.virtual_pipeline, found.context, found.expert} == {
         1
     }
@@ -81,4 +83,7 @@ def test_a_stack_recomputes_what_it_does_unasked(
     devices: Any = SimpleNamespace(count=8)
     free = times.Fixed(recompute=None if asked == "auto" else asked)
     found = times._of_the_stack(free, stack, recipe, devices, Training(recompute=asked))
+    if says == "data":  # long sequences are divided before layers are
+        *found, last = found
+        assert last == replace(found[-1], context=None)
     assert [(one.tensor, one.recompute) for one in found] == tried
