@@ -92,6 +92,16 @@ def counted(value: float) -> str:
     return f"{value:,.0f}" if whole else digits(value)
 
 
+def many(count: float) -> str:
+    """How many devices there are, of which a share of one is with three digits.
+
+    >>> many(8.0), many(1024), many(2 / 7), many(2.5)
+    ('8', '1,024', '0.286', '2.5')
+    """
+    exact = f"{count:,.10g}"
+    return exact if len(exact.partition(".")[2]) <= 3 else digits(count)
+
+
 def bare(value: float | None) -> str:
     """A figure in a column whose head names the unit.
 

@@ -233,7 +233,7 @@ def _of_all(part: Calculated, results: Mapping[str, Result]) -> Iterator[tuple[s
         one, whole = human(from_si(item.value, item.unit), item.unit), results[name]
         text = f"{one} measured of one run × {runs:,.4g} runs = {human(whole.value, whole.unit)}"
         before = ", before PUE" if name == "energy_it" else ""
-        yield ("cost" if name == "cost" else "energy"), text + before
+        yield ("paid" if name == "cost" else "energy"), text + before
 
 
 def _time(part: Calculated, results: Mapping[str, Result]) -> str:

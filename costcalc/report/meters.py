@@ -121,6 +121,17 @@ def _components(parts: Sequence[Record]) -> Iterator[str]:
             yield f"{key}: its range does not contain its energy, or it is negative"
 
 
+def ends(row: Record) -> Iterator[str]:
+    """The ends of an energy are about it."""
+    energy = number(row.get("energy_it"))
+    for end, sign in (("low", 1), ("high", -1)):
+        said = number(row.get(f"energy_it_{end}"))
+        if said is not None and energy is None:
+            yield f"energy_it_{end}: {said:.6g}; energy_it is not known"
+        elif said is not None and energy is not None and sign * (said - energy) > 1e-9 * energy:
+            yield f"energy_it_{end}: {said:.6g}; energy_it is {energy:.6g}"
+
+
 def _modelled(report: Report, parts: Sequence[Record]) -> Iterator[str]:
     """Parts that an estimate has too are as large in both."""
     split = section(report, "breakdown", "energy")

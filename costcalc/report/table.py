@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costcalc.base.human import human, percent, span
+from costcalc.base.human import human, many, percent, span
 from costcalc.calculator.explaining import value_of
 from costcalc.calculator.result import HEADLINE
 
@@ -98,7 +98,7 @@ def subtitle(details: Mapping[str, Any]) -> str:
     if hardware:
         unit = hardware["unit"]  # where it is not plainly a GPU: chips, modules of 2 GCD
         shown = "" if unit.lower() in ("gpu", "device") else f" ({unit})"
-        parts.append(f"{hardware['count']:,.10g} × {hardware['name']}{shown}")
+        parts.append(f"{many(hardware['count'])} × {hardware['name']}{shown}")
     parts += [str(details[key]) for key in ("precision", "region") if details.get(key)]
     return " · ".join(parts)
 

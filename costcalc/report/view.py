@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from costcalc.base import writing
-from costcalc.base.human import human, span
+from costcalc.base.human import human, many, span
 from costcalc.calculator.document import kind as kind_of
 from costcalc.calculator.result import HEADLINE
 from costcalc.report import coverage
@@ -338,7 +338,7 @@ def _hardware(details: Details) -> str:
     if not isinstance(item, Mapping) or not item.get("name"):
         return ""
     count = item.get("count")
-    number = f"{count:,.10g} × " if count and isinstance(count, (int, float)) else ""
+    number = f"{many(count)} × " if count and isinstance(count, (int, float)) else ""
     return f"{number}{item['name']}"
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from costcalc.calculator.document import LETTERS, id_of
 from costcalc.calculator.report_schema import Role
 from costcalc.report.metered import COMPARED, PARTS, Status, not_counted
-from costcalc.report.meters import TOOL_PARTS, components, number, section
+from costcalc.report.meters import TOOL_PARTS, components, ends, number, section
 from costcalc.report.tools import (
     BOARDS,
     BOARDS_ONLY,
@@ -235,6 +235,7 @@ def _of_the_tool(report: Report, warnings: object) -> Iterator[str]:
                 f"runs[{index}].device_hours: {said['device_hours']}; of {said['hours']} hours on "
                 f"{said['devices']} devices"
             )
+        yield from (f"runs[{index}].{line}" for line in ends(row))
         for key, by in RECORDED.items():
             if name in BOUNDARIES and name not in by and section(run).get(key) is not None:
                 yield f"runs[{index}].{key}: {text(section(run)[key])}; {name} records none"

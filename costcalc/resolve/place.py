@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costcalc.base.assumption import Assumption, Basis
+from costcalc.base.assumption import Assumption, Basis, exact
 from costcalc.catalog import region as regions
 from costcalc.catalog.host import Host
 from costcalc.catalog.region import Region
@@ -32,7 +32,7 @@ def region_named(given: Input, name: str) -> Region:
     return regions.find(name, provider=named)
 
 
-@remembered("site", "price.provider")
+@remembered("site", "price.provider", "measured")
 def place(given: Input, region: Region | None, desk: str = "") -> Known:
     """PUE, grid factor and water of the place; ``desk``: the host's id where it stands at one."""
     known: dict[str, Assumption] = {"pue": _pue(given, region, desk)}
@@ -63,6 +63,10 @@ AT_A_DESK = 1.1  # at the most: the share of an air-conditioned room
 
 
 def _pue(given: Input, region: Region | None, desk: str) -> Assumption:
+    said = given.part.measured
+    if said is not None and said.energy is not None and said.energy_it is not None:
+        ratio, why = said.energy / said.energy_it, "measured.energy / measured.energy_it"
+        return exact("site.pue", ratio, "1", basis="measured", source="run file", why=why)
     rented = given.part.price is not None and given.part.price.provider is not None
     if desk and not rented and (region is None or region.provider is None):
         return Assumption(

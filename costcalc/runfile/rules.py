@@ -323,6 +323,27 @@ def _ends(measured: Measured) -> Iterator[Fault]:
         yield Fault(("measured", "energy_it_high"), message, about=(key,))
 
 
+_TOLD = 0.01  # by which a PUE may miss that of two energies: people round
+
+
+def _pue(part: Part) -> Iterator[Fault]:
+    """Of energy before and behind PUE the one follows from the other."""
+    said, pue = part.measured, part.site.pue if part.site else None
+    if said is None or said.energy is None or said.energy_it is None:
+        return
+    energy, energy_it = said.energy / 3.6e6, said.energy_it / 3.6e6
+    about: tuple[KeyPath, ...] = (("measured", "energy_it"), ("site", "pue"))
+    if energy < energy_it * (1 - _TOLD):
+        message = f"expected at least measured.energy_it, {energy_it:.6g} kWh; got {energy:.6g} kWh"
+        yield Fault(("measured", "energy"), message, about=about[:1])
+    elif pue is not None and abs(energy / (energy_it * pue) - 1) > _TOLD:
+        message = (
+            f"expected measured.energy_it × site.pue, {energy_it:.6g} × {pue:g} = "
+            f"{energy_it * pue:.6g} kWh; got {energy:.6g} kWh: leave one of the three out"
+        )
+        yield Fault(("measured", "energy"), message, about=about)
+
+
 _RULES: tuple[Callable[[Part], Iterator[Fault]], ...] = (
     _model,
     _data,
@@ -332,4 +353,5 @@ _RULES: tuple[Callable[[Part], Iterator[Fault]], ...] = (
     _site,
     _money,
     _measured,
+    _pue,
 )

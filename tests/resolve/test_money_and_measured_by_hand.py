@@ -154,7 +154,7 @@ def test_what_was_measured_is_of_one_run_and_says_so() -> None:
     assert listed(found, "measured.energy_it").value == pytest.approx(60 * 3.6e6)
     steps = [tuple(step) for step in found.details["steps"]]
     assert ("energy", "60.0 kWh measured of one run × 3 runs = 180 kWh, before PUE") in steps
-    assert ("cost", "700 USD measured of one run × 3 runs = 2,100 USD") in steps
+    assert ("paid", "700 USD measured of one run × 3 runs = 2,100 USD") in steps
     assert list(discrepancies(json.loads(found.to_json()))) == []
     told = figure(found, "energy_it")
     assert "= measured.energy_it × runs: 60.00 kWh of one run, given in the run file" in told

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from costcalc.report.importing.cells import number, refuse
 from costcalc.report.importing.costed import Costing
-from costcalc.report.importing.power import Samples, integrated, of_samples
+from costcalc.report.importing.power import Samples, integrated, most, of_samples
 from costcalc.report.tools import LOWER_BOUND
 
 if TYPE_CHECKING:
@@ -73,10 +73,15 @@ def read(
     samples = {key: _samples(rows, interval or USUAL) for key, rows in devices.items()}
     for key, one in samples.items():
         one.name = names.get(key, "")
+    lost = [
+        _resets(rows) * (interval or USUAL) * most(samples[key])
+        for key, rows in devices.items()
+        if samples[key].seconds
+    ]
     told, others = _compared(devices.values(), interval)
     return of_samples(
         samples, name, tool="dcgmi", name="GPU log", costing=costing, warnings=[*notes, *told],
-        dated=False, least=resets > 0, by_others=others,
+        dated=False, least=resets > 0, by_others=others, beyond=sum(lost),
     )  # fmt: skip
 
 

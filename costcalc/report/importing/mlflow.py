@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: parameters and tags that people log a device under
 _SAYS_DEVICE = ("gpu", "gpu_name", "gpu_type", "gpu_model", "device_name", "accelerator")
+_FILES = "gpu_*_power_usage_watts"
 _GPU = re.compile(r"gpu_(\d+)_power_usage_watts")
 
 
@@ -35,10 +36,11 @@ def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
     name = str(folder)
     if folder.is_file():
         folder = folder.parent
+    folder = _run_of(folder)
     devices: dict[str, Samples] = {}
     device = _device(folder)
     for place in (folder, folder / "system", folder / "metrics" / "system"):
-        for file in sorted(place.glob("gpu_*_power_usage_watts")):
+        for file in sorted(place.glob(_FILES)):
             found = _GPU.fullmatch(file.name)
             if found:
                 devices[found[1]] = _samples(file, device)
@@ -49,6 +51,19 @@ def read_folder(folder: Path, *, costing: Costing | None = None) -> Report:
             "logging() writes it; there is none",
         )
     return of_samples(devices, name, tool="MLflow", name="run", costing=costing)
+
+
+def _run_of(folder: Path) -> Path:
+    """The folder of the run: itself, or the one run with power that an experiment's folder holds.
+
+    Raises:
+        InputError: it holds several such runs.
+    """
+    runs = sorted({file.parents[2] for file in folder.glob(f"*/metrics/system/{_FILES}")})
+    if len(runs) > 1:
+        named = ", ".join(run.name for run in runs[:5])
+        raise refuse(str(folder), f"expected the folder of a run; it holds {len(runs)}: {named}")
+    return runs[0] if runs else folder
 
 
 def _device(folder: Path) -> str:

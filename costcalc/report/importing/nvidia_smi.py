@@ -35,6 +35,11 @@ _MESSAGES = (
     *("no devices were found", "nvidia-smi has failed"),
 )
 _NOT_KNOWN = ("n/a", "not supported", "unknown error", "insufficient permissions", "gpu is lost")
+#: what is said of a log of --format=csv,noheader
+_HEADLESS = (
+    "expected a header; this log has none (noheader). Put a first line before it that names its {} "
+    "columns as --query-gpu did, such as: timestamp, index, name, power.draw [W]"
+)
 
 
 def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
@@ -44,6 +49,8 @@ def read(text: str, name: str, *, costing: Costing | None = None) -> Report:
         InputError: a column is missing, or a cell cannot be read.
     """
     first, newline, rest = text.lstrip().partition("\n")
+    if _second(first.partition(",")[0].strip()) is not None:
+        raise refuse(name, _HEADLESS.format(len(first.split(","))), 1)
     head = ",".join(_UNIT.sub("", column).strip() for column in first.split(","))
     rows = table(
         f"{head}{newline}{rest}",

@@ -168,12 +168,14 @@ def of_samples(
     dated: bool = True,
     least: bool = False,
     by_others: Sequence[float] = (),
+    beyond: float = 0.0,
 ) -> Report:
     """The report of one run whose devices' power was sampled.
 
     ``dated``: the seconds count from 1970, so that another log of the same time is noticed;
     ``least``: the energy is a lower bound for a reason that ``warnings`` say.  ``by_others``: what
-    other meters say that the energy (J) is, so that the range holds it.
+    other meters say that the energy (J) is, so that the range holds it; ``beyond``: what
+    it may be more (J) for what no meter saw.
 
     Raises:
         InputError: no device has two samples.
@@ -193,8 +195,8 @@ def of_samples(
     kinds = list(dict.fromkeys(one.name for one in found.values() if one.name))
     joules = sum(one.joules for one in metered)
     unseen = zip(metered, found.values(), strict=True)
-    most = joules + sum(one.gaps * _most(device) for one, device in unseen)
-    ends = [joules, most, *by_others]
+    whole = joules + sum(one.gaps * most(device) for one, device in unseen)
+    ends = [joules, whole + beyond, *by_others]
     run = Recorded(
         key=_fingerprint(found),
         name="run 1",
@@ -305,7 +307,7 @@ def _zeros(devices: Iterable[Samples]) -> str:
     return f"{number_of(zeros, 'sample')} of 0 W" if zeros else ""
 
 
-def _most(device: Samples) -> float:
+def most(device: Samples) -> float:
     """The most (W) that a device can have drawn while nobody looked, as far as it is known."""
     return max(bounds(device.name, "", 1.0).rated or 0.0, *device.watts)
 

@@ -10,14 +10,23 @@ from dataclasses import dataclass
 
 from costcalc.base.errors import Problem
 from costcalc.report.importing.cells import Row, at, number
-from costcalc.report.importing.steps import ENOUGH, Covered, Span, covered, span_of
+from costcalc.report.importing.steps import ENOUGH, Covered, Span, covered, moment, span_of
 from costcalc.report.importing.tres import Accelerators, accelerators
 
 #: what was allocated, else what was asked for; releases before 20.11 have columns of their own
 TRES = ("AllocTRES", "AllocGRES", "ReqTRES", "ReqGRES")
 NEEDED = (("JobID", "JobIDRaw"), TRES, ("ElapsedRaw", "Elapsed"))
 OTHERS = (
-    *("State", "JobName", "ConsumedEnergyRaw", "ConsumedEnergy", "Submit", "Start", "Restarts"),
+    *(
+        "State",
+        "JobName",
+        "ConsumedEnergyRaw",
+        "ConsumedEnergy",
+        "Submit",
+        "Start",
+        "End",
+        "Restarts",
+    ),
     *("Cluster", "NNodes", "NodeList"),
 )
 _TIME = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$")
@@ -222,10 +231,20 @@ def joules_of(row: Row, name: str, problems: list[Problem]) -> float | None:
     return None
 
 
+#: seconds by which times that are printed apart may differ, and those of a clock that is set back
+_CLOCK, _SUMMER = 60.0, 3600.0
+
+
 def elapsed_of(row: Row, name: str, problems: list[Problem]) -> float | None:
     """Seconds that an attempt ran; None where it never started."""
     raw, text = row.get("ElapsedRaw", ""), row.get("Elapsed", "")
     seconds = _lasted(row)
+    began, ended = (moment(row.get(column, "")) for column in ("Start", "End"))
+    if seconds is not None and began is not None and ended is not None and ended >= began:
+        over = seconds - (ended - began)
+        if over > _CLOCK and abs(over - _SUMMER) > _CLOCK:
+            span = f"at most the {ended - began:,.0f} s from Start to End"
+            problems.append(at(name, row, "ElapsedRaw" if raw else "Elapsed", span))
     if seconds is None and (raw or text) and not in_state(row, WAITING):
         column = "ElapsedRaw" if raw else "Elapsed"
         problems.append(at(name, row, column, "a time, such as 3600 or 1-02:03:04"))

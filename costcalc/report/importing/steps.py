@@ -82,10 +82,10 @@ def span_of(step: Row, seconds: float | None, job_nodes: float) -> Span | None:
     if seconds is None:
         return None
     nodes = number(step.get("NNodes")) or job_nodes
-    return Span(_begin(step.get("Start", "")), seconds, step.get("NodeList", ""), nodes)
+    return Span(moment(step.get("Start", "")), seconds, step.get("NodeList", ""), nodes)
 
 
-def _begin(text: str) -> float | None:
+def moment(text: str) -> float | None:
     """A time on the clock that prints it, in seconds; only differences of them are asked for."""
     bare = text.strip()
     if bare.isdecimal():

@@ -274,8 +274,8 @@ def annex_xi_json(view: View) -> str:
 
 
 def _before(view: View) -> float | None:
-    """The energy of the machines, where that of the facility is not known."""
-    return view.figures["energy_it"].value if view.energy == "energy_it" else None
+    """The energy of the machines, where it is known."""
+    return view.figures["energy_it"].value
 
 
 def _marks(mine: Own) -> dict[str, object]:

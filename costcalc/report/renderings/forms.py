@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from costcalc.base.errors import CostcalcError
+from costcalc.catalog import accelerator
+from costcalc.report.meters import section
 from costcalc.report.renderings.filling import fill
 from costcalc.report.tools import UNCOUNTED
-from costcalc.report.view import View, shown
+from costcalc.report.view import KINDS, Shown, View, shown
 
 if TYPE_CHECKING:
     from costcalc.calculator.report_schema import Report, Stage
@@ -59,9 +62,21 @@ def neurips(view: View) -> str:
         runs=runs if len(runs) <= _LISTED else [],
         several=len(runs) if len(runs) > _LISTED else 0,
         counted=_counted(view),
+        memory=_memory(view),
         more=more,
         ratio=f"{ratio or 0:.3g}",
     )
+
+
+def _memory(view: View) -> list[Shown]:
+    """What a device held, where it has as much: of what ran, a model of more is wrong."""
+    found = view.known("memory_per_device")
+    try:
+        held = accelerator.find(str(section(view.details, "hardware").get("id"))).memory.si
+    except CostcalcError:
+        return found
+    ran = view.kind != KINDS["estimated"]
+    return [one for one in found if not ran or (one.value or 0.0) * 2**30 <= held]
 
 
 def _counted(view: View) -> str:
