@@ -143,4 +143,4 @@ def test_how_many_runs_and_parameters_the_form_is_of() -> None:
     assert ai_act._parameters(view(figures={"parameters": figure(None)})) is None
     before = {"energy_it": figure(7.0)}
     assert ai_act._before(view(figures=before, energy="energy_it")) == 7.0
-    assert ai_act._before(view(figures=before, energy="energy")) is None
+    assert ai_act._before(view(figures=before, energy="energy")) == 7.0
