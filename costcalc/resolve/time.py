@@ -92,7 +92,7 @@ def timed(
             why += f"; as with {stack.software.name}, which divides the batch alone"
         taken(assumed, "hardware.layout", "auto", why)
     again = _again(stack, training)
-    if again and again.value in (kept.recompute, layout and layout.recompute):
+    if again and again.value == kept.recompute:  # a layout that is given recomputes as memory needs
         stack.takes(assumed, "recompute", again)
     return Timed(throughput=found, recipe=recipe, assumptions=tuple(assumed))
 
@@ -256,14 +256,13 @@ def _layout(
         micro_batch = taken(assumed, "training.micro_batch", 1, "a layout is given without it")
     axes = {name: getattr(keys, name) for name in AXES}
     axes["data"] = keys.groups(count)
-    again = _again(stack, given.part.training or Training())
     return Layout(
         **axes,
         sharding=fixed.sharding,
         offload=fixed.offload,
         activations=fixed.activations,
         micro_batch=micro_batch,
-        recompute=fixed.recompute or (str(again.value) if again else "none"),
+        recompute=fixed.recompute or "none",
         sequence_parallel=float(fixed.sequence_parallel),
     ), None
 
