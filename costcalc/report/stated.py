@@ -147,8 +147,8 @@ def _lacking(part: Record, report: Report) -> Iterator[str]:
 def _trained(report: Report) -> Iterator[str]:
     """How much is trained on, as the run and the work say it."""
     training, work = section(report["run"], "training"), section(report, "details", "work")
-    if training.get("packing") == "padded":
-        return  # what is worked on is more
+    if training.get("packing") == "padded" or "tracking" in section(report, "details"):
+        return  # what is worked on is more, or was counted
     for key, datum in (("tokens", "token"), ("samples", "sample")):
         asked = training.get(key)
         data = number(work.get("data"))

@@ -306,3 +306,23 @@ def test_a_config_without_a_block_is_told_as_one(tmp_path: Path) -> None:
         "is a config of Axolotl: say what it does not (hardware, the size of the data) under the "
         "key costcalc or in comments after # costcalc:"
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("gradient_checkpointing: false", "recompute", "none"),  # TRL's own default is on
+        ("gradient_checkpointing: true", "recompute", "full"),
+        ("gradient_checkpointing: offload", "recompute", "full"),
+        ("bf16: false", "precision", "fp32"),
+        ("bf16: false\nfp16: true", "precision", "fp16"),
+        ("bf16: true", "precision", "bf16"),
+    ],
+)
+def test_a_switch_that_is_off_is_said_too(tmp_path: Path, line: str, key: str, value: str) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "model_name_or_path: gpt2\nmax_steps: 100\nper_device_train_batch_size: 8\n"
+        f"max_length: 1024\n{line}\ncostcalc: {{hardware: {{accelerator: h100, count: 1}}}}\n"
+    )
+    data, _ = read(tmp_path / "a.yaml")
+    assert data["training"][key] == value

@@ -77,8 +77,9 @@ def arguments(config: Config) -> None:
     config.optimizer("optim")
     attention = words.ATTENTION.get(config.text("attn_implementation"), "").split(" ")[0]
     config.put("training.attention", attention or None, "attn_implementation")
-    if config.is_on("gradient_checkpointing"):
-        config.put("training.recompute", "full", "gradient_checkpointing")
+    if config.has("gradient_checkpointing"):  # what is off is said too: trainers differ
+        off = config.text("gradient_checkpointing") in ("false", "none", "")
+        config.put("training.recompute", "none" if off else "full", "gradient_checkpointing")
     if config.is_on("torch_compile"):
         config.put("training.compiled", True, "torch_compile")
     if config.is_on("use_liger_kernel"):

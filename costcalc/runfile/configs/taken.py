@@ -214,6 +214,8 @@ def precision(config: Config) -> None:
             for other in ("bf16", "fp16", "tf32"):
                 config.get(other)
             return
+    if config.text("bf16") == "false":  # said to be off, and nothing else is on
+        config.put("training.precision", "fp32", "bf16")
 
 
 def model_of(config: Config, name: str) -> None:
