@@ -108,12 +108,15 @@ def test_shares_that_are_none(text: str) -> None:
 
 
 def test_a_limit_of_money_is_in_the_ledgers() -> None:
-    assert sbatch._money("10 USD", "USD") == 10.0
-    assert sbatch._money("1500 EUR", "EUR") == 1500.0
+    dollars: Any = SimpleNamespace(currency="USD", rate=None)
+    euros: Any = SimpleNamespace(currency="EUR", rate=SimpleNamespace(currency="EUR", usd=1.25))
+    assert sbatch._money("10 USD", dollars) == 10.0
+    assert sbatch._money("1500 EUR", euros) == 1500.0
+    assert sbatch._money("10 USD", euros) == 8.0  # 10 USD over 1.25 USD/EUR
     with pytest.raises(InputError, match=r"expected USD, as fleet\.yaml has it; got EUR"):
-        sbatch._money("10 EUR", "USD")
+        sbatch._money("10 EUR", dollars)
     with pytest.raises(InputError, match="--max-cost"):
-        sbatch._money("ten", "USD")
+        sbatch._money("ten", dollars)
     for name in (None, "-"):
         with pytest.raises(InputError, match="SCRIPT: expected a batch script in a file"):
             sbatch._script(name)

@@ -135,9 +135,9 @@ def test_a_steps_row_is_a_span() -> None:
     assert steps.span_of(row, None, 4.0) is None
     unknown: Any = [{"Start": text} for text in ("", "Unknown", "0")]
     assert [steps.span_of(one, 1.0, 1.0).start for one in unknown] == [None] * 3  # type: ignore[union-attr]
-    assert steps._begin(" 17 ") == 17.0
-    assert steps._begin("1970-01-01T00:00:09") == 9.0
-    assert steps._begin("1970-01-01T02:00:00+02:00") == 0.0
+    assert steps.moment(" 17 ") == 17.0
+    assert steps.moment("1970-01-01T00:00:09") == 9.0
+    assert steps.moment("1970-01-01T02:00:00+02:00") == 0.0
 
 
 # --- rows of tools -------------------------------------------------------------------------------

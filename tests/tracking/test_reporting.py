@@ -520,6 +520,6 @@ def test_without_a_detected_device_the_run_files_hardware_is_taken() -> None:
 
 
 def test_two_slices_are_counted_and_one_is_a_share() -> None:
-    assert made(job(devices=1, share=0.5), None)["run"]["hardware"]["share"] == 0.5
+    assert made(job(devices=1, share=0.5, watts=250.0), None)["run"]["hardware"]["share"] == 0.5
     assert "share" not in made(job(devices=1), None)["run"]["hardware"]
-    assert made(job(devices=2, share=0.5), None)["run"]["hardware"]["count"] == 2
+    assert made(job(devices=2, share=0.5, watts=250.0), None)["run"]["hardware"]["count"] == 2

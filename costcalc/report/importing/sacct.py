@@ -239,16 +239,22 @@ def elapsed_of(row: Row, name: str, problems: list[Problem]) -> float | None:
     """Seconds that an attempt ran; None where it never started."""
     raw, text = row.get("ElapsedRaw", ""), row.get("Elapsed", "")
     seconds = _lasted(row)
-    began, ended = (moment(row.get(column, "")) for column in ("Start", "End"))
-    if seconds is not None and began is not None and ended is not None and ended >= began:
-        over = seconds - (ended - began)
-        if over > _CLOCK and abs(over - _SUMMER) > _CLOCK:
-            span = f"at most the {ended - began:,.0f} s from Start to End"
-            problems.append(at(name, row, "ElapsedRaw" if raw else "Elapsed", span))
     if seconds is None and (raw or text) and not in_state(row, WAITING):
         column = "ElapsedRaw" if raw else "Elapsed"
         problems.append(at(name, row, column, "a time, such as 3600 or 1-02:03:04"))
     return seconds
+
+
+def beyond_its_span(row: Row, name: str, seconds: float | None) -> list[Problem]:
+    """What is wrong with a row that ran for longer than it was there."""
+    began, ended = (moment(row.get(column, "")) for column in ("Start", "End"))
+    if seconds is None or began is None or ended is None or ended < began:
+        return []
+    over = seconds - (ended - began)
+    if over <= _CLOCK or abs(over - _SUMMER) <= _CLOCK:
+        return []
+    column = "ElapsedRaw" if row.get("ElapsedRaw", "") else "Elapsed"
+    return [at(name, row, column, f"at most the {ended - began:,.0f} s from Start to End")]
 
 
 def in_state(row: Row, states: tuple[str, ...]) -> bool:

@@ -31,6 +31,7 @@ from costcalc.report.importing.sacct import (
     TWICE,
     WAITING,
     Counted,
+    beyond_its_span,
     counted,
     elapsed_of,
     held_by,
@@ -99,6 +100,7 @@ def read(text: str, name: str, *, identify: bool = False, costing: Costing | Non
     told = zip(attempts, held, energies, strict=True)
     for index, (row, found, energy) in enumerate(told, 1):
         seconds = elapsed_of(row, name, problems)
+        problems += beyond_its_span(row, name, seconds)
         if not seconds:
             continue
         count = found.count
